@@ -1,0 +1,54 @@
+# `make` sets everything up and starts RiffBot; `make help` lists the rest.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# Every job here is one process among others on the machine: two threads in two libraries fight.
+export PYTHONUNBUFFERED := 1
+
+.DEFAULT_GOAL := start
+.PHONY: start setup test test-all lint format bench help clean
+
+start: setup ## set up if needed, then start the bot (the local Discord without a token)
+	@$(BIN)/riffbot
+
+setup: $(STAMP) ## make .venv and install everything that is pinned in constraints.txt
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "RiffBot needs Python 3.11 or newer; set PYTHON=python3.12, for example."; exit 1; }
+	@echo "1/3  making $(VENV)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=24" "setuptools>=77"
+	@echo "2/3  installing PyTorch (the largest part: 200 MB for the CPU build, more with CUDA)"
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on -c constraints.txt torch
+	@echo "3/3  installing RiffBot and its libraries"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,train,postgres]"
+	@touch $@
+	@echo "ready. Next time \`make\` starts at once."
+
+test: setup ## everything CI runs: lint, types and the tests (under ten minutes on two cores)
+	@$(MAKE) --no-print-directory lint
+	@$(BIN)/python -m pytest -q -m "not slow"
+
+test-all: setup ## the slow tests too: full-size Stable Diffusion, long runs
+	@$(MAKE) --no-print-directory lint
+	@$(BIN)/python -m pytest -q
+
+lint: setup ## ruff and mypy
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: setup ## let ruff write
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: setup ## how fast, and how good, side by side with what people would use instead
+	@$(BIN)/riffbot bench
+
+clean: ## remove the virtual environment (never your data/)
+	rm -rf $(VENV)
+
+help:
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12

@@ -1,0 +1,48 @@
+"""What can go wrong, each with the one sentence that a person is shown.
+
+Every error that a member, an owner or a tinkerer can cause derives from `RiffBotError`; `str(error)`
+is the sentence, ready to be shown, and says what to do. Anything else that is raised is a bug: it is
+logged with its traceback and the person is told only that something broke.
+"""
+
+from __future__ import annotations
+
+
+class RiffBotError(Exception):
+    """Base of all errors meant for people; the command line ends with exit code 1."""
+
+    exit_code = 1
+
+
+class BadRequest(RiffBotError):
+    """The asker gave something that cannot be served; the command line ends with exit code 2."""
+
+    exit_code = 2
+
+
+class NotFound(BadRequest):
+    """A riff, a seed image or a file that was named does not exist."""
+
+
+class ModelError(RiffBotError):
+    """The model's files are missing, damaged, or not a spectrogram model."""
+
+
+class Refused(RiffBotError):
+    """The engine cannot serve this in time; `wait_s` is the expected wait that made it refuse."""
+
+    def __init__(self, sentence: str, *, wait_s: float | None = None) -> None:
+        super().__init__(sentence)
+        self.wait_s = wait_s
+
+
+class Cancelled(RiffBotError):
+    """The owner (or a shutdown) took the job back before it was done."""
+
+
+class GenerationFailed(RiffBotError):
+    """The model ran and broke (out of memory at batch 1, not-a-number in the picture)."""
+
+
+class StorageError(RiffBotError):
+    """The disk or the database cannot take what was made."""

@@ -1,0 +1,144 @@
+"""RiffRequest: everything that decides a clip, and nothing else.
+
+The same resolved request, on the same model and device, gives the same picture to the byte. It is
+immutable, travels as JSON (in the database, in the PNG, in the MP3's tags, over HTTP), and an
+unknown field is an error rather than a silent loss.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Annotated, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+from riffbot.errors import BadRequest
+
+MAX_SEED = 2**32 - 1
+MAX_PROMPT = 1000
+DEFAULT_DENOISING = 0.75
+
+PromptText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_PROMPT)]
+Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+ImageRef = Annotated[
+    str, StringConstraints(pattern=r"^(sha256:[0-9a-f]{64}|[a-z0-9][a-z0-9_-]{0,63})$")
+]
+"""A bundled image's name (`og_beat`), or `sha256:<64 hex>` of a picture in the library's files."""
+
+
+class _Value(BaseModel):
+    # "ignore" would lose a misspelt option in silence; strict ints keep `seed: 1.5` out.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Target(_Value):
+    """The far end of an interpolation (Riffusion's `end` PromptInput)."""
+
+    prompt: PromptText
+    negative: PromptText = ""
+    seed: Seed
+    denoising: Fraction = DEFAULT_DENOISING
+
+
+class RiffRequest(_Value):
+    """What a member asked for. Fields left None are filled by `Engine.submit` from the model.
+
+    Attributes:
+        prompt: what to hear; weight syntax welcome (see `riffbot.prompt`). Not empty.
+        negative: what not to hear, same syntax.
+        seed: 0 … 2**32-1; with everything else equal, another seed is another take.
+        seed_image: the picture that img2img starts from; None makes a clip from text alone.
+        denoising: 0 returns the seed image, 1 forgets it. Ignored without a seed image.
+        mask: picture that says where to repaint (white) and where to keep the seed image to the
+            pixel (black). Needs a seed image.
+        guidance: classifier-free guidance scale, 1 … 30.
+        steps: denoising steps before `denoising` shortens them, 1 … 200.
+        scheduler: one of the model's scheduler names.
+        width: columns of 10 ms, 64 … 2048; a seed image brings its own.
+        bpm: tempo, 40 … 240; decides `width` (an exact number of beats) and is told to the model.
+        target, alpha: interpolate from this request (alpha 0) to `target` (alpha 1).
+    """
+
+    prompt: Annotated[PromptText, Field(min_length=1)]
+    negative: PromptText = ""
+    seed: Seed = Field(default_factory=lambda: secrets.randbelow(MAX_SEED + 1))
+    seed_image: ImageRef | None = None
+    denoising: Fraction = DEFAULT_DENOISING
+    mask: ImageRef | None = None
+    guidance: Annotated[float, Field(ge=1.0, le=30.0)] | None = None
+    steps: Annotated[int, Field(ge=1, le=200)] | None = None
+    scheduler: str | None = None
+    width: Annotated[int, Field(ge=64, le=2048)] | None = None
+    bpm: Annotated[float, Field(ge=40.0, le=240.0)] | None = None
+    target: Target | None = None
+    alpha: Fraction = 0.0
+
+    @model_validator(mode="after")
+    def _needs(self) -> Self:
+        if self.mask is not None and self.seed_image is None:
+            raise ValueError("a mask needs a seed image to keep")
+        return self
+
+    @classmethod
+    def build(cls, **fields: object) -> Self:
+        """Make a request from untrusted values.
+
+        Raises:
+            BadRequest: one sentence naming the first wrong field and what it may be.
+        """
+        try:
+            return cls.model_validate(fields)
+        except ValidationError as error:
+            raise BadRequest(sentence(error)) from error
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read what `model_dump_json` wrote. Raises BadRequest on anything else."""
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise BadRequest(sentence(error)) from error
+
+    def but(self, **changes: object) -> Self:
+        """A validated copy with some fields changed. Raises BadRequest."""
+        return self.build(**{**self.model_dump(), **changes})
+
+
+def sentence(error: ValidationError) -> str:
+    """Pydantic's first complaint as one sentence for a person."""
+    first = error.errors(include_url=False)[0]
+    field = ".".join(str(part) for part in first["loc"])
+    given = first.get("input")
+    limits = first.get("ctx", {})
+    match first["type"]:
+        case "missing":
+            return f"The request needs a {field}."
+        case "extra_forbidden":
+            return f"There is no setting called “{field}”; please check its spelling."
+        case "string_too_short":
+            return f"The {field} is empty: write what you want to hear, for example “funky sax”."
+        case "string_too_long":
+            return (
+                f"The {field} is too long: please keep it under {limits['max_length']} characters."
+            )
+        case "greater_than_equal":
+            return f"{field} must be {limits['ge']:g} or more, not {given!r}."
+        case "less_than_equal":
+            return f"{field} must be {limits['le']:g} or less, not {given!r}."
+        case "string_pattern_mismatch":
+            return f"“{given}” is no {field.replace('_', ' ')} that I know."
+        case "json_invalid":
+            return "That is not a riff's recipe: the JSON cannot be read."
+        case "value_error":
+            return f"{str(limits['error']).capitalize()}."
+        case _:
+            where = f"{field}: " if field else ""
+            return f"{where}{first['msg']} (got {str(given)[:60]!r})."

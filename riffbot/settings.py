@@ -1,0 +1,73 @@
+"""Settings: read once from the environment and `.env`, then passed to whoever needs them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from riffbot.errors import BadRequest
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The checkout: models/, seed_images/ and migrations/ lie beside the package."""
+
+
+class Settings(BaseSettings):
+    """Everything an owner can set; `.env.example` documents each (a test keeps the two equal)."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_prefix="RIFFBOT_", extra="ignore", frozen=True, populate_by_name=True
+    )
+
+    discord_token: SecretStr | None = Field(default=None, validation_alias="DISCORD_TOKEN")
+    data_dir: Path = Path("data")
+    database_url: str | None = None
+
+    model: str = str(ROOT / "models" / "riffbot-mini")
+    device: str = "auto"
+    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    allow_any_model: bool = False
+    loras: list[Path] = []
+    seed_images: Path = ROOT / "seed_images"
+
+    max_batch: int = Field(default=4, ge=1, le=64)
+    max_wait_s: float = Field(default=600.0, gt=0)
+    max_jobs_per_member: int = Field(default=10, ge=1)
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=0, ge=0, le=65535)
+    web_port: int = Field(default=0, ge=0, le=65535)
+    open_browser: bool = True
+
+    loudness_lufs: float = Field(default=-14.0, ge=-40.0, le=-5.0)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @property
+    def database(self) -> str:
+        """SQLAlchemy URL of the library; SQLite in the data folder unless told otherwise."""
+        return (
+            self.database_url or f"sqlite+aiosqlite:///{(self.data_dir / 'riffbot.db').absolute()}"
+        )
+
+    @property
+    def files_dir(self) -> Path:
+        """Where the content-addressed files lie."""
+        return self.data_dir / "files"
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the settings.
+
+    Raises:
+        BadRequest: one sentence naming the setting that is wrong.
+    """
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = str(first["loc"][0]).upper() if first["loc"] else "a setting"
+        raise BadRequest(
+            f"The setting {name} is wrong ({first['msg'].lower()}); see .env.example."
+        ) from error
