@@ -1,8 +1,8 @@
 """What can go wrong, each with the one sentence that a person is shown.
 
-Every error that a member, an owner or a tinkerer can cause derives from `RiffBotError`; `str(error)`
-is the sentence, ready to be shown, and says what to do. Anything else that is raised is a bug: it is
-logged with its traceback and the person is told only that something broke.
+Every error that a member, an owner or a tinkerer can cause derives from `RiffBotError`;
+`str(error)` is the sentence, ready to be shown, and says what to do. Anything else that is raised
+is a bug: it is logged with its traceback and the person is told only that something broke.
 """
 
 from __future__ import annotations

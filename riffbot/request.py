@@ -130,9 +130,9 @@ def sentence(error: ValidationError) -> str:
                 f"The {field} is too long: please keep it under {limits['max_length']} characters."
             )
         case "greater_than_equal":
-            return f"{field} must be {limits['ge']:g} or more, not {given!r}."
+            return f"{field.capitalize()} must be {limits['ge']:g} or more, not {given!r}."
         case "less_than_equal":
-            return f"{field} must be {limits['le']:g} or less, not {given!r}."
+            return f"{field.capitalize()} must be {limits['le']:g} or less, not {given!r}."
         case "string_pattern_mismatch":
             return f"“{given}” is no {field.replace('_', ' ')} that I know."
         case "json_invalid":
