@@ -1,0 +1,73 @@
+"""`riffbot …`: parses, calls one function of `riffbot.commands`, and turns errors into one line.
+
+Exit codes are a contract: 0 done, 1 it failed, 2 something given was wrong, 130 interrupted.
+Nothing here imports torch, numpy or Discord: `riffbot --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from riffbot.commands.options import Options, build_parser
+from riffbot.errors import RiffBotError
+
+CommandFunction = Callable[[Options], int]
+
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the process ends with what this returns.
+
+    Args:
+        argv: the words after `riffbot`; None takes them from the process.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in words
+    try:
+        options = build_parser().parse_args(words, namespace=Options())
+        return _command(options.run)(options)
+    except KeyboardInterrupt:
+        return _end("stopped.", INTERRUPTED)
+    except BrokenPipeError:
+        # `riffbot seed-images | head` closes the pipe: nobody is left to read, which is no error.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except RiffBotError as error:
+        if debug:
+            raise
+        return _end(str(error), error.exit_code)
+    except Exception as error:
+        if debug:
+            raise
+        what = " ".join(str(error).split())[:200] or "no message"
+        return _end(
+            f"something broke that should not ({type(error).__name__}: {what}); "
+            "run with --debug for the traceback.",
+            1,
+        )
+
+
+def _command(path: str) -> CommandFunction:
+    """`"clips.riff"` → `riffbot.commands.clips.riff`, imported only now."""
+    module, _, name = path.partition(".")
+    function: CommandFunction = getattr(
+        importlib.import_module(f"riffbot.commands.{module}"), name
+    )
+    return function
+
+
+def _end(sentence: str, code: int) -> int:
+    """One line on stderr, whatever the sentence held."""
+    line = " ".join(sentence.split())
+    # A progress line may stand there unfinished.
+    lead = "\r\x1b[K" if sys.stderr.isatty() else ""
+    print(f"{lead}riffbot: {line}", file=sys.stderr, flush=True)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

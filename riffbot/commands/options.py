@@ -1,0 +1,219 @@
+"""What can be typed after `riffbot`: the commands, their options and their help.
+
+A parser here only reads; ranges are checked where the values live (`riffbot.request`), so that
+the command line, Discord and the page refuse the same things with the same words.
+"""
+
+from __future__ import annotations
+
+import argparse
+from importlib import metadata
+from pathlib import Path
+from typing import Any, NoReturn
+
+from riffbot.errors import BadRequest
+
+PROMPT_HELP = (
+    "what to hear; (word:1.3) makes a word count more, (word) a little more, [word] a little less"
+)
+
+
+class Options(argparse.Namespace):
+    """The parsed options; `run` names the function that serves them (`clips.riff`)."""
+
+    run: str
+    json: bool = False
+    debug: bool = False
+
+    def __getattr__(self, name: str) -> Any:  # argparse's own attributes are dynamic
+        raise AttributeError(name)
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse that complains in one sentence and takes no abbreviated options."""
+
+    def __init__(self, **settings: Any) -> None:
+        # `--den` would start to mean something else the day another option begins so.
+        super().__init__(**{"allow_abbrev": False, **settings})
+
+    def error(self, message: str) -> NoReturn:
+        """Raise BadRequest instead of printing the usage and leaving."""
+        what = message.removeprefix("argument ")
+        raise BadRequest(f"{what} (see `{self.prog} --help`)")
+
+
+def whole(text: str) -> int:
+    """A whole number."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"this needs a whole number, not {text!r}") from None
+
+
+def number(text: str) -> float:
+    """A number; not-a-number and infinity are refused by whoever uses it."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"this needs a number, not {text!r}") from None
+
+
+def build_parser() -> Parser:
+    """The whole command line."""
+    parser = Parser(
+        prog="riffbot",
+        description="Riffusion as a member of your Discord server. Without a command it starts: "
+        "on Discord when DISCORD_TOKEN is set, else in a local Discord in your browser.",
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"riffbot {metadata.version('riffbot')}"
+    )
+    parser.add_argument("--port", type=whole, help="port of the local Discord (default: any free)")
+    parser.add_argument("--web-port", type=whole, help="port of the page (default: any free)")
+    _common(parser, top=True)
+    parser.set_defaults(run="start.start")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
+    _making(commands)
+    _converting(commands)
+    _looking_after(commands)
+    return parser
+
+
+def _making(commands: Any) -> None:
+    riff = _add(commands, "riff", "clips.riff", "make clips from a prompt")
+    riff.add_argument("prompt", metavar="PROMPT", nargs="?", help=PROMPT_HELP)
+    riff.add_argument(
+        "--from",
+        dest="recipe",
+        metavar="FILE",
+        type=Path,
+        help="make again what a .json, .png or .mp3 of RiffBot holds; other options change it",
+    )
+    riff.add_argument(
+        "--batch",
+        metavar="REQUESTS.jsonl",
+        help="one JSON object a line: prompt, seed, …; files are named 0001.mp3, … (- reads stdin)",
+    )
+    riff.add_argument(
+        "--seed-image", metavar="NAME|FILE", help="picture or sound to start from (img2img)"
+    )
+    riff.add_argument("--mask", metavar="NAME|FILE", help="repaint only where this is white")
+    _recipe(riff)
+    _size(riff)
+
+    remix = _add(commands, "remix", "clips.remix", "change a clip towards a prompt")
+    _source(remix)
+    remix.add_argument("prompt", metavar="PROMPT", help=PROMPT_HELP)
+    remix.add_argument("--mask", metavar="NAME|FILE", help="repaint only where this is white")
+    _recipe(remix)
+
+    inpaint = _add(commands, "inpaint", "clips.inpaint", "repaint a stretch of a clip")
+    _source(inpaint)
+    inpaint.add_argument("prompt", metavar="PROMPT", help=PROMPT_HELP)
+    inpaint.add_argument(
+        "--from", dest="begin", metavar="S", type=number, required=True, help="second it begins"
+    )
+    inpaint.add_argument(
+        "--to", dest="end", metavar="S", type=number, required=True, help="second it ends"
+    )
+    inpaint.add_argument("--low", metavar="HZ", type=number, default=0.0, help="lowest pitch")
+    inpaint.add_argument("--high", metavar="HZ", type=number, default=10000.0, help="highest pitch")
+    _recipe(inpaint, denoising=1.0)
+
+    morph = _add(commands, "morph", "clips.morph", "walk from one prompt to another")
+    morph.add_argument("prompt", metavar="PROMPT_A", help=PROMPT_HELP)
+    morph.add_argument("target", metavar="PROMPT_B", help="where the walk ends")
+    morph.add_argument(
+        "--clips", metavar="N", type=whole, default=5, help="clips on the way, 2 … 64 (default: 5)"
+    )
+    morph.add_argument(
+        "--seed-image",
+        metavar="NAME|FILE",
+        help="picture or sound that keeps the beat on the way (default: the first bundled one)",
+    )
+    morph.add_argument("--target-seed", type=whole, help="seed at the far end (default: the same)")
+    _recipe(morph, count=False)
+    _size(morph)
+
+
+def _converting(commands: Any) -> None:
+    sound = _add(commands, "image-to-audio", "convert.image_to_audio", "hear a spectrogram")
+    sound.add_argument("image", metavar="IN.png", type=Path)
+    sound.add_argument("audio", metavar="OUT.{wav,mp3,flac,ogg}", type=Path)
+    sound.add_argument("--loop", action="store_true", help="let the end flow into the beginning")
+    image = _add(commands, "audio-to-image", "convert.audio_to_image", "see a sound")
+    image.add_argument("audio", metavar="IN", type=Path, help="MP3, WAV, FLAC, OGG, …")
+    image.add_argument("image", metavar="OUT.png", type=Path)
+    image.add_argument("--loop", action="store_true", help="the sound is a loop")
+
+
+def _looking_after(commands: Any) -> None:
+    _add(commands, "seed-images", "info.seed_images", "list the seed images")
+    doctor = _add(commands, "doctor", "info.doctor", "check what must be right, with remedies")
+    doctor.add_argument("--speed", action="store_true", help="also time one clip")
+    doctor.add_argument("--model", metavar="DIR|ID", help="the model to look at")
+    bench = _add(commands, "bench", "info.bench", "how fast and how good, beside what others use")
+    bench.add_argument(
+        "what", metavar="codec|engine", nargs="*", help="which to run (default: all of them)"
+    )
+    bench.add_argument("--clips", type=whole, default=3, help="repetitions (default: 3)")
+    bench.add_argument("--model", metavar="DIR|ID", help="the model to time")
+    database = _add(commands, "db", "info.database", "look after the library's database")
+    database.add_argument("action", choices=["upgrade"], help="bring its tables up to date")
+
+
+def _add(commands: Any, name: str, run: str, summary: str) -> Parser:
+    parser: Parser = commands.add_parser(name, help=summary, description=f"{summary.capitalize()}.")
+    parser.set_defaults(run=run)
+    _common(parser)
+    return parser
+
+
+def _common(parser: Parser, *, top: bool = False) -> None:
+    # SUPPRESS keeps a command's own default from undoing `riffbot --debug riff …`.
+    default: Any = False if top else argparse.SUPPRESS
+    parser.add_argument(
+        "--json", action="store_true", default=default, help="answer in JSON on stdout"
+    )
+    parser.add_argument(
+        "--debug", action="store_true", default=default, help="show the traceback of an error"
+    )
+
+
+def _source(parser: Parser) -> None:
+    parser.add_argument(
+        "source", metavar="FILE|ID", help="PNG, MP3, WAV, FLAC or OGG, or a clip of the library"
+    )
+    parser.add_argument(
+        "--start", metavar="S", type=number, default=0.0, help="of a sound: begin at this second"
+    )
+    parser.add_argument(
+        "--seconds", metavar="S", type=number, help="of a sound: take so much (at most 20.48)"
+    )
+
+
+def _recipe(parser: Parser, *, count: bool = True, denoising: float = 0.75) -> None:
+    parser.add_argument("--negative", metavar="TEXT", help="what not to hear")
+    parser.add_argument("--seed", type=whole, help="0 … 4294967295 (default: a random one)")
+    parser.add_argument(
+        "--denoising",
+        type=number,
+        help=f"0 returns the seed image, 1 forgets it (default: {denoising:g})",
+    )
+    parser.set_defaults(usual_denoising=denoising)
+    parser.add_argument("--guidance", type=number, help="how strictly to follow the prompt, 1 … 30")
+    parser.add_argument("--steps", type=whole, help="denoising steps, 1 … 200")
+    parser.add_argument("--scheduler", help="ddim, dpm, lcm, … as the model offers")
+    if count:
+        parser.add_argument(
+            "--count", type=whole, default=1, help="how many takes: seeds S, S+1, … (default: 1)"
+        )
+    parser.add_argument(
+        "--out", metavar="DIR", type=Path, default=Path(), help="where to write (default: here)"
+    )
+    parser.add_argument("--model", metavar="DIR|ID", help="another model for this once")
+
+
+def _size(parser: Parser) -> None:
+    parser.add_argument("--width", type=whole, help="columns of 10 ms, 64 … 2048")
+    parser.add_argument("--bpm", type=number, help="tempo, 40 … 240; decides the width")
