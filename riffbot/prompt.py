@@ -1,0 +1,139 @@
+"""Prompt text -> weighted fragments: `funky (saxophone:1.3) riff`.
+
+The grammar is the one Riffusion took over from the long-prompt-weighting pipeline, so prompts
+travel between the two unchanged:
+
+    (vocals)      × 1.1            (vocals:1.2)   × 1.2
+    [vocals]      ÷ 1.1            ((vocals))     × 1.1 × 1.1, nesting multiplies
+    \\( \\) \\[ \\] \\\\                    the character itself
+
+Nobody is scolded for a missing or a stray bracket: what was opened and never closed counts to the
+end of the prompt, and what was never opened is an ordinary character. Only a weight that cannot be
+meant, such as `(x:1e9)`, is refused.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from itertools import groupby
+
+from riffbot.errors import BadRequest
+
+EMPHASIS = 1.1
+"""What one pair of round brackets multiplies by, and one pair of square brackets divides by."""
+
+MAX_WEIGHT = 10.0
+"""The largest weight a fragment may reach, all brackets around it multiplied."""
+
+_TOKEN = re.compile(
+    r"""
+    \\(?P<literal>[()\[\]\\]?)                         # an escaped bracket; a lone backslash vanishes
+    | :\s*(?P<weight>[+-]?(?:[.\d][\w.+-]*|nan|inf(?:inity)?))\s*\)     # :1.2) ends a round group
+    | (?P<open>[(\[])
+    | (?P<close>[)\]])
+    | (?P<text>[^\\()\[\]:]+|:)
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_OPENER = {")": "(", "]": "["}
+_FACTOR = {"(": EMPHASIS, "[": 1 / EMPHASIS}
+
+
+class PromptError(BadRequest):
+    """The prompt carries a weight that cannot be meant."""
+
+
+@dataclass(frozen=True)
+class Fragment:
+    """A stretch of prompt text and what its token embeddings are multiplied by, 0 … 10."""
+
+    text: str
+    weight: float = 1.0
+
+
+def parse(text: str) -> list[Fragment]:
+    """Split a prompt into fragments; neighbours of equal weight are joined.
+
+    Returns:
+        At least one fragment; their texts in order are the prompt without its brackets.
+
+    Raises:
+        PromptError: a weight is not a number from 0 to 10, alone or multiplied by the brackets
+            around it.
+    """
+    pieces: list[Fragment] = []
+    # Where each open group began. Round and square brackets do not see each other: "(a [b) c]"
+    # closes both groups, as it does in Riffusion.
+    opened: dict[str, list[int]] = {"(": [], "[": []}
+
+    for token in _TOKEN.finditer(text):
+        kind, value = token.lastgroup, token[token.lastgroup or 0]
+        if kind == "open":
+            opened[value].append(len(pieces))
+        elif kind == "close" and opened[_OPENER[value]]:
+            bracket = _OPENER[value]
+            _scale(pieces, opened[bracket].pop(), _FACTOR[bracket])
+        elif kind == "weight" and opened["("] and (factor := _weight(value)) is not None:
+            _scale(pieces, opened["("].pop(), factor)
+        elif kind == "weight":
+            pieces += _not_a_weight(token[0], opened["("], pieces)
+        else:
+            pieces.append(Fragment(value))
+
+    for bracket, starts in opened.items():
+        for start in starts:
+            _scale(pieces, start, _FACTOR[bracket])
+    return _joined(_checked(pieces)) or [Fragment("")]
+
+
+def _weight(number: str) -> float | None:
+    """The weight that stands behind a colon, or None if it is a word such as `808s`."""
+    try:
+        weight = float(number)
+    except ValueError:
+        if re.fullmatch(r"[+-]?[.\d]+", number):  # "1.2.3": surely meant as a number
+            raise _nonsense(number) from None
+        return None
+    if not 0 <= weight <= MAX_WEIGHT:  # also false for nan
+        raise _nonsense(number)
+    return weight
+
+
+def _not_a_weight(text: str, opened: list[int], pieces: list[Fragment]) -> list[Fragment]:
+    """`:808s)` within a group is text and the group's end; outside of one it is text."""
+    if not opened:
+        return [Fragment(text)]
+    tail = Fragment(text[:-1])
+    start = opened.pop()
+    _scale(pieces, start, EMPHASIS)
+    return [Fragment(tail.text, tail.weight * EMPHASIS)]
+
+
+def _scale(pieces: list[Fragment], start: int, factor: float) -> None:
+    pieces[start:] = [Fragment(piece.text, piece.weight * factor) for piece in pieces[start:]]
+
+
+def _checked(pieces: list[Fragment]) -> list[Fragment]:
+    for piece in pieces:
+        if not math.isfinite(piece.weight) or piece.weight > MAX_WEIGHT:
+            raise PromptError(
+                f"“{piece.text.strip()[:40]}” would weigh {piece.weight:.3g}: please keep a weight, "
+                f"brackets multiplied, between 0 and {MAX_WEIGHT:g}."
+            )
+    return pieces
+
+
+def _joined(pieces: list[Fragment]) -> list[Fragment]:
+    return [
+        Fragment("".join(piece.text for piece in run), weight)
+        for weight, run in groupby((p for p in pieces if p.text), key=lambda piece: piece.weight)
+    ]
+
+
+def _nonsense(number: str) -> PromptError:
+    return PromptError(
+        f"“{number}” is not a weight I can use: please give a number between 0 and "
+        f"{MAX_WEIGHT:g}, for example (saxophone:1.3)."
+    )
