@@ -1,0 +1,196 @@
+"""Pictures ↔ sound, in the Riffusion v1 format, for any width.
+
+A picture is uint8[512, W] (low notes in the last row, a column every 10 ms, 255 silent) or
+uint8[512, W, 2] with left and right. Sound is float32[n] or float32[n, 2].
+
+`image_to_audio` gives exactly W/100 seconds, the same samples for the same arguments, and the same
+level for the same pixel value in every clip: no clip is scaled by its own peak (see
+`audio.loudness` for the level that people hear). With `loop=True` time is a circle, through
+analysis, phase and synthesis, and the clip repeats without a seam.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.fft
+
+from audio import kernels, solver
+from audio.arrays import Floats, Pixels
+from audio.errors import AudioError
+from audio.mel import N_MELS, analysis_bank
+from audio.resample import resample
+
+DEFAULT_EFFORT = solver.Effort()
+FINE_EFFORT = solver.Effort(stride=1, joint=12)
+
+MIN_RATE, MAX_RATE = 8000, 384000
+MAX_COLUMNS = 360_000
+"""An hour: what fits in the memory of a small machine."""
+
+_FULL_SCALE = np.float32(100)
+"""Signal level: a steady tone of the loudest pixel gets an amplitude of 0.2, since a windowed tone
+measures 500 times its amplitude in the solver; dense pictures add up to peaks of about one."""
+
+_ANALYSIS_RATE = 24000
+_ANALYSIS_HOP = 240
+_ANALYSIS_WINDOW = 2400
+_ANALYSIS_FFT = 9600
+_BLOCK = 16
+
+_AMPLITUDE = (((255 - np.arange(256)) / 255) ** 4).astype(np.float32)
+"""Linear magnitude of each pixel value, the loudest being one."""
+
+
+def image_to_audio(
+    image: Pixels,
+    *,
+    loop: bool = False,
+    seed: int = 0,
+    sample_rate: int = 44100,
+    effort: solver.Effort = DEFAULT_EFFORT,
+) -> Floats:
+    """Make a picture sound.
+
+    Args:
+        image: uint8[512, W], or uint8[512, W, 2] for stereo; W from 1 to 360,000.
+        loop: make the clip a seamless loop.
+        seed: decides what the picture leaves open (phases of islands, of near-silence).
+        sample_rate: of the result, 8,000 to 384,000 Hz; 44,100 and 48,000 need no resampler.
+        effort: quality against time.
+
+    Returns:
+        float32[W·sample_rate/100], with a second axis of 2 for stereo.
+
+    Raises:
+        AudioError: not such a picture, or an impossible rate.
+    """
+    _check_picture(image)
+    _check_rate(sample_rate)
+    columns = image.shape[1]
+    length = round(columns * sample_rate / 100)
+    if loop and columns % effort.stride:
+        effort = solver.Effort(1, effort.updates, effort.fixed, effort.joint, effort.momentum)
+    channels = [mel_targets(channel, effort.stride) for channel in _channels(image)]
+    line = solver.timeline(len(channels[0]), effort.stride, circular=loop)
+    rate = sample_rate if sample_rate % 200 == 0 and sample_rate >= solver.RATE else 48000
+    if sample_rate == 44100:
+        rate = sample_rate
+    if len(channels) == 1:
+        solved = [solver.solve(channels[0], line, effort, seed=seed)]
+    else:
+        # One phase for both, found on the mean: what is panned stays panned, and mono adds up.
+        mean = solver.solve((channels[0] + channels[1]) / 2, line, effort, seed=seed)
+        solved = [solver.solve(mel, line, effort, start=mean) for mel in channels]
+    sound = [
+        _cut(solver.render(found, mel, line, rate), rate, columns, loop)
+        for found, mel in zip(solved, channels, strict=True)
+    ]
+    both = sound[0] if len(sound) == 1 else np.stack(sound, axis=1)
+    out = both if rate == sample_rate else resample(both, rate, sample_rate, loop=loop)
+    return np.asarray(out[:length] * _FULL_SCALE, np.float32)
+
+
+def audio_to_image(samples: Floats, sample_rate: int, *, loop: bool = False) -> Pixels:
+    """Take a picture of a sound, normalised by its own loudest pixel as the format says.
+
+    Args:
+        samples: float[n] or float[n, channels]; more than two channels are mixed to one.
+        sample_rate: 8,000 to 384,000 Hz.
+        loop: the sound is a loop; columns near its ends see across the seam.
+
+    Returns:
+        uint8[512, W], or uint8[512, W, 2] for two channels; W = round(100·seconds), at least 1.
+
+    Raises:
+        AudioError: no samples, an impossible rate, a wrong shape, or more than an hour.
+    """
+    _check_rate(sample_rate)
+    samples = np.asarray(samples)
+    if samples.ndim not in (1, 2) or samples.size == 0:
+        raise AudioError("There is no sound in that: it has no samples.")
+    if len(samples) > MAX_COLUMNS * sample_rate / 100:
+        raise AudioError("The sound is longer than an hour: please cut it first.")
+    samples = np.nan_to_num(samples.astype(np.float32), posinf=0.0, neginf=0.0)
+    if samples.ndim == 2 and samples.shape[1] != 2:
+        samples = samples.mean(1)
+    columns = max(1, round(len(samples) * 100 / sample_rate))
+    sound = resample(samples, sample_rate, _ANALYSIS_RATE, loop=loop)
+    if sound.ndim == 1:
+        return to_pixels(mel_spectrogram(sound, columns, loop=loop))
+    pair = [mel_spectrogram(sound[:, i], columns, loop=loop) for i in (0, 1)]
+    return to_pixels(np.stack(pair, axis=2))
+
+
+def mel_spectrogram(sound: Floats, columns: int, *, loop: bool = False) -> Floats:
+    """The reference analysis of 24 kHz sound [n]: magnitudes [columns, 512], low bands first.
+
+    Frames are centred on their columns; beyond the ends the sound is mirrored, as Riffusion does,
+    or goes on from the other end when it is a loop.
+    """
+    length = columns * _ANALYSIS_HOP
+    half = _ANALYSIS_WINDOW // 2
+    sound = np.pad(sound[:length], (0, max(0, length - len(sound))))
+    padded = np.pad(sound, half, mode="wrap" if loop else "reflect").astype(np.float32)
+    window, bank = solver.hann(_ANALYSIS_WINDOW), analysis_bank()
+    out = np.empty((columns, N_MELS), np.float32)
+    for first in range(0, columns, _BLOCK):
+        count = min(_BLOCK, columns - first)
+        frames = np.zeros((count, _ANALYSIS_FFT), np.float32)
+        kernels.cut_frames(padded, first * _ANALYSIS_HOP, _ANALYSIS_HOP, window, frames)
+        spectra = scipy.fft.rfft(frames, overwrite_x=True)
+        kernels.mel_of_spectra(spectra, bank, out[first : first + count])
+    return out
+
+
+def to_pixels(mel: Floats, loudest: float | None = None) -> Pixels:
+    """Magnitudes [W, 512] or [W, 512, 2] → picture, scaled by `loudest` or their own maximum."""
+    scale = float(mel.max()) if loudest is None else loudest
+    share = np.minimum(mel / np.float32(max(scale, 1e-20)), np.float32(1))
+    # Truncated, not rounded, as Riffusion does: its pictures and ours agree to the pixel.
+    pixels = (255 - 255 * np.sqrt(np.sqrt(share))).astype(np.uint8)
+    return np.ascontiguousarray(np.swapaxes(pixels, 0, 1)[::-1])
+
+
+def mel_targets(image: Pixels, stride: int = 1) -> Floats:
+    """Picture [512, W] → magnitudes [ceil(W / stride), 512] of every stride-th column."""
+    return np.ascontiguousarray(_AMPLITUDE[image[::-1, ::stride]].T)
+
+
+def warm_up() -> None:
+    """Compile every kernel (once a machine; later starts load them from the cache)."""
+    image = np.full((N_MELS, 12), 255, np.uint8)
+    image[200:300] = 60
+    audio_to_image(image_to_audio(image), 44100)
+
+
+def _channels(image: Pixels) -> list[Pixels]:
+    return [image] if image.ndim == 2 else [image[..., 0], image[..., 1]]
+
+
+def _cut(buffer: Floats, rate: int, columns: int, loop: bool) -> Floats:
+    """The picture's samples of a solver's buffer, whose time zero is half a window in."""
+    half, length = rate // 20, columns * rate // 100
+    if loop:
+        return np.roll(buffer[:length], -half)
+    return _padded(buffer[half : half + length], length)
+
+
+def _padded(sound: Floats, length: int) -> Floats:
+    return np.pad(sound, (0, length - len(sound))) if len(sound) < length else sound
+
+
+def _check_picture(image: Pixels) -> None:
+    shape = image.shape
+    right = image.ndim == 2 or (image.ndim == 3 and shape[2] == 2)
+    if not right or shape[0] != N_MELS or image.dtype != np.uint8:
+        raise AudioError(
+            f"A spectrogram has {N_MELS} rows of 8-bit pixels, not {'×'.join(map(str, shape))} "
+            f"{image.dtype}."
+        )
+    if not 1 <= shape[1] <= MAX_COLUMNS:
+        raise AudioError(f"A spectrogram is 1 to {MAX_COLUMNS} columns wide, not {shape[1]}.")
+
+
+def _check_rate(rate: int) -> None:
+    if not MIN_RATE <= rate <= MAX_RATE:
+        raise AudioError(f"A sample rate of {rate} Hz is outside {MIN_RATE} to {MAX_RATE}.")
