@@ -1,0 +1,201 @@
+"""The line between event loops and the worker: the queue with its lock, its door and its clock."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from riffbot.errors import Cancelled, Refused, RiffBotError
+from riffbot.inference.job import Job, Owner
+from riffbot.inference.queue import FairQueue
+from riffbot.inference.speed import SpeedMeter, line_times
+from riffbot.inference.ticket import Ticket
+
+
+class Line:
+    """Thread-safe: any number of event loops put tickets in, one worker takes batches out.
+
+    Args:
+        max_wait_s: refuse at the door what could not be done within this time; also the wait
+            after which nobody is overtaken any more.
+        max_jobs_per_member: refuse a member's next clip while this many of theirs wait.
+    """
+
+    def __init__(self, *, max_wait_s: float, max_jobs_per_member: int) -> None:
+        self._max_wait = max_wait_s
+        self._max_jobs = max_jobs_per_member
+        self._changed = threading.Condition()
+        self._queue = FairQueue(patience_s=max_wait_s)
+        self._tickets: dict[str, Ticket] = {}  # waiting and running
+        self._running: list[Ticket] = []
+        self._running_until = 0.0
+        self._closing: RiffBotError | None = None
+        self.meter = SpeedMeter()
+        self.batch_limit = 1
+
+    @property
+    def queued(self) -> int:
+        """How many wait."""
+        return len(self._queue)
+
+    @property
+    def running(self) -> int:
+        """How many are being computed now."""
+        return len(self._running)
+
+    # -- the event loops' side ------------------------------------------------------------------
+
+    def check(self, owner: Owner | None, count: int = 1) -> None:
+        """Raise what `join` would raise for `count` more clips of this owner.
+
+        Raises:
+            Refused: too many of the member's clips wait already.
+            RiffBotError: the line is closed (shutdown, or a model that failed to load).
+        """
+        with self._changed:
+            self._check(owner, count)
+
+    def _check(self, owner: Owner | None, count: int) -> None:
+        if self._closing is not None:
+            raise type(self._closing)(str(self._closing))
+        if owner is None:
+            return
+        waiting = self._queue.waiting(owner)
+        if waiting + count > self._max_jobs:
+            raise Refused(
+                f"You have {waiting} clips waiting and I keep at most {self._max_jobs} for one "
+                "member: please let some finish, or cancel some."
+            )
+
+    def join(self, ticket: Ticket, *, promised: bool = False) -> None:
+        """Let a ticket in, or refuse it with the reason and the wait.
+
+        Args:
+            promised: it was let in before a restart; nothing but a closed line refuses it.
+
+        Raises:
+            Refused: it could not be done in time, or its member has too many waiting.
+            RiffBotError: the line is closed.
+        """
+        job = ticket.job
+        with self._changed:
+            self._check(None if promised or job.deadline is not None else job.owner, 1)
+            self._queue.add(job)
+            now = time.monotonic()
+            position, eta = self._places(now)[job.id]
+            if not promised and (refusal := self._refusal(job, now, eta)):
+                self._queue.remove(job.id)
+                raise refusal
+            self._tickets[job.id] = ticket
+            ticket.tell_place(position, eta)
+            self._changed.notify_all()
+
+    def _refusal(self, job: Job, now: float, eta: float | None) -> Refused | None:
+        if eta is None:
+            return None
+        if job.deadline is not None and now + eta > job.deadline:
+            return Refused(
+                f"That cannot be ready in time: it would take {in_words(eta)}.", wait_s=eta
+            )
+        if job.deadline is None and job.owner is not None and eta > self._max_wait:
+            return Refused(
+                f"The line is {in_words(eta)} long and I only promise what I can finish within "
+                f"{in_words(self._max_wait)}: please try again in about "
+                f"{in_words(eta - self._max_wait)}.",
+                wait_s=eta,
+            )
+        return None
+
+    def cancel(self, wanted: Callable[[Job], bool], error: RiffBotError) -> int:
+        """Take back all jobs that `wanted` picks; running ones stop at their next step.
+
+        Returns:
+            How many were taken back.
+        """
+        with self._changed:
+            chosen = [t for t in self._tickets.values() if wanted(t.job)]
+            for ticket in chosen:
+                ticket.job.cancelled = True
+                self._queue.remove(ticket.job.id)
+                del self._tickets[ticket.job.id]
+                ticket.fail(type(error)(str(error)))
+            if chosen:
+                self._tell_places()
+        return len(chosen)
+
+    def close(self, error: RiffBotError) -> None:
+        """Let nobody in any more and answer everybody who waits with `error`."""
+        with self._changed:
+            if self._closing is None:
+                self._closing = error
+            waiting = {job.id for job in self._queue}
+            self._changed.notify_all()
+        self.cancel(lambda job: job.id in waiting, error)
+
+    # -- the worker's side ----------------------------------------------------------------------
+
+    def unresolved(self) -> list[Ticket]:
+        """Tickets that were let in before the model was there to resolve them."""
+        with self._changed:
+            return [self._tickets[job.id] for job in self._queue if job.key is None]
+
+    def take(self) -> list[Ticket]:
+        """Wait for the next batch; an empty list means that the line is closed."""
+        with self._changed:
+            while self._closing is None:
+                batch = self._queue.take(time.monotonic(), self.batch_limit)
+                if batch:
+                    self._running = [self._tickets[job.id] for job in batch]
+                    expected = self.meter.seconds([job.request for job in batch])
+                    self._running_until = time.monotonic() + (expected or 0.0)
+                    self._tell_places()
+                    return list(self._running)
+                self._changed.wait()
+            return []
+
+    def still_needs(self, seconds: float) -> None:
+        """The running batch will take this much longer."""
+        self._running_until = time.monotonic() + seconds
+
+    def done(self) -> None:
+        """The running batch is over; each of its tickets has been answered."""
+        with self._changed:
+            for ticket in self._running:
+                self._tickets.pop(ticket.job.id, None)
+            self._running = []
+            self._changed.notify_all()
+
+    def _places(self, now: float) -> dict[str, tuple[int, float | None]]:
+        """Place in line and seconds to go of everybody who waits."""
+        batches = self._queue.plan(now, self.batch_limit)
+        ahead = max(0.0, self._running_until - now) if self._running else 0.0
+        times: list[Any] = line_times(self.meter, batches, ahead) or [None] * len(batches)
+        places: dict[str, tuple[int, float | None]] = {}
+        for batch, eta in zip(batches, times, strict=True):
+            for job in batch:
+                places[job.id] = (len(places) + 1, eta)
+        return places
+
+    def _tell_places(self) -> None:
+        for job_id, (position, eta) in self._places(time.monotonic()).items():
+            self._tickets[job_id].tell_place(position, eta)
+
+
+def owned_by(owner: Owner) -> Callable[[Job], bool]:
+    """Picks the jobs of one member, on whatever server."""
+    return lambda job: job.owner is not None and job.owner.user_id == owner.user_id
+
+
+def taken_back() -> Cancelled:
+    """What a cancelled job answers."""
+    return Cancelled("The riff was cancelled.")
+
+
+def in_words(seconds: float) -> str:
+    """`about a minute` in the plainest words: "8 seconds", "3 minutes", "2 hours"."""
+    for unit, size in (("hour", 3600), ("minute", 60)):
+        if seconds >= 1.5 * size:
+            return f"{round(seconds / size)} {unit}s"
+    return f"{max(1, round(seconds))} second{'s' if round(seconds) > 1 else ''}"

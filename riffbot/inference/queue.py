@@ -1,0 +1,198 @@
+"""The line of waiting clips: who is next, and who may share a batch with them.
+
+Three classes, each before the next:
+
+1. **Deadlines** (a jam's chunks), earliest first.
+2. **Promises**: whoever has waited as long as the door promised at most goes next, so that no
+   stream of newcomers can starve anybody.
+3. **Fair shares**: everybody's first clip before anybody's second. Among equals servers take turns
+   (the least recently served first), and inside a server its members do.
+
+"Second" is meant within one busy spell: the line keeps turns as start-time fair queueing does
+(Goyal, Vin and Cheng, 1996). A member who comes late gets their first clip at once and then joins
+the turn that is being served; they neither owe nor are owed the past.
+
+Nothing here locks or reads a clock: the engine holds its lock and says what time it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from riffbot.inference.job import Job, Owner
+
+_FIRST = -1
+"""The turn of a member who had nothing yet: before every other."""
+
+Rank = tuple[float, ...]
+"""Class, then deadline, arrival or turn. Jobs of equal rank owe each other no precedence."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A job's place in line."""
+
+    job: Job
+    rank: Rank
+
+
+class FairQueue:
+    """Waiting jobs in the order in which they will run.
+
+    Args:
+        patience_s: a job that has waited this long joins the second class.
+    """
+
+    def __init__(self, *, patience_s: float) -> None:
+        self._patience = patience_s
+        self._jobs: dict[str, Job] = {}  # in order of arrival
+        self._forget()
+
+    def _forget(self) -> None:
+        self._turn = 0
+        self._clock = 0
+        self._last_turn: dict[int | None, int] = {}
+        self._member_served: dict[int | None, int] = {}
+        self._server_served: dict[int | None, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    def __iter__(self) -> Iterator[Job]:
+        return iter(list(self._jobs.values()))
+
+    def __contains__(self, job_id: object) -> bool:
+        return job_id in self._jobs
+
+    def add(self, job: Job) -> None:
+        """Put a job in line."""
+        self._jobs[job.id] = job
+
+    def remove(self, job_id: str) -> Job | None:
+        """Take a job out of the line; None if it is not (or no longer) waiting."""
+        return self._jobs.pop(job_id, None)
+
+    def waiting(self, owner: Owner) -> int:
+        """How many fair-share jobs of this member wait, on whatever server."""
+        return sum(
+            job.deadline is None and _member(job) == owner.user_id for job in self._jobs.values()
+        )
+
+    def plan(self, now: float, limit: int) -> list[list[Job]]:
+        """The whole line as the batches that it will run in, next one first.
+
+        A batch is its first job and those compatible with it (equal `key`), at most `limit`. It
+        never takes a job past one of better rank that has to stay behind, so that batching
+        cannot make anybody's second clip overtake another's first; and what has a deadline takes
+        along only what has one too, because company costs time.
+        """
+        line = self._line(now)
+        batches = []
+        while line:
+            batch, line = _split(line, limit)
+            batches.append(batch)
+        return batches
+
+    def take(self, now: float, limit: int) -> list[Job]:
+        """Remove and return the next batch; an empty list when nobody waits.
+
+        When the line has run dry by then, the busy spell is over and all turns are forgotten.
+        """
+        line = self._line(now)
+        if not line:
+            self._forget()
+            return []
+        batch, _ = _split(line, limit)
+        ranks = {place.job.id: place.rank for place in line}
+        for job in batch:
+            del self._jobs[job.id]
+            if job.deadline is None:
+                self._serve(job, ranks[job.id])
+        return batch
+
+    def _serve(self, job: Job, rank: Rank) -> None:
+        """Remember that a fair share was given."""
+        member = _member(job)
+        newcomer = member not in self._last_turn
+        turn = self._turn if newcomer else max(self._turn, self._last_turn[member] + 1)
+        if not newcomer and rank[0] == _Class.FAIR:
+            self._turn = turn
+        self._last_turn[member] = turn
+        self._clock += 1
+        self._member_served[member] = self._clock
+        self._server_served[_server(job)] = self._clock
+
+    def _line(self, now: float) -> list[Place]:
+        """All jobs with their ranks, in order."""
+        urgent: list[Place] = []
+        groups: dict[int, list[Job]] = {}
+        ahead: dict[int | None, int] = {}
+        for job in self._jobs.values():
+            if job.deadline is not None:
+                urgent.append(Place(job, (_Class.DEADLINE, job.deadline)))
+            elif now - job.submitted >= self._patience:
+                urgent.append(Place(job, (_Class.PROMISE, job.submitted)))
+            else:
+                mine = ahead[_member(job)] = ahead.get(_member(job), -1) + 1
+                groups.setdefault(self._turn_of(_member(job), mine), []).append(job)
+        urgent.sort(key=lambda place: place.rank)
+        return urgent + list(self._take_turns(groups))
+
+    def _turn_of(self, member: int | None, ahead: int) -> int:
+        """The turn of a member's job that has `ahead` others of theirs before it."""
+        last = self._last_turn.get(member)
+        if last is not None:
+            return max(self._turn, last + 1) + ahead
+        return _FIRST if ahead == 0 else self._turn + ahead
+
+    def _take_turns(self, groups: dict[int, list[Job]]) -> Iterator[Place]:
+        """Order each turn's jobs: one of each server, the least recently served server first."""
+        served = dict(self._server_served)
+        clock = self._clock
+        for turn in sorted(groups):
+            servers: dict[int | None, list[Job]] = {}
+            for job in sorted(groups[turn], key=lambda j: self._member_served.get(_member(j), 0)):
+                servers.setdefault(_server(job), []).append(job)
+            order = sorted(servers, key=lambda server: served.get(server, 0))
+            for lap in range(max(map(len, servers.values()))):
+                for server in order:
+                    if lap < len(servers[server]):
+                        clock += 1
+                        served[server] = clock
+                        yield Place(servers[server][lap], (_Class.FAIR, turn))
+
+
+class _Class:
+    DEADLINE, PROMISE, FAIR = 0.0, 1.0, 2.0
+
+
+def _member(job: Job) -> int | None:
+    return job.owner.user_id if job.owner else None
+
+
+def _server(job: Job) -> int | None:
+    return job.owner.guild_id if job.owner else None
+
+
+def _split(line: list[Place], limit: int) -> tuple[list[Job], list[Place]]:
+    """The first batch of a line, and the line without it."""
+    first = line[0]
+    if limit == 1 or first.job.repeat > 1 or first.job.key is None:
+        return [first.job], line[1:]
+    batch, rest = [first.job], []
+    barrier: Rank | None = None
+    for place in line[1:]:
+        fits = (
+            len(batch) < limit
+            and place.job.repeat == 1
+            and place.job.key == first.job.key
+            and (place.job.deadline is None) == (first.job.deadline is None)
+            and (barrier is None or place.rank <= barrier)
+        )
+        if fits:
+            batch.append(place.job)
+        else:
+            rest.append(place)
+            barrier = barrier or place.rank
+    return batch, rest

@@ -1,0 +1,99 @@
+"""The submitter's end of a job: carries news and the answer from the worker to an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from riffbot.inference.job import Job, Progress, Riff
+
+log = logging.getLogger(__name__)
+
+OnProgress = Callable[[Progress], None]
+OnStart = Callable[[], Awaitable[None]]
+
+_START_TIMEOUT_S = 30.0
+
+
+class Ticket:
+    """A job with the event loop and the callbacks of whoever waits for it.
+
+    Every method may be called from any thread; callbacks and the future are only touched on the
+    submitter's own loop. News is coalesced: a loop that is busy gets the newest only.
+    """
+
+    def __init__(
+        self, job: Job, on_progress: OnProgress | None = None, on_start: OnStart | None = None
+    ) -> None:
+        self.job = job
+        self._loop = asyncio.get_running_loop()
+        self.answer: asyncio.Future[Riff] = self._loop.create_future()
+        self._on_progress = on_progress
+        self._on_start = on_start
+        self._lock = threading.Lock()
+        self._news: Progress | None = None
+        self._last_position: int | None = None
+
+    def tell(self, news: Progress) -> None:
+        """Pass progress on; an unread preview survives newer news without one."""
+        if self._on_progress is None:
+            return
+        with self._lock:
+            unread, self._news = self._news, news
+            if unread is not None and news.preview is None:
+                self._news = replace(news, preview=unread.preview)
+        if unread is None:
+            self._call(self._deliver)
+
+    def tell_place(self, position: int, eta_s: float | None) -> None:
+        """Pass the place in line on, if it changed."""
+        if position != self._last_position:
+            self._last_position = position
+            self.tell(Progress(self.job.id, "queued", position, eta_s))
+
+    def started(self) -> None:
+        """Run the submitter's start hook on its loop and wait for it (worker thread only)."""
+        if self._on_start is None:
+            return
+        hook = self._on_start
+
+        async def run() -> None:
+            await hook()
+
+        coroutine = run()
+        try:
+            future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        except RuntimeError:  # the loop is gone, and with it whoever waited
+            coroutine.close()
+            return
+        try:
+            future.result(_START_TIMEOUT_S)
+        except Exception:
+            log.exception("job %s: its start could not be noted", self.job.id)
+
+    def finish(self, riff: Riff) -> None:
+        """Answer with a clip."""
+        self._call(lambda: None if self.answer.done() else self.answer.set_result(riff))
+
+    def fail(self, error: Exception) -> None:
+        """Answer with an error."""
+        self._call(lambda: None if self.answer.done() else self.answer.set_exception(error))
+
+    def _deliver(self) -> None:
+        with self._lock:
+            news, self._news = self._news, None
+        if news is None or self._on_progress is None or self.answer.done():
+            return
+        try:
+            self._on_progress(news)
+        except Exception:
+            log.exception("job %s: its progress listener failed", self.job.id)
+
+    def _call(self, function: Callable[[], None]) -> None:
+        try:
+            self._loop.call_soon_threadsafe(function)
+        except RuntimeError:
+            log.debug("job %s: its event loop is gone", self.job.id)

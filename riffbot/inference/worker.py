@@ -1,0 +1,302 @@
+"""The one thread that owns the model: it loads it, takes batches from the line and answers them."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from riffbot.errors import Cancelled, GenerationFailed, ModelError, RiffBotError
+from riffbot.inference.job import Job, Picture, Progress, Riff
+from riffbot.inference.line import Line
+from riffbot.inference.speed import remaining, steps_of
+from riffbot.inference.threads import use_few_threads
+from riffbot.inference.ticket import Ticket
+from riffbot.request import RiffRequest
+
+log = logging.getLogger(__name__)
+
+_PREVIEW_EVERY_S = 2.0
+
+
+class StepEvent(Protocol):
+    """What a pipeline tells after each denoising step."""
+
+    step: int
+    steps: int
+
+    @property
+    def preview(self) -> Callable[[], Sequence[Picture]]:
+        """Decodes the forming pictures, one a request."""
+        ...
+
+
+class PipelineLike(Protocol):
+    """What the engine needs of `riffbot.inference.pipeline.Pipeline`."""
+
+    @property
+    def model(self) -> Any:
+        """With `name`, `hash`, `card` and `device`."""
+        ...
+
+    @property
+    def images(self) -> Any:
+        """The pictures that requests name."""
+        ...
+
+    def run(
+        self, requests: Sequence[RiffRequest], *, on_step: Callable[[Any], bool | None] | None
+    ) -> Sequence[Picture]:
+        """One picture a request; stops when `on_step` returns False."""
+        ...
+
+
+def batch_limit(device: str, most: int) -> int:
+    """How many clips to compute together on a device type.
+
+    A CPU is busy with one clip already: see docs/ARCHITECTURE.md for the figures. So there a batch
+    would only keep the first clip waiting for the last one, and batches of one make the same
+    request give the same bits whoever else is in line. Accelerators are nearly idle on one clip.
+    """
+    return 1 if device == "cpu" else most
+
+
+class Worker:
+    """Runs in one daemon thread from `start` until the line is closed.
+
+    Attributes:
+        state: `loading`, `ready`, `broken` or `closed`.
+        done, failed: clips answered since the start.
+        closing: set by the engine when it is told to stop.
+    """
+
+    def __init__(
+        self,
+        line: Line,
+        load: Callable[[], PipelineLike],
+        *,
+        max_batch: int,
+        warm_up: RiffRequest | None,
+    ) -> None:
+        self._line = line
+        self._load = load
+        self._most = max_batch
+        self._warm_up = warm_up
+        self._pipeline: PipelineLike | None = None
+        self._thread = threading.Thread(target=self._work, name="riffbot-engine", daemon=True)
+        self.state = "loading"
+        self.done = 0
+        self.failed = 0
+        self.closing = False
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait for the thread to end; whether it did."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def resolve(self, job: Job) -> None:
+        """Fill a job's request from the model; a job that comes before the model waits for it.
+
+        Raises:
+            BadRequest: it is nonsense for this model.
+        """
+        if self._pipeline is None:
+            return
+        from riffbot.inference.resolve import resolve  # noqa: PLC0415  # brings torch
+
+        model = self._pipeline.model
+        job.request = resolve(job.request, model.card, self._pipeline.images)
+        job.key = compatible(job.request)
+
+    # -- in the worker's thread only -------------------------------------------------------------
+
+    def _work(self) -> None:
+        try:
+            self._pipeline = pipeline = self._load()
+        except Exception as error:
+            self._break(error)
+            return
+        use_few_threads()
+        self._line.batch_limit = batch_limit(str(pipeline.model.device).split(":")[0], self._most)
+        self.state = "ready"
+        if self._warm_up is not None and not self._line.queued:
+            self._warm(self._warm_up)
+        for ticket in self._line.unresolved():
+            self._resolved(ticket)
+        while batch := self._line.take():
+            try:
+                alive = [ticket for ticket in batch if self._resolved(ticket)]
+                for ticket in alive:
+                    ticket.started()
+                if alive:
+                    self._compute(pipeline, alive)
+            finally:
+                self._line.done()
+        self.state = "closed"
+
+    def _break(self, error: Exception) -> None:
+        """The model cannot be loaded: say so to everybody, now and later."""
+        self.state = "broken"
+        if isinstance(error, RiffBotError):
+            log.error("the model could not be loaded: %s", error)
+            sentence = str(error)
+        else:
+            log.error("the model could not be loaded", exc_info=error)
+            sentence = "The model could not be loaded; the log says why, and so may riffbot doctor."
+        self._line.close(ModelError(sentence))
+
+    def _warm(self, request: RiffRequest) -> None:
+        """One cheap clip for nobody: first-use costs are paid and the speed is known."""
+        job = Job(request)
+        try:
+            self.resolve(job)
+            self._run([job])
+        except Exception:
+            log.exception("the warm-up clip failed; going on")
+
+    def _resolved(self, ticket: Ticket) -> bool:
+        """Make sure that a ticket's request is resolved; False if that answered it."""
+        if ticket.job.key is None:
+            try:
+                self.resolve(ticket.job)
+            except Exception as error:
+                self._fail(ticket, error)
+                return False
+        return not ticket.job.cancelled
+
+    def _compute(self, pipeline: PipelineLike, tickets: list[Ticket]) -> None:
+        """Answer every ticket of a batch, in smaller batches where the whole one breaks."""
+        started = time.monotonic()
+        try:
+            images = self._run([ticket.job for ticket in tickets], tickets)
+        except Exception as error:
+            if all(ticket.job.cancelled for ticket in tickets):
+                return
+            if out_of_memory(error):
+                free_memory()
+            if len(tickets) == 1:
+                self._fail(tickets[0], error)
+                return
+            half = len(tickets) // 2
+            if out_of_memory(error):
+                self._line.batch_limit = half
+                log.warning("out of memory with %d clips at once: now %d", len(tickets), half)
+            # Whatever broke, the guilty one alone shall pay for it.
+            self._compute(pipeline, tickets[:half])
+            self._compute(pipeline, tickets[half:])
+            return
+        seconds = time.monotonic() - started
+        model = pipeline.model
+        for ticket, image in zip(tickets, images, strict=True):
+            job = ticket.job
+            if not job.cancelled:
+                self.done += 1
+                timings = {"queued_s": started - job.submitted, "generate_s": seconds}
+                size = max(len(tickets), job.repeat)
+                ticket.finish(Riff(job.request, image, model.name, model.hash, timings, batch=size))
+
+    def _run(self, jobs: list[Job], tickets: Sequence[Ticket] = ()) -> list[Picture]:
+        """Compute a batch, telling its listeners and looking for cancellation at each step."""
+        assert self._pipeline is not None
+        requests = [job.request for job in jobs for _ in range(job.repeat)]
+        watch = _Watch(self._line, tickets)
+        started = time.monotonic()
+        images = self._pipeline.run(requests, on_step=watch.step if tickets else None)
+        if tickets and all(ticket.job.cancelled for ticket in tickets):
+            raise Cancelled("Every clip of the batch was taken back.")
+        self._line.meter.measure(requests, time.monotonic() - started)
+        return list(images)[:: jobs[0].repeat]
+
+    def _fail(self, ticket: Ticket, error: Exception) -> None:
+        """Answer one ticket with a sentence."""
+        if ticket.job.cancelled:
+            return
+        self.failed += 1
+        if isinstance(error, RiffBotError):
+            ticket.fail(error)
+        elif out_of_memory(error):
+            ticket.fail(
+                GenerationFailed(
+                    "There is not enough memory for this clip: please ask for a shorter one."
+                )
+            )
+        else:
+            log.error("job %s failed", ticket.job.id, exc_info=error)
+            ticket.fail(
+                GenerationFailed("Something broke while making this clip; the log has the details.")
+            )
+
+
+class _Watch:
+    """Follows one run of the pipeline for those who wait for it."""
+
+    def __init__(self, line: Line, tickets: Sequence[Ticket]) -> None:
+        self._line = line
+        self._tickets = tickets
+        self._started = self._previewed = time.monotonic()
+
+    def step(self, event: StepEvent) -> bool:
+        """Tell everybody; False when nobody waits any more."""
+        if all(ticket.job.cancelled for ticket in self._tickets):
+            return False
+        eta = remaining(
+            self._tickets[0].job.request, time.monotonic() - self._started, event.step, event.steps
+        )
+        self._line.still_needs(eta)
+        previews = self._previews(event)
+        for ticket, preview in zip(self._tickets, previews, strict=True):
+            ticket.tell(
+                Progress(ticket.job.id, "running", 0, eta, event.step, event.steps, preview)
+            )
+        return True
+
+    def _previews(self, event: StepEvent) -> list[Picture | None]:
+        wanted = any(t.job.wants_preview and not t.job.cancelled for t in self._tickets)
+        if not wanted or time.monotonic() - self._previewed < _PREVIEW_EVERY_S:
+            return [None] * len(self._tickets)
+        pictures = list(event.preview())[:: self._tickets[0].job.repeat]
+        self._previewed = time.monotonic()
+        return [
+            picture if ticket.job.wants_preview else None
+            for ticket, picture in zip(self._tickets, pictures, strict=True)
+        ]
+
+
+def compatible(request: RiffRequest) -> tuple[Any, ...]:
+    """A resolved request's batch key: requests with equal keys may run together."""
+    return (
+        request.width,
+        request.scheduler,
+        request.steps,
+        steps_of(request),
+        (request.guidance or 1.0) > 1.0,
+        request.seed_image is not None,
+        request.mask is not None,
+        request.target is not None,
+    )
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, on any device. Torch says so in three ways."""
+    torch = sys.modules.get("torch")
+    return (
+        isinstance(error, MemoryError)
+        or (torch is not None and isinstance(error, torch.OutOfMemoryError))
+        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+    )
+
+
+def free_memory() -> None:
+    """Give back what the failed batch held, so that the retry finds room."""
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()
