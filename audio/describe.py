@@ -1,0 +1,120 @@
+"""Words about a spectrogram, made from its numbers: alt text for those who cannot see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from audio.arrays import Floats, Pixels
+from audio.codec import mel_targets
+from audio.mel import edges
+
+_FLOOR = 1e-3
+"""60 dB under the loudest pixel: what counts as sounding."""
+
+
+@dataclass(frozen=True)
+class Character:
+    """What the words are made of.
+
+    Attributes:
+        seconds: length.
+        fullness: share of the picture's area within 60 dB of full scale, 0 … 1.
+        centre_hz: the median frequency of the energy.
+        low_hz, high_hz: between them lie the middle 80 % of the energy.
+        onsets: sudden rises a second.
+        sustain: share of the energy that a column hands to the next, 0 … 1.
+    """
+
+    seconds: float
+    fullness: float
+    centre_hz: float
+    low_hz: float
+    high_hz: float
+    onsets: float
+    sustain: float
+
+
+def measure(pixels: Pixels) -> Character | None:
+    """The character of a picture uint8[512, W] or [512, W, 2]; None for silence."""
+    mono = pixels if pixels.ndim == 2 else pixels.min(axis=2)
+    mel = mel_targets(np.ascontiguousarray(mono))
+    if mel.max() <= 0:
+        return None
+    energy = mel.astype(np.float64) ** 2
+    centres = edges(mel.shape[1])[1:-1]
+    share = np.cumsum(energy.sum(0)) / energy.sum()
+    low, centre, high = (float(centres[np.searchsorted(share, q)]) for q in (0.1, 0.5, 0.9))
+    seconds = len(mel) / 100
+    kept = np.minimum(energy[1:], energy[:-1]).sum() / max(energy[1:].sum(), 1e-30)
+    return Character(
+        seconds,
+        float((mel > _FLOOR).mean()),
+        centre,
+        low,
+        high,
+        _onsets(mel) / seconds,
+        float(kept),
+    )
+
+
+def describe(pixels: Pixels, *, bpm: float | None = None) -> str:
+    """One or two sentences: length, tempo, how full, how bright, where the energy lies, how it moves.
+
+    Args:
+        pixels: uint8[512, W] or [512, W, 2].
+        bpm: told when known.
+    """
+    found = measure(pixels)
+    if found is None:
+        return f"Spectrogram of {pixels.shape[1] / 100:.1f} seconds of silence."
+    tempo = f" at {bpm:g} bpm" if bpm else ""
+    return (
+        f"Spectrogram of {found.seconds:.1f} seconds of {_level(found.fullness)}, "
+        f"{_brightness(found.centre_hz)} sound{tempo}, {_motion(found)}. "
+        f"Most of its energy lies between {_hertz(found.low_hz)} and {_hertz(found.high_hz)}."
+    )
+
+
+def _onsets(mel: Floats) -> int:
+    """Sudden rises: peaks of the summed increase in decibels from column to column."""
+    if len(mel) < 4:
+        return 0
+    level = 20 * np.log10(np.maximum(mel, _FLOOR))
+    flux = np.maximum(level[2:] - level[:-2], 0).mean(1)
+    threshold = max(1.5, float(flux.mean() + flux.std()))
+    above = flux > threshold
+    peak = above & (flux >= np.roll(flux, 1)) & (flux > np.roll(flux, -1))
+    (where,) = np.nonzero(peak)
+    return int(1 + (np.diff(where) > 5).sum()) if len(where) else 0
+
+
+def _level(fullness: float) -> str:
+    if fullness < 0.05:
+        return "quiet, thin"
+    if fullness < 0.3:
+        return "airy"
+    return "full" if fullness < 0.7 else "loud, dense"
+
+
+def _brightness(hz: float) -> str:
+    if hz < 150:
+        return "deep"
+    if hz < 400:
+        return "dark"
+    if hz < 1200:
+        return "warm"
+    return "bright" if hz < 3000 else "very bright"
+
+
+def _motion(found: Character) -> str:
+    if found.onsets < 0.5:
+        return "sustained, with hardly a beat"
+    kind = "percussive" if found.sustain < 0.8 else "sustained"
+    pace = "sparse" if found.onsets < 2.5 else "steady" if found.onsets < 6 else "busy"
+    return f"{kind} and {pace}, with about {round(found.onsets * found.seconds)} onsets"
+
+
+def _hertz(hz: float) -> str:
+    return f"{round(hz, -1):.0f} Hz" if hz < 1000 else f"{hz / 1000:.1f} kHz"

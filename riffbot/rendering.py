@@ -1,0 +1,97 @@
+"""A riff's picture → everything a person gets: MP3, PNG, a picture to look at and words about it.
+
+The recipe (the request, the model's name and its hash) is written into the PNG and the MP3, so a
+file that left the library can still be replayed and remixed.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Protocol
+
+from audio import codec, describe, encoding, image, loudness, picture
+from audio.arrays import Floats, Pixels
+from riffbot.request import RiffRequest
+
+SAMPLE_RATE = 44100
+TITLE_LENGTH = 100
+
+
+class RiffLike(Protocol):
+    """What `render` needs of a riff (`riffbot.inference.engine.Riff` has it)."""
+
+    @property
+    def request(self) -> RiffRequest: ...
+
+    @property
+    def image(self) -> Pixels: ...
+
+    @property
+    def model_name(self) -> str: ...
+
+    @property
+    def model_hash(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A clip, ready to be posted.
+
+    Attributes:
+        mp3: the sound, loudness-normalised, gapless.
+        png: the raw spectrogram, pixel-exact, with its parameters and recipe.
+        picture: the spectrogram drawn for people (PNG).
+        alt: the picture in words.
+        duration_s: exactly the picture's columns / 100.
+    """
+
+    mp3: bytes
+    png: bytes
+    picture: bytes
+    alt: str
+    duration_s: float
+
+
+def render(riff: RiffLike, *, loudness_lufs: float = -14.0) -> Rendered:
+    """Turn a finished riff into files. Takes a fraction of a second; call it in a thread.
+
+    Raises:
+        audio.errors.AudioError: the picture is no spectrogram.
+    """
+    request = riff.request
+    text = recipe(riff)
+    title = request.prompt[:TITLE_LENGTH]
+    return Rendered(
+        mp3=encoding.encode(
+            sound(riff.image, seed=request.seed, loudness_lufs=loudness_lufs),
+            SAMPLE_RATE,
+            "mp3",
+            tags={"title": title, "artist": "RiffBot", "comment": text},
+        ),
+        png=image.encode_png(riff.image, recipe=text),
+        picture=picture.picture(riff.image, title=request.prompt, bpm=request.bpm),
+        alt=describe.describe(riff.image, bpm=request.bpm),
+        duration_s=riff.image.shape[1] / 100,
+    )
+
+
+def sound(
+    pixels: Pixels, *, seed: int = 0, loudness_lufs: float = -14.0, sample_rate: int = SAMPLE_RATE
+) -> Floats:
+    """The sound of a picture as people get it: a seamless loop at a fixed loudness."""
+    samples = codec.image_to_audio(pixels, loop=True, seed=seed, sample_rate=sample_rate)
+    return loudness.normalize(samples, sample_rate, target_lufs=loudness_lufs, loop=True)
+
+
+def recipe(riff: RiffLike) -> str:
+    """The JSON that replays a riff: `{"request": …, "model": name, "model_hash": hash}`."""
+    return json.dumps(
+        {
+            "request": riff.request.model_dump(mode="json", exclude_none=True),
+            "model": riff.model_name,
+            "model_hash": riff.model_hash,
+        },
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )
