@@ -1,0 +1,196 @@
+"""`python -m training.render`: clips and captions, shard by shard, in parallel and resumable.
+
+Clip i of shard k is a pure function of (seed, k, i). A shard appears all at once: its captions
+(`shard-00042.json`) first, then its sound (`shard-00042.npz`), each renamed into place.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import random
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+
+from training import soundfonts
+from training.captions import captions
+from training.fluid import FluidError
+from training.music import INSTRUMENTS, Piece, compose
+from training.music.genres import GENRES
+from training.music.textures import TEXTURES
+from training.synth import Synth
+
+CAPTIONS_A_CLIP = 6
+_MIX = 1_000_003
+
+
+def clip_seed(seed: int, shard: int, index: int) -> int:
+    """One number for one clip, different for all clips of all shards of all seeds."""
+    return (seed * _MIX + shard) * _MIX + index
+
+
+def describe(piece: Piece, texts: list[str]) -> dict[str, Any]:
+    """What the trainer and the evaluation know of a clip."""
+    return {
+        "captions": texts,
+        "bpm": piece.bpm,
+        "beats": piece.beats,
+        "beats_per_measure": piece.beats_per_measure,
+        "width": piece.width,
+        "kind": piece.kind,
+        "genre": piece.genre,
+        "roles": piece.roles,
+        "textures": [texture.name for texture in piece.textures],
+        "mood": piece.mood,
+        "mode": piece.mode,
+        "key": piece.key,
+        "style": piece.style,
+        "effects": list(piece.effects),
+    }
+
+
+def render_clip(
+    synth: Synth, seed: int, shard: int, index: int
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """One clip: float32 samples and its description."""
+    rng = random.Random(clip_seed(seed, shard, index))
+    piece = compose(rng)
+    return synth.render(piece), describe(piece, captions(piece, rng, CAPTIONS_A_CLIP))
+
+
+def shard_paths(out: Path, shard: int) -> tuple[Path, Path]:
+    """Where a shard's sound and captions go."""
+    return out / f"shard-{shard:05d}.npz", out / f"shard-{shard:05d}.json"
+
+
+def write_shard(
+    out: Path, shard: int, sounds: list[np.ndarray], rows: list[dict[str, Any]]
+) -> None:
+    """Put a shard into place, captions first."""
+    sound_path, text_path = shard_paths(out, shard)
+    offsets = np.cumsum([0] + [len(sound) for sound in sounds], dtype=np.int64)
+    widths = np.array([row["width"] for row in rows], np.int32)
+    draft = text_path.with_suffix(f".{os.getpid()}.tmp")
+    draft.write_text(json.dumps(rows))
+    draft.replace(text_path)
+    draft = sound_path.with_suffix(f".{os.getpid()}.tmp")
+    with draft.open("wb") as file:
+        np.savez(
+            file,
+            audio=np.concatenate(sounds).astype(np.float16),
+            offsets=offsets,
+            widths=widths,
+        )
+    draft.replace(sound_path)
+
+
+def _work(
+    synth: Synth, out: Path, seed: int, shards: list[tuple[int, int]], turn: Any, done: Any
+) -> None:
+    while True:
+        with turn.get_lock():
+            place = turn.value
+            turn.value += 1
+        if place >= len(shards):
+            return
+        shard, size = shards[place]
+        sounds, rows = [], []
+        for index in range(size):
+            sound, row = render_clip(synth, seed, shard, index)
+            sounds.append(sound)
+            rows.append(row)
+            with done.get_lock():
+                done.value += 1
+        write_shard(out, shard, sounds, rows)
+
+
+def plan(out: Path, clips: int, size: int, first: int) -> list[tuple[int, int]]:
+    """The shards still to be made, as (number, clips)."""
+    count = (clips + size - 1) // size
+    rows = [(first + k, min(size, clips - k * size)) for k in range(count)]
+    return [(shard, clips_) for shard, clips_ in rows if not shard_paths(out, shard)[0].exists()]
+
+
+def list_instruments() -> None:
+    """Print the vocabulary."""
+    for key, who in INSTRUMENTS.items():
+        print(f"{key:14s} {', '.join(who.names)}")
+    for name, names in TEXTURES.items():
+        print(f"{name:14s} {', '.join(names)}")
+    for name, genre in GENRES.items():
+        print(f"{name:14s} {genre.names.replace(';', ', ')}")
+
+
+def run(out: Path, clips: int, workers: int, seed: int, size: int, first: int) -> None:
+    """Render every missing shard and report progress until all workers are through."""
+    out.mkdir(parents=True, exist_ok=True)
+    shards = plan(out, clips, size, first)
+    total = sum(count for _, count in shards)
+    if not total:
+        print("all shards are there", flush=True)
+        return
+    context = multiprocessing.get_context("fork")
+    turn, done = context.Value("l", 0), context.Value("l", 0)
+    synth = Synth(soundfonts.find())
+    began = time.monotonic()
+    team = [
+        context.Process(target=_work, args=(synth, out, seed, shards, turn, done), daemon=True)
+        for _ in range(max(1, workers))
+    ]
+    for process in team:
+        process.start()
+    told = 0.0
+    while any(process.is_alive() for process in team):
+        time.sleep(0.2)
+        now = time.monotonic() - began
+        if now - told >= 5:
+            told = now
+            print(f"{done.value}/{total} clips, {60 * done.value / now:.0f} a minute", flush=True)
+    failed = [process.exitcode for process in team if process.exitcode]
+    now = time.monotonic() - began
+    print(f"{done.value}/{total} clips, {60 * done.value / now:.0f} a minute, done", flush=True)
+    if failed:
+        raise RuntimeError(f"{len(failed)} of {len(team)} workers failed")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m training.render", description=__doc__)
+    parser.add_argument("--out", type=Path, help="folder of the shards")
+    parser.add_argument("--clips", type=int, default=1024)
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--shard-size", type=int, default=256)
+    parser.add_argument("--first-shard", type=int, default=0)
+    parser.add_argument("--list-instruments", action="store_true")
+    options = parser.parse_args(argv)
+    if options.list_instruments:
+        list_instruments()
+        return 0
+    if options.out is None:
+        parser.error("--out is needed")
+    try:
+        run(
+            options.out,
+            options.clips,
+            options.workers,
+            options.seed,
+            options.shard_size,
+            options.first_shard,
+        )
+    except (FluidError, RuntimeError) as error:
+        print(f"render: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
