@@ -16,12 +16,15 @@ from audio.mel import Bands
 _FLOOR = np.float32(1e-7)
 """Keeps ratios finite; 140 dB under full scale, far below what eight bits can say."""
 
+LANES = 16
+"""Frames that are worked on side by side, one in each lane of the processor's vectors."""
+
 _jit = njit(cache=True, nogil=True, fastmath=True)
 
 
 @_jit
 def cut_frames(sound: Floats, start: int, hop: int, window: Floats, out: Floats) -> None:
-    """out[i] = the windowed frame that begins at sample start + i·hop. `out` may be wider (zeros)."""
+    """out[i] = the windowed frame that begins at sample start + i·hop."""
     for i in range(out.shape[0]):
         offset = start + i * hop
         for j in range(window.shape[0]):
@@ -38,50 +41,67 @@ def overlap_add(frames: Floats, start: int, hop: int, window: Floats, out: Float
 
 
 @_jit
-def _apply(bands: Bands, row: Floats, out: Floats) -> None:
-    """out = bands @ row."""
-    bounds, first, weights = bands
+def _apply(bands: Bands, columns: Floats, out: Floats) -> None:
+    """out = bands @ columns, both [rows, LANES]: one frame a lane, so that lanes vectorise."""
+    bounds, first, weights = bands.bounds, bands.first, bands.weights
     for r in range(out.shape[0]):
-        total = np.float32(0)
         shift = first[r] - bounds[r]
+        for lane in range(LANES):
+            out[r, lane] = 0
         for j in range(bounds[r], bounds[r + 1]):
-            total += row[shift + j] * weights[j]
-        out[r] = total
+            weight = weights[j]
+            for lane in range(LANES):
+                out[r, lane] += columns[shift + j, lane] * weight
+
+
+@_jit
+def _divide(mel: Floats, bands: Floats, frame: int) -> None:
+    """bands = mel / bands, for the LANES frames from `frame` on (the last lanes may be idle)."""
+    lanes = min(LANES, mel.shape[0] - frame)
+    for m in range(bands.shape[0]):
+        for lane in range(lanes):
+            bands[m, lane] = mel[frame + lane, m] / (bands[m, lane] + _FLOOR)
 
 
 @_jit
 def mel_of_spectra(spectra: Spectra, bands: Bands, out: Floats) -> None:
     """out[i] = bands @ |spectra[i]|; bins beyond the bank are ignored."""
-    magnitude = np.empty(spectra.shape[1], np.float32)
-    for i in range(spectra.shape[0]):
-        for k in range(spectra.shape[1]):
-            value = spectra[i, k]
-            magnitude[k] = np.sqrt(value.real * value.real + value.imag * value.imag)
-        _apply(bands, magnitude, out[i])
+    bins = bands.first.max() + np.diff(bands.bounds).max()
+    magnitude = np.zeros((max(bins, spectra.shape[1]), LANES), np.float32)
+    mel = np.empty((out.shape[1], LANES), np.float32)
+    for frame in range(0, spectra.shape[0], LANES):
+        lanes = min(LANES, spectra.shape[0] - frame)
+        for k in range(min(bins, spectra.shape[1])):
+            for lane in range(lanes):
+                value = spectra[frame + lane, k]
+                magnitude[k, lane] = np.sqrt(value.real * value.real + value.imag * value.imag)
+        _apply(bands, magnitude, mel)
+        for m in range(out.shape[1]):
+            for lane in range(lanes):
+                out[frame + lane, m] = mel[m, lane]
 
 
 @_jit
-def invert_mel(
-    mel: Floats, coarse: Bands, back: Bands, total: Floats, updates: int, out: Floats
-) -> None:
+def invert_mel(mel: Floats, coarse: Bands, back: Bands, updates: int, out: Floats) -> None:
     """Non-negative magnitudes [frames, bins] whose mel bands are `mel` [frames, 512].
 
     Multiplicative updates A ← A · backᵀ(T / FA) as of Lee & Seung (NIPS 2000) for the generalised
-    Kullback-Leibler divergence: they stay positive and converge fast from a smooth start.
+    Kullback-Leibler divergence: they stay positive and converge fast from a flat start.
     """
-    ratio = np.empty(mel.shape[1], np.float32)
-    gain = np.empty(out.shape[1], np.float32)
-    for i in range(mel.shape[0]):
-        for m in range(mel.shape[1]):
-            ratio[m] = mel[i, m] / (total[m] + _FLOOR)
-        _apply(back, ratio, out[i])
-        for _ in range(updates):
-            _apply(coarse, out[i], ratio)
-            for m in range(mel.shape[1]):
-                ratio[m] = mel[i, m] / (ratio[m] + _FLOOR)
-            _apply(back, ratio, gain)
-            for k in range(out.shape[1]):
-                out[i, k] *= gain[k]
+    bands = np.empty((mel.shape[1], LANES), np.float32)
+    gain = np.empty((out.shape[1], LANES), np.float32)
+    found = np.empty((out.shape[1], LANES), np.float32)
+    for frame in range(0, mel.shape[0], LANES):
+        lanes = min(LANES, mel.shape[0] - frame)
+        found[:] = 1
+        for _ in range(updates + 1):
+            _apply(coarse, found, bands)
+            _divide(mel, bands, frame)
+            _apply(back, bands, gain)
+            found *= gain
+        for k in range(out.shape[1]):
+            for lane in range(lanes):
+                out[frame + lane, k] = found[k, lane]
 
 
 @_jit
@@ -102,41 +122,40 @@ def impose_mel(spectra: Spectra, mel: Floats, fine: Bands, back: Bands, taps: Fl
     bins; the correction is one multiplicative update spread over the 10 Hz bins.
     """
     bins = spectra.shape[1]
-    magnitude = np.zeros(2 * bins - 1, np.float32)
-    ratio = np.empty(mel.shape[1], np.float32)
-    gain = np.empty(bins, np.float32)
-    for i in range(spectra.shape[0]):
-        frame = spectra[i]
-        for k in range(bins):
-            magnitude[2 * k] = np.sqrt(
-                frame[k].real * frame[k].real + frame[k].imag * frame[k].imag
-            )
-        reach = taps.shape[0]
-        for k in range(reach - 1, bins - reach):
-            real = np.float32(0)
-            imag = np.float32(0)
-            for j in range(reach):
-                # Neighbours differ by (−1)^(2j + 1) = −1 around the window's centre.
-                tap = taps[j] if j % 2 == 0 else -taps[j]
-                real += tap * (frame[k - j].real - frame[k + 1 + j].real)
-                imag += tap * (frame[k - j].imag - frame[k + 1 + j].imag)
-            magnitude[2 * k + 1] = np.sqrt(real * real + imag * imag)
-        for k in range(reach - 1):
-            magnitude[2 * k + 1] = np.float32(0.5) * (magnitude[2 * k] + magnitude[2 * k + 2])
-        for k in range(bins - reach, bins - 1):
-            magnitude[2 * k + 1] = np.float32(0.5) * (magnitude[2 * k] + magnitude[2 * k + 2])
-        _apply(fine, magnitude, ratio)
-        for m in range(mel.shape[1]):
-            ratio[m] = mel[i, m] / (ratio[m] + _FLOOR)
-        _apply(back, ratio, gain)
-        for k in range(bins):
-            frame[k] = frame[k] * gain[k]
+    real = np.zeros(bins + 6, np.float32)
+    imag = np.zeros(bins + 6, np.float32)
+    magnitude = np.zeros((2 * bins, LANES), np.float32)
+    bands = np.empty((mel.shape[1], LANES), np.float32)
+    gain = np.empty((bins, LANES), np.float32)
+    for frame in range(0, spectra.shape[0], LANES):
+        lanes = min(LANES, spectra.shape[0] - frame)
+        for lane in range(lanes):
+            row = spectra[frame + lane]
+            for k in range(0, bins, 2):
+                real[k + 2] = row[k].real
+                imag[k + 2] = row[k].imag
+            # The sign undoes the window's half-length shift: neighbours become alike.
+            for k in range(1, bins, 2):
+                real[k + 2] = -row[k].real
+                imag[k + 2] = -row[k].imag
+            _fine_magnitudes(real, imag, taps, bins, magnitude[:, lane])
+        _apply(fine, magnitude, bands)
+        _divide(mel, bands, frame)
+        _apply(back, bands, gain)
+        for lane in range(lanes):
+            for k in range(bins):
+                spectra[frame + lane, k] *= gain[k, lane]
 
 
 @_jit
-def polar(magnitudes: Floats, phases: Floats, out: Spectra) -> None:
-    """Spectra from magnitudes and phases at the windows' centres."""
-    for i in range(magnitudes.shape[0]):
-        for k in range(magnitudes.shape[1]):
-            size = magnitudes[i, k] if k % 2 == 0 else -magnitudes[i, k]
-            out[i, k] = complex(size * np.cos(phases[i, k]), size * np.sin(phases[i, k]))
+def _fine_magnitudes(real: Floats, imag: Floats, taps: Floats, bins: int, out: Floats) -> None:
+    """out[2k] = the magnitude of bin k, out[2k + 1] = half a bin higher; bin k lies at k + 2."""
+    near, mid, far = taps[0], taps[1], taps[2]
+    for k in range(bins):
+        x, y = real[k + 2], imag[k + 2]
+        out[2 * k] = np.sqrt(x * x + y * y)
+        x = near * (x + real[k + 3]) + mid * (real[k + 1] + real[k + 4])
+        y = near * (y + imag[k + 3]) + mid * (imag[k + 1] + imag[k + 4])
+        x += far * (real[k] + real[k + 5])
+        y += far * (imag[k] + imag[k + 5])
+        out[2 * k + 1] = np.sqrt(x * x + y * y)

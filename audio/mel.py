@@ -95,14 +95,12 @@ class SynthesisBank(NamedTuple):
         coarse: mel ← 10 Hz magnitudes.
         fine: mel ← 5 Hz magnitudes (every second one made by `half_bin_taps`).
         back: 10 Hz bin ← mel, each row summing to one: spreads a correction back over bins.
-        total: the weight of each band in `coarse` [512].
         taps: the complex interpolation of half bins, see `half_bin_taps`.
     """
 
     coarse: Bands
     fine: Bands
     back: Bands
-    total: Floats
     taps: Floats
 
 
@@ -115,7 +113,6 @@ def synthesis_bank() -> SynthesisBank:
         Bands.of(coarse),
         Bands.of(bank_on(5.0)),
         Bands.of(spread),
-        coarse.sum(1).astype(np.float32),
         half_bin_taps(),
     )
 
@@ -126,8 +123,8 @@ def analysis_bank() -> Bands:
     return Bands.of(reference_bank())
 
 
-def half_bin_taps(pairs: int = 3) -> Floats:
-    """Weights [pairs] that make the spectrum between two bins from its neighbours on both sides.
+def half_bin_taps() -> Floats:
+    """Weights [3] that make the spectrum between two bins from its neighbours on both sides.
 
     Interpolating by ±(j + ½) bins multiplies the centred frame by Σ 2·tap_j·cos((2j + 1)πt), t in
     window lengths; the taps make that as flat as possible under a Hann window. Magnitudes
@@ -136,6 +133,6 @@ def half_bin_taps(pairs: int = 3) -> Floats:
     """
     time = np.linspace(-0.5, 0.5, 401)
     window = np.cos(np.pi * time) ** 2
-    basis = 2 * np.cos(np.pi * np.outer(time, 2 * np.arange(pairs) + 1))
+    basis = 2 * np.cos(np.pi * np.outer(time, 2 * np.arange(3) + 1))
     taps, *_ = np.linalg.lstsq(basis * window[:, None], window, rcond=None)
     return taps.astype(np.float32)

@@ -11,6 +11,8 @@ so taking the loudest neighbour costs a constant instead of a logarithm.
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 import numpy.typing as npt
 from numba import njit
@@ -44,104 +46,105 @@ def integrate(
     if loudest <= 0:
         return
     log_magnitude = np.log(magnitudes + np.float32(1e-8 * loudest))
-    decibels = (20 / np.log(10)) * (log_magnitude - np.float32(np.log(loudest)))
+    decibels = (20 / np.log(10)) * (log_magnitude - np.log(loudest))
     levels = np.clip(255 + decibels * (254 / TOLERANCE_DB), 0, 255).astype(np.uint8)
+    levels[:, [0, -1]] = 0  # a border, so that no step leaves its frame
+    along_time, along_bins = _gradients(log_magnitude, hop, n_fft, circular)
+    if not circular:
+        # One silent frame between the end and the beginning turns the circle into a line.
+        levels, along_time, along_bins = (
+            np.pad(array, ((0, 1), (0, 0))) for array in (levels, along_time, along_bins)
+        )
+    flat = phases if circular else np.pad(phases, ((0, 1), (0, 0)))
     order = np.argsort(levels.ravel(), kind="stable")[::-1].astype(np.int32)
+    out = flat.ravel().copy()
+    bins = magnitudes.shape[1]
+    _integrate(levels.ravel(), order, along_time.ravel(), along_bins.ravel(), out, bins, known)
+    phases[:] = out[: phases.size].reshape(phases.shape)
+
+
+def _gradients(
+    log_magnitude: Floats, hop: int, n_fft: int, circular: bool
+) -> tuple[Floats, Floats]:
+    """The phase's change, in radians, from each frame to the next and from each bin to the next."""
+    slope = np.float32(hop / (GAMMA * n_fft))
+    mode = "wrap" if circular else "edge"
+    across = np.pad(log_magnitude, ((0, 0), (1, 1)), mode="edge")
+    along = np.pad(log_magnitude, ((1, 1), (0, 0)), mode=mode)
     # Wrapped here, or float32 would lose the angle after a few hundred turns.
-    advance = 2 * np.pi * (np.arange(magnitudes.shape[1]) * hop % n_fft) / n_fft
-    slope = hop * n_fft / (GAMMA * n_fft**2)
-    _integrate(
-        log_magnitude,
-        levels.ravel(),
-        order,
-        phases.ravel(),
-        np.float32(slope),
-        advance.astype(np.float32),
-        circular,
-        known,
-    )
+    turn = 2 * np.pi * (np.arange(log_magnitude.shape[1]) * hop % n_fft) / n_fft
+    along_time = (across[:, 2:] - across[:, :-2]) * (slope / 2) + turn.astype(np.float32)
+    along_bins = (along[2:] - along[:-2]) * (-1 / (2 * slope))
+    return along_time.astype(np.float32), along_bins.astype(np.float32)
+
+
+Levels: TypeAlias = npt.NDArray[np.uint8]
+Nodes: TypeAlias = npt.NDArray[np.int32]
 
 
 @_jit
 def _integrate(
-    log_magnitude: Floats,
-    levels: npt.NDArray[np.uint8],
-    order: npt.NDArray[np.int32],
+    levels: Levels,
+    order: Nodes,
+    along_time: Floats,
+    along_bins: Floats,
     phases: Floats,
-    slope: np.float32,
-    advance: Floats,
-    circular: bool,
+    bins: int,
     known: int,
 ) -> None:
-    """`integrate` on flattened arrays: node = frame·bins + bin.
+    """Integrate on flattened arrays around a circle of frames: node = frame·bins + bin.
 
-    `slope` converts a difference of log magnitude between neighbouring bins into radians a hop
-    (its inverse, negated, between neighbouring frames into radians a bin); `advance`[k] is
-    what bin k's centre frequency turns in a hop.
+    `levels` is 1 … 255 where a phase is wanted and 0 where it is settled; `order` lists the nodes
+    from the loudest down. The phase steps by the mean of its gradients at both ends.
     """
-    frames, bins = log_magnitude.shape
-    nodes = frames * bins
+    nodes = len(levels)
     top = np.full(256, -1, np.int32)
     below = np.empty(nodes, np.int32)
-    done = levels == 0
-    done[: known * bins] = True
     loudest = -1
-    for node in range(max(0, known - 1) * bins, known * bins):
-        level = levels[node]
-        if level > 0:
-            below[node] = top[level]
-            top[level] = node
-            loudest = max(loudest, level)
+    for node in range(known * bins):
+        if levels[node] > 0 and node >= (known - 1) * bins:
+            loudest = max(loudest, _settle(node, phases[node], phases, levels, top, below))
+        levels[node] = 0
+    half = np.float32(0.5)
     next_seed = 0
-    steps_frame = np.array([1, -1, 0, 0])
-    steps_bin = np.array([0, 0, 1, -1])
-    quarter = np.float32(0.25)
     while True:
         while loudest >= 0 and top[loudest] < 0:
             loudest -= 1
         if loudest < 0:
-            while next_seed < nodes and done[order[next_seed]]:
+            while next_seed < nodes and levels[order[next_seed]] == 0:
                 next_seed += 1
             if next_seed == nodes:
                 return
             node = order[next_seed]
-            done[node] = True
+            levels[node] = 0
         else:
             node = top[loudest]
             top[loudest] = below[node]
-        frame = node // bins
-        k = node - frame * bins
-        for way in range(4):
-            there = frame + steps_frame[way]
-            j = k + steps_bin[way]
-            if circular:
-                there = (there + frames) % frames
-            if there < 0 or there >= frames or j < 0 or j >= bins:
-                continue
-            neighbour = there * bins + j
-            if done[neighbour]:
-                continue
-            if way < 2:
-                up = min(k + 1, bins - 1)
-                down = max(k - 1, 0)
-                rise = log_magnitude[frame, up] - log_magnitude[frame, down]
-                rise += log_magnitude[there, up] - log_magnitude[there, down]
-                step = slope * quarter * rise + advance[k]
-                step = step if way == 0 else -step
-            else:
-                if circular:
-                    after = (frame + 1) % frames
-                    before = (frame + frames - 1) % frames
-                else:
-                    after = min(frame + 1, frames - 1)
-                    before = max(frame - 1, 0)
-                rise = log_magnitude[after, k] - log_magnitude[before, k]
-                rise += log_magnitude[after, j] - log_magnitude[before, j]
-                step = -quarter * rise / slope
-                step = step if way == 2 else -step
-            phases[neighbour] = phases[node] + step
-            done[neighbour] = True
-            level = levels[neighbour]
-            below[neighbour] = top[level]
-            top[level] = neighbour
-            loudest = max(loudest, level)
+        phase = phases[node]
+        after = node + bins if node + bins < nodes else node + bins - nodes
+        if levels[after] > 0:
+            step = half * (along_time[node] + along_time[after])
+            loudest = max(loudest, _settle(after, phase + step, phases, levels, top, below))
+        before = node - bins if node >= bins else node - bins + nodes
+        if levels[before] > 0:
+            step = half * (along_time[node] + along_time[before])
+            loudest = max(loudest, _settle(before, phase - step, phases, levels, top, below))
+        if levels[node + 1] > 0:
+            step = half * (along_bins[node] + along_bins[node + 1])
+            loudest = max(loudest, _settle(node + 1, phase + step, phases, levels, top, below))
+        if levels[node - 1] > 0:
+            step = half * (along_bins[node] + along_bins[node - 1])
+            loudest = max(loudest, _settle(node - 1, phase - step, phases, levels, top, below))
+
+
+@_jit
+def _settle(
+    node: int, phase: float, phases: Floats, levels: Levels, top: Nodes, below: Nodes
+) -> int:
+    """Give a node its phase and put it on the stack of its level, which is returned."""
+    level = int(levels[node])
+    phases[node] = phase
+    levels[node] = 0
+    below[node] = top[level]
+    top[level] = node
+    return level

@@ -220,7 +220,7 @@ def render(sound: Floats, mel: Floats, line: Timeline, rate: int) -> Floats:
 def _magnitudes(mel: Floats, updates: int) -> Floats:
     bank = synthesis_bank()
     out = np.empty((len(mel), BINS), np.float32)
-    kernels.invert_mel(mel, bank.coarse, bank.back, bank.total, updates, out)
+    kernels.invert_mel(mel, bank.coarse, bank.back, updates, out)
     return out
 
 
@@ -246,7 +246,9 @@ def _synthesise(magnitudes: Floats, phases: Floats, line: Timeline) -> Floats:
     out = np.zeros(line.length, np.float32)
     for first, last in line.blocks():
         spectra = np.empty((last - first, BINS), np.complex64)
-        kernels.polar(magnitudes[first:last], phases[first:last], spectra)
+        spectra.real = magnitudes[first:last] * np.cos(phases[first:last])
+        spectra.imag = magnitudes[first:last] * np.sin(phases[first:last])
+        spectra[:, 1::2] *= -1  # from the window's centre to its start
         frames = scipy.fft.irfft(spectra, n=WINDOW)
         kernels.overlap_add(frames, first * line.hop, line.hop, line.window, out)
     return out
