@@ -29,8 +29,8 @@ MAX_WEIGHT = 10.0
 
 _TOKEN = re.compile(
     r"""
-    \\(?P<literal>[()\[\]\\]?)                         # an escaped bracket; a lone backslash vanishes
-    | :\s*(?P<weight>[+-]?(?:[.\d][\w.+-]*|nan|inf(?:inity)?))\s*\)     # :1.2) ends a round group
+    \\(?P<literal>[()\[\]\\]?)  # an escaped bracket; a lone backslash vanishes
+    | :\s*(?P<weight>[+-]?(?:[.\d][\w.+-]*|nan|inf(?:inity)?))\s*\)  # :1.2) ends a round group
     | (?P<open>[(\[])
     | (?P<close>[)\]])
     | (?P<text>[^\\()\[\]:]+|:)
@@ -119,8 +119,8 @@ def _checked(pieces: list[Fragment]) -> list[Fragment]:
     for piece in pieces:
         if not math.isfinite(piece.weight) or piece.weight > MAX_WEIGHT:
             raise PromptError(
-                f"“{piece.text.strip()[:40]}” would weigh {piece.weight:.3g}: please keep a weight, "
-                f"brackets multiplied, between 0 and {MAX_WEIGHT:g}."
+                f"“{piece.text.strip()[:40]}” would weigh {piece.weight:.3g}: please keep weights, "
+                f"all brackets multiplied, between 0 and {MAX_WEIGHT:g}."
             )
     return pieces
 

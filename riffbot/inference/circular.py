@@ -1,41 +1,72 @@
-"""Convolutions that wrap along time, so that a clip's end runs into its start.
+"""Time as a circle: every convolution wraps around the width, so that a clip is a loop.
 
-Latents and pictures are (B, C, frequency, time). Every padded convolution pads time circularly and
-frequency with zeros, in the denoiser and in the autoencoder, while training and at inference: a
-network that learnt on a circle has no edge at which a loop could stumble.
+Height is frequency and keeps its zeros. The weights do not change and neither do their names;
+only the class of the layers does, so a model is made circular in place after loading.
 """
 
 from __future__ import annotations
 
-import types
-
-import torch.nn.functional as F
+import torch
 from diffusers.models.downsampling import Downsample2D
-from torch import Tensor, nn
+from torch import nn
+from torch.nn import functional
 
 
-def make_circular(network: nn.Module) -> nn.Module:
-    """Turn every padded Conv2d of `network` circular along its last axis, in place.
+class CircularConv2d(nn.Conv2d):
+    """A Conv2d that pads its width with the other end of it, and its height with zeros."""
 
-    Diffusers' encoder pads its strided convolutions by hand, one column on the right; that column
-    becomes the first one. Calling it twice changes nothing.
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        """float[N, C, H, W] -> float[N, C', H', W'], as Conv2d's."""
+        rows, columns = self.padding
+        return functional.conv2d(
+            wrap(input, int(columns), int(columns)),
+            self.weight,
+            self.bias,
+            self.stride,
+            (int(rows), 0),
+            self.dilation,
+            self.groups,
+        )
+
+
+class CircularDownsample2D(Downsample2D):
+    """The autoencoder's down-sampling, which pads one row and one column by hand, made circular."""
+
+    def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        """float[N, C, H, W] -> float[N, C', H/2, W/2]."""
+        padded = functional.pad(wrap(hidden_states, 0, 1), (0, 0, 0, 1))
+        return self.conv(padded)
+
+
+def wrap(x: torch.Tensor, left: int, right: int) -> torch.Tensor:
+    """Pad the last axis with `left` and `right` columns from its other end.
+
+    Concatenation, because `pad(mode="circular")` forgets the channels-last layout, which costs
+    more than the copy.
     """
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d) and module.padding != (0, 0):
-            module._conv_forward = types.MethodType(_wrapped_conv, module)  # type: ignore[method-assign]
-        elif isinstance(module, Downsample2D) and module.use_conv and module.padding == 0:
-            module.forward = types.MethodType(_wrapped_downsample, module)  # type: ignore[method-assign]
-    return network
+    width = x.shape[-1]
+    parts = [x[..., width - left :]] if left else []
+    parts.append(x)
+    if right:
+        parts.append(x[..., :right])
+    return torch.cat(parts, dim=-1) if len(parts) > 1 else x
 
 
-def _wrapped_conv(self: nn.Conv2d, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    assert isinstance(self.padding, tuple)
-    high, wide = self.padding
-    if wide:
-        x = F.pad(x, (wide, wide, 0, 0), mode="circular")
-    return F.conv2d(x, weight, bias, self.stride, (high, 0), self.dilation, self.groups)
+def make_circular(module: nn.Module) -> None:
+    """Turn every padding convolution within `module` into a circular one, in place.
+
+    Raises:
+        TypeError: a layer pads in a way that this module does not know.
+    """
+    for layer in module.modules():
+        if type(layer) is nn.Conv2d:
+            _wrap_conv(layer)
+        elif type(layer) is Downsample2D and layer.use_conv and layer.padding == 0:
+            layer.__class__ = CircularDownsample2D
 
 
-def _wrapped_downsample(self: Downsample2D, x: Tensor, *args: object, **kwargs: object) -> Tensor:
-    x = F.pad(x, (0, 1, 0, 0), mode="circular")
-    return self.conv(F.pad(x, (0, 0, 0, 1)))
+def _wrap_conv(layer: nn.Conv2d) -> None:
+    if isinstance(layer.padding, str) or layer.padding_mode != "zeros":
+        raise TypeError(f"cannot make {layer} circular")
+    if layer.padding[1] > 0:
+        layer.__class__ = CircularConv2d

@@ -1,0 +1,202 @@
+"""The pictures that a riff may start from: bundled loops, masks, and anything in the library.
+
+A reference is a bundled name (`og_beat`) or `sha256:<64 hex digits>` of a file in the library.
+Bundled loops are described in `seeds.toml`, one table an image:
+
+    [og_beat]
+    file = "og_beat.png"
+    title = "Plain beat"
+    bpm = 120.0
+    beats = 8
+    width = 400
+    mood = "steady, dry"
+    made = "rendered by training/seed_images.py"
+
+Files whose name begins with `mask_` are masks (white: repaint, black: keep) and need no table.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from audio.errors import AudioError
+from audio.image import SpectrogramImage, decode_image
+from riffbot.errors import BadRequest, NotFound, StorageError
+from riffbot.request import RiffRequest
+
+Lookup = Callable[[str], Path | None]
+"""The library's side: 64 hex digits -> where that file lies, None if it is not there."""
+
+CATALOGUE = "seeds.toml"
+HEIGHT = 512
+SILENT = 255
+CACHED = 16
+"""Decoded pictures kept, 0.25 MB each at 512 columns."""
+
+
+class SeedImage(BaseModel):
+    """A bundled loop of whole beats.
+
+    Attributes:
+        name: how a request refers to it.
+        path: the PNG.
+        title: for people.
+        bpm, beats, width: `beats` beats at `bpm` fill `width` columns of 10 ms.
+        mood: a few words for people.
+        made: how it was made.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+    path: Path
+    title: str
+    bpm: Annotated[float, Field(ge=40, le=240)]
+    beats: Annotated[int, Field(ge=1)]
+    width: Annotated[int, Field(ge=64, le=2048)]
+    mood: str = ""
+    made: str = ""
+
+
+class Images:
+    """Finds and reads seed images and masks.
+
+    Args:
+        folder: the bundled images and their `seeds.toml`; an absent folder has none.
+        lookup: finds `sha256:` references; None knows none.
+
+    Raises:
+        StorageError: `seeds.toml` cannot be read or a file it names is missing.
+    """
+
+    def __init__(self, folder: Path, lookup: Lookup | None = None) -> None:
+        self._seeds = {seed.name: seed for seed in _catalogue(folder)}
+        self._masks = {path.stem: path for path in sorted(folder.glob("mask_*.png"))}
+        self._lookup = lookup
+        self._cache: OrderedDict[Path, SpectrogramImage] = OrderedDict()
+
+    def names(self) -> list[str]:
+        """The bundled loops, in the order of `seeds.toml`."""
+        return list(self._seeds)
+
+    def masks(self) -> list[str]:
+        """The bundled masks."""
+        return list(self._masks)
+
+    def bundled(self, name: str) -> SeedImage:
+        """The description of a bundled loop. Raises NotFound with names that come close."""
+        if name not in self._seeds:
+            raise _unknown("seed image", name, self.names())
+        return self._seeds[name]
+
+    def load(self, ref: str) -> NDArray[np.uint8]:
+        """The picture behind a reference: uint8[512, W], read-only; stereo is mixed down.
+
+        Raises:
+            NotFound: no such picture.
+            BadRequest: it is no spectrogram of 512 rows and 64 to 2048 columns.
+        """
+        pixels = _mono(self._decoded(self._path(ref)).pixels)
+        rows, columns = pixels.shape
+        if rows != HEIGHT or not 64 <= columns <= 2048:
+            raise BadRequest(
+                f"The seed image is {columns} × {rows} pixels; please use one that is 64 to 2048 "
+                f"wide and {HEIGHT} high."
+            )
+        return pixels
+
+    def mask(self, ref: str, width: int) -> NDArray[np.uint8]:
+        """The mask behind a reference, stretched to `width`: uint8[512, width], 255 repaints.
+
+        Raises:
+            NotFound: no such mask.
+            BadRequest: it is not a picture.
+        """
+        path = self._masks.get(ref) or self._path(ref, kind="mask")
+        pixels = self._decoded(path).pixels
+        grey = Image.fromarray(pixels if pixels.ndim == 2 else pixels[..., 0])
+        if grey.size == (width, HEIGHT):
+            return np.asarray(grey)
+        return np.asarray(grey.resize((width, HEIGHT), Image.Resampling.NEAREST))
+
+    def tempo(self, ref: str) -> float | None:
+        """Beats per minute of a seed image, from `seeds.toml` or the recipe it carries."""
+        if ref in self._seeds:
+            return self._seeds[ref].bpm
+        recipe = self._decoded(self._path(ref)).recipe
+        if recipe is None:
+            return None
+        try:
+            return RiffRequest.from_json(recipe).bpm
+        except BadRequest:  # somebody else's recipe; it still is a picture
+            return None
+
+    def _path(self, ref: str, kind: str = "seed image") -> Path:
+        if not ref.startswith("sha256:"):
+            if kind == "mask":
+                raise _unknown(kind, ref, self.masks())
+            return self.bundled(ref).path
+        found = self._lookup(ref.removeprefix("sha256:")) if self._lookup else None
+        if found is None:
+            raise NotFound(f"The {kind} {ref[:15]}… is not in the library any more.")
+        return found
+
+    def _decoded(self, path: Path) -> SpectrogramImage:
+        if path not in self._cache:
+            try:
+                decoded = decode_image(path)
+            except (AudioError, OSError) as error:
+                raise BadRequest(f"The picture {path.name} cannot be read: {error}") from error
+            decoded.pixels.flags.writeable = False
+            self._cache[path] = decoded
+            if len(self._cache) > CACHED:
+                self._cache.popitem(last=False)
+        self._cache.move_to_end(path)
+        return self._cache[path]
+
+
+def _catalogue(folder: Path) -> list[SeedImage]:
+    path = folder / CATALOGUE
+    if not path.exists():
+        return []
+    try:
+        tables = tomllib.loads(path.read_text("utf-8"))
+        seeds = [
+            SeedImage.model_validate(
+                {"name": name, "path": folder / table.pop("file", f"{name}.png"), **table}
+            )
+            for name, table in tables.items()
+        ]
+    except (tomllib.TOMLDecodeError, ValidationError, AttributeError, OSError) as error:
+        first = str(error).splitlines()
+        raise StorageError(f"{path} cannot be read: {' '.join(first[:3])}.") from error
+    for seed in seeds:
+        if not seed.path.is_file():
+            raise StorageError(f"{path} names {seed.path.name}, which is not there.")
+    return seeds
+
+
+def _unknown(kind: str, name: str, names: list[str]) -> NotFound:
+    if not names:
+        return NotFound(f"There is no {kind} called “{name}”; none is installed.")
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(names)}."
+    return NotFound(f"There is no {kind} called “{name}”; {hint}")
+
+
+def _mono(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Mix the channels of a stereo picture where they add up: in mel, not in grey levels."""
+    if pixels.ndim == 2:
+        return pixels
+    mel = ((SILENT - pixels.astype(np.float32)) / SILENT) ** 4
+    return np.round(SILENT - SILENT * mel.mean(-1) ** 0.25).astype(np.uint8)

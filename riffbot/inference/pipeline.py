@@ -1,0 +1,341 @@
+"""Words to picture: the whole of a generation, as one call with small named stages.
+
+    conditions      prompts → embeddings, both sides of every pair of one length
+    noise           a seed's own stream, on the CPU
+    start           noise, or the seed image with noise upon it
+    denoise         steps of the UNet with guidance; kept regions are held; events go out
+    finish          latents → pictures; kept regions laid back to the pixel
+
+Text to image, img2img, inpainting and interpolation differ only in what the stages are given, so
+requests of all four kinds may share a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from riffbot.errors import Cancelled, GenerationFailed
+from riffbot.images import Images
+from riffbot.inference import pixels
+from riffbot.inference.model import Model, SchedulerName
+from riffbot.inference.noise import Noise
+from riffbot.inference.pixels import HEIGHT, Picture
+from riffbot.inference.plan import batch_key, steps_to_run
+from riffbot.inference.schedulers import Draw, Sampler
+from riffbot.inference.text import Prompt, TextConditioner
+from riffbot.prompt import Fragment, parse
+from riffbot.request import RiffRequest
+from riffbot.tempo import tempo_in
+
+
+@dataclass(frozen=True)
+class StepEvent:
+    """A denoising step is done.
+
+    Attributes:
+        step, steps: 1 … steps; steps are those that this batch really runs.
+        preview: decodes the pictures as foreseen from here, one a request. It costs an
+            autoencoder's decode, so call it only to show it, and only within the callback.
+    """
+
+    step: int
+    steps: int
+    preview: Callable[[], list[Picture]]
+
+
+OnStep = Callable[[StepEvent], bool | None]
+"""Called after each step on the thread of `run`; returning False cancels the batch."""
+
+
+@dataclass(frozen=True)
+class _Conditions:
+    """What the denoiser hears for those rows of the batch whose texts are equally long.
+
+    Padding a text to a longer neighbour's length would let the neighbour change its clip.
+    """
+
+    rows: list[int]
+    positive: torch.Tensor  # float[len(rows), T, D]
+    negative: torch.Tensor | None  # the same; None when nobody is guided
+    guidance: torch.Tensor  # float32[len(rows), 1, 1, 1]
+
+
+class _Sides(NamedTuple):
+    """A request's texts, each at its start and at its target (the same where it has none)."""
+
+    prompts: tuple[Prompt, Prompt]
+    negatives: tuple[Prompt, Prompt]
+
+
+@dataclass(frozen=True)
+class _Seeds:
+    """The pictures that a batch starts from or keeps parts of."""
+
+    pictures: list[Picture | None]
+    masks: list[Picture | None]
+    latents: torch.Tensor | None  # float32[N, C, h, w]; zeros where there is no picture
+    free: torch.Tensor | None  # float32[N, 1, h, w], 1 where it may change; None: no mask at all
+
+
+class Pipeline:
+    """A model and the images it may start from. Not thread-safe: one worker owns it."""
+
+    def __init__(self, model: Model, images: Images) -> None:
+        self.model = model
+        self.images = images
+        self._text = TextConditioner(model.tokenizer, model.text_encoder, window=model.text_window)
+
+    @torch.inference_mode()
+    def run(
+        self, requests: Sequence[RiffRequest], *, on_step: OnStep | None = None
+    ) -> list[Picture]:
+        """Generate one picture a request, in one batch.
+
+        Args:
+            requests: resolved (`riffbot.inference.resolve`), all of one
+                `riffbot.inference.plan.batch_key`.
+            on_step: see `StepEvent`.
+
+        Returns:
+            uint8[512, width] for each request. The same requests on the same device give the same
+            bytes; alone or among others a picture is the same to within a grey level.
+
+        Raises:
+            ValueError: the requests do not go together.
+            Cancelled: `on_step` returned False.
+            GenerationFailed: the model gave something that is not a number.
+            NotFound: a seed image is gone.
+        """
+        if len({batch_key(request) for request in requests}) != 1:
+            raise ValueError("a batch needs requests of one batch_key")
+        if steps_to_run(requests[0]) == 0:
+            return [self._seed_picture(request) for request in requests]
+        conditions = self._conditions(requests)
+        seeds = self._seeds(requests)
+        latents = self._denoise(requests, conditions, seeds, on_step)
+        return self._finish(requests, seeds, latents)
+
+    # -- conditions ------------------------------------------------------------------------
+
+    def _conditions(self, requests: Sequence[RiffRequest]) -> list[_Conditions]:
+        """The batch, parted by length of text: one part unless a prompt outgrows the window."""
+        sides = [self._prompts(request) for request in requests]
+        lengths = [max(map(self._text.windows, [*s.prompts, *s.negatives])) for s in sides]
+        return [
+            self._part([i for i, n in enumerate(lengths) if n == length], requests, sides, length)
+            for length in sorted(set(lengths))
+        ]
+
+    def _part(
+        self,
+        rows: list[int],
+        requests: Sequence[RiffRequest],
+        sides: Sequence[_Sides],
+        windows: int,
+    ) -> _Conditions:
+        guidance = torch.tensor([requests[i].guidance for i in rows]).view(-1, 1, 1, 1)
+        alphas = [requests[i].alpha for i in rows]
+        positive = self._embed([sides[i].prompts for i in rows], alphas, windows)
+        negative = None
+        if requests[0].guidance != 1.0:
+            negative = self._embed([sides[i].negatives for i in rows], alphas, windows)
+        return _Conditions(rows, positive, negative, guidance.to(self.model.device))
+
+    def _prompts(self, request: RiffRequest) -> _Sides:
+        end = request.target or request
+        return _Sides(
+            (
+                self._told_tempo(request.prompt, request.bpm),
+                self._told_tempo(end.prompt, request.bpm),
+            ),
+            (tuple(parse(request.negative)), tuple(parse(end.negative))),
+        )
+
+    def _told_tempo(self, prompt: str, bpm: float | None) -> Prompt:
+        fragments = parse(prompt)
+        if not self.model.card.tempo_in_prompt or bpm is None or tempo_in(prompt) is not None:
+            return tuple(fragments)
+        # Behind the fragments rather than the text, where an open bracket would swallow it.
+        return (*fragments, Fragment(f", {bpm:g} bpm"))
+
+    def _embed(
+        self, pairs: Sequence[tuple[Prompt, Prompt]], alphas: Sequence[float], windows: int
+    ) -> torch.Tensor:
+        """Each pair lerped by its alpha: float[N, T, D] in the model's dtype."""
+        rows = [
+            torch.lerp(
+                self._text.encode(start, windows).float(),
+                self._text.encode(end, windows).float(),
+                alpha,
+            )
+            for (start, end), alpha in zip(pairs, alphas, strict=True)
+        ]
+        return torch.stack(rows).to(self.model.dtype)
+
+    # -- seed images -----------------------------------------------------------------------
+
+    def _seeds(self, requests: Sequence[RiffRequest]) -> _Seeds:
+        width = self._padded_width(requests[0])
+        pictures = [
+            pixels.widened(self._seed_picture(r), width) if r.seed_image else None for r in requests
+        ]
+        masks = [
+            pixels.widened(self.images.mask(r.mask, r.width or width), width) if r.mask else None
+            for r in requests
+        ]
+        return _Seeds(pictures, masks, self._encoded(pictures), self._free(masks))
+
+    def _seed_picture(self, request: RiffRequest) -> Picture:
+        assert request.seed_image is not None
+        return self.images.load(request.seed_image)
+
+    def _encoded(self, pictures: Sequence[Picture | None]) -> torch.Tensor | None:
+        """Latents of the pictures there are, zeros for the others; None if there is none."""
+        present = [i for i, picture in enumerate(pictures) if picture is not None]
+        if not present:
+            return None
+        vae = self.model.vae
+        batch = pixels.to_tensor(
+            [picture for picture in pictures if picture is not None], vae.config.in_channels
+        )
+        # The mode, not a sample: the seed image decides, and nothing else may.
+        encoded = vae.encode(self._onto_device(batch)).latent_dist.mode().float()
+        latents = encoded.new_zeros(len(pictures), *encoded.shape[1:])
+        latents[present] = encoded * vae.config.scaling_factor
+        return latents
+
+    def _free(self, masks: Sequence[Picture | None]) -> torch.Tensor | None:
+        if all(mask is None for mask in masks):
+            return None
+        stride = self.model.stride
+        shape = next(m.shape for m in masks if m is not None)
+        cells = [
+            pixels.latent_mask(m if m is not None else np.full(shape, 255, np.uint8), stride)
+            for m in masks
+        ]
+        return torch.from_numpy(np.stack(cells))[:, None].to(self.model.device)
+
+    # -- denoising -------------------------------------------------------------------------
+
+    def _denoise(
+        self,
+        requests: Sequence[RiffRequest],
+        conditions: Sequence[_Conditions],
+        seeds: _Seeds,
+        on_step: OnStep | None,
+    ) -> torch.Tensor:
+        """float32[N, C, h, w] latents of the finished pictures."""
+        sampler = self._sampler(requests[0])
+        draw = self._noise(requests)
+        noise = draw()
+        latents = noise
+        if seeds.latents is not None and len(sampler) < (requests[0].steps or 0):
+            latents = sampler.noised(seeds.latents, noise, 0)
+
+        for step in range(len(sampler)):
+            output = self._predict(latents, sampler.timestep(step), conditions)
+            latents, foreseen = sampler.step(output, step, latents, draw)
+            if seeds.free is not None and seeds.latents is not None:
+                held = sampler.noised(seeds.latents, noise, step + 1)
+                latents = torch.lerp(held, latents, seeds.free)
+            self._tell(on_step, step + 1, len(sampler), foreseen)
+        if not bool(torch.isfinite(latents).all()):
+            raise GenerationFailed(
+                "The model produced something that is not a number; please try another seed, or "
+                "tell the owner to set RIFFBOT_DTYPE=float32."
+            )
+        return latents
+
+    def _predict(
+        self, latents: torch.Tensor, timestep: torch.Tensor, conditions: Sequence[_Conditions]
+    ) -> torch.Tensor:
+        if len(conditions) == 1:
+            return self._guided(latents, timestep, conditions[0])
+        output = torch.empty_like(latents)
+        for part in conditions:
+            output[part.rows] = self._guided(latents[part.rows], timestep, part)
+        return output
+
+    def _guided(
+        self, latents: torch.Tensor, timestep: torch.Tensor, part: _Conditions
+    ) -> torch.Tensor:
+        """The answer under classifier-free guidance (Ho 2022), both halves in one call."""
+        if part.negative is None:
+            return self._unet(latents, timestep, part.positive)
+        both = torch.cat([part.negative, part.positive])
+        without, with_prompt = self._unet(torch.cat([latents, latents]), timestep, both).chunk(2)
+        return without + part.guidance * (with_prompt - without)
+
+    def _unet(
+        self, latents: torch.Tensor, timestep: torch.Tensor, text: torch.Tensor
+    ) -> torch.Tensor:
+        answer: torch.Tensor = self.model.unet(
+            self._onto_device(latents), timestep, text, return_dict=False
+        )[0]
+        return answer.float()
+
+    def _tell(self, on_step: OnStep | None, step: int, steps: int, foreseen: torch.Tensor) -> None:
+        if on_step is None:
+            return
+        if on_step(StepEvent(step, steps, lambda: self._decode(foreseen))) is False:
+            raise Cancelled("This riff was cancelled.")
+
+    # -- finishing -------------------------------------------------------------------------
+
+    def _finish(
+        self, requests: Sequence[RiffRequest], seeds: _Seeds, latents: torch.Tensor
+    ) -> list[Picture]:
+        finished = []
+        for i, painted in enumerate(self._decode(latents)):
+            kept, mask = seeds.pictures[i], seeds.masks[i]
+            picture = painted
+            if kept is not None and mask is not None:
+                picture = pixels.composite(kept, painted, mask)
+            finished.append(np.ascontiguousarray(picture[:, : requests[i].width]))
+        return finished
+
+    def _decode(self, latents: torch.Tensor) -> list[Picture]:
+        vae = self.model.vae
+        scaled = self._onto_device(latents / vae.config.scaling_factor)
+        return pixels.to_pictures(vae.decode(scaled, return_dict=False)[0])
+
+    # -- small things ----------------------------------------------------------------------
+
+    def _padded_width(self, request: RiffRequest) -> int:
+        """A seed image of any width is continued to the next width that the model can take."""
+        assert request.width is not None
+        multiple = self.model.card.width_multiple
+        return -(-request.width // multiple) * multiple
+
+    def _sampler(self, request: RiffRequest) -> Sampler:
+        assert request.steps is not None
+        name: SchedulerName = request.scheduler  # type: ignore[assignment]
+        return Sampler(
+            name,
+            self.model.scheduler_config,
+            steps=request.steps,
+            start=request.steps - steps_to_run(request),
+            device=self.model.device,
+        )
+
+    def _noise(self, requests: Sequence[RiffRequest]) -> Draw:
+        """Draws float32[N, C, h, w] onto the device, each row from its request's own stream."""
+        streams = [_noise(request) for request in requests]
+        stride = self.model.stride
+        width = self._padded_width(requests[0]) // stride
+        shape = (self.model.latent_channels, HEIGHT // stride, width)
+        return lambda: torch.stack([s.draw(shape) for s in streams]).to(self.model.device)
+
+    def _onto_device(self, tensor: torch.Tensor) -> torch.Tensor:
+        return tensor.to(self.model.device, self.model.dtype, memory_format=torch.channels_last)
+
+
+def _noise(request: RiffRequest) -> Noise:
+    if request.target is None:
+        return Noise(request.seed)
+    return Noise(request.seed, request.target.seed, request.alpha)

@@ -1,0 +1,64 @@
+"""Pictures ↔ tensors, and the seam between what is kept and what is repainted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import ndimage
+
+Picture = NDArray[np.uint8]
+"""uint8[512, W], low notes in the last row, 255 silent."""
+
+HEIGHT = 512
+FEATHER = 8
+"""Pixels within the repainted area over which it fades in from its border: 80 ms, or 8 mel bins."""
+
+
+def to_tensor(pictures: Sequence[Picture], channels: int) -> torch.Tensor:
+    """uint8[H, W] each -> float32[N, channels, H, W] in -1 … 1."""
+    stacked = torch.from_numpy(np.stack(pictures)).float() / 127.5 - 1
+    return stacked[:, None].expand(-1, channels, -1, -1)
+
+
+def to_pictures(decoded: torch.Tensor) -> list[Picture]:
+    """float[N, channels, H, W], about -1 … 1 -> uint8[H, W] each; colours are averaged."""
+    grey = decoded.float().mean(1).clamp(-1, 1)
+    return list(((grey + 1) * 127.5).round().to(torch.uint8).cpu().numpy())
+
+
+def widened(picture: Picture, width: int) -> Picture:
+    """The picture continued from its own beginning to `width` columns, as a loop goes on."""
+    return np.take(picture, np.arange(width), axis=1, mode="wrap")
+
+
+def latent_mask(mask: Picture, stride: int) -> NDArray[np.float32]:
+    """How much of each latent cell may change, 0 … 1: float32[H/stride, W/stride]."""
+    rows, columns = mask.shape
+    cells = mask.reshape(rows // stride, stride, columns // stride, stride)
+    return (cells.mean((1, 3)) / 255).astype(np.float32)
+
+
+def composite(kept: Picture, painted: Picture, mask: Picture) -> Picture:
+    """Lay the repainted picture over the kept one.
+
+    Where the mask is black (0) the kept picture comes through to the pixel. From that border
+    inwards the repainted picture fades in over `FEATHER` pixels, across the loop's seam as well.
+    Grey has done its work in the latents and counts as repaintable here, for mixing two
+    spectrograms pixel by pixel would let both be heard.
+    """
+    opacity = _opacity(mask)
+    mixed = kept + opacity * (painted.astype(np.float32) - kept)
+    return np.round(mixed).astype(np.uint8)
+
+
+def _opacity(mask: Picture) -> NDArray[np.float32]:
+    if mask.all():
+        return np.ones(mask.shape, np.float32)
+    around = np.pad(mask, ((0, 0), (FEATHER, FEATHER)), mode="wrap")
+    distance: Any = ndimage.distance_transform_edt(around)
+    inner = distance[:, FEATHER:-FEATHER]
+    return np.clip(inner / FEATHER, 0, 1).astype(np.float32)
