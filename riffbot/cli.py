@@ -54,9 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _command(path: str) -> CommandFunction:
     """`"clips.riff"` → `riffbot.commands.clips.riff`, imported only now."""
     module, _, name = path.partition(".")
-    function: CommandFunction = getattr(
-        importlib.import_module(f"riffbot.commands.{module}"), name
-    )
+    function: CommandFunction = getattr(importlib.import_module(f"riffbot.commands.{module}"), name)
     return function
 
 

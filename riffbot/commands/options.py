@@ -120,7 +120,7 @@ def _making(commands: Any) -> None:
     inpaint.add_argument("--high", metavar="HZ", type=number, default=10000.0, help="highest pitch")
     _recipe(inpaint, denoising=1.0)
 
-    morph = _add(commands, "morph", "clips.morph", "walk from one prompt to another")
+    morph = _add(commands, "morph", "morphing.morph", "walk from one prompt to another")
     morph.add_argument("prompt", metavar="PROMPT_A", help=PROMPT_HELP)
     morph.add_argument("target", metavar="PROMPT_B", help="where the walk ends")
     morph.add_argument(
@@ -129,7 +129,7 @@ def _making(commands: Any) -> None:
     morph.add_argument(
         "--seed-image",
         metavar="NAME|FILE",
-        help="picture or sound that keeps the beat on the way (default: the first bundled one)",
+        help="picture or sound that keeps the beat on the way",
     )
     morph.add_argument("--target-seed", type=whole, help="seed at the far end (default: the same)")
     _recipe(morph, count=False)

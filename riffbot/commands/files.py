@@ -1,0 +1,110 @@
+"""Files that people name, and the folder that clips are written into."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+import unicodedata
+from pathlib import Path
+
+from riffbot.errors import BadRequest, NotFound, StorageError
+
+SLUG_LENGTH = 40
+
+
+def existing(path: Path) -> Path:
+    """The path, if a file lies there. Raises NotFound or BadRequest in one sentence."""
+    try:
+        if path.is_dir():
+            raise BadRequest(f"“{path}” is a folder; name a file in it.")
+        if not path.exists():
+            raise NotFound(f"There is no file “{path}”.")
+    except (OSError, ValueError) as error:  # a name too long, or with a null byte in it
+        raise NotFound(f"“{str(path)[:60]}” is no name of a file.") from error
+    if not os.access(path, os.R_OK):
+        raise BadRequest(f"“{path}” cannot be read: check its permissions.")
+    return path
+
+
+def output_folder(path: Path) -> Path:
+    """Make the folder and prove that it can be written, before any time is spent.
+
+    Raises:
+        BadRequest: a file lies there.
+        StorageError: the system refuses.
+    """
+    if path.exists() and not path.is_dir():
+        raise BadRequest(f"--out needs a folder, and “{path}” is a file.")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise StorageError(f"“{path}” cannot be written: {_reason(error)}.") from error
+    return path
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write the whole file or leave the old one. Raises StorageError."""
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".riffbot-")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            # mkstemp's files are private; the umask decides what is ordinary here.
+            Path(name).chmod(0o666 & ~_umask())
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise StorageError(f"“{path}” cannot be written: {_reason(error)}.") from error
+
+
+def slug(prompt: str) -> str:
+    """A prompt as part of a file's name: its words without weights, in small letters.
+
+    >>> slug("Funky (saxophone:1.3) riff!")
+    'funky-saxophone-riff'
+    """
+    words = re.sub(r":\s*[-+.\d]+(?=\s*\))", "", prompt)
+    plain = unicodedata.normalize("NFKC", words).lower()
+    joined = "-".join(re.findall(r"\w+", plain.replace("_", " ")))
+    return joined[:SLUG_LENGTH].strip("-") or "riff"
+
+
+class Shelf:
+    """Pictures that recipes refer to as `sha256:…`, kept beside the clips made from them.
+
+    A recipe whose seed image came from a file is only worth something while that picture exists;
+    `sources/<sha256>.png` in the same folder keeps the two together wherever they are moved.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self.folder = out / "sources"
+
+    def keep(self, png: bytes) -> str:
+        """Store a PNG once; returns its reference."""
+        digest = hashlib.sha256(png).hexdigest()
+        path = self.folder / f"{digest}.png"
+        if not path.exists():
+            output_folder(self.folder)
+            write(path, png)
+        return f"sha256:{digest}"
+
+    def find(self, digest: str) -> Path | None:
+        """Where the picture with this sha256 lies, if it does."""
+        path = self.folder / f"{digest}.png"
+        return path if path.exists() else None
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()

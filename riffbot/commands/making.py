@@ -1,0 +1,165 @@
+"""From orders to files: one loaded model, one clip after another, each written as it is done."""
+# ruff: noqa: PLC0415
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from riffbot.commands.files import slug, write
+from riffbot.commands.orders import BadLine, Order
+from riffbot.commands.pictures import Pictures
+from riffbot.commands.progress import Line
+from riffbot.errors import BadRequest, RiffBotError
+
+if TYPE_CHECKING:
+    from riffbot.inference.engine import Engine, Riff
+    from riffbot.rendering import Rendered
+    from riffbot.settings import Settings
+
+
+@asynccontextmanager
+async def running(settings: Settings, pictures: Pictures) -> AsyncIterator[Engine]:
+    """An engine that makes clips one at a time, so that each replays to the byte."""
+    from riffbot.inference.engine import Engine
+
+    engine = Engine(lambda: _load(settings, pictures), max_batch=1)
+    try:
+        yield engine
+    finally:
+        # Whoever leaves early (Ctrl-C) does not wait for a clip that nobody will hear.
+        await engine.close(grace_s=0)
+
+
+def _load(settings: Settings, pictures: Pictures) -> Any:
+    from riffbot.inference.loading import load_model
+    from riffbot.inference.pipeline import Pipeline
+
+    model = load_model(
+        settings.model,
+        device=settings.device,
+        dtype=settings.dtype,
+        allow_any=settings.allow_any_model,
+        loras=settings.loras,
+    )
+    return Pipeline(model, pictures.images)
+
+
+class Maker:
+    """Makes clips and writes their files.
+
+    Args:
+        settings: which model, how loud.
+        pictures: where seed images and masks come from.
+        out: the folder to write into, which exists.
+        as_json: print one JSON object a clip rather than its file's name.
+    """
+
+    def __init__(
+        self, settings: Settings, pictures: Pictures, out: Path, *, as_json: bool = False
+    ) -> None:
+        self.settings = settings
+        self.pictures = pictures
+        self.out = out
+        self._as_json = as_json
+        self._line = Line()
+
+    async def make(self, orders: Iterable[Order | BadLine]) -> int:
+        """Make every clip that can be made.
+
+        A lone clip's error is raised. In a batch it is reported by its line, and the others go on.
+
+        Returns:
+            The exit code: 0, or that of the worst line.
+        """
+        waiting = list(orders)
+        bad = [line for line in waiting if isinstance(line, BadLine)]
+        for line in bad:
+            self._report(line.line, BadRequest(line.sentence))
+        good = [order for order in waiting if isinstance(order, Order)]
+        codes = [BadRequest.exit_code] * bool(bad)
+        if good:
+            async with running(self.settings, self.pictures) as engine:
+                for number, order in enumerate(good, start=1):
+                    place = f"{number}/{len(good)} " if len(good) > 1 else ""
+                    codes.append(await self._one(engine, order, place))
+        return max(codes, default=0)
+
+    async def _one(self, engine: Engine, order: Order, place: str) -> int:
+        try:
+            riff = await self.riff(engine, order, place)
+            self.say(self.write(riff, order), riff.timings)
+        except RiffBotError as error:
+            if order.line is None or engine.stats().state == "broken":
+                raise
+            self._report(order.line, error)
+            return error.exit_code
+        return 0
+
+    async def riff(self, engine: Engine, order: Order, place: str = "") -> Riff:
+        """Compute one clip, with progress on the terminal."""
+        try:
+            return await engine.submit(
+                order.request,
+                batch=order.batch,
+                on_progress=lambda progress: self._line.step(place, progress),
+            )
+        finally:
+            self._line.clear()
+
+    def write(self, riff: Riff, order: Order) -> dict[str, Any]:
+        """Render and write .mp3, .png and .json; returns what the .json says."""
+        from riffbot.rendering import render
+
+        began = time.perf_counter()
+        rendered = render(riff, loudness_lufs=self.settings.loudness_lufs)
+        name = order.name or f"{slug(riff.request.prompt)}-{riff.request.seed}"
+        told = self._told(riff, rendered, name, time.perf_counter() - began)
+        write(self.out / f"{name}.mp3", rendered.mp3)
+        write(self.out / f"{name}.png", rendered.png)
+        write(self.out / f"{name}.json", pretty(told))
+        return {**told, **({"line": order.line} if order.line else {})}
+
+    def _told(self, riff: Riff, rendered: Rendered, name: str, render_s: float) -> dict[str, Any]:
+        return {
+            **recipe(riff),
+            "timings": seconds({**riff.timings, "render_s": render_s}),
+            "duration_s": rendered.duration_s,
+            "description": rendered.alt,
+            "files": {"mp3": f"{name}.mp3", "png": f"{name}.png", "json": f"{name}.json"},
+        }
+
+    def say(self, told: dict[str, Any], timings: Any) -> None:
+        """Print one clip's line on stdout."""
+        if self._as_json:
+            files = {kind: str(self.out / file) for kind, file in told["files"].items()}
+            print(json.dumps({**told, "files": files}, ensure_ascii=False), flush=True)
+            return
+        spent = f"  made in {timings['generate_s']:.1f} s" if timings.get("generate_s") else ""
+        print(f"{self.out / told['files']['mp3']}  {told['duration_s']:.2f} s{spent}", flush=True)
+
+    def _report(self, line: int, error: RiffBotError) -> None:
+        self._line.note(f"line {line}: {error}")
+        if self._as_json:
+            print(json.dumps({"line": line, "error": str(error)}, ensure_ascii=False), flush=True)
+
+
+def recipe(riff: Riff) -> dict[str, Any]:
+    """What replays a clip: the resolved request, the weights, and the size of its batch."""
+    from riffbot import rendering
+
+    return {**json.loads(rendering.recipe(riff)), "batch": riff.batch}
+
+
+def seconds(timings: dict[str, float]) -> dict[str, float]:
+    """Timings to the millisecond: more digits would be noise."""
+    return {name: round(value, 3) for name, value in timings.items()}
+
+
+def pretty(value: Any) -> bytes:
+    """JSON for people and programs."""
+    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()

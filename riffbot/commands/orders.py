@@ -1,0 +1,78 @@
+"""From typed options to orders: which clips to make, and under which names to write them.
+
+Light to import: what is wrong with an option is said before anything heavy is loaded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from riffbot.commands.options import Options
+from riffbot.errors import BadRequest
+from riffbot.prompt import parse
+from riffbot.request import MAX_SEED, RiffRequest
+
+MAX_COUNT = 1000
+PASSED_ON = ("negative", "seed", "denoising", "guidance", "steps", "scheduler", "width", "bpm")
+"""Options that are fields of the request under the same name."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """One clip to make.
+
+    Attributes:
+        request: as asked for.
+        name: stem of its files; None takes `<slug>-<seed>`.
+        line: the line of the batch file it came from.
+        batch: `Riff.batch` of the clip that it repeats.
+    """
+
+    request: RiffRequest
+    name: str | None = None
+    line: int | None = None
+    batch: int = 1
+
+
+@dataclass(frozen=True)
+class BadLine:
+    """A line of a batch file that cannot be served, and why."""
+
+    line: int
+    sentence: str
+
+
+def given(options: Options) -> dict[str, Any]:
+    """The fields of the request that were typed."""
+    values = {name: getattr(options, name, None) for name in PASSED_ON}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def checked(request: RiffRequest) -> RiffRequest:
+    """The request, if its prompts can be read; so nonsense is refused before the model loads."""
+    parse(request.prompt)
+    parse(request.negative)
+    if request.target is not None:
+        parse(request.target.prompt)
+        parse(request.target.negative)
+    return request
+
+
+def takes(request: RiffRequest, count: int) -> list[Order]:
+    """The same clip with `count` seeds in a row."""
+    if not 1 <= count <= MAX_COUNT:
+        raise BadRequest(f"--count must be 1 … {MAX_COUNT}, not {count}.")
+    return [
+        Order(request.but(seed=(request.seed + n) % (MAX_SEED + 1))) if n else Order(request)
+        for n in range(count)
+    ]
+
+
+def changed(request: RiffRequest, changes: dict[str, Any]) -> RiffRequest:
+    """A recipe with some of it changed; what was worked out from the old values is not kept."""
+    if "seed_image" in changes:
+        changes = {"width": None, "bpm": None, "mask": None, **changes}
+    elif "bpm" in changes:
+        changes = {"width": None, **changes}
+    return request.but(**changes)

@@ -1,0 +1,65 @@
+"""`riffbot` alone: Discord with a token, the local Discord without one, and the page beside it."""
+# ruff: noqa: PLC0415
+
+from __future__ import annotations
+
+import errno
+import socket
+
+from riffbot.commands.options import Options
+from riffbot.errors import BadRequest, RiffBotError
+
+
+def start(options: Options) -> int:
+    """Run until stopped; prints what it serves, one address a line.
+
+    Raises:
+        BadRequest: a setting or a port is wrong.
+        RiffBotError: a port is taken, the model or the library cannot be opened.
+    """
+    from riffbot.settings import load_settings
+
+    asked = {"port": options.port, "web_port": options.web_port}
+    for name, port in asked.items():
+        if port is not None and not 0 <= port <= 65535:
+            raise BadRequest(f"--{name.replace('_', '-')} must be 0 … 65535, not {port}.")
+    settings = load_settings(**{name: port for name, port in asked.items() if port is not None})
+    if 0 < settings.port == settings.web_port:
+        raise BadRequest(f"--port and --web-port are both {settings.port}; the two need one each.")
+    online = settings.discord_token is not None
+    # Seconds of loading a model, only to learn that a port is taken, would be unkind.
+    for option, port in (
+        ("--port", 0 if online else settings.port),
+        ("--web-port", settings.web_port),
+    ):
+        _free(settings.host, port, option)
+    try:
+        if online:
+            from riffbot.bot import run
+        else:
+            from riffbot.local import run
+        run(settings)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise RiffBotError(f"A port is taken ({error.strerror}); choose another.") from error
+        raise
+    return 0
+
+
+def _free(host: str, port: int, option: str) -> None:
+    """Raise RiffBotError unless the port can be listened on. Port 0 is always free."""
+    if port == 0:
+        return
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, socket.SOCK_STREAM) as trial:
+            # As asyncio's servers do, or the minute after a restart would look taken.
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind(address)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise RiffBotError(
+                f"Port {port} on {host} is taken; choose another with {option}."
+            ) from error
+        reason = (error.strerror or str(error)).lower()
+        raise RiffBotError(f"Cannot listen on {host}, port {port}: {reason}.") from error

@@ -1,0 +1,502 @@
+// The page: a form that asks for a riff, a stage that shows it, the last riffs below.
+// No framework; every address is relative, so that the page may live under any path.
+
+const $ = (id) => document.getElementById(id);
+const form = $("form");
+const player = $("player");
+const canvas = $("spectrogram");
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+
+const state = { riff: null, job: null, events: null, parent: null, info: null, seeds: new Map() };
+
+// --- talking to RiffBot ---------------------------------------------------------------------
+
+async function api(path, options = {}) {
+  let response;
+  try {
+    response = await fetch(`api/${path}`, options);
+  } catch {
+    throw new Error("RiffBot does not answer. Is it still running?");
+  }
+  const body = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Error(body.error || `RiffBot answered ${response.status}.`);
+  return body;
+}
+
+const send = (method, path, body) =>
+  api(path, { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body ?? {}) });
+
+// --- the colours of sound -------------------------------------------------------------------
+
+// Anchor colours from silence to loud; the picture stores silence as 255.
+const ANCHORS = [[4, 2, 10], [27, 14, 58], [82, 20, 104], [156, 38, 106], [222, 74, 78], [251, 139, 66], [254, 205, 120], [255, 250, 224]];
+const PALETTE = Array.from({ length: 256 }, (_, level) => {
+  const place = (level / 255) * (ANCHORS.length - 1);
+  const low = Math.min(Math.floor(place), ANCHORS.length - 2);
+  return ANCHORS[low].map((from, i) => from + (ANCHORS[low + 1][i] - from) * (place - low));
+});
+
+function paint(target, image) {
+  target.width = image.naturalWidth;
+  target.height = image.naturalHeight;
+  const context = target.getContext("2d", { willReadFrequently: true });
+  context.drawImage(image, 0, 0);
+  const pixels = context.getImageData(0, 0, target.width, target.height);
+  for (let at = 0; at < pixels.data.length; at += 4) {
+    const colour = PALETTE[255 - pixels.data[at]];
+    pixels.data.set(colour, at);
+    pixels.data[at + 3] = 255;
+  }
+  context.putImageData(pixels, 0, 0);
+}
+
+async function paintFrom(target, address) {
+  const image = new Image();
+  image.src = address;
+  try {
+    await image.decode();
+  } catch {
+    return; // the file is gone or still on its way; the frame stays dark
+  }
+  paint(target, image);
+}
+
+// --- weights, as they are typed ---------------------------------------------------------------
+
+const STEP = 1.1;
+
+// Splits text into runs with the weight each will get, as riffbot/prompt.py reads it: round and
+// square brackets do not see each other, and what is never closed counts to the end.
+function runs(text) {
+  const open = { "(": [], "[": [] };
+  const found = [];
+  const add = (piece, syntax) => found.push({ piece, weight: 1, syntax });
+  const close = (bracket, factor) => {
+    for (const run of found.slice(open[bracket].pop())) run.weight *= factor;
+  };
+  const parts = text.matchAll(/\\[()[\]\\]?|:\s*([+-]?[.\d][\w.+-]*|nan|inf(?:inity)?)\s*\)|[()[\]]|[^\\()[\]:]+|:/gi);
+  for (const [piece, weight] of parts) {
+    if (piece === "(" || piece === "[") {
+      open[piece].push(found.length);
+      add(piece, true);
+    } else if (weight !== undefined && open["("].length) {
+      const word = Number.isNaN(Number(weight)) && !/^nan$|^[+-]?inf|^[+-]?[.\d]+$/i.test(weight);
+      add(piece, !word);
+      close("(", word ? STEP : Number(weight));
+    } else if (piece === ")" && open["("].length) {
+      add(piece, true);
+      close("(", STEP);
+    } else if (piece === "]" && open["["].length) {
+      add(piece, true);
+      close("[", 1 / STEP);
+    } else {
+      add(piece, false);
+    }
+  }
+  while (open["("].length) close("(", STEP);
+  while (open["["].length) close("[", 1 / STEP);
+  return found;
+}
+
+function tint(field, ink) {
+  ink.replaceChildren(
+    ...runs(field.value).map(({ piece, weight }) => {
+      const span = document.createElement("span");
+      span.textContent = piece;
+      if (!Number.isFinite(weight) || weight < 0 || weight > 10) span.className = "bad-weight";
+      else if (weight > 1.001) span.className = "more-weight";
+      else if (weight < 0.999) span.className = "less-weight";
+      return span;
+    }),
+    "\u200b",
+  );
+  // Firefox has no field-sizing yet.
+  field.style.height = "auto";
+  field.style.height = `${field.scrollHeight + 2}px`;
+}
+
+function spoken(text) {
+  const words = runs(text)
+    .filter((run) => !run.syntax && run.piece.trim() && Math.abs(run.weight - 1) > 0.001)
+    .map((run) => `${run.piece.trim()} ×${+run.weight.toFixed(2)}`);
+  return words.length ? `Weighted: ${words.join(", ")}.` : "";
+}
+
+const promptHint = $("prompt-hint").innerHTML;
+
+function inked() {
+  tint(form.prompt, $("prompt-ink"));
+  tint(form.negative, $("negative-ink"));
+  const words = spoken(form.prompt.value);
+  if (words) $("prompt-hint").textContent = words;
+  else $("prompt-hint").innerHTML = promptHint; // our own markup, put back
+}
+
+// --- the form ---------------------------------------------------------------------------------
+
+const GUIDE = [
+  [0.0, "Returns the seed image as it is."],
+  [0.2, "Stays close to the seed image: a change of colour more than of tune."],
+  [0.45, "Keeps the shape of the seed image and lets the prompt dress it."],
+  [0.65, "Keeps on beat for most prompts. 0.75 is a good start."],
+  [0.82, "More creative, less like the seed image: often fun, soon chaotic in tempo."],
+  [1.0, "Forgets the seed image."],
+];
+
+function guide() {
+  const value = Number(form.denoising.value);
+  $("denoising-value").textContent = value.toFixed(2);
+  const chosen = form.seed_image.value;
+  const idle = !chosen;
+  $("denoising-field").toggleAttribute("data-idle", idle);
+  $("denoising-hint").textContent = idle
+    ? "How far to leave the seed image. Without one it changes nothing."
+    : GUIDE.findLast(([from]) => value >= from)[1];
+  const seed = state.seeds.get(chosen);
+  form.bpm.disabled = !idle;
+  form.bpm.placeholder = idle ? "free" : seed?.bpm ? `${+seed.bpm.toFixed(1)}` : "the picture’s";
+  $("bpm-hint").textContent = idle ? "40 to 240 beats a minute." : "The seed image sets it.";
+  $("seed-image-hint").textContent =
+    seed?.words || "A picture to start from. It locks in the tempo and the overall vibe.";
+}
+
+const NUMBERS = ["seed", "bpm", "steps", "guidance", "denoising"];
+const TEXTS = ["prompt", "negative", "seed_image", "scheduler"];
+
+// What the form says, without what is left open. A number that is none goes as typed: RiffBot
+// answers it with the sentence that fits.
+function wish() {
+  const request = {};
+  for (const name of TEXTS) {
+    const text = form[name].value.trim();
+    if (text || name === "prompt") request[name] = text;
+  }
+  for (const name of NUMBERS) {
+    const text = form[name].value.trim().replace(",", ".");
+    if (!text || (name === "bpm" && request.seed_image)) continue;
+    request[name] = Number.isNaN(Number(text)) ? text : Number(text);
+  }
+  if (!request.seed_image) delete request.denoising;
+  return request;
+}
+
+function fill(request) {
+  const seedImage = request.seed_image ?? "";
+  if (seedImage && ![...form.seed_image.options].some((option) => option.value === seedImage)) {
+    form.seed_image.add(new Option("the picture of another riff", seedImage));
+  }
+  for (const name of [...TEXTS, ...NUMBERS]) {
+    if (name in request) form[name].value = request[name] ?? "";
+    else form[name].value = name === "denoising" ? 0.75 : "";
+  }
+  if (form.scheduler.selectedIndex < 0) form.scheduler.value = "";
+  inked();
+  guide();
+}
+
+function complain(text) {
+  $("complaint").textContent = text;
+}
+
+function toast(text) {
+  $("toast").textContent = text;
+  clearTimeout(toast.timer);
+  toast.timer = setTimeout(() => ($("toast").textContent = ""), 2500);
+}
+
+async function copy(text, said) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const field = Object.assign(document.createElement("textarea"), { value: text });
+    document.body.append(field);
+    field.select();
+    document.execCommand("copy"); // the only way on a page without https
+    field.remove();
+  }
+  toast(said);
+}
+
+// --- making ------------------------------------------------------------------------------------
+
+async function make(request) {
+  complain("");
+  $("go").disabled = true;
+  try {
+    const job = await send("POST", "riffs", request);
+    follow(job);
+  } catch (error) {
+    complain(error.message);
+    idle();
+  }
+}
+
+function idle() {
+  state.events?.close();
+  state.events = state.job = null;
+  $("go").disabled = false;
+  $("forming").hidden = true;
+  $("frame").dataset.state = state.riff ? "clip" : "empty";
+}
+
+function follow(job) {
+  player.pause();
+  state.job = job.job;
+  state.events = new EventSource(job.events);
+  $("frame").dataset.state = "forming";
+  $("forming").hidden = false;
+  $("playhead").hidden = true;
+  progress("Waiting for its turn …", null);
+  const on = (name, act) => state.events.addEventListener(name, (event) => act(JSON.parse(event.data)));
+  on("queued", ({ position, eta_s }) => {
+    const place = position > 0 ? `Number ${position} in line` : "Up next";
+    progress(eta_s ? `${place}, about ${Math.ceil(eta_s)} s …` : `${place} …`, null);
+  });
+  on("step", ({ step, steps, preview }) => {
+    if (step < steps) progress(`Step ${step} of ${steps}`, step / steps);
+    else progress("Turning the picture into sound …", 1);
+    if (preview) paintFrom(canvas, preview);
+  });
+  on("done", ({ riff }) => {
+    idle();
+    show(riff, { play: true });
+    load();
+  });
+  on("failed", ({ error }) => {
+    idle();
+    complain(error);
+    if (state.riff) paintFrom(canvas, state.riff.files.png);
+  });
+  state.events.onerror = () => {
+    // EventSource comes back by itself; only a closed one is lost.
+    if (state.events?.readyState !== EventSource.CLOSED) return;
+    idle();
+    complain("The connection to RiffBot was lost. Is it still running?");
+  };
+}
+
+function progress(words, share) {
+  if ($("stage-words").textContent !== words) $("stage-words").textContent = words;
+  if (share === null) $("bar").removeAttribute("value");
+  else $("bar").value = share;
+}
+
+// --- showing -----------------------------------------------------------------------------------
+
+const RECIPE_ONLY = ["target", "alpha", "mask", "width"];
+
+function facts(riff) {
+  const { request } = riff;
+  const parts = [`seed ${request.seed}`];
+  if (request.seed_image) {
+    const name = state.seeds.get(request.seed_image)?.name ?? "another riff";
+    parts.push(`from ${name} at ${request.denoising}`);
+  }
+  if (request.bpm) parts.push(`${+request.bpm.toFixed(2)} bpm`);
+  if (riff.duration_s) parts.push(`${riff.duration_s.toFixed(2)} s`);
+  if (riff.model) parts.push(riff.model);
+  return parts.join(" · ");
+}
+
+function show(riff, { play = false, focus = play, address = true } = {}) {
+  state.riff = riff;
+  $("frame").dataset.state = "clip";
+  $("clip").hidden = false;
+  $("title").textContent = riff.request.prompt;
+  $("facts").textContent = facts(riff);
+  canvas.setAttribute("aria-label", riff.alt || "The clip's spectrogram.");
+  paintFrom(canvas, riff.files.png);
+  player.src = riff.files.mp3;
+  $("get-mp3").href = `${riff.files.mp3}?download`;
+  $("get-png").href = `${riff.files.png}?download`;
+  $("get-picture").href = `${riff.files.picture}?download`;
+  $("recipe").textContent = JSON.stringify(riff.request, null, 2);
+  document.title = `${riff.request.prompt} · RiffBot`;
+  if (address) history.pushState({ riff: riff.id }, "", riff.page);
+  mark();
+  if (focus) $("title").focus({ preventScroll: true });
+  if (play) player.play().catch(() => {}); // a browser may want a click first
+}
+
+function mark() {
+  for (const card of $("riffs").querySelectorAll(".card")) {
+    card.setAttribute("aria-current", String(card.dataset.id === String(state.riff?.id)));
+  }
+}
+
+// The settings travel in the link too: it restores the form even where the clip is unknown.
+function link(riff) {
+  const settings = new URLSearchParams();
+  for (const name of [...TEXTS, ...NUMBERS, ...RECIPE_ONLY]) {
+    const value = riff.request[name];
+    if (value === null || value === undefined || value === "" || typeof value === "object") continue;
+    settings.set(name, value);
+  }
+  return `${new URL(riff.page, document.baseURI)}#${settings}`;
+}
+
+function playhead() {
+  const { duration, currentTime } = player;
+  const shown = state.riff && !state.job && duration > 0 && (currentTime > 0 || !player.paused);
+  $("playhead").hidden = !shown;
+  if (shown) $("playhead").style.transform = `translateX(${(currentTime / duration) * canvas.clientWidth}px)`;
+  if (!player.paused && !still.matches) requestAnimationFrame(playhead);
+}
+
+// --- the last riffs ------------------------------------------------------------------------------
+
+const near = new IntersectionObserver((entries) => {
+  for (const { isIntersecting, target } of entries) {
+    if (!isIntersecting) continue;
+    near.unobserve(target);
+    paintFrom(target, target.dataset.png);
+  }
+}, { rootMargin: "200px" });
+
+function ago(when) {
+  const minutes = (Date.parse(when) - Date.now()) / 60000;
+  const words = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+  if (minutes > -1) return "just now";
+  if (minutes > -60) return words.format(Math.round(minutes), "minute");
+  if (minutes > -1440) return words.format(Math.round(minutes / 60), "hour");
+  return words.format(Math.round(minutes / 1440), "day");
+}
+
+function card(riff) {
+  const item = document.createElement("li");
+  const button = Object.assign(document.createElement("button"), { type: "button", className: "card" });
+  button.dataset.id = riff.id;
+  const picture = document.createElement("canvas");
+  picture.setAttribute("aria-hidden", "true");
+  picture.dataset.png = riff.files.png;
+  const words = document.createElement("span");
+  words.append(
+    Object.assign(document.createElement("b"), { textContent: riff.request.prompt }),
+    Object.assign(document.createElement("small"), { textContent: `seed ${riff.request.seed} · ${ago(riff.created)}` }),
+  );
+  button.append(picture, words);
+  button.addEventListener("click", () => {
+    if (state.job) return toast("A riff is on its way; one moment.");
+    fill(riff.request);
+    show(riff, { play: true });
+    $("frame").scrollIntoView({ block: "nearest", behavior: still.matches ? "auto" : "smooth" });
+  });
+  item.append(button);
+  near.observe(picture);
+  return item;
+}
+
+async function load(before = null) {
+  try {
+    const { riffs, next } = await api(`riffs?limit=12${before ? `&before=${encodeURIComponent(before)}` : ""}`);
+    const cards = riffs.map(card);
+    if (before) $("riffs").append(...cards);
+    else $("riffs").replaceChildren(...cards);
+    $("none").hidden = $("riffs").children.length > 0;
+    $("older").hidden = !next;
+    $("older").onclick = () => load(next);
+    mark();
+  } catch (error) {
+    complain(error.message);
+  }
+}
+
+// --- wiring --------------------------------------------------------------------------------------
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (!state.job) make(wish());
+});
+form.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
+  // The negative prompt is one line to the eye: Enter there means go.
+  else if (event.key === "Enter" && event.target === form.negative) {
+    event.preventDefault();
+    form.requestSubmit();
+  }
+});
+form.prompt.addEventListener("input", inked);
+form.negative.addEventListener("input", inked);
+form.denoising.addEventListener("input", guide);
+form.seed_image.addEventListener("change", guide);
+
+const roll = () => (form.seed.value = crypto.getRandomValues(new Uint32Array(1))[0]);
+$("dice").addEventListener("click", roll);
+$("again").addEventListener("click", () => {
+  if (state.job) return;
+  fill(state.riff.request);
+  roll();
+  make({ ...state.riff.request, seed: Number(form.seed.value) });
+});
+$("remix").addEventListener("click", () => {
+  fill({ ...state.riff.request, seed_image: state.riff.picture_ref, seed: null, bpm: null });
+  form.prompt.focus();
+  form.prompt.select();
+  toast("Say what it should become, then Riff.");
+});
+$("share").addEventListener("click", () => copy(link(state.riff), "Link copied."));
+$("copy-recipe").addEventListener("click", () => copy($("recipe").textContent, "Recipe copied."));
+$("cancel").addEventListener("click", async () => {
+  const { job } = state;
+  if (job) await send("DELETE", `jobs/${job}`).catch((error) => complain(error.message));
+});
+
+player.addEventListener("play", playhead);
+player.addEventListener("timeupdate", playhead);
+player.addEventListener("seeked", playhead);
+canvas.addEventListener("click", (event) => {
+  if (!state.riff || state.job || !player.duration) return;
+  const { left, width } = canvas.getBoundingClientRect();
+  player.currentTime = ((event.clientX - left) / width) * player.duration;
+  player.play().catch(() => {});
+});
+addEventListener("keydown", (event) => {
+  const free = event.target === document.body || event.target === $("title");
+  if (event.code !== "Space" || !free || !state.riff) return;
+  event.preventDefault();
+  if (player.paused) player.play().catch(() => {});
+  else player.pause();
+});
+addEventListener("resize", playhead);
+addEventListener("popstate", restore);
+
+function settingsInLink() {
+  const given = new URLSearchParams(location.hash.slice(1));
+  return given.has("prompt") ? Object.fromEntries(given) : null;
+}
+
+async function restore() {
+  const settings = settingsInLink();
+  if (settings) fill(settings);
+  const [, id] = location.pathname.match(/\/riff\/([^/]+)$/) ?? [];
+  if (!id || String(state.riff?.id) === id) return;
+  try {
+    const { riff } = await api(`riffs/${id}`);
+    fill(riff.request);
+    show(riff, { address: false });
+  } catch (error) {
+    complain(settings ? `${error.message} Its settings are filled in: Riff makes it again.` : error.message);
+  }
+}
+
+async function start() {
+  inked();
+  guide();
+  try {
+    const info = await api("info");
+    $("model").textContent = `${info.model.name} · ${info.model.device}`;
+    form.steps.placeholder = info.defaults.steps ?? "";
+    form.guidance.placeholder = info.defaults.guidance ?? "";
+    for (const name of info.schedulers) form.scheduler.add(new Option(name, name));
+    for (const seed of info.seed_images) {
+      state.seeds.set(seed.name, seed);
+      form.seed_image.add(new Option(seed.label, seed.name));
+    }
+  } catch (error) {
+    complain(error.message);
+  }
+  guide();
+  await Promise.all([load(), restore()]);
+}
+
+start();
