@@ -1,0 +1,1 @@
+"""The REST half of the loopback: one module a family of routes, `router` in front of them."""
