@@ -28,6 +28,7 @@ from tests.loopback.wiring import discord_py_at
 from tests.loopback.world import MIB, Channel, Guild
 
 T = TypeVar("T")
+Bot = TypeVar("Bot", bound=discord.Client)
 
 
 class LoopbackDiscord:
@@ -146,9 +147,7 @@ class LoopbackDiscord:
     # -- the bot -----------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def running(
-        self, bot: discord.Client, *, timeout_s: float = 60.0
-    ) -> AsyncIterator[discord.Client]:
+    async def running(self, bot: Bot, *, timeout_s: float = 60.0) -> AsyncIterator[Bot]:
         """The bot, from login to close; raises what ended it."""
         task = asyncio.create_task(bot.start(TOKEN))
         task.add_done_callback(lambda _: self.state.pulse.beat())

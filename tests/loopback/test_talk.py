@@ -164,7 +164,7 @@ async def test_a_breach_that_nobody_expected_fails_the_test() -> None:
 
 
 async def test_an_unknown_route_fails_the_test() -> None:
-    with pytest.raises(LoopbackFailure, match="no route GET /api/v10/users/1"):
+    with pytest.raises(LoopbackFailure, match="no route GET /api/v10/guilds/1"):
         await misbehave("unmodelled")
 
 

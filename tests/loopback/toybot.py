@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
+from typing import Any
 
 import discord
 from discord import app_commands
@@ -21,10 +23,9 @@ class Again(discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], template
 
     @classmethod
     async def from_custom_id(
-        cls, interaction: discord.Interaction, item: discord.ui.Item, match: object
+        cls, interaction: discord.Interaction, item: discord.ui.Item[Any], match: re.Match[str]
     ) -> Again:
-        assert item.custom_id is not None
-        return cls(item.custom_id.removeprefix("again:"))
+        return cls(match[1])
 
     async def callback(self, interaction: discord.Interaction) -> None:
         await interaction.response.send_message(f"{self.what} again", ephemeral=True)
@@ -59,7 +60,9 @@ class ToyBot(commands.AutoShardedBot):
         self.errors: list[BaseException] = []
 
     async def setup_hook(self) -> None:
-        for command in (echo, play, work, sulk, panel, upload, wrong):
+        everything: list[app_commands.Command[Any, ..., None]]
+        everything = [echo, play, work, sulk, panel, upload, wrong]
+        for command in everything:
             self.tree.add_command(command)
         self.add_dynamic_items(Again)
         self.tree.on_error = self.note  # type: ignore[method-assign]
@@ -151,7 +154,7 @@ async def wrong(interaction: Interaction, how: str) -> None:
             embed = discord.Embed(title="?").set_image(url="attachment://none.png")
             await interaction.response.send_message(embed=embed)
         case "unmodelled":
-            await interaction.client.fetch_user(1)
+            await interaction.client.fetch_guild(1)
         case "late":
             await asyncio.sleep(0.4)
             await interaction.response.send_message("sorry")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from aiohttp import web
 
 from tests.loopback import commands
-from tests.loopback.errors import Json, LoopbackFailure
+from tests.loopback.errors import ApiError, Json, LoopbackFailure
 from tests.loopback.rest.router import Route
 from tests.loopback.state import GLOBAL, State
 from tests.loopback.uploads import read_body
@@ -27,6 +27,8 @@ class ApplicationRoutes:
             Route("get_me", "GET", "/users/@me", self.me),
             Route("get_application", "GET", "/oauth2/applications/@me", self.application),
             Route("get_gateway", "GET", "/gateway/bot", self.gateway),
+            Route("get_user", "GET", r"/users/{user_id:\d+}", self.user),
+            Route("get_commands", "GET", "/applications/{application_id}/commands", self.listing),
             Route("sync", "PUT", "/applications/{application_id}/commands", self.overwrite),
             Route("sync_guild", "PUT", scoped, self.overwrite),
         ]
@@ -34,6 +36,13 @@ class ApplicationRoutes:
     async def me(self, request: web.Request) -> Json:
         """GET the bot's own user."""
         return self._state.bot.payload()
+
+    async def user(self, request: web.Request) -> Json:
+        """GET anybody."""
+        user = self._state.users.get(int(request.match_info["user_id"]))
+        if user is None:
+            raise ApiError(404, 10013, "Unknown User")
+        return user.payload()
 
     async def application(self, request: web.Request) -> Json:
         """GET the application."""
@@ -63,6 +72,10 @@ class ApplicationRoutes:
                 "max_concurrency": 1,
             },
         }
+
+    async def listing(self, request: web.Request) -> list[Json]:
+        """GET the commands for all servers."""
+        return self._state.commands.get(GLOBAL, [])
 
     async def overwrite(self, request: web.Request) -> list[Json]:
         """PUT all commands of a scope."""
