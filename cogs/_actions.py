@@ -1,0 +1,151 @@
+"""What happens when somebody presses a button under a riff."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import discord
+
+from cogs._buttons import CancelButton, ClipButton
+from cogs._errors import answered, tell
+from cogs._session import perform
+from riffbot.errors import BadRequest
+from riffbot.request import MAX_PROMPT, MAX_SEED, RiffRequest
+from riffbot.studio import Clip
+
+if TYPE_CHECKING:
+    from cogs._buttons import Action
+    from riffbot.bot import RiffBot
+
+TAKES = 4
+
+
+def pressed(name: str) -> Callable[[Action], Action]:
+    """Register what the button of this name does."""
+
+    def register(action: Action) -> Action:
+        ClipButton.actions[name] = action
+        return action
+
+    return register
+
+
+@pressed("seed")
+async def new_seed(interaction: discord.Interaction[RiffBot], clip_id: str) -> None:
+    """The same request once more, with another seed."""
+    clip = await _clip(interaction, clip_id)
+    await perform(interaction, [_reseeded(clip.request)], parent=clip.id)
+
+
+@pressed("four")
+async def again_four(interaction: discord.Interaction[RiffBot], clip_id: str) -> None:
+    """Four other takes."""
+    clip = await _clip(interaction, clip_id)
+    requests = [_reseeded(clip.request) for _ in range(TAKES)]
+    await perform(interaction, requests, parent=clip.id)
+
+
+@pressed("remix")
+async def remix(interaction: discord.Interaction[RiffBot], clip_id: str) -> None:
+    """Ask what to make of it."""
+    clip = await _clip(interaction, clip_id)
+    await interaction.response.send_modal(RemixModal(clip))
+
+
+@pressed("save")
+async def save(interaction: discord.Interaction[RiffBot], clip_id: str) -> None:
+    """Keep it among the clicker's own."""
+    await interaction.client.services.library.save(clip_id, interaction.user.id)
+    await tell(interaction, f"Saved among yours as `#{clip_id}`.")
+
+
+@pressed("delete")
+async def delete(interaction: discord.Interaction[RiffBot], clip_id: str) -> None:
+    """Delete riff, files and message; its author or a moderator only."""
+    library = interaction.client.services.library
+    clip = await library.get(clip_id)
+    if not _may_undo(interaction, clip.author.user_id):
+        raise BadRequest("Only the one who made it, or a moderator, can delete this riff.")
+    await interaction.response.defer()
+    await library.delete(clip_id)
+    await interaction.delete_original_response()
+
+
+async def cancel(interaction: discord.Interaction[RiffBot], session_id: str, user_id: int) -> None:
+    """Stop what is not finished yet."""
+    if not _may_undo(interaction, user_id):
+        raise BadRequest("Only the one who asked, or a moderator, can cancel this.")
+    session = interaction.client.sessions.get(session_id)
+    if session is None:
+        await tell(interaction, "There is nothing left to cancel: it is over.")
+        return
+    await tell(interaction, "Cancelled.")
+    await session.stop()
+
+
+CancelButton.action = staticmethod(cancel)
+
+
+class RemixModal(discord.ui.Modal):
+    """Asks what a riff shall become."""
+
+    def __init__(self, clip: Clip) -> None:
+        super().__init__(title="Remix this riff", custom_id=f"riff:remixed:{clip.id}")
+        self._clip = clip
+        self.prompt = discord.ui.TextInput[RemixModal](
+            style=discord.TextStyle.paragraph,
+            default=clip.request.prompt,
+            max_length=MAX_PROMPT,
+        )
+        self.denoising = discord.ui.TextInput[RemixModal](default="0.75", max_length=5)
+        self.add_item(
+            discord.ui.Label(
+                text="Prompt",
+                description="What it should sound like now. (piano:1.3) weighs a word more.",
+                component=self.prompt,
+            )
+        )
+        self.add_item(
+            discord.ui.Label(
+                text="Denoising, 0 to 1",
+                description="Higher is more creative and less like this riff; 0.75 keeps the beat.",
+                component=self.denoising,
+            )
+        )
+
+    async def on_submit(self, interaction: discord.Interaction[Any]) -> None:
+        """Make the remix: img2img from the riff's own picture."""
+        async with answered(interaction):
+            request = remixed(self._clip, self.prompt.value, self.denoising.value)
+            await perform(interaction, [request], parent=self._clip.id)
+
+
+def remixed(clip: Clip, prompt: str, denoising: str) -> RiffRequest:
+    """The request for a remix as it was typed.
+
+    Raises:
+        BadRequest: the denoising is no number from 0 to 1, or the prompt is empty.
+    """
+    try:
+        strength = float(denoising.strip().replace(",", "."))
+    except ValueError:
+        raise BadRequest(
+            f"Denoising is a number from 0 to 1, for example 0.75, not “{denoising}”."
+        ) from None
+    return _reseeded(clip.request).but(
+        prompt=prompt, denoising=strength, seed_image=clip.image_ref, mask=None, target=None
+    )
+
+
+async def _clip(interaction: discord.Interaction[RiffBot], clip_id: str) -> Clip:
+    return await interaction.client.services.library.get(clip_id)
+
+
+def _reseeded(request: RiffRequest) -> RiffRequest:
+    return request.but(seed=secrets.randbelow(MAX_SEED + 1))
+
+
+def _may_undo(interaction: discord.Interaction[RiffBot], user_id: int) -> bool:
+    return interaction.user.id == user_id or interaction.permissions.manage_messages

@@ -1,0 +1,116 @@
+"""What RiffBot's messages look like: the result, the progress, the summary of several takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import discord
+
+from cogs._buttons import cancel_view, clip_view
+from cogs._place import Card, Upload
+from cogs._progress import Take
+from cogs._style import ACCENT, QUIET, join, number, title
+from riffbot.request import RiffRequest
+from riffbot.studio import Clip
+
+PICTURE = "spectrogram.png"
+RAW = "riff.png"
+SOUND = "riff.mp3"
+FORMING = "forming.png"
+
+
+def clip_cards(clip: Clip, limit: int, *, heading: str | None = None) -> tuple[Card, ...]:
+    """A finished clip, the richest message first.
+
+    A classic message rather than a V2 card: Discord draws a V2 File component as a download, and
+    the riff must play where it stands. The picture for people is the embed's image; the raw
+    spectrogram, which carries the recipe and can be uploaded again, is its thumbnail, so that both
+    can be saved and neither stands there twice.
+
+    Args:
+        clip: what the studio made.
+        limit: bytes that may be uploaded here.
+        heading: a line above the embed.
+    """
+    sound = Upload(
+        SOUND, clip.mp3, f"{clip.request.prompt}: {clip.duration_s:.1f} seconds of sound"
+    )
+    picture = Upload(PICTURE, clip.picture, clip.alt)
+    raw = Upload(RAW, clip.png, "The raw spectrogram, its recipe inside: it can be remixed.")
+    offers = ((sound, picture, raw), (sound, picture), (sound,), ())
+    return tuple(
+        _clip_card(clip, uploads, heading)
+        for uploads in offers
+        if sum(len(upload.data) for upload in uploads) <= limit
+    )
+
+
+def _clip_card(clip: Clip, uploads: tuple[Upload, ...], heading: str | None) -> Card:
+    embed = discord.Embed(
+        title=title(clip.request.prompt), description=recipe(clip.request), colour=ACCENT
+    )
+    embed.set_footer(text=join(clip.author.name, clip.model_name, f"#{clip.id}"))
+    names = {upload.name for upload in uploads}
+    if PICTURE in names:
+        embed.set_image(url=f"attachment://{PICTURE}")
+    if RAW in names:
+        embed.set_thumbnail(url=f"attachment://{RAW}")
+    if not uploads:
+        embed.add_field(
+            name="Too large for this server",
+            value="It is in the library all the same; the web page plays it.",
+        )
+    return Card(embed=embed, content=heading, uploads=uploads, buttons=partial(clip_view, clip.id))
+
+
+def recipe(request: RiffRequest) -> str:
+    """Everything that decides a clip, in two short lines."""
+    first = join(
+        f"seed `{request.seed}`",
+        f"{number(request.bpm)} bpm" if request.bpm else None,
+        f"{request.width / 100:.1f} s" if request.width else None,
+        f"guidance {number(request.guidance)}" if request.guidance else None,
+        f"{request.steps} steps" if request.steps else None,
+    )
+    second = join(
+        f"from {_source(request.seed_image)} at {number(request.denoising)}"
+        if request.seed_image
+        else None,
+        f"without {title(request.negative, 200)}" if request.negative else None,
+    )
+    return "\n".join(line for line in (first, second) if line)
+
+
+def _source(image: str) -> str:
+    return "another riff" if image.startswith("sha256:") else f"`{image}`"
+
+
+def progress_card(
+    takes: Sequence[Take], session: str, user_id: int, preview: bytes | None = None
+) -> Card:
+    """The first message while clips are being made."""
+    if len(takes) == 1:
+        lines = [str(takes[0])]
+    else:
+        lines = [f"**{number}** {take}" for number, take in enumerate(takes, 1)]
+    embed = discord.Embed(
+        title=title(takes[0].request.prompt), description="\n".join(lines), colour=QUIET
+    )
+    uploads: tuple[Upload, ...] = ()
+    if preview is not None:
+        uploads = (Upload(FORMING, preview, "The spectrogram as it forms out of noise"),)
+        embed.set_image(url=f"attachment://{FORMING}")
+    return Card(embed=embed, uploads=uploads, buttons=partial(cancel_view, session, user_id))
+
+
+def summary_card(takes: Sequence[Take]) -> Card:
+    """The first message when several takes were made: each has a message of its own below."""
+    made = [take.clip for take in takes if take.clip is not None]
+    seeds = ", ".join(f"`{clip.request.seed}`" for clip in made)
+    lines = [f"{len(made)} takes below · seeds {seeds}" if len(made) > 1 else f"seed {seeds}"]
+    lines += [take.failure for take in takes if take.failure is not None]
+    embed = discord.Embed(
+        title=title(takes[0].request.prompt), description="\n".join(lines), colour=ACCENT
+    )
+    return Card(embed=embed)

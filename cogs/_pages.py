@@ -1,0 +1,116 @@
+"""The words of /guide: five pages, each with examples that post a riff on a click."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from riffbot.images import Images
+from riffbot.request import RiffRequest
+
+
+@dataclass(frozen=True)
+class Example:
+    """A button that makes a riff.
+
+    Attributes:
+        label: what the button says.
+        prompt, negative, bpm, denoising: of the request.
+        loop: which bundled loop to start from, counted from 0; None starts from noise.
+    """
+
+    label: str
+    prompt: str
+    negative: str = ""
+    bpm: float | None = None
+    loop: int | None = None
+    denoising: float = 0.75
+
+    def request(self, images: Images) -> RiffRequest:
+        """The request, with a new seed each time. A loop that is not installed is left out."""
+        names = images.names()
+        return RiffRequest.build(
+            prompt=self.prompt,
+            negative=self.negative,
+            bpm=self.bpm,
+            denoising=self.denoising,
+            seed_image=names[self.loop % len(names)] if self.loop is not None and names else None,
+        )
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of the guide."""
+
+    title: str
+    text: str
+    examples: tuple[Example, ...]
+
+
+PAGES = (
+    Page(
+        "Say what you want to hear",
+        "Name styles, instruments, places, moods, even weather, and mix them freely: a *funky "
+        "saxophone*, an *arabic violin over a slow beat*, *church bells in the rain*.\n\n"
+        "Plain and concrete works best. Words that RiffBot never learnt often work as well, "
+        "because it goes by what they mean.\n\n"
+        "Type **/riff** and your words after `prompt`. The clip is a loop: it goes round without "
+        "a gap.",
+        (
+            Example("Funky sax", "funky saxophone riff"),
+            Example("Rainy bells", "church bells in the rain, ambient"),
+            Example("Jamaican dub", "jamaican dub, deep bass, offbeat guitar"),
+        ),
+    ),
+    Page(
+        "Lean on a word",
+        "Brackets tell which words matter more:\n"
+        "`(vocals:1.2)`  weighs them 1.2 times\n"
+        "`(vocals)`  a little more, 1.1 times\n"
+        "`[vocals]`  a little less, divided by 1.1\n"
+        "They nest, and `\\(` is a plain bracket. Stay between 0.5 and 1.6: far beyond, sound "
+        "falls apart.\n\n"
+        "What you do **not** want goes into `negative`, and weights work there too.",
+        (
+            Example("More piano", "jazz trio, (piano:1.5), soft drums"),
+            Example("Less piano", "jazz trio, (piano:0.5), soft drums"),
+            Example("No drums", "jazz trio, piano", negative="(drums:1.3), percussion"),
+        ),
+    ),
+    Page(
+        "One prompt, endless takes",
+        "Every riff tells its **seed**. The same seed with the same settings gives the same riff "
+        "again, to the pixel; another seed gives another take.\n\n"
+        "🎲 **New seed** plays it once more in another way, 🔁 **Again ×4** makes four takes, and "
+        "`count` asks for several at once. Found one you like? Keep its seed and change one word.",
+        (
+            Example("A techno take", "driving techno, acid bass line", bpm=128),
+            Example("A lo-fi take", "lo-fi hip hop, mellow electric piano", bpm=84),
+        ),
+    ),
+    Page(
+        "Start from a loop",
+        "A **seed image** is a loop to start from. It locks in the tempo and the overall feel, so "
+        "riffs from one seed image fit together.\n\n"
+        "The closer your words are to the loop in spirit and in tempo, the better: a fast genre "
+        "on a slow loop comes out tired and generic. `tempo` sets the beats a minute where there "
+        "is no seed image.",
+        (
+            Example("On a loop", "funk guitar and clavinet", loop=0),
+            Example("Same loop, strings", "warm string quartet", loop=0),
+            Example("Another loop", "marimba and hand drums", loop=1),
+        ),
+    ),
+    Page(
+        "How far to go",
+        "**Denoising** says how far a riff may leave its seed image: 0 gives the image back, 1 "
+        "forgets it. At 0.75 most prompts keep the beat. Above, RiffBot grows bolder, and soon "
+        "tempo and rhythm go astray, which can be just the fun.\n\n"
+        "🎛️ **Remix…** under any riff does the same with that riff as the start: 0.4 recolours "
+        "it, 0.75 rethinks it, 0.9 keeps a memory of it.",
+        (
+            Example("A touch: 0.4", "bright synthesizer lead", loop=0, denoising=0.4),
+            Example("A rethink: 0.75", "bright synthesizer lead", loop=0),
+            Example("A leap: 0.95", "bright synthesizer lead", loop=0, denoising=0.95),
+        ),
+    ),
+)

@@ -1,0 +1,173 @@
+"""From requests to posted riffs: watch them being made, show it, deliver each, let them be stopped.
+
+The handler of the command or button awaits its own clips here, in its own task. The engine only
+leaves its latest news in each `Take`; this loop looks at them at most every two seconds, so edits
+are coalesced by construction and come from the one task whose interaction they use.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import discord
+
+from audio.picture import picture
+from cogs._cards import clip_cards, progress_card, summary_card
+from cogs._errors import record, sentence
+from cogs._place import Card, Place
+from cogs._progress import Take
+from riffbot.errors import Cancelled
+from riffbot.inference.job import Progress
+from riffbot.library.records import Author
+from riffbot.request import RiffRequest
+from riffbot.studio import Clip
+
+if TYPE_CHECKING:
+    from riffbot.bot import RiffBot
+
+log = logging.getLogger(__name__)
+
+FIRST_LOOK_S = 0.7
+INTERVAL_S = 2.0
+"""Discord tolerates an edit every two seconds or so on one message."""
+
+
+@dataclass(eq=False)
+class Session:
+    """Everything that one command or click asked for.
+
+    Attributes:
+        id: the name that the Cancel button carries.
+        place: where it is shown; its first message is posted.
+        author: whose the riffs are.
+        takes: the clips on their way, in the order asked.
+        parent: the riff that they descend from.
+    """
+
+    id: str
+    place: Place
+    author: Author
+    takes: list[Take]
+    parent: str | None = None
+    stopped: bool = field(default=False, init=False)
+    _jobs: dict[asyncio.Task[Clip], Take] = field(default_factory=dict, init=False)
+    _shown: list[Progress | None] = field(default_factory=list, init=False)
+
+    async def run(self) -> None:
+        """Make, show and deliver; returns when everything asked for is posted or accounted for."""
+        sessions = self.place.bot.sessions
+        sessions[self.id] = self
+        try:
+            self._jobs = {asyncio.create_task(self._make(take)): take for take in self.takes}
+            await self._watch()
+        finally:
+            del sessions[self.id]
+            for job in self._jobs:
+                job.cancel()
+        await self._conclude()
+
+    async def stop(self) -> None:
+        """Take back what is not finished yet."""
+        self.stopped = True
+        engine = self.place.bot.services.engine
+        for job, take in self._jobs.items():
+            if take.progress is not None:
+                engine.cancel(take.progress.job_id)
+            else:
+                job.cancel()
+
+    async def _make(self, take: Take) -> Clip:
+        return await self.place.bot.services.studio.make(
+            take.request,
+            author=self.author,
+            origin=self.place.origin,
+            parent=self.parent,
+            on_progress=take.report,
+        )
+
+    async def _watch(self) -> None:
+        clock = asyncio.get_running_loop().time
+        pending = set(self._jobs)
+        next_look = clock() + FIRST_LOOK_S
+        while pending:
+            done, pending = await asyncio.wait(
+                pending,
+                timeout=max(0.0, next_look - clock()),
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            for job in self._jobs:
+                if job in done:
+                    await self._settle(job)
+            if pending and clock() >= next_look:
+                await self._show()
+                next_look = clock() + INTERVAL_S
+
+    async def _settle(self, job: asyncio.Task[Clip]) -> None:
+        """Deliver a finished take, or remember why there is none."""
+        take = self._jobs[job]
+        try:
+            clip = job.result()
+        except (Cancelled, asyncio.CancelledError):
+            take.failure = "cancelled"
+        except Exception as error:
+            record(error, f"a riff for member {self.author.user_id}")
+            take.failure = sentence(error)
+        else:
+            take.clip = clip
+            deliver = self.place.post if len(self.takes) > 1 else self.place.finish
+            if await deliver(*clip_cards(clip, self.place.filesize_limit)) is None:
+                log.warning("riff %s is in the library, but Discord did not take it", clip.id)
+
+    async def _show(self) -> None:
+        """One progress edit, if there is anything new."""
+        news = [take.progress for take in self.takes]
+        if news != self._shown:
+            self._shown = news
+            await self.place.revise(self._card(await self._preview()))
+
+    async def _preview(self) -> bytes | None:
+        """The forming picture of the first take that has one, drawn off the event loop."""
+        for take in self.takes:
+            forming = take.progress.preview if take.progress is not None else None
+            if forming is not None and not take.done:
+                return await asyncio.to_thread(picture, forming, title=take.request.prompt)
+        return None
+
+    def _card(self, preview: bytes | None = None) -> Card:
+        return progress_card(self.takes, self.id, self.author.user_id, preview)
+
+    async def _conclude(self) -> None:
+        """Leave the first message as it should stand for ever, and tell what went wrong."""
+        failures = list(dict.fromkeys(t.failure for t in self.takes if t.failure is not None))
+        if any(take.clip is not None for take in self.takes):
+            if len(self.takes) > 1:
+                await self.place.revise(summary_card(self.takes))
+        else:
+            await self.place.withdraw()
+        if self.stopped:
+            return  # whoever pressed Cancel was told so
+        if failures:
+            await self.place.whisper("\n".join(failures))
+
+
+async def perform(
+    interaction: discord.Interaction[RiffBot],
+    requests: Sequence[RiffRequest],
+    *,
+    parent: str | None = None,
+) -> None:
+    """Answer a command, a click or a modal with riffs.
+
+    Raises:
+        discord.HTTPException: the interaction could not even be acknowledged.
+    """
+    user = interaction.user
+    takes = [Take(request) for request in requests]
+    session_id = str(interaction.id)
+    place = await Place.open(interaction, progress_card(takes, session_id, user.id))
+    author = Author(user.id, user.display_name, interaction.guild_id)
+    await Session(session_id, place, author, takes, parent).run()

@@ -1,0 +1,74 @@
+"""The command picker's words in every language, read from `words.toml`."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import discord
+from discord import app_commands
+
+SOURCE = "en"
+_FILE = Path(__file__).with_name("words.toml")
+
+
+@cache
+def _table() -> Mapping[str, Any]:
+    return tomllib.loads(_FILE.read_text(encoding="utf-8"))
+
+
+def languages() -> frozenset[str]:
+    """Every language that `words.toml` speaks, the source included."""
+    return frozenset(word for entry in _table().values() for word in entry if word != "options")
+
+
+def describe(command: str) -> str:
+    """The source description of a command."""
+    return str(_table()[command][SOURCE]["description"])
+
+
+def describe_options(command: str) -> dict[str, str]:
+    """The source description of each option of a command, for `app_commands.describe`."""
+    options: Mapping[str, Any] = _table()[command].get("options", {})
+    return {name: str(entry[SOURCE]["description"]) for name, entry in options.items()}
+
+
+class WordsTranslator(app_commands.Translator):
+    """Answers discord.py's questions at sync time from `words.toml`.
+
+    A string is found by where it stands (command, option, name or description) rather than by its
+    English text, so that two options may share a word and still be translated differently.
+    """
+
+    async def translate(
+        self,
+        string: app_commands.locale_str,
+        locale: discord.Locale,
+        context: app_commands.TranslationContextTypes,
+    ) -> str | None:
+        entry = _entry(context)
+        if entry is None:
+            return None
+        # Discord's tags are en-US, en-GB, es-ES …; the file keeps plain languages.
+        language = entry.get(locale.value) or entry.get(locale.value.split("-")[0])
+        return language[_field(context)] if language else None
+
+
+def _entry(context: app_commands.TranslationContextTypes) -> Mapping[str, Any] | None:
+    location = app_commands.TranslationContextLocation
+    match context.location:
+        case location.command_name | location.command_description:
+            return _table().get(context.data.qualified_name)
+        case location.parameter_name | location.parameter_description:
+            command: Mapping[str, Any] = _table().get(context.data.command.qualified_name, {})
+            options: Mapping[str, Any] = command.get("options", {})
+            return options.get(context.data.name)
+        case _:
+            return None
+
+
+def _field(context: app_commands.TranslationContextTypes) -> str:
+    return "name" if context.location.name.endswith("_name") else "description"

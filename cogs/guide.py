@@ -1,0 +1,167 @@
+"""/guide teaches prompting with examples to click; /about says whose the riffs are."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from cogs._errors import answered
+from cogs._pages import PAGES
+from cogs._session import perform
+from cogs._style import ACCENT
+from cogs._words import describe
+
+if TYPE_CHECKING:
+    from riffbot.bot import RiffBot
+
+
+class TurnButton(
+    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
+    template=r"guide:page:(?P<page>\d)",
+):
+    """Turns to a page."""
+
+    def __init__(self, page: int, label: str = "…") -> None:
+        super().__init__(discord.ui.Button(label=label, custom_id=f"guide:page:{page}", row=1))
+        self.page = page
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str]
+    ) -> TurnButton:
+        """Rebuilt by discord.py at every click."""
+        return cls(int(match["page"]))
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        """Show the page in the same message."""
+        async with answered(interaction):
+            await interaction.response.edit_message(
+                embed=page_embed(self.page), view=page_view(self.page)
+            )
+
+
+class ExampleButton(
+    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
+    template=r"guide:play:(?P<page>\d):(?P<example>\d)",
+):
+    """Posts a riff in the channel."""
+
+    def __init__(self, page: int, example: int) -> None:
+        super().__init__(
+            discord.ui.Button(
+                label=_example(page, example).label,
+                emoji="▶️",
+                style=discord.ButtonStyle.primary,
+                custom_id=f"guide:play:{page}:{example}",
+                row=0,
+            )
+        )
+        self.page = page
+        self.example = example
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str]
+    ) -> ExampleButton:
+        """Rebuilt by discord.py at every click."""
+        return cls(int(match["page"]), int(match["example"]))
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        """Make the example."""
+        async with answered(interaction):
+            images = interaction.client.services.images
+            await perform(interaction, [_example(self.page, self.example).request(images)])
+
+
+def _example(page: int, example: int) -> Any:
+    # A button from an older guide may point beyond today's examples.
+    examples = PAGES[page % len(PAGES)].examples
+    return examples[example % len(examples)]
+
+
+def page_embed(page: int) -> discord.Embed:
+    """A page of the guide."""
+    shown = PAGES[page % len(PAGES)]
+    embed = discord.Embed(title=shown.title, description=shown.text, colour=ACCENT)
+    embed.set_footer(text=f"Page {page + 1} of {len(PAGES)} · an example posts a riff here")
+    return embed
+
+
+def page_view(page: int) -> discord.ui.View:
+    """The examples of a page, and the ways to its neighbours."""
+    view = discord.ui.View(timeout=None)
+    for example in range(len(PAGES[page % len(PAGES)].examples)):
+        view.add_item(ExampleButton(page, example))
+    if page > 0:
+        view.add_item(TurnButton(page - 1, "Back"))
+    if page + 1 < len(PAGES):
+        view.add_item(TurnButton(page + 1, "Next"))
+    return view
+
+
+class Guide(commands.Cog, name="guide"):
+    """What there is to know."""
+
+    def __init__(self, bot: RiffBot) -> None:
+        self.bot = bot
+
+    async def cog_load(self) -> None:
+        """Make the buttons of guides that are open anywhere work again."""
+        self.bot.add_dynamic_items(TurnButton, ExampleButton)
+
+    @app_commands.command(name="guide", description=describe("guide"))
+    @app_commands.allowed_installs(guilds=True, users=True)
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+    async def guide(self, interaction: discord.Interaction[RiffBot]) -> None:
+        """Open the guide, for the asker alone."""
+        async with answered(interaction):
+            await interaction.response.send_message(
+                embed=page_embed(0), view=page_view(0), ephemeral=True
+            )
+
+    @app_commands.command(name="about", description=describe("about"))
+    @app_commands.allowed_installs(guilds=True, users=True)
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+    async def about(self, interaction: discord.Interaction[RiffBot]) -> None:
+        """Say what RiffBot is."""
+        async with answered(interaction):
+            await interaction.response.send_message(
+                embed=about_embed(interaction.client), ephemeral=True
+            )
+
+
+def about_embed(bot: RiffBot) -> discord.Embed:
+    """What RiffBot is, its model, whose the riffs are, what is stored."""
+    embed = discord.Embed(
+        title="RiffBot",
+        description=(
+            "Riffusion as a member of your server. A diffusion model paints the picture of a "
+            "sound, a spectrogram, from your words; the picture is then played. Every clip comes "
+            "out of the model: nothing is a recording."
+        ),
+        colour=ACCENT,
+    )
+    embed.add_field(name="Model", value=bot.services.settings.model.rsplit("/", 1)[-1])
+    embed.add_field(
+        name="Whose are the riffs?",
+        value="Yours: use what you make here as you like, credit welcome and not needed. Whether "
+        "others' songs or names may be imitated is the law's business, and so yours.",
+        inline=False,
+    )
+    embed.add_field(
+        name="What is stored",
+        value="Each riff with its prompt and settings, who asked and in which channel, on the "
+        "machine of whoever runs this bot. Messages are not read. 🗑️ **Delete** under a riff "
+        "removes it from there, too.",
+        inline=False,
+    )
+    return embed
+
+
+async def setup(bot: RiffBot) -> None:
+    """Called by discord.py when the extension is loaded."""
+    await bot.add_cog(Guide(bot))

@@ -1,0 +1,179 @@
+"""RiffBot on Discord: the client that carries the services, loads the cogs and syncs commands.
+
+What the bot says and does lives in `cogs/`; what it computes lives behind `Services`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+from pathlib import Path
+from typing import Any, Protocol
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from riffbot.errors import BadRequest, RiffBotError
+from riffbot.hosting import page_beside, until_stopped
+from riffbot.services import Services, open_services
+from riffbot.settings import Settings
+
+log = logging.getLogger(__name__)
+
+# The words and the error table first: the cogs' commands are synced with one and answered by the
+# other. A cog that does not load stops the start: half a bot that looks alive helps nobody.
+EXTENSIONS = ("cogs.locales", "cogs.errors", "cogs.riff", "cogs.guide")
+
+ENTRY_POINT = 4
+"""Command type of an Activity's launcher, which discord.py 2.7 cannot express."""
+
+
+def _intents() -> discord.Intents:
+    # Nothing privileged: guilds fill the channel cache, voice_states let a voice client connect.
+    intents = discord.Intents.none()
+    intents.guilds = True
+    intents.voice_states = True
+    return intents
+
+
+class Stoppable(Protocol):
+    """Work that a Cancel button can take back."""
+
+    async def stop(self) -> None:
+        """Take back what is not finished yet."""
+
+
+class RiffTree(app_commands.CommandTree["RiffBot"]):
+    """A command tree that syncs only when there is something new to say."""
+
+    async def sync_if_changed(self, memory: Path) -> bool:
+        """Sync the global commands unless Discord has them from the last time.
+
+        Discord allows 200 command creations a day, and a sync on every start of a bot under
+        development uses them up; so the payload's hash is remembered in `memory`, a JSON file
+        keyed by application. Returns True when it synced.
+        """
+        known = _read(memory)
+        key = str(self.client.application_id)
+        digest = hashlib.sha256(
+            json.dumps(await self.payload(), sort_keys=True).encode()
+        ).hexdigest()
+        if known.get(key) == digest:
+            return False
+        await self.sync_keeping_entry_point()
+        _write(memory, {**known, key: digest})
+        return True
+
+    async def payload(self) -> list[dict[str, Any]]:
+        """The global commands as Discord will be told, every language included."""
+        translator = self.translator
+        assert translator is not None, "cogs.locales is loaded before the commands are synced"
+        return [
+            await command.get_translated_payload(self, translator)
+            for command in self.get_commands()
+        ]
+
+    async def sync_keeping_entry_point(self) -> None:
+        """Overwrite the global commands, all but an Activity's Entry Point command.
+
+        A plain sync is a bulk overwrite that would leave the Entry Point command out and so
+        delete it; Discord refuses or forgets the Activity then.
+        """
+        application = self.client.application_id
+        assert application is not None, "the bot is logged in before its commands are synced"
+        http = self.client.http
+        existing = await http.get_global_commands(application)
+        kept: list[Any] = [dict(c) for c in existing if c.get("type") == ENTRY_POINT]
+        await http.bulk_upsert_global_commands(application, [*await self.payload(), *kept])
+
+
+class RiffBot(commands.AutoShardedBot):
+    """The bot of one process. It owns no service: whoever opened them closes them.
+
+    Args:
+        services: engine, library, studio and settings, opened.
+        remember_sync: False syncs the commands at every start (a simulated Discord forgets them).
+    """
+
+    tree: RiffTree
+
+    def __init__(self, services: Services, *, remember_sync: bool = True) -> None:
+        super().__init__(
+            # Never used: without the message_content intent there are no text commands.
+            command_prefix=commands.when_mentioned,
+            help_command=None,
+            intents=_intents(),
+            # Prompts are members' words and are repeated in public: they must never ping.
+            allowed_mentions=discord.AllowedMentions.none(),
+            activity=discord.Activity(type=discord.ActivityType.listening, name="/riff"),
+            tree_cls=RiffTree,
+        )
+        self.services = services
+        self.sessions: dict[str, Stoppable] = {}
+        """What is being made right now, by the name that its Cancel button carries."""
+        self._remember_sync = remember_sync
+
+    async def setup_hook(self) -> None:
+        """Load every cog, then tell Discord the commands if they changed."""
+        for extension in EXTENSIONS:
+            await self.load_extension(extension)
+        if not self._remember_sync:
+            await self.tree.sync_keeping_entry_point()
+        elif await self.tree.sync_if_changed(self.services.settings.data_dir / "commands.json"):
+            log.info("the slash commands changed: synced")
+
+    async def on_ready(self) -> None:
+        """Log who and where; may fire again after a reconnect."""
+        log.info("connected as %s, in %d servers", self.user, len(self.guilds))
+
+
+def run(settings: Settings) -> None:
+    """Run the bot on Discord, and its page, until SIGINT or SIGTERM.
+
+    Raises:
+        BadRequest: no token, or Discord does not accept it.
+        RiffBotError: the model, the library or the page cannot be opened.
+    """
+    asyncio.run(_run(settings))
+
+
+async def _run(settings: Settings) -> None:
+    token = settings.discord_token
+    if token is None:
+        raise BadRequest("There is no DISCORD_TOKEN; see .env.example.")
+    async with open_services(settings) as services, page_beside(services):
+        bot = RiffBot(services)
+        async with bot:
+            client = asyncio.create_task(bot.start(token.get_secret_value()))
+            await until_stopped(client)
+            await bot.close()
+            await _outcome(client)
+
+
+async def _outcome(client: asyncio.Task[None]) -> None:
+    try:
+        await client
+    except asyncio.CancelledError:
+        pass
+    except discord.LoginFailure as error:
+        raise BadRequest(
+            "Discord does not accept DISCORD_TOKEN; copy it again from the developer portal."
+        ) from error
+    except discord.PrivilegedIntentsRequired as error:
+        raise RiffBotError(f"Discord wants an intent switched on: {error}") from error
+
+
+def _read(memory: Path) -> dict[str, str]:
+    try:
+        known = json.loads(memory.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}  # a lost memory costs one sync
+    return known if isinstance(known, dict) else {}
+
+
+def _write(memory: Path, known: dict[str, str]) -> None:
+    memory.parent.mkdir(parents=True, exist_ok=True)
+    memory.write_text(json.dumps(known, indent=2), encoding="utf-8")

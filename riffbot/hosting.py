@@ -1,0 +1,74 @@
+"""What the bot on Discord and the local Discord share: the page beside it, and how they stop."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import importlib.util
+import signal
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from aiohttp import web
+
+from riffbot.errors import RiffBotError
+from riffbot.services import Services
+
+
+@asynccontextmanager
+async def page_beside(services: Services) -> AsyncIterator[str]:
+    """Serve RiffBot's own page in this event loop and print its address.
+
+    Yields:
+        the address, for example `http://127.0.0.1:8765/`.
+
+    Raises:
+        RiffBotError: the port is taken.
+    """
+    create_app = importlib.import_module("riffbot.web.app").create_app
+    runner = web.AppRunner(create_app(services), access_log=None)
+    await runner.setup()
+    settings = services.settings
+    try:
+        site = web.TCPSite(runner, settings.host, settings.web_port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise RiffBotError(
+                f"Port {settings.web_port} on {settings.host} is taken; "
+                "choose another with --web-port."
+            ) from error
+        address = f"http://{settings.host}:{_port(runner)}/"
+        print(f"page: {address}", flush=True)
+        yield address
+    finally:
+        await runner.cleanup()
+
+
+def _port(runner: web.AppRunner) -> int:
+    address: Any = runner.addresses[0]
+    return int(address[1])
+
+
+async def until_stopped(work: Awaitable[Any]) -> None:
+    """Return when `work` ends or the process is asked to stop (SIGINT, SIGTERM).
+
+    The work is left as it is, its result and its error included: the caller closes it properly.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGINT, signal.SIGTERM)
+    for number in signals:
+        with suppress(NotImplementedError):  # Windows: Ctrl-C arrives as KeyboardInterrupt
+            loop.add_signal_handler(number, stop.set)
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait(
+            {asyncio.ensure_future(work), stopping}, return_when=asyncio.FIRST_COMPLETED
+        )
+    finally:
+        stopping.cancel()
+        for number in signals:
+            with suppress(NotImplementedError):
+                loop.remove_signal_handler(number)
