@@ -1,0 +1,91 @@
+"""One place that knows how to talk to SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from riffbot.errors import BadRequest
+
+BUSY_TIMEOUT_MS = 10_000
+
+
+def database_url(text: str) -> URL:
+    """Read a database URL; plain `sqlite:` and `postgresql:` get their asynchronous drivers.
+
+    Raises:
+        BadRequest: it is no URL, or names another database.
+    """
+    try:
+        url = make_url(text)
+    except ArgumentError as error:
+        raise BadRequest(
+            "RIFFBOT_DATABASE_URL is no database URL; it looks like "
+            "postgresql://user:password@host/riffbot."
+        ) from error
+    drivers = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+    backend = "postgresql" if url.drivername == "postgres" else url.get_backend_name()
+    if backend not in drivers:
+        raise BadRequest(
+            f"RIFFBOT_DATABASE_URL names {backend}; RiffBot keeps its library in sqlite or "
+            "postgresql."
+        )
+    return url.set(drivername=drivers[backend])
+
+
+def connect(url: URL, *, foreign_keys: bool = True) -> AsyncEngine:
+    """An engine with the settings that RiffBot relies on.
+
+    Args:
+        foreign_keys: False for migrations, in which SQLite rebuilds whole tables: dropping the
+            old one would otherwise delete or null whatever refers to it.
+
+    Raises:
+        BadRequest: PostgreSQL is asked for and its driver is not installed.
+    """
+    if url.get_backend_name() == "sqlite":
+        return _sqlite(url, foreign_keys=foreign_keys)
+    try:
+        return create_async_engine(url, pool_pre_ping=True)
+    except ModuleNotFoundError as error:
+        raise BadRequest(
+            "The library is to live in PostgreSQL: please install the driver, pip install "
+            '"riffbot[postgres]".'
+        ) from error
+
+
+def file_of(url: URL) -> Path | None:
+    """The file of an SQLite database; None for a server's or one in memory."""
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        return None
+    return Path(url.database)
+
+
+def _sqlite(url: URL, *, foreign_keys: bool) -> AsyncEngine:
+    engine = create_async_engine(url)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def configure(connection: Any, _: Any) -> None:
+        # The driver must not begin transactions by its own rules (none before DDL, none before
+        # reads): `begin` below does.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        cursor.execute("PRAGMA journal_mode = WAL")  # readers never wait for the writer
+        cursor.execute("PRAGMA synchronous = NORMAL")  # safe in WAL against any crash of ours
+        cursor.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Any) -> None:
+        # A transaction that reads first and writes later cannot wait for another writer (its
+        # snapshot is stale by then) and would fail at once: writers say so from the start.
+        writes = connection.get_execution_options().get("writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine

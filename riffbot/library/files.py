@@ -1,0 +1,135 @@
+"""Files named by their content: equal bytes are kept once, and a name can never lie."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from riffbot.errors import NotFound, StorageError
+from riffbot.library.troubles import disk_trouble
+
+GRACE_S = 3600.0
+"""Younger files are never collected: a job that wrote them may not have written its row yet."""
+
+
+class Files:
+    """`root/ab/cd/abcd….png`: sha256 in two levels of folders, so that none grows large.
+
+    A file appears under its name only when it is whole and on the disk: it is written beside,
+    synced, and renamed.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def put(self, data: bytes, suffix: str) -> str:
+        """Keep some bytes.
+
+        Args:
+            suffix: with its dot, `.png`; for people who look into the folder.
+
+        Returns:
+            The sha256 in hex, which finds them again.
+
+        Raises:
+            StorageError: the disk is full or read-only.
+        """
+        digest = hashlib.sha256(data).hexdigest()
+        if self.path(digest) is not None:
+            return digest
+        folder = self._folder(digest)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            _write_whole(folder / f"{digest}{suffix}", data)
+        except OSError as error:
+            raise disk_trouble(error, self._root) from error
+        return digest
+
+    def path(self, digest: str) -> Path | None:
+        """Where a file lies; None if it is not here. Fits `Images(lookup=…)`."""
+        return next(self._folder(digest).glob(f"{digest}.*"), None)
+
+    def read(self, digest: str) -> bytes:
+        """A file's bytes.
+
+        Raises:
+            NotFound: it is not here.
+            StorageError: it cannot be read, or its content is not what its name says.
+        """
+        path = self.path(digest)
+        if path is None:
+            raise NotFound(f"The file {digest[:12]}… is not in the library any more.")
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise disk_trouble(error, self._root) from error
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise StorageError(f"The file {path} is damaged: restore it from a backup.")
+        return data
+
+    def remove(self, digests: Iterable[str]) -> None:
+        """Remove files; those that are not here are no trouble."""
+        for digest in digests:
+            path = self.path(digest)
+            if path is not None:
+                with suppress(OSError):  # busy on some systems: `collect` gets it later
+                    path.unlink()
+
+    def collect(self, referenced: Collection[str], *, older_than_s: float = GRACE_S) -> int:
+        """Remove what nothing refers to, and what an interrupted `put` left behind.
+
+        Args:
+            referenced: sha256 of all files to keep.
+            older_than_s: leave younger files alone.
+
+        Returns:
+            How many files were removed.
+        """
+        before = time.time() - older_than_s
+        removed = 0
+        for path in self._all():
+            if path.stem in referenced:
+                continue
+            with suppress(OSError):  # gone already, or busy: the next collection gets it
+                if path.stat().st_mtime <= before:
+                    path.unlink()
+                    removed += 1
+        return removed
+
+    def _all(self) -> Iterator[Path]:
+        return (path for path in self._root.glob("??/??/*") if path.is_file())
+
+    def _folder(self, digest: str) -> Path:
+        return self._root / digest[:2] / digest[2:4]
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that it is either there and whole, or not there."""
+    handle, temporary = tempfile.mkstemp(prefix=".half-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(temporary).unlink()
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename survive a power cut, where the system can open folders."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

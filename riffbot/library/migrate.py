@@ -1,0 +1,111 @@
+"""Bringing a library to this version's tables, once, however many processes start together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from filelock import FileLock, Timeout
+from sqlalchemy import Connection, text
+from sqlalchemy.engine import URL
+
+from riffbot.errors import StorageError
+from riffbot.library.connection import connect, database_url, file_of
+from riffbot.library.troubles import disk_trouble, in_words
+from riffbot.settings import ROOT
+
+_LOCK_TIMEOUT_S = 60.0
+_ADVISORY_LOCK = 0x51FFB07
+"""PostgreSQL's advisory locks are numbers; this one is ours."""
+
+
+def upgrade(url: str, revision: str = "head") -> None:
+    """Bring the tables up to a revision; nothing happens where they already are.
+
+    Runs an event loop of its own: call it from a thread, or before there is one.
+
+    Raises:
+        StorageError: the database cannot be opened, or belongs to a newer RiffBot.
+    """
+    _migrate(url, lambda config: command.upgrade(config, revision))
+
+
+def downgrade(url: str, revision: str) -> None:
+    """Take the tables back to a revision (`base` drops them). Raises StorageError."""
+    _migrate(url, lambda config: command.downgrade(config, revision))
+
+
+def revisions(url: str) -> tuple[str | None, str | None]:
+    """The revision that the database has, and the newest that this RiffBot knows."""
+    found: list[str | None] = []
+    _inside(
+        database_url(url),
+        lambda connection: found.append(
+            MigrationContext.configure(connection).get_current_revision()
+        ),
+    )
+    return found[0], ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def _migrate(url: str, action: Callable[[Config], None]) -> None:
+    def run(connection: Connection) -> None:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+        config = _config()
+        config.attributes["connection"] = connection
+        action(config)
+
+    target = database_url(url)
+    with _file_lock(target):
+        try:
+            _inside(target, run)
+        except CommandError as error:
+            raise StorageError(
+                "The library was last used by a newer RiffBot: please update RiffBot, or restore "
+                "the library's backup."
+            ) from error
+
+
+def _inside(url: URL, function: Callable[[Connection], None]) -> None:
+    """Run a function in one transaction on a connection of its own."""
+
+    async def run() -> None:
+        engine = connect(url, foreign_keys=False)
+        try:
+            async with engine.execution_options(writes=True).begin() as connection:
+                await connection.run_sync(function)
+        finally:
+            await engine.dispose()
+
+    with in_words():
+        asyncio.run(run())
+
+
+@contextmanager
+def _file_lock(url: URL) -> Iterator[None]:
+    """Other processes with the same SQLite file wait here."""
+    path = file_of(url)
+    if path is None:
+        yield
+        return
+    try:
+        with FileLock(f"{path}.lock", timeout=_LOCK_TIMEOUT_S):
+            yield
+    except Timeout as error:
+        raise StorageError(
+            "Another RiffBot has been upgrading this library for a minute: please look after it."
+        ) from error
+    except OSError as error:
+        raise disk_trouble(error, path.parent) from error
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "migrations"))
+    return config

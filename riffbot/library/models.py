@@ -1,0 +1,207 @@
+"""The tables. Every change here needs a migration (a test compares the two)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from riffbot.library.records import FORMER_MEMBER, Author, Origin
+from riffbot.request import RiffRequest
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+"""Explicit names, because a constraint without one cannot be dropped on SQLite."""
+
+
+class UTCTime(TypeDecorator[datetime]):
+    """Aware datetimes in UTC, on databases that know time zones and on those that do not."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """To UTC."""
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """SQLite forgets the zone; it was UTC."""
+        if value is None or value.tzinfo is not None:
+            return value
+        return value.replace(tzinfo=UTC)
+
+
+class RequestJSON(TypeDecorator[RiffRequest]):
+    """A RiffRequest as its own JSON, kept as text: what comes back is what went in."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: RiffRequest | None, dialect: Dialect) -> str | None:
+        """To JSON."""
+        return None if value is None else value.model_dump_json()
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> RiffRequest | None:
+        """From JSON."""
+        return None if value is None else RiffRequest.from_json(value)
+
+
+Key = String().with_variant(String(collation="C"), "postgresql")
+"""Text compared byte by byte, so that a range of an index is a prefix."""
+
+Snowflake = BigInteger
+Hash = String(64)
+
+
+class Base(DeclarativeBase):
+    """What all tables share."""
+
+    metadata = MetaData(naming_convention=NAMING)
+
+
+class StoredRiff(Base):
+    """A clip that was made. Its id is the id of the job that made it.
+
+    Attributes:
+        request: resolved; the columns beside it repeat what is searched or counted.
+        prompt_key: the prompt in lower case, for autocompletion by prefix.
+        seed_image, mask: as in the request; they keep those files from being collected.
+        batch: `Riff.batch`, which an exact replay repeats.
+        author_id, author_name: None for a former member.
+        png, mp3, picture: sha256 of the files.
+        remix_allowed: whether others may start from it.
+    """
+
+    __tablename__ = "riffs"
+    __table_args__ = (
+        Index(None, "author_id", "created_at"),
+        Index(None, "guild_id", "created_at"),
+        Index(None, "prompt_key"),
+    )
+
+    id: Mapped[str] = mapped_column(String(12), primary_key=True)
+    request: Mapped[RiffRequest] = mapped_column(RequestJSON)
+    prompt: Mapped[str] = mapped_column(Text)
+    prompt_key: Mapped[str] = mapped_column(Key)
+    seed: Mapped[int] = mapped_column(BigInteger)
+    seed_image: Mapped[str | None] = mapped_column(String(80), index=True)
+    mask: Mapped[str | None] = mapped_column(String(80))
+    denoising: Mapped[float]
+    model_name: Mapped[str] = mapped_column(Text)
+    model_hash: Mapped[str] = mapped_column(Hash)
+    batch: Mapped[int]
+    author_id: Mapped[int | None] = mapped_column(Snowflake)
+    author_name: Mapped[str | None] = mapped_column(Text)
+    guild_id: Mapped[int | None] = mapped_column(Snowflake)
+    channel_id: Mapped[int | None] = mapped_column(Snowflake)
+    message_id: Mapped[int | None] = mapped_column(Snowflake, index=True)
+    created_at: Mapped[datetime] = mapped_column(UTCTime, index=True)
+    parent_id: Mapped[str | None] = mapped_column(
+        ForeignKey("riffs.id", ondelete="SET NULL"), index=True
+    )
+    duration_s: Mapped[float]
+    alt: Mapped[str] = mapped_column(Text)
+    png: Mapped[str] = mapped_column(Hash)
+    mp3: Mapped[str] = mapped_column(Hash)
+    picture: Mapped[str] = mapped_column(Hash)
+    remix_allowed: Mapped[bool] = mapped_column(default=True)
+
+    @property
+    def author(self) -> Author:
+        """Who made it."""
+        if self.author_id is None:
+            return FORMER_MEMBER
+        return Author(self.author_id, self.author_name or "", self.guild_id)
+
+    @property
+    def image_ref(self) -> str:
+        """The riff's own picture as a request's seed image."""
+        return f"sha256:{self.png}"
+
+
+class RiffWord(Base):
+    """One word of a riff's prompt, so that search is an index lookup on every database."""
+
+    __tablename__ = "riff_words"
+    __table_args__ = (Index(None, "word", "created_at"),)
+
+    riff_id: Mapped[str] = mapped_column(
+        ForeignKey("riffs.id", ondelete="CASCADE"), primary_key=True
+    )
+    word: Mapped[str] = mapped_column(Key, primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(UTCTime)
+
+
+class Favourite(Base):
+    """A member's saved riff."""
+
+    __tablename__ = "favourites"
+    __table_args__ = (Index(None, "user_id", "created_at"),)
+
+    user_id: Mapped[int] = mapped_column(Snowflake, primary_key=True, autoincrement=False)
+    riff_id: Mapped[str] = mapped_column(
+        ForeignKey("riffs.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    created_at: Mapped[datetime] = mapped_column(UTCTime)
+
+
+class StoredJob(Base):
+    """A clip that was asked for: written before it is queued, so that no crash loses it.
+
+    Attributes:
+        state: `waiting`, `running`, `done`, `failed` or `cancelled`.
+        attempts: how often the model started on it.
+        error: the sentence that its owner was (or is to be) told.
+    """
+
+    __tablename__ = "jobs"
+    __table_args__ = (Index(None, "state", "created_at"),)
+
+    id: Mapped[str] = mapped_column(String(12), primary_key=True)
+    request: Mapped[RiffRequest] = mapped_column(RequestJSON)
+    author_id: Mapped[int] = mapped_column(Snowflake)
+    author_name: Mapped[str] = mapped_column(Text)
+    guild_id: Mapped[int | None] = mapped_column(Snowflake)
+    channel_id: Mapped[int | None] = mapped_column(Snowflake)
+    message_id: Mapped[int | None] = mapped_column(Snowflake)
+    token: Mapped[str | None] = mapped_column(Text)
+    token_expires_at: Mapped[datetime | None] = mapped_column(UTCTime)
+    parent_id: Mapped[str | None] = mapped_column(String(12))
+    created_at: Mapped[datetime] = mapped_column(UTCTime)
+    state: Mapped[str] = mapped_column(String(16))
+    attempts: Mapped[int] = mapped_column(default=0)
+    error: Mapped[str | None] = mapped_column(Text)
+
+    @property
+    def author(self) -> Author:
+        """Who asked."""
+        return Author(self.author_id, self.author_name, self.guild_id)
+
+    @property
+    def origin(self) -> Origin | None:
+        """Where the answer belongs; None outside of Discord."""
+        if self.channel_id is None:
+            return None
+        return Origin(
+            channel_id=self.channel_id,
+            message_id=self.message_id,
+            token=self.token,
+            token_expires_at=self.token_expires_at,
+        )

@@ -1,0 +1,41 @@
+"""The library: rows in a database, files beside it, both found again after anything."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Self
+
+from riffbot.library.connection import database_url, file_of
+from riffbot.library.files import Files
+from riffbot.library.jobs import JobStore
+from riffbot.library.migrate import upgrade
+from riffbot.library.riffs import RiffStore
+from riffbot.library.troubles import disk_trouble
+from riffbot.settings import Settings
+
+
+class Library(RiffStore, JobStore):
+    """Everything that was made (`RiffStore`) and everything that was promised (`JobStore`).
+
+    Rows that are returned are plain values by then: read them freely, changing them does nothing.
+    """
+
+    @classmethod
+    async def open(cls, settings: Settings) -> Self:
+        """Open the library, making or upgrading it if need be.
+
+        Raises:
+            BadRequest: the setting of the database is nonsense.
+            StorageError: it cannot be opened, or belongs to a newer RiffBot.
+        """
+        url = database_url(settings.database)
+        try:
+            settings.files_dir.mkdir(parents=True, exist_ok=True)
+            if (path := file_of(url)) is not None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise disk_trouble(error, settings.data_dir) from error
+        await asyncio.to_thread(upgrade, settings.database)
+        library = cls(url, Files(settings.files_dir))
+        await library._prune_jobs()
+        return library

@@ -1,0 +1,51 @@
+"""What the disk and the database say when they cannot, in sentences that say what to do."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy.exc import DBAPIError
+
+from riffbot.errors import StorageError
+
+_PHRASES = {
+    "database or disk is full": "The disk is full: please free some space.",
+    "no space left": "The disk is full: please free some space.",
+    "disk i/o error": "The disk has trouble: please check it, then start RiffBot again.",
+    "database is locked": "Another program holds the library: please close it and try again.",
+    "readonly database": "The library is read-only: please check the data folder's permissions.",
+    "unable to open database": "The library cannot be opened: please check the data folder.",
+    "not a database": "The library's file is damaged: please restore it from a backup.",
+    "malformed": "The library's file is damaged: please restore it from a backup.",
+}
+
+
+def disk_trouble(error: OSError, path: Path) -> StorageError:
+    """An operating system's complaint as a sentence."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageError("The disk is full: please free some space.")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return StorageError(f"RiffBot may not write to {path}: please check its permissions.")
+    return StorageError(f"The files in {path} cannot be used ({error.strerror or error}).")
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """Turn the database's complaints into StorageError; its bugs (wrong SQL) stay what they are."""
+    try:
+        yield
+    except DBAPIError as error:
+        complaint = str(error.orig).lower()
+        for phrase, sentence in _PHRASES.items():
+            if phrase in complaint:
+                raise StorageError(sentence) from error
+        if error.connection_invalidated:
+            raise StorageError("The library's database went away: please try again.") from error
+        raise
+    except ConnectionError as error:
+        raise StorageError(
+            "The library's database cannot be reached: please check that it runs."
+        ) from error

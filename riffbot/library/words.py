@@ -1,0 +1,26 @@
+"""Prompts as searchable words."""
+
+from __future__ import annotations
+
+import re
+
+_WORD = re.compile(r"\w+")
+_LONGEST = 40
+
+
+def words_of(text: str) -> list[str]:
+    """The distinct words of a text in search form, in order: `(Funky:1.2) SAX` → funky, sax.
+
+    Weights are numbers to the model, not words, and are left out.
+    """
+    words = (word.casefold()[:_LONGEST] for word in _WORD.findall(text))
+    return list(dict.fromkeys(word for word in words if not word.isdigit()))
+
+
+def prefix_end(prefix: str) -> str:
+    """The least text that sorts behind everything that begins with `prefix`.
+
+    >>> prefix_end("fun")
+    'fuo'
+    """
+    return prefix[:-1] + chr(ord(prefix[-1]) + 1)

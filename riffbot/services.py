@@ -1,0 +1,94 @@
+"""Opening and closing what a running RiffBot consists of, in one place."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from audio import codec
+from riffbot.images import Images
+from riffbot.inference.engine import Engine
+from riffbot.inference.worker import PipelineLike
+from riffbot.library.store import Library
+from riffbot.request import RiffRequest
+from riffbot.settings import Settings
+from riffbot.studio import Studio
+
+log = logging.getLogger(__name__)
+
+_WARM_UP = RiffRequest(prompt="warming up", seed=0, steps=2)
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the bot, the page and the jam share.
+
+    Attributes:
+        settings: as read at the start.
+        engine: the queue and the model, which may still be loading.
+        library: what was made and what was promised.
+        studio: the way from a request to a stored clip.
+        images: what a clip may start from, the library's pictures included.
+    """
+
+    settings: Settings
+    engine: Engine
+    library: Library
+    studio: Studio
+    images: Images
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    """Open everything and close it in reverse.
+
+    Returns before the model is loaded: the engine takes clips at once and makes them as soon as it
+    can. On the way out the engine stops first, so that what it does not finish stays an unfinished
+    job in the library.
+
+    Raises:
+        StorageError: the library cannot be opened.
+        BadRequest: a setting is wrong.
+    """
+    async with AsyncExitStack() as stack:
+        library = await Library.open(settings)
+        stack.push_async_callback(library.close)
+        images = Images(settings.seed_images, library.files.path)
+        engine = Engine(
+            lambda: open_pipeline(settings, images),
+            max_batch=settings.max_batch,
+            max_wait_s=settings.max_wait_s,
+            max_jobs_per_member=settings.max_jobs_per_member,
+            warm_up=_WARM_UP,
+        )
+        stack.push_async_callback(engine.close)
+        warming = asyncio.create_task(asyncio.to_thread(codec.warm_up))
+        stack.push_async_callback(_ended, warming)
+        yield Services(settings, engine, library, Studio(engine, library, settings), images)
+
+
+def open_pipeline(settings: Settings, images: Images) -> PipelineLike:
+    """Load the model of the settings. Takes seconds: the engine calls it in its own thread.
+
+    Raises:
+        ModelError: it is missing, damaged, or no spectrogram model.
+    """
+    from riffbot.inference.loading import load_model  # noqa: PLC0415  # brings torch
+    from riffbot.inference.pipeline import Pipeline  # noqa: PLC0415
+
+    model = load_model(
+        settings.model,
+        device=settings.device,
+        dtype=settings.dtype,
+        allow_any=settings.allow_any_model,
+        loras=settings.loras,
+    )
+    return Pipeline(model, images)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    with suppress(Exception):
+        await task

@@ -1,0 +1,315 @@
+"""The one road from a wish to a stored clip: for the bot, the page, replays and recovery."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from riffbot.errors import BadRequest, Cancelled, GenerationFailed, RiffBotError
+from riffbot.inference.engine import Engine, Owner, Progress, Riff
+from riffbot.inference.ticket import OnProgress
+from riffbot.library.models import StoredJob, StoredRiff
+from riffbot.library.records import Author, Origin
+from riffbot.library.store import Library
+from riffbot.rendering import Rendered, render
+from riffbot.request import MAX_SEED, RiffRequest
+from riffbot.settings import Settings
+
+__all__ = ["MAX_ATTEMPTS", "Author", "Clip", "Origin", "Studio", "takes"]
+
+log = logging.getLogger(__name__)
+
+MAX_ATTEMPTS = 3
+"""A job that the model started on this often without an end is not tried again."""
+
+OnTake = Callable[[int, Progress], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """A stored riff with its files, ready to be posted.
+
+    Attributes:
+        id: the riff's name in the library, and its job's.
+        request: resolved; replays to the same picture.
+        mp3, png, picture: the files' bytes: sound, raw spectrogram, spectrogram for people.
+        image_ref: the riff's own picture as another request's seed image.
+        alt: the picture in words.
+        duration_s: seconds of sound.
+        timings: seconds by name: `queued_s`, `generate_s`, `render_s`, `store_s`; empty for a
+            clip out of the library.
+        parent_id: the riff that it was made from.
+    """
+
+    id: str
+    request: RiffRequest
+    mp3: bytes
+    png: bytes
+    picture: bytes
+    image_ref: str
+    alt: str
+    duration_s: float
+    model_name: str
+    model_hash: str
+    author: Author
+    parent_id: str | None
+    created_at: datetime
+    timings: Mapping[str, float] = field(default_factory=dict)
+
+
+class Studio:
+    """Makes clips and keeps them.
+
+    Every clip takes the same way: its job is written down, the engine makes the picture, a thread
+    renders it, the library keeps row and files. A crash anywhere leaves an unfinished job for
+    `resume`.
+    """
+
+    def __init__(self, engine: Engine, library: Library, settings: Settings) -> None:
+        self._engine = engine
+        self._library = library
+        self._settings = settings
+
+    async def make(
+        self,
+        request: RiffRequest,
+        *,
+        author: Author,
+        origin: Origin | None = None,
+        parent: str | None = None,
+        on_progress: OnProgress | None = None,
+        wants_preview: bool = False,
+        deadline: float | None = None,
+    ) -> Clip:
+        """Make one clip and keep it.
+
+        Cancelling the awaiting task cancels the job.
+
+        Args:
+            parent: id of the riff that it is made from.
+            on_progress, wants_preview, deadline: as for `Engine.submit`.
+
+        Raises:
+            BadRequest: the request is nonsense, or the parent is gone.
+            Refused: the line is too long, or too many of the author's clips wait already.
+            Cancelled: it was taken back.
+            ModelError, GenerationFailed, StorageError: it could not be made or kept.
+        """
+        self._engine.check(_owner(author))
+        job = await self._library.create_job(request, author=author, origin=origin, parent=parent)
+        return await self._carry_out(
+            job, on_progress=on_progress, wants_preview=wants_preview, deadline=deadline
+        )
+
+    async def make_many(
+        self,
+        requests: Sequence[RiffRequest],
+        *,
+        author: Author,
+        origin: Origin | None = None,
+        parent: str | None = None,
+        on_progress: OnTake | None = None,
+        wants_preview: bool = False,
+    ) -> AsyncIterator[tuple[int, Clip]]:
+        """Make several clips of one member (see `takes`), each given as soon as it is done.
+
+        They are let in together or not at all. Leaving early (`aclose`, cancellation) takes back
+        what is not done.
+
+        Args:
+            on_progress: told the number of the request, from 0, and its progress.
+
+        Yields:
+            The number of the request and its clip.
+
+        Raises:
+            RiffBotError: what the first clip that failed raised, after all others were given.
+        """
+        self._engine.check(_owner(author), len(requests))
+
+        async def one(number: int) -> tuple[int, Clip]:
+            listener = None if on_progress is None else lambda news: on_progress(number, news)
+            clip = await self.make(
+                requests[number],
+                author=author,
+                origin=origin,
+                parent=parent,
+                on_progress=listener,
+                wants_preview=wants_preview,
+            )
+            return number, clip
+
+        tasks = [asyncio.create_task(one(number)) for number in range(len(requests))]
+        failure: RiffBotError | None = None
+        try:
+            for done in asyncio.as_completed(tasks):
+                try:
+                    yield await done
+                except RiffBotError as error:
+                    failure = failure or error
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        if failure is not None:
+            raise failure
+
+    async def resume(
+        self,
+        job: StoredJob,
+        *,
+        on_progress: OnProgress | None = None,
+        wants_preview: bool = False,
+    ) -> Clip:
+        """Finish a job of `Library.unfinished_jobs` after a crash; the door does not refuse it.
+
+        Raises:
+            GenerationFailed: it was tried `MAX_ATTEMPTS` times, and each time RiffBot went down.
+            RiffBotError: as `make`.
+        """
+        if job.attempts >= MAX_ATTEMPTS:
+            sentence = (
+                f"I broke down {job.attempts} times while making this riff, so I gave up on it; "
+                "please try other settings."
+            )
+            await self._library.fail_job(job.id, sentence)
+            raise GenerationFailed(sentence)
+        return await self._carry_out(
+            job, on_progress=on_progress, wants_preview=wants_preview, promised=True
+        )
+
+    async def replay(self, riff_id: str) -> Riff:
+        """Compute a stored riff once more; nothing is stored. The picture is the same to the byte.
+
+        Raises:
+            NotFound: there is no such riff.
+            BadRequest: it was made by a model that is not the one loaded.
+            RiffBotError: as `make`.
+        """
+        stored = await self._library.get(riff_id)
+        riff = await self._engine.submit(stored.request, batch=stored.batch)
+        if riff.model_hash != stored.model_hash:
+            raise BadRequest(
+                f"The riff {riff_id} was made by the model {stored.model_name} "
+                f"({stored.model_hash[:8]}); {riff.model_name} ({riff.model_hash[:8]}) would make "
+                "another one of it."
+            )
+        return riff
+
+    async def clip(self, riff_id: str) -> Clip:
+        """A stored riff with its files.
+
+        Raises:
+            NotFound: it, or one of its files, is gone.
+            StorageError: a file cannot be read.
+        """
+        stored = await self._library.get(riff_id)
+        rendered = await asyncio.to_thread(self._read, stored)
+        return _clip(stored, rendered, {})
+
+    def cancel(self, job_id: str) -> bool:
+        """Take back a job by its id; whether there was anything to take back."""
+        return self._engine.cancel(job_id) > 0
+
+    async def _carry_out(
+        self,
+        job: StoredJob,
+        *,
+        on_progress: OnProgress | None = None,
+        wants_preview: bool = False,
+        deadline: float | None = None,
+        promised: bool = False,
+    ) -> Clip:
+        try:
+            riff = await self._engine.submit(
+                job.request,
+                deadline=deadline,
+                owner=_owner(job.author),
+                on_progress=on_progress,
+                wants_preview=wants_preview,
+                job_id=job.id,
+                on_start=lambda: self._library.begin_job(job.id),
+                promised=promised,
+            )
+            started = time.monotonic()
+            rendered = await asyncio.to_thread(self._render, riff)
+            rendered_at = time.monotonic()
+            stored = await self._library.finish_job(job.id, riff, rendered)
+        except (Exception, asyncio.CancelledError) as error:
+            await asyncio.shield(self._note_end(job.id, error))
+            raise
+        timings = {
+            **riff.timings,
+            "render_s": rendered_at - started,
+            "store_s": time.monotonic() - rendered_at,
+        }
+        return _clip(stored, rendered, timings)
+
+    async def _note_end(self, job_id: str, error: BaseException) -> None:
+        """Write down why there is no clip; when RiffBot stops, the next start finishes it."""
+        taken_back = isinstance(error, Cancelled | asyncio.CancelledError)
+        if taken_back and self._engine.closing:
+            return
+        try:
+            if taken_back:
+                await self._library.cancel_job(job_id)
+            else:
+                await self._library.fail_job(job_id, str(error))
+        except RiffBotError:
+            log.exception("job %s: its end could not be noted", job_id)
+
+    def _render(self, riff: Riff) -> Rendered:
+        try:
+            return render(riff, loudness_lufs=self._settings.loudness_lufs)
+        except RiffBotError:
+            raise
+        except Exception as error:
+            log.exception("a riff could not be rendered: %s", riff.request.model_dump_json())
+            raise GenerationFailed(
+                "The picture was made but could not be turned into sound; the log has the details."
+            ) from error
+
+    def _read(self, stored: StoredRiff) -> Rendered:
+        read = self._library.files.read
+        return Rendered(
+            mp3=read(stored.mp3),
+            png=read(stored.png),
+            picture=read(stored.picture),
+            alt=stored.alt,
+            duration_s=stored.duration_s,
+        )
+
+
+def takes(request: RiffRequest, count: int) -> list[RiffRequest]:
+    """`count` takes of a request: its own seed and the ones that follow it."""
+    return [
+        request.model_copy(update={"seed": (request.seed + number) % (MAX_SEED + 1)})
+        for number in range(count)
+    ]
+
+
+def _owner(author: Author) -> Owner:
+    return Owner(author.user_id, author.guild_id)
+
+
+def _clip(stored: StoredRiff, rendered: Rendered, timings: Mapping[str, float]) -> Clip:
+    return Clip(
+        id=stored.id,
+        request=stored.request,
+        mp3=rendered.mp3,
+        png=rendered.png,
+        picture=rendered.picture,
+        image_ref=stored.image_ref,
+        alt=stored.alt,
+        duration_s=stored.duration_s,
+        model_name=stored.model_name,
+        model_hash=stored.model_hash,
+        author=stored.author,
+        parent_id=stored.parent_id,
+        created_at=stored.created_at,
+        timings=timings,
+    )
