@@ -1,9 +1,12 @@
 """Train the denoiser: `python -m training.denoiser --shards DIR --autoencoder CKPT --out CKPT`.
 
 Rectified flow (Liu et al. 2022; Esser et al. 2024): x_s = (1 - s)·x + s·n, the network answers
-n - x, s is logit-normal. One caption in ten is empty, for classifier-free guidance. The weights
-that ship are an exponential moving average. Stops by the clock, not by steps, so that a lent GPU's
-minutes are used up exactly; restarts from its checkpoint.
+n - x, s is logit-normal. One caption in ten is empty, for classifier-free guidance. What ships is
+an exponential moving average. It stops by the clock, not by steps, reads new shards as they become
+ready, and goes on from its checkpoint after a kill.
+
+On a CPU it is `--workers` processes of one thread each that average their gradients: two threads in
+one process spin against whatever else runs on the machine. On a CUDA device it is one process.
 """
 
 from __future__ import annotations
@@ -13,189 +16,240 @@ import copy
 import json
 import math
 import os
-import random
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
+import torch.distributed as dist
 from torch import Tensor
 
-from training.autoencoder import to_signal
-from training.dataset import ByWidth, Clips, ShardFeed, read_shard
-from training.networks import build_autoencoder, build_denoiser
+from training.dataset import HELD_OUT, ByWidth, number
+from training.networks import build_denoiser
 from training.text import CaptionEncoder
 
 EMPTY_CAPTIONS = 0.1
-TEMPO_ADDED = 0.3
 
 
-class Preparer:
-    """A group of clips as the denoiser sees it: latents and caption states."""
-
-    def __init__(self, checkpoint: Path, device: torch.device) -> None:
-        held = torch.load(checkpoint, map_location=device, weights_only=True)
-        self.network = build_autoencoder(held["latent_channels"]).to(device).eval()
-        self.network.load_state_dict(held["network"])
-        self.latent_channels: int = held["latent_channels"]
-        self.scale = 1.0 / float(held["rms"])
-        self.text = CaptionEncoder(device)
-        self.device = device
-
-    @torch.inference_mode()
-    def latents(self, pixels: Tensor, batch: int = 16) -> Tensor:
-        """uint8 (n, 512, W) -> float16 (n, latent_channels, 32, W/16), RMS about 1."""
-        parts = [
-            self.network.encode(to_signal(chunk)).latent_dist.mode() * self.scale
-            for chunk in pixels.split(batch)
-        ]
-        return torch.cat(parts).half()
-
-    def __call__(self, clips: Clips) -> tuple[Tensor, Tensor]:
-        texts = [
-            told_tempo(caption, about, random.Random(f"{index}{caption}"))
-            for index, about in enumerate(clips.about)
-            for caption in about["captions"]
-        ]
-        states = self.text(texts)
-        return self.latents(clips.pictures), states.view(len(clips.about), -1, *states.shape[1:])
-
-
-def told_tempo(caption: str, about: dict[str, Any], rng: random.Random) -> str:
-    """The caption, in some cases with the tempo put behind it just as the pipeline puts it."""
-    if any(c.isdigit() for c in caption) or rng.random() >= TEMPO_ADDED:
-        return caption
-    return f"{caption}, {round(about['bpm'])} bpm"
-
-
-def velocity_loss(network: Any, latents: Tensor, states: Tensor, s: Tensor, noise: Tensor) -> Tensor:
+def velocity_loss(
+    network: Any, latents: Tensor, states: Tensor, s: Tensor, noise: Tensor
+) -> Tensor:
     """Mean squared error of the velocity, (B,)."""
     at = s.view(-1, 1, 1, 1)
-    mixed = (1 - at) * latents + at * noise
-    answer = network(mixed.to(latents.dtype), s * 1000.0, states, return_dict=False)[0]
+    with torch.autocast(latents.device.type, torch.bfloat16):
+        mixed = (1 - at) * latents + at * noise
+        answer = network(mixed, s * 1000.0, states, return_dict=False)[0]
     return (answer.float() - (noise - latents)).square().mean(dim=(1, 2, 3))
 
 
-@torch.inference_mode()
-def held_out_loss(network: Any, groups: list[tuple[Tensor, Tensor]], empty: Tensor) -> dict[str, float]:
+@torch.no_grad()
+def held_out_loss(network: Any, rows: tuple[Tensor, ...], empty: Tensor) -> dict[str, float]:
     """Loss on clips never trained on, at fixed noise, with their caption and with none."""
-    rows = {}
-    latents, states = groups[0]
-    latents, own = latents[:128].float(), states[:128, 0]
-    generator = torch.Generator(latents.device).manual_seed(5)
-    noise = torch.randn(latents.shape, generator=generator, device=latents.device)
-    s = (torch.arange(len(latents), device=latents.device) + 0.5) / len(latents)
-    for name, told in (("caption", own), ("empty", empty.expand(len(latents), -1, -1))):
-        with torch.autocast(latents.device.type, torch.bfloat16):
-            losses = [
-                velocity_loss(network, *parts)
-                for parts in zip(latents.split(32), told.float().split(32), s.split(32), noise.split(32), strict=True)
-            ]
-        rows[name] = round(torch.cat(losses).mean().item(), 4)
-    return rows
-
-
-def main() -> None:  # noqa: PLR0915 - the training loop is one story, told once
-    options = parse()
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    torch.manual_seed(options.seed)
-    rng = random.Random(options.seed)
-    torch.backends.cudnn.benchmark = True
-    torch.backends.cuda.matmul.allow_tf32 = True
-    prepare = Preparer(options.autoencoder, device)
-    empty = prepare.text([""])
-    network = build_denoiser(prepare.latent_channels, tuple(options.channels))
-    network = network.to(device, memory_format=torch.channels_last)
-    average = copy.deepcopy(network).eval().requires_grad_(False)
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=options.lr, betas=(0.9, 0.98), weight_decay=0.01, fused=device.type == "cuda"
+    latents, states = (row[:64].float() for row in rows)
+    noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(5)).to(
+        latents.device
     )
-    step, spent, samples = 0, 0.0, 0
-    if options.out.exists():
-        held = torch.load(options.out, map_location=device, weights_only=True)
-        network.load_state_dict(held["network"])
-        average.load_state_dict(held["average"])
-        if "optimizer" in held:
-            optimizer.load_state_dict(held["optimizer"])
-            step, spent, samples = held["step"], held["spent"], held["samples"]
-    fast = torch.compile(network) if options.compile else network
-    feed = ShardFeed(options.shards, device, prepare, limit=options.max_shards)
-    feed.start()
-    while not (options.shards / "shard-00000.npz").exists():
-        time.sleep(0.5)
-    held_out = [prepare(g) for g in read_shard(options.shards / "shard-00000.npz", device)]
-    held_out.sort(key=lambda rows: -len(rows[0]))
+    s = (torch.arange(len(latents), device=latents.device) + 0.5) / len(latents)
+    told = {"caption": states[:, 0], "empty": empty.expand(len(latents), -1, -1)}
+    return {
+        name: round(
+            torch.cat(
+                [
+                    velocity_loss(network, *part)
+                    for part in zip(
+                        latents.split(16), text.split(16), s.split(16), noise.split(16), strict=True
+                    )
+                ]
+            )
+            .mean()
+            .item(),
+            4,
+        )
+        for name, text in told.items()
+    }
 
-    def checkpoint(seconds: float) -> None:
+
+class Feed:
+    """The ready shards, read as they appear."""
+
+    def __init__(self, folder: Path, device: torch.device) -> None:
+        self.folder, self.device = folder, device
+        self.store, self.seen = ByWidth(), set[Path]()
+
+    def refresh(self) -> None:
+        """Read what is new."""
+        for path in sorted(self.folder.glob("ready-*.pt")):
+            if path not in self.seen and number(path) != HELD_OUT:
+                self.seen.add(path)
+                for width, rows in torch.load(path, weights_only=True).items():
+                    self.store.add(width, tuple(row.to(self.device) for row in rows))
+
+    def held_out(self) -> tuple[Tensor, ...]:
+        """The commonest width of the shard that nobody learns from."""
+        path = self.folder / f"ready-{HELD_OUT:05d}.pt"
+        while not path.exists():
+            time.sleep(1.0)
+        groups = torch.load(path, weights_only=True)
+        rows = max(groups.values(), key=lambda rows: len(rows[0]))
+        return tuple(row.to(self.device) for row in rows)
+
+
+class Trainer:
+    """One process's share of the training; `rank` 0 writes and reports."""
+
+    def __init__(self, options: argparse.Namespace, rank: int, device: torch.device) -> None:
+        self.options, self.rank, self.device = options, rank, device
+        self.empty = CaptionEncoder(device)([""])[0].float()
+        while not options.autoencoder.exists():
+            time.sleep(1.0)
+        channels = torch.load(options.autoencoder, weights_only=True)["latent_channels"]
+        torch.manual_seed(options.seed)
+        network = build_denoiser(channels, tuple(options.channels))
+        self.network: Any = network.to(device, memory_format=torch.channels_last)
+        self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(), lr=options.lr, betas=(0.9, 0.98), weight_decay=0.01
+        )
+        self.step, self.spent, self.samples = 0, 0.0, 0
+        self.latent_channels = channels
+        if options.out.exists():
+            self._resume()
+        self.generator = torch.Generator().manual_seed(options.seed + 1000 * self.step + rank)
+        self.feed = Feed(options.shards, device)
+
+    def _resume(self) -> None:
+        held = torch.load(self.options.out, map_location=self.device, weights_only=True)
+        self.network.load_state_dict(held["network"])
+        self.average.load_state_dict(held["average"])
+        self.optimizer.load_state_dict(held["optimizer"])
+        self.step, self.spent, self.samples = held["step"], held["spent"], held["samples"]
+
+    def save(self, seconds: float) -> None:
+        """Write the checkpoint atomically."""
         held = {
-            "network": network.state_dict(),
-            "average": average.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "channels": list(options.channels),
-            "latent_channels": prepare.latent_channels,
-            "scale": prepare.scale,
-            "step": step,
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "channels": list(self.options.channels),
+            "latent_channels": self.latent_channels,
+            "step": self.step,
             "spent": seconds,
-            "samples": samples,
+            "samples": self.samples,
         }
-        torch.save(held, options.out.with_suffix(".tmp"))
-        os.replace(options.out.with_suffix(".tmp"), options.out)
+        draft = self.options.out.with_suffix(".tmp")
+        torch.save(held, draft)
+        draft.replace(self.options.out)
 
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    store, started, losses = ByWidth(), time.monotonic(), []
-    budget, saved = options.minutes * 60, time.monotonic()
-    while (elapsed := spent + time.monotonic() - started) < budget:
-        for width, rows in feed.new():
-            store.add(width, rows)
-        if len(store) < options.batch * 2:
+    def run(self) -> None:
+        """Train until the clock says stop."""
+        while len(self.feed.store) < self.options.batch * 8:
+            self.feed.refresh()
             time.sleep(0.5)
-            continue
-        rate = options.lr * min(1.0, (step + 1) / options.warmup)
-        rate *= 0.5 * (1 + math.cos(math.pi * min(1.0, elapsed / budget)))
-        for group in optimizer.param_groups:
+        held_out = self.feed.held_out() if self.rank == 0 else ()
+        started, losses, saved = time.monotonic(), list[float](), time.monotonic()
+        budget = self.options.minutes * 60
+        while (elapsed := self._agreed(self.spent + time.monotonic() - started)) < budget:
+            if self.step % 100 == 0:
+                self.feed.refresh()
+            losses.append(self._one_step(elapsed / budget))
+            if self.rank == 0 and self.step % self.options.every == 0:
+                row: dict[str, float] = {
+                    "step": self.step,
+                    "seconds": round(elapsed),
+                    "samples": self.samples,
+                    "loss": round(sum(losses) / len(losses), 4),
+                    "clips": len(self.feed.store),
+                }
+                losses = []
+                if self.step % (self.options.every * 4) == 0:
+                    row |= held_out_loss(self.average, held_out, self.empty)
+                print(json.dumps(row), flush=True)
+            if self.rank == 0 and time.monotonic() - saved > self.options.save_every:
+                self.save(elapsed)
+                saved = time.monotonic()
+        if self.rank == 0:
+            self.save(budget)
+            final = held_out_loss(self.average, held_out, self.empty)
+            print(json.dumps({"final": final, "samples": self.samples}), flush=True)
+
+    def _one_step(self, progress: float) -> float:
+        options = self.options
+        rate = options.lr * min(1.0, (self.step + 1) / options.warmup)
+        rate *= 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+        for group in self.optimizer.param_groups:
             group["lr"] = rate
-        width, (latents, states) = store.draw(options.batch, rng)
-        chosen = torch.randint(states.shape[1], (len(states),), device=device)
-        told = states[torch.arange(len(states), device=device), chosen]
-        silent = torch.rand(len(told), device=device) < EMPTY_CAPTIONS
-        told = torch.where(silent[:, None, None], empty, told).float()
+        latents, states = self.feed.store.draw(options.batch, self.generator)
+        chosen = torch.randint(states.shape[1], (len(states),), generator=self.generator)
+        told = states[torch.arange(len(states)), chosen.to(self.device)].float()
+        silent = torch.rand(len(told), generator=self.generator) < EMPTY_CAPTIONS
+        told = torch.where(silent.to(self.device)[:, None, None], self.empty, told)
         latents = latents.float().contiguous(memory_format=torch.channels_last)
-        s = torch.sigmoid(torch.randn(len(latents), device=device) * 1.0 + options.shift)
-        noise = torch.randn_like(latents)
-        with torch.autocast(device.type, torch.bfloat16):
-            # Only the commonest width is worth a compilation.
-            used = fast if width == options.compiled_width else network
-            loss = velocity_loss(used, latents, told, s, noise).mean()
-        optimizer.zero_grad(set_to_none=True)
+        noise = torch.randn(latents.shape, generator=self.generator).to(self.device)
+        s = torch.sigmoid(torch.randn(len(latents), generator=self.generator)).to(self.device)
+        loss = velocity_loss(self.network, latents, told, s, noise).mean()
+        self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        value = self._averaged_gradients(loss.detach())
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         if torch.isfinite(norm):
-            optimizer.step()
-        step += 1
-        samples += len(latents)
-        keep = min(options.average, (1 + step) / (10 + step))
+            self.optimizer.step()
+        self.step += 1
+        self.samples += len(latents) * options.workers
+        keep = min(options.average, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
-            torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - keep)
-        losses.append(loss.detach())
-        if step % options.every == 0:
-            row = {
-                "step": step,
-                "seconds": round(elapsed),
-                "samples": samples,
-                "per_second": round(samples / max(1.0, elapsed)),
-                "loss": round(torch.stack(losses).mean().item(), 4),
-                "clips": len(store),
-            }
-            losses = []
-            if step % (options.every * 5) == 0:
-                row |= held_out_loss(average, held_out, empty[0])
-            print(json.dumps(row), flush=True)
-        if time.monotonic() - saved > options.save_every:
-            checkpoint(elapsed)
-            saved = time.monotonic()
-    checkpoint(elapsed)
-    print(json.dumps({"final": held_out_loss(average, held_out, empty[0]), "samples": samples}), flush=True)
+            torch._foreach_lerp_(
+                list(self.average.parameters()), list(self.network.parameters()), 1 - keep
+            )
+        return value
+
+    def _averaged_gradients(self, loss: Tensor) -> float:
+        """Average loss and gradients over the processes, in one message."""
+        if self.options.workers == 1:
+            return loss.item()
+        gradients = [p.grad for p in self.network.parameters()]
+        flat = torch.cat([g.reshape(-1) for g in gradients] + [loss.reshape(1)])
+        dist.all_reduce(flat)
+        flat /= self.options.workers
+        for gradient, mean in zip(
+            gradients, flat[:-1].split([g.numel() for g in gradients]), strict=True
+        ):
+            gradient.copy_(mean.view_as(gradient))
+        return flat[-1].item()
+
+    def _agreed(self, elapsed: float) -> float:
+        """The first process's clock: all stop at the same step."""
+        if self.options.workers == 1:
+            return elapsed
+        told = torch.tensor([elapsed], dtype=torch.float64)
+        dist.broadcast(told, 0)
+        return told.item()
+
+
+def work(rank: int, options: argparse.Namespace, meeting: str) -> None:
+    """One process."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device.type == "cpu":
+        torch.set_num_threads(1)
+    if options.workers > 1:
+        where = f"file://{meeting}"
+        dist.init_process_group("gloo", init_method=where, rank=rank, world_size=options.workers)
+    Trainer(options, rank, device).run()
+    if options.workers > 1:
+        dist.destroy_process_group()
+
+
+def main() -> None:
+    options = parse()
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    if torch.cuda.is_available():
+        options.workers = 1
+    with tempfile.TemporaryDirectory() as folder:
+        meeting = str(Path(folder) / "meeting")
+        if options.workers == 1:
+            work(0, options, meeting)
+        else:
+            torch.multiprocessing.spawn(work, (options, meeting), nprocs=options.workers)
 
 
 def parse() -> argparse.Namespace:
@@ -203,18 +257,15 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--shards", type=Path, required=True)
     parser.add_argument("--autoencoder", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=20.0)
-    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--minutes", type=float, default=60.0, help="in all, restarts included")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--batch", type=int, default=8, help="of each process")
     parser.add_argument("--lr", type=float, default=1e-3)
-    parser.add_argument("--warmup", type=int, default=300)
-    parser.add_argument("--shift", type=float, default=0.0, help="mean of the logit-normal s")
-    parser.add_argument("--average", type=float, default=0.9995, help="decay of the moving average")
-    parser.add_argument("--channels", type=int, nargs=3, default=(96, 192, 320))
-    parser.add_argument("--compile", action="store_true")
-    parser.add_argument("--compiled-width", type=int, default=512)
-    parser.add_argument("--every", type=int, default=100)
-    parser.add_argument("--save-every", type=float, default=60.0, help="seconds")
-    parser.add_argument("--max-shards", type=int)
+    parser.add_argument("--warmup", type=int, default=100)
+    parser.add_argument("--average", type=float, default=0.998, help="decay of the moving average")
+    parser.add_argument("--channels", type=int, nargs=3, default=(64, 128, 256))
+    parser.add_argument("--every", type=int, default=50)
+    parser.add_argument("--save-every", type=float, default=120.0, help="seconds")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
 

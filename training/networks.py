@@ -1,45 +1,30 @@
-"""The two networks, as configurations of diffusers' own classes.
-
-Sizes come from the budget: text to MP3 within 2.5 s on two CPU cores. `attention_head_dim` is, in
-diffusers, the number of heads (huggingface/diffusers#2011).
-"""
+"""The two networks' sizes. They come from the budget: text to MP3 within 2.5 s on two CPU cores."""
 
 from __future__ import annotations
 
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import UNet2DConditionModel
 
 from riffbot.inference.circular import make_circular
+from riffbot.inference.patch_autoencoder import PatchAutoencoder
 
 STRIDE = 16
 """Pixels a latent cell is wide and high."""
 
 
-def build_autoencoder(latent_channels: int = 24) -> AutoencoderKL:
-    """Picture (B, 1, 512, W) in [-1, 1] <-> latent (B, latent_channels, 32, W/16).
-
-    One channel while training; `training.export` inflates it to the three of the pipelines.
-    """
-    network = AutoencoderKL(
-        in_channels=1,
-        out_channels=1,
-        down_block_types=("DownEncoderBlock2D",) * 5,
-        up_block_types=("UpDecoderBlock2D",) * 5,
-        block_out_channels=(8, 16, 32, 64, 128),
-        layers_per_block=1,
-        latent_channels=latent_channels,
-        norm_num_groups=4,
-        mid_block_add_attention=False,
-        sample_size=512,
-        scaling_factor=1.0,
-    )
+def build_autoencoder(latent_channels: int = 32) -> PatchAutoencoder:
+    """Picture (B, 1, 512, W) in [-1, 1] <-> latent (B, latent_channels, 32, W/16)."""
+    network = PatchAutoencoder(latent_channels=latent_channels)
     make_circular(network)
     return network
 
 
 def build_denoiser(
-    latent_channels: int = 24, channels: tuple[int, int, int] = (96, 192, 320)
+    latent_channels: int = 32, channels: tuple[int, ...] = (64, 128, 256)
 ) -> UNet2DConditionModel:
-    """Velocity of the rectified flow at latent (B, latent_channels, 32, W/16), text (B, 32, 384)."""
+    """Velocity of the rectified flow at latent (B, C, 32, W/16), told by text (B, 32, 384).
+
+    `attention_head_dim` is, in diffusers, the number of heads (huggingface/diffusers#2011).
+    """
     network = UNet2DConditionModel(
         sample_size=32,
         in_channels=latent_channels,

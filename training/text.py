@@ -46,6 +46,7 @@ class CaptionEncoder:
                 truncation=True,
                 return_tensors="pt",
             ).to(self.device)
-            out = self.network(input_ids=tokens.input_ids, attention_mask=tokens.attention_mask)
+            with torch.autocast(self.device.type, torch.bfloat16):
+                out = self.network(input_ids=tokens.input_ids, attention_mask=tokens.attention_mask)
             states.append(out.last_hidden_state.half())
         return torch.cat(states)
