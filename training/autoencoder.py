@@ -18,7 +18,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from riffbot.inference.patch_autoencoder import PatchAutoencoder
 from training.dataset import HELD_OUT, ByWidth, number, read_clips, shards, to_signal
 from training.networks import STRIDE, build_autoencoder
 
@@ -28,7 +27,7 @@ WHITENING = 0.5
 the denoiser for every grain of texture as loudly as for the notes."""
 
 
-def fit(network: PatchAutoencoder, pictures: list[Tensor]) -> float:
+def fit(network: Any, pictures: list[Tensor]) -> float:
     """Set the projections from pictures uint8 (512, W); returns the plane's PSNR in dB."""
     patches = torch.cat([_patches(picture) for picture in pictures])
     mean = patches.mean()
@@ -54,7 +53,7 @@ def _patches(picture: Tensor) -> Tensor:
     return torch.nn.functional.unfold(signal, STRIDE, stride=STRIDE)[0].T
 
 
-def psnr(network: PatchAutoencoder, pictures: list[Tensor]) -> float:
+def psnr(network: Any, pictures: list[Tensor]) -> float:
     """Mean peak signal-to-noise ratio in dB of decode(encode(picture))."""
     errors = []
     with torch.inference_mode():

@@ -24,6 +24,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.multiprocessing.spawn import spawn
 
 from training.dataset import HELD_OUT, ByWidth, number
 from training.networks import build_denoiser
@@ -249,7 +250,7 @@ def main() -> None:
         if options.workers == 1:
             work(0, options, meeting)
         else:
-            torch.multiprocessing.spawn(work, (options, meeting), nprocs=options.workers)
+            spawn(work, (options, meeting), nprocs=options.workers)
 
 
 def parse() -> argparse.Namespace:

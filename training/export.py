@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import DPMSolverMultistepScheduler
@@ -46,14 +47,15 @@ def export(autoencoder: Path, denoiser: Path, out: Path, card: ModelCard) -> Non
     unet.save_config(out / "unet")
     quantised.save(unet.state_dict(), out / "unet" / quantised.FILE)
 
-    DPMSolverMultistepScheduler(
+    scheduler: Any = DPMSolverMultistepScheduler(
         algorithm_type="dpmsolver++",
         solver_order=2,
         prediction_type="flow_prediction",
         use_flow_sigmas=True,
         flow_shift=1.0,
         final_sigmas_type="zero",
-    ).save_config(out / "scheduler")
+    )
+    scheduler.save_config(out / "scheduler")
     index = {
         "_class_name": "StableDiffusionPipeline",
         "requires_safety_checker": False,

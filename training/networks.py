@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from diffusers import UNet2DConditionModel
 
 from riffbot.inference.circular import make_circular
@@ -11,21 +13,19 @@ STRIDE = 16
 """Pixels a latent cell is wide and high."""
 
 
-def build_autoencoder(latent_channels: int = 32) -> PatchAutoencoder:
+def build_autoencoder(latent_channels: int = 32) -> Any:
     """Picture (B, 1, 512, W) in [-1, 1] <-> latent (B, latent_channels, 32, W/16)."""
-    network = PatchAutoencoder(latent_channels=latent_channels)
+    network: Any = PatchAutoencoder(latent_channels=latent_channels)
     make_circular(network)
     return network
 
 
-def build_denoiser(
-    latent_channels: int = 32, channels: tuple[int, ...] = (64, 128, 256)
-) -> UNet2DConditionModel:
+def build_denoiser(latent_channels: int = 32, channels: tuple[int, ...] = (64, 128, 256)) -> Any:
     """Velocity of the rectified flow at latent (B, C, 32, W/16), told by text (B, 32, 384).
 
     `attention_head_dim` is, in diffusers, the number of heads (huggingface/diffusers#2011).
     """
-    network = UNet2DConditionModel(
+    network: Any = UNet2DConditionModel(
         sample_size=32,
         in_channels=latent_channels,
         out_channels=latent_channels,

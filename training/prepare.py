@@ -18,7 +18,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from riffbot.inference.patch_autoencoder import PatchAutoencoder
 from training.dataset import Clip, read_clips, shards, to_signal
 from training.networks import build_autoencoder
 from training.text import CaptionEncoder
@@ -36,7 +35,7 @@ def told_tempo(caption: str, about: dict[str, Any], rng: random.Random) -> str:
 
 
 def prepare(
-    clips: list[Clip], network: PatchAutoencoder, text: CaptionEncoder, captions: int
+    clips: list[Clip], network: Any, text: CaptionEncoder, captions: int
 ) -> dict[int, tuple[Tensor, Tensor]]:
     """Latents and caption states of one shard, by width."""
     by_width = defaultdict(list)

@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
+from audio.codec import audio_to_image
 from audio.image import encode_png
-from training.features import pictures
 from training.music import Piece, compose
 from training.soundfonts import find
-from training.synth import Synth
+from training.synth import RATE, Synth
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,7 @@ def main() -> None:
     for wanted in WANTED:
         piece = search(wanted)
         sound = synth.render(piece)
-        picture = pictures(torch.from_numpy(sound)[None])[0].numpy()
+        picture = audio_to_image(sound, RATE, loop=True)
         (options.out / f"{wanted.name}.png").write_bytes(encode_png(picture))
         lines.append(
             f"[{wanted.name}]\n"

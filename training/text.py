@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,8 +32,8 @@ class CaptionEncoder:
         folder = encoder_folder()
         self.device = device
         self.tokenizer = AutoTokenizer.from_pretrained(folder)
-        self.network = BertModel.from_pretrained(folder, add_pooling_layer=False).to(device).eval()
-        self.network.float()
+        network: Any = BertModel.from_pretrained(folder, add_pooling_layer=False)
+        self.network = network.to(device).float().eval()
 
     @torch.inference_mode()
     def __call__(self, captions: list[str], batch: int = 512) -> Tensor:
