@@ -60,7 +60,7 @@ def measure(pixels: Pixels) -> Character | None:
 
 
 def describe(pixels: Pixels, *, bpm: float | None = None) -> str:
-    """One or two sentences: length, tempo, how full, how bright, where the energy lies, how it moves.
+    """Two sentences: length, tempo, how full, how bright, how it moves, where the energy lies.
 
     Args:
         pixels: uint8[512, W] or [512, W, 2].

@@ -11,7 +11,7 @@ so taking the loudest neighbour costs a constant instead of a logarithm.
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -49,24 +49,41 @@ def integrate(
     decibels = (20 / np.log(10)) * (log_magnitude - np.log(loudest))
     levels = np.clip(255 + decibels * (254 / TOLERANCE_DB), 0, 255).astype(np.uint8)
     levels[:, [0, -1]] = 0  # a border, so that no step leaves its frame
-    along_time, along_bins = _gradients(log_magnitude, hop, n_fft, circular)
+    gradients = _gradients(log_magnitude, hop, n_fft, circular)
+    out = phases
     if not circular:
         # One silent frame between the end and the beginning turns the circle into a line.
-        levels, along_time, along_bins = (
-            np.pad(array, ((0, 1), (0, 0))) for array in (levels, along_time, along_bins)
-        )
-    flat = phases if circular else np.pad(phases, ((0, 1), (0, 0)))
+        silent = ((0, 1), (0, 0))
+        levels, out = np.pad(levels, silent), np.pad(phases, silent)
+        gradients = Gradients(*(np.pad(gradient, silent) for gradient in gradients))
     order = np.argsort(levels.ravel(), kind="stable")[::-1].astype(np.int32)
-    out = flat.ravel().copy()
-    bins = magnitudes.shape[1]
-    _integrate(levels.ravel(), order, along_time.ravel(), along_bins.ravel(), out, bins, known)
-    phases[:] = out[: phases.size].reshape(phases.shape)
+    _integrate(levels, order, gradients, out, known)
+    phases[:] = out[: len(phases)]
 
 
-def _gradients(
-    log_magnitude: Floats, hop: int, n_fft: int, circular: bool
-) -> tuple[Floats, Floats]:
-    """The phase's change, in radians, from each frame to the next and from each bin to the next."""
+class Gradients(NamedTuple):
+    """How the phase changes, in radians [frames, bins]: to the next frame, to the next bin."""
+
+    along_time: Floats
+    along_bins: Floats
+
+
+class Queue(NamedTuple):
+    """The bucket queue.
+
+    Attributes:
+        levels: of each node, 1 … 255 where a phase is wanted and 0 where it is settled.
+        top: the last node put on each level's stack, −1 for none [256].
+        below: the node under each node on its stack.
+    """
+
+    levels: npt.NDArray[np.uint8]
+    top: npt.NDArray[np.int32]
+    below: npt.NDArray[np.int32]
+
+
+def _gradients(log_magnitude: Floats, hop: int, n_fft: int, circular: bool) -> Gradients:
+    """The derivatives of the phase, from those of the log magnitude."""
     slope = np.float32(hop / (GAMMA * n_fft))
     mode = "wrap" if circular else "edge"
     across = np.pad(log_magnitude, ((0, 0), (1, 1)), mode="edge")
@@ -75,76 +92,69 @@ def _gradients(
     turn = 2 * np.pi * (np.arange(log_magnitude.shape[1]) * hop % n_fft) / n_fft
     along_time = (across[:, 2:] - across[:, :-2]) * (slope / 2) + turn.astype(np.float32)
     along_bins = (along[2:] - along[:-2]) * (-1 / (2 * slope))
-    return along_time.astype(np.float32), along_bins.astype(np.float32)
-
-
-Levels: TypeAlias = npt.NDArray[np.uint8]
-Nodes: TypeAlias = npt.NDArray[np.int32]
+    return Gradients(along_time.astype(np.float32), along_bins.astype(np.float32))
 
 
 @_jit
 def _integrate(
-    levels: Levels,
-    order: Nodes,
-    along_time: Floats,
-    along_bins: Floats,
+    levels: npt.NDArray[np.uint8],
+    order: npt.NDArray[np.int32],
+    gradients: Gradients,
     phases: Floats,
-    bins: int,
     known: int,
 ) -> None:
-    """Integrate on flattened arrays around a circle of frames: node = frame·bins + bin.
+    """Integrate around a circle of frames, in place; all arrays are [frames, bins].
 
-    `levels` is 1 … 255 where a phase is wanted and 0 where it is settled; `order` lists the nodes
-    from the loudest down. The phase steps by the mean of its gradients at both ends.
+    `order` lists the flattened nodes (frame·bins + bin) from the loudest down. The phase steps by
+    the mean of its gradients at both ends.
     """
-    nodes = len(levels)
-    top = np.full(256, -1, np.int32)
-    below = np.empty(nodes, np.int32)
+    nodes, bins = levels.size, levels.shape[1]
+    along_time, along_bins = gradients.along_time.ravel(), gradients.along_bins.ravel()
+    phase_of, level_of = phases.ravel(), levels.ravel()
+    queue = Queue(level_of, np.full(256, -1, np.int32), np.empty(nodes, np.int32))
     loudest = -1
     for node in range(known * bins):
-        if levels[node] > 0 and node >= (known - 1) * bins:
-            loudest = max(loudest, _settle(node, phases[node], phases, levels, top, below))
-        levels[node] = 0
+        if level_of[node] > 0 and node >= (known - 1) * bins:
+            loudest = max(loudest, _settle(node, phase_of[node], phase_of, queue))
+        level_of[node] = 0
     half = np.float32(0.5)
     next_seed = 0
     while True:
-        while loudest >= 0 and top[loudest] < 0:
+        while loudest >= 0 and queue.top[loudest] < 0:
             loudest -= 1
         if loudest < 0:
-            while next_seed < nodes and levels[order[next_seed]] == 0:
+            while next_seed < nodes and level_of[order[next_seed]] == 0:
                 next_seed += 1
             if next_seed == nodes:
                 return
             node = order[next_seed]
-            levels[node] = 0
+            level_of[node] = 0
         else:
-            node = top[loudest]
-            top[loudest] = below[node]
-        phase = phases[node]
+            node = queue.top[loudest]
+            queue.top[loudest] = queue.below[node]
+        phase = phase_of[node]
         after = node + bins if node + bins < nodes else node + bins - nodes
-        if levels[after] > 0:
+        if level_of[after] > 0:
             step = half * (along_time[node] + along_time[after])
-            loudest = max(loudest, _settle(after, phase + step, phases, levels, top, below))
+            loudest = max(loudest, _settle(after, phase + step, phase_of, queue))
         before = node - bins if node >= bins else node - bins + nodes
-        if levels[before] > 0:
+        if level_of[before] > 0:
             step = half * (along_time[node] + along_time[before])
-            loudest = max(loudest, _settle(before, phase - step, phases, levels, top, below))
-        if levels[node + 1] > 0:
+            loudest = max(loudest, _settle(before, phase - step, phase_of, queue))
+        if level_of[node + 1] > 0:
             step = half * (along_bins[node] + along_bins[node + 1])
-            loudest = max(loudest, _settle(node + 1, phase + step, phases, levels, top, below))
-        if levels[node - 1] > 0:
+            loudest = max(loudest, _settle(node + 1, phase + step, phase_of, queue))
+        if level_of[node - 1] > 0:
             step = half * (along_bins[node] + along_bins[node - 1])
-            loudest = max(loudest, _settle(node - 1, phase - step, phases, levels, top, below))
+            loudest = max(loudest, _settle(node - 1, phase - step, phase_of, queue))
 
 
 @_jit
-def _settle(
-    node: int, phase: float, phases: Floats, levels: Levels, top: Nodes, below: Nodes
-) -> int:
+def _settle(node: int, phase: float, phases: Floats, queue: Queue) -> int:
     """Give a node its phase and put it on the stack of its level, which is returned."""
-    level = int(levels[node])
+    level = int(queue.levels[node])
     phases[node] = phase
-    levels[node] = 0
-    below[node] = top[level]
-    top[level] = node
+    queue.levels[node] = 0
+    queue.below[node] = queue.top[level]
+    queue.top[level] = node
     return level
