@@ -7,6 +7,7 @@ Nothing here imports torch, numpy or Discord: `riffbot --help` answers at once.
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from riffbot.errors import RiffBotError
 CommandFunction = Callable[[Options], int]
 
 INTERRUPTED = 130
+HINT = " (run with --debug for the traceback)"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,6 +29,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
+    hushed = _Hushed()
+    logging.basicConfig(
+        level=logging.INFO if debug else logging.WARNING,
+        handlers=None if debug else [hushed],
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
     try:
         options = build_parser().parse_args(words, namespace=Options())
         return _command(options.run)(options)
@@ -39,16 +47,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     except RiffBotError as error:
         if debug:
             raise
-        return _end(str(error), error.exit_code)
+        return _end(f"{error}{HINT if hushed.traceback else ''}", error.exit_code)
     except Exception as error:
         if debug:
             raise
         what = " ".join(str(error).split())[:200] or "no message"
-        return _end(
-            f"something broke that should not ({type(error).__name__}: {what}); "
-            "run with --debug for the traceback.",
-            1,
-        )
+        return _end(f"Something broke that should not: {type(error).__name__}, {what}.{HINT}", 1)
+
+
+class _Hushed(logging.Handler):
+    """A command's answer is one line, so the log is kept back; `--debug` lets it out.
+
+    `riffbot` alone, which runs for weeks, sets a log of its own.
+    """
+
+    traceback = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Remember only whether there is more to read."""
+        self.traceback = self.traceback or record.exc_info is not None
 
 
 def _command(path: str) -> CommandFunction:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import socket
 
 from riffbot.commands.options import Options
@@ -26,6 +27,11 @@ def start(options: Options) -> int:
     settings = load_settings(**{name: port for name, port in asked.items() if port is not None})
     if 0 < settings.port == settings.web_port:
         raise BadRequest(f"--port and --web-port are both {settings.port}; the two need one each.")
+    logging.basicConfig(
+        level=settings.log_level,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        force=True,  # instead of the silence that suits a short command
+    )
     online = settings.discord_token is not None
     # Seconds of loading a model, only to learn that a port is taken, would be unkind.
     for option, port in (
