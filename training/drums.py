@@ -56,6 +56,12 @@ def _tom(hertz: float) -> np.ndarray:
     )
 
 
+def _rim() -> np.ndarray:
+    time = _time(0.05)
+    wood = np.sin(2 * np.pi * 1650 * time) + 0.6 * np.sin(2 * np.pi * 2450 * time)
+    return np.asarray(wood * np.exp(-time / 0.008))
+
+
 def _cowbell() -> np.ndarray:
     time = _time(0.3)
     two = np.sign(np.sin(2 * np.pi * 540 * time)) + np.sign(np.sin(2 * np.pi * 800 * time))
@@ -75,7 +81,7 @@ def _kit(name: str) -> dict[int, np.ndarray]:
     sounds = {
         36: kick * 1.25,
         38: snare * 0.85,
-        37: shape(_hat(0.012) + _tom(1700)[: len(_hat(0.012))] * 0.5, 500) * 0.8,
+        37: _rim() * 0.8,
         39: _clap() * 0.9,
         42: _hat(0.022) * 0.5,
         44: _hat(0.015) * 0.4,

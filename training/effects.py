@@ -74,7 +74,7 @@ def loudness(signal: np.ndarray) -> float:
 def drive(signal: np.ndarray, amount: float, cabinet: float = 4200.0) -> np.ndarray:
     """Overdrive into a loudspeaker: `amount` times the loud level into a soft clipper."""
     level = loudness(signal)
-    hot = np.tanh(shape(signal, 90.0, 0.0) * (amount / max(level, 1e-9)))
+    hot = np.tanh(shape(signal, 90.0, 4500.0) * (amount / max(level, 1e-9)))
     return shape(hot, 70.0, cabinet, 3)
 
 

@@ -43,7 +43,9 @@ def library() -> ctypes.CDLL:
         ("fluid_synth_cc", number, [pointer, number, number, number]),
         ("fluid_synth_pitch_bend", number, [pointer, number, number]),
         ("fluid_synth_all_notes_off", number, [pointer, number]),
-        ("fluid_synth_system_reset", number, [pointer]),
+        ("fluid_synth_get_sfont_by_id", pointer, [pointer, number]),
+        ("fluid_synth_add_sfont", number, [pointer, pointer]),
+        ("fluid_synth_remove_sfont", number, [pointer, pointer]),
         ("fluid_synth_process", number, [pointer, number, number, pointer, number, pointer]),
         ("fluid_set_log_function", pointer, [number, pointer, pointer]),
     ):
@@ -74,19 +76,30 @@ class Fluid:
         lib.fluid_settings_setnum(settings, b"synth.sample-rate", float(sample_rate))
         lib.fluid_settings_setnum(settings, b"synth.gain", 0.5)
         self._synth = lib.new_fluid_synth(settings)
-        self._fonts = []
+        self._loaded: list[int] = []
+        self._fonts: list[int] = []
         for path in soundfonts:
             font = lib.fluid_synth_sfload(self._synth, str(path).encode(), 0)
             if font < 0:
                 raise FluidError(f"cannot load the SoundFont {path}")
             self._fonts.append(font)
+            self._loaded.append(lib.fluid_synth_get_sfont_by_id(self._synth, font))
 
     def __len__(self) -> int:
         return len(self._fonts)
 
     def reset(self) -> None:
-        """Silence everything and put every controller back."""
-        self._lib.fluid_synth_system_reset(self._synth)
+        """Start from nothing: a new synthesiser that takes over the loaded SoundFonts.
+
+        A system reset is not enough: voices keep traces of the clip before, and a clip must not
+        depend on its neighbours.
+        """
+        lib = self._lib
+        for font in self._loaded:
+            lib.fluid_synth_remove_sfont(self._synth, font)
+        lib.delete_fluid_synth(self._synth)
+        self._synth = lib.new_fluid_synth(self._settings)
+        self._fonts = [lib.fluid_synth_add_sfont(self._synth, font) for font in self._loaded]
 
     def program(self, channel: int, font: int, bank: int, program: int) -> None:
         """Choose the instrument of a channel, with bank 128 for drum kits."""

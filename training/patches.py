@@ -141,11 +141,11 @@ def _synlead(
     note: Note, held: int, samples: int, rng: np.random.Generator, beat: float
 ) -> np.ndarray:
     time = np.arange(samples) / RATE
-    sway = 1 + 0.006 * np.sin(2 * np.pi * 5.4 * time) * np.clip((time - 0.15) / 0.2, 0, 1)
-    hertz = _hertz(note.pitch) * sway
-    tone = oscillator(hertz, samples, 5200.0, "saw", 0.5)
-    tone = tone + oscillator(hertz * 1.004, samples, 5200.0, "square", 0.2, 0.5)
-    return tone * envelope(samples, held, 0.008, 0.5, 0.8, 0.07)
+    hertz = _hertz(note.pitch) * (1 - 0.06 * np.exp(-time / 0.015))
+    cutoff = 900 + 5200 * np.exp(-time / 0.16)
+    tone = oscillator(hertz, samples, cutoff, "square", 0.9)
+    tone = tone + oscillator(hertz * 1.006, samples, cutoff, "saw", 0.9, 0.5)
+    return tone * envelope(samples, held, 0.002, 0.25, 0.6, 0.07)
 
 
 def _chip(note: Note, held: int, samples: int, rng: np.random.Generator, beat: float) -> np.ndarray:
@@ -201,6 +201,9 @@ def _drone(
 
 _VOWELS: dict[str, tuple[tuple[float, float, float], ...]] = {
     # formant hertz, bandwidth, gain
+    "alto o": ((500, 80, 1.0), (900, 90, 0.5), (2600, 180, 0.2), (3300, 220, 0.14)),
+    "alto a": ((800, 85, 1.0), (1150, 100, 0.6), (2800, 200, 0.3), (3500, 250, 0.2)),
+    "alto e": ((480, 80, 1.0), (1850, 120, 0.35), (2700, 200, 0.25), (3400, 250, 0.15)),
     "soprano a": ((850, 90, 1.0), (1200, 110, 0.6), (2900, 200, 0.28), (3900, 250, 0.2)),
     "soprano o": ((480, 80, 1.0), (880, 100, 0.45), (2850, 200, 0.16), (3800, 250, 0.12)),
     "soprano e": ((520, 80, 1.0), (1900, 130, 0.35), (2800, 200, 0.25), (3700, 250, 0.15)),
@@ -236,9 +239,25 @@ def _sing(voice: str) -> Voice:
         tone = wave[whole % SIZE] * (1 - part) + wave[(whole + 1) % SIZE] * part
         tone /= np.sqrt(np.mean(tone**2)) + 1e-9
         shimmer = 1 + 0.12 * np.sin(2 * np.pi * 5.6 * time + 1)
-        breath = shape(rng.standard_normal(samples).astype(np.float32), 1500, 6000) * 0.05
+        breath = shape(rng.standard_normal(samples).astype(np.float32), 1500, 6000) * 0.02
         loud = envelope(samples, held, 0.07, 9.0, 1.0, 0.09)
         return ((tone * shimmer + breath) * loud).astype(np.float32)
+
+    return sing
+
+
+def _ensemble(voice: str, singers: int) -> Voice:
+    one = _sing(voice)
+
+    def sing(
+        note: Note, held: int, samples: int, rng: np.random.Generator, beat: float
+    ) -> np.ndarray:
+        """Several singers who are never quite together."""
+        out = np.zeros(samples, np.float32)
+        for _ in range(singers):
+            late = int(rng.integers(0, 1200))
+            out[late:] += one(note, held, samples, rng, beat)[: samples - late]
+        return out
 
     return sing
 
@@ -256,6 +275,7 @@ VOICES: dict[str, tuple[Voice, float]] = {
     "fmbell": (_fmbell, 2.0),
     "theremin": (_theremin, 0.3),
     "drone": (_drone, 1.5),
+    "oohs": (_ensemble("alto", 2), 0.4),
     "soprano_voice": (_sing("soprano"), 0.35),
     "tenor_voice": (_sing("tenor"), 0.35),
 }

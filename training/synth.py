@@ -93,7 +93,8 @@ class Synth:
                 place = min(samples - 1, round(control.time * RATE))
                 events.append((place, 0, channel, control.controller, control.value))
         events.sort()
-        total = samples + round(TAIL_SECONDS * RATE)
+        # Whole blocks of 64 samples, so that the next clip's events fall on the same grid.
+        total = -(-(samples + round(TAIL_SECONDS * RATE)) // 64) * 64
         stems = np.zeros((2 * STEMS, total), np.float32)
         position = 0
         for place, kind, channel, number, value in events:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from training.music.backing import Segment, segments, write_arpeggio, write_bass, write_chords
 from training.music.clock import Clock, Pen
@@ -23,6 +23,25 @@ SOUNDFONTS = 3
 
 # Loudness of each role against the lead, in decibels of the loudest tenth of the time.
 LEVELS = {"solo": 0.0, "lead": 0.0, "chords": -4.0, "bass": -3.0, "drums": -2.0, "pad": -9.0}
+
+_BALANCE: dict[str, dict[str, float]] = {
+    **dict.fromkeys(
+        ("hiphop", "trap", "lofi", "rnb", "dancehall", "dubstep"),
+        {"drums": 5.0, "bass": 2.0, "lead": -4.0, "chords": -4.0},
+    ),
+    **dict.fromkeys(
+        ("house", "disco", "trance", "techno", "dnb", "electro", "synthwave"),
+        {"drums": 3.0, "bass": 1.0, "lead": -2.5, "chords": -0.5, "pad": 1.0},
+    ),
+    **dict.fromkeys(("metal", "punk", "rock"), {"drums": 2.0, "chords": 2.0}),
+    **dict.fromkeys(("ambient", "newage"), {"pad": 5.0, "chords": 2.0, "lead": -3.0}),
+    **dict.fromkeys(("opera", "gospel", "church"), {"lead": 2.0, "chords": -2.0}),
+    **dict.fromkeys(("country", "folk", "bluegrass", "blues"), {"chords": 1.5, "lead": -1.0}),
+    "orchestral": {"lead": -2.0, "chords": 2.0, "pad": 3.0},
+    "classical": {"lead": -1.0, "chords": 2.0},
+    "funk": {"bass": 2.5, "drums": 2.0, "chords": 1.0, "lead": -2.0},
+}
+"""Decibels by which a genre moves its roles: beats are mixed loud where the beat is the song."""
 
 _SOLO_MODES = ("major", "major", "minor", "minor", "dorian", "mixolydian", "harmonic minor")
 _SOLO_PROGS = (
@@ -318,6 +337,8 @@ def _band(rng: random.Random) -> Piece:
         tracks.append(_track(pen, "pad", who, LEVELS["pad"], 0.35))
     if groove:
         tracks.append(_drum_track(frame, rng, genre, groove))
+    balance = _BALANCE.get(name, {})
+    tracks = [replace(t, level=t.level + balance.get(t.role, 0.0)) for t in tracks]
     effects = tuple(e for e in (_pick(rng, genre.effects),) if e) if genre.effects else ()
     textures: tuple[Texture, ...] = ()
     if rng.random() < (

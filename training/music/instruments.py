@@ -77,7 +77,6 @@ strings      | 48  | 43 86 | section | 4  | strings, string section, string ense
 slowstrings  | 49  | 43 84 | section | 1  | slow strings, lush strings, legato strings
 synthstrings | 50  | 48 84 | pad     | .5 | synth strings, string machine
 choir        | 52  | 48 79 | voice   | 4  | choir, choir singing, choral voices, choir aahs, vocal choir, chorus of voices
-oohs         | 53  | 50 79 | voice   | 2  | vocals, voice oohs, oohs, human voices, wordless vocals, backing vocals
 synthvoice   | 54  | 50 79 | voice   | .7 | synth voice, ethereal voice, vocal synth
 trumpet      | 56  | 55 82 | brass   | 1.5 | trumpet
 trombone     | 57  | 43 70 | brass   | .8 | trombone
@@ -121,18 +120,19 @@ taiko        | 116 | 36 60 | timp    | .4 | taiko drums, taiko
 """
 
 _PATCHES = """
-supersaw  | 55 86 | pad       | 1   | supersaw, trance synth, big synth chords, synth
+supersaw  | 55 86 | super     | 1   | supersaw, trance synth, big synth chords, synth
 acid      | 33 57 | acid      | 1   | acid bass, 303 bass, acid synth, squelchy synth bass
 wobble    | 28 45 | wobble    | .7  | wobble bass, dubstep bass, growl bass, wub bass
 sub       | 28 45 | bassline  | .4  | 808 bass, sub bass, 808s, booming bass
 sawbass   | 28 50 | bassline  | .5  | saw bass, analog synth bass, moog bass, synth bass
 synpluck  | 55 88 | arp       | 1   | synth pluck, plucky synth, synth arpeggio, arpeggiated synth
-synlead   | 57 88 | synthlead | 1   | analog synth lead, lead synth, synthesizer, synth solo, synth
+synlead   | 45 81 | synthlead | 1   | analog synth lead, lead synth, synthesizer, synth solo, synth
 chip      | 55 96 | chip      | .8  | 8-bit synth, chiptune lead, pulse wave, nes synth
 softpad   | 45 79 | pad       | 1   | analog pad, synth pad, lush synth pad, synthesizer pad
 fmbell    | 60 91 | bells     | .5  | fm bells, digital bells, synth bells
 theremin  | 60 86 | wind      | .4  | theremin
 drone     | 28 52 | drone     | .8  | drone, deep drone, humming drone
+oohs      | 53 76 | voice     | 2   | vocals, voice oohs, human voices, wordless vocals, backing vocals
 soprano_voice | 64 84 | voice | 3 | female vocals, woman singing, female voice, female singer, soprano voice
 tenor_voice   | 48 67 | voice | 2 | male vocals, man singing, male voice, male singer, tenor voice
 """
@@ -145,6 +145,7 @@ _EFFECTS = {
     "hammond": ("rotary",),
     "rockorgan": ("rotary",),
     "softpad": ("chorus",),
+    "synlead": ("chorus", "delay"),
 }
 
 

@@ -1,0 +1,91 @@
+"""The composer: the same clip from the same seed, exact tempo, playable notes."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import pytest
+
+from training.music import INSTRUMENTS, Piece, compose
+from training.music.genres import GENRES
+from training.music.grooves import GROOVES
+from training.music.harmony import SCALES, chord, voicing
+from training.music.instruments import KITS
+from training.music.solos import HANDS
+
+
+@pytest.fixture(scope="module")
+def pieces() -> list[Piece]:
+    return [compose(random.Random(seed)) for seed in range(900)]
+
+
+def test_a_seed_is_a_piece() -> None:
+    assert compose(random.Random(5)) == compose(random.Random(5))
+    assert compose(random.Random(5)) != compose(random.Random(6))
+
+
+def test_tempo_and_width_are_exact(pieces: list[Piece]) -> None:
+    for piece in pieces:
+        assert piece.width == pytest.approx(piece.beats * 6000 / piece.bpm, abs=1e-9)
+        assert piece.width % 16 == 0
+        assert 256 <= piece.width <= 640
+        assert piece.beats % piece.beats_per_measure == 0
+        assert 56 <= piece.bpm <= 184
+
+
+def test_half_of_the_clips_have_the_usual_width(pieces: list[Piece]) -> None:
+    share = sum(piece.width == 512 for piece in pieces) / len(pieces)
+    assert 0.48 < share < 0.64
+    assert len({piece.width for piece in pieces}) > 20
+
+
+def test_every_genre_and_instrument_turns_up(pieces: list[Piece]) -> None:
+    more = [compose(random.Random(seed)) for seed in range(900, 3300)]
+    genres = {piece.genre for piece in pieces + more}
+    heard = {track.instrument for piece in pieces + more for track in piece.tracks}
+    assert set(GENRES) <= genres
+    assert set(INSTRUMENTS) <= heard
+    assert len(GENRES) >= 30
+    assert len(INSTRUMENTS) >= 50
+
+
+def test_a_third_of_the_clips_are_solos(pieces: list[Piece]) -> None:
+    kinds = Counter(piece.kind for piece in pieces)
+    assert 0.27 < kinds["solo"] / len(pieces) < 0.4
+    assert kinds["drums"] > 30
+    assert kinds["texture"] > 30
+
+
+def test_notes_lie_inside_the_clip(pieces: list[Piece]) -> None:
+    for piece in pieces:
+        for track in piece.tracks:
+            assert track.notes
+            for note in track.notes:
+                assert 0 <= note.start < piece.seconds
+                assert note.duration > 0
+                assert 0 <= note.pitch <= 127
+                assert 1 <= note.velocity <= 127
+
+
+def test_the_tables_agree() -> None:
+    for name, genre in GENRES.items():
+        for field in (genre.chords, genre.leads, genre.bass, genre.pads):
+            for key in filter(None, (part.strip() for part in field.split(","))):
+                assert key in INSTRUMENTS, (name, key)
+        for groove in filter(None, (part.strip() for part in genre.grooves.split(","))):
+            assert groove in GROOVES, (name, groove)
+        for kit in filter(None, (part.strip() for part in genre.kits.split(","))):
+            assert kit in KITS, (name, kit)
+        for mode in genre.modes.split(","):
+            assert mode.strip() in SCALES, (name, mode)
+        for progression in genre.progs.split(";"):
+            for symbol in progression.split():
+                assert chord(symbol).tones
+    assert {who.hand for who in INSTRUMENTS.values()} <= set(HANDS)
+
+
+def test_voices_lead_smoothly() -> None:
+    first = voicing(chord("I"), 60, 64, None)
+    second = voicing(chord("IV"), 60, 64, first)
+    assert sum(abs(a - b) for a, b in zip(first, second, strict=True)) <= 6

@@ -1,0 +1,125 @@
+"""Rendering: deterministic, seamless, nothing silent."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from training import soundfonts
+from training.fluid import FluidError, library
+from training.music import INSTRUMENTS, Piece, compose
+from training.music.piece import Note, Track
+from training.music.textures import TEXTURES
+from training.render import clip_seed, main, plan, render_clip
+from training.sounds import render_texture
+from training.synth import Synth
+
+
+@pytest.fixture(scope="module")
+def synth() -> Synth:
+    try:
+        library()
+    except FluidError as error:
+        pytest.skip(str(error))
+    if not soundfonts.find():
+        pytest.skip("no SoundFont is installed")
+    return Synth(soundfonts.find()[:1])
+
+
+def _piece(kind: str) -> Piece:
+    for seed in range(400):
+        piece = compose(random.Random(seed))
+        if piece.kind == kind and piece.width <= 512:
+            return piece
+    raise AssertionError(kind)
+
+
+@pytest.mark.parametrize("kind", ["solo", "band", "drums", "texture"])
+def test_a_clip_is_a_function_of_its_piece(synth: Synth, kind: str) -> None:
+    piece = _piece(kind)
+    sound = synth.render(piece)
+    synth.render(_piece("band"))
+    np.testing.assert_array_equal(sound, synth.render(piece))
+    assert sound.dtype == np.float32
+    assert len(sound) == piece.width * 441
+    assert np.max(np.abs(sound)) == pytest.approx(10 ** (-3 / 20), rel=1e-3)
+
+
+def test_the_seam_is_no_louder_a_step_than_the_rest(synth: Synth) -> None:
+    for seed in range(5):
+        sound = synth.render(compose(random.Random(seed)))
+        steps = np.abs(np.diff(np.append(sound, sound[0])))
+        assert steps[-1] <= max(0.02, float(np.quantile(steps, 0.9999)))
+
+
+def test_every_instrument_sounds(synth: Synth) -> None:
+    base = replace(
+        _piece("solo"),
+        soundfont=0,
+        room="dry",
+        width=256,
+        beats=4,
+        textures=(),
+        effects=(),
+        genre="",
+    )
+    for key, who in INSTRUMENTS.items():
+        middle = (who.low + who.high) // 2
+        notes = (Note(0.0, 0.8, middle, 100), Note(1.0, 1.0, middle + 2, 100))
+        track = Track("solo", key, notes, effects=who.effects)
+        sound = synth.render(replace(base, tracks=(track,)))
+        assert np.sqrt(np.mean(sound**2)) > 0.01, key
+        assert np.isfinite(sound).all(), key
+
+
+def test_every_texture_sounds() -> None:
+    for name in TEXTURES:
+        sound = render_texture(name, 256 * 441, np.random.default_rng(1), 0.5)
+        assert len(sound) == 256 * 441
+        assert np.sqrt(np.mean(sound**2)) > 1e-4, name
+        assert np.isfinite(sound).all(), name
+
+
+def test_shards_are_resumable_and_repeatable(
+    synth: Synth, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RIFFBOT_SOUNDFONTS", str(soundfonts.find()[0]))
+    arguments = ["--clips", "4", "--workers", "2", "--seed", "3", "--shard-size", "2"]
+    assert main(["--out", str(tmp_path), *arguments]) == 0
+    files = sorted(path.name for path in tmp_path.iterdir())
+    assert files == [
+        "shard-00000.json",
+        "shard-00000.npz",
+        "shard-00001.json",
+        "shard-00001.npz",
+    ]
+    assert plan(tmp_path, 4, 2, 0) == []
+    rows = json.loads((tmp_path / "shard-00001.json").read_text())
+    assert len(rows[0]["captions"]) == 6
+    with np.load(tmp_path / "shard-00001.npz") as shard:
+        audio, offsets, widths = shard["audio"], shard["offsets"], shard["widths"]
+    assert audio.dtype == np.float16
+    assert offsets[-1] == len(audio)
+    assert list(np.diff(offsets)) == [width * 441 for width in widths]
+    assert len(rows) == len(widths)
+
+
+def test_a_clip_is_a_function_of_seed_shard_and_index(synth: Synth) -> None:
+    first, row = render_clip(synth, 3, 1, 0)
+    again, same = render_clip(synth, 3, 1, 0)
+    np.testing.assert_array_equal(first, again)
+    assert row == same
+    assert len({clip_seed(s, k, i) for s in range(3) for k in range(9) for i in range(256)}) == 6912
+
+
+def test_what_is_missing_is_said_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RIFFBOT_FLUIDSYNTH", str(tmp_path / "libnothing.so"))
+    assert main(["--out", str(tmp_path / "out"), "--clips", "1"]) == 1
+    assert capsys.readouterr().err.startswith("render: libfluidsynth is missing")
