@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import diffusers
 import torch
 import transformers
-from diffusers import AutoencoderKL, UNet2DConditionModel
-from transformers import AutoTokenizer, BertModel
+from pydantic import ValidationError
 
-from riffbot.inference import quantised
+from riffbot.errors import BadRequest, ModelError
+from riffbot.inference import checkpoints
 from riffbot.inference.circular import make_circular
 from riffbot.inference.model import Model, ModelCard
+from riffbot.inference.v1 import v1_card
 
 CARD = "riffbot.json"
+"""The file that makes a folder one of our own models."""
+
+_DTYPES = {
+    "float32": torch.float32,
+    "float16": torch.float16,
+    "bfloat16": torch.bfloat16,
+}
 
 
 def load_model(
@@ -31,68 +36,148 @@ def load_model(
     allow_any: bool = False,
     loras: Sequence[Path] = (),
 ) -> Model:
-    folder = Path(ref)
-    card = _card(folder)
-    on = torch.device("cpu")
-    kind = torch.float32
-    with quiet():
-        unet = _unet(folder / "unet")
-        vae = AutoencoderKL.from_pretrained(folder / "vae")
-        tokenizer, encoder = _packaged_text(card)
-    if card.circular:
-        make_circular(unet)
-        make_circular(vae)
-    for part in (unet, vae, encoder):
-        part.eval().requires_grad_(False).to(on, kind)
-    for part in (unet, vae):
-        part.to(memory_format=torch.channels_last)
+    """Load a model; the safety checker of a foreign checkpoint is never read.
+
+    Args:
+        ref: a folder with a `riffbot.json` (ours); a Stable Diffusion v1 checkpoint as a folder
+            in diffusers' layout (safetensors or .bin), a single .safetensors file, or a hub id
+            such as `riffusion/riffusion-model-v1`.
+        device: `auto` (CUDA, else MPS, else CPU) or a torch device.
+        dtype: `auto` (float16 on CUDA, float32 elsewhere), `float32`, `float16` or `bfloat16`.
+        allow_any: load a checkpoint that is not known to draw spectrograms.
+        loras: folders of low-rank adapters, peft's or diffusers', merged in this order.
+
+    Raises:
+        ModelError: the files are missing, damaged, or not a spectrogram model's.
+        BadRequest: there is no such device or precision here.
+    """
+    on = _device(device)
+    precision = _dtype(dtype, on)
+    where = checkpoints.locate(str(ref))
+    card = read_card(where) if (where / CARD).is_file() else v1_card(str(ref))
+    _check_kind(str(ref), where, card, allow_any)
+    with _quiet(), _in_words(ref):
+        parts = checkpoints.read(where, card)
+        files = [*parts.files, *_with_loras(parts, loras)]
+    _check_shape(parts, card)
+    for network in (parts.unet, parts.vae):
+        if card.circular:
+            make_circular(network)
+        network.to(memory_format=torch.channels_last)
+    with _quiet():
+        for network in (parts.unet, parts.vae, parts.text_encoder):
+            network.eval().requires_grad_(False).to(on, precision)
     return Model(
         name=card.name,
-        hash=_hash(sorted(folder.rglob("*.safetensors"))),
-        tokenizer=tokenizer,
-        text_encoder=encoder,
-        text_window=card.text_encoder.max_length,
-        unet=unet,
-        vae=vae,
-        scheduler_config=json.loads((folder / "scheduler" / "scheduler_config.json").read_text()),
+        hash=_hash(files),
+        tokenizer=parts.tokenizer,
+        text_encoder=parts.text_encoder,
+        text_window=parts.text_window,
+        unet=parts.unet,
+        vae=parts.vae,
+        scheduler_config=parts.scheduler_config,
         card=card,
         device=on,
-        dtype=kind,
+        dtype=precision,
     )
 
 
-def _card(folder: Path) -> ModelCard:
-    return ModelCard.model_validate_json((folder / CARD).read_text("utf-8"))
+def read_card(folder: Path) -> ModelCard:
+    """The `riffbot.json` of a model's folder. Raises ModelError with the first thing wrong."""
+    path = folder / CARD
+    try:
+        return ModelCard.model_validate_json(path.read_text("utf-8"))
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}.") from error
+    except (ValidationError, UnicodeDecodeError) as error:
+        said = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        raise ModelError(f"{path} is not a model's card: {said}.") from error
 
 
-def _unet(folder: Path) -> Any:
-    small = folder / quantised.FILE
-    if not small.exists():
-        return UNet2DConditionModel.from_pretrained(folder)
-    unet = UNet2DConditionModel.from_config(UNet2DConditionModel.load_config(folder))
-    unet.load_state_dict(quantised.load(small))
-    return unet
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise BadRequest(
+            f"PyTorch has no device “{name}” here; set RIFFBOT_DEVICE to auto, cpu, cuda or mps."
+        ) from error
+    return device
 
 
-def _packaged_text(card: ModelCard) -> tuple[Any, Any]:
-    where = importlib.util.find_spec(card.text_encoder.package)
-    folder = Path(where.submodule_search_locations[0]) / card.text_encoder.folder
-    return (
-        AutoTokenizer.from_pretrained(folder),
-        BertModel.from_pretrained(folder, add_pooling_layer=False),
+def _dtype(name: str, device: torch.device) -> torch.dtype:
+    if name == "auto":
+        return torch.float16 if device.type == "cuda" else torch.float32
+    if name not in _DTYPES:
+        raise BadRequest(
+            f"“{name}” is no precision; set RIFFBOT_DTYPE to auto, {', '.join(_DTYPES)}."
+        )
+    return _DTYPES[name]
+
+
+def _check_kind(ref: str, where: Path, card: ModelCard, allow_any: bool) -> None:
+    """Refuse what would answer a prompt with a photograph, played as sound."""
+    if card.kind == "spectrogram" or allow_any:
+        return
+    if checkpoints.names_riffusion(ref, where):
+        return
+    raise ModelError(
+        f"{ref} does not look like a spectrogram model; set RIFFBOT_ALLOW_ANY_MODEL=true to use it "
+        f"all the same."
     )
+
+
+def _check_shape(parts: checkpoints.Parts, card: ModelCard) -> None:
+    stride = 2 ** (len(parts.vae.config.block_out_channels) - 1)
+    if card.width_multiple % stride:
+        raise ModelError(
+            f"{card.name}: width_multiple {card.width_multiple} is no multiple of the "
+            f"autoencoder's stride {stride}; please correct its riffbot.json."
+        )
+    wants, gives = parts.unet.config.cross_attention_dim, parts.text_encoder.config.hidden_size
+    if wants != gives:
+        raise ModelError(
+            f"{card.name}: the denoiser reads text of {wants} numbers a token, the text encoder "
+            f"gives {gives}; they do not belong together."
+        )
+
+
+def _with_loras(parts: checkpoints.Parts, folders: Sequence[Path]) -> list[Path]:
+    if not folders:
+        return []
+    from riffbot.inference import lora  # noqa: PLC0415  # brings two seconds of imports
+
+    return [file for folder in folders for file in lora.merge(parts, folder)]
 
 
 def _hash(files: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for path in files:
-        digest.update(path.read_bytes())
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
     return digest.hexdigest()
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Without the libraries' progress bars and load reports: these are not the member's concern."""
+def _in_words(ref: str | Path) -> Iterator[None]:
+    """What the libraries raise over a damaged file, as one sentence."""
+    try:
+        yield
+    except ModelError:
+        raise
+    except Exception as error:
+        said = str(error).strip().splitlines() or [type(error).__name__]
+        raise ModelError(f"The model {ref} cannot be loaded: {said[0][:200]}") from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the libraries' progress bars and load reports: no member can act on them."""
     levels = transformers.logging.get_verbosity(), diffusers.logging.get_verbosity()
     transformers.logging.set_verbosity_error()
     diffusers.logging.set_verbosity_error()
