@@ -12,8 +12,9 @@ from cogs._buttons import CancelButton, ClipButton
 from cogs._errors import answered, tell
 from cogs._session import perform
 from riffbot.errors import BadRequest
+from riffbot.library.models import StoredRiff
 from riffbot.request import MAX_PROMPT, MAX_SEED, RiffRequest
-from riffbot.studio import Clip
+from riffbot.studio import takes
 
 if TYPE_CHECKING:
     from cogs._buttons import Action
@@ -35,23 +36,22 @@ def pressed(name: str) -> Callable[[Action], Action]:
 @pressed("seed")
 async def new_seed(interaction: discord.Interaction[RiffBot], clip_id: str) -> None:
     """The same request once more, with another seed."""
-    clip = await _clip(interaction, clip_id)
-    await perform(interaction, [_reseeded(clip.request)], parent=clip.id)
+    riff = await _riff(interaction, clip_id)
+    await perform(interaction, [_reseeded(riff.request)], parent=riff.id)
 
 
 @pressed("four")
 async def again_four(interaction: discord.Interaction[RiffBot], clip_id: str) -> None:
     """Four other takes."""
-    clip = await _clip(interaction, clip_id)
-    requests = [_reseeded(clip.request) for _ in range(TAKES)]
-    await perform(interaction, requests, parent=clip.id)
+    riff = await _riff(interaction, clip_id)
+    await perform(interaction, takes(_reseeded(riff.request), TAKES), parent=riff.id)
 
 
 @pressed("remix")
 async def remix(interaction: discord.Interaction[RiffBot], clip_id: str) -> None:
     """Ask what to make of it."""
-    clip = await _clip(interaction, clip_id)
-    await interaction.response.send_modal(RemixModal(clip))
+    riff = await _riff(interaction, clip_id)
+    await interaction.response.send_modal(RemixModal(riff))
 
 
 @pressed("save")
@@ -65,8 +65,8 @@ async def save(interaction: discord.Interaction[RiffBot], clip_id: str) -> None:
 async def delete(interaction: discord.Interaction[RiffBot], clip_id: str) -> None:
     """Delete riff, files and message; its author or a moderator only."""
     library = interaction.client.services.library
-    clip = await library.get(clip_id)
-    if not _may_undo(interaction, clip.author.user_id):
+    riff = await library.get(clip_id)
+    if not _may_undo(interaction, riff.author.user_id):
         raise BadRequest("Only the one who made it, or a moderator, can delete this riff.")
     await interaction.response.defer()
     await library.delete(clip_id)
@@ -91,12 +91,12 @@ CancelButton.action = staticmethod(cancel)
 class RemixModal(discord.ui.Modal):
     """Asks what a riff shall become."""
 
-    def __init__(self, clip: Clip) -> None:
-        super().__init__(title="Remix this riff", custom_id=f"riff:remixed:{clip.id}")
-        self._clip = clip
+    def __init__(self, riff: StoredRiff) -> None:
+        super().__init__(title="Remix this riff", custom_id=f"riff:remixed:{riff.id}")
+        self._riff = riff
         self.prompt = discord.ui.TextInput[RemixModal](
             style=discord.TextStyle.paragraph,
-            default=clip.request.prompt,
+            default=riff.request.prompt,
             max_length=MAX_PROMPT,
         )
         self.denoising = discord.ui.TextInput[RemixModal](default="0.75", max_length=5)
@@ -118,11 +118,11 @@ class RemixModal(discord.ui.Modal):
     async def on_submit(self, interaction: discord.Interaction[Any]) -> None:
         """Make the remix: img2img from the riff's own picture."""
         async with answered(interaction):
-            request = remixed(self._clip, self.prompt.value, self.denoising.value)
-            await perform(interaction, [request], parent=self._clip.id)
+            request = remixed(self._riff, self.prompt.value, self.denoising.value)
+            await perform(interaction, [request], parent=self._riff.id)
 
 
-def remixed(clip: Clip, prompt: str, denoising: str) -> RiffRequest:
+def remixed(riff: StoredRiff, prompt: str, denoising: str) -> RiffRequest:
     """The request for a remix as it was typed.
 
     Raises:
@@ -134,13 +134,22 @@ def remixed(clip: Clip, prompt: str, denoising: str) -> RiffRequest:
         raise BadRequest(
             f"Denoising is a number from 0 to 1, for example 0.75, not “{denoising}”."
         ) from None
-    return _reseeded(clip.request).but(
-        prompt=prompt, denoising=strength, seed_image=clip.image_ref, mask=None, target=None
+    return _reseeded(riff.request).but(
+        prompt=prompt,
+        denoising=strength,
+        seed_image=riff.image_ref,
+        mask=None,
+        target=None,
+        alpha=0.0,
     )
 
 
-async def _clip(interaction: discord.Interaction[RiffBot], clip_id: str) -> Clip:
-    return await interaction.client.services.library.get(clip_id)
+async def _riff(interaction: discord.Interaction[RiffBot], riff_id: str) -> StoredRiff:
+    """The riff to start from, if its author lets the clicker."""
+    riff = await interaction.client.services.library.get(riff_id)
+    if not riff.remix_allowed and interaction.user.id != riff.author_id:
+        raise BadRequest("The author of this riff keeps it for themselves.")
+    return riff
 
 
 def _reseeded(request: RiffRequest) -> RiffRequest:

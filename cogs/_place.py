@@ -218,7 +218,7 @@ class Place:
                 log.info("could not whisper to %s: %s", self.user_id, error)
             else:
                 return
-        await self.post(Card(content=f"<@{self.user_id}> {text}"))
+        await self.post(Card(content=text))
 
     @property
     def _door(self) -> discord.Webhook | None:
@@ -255,9 +255,8 @@ class Place:
 
     def _addressed(self, card: Card) -> Card:
         """Without an interaction nothing shows who asked: say it, without a ping."""
-        if card.content is not None:
-            return card
-        return replace(card, content=f"<@{self.user_id}>")
+        who = f"<@{self.user_id}>"
+        return replace(card, content=f"{who} {card.content}" if card.content else who)
 
     def _permissions(self) -> discord.Permissions:
         """What the bot may do here without a token."""

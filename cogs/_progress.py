@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from cogs._style import bar, join, ordinal, seconds
 from riffbot.inference.job import Progress
+from riffbot.library.models import StoredJob
 from riffbot.request import RiffRequest
 from riffbot.studio import Clip
 
@@ -22,9 +23,11 @@ class Take:
         progress: the engine's latest news; None before the first.
         clip: the clip, once it is made.
         failure: why there is none, in one sentence.
+        job: the promise from before a restart that this take keeps; None for a new one.
     """
 
     request: RiffRequest
+    job: StoredJob | None = None
     progress: Progress | None = None
     clip: Clip | None = None
     failure: str | None = None

@@ -21,7 +21,7 @@ from cogs._errors import record, sentence
 from cogs._place import Card, Place
 from cogs._progress import Take
 from riffbot.errors import Cancelled
-from riffbot.inference.job import Progress
+from riffbot.inference.job import Owner, Progress
 from riffbot.library.records import Author
 from riffbot.request import RiffRequest
 from riffbot.studio import Clip
@@ -46,6 +46,7 @@ class Session:
         author: whose the riffs are.
         takes: the clips on their way, in the order asked.
         parent: the riff that they descend from.
+        heading: a line above every clip.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Session:
     author: Author
     takes: list[Take]
     parent: str | None = None
+    heading: str | None = None
     stopped: bool = field(default=False, init=False)
     _jobs: dict[asyncio.Task[Clip], Take] = field(default_factory=dict, init=False)
     _shown: list[Progress | None] = field(default_factory=list, init=False)
@@ -73,20 +75,23 @@ class Session:
     async def stop(self) -> None:
         """Take back what is not finished yet."""
         self.stopped = True
-        engine = self.place.bot.services.engine
-        for job, take in self._jobs.items():
-            if take.progress is not None:
-                engine.cancel(take.progress.job_id)
-            else:
-                job.cancel()
+        for job in self._jobs:
+            job.cancel()  # the engine drops what is queued and stops what runs at its next step
 
     async def _make(self, take: Take) -> Clip:
-        return await self.place.bot.services.studio.make(
+        bot = self.place.bot
+        studio = bot.services.studio
+        if take.job is not None:
+            return await studio.resume(
+                take.job, on_progress=take.report, wants_preview=not bot.simulated
+            )
+        return await studio.make(
             take.request,
             author=self.author,
             origin=self.place.origin,
             parent=self.parent,
             on_progress=take.report,
+            wants_preview=not bot.simulated,
         )
 
     async def _watch(self) -> None:
@@ -118,9 +123,19 @@ class Session:
             take.failure = sentence(error)
         else:
             take.clip = clip
-            deliver = self.place.post if len(self.takes) > 1 else self.place.finish
-            if await deliver(*clip_cards(clip, self.place.filesize_limit)) is None:
-                log.warning("riff %s is in the library, but Discord did not take it", clip.id)
+            await self._deliver(clip)
+
+    async def _deliver(self, clip: Clip) -> None:
+        """Post a clip; several get a message each, one alone takes the first message's place."""
+        place = self.place
+        deliver = place.post if len(self.takes) > 1 else place.finish
+        message_id = await deliver(*clip_cards(clip, place.filesize_limit, heading=self.heading))
+        if message_id is None:
+            log.warning("riff %s is in the library, but Discord did not take it", clip.id)
+            return
+        await place.bot.services.library.posted(
+            clip.id, channel_id=place.channel_id, message_id=message_id
+        )
 
     async def _show(self) -> None:
         """One progress edit, if there is anything new."""
@@ -163,11 +178,13 @@ async def perform(
     """Answer a command, a click or a modal with riffs.
 
     Raises:
+        Refused: so many would not be let in; nothing was posted.
         discord.HTTPException: the interaction could not even be acknowledged.
     """
     user = interaction.user
+    author = Author(user.id, user.display_name, interaction.guild_id)
+    interaction.client.services.engine.check(Owner(user.id, author.guild_id), len(requests))
     takes = [Take(request) for request in requests]
     session_id = str(interaction.id)
     place = await Place.open(interaction, progress_card(takes, session_id, user.id))
-    author = Author(user.id, user.display_name, interaction.guild_id)
     await Session(session_id, place, author, takes, parent).run()

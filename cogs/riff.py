@@ -15,6 +15,7 @@ from cogs._session import perform
 from cogs._style import join, number
 from cogs._words import describe, describe_options
 from riffbot.request import DEFAULT_DENOISING, MAX_PROMPT, MAX_SEED, RiffRequest
+from riffbot.studio import takes
 
 if TYPE_CHECKING:
     from riffbot.bot import RiffBot
@@ -72,14 +73,6 @@ class Riffs(commands.Cog, name="riff"):
         self, interaction: discord.Interaction[RiffBot], current: str
     ) -> list[app_commands.Choice[str]]:
         return suggestions(interaction.client, current)
-
-
-def takes(first: RiffRequest, count: int) -> list[RiffRequest]:
-    """`count` requests that differ in their seeds alone: the given one and those that follow it.
-
-    Seeds in a row rather than at random: who names a seed and a count gets the same four again.
-    """
-    return [first.but(seed=(first.seed + more) % (MAX_SEED + 1)) for more in range(count)]
 
 
 def suggestions(bot: RiffBot, typed: str) -> list[app_commands.Choice[str]]:

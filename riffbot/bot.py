@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 # The words and the error table first: the cogs' commands are synced with one and answered by the
 # other. A cog that does not load stops the start: half a bot that looks alive helps nobody.
-EXTENSIONS = ("cogs.locales", "cogs.errors", "cogs.riff", "cogs.guide")
+EXTENSIONS = ("cogs.locales", "cogs.errors", "cogs.riff", "cogs.guide", "cogs.recovery")
 
 ENTRY_POINT = 4
 """Command type of an Activity's launcher, which discord.py 2.7 cannot express."""
@@ -95,12 +95,13 @@ class RiffBot(commands.AutoShardedBot):
 
     Args:
         services: engine, library, studio and settings, opened.
-        remember_sync: False syncs the commands at every start (a simulated Discord forgets them).
+        simulated: this is a local Discord, which begins empty: the commands are synced at every
+            start, old promises have no channel to be kept in, and nobody sees a clip form.
     """
 
     tree: RiffTree
 
-    def __init__(self, services: Services, *, remember_sync: bool = True) -> None:
+    def __init__(self, services: Services, *, simulated: bool = False) -> None:
         super().__init__(
             # Never used: without the message_content intent there are no text commands.
             command_prefix=commands.when_mentioned,
@@ -114,13 +115,13 @@ class RiffBot(commands.AutoShardedBot):
         self.services = services
         self.sessions: dict[str, Stoppable] = {}
         """What is being made right now, by the name that its Cancel button carries."""
-        self._remember_sync = remember_sync
+        self.simulated = simulated
 
     async def setup_hook(self) -> None:
         """Load every cog, then tell Discord the commands if they changed."""
         for extension in EXTENSIONS:
             await self.load_extension(extension)
-        if not self._remember_sync:
+        if self.simulated:
             await self.tree.sync_keeping_entry_point()
         elif await self.tree.sync_if_changed(self.services.settings.data_dir / "commands.json"):
             log.info("the slash commands changed: synced")

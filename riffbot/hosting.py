@@ -26,6 +26,9 @@ async def page_beside(services: Services) -> AsyncIterator[str]:
     Raises:
         RiffBotError: the port is taken.
     """
+    if importlib.util.find_spec("riffbot.web.app") is None:
+        yield ""
+        return
     create_app = importlib.import_module("riffbot.web.app").create_app
     runner = web.AppRunner(create_app(services), access_log=None)
     await runner.setup()

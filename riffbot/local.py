@@ -54,7 +54,7 @@ def run(settings: Settings) -> None:
 
 async def _run(settings: Settings) -> None:
     async with open_services(settings) as services, page_beside(services):
-        bot = RiffBot(services, remember_sync=False)
+        bot = RiffBot(services, simulated=True)
         async with simcord.run(
             bot, shard_count=1, check_errors=False, settle_timeout=SETTLE_S
         ) as world:

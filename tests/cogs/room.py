@@ -1,0 +1,91 @@
+"""The real bot in a simulated Discord: a server, a channel, three members, a tiny model."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import simcord
+
+from riffbot.bot import RiffBot
+from riffbot.services import Services, open_services
+from riffbot.settings import Settings
+
+SETTLE_S = 60.0
+
+
+@dataclass
+class Room:
+    """Handles of one simulated Discord.
+
+    Attributes:
+        env: SimCord's environment.
+        channel: where everything happens.
+        ada, ben: ordinary members.
+        mia: may manage messages.
+    """
+
+    env: Any
+    bot: RiffBot
+    services: Services
+    guild: Any
+    channel: Any
+    ada: Any
+    ben: Any
+    mia: Any
+
+    async def riff(self, prompt: str = "funky sax", **options: Any) -> Any:
+        """Ada types /riff; returns SimCord's result when everything has settled."""
+        return await self.ada.slash(self.channel, "riff", prompt=prompt, **options)
+
+    @property
+    def messages(self) -> list[Any]:
+        """The channel as everybody sees it, oldest first."""
+        return [m for m in self.channel.history() if not m.flags.ephemeral]
+
+    async def restart(self) -> None:
+        """Another process takes over: a fresh bot on the same services and the same Discord."""
+        self.bot = RiffBot(self.services)
+        await self.env.restart_bot(self.bot)
+
+
+@asynccontextmanager
+async def open_room(
+    settings: Settings, *, services: Services | None = None, **options: Any
+) -> AsyncIterator[Room]:
+    """Open the services (unless given) and furnish a Discord around the bot."""
+    if services is None:
+        async with (
+            open_services(settings) as opened,
+            open_room(settings, services=opened, **options) as room,
+        ):
+            yield room
+        return
+    bot = RiffBot(services)
+    options = {"shard_count": 1, "settle_timeout": SETTLE_S, **options}
+    async with simcord.run(bot, **options) as env:
+        guild = env.create_guild("Test server")
+        channel = guild.create_text_channel("riffs")
+        moderators = guild.create_role("moderators", permissions=_permissions(manage_messages=True))
+        members = {name: guild.add_member(env.create_user(name)) for name in ("ada", "ben")}
+        mia = guild.add_member(env.create_user("mia"), roles=[moderators])
+        await env.settle()
+        yield Room(env, bot, services, guild, channel, members["ada"], members["ben"], mia)
+
+
+def _permissions(**allowed: bool) -> Any:
+    import discord
+
+    return discord.Permissions(**allowed)
+
+
+def buttons(message: Any) -> Mapping[str, str]:
+    """The buttons of a message: label → custom id."""
+    return {
+        item["label"]: item["custom_id"]
+        for row in message.components
+        for item in row["components"]
+        if item.get("custom_id")
+    }
