@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from fractions import Fraction
 
 SLOWEST, FASTEST = 40.0, 240.0
 """Beats per minute that a request may ask for."""
@@ -79,7 +78,7 @@ def _widths(low: int, high: int, multiple: int) -> range:
 def _fit(width: int, bar: int, bpm: float) -> Grid:
     bars = max(1, round(width * bpm / (COLUMNS_A_MINUTE * bar)))
     beats = bars * bar
-    return Grid(width, beats, float(Fraction(beats * COLUMNS_A_MINUTE, width)))
+    return Grid(width, beats, beats * COLUMNS_A_MINUTE / width)
 
 
 def _error(candidate: Grid, bpm: float) -> float:

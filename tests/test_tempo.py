@@ -1,0 +1,57 @@
+"""Tempo in words, and the width that holds whole beats."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from riffbot.tempo import FASTEST, MAX_ERROR, SLOWEST, grid, tempo_in
+
+
+@pytest.mark.parametrize(
+    ("prompt", "bpm"),
+    [
+        ("techno, 128 bpm", 128),
+        ("128BPM techno", 128),
+        ("(fast house, 124 bpm:1.2)", 124),
+        ("bpm: 90, dub", 90),
+        ("funk at 97.5 bpm", 97.5),
+        ("a march of 100 beats per minute", 100),
+        ("90-bpm groove", 90),
+        ("hats at 900 bpm", None),
+        ("1980s synth, 30 bpm", None),
+        ("from 20 bpm to 120 bpm", 120),
+        ("909 drum machine, 12 bars", None),
+        ("", None),
+    ],
+)
+def test_named_tempo(prompt: str, bpm: float | None) -> None:
+    assert tempo_in(prompt) == bpm
+
+
+@pytest.mark.parametrize(
+    ("bpm", "width", "beats"),
+    [(120, 400, 8), (100, 480, 8), (93.75, 512, 8), (140, 512, 12), (60, 400, 4)],
+)
+def test_measures_that_fit_exactly(bpm: float, width: int, beats: int) -> None:
+    found = grid(bpm, 16)
+    assert (found.width, found.beats) == (width, beats)
+    assert found.bpm == pytest.approx(bpm, rel=MAX_ERROR)
+
+
+def test_measures_come_before_beats() -> None:
+    # 400 columns hold 6 beats at 90 exactly; 8 columns finer, two whole measures fit nearly.
+    assert grid(90, 16).beats % 2 == 0
+    assert grid(90, 8).beats % 4 == 0
+
+
+@settings(deadline=None)
+@given(st.floats(SLOWEST, FASTEST), st.sampled_from([1, 8, 16]), st.integers(256, 768))
+def test_a_grid_is_whole_beats_near_the_tempo(bpm: float, multiple: int, around: int) -> None:
+    found = grid(bpm, multiple, around)
+    assert found.width % multiple == 0
+    assert 64 <= found.width <= 2048
+    assert found.beats >= 1
+    assert found.bpm == pytest.approx(found.beats * 6000 / found.width)
+    assert abs(found.bpm / bpm - 1) < MAX_ERROR
