@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -101,7 +101,7 @@ class Job:
     deadline: float | None = None
     repeat: int = 1
     id: str = field(default_factory=new_id)
-    key: tuple[Any, ...] | None = None
+    key: Hashable | None = None
     wants_preview: bool = False
     submitted: float = field(default_factory=time.monotonic)
     cancelled: bool = False

@@ -148,19 +148,20 @@ class FairQueue:
 
     def _take_turns(self, groups: dict[int, list[Job]]) -> Iterator[Place]:
         """Order each turn's jobs: one of each server, the least recently served server first."""
-        served = dict(self._server_served)
+        served, had = dict(self._server_served), dict(self._member_served)
         clock = self._clock
         for turn in sorted(groups):
             servers: dict[int | None, list[Job]] = {}
-            for job in sorted(groups[turn], key=lambda j: self._member_served.get(_member(j), 0)):
+            for job in sorted(groups[turn], key=lambda job: had.get(_member(job), 0)):
                 servers.setdefault(_server(job), []).append(job)
             order = sorted(servers, key=lambda server: served.get(server, 0))
             for lap in range(max(map(len, servers.values()))):
                 for server in order:
                     if lap < len(servers[server]):
                         clock += 1
-                        served[server] = clock
-                        yield Place(servers[server][lap], (_Class.FAIR, turn))
+                        job = servers[server][lap]
+                        served[server] = had[_member(job)] = clock
+                        yield Place(job, (_Class.FAIR, turn))
 
 
 class _Class:

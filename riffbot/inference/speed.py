@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from riffbot.inference.job import Job
+from riffbot.inference.plan import steps_to_run
 from riffbot.request import RiffRequest
 
 _NEWEST = 0.3
@@ -27,7 +28,12 @@ class SpeedMeter:
         self.real_time_factor: float | None = None
 
     def measure(self, requests: Sequence[RiffRequest], seconds: float) -> None:
-        """Learn from a batch of resolved requests that took `seconds` in all."""
+        """Learn from a batch of resolved requests that took `seconds` in all.
+
+        A batch without a denoising step (denoising 0) teaches nothing about the others.
+        """
+        if steps_to_run(requests[0]) == 0:
+            return
         size = len(requests)
         self._rates[size] = _blend(self._rates.get(size), seconds / sum(map(work, requests)))
         self.seconds_per_clip = _blend(self.seconds_per_clip, seconds / size)
@@ -68,25 +74,18 @@ def line_times(meter: SpeedMeter, batches: Sequence[Sequence[Job]], ahead: float
 
 def remaining(request: RiffRequest, elapsed: float, step: int, steps: int) -> float:
     """Seconds that a run still needs, judged by itself: `step` of `steps` took `elapsed`."""
-    passes = 2 if (request.guidance or 1.0) > 1 else 1
-    whole = steps * passes + _DECODE
-    return elapsed * (whole - step * passes) / (step * passes) if step else elapsed
+    done = step * passes(request)
+    return elapsed * ((steps - step) * passes(request) + _DECODE) / done
 
 
 def work(request: RiffRequest) -> float:
-    """Units of work that a request costs. Unresolved fields count as the embedded model's."""
-    passes = 2 if request.guidance is None or request.guidance > 1 else 1
-    return ((request.width or 512) * passes) * (steps_of(request) + _DECODE / passes)
+    """Units of work that a resolved request costs."""
+    return (request.width or 0) * (steps_to_run(request) * passes(request) + _DECODE)
 
 
-def steps_of(request: RiffRequest) -> int:
-    """Denoising steps that really run: img2img skips the first part of the schedule."""
-    steps = request.steps or 12
-    if request.seed_image is None:
-        return steps
-    far = request.target.denoising if request.target else request.denoising
-    denoising = request.denoising + request.alpha * (far - request.denoising)
-    return min(steps, int(steps * denoising))
+def passes(request: RiffRequest) -> int:
+    """How often the denoiser runs in one step: guidance needs an unprompted pass beside."""
+    return 1 if request.guidance == 1.0 else 2
 
 
 def _blend(old: float | None, new: float) -> float:

@@ -13,14 +13,15 @@ from typing import Any, Protocol
 from riffbot.errors import Cancelled, GenerationFailed, ModelError, RiffBotError
 from riffbot.inference.job import Job, Picture, Progress, Riff
 from riffbot.inference.line import Line
-from riffbot.inference.speed import remaining, steps_of
+from riffbot.inference.plan import batch_key
+from riffbot.inference.speed import remaining
 from riffbot.inference.threads import use_few_threads
 from riffbot.inference.ticket import Ticket
 from riffbot.request import RiffRequest
 
 log = logging.getLogger(__name__)
 
-_PREVIEW_EVERY_S = 2.0
+PREVIEW_EVERY_S = 2.0
 
 
 class StepEvent(Protocol):
@@ -114,7 +115,7 @@ class Worker:
 
         model = self._pipeline.model
         job.request = resolve(job.request, model.card, self._pipeline.images)
-        job.key = compatible(job.request)
+        job.key = batch_key(job.request)
 
     # -- in the worker's thread only -------------------------------------------------------------
 
@@ -260,7 +261,7 @@ class _Watch:
 
     def _previews(self, event: StepEvent) -> list[Picture | None]:
         wanted = any(t.job.wants_preview and not t.job.cancelled for t in self._tickets)
-        if not wanted or time.monotonic() - self._previewed < _PREVIEW_EVERY_S:
+        if not wanted or time.monotonic() - self._previewed < PREVIEW_EVERY_S:
             return [None] * len(self._tickets)
         pictures = list(event.preview())[:: self._tickets[0].job.repeat]
         self._previewed = time.monotonic()
@@ -268,20 +269,6 @@ class _Watch:
             picture if ticket.job.wants_preview else None
             for ticket, picture in zip(self._tickets, pictures, strict=True)
         ]
-
-
-def compatible(request: RiffRequest) -> tuple[Any, ...]:
-    """A resolved request's batch key: requests with equal keys may run together."""
-    return (
-        request.width,
-        request.scheduler,
-        request.steps,
-        steps_of(request),
-        (request.guidance or 1.0) > 1.0,
-        request.seed_image is not None,
-        request.mask is not None,
-        request.target is not None,
-    )
 
 
 def out_of_memory(error: BaseException) -> bool:
