@@ -146,10 +146,18 @@ class _Words:
 
     def style(self) -> str:
         assert self.genre is not None
-        return self.rng.choice(self.genre.names.split(";"))
+        style = self.rng.choice(self.genre.names.split(";"))
+        if "choir" in style and "choir" not in self.piece.roles.values():
+            style = style.split()[0]
+        if self.piece.mode in {"hijaz", "double harmonic"} and self.rng.random() < 0.4:
+            foreign = self.piece.genre not in {"arabic", "indian", "klezmer", "flamenco"}
+            style = f"arabic {style}" if foreign else style
+        return style
 
     def name(self, key: str) -> str:
         names = INSTRUMENTS[key].names
+        if self.piece.kind != "solo":
+            names = tuple(name for name in names if not name.startswith("solo"))
         return names[0] if self.rng.random() < 0.4 else self.rng.choice(names)
 
     def drums(self) -> str:
@@ -216,7 +224,12 @@ def _solo(words: _Words) -> str:
         text = rng.choice(
             (f"japanese {name}".replace("japanese japanese", "japanese"), f"{name} in a zen garden")
         )
-    return text.replace("solo solo", "solo").replace("a lonely vocals", "lonely vocals")
+    text = text.replace("solo solo", "solo")
+    if name.endswith("s") or name in {"brass", "piano keys", "choir singing", "woman singing"}:
+        text = text.replace(f"a {name}", name).replace("a lonely", "lonely")
+    elif name[0] in "aeiou8":
+        text = text.replace(f"just a {name}", f"just an {name}")
+    return text
 
 
 def _drums(words: _Words) -> str:

@@ -98,10 +98,9 @@ class Synth:
         stems = np.zeros((2 * STEMS, total), np.float32)
         position = 0
         for place, kind, channel, number, value in events:
-            place = min(place, total)
-            if place > position:
-                fluid.process(stems, position, place - position)
-                position = place
+            if min(place, total) > position:
+                fluid.process(stems, position, min(place, total) - position)
+                position = min(place, total)
             if kind == 2:
                 fluid.note_on(channel, number, int(value))
             elif kind == 1:

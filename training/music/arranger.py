@@ -43,6 +43,17 @@ _BALANCE: dict[str, dict[str, float]] = {
 }
 """Decibels by which a genre moves its roles: beats are mixed loud where the beat is the song."""
 
+_GUEST_SHARE = 0.16
+_GUESTS = (
+    *("tenor", "alto", "violin", "trumpet", "flute", "overdrive", "piano", "soprano_voice"),
+    *("tenor_voice", "oohs", "hammond", "sitar", "synlead", "harmonica", "accordion", "banjo"),
+    *("choir", "cello", "vibraphone", "steeldrum", "clarinet", "harpsichord", "nylon", "harp"),
+)
+"""Leads that turn up where they are not expected: "techno with sitar" is asked for too."""
+
+_EASTERN = frozenset({"gospel", "techno", "house", "trance", "metal", "funk", "jazz", "hiphop"})
+"""Genres that are sometimes played in an Arabic scale."""
+
 _SOLO_MODES = ("major", "major", "minor", "minor", "dorian", "mixolydian", "harmonic minor")
 _SOLO_PROGS = (
     "I V vi IV; I IV V I; vi IV I V; I vi IV V; I IV I V",
@@ -306,15 +317,20 @@ def _band(rng: random.Random) -> Piece:
         steps = 3
     clock = frame.clock(genre, steps)
     mode = _pick(rng, genre.modes)
+    if name in _EASTERN and rng.random() < 0.12:
+        mode = rng.choice(("hijaz", "double harmonic"))
     progression = _pick(rng, _progressions(genre.progs, mode), ";")
     parts = _chords(frame, clock, progression, genre.chords_per)
     tonic = 60 + rng.randrange(-6, 6)
     tracks: list[Track] = []
     drop = rng.random()
-    lead = _pick(rng, genre.leads) if genre.leads and drop > 0.1 else ""
+    sung = name in {"opera", "gospel", "church"}
+    lead = _pick(rng, genre.leads) if genre.leads and (drop > 0.1 or sung) else ""
     chords = _pick(rng, genre.chords) if genre.chords and not 0.1 < drop < 0.17 else ""
     bass = _pick(rng, genre.bass) if genre.bass and drop < 0.93 else ""
     pad = _pick(rng, genre.pads) if genre.pads and rng.random() < 0.6 else ""
+    if lead and lead not in {"soprano_voice", "tenor_voice"} and rng.random() < _GUEST_SHARE:
+        lead = rng.choice(_GUESTS)
     if chords == lead and lead in {"nylon", "koto"}:
         chords = ""
     lines = genre.lines

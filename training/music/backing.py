@@ -127,7 +127,7 @@ def write_arpeggio(
             "up": notes,
             "down": notes[::-1],
             "updown": notes + notes[-2:0:-1],
-            "pedal": [n for pair in zip(notes[1:], [notes[0]] * len(notes)) for n in pair],
+            "pedal": [n for pair in ((n, notes[0]) for n in notes[1:]) for n in pair],
             "alberti": [notes[0], notes[2 % len(notes)], notes[1], notes[2 % len(notes)]],
         }[shape]
         for index, step in enumerate(range(part.start, part.start + part.length, every)):
