@@ -35,6 +35,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         handlers=None if debug else [hushed],
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
+    if not debug:
+        # The libraries under the model print advice for developers on stderr.
+        os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+        os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
     try:
         options = build_parser().parse_args(words, namespace=Options())
         return _command(options.run)(options)

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import tempfile
-import unicodedata
 from pathlib import Path
 
 from riffbot.errors import BadRequest, NotFound, StorageError
-
-SLUG_LENGTH = 40
 
 
 def existing(path: Path) -> Path:
@@ -61,18 +57,6 @@ def write(path: Path, data: bytes) -> None:
             raise
     except OSError as error:
         raise StorageError(f"“{path}” cannot be written: {_reason(error)}.") from error
-
-
-def slug(prompt: str) -> str:
-    """A prompt as part of a file's name: its words without weights, in small letters.
-
-    >>> slug("Funky (saxophone:1.3) riff!")
-    'funky-saxophone-riff'
-    """
-    words = re.sub(r":\s*[-+.\d]+(?=\s*\))", "", prompt)
-    plain = unicodedata.normalize("NFKC", words).lower()
-    joined = "-".join(re.findall(r"\w+", plain.replace("_", " ")))
-    return joined[:SLUG_LENGTH].strip("-") or "riff"
 
 
 class Shelf:

@@ -10,11 +10,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from riffbot.commands.files import slug, write
+from riffbot.commands.files import write
 from riffbot.commands.orders import BadLine, Order
 from riffbot.commands.pictures import Pictures
 from riffbot.commands.progress import Line
 from riffbot.errors import BadRequest, RiffBotError
+from riffbot.naming import slug
 
 if TYPE_CHECKING:
     from riffbot.inference.engine import Engine, Riff

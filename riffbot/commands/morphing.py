@@ -7,11 +7,12 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from riffbot.commands.clips import open_workshop
-from riffbot.commands.files import slug, write
+from riffbot.commands.files import write
 from riffbot.commands.making import Maker, pretty, recipe, running, seconds
 from riffbot.commands.options import Options
 from riffbot.commands.orders import Order, checked, given
 from riffbot.errors import BadRequest
+from riffbot.naming import slug
 from riffbot.request import RiffRequest
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from audio import codec, files, image
 from riffbot.commands.files import existing
 from riffbot.errors import BadRequest, NotFound
 from riffbot.images import HEIGHT
+from riffbot.library.files import Files
+from riffbot.library.store import Library
 from riffbot.settings import Settings
 
 NARROWEST, WIDEST = 64, 2048
@@ -116,9 +119,31 @@ def _from_sound(path: Path, start: float, seconds: float | None) -> Source:
 
 def in_library(digest: str, settings: Settings) -> Path | None:
     """Where the library keeps the file with this sha256, if it does."""
-    return None
+    return Files(settings.files_dir).path(digest)
 
 
 def from_library(clip_id: str, settings: Settings) -> Source:
-    """The picture of a clip in the library. Raises NotFound."""
-    raise NotFound(clip_id)
+    """The picture of a clip in the library, by the clip's id.
+
+    Raises:
+        NotFound: it is not there, or there is no library yet.
+        StorageError: the library cannot be opened.
+    """
+    unknown = NotFound(f"“{clip_id[:60]}” is neither a file here nor a riff in the library.")
+    if settings.database_url is None and not settings.data_dir.is_dir():
+        raise unknown  # looking something up must not make an empty library
+    try:
+        png = asyncio.run(_png_of(clip_id, settings))
+    except NotFound as error:
+        raise unknown from error
+    decoded = image.decode_image(png)
+    return Source(decoded.pixels, decoded.recipe)
+
+
+async def _png_of(clip_id: str, settings: Settings) -> bytes:
+    library = await Library.open(settings)
+    try:
+        riff = await library.get(clip_id)
+        return await asyncio.to_thread(library.files.read, riff.png)
+    finally:
+        await library.close()

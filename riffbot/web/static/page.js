@@ -177,6 +177,8 @@ function wish() {
     request[name] = Number.isNaN(Number(text)) ? text : Number(text);
   }
   if (!request.seed_image) delete request.denoising;
+  // A remix knows what it was made from.
+  else if (request.seed_image === state.parent?.picture_ref) request.parent = state.parent.id;
   return request;
 }
 
@@ -262,9 +264,10 @@ function follow(job) {
     show(riff, { play: true });
     load();
   });
-  on("failed", ({ error }) => {
+  on("failed", ({ error, cancelled }) => {
     idle();
-    complain(error);
+    if (cancelled) toast(error);
+    else complain(error);
     if (state.riff) paintFrom(canvas, state.riff.files.png);
   });
   state.events.onerror = () => {
@@ -429,6 +432,7 @@ $("again").addEventListener("click", () => {
   make({ ...state.riff.request, seed: Number(form.seed.value) });
 });
 $("remix").addEventListener("click", () => {
+  state.parent = state.riff;
   fill({ ...state.riff.request, seed_image: state.riff.picture_ref, seed: null, bpm: null });
   form.prompt.focus();
   form.prompt.select();
@@ -484,7 +488,7 @@ async function start() {
   guide();
   try {
     const info = await api("info");
-    $("model").textContent = `${info.model.name} · ${info.model.device}`;
+    $("model").textContent = info.model.state === "loading" ? `${info.model.name} · loading …` : info.model.name;
     form.steps.placeholder = info.defaults.steps ?? "";
     form.guidance.placeholder = info.defaults.guidance ?? "";
     for (const name of info.schedulers) form.scheduler.add(new Option(name, name));

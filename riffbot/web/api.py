@@ -1,0 +1,185 @@
+"""`/api`: ask for riffs, follow them, look them up.
+
+| | |
+| --- | --- |
+| `POST /api/riffs` | a RiffRequest as JSON (and `parent`, a riff's id) → 202 `{job, events}` |
+| `GET /api/jobs/<job>/events` | Server-Sent Events: `queued`, `step`, then `done` or `failed` |
+| `DELETE /api/jobs/<job>` | take it back |
+| `GET /api/riffs?limit=&before=` | the newest first; `next` is the `before` of the next page |
+| `GET /api/riffs/<id>` | one riff |
+| `GET /api/riffs/<id>/<file>` | `clip.mp3`, `spectrogram.png`, `picture.png`, `recipe.json` |
+| `GET /api/info` | model, defaults, schedulers, seed images |
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import datetime
+from typing import Any
+
+from aiohttp import web
+
+from riffbot.errors import BadRequest, NotFound
+from riffbot.images import Images, SeedImage
+from riffbot.prompt import parse
+from riffbot.request import RiffRequest
+from riffbot.services import Services
+from riffbot.web.guard import HEADERS, Allowance
+from riffbot.web.info import model_info
+from riffbot.web.jobs import Event, Jobs
+from riffbot.web.views import FILES, file_name, riff_of
+
+SERVICES = web.AppKey("services", Services)
+JOBS = web.AppKey("jobs", Jobs)
+ALLOWANCE = web.AppKey("allowance", Allowance)
+
+MAX_PAGE = 100
+FOREVER = "private, max-age=31536000, immutable"
+"""A riff's files never change: another riff has another id."""
+
+routes = web.RouteTableDef()
+
+
+@routes.post("/api/riffs")
+async def ask(request: web.Request) -> web.Response:
+    """Start a clip."""
+    request.app[ALLOWANCE].take(request.remote or "")
+    body = await _json(request)
+    parent = body.pop("parent", None)
+    if not (parent is None or isinstance(parent, str)):
+        raise BadRequest("The parent is the id of a riff.")
+    riff = RiffRequest.build(**body)
+    # Nonsense is answered here; what only the model can tell comes as an event.
+    for prompt in (riff.prompt, riff.negative):
+        parse(prompt)
+    if riff.seed_image is not None:
+        await asyncio.to_thread(request.app[SERVICES].images.load, riff.seed_image)
+    request.app[SERVICES].engine.check(None)
+    job = request.app[JOBS].start(riff, parent)
+    answer = {"job": job.id, "events": f"api/jobs/{job.id}/events"}
+    return web.json_response(answer, status=202)
+
+
+@routes.get("/api/jobs/{job}/events", allow_head=False)
+async def follow(request: web.Request) -> web.StreamResponse:
+    """Say how a clip is coming along, until it is done."""
+    job = request.app[JOBS].get(request.match_info["job"])
+    if job is None:
+        raise NotFound("That riff is not under way (any more).")
+    stream = web.StreamResponse(
+        headers={**HEADERS, "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    )
+    stream.content_type = "text/event-stream"
+    await stream.prepare(request)
+    async for event in job.events():
+        await stream.write(_line(event))
+    return stream
+
+
+@routes.delete("/api/jobs/{job}")
+async def take_back(request: web.Request) -> web.Response:
+    """Cancel a clip; one that is done already stays."""
+    job = request.app[JOBS].get(request.match_info["job"])
+    if job is None:
+        raise NotFound("That riff is not under way (any more).")
+    await request.app[JOBS].cancel(job)
+    return web.json_response({"job": job.id})
+
+
+@routes.get("/api/riffs")
+async def recent(request: web.Request) -> web.Response:
+    """The newest riffs of this RiffBot."""
+    limit = _limit(request.query.get("limit", "12"))
+    before = _moment(request.query.get("before"))
+    # One more than asked for tells whether there is another page.
+    riffs = await request.app[SERVICES].library.recent(before=before, limit=limit + 1)
+    page = riffs[:limit]
+    more = page[-1].created_at.isoformat() if len(riffs) > limit else None
+    return web.json_response({"riffs": [riff_of(riff) for riff in page], "next": more})
+
+
+@routes.get("/api/riffs/{id}")
+async def one(request: web.Request) -> web.Response:
+    """One riff."""
+    riff = await request.app[SERVICES].library.get(request.match_info["id"])
+    return web.json_response({"riff": riff_of(riff)})
+
+
+@routes.get("/api/riffs/{id}/{file}")
+async def file(request: web.Request) -> web.StreamResponse:
+    """One of a riff's files; `?download` saves it under a name that says what it is."""
+    library, name = request.app[SERVICES].library, request.match_info["file"]
+    riff = await library.get(request.match_info["id"])
+    headers = {"Cache-Control": FOREVER}
+    if "download" in request.query:
+        headers["Content-Disposition"] = f'attachment; filename="{file_name(riff, name)}"'
+    if name == "recipe.json":
+        recipe = {"model": riff.model_name, "model_hash": riff.model_hash, "batch": riff.batch}
+        request_json = riff.request.model_dump(mode="json", exclude_none=True)
+        return web.json_response({"request": request_json, **recipe}, headers=headers)
+    if name not in FILES:
+        raise NotFound(f"A riff's files are {', '.join([*FILES, 'recipe.json'])}.")
+    kind, content_type = FILES[name]
+    # The name comes out of the database, never out of the address.
+    path = await asyncio.to_thread(library.files.path, getattr(riff, kind))
+    if path is None:
+        raise NotFound("That file is not in the library any more.")
+    return web.FileResponse(path, headers={**headers, "Content-Type": content_type})
+
+
+@routes.get("/api/info")
+async def info(request: web.Request) -> web.Response:
+    """What the form needs to know."""
+    services = request.app[SERVICES]
+    told = await asyncio.to_thread(model_info, services.settings)
+    told["model"]["state"] = services.engine.stats().state
+    told["seed_images"] = await asyncio.to_thread(_seed_images, services.images)
+    return web.json_response(told)
+
+
+def _seed_images(images: Images) -> list[dict[str, Any]]:
+    return [_seed_image(images.bundled(name)) for name in images.names()]
+
+
+def _seed_image(seed: SeedImage) -> dict[str, Any]:
+    mood = f" {seed.mood.capitalize()}." if seed.mood else ""
+    return {
+        "name": seed.name,
+        "label": f"{seed.title}, {seed.bpm:g} bpm",
+        "bpm": seed.bpm,
+        "beats": seed.beats,
+        "words": f"{seed.beats} beats at {seed.bpm:g} bpm.{mood}",
+    }
+
+
+async def _json(request: web.Request) -> dict[str, Any]:
+    try:
+        body = json.loads(await request.read())
+    except (ValueError, RecursionError) as error:
+        raise BadRequest("That is no JSON that can be read.") from error
+    if not isinstance(body, dict):
+        raise BadRequest('Send one JSON object, for example {"prompt": "funky sax"}.')
+    return body
+
+
+def _limit(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text[:9]) <= MAX_PAGE:
+        raise BadRequest(f"The limit is a whole number from 1 to {MAX_PAGE}.")
+    return int(text)
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise BadRequest("“before” is a time as the page of riffs before it gave it.") from error
+    return moment if moment.tzinfo else moment.astimezone()
+
+
+def _line(event: Event | None) -> bytes:
+    if event is None:
+        return b": still here\n\n"
+    return f"event: {event.name}\ndata: {json.dumps(event.data)}\n\n".encode()

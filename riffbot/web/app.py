@@ -1,0 +1,40 @@
+"""RiffBot's own page and its HTTP API, as one aiohttp application."""
+
+from __future__ import annotations
+
+import time
+
+from aiohttp import web
+
+from riffbot.services import Services
+from riffbot.web import api, health, pages
+from riffbot.web.guard import (
+    MAX_BODY,
+    Allowance,
+    errors_as_sentences,
+    only_at_home,
+    with_headers,
+)
+from riffbot.web.jobs import Jobs
+
+
+def create_app(services: Services) -> web.Application:
+    """Build the application; the services stay their opener's to close."""
+    app = web.Application(
+        # Outermost first: headers go on everything, errors included.
+        middlewares=[with_headers, errors_as_sentences, only_at_home(services.settings.host)],
+        client_max_size=MAX_BODY,
+    )
+    app[api.SERVICES] = services
+    app[api.JOBS] = Jobs(services.studio)
+    app[api.ALLOWANCE] = Allowance()
+    app[health.STARTED] = time.monotonic()
+    for table in (pages.routes, api.routes, health.routes):
+        app.add_routes(table)
+    app.on_shutdown.append(_take_back)
+    return app
+
+
+async def _take_back(app: web.Application) -> None:
+    # Ended jobs end their event streams, so that the server need not wait for readers.
+    await app[api.JOBS].close()

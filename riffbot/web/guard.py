@@ -1,0 +1,177 @@
+"""What stands before every handler: who may come in, how often, and how errors are told.
+
+The page has no log-in and listens on this computer only, but a browser on this computer also shows
+strangers' pages. So a request that changes something must come from our own page (or from no page
+at all), in JSON, which a form on another site cannot send; and on a loopback address the Host must
+be one of this computer's names, or a stranger's domain that suddenly resolves to 127.0.0.1 could
+read the library (DNS rebinding).
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from audio.errors import AudioError
+from riffbot.errors import (
+    BadRequest,
+    Cancelled,
+    ModelError,
+    NotFound,
+    Refused,
+    RiffBotError,
+    StorageError,
+)
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+MAX_BODY = 64 * 1024
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "media-src 'self'; connect-src 'self'; base-uri 'self'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class TooMany(Refused):
+    """More requests than one address may send."""
+
+
+STATUS: tuple[tuple[type[Exception], int], ...] = (
+    (NotFound, 404),
+    (BadRequest, 400),
+    (TooMany, 429),
+    (Refused, 503),
+    (Cancelled, 409),
+    (ModelError, 503),
+    (StorageError, 507),
+    (RiffBotError, 500),
+    (AudioError, 500),
+)
+"""The first that fits counts."""
+
+SENTENCES = {
+    404: "There is nothing at this address.",
+    405: "This address does not answer that method.",
+    413: f"That is too much: please stay under {MAX_BODY // 1024} KB.",
+}
+
+
+@web.middleware
+async def errors_as_sentences(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Every error is `{"error": one sentence}`; a bug is logged and told calmly."""
+    try:
+        response = await handler(request)
+    except web.HTTPRedirection:
+        raise
+    except web.HTTPException as error:
+        response = told(SENTENCES.get(error.status, f"{error.reason}."), error.status)
+    except Exception as error:
+        response = _answer(request, error)
+    return response
+
+
+@web.middleware
+async def with_headers(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The security headers of every answer; a stream has sent its own already."""
+    response = await handler(request)
+    if not response.prepared:
+        response.headers.update(HEADERS)
+    return response
+
+
+def told(sentence: str, status: int) -> web.Response:
+    """An error as the page expects it."""
+    return web.json_response({"error": sentence}, status=status)
+
+
+def _answer(request: web.Request, error: Exception) -> web.Response:
+    for kind, status in STATUS:
+        if isinstance(error, kind):
+            response = told(str(error), status)
+            if isinstance(error, Refused) and error.wait_s:
+                response.headers["Retry-After"] = str(math.ceil(error.wait_s))
+            return response
+    log.error("%s %s broke", request.method, request.path, exc_info=error)
+    return told("Something broke in RiffBot; its log has the details.", 500)
+
+
+def only_at_home(host: str) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+    """A middleware that refuses strangers' names and other sites' requests.
+
+    Args:
+        host: what the server listens on; names are checked only where that is a loopback address.
+    """
+    local = host in LOOPBACK
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        name = urlsplit(f"//{request.host}").hostname
+        if local and name not in LOOPBACK | {host}:
+            return told(
+                f"RiffBot answers here as localhost, not as “{name}”; RIFFBOT_HOST opens it wider.",
+                421,
+            )
+        if request.method not in ("GET", "HEAD") and (refusal := _foreign(request)):
+            return refusal
+        return await handler(request)
+
+    return check
+
+
+def _foreign(request: web.Request) -> web.Response | None:
+    """The refusal, if another site's page sent this."""
+    origin = request.headers.get("Origin")
+    site = request.headers.get("Sec-Fetch-Site", "none")
+    if site not in ("same-origin", "none") or (
+        origin is not None and urlsplit(origin).netloc != request.host
+    ):
+        return told("Only RiffBot's own page may ask for that.", 403)
+    if request.content_type != "application/json":
+        return told("Send JSON, with Content-Type: application/json.", 415)
+    return None
+
+
+class Allowance:
+    """A bucket of requests for each address, refilled steadily.
+
+    Args:
+        burst: how many at once.
+        every_s: seconds until one more is allowed.
+    """
+
+    REMEMBERED = 4096
+
+    def __init__(self, burst: int = 20, every_s: float = 2.0) -> None:
+        self._burst = burst
+        self._every_s = every_s
+        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def take(self, address: str) -> None:
+        """Take one. Raises Refused when the bucket is empty."""
+        now = time.monotonic()
+        left, since = self._left.pop(address, (float(self._burst), now))
+        left = min(self._burst, left + (now - since) / self._every_s)
+        granted = left >= 1
+        self._left[address] = (left - granted, now)
+        if len(self._left) > self.REMEMBERED:
+            self._left.popitem(last=False)
+        if not granted:
+            wait = (1 - left) * self._every_s
+            raise TooMany("That was a lot at once; please wait a moment.", wait_s=wait)

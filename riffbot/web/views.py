@@ -1,0 +1,65 @@
+"""Riffs as the page sees them: plain dictionaries with relative addresses."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Protocol
+
+from riffbot.naming import slug
+from riffbot.request import RiffRequest
+
+FILES = {
+    "clip.mp3": ("mp3", "audio/mpeg"),
+    "spectrogram.png": ("png", "image/png"),
+    "picture.png": ("picture", "image/png"),
+}
+"""Address → which of a stored riff's files it is, and its type."""
+
+
+class RiffLike(Protocol):
+    """What a stored riff and a fresh clip have in common."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def request(self) -> RiffRequest: ...
+    @property
+    def image_ref(self) -> str: ...
+    @property
+    def alt(self) -> str: ...
+    @property
+    def duration_s(self) -> float: ...
+    @property
+    def model_name(self) -> str: ...
+    @property
+    def model_hash(self) -> str: ...
+    @property
+    def parent_id(self) -> str | None: ...
+    @property
+    def created_at(self) -> datetime: ...
+
+
+def riff_of(riff: RiffLike) -> dict[str, Any]:
+    """One riff. Who made it stays in Discord: the page shows no names."""
+    here = f"api/riffs/{riff.id}"
+    return {
+        "id": riff.id,
+        "request": riff.request.model_dump(mode="json", exclude_none=True),
+        "picture_ref": riff.image_ref,
+        "alt": riff.alt,
+        "duration_s": riff.duration_s,
+        "model": riff.model_name,
+        "model_hash": riff.model_hash,
+        "parent": riff.parent_id,
+        "created": riff.created_at.isoformat(),
+        "page": f"riff/{riff.id}",
+        "files": {kind: f"{here}/{name}" for name, (kind, _) in FILES.items()}
+        | {"recipe": f"{here}/recipe.json"},
+    }
+
+
+def file_name(riff: RiffLike, name: str) -> str:
+    """What a downloaded file is called: `funky-sax-42.mp3`."""
+    stem = slug(riff.request.prompt).encode("ascii", "ignore").decode().strip("-") or "riff"
+    extra = "-picture" if name == "picture.png" else ""
+    return f"{stem}-{riff.request.seed}{extra}.{name.rpartition('.')[2]}"
