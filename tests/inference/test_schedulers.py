@@ -1,0 +1,94 @@
+"""The four samplers against diffusers' own and against a denoiser that knows the answer."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from diffusers import DDIMScheduler, LCMScheduler
+
+from riffbot.errors import BadRequest
+from riffbot.inference.model import ModelCard, SchedulerName
+from riffbot.inference.schedulers import Sampler, check, suitable
+from riffbot.inference.v1 import SCHEDULER
+from tests.inference.tiny import FLOW
+
+CPU = torch.device("cpu")
+ALL: list[SchedulerName] = ["ddim", "dpm++", "lcm", "flow"]
+
+
+def sampler(name: SchedulerName, *, steps: int = 8, start: int = 0) -> Sampler:
+    config = FLOW if name == "flow" else SCHEDULER
+    return Sampler(name, config, steps=steps, start=start, device=CPU)
+
+
+def oracle(name: SchedulerName, start: int) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """Sample with a denoiser that sees the clean latents: those, and what was foreseen of them."""
+    torch.manual_seed(0)
+    clean, noise = torch.randn(2, 4, 8, 8), torch.randn(2, 4, 8, 8)
+    one, none = torch.tensor(1.0), torch.tensor(0.0)
+    run = sampler(name, start=start)
+    latents, seen = run.noised(clean, noise, 0), []
+    for step in range(len(run)):
+        within = latents - run.noised(one, none, step) * clean
+        found = within / run.noised(none, one, step)
+        output = found - clean if name == "flow" else found
+        latents, foreseen = run.step(output, step, latents, lambda: torch.randn(2, 4, 8, 8))
+        seen.append(foreseen)
+    return clean, [*seen, latents]
+
+
+@pytest.mark.parametrize("start", [0, 5])
+@pytest.mark.parametrize("name", ALL)
+def test_a_perfect_denoiser_gives_the_clean_latents(name: SchedulerName, start: int) -> None:
+    clean, seen = oracle(name, start)
+    # DDIM and LCM end a hair before zero noise, as their configs say.
+    assert torch.allclose(seen[-1], clean, atol=0.15 if name in ("ddim", "lcm") else 1e-3)
+    assert len(seen) == 8 - start + 1
+    assert torch.allclose(seen[-2], clean, atol=0.15)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_noise_falls_from_step_to_step(name: SchedulerName) -> None:
+    run, one, none = sampler(name), torch.tensor(1.0), torch.tensor(0.0)
+    sigmas = [float(run.noised(none, one, step)) for step in range(len(run) + 1)]
+    assert sigmas == sorted(sigmas, reverse=True)
+    assert sigmas[0] > 0.9
+    assert sigmas[-1] == 0
+    assert float(run.noised(one, none, len(run))) == 1
+
+
+@pytest.mark.parametrize("kind", [DDIMScheduler, LCMScheduler])
+def test_noise_levels_are_the_schedulers_own(kind: type) -> None:
+    name: SchedulerName = "ddim" if kind is DDIMScheduler else "lcm"
+    run = sampler(name, steps=8, start=3)
+    own = kind(**{k: v for k, v in SCHEDULER.items() if k[0] != "_" and k != "skip_prk_steps"})
+    clean, noise = torch.randn(1, 4, 8, 8), torch.randn(1, 4, 8, 8)
+    for step in (0, 4):
+        expected = own.add_noise(clean, noise, run.timestep(step)[None])
+        assert torch.allclose(run.noised(clean, noise, step), expected, atol=1e-5)
+
+
+def test_start_takes_the_tail_of_the_way() -> None:
+    whole, tail = sampler("ddim"), sampler("ddim", start=6)
+    assert len(tail) == 2
+    assert int(tail.timestep(0)) == int(whole.timestep(6))
+
+
+def test_what_suits_a_model() -> None:
+    assert suitable(FLOW) == ("flow",)
+    assert suitable(SCHEDULER) == ("ddim", "dpm++", "lcm")
+
+
+def test_what_does_not_is_refused_with_the_list() -> None:
+    card = ModelCard(
+        name="mini",
+        defaults={"steps": 8, "guidance": 4, "scheduler": "flow"},
+        schedulers=("flow",),
+        width_multiple=16,
+    )
+    with pytest.raises(BadRequest, match="mini cannot be sampled with “ddim”; it supports flow"):
+        check("ddim", 8, card)
+    v1 = card.model_copy(update={"schedulers": ("ddim", "lcm")})
+    check("lcm", 50, v1)
+    with pytest.raises(BadRequest, match="at most 50 steps"):
+        check("lcm", 51, v1)
