@@ -21,6 +21,10 @@ from training.soundfonts import find
 from training.synth import RATE, Synth
 
 
+SHORTEST = 400
+"""Columns; a shorter loop gives a prompt too little room."""
+
+
 @dataclass(frozen=True)
 class Wanted:
     """What a seed image must be: its name, genres, tempo range and width."""
@@ -31,15 +35,14 @@ class Wanted:
     bpm: tuple[float, float]
     mood: str
     drums: bool = True
-    lead: bool = True
     take: int = 0
 
 
 WANTED = (
-    Wanted("steady_beat", "Steady beat", "rock,pop,indie", (93, 94), "open, plain, on the grid"),
+    Wanted("steady_beat", "Steady beat", "pop", (93, 94), "open, plain, on the grid"),
     Wanted("funk_groove", "Funk groove", "funk", (98, 108), "tight, sixteenths, a lot of air"),
     Wanted("four_floor", "Four on the floor", "house,techno", (119, 129), "club, driving, even"),
-    Wanted("slow_jam", "Slow jam", "rnb,soul,ballad", (62, 76), "late, warm, unhurried"),
+    Wanted("slow_jam", "Slow jam", "rnb,soul,ballad", (62, 80), "late, warm, unhurried"),
     Wanted("swing_trio", "Swing", "jazz", (138, 165), "brushes, walking bass, triplets"),
     Wanted("island_sun", "Island sun", "reggae", (68, 84), "off-beats, deep bass, sunny"),
     Wanted("dusty_loop", "Dusty loop", "lofi,hiphop", (78, 92), "lo-fi, head-nodding"),
@@ -61,6 +64,7 @@ def fits(piece: Piece, wanted: Wanted) -> bool:
         and wanted.bpm[0] <= piece.bpm <= wanted.bpm[1]
         and ("drums" in roles or not wanted.drums)
         and ("lead" in roles or "chords" in roles)
+        and piece.width >= SHORTEST
         and not piece.textures
     )
 
