@@ -20,7 +20,6 @@ from training.music import Piece, compose
 from training.soundfonts import find
 from training.synth import RATE, Synth
 
-
 SHORTEST = 400
 """Columns; a shorter loop gives a prompt too little room."""
 
