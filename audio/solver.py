@@ -50,8 +50,8 @@ class Effort:
     """
 
     stride: int = 2
-    updates: int = 5
-    fixed: int = 12
+    updates: int = 10
+    fixed: int = 16
     joint: int = 4
     momentum: float = 0.99
 

@@ -126,20 +126,21 @@ def run(
 
 
 def synthetic_picture(columns: int = 512, seed: int = 0) -> Pixels:
-    """Chords, overtones and noise bursts on a beat, drawn as a picture uint8[512, columns]."""
+    """Plucked chords and noise bursts on a beat, as a picture uint8[512, columns]."""
     random = np.random.default_rng(seed)
-    rows = np.arange(512)[:, None]
-    time_axis = np.arange(columns)[None]
-    level = np.full((512, columns), 0.08)
-    for start in range(0, columns, 64):
-        age = np.where(time_axis >= start, time_axis - start, 10_000)
-        for note in random.choice(np.arange(40, 200), 4, replace=False):
-            for harmonic in range(1, 6):
-                ridge = np.exp(-0.5 * ((rows - note * harmonic**0.7) / 1.6) ** 2)
-                level = np.maximum(level, ridge * np.exp(-age / 90) / harmonic**0.4)
-        burst = 0.7 * np.exp(-age / 6) * (0.4 + 0.6 * rows / 512)
-        level = np.maximum(level, burst * random.uniform(0.7, 1, (512, columns)))
-    return np.ascontiguousarray((255 - 255 * np.clip(level, 0, 1)).astype(np.uint8)[::-1])
+    time_axis = np.arange(columns * RATE // 100) / RATE
+    sound = np.zeros(len(time_axis))
+    for start in np.arange(0, columns / 100, 0.32):
+        age = time_axis - start
+        heard = age >= 0
+        for note in random.choice(np.arange(40, 76), 3, replace=False):
+            hz = 440 * 2 ** ((note - 69) / 12)
+            for harmonic in range(1, 9):
+                decay = np.exp(-age[heard] * (1 + harmonic)) / harmonic
+                sound[heard] += decay * np.sin(2 * np.pi * hz * harmonic * age[heard])
+        burst = random.standard_normal(int(heard.sum()))
+        sound[heard] += burst * np.exp(-age[heard] * 40)
+    return codec.audio_to_image(sound.astype(np.float32), RATE)
 
 
 @dataclass(frozen=True)

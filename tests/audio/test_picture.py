@@ -1,0 +1,56 @@
+"""The picture for people."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from audio.arrays import Pixels
+from audio.picture import colour_map, picture
+
+
+def opened(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data))
+
+
+def test_colours_grow_lighter_with_loudness() -> None:
+    linear = (colour_map() / 255.0) ** 2.2
+    lightness = linear @ [0.2126, 0.7152, 0.0722]
+    assert (np.diff(lightness) > -1e-3).all()
+    assert lightness[-1] > 0.9
+    assert lightness[0] < 0.01
+
+
+@pytest.mark.parametrize("columns", [1, 8, 512, 2048, 30000])
+@pytest.mark.parametrize("stereo", [False, True])
+def test_any_width_fits_a_screen(columns: int, stereo: bool) -> None:
+    shape = (512, columns, 2) if stereo else (512, columns)
+    image = opened(picture(np.full(shape, 128, np.uint8), title="x", bpm=120))
+    assert 500 < image.width < 2000
+    assert 500 < image.height < 800
+
+
+def test_loud_is_bright_where_it_sounds() -> None:
+    pixels = np.full((512, 400), 255, np.uint8)
+    pixels[256:, :200] = 0
+    image = np.asarray(opened(picture(pixels)).convert("L")).astype(float)
+    height, width = image.shape
+    plot = image[60 : height - 60, 80 : width - 40]
+    rows, columns = plot.shape
+    assert plot[rows * 3 // 4, columns // 4] > 200
+    assert plot[rows // 4, columns // 4] < 40
+    assert plot[rows * 3 // 4, columns * 3 // 4] < 40
+
+
+def test_the_beat_is_drawn_when_known(music: Pixels) -> None:
+    assert picture(music) != picture(music, bpm=100)
+    assert picture(music, bpm=100) != picture(music, bpm=100, beats=2)
+
+
+def test_long_and_strange_titles_fit(music: Pixels) -> None:
+    plain = opened(picture(music, title="a"))
+    long = opened(picture(music, title="a very long prompt\n with breaks and 🎷 " * 40))
+    assert plain.size == long.size
