@@ -1,0 +1,91 @@
+"""Up, down, and exactly what the models say."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import create_engine, inspect, text
+
+from riffbot.errors import StorageError
+from riffbot.library import migrate
+from riffbot.library.models import Base
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "riffbot.db"
+
+
+@pytest.fixture
+def url(path: Path) -> str:
+    return f"sqlite+aiosqlite:///{path}"
+
+
+def tables(path: Path) -> set[str]:
+    engine = create_engine(f"sqlite:///{path}")
+    try:
+        return set(inspect(engine).get_table_names())
+    finally:
+        engine.dispose()
+
+
+def test_up_twice_and_down_again(url: str, path: Path) -> None:
+    migrate.upgrade(url)
+    migrate.upgrade(url)
+    assert tables(path) == {"riffs", "riff_words", "favourites", "jobs", "alembic_version"}
+    current, newest = migrate.revisions(url)
+    assert current == newest
+    migrate.downgrade(url, "base")
+    assert tables(path) == {"alembic_version"}
+    migrate.upgrade(url)
+    assert "riffs" in tables(path)
+
+
+def test_the_migrations_make_exactly_the_models_tables(url: str, path: Path) -> None:
+    migrate.upgrade(url)
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+    engine.dispose()
+
+
+def test_a_library_of_a_newer_riffbot_is_left_alone(url: str, path: Path) -> None:
+    migrate.upgrade(url)
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+    with pytest.raises(StorageError, match="newer RiffBot"):
+        migrate.upgrade(url)
+
+
+def test_processes_that_start_together_upgrade_once(url: str, path: Path) -> None:
+    code = f"from riffbot.library.migrate import upgrade; upgrade({url!r})"
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(3)
+    ]
+    errors = [process.communicate(timeout=100)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0], errors
+    assert "riffs" in tables(path)
+
+
+def test_a_failed_upgrade_leaves_nothing_half_done(
+    url: str, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_at_jobs(name: str, table: str, columns: list[str]) -> None:
+        if table == "jobs":
+            raise RuntimeError("power cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("alembic.op.create_index", break_at_jobs)
+        with pytest.raises(RuntimeError, match="power cut"):
+            migrate.upgrade(url)
+    assert tables(path) == set()
+    migrate.upgrade(url)
+    assert "jobs" in tables(path)

@@ -1,0 +1,125 @@
+"""The library on a real PostgreSQL, where one is installed."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from riffbot.errors import StorageError
+from riffbot.library import migrate
+from riffbot.library.models import Base
+from riffbot.library.store import Library
+from riffbot.request import RiffRequest
+from riffbot.settings import Settings
+from tests.library.conftest import ANN, BOB, files, made
+
+pytest.importorskip("asyncpg")
+
+
+def _binaries() -> Path | None:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if found:
+        return found[-1].parent
+    initdb = shutil.which("initdb")
+    return Path(initdb).parent if initdb else None
+
+
+def _as_nobody_special() -> dict[str, object]:
+    """PostgreSQL refuses to run as root."""
+    if os.geteuid() != 0:
+        return {}
+    try:
+        account = pwd.getpwnam("postgres")
+    except KeyError:
+        pytest.skip("PostgreSQL does not run as root, and there is no account for it")
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    binaries = _binaries()
+    if binaries is None:
+        pytest.skip("no PostgreSQL server is installed")
+    account = _as_nobody_special()
+    with tempfile.TemporaryDirectory(prefix="riffbot-pg-") as name:
+        folder = Path(name)
+        if account:
+            os.chown(folder, int(str(account["user"])), int(str(account["group"])))
+        data = folder / "data"
+        run = {"cwd": folder, "check": True, "capture_output": True, "timeout": 100, **account}
+        subprocess.run(
+            [binaries / "initdb", "-D", data, "-U", "riffbot", "-A", "trust", "-E", "UTF8", "-N"],
+            **run,  # type: ignore[call-overload]
+        )
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        options = f"-p {port} -h 127.0.0.1 -k {folder} -F"
+        log = folder / "log"
+        start = [binaries / "pg_ctl", "-D", data, "-l", log, "-o", options, "-w", "start"]
+        # The server inherits what is open: a pipe would keep this waiting until it stops.
+        run |= {"capture_output": False, "stdout": subprocess.DEVNULL}
+        subprocess.run(start, **run)  # type: ignore[call-overload]
+        try:
+            yield f"postgresql://riffbot@127.0.0.1:{port}/postgres"
+        finally:
+            stop = [binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop"]
+            subprocess.run(stop, **run)  # type: ignore[call-overload]
+
+
+async def test_the_library_works_the_same(server: str, tmp_path: Path) -> None:
+    library = await Library.open(Settings(data_dir=tmp_path, database_url=server))
+    request = RiffRequest(prompt="Funky (Sax:1.3)", seed=2**32 - 1)
+    job = await library.create_job(request, author=ANN)
+    await library.begin_job(job.id)
+    (found,) = await library.unfinished_jobs()
+    assert (found.request, found.attempts, found.author) == (request, 1, ANN)
+    parent = await library.finish_job(job.id, made(request), files("a"))
+    remix = RiffRequest(prompt="bells", seed=1, seed_image=parent.image_ref)
+    job = await library.create_job(remix, author=BOB, parent=parent.id)
+    child = await library.finish_job(job.id, made(remix), files("b"))
+
+    assert [riff.id for riff in await library.recent()] == [child.id, parent.id]
+    assert [riff.id for riff in await library.search("sax fun")] == [parent.id]
+    assert [riff.id for riff in await library.complete("FUNKY (s")] == [parent.id]
+    await library.save(parent.id, BOB.user_id)
+    assert [riff.id for riff in await library.saved(BOB.user_id)] == [parent.id]
+    await library.erase_member(ANN.user_id)
+    assert (await library.get(child.id)).parent_id is None
+    assert await library.saved(BOB.user_id) == []
+    assert library.files.path(parent.png) is not None
+    await library.close()
+
+
+async def test_up_down_and_exactly_the_models(server: str) -> None:
+    import asyncio
+
+    from alembic.autogenerate import compare_metadata
+    from alembic.runtime.migration import MigrationContext
+
+    await asyncio.gather(*(asyncio.to_thread(migrate.upgrade, server) for _ in range(3)))
+    engine = create_async_engine(server.replace("postgresql:", "postgresql+asyncpg:"))
+    async with engine.connect() as connection:
+        difference = await connection.run_sync(
+            lambda c: compare_metadata(MigrationContext.configure(c), Base.metadata)
+        )
+    await engine.dispose()
+    assert difference == []
+    await asyncio.to_thread(migrate.downgrade, server, "base")
+    assert (await asyncio.to_thread(migrate.revisions, server))[0] is None
+    await asyncio.to_thread(migrate.upgrade, server)
+
+
+async def test_a_server_that_is_away_is_a_sentence(tmp_path: Path) -> None:
+    away = Settings(data_dir=tmp_path, database_url="postgresql://nobody@127.0.0.1:1/none")
+    with pytest.raises(StorageError, match="cannot be reached"):
+        await Library.open(away)
