@@ -7,7 +7,7 @@ const player = $("player");
 const canvas = $("spectrogram");
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
-const state = { riff: null, job: null, events: null, parent: null, info: null, seeds: new Map() };
+const state = { riff: null, job: null, events: null, parent: null, info: null, loading: false, seeds: new Map() };
 
 // --- talking to RiffBot ---------------------------------------------------------------------
 
@@ -249,12 +249,15 @@ function follow(job) {
   $("forming").hidden = false;
   $("playhead").hidden = true;
   progress("Waiting for its turn …", null);
+  toStage();
   const on = (name, act) => state.events.addEventListener(name, (event) => act(JSON.parse(event.data)));
   on("queued", ({ position, eta_s }) => {
-    const place = position > 0 ? `Number ${position} in line` : "Up next";
-    progress(eta_s ? `${place}, about ${Math.ceil(eta_s)} s …` : `${place} …`, null);
+    const place = position > 1 ? `Number ${position} in line` : "Up next";
+    const eta = eta_s ? `, about ${Math.ceil(eta_s)} s` : state.loading ? ": the model is loading" : "";
+    progress(`${place}${eta} …`, null);
   });
   on("step", ({ step, steps, preview }) => {
+    if (state.loading) introduce(false);
     if (step < steps) progress(`Step ${step} of ${steps}`, step / steps);
     else progress("Turning the picture into sound …", 1);
     if (preview) paintFrom(canvas, preview);
@@ -276,6 +279,11 @@ function follow(job) {
     idle();
     complain("The connection to RiffBot was lost. Is it still running?");
   };
+}
+
+// On a phone the stage lies below the form.
+function toStage() {
+  $("frame").scrollIntoView({ block: "nearest", behavior: still.matches ? "auto" : "smooth" });
 }
 
 function progress(words, share) {
@@ -382,7 +390,7 @@ function card(riff) {
     if (state.job) return toast("A riff is on its way; one moment.");
     fill(riff.request);
     show(riff, { play: true });
-    $("frame").scrollIntoView({ block: "nearest", behavior: still.matches ? "auto" : "smooth" });
+    toStage();
   });
   item.append(button);
   near.observe(picture);
@@ -440,6 +448,11 @@ $("remix").addEventListener("click", () => {
 });
 $("share").addEventListener("click", () => copy(link(state.riff), "Link copied."));
 $("copy-recipe").addEventListener("click", () => copy($("recipe").textContent, "Recipe copied."));
+$("empty").addEventListener("click", ({ target }) => {
+  if (!target.dataset.prompt || state.job) return;
+  fill({ prompt: target.dataset.prompt });
+  make(wish());
+});
 $("cancel").addEventListener("click", async () => {
   const { job } = state;
   if (job) await send("DELETE", `jobs/${job}`).catch((error) => complain(error.message));
@@ -483,12 +496,18 @@ async function restore() {
   }
 }
 
+function introduce(loading) {
+  state.loading = loading;
+  $("model").textContent = loading ? `${state.info.model.name} · loading …` : state.info.model.name;
+}
+
 async function start() {
   inked();
   guide();
   try {
     const info = await api("info");
-    $("model").textContent = info.model.state === "loading" ? `${info.model.name} · loading …` : info.model.name;
+    state.info = info;
+    introduce(info.model.state === "loading");
     form.steps.placeholder = info.defaults.steps ?? "";
     form.guidance.placeholder = info.defaults.guidance ?? "";
     for (const name of info.schedulers) form.scheduler.add(new Option(name, name));

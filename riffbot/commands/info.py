@@ -1,0 +1,89 @@
+"""`seed-images`, `doctor`, `bench` and `db`: looking, measuring, looking after."""
+# ruff: noqa: PLC0415
+
+from __future__ import annotations
+
+import json
+
+from riffbot.commands.options import Options
+from riffbot.errors import BadRequest
+
+
+def seed_images(options: Options) -> int:
+    """List the bundled seed images and masks."""
+    from riffbot.images import Images
+    from riffbot.settings import load_settings
+
+    images = Images(load_settings().seed_images)
+    seeds = [images.bundled(name) for name in images.names()]
+    if options.json:
+        told = [json.loads(seed.model_dump_json()) for seed in seeds]
+        print(json.dumps({"seed_images": told, "masks": images.masks()}, ensure_ascii=False))
+        return 0
+    if not seeds:
+        print("No seed images are installed here.")
+    for seed in seeds:
+        print(f"{seed.name:<20} {seed.bpm:>6.2f} bpm  {seed.beats:>2} beats  {seed.mood}")
+    if images.masks():
+        print(f"masks: {', '.join(images.masks())}")
+    return 0
+
+
+def doctor(options: Options) -> int:
+    """Check what must be right; 1 if something essential is wrong."""
+    from riffbot import doctor as clinic
+    from riffbot.settings import load_settings
+
+    settings = load_settings(**({"model": options.model} if options.model else {}))
+    findings = []
+    for finding in clinic.examine(settings, speed=options.speed):
+        findings.append(finding)
+        if not options.json:  # as soon as it is known: the model takes its seconds
+            print(clinic.line_of(finding), flush=True)
+    print(clinic.as_json(findings) if options.json else clinic.summary(findings))
+    return 0 if clinic.healthy(findings) else 1
+
+
+def bench(options: Options) -> int:
+    """Measure, beside what people would use instead, in one run."""
+    from riffbot import bench as benches
+    from riffbot.settings import load_settings
+
+    unknown = sorted(set(options.what) - set(benches.NAMES))
+    if unknown:
+        raise BadRequest(f"There is no bench “{unknown[0]}”; there are {', '.join(benches.NAMES)}.")
+    if not 1 <= options.clips <= 100:
+        raise BadRequest(f"--clips must be 1 … 100, not {options.clips}.")
+    settings = load_settings(**({"model": options.model} if options.model else {}))
+    told = {}
+    for name in options.what or benches.NAMES:
+        report = benches.run(name, settings, clips=options.clips)
+        told[name] = report.as_json()
+        if not options.json:
+            print(report.as_text(), flush=True)
+    if options.json:
+        print(json.dumps(told, ensure_ascii=False))
+    return 0
+
+
+def database(options: Options) -> int:
+    """Bring the library's tables up to date, as every start does by itself."""
+    from riffbot.library.connection import database_url, file_of
+    from riffbot.library.migrate import revisions, upgrade
+    from riffbot.library.troubles import disk_trouble
+    from riffbot.settings import load_settings
+
+    settings = load_settings()
+    path = file_of(database_url(settings.database))
+    if path is not None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise disk_trouble(error, settings.data_dir) from error
+    upgrade(settings.database)
+    revision, _ = revisions(settings.database)
+    if options.json:
+        print(json.dumps({"revision": revision}))
+    else:
+        print(f"The library is up to date (revision {revision}).")
+    return 0
