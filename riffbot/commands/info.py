@@ -58,9 +58,9 @@ def bench(options: Options) -> int:
     told = {}
     for name in options.what or benches.NAMES:
         report = benches.run(name, settings, clips=options.clips)
-        told[name] = report.as_json()
+        told[name] = report.data
         if not options.json:
-            print(report.as_text(), flush=True)
+            print(f"{name}\n{report.text}\n", flush=True)
     if options.json:
         print(json.dumps(told, ensure_ascii=False))
     return 0

@@ -1,0 +1,366 @@
+"""The command line: exit codes, one line for every error, and files that replay."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+from audio.files import read, read_tags
+from audio.image import decode_image, encode_png
+from riffbot.cli import main
+from riffbot.commands.files import write
+from riffbot.errors import StorageError
+from riffbot.naming import slug
+from riffbot.request import RiffRequest
+from tests.inference.tiny import tiny_embedded_model
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_embedded_model(tmp_path_factory.mktemp("model") / "tiny", steps=2)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to be in, the tiny model, one bundled seed image."""
+    seeds = tmp_path / "seeds"
+    seeds.mkdir()
+    (seeds / "beat.png").write_bytes(encode_png(np.full((512, 128), 180, np.uint8)))
+    (seeds / "seeds.toml").write_text(
+        '[beat]\ntitle = "Plain beat"\nbpm = 93.75\nbeats = 2\nwidth = 128\nmood = "dry"\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DISCORD_TOKEN", raising=False)
+    monkeypatch.setenv("RIFFBOT_MODEL", str(model))
+    monkeypatch.setenv("RIFFBOT_SEED_IMAGES", str(seeds))
+    monkeypatch.setenv("RIFFBOT_DATA_DIR", str(tmp_path / "data"))
+    return tmp_path
+
+
+def pixels(path: Path) -> np.ndarray:
+    return decode_image(path).pixels
+
+
+def one_line(capsys: pytest.CaptureFixture[str]) -> str:
+    """What stood on stderr, which was one line."""
+    err = capsys.readouterr().err
+    assert err.startswith("riffbot: ")
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    return err
+
+
+def test_a_riff_is_three_files_and_repeats_to_the_byte(home: Path) -> None:
+    for out in ("a", "b"):
+        assert main(["riff", "Funky (saxophone:1.3) riff!", "--seed", "42", "--out", out]) == 0
+    assert {path.name for path in (home / "a").iterdir()} == {
+        "funky-saxophone-riff-42.mp3",
+        "funky-saxophone-riff-42.png",
+        "funky-saxophone-riff-42.json",
+    }
+    first, second = (home / out / "funky-saxophone-riff-42.png" for out in ("a", "b"))
+    assert first.read_bytes() == second.read_bytes()
+    assert main(["riff", "Funky (saxophone:1.3) riff!", "--seed", "43", "--out", "c"]) == 0
+    other = pixels(home / "c" / "funky-saxophone-riff-43.png")
+    assert not np.array_equal(other, pixels(first))
+
+    told = json.loads(first.with_suffix(".json").read_text())
+    assert told["request"]["seed"] == 42
+    assert len(told["model_hash"]) == 64
+    assert set(told["timings"]) >= {"generate_s", "render_s"}
+    sound = read(first.with_suffix(".mp3"))
+    assert sound.seconds == pytest.approx(told["duration_s"], abs=0.01)
+
+
+@pytest.mark.parametrize("suffix", ["json", "png", "mp3"])
+def test_every_file_of_a_riff_replays_it(home: Path, suffix: str) -> None:
+    assert main(["riff", "rain", "--seed", "7", "--negative", "drums", "--out", "a"]) == 0
+    assert main(["riff", "--from", f"a/rain-7.{suffix}", "--out", "b"]) == 0
+    assert (home / "a/rain-7.png").read_bytes() == (home / "b/rain-7.png").read_bytes()
+
+
+def test_a_recipe_with_changes(home: Path) -> None:
+    assert main(["riff", "rain", "--seed", "7", "--out", "a"]) == 0
+    assert main(["riff", "snow", "--from", "a/rain-7.json", "--bpm", "120", "--out", "a"]) == 0
+    request = json.loads((home / "a/snow-7.json").read_text())["request"]
+    assert (request["prompt"], request["bpm"]) == ("snow", 120)
+    assert request["width"] != 128
+
+
+def test_a_seed_image_from_a_sound_travels_with_the_clip(home: Path) -> None:
+    tone = np.sin(np.arange(2 * 44100) / 20).astype(np.float32) / 3
+    soundfile.write(home / "tone.wav", tone, 44100)
+    assert main(["riff", "x", "--seed", "1", "--seed-image", "tone.wav", "--out", "a"]) == 0
+    (home / "tone.wav").unlink()
+    (home / "a").rename(home / "moved")
+    assert main(["riff", "--from", "moved/x-1.png", "--out", "b"]) == 0
+    assert (home / "moved/x-1.png").read_bytes() == (home / "b/x-1.png").read_bytes()
+    assert len(list((home / "b/sources").iterdir())) == 1
+    assert pixels(home / "b/x-1.png").shape == (512, 200)
+
+
+def test_a_lost_seed_image_is_told(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (home / "photo.png").write_bytes(encode_png(np.full((512, 64), 99, np.uint8)))
+    assert main(["riff", "x", "--seed", "1", "--seed-image", "photo.png", "--out", "a"]) == 0
+    (home / "a/x-1.json").rename(home / "x.json")
+    capsys.readouterr()
+    assert main(["riff", "--from", "x.json", "--out", "b"]) == 2
+    assert "seed image" in one_line(capsys)
+
+
+def test_takes_are_seeds_in_a_row(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["riff", "x", "--seed", str(2**32 - 1), "--count", "2", "--json"]) == 0
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [clip["request"]["seed"] for clip in told] == [2**32 - 1, 0]
+    assert all(Path(clip["files"]["mp3"]).exists() for clip in told)
+
+
+def test_a_batch_loses_nothing_but_its_bad_lines(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "requests.jsonl").write_text(
+        '{"prompt": "one", "seed": 1}\n'
+        "nonsense\n"
+        "\n"
+        '{"prompt": "", "seed": 2}\n'
+        '{"prompt": "wide", "seed": 3, "width": 65}\n'
+        '{"prompt": "five", "seed": 5, "seed_image": "beat"}\n'
+    )
+    assert main(["riff", "--batch", "requests.jsonl", "--out", "out"]) == 2
+    assert sorted(path.name for path in (home / "out").glob("*.png")) == ["0001.png", "0006.png"]
+    complaints = capsys.readouterr().err.splitlines()
+    assert [line.split(":")[1].strip() for line in complaints] == ["line 2", "line 4", "line 5"]
+    assert main(["riff", "one", "--seed", "1", "--out", "alone"]) == 0
+    # The same request gives the same bytes, alone or after others.
+    assert (home / "out/0001.png").read_bytes() == (home / "alone/one-1.png").read_bytes()
+
+
+def test_a_batch_from_stdin(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO('{"prompt": "piped", "seed": 1}'))
+    assert main(["riff", "--batch", "-", "--out", "out"]) == 0
+    assert (home / "out/0001.mp3").exists()
+
+
+def test_remix_keeps_what_denoising_leaves(home: Path) -> None:
+    assert main(["riff", "first", "--seed", "1", "--out", "a"]) == 0
+    remix = ["remix", "a/first-1.png", "second", "--seed", "2", "--out", "a", "--denoising"]
+    assert main([*remix, "0"]) == 0
+    assert np.array_equal(pixels(home / "a/first-1.png"), pixels(home / "a/second-2.png"))
+    assert main([*remix, "1"]) == 0
+    assert not np.array_equal(pixels(home / "a/first-1.png"), pixels(home / "a/second-2.png"))
+
+
+def test_inpaint_leaves_the_rest_to_the_pixel(home: Path) -> None:
+    source = np.full((512, 128), 120, np.uint8)
+    (home / "in.png").write_bytes(encode_png(source))
+    region = ["--from", "0.3", "--to", "0.9", "--low", "100", "--high", "2000"]
+    assert main(["inpaint", "in.png", "bells", *region, "--seed", "3"]) == 0
+    changed = pixels(home / "bells-3.png") != source
+    assert changed.any()
+    rows, columns = np.nonzero(changed)
+    assert columns.min() >= 30
+    assert columns.max() < 90
+    # 100 Hz and 2 kHz on HTK's mel scale, low notes in the last row.
+    mel = 2595 * np.log10(1 + np.array([100, 2000, 10000]) / 700)
+    low, high = 512 - 513 * mel[:2] / mel[2]
+    assert rows.max() <= low + 1
+    assert rows.min() >= high - 1
+
+
+def test_morph_is_one_sound_and_a_row_of_pictures(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["morph", "techno", "jazz", "--clips", "3", "--seed", "7", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [clip["request"]["alpha"] for clip in told["clips"]] == [0, 0.5, 1]
+    steps = [pixels(home / clip["png"]) for clip in told["clips"]]
+    assert np.array_equal(np.concatenate(steps, axis=1), pixels(home / "techno-to-jazz-7.png"))
+    assert not np.array_equal(steps[0], steps[-1])
+    assert read(home / "techno-to-jazz-7.mp3").seconds == pytest.approx(3 * 1.28, abs=0.01)
+    assert main(["riff", "--from", told["clips"][1]["png"], "--out", "again"]) == 0
+    assert np.array_equal(pixels(next((home / "again").glob("*.png"))), steps[1])
+
+
+def test_sound_and_picture_convert_both_ways(home: Path) -> None:
+    tone = np.sin(np.arange(44100) * 2 * np.pi * 1000 / 44100).astype(np.float32) / 3
+    soundfile.write(home / "tone.wav", tone, 44100)
+    assert main(["audio-to-image", "tone.wav", "tone.png"]) == 0
+    assert pixels(home / "tone.png").shape == (512, 100)
+    for kind in ("wav", "mp3", "flac", "ogg"):
+        assert main(["image-to-audio", "tone.png", f"back.{kind}"]) == 0
+        back = read(home / f"back.{kind}")
+        assert back.seconds == pytest.approx(1, abs=0.01)
+        spectrum = np.abs(np.fft.rfft(back.samples))
+        assert spectrum.argmax() / back.seconds == pytest.approx(1000, abs=20)
+
+
+def test_a_picture_gives_its_recipe_to_its_sound(home: Path) -> None:
+    (home / "x.png").write_bytes(encode_png(np.full((512, 64), 99, np.uint8), recipe='{"a": 1}'))
+    assert main(["image-to-audio", "x.png", "x.mp3"]) == 0
+    assert read_tags(home / "x.mp3")["comment"] == '{"a": 1}'
+
+
+def test_seed_images_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["seed-images"]) == 0
+    assert capsys.readouterr().out.split()[:3] == ["beat", "93.75", "bpm"]
+    assert main(["seed-images", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["seed_images"][0]["beats"] == 2
+
+
+def test_the_database_is_made(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["db", "upgrade"]) == 0
+    assert "up to date" in capsys.readouterr().out
+    assert (home / "data/riffbot.db").exists()
+
+
+BAD = {
+    "an empty prompt": (["riff", ""], "empty"),
+    "no prompt": (["riff"], "riffbot riff"),
+    "denoising": (["riff", "x", "--denoising", "1.7"], "Denoising must be 1 or less, not 1.7"),
+    "not a number": (["riff", "x", "--guidance", "nan"], "finite"),
+    "steps": (["riff", "x", "--steps", "abc"], "whole number"),
+    "seed": (["riff", "x", "--seed", "-1"], "Seed"),
+    "count": (["riff", "x", "--count", "0"], "--count"),
+    "weights": (["riff", "(x:1e9)"], "weight"),
+    "weights in the negative": (["riff", "x", "--negative", "(x:nan)"], "weight"),
+    "an unknown seed image": (["riff", "x", "--seed-image", "no_such"], "no_such"),
+    "a name too long": (["riff", "x", "--seed-image", "x" * 5000], "seed image"),
+    "an unknown scheduler": (["riff", "x", "--scheduler", "magic"], "magic"),
+    "a width": (["riff", "x", "--width", "65"], "multiple of 16"),
+    "a PNG that is none": (["riff", "x", "--seed-image", "fake.png"], "no picture"),
+    "a huge PNG": (["riff", "x", "--seed-image", "huge.png"], "too large"),
+    "a photograph": (["riff", "x", "--seed-image", "photo.png"], "512"),
+    "an empty file": (["remix", "empty.wav", "x"], "empty"),
+    "an empty sound": (["remix", "silent.wav", "x"], "no sound"),
+    "a short sound": (["remix", "short.wav", "x"], "0.64"),
+    "a folder": (["remix", ".", "x"], "folder"),
+    "a missing file": (["remix", "nowhere.png", "x"], "no file"),
+    "an unknown riff": (["remix", "rjvyj94emv3k", "x"], "library"),
+    "a bad recipe": (["riff", "--from", "fake.png"], "no picture"),
+    "a picture without one": (["riff", "--from", "photo.png"], "recipe"),
+    "a missing batch": (["riff", "--batch", "nowhere.jsonl"], "no file"),
+    "a batch with options": (["riff", "--batch", "fake.png", "--seed", "1"], "--batch"),
+    "an out that is a file": (["riff", "x", "--out", "fake.png"], "file"),
+    "a region": (["inpaint", "ok.png", "x", "--from", "2", "--to", "1"], "no stretch"),
+    "a band": (["inpaint", "ok.png", "x", "--from", "0", "--to", "1", "--low", "1e6"], "band"),
+    "too few clips": (["morph", "a", "b", "--clips", "1"], "--clips"),
+    "an unknown sound format": (["image-to-audio", "ok.png", "x.avi"], ".wav"),
+    "a picture to nowhere": (["audio-to-image", "short.wav", "no/x.png"], "folder"),
+    "an unknown command": (["sing"], "sing"),
+    "an unknown option": (["riff", "x", "--loud"], "--loud"),
+    "an abbreviated option": (["riff", "x", "--den", "1"], "--den"),
+    "a port": (["--port", "70000"], "--port"),
+    "an unknown bench": (["bench", "speed"], "speed"),
+}
+
+
+@pytest.fixture
+def bad_files(home: Path) -> None:
+    (home / "fake.png").write_text("this is no picture")
+    (home / "empty.wav").write_bytes(b"")
+    Image.new("1", (20000, 20000)).save(home / "huge.png")
+    Image.new("RGB", (640, 480)).save(home / "photo.png")
+    soundfile.write(home / "silent.wav", np.zeros(0), 44100)
+    soundfile.write(home / "short.wav", np.zeros(4410), 44100)
+    (home / "ok.png").write_bytes(encode_png(np.full((512, 128), 99, np.uint8)))
+
+
+@pytest.mark.usefixtures("bad_files")
+@pytest.mark.parametrize(("words", "told"), BAD.values(), ids=BAD)
+def test_what_is_wrong_is_one_sentence_and_exit_code_2(
+    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    assert told in one_line(capsys)
+
+
+@pytest.mark.parametrize(
+    "words", [["riff", "x", "--model", "nowhere"], ["riff", "x", "--out", "f/a"]]
+)
+def test_what_fails_is_one_sentence_and_exit_code_1(
+    home: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "f").write_text("a file where a folder is needed")
+    assert main(words) == 1
+    one_line(capsys)
+
+
+def test_a_taken_port_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        assert main(["--web-port", str(port)]) == 1
+    assert f"Port {port} on 127.0.0.1 is taken" in one_line(capsys)
+
+
+def test_a_bug_is_one_line_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: object) -> int:
+        raise RuntimeError("two\nlines")
+
+    monkeypatch.setattr("riffbot.commands.info.seed_images", broken)
+    assert main(["seed-images"]) == 1
+    assert "RuntimeError, two lines" in one_line(capsys)
+    with pytest.raises(RuntimeError):
+        main(["seed-images", "--debug"])
+
+
+def test_an_interrupt_is_one_line_and_130(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("riffbot.commands.info.seed_images", interrupted)
+    assert main(["seed-images"]) == 130
+    assert one_line(capsys) == "riffbot: stopped.\n"
+
+
+def test_help_and_usage_errors_import_nothing_heavy() -> None:
+    code = (
+        "import sys; from riffbot.cli import main\n"
+        "for words in (['riff', 'x', '--denoising', '1.7'], ['riff', 'x', '--steps', 'abc']):\n"
+        "    assert main(words) == 2\n"
+        "try: main(['--help'])\n"
+        "except SystemExit as end: assert end.code == 0\n"
+        "heavy = {'torch', 'numpy', 'discord', 'diffusers', 'sqlalchemy'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True)
+
+
+def test_a_file_is_whole_or_absent(home: Path) -> None:
+    target = home / "file"
+    write(target, b"old")
+    write(target, b"new")
+    assert target.read_bytes() == b"new"
+    with pytest.raises(StorageError):
+        write(home / "nowhere" / "file", b"x")
+    assert [path.name for path in home.glob(".riffbot-*")] == []
+
+
+@pytest.mark.parametrize(
+    ("prompt", "name"),
+    [
+        ("Funky (saxophone:1.3) riff!", "funky-saxophone-riff"),
+        ("../../etc/passwd", "etc-passwd"),
+        ("[[quiet]] 120 bpm", "quiet-120-bpm"),
+        ("🎷", "riff"),
+        ("Ärger & Öl", "ärger-öl"),
+        ("x" * 300, "x" * 40),
+    ],
+)
+def test_names_of_files(prompt: str, name: str) -> None:
+    assert slug(RiffRequest(prompt=prompt).prompt) == name
