@@ -147,14 +147,14 @@ class Pipeline:
         return _Conditions(rows, positive, negative, guidance.to(self.model.device))
 
     def _prompts(self, request: RiffRequest) -> _Sides:
-        end = request.target or request
-        return _Sides(
-            (
-                self._told_tempo(request.prompt, request.bpm),
-                self._told_tempo(end.prompt, request.bpm),
-            ),
-            (tuple(parse(request.negative)), tuple(parse(end.negative))),
-        )
+        # At its ends an interpolation is the clip of that end to the bit, so the other end's
+        # prompt must not even lengthen the text.
+        target = request.target or request
+        start = target if request.alpha >= 1 else request
+        end = request if request.alpha <= 0 else target
+        prompts = [self._told_tempo(side.prompt, request.bpm) for side in (start, end)]
+        negatives = [tuple(parse(side.negative)) for side in (start, end)]
+        return _Sides((prompts[0], prompts[1]), (negatives[0], negatives[1]))
 
     def _told_tempo(self, prompt: str, bpm: float | None) -> Prompt:
         fragments = parse(prompt)
