@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import discord
 
 from riffbot.library.records import Author, Origin
@@ -30,6 +31,9 @@ DEFAULT_FILESIZE_LIMIT = 10 * 1024 * 1024
 
 TOO_LARGE = 40005
 """Discord's code for "request entity too large"."""
+
+UNDELIVERED = (discord.HTTPException, aiohttp.ClientError, OSError)
+"""Discord refused, or the line to it broke: discord.py lets a broken connection through."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +165,7 @@ class Place:
             # Ten thousand of these in ten minutes and Discord bans the host: never again here.
             self._frozen = True
             log.info("no more progress in channel %s: %s", self.channel_id, error)
-        except discord.HTTPException as error:
+        except UNDELIVERED as error:
             log.info("a progress edit in channel %s was lost: %s", self.channel_id, error)
 
     async def finish(self, *cards: Card) -> int | None:
@@ -203,7 +207,7 @@ class Place:
                 await self._door.delete_message(message_id)
             else:
                 await self._channel.get_partial_message(message_id).delete()
-        except discord.HTTPException as error:
+        except UNDELIVERED as error:
             log.debug("the progress message stays: %s", error)
 
     async def whisper(self, text: str) -> None:
@@ -214,7 +218,7 @@ class Place:
         if self._door is not None:
             try:
                 await self._door.send(text, ephemeral=True)
-            except discord.HTTPException as error:
+            except UNDELIVERED as error:
                 log.info("could not whisper to %s: %s", self.user_id, error)
             else:
                 return
@@ -235,9 +239,9 @@ class Place:
         for card in cards:
             try:
                 return await door(card)
-            except discord.HTTPException as error:
-                log.info("channel %s: %s", self.channel_id, error)
-                if not (error.status == 413 or error.code == TOO_LARGE):
+            except UNDELIVERED as error:
+                log.info("channel %s: %r", self.channel_id, error)
+                if not _too_large(error):
                     return None
         return None
 
@@ -289,6 +293,12 @@ class Place:
     async def _by_mail(self, card: Card) -> int:
         user = self.bot.get_user(self.user_id) or await self.bot.fetch_user(self.user_id)
         return (await user.send(**card.to_send())).id
+
+
+def _too_large(error: Exception) -> bool:
+    return isinstance(error, discord.HTTPException) and (
+        error.status == 413 or error.code == TOO_LARGE
+    )
 
 
 def _webhook(bot: RiffBot, token: str) -> discord.Webhook:

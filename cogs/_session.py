@@ -79,19 +79,16 @@ class Session:
             job.cancel()  # the engine drops what is queued and stops what runs at its next step
 
     async def _make(self, take: Take) -> Clip:
-        bot = self.place.bot
-        studio = bot.services.studio
+        studio = self.place.bot.services.studio
         if take.job is not None:
-            return await studio.resume(
-                take.job, on_progress=take.report, wants_preview=not bot.simulated
-            )
+            return await studio.resume(take.job, on_progress=take.report, wants_preview=True)
         return await studio.make(
             take.request,
             author=self.author,
             origin=self.place.origin,
             parent=self.parent,
             on_progress=take.report,
-            wants_preview=not bot.simulated,
+            wants_preview=True,
         )
 
     async def _watch(self) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import discord
 
-ACCENT = discord.Colour(0xF2683C)
-"""The warm end of the spectrogram's colour map."""
+from riffbot.bot import ACCENT
+
+__all__ = ["ACCENT", "QUIET", "bar", "join", "number", "ordinal", "seconds", "title"]
 
 QUIET = discord.Colour(0x4F545C)
 

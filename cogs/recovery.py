@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,11 @@ class Recovery(commands.Cog, name="recovery"):
 
     def __init__(self, bot: RiffBot) -> None:
         self.bot = bot
-        self._begun = False
+        self._left: Sequence[StoredJob] = ()
+
+    async def cog_load(self) -> None:
+        """Look before anybody can ask for anything new: that would be unfinished, too."""
+        self._left = await self.bot.services.library.unfinished_jobs()
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:
@@ -49,10 +53,7 @@ class Recovery(commands.Cog, name="recovery"):
         Args:
             channel_id: where to post instead of where it was asked for.
         """
-        if self._begun:
-            return
-        self._begun = True
-        jobs = await self.bot.services.library.unfinished_jobs()
+        jobs, self._left = self._left, ()
         if jobs:
             log.info("finishing %d riffs from before the restart", len(jobs))
         await asyncio.gather(*(self._finish(group, channel_id) for group in _asked_together(jobs)))

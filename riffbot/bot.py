@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 # other. A cog that does not load stops the start: half a bot that looks alive helps nobody.
 EXTENSIONS = ("cogs.locales", "cogs.errors", "cogs.riff", "cogs.guide", "cogs.recovery")
 
+ACCENT = discord.Colour(0xF2683C)
+"""RiffBot's colour: the warm end of the spectrogram's colour map."""
+
 ENTRY_POINT = 4
 """Command type of an Activity's launcher, which discord.py 2.7 cannot express."""
 
@@ -96,7 +99,7 @@ class RiffBot(commands.AutoShardedBot):
     Args:
         services: engine, library, studio and settings, opened.
         simulated: this is a local Discord, which begins empty: the commands are synced at every
-            start, old promises have no channel to be kept in, and nobody sees a clip form.
+            start, and what was promised in an older world waits until this one is furnished.
     """
 
     tree: RiffTree

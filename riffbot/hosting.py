@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
-import importlib.util
 import signal
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
@@ -14,6 +12,7 @@ from aiohttp import web
 
 from riffbot.errors import RiffBotError
 from riffbot.services import Services
+from riffbot.web.app import create_app
 
 
 @asynccontextmanager
@@ -26,10 +25,6 @@ async def page_beside(services: Services) -> AsyncIterator[str]:
     Raises:
         RiffBotError: the port is taken.
     """
-    if importlib.util.find_spec("riffbot.web.app") is None:
-        yield ""
-        return
-    create_app = importlib.import_module("riffbot.web.app").create_app
     runner = web.AppRunner(create_app(services), access_log=None)
     await runner.setup()
     settings = services.settings

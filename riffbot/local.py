@@ -17,7 +17,7 @@ from typing import Any
 import discord
 import simcord
 
-from riffbot.bot import RiffBot
+from riffbot.bot import ACCENT, RiffBot
 from riffbot.errors import RiffBotError
 from riffbot.hosting import page_beside, until_stopped
 from riffbot.services import open_services
@@ -33,13 +33,15 @@ SETTLE_S = 24 * 3600.0
 """How long one action may take: a slow model on a slow machine is no error here."""
 
 WELCOME = (
-    "Type **/riff** below, pick the command, write what you want to hear, and press Enter.\n"
-    "For example: `/riff` `prompt:funky (saxophone:1.3) riff`\n\n"
-    "**/guide** teaches prompting, with examples that play on a click. **/about** tells whose the "
-    "riffs are.\n"
-    "This is Discord's look-alike on your own machine: nothing leaves it. A riff appears when it "
-    "is finished; its progress is shown only in the real Discord."
+    "**1.** Type **/riff** below and pick the command.\n"
+    "**2.** Write what you want to hear, for example `funky (saxophone:1.3) riff`.\n"
+    "**3.** Press Enter, and watch it form.\n"
+    "**/guide** teaches prompting, with examples that play on a click; **/about** tells whose the "
+    "riffs are. This is a look-alike of Discord on your own machine: nothing leaves it."
 )
+
+PULSE_S = 1.0
+"""How often the page looks again while something is being made."""
 
 
 def run(settings: Settings) -> None:
@@ -53,6 +55,8 @@ def run(settings: Settings) -> None:
 
 
 async def _run(settings: Settings) -> None:
+    # SimCord tries a client without intents when it is imported, and discord.py warns of that.
+    logging.getLogger("discord.state").setLevel(logging.ERROR)
     async with open_services(settings) as services, page_beside(services):
         bot = RiffBot(services, simulated=True)
         async with simcord.run(
@@ -66,10 +70,14 @@ async def _run(settings: Settings) -> None:
                     print(f"local discord: {preview.url}", flush=True)
                     if settings.open_browser:
                         _open(preview.url)
+                    bot.dispatch("furnished", channel.id)
+                    pulse = asyncio.create_task(_pulse(preview))
                     await until_stopped(preview.wait_closed())
-            except OSError as error:
+                    pulse.cancel()
+            except simcord.SetupError as error:
                 raise RiffBotError(
-                    f"Port {settings.port} is taken; choose another with --port."
+                    f"The local Discord cannot be shown ({error}); is port {settings.port} taken? "
+                    "Choose another with --port."
                 ) from error
 
 
@@ -84,10 +92,29 @@ async def furnish(world: Any, bot: RiffBot) -> tuple[Any, Any]:
     channel = guild.create_text_channel(CHANNEL)
     you = guild.add_member(user)
     await world.settle()
+    assert bot.user is not None
+    await bot.user.edit(username="RiffBot")
     room = bot.get_channel(channel.id)
     assert isinstance(room, discord.TextChannel)
-    await room.send(embed=discord.Embed(title="Welcome to RiffBot", description=WELCOME))
+    welcome = discord.Embed(title="Welcome to RiffBot", description=WELCOME, colour=ACCENT)
+    await room.send(embed=welcome)
     return channel, you
+
+
+async def _pulse(preview: Any) -> None:
+    """Show the bot's edits while an action is under way; SimCord itself shows them at its end.
+
+    The one place that leans on SimCord's inside. Should that change, riffs still appear when they
+    are finished, which is why nothing that goes wrong here is more than a log line.
+    """
+    try:
+        while True:
+            await asyncio.sleep(PULSE_S)
+            if preview._active_action is not None:
+                for page in list(preview._pages.values()):
+                    preview._publish(page, reason="refresh")
+    except Exception:
+        log.warning("the local Discord shows no progress", exc_info=True)
 
 
 def _open(url: str) -> None:

@@ -1,25 +1,289 @@
+"""/riff from the command to the message, and everything that may go wrong on the way."""
+
 from __future__ import annotations
+
+from typing import Any
+
+import discord
+import pytest
 
 from audio.files import read
 from audio.image import decode_image
+from cogs import _session
+from riffbot.errors import GenerationFailed, Refused
 from riffbot.settings import Settings
-from tests.cogs.room import buttons, open_room
+from tests.cogs.room import Room, buttons, open_room
+
+BUTTONS = ["New seed", "Remix…", "Again ×4", "Save", "Delete"]
 
 
 async def test_a_prompt_becomes_a_message_that_plays(settings: Settings) -> None:
     async with open_room(settings) as room:
-        result = await room.riff("funky (sax:1.3) riff", seed=42)
-    message = result.response
-    assert not message.ephemeral
-    embed = message.embeds[0]
-    assert embed.title == "funky (sax:1.3) riff"
-    assert "seed `42`" in embed.description
-    files = {file.filename: file for file in message.attachments}
-    assert set(files) == {"riff.mp3", "spectrogram.png", "riff.png"}
-    assert embed.image.url.endswith("spectrogram.png")
-    assert embed.thumbnail.url.endswith("riff.png")
-    sound = read(await files["riff.mp3"].read())
-    picture = decode_image(await files["riff.png"].read())
-    assert len(sound.samples) == picture.pixels.shape[1] * sound.sample_rate // 100
-    assert files["spectrogram.png"].description.startswith("Spectrogram of")
-    assert list(buttons(message)) == ["New seed", "Remix…", "Again ×4", "Save", "Delete"]
+        message = (await room.riff("funky (sax:1.3) riff", seed=42)).response
+        assert not message.ephemeral
+        embed = message.embeds[0]
+        assert embed.title == "funky (sax:1.3) riff"
+        assert "seed `42`" in embed.description
+        assert "riffbot-tiny" in embed.footer.text
+        files = {file.filename: file for file in message.attachments}
+        assert set(files) == {"riff.mp3", "spectrogram.png", "riff.png"}
+        assert embed.image.url.endswith("spectrogram.png")
+        assert embed.thumbnail.url.endswith("riff.png")
+        sound = read(await files["riff.mp3"].read())
+        picture = decode_image(await files["riff.png"].read())
+        assert len(sound.samples) == picture.pixels.shape[1] * sound.sample_rate // 100
+        assert files["spectrogram.png"].description.startswith("Spectrogram of")
+        assert list(buttons(message)) == BUTTONS
+        stored = (await room.services.library.recent())[0]
+        assert (stored.message_id, stored.channel_id) == (message.id, room.channel.id)
+        assert stored.author_id == room.ada.id
+
+
+async def test_every_option_reaches_the_request(settings: Settings) -> None:
+    async with open_room(settings) as room:
+        await room.riff(
+            "dub",
+            negative="drums",
+            seed=7,
+            seed_image="steady",
+            denoising=0.4,
+            guidance=2.5,
+            steps=2,
+        )
+        request = (await room.services.library.recent())[0].request
+        assert request.negative == "drums"
+        assert request.seed == 7
+        assert request.seed_image == "steady"
+        assert request.denoising == 0.4
+        assert request.guidance == 2.5
+        assert request.steps == 2
+        assert request.bpm == 120
+        await room.riff("dub", tempo=100.0)
+        assert (await room.services.library.recent())[0].request.bpm == 100
+
+
+async def test_four_takes_are_four_messages_and_a_summary(settings: Settings) -> None:
+    async with open_room(settings) as room:
+        result = await room.riff("dub", seed=10, count=4)
+        assert [f.attachments[0].filename for f in result.followups] == ["riff.mp3"] * 4
+        assert "4 takes below" in result.response.embeds[0].description
+        assert not buttons(result.response)
+        seeds = {riff.seed for riff in await room.services.library.recent()}
+        assert seeds == {10, 11, 12, 13}
+
+
+async def test_markdown_in_a_prompt_is_shown_and_not_obeyed(settings: Settings) -> None:
+    async with open_room(settings) as room:
+        message = (await room.riff("**loud** _sax_ @everyone " + "x" * 300)).response
+        title = message.embeds[0].title
+        assert title.startswith(r"\*\*loud\*\* \_sax\_")
+        assert len(title) <= 256
+        assert message.message.mentions == []
+        assert not message.message.mention_everyone
+
+
+async def test_progress_is_shown_and_replaced_by_the_result(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_session, "FIRST_LOOK_S", 0.0)
+    monkeypatch.setattr(_session, "INTERVAL_S", 0.0)
+    shown: list[tuple[str, list[str]]] = []
+    revise = _session.Place.revise
+
+    async def watching(place: Any, card: Any) -> None:
+        shown.append((card.embed.description, [upload.name for upload in card.uploads]))
+        await revise(place, card)
+
+    monkeypatch.setattr(_session.Place, "revise", watching)
+    monkeypatch.setattr("riffbot.inference.worker._PREVIEW_EVERY_S", 0.0)
+    async with open_room(settings) as room:
+        result = await room.riff("dub", steps=12)
+        assert any("step " in text for text, _ in shown)
+        assert any(names == ["forming.png"] for _, names in shown)
+        assert list(buttons(result.response)) == BUTTONS
+        assert not room.bot.sessions
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"prompt": "(x:1e9)"}, "weight"),
+        ({"prompt": "()"}, "empty"),
+        ({"prompt": "dub", "seed_image": "stedy"}, "did you mean steady"),
+    ],
+)
+async def test_nonsense_is_answered_with_one_quiet_sentence(
+    settings: Settings, options: dict[str, Any], words: str
+) -> None:
+    async with open_room(settings) as room:
+        result = await room.ada.slash(room.channel, "riff", **options)
+        said = _whispered(result)
+        assert words in said
+        assert "\n" not in said
+        assert room.messages == []
+
+
+async def test_a_refusal_is_told_before_anything_is_posted(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_room(settings) as room:
+
+        def full(*_: Any) -> None:
+            raise Refused("The line is 20 minutes long: please try again in 10.", wait_s=600)
+
+        monkeypatch.setattr(room.services.engine, "check", full)
+        result = await room.riff()
+        assert _whispered(result) == "The line is 20 minutes long: please try again in 10."
+        assert room.messages == []
+
+
+async def test_a_failure_in_the_model_is_told_and_leaves_no_litter(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_room(settings) as room:
+
+        async def broken(*_: Any, **__: Any) -> Any:
+            raise GenerationFailed("The model gave no picture; please try another seed.")
+
+        monkeypatch.setattr(room.services.studio, "make", broken)
+        assert "another seed" in _whispered(await room.riff())
+        assert "another seed" in _whispered(await room.riff(count=3))
+        assert room.messages == []
+
+
+async def test_a_bug_is_logged_and_answered_calmly(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_room(settings) as room:
+
+        async def bug(*_: Any, **__: Any) -> Any:
+            raise ZeroDivisionError("secret detail")
+
+        monkeypatch.setattr(room.services.studio, "make", bug)
+        said = _whispered(await room.riff())
+        assert said.startswith("Something broke on my side")
+        assert "secret detail" in caplog.text
+
+
+async def test_seed_images_are_suggested_by_name_title_and_mood(settings: Settings) -> None:
+    async with open_room(settings) as room:
+
+        async def suggested(typed: str) -> list[str]:
+            result = await room.ada.autocomplete(room.channel, "riff", "seed_image", typed)
+            return [choice["value"] for choice in result.autocomplete_choices]
+
+        assert await suggested("") == ["steady", "swing"]
+        assert await suggested("BRUSH") == ["swing"]
+        assert await suggested("steady b") == ["steady"]
+        assert await suggested("nothing like it") == []
+
+
+def _whispered(result: Any) -> str:
+    """The one ephemeral message of a result."""
+    said = [m for m in (result.response, *result.followups) if m is not None]
+    assert [m.ephemeral for m in said] == [True]
+    text: str = said[0].content
+    return text
+
+
+# -- Discord's bad days ----------------------------------------------------------------------------
+
+
+def _late(room: Room, monkeypatch: pytest.MonkeyPatch, seconds: float = 901) -> None:
+    """Let the clip be finished only after the interaction's token has died."""
+    make = room.services.studio.make
+
+    async def slow(*args: Any, **options: Any) -> Any:
+        clip = await make(*args, **options)
+        room.env.backend.advance_clock(seconds)
+        return clip
+
+    monkeypatch.setattr(room.services.studio, "make", slow)
+
+
+async def test_a_clip_that_outlives_its_token_is_posted_in_the_channel(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_room(settings) as room:
+        _late(room, monkeypatch)
+        await room.riff()
+        (message,) = room.messages
+        assert message.interaction_metadata is None
+        assert message.content == f"<@{room.ada.id}>"
+        assert message.mentions == [] or not message.mention_everyone
+        assert "riff.mp3" in [file.filename for file in message.attachments]
+
+
+async def test_without_permission_in_the_channel_a_late_clip_goes_by_mail(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_room(settings) as room:
+        _late(room, monkeypatch)
+        closed = room.guild.create_text_channel(
+            "closed",
+            overwrites={room.guild.default_role: discord.PermissionOverwrite(attach_files=True)},
+        )
+        monkeypatch.setattr("cogs._place.Place._permissions", lambda _: discord.Permissions.none())
+        await room.ada.slash(closed, "riff", prompt="dub")
+        letters = room.ada.user.dm_channel.history()
+        assert "riff.mp3" in [file.filename for file in letters[-1].attachments]
+
+
+async def test_a_late_clip_without_attach_files_is_told_in_words(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_room(settings) as room:
+        _late(room, monkeypatch)
+        monkeypatch.setattr(
+            "cogs._place.Place._permissions", lambda _: discord.Permissions(send_messages=True)
+        )
+        await room.riff()
+        (message,) = room.messages
+        assert message.attachments == []
+        assert "library" in message.embeds[0].fields[0].value
+
+
+@pytest.mark.parametrize("status", [403, 404, 500, 503])
+async def test_a_clip_is_posted_anew_when_its_message_cannot_be_edited(
+    settings: Settings, status: int
+) -> None:
+    async with open_room(settings) as room:
+        room.env.inject_error("PATCH", "/webhooks/*", status=status, times=None)
+        result = await room.riff()
+        assert [f.attachments[0].filename for f in result.followups] == ["riff.mp3"]
+        assert result.response is None, "the progress message is taken away"
+        assert len(await room.services.library.recent()) == 1
+
+
+async def test_when_discord_takes_nothing_the_clip_is_in_the_library(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_room(settings) as room:
+        for method, path in (
+            ("PATCH", "/webhooks/*"),
+            ("POST", "/webhooks/*"),
+            ("POST", "/channels/*"),
+            ("POST", "/users/*"),
+        ):
+            room.env.inject_error(method, path, status=500, times=None)
+        await room.riff()
+        (stored,) = await room.services.library.recent()
+        assert f"riff {stored.id} is in the library" in caplog.text
+
+
+async def test_pictures_are_dropped_first_where_uploads_are_small(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_room(settings) as room:
+        monkeypatch.setattr(discord.Interaction, "filesize_limit", 100_000, raising=False)
+        message = (await room.riff()).response
+        assert [file.filename for file in message.attachments] == ["riff.mp3"]
+
+
+async def test_a_poorer_message_is_tried_when_discord_finds_it_too_large(
+    settings: Settings,
+) -> None:
+    async with open_room(settings) as room:
+        room.env.inject_error("PATCH", "/webhooks/*", status=413, code=40005, times=2)
+        message = (await room.riff()).response
+        assert [file.filename for file in message.attachments] == ["riff.mp3"]

@@ -1,0 +1,111 @@
+"""Takes the pictures of the README from the running product: `.venv/bin/python docs/make_screenshots.py`.
+
+It starts `riffbot` without a token in an empty data folder, types /riff into the local Discord in a
+headless Chromium as a person would, waits for the riff, and saves what is to be seen. It asks for a
+Chromium or Chrome on this machine and says so where there is none. RIFFBOT_MODEL and the other
+settings hold as always.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests.web.browser import CHROMIUM, Page, chromium  # noqa: E402
+
+PROMPT = "funky (saxophone:1.3) riff"
+PICTURES = ROOT / "docs" / "img"
+START_S = 600.0
+RIFF_S = 600.0
+
+
+@asynccontextmanager
+async def riffbot() -> AsyncIterator[str]:
+    """Run the command as anybody would; yields the local Discord's address."""
+    with tempfile.TemporaryDirectory(prefix="riffbot-", ignore_cleanup_errors=True) as data:
+        settings = {"RIFFBOT_DATA_DIR": data, "RIFFBOT_OPEN_BROWSER": "false", "DISCORD_TOKEN": ""}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "riffbot.cli",
+            env={**os.environ, **settings},
+            cwd=ROOT,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        try:
+            async with asyncio.timeout(START_S):
+                yield await _address(process)
+        finally:
+            process.terminate()
+            await process.wait()
+
+
+async def _address(process: asyncio.subprocess.Process) -> str:
+    assert process.stdout is not None
+    async for line in process.stdout:
+        name, _, address = line.decode().strip().partition(": ")
+        if name == "local discord":
+            return address
+    raise RuntimeError("riffbot ended before it said where the local Discord is")
+
+
+async def open_discord(page: Page, address: str) -> None:
+    """Load the local Discord and wait for its channel."""
+    await page.open(address, width=1200, height=1000)
+    await page.until("document.querySelector('#channel-composer:not([hidden])')", seconds=120)
+
+
+async def ask(page: Page, prompt: str) -> None:
+    """Type /riff, pick the command, write the prompt, press Enter."""
+    await page.type("#channel-composer-input", "/riff")
+    await page.until("document.querySelector('.command-entry')")
+    await page.key("Enter")
+    await page.until("document.querySelector('.command-option-input')")
+    await page.type(".command-option-input", prompt)
+    await page.key("Enter")
+
+
+async def hear(page: Page, *, seconds: float = RIFF_S) -> None:
+    """Wait until the riff stands there: its buttons usable, its picture drawn, its player ready."""
+    await page.until(
+        "[...document.querySelectorAll('button')].some("
+        "b => b.textContent.includes('New seed') && !b.disabled)",
+        seconds=seconds,
+    )
+    await page.until(
+        "[...document.images].length > 1 && [...document.images].every("
+        "i => i.complete && i.naturalWidth > 0)",
+        seconds=120,
+    )
+    await page.until("!document.body.textContent.includes('Loading media')", seconds=120)
+    await page.js(
+        "[...document.querySelectorAll('button')].find(b => b.textContent.includes('New seed'))"
+        ".scrollIntoView({block: 'end'})"
+    )
+
+
+async def main() -> None:
+    """Save docs/img/local-discord.png."""
+    if CHROMIUM is None:
+        print("There is no Chromium or Chrome on this machine, so no screenshots were taken.")
+        return
+    PICTURES.mkdir(exist_ok=True)
+    async with riffbot() as address, chromium() as page:
+        await open_discord(page, address)
+        await ask(page, PROMPT)
+        await hear(page)
+        path = PICTURES / "local-discord.png"
+        await page.screenshot(path)
+        print(f"saved {path.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,111 @@
+"""Every command, as Discord will be told of it and as the cog promises it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from cogs._words import SOURCE, languages
+from riffbot.settings import Settings
+from tests.cogs.room import open_room
+
+NAME = re.compile(r"^[-_\w]{1,32}$")
+
+
+async def _payload(settings: Settings) -> list[dict[str, Any]]:
+    async with open_room(settings) as room:
+        return await room.bot.tree.payload()
+
+
+async def test_the_command_tree_keeps_discords_limits(settings: Settings) -> None:
+    payload = await _payload(settings)
+    assert {command["name"] for command in payload} >= {"riff", "guide", "about"}
+    assert len(payload) <= 100
+    for command in payload:
+        options = command.get("options", [])
+        assert len(options) <= 25
+        assert _longest(command) + sum(_longest(option) for option in options) <= 8000
+        for thing in (command, *options):
+            for name in (thing["name"], *thing["name_localizations"].values()):
+                assert NAME.match(name), name
+                assert name == name.lower()
+            for text in (thing["description"], *thing["description_localizations"].values()):
+                assert 1 <= len(text) <= 100, text
+        _check_unique_in_every_language(options)
+
+
+def _longest(thing: dict[str, Any]) -> int:
+    return sum(
+        max(len(text) for text in (thing[field], *thing[f"{field}_localizations"].values()))
+        for field in ("name", "description")
+    )
+
+
+def _check_unique_in_every_language(options: list[dict[str, Any]]) -> None:
+    for language in {key for option in options for key in option["name_localizations"]}:
+        names = [option["name_localizations"].get(language, option["name"]) for option in options]
+        assert len(names) == len(set(names)), language
+
+
+async def test_every_command_and_option_speaks_every_language(settings: Settings) -> None:
+    wanted = languages() - {SOURCE}
+    assert wanted >= {"de", "fr"}
+    for command in await _payload(settings):
+        for thing in (command, *command.get("options", [])):
+            for field in ("name", "description"):
+                assert wanted <= set(thing[f"{field}_localizations"]), (command["name"], thing)
+
+
+async def test_commands_are_synced_once_and_again_only_when_they_change(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_room(settings) as room:
+
+        def syncs() -> int:
+            return sum(
+                request.method == "PUT" and request.path.endswith("/commands")
+                for request in room.env.http_requests
+            )
+
+        assert syncs() == 1
+        await room.restart()
+        assert syncs() == 1
+        monkeypatch.setattr("cogs.riff.describe", lambda _: "Another description")
+        monkeypatch.setattr("cogs._words.describe", lambda _: "Another description")
+        await room.restart()
+        assert syncs() == 2
+
+
+async def test_an_entry_point_command_survives_a_sync(settings: Settings) -> None:
+    async with open_room(settings) as room:
+        kept = {"id": "1", "type": 4, "name": "launch", "description": "", "handler": 2}
+        sent: list[Any] = []
+
+        async def upsert(_application: int, payload: list[Any]) -> list[Any]:
+            sent.extend(payload)
+            return []
+
+        async def existing(_application: int) -> list[Any]:
+            return [kept, {"id": "2", "type": 1, "name": "old"}]
+
+        room.bot.http.get_global_commands = existing  # type: ignore[assignment,method-assign]
+        room.bot.http.bulk_upsert_global_commands = upsert  # type: ignore[assignment,method-assign]
+        await room.bot.tree.sync_keeping_entry_point()
+        assert kept in sent
+        assert "old" not in {command["name"] for command in sent}
+        assert "riff" in {command["name"] for command in sent}
+
+
+async def test_the_bot_asks_for_no_privileged_intent_and_pings_nobody(settings: Settings) -> None:
+    async with open_room(settings) as room:
+        intents = room.bot.intents
+        assert intents.guilds
+        assert intents.voice_states
+        assert not (intents.message_content)
+        assert not (intents.members)
+        assert not (intents.presences)
+        mentions = room.bot.allowed_mentions
+        assert mentions is not None
+        assert mentions.to_dict() == {"parse": []}
