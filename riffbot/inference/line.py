@@ -81,9 +81,12 @@ class Line:
         Raises:
             Refused: it could not be done in time, or its member has too many waiting.
             RiffBotError: the line is closed.
+            ValueError: a job of this name is in line or running already.
         """
         job = ticket.job
         with self._changed:
+            if job.id in self._tickets:  # two tickets of one name would lose each other
+                raise ValueError(f"the job {job.id} is in line already")
             self._check(None if promised or job.deadline is not None else job.owner, 1)
             self._queue.add(job)
             now = monotonic()
