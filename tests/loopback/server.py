@@ -205,6 +205,18 @@ class LoopbackDiscord:
             look, timeout_s=timeout_s, what=f"a post in {channel.name}"
         )
 
+    async def cleared(
+        self, channel: Channel, unwanted: Callable[[Message], object], *, timeout_s: float = 30.0
+    ) -> None:
+        """Wait until a channel shows no public message that `unwanted` accepts."""
+
+        def look() -> bool:
+            self.state.raise_failures()
+            return not any(map(unwanted, channel.messages))
+
+        what = f"#{channel.name} to be tidied"
+        await channel.pulse.until(look, timeout_s=timeout_s, what=what)
+
     # -- misfortunes -------------------------------------------------------------------------
 
     def fail_next(
@@ -220,7 +232,7 @@ class LoopbackDiscord:
         """Answer the next requests to a route with an error.
 
         Args:
-            route: its name in the tables of `tests.loopback.rest`, for example "edit_original".
+            route: its name in the tables of `tests.loopback.rest`, for example "edit_answer".
             after: the request takes effect, and only the answer is lost.
         """
         fault = Fault(status=status, code=code, message=message, after=after)

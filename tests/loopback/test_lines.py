@@ -73,18 +73,18 @@ async def test_shards_share_the_servers() -> None:
 async def test_server_errors_are_survived(there: LoopbackDiscord) -> None:
     ann = there.member("ann")
     async with there.running(ToyBot()):
-        there.fail_next("edit_original", 503)
+        there.fail_next("edit_answer", 503)
         shown = await ann.slash("play", sound="kick")
         message = await shown.until(lambda m: m.file(".mp3"))
         assert len(message.attachments[0].content) == 5000  # the retry rewound the file
-        statuses = [call.status for call in there.calls if call.route == "edit_original"]
+        statuses = [call.status for call in there.calls if call.route == "edit_answer"]
         assert statuses == [503, 200]
 
 
 async def test_a_lost_answer_means_a_second_request(there: LoopbackDiscord) -> None:
     ann = there.member("ann")
     async with there.running(ToyBot()):
-        there.fail_next("edit_original", 502, after=True)
+        there.fail_next("edit_answer", 502, after=True)
         shown = await ann.slash("work")
         await shown.answered()
         await asyncio.sleep(1.2)
@@ -94,7 +94,7 @@ async def test_a_lost_answer_means_a_second_request(there: LoopbackDiscord) -> N
 async def test_being_limited_is_waited_out(there: LoopbackDiscord) -> None:
     ann = there.member("ann")
     async with there.running(ToyBot()):
-        there.limit_next("edit_original", retry_after_s=0.2, times=2)
+        there.limit_next("edit_answer", retry_after_s=0.2, times=2)
         shown = await ann.slash("work")
         assert (await shown.answered()).content == "done"
         assert there.invalid_requests == 2
@@ -130,7 +130,7 @@ async def test_forbidden_and_deleted_channels(there: LoopbackDiscord) -> None:
 async def test_a_cut_connection(there: LoopbackDiscord) -> None:
     ann = there.member("ann")
     async with there.running(ToyBot()) as bot:
-        there.cut_next("edit_original")
+        there.cut_next("edit_answer")
         shown = await ann.slash("play", sound="kick")
         async with asyncio.timeout(2):
             while not bot.errors:  # noqa: ASYNC110
@@ -140,5 +140,5 @@ async def test_a_cut_connection(there: LoopbackDiscord) -> None:
 
 
 async def test_only_routes_that_exist_can_fail(there: LoopbackDiscord) -> None:
-    with pytest.raises(LoopbackFailure, match="edit_original"):
+    with pytest.raises(LoopbackFailure, match="edit_answer"):
         there.fail_next("no_such_route", 503)

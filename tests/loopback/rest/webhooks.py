@@ -30,11 +30,11 @@ class WebhookRoutes:
 
         return [
             route("followup", "POST", hook, self.follow_up),
-            route("get_original", "GET", original, self.get),
-            route("edit_original", "PATCH", original, self.edit),
-            route("delete_original", "DELETE", original, self.delete),
-            route("edit_followup", "PATCH", one, self.edit),
-            route("delete_followup", "DELETE", one, self.delete),
+            route("get_answer", "GET", original, self.get),
+            route("edit_answer", "PATCH", original, self.edit),
+            route("delete_answer", "DELETE", original, self.delete),
+            route("edit_answer", "PATCH", one, self.edit),
+            route("delete_answer", "DELETE", one, self.delete),
         ]
 
     async def follow_up(self, request: web.Request) -> Json | None:
