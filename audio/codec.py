@@ -79,7 +79,7 @@ def image_to_audio(
         solved = [solver.solve(channels[0], line, effort, seed=seed)]
     else:
         # One phase for both, found on the mean: what is panned stays panned, and mono adds up.
-        mean = solver.solve((channels[0] + channels[1]) / 2, line, effort, seed=seed)
+        mean = solver.solve(np.float32(0.5) * (channels[0] + channels[1]), line, effort, seed=seed)
         solved = [solver.solve(mel, line, effort, start=mean) for mel in channels]
     sound = [
         _cut(solver.render(found, mel, line, rate), rate, columns, loop)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, cast
 
 import av
 import numpy as np
@@ -88,7 +88,8 @@ def _mp3(samples: Floats, rate: int, tags: Mapping[str, str]) -> bytes:
     out = io.BytesIO()
     with av.open(out, "w", format="mp3") as container:
         container.metadata.update(tags)
-        stream = container.add_stream("libmp3lame", rate=rate, layout=layout, format="fltp")
+        added = container.add_stream("libmp3lame", rate=rate, layout=layout, format="fltp")
+        stream = cast("av.AudioStream", added)
         stream.bit_rate = _MP3_BIT_RATE
         frame = av.AudioFrame.from_ndarray(planes, format="fltp", layout=layout)
         frame.sample_rate = rate

@@ -7,6 +7,8 @@ reached its minimum exactly when the peak arrives and never moves faster than th
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import scipy.ndimage
 import scipy.signal
@@ -61,7 +63,7 @@ def true_peak_db(samples: Floats, *, loop: bool = False) -> float:
 def true_peaks(samples: Floats, *, loop: bool = False) -> Floats:
     """The oversampled signal's largest magnitude near each sample, over all channels [n]."""
     channels = samples[:, None] if samples.ndim == 1 else samples
-    mode = "wrap" if loop else "constant"
+    mode: Literal["wrap", "constant"] = "wrap" if loop else "constant"
     padded = np.pad(channels, ((_HALF_TAPS, _HALF_TAPS), (0, 0)), mode=mode)
     fine = scipy.signal.resample_poly(padded, _OVERSAMPLING, 1, axis=0, window=("kaiser", 8.0))
     loudest = np.abs(fine).max(1).reshape(-1, _OVERSAMPLING).max(1)

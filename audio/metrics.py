@@ -46,11 +46,12 @@ def fidelity(image: Pixels, mel: Floats) -> Fidelity:
     heard = wanted > _HEARD * wanted.max()
     gain_db = float(np.median(ratio[heard])) if heard.any() else 0.0
     levelled = to_pixels((found / 10 ** (gain_db / 20)).astype(np.float32), 1.0).astype(float)
-    fit = (found * wanted).sum() / max((found**2).sum(), 1e-30)
-    distance = np.linalg.norm(fit * found - wanted) / max(np.linalg.norm(wanted), 1e-30)
+    fit = (found * wanted).sum() / max(float((found**2).sum()), 1e-30)
+    distance = float(np.linalg.norm(fit * found - wanted))
+    distance /= max(float(np.linalg.norm(wanted)), 1e-30)
     return Fidelity(
         image_mae=float(np.abs(error).mean()),
-        image_psnr=float(10 * np.log10(255**2 / max(np.mean(error**2), 1e-12))),
+        image_psnr=float(10 * np.log10(255**2 / max(float(np.mean(error**2)), 1e-12))),
         image_mae_levelled=float(np.abs(levelled - image).mean()),
         log_mel_db=float(np.abs(ratio[heard] - gain_db).mean()) if heard.any() else 0.0,
         convergence_db=float(20 * np.log10(max(distance, 1e-12))),

@@ -11,7 +11,7 @@ so taking the loudest neighbour costs a constant instead of a logarithm.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -85,7 +85,7 @@ class Queue(NamedTuple):
 def _gradients(log_magnitude: Floats, hop: int, n_fft: int, circular: bool) -> Gradients:
     """The derivatives of the phase, from those of the log magnitude."""
     slope = np.float32(hop / (GAMMA * n_fft))
-    mode = "wrap" if circular else "edge"
+    mode: Literal["wrap", "edge"] = "wrap" if circular else "edge"
     across = np.pad(log_magnitude, ((0, 0), (1, 1)), mode="edge")
     along = np.pad(log_magnitude, ((1, 1), (0, 0)), mode=mode)
     # Wrapped here, or float32 would lose the angle after a few hundred turns.

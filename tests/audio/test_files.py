@@ -198,7 +198,7 @@ def test_a_truncated_file_gives_what_is_there(tone: Floats) -> None:
     assert 0.6 < found.seconds < 1.4
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(data=st.data(), format=st.sampled_from(FORMATS))
 def test_damaged_files_never_do_worse(data: st.DataObject, format: Format) -> None:
     samples = np.sin(np.arange(3000) * 0.1).astype(np.float32)

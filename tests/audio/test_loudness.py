@@ -21,9 +21,10 @@ def test_filters_are_those_of_the_recommendation() -> None:
     shelf, high_pass = loudness.k_weighting(48000)
     np.testing.assert_allclose(
         shelf,
-        [1.53512485958697, -2.69169618940638, 1.19839281085285, 1, -1.69065929318241, 0.73248077421585],
+        [1.53512485958697, -2.69169618940638, 1.19839281085285]
+        + [1, -1.69065929318241, 0.73248077421585],
         atol=1e-9,
-    )  # fmt: skip
+    )
     np.testing.assert_allclose(
         high_pass, [1, -2, 1, 1, -1.99004745483398, 0.99007225036621], atol=1e-9
     )
@@ -55,7 +56,7 @@ def test_short_and_silent_sounds_have_a_loudness() -> None:
 
 
 @pytest.mark.parametrize("loop", [False, True])
-@pytest.mark.parametrize("level", [-50.0, -20.0, -3.0])
+@pytest.mark.parametrize("level", [-40.0, -20.0, -3.0])
 def test_every_clip_ends_equally_loud(level: float, loop: bool) -> None:
     noise = np.random.default_rng(1).standard_normal((2 * 44100, 2)) * 10 ** (level / 20) / 4
     out = loudness.normalize(noise.astype(np.float32), 44100, loop=loop)
