@@ -18,6 +18,7 @@ Files whose name begins with `mask_` are masks (white: repaint, black: keep) and
 from __future__ import annotations
 
 import difflib
+import threading
 import tomllib
 from collections import OrderedDict
 from collections.abc import Callable
@@ -84,6 +85,8 @@ class Images:
         self._masks = {path.stem: path for path in sorted(folder.glob("mask_*.png"))}
         self._lookup = lookup
         self._cache: OrderedDict[Path, SpectrogramImage] = OrderedDict()
+        # Requests are resolved on one thread while another computes.
+        self._lock = threading.Lock()
 
     def names(self) -> list[str]:
         """The bundled loops, in the order of `seeds.toml`."""
@@ -152,17 +155,22 @@ class Images:
         return found
 
     def _decoded(self, path: Path) -> SpectrogramImage:
-        if path not in self._cache:
-            try:
-                decoded = decode_image(path)
-            except (AudioError, OSError) as error:
-                raise BadRequest(f"The picture {path.name} cannot be read: {error}") from error
-            decoded.pixels.flags.writeable = False
-            self._cache[path] = decoded
-            if len(self._cache) > CACHED:
-                self._cache.popitem(last=False)
-        self._cache.move_to_end(path)
-        return self._cache[path]
+        with self._lock:
+            if path not in self._cache:
+                self._cache[path] = _decode(path)
+                if len(self._cache) > CACHED:
+                    self._cache.popitem(last=False)
+            self._cache.move_to_end(path)
+            return self._cache[path]
+
+
+def _decode(path: Path) -> SpectrogramImage:
+    try:
+        decoded = decode_image(path)
+    except AudioError as error:
+        raise BadRequest(f"The picture {path.name} cannot be read: {error}") from error
+    decoded.pixels.flags.writeable = False
+    return decoded
 
 
 def _catalogue(folder: Path) -> list[SeedImage]:
@@ -199,4 +207,5 @@ def _mono(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if pixels.ndim == 2:
         return pixels
     mel = ((SILENT - pixels.astype(np.float32)) / SILENT) ** 4
-    return np.round(SILENT - SILENT * mel.mean(-1) ** 0.25).astype(np.uint8)
+    mixed: NDArray[np.uint8] = np.round(SILENT - SILENT * mel.mean(-1) ** 0.25).astype(np.uint8)
+    return mixed

@@ -148,7 +148,8 @@ def _text_encoder(folder: Path) -> tuple[Any, Path]:
     bert = json.loads(config.read_text("utf-8")).get("model_type") == "bert"
     # .bin or .safetensors, transformers reads a .bin through torch's weights-only loader.
     file, variant = _weights(folder, "model", "pytorch_model")
-    encoder, info = (BertModel if bert else CLIPTextModel).from_pretrained(
+    kind: Any = BertModel if bert else CLIPTextModel
+    encoder, info = kind.from_pretrained(
         folder,
         variant=variant,
         use_safetensors=file.suffix == ".safetensors",

@@ -17,13 +17,14 @@ class CircularConv2d(nn.Conv2d):
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """float[N, C, H, W] -> float[N, C', H', W'], as Conv2d's."""
+        assert not isinstance(self.padding, str)  # `make_circular` refuses those
         rows, columns = self.padding
         return functional.conv2d(
-            wrap(input, int(columns), int(columns)),
+            wrap(input, columns, columns),
             self.weight,
             self.bias,
             self.stride,
-            (int(rows), 0),
+            (rows, 0),
             self.dilation,
             self.groups,
         )

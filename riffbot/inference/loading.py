@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import diffusers
 import torch
-import transformers
+from diffusers.utils import logging as diffusers_logging
 from pydantic import ValidationError
+from transformers.utils import logging as transformers_logging
 
 from riffbot.errors import BadRequest, ModelError
 from riffbot.inference import checkpoints
@@ -178,15 +178,14 @@ def _in_words(ref: str | Path) -> Iterator[None]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Without the libraries' progress bars and load reports: no member can act on them."""
-    levels = transformers.logging.get_verbosity(), diffusers.logging.get_verbosity()
-    transformers.logging.set_verbosity_error()
-    diffusers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    diffusers.logging.disable_progress_bar()
+    libraries = (transformers_logging, diffusers_logging)
+    levels = [library.get_verbosity() for library in libraries]
+    for library in libraries:
+        library.set_verbosity_error()
+        library.disable_progress_bar()
     try:
         yield
     finally:
-        transformers.logging.set_verbosity(levels[0])
-        diffusers.logging.set_verbosity(levels[1])
-        transformers.logging.enable_progress_bar()
-        diffusers.logging.enable_progress_bar()
+        for library, level in zip(libraries, levels, strict=True):
+            library.set_verbosity(level)
+            library.enable_progress_bar()

@@ -61,7 +61,7 @@ def _merged(network: Any, folder: Path) -> Any:
 
 def _merge_diffusers(parts: Parts, files: list[Path]) -> None:
     # diffusers knows the dialects of LoRA files, but only through a pipeline.
-    pipeline = StableDiffusionPipeline(
+    pipeline: Any = StableDiffusionPipeline(
         vae=parts.vae,
         text_encoder=parts.text_encoder,
         tokenizer=parts.tokenizer,

@@ -146,6 +146,6 @@ class Sampler:
 def _build(name: SchedulerName, config: Mapping[str, Any]) -> Any:
     """The scheduler with those of the model's settings that it knows, and with ours."""
     kind = _CLASSES[name]
-    known = inspect.signature(kind.__init__).parameters
+    known = inspect.signature(kind).parameters
     kept = {key: value for key, value in config.items() if key in known}
     return kind(**{**kept, **_SETTINGS[name]})
