@@ -43,7 +43,7 @@ def test_what_is_written_is_read(format: Format, rate: int, tone: Floats) -> Non
 
 
 @settings(max_examples=15, deadline=None)
-@given(length=st.integers(60, 40_000), rate=st.sampled_from([32000, 44100, 48000]))
+@given(length=st.integers(2000, 40_000), rate=st.sampled_from([32000, 44100, 48000]))
 def test_an_mp3_is_gapless(length: int, rate: int) -> None:
     """Both decoders give back every sample and none more, so that a loop loops."""
     samples = np.sin(np.arange(length) * 0.05).astype(np.float32) * 0.5
