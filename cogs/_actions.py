@@ -58,7 +58,7 @@ async def remix(interaction: discord.Interaction[RiffBot], clip_id: str) -> None
 async def save(interaction: discord.Interaction[RiffBot], clip_id: str) -> None:
     """Keep it among the clicker's own."""
     await interaction.client.services.library.save(clip_id, interaction.user.id)
-    await tell(interaction, f"Saved among yours as `#{clip_id}`.")
+    await tell(interaction, f"Saved among your favourites: `#{clip_id}`.")
 
 
 @pressed("delete")
@@ -70,7 +70,10 @@ async def delete(interaction: discord.Interaction[RiffBot], clip_id: str) -> Non
         raise BadRequest("Only the one who made it, or a moderator, can delete this riff.")
     await interaction.response.defer()
     await library.delete(clip_id)
-    await interaction.delete_original_response()
+    try:
+        await interaction.delete_original_response()
+    except discord.HTTPException:
+        await tell(interaction, "It is deleted; only the message resists, so remove it by hand.")
 
 
 async def cancel(interaction: discord.Interaction[RiffBot], session_id: str, user_id: int) -> None:
@@ -95,11 +98,14 @@ class RemixModal(discord.ui.Modal):
         super().__init__(title="Remix this riff", custom_id=f"riff:remixed:{riff.id}")
         self._riff = riff
         self.prompt = discord.ui.TextInput[RemixModal](
+            custom_id="prompt",
             style=discord.TextStyle.paragraph,
             default=riff.request.prompt,
             max_length=MAX_PROMPT,
         )
-        self.denoising = discord.ui.TextInput[RemixModal](default="0.75", max_length=5)
+        self.denoising = discord.ui.TextInput[RemixModal](
+            custom_id="denoising", default="0.75", max_length=5
+        )
         self.add_item(
             discord.ui.Label(
                 text="Prompt",

@@ -272,7 +272,10 @@ class Place:
         channel = guild.get_channel_or_thread(self.channel_id)
         if channel is None:
             return discord.Permissions.all()  # an uncached thread: Discord will say
-        return channel.permissions_for(guild.me)
+        allowed = channel.permissions_for(guild.me)
+        if isinstance(channel, discord.Thread):
+            allowed.send_messages = allowed.send_messages_in_threads
+        return allowed
 
     async def _edit_first(self, card: Card) -> int:
         assert self.message_id is not None

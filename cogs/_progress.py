@@ -10,6 +10,8 @@ from riffbot.library.models import StoredJob
 from riffbot.request import RiffRequest
 from riffbot.studio import Clip
 
+POSTPONED = "I have to restart; this comes as soon as I am back."
+
 
 @dataclass(eq=False)
 class Take:
@@ -23,6 +25,7 @@ class Take:
         progress: the engine's latest news; None before the first.
         clip: the clip, once it is made.
         failure: why there is none, in one sentence.
+        postponed: RiffBot stops, and the next start will finish it.
         job: the promise from before a restart that this take keeps; None for a new one.
     """
 
@@ -31,6 +34,7 @@ class Take:
     progress: Progress | None = None
     clip: Clip | None = None
     failure: str | None = None
+    postponed: bool = False
 
     def report(self, progress: Progress) -> None:
         """The engine's `on_progress`: keeps the last preview where the news bring none."""
@@ -49,6 +53,8 @@ class Take:
             return self.failure
         if self.clip is not None:
             return "done"
+        if self.postponed:
+            return POSTPONED
         now = self.progress
         if now is None:
             return "getting ready"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import discord
@@ -114,7 +114,10 @@ class Session:
         try:
             clip = job.result()
         except (Cancelled, asyncio.CancelledError):
-            take.failure = "cancelled"
+            if self.place.bot.services.engine.closing:
+                take.postponed = True
+            else:
+                take.failure = "cancelled"
         except Exception as error:
             record(error, f"a riff for member {self.author.user_id}")
             take.failure = sentence(error)
@@ -154,6 +157,10 @@ class Session:
 
     async def _conclude(self) -> None:
         """Leave the first message as it should stand for ever, and tell what went wrong."""
+        if any(take.postponed for take in self.takes):
+            # No button: there is nothing left to cancel until the next start.
+            await self.place.revise(replace(self._card(), buttons=None))
+            return
         failures = list(dict.fromkeys(t.failure for t in self.takes if t.failure is not None))
         if any(take.clip is not None for take in self.takes):
             if len(self.takes) > 1:

@@ -14,6 +14,7 @@ from cogs._pages import PAGES
 from cogs._session import perform
 from cogs._style import ACCENT
 from cogs._words import describe
+from riffbot.web.info import model_info
 
 if TYPE_CHECKING:
     from riffbot.bot import RiffBot
@@ -145,7 +146,9 @@ def about_embed(bot: RiffBot) -> discord.Embed:
         ),
         colour=ACCENT,
     )
-    embed.add_field(name="Model", value=bot.services.settings.model.rsplit("/", 1)[-1])
+    about = model_info(bot.services.settings)["model"]
+    embed.add_field(name="Model", value=about["name"])
+    embed.add_field(name="Its licence", value=about["licence"] or "see the model's own page")
     embed.add_field(
         name="Whose are the riffs?",
         value="Yours: use what you make here as you like, credit welcome and not needed. Whether "

@@ -1,4 +1,6 @@
-"""Takes the pictures of the README from the running product: `.venv/bin/python docs/make_screenshots.py`.
+"""Takes the pictures of the README from the running product, in a real browser.
+
+    .venv/bin/python docs/make_screenshots.py
 
 It starts `riffbot` without a token in an empty data folder, types /riff into the local Discord in a
 headless Chromium as a person would, waits for the riff, and saves what is to be seen. It asks for a

@@ -9,9 +9,11 @@ import asyncio
 import hashlib
 import json
 import logging
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
+import aiohttp
 import discord
 from discord import app_commands
 from discord.ext import commands
@@ -29,6 +31,8 @@ EXTENSIONS = ("cogs.locales", "cogs.errors", "cogs.riff", "cogs.guide", "cogs.re
 
 ACCENT = discord.Colour(0xF2683C)
 """RiffBot's colour: the warm end of the spectrogram's colour map."""
+
+GOODBYE_S = 5.0
 
 ENTRY_POINT = 4
 """Command type of an Activity's launcher, which discord.py 2.7 cannot express."""
@@ -129,6 +133,17 @@ class RiffBot(commands.AutoShardedBot):
         elif await self.tree.sync_if_changed(self.services.settings.data_dir / "commands.json"):
             log.info("the slash commands changed: synced")
 
+    async def say_goodbye(self) -> None:
+        """Stop the model while Discord still listens: whoever waits is told that it goes on later.
+
+        The library keeps what is not done, and the next start finishes it.
+        """
+        await self.services.engine.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GOODBYE_S):
+                while self.sessions:  # noqa: ASYNC110  # each ends by itself within an edit or two
+                    await asyncio.sleep(0.05)
+
     async def on_ready(self) -> None:
         """Log who and where; may fire again after a reconnect."""
         log.info("connected as %s, in %d servers", self.user, len(self.guilds))
@@ -153,6 +168,7 @@ async def _run(settings: Settings) -> None:
         async with bot:
             client = asyncio.create_task(bot.start(token.get_secret_value()))
             await until_stopped(client)
+            await bot.say_goodbye()
             await bot.close()
             await _outcome(client)
 
@@ -166,8 +182,10 @@ async def _outcome(client: asyncio.Task[None]) -> None:
         raise BadRequest(
             "Discord does not accept DISCORD_TOKEN; copy it again from the developer portal."
         ) from error
-    except discord.PrivilegedIntentsRequired as error:
-        raise RiffBotError(f"Discord wants an intent switched on: {error}") from error
+    except aiohttp.ClientConnectionError as error:
+        raise RiffBotError(
+            f"Discord cannot be reached ({error}); check the connection and try again."
+        ) from error
 
 
 def _read(memory: Path) -> dict[str, str]:

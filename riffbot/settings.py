@@ -18,7 +18,12 @@ class Settings(BaseSettings):
     """Everything an owner can set; `.env.example` documents each (a test keeps the two equal)."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_prefix="RIFFBOT_", extra="ignore", frozen=True, populate_by_name=True
+        env_file=".env",
+        env_prefix="RIFFBOT_",
+        env_ignore_empty=True,  # `DISCORD_TOKEN=` means no token, not an empty one
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
     )
 
     discord_token: SecretStr | None = Field(default=None, validation_alias="DISCORD_TOKEN")

@@ -52,6 +52,7 @@ async def test_about_names_the_model_and_what_is_stored(settings: Settings) -> N
         said = (await room.ada.slash(room.channel, "about")).response
         assert said.ephemeral
         text = str(said.embeds[0].to_dict())
-        assert "tiny" in text
+        assert "riffbot-tiny" in text
+        assert "MIT" in text
         assert "What is stored" in text
         assert "Yours" in text

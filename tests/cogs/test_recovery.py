@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from cogs._progress import POSTPONED
+from riffbot.errors import Cancelled
 from riffbot.library.records import Author, Origin
 from riffbot.request import RiffRequest
 from riffbot.settings import Settings
@@ -96,3 +98,17 @@ async def test_the_pages_own_jobs_are_finished_without_a_message(
         await room.restart()
         assert room.messages == []
         assert (await room.services.library.get(job.id)).prompt == "dub"
+
+
+async def test_whoever_waits_at_a_stop_is_told_that_it_goes_on_later(settings: Settings) -> None:
+    async with open_room(settings) as room:
+        await room.services.engine.close()
+
+        async def interrupted(*_: Any, **__: Any) -> Any:
+            raise Cancelled("RiffBot is stopping, so the riff was not made.")
+
+        room.services.studio.make = interrupted  # type: ignore[method-assign]
+        await room.riff()
+        (message,) = room.messages
+        assert message.embeds[0].description == POSTPONED
+        assert message.components == []
