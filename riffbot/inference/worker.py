@@ -59,9 +59,10 @@ class PipelineLike(Protocol):
 def batch_limit(device: str, most: int) -> int:
     """How many clips to compute together on a device type.
 
-    A CPU is busy with one clip already: see docs/ARCHITECTURE.md for the figures. So there a batch
-    would only keep the first clip waiting for the last one, and batches of one make the same
-    request give the same bits whoever else is in line. Accelerators are nearly idle on one clip.
+    A CPU is busy with one clip already: a step of a 10 M denoiser took 138, 115 and 109 ms of CPU
+    time a clip in batches of 1, 2 and 4. So there a batch would only keep the first clip waiting
+    for the last one, and batches of one make the same request give the same bits whoever else is
+    in line (in a batch of two they differed by 2e-6). Accelerators are nearly idle on one clip.
     """
     return 1 if device == "cpu" else most
 

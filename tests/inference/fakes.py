@@ -5,6 +5,7 @@ Its picture is a function of the resolved request alone, so a test can tell whos
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import threading
 from collections.abc import Callable, Sequence
@@ -28,6 +29,13 @@ CARD = ModelCard(
     schedulers=("flow",),
     width_multiple=16,
 )
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that another thread brings about."""
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110  # a thread has no asyncio.Event to set
+            await asyncio.sleep(0.005)
 
 
 def drawn(request: RiffRequest) -> Picture:

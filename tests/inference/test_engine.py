@@ -23,7 +23,7 @@ from riffbot.errors import (
 from riffbot.inference.engine import Engine, Owner, Progress, Riff
 from riffbot.inference.speed import SpeedMeter
 from riffbot.request import RiffRequest
-from tests.inference.fakes import FakePipeline, drawn
+from tests.inference.fakes import FakePipeline, drawn, until
 
 Submission = asyncio.Task[Riff]
 
@@ -38,13 +38,6 @@ async def running(pipeline: FakePipeline, **options: object) -> AsyncIterator[En
     finally:
         pipeline.gate.set()
         await engine.close()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for something that another thread brings about."""
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 def ask(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pwd
 import shutil
@@ -10,8 +11,11 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from riffbot.errors import StorageError
@@ -33,7 +37,7 @@ def _binaries() -> Path | None:
     return Path(initdb).parent if initdb else None
 
 
-def _as_nobody_special() -> dict[str, object]:
+def _as_nobody_special() -> dict[str, Any]:
     """PostgreSQL refuses to run as root."""
     if os.geteuid() != 0:
         return {}
@@ -53,27 +57,30 @@ def server() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="riffbot-pg-") as name:
         folder = Path(name)
         if account:
-            os.chown(folder, int(str(account["user"])), int(str(account["group"])))
+            os.chown(folder, account["user"], account["group"])
         data = folder / "data"
-        run = {"cwd": folder, "check": True, "capture_output": True, "timeout": 100, **account}
-        subprocess.run(
-            [binaries / "initdb", "-D", data, "-U", "riffbot", "-A", "trust", "-E", "UTF8", "-N"],
-            **run,  # type: ignore[call-overload]
-        )
+
+        def run(program: str, *arguments: str | Path) -> None:
+            # No pipes: the server would inherit them, and this would wait until it stops.
+            subprocess.run(
+                [binaries / program, "-D", data, *arguments],
+                cwd=folder,
+                check=True,
+                stdout=subprocess.DEVNULL,
+                timeout=100,
+                **account,
+            )
+
+        run("initdb", "-U", "riffbot", "-A", "trust", "-E", "UTF8", "-N")
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         options = f"-p {port} -h 127.0.0.1 -k {folder} -F"
-        log = folder / "log"
-        start = [binaries / "pg_ctl", "-D", data, "-l", log, "-o", options, "-w", "start"]
-        # The server inherits what is open: a pipe would keep this waiting until it stops.
-        run |= {"capture_output": False, "stdout": subprocess.DEVNULL}
-        subprocess.run(start, **run)  # type: ignore[call-overload]
+        run("pg_ctl", "-l", folder / "log", "-o", options, "-w", "start")
         try:
             yield f"postgresql://riffbot@127.0.0.1:{port}/postgres"
         finally:
-            stop = [binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop"]
-            subprocess.run(stop, **run)  # type: ignore[call-overload]
+            run("pg_ctl", "-m", "immediate", "stop")
 
 
 async def test_the_library_works_the_same(server: str, tmp_path: Path) -> None:
@@ -101,11 +108,6 @@ async def test_the_library_works_the_same(server: str, tmp_path: Path) -> None:
 
 
 async def test_up_down_and_exactly_the_models(server: str) -> None:
-    import asyncio
-
-    from alembic.autogenerate import compare_metadata
-    from alembic.runtime.migration import MigrationContext
-
     await asyncio.gather(*(asyncio.to_thread(migrate.upgrade, server) for _ in range(3)))
     engine = create_async_engine(server.replace("postgresql:", "postgresql+asyncpg:"))
     async with engine.connect() as connection:
