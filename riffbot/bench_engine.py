@@ -200,12 +200,14 @@ class Stock:
 
     def __init__(self, model: Model, request: RiffRequest) -> None:
         self._request = request
-        self._pipe = StableDiffusionPipeline(
+        pipeline: Any = StableDiffusionPipeline  # diffusers ships no types
+        scheduler: Any = DPMSolverMultistepScheduler
+        self._pipe = pipeline(
             vae=model.vae,
             text_encoder=model.text_encoder,
             tokenizer=model.tokenizer,
             unet=model.unet,
-            scheduler=DPMSolverMultistepScheduler.from_config(dict(model.scheduler_config)),
+            scheduler=scheduler.from_config(dict(model.scheduler_config)),
             safety_checker=None,
             feature_extractor=None,
             requires_safety_checker=False,

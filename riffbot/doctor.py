@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from audio.arrays import Floats
 from riffbot.errors import RiffBotError
 from riffbot.settings import Settings
 
@@ -188,7 +189,7 @@ def _free_memory() -> int | None:
 def _mp3(_: Settings) -> Finding:
     from audio.files import encode, read
 
-    tone = np.sin(np.arange(44100) / 20).astype(np.float32) / 4
+    tone: Floats = (np.sin(np.arange(44100) / 20) / 4).astype(np.float32)
     seconds = read(encode(tone, 44100, "mp3")).seconds
     if abs(seconds - 1) > 0.01:
         return Finding(
@@ -202,7 +203,7 @@ def _opus(_: Settings) -> Finding:
 
     try:
         codec = av.CodecContext.create("libopus", "w")
-        codec.sample_rate, codec.layout, codec.format = 48000, "stereo", "s16"  # type: ignore[attr-defined]
+        codec.sample_rate, codec.layout, codec.format = 48000, "stereo", "s16"
         codec.open()
     except (av.FFmpegError, ValueError) as error:
         return Finding(
@@ -332,10 +333,10 @@ def _speed(settings: Settings) -> Finding:
     images = Images(settings.seed_images)
     pipeline = open_pipeline(settings, images)
     request = resolve(RiffRequest(prompt="funky sax", seed=1), pipeline.model.card, images)
-    pipeline.run([request.but(steps=2)])  # first use pays for kernels and caches
+    pipeline.run([request.but(steps=2)], on_step=None)  # first use pays for kernels and caches
     sound(np.full((512, 64), 200, np.uint8))
     began = time.perf_counter()
-    (picture,) = pipeline.run([request])
+    (picture,) = pipeline.run([request], on_step=None)
     sound(picture)
     spent = time.perf_counter() - began
     seconds = picture.shape[1] / 100

@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from audio.errors import AudioError
 from riffbot.errors import (
@@ -112,7 +113,7 @@ def _answer(request: web.Request, error: Exception) -> web.Response:
     return told("Something broke in RiffBot; its log has the details.", 500)
 
 
-def only_at_home(host: str) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+def only_at_home(host: str) -> Middleware:
     """A middleware that refuses strangers' names and other sites' requests.
 
     Args:
