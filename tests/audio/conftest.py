@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from audio import codec
 from audio.arrays import Floats, Pixels
 from riffbot.bench_codec import synthetic_picture
 
@@ -17,6 +18,14 @@ SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 def music() -> Pixels:
     """Two and a half seconds of drawn music, uint8[512, 256]."""
     return synthetic_picture(256)
+
+
+@pytest.fixture(scope="session")
+def ring(music: Pixels) -> Pixels:
+    """The same as a loop, its only cut in the middle: across the ends it goes on unbroken."""
+    half = len(music[0]) // 2
+    sound = np.roll(codec.image_to_audio(music), half * 441)
+    return np.ascontiguousarray(np.roll(codec.audio_to_image(sound, 44100, loop=True), 28, axis=1))
 
 
 @pytest.fixture(scope="session")

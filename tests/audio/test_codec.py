@@ -72,21 +72,21 @@ def test_more_effort_is_closer(music: Pixels) -> None:
     assert error(codec.FINE_EFFORT) < error(codec.DEFAULT_EFFORT) < error(hasty)
 
 
-def test_a_loop_has_no_seam_and_an_open_clip_does(music: Pixels) -> None:
-    loop = metrics.seam_db(codec.image_to_audio(music, loop=True), 44100)
-    cut = metrics.seam_db(codec.image_to_audio(music, loop=False), 44100)
+def test_a_loop_has_no_seam_and_an_open_clip_does(ring: Pixels) -> None:
+    loop = metrics.seam_db(codec.image_to_audio(ring, loop=True), 44100)
+    cut = metrics.seam_db(codec.image_to_audio(ring, loop=False), 44100)
 
     assert loop < 6
     assert cut > loop + 10
 
 
-def test_a_loop_does_not_care_where_it_starts(music: Pixels) -> None:
+def test_a_loop_does_not_care_where_it_starts(ring: Pixels) -> None:
     """The columns around the seam are as good as any: nothing is special about column 0."""
-    sound = codec.image_to_audio(music, loop=True)
+    sound = codec.image_to_audio(ring, loop=True)
     turned = np.roll(sound, len(sound) // 2)
-    found = analysed(turned, 44100, music.shape[1], loop=True)
-    rolled = np.roll(music, music.shape[1] // 2, axis=1)
-    middle = slice(music.shape[1] // 2 - 8, music.shape[1] // 2 + 8)
+    found = analysed(turned, 44100, ring.shape[1], loop=True)
+    rolled = np.roll(ring, ring.shape[1] // 2, axis=1)
+    middle = slice(ring.shape[1] // 2 - 8, ring.shape[1] // 2 + 8)
 
     whole = metrics.fidelity(rolled, found).log_mel_db
     seam = metrics.fidelity(np.ascontiguousarray(rolled[:, middle]), found[middle]).log_mel_db
