@@ -16,6 +16,7 @@ from riffbot.errors import BadRequest, ModelError
 from riffbot.inference import checkpoints
 from riffbot.inference.circular import make_circular
 from riffbot.inference.model import Model, ModelCard
+from riffbot.inference.text_pooling import keep_weights
 from riffbot.inference.v1 import v1_card
 
 CARD = "riffbot.json"
@@ -60,6 +61,7 @@ def load_model(
         parts = checkpoints.read(where, card)
         files = [*parts.files, *_with_loras(parts, loras)]
     _check_shape(parts, card)
+    keep_weights(parts.unet)
     for network in (parts.unet, parts.vae):
         if card.circular:
             make_circular(network)
