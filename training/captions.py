@@ -9,120 +9,13 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+from training import caption_words as lexicon
 from training.music.genres import GENRES
 from training.music.harmony import BRIGHT
 from training.music.instruments import INSTRUMENTS
 from training.music.piece import Piece
 from training.music.textures import TEXTURES
 from training.prompts_heldout import HELD_OUT
-
-_TEMPO = (
-    (72, ("very slow", "slow", "slow tempo", "slow and steady", "really slow")),
-    (92, ("slow", "laid-back", "slow tempo", "relaxed tempo", "unhurried")),
-    (118, ("mid-tempo", "medium tempo", "moderate tempo", "steady", "walking pace")),
-    (142, ("upbeat", "uptempo", "fast", "lively tempo", "quick", "brisk")),
-    (999, ("very fast", "fast", "fast tempo", "frantic", "high speed", "rapid")),
-)
-_BRIGHT = (
-    "happy",
-    "bright",
-    "uplifting",
-    "cheerful",
-    "joyful",
-    "sunny",
-    "in a major key",
-    "hopeful",
-)
-_DARK = ("sad", "dark", "melancholic", "moody", "somber", "in a minor key", "gloomy", "wistful")
-_DRUM_KITS = {
-    "machine": ("drum machine", "electronic drums", "909 drums", "four on the floor kick"),
-    "trapkit": ("808 drums", "drum machine", "trap drums", "electronic beat"),
-    "tr808": ("808 drums", "808 drum machine", "drum machine"),
-    "electronic": ("electronic drums", "drum machine", "electronic beat"),
-    "brush": ("brushed drums", "brushes on the snare", "soft jazz drums"),
-    "jazz": ("jazz drums", "ride cymbal", "swinging drums"),
-    "orchestra": ("orchestral percussion", "timpani and cymbals", "pounding drums"),
-    "standard": ("drums", "drum kit", "live drums"),
-    "room": ("drums", "drum kit", "live drums"),
-    "power": ("loud drums", "pounding drums", "big drums"),
-}
-_HAND_DRUMS = {
-    "tabla": ("tabla", "tabla drums", "indian percussion", "hand drums"),
-    "hand": ("hand drums", "congas and bongos", "percussion", "bongos"),
-    "salsa": ("congas", "latin percussion", "timbales and cowbell", "percussion"),
-    "samba": ("samba percussion", "brazilian percussion", "shakers and surdo"),
-    "maqsum": ("darbuka", "arabic percussion", "hand drums", "tambourine and hand drums"),
-    "bodhran": ("bodhran", "hand drum"),
-    "jig": ("bodhran", "hand drum"),
-    "afrobeat": ("african percussion", "afrobeat drums", "congas and drums"),
-    "cumbia": ("guiro and congas", "latin percussion"),
-    "sleigh": ("sleigh bells", "jingle bells"),
-    "tango": ("woodblock", "light percussion"),
-    "epic": ("epic drums", "taiko drums", "pounding war drums"),
-    "brushes": ("brushed drums", "brushes"),
-}
-_DRUM_ONLY = (
-    "{g} drums", "{g} drum beat", "{g} drum loop", "drum solo", "{g} drum groove", "just drums",
-    "{k}", "{k}, {g}", "drums", "drum beat", "a {m} {g} beat", "{g} percussion", "{k} playing a {g} groove",
-    "beats", "{g} break", "drummer jamming {g}", "solo drums, {g} rhythm",
-)  # fmt: skip
-_SOLO = (
-    "{n}", "solo {n}", "{n} solo", "{m} {n}", "a {m} {n} melody", "{n} playing alone", "{n} music",
-    "{m} solo {n}", "{n} riff", "someone playing the {n}", "{n}, {m}", "unaccompanied {n}",
-    "just a {n}", "{m} {n} solo", "{n} by itself", "a lonely {n}", "{n} recording", "{n} {p}",
-    "{m} {n} piece", "beautiful {n}", "{n} improvisation",
-)  # fmt: skip
-_TEXTURE = (
-    "{t}", "sound of {t}", "{t} sound effect", "{t} sounds", "recording of {t}", "{t} field recording",
-    "{t} ambience", "only {t}", "the sound of {t}", "{t} foley", "{t}, sound effects",
-)  # fmt: skip
-_TEXTURE_PLACES = {
-    "bells": ("church bells on sunday", "bells of a cathedral", "village church bells", "wedding bells"),
-    "rain": ("rainy day", "rain on the window", "rain on the roof", "relaxing rain sounds"),
-    "thunder": ("stormy night", "thunder and rain", "storm"),
-    "waves": ("at the beach", "calm ocean", "seaside"),
-    "typing": ("typing", "office typing", "someone typing on a keyboard", "hacker typing fast"),
-    "birds": ("forest birds in the morning", "dawn chorus", "birds in a garden"),
-    "wind": ("cold wind in the mountains", "windy night"),
-    "fire": ("cozy fireplace", "campfire"),
-    "crickets": ("summer night", "crickets chirping at night"),
-    "clock": ("grandfather clock", "an old clock"),
-    "water": ("mountain stream", "small river"),
-    "applause": ("crowd clapping", "audience clapping"),
-    "heartbeat": ("heart pounding", "pulse of a heart"),
-    "footsteps": ("walking on a gravel path", "someone walking down a corridor"),
-    "laser": ("spaceship battle", "laser gun", "arcade sound effects"),
-    "vinyl": ("old record player", "dusty record"),
-}  # fmt: skip
-_PLAYED = {
-    "bow": ("bowed slowly", "with vibrato"),
-    "pluck": ("fingerpicking", "strumming", "fingerstyle"),
-    "keys": ("chords", "melody", "arpeggios"),
-    "harp": ("arpeggios", "glissando"),
-    "baroque": ("baroque piece", "counterpoint"),
-    "metalguitar": ("riff", "shredding"),
-    "leadguitar": ("riff", "bends"),
-    "sitar": ("raga", "with drone"),
-    "voice": ("singing ahh", "singing", "harmonies"),
-}
-_CLASSICAL_SOLO = frozenset(
-    {
-        "violin",
-        "cello",
-        "harp",
-        "harpsichord",
-        "flute",
-        "piano",
-        "strings",
-        "viola",
-        "oboe",
-        "clarinet",
-    }
-)
-_ELECTRIC = frozenset(
-    {"techno", "house", "trance", "electro", "synthwave", "dnb", "dubstep", "chiptune"}
-)
-_CODAS = ("music", "track", "song", "loop", "instrumental", "groove", "jam", "tune")
 
 
 class _Words:
@@ -141,7 +34,7 @@ class _Words:
             return self.rng.choice(moods)
         if self.piece.mode in {"hijaz", "double harmonic"}:
             return self.rng.choice(("arabic", "middle eastern", "exotic", "mysterious"))
-        words = _BRIGHT if self.bright else _DARK
+        words = lexicon.BRIGHT if self.bright else lexicon.DARK
         return self.rng.choice([word for word in words if not word.startswith("in a")])
 
     def style(self) -> str:
@@ -161,12 +54,12 @@ class _Words:
         return names[0] if self.rng.random() < 0.4 else self.rng.choice(names)
 
     def drums(self) -> str:
-        hand = _HAND_DRUMS.get(self.piece.style)
+        hand = lexicon.HAND_DRUMS.get(self.piece.style)
         if hand:
             return self.rng.choice(hand)
         if self.rng.random() < 0.4:
             return self.rng.choice(("drums", "drums", "drum beat"))
-        words = _DRUM_KITS[self.piece.kit]
+        words = lexicon.DRUM_KITS[self.piece.kit]
         word = self.rng.choice(words)
         if "four on the floor" in word and self.piece.style not in {"techno", "house", "trance"}:
             return "drum machine"
@@ -183,7 +76,7 @@ class _Words:
         return list(dict.fromkeys(keep + texture))
 
     def tempo(self) -> str:
-        for limit, words in _TEMPO:
+        for limit, words in lexicon.TEMPO:
             if self.piece.bpm < limit:
                 return self.rng.choice(words)
         return "fast"
@@ -205,12 +98,12 @@ def _listing(parts: list[str], rng: random.Random) -> str:
 def _solo(words: _Words) -> str:
     rng, who = words.rng, INSTRUMENTS[words.piece.roles["solo"]]
     name = words.name(who.key)
-    text = rng.choice(_SOLO)
+    text = rng.choice(lexicon.SOLO)
     if "{p}" in text:
-        text = text.replace("{p}", rng.choice(_PLAYED.get(who.hand, ("melody", "part"))[:1]))
+        text = text.replace("{p}", rng.choice(lexicon.PLAYED.get(who.hand, ("melody", "part"))[:1]))
     text = text.replace("{n}", name).replace("{m}", words.mood())
     dice = rng.random()
-    if who.key in _CLASSICAL_SOLO and dice < 0.15:
+    if who.key in lexicon.CLASSICAL_SOLO and dice < 0.15:
         text = rng.choice(
             (f"classical {name}", f"{name}, classical music", f"classical {name} solo")
         )
@@ -233,16 +126,16 @@ def _solo(words: _Words) -> str:
 
 
 def _drums(words: _Words) -> str:
-    text = words.rng.choice(_DRUM_ONLY)
+    text = words.rng.choice(lexicon.DRUM_ONLY)
     return text.format(g=words.style(), k=words.drums(), m=words.mood())
 
 
 def _texture(words: _Words) -> str:
     name = words.piece.textures[0].name
-    if words.rng.random() < 0.35 and name in _TEXTURE_PLACES:
-        return words.rng.choice(_TEXTURE_PLACES[name])
+    if words.rng.random() < 0.35 and name in lexicon.TEXTURE_PLACES:
+        return words.rng.choice(lexicon.TEXTURE_PLACES[name])
     thing = words.rng.choice(TEXTURES[name])
-    text = words.rng.choice(_TEXTURE)
+    text = words.rng.choice(lexicon.TEXTURE)
     if thing.startswith(("sound of", "the ")) or thing.endswith(("sounds", "effects")):
         text = "{t}"
     return text.format(t=thing)
@@ -258,7 +151,7 @@ def _band(words: _Words) -> str:
     ways: tuple[tuple[float, Callable[[], str]], ...] = (
         (1.5, lambda: style),
         (1.2, lambda: f"{mood} {style}"),
-        (0.8, lambda: f"{style} {rng.choice(_CODAS)}"),
+        (0.8, lambda: f"{style} {rng.choice(lexicon.CODAS)}"),
         (1.6, lambda: f"{style} with {listing}"),
         (1.0, lambda: f"{style}, {', '.join(parts)}"),
         (0.9, lambda: f"{first} playing {style}"),

@@ -39,18 +39,31 @@ def _table(wave: str, resonance: float) -> np.ndarray:
     return rows
 
 
+@lru_cache(maxsize=512)
+def _row(wave: str, resonance: float, place: float) -> np.ndarray:
+    """One cycle between two rows: a filter that stands still is blended once, not a sample."""
+    base = int(place)
+    table = _table(wave, resonance)
+    part = np.float32(place - base)
+    return np.asarray(table[base] * (1 - part) + table[base + 1] * part)
+
+
 def oscillator(
     hertz: np.ndarray | float,
     samples: int,
     cutoff: np.ndarray | float,
     wave: str = "saw",
     resonance: float = 0.0,
+    *,
     phase: float = 0.0,
 ) -> np.ndarray:
     """A tone through a low-pass at `cutoff` hertz, either of which may move."""
     pitch = np.broadcast_to(np.asarray(hertz, np.float64), samples)
     turn = np.cumsum(pitch) / RATE + phase
     column = ((turn % 1.0) * SIZE).astype(np.int64) % SIZE
+    if np.ndim(hertz) == 0 and np.ndim(cutoff) == 0:
+        place = np.log2(max(min(float(cutoff), 15000.0) / float(hertz), 1.0)) * 1.5
+        return np.asarray(_row(wave, resonance, round(min(place, ROWS - 1.001), 3))[column])
     limit = np.minimum(cutoff, 15000.0) / pitch
     row = np.clip(np.log2(np.maximum(limit, 1.0)) * 1.5, 0, ROWS - 1.001)
     table = _table(wave, resonance)
@@ -59,10 +72,9 @@ def oscillator(
     return np.asarray(table[base, column] * (1 - part) + table[base + 1, column] * part)
 
 
-def envelope(
-    samples: int, held: int, attack: float, decay: float, level: float, release: float
-) -> np.ndarray:
-    """Attack, decay to `level`, release after `held` samples; times in seconds."""
+def envelope(samples: int, held: int, attack: float, decay: float, *ends: float) -> np.ndarray:
+    """Attack, decay to `ends[0]`, and release in `ends[1]` seconds after `held` samples."""
+    level, release = ends
     time = np.arange(samples, dtype=np.float32) / RATE
     rise = np.minimum(1, time / max(attack, 1e-3))
     fall = level + (1 - level) * np.exp(-np.maximum(0, time - attack) / max(decay, 1e-3))
@@ -104,7 +116,7 @@ def _wobble(
     hertz = _hertz(note.pitch)
     cutoff = 120 * 2 ** (lfo * 4.6)
     tone = oscillator(hertz, samples, cutoff, "saw", 1.2)
-    tone = tone + oscillator(hertz * 1.006, samples, cutoff, "square", 0.8, 0.3)
+    tone = tone + oscillator(hertz * 1.006, samples, cutoff, "square", 0.8, phase=0.3)
     sub = np.sin(2 * np.pi * hertz * time).astype(np.float32)
     return (np.tanh(tone * 1.6) + 0.5 * sub) * envelope(samples, held, 0.005, 9.0, 1.0, 0.04)
 
@@ -123,7 +135,7 @@ def _sawbass(
     time = np.arange(samples) / RATE
     cutoff = 350 + 1500 * np.exp(-time / 0.12)
     tone = oscillator(_hertz(note.pitch), samples, cutoff, "saw", 0.5)
-    tone = tone + oscillator(_hertz(note.pitch + 0.08), samples, cutoff, "saw", 0.5, 0.4)
+    tone = tone + oscillator(_hertz(note.pitch + 0.08), samples, cutoff, "saw", 0.5, phase=0.4)
     return tone * envelope(samples, held, 0.004, 0.4, 0.7, 0.05)
 
 
@@ -132,7 +144,7 @@ def _synpluck(
 ) -> np.ndarray:
     time = np.arange(samples) / RATE
     cutoff = 500 + 6000 * np.exp(-time / 0.09)
-    tone = oscillator(_hertz(note.pitch), samples, cutoff, "saw", 0.4, rng.random())
+    tone = oscillator(_hertz(note.pitch), samples, cutoff, "saw", 0.4, phase=rng.random())
     tone = tone + oscillator(_hertz(note.pitch + 0.1), samples, cutoff, "square", 0.3)
     return tone * envelope(samples, held, 0.003, 0.22, 0.05, 0.1)
 
@@ -144,7 +156,7 @@ def _synlead(
     hertz = _hertz(note.pitch) * (1 - 0.06 * np.exp(-time / 0.015))
     cutoff = 900 + 5200 * np.exp(-time / 0.16)
     tone = oscillator(hertz, samples, cutoff, "square", 0.9)
-    tone = tone + oscillator(hertz * 1.006, samples, cutoff, "saw", 0.9, 0.5)
+    tone = tone + oscillator(hertz * 1.006, samples, cutoff, "saw", 0.9, phase=0.5)
     return tone * envelope(samples, held, 0.002, 0.25, 0.6, 0.07)
 
 
@@ -162,7 +174,7 @@ def _softpad(
     cutoff = 900 + 700 * np.sin(2 * np.pi * 0.2 * time + rng.random() * 6)
     for cents in (-9, 0, 8):
         hertz = _hertz(note.pitch + cents / 100)
-        out += oscillator(hertz, samples, cutoff, "saw", 0.1, rng.random())
+        out += oscillator(hertz, samples, cutoff, "saw", 0.1, phase=rng.random())
     return out * envelope(samples, held, 0.35, 2.0, 0.9, 0.5)
 
 
@@ -194,7 +206,7 @@ def _drone(
     for cents in (-6, 0, 5):
         cutoff = 500 + 350 * np.sin(2 * np.pi * time / max(held / RATE, 1) + rng.random() * 6)
         out += oscillator(
-            _hertz(note.pitch + cents / 100), samples, cutoff, "saw", 0.6, rng.random()
+            _hertz(note.pitch + cents / 100), samples, cutoff, "saw", 0.6, phase=rng.random()
         )
     return out * envelope(samples, held, 0.3, 9.0, 1.0, 0.6)
 

@@ -93,7 +93,7 @@ def write_shard(
 
 
 def _work(
-    synth: Synth, out: Path, seed: int, shards: list[tuple[int, int]], turn: Any, done: Any
+    synth: Synth, out: Path, seed: int, shards: list[tuple[int, int]], *, turn: Any, done: Any
 ) -> None:
     while True:
         with turn.get_lock():
@@ -129,10 +129,9 @@ def list_instruments() -> None:
         print(f"{name:14s} {genre.names.replace(';', ', ')}")
 
 
-def run(out: Path, clips: int, workers: int, seed: int, size: int, first: int) -> None:
+def run(out: Path, shards: list[tuple[int, int]], workers: int, seed: int) -> None:
     """Render every missing shard and report progress until all workers are through."""
     out.mkdir(parents=True, exist_ok=True)
-    shards = plan(out, clips, size, first)
     total = sum(count for _, count in shards)
     if not total:
         print("all shards are there", flush=True)
@@ -142,7 +141,12 @@ def run(out: Path, clips: int, workers: int, seed: int, size: int, first: int) -
     synth = Synth(soundfonts.find())
     began = time.monotonic()
     team = [
-        context.Process(target=_work, args=(synth, out, seed, shards, turn, done), daemon=True)
+        context.Process(
+            target=_work,
+            args=(synth, out, seed, shards),
+            kwargs={"turn": turn, "done": done},
+            daemon=True,
+        )
         for _ in range(max(1, workers))
     ]
     for process in team:
@@ -178,14 +182,8 @@ def main(argv: list[str] | None = None) -> int:
     if options.out is None:
         parser.error("--out is needed")
     try:
-        run(
-            options.out,
-            options.clips,
-            options.workers,
-            options.seed,
-            options.shard_size,
-            options.first_shard,
-        )
+        shards = plan(options.out, options.clips, options.shard_size, options.first_shard)
+        run(options.out, shards, options.workers, options.seed)
     except (FluidError, RuntimeError) as error:
         print(f"render: {error}", file=sys.stderr)
         return 1

@@ -25,12 +25,16 @@ def _waver(samples: int, rng: np.random.Generator, cycles: int) -> np.ndarray:
 
 
 def _drops(
-    samples: int, rng: np.random.Generator, count: int, low: float, high: float, length: float
+    samples: int,
+    rng: np.random.Generator,
+    count: int,
+    band: tuple[float, float],
+    length: float,
 ) -> np.ndarray:
     out = np.zeros(samples, np.float32)
     time = np.arange(round(length * RATE)) / RATE
     for _ in range(count):
-        hertz = rng.uniform(low, high)
+        hertz = rng.uniform(*band)
         drop = np.sin(2 * np.pi * hertz * (time + 2 * time**2)) * np.exp(-time / (length / 5))
         add_wrapped(
             out, (drop * rng.exponential(0.3)).astype(np.float32), int(rng.integers(samples))
@@ -41,7 +45,7 @@ def _drops(
 def _rain(samples: int, rng: np.random.Generator, beat: float) -> np.ndarray:
     hiss = shape(_noise(samples, rng), rng.uniform(700, 1500), rng.uniform(6000, 10000), 1)
     hiss = hiss * (0.75 + 0.25 * _waver(samples, rng, 5)) * 0.35
-    return hiss + _drops(samples, rng, int(rng.integers(150, 450)), 1500, 7000, 0.012)
+    return hiss + _drops(samples, rng, int(rng.integers(150, 450)), (1500, 7000), 0.012)
 
 
 def _thunder(samples: int, rng: np.random.Generator, beat: float) -> np.ndarray:
@@ -119,14 +123,13 @@ def _clicks(
     samples: int,
     rng: np.random.Generator,
     times: list[float],
-    low: float,
-    high: float,
+    band: tuple[float, float],
     length: float,
 ) -> np.ndarray:
     out = np.zeros(samples, np.float32)
     time = np.arange(round(length * RATE)) / RATE
     for at in times:
-        body = np.sin(2 * np.pi * rng.uniform(low, high) * time) * np.exp(-time / (length / 6))
+        body = np.sin(2 * np.pi * rng.uniform(*band) * time) * np.exp(-time / (length / 6))
         snap = rng.standard_normal(len(time)) * np.exp(-time / (length / 15))
         add_wrapped(
             out, ((0.6 * body + snap) * rng.uniform(0.5, 1)).astype(np.float32), round(at * RATE)
@@ -140,7 +143,7 @@ def _typing(samples: int, rng: np.random.Generator, beat: float) -> np.ndarray:
         times.append(at)
         times.append(at + rng.uniform(0.04, 0.07))
         at += rng.uniform(0.08, 0.2) if rng.random() < 0.85 else rng.uniform(0.3, 0.5)
-    return shape(_clicks(samples, rng, times, 1200, 2800, 0.03), 300, 8000)
+    return shape(_clicks(samples, rng, times, (1200, 2800), 0.03), 300, 8000)
 
 
 def _clock(samples: int, rng: np.random.Generator, beat: float) -> np.ndarray:
@@ -149,19 +152,19 @@ def _clock(samples: int, rng: np.random.Generator, beat: float) -> np.ndarray:
     out = np.zeros(samples, np.float32)
     for start, hertz in ((0, 2400.0), (1, 1800.0)):
         times = [gap * k for k in range(start, count, 2)]
-        out += _clicks(samples, rng, times, hertz, hertz * 1.02, 0.04)
+        out += _clicks(samples, rng, times, (hertz, hertz * 1.02), 0.04)
     return shape(out, 600, 7000)
 
 
 def _fire(samples: int, rng: np.random.Generator, beat: float) -> np.ndarray:
     bed = shape(_noise(samples, rng), 60, 500, 1) * (0.5 + 0.5 * _waver(samples, rng, 9)) * 0.25
     times = [float(rng.uniform(0, samples / RATE)) for _ in range(int(rng.integers(60, 160)))]
-    return bed + shape(_clicks(samples, rng, times, 900, 5000, 0.008), 800, 9000)
+    return bed + shape(_clicks(samples, rng, times, (900, 5000), 0.008), 800, 9000)
 
 
 def _vinyl(samples: int, rng: np.random.Generator, beat: float) -> np.ndarray:
     times = [float(rng.uniform(0, samples / RATE)) for _ in range(int(rng.integers(50, 140)))]
-    pops = _clicks(samples, rng, times, 2000, 6000, 0.003)
+    pops = _clicks(samples, rng, times, (2000, 6000), 0.003)
     return shape(_noise(samples, rng), 300, 5000, 1) * 0.03 + pops * 0.5
 
 
@@ -252,7 +255,7 @@ def _static(samples: int, rng: np.random.Generator, beat: float) -> np.ndarray:
 
 def _water(samples: int, rng: np.random.Generator, beat: float) -> np.ndarray:
     bed = shape(_noise(samples, rng), 400, 2500, 1) * (0.6 + 0.4 * _waver(samples, rng, 20)) * 0.25
-    return bed + _drops(samples, rng, 350, 400, 1800, 0.05) * 0.6
+    return bed + _drops(samples, rng, 350, (400, 1800), 0.05) * 0.6
 
 
 SOUNDS: dict[str, Sound] = {

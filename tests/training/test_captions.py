@@ -54,7 +54,9 @@ def test_a_tempo_that_is_named_is_the_tempo(captioned: Captioned) -> None:
     for piece, texts in captioned:
         for text in texts:
             total += 1
-            match = re.search(r"(\d+) ?bpm", text.lower()) or re.search(r"tempo (\d+)\b", text)
+            match = re.search(r"(\d+) ?bpm", text.lower()) or re.search(
+                r"tempo (\d{2,3})\b(?! bar)", text
+            )
             if match:
                 named += 1
                 assert int(match[1]) == round(piece.bpm)

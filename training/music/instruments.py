@@ -117,7 +117,7 @@ ukulele      | 24  | 60 81 | uke     | .8 | ukulele, uke
 mandolin     | 25  | 64 90 | mando   | .7 | mandolin
 steeldrum    | 114 | 55 86 | mallets | 1  | steel drums, steel pan, steelpan
 taiko        | 116 | 36 60 | timp    | .4 | taiko drums, taiko
-"""
+"""  # noqa: E501
 
 _PATCHES = """
 supersaw  | 55 86 | super     | 1   | supersaw, trance synth, big synth chords, synth
@@ -135,7 +135,7 @@ drone     | 28 52 | drone     | .8  | drone, deep drone, humming drone
 oohs      | 53 76 | voice     | 2   | vocals, voice oohs, human voices, wordless vocals, backing vocals
 soprano_voice | 64 84 | voice | 3 | female vocals, woman singing, female voice, female singer, soprano voice
 tenor_voice   | 48 67 | voice | 2 | male vocals, man singing, male voice, male singer, tenor voice
-"""
+"""  # noqa: E501
 
 _EFFECTS = {
     "overdrive": ("drive",),

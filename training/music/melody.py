@@ -87,9 +87,8 @@ def write_line(
             if length < 0:
                 step -= length
                 continue
-            if name.islower() and index >= len(motif) - 2:
-                move = rng.choice((-2, -1, 1, 2))
-            place += move
+            varied = name.islower() and index >= len(motif) - 2
+            place += rng.choice((-2, -1, 1, 2)) if varied else move
             if not 1 <= place < len(scale) - 1:
                 place = home + rng.choice((-1, 0, 1))
             target = round(place)
@@ -97,7 +96,8 @@ def write_line(
             if strong:
                 target = _landing(scale, target, chord_at(parts, step), tonic)
             target = max(0, min(len(scale) - 1, target))
-            _sing(pen, scale, target, step, length, line, instrument)
+            _sing(pen, scale[target : target + 2], step, length, line)
+            _breathe(pen, instrument, step, length)
             step += length
 
 
@@ -106,9 +106,9 @@ def _motif(clock: Clock, style: str, line: Line) -> list[tuple[int, int]]:
     rhythm = _fit(rng.choice(MOTIFS[style]), clock.bar)
     motif: list[tuple[int, int]] = []
     direction = rng.choice((-1, 1))
-    for length in rhythm:
-        if length > 0 and rng.random() < line.rest:
-            length = -length
+    for beats in rhythm:
+        rests = beats > 0 and rng.random() < line.rest
+        length = -beats if rests else beats
         if rng.random() < 0.3:
             direction = -direction
         move = direction * (rng.choice((2, 3, 4)) if rng.random() < line.leap else 1)
@@ -129,23 +129,16 @@ def _landing(scale: list[int], place: int, part: Segment, tonic: int) -> int:
     return place
 
 
-def _sing(
-    pen: Pen,
-    scale: list[int],
-    place: int,
-    step: int,
-    length: int,
-    line: Line,
-    instrument: Instrument,
-) -> None:
+def _sing(pen: Pen, pitches: list[int], step: int, length: int, line: Line) -> None:
+    """One note of a melody; the second of `pitches` is the neighbour that ornaments it."""
     clock, rng = pen.clock, pen.clock.rng
-    pitch = scale[place]
+    pitch = pitches[0]
     accent = 10 if step % clock.steps == 0 else 0
     velocity = 92 + accent
     long = length >= clock.steps
-    if line.ornament and rng.random() < line.ornament and place + 1 < len(scale) and length >= 2:
+    if line.ornament and rng.random() < line.ornament and len(pitches) > 1 and length >= 2:
         grace = min(0.5, length / 4)
-        pen.play(step, grace, scale[place + 1], velocity - 8)
+        pen.play(step, grace, pitches[1], velocity - 8)
         if long:
             pen.play(step + grace, grace, pitch, velocity - 8)
             pen.play(step + 2 * grace, length - 2 * grace, pitch, velocity)
@@ -162,6 +155,10 @@ def _sing(
         pen.control(step, 1, 0)
         for index in range(1, 4):
             pen.control(step + length * index / 4, 1, line.vibrato * index / 3)
+
+
+def _breathe(pen: Pen, instrument: Instrument, step: int, length: int) -> None:
+    long = length >= pen.clock.steps
     if instrument.sustained and long:
         pen.swell(step, length, 88, 124, 96)
     elif instrument.sustained:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from training.music import figures
 from training.music.backing import (
     Segment,
     write_arpeggio,
@@ -15,23 +16,10 @@ from training.music.backing import (
     write_chords,
 )
 from training.music.clock import Pen
-from training.music.harmony import fold, voicing
 from training.music.instruments import Instrument
 from training.music.melody import Line, write_line
 
 Hand = Callable[[Pen, Instrument, list[Segment], int, str], None]
-
-
-def _narrow(instrument: Instrument, low: int, high: int) -> Instrument:
-    return Instrument(
-        instrument.key,
-        instrument.program,
-        max(instrument.low, low),
-        min(instrument.high, high),
-        instrument.hand,
-        instrument.names,
-        instrument.patch,
-    )
 
 
 def _melody(style: str, **shape: float) -> Hand:
@@ -65,220 +53,11 @@ def _bass(line: str) -> Hand:
 def _two(left: Hand, right: Hand, split: int = 60, softer: float = 0.75) -> Hand:
     def play(pen: Pen, who: Instrument, parts: list[Segment], tonic: int, mode: str) -> None:
         pen.loudness = softer
-        left(pen, _narrow(who, 0, split + 2), parts, tonic, mode)
+        left(pen, figures.narrow(who, 0, split + 2), parts, tonic, mode)
         pen.loudness = 1.0
-        right(pen, _narrow(who, split, 127), parts, tonic, mode)
+        right(pen, figures.narrow(who, split, 127), parts, tonic, mode)
 
     return play
-
-
-def _stride(pen: Pen, who: Instrument, parts: list[Segment], tonic: int, mode: str) -> None:
-    """Bass note, chord, bass note, chord: ragtime, waltz or march by the meter."""
-    clock = pen.clock
-    previous: list[int] | None = None
-    for part in parts:
-        notes = voicing(part.chord, tonic, 60, previous)[:3]
-        previous = notes
-        root = fold(tonic + part.chord.root, 36, 47)
-        for index, step in enumerate(range(part.start, part.start + part.length, clock.steps)):
-            place = step // clock.steps % clock.meter
-            if place == 0 or (clock.meter % 2 == 0 and place == 2):
-                pen.play(step, clock.steps * 0.8, root + (7 if place == 2 else 0), 88)
-            else:
-                pen.chord(step, clock.steps * 0.6, notes, 74)
-            del index
-
-
-def _runs(pen: Pen, who: Instrument, parts: list[Segment], tonic: int, mode: str) -> None:
-    """Sweeps up and down several octaves, as a harp's glissandi and broken chords."""
-    clock, rng = pen.clock, pen.clock.rng
-    for part in parts:
-        tones = sorted(
-            p
-            for p in range(who.low, who.high + 1)
-            if (p - tonic) % 12 in {t % 12 for t in part.chord.tones}
-        )
-        count = part.length if clock.rng.random() < 0.5 else part.length // 2
-        count = max(4, count)
-        every = part.length / count
-        reach = min(len(tones) - 1, rng.choice((8, 10, 12)))
-        first = rng.randrange(max(1, len(tones) - reach - 2))
-        for index in range(count):
-            place = index % (2 * reach)
-            place = place if place <= reach else 2 * reach - place
-            pen.play(part.start + index * every, 6, tones[first + place], 74 + 22 * place / reach)
-
-
-def _travis(pen: Pen, who: Instrument, parts: list[Segment], tonic: int, mode: str) -> None:
-    """Fingerpicking: an alternating thumb below, syncopated fingers above."""
-    clock = pen.clock
-    previous: list[int] | None = None
-    pattern = clock.rng.choice(("b1t2b321", "b2t1b213", "b3t2b132", "b.t3b2t1", "b123t321"))
-    for part in parts:
-        notes = voicing(part.chord, tonic, 64, previous)[:3]
-        previous = notes
-        root = fold(tonic + part.chord.root, 40, 51)
-        for index, step in enumerate(range(part.start, part.start + part.length, 2)):
-            mark = pattern[index % len(pattern)]
-            if mark == ".":
-                continue
-            pitch = {"b": root, "t": root + 7}.get(mark, 0) or notes[(int(mark) - 1) % len(notes)]
-            pen.play(step, 5, pitch, 92 if mark in "bt" else 84)
-
-
-def _roll(pen: Pen, who: Instrument, parts: list[Segment], tonic: int, mode: str) -> None:
-    """Banjo rolls: running sixteenths over three strings with the fifth as a drone."""
-    clock = pen.clock
-    pattern = clock.rng.choice(("31451345", "15315315", "41354135", "34153415"))
-    previous: list[int] | None = None
-    for part in parts:
-        notes = voicing(part.chord, tonic, 64, previous)[:3]
-        previous = notes
-        drone = fold(tonic + 7, 67, 78)
-        strings = {"1": notes[-1], "3": notes[0], "4": notes[1] - 12, "5": drone}
-        for index, step in enumerate(range(part.start, part.start + part.length)):
-            mark = pattern[index % len(pattern)]
-            pen.play(step, 1.6, strings[mark], 98 if index % 4 == 0 else 84)
-
-
-def _drone_melody(pen: Pen, who: Instrument, parts: list[Segment], tonic: int, mode: str) -> None:
-    """Sitar: an ornamented line with meends over strummed drone strings."""
-    clock, rng = pen.clock, pen.clock.rng
-    drone = fold(tonic, 43, 54)
-    for step in range(0, clock.total, clock.steps * rng.choice((1, 2, 2))):
-        pen.loudness = 0.62
-        pen.chord(step, clock.steps * 2, [drone, drone + 7, drone + 12], 88, 0.02)
-    pen.loudness = 1.0
-    style = rng.choice(("modal", "modal", "fiddle", "song"))
-    write_line(
-        pen,
-        _narrow(who, 55, 79),
-        parts,
-        tonic,
-        Line(style, mode, ornament=0.35, bend=0.45, leap=0.1),
-    )
-
-
-def _taqsim(pen: Pen, who: Instrument, parts: list[Segment], tonic: int, mode: str) -> None:
-    """Oud: short repeated notes, ornaments, a tonic struck below."""
-    clock = pen.clock
-    for step in range(0, clock.total, clock.bar):
-        pen.play(step, clock.steps * 2, fold(tonic, 38, 49), 90)
-    write_line(
-        pen, who, parts, tonic, Line(clock.rng.choice(("modal", "fiddle")), mode, ornament=0.3)
-    )
-
-
-def _pentatonic(pen: Pen, who: Instrument, parts: list[Segment], tonic: int, mode: str) -> None:
-    """Koto: a sparse line, sweeping arpeggios, notes bent after they are struck."""
-    clock, rng = pen.clock, pen.clock.rng
-    scale = "hirajoshi" if mode not in {"in", "major pentatonic"} else mode
-    write_line(pen, who, parts, tonic, Line(rng.choice(("song", "modal")), scale, bend=0.2))
-    for step in range(0, clock.total, clock.bar):
-        notes = [fold(tonic, 48, 59) + n for n in (0, 7, 12, 19)]
-        pen.chord(step, clock.steps * 2, notes, 80, 0.035)
-
-
-def _power(pen: Pen, who: Instrument, parts: list[Segment], tonic: int, mode: str) -> None:
-    write_chords(pen, who, parts, tonic, pen.clock.rng.choice(("charge", "gallop", "chug")))
-
-
-def _riff(pen: Pen, who: Instrument, parts: list[Segment], tonic: int, mode: str) -> None:
-    """A low single-note riff in the minor pentatonic, one measure long and repeated."""
-    clock, rng = pen.clock, pen.clock.rng
-    root = fold(tonic, who.low, who.low + 11)
-    offsets = (0, 0, 3, 5, 7, 10, 12, 6) if mode != "phrygian" else (0, 0, 1, 3, 0, 5, 7, 1)
-    riff: list[tuple[int, int, int]] = []
-    step = 0
-    while step < clock.bar:
-        length = rng.choice((1, 2, 2, 2, 4))
-        length = min(length, clock.bar - step)
-        pitch = root if step == 0 or rng.random() < 0.35 else root + rng.choice(offsets)
-        riff.append((step, length, pitch))
-        step += length
-    for start in range(0, clock.total, clock.bar):
-        for step, length, pitch in riff:
-            pen.play(start + step, length * 0.9, pitch, 112 if step == 0 else 98)
-            if rng.random() < 0.5:
-                pen.play(start + step, length * 0.9, pitch + 7, 98)
-
-
-def _hymn(pen: Pen, who: Instrument, parts: list[Segment], tonic: int, mode: str) -> None:
-    """Full chords with the bass doubled an octave below, as an organist's feet do."""
-    for part in parts:
-        root = fold(tonic + part.chord.root, who.low, who.low + 11)
-        pen.chord(part.start, part.length * 0.97, [root, root + 12], 90)
-    write_chords(pen, _narrow(who, 48, 84), parts, tonic, pen.clock.rng.choice(("half", "whole")))
-    if pen.clock.rng.random() < 0.5:
-        write_line(pen, _narrow(who, 67, 91), parts, tonic, Line("song", mode))
-
-
-def _voices(pen: Pen, who: Instrument, parts: list[Segment], tonic: int, mode: str) -> None:
-    """Held chords that move and swell."""
-    rhythm = pen.clock.rng.choice(("whole", "half", "half", "quarters"))
-    write_chords(pen, who, parts, tonic, rhythm)
-    for part in parts:
-        pen.swell(part.start, part.length, 82, 126, 90)
-
-
-def _chimes(pen: Pen, who: Instrument, parts: list[Segment], tonic: int, mode: str) -> None:
-    clock = pen.clock
-    tune = clock.rng.choice(((12, 8, 10, 5), (5, 10, 12, 8), (12, 10, 8, 5, 3, 0), (0, 12, 7)))
-    for index, step in enumerate(range(0, clock.total, clock.steps)):
-        if index < len(tune) or clock.rng.random() < 0.7:
-            pen.play(step, clock.steps * 4, fold(tonic, 60, 71) + tune[index % len(tune)] - 5, 104)
-
-
-def _acid(pen: Pen, who: Instrument, parts: list[Segment], tonic: int, mode: str) -> None:
-    """A sixteenth line of one measure with accents, octave jumps and slides."""
-    clock, rng = pen.clock, pen.clock.rng
-    root = fold(tonic, who.low, who.low + 11)
-    line = [
-        (step, rng.choice((0, 0, 0, 12, 3, 7, 10, -2)), rng.random())
-        for step in range(min(16, clock.bar))
-    ]
-    for start in range(0, clock.total, clock.bar):
-        for step, offset, dice in line:
-            if dice < 0.8:
-                pen.play(
-                    start + step,
-                    0.85 if dice < 0.6 else 1.6,
-                    root + offset,
-                    120 if dice < 0.2 else 88,
-                )
-
-
-def _wobble(pen: Pen, who: Instrument, parts: list[Segment], tonic: int, mode: str) -> None:
-    for part in parts:
-        root = fold(tonic + part.chord.root, who.low, who.low + 11)
-        step = part.start
-        while step < part.start + part.length:
-            length = min(pen.clock.rng.choice((4, 4, 8, 8, 2)), part.start + part.length - step)
-            pen.play(step, length * 0.97, root, 108)
-            step += length
-
-
-def _drone(pen: Pen, who: Instrument, parts: list[Segment], tonic: int, mode: str) -> None:
-    root = fold(tonic, who.low, who.low + 11)
-    pen.chord(0, pen.clock.total, [root, root + 7, root + 12], 96)
-
-
-def _pipes(pen: Pen, who: Instrument, parts: list[Segment], tonic: int, mode: str) -> None:
-    """Bagpipes: a drone that never stops and a tune full of grace notes."""
-    drone = fold(tonic, 45, 56)
-    pen.chord(0, pen.clock.total, [drone, drone + 12], 70)
-    write_line(
-        pen, who, parts, tonic, Line("fiddle", "mixolydian", ornament=0.3, rest=0, legato=1.0)
-    )
-
-
-def _timpani(pen: Pen, who: Instrument, parts: list[Segment], tonic: int, mode: str) -> None:
-    clock, rng = pen.clock, pen.clock.rng
-    low = fold(tonic, who.low, who.low + 11)
-    for start in range(0, clock.total, clock.bar):
-        for step in range(min(clock.bar, clock.total - start)):
-            if step % clock.steps == 0 or rng.random() < 0.25:
-                pen.play(start + step, 3, low + rng.choice((0, 0, -5)), 100)
 
 
 _SOFT = {"vibrato": 60.0, "ornament": 0.08}
@@ -287,7 +66,7 @@ HANDS: dict[str, tuple[Hand, ...]] = {
         _two(_arpeggio(2, 1, "alberti"), _melody("song"), 60),
         _two(_arpeggio(2, 2, "updown"), _melody("song"), 64),
         _two(_chords("quarters"), _melody("baroque"), 60),
-        _two(_stride, _melody("rock"), 67, 0.9),
+        _two(figures.stride, _melody("rock"), 67, 0.9),
         _chords("quarters"),
         _chords("eighths"),
         _arpeggio(1, 2, "updown"),
@@ -320,7 +99,7 @@ HANDS: dict[str, tuple[Hand, ...]] = {
         _melody("latin"),
         _two(_chords("half"), _melody("swing"), 66),
     ),
-    "chimes": (_chimes,),
+    "chimes": (figures.chimes,),
     "dulcimer": (_melody("fiddle", ornament=0.2), _arpeggio(1, 2, "pedal"), _melody("modal")),
     "organ": (
         _chords("half"),
@@ -328,7 +107,7 @@ HANDS: dict[str, tuple[Hand, ...]] = {
         _two(_chords("whole"), _melody("rock", ornament=0.15), 62),
         _chords("push"),
     ),
-    "churchkeys": (_hymn, _hymn, _two(_chords("half"), _melody("baroque"), 64)),
+    "churchkeys": (figures.hymn, figures.hymn, _two(_chords("half"), _melody("baroque"), 64)),
     "squeeze": (
         _two(_chords("waltz"), _melody("song", ornament=0.2), 66, 0.8),
         _melody("song", ornament=0.2),
@@ -341,8 +120,8 @@ HANDS: dict[str, tuple[Hand, ...]] = {
         _melody("modal", vibrato=50.0, ornament=0.2),
     ),
     "pluck": (
-        _travis,
-        _travis,
+        figures.travis,
+        figures.travis,
         _chords("strum"),
         _chords("folkstrum"),
         _arpeggio(2, 2, "updown"),
@@ -360,15 +139,20 @@ HANDS: dict[str, tuple[Hand, ...]] = {
         _chords("scratch"),
         _melody("funk", bend=0.2),
     ),
-    "mutedpluck": (_arpeggio(2, 1, "pedal"), _riff, _melody("funk")),
+    "mutedpluck": (_arpeggio(2, 1, "pedal"), figures.riff, _melody("funk")),
     "leadguitar": (
         _melody("rock", bend=0.5, vibrato=60.0),
         _melody("rock", bend=0.4, vibrato=60.0),
-        _power,
-        _riff,
+        figures.power,
+        figures.riff,
         _melody("shred", bend=0.1),
     ),
-    "metalguitar": (_power, _power, _riff, _melody("shred", vibrato=50.0, bend=0.2)),
+    "metalguitar": (
+        figures.power,
+        figures.power,
+        figures.riff,
+        _melody("shred", vibrato=50.0, bend=0.2),
+    ),
     "walk": (_bass("walk"), _bass("root5")),
     "bassline": (_bass("eighths"), _bass("funk"), _bass("soul"), _bass("hiphop"), _bass("disco")),
     "slapline": (_bass("slap"), _bass("funk")),
@@ -385,11 +169,11 @@ HANDS: dict[str, tuple[Hand, ...]] = {
         _melody("fiddle", ornament=0.1, rest=0.0),
         _melody("song", vibrato=60.0),
     ),
-    "section": (_voices, _voices, _melody("song", vibrato=40.0), _chords("eighths")),
+    "section": (figures.voices, figures.voices, _melody("song", vibrato=40.0), _chords("eighths")),
     "pizz": (_arpeggio(2, 2, "updown"), _melody("song"), _chords("offbeat")),
-    "harp": (_runs, _runs, _arpeggio(1, 3, "updown"), _arpeggio(2, 3, "up")),
-    "timp": (_timpani,),
-    "voice": (_voices, _voices, _melody("long", vibrato=50.0, legato=1.0)),
+    "harp": (figures.runs, figures.runs, _arpeggio(1, 3, "updown"), _arpeggio(2, 3, "up")),
+    "timp": (figures.timpani,),
+    "voice": (figures.voices, figures.voices, _melody("long", vibrato=50.0, legato=1.0)),
     "brass": (
         _melody("song", vibrato=40.0),
         _melody("swing", vibrato=50.0),
@@ -405,18 +189,18 @@ HANDS: dict[str, tuple[Hand, ...]] = {
         _arpeggio(2, 2, "pedal"),
     ),
     "super": (_chords("trance"), _chords("house"), _chords("stabs"), _chords("eighths")),
-    "pad": (_voices,),
+    "pad": (figures.voices,),
     "arp": (_arpeggio(1, 2, "updown"), _arpeggio(1, 2, "up"), _arpeggio(1, 2, "pedal")),
-    "sitar": (_drone_melody,),
-    "banjo": (_roll, _roll, _melody("fiddle")),
-    "koto": (_pentatonic,),
-    "oud": (_taqsim,),
+    "sitar": (figures.drone_melody,),
+    "banjo": (figures.roll, figures.roll, _melody("fiddle")),
+    "koto": (figures.pentatonic,),
+    "oud": (figures.taqsim,),
     "uke": (_chords("strum"), _chords("folkstrum"), _arpeggio(2, 1, "updown")),
     "mando": (_melody("fiddle"), _chords("offbeat"), _melody("song")),
-    "pipes": (_pipes,),
-    "acid": (_acid,),
-    "wobble": (_wobble,),
-    "drone": (_drone,),
+    "pipes": (figures.pipes,),
+    "acid": (figures.acid,),
+    "wobble": (figures.wobble,),
+    "drone": (figures.drone,),
 }
 """The ways to play each hand alone."""
 
