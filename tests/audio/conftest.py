@@ -22,10 +22,10 @@ def music() -> Pixels:
 
 @pytest.fixture(scope="session")
 def ring(music: Pixels) -> Pixels:
-    """The same as a loop, its only cut in the middle: across the ends it goes on unbroken."""
+    """The same as a loop, its cut far from the ends, which fall between two beats."""
     half = len(music[0]) // 2
     sound = np.roll(codec.image_to_audio(music), half * 441)
-    return np.ascontiguousarray(np.roll(codec.audio_to_image(sound, 44100, loop=True), 28, axis=1))
+    return np.ascontiguousarray(np.roll(codec.audio_to_image(sound, 44100, loop=True), 80, axis=1))
 
 
 @pytest.fixture(scope="session")
