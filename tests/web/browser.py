@@ -89,13 +89,16 @@ class Page:
     async def key(self, key: str, **modifiers: int) -> None:
         """Press and release a key (`Tab`, `Enter`)."""
         codes = {"Tab": 9, "Enter": 13}
-        for kind in ("keyDown", "keyUp"):
+        # A form is submitted by the character, not by the key.
+        text = {"text": "\r"} if key == "Enter" else {}
+        for kind, typed in (("keyDown", text), ("keyUp", {})):
             await self.call(
                 "Input.dispatchKeyEvent",
                 type=kind,
                 key=key,
                 code=key,
                 windowsVirtualKeyCode=codes[key],
+                **typed,
                 **modifiers,
             )
 
