@@ -34,8 +34,6 @@ from tests.loopback.server import LoopbackDiscord
 WIDTH = 64
 """Columns of a clip, 0.64 s: a load test is about Discord, not about rendering."""
 
-DEFAULTS = {"steps": 2, "guidance": 1.0, "scheduler": "flow", "width": WIDTH}
-
 
 class Paced:
     """The real pipeline, slowed.
@@ -106,11 +104,12 @@ class Stage:
 
 
 @cache
-def tiny_model() -> Path:
-    """The model's folder, made once and kept until the tests end."""
+def tiny_model(width: int = WIDTH) -> Path:
+    """The folder of a model that makes clips so wide, made once and kept until the tests end."""
     folder = Path(tempfile.mkdtemp(prefix="riffbot-tiny-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return tiny_embedded_model(folder / "model", defaults=DEFAULTS)
+    defaults = {"steps": 2, "guidance": 1.0, "scheduler": "flow", "width": width}
+    return tiny_embedded_model(folder / "model", defaults=defaults)
 
 
 def settings(folder: Path, **changes: Any) -> Settings:

@@ -1,0 +1,113 @@
+"""kill -9 in the middle of a riff: after the next start the promise is kept, or its owner told."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from riffbot.library.store import Library
+from tests.loopback import LoopbackDiscord, Message
+from tests.loopback.real import is_result, settings, tiny_model
+
+ROOT = Path(__file__).resolve().parent.parent
+LONG, WIDE = 200, 512
+"""Steps and columns: enough to be killed among them."""
+
+
+def environment(there: LoopbackDiscord, folder: Path) -> dict[str, str]:
+    """What an owner would have set, and nothing that this machine has."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return {
+        **kept,
+        "PYTHONPATH": str(ROOT),
+        "OMP_NUM_THREADS": "1",
+        "DISCORD_TOKEN": there.token,
+        "RIFFBOT_MODEL": str(tiny_model(WIDE)),
+        "RIFFBOT_DATA_DIR": str(folder / "data"),
+        "RIFFBOT_SEED_IMAGES": str(folder / "seed_images"),
+        "RIFFBOT_OPEN_BROWSER": "false",
+    }
+
+
+@asynccontextmanager
+async def process(
+    there: LoopbackDiscord, folder: Path
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The real command in a process of its own, which is on Discord when the block begins."""
+    with (folder / "log.txt").open("ab") as log:
+        running = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tests.loopback.run_bot", there.state.base_url),
+            cwd=folder,  # where no .env lies
+            env=environment(there, folder),
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        await there.ready(timeout_s=180)
+        yield running
+    except AssertionError as error:
+        error.add_note((folder / "log.txt").read_text()[-4000:])
+        raise
+    finally:
+        if running.returncode is None:
+            running.send_signal(signal.SIGTERM)
+        await asyncio.wait_for(running.wait(), 60)
+
+
+def is_computing(message: Message) -> bool:
+    return " of " in message.text and "step" in message.text
+
+
+def riff_of(prompt: str) -> Callable[[Message], bool]:
+    return lambda message: is_result(message) and prompt in message.text
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("expired", [False, True], ids=["token alive", "token dead"])
+async def test_a_killed_bot_keeps_its_promise(tmp_path: Path, expired: bool) -> None:
+    async with LoopbackDiscord() as there:
+        there.add_guild()
+        ann, bob = there.member("ann"), there.member("bob")
+        async with process(there, tmp_path) as first:
+            running = await ann.slash("riff", prompt="a long one", steps=LONG)
+            waiting = await bob.slash("riff", prompt="in line behind it", seed=7)
+            await running.until(is_computing, timeout_s=180)
+            first.kill()
+            assert await first.wait() == -signal.SIGKILL
+        if expired:
+            there.clock.advance(901)
+
+        async with process(there, tmp_path) as second:
+            for shown, prompt in ((running, "a long one"), (waiting, "in line behind it")):
+                found = await there.posted(ann.channel, riff_of(prompt), timeout_s=180)
+                assert (found in shown.messages) is not expired
+            second.send_signal(signal.SIGTERM)
+            assert await asyncio.wait_for(second.wait(), 60) == 0
+        assert there.state.syncs == 1  # the second start had nothing new to register
+
+    await check_library(tmp_path)
+
+
+async def check_library(folder: Path) -> None:
+    """Two riffs, no open promise, and every file is what its name says."""
+    library = await Library.open(settings(folder))
+    try:
+        assert await library.unfinished_jobs() == []
+        riffs = await library.recent()
+        assert {riff.request.prompt for riff in riffs} == {"a long one", "in line behind it"}
+        for riff in riffs:
+            for digest in (riff.png, riff.mp3, riff.picture):
+                assert hashlib.sha256(library.files.read(digest)).hexdigest() == digest
+    finally:
+        await library.close()
+    for path in (folder / "data" / "files").rglob("*.*"):
+        if len(path.stem) == 64:  # what was being written has another name, and is swept up later
+            assert hashlib.sha256(path.read_bytes()).hexdigest() == path.stem

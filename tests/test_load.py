@@ -1,0 +1,110 @@
+"""Forty members ask for two hundred riffs at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from audio import files
+from tests.loopback import LoopbackDiscord, Member, Message, Shown
+from tests.loopback.real import WIDTH, Paced, Stage, is_result, on_stage
+
+GUILDS, MEMBERS, EACH = 4, 40, 5
+
+
+def crowd(there: LoopbackDiscord) -> list[Member]:
+    """Forty members in four servers, ten in each."""
+    guilds = [there.add_guild(f"band {number}") for number in range(GUILDS)]
+    return [there.member(f"m{n:02}", guilds[n % GUILDS]) for n in range(MEMBERS)]
+
+
+def wish(member: Member, take: int) -> str:
+    return f"{member.user.name} take {take}"
+
+
+async def ask_all(members: list[Member]) -> list[Shown]:
+    """Everybody's five commands in the worst order: each member's all at once, one by one."""
+    wishes = [(member, take) for member in members for take in range(EACH)]
+    return await asyncio.gather(
+        *(member.slash("riff", prompt=wish(member, take), seed=take) for member, take in wishes)
+    )
+
+
+def print_distribution(shown: list[Shown]) -> None:
+    times = np.array([one.acknowledged_s for one in shown])
+    low, high = np.quantile(times, [0.5, 0.99])
+    print(
+        f"\n{len(times)} acknowledgements: p50 {low:.3f} s, p99 {high:.3f} s, "
+        f"max {times.max():.3f} s, {np.mean(times <= 1):.0%} within 1 s"
+    )
+
+
+@asynccontextmanager
+async def busy(there: LoopbackDiscord, paced: Paced) -> AsyncIterator[None]:
+    """The model computes somebody else's clip, and goes on computing it until the block ends."""
+    zoe = there.member("zoe")
+    warm = await zoe.slash("riff", prompt="the first clip tells how fast the machine is")
+    await warm.until(is_result, timeout_s=60)
+    paced.gate.clear()
+    paced.under_way.clear()
+    blocker = await zoe.slash("riff", prompt="a long one")
+    await paced.holding()
+    try:
+        yield
+    finally:
+        paced.started.clear()
+        paced.gate.set()
+    await blocker.until(is_result, timeout_s=60)
+
+
+async def in_line(stage: Stage, count: int) -> None:
+    """Wait until so many clips wait; a command is acknowledged before its clip is in line."""
+    async with asyncio.timeout(120):
+        while stage.services.engine.stats().queued < count:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.timeout(600)
+async def test_two_hundred_riffs_from_forty_members(tmp_path: Path) -> None:
+    paced = Paced()
+    async with LoopbackDiscord() as there:
+        members = crowd(there)
+        async with on_stage(there, tmp_path, paced=paced) as stage:
+            async with busy(there, paced):
+                shown = await ask_all(members)  # raises if one is not acknowledged within 3 s
+                print_distribution(shown)
+                await in_line(stage, len(shown))
+            results = [await one.until(is_result, timeout_s=500) for one in shown]
+            stats = stage.services.engine.stats()
+
+        check_order(paced.started)
+        for one, message in zip(shown, results, strict=True):
+            assert one.interaction.data["options"][0]["value"] in message.text
+        check_sound(results[0])
+        assert stats.failed == 0
+        assert there.invalid_requests == 0
+
+
+def check_order(started: list[str]) -> None:
+    """Nobody's second clip before everybody's first, and so on."""
+    assert len(started) == MEMBERS * EACH
+    had: Counter[str] = Counter()
+    for prompt in started:
+        name = prompt.split()[0]
+        least = min(had[f"m{n:02}"] for n in range(MEMBERS))
+        assert had[name] == least, f"{name} got clip {had[name] + 1} while others had {least}"
+        had[name] += 1
+
+
+def check_sound(message: Message) -> None:
+    mp3 = message.file(".mp3")
+    assert mp3 is not None
+    sound = files.read(mp3.content)
+    assert len(sound.samples) / sound.sample_rate == pytest.approx(WIDTH / 100, abs=0.03)
+    assert np.abs(sound.samples).max() > 0.05
