@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from operator import is_not
 from typing import TYPE_CHECKING
 
 import discord
@@ -20,7 +21,7 @@ from cogs._cards import clip_cards, progress_card, summary_card
 from cogs._errors import record, sentence
 from cogs._place import Card, Place
 from cogs._progress import Take
-from riffbot.errors import Cancelled
+from riffbot.errors import Cancelled, RiffBotError
 from riffbot.inference.job import Owner, Progress
 from riffbot.library.records import Author
 from riffbot.request import RiffRequest
@@ -66,11 +67,14 @@ class Session:
         try:
             self._jobs = {asyncio.create_task(self._make(take)): take for take in self.takes}
             await self._watch()
+            await self._conclude()
+        except Exception:
+            await self.place.withdraw()  # a bug; its message must not promise for ever
+            raise
         finally:
             del sessions[self.id]
             for job in self._jobs:
                 job.cancel()
-        await self._conclude()
 
     async def stop(self) -> None:
         """Take back what is not finished yet."""
@@ -133,14 +137,17 @@ class Session:
         if message_id is None:
             log.warning("riff %s is in the library, but Discord did not take it", clip.id)
             return
-        await place.bot.services.library.posted(
-            clip.id, channel_id=place.channel_id, message_id=message_id
-        )
+        library = place.bot.services.library
+        try:
+            await library.posted(clip.id, channel_id=place.channel_id, message_id=message_id)
+        except RiffBotError as error:
+            log.warning("where riff %s was posted could not be noted: %s", clip.id, error)
 
     async def _show(self) -> None:
         """One progress edit, if there is anything new."""
         news = [take.progress for take in self.takes]
-        if news != self._shown:
+        # By identity: two pieces of news may hold two pictures, and those do not compare.
+        if len(news) != len(self._shown) or any(map(is_not, news, self._shown)):
             self._shown = news
             await self.place.revise(self._card(await self._preview()))
 

@@ -66,13 +66,13 @@ async def open_discord(page: Page, address: str) -> None:
 
 
 async def ask(page: Page, prompt: str) -> None:
-    """Type /riff, pick the command, write the prompt, press Enter."""
+    """Type /riff, pick the command, write the prompt, send it."""
     await page.type("#channel-composer-input", "/riff")
-    await page.until("document.querySelector('.command-entry')")
-    await page.key("Enter")
-    await page.until("document.querySelector('.command-option-input')")
+    await page.until("document.querySelector('.command-entry')", seconds=120)
+    await page.js("document.querySelector('.command-entry').click()")
+    await page.until("document.querySelector('.command-option-input')", seconds=120)
     await page.type(".command-option-input", prompt)
-    await page.key("Enter")
+    await page.js("document.querySelector('#channel-composer').requestSubmit()")
 
 
 async def hear(page: Page, *, seconds: float = RIFF_S) -> None:

@@ -74,6 +74,8 @@ async def _run(settings: Settings) -> None:
                     pulse = asyncio.create_task(_pulse(preview))
                     await until_stopped(preview.wait_closed())
                     pulse.cancel()
+                    # What is being made ends first: the page's server waits for open requests.
+                    await bot.say_goodbye()
             except simcord.SetupError as error:
                 raise RiffBotError(
                     f"The local Discord cannot be shown ({error}); is port {settings.port} taken? "

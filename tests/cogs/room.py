@@ -50,6 +50,17 @@ class Room:
         self.bot = RiffBot(self.services)
         await self.env.restart_bot(self.bot)
 
+    async def restart_and_recover(self) -> None:
+        """The same, and what was promised is kept.
+
+        SimCord gives a bot five seconds to come up, which a model on a busy machine may not keep;
+        so the recovery is not left to `on_ready` here.
+        """
+        self.bot = RiffBot(self.services, simulated=True)
+        await self.env.restart_bot(self.bot)
+        recovery: Any = self.bot.get_cog("recovery")
+        await recovery.recover()
+
 
 @asynccontextmanager
 async def open_room(

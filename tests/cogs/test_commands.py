@@ -72,7 +72,6 @@ async def test_commands_are_synced_once_and_again_only_when_they_change(
         assert syncs() == 1
         await room.restart()
         assert syncs() == 1
-        monkeypatch.setattr("cogs.riff.describe", lambda _: "Another description")
         monkeypatch.setattr("cogs._words.describe", lambda _: "Another description")
         await room.restart()
         assert syncs() == 2

@@ -31,13 +31,13 @@ async def _promise(room: Room, count: int = 1, **origin: Any) -> list[Any]:
 async def test_an_unfinished_job_is_posted_in_its_channel(settings: Settings) -> None:
     async with open_room(settings) as room:
         (job,) = await _promise(room)
-        await room.restart()
+        await room.restart_and_recover()
         (message,) = room.messages
         assert message.content.startswith(f"<@{room.ada.id}> I was restarted")
         assert message.attachments[0].filename == "riff.mp3"
         assert (await room.services.library.get(job.id)).message_id == message.id
         assert await room.services.library.unfinished_jobs() == []
-        await room.restart()
+        await room.restart_and_recover()
         assert len(room.messages) == 1
 
 
@@ -53,16 +53,37 @@ async def test_the_old_progress_message_becomes_the_result_while_its_token_lives
             token=record.token,
             token_expires_at=datetime(2126, 1, 1, tzinfo=UTC),
         )
-        await room.restart()
+        await room.restart_and_recover()
         (message,) = room.messages
         assert message.id == result.response.id
         assert message.content.startswith("I was restarted")
 
 
+async def test_recovery_begins_when_discord_is_there(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = []
+
+    async def recover(_cog: Any, channel_id: int | None = None) -> None:
+        begun.append(channel_id)
+
+    async with open_room(settings) as room:
+        cog = type(room.bot.get_cog("recovery"))
+        monkeypatch.setattr(cog, "recover", recover)
+        for simulated in (False, True):
+            monkeypatch.setattr(room.bot, "simulated", simulated)
+            room.bot.dispatch("ready")
+            await room.env.settle()
+        assert begun == [None]
+        room.bot.dispatch("furnished", 5)
+        await room.env.settle()
+        assert begun == [None, 5]
+
+
 async def test_jobs_of_one_command_are_told_together(settings: Settings) -> None:
     async with open_room(settings) as room:
         await _promise(room, 3)
-        await room.restart()
+        await room.restart_and_recover()
         assert [m.attachments[0].filename for m in room.messages] == ["riff.mp3"] * 3
 
 
@@ -71,7 +92,7 @@ async def test_a_job_that_keeps_breaking_is_given_up_in_words(settings: Settings
         (job,) = await _promise(room)
         for _ in range(MAX_ATTEMPTS):
             await room.services.library.begin_job(job.id)
-        await room.restart()
+        await room.restart_and_recover()
         (message,) = room.messages
         assert message.content.startswith(f"<@{room.ada.id}> I broke down 3 times")
         assert message.mentions == [] or not message.mention_everyone
@@ -82,7 +103,7 @@ async def test_a_deleted_channel_sends_the_riff_by_mail(settings: Settings) -> N
     async with open_room(settings) as room:
         await _promise(room)
         room.env.inject_error("POST", "/channels/*/messages", status=404, code=10003, times=1)
-        await room.restart()
+        await room.restart_and_recover()
         assert room.messages == []
         letter = room.ada.user.dm_channel.history()[-1]
         assert letter.attachments[0].filename == "riff.mp3"
@@ -95,7 +116,7 @@ async def test_the_pages_own_jobs_are_finished_without_a_message(
         job = await room.services.library.create_job(
             RiffRequest(prompt="dub", steps=2), author=Author(0, "page")
         )
-        await room.restart()
+        await room.restart_and_recover()
         assert room.messages == []
         assert (await room.services.library.get(job.id)).prompt == "dub"
 

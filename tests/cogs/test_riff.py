@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import discord
+import numpy as np
 import pytest
 
 from audio.files import read
 from audio.image import decode_image
 from cogs import _session
+from cogs._cards import clip_cards
 from riffbot.errors import GenerationFailed, Refused
+from riffbot.inference.job import Progress
 from riffbot.settings import Settings
 from tests.cogs.room import Room, buttons, open_room
 
@@ -95,11 +99,27 @@ async def test_progress_is_shown_and_replaced_by_the_result(
         await revise(place, card)
 
     monkeypatch.setattr(_session.Place, "revise", watching)
-    monkeypatch.setattr("riffbot.inference.worker._PREVIEW_EVERY_S", 0.0)
     async with open_room(settings) as room:
-        result = await room.riff("dub", steps=12)
-        assert any("step " in text for text, _ in shown)
-        assert any(names == ["forming.png"] for _, names in shown)
+        make = room.services.studio.make
+
+        async def watched(*args: Any, on_progress: Any, **options: Any) -> Any:
+            forming = np.full((512, 128), 200, np.uint8)
+            on_progress(Progress("x", "queued", position=3, eta_s=7.0))
+            await asyncio.sleep(0.05)
+            on_progress(Progress("x", "running", eta_s=2.0, step=1, steps=4, preview=forming))
+            await asyncio.sleep(0.05)
+            on_progress(Progress("x", "running", eta_s=2.0, step=1, steps=4, preview=forming + 1))
+            await asyncio.sleep(0.05)
+            on_progress(Progress("x", "running", eta_s=1.0, step=3, steps=4))
+            await asyncio.sleep(0.3)
+            return await make(*args, on_progress=None, **options)
+
+        monkeypatch.setattr(room.services.studio, "make", watched)
+        result = await room.riff("dub")
+        texts = [text for text, _ in shown]
+        assert "3rd in line · about 7 s left" in texts
+        assert any(text.endswith("step 3 of 4 · about 1 s left") for text in texts)
+        assert shown[-1][1] == ["forming.png"], "the last preview stays until there is a newer one"
         assert list(buttons(result.response)) == BUTTONS
         assert not room.bot.sessions
 
@@ -170,7 +190,7 @@ async def test_seed_images_are_suggested_by_name_title_and_mood(settings: Settin
 
         async def suggested(typed: str) -> list[str]:
             result = await room.ada.autocomplete(room.channel, "riff", "seed_image", typed)
-            return [choice["value"] for choice in result.autocomplete_choices]
+            return [choice["value"] for choice in result]
 
         assert await suggested("") == ["steady", "swing"]
         assert await suggested("BRUSH") == ["swing"]
@@ -271,13 +291,20 @@ async def test_when_discord_takes_nothing_the_clip_is_in_the_library(
         assert f"riff {stored.id} is in the library" in caplog.text
 
 
-async def test_pictures_are_dropped_first_where_uploads_are_small(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_pictures_are_dropped_first_where_uploads_are_small(settings: Settings) -> None:
     async with open_room(settings) as room:
-        monkeypatch.setattr(discord.Interaction, "filesize_limit", 100_000, raising=False)
-        message = (await room.riff()).response
-        assert [file.filename for file in message.attachments] == ["riff.mp3"]
+        await room.riff()
+        (stored,) = await room.services.library.recent()
+        clip = await room.services.studio.clip(stored.id)
+
+    def offered(limit: int) -> list[list[str]]:
+        return [[upload.name for upload in card.uploads] for card in clip_cards(clip, limit)]
+
+    everything = len(clip.mp3) + len(clip.picture) + len(clip.png)
+    assert offered(everything)[0] == ["riff.mp3", "spectrogram.png", "riff.png"]
+    assert offered(everything - 1)[0] == ["riff.mp3", "spectrogram.png"]
+    assert offered(len(clip.mp3)) == [["riff.mp3"], []]
+    assert offered(1) == [[]]
 
 
 async def test_a_poorer_message_is_tried_when_discord_finds_it_too_large(
