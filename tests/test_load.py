@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -34,6 +35,14 @@ async def ask_all(members: list[Member]) -> list[Shown]:
     return await asyncio.gather(
         *(member.slash("riff", prompt=wish(member, take), seed=take) for member, take in wishes)
     )
+
+
+def taken_by_others() -> float:
+    """How much longer than its own CPU time work takes here: 1 on a free core."""
+    wall, own = time.monotonic(), time.thread_time()
+    while time.thread_time() - own < 0.2:
+        pass
+    return max(1.0, (time.monotonic() - wall) / 0.2)
 
 
 def print_distribution(shown: list[Shown]) -> None:
@@ -77,7 +86,9 @@ async def test_two_hundred_riffs_from_forty_members(tmp_path: Path) -> None:
         members = crowd(there)
         async with on_stage(there, tmp_path, paced=paced) as stage:
             async with busy(there, paced):
-                shown = await ask_all(members)  # raises if one is not acknowledged within 3 s
+                # Three seconds of this process, not of whatever else the machine is busy with.
+                there.state.acknowledge_s *= taken_by_others()
+                shown = await ask_all(members)  # raises if one is not acknowledged in time
                 print_distribution(shown)
                 await in_line(stage, len(shown))
             results = [await one.until(is_result, timeout_s=500) for one in shown]
@@ -108,3 +119,30 @@ def check_sound(message: Message) -> None:
     sound = files.read(mp3.content)
     assert len(sound.samples) / sound.sample_rate == pytest.approx(WIDTH / 100, abs=0.03)
     assert np.abs(sound.samples).max() > 0.05
+
+
+async def test_who_asks_for_too_much_is_told_why(tmp_path: Path) -> None:
+    paced = Paced()
+    async with LoopbackDiscord() as there:
+        there.add_guild()
+        ann = there.member("ann")
+        async with on_stage(there, tmp_path, paced=paced, max_jobs_per_member=2):
+            async with busy(there, paced):
+                shown = await asyncio.gather(
+                    *(ann.slash("riff", prompt=wish(ann, take)) for take in range(EACH))
+                )
+                let_in = [await waits(one) for one in shown]
+            for one, waited in zip(shown, let_in, strict=True):
+                message = await one.until(is_result if waited else is_told, timeout_s=60)
+                assert waited or "at most 2" in message.text
+        assert let_in.count(True) == 2
+
+
+def is_told(message: Message) -> bool:
+    return message.is_ephemeral
+
+
+async def waits(shown: Shown) -> bool:
+    """Whether a command is in line, once that is decided."""
+    message = await shown.until(lambda m: is_told(m) or "in line" in m.text, timeout_s=60)
+    return not is_told(message)

@@ -70,7 +70,8 @@ class LoopbackDiscord:
 
     async def __aenter__(self) -> Self:
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        # A crowd connects at once: beyond the backlog the kernel would let it wait for a second.
+        site = web.TCPSite(self._runner, "127.0.0.1", 0, backlog=4096)
         await site.start()
         port = self._runner.addresses[0][1]
         self.state.base_url = f"http://127.0.0.1:{port}"
