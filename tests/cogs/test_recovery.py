@@ -123,9 +123,9 @@ async def test_the_pages_own_jobs_are_finished_without_a_message(
 
 async def test_whoever_waits_at_a_stop_is_told_that_it_goes_on_later(settings: Settings) -> None:
     async with open_room(settings) as room:
-        await room.services.engine.close()
 
         async def interrupted(*_: Any, **__: Any) -> Any:
+            await room.services.engine.close()
             raise Cancelled("RiffBot is stopping, so the riff was not made.")
 
         room.services.studio.make = interrupted  # type: ignore[method-assign]

@@ -89,39 +89,49 @@ async def test_markdown_in_a_prompt_is_shown_and_not_obeyed(settings: Settings) 
 async def test_progress_is_shown_and_replaced_by_the_result(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_session, "FIRST_LOOK_S", 0.0)
-    monkeypatch.setattr(_session, "INTERVAL_S", 0.0)
     shown: list[tuple[str, list[str]]] = []
     revise = _session.Place.revise
+
+    seen = asyncio.Event()
 
     async def watching(place: Any, card: Any) -> None:
         shown.append((card.embed.description, [upload.name for upload in card.uploads]))
         await revise(place, card)
+        seen.set()
 
-    monkeypatch.setattr(_session.Place, "revise", watching)
     async with open_room(settings) as room:
-        make = room.services.studio.make
+        await room.riff("dub")
+        (stored,) = await room.services.library.recent()
+        clip = await room.services.studio.clip(stored.id)
+        news = [
+            Progress("x", "queued", position=3, eta_s=7.0),
+            Progress("x", "running", eta_s=2.0, step=1, steps=4, preview=_forming(200)),
+            Progress("x", "running", eta_s=2.0, step=1, steps=4, preview=_forming(100)),
+            Progress("x", "running", eta_s=1.0, step=3, steps=4),
+        ]
 
-        async def watched(*args: Any, on_progress: Any, **options: Any) -> Any:
-            forming = np.full((512, 128), 200, np.uint8)
-            on_progress(Progress("x", "queued", position=3, eta_s=7.0))
-            await asyncio.sleep(0.05)
-            on_progress(Progress("x", "running", eta_s=2.0, step=1, steps=4, preview=forming))
-            await asyncio.sleep(0.05)
-            on_progress(Progress("x", "running", eta_s=2.0, step=1, steps=4, preview=forming + 1))
-            await asyncio.sleep(0.05)
-            on_progress(Progress("x", "running", eta_s=1.0, step=3, steps=4))
-            await asyncio.sleep(0.3)
-            return await make(*args, on_progress=None, **options)
+        async def watched(*_: Any, on_progress: Any, **__: Any) -> Any:
+            for progress in news:
+                seen.clear()
+                on_progress(progress)
+                await seen.wait()
+            return clip
 
+        monkeypatch.setattr(_session, "FIRST_LOOK_S", 0.05)
+        monkeypatch.setattr(_session, "INTERVAL_S", 0.05)
+        monkeypatch.setattr(_session.Place, "revise", watching)
         monkeypatch.setattr(room.services.studio, "make", watched)
         result = await room.riff("dub")
         texts = [text for text, _ in shown]
         assert "3rd in line · about 7 s left" in texts
-        assert any(text.endswith("step 3 of 4 · about 1 s left") for text in texts)
+        assert texts[-1].endswith("step 3 of 4 · about 1 s left")
         assert shown[-1][1] == ["forming.png"], "the last preview stays until there is a newer one"
         assert list(buttons(result.response)) == BUTTONS
         assert not room.bot.sessions
+
+
+def _forming(grey: int) -> Any:
+    return np.full((512, 128), grey, np.uint8)
 
 
 @pytest.mark.parametrize(
