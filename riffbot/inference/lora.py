@@ -66,7 +66,7 @@ def _merge_diffusers(parts: Parts, files: list[Path]) -> None:
         text_encoder=parts.text_encoder,
         tokenizer=parts.tokenizer,
         unet=parts.unet,
-        scheduler=PNDMScheduler(),
+        scheduler=PNDMScheduler(steps_offset=1),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
