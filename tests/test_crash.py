@@ -14,12 +14,13 @@ from pathlib import Path
 import pytest
 
 from riffbot.library.store import Library
-from tests.loopback import LoopbackDiscord, Message
+from tests.loopback import LoopbackDiscord, Message, Shown
 from tests.loopback.real import is_result, settings, tiny_model
 
 ROOT = Path(__file__).resolve().parent.parent
 LONG, WIDE = 200, 512
 """Steps and columns: enough to be killed among them."""
+PROMPTS = ("a long one", "in line behind it")
 
 
 def environment(there: LoopbackDiscord, folder: Path) -> dict[str, str]:
@@ -74,26 +75,46 @@ def riff_of(prompt: str) -> Callable[[Message], bool]:
 @pytest.mark.parametrize("expired", [False, True], ids=["token alive", "token dead"])
 async def test_a_killed_bot_keeps_its_promise(tmp_path: Path, expired: bool) -> None:
     async with LoopbackDiscord() as there:
-        there.add_guild()
-        ann, bob = there.member("ann"), there.member("bob")
-        async with process(there, tmp_path) as first:
-            running = await ann.slash("riff", prompt="a long one", steps=LONG)
-            waiting = await bob.slash("riff", prompt="in line behind it", seed=7)
-            await running.until(is_computing, timeout_s=180)
-            first.kill()
-            assert await first.wait() == -signal.SIGKILL
+        asked = await ask_and_end(there, tmp_path, signal.SIGKILL)
         if expired:
             there.clock.advance(901)
-
-        async with process(there, tmp_path) as second:
-            for shown, prompt in ((running, "a long one"), (waiting, "in line behind it")):
-                found = await there.posted(ann.channel, riff_of(prompt), timeout_s=180)
-                assert (found in shown.messages) is not expired
-            second.send_signal(signal.SIGTERM)
-            assert await asyncio.wait_for(second.wait(), 60) == 0
-        assert there.state.syncs == 1  # the second start had nothing new to register
-
+        await check_promises(there, tmp_path, asked, expired=expired)
     await check_library(tmp_path)
+
+
+@pytest.mark.timeout(600)
+async def test_a_stopped_bot_keeps_its_promise(tmp_path: Path) -> None:
+    async with LoopbackDiscord() as there:
+        asked = await ask_and_end(there, tmp_path, signal.SIGTERM)
+        await check_promises(there, tmp_path, asked, expired=False)
+    await check_library(tmp_path)
+    assert "Traceback" not in (tmp_path / "log.txt").read_text()
+
+
+async def ask_and_end(there: LoopbackDiscord, folder: Path, how: signal.Signals) -> list[Shown]:
+    """Two riffs are asked for; the process ends while the first of them is computed."""
+    there.add_guild()
+    ann, bob = there.member("ann"), there.member("bob")
+    async with process(there, folder) as bot:
+        running = await ann.slash("riff", prompt=PROMPTS[0], steps=LONG)
+        waiting = await bob.slash("riff", prompt=PROMPTS[1], seed=7)
+        await running.until(is_computing, timeout_s=180)
+        bot.send_signal(how)
+        code = await asyncio.wait_for(bot.wait(), 120)
+        assert code == (0 if how is signal.SIGTERM else -how)
+    return [running, waiting]
+
+
+async def check_promises(
+    there: LoopbackDiscord, folder: Path, asked: list[Shown], *, expired: bool
+) -> None:
+    """After the next start both riffs are there: in their first messages, if those still can be."""
+    channel = asked[0].interaction.channel
+    async with process(there, folder):
+        for shown, prompt in zip(asked, PROMPTS, strict=True):
+            found = await there.posted(channel, riff_of(prompt), timeout_s=180)
+            assert (found in shown.messages) is not expired
+    assert there.state.syncs == 1  # the second start had nothing new to register
 
 
 async def check_library(folder: Path) -> None:
@@ -102,7 +123,7 @@ async def check_library(folder: Path) -> None:
     try:
         assert await library.unfinished_jobs() == []
         riffs = await library.recent()
-        assert {riff.request.prompt for riff in riffs} == {"a long one", "in line behind it"}
+        assert {riff.request.prompt for riff in riffs} == set(PROMPTS)
         for riff in riffs:
             for digest in (riff.png, riff.mp3, riff.picture):
                 assert hashlib.sha256(library.files.read(digest)).hexdigest() == digest
