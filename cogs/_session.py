@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from operator import is_not
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import discord
@@ -58,6 +59,7 @@ class Session:
     heading: str | None = None
     stopped: bool = field(default=False, init=False)
     _jobs: dict[asyncio.Task[Clip], Take] = field(default_factory=dict, init=False)
+    _news: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _shown: list[Progress | None] = field(default_factory=list, init=False)
 
     async def run(self) -> None:
@@ -85,32 +87,49 @@ class Session:
     async def _make(self, take: Take) -> Clip:
         studio = self.place.bot.services.studio
         if take.job is not None:
-            return await studio.resume(take.job, on_progress=take.report, wants_preview=True)
+            return await studio.resume(
+                take.job, on_progress=self._listener(take), wants_preview=True
+            )
         return await studio.make(
             take.request,
             author=self.author,
             origin=self.place.origin,
             parent=self.parent,
-            on_progress=take.report,
+            on_progress=self._listener(take),
             wants_preview=True,
         )
 
     async def _watch(self) -> None:
-        clock = asyncio.get_running_loop().time
+        """Look when there is news, and at the latest when the next edit is due.
+
+        Both, because a lone timer stands still in the local Discord while an action is under way;
+        for the same reason the time is `perf_counter`, which its simulated clock leaves alone.
+        """
         pending = set(self._jobs)
-        next_look = clock() + FIRST_LOOK_S
+        next_look = perf_counter() + FIRST_LOOK_S
         while pending:
-            done, pending = await asyncio.wait(
-                pending,
-                timeout=max(0.0, next_look - clock()),
+            news = asyncio.ensure_future(self._news.wait())
+            done, _ = await asyncio.wait(
+                {*pending, news},
+                timeout=max(0.0, next_look - perf_counter()),
                 return_when=asyncio.FIRST_COMPLETED,
             )
+            news.cancel()
+            self._news.clear()
+            pending -= done
             for job in self._jobs:
                 if job in done:
                     await self._settle(job)
-            if pending and clock() >= next_look:
+            if pending and perf_counter() >= next_look:
                 await self._show()
-                next_look = clock() + INTERVAL_S
+                next_look = perf_counter() + INTERVAL_S
+
+    def _listener(self, take: Take) -> Callable[[Progress], None]:
+        def listen(progress: Progress) -> None:
+            take.report(progress)
+            self._news.set()
+
+        return listen
 
     async def _settle(self, job: asyncio.Task[Clip]) -> None:
         """Deliver a finished take, or remember why there is none."""

@@ -67,14 +67,15 @@ async def open_discord(page: Page, address: str) -> None:
 
 async def ask(page: Page, prompt: str) -> None:
     """Type /riff, pick the command, write the prompt, send it."""
-    async with asyncio.timeout(120):
-        # The composer forgets what is typed before the page has settled: type until it listens.
-        while not await page.js("Boolean(document.querySelector('.command-entry'))"):
-            await page.js("document.querySelector('#channel-composer-input').value = ''")
-            await page.type("#channel-composer-input", "/riff")
+    async with asyncio.timeout(240):
+        # Until the page has settled the composer forgets what is typed: go on until it listens.
+        while not await page.js("Boolean(document.querySelector('.command-option-input'))"):
+            if await page.js("Boolean(document.querySelector('.command-entry'))"):
+                await page.key("Enter")
+            else:
+                await page.js("document.querySelector('#channel-composer-input').value = ''")
+                await page.type("#channel-composer-input", "/riff")
             await asyncio.sleep(1)
-    await page.js("document.querySelector('.command-entry').click()")
-    await page.until("document.querySelector('.command-option-input')", seconds=120)
     await page.type(".command-option-input", prompt)
     await page.js("document.querySelector('#channel-composer').requestSubmit()")
 

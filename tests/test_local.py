@@ -27,7 +27,8 @@ async def test_the_living_room_is_furnished(settings: Settings) -> None:  # noqa
         async with simcord.run(bot, shard_count=1, settle_timeout=60) as world:
             channel, you = await local.furnish(world, bot)
             (hello,) = channel.history()
-            assert hello.author.name == "RiffBot"
+            assert bot.user is not None
+            assert (await bot.fetch_user(bot.user.id)).name == "RiffBot"
             assert "/riff" in hello.embeds[0].description
             assert {"riff", "guide", "about"} <= set(you.available_commands(channel))
 

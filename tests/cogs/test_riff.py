@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import discord
@@ -113,8 +114,9 @@ async def test_progress_is_shown_and_replaced_by_the_result(
         async def watched(*_: Any, on_progress: Any, **__: Any) -> Any:
             for progress in news:
                 seen.clear()
-                on_progress(progress)
-                await seen.wait()
+                while not seen.is_set():
+                    on_progress(progress)
+                    await asyncio.to_thread(time.sleep, 0.02)
             return clip
 
         monkeypatch.setattr(_session, "FIRST_LOOK_S", 0.05)
