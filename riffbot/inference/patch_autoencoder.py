@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch.nn.functional as F
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class ResidualBlock(nn.Module):
         nn.init.zeros_(self.second.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.second(F.silu(self.first(F.silu(x))))
+        return x + self.second(functional.silu(self.first(functional.silu(x))))
 
 
 class PatchAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
@@ -99,14 +99,16 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
         """Project each patch; three equal channels count as one."""
         return Encoded(PointLatent(self.analysis(pictures[:, :1])))
 
-    def decode(self, latents: Tensor, *args: object, **kwargs: object) -> Decoded:
-        """Project back and correct."""
+    def decode(self, latents: Tensor, return_dict: bool = True) -> Decoded | tuple[Tensor]:
+        """Project back and correct: pictures (B, 1, H, W), about -1 to 1."""
         hidden = self.lift(latents) + self.place
         for block in self.blocks:
             hidden = block(hidden)
-        corrected = F.pixel_shuffle(self.correction(F.silu(hidden)), self.patch)
-        return Decoded(self.synthesis(latents) + corrected)
+        corrected = functional.pixel_shuffle(self.correction(functional.silu(hidden)), self.patch)
+        pictures = self.synthesis(latents) + corrected
+        return Decoded(pictures) if return_dict else (pictures,)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Encode and decode."""
-        return self.decode(self.encode(pictures).latent_dist.mode()).sample
+        back: Tensor = self.decode(self.encode(pictures).latent_dist.mode(), return_dict=False)[0]  # type: ignore[index]
+        return back
