@@ -11,6 +11,7 @@ settings hold as always.
 from __future__ import annotations
 
 import asyncio
+import base64
 import os
 import sys
 import tempfile
@@ -99,6 +100,13 @@ async def hear(page: Page, *, seconds: float = RIFF_S) -> None:
     )
 
 
+async def photograph(page: Page, path: Path) -> None:
+    """Save the window as it stands; asking for more than the window makes the page lay out anew."""
+    await page.until("!document.body.innerText.includes('Updating viewport')", seconds=60)
+    shot = await page.call("Page.captureScreenshot", format="png")
+    await asyncio.to_thread(path.write_bytes, base64.b64decode(shot["data"]))
+
+
 async def main() -> None:
     """Save docs/img/local-discord.png."""
     if CHROMIUM is None:
@@ -110,7 +118,7 @@ async def main() -> None:
         await ask(page, PROMPT)
         await hear(page)
         path = PICTURES / "local-discord.png"
-        await page.screenshot(path)
+        await photograph(page, path)
         print(f"saved {path.relative_to(ROOT)}")
 
 

@@ -109,10 +109,13 @@ async def _pulse(preview: Any) -> None:
     The one place that leans on SimCord's inside. Should that change, riffs still appear when they
     are finished, which is why nothing that goes wrong here is more than a log line.
     """
+    shown = 0
     try:
         while True:
             await asyncio.sleep(PULSE_S)
-            if preview._active_action is not None:
+            said = len(preview.env.http_requests)
+            if preview._active_action is not None and said != shown:
+                shown = said
                 for page in list(preview._pages.values()):
                     preview._publish(page, reason="refresh")
     except Exception:
