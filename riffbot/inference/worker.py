@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 from riffbot.errors import Cancelled, GenerationFailed, ModelError, RiffBotError
@@ -22,6 +23,11 @@ from riffbot.request import RiffRequest
 log = logging.getLogger(__name__)
 
 PREVIEW_EVERY_S = 2.0
+
+LINE_REPAIRS = 3
+"""How often in a row the line may break before it is given up."""
+
+LINE_BROKE = "Something broke in my line of clips; please ask again. The log has the details."
 
 
 class StepEvent(Protocol):
@@ -133,16 +139,34 @@ class Worker:
             self._warm(self._warm_up)
         for ticket in self._line.unresolved():
             self._resolved(ticket)
-        while batch := self._line.take():
+        while batch := self._next():
             try:
                 alive = [ticket for ticket in batch if self._resolved(ticket)]
                 for ticket in alive:
                     ticket.started()
                 if alive:
                     self._compute(pipeline, alive)
+            except Exception as error:  # a bug: it costs this batch, never the thread
+                for ticket in batch:
+                    self._fail(ticket, error)
             finally:
                 self._line.done()
-        self.state = "closed"
+        if self.state == "ready":
+            self.state = "closed"
+
+    def _next(self) -> list[Ticket]:
+        """The next batch. A line that breaks costs whoever stood in it; broken for good, it closes."""
+        for _ in range(LINE_REPAIRS):
+            try:
+                return self._line.take()
+            except Exception:
+                log.exception("the line broke: everybody in it is told, and it goes on")
+                with suppress(Exception):  # what broke it may stand in the way once more
+                    self._line.cancel(lambda _: True, GenerationFailed(LINE_BROKE))
+        self.state = "broken"
+        with suppress(Exception):
+            self._line.close(GenerationFailed(LINE_BROKE))
+        return []
 
     def _break(self, error: Exception) -> None:
         """The model cannot be loaded: say so to everybody, now and later."""

@@ -477,3 +477,32 @@ async def test_closing_cancels_what_outlasts_its_grace() -> None:
     pipeline.gate.set()
     await closing
     assert pipeline.steps_done == 1
+
+
+async def test_a_line_that_breaks_answers_who_stood_in_it_and_goes_on() -> None:
+    async with running(FakePipeline()) as engine:
+        line = engine._line
+        take, broken = line.take, iter([True])
+
+        def breaks_once() -> object:
+            batch = take()
+            if next(broken, False):
+                raise KeyError("a bug")
+            return batch
+
+        line.take = breaks_once  # type: ignore[method-assign,assignment]
+        await ask(engine, "the take that waits began before the patch")
+        (first,) = await answers(ask(engine, "unlucky"))
+        assert isinstance(first, GenerationFailed)
+        assert (await ask(engine, "lucky")).request.prompt == "lucky"
+
+
+async def test_a_bug_after_the_model_answers_too_and_the_engine_lives_on() -> None:
+    pipeline = FakePipeline()
+    async with running(pipeline) as engine:
+        run = pipeline.run
+        pipeline.run = lambda *_, **__: []  # type: ignore[method-assign]
+        (first,) = await answers(ask(engine, "no picture"))
+        assert isinstance(first, GenerationFailed)
+        pipeline.run = run  # type: ignore[method-assign]
+        assert (await ask(engine, "lucky")).request.prompt == "lucky"
