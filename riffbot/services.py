@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from audio import codec
+from riffbot.errors import RiffBotError
 from riffbot.images import Images
 from riffbot.inference.engine import Engine
 from riffbot.inference.worker import PipelineLike
@@ -67,6 +68,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         stack.push_async_callback(engine.close)
         warming = asyncio.create_task(asyncio.to_thread(codec.warm_up))
         stack.push_async_callback(_ended, warming)
+        tidying = asyncio.create_task(_tidy(library))
+        stack.push_async_callback(_ended, tidying)
         yield Services(settings, engine, library, Studio(engine, library, settings), images)
 
 
@@ -87,6 +90,17 @@ def open_pipeline(settings: Settings, images: Images) -> PipelineLike:
         loras=settings.loras,
     )
     return Pipeline(model, images)
+
+
+async def _tidy(library: Library) -> None:
+    """Remove what a crash left behind; nobody waits for it, and nothing depends on it."""
+    try:
+        removed = await library.collect_files()
+    except RiffBotError as error:
+        log.warning("the library's files could not be tidied: %s", error)
+    else:
+        if removed:
+            log.info("removed %d files that no riff needs", removed)
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

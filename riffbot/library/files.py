@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import tempfile
 import time
@@ -12,6 +13,8 @@ from pathlib import Path
 
 from riffbot.errors import NotFound, StorageError
 from riffbot.library.troubles import disk_trouble
+
+log = logging.getLogger(__name__)
 
 GRACE_S = 3600.0
 """Younger files are never collected: a job that wrote them may not have written its row yet."""
@@ -40,7 +43,9 @@ class Files:
             StorageError: the disk is full or read-only.
         """
         digest = hashlib.sha256(data).hexdigest()
-        if self.path(digest) is not None:
+        if (there := self.path(digest)) is not None:
+            with suppress(OSError):
+                os.utime(there)  # young again: another process may be collecting
             return digest
         folder = self._folder(digest)
         try:
@@ -80,25 +85,41 @@ class Files:
                 with suppress(OSError):  # busy on some systems: `collect` gets it later
                     path.unlink()
 
-    def collect(self, referenced: Collection[str], *, older_than_s: float = GRACE_S) -> int:
+    def collect(
+        self,
+        referenced: Collection[str],
+        *,
+        older_than_s: float = GRACE_S,
+        at_most: int | None = None,
+    ) -> int:
         """Remove what nothing refers to, and what an interrupted `put` left behind.
 
         Args:
             referenced: sha256 of all files to keep.
             older_than_s: leave younger files alone.
+            at_most: remove nothing at all where more than so many would go.
 
         Returns:
             How many files were removed.
         """
         before = time.time() - older_than_s
-        removed = 0
+        orphans = []
         for path in self._all():
-            if path.stem in referenced:
-                continue
-            with suppress(OSError):  # gone already, or busy: the next collection gets it
-                if path.stat().st_mtime <= before:
-                    path.unlink()
-                    removed += 1
+            with suppress(OSError):  # gone already
+                if path.stem not in referenced and path.stat().st_mtime <= before:
+                    orphans.append(path)
+        if at_most is not None and len(orphans) > at_most:
+            log.warning(
+                "%d files in %s belong to no riff of this library, more than do: left alone",
+                len(orphans),
+                self._root,
+            )
+            return 0
+        removed = 0
+        for path in orphans:
+            with suppress(OSError):  # gone by now, or busy: the next collection gets it
+                path.unlink()
+                removed += 1
         return removed
 
     def _all(self) -> Iterator[Path]:

@@ -127,11 +127,15 @@ class RiffStore(Database):
         return len(riffs)
 
     async def collect_files(self) -> int:
-        """Remove the files that no riff and no unfinished job needs. Returns how many."""
+        """Remove the files that no riff and no unfinished job needs. Returns how many.
+
+        A library that would lose more than it keeps is left alone: then the database is rather
+        another one than these files belong to (a new one, an old backup).
+        """
         async with self._keeping:
             async with self._read() as session:
                 kept = await _needed(session, None)
-            return await asyncio.to_thread(self.files.collect, kept)
+            return await asyncio.to_thread(self.files.collect, kept, at_most=len(kept))
 
     async def _forget(self, riffs: Sequence[StoredRiff], *, user_id: int | None = None) -> None:
         files = {digest for riff in riffs for digest in (riff.png, riff.mp3, riff.picture)}
@@ -139,6 +143,8 @@ class RiffStore(Database):
             async with self._write() as session:
                 for riff in riffs:
                     await session.execute(delete(StoredRiff).where(StoredRiff.id == riff.id))
+                    # The promise that it came from holds its prompt and its author, too.
+                    await session.execute(delete(StoredJob).where(StoredJob.id == riff.id))
                 if user_id is not None:
                     await session.execute(delete(Favourite).where(Favourite.user_id == user_id))
                     await session.execute(delete(StoredJob).where(StoredJob.author_id == user_id))

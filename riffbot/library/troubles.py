@@ -45,7 +45,12 @@ def in_words() -> Iterator[None]:
         if error.connection_invalidated:
             raise StorageError("The library's database went away: please try again.") from error
         raise
-    except ConnectionError as error:
+    except OSError as error:  # refused, no such host, no answer in time
         raise StorageError(
             "The library's database cannot be reached: please check that it runs."
         ) from error
+    except Exception as error:
+        # What PostgreSQL says while it is being connected to comes as its driver's own error.
+        if type(error).__module__.partition(".")[0] == "asyncpg":
+            raise StorageError(f"The library's database refuses RiffBot: {error}.") from error
+        raise

@@ -72,3 +72,21 @@ def test_collection_takes_what_nothing_refers_to_and_interrupted_writes(tmp_path
     assert files.path(kept)
     assert files.path(dropped) is None
     assert not half.exists()
+
+
+def test_a_collection_that_would_take_too_much_takes_nothing(tmp_path: Path) -> None:
+    files = Files(tmp_path)
+    kept, *others = (files.put(bytes([number]), ".png") for number in range(3))
+    assert files.collect({kept}, older_than_s=-1, at_most=1) == 0, "another library's files?"
+    assert all(files.path(other) for other in others)
+    assert files.collect({kept, others[0]}, older_than_s=-1, at_most=1) == 1
+
+
+def test_what_is_put_again_is_young_again(tmp_path: Path) -> None:
+    files = Files(tmp_path)
+    digest = files.put(b"sound", ".mp3")
+    path = files.path(digest)
+    assert path is not None
+    os.utime(path, (0, 0))
+    files.put(b"sound", ".mp3")
+    assert files.collect(set()) == 0

@@ -178,6 +178,8 @@ async def test_deleting_keeps_what_was_made_from_it_and_the_picture_that_it_need
     assert library.files.path(parent.mp3) is None
     assert await library.saved(BOB.user_id) == []
     assert await library.search("parent") == []
+    with pytest.raises(NotFound):
+        await library.get_job(parent.id)  # its prompt and its author's name would stay there
     await library.delete(child.id)
     assert await library.collect_files() == 0, "it is younger than an hour"
 
@@ -252,3 +254,12 @@ async def test_a_data_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -
 async def test_another_database_is_refused_by_name(tmp_path: Path, url: str) -> None:
     with pytest.raises(BadRequest, match="RIFFBOT_DATABASE_URL"):
         await Library.open(Settings(data_dir=tmp_path / "data", database_url=url))
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://nobody@127.0.0.1:1/x", "postgresql://nobody@no-such-host.invalid/x"]
+)
+async def test_a_database_server_that_is_not_there_is_a_sentence(tmp_path: Path, url: str) -> None:
+    pytest.importorskip("asyncpg")
+    with pytest.raises(StorageError, match="cannot be reached"):
+        await Library.open(Settings(data_dir=tmp_path, database_url=url))
