@@ -33,6 +33,9 @@ class RiffLike(Protocol):
     @property
     def model_hash(self) -> str: ...
 
+    @property
+    def batch(self) -> int: ...
+
 
 @dataclass(frozen=True)
 class Rendered:
@@ -85,12 +88,16 @@ def sound(
 
 
 def recipe(riff: RiffLike) -> str:
-    """The JSON that replays a riff: `{"request": …, "model": name, "model_hash": hash}`."""
+    """The JSON that replays a riff: `{"request": …, "model": name, "model_hash": hash, "batch": n}`.
+
+    The batch is that of `Riff.batch`; without it a replay on an accelerator may differ by a pixel.
+    """
     return json.dumps(
         {
             "request": riff.request.model_dump(mode="json", exclude_none=True),
             "model": riff.model_name,
             "model_hash": riff.model_hash,
+            "batch": riff.batch,
         },
         ensure_ascii=False,
         separators=(",", ":"),

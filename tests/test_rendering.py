@@ -18,6 +18,7 @@ class Riff:
     image: Pixels
     model_name: str = "test-model"
     model_hash: str = "0f" * 32
+    batch: int = 2
 
 
 def test_a_riff_carries_its_recipe_everywhere() -> None:
@@ -39,6 +40,7 @@ def test_a_riff_carries_its_recipe_everywhere() -> None:
         recipe = json.loads(text or "")
         assert RiffRequest.build(**recipe["request"]) == request
         assert (recipe["model"], recipe["model_hash"]) == ("test-model", "0f" * 32)
+        assert recipe["batch"] == 2, "an exact replay repeats it"
 
 
 def test_the_same_riff_is_the_same_bytes() -> None:

@@ -153,7 +153,8 @@ def recipe(riff: Riff) -> dict[str, Any]:
     """What replays a clip: the resolved request, the weights, and the size of its batch."""
     from riffbot import rendering
 
-    return {**json.loads(rendering.recipe(riff)), "batch": riff.batch}
+    recipe: dict[str, Any] = json.loads(rendering.recipe(riff))
+    return recipe
 
 
 def seconds(timings: dict[str, float]) -> dict[str, float]:
