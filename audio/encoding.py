@@ -22,6 +22,9 @@ TAGS = ("title", "artist", "album", "date", "comment", "software")
 
 _MP3_RATES = (32000, 44100, 48000)
 _MP3_BIT_RATE = 192_000
+_MP3_FRAME = 1152
+_MP3_TAGGED = 192
+"""The first frame's bytes up to the end of its Info tag."""
 _SUBTYPES = {"wav": "PCM_24", "flac": "PCM_24", "ogg": "VORBIS"}
 _BLOCK = 65536
 
@@ -96,4 +99,35 @@ def _mp3(samples: Floats, rate: int, tags: Mapping[str, str]) -> bytes:
         frame.pts = 0
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    return out.getvalue()
+    return _gapless(out.getvalue(), planes.shape[1])
+
+
+def _gapless(mp3: bytes, length: int) -> bytes:
+    """The MP3 with its true padding in the Info tag.
+
+    libavcodec never tells of more padding than one frame. LAME adds up to 46 samples more where
+    little is left for the last frame, and a loop would stumble over them.
+    """
+    first = 10 + sum(byte << 7 * i for i, byte in enumerate(reversed(mp3[6:10])))
+    tag = mp3.find(b"Info", first, first + 64)
+    if not mp3.startswith(b"ID3") or tag < 0:
+        return mp3
+    frame = bytearray(mp3[first : first + _MP3_TAGGED])
+    at = tag - first
+    count = int.from_bytes(frame[at + 8 : at + 12], "big")
+    delay = int.from_bytes(frame[at + 141 : at + 144], "big") >> 12
+    padding = count * _MP3_FRAME - delay - length
+    frame[at + 141 : at + 144] = (delay << 12 | padding).to_bytes(3, "big")
+    frame[at + 154 : at + 156] = bytes(2)
+    frame[at + 154 : at + 156] = _crc16(frame[:190]).to_bytes(2, "big")
+    return mp3[:first] + bytes(frame) + mp3[first + _MP3_TAGGED :]
+
+
+def _crc16(data: bytes | bytearray) -> int:
+    """CRC-16/ARC, which the Info tag ends with."""
+    crc = 0
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ 0xA001 if crc & 1 else crc >> 1
+    return crc
