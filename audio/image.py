@@ -5,8 +5,8 @@ Riffusion's layout. The parameters go into EXIF under Riffusion's tags, the reci
 JSON) into a text chunk named `riffbot`, so a picture that is downloaded and uploaded again can be
 remixed, replayed and reproduced.
 
-Read: whatever Pillow knows. Uploads are strangers' files, so size is checked in the header, before
-a pixel is decoded, and everything that goes wrong is an `AudioError` with one sentence.
+Read: the formats that pictures are sent in. Uploads are strangers' files, so size is checked in
+the header, before a pixel is decoded, and all that goes wrong is an `AudioError` with one sentence.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ RECIPE_KEY = "riffbot"
 MAX_PIXELS = 32_000_000
 _MAX_RECIPE = 64_000
 _EXIF_IFD = 0x8769
+_FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF", "PPM")
+"""Pillow knows many more, EPS among them, which it hands to Ghostscript: a program to run."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def encode_png(
 
 
 def decode_image(source: Path | bytes, *, max_pixels: int = MAX_PIXELS) -> SpectrogramImage:
-    """Read a picture of any format and size.
+    """Read a picture (PNG, JPEG, WebP, GIF, BMP, TIFF, PPM) of any size.
 
     Colour becomes grey by its luminance, unless the channels are equal, when it is that channel to
     the bit (Riffusion stores grey as RGB); with the stereo tag, green and blue are left and right.
@@ -104,7 +106,7 @@ def decode_image(source: Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Spect
         with warnings.catch_warnings():
             # Our own limit, checked below, stands in for Pillow's warning.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(data))
+            image = Image.open(io.BytesIO(data), formats=_FORMATS)
     except Image.DecompressionBombError as error:
         raise AudioError(_too_large(None, max_pixels)) from error
     except Exception as error:

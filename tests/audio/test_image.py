@@ -158,6 +158,7 @@ def test_one_pixel_is_a_picture() -> None:
         (png_header(400, 400), "damaged"),
         (saved(Image.new("L", (500, 500), 3), "PNG")[:300], "damaged"),
         (saved(Image.new("L", (500, 500), 3), "JPEG")[:200], "(damaged|no picture)"),
+        (saved(Image.new("L", (8, 8), 3), "EPS"), "no picture"),  # Ghostscript would run it
     ],
 )
 def test_what_is_no_picture_is_one_sentence(data: bytes, sentence: str) -> None:
