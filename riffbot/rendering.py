@@ -88,7 +88,7 @@ def sound(
 
 
 def recipe(riff: RiffLike) -> str:
-    """The JSON that replays a riff: `{"request": …, "model": name, "model_hash": hash, "batch": n}`.
+    """The JSON that replays a riff: `{"request": …, "model": …, "model_hash": …, "batch": n}`.
 
     The batch is that of `Riff.batch`; without it a replay on an accelerator may differ by a pixel.
     """

@@ -155,7 +155,10 @@ class Worker:
             self.state = "closed"
 
     def _next(self) -> list[Ticket]:
-        """The next batch. A line that breaks costs whoever stood in it; broken for good, it closes."""
+        """The next batch; none when the line is closed.
+
+        A line that breaks costs whoever stood in it; one that is broken for good closes.
+        """
         for _ in range(LINE_REPAIRS):
             try:
                 return self._line.take()
