@@ -88,7 +88,7 @@ class RiffRequest(_Value):
         return self
 
     @classmethod
-    def build(cls, **fields: object) -> Self:
+    def build(cls, /, **fields: object) -> Self:
         """Make a request from untrusted values.
 
         Raises:
@@ -107,7 +107,7 @@ class RiffRequest(_Value):
         except ValidationError as error:
             raise BadRequest(sentence(error)) from error
 
-    def but(self, **changes: object) -> Self:
+    def but(self, /, **changes: object) -> Self:
         """A validated copy with some fields changed. Raises BadRequest."""
         return self.build(**{**self.model_dump(), **changes})
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from riffbot.errors import BadRequest
 
@@ -73,6 +73,12 @@ def load_settings(**overrides: object) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0]).upper() if first["loc"] else "a setting"
+        prefix = "" if name == "DISCORD_TOKEN" else "RIFFBOT_"
         raise BadRequest(
-            f"The setting {name} is wrong ({first['msg'].lower()}); see .env.example."
+            f"The setting {prefix}{name} is wrong ({first['msg'].lower()}); see .env.example."
+        ) from error
+    except SettingsError as error:  # a list that is no JSON
+        raise BadRequest(
+            f"The settings cannot be read ({error}); RIFFBOT_LORAS is a JSON list, "
+            "see .env.example."
         ) from error

@@ -255,6 +255,7 @@ BAD = {
     "a band": (["inpaint", "ok.png", "x", "--from", "0", "--to", "1", "--low", "1e6"], "band"),
     "too few clips": (["morph", "a", "b", "--clips", "1"], "--clips"),
     "an unknown sound format": (["image-to-audio", "ok.png", "x.avi"], ".wav"),
+    "a photograph to hear": (["image-to-audio", "photo.png", "x.wav"], "512"),
     "a picture to nowhere": (["audio-to-image", "short.wav", "no/x.png"], "folder"),
     "an unknown command": (["sing"], "sing"),
     "an unknown option": (["riff", "x", "--loud"], "--loud"),
@@ -293,6 +294,26 @@ def test_what_fails_is_one_sentence_and_exit_code_1(
     (home / "f").write_text("a file where a folder is needed")
     assert main(words) == 1
     one_line(capsys)
+
+
+def test_a_setting_that_cannot_be_read_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RIFFBOT_LORAS", "loras/banjo")
+    assert main(["seed-images"]) == 2
+    assert "JSON list" in one_line(capsys)
+    monkeypatch.setenv("RIFFBOT_LORAS", "[]")
+    monkeypatch.setenv("RIFFBOT_MAX_BATCH", "many")
+    assert main(["seed-images"]) == 2
+    assert "RIFFBOT_MAX_BATCH" in one_line(capsys)
+
+
+def test_a_field_named_like_a_python_word_is_one_bad_line(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "odd.jsonl").write_text('{"prompt": "x", "cls": 1}\n')
+    assert main(["riff", "--batch", "odd.jsonl"]) == 2
+    assert "cls" in one_line(capsys)
 
 
 def test_a_taken_port_is_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -34,12 +34,12 @@ def image_to_audio(options: Options) -> int:
     from riffbot.settings import load_settings
 
     settings = load_settings()
+    rate = 44100
     try:
         picture = image.decode_image(source)
+        samples = codec.image_to_audio(picture.pixels, loop=options.loop, sample_rate=rate)
     except ValueError as error:
         raise BadRequest(f"“{source.name}”: {error}") from error
-    rate = 44100
-    samples = codec.image_to_audio(picture.pixels, loop=options.loop, sample_rate=rate)
     samples = loudness.normalize(samples, rate, target_lufs=settings.loudness_lufs)
     # The recipe travels on: the sound can be replayed as the picture could.
     tags = {RECIPE_TAG: picture.recipe} if picture.recipe else {}

@@ -136,7 +136,10 @@ def from_library(clip_id: str, settings: Settings) -> Source:
         png = asyncio.run(_png_of(clip_id, settings))
     except NotFound as error:
         raise unknown from error
-    decoded = image.decode_image(png)
+    try:
+        decoded = image.decode_image(png)
+    except ValueError as error:
+        raise BadRequest(f"The riff {clip_id}: {error}") from error
     return Source(decoded.pixels, decoded.recipe)
 
 

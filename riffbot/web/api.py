@@ -164,7 +164,7 @@ async def _json(request: web.Request) -> dict[str, Any]:
 
 
 def _limit(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text[:9]) <= MAX_PAGE:
+    if not text.isdecimal() or len(text) > 9 or not 1 <= int(text) <= MAX_PAGE:
         raise BadRequest(f"The limit is a whole number from 1 to {MAX_PAGE}.")
     return int(text)
 
