@@ -2,7 +2,7 @@
 
 `shard-00042.npz` and `.json` are the renderer's (sound and captions); `ready-00042.pt` is the same
 shard as the denoiser wants it (latents and caption states, by width), written by
-`training.captions`.
+`training.prepare`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,69 @@
+"""What training hands over is what the product loads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from riffbot.inference import checkpoints, quantised
+from riffbot.inference.loading import read_card
+from riffbot.inference.schedulers import suitable
+from training import networks
+from training.export import CARD, export
+
+LATENTS = 4
+CHANNELS = (16, 16, 16)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The two trainers' checkpoints, of networks that have learnt nothing."""
+    folder = tmp_path_factory.mktemp("trained")
+    torch.manual_seed(0)
+    vae = networks.build_autoencoder(LATENTS)
+    torch.save({"network": vae.state_dict(), "latent_channels": LATENTS}, folder / "vae.pt")
+    unet = networks.build_denoiser(LATENTS, CHANNELS)
+    held = {"average": unet.state_dict(), "latent_channels": LATENTS, "channels": CHANNELS}
+    torch.save(held, folder / "unet.pt")
+    return folder / "vae.pt", folder / "unet.pt"
+
+
+@pytest.fixture(scope="module")
+def exported(trained: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("model")
+    (out / "unet").mkdir()
+    export(*trained, out, CARD.model_copy(update={"version": "7"}))
+    return out
+
+
+def test_the_card_and_the_index(exported: Path) -> None:
+    card = read_card(exported)
+    assert (card.name, card.version, card.licence) == (CARD.name, "7", "MIT")
+    index = json.loads((exported / "model_index.json").read_text("utf-8"))
+    assert index["safety_checker"] == [None, None]
+    scheduler = json.loads((exported / "scheduler" / "scheduler_config.json").read_text("utf-8"))
+    assert card.schedulers == suitable(scheduler)
+
+
+def test_the_denoiser_comes_back_within_half_a_step(
+    exported: Path, trained: tuple[Path, Path]
+) -> None:
+    unet, file = checkpoints._network(checkpoints.UNet2DConditionModel, exported / "unet")
+    assert file.name == quantised.FILE
+    back = unet.state_dict()
+    for name, weight in torch.load(trained[1], weights_only=True)["average"].items():
+        step = weight.abs().amax() / 127 if weight.ndim > 1 else weight.abs().amax() / 1000
+        assert bool(((back[name] - weight).abs() <= step * 0.51 + 1e-7).all()), name
+
+
+def test_the_autoencoder_comes_back_in_half_precision(
+    exported: Path, trained: tuple[Path, Path]
+) -> None:
+    kind = checkpoints._autoencoder_class(exported / "vae")
+    vae, _ = checkpoints._network(kind, exported / "vae")
+    back = vae.state_dict()
+    for name, weight in torch.load(trained[0], weights_only=True)["network"].items():
+        assert torch.equal(back[name], weight.half().float()), name
