@@ -28,7 +28,7 @@ RECIPE_KEY = "riffbot"
 MAX_PIXELS = 32_000_000
 _MAX_RECIPE = 64_000
 _EXIF_IFD = 0x8769
-_FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF", "PPM")
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 """Pillow knows many more, EPS among them, which it hands to Ghostscript: a program to run."""
 
 
