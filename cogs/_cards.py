@@ -58,8 +58,9 @@ def _clip_card(clip: Clip, uploads: tuple[Upload, ...], heading: str | None) -> 
         embed.set_thumbnail(url=f"attachment://{RAW}")
     if not uploads:
         embed.add_field(
-            name="Too large for this server",
-            value="It is in the library all the same; the web page plays it.",
+            name="No files here",
+            value="They are too large for this server, or I may not attach files in this channel. "
+            "The riff is in the library all the same, and its buttons work.",
         )
     return Card(embed=embed, content=heading, uploads=uploads, buttons=partial(clip_view, clip.id))
 

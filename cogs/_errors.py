@@ -15,6 +15,7 @@ from typing import Any
 import discord
 from discord import app_commands
 
+from cogs._place import MESSAGE_LIMIT, UNDELIVERED
 from riffbot.errors import Refused, RiffBotError
 
 log = logging.getLogger(__name__)
@@ -91,6 +92,7 @@ async def tell(interaction: discord.Interaction[Any], text: str) -> None:
 
     Never raises: whoever reports a failure must not fail over it.
     """
+    text = text[:MESSAGE_LIMIT]  # a sentence may quote what a member typed
     try:
         if not interaction.response.is_done():
             await interaction.response.send_message(text, ephemeral=True)
@@ -98,7 +100,7 @@ async def tell(interaction: discord.Interaction[Any], text: str) -> None:
             await interaction.followup.send(text, ephemeral=True)
         else:
             log.info("too late to tell %s: %s", interaction.user.id, text)
-    except discord.HTTPException as error:
+    except UNDELIVERED as error:
         log.info("could not tell %s (%s): %s", interaction.user.id, error, text)
 
 

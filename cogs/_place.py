@@ -32,6 +32,9 @@ DEFAULT_FILESIZE_LIMIT = 10 * 1024 * 1024
 TOO_LARGE = 40005
 """Discord's code for "request entity too large"."""
 
+MESSAGE_LIMIT = 2000
+"""Characters of a message."""
+
 UNDELIVERED = (discord.HTTPException, aiohttp.ClientError, OSError)
 """Discord refused, or the line to it broke: discord.py lets a broken connection through."""
 
@@ -215,6 +218,7 @@ class Place:
 
         Without a token nothing is ephemeral any more, and whoever asked must hear what happened.
         """
+        text = text[: MESSAGE_LIMIT - 100]  # room for a name before it
         if self._door is not None:
             try:
                 await self._door.send(text, ephemeral=True)

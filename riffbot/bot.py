@@ -130,8 +130,13 @@ class RiffBot(commands.AutoShardedBot):
             await self.load_extension(extension)
         if self.simulated:
             await self.tree.sync_keeping_entry_point()
-        elif await self.tree.sync_if_changed(self.services.settings.data_dir / "commands.json"):
-            log.info("the slash commands changed: synced")
+            return
+        try:
+            if await self.tree.sync_if_changed(self.services.settings.data_dir / "commands.json"):
+                log.info("the slash commands changed: synced")
+        except discord.HTTPException as error:
+            # A bad day at Discord or its daily limit: the commands it has go on working.
+            log.error("the slash commands could not be synced (%s); the next start tries", error)
 
     async def say_goodbye(self) -> None:
         """Stop the model while Discord still listens: whoever waits is told that it goes on later.
@@ -186,6 +191,8 @@ async def _outcome(client: asyncio.Task[None]) -> None:
         raise RiffBotError(
             f"Discord cannot be reached ({error}); check the connection and try again."
         ) from error
+    except (discord.HTTPException, discord.GatewayNotFound, discord.ConnectionClosed) as error:
+        raise RiffBotError(f"Discord does not let RiffBot in just now ({error}).") from error
 
 
 def _read(memory: Path) -> dict[str, str]:
