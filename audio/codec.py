@@ -11,6 +11,8 @@ analysis, phase and synthesis, and the clip repeats without a seam.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import scipy.fft
 
@@ -69,7 +71,7 @@ def image_to_audio(
     columns = image.shape[1]
     length = round(columns * sample_rate / 100)
     if loop and columns % effort.stride:
-        effort = solver.Effort(1, effort.updates, effort.fixed, effort.joint, effort.momentum)
+        effort = replace(effort, stride=1)
     channels = [mel_targets(channel, effort.stride) for channel in _channels(image)]
     line = solver.timeline(len(channels[0]), effort.stride, circular=loop)
     rate = sample_rate if sample_rate % 200 == 0 and sample_rate >= solver.RATE else 48000
@@ -172,11 +174,7 @@ def _cut(buffer: Floats, rate: int, columns: int, loop: bool) -> Floats:
     half, length = rate // 20, columns * rate // 100
     if loop:
         return np.roll(buffer[:length], -half)
-    return _padded(buffer[half : half + length], length)
-
-
-def _padded(sound: Floats, length: int) -> Floats:
-    return np.pad(sound, (0, length - len(sound))) if len(sound) < length else sound
+    return buffer[half : half + length]
 
 
 def _check_picture(image: Pixels) -> None:

@@ -56,8 +56,8 @@ def load_model(
     precision = _dtype(dtype, on)
     where = checkpoints.locate(str(ref))
     card = read_card(where) if (where / CARD).is_file() else v1_card(str(ref))
-    _check_kind(str(ref), where, card, allow_any)
     with _quiet(), _in_words(ref):
+        _check_kind(str(ref), where, card, allow_any)
         parts = checkpoints.read(where, card)
         files = [*parts.files, *_with_loras(parts, loras)]
     _check_shape(parts, card)

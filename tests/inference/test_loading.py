@@ -97,6 +97,13 @@ def test_another_kind_of_model_is_refused_by_name(tmp_path: Path) -> None:
     assert load_model(folder, allow_any=True).name == "photos"
 
 
+@pytest.mark.parametrize("text", ["{", "[]"])
+def test_a_broken_index_is_one_sentence(tmp_path: Path, text: str) -> None:
+    (tmp_path / "model_index.json").write_text(text, "utf-8")
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        load_model(tmp_path)
+
+
 def test_an_image_card_is_refused_too(tmp_path: Path) -> None:
     folder = tiny_embedded_model(tmp_path / "tiny", kind="image")
     with pytest.raises(ModelError, match="RIFFBOT_ALLOW_ANY_MODEL"):
