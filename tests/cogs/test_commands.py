@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 from typing import Any
 
+import discord
 import pytest
 
 from cogs._words import SOURCE, languages
+from riffbot.bot import RiffTree
 from riffbot.settings import Settings
 from tests.cogs.room import open_room
 
@@ -108,3 +111,17 @@ async def test_the_bot_asks_for_no_privileged_intent_and_pings_nobody(settings: 
         mentions = room.bot.allowed_mentions
         assert mentions is not None
         assert mentions.to_dict() == {"parse": []}
+
+
+async def test_a_sync_that_discord_refuses_does_not_stop_the_start(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer: Any = SimpleNamespace(status=400, reason="Bad Request")
+
+    async def refused(*_: Any) -> bool:
+        raise discord.HTTPException(answer, "Max number of daily application command creates")
+
+    monkeypatch.setattr(RiffTree, "sync_if_changed", refused)
+    async with open_room(settings) as room:
+        assert room.bot.is_ready()
+    assert "could not be synced" in caplog.text
