@@ -97,7 +97,7 @@ def _replay(options: Options) -> int:
         pictures.mask(request.mask)
     orders = takes(request, options.count)
     if not changes:
-        orders[0] = Order(request, batch=told.batch)
+        orders[0] = Order(request, batch=told.batch, model_hash=told.model_hash)
     return _make(options, settings, pictures, orders)
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -118,6 +119,12 @@ class Maker:
 
         began = time.perf_counter()
         rendered = render(riff, loudness_lufs=self.settings.loudness_lufs)
+        if order.model_hash not in (None, riff.model_hash):
+            print(
+                "riffbot: other weights made that clip, so this one is not the same; "
+                "--model chooses them.",
+                file=sys.stderr,
+            )
         name = order.name or f"{slug(riff.request.prompt)}-{riff.request.seed}"
         told = self._told(riff, rendered, name, time.perf_counter() - began)
         write(self.out / f"{name}.mp3", rendered.mp3)

@@ -27,12 +27,14 @@ class Order:
         name: stem of its files; None takes `<slug>-<seed>`.
         line: the line of the batch file it came from.
         batch: `Riff.batch` of the clip that it repeats.
+        model_hash: the weights that made the clip it repeats, where they are known.
     """
 
     request: RiffRequest
     name: str | None = None
     line: int | None = None
     batch: int = 1
+    model_hash: str | None = None
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
@@ -123,7 +123,7 @@ def only_at_home(host: str) -> Middleware:
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        name = urlsplit(f"//{request.host}").hostname
+        name = _netloc(f"//{request.host}").hostname
         if local and name not in LOOPBACK | {host}:
             return told(
                 f"RiffBot answers here as localhost, not as “{name}”; RIFFBOT_HOST opens it wider.",
@@ -136,12 +136,20 @@ def only_at_home(host: str) -> Middleware:
     return check
 
 
+def _netloc(url: str) -> SplitResult:
+    """The URL's parts; a malformed one belongs to nobody."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return urlsplit("")
+
+
 def _foreign(request: web.Request) -> web.Response | None:
     """The refusal, if another site's page sent this."""
     origin = request.headers.get("Origin")
     site = request.headers.get("Sec-Fetch-Site", "none")
     if site not in ("same-origin", "none") or (
-        origin is not None and urlsplit(origin).netloc != request.host
+        origin is not None and _netloc(origin).netloc != request.host
     ):
         return told("Only RiffBot's own page may ask for that.", 403)
     if request.content_type != "application/json":
