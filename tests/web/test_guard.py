@@ -18,6 +18,7 @@ ASK = {"prompt": "x", "seed": 1, "steps": 1}
     [
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://[x"},
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},
     ],
@@ -39,8 +40,9 @@ async def test_our_own_page_can(client: TestClient) -> None:
 
 
 async def test_a_strangers_name_for_this_computer_is_refused(client: TestClient) -> None:
-    answer = await client.get("/api/riffs", headers={"Host": "evil.example"})
-    assert answer.status == 421
+    for host in ("evil.example", "[x"):
+        answer = await client.get("/api/riffs", headers={"Host": host})
+        assert answer.status == 421
     assert (await client.get("/api/riffs", headers={"Host": "localhost:80"})).status == 200
 
 
