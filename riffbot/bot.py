@@ -19,7 +19,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from riffbot.errors import BadRequest, RiffBotError
-from riffbot.hosting import page_beside, until_stopped
+from riffbot.hosting import page_beside, stop_signals, until
 from riffbot.services import Services, open_services
 from riffbot.settings import Settings
 
@@ -170,12 +170,13 @@ async def _run(settings: Settings) -> None:
         raise BadRequest("There is no DISCORD_TOKEN; see .env.example.")
     async with open_services(settings) as services, page_beside(services):
         bot = RiffBot(services)
-        async with bot:
-            client = asyncio.create_task(bot.start(token.get_secret_value()))
-            await until_stopped(client)
-            await bot.say_goodbye()
-            await bot.close()
-            await _outcome(client)
+        with stop_signals() as stop:
+            async with bot:
+                client = asyncio.create_task(bot.start(token.get_secret_value()))
+                await until(stop, client)
+                await bot.say_goodbye()
+                await bot.close()
+                await _outcome(client)
 
 
 async def _outcome(client: asyncio.Task[None]) -> None:

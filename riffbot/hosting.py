@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 from aiohttp import web
@@ -49,10 +49,11 @@ def _port(runner: web.AppRunner) -> int:
     return int(address[1])
 
 
-async def until_stopped(work: Awaitable[Any]) -> None:
-    """Return when `work` ends or the process is asked to stop (SIGINT, SIGTERM).
+@contextmanager
+def stop_signals() -> Iterator[asyncio.Event]:
+    """Yield an event that SIGINT and SIGTERM set, instead of ending the process where it stands.
 
-    The work is left as it is, its result and its error included: the caller closes it properly.
+    Enter it before telling anybody that you are there: they may ask you to stop at once.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -60,6 +61,19 @@ async def until_stopped(work: Awaitable[Any]) -> None:
     for number in signals:
         with suppress(NotImplementedError):  # Windows: Ctrl-C arrives as KeyboardInterrupt
             loop.add_signal_handler(number, stop.set)
+    try:
+        yield stop
+    finally:
+        for number in signals:
+            with suppress(NotImplementedError):
+                loop.remove_signal_handler(number)
+
+
+async def until(stop: asyncio.Event, work: Awaitable[Any]) -> None:
+    """Return when `work` ends or `stop` is set.
+
+    The work is left as it is, its result and its error included: the caller closes it properly.
+    """
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait(
@@ -67,6 +81,3 @@ async def until_stopped(work: Awaitable[Any]) -> None:
         )
     finally:
         stopping.cancel()
-        for number in signals:
-            with suppress(NotImplementedError):
-                loop.remove_signal_handler(number)

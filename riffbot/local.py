@@ -19,7 +19,7 @@ import simcord
 
 from riffbot.bot import ACCENT, RiffBot
 from riffbot.errors import RiffBotError
-from riffbot.hosting import page_beside, until_stopped
+from riffbot.hosting import page_beside, stop_signals, until
 from riffbot.services import open_services
 from riffbot.settings import Settings
 
@@ -67,15 +67,16 @@ async def _run(settings: Settings) -> None:
                 async with world.preview(
                     channel, viewers=[you], layout="channel", port=settings.port
                 ) as preview:
-                    print(f"local discord: {preview.url}", flush=True)
-                    if settings.open_browser:
-                        _open(preview.url)
-                    bot.dispatch("furnished", channel.id)
-                    pulse = asyncio.create_task(_pulse(preview))
-                    await until_stopped(preview.wait_closed())
-                    pulse.cancel()
-                    # What is being made ends first: the page's server waits for open requests.
-                    await bot.say_goodbye()
+                    with stop_signals() as stop:
+                        print(f"local discord: {preview.url}", flush=True)
+                        if settings.open_browser:
+                            _open(preview.url)
+                        bot.dispatch("furnished", channel.id)
+                        pulse = asyncio.create_task(_pulse(preview))
+                        await until(stop, preview.wait_closed())
+                        pulse.cancel()
+                        # What is being made ends first: the page waits for open requests.
+                        await bot.say_goodbye()
             except simcord.SetupError as error:
                 raise RiffBotError(
                     f"The local Discord cannot be shown ({error}); is port {settings.port} taken? "
