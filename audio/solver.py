@@ -50,8 +50,8 @@ class Effort:
     """
 
     stride: int = 2
-    updates: int = 10
-    fixed: int = 16
+    updates: int = 6
+    fixed: int = 6
     joint: int = 4
     momentum: float = 0.99
 
