@@ -99,8 +99,13 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
         """Project each patch; three equal channels count as one."""
         return Encoded(PointLatent(self.analysis(pictures[:, :1])))
 
-    def decode(self, latents: Tensor, return_dict: bool = True) -> Decoded | tuple[Tensor]:
-        """Project back and correct: pictures (B, 1, H, W), about -1 to 1."""
+    def decode(
+        self, latents: Tensor, return_dict: bool = True, generator: object = None
+    ) -> Decoded | tuple[Tensor]:
+        """Project back and correct: pictures (B, 1, H, W), about -1 to 1.
+
+        `generator` is what stock pipelines hand over; nothing is drawn here.
+        """
         hidden = self.lift(latents) + self.place
         for block in self.blocks:
             hidden = block(hidden)
