@@ -25,6 +25,8 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 
+_THREE = re.compile(r"\bwaltz|(?<!\d)[36]/[48]\b|\bthree[- ]four\b", re.IGNORECASE)
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -48,6 +50,11 @@ def tempo_in(prompt: str) -> float | None:
         if SLOWEST <= bpm <= FASTEST:
             return bpm
     return None
+
+
+def is_waltz(prompt: str) -> bool:
+    """Whether a prompt asks for three beats a measure."""
+    return _THREE.search(prompt) is not None
 
 
 def grid(bpm: float, multiple: int, around: int = 512) -> Grid:
