@@ -40,7 +40,18 @@ def _engine(settings: Settings, clips: int) -> Report:
     return Report(result.table(), result.as_dict())
 
 
-_BENCHES: dict[str, Callable[[Settings, int], Report]] = {"codec": _codec, "engine": _engine}
+def _model(settings: Settings, clips: int) -> Report:
+    from riffbot import bench_model  # noqa: PLC0415
+
+    result = bench_model.run(settings, clips=clips)
+    return Report(result.table(), result.as_dict())
+
+
+_BENCHES: dict[str, Callable[[Settings, int], Report]] = {
+    "codec": _codec,
+    "engine": _engine,
+    "model": _model,
+}
 
 NAMES = tuple(_BENCHES)
 

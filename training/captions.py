@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+from riffbot.bench_prompts import HELD_OUT
 from training import caption_wider as wider
 from training import caption_words as lexicon
 from training.music.genres import GENRES
@@ -16,7 +17,6 @@ from training.music.harmony import BRIGHT
 from training.music.instruments import INSTRUMENTS
 from training.music.piece import Piece
 from training.music.textures import TEXTURES
-from training.prompts_heldout import HELD_OUT
 
 WIDER = 0.4
 """Share of names that come from the wider vocabulary."""

@@ -1,6 +1,6 @@
 """Measure a model: `python -m training.evaluate --model models/riffbot-mini --out DIR`.
 
-Makes the held-out prompts' clips (`training/prompts_heldout.py`, wordings that no caption uses),
+Makes the held-out prompts' clips (`riffbot/bench_prompts.py`, wordings that no caption uses),
 writes them with a manifest that an independent judge of music clips can read (`--judge` names its
 script; none is part of this project), and prints what can be measured without one: seconds a clip,
 spread between seeds, a contact sheet.
@@ -23,12 +23,12 @@ from PIL import Image, ImageDraw, ImageFont
 from audio.codec import image_to_audio
 from audio.files import encode
 from audio.loudness import normalize
+from riffbot.bench_prompts import PROMPTS
 from riffbot.images import Images
 from riffbot.inference.loading import load_model
 from riffbot.inference.pipeline import Pipeline
 from riffbot.inference.resolve import resolve
 from riffbot.request import RiffRequest
-from training.prompts_heldout import PROMPTS
 
 CELL = 256
 
