@@ -1,4 +1,4 @@
-"""Train the denoiser: `python -m training.denoiser --shards DIR --gist CKPT --out CKPT`.
+"""Train the denoiser: `python -m training.denoiser --shards DIR … --out CKPT`.
 
 Rectified flow (Liu et al. 2022; Esser et al. 2024): x_s = (1 - s)·x + s·n, the network answers
 n - x, s is logit-normal, drawn in strata so that each batch sees all of it. One caption in ten is
@@ -48,14 +48,29 @@ def velocity_loss(  # noqa: PLR0917 - in the order in which they enter the equat
     told: tuple[Tensor, Tensor],
     s: Tensor,
     noise: Tensor,
+    weights: Tensor | None = None,
 ) -> Tensor:
-    """Mean squared error of the velocity, (B,)."""
+    """Mean squared error of the velocity, (B,), of all channels alike or by `weights` (C,)."""
     at = s.view(-1, 1, 1, 1)
     with torch.autocast(latents.device.type, torch.bfloat16):
         mixed = torch.cat([(1 - at) * latents + at * noise, grid], dim=1)
         mixed = mixed.contiguous(memory_format=torch.channels_last)
         answer = network(mixed, s * 1000.0, told[0], class_labels=told[1], return_dict=False)[0]
-    return (answer.float() - (noise - latents)).square().mean(dim=(1, 2, 3))
+    error = (answer.float() - (noise - latents)).square()
+    if weights is not None:
+        error = error * weights.view(1, -1, 1, 1)
+    return error.mean(dim=(1, 2, 3))
+
+
+def channel_weights(autoencoder: Path) -> Tensor:
+    """How much each latent channel counts, (C,), of mean 1: half-way between alike and in pixels.
+
+    An error in the first channel is 27 times as much of the picture as one in the last. Counted
+    alike, most of the network would serve texture; counted in pixels, none would.
+    """
+    held = torch.load(autoencoder, map_location="cpu", weights_only=True)["network"]
+    scale = held["synthesis.weight"].flatten(1).norm(dim=1)
+    return scale / scale.mean()
 
 
 def noise_levels(count: int, generator: torch.Generator) -> Tensor:
@@ -127,6 +142,7 @@ class Trainer:
             time.sleep(1.0)
         self.teller = Teller(options.gist, device)
         self.empty = self.teller([""])
+        self.weights = channel_weights(options.autoencoder).to(device)
         torch.manual_seed(options.seed)
         network = build_denoiser(options.latent_channels, tuple(options.channels))
         if options.start is not None and not options.out.exists():
@@ -252,7 +268,7 @@ class Trainer:
         told = self._told(said)
         noise = torch.randn(latents.shape, generator=self.generator).to(self.device)
         s = noise_levels(len(said), self.generator).to(self.device)
-        loss = velocity_loss(self.network, latents, grid, told, s, noise).mean()
+        loss = velocity_loss(self.network, latents, grid, told, s, noise, self.weights).mean()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         value = self._averaged_gradients(loss.detach())
@@ -320,6 +336,7 @@ def main() -> None:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shards", type=Path, required=True)
+    parser.add_argument("--autoencoder", type=Path, required=True)
     parser.add_argument("--gist", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--start", type=Path, help="an older denoiser (training.unpack)")

@@ -252,7 +252,10 @@ class Pipeline:
     def _grid(self, request: RiffRequest, cells: int) -> torch.Tensor:
         stride = self.model.stride
         beats = whole_beats(cells * stride, request.bpm)
-        meter = 4 if beats is None else meter_of(beats, waltz=is_waltz(request.prompt))
+        waltz = is_waltz(request.prompt)
+        if request.seed_image is not None:
+            waltz = self.images.waltz(request.seed_image)
+        meter = 4 if beats is None else meter_of(beats, waltz=waltz)
         return beat_grid(cells, HEIGHT // stride, beats, meter, stride)
 
     # -- denoising -------------------------------------------------------------------------

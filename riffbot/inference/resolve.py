@@ -13,7 +13,7 @@ from riffbot.inference import schedulers
 from riffbot.inference.model import ModelCard
 from riffbot.prompt import parse
 from riffbot.request import RiffRequest
-from riffbot.tempo import NARROWEST, WIDEST, grid, tempo_in
+from riffbot.tempo import NARROWEST, WIDEST, Grid, grid, is_waltz, measures, tempo_in
 
 
 def resolve(request: RiffRequest, card: ModelCard, images: Images) -> RiffRequest:
@@ -36,8 +36,10 @@ def resolve(request: RiffRequest, card: ModelCard, images: Images) -> RiffReques
     schedulers.check(scheduler, steps, card)
     bpm = _tempo(request, images)
     if bpm is None and card.beat_grid and request.seed_image is None and request.width is None:
-        bpm = _usual_tempo(request, card)
-    width = _width(request, bpm, card, images)
+        usual = _usual(request, card)
+        bpm, width = round(usual.bpm, 3), usual.width
+    else:
+        width = _width(request, bpm, card, images)
     if request.mask is not None:
         images.mask(request.mask, width)
     return request.but(
@@ -70,10 +72,11 @@ def _tempo(request: RiffRequest, images: Images) -> float | None:
     return named
 
 
-def _usual_tempo(request: RiffRequest, card: ModelCard) -> float:
-    """What the words suggest, moved to the nearest tempo that fills a clip with whole beats."""
+def _usual(request: RiffRequest, card: ModelCard) -> Grid:
+    """What the words suggest, moved to the nearest tempo that fills a clip with whole measures."""
     suggested = tempo_words.suggested(request.prompt, request.seed)
-    return round(grid(suggested, card.width_multiple, around=card.defaults.width).bpm, 3)
+    meter = 3 if is_waltz(request.prompt) else 4
+    return measures(suggested, card.width_multiple, card.defaults.width, meter)
 
 
 def _width(request: RiffRequest, bpm: float | None, card: ModelCard, images: Images) -> int:
