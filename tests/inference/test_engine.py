@@ -118,7 +118,7 @@ async def test_a_deadline_overtakes_what_runs_between_two_steps_and_costs_it_not
             task.add_done_callback(lambda _, name=name: ended.append(name))
         pipeline.gate.set()
         riffs = await asyncio.gather(first, jam)
-        assert engine.stats().running == 0
+        await until(lambda: engine.stats().running == 0)
     assert ended == ["jam", "first"]
     assert pipeline.prompts == ["first", "jam"], "the one that was overtaken is not begun again"
     for riff in riffs:
