@@ -34,6 +34,7 @@ class Calls:
         generous: a bot that asks for the channel it is in gets a VOICE_SERVER_UPDATE once more.
             Discord's reference promises none, so by default it gets only its voice state.
         mute: requests to join stay unanswered.
+        heartbeat_s: the interval that voice servers ask for; discord.py takes 5 s at most.
         joins: how often the bot asked to be in a channel.
     """
 
@@ -43,6 +44,7 @@ class Calls:
         self.listener_leads = False
         self.generous = False
         self.mute = False
+        self.heartbeat_s = 13.75
         self.joins = 0
         self.servers: list[VoiceServer] = []
         self._calls: dict[int, Call] = {}

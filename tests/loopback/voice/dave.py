@@ -15,6 +15,8 @@ from tests.loopback.voice.mls import ExternalSender, split_commit, vector
 VERSION = 1
 EXTERNAL_SENDER, KEY_PACKAGE, PROPOSALS, COMMIT_WELCOME, ANNOUNCE, WELCOME = 25, 26, 27, 28, 29, 30
 APPEND = b"\x00"
+PATIENCE_S = 10
+"""How long after a transition clients still take what was sent before it (the protocol's own)."""
 
 
 class Conversation:
@@ -49,12 +51,14 @@ class Conversation:
         assert made is not None
         assert made.welcome is not None
         self._ear.process_commit(made.commit)
+        self._ear.set_passthrough_mode(True, PATIENCE_S)
         return WELCOME, struct.pack(">H", transition) + made.welcome
 
     def committed(self, data: bytes, transition: int) -> tuple[int, bytes]:
         """The bot sent commit and welcome (28): the opcode and body to answer with."""
         commit, welcome = split_commit(data)
         self._ear.process_welcome(welcome)
+        self._ear.set_passthrough_mode(True, PATIENCE_S)
         return ANNOUNCE, struct.pack(">H", transition) + commit
 
     @property

@@ -31,8 +31,6 @@ from tests.loopback.voice.udp import Port
 if TYPE_CHECKING:
     from tests.loopback.voice.calls import Call, Calls
 
-HEARTBEAT_S = 13.75
-
 
 class Op(IntEnum):
     """Voice opcodes in JSON; those of DAVE that are binary stand in `dave`."""
@@ -190,7 +188,7 @@ class VoiceServer:
         await socket.prepare(request)
         line = VoiceLine(socket, request)
         self._lines.add(line)
-        line.say(Op.HELLO, {"v": 8, "heartbeat_interval": int(HEARTBEAT_S * 1000)})
+        line.say(Op.HELLO, {"v": 8, "heartbeat_interval": int(self._calls.heartbeat_s * 1000)})
         watch = asyncio.create_task(self._watch(line))
         try:
             async for message in socket:
@@ -213,7 +211,7 @@ class VoiceServer:
         try:
             while True:
                 line.beat.clear()
-                async with asyncio.timeout(HEARTBEAT_S * 1.5):
+                async with asyncio.timeout(self._calls.heartbeat_s * 1.5):
                     await line.beat.wait()
         except TimeoutError:
             if not self.deaf:
@@ -348,6 +346,7 @@ class VoiceServer:
             return
         session = line.session = found[0]
         session.line = line
+        session.described = True
         self.resumed += 1
         line.say(Op.RESUMED, {})
         for number, frame in session.log:
@@ -397,6 +396,8 @@ class VoiceServer:
                 continue
             if code not in RESUMABLE:
                 self.forget(guild_id)
+            if code == Close.SERVER_CRASHED:
+                session.described = False  # until it resumes, what is sent goes nowhere
             if code is None:
                 line.cut()
             else:
