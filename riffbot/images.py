@@ -53,6 +53,7 @@ class SeedImage(BaseModel):
         path: the PNG.
         title: for people.
         bpm, beats, width: `beats` beats at `bpm` fill `width` columns of 10 ms.
+        meter: beats of a measure.
         mood: a few words for people.
         made: how it was made.
     """
@@ -65,6 +66,7 @@ class SeedImage(BaseModel):
     bpm: Annotated[float, Field(ge=40, le=240)]
     beats: Annotated[int, Field(ge=1)]
     width: Annotated[int, Field(ge=64, le=2048)]
+    meter: Annotated[int, Field(ge=1, le=12)] = 4
     mood: str = ""
     made: str = ""
 

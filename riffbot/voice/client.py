@@ -14,6 +14,8 @@ import discord
 from discord.voice_state import VoiceConnectionState
 
 LEAVE_S = 5.0
+SEAL_S = 1.0
+"""How long the jam is held back for the sake of encryption."""
 
 
 class JamVoiceClient(discord.VoiceClient):
@@ -31,6 +33,7 @@ class JamVoiceClient(discord.VoiceClient):
         self.leaving = False
         self._heard_at = time.monotonic()
         self._closed_at: float | None = None
+        self._bare_at: float | None = None
         super().__init__(client, channel)
 
     def create_connection_state(self) -> VoiceConnectionState:
@@ -57,26 +60,21 @@ class JamVoiceClient(discord.VoiceClient):
         return time.monotonic() - self._closed_at
 
     def is_live(self) -> bool:
-        """Whether packets arrive anywhere; discord.py calls itself connected for longer."""
-        return self.is_connected() and self.closed_s == 0
+        """Whether packets are heard anywhere; discord.py calls itself connected for longer."""
+        return self.is_connected() and self.closed_s == 0 and self.is_sealed()
 
-    async def sealed(self, timeout_s: float) -> bool:
-        """Wait until what is sent is end-to-end encrypted (DAVE), if anybody is there to decrypt.
+    def is_sealed(self) -> bool:
+        """Whether what is sent is end-to-end encrypted (DAVE), or has waited long enough for it.
 
-        Until then discord.py sends plain frames, which the listeners' clients may drop.
+        Until its group has formed discord.py sends plain frames, which the listeners' clients may
+        drop; alone in a channel there is no group to form.
         """
-        try:
-            async with asyncio.timeout(timeout_s):
-                while self.voice_privacy_code is None:
-                    if not self._has_company():
-                        return False
-                    await asyncio.sleep(0.02)
-        except TimeoutError:
-            return False
-        return True
-
-    def _has_company(self) -> bool:
-        return any(member != self.guild.me for member in self.channel.members)
+        if self._connection.dave_protocol_version == 0 or self._connection.can_encrypt:
+            self._bare_at = None
+            return True
+        if self._bare_at is None:
+            self._bare_at = time.monotonic()
+        return time.monotonic() - self._bare_at > SEAL_S
 
     @property
     def close_code(self) -> int | None:

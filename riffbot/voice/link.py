@@ -48,7 +48,6 @@ class Policy:
 
 
 FAREWELL_S = 2.0
-SEAL_S = 1.0
 LOOK_S = 0.25
 """How often a connection is looked at: discord.py says nothing when a line closes."""
 
@@ -159,7 +158,6 @@ class Link:
             log.info("voice in server %s: %r", self.channel.guild.id, error)
             raise Lost(words.UNREACHABLE) from error
         self._client = client
-        await client.sealed(SEAL_S)
         self._play(client)
         self.state, self.news = LinkState.CONNECTED, ""
 
