@@ -159,6 +159,7 @@ async def test_it_follows_when_it_is_dragged_elsewhere() -> None:
         band = stage.room.guild
         assert band is not None
         other = stage.there.add_voice_channel(band, "Lounge")
+        stage.there.member("bob").join(other)
         await asyncio.sleep(0.1)
         await stage.there.voice.move(band, other)
         await stage.until(lambda: len(stage.heard.sessions) == 2 and stage.heard.sessions[1])
