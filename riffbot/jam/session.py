@@ -204,6 +204,17 @@ class JamSession:
         """What was heard last, up to a minute. Raises BadRequest when nothing was heard yet."""
         return await self._loop.run(self._kept(seconds))
 
+    async def forget_member(self, user_id: int) -> None:
+        """Take a member's votes and name out of the jam; what plays stays."""
+
+        async def forget() -> None:
+            self._ballot = self._ballot.without(user_id)
+            if self._steered_by is not None and self._steered_by.user_id == user_id:
+                self._steered_by = None
+            self._on_change(self)
+
+        await self._loop.run(forget())
+
     # -- what anybody may look at -----------------------------------------------------------------
 
     @property
@@ -220,6 +231,16 @@ class JamSession:
     def ended(self) -> bool:
         """Whether it is over."""
         return self._phase == "ended"
+
+    @property
+    def stored_status(self) -> str:
+        """What the library remembers: `running`, `paused` or `ended`.
+
+        A jam that an error ended counts as paused: it can be gone on with.
+        """
+        if self._phase == "ended":
+            return "paused" if self._error else "ended"
+        return "paused" if self._phase == "paused" else "running"
 
     @property
     def load(self) -> float:
@@ -395,6 +416,7 @@ class JamSession:
             samples=samples,
             sample_rate=SAMPLE_RATE,
             picture=picture,
+            chunk=last.picture,
             request=last.request,
             recipe=json.dumps({"columns": end - first, "chunks": recipe}, ensure_ascii=False),
             model_name=last.model_name,

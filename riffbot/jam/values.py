@@ -110,7 +110,8 @@ class Kept:
         samples: float32[n], mono, as it was heard.
         sample_rate: 48,000.
         picture: uint8[512, n / 480], the pictures that it was made of.
-        request: of the chunk that was heard last.
+        chunk: uint8[512, W], the picture of the chunk that was heard last, and `request`, which
+            makes it again.
         recipe: JSON of every chunk's request with the columns at which it came in.
         model_name, model_hash: which weights made it.
     """
@@ -118,6 +119,7 @@ class Kept:
     samples: Floats
     sample_rate: int
     picture: Pixels
+    chunk: Pixels
     request: RiffRequest
     recipe: str
     model_name: str
