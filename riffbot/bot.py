@@ -27,7 +27,15 @@ log = logging.getLogger(__name__)
 
 # The words and the error table first: the cogs' commands are synced with one and answered by the
 # other. A cog that does not load stops the start: half a bot that looks alive helps nobody.
-EXTENSIONS = ("cogs.locales", "cogs.errors", "cogs.riff", "cogs.guide", "cogs.recovery")
+EXTENSIONS = (
+    "cogs.locales",
+    "cogs.errors",
+    "cogs.riff",
+    "cogs.jam",
+    "cogs.server",
+    "cogs.guide",
+    "cogs.recovery",
+)
 
 ACCENT = discord.Colour(0xF2683C)
 """RiffBot's colour: the warm end of the spectrogram's colour map."""
@@ -122,6 +130,8 @@ class RiffBot(commands.AutoShardedBot):
         self.services = services
         self.sessions: dict[str, Stoppable] = {}
         """What is being made right now, by the name that its Cancel button carries."""
+        self.stages: dict[int, Any] = {}
+        """The jam of each server (`cogs._jam_stage.Stage`), by its id."""
         self.simulated = simulated
 
     async def setup_hook(self) -> None:

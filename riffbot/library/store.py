@@ -7,6 +7,7 @@ from typing import Self
 
 from riffbot.library.connection import database_url, file_of
 from riffbot.library.files import Files
+from riffbot.library.guilds import GuildStore
 from riffbot.library.jams import JamStore
 from riffbot.library.jobs import JobStore
 from riffbot.library.migrate import upgrade
@@ -15,9 +16,9 @@ from riffbot.library.troubles import disk_trouble
 from riffbot.settings import Settings
 
 
-class Library(RiffStore, JobStore, JamStore):
+class Library(RiffStore, JobStore, JamStore, GuildStore):
     """Everything that was made (`RiffStore`), that was promised (`JobStore`) and that plays
-    (`JamStore`).
+    (`JamStore`), and what servers chose (`GuildStore`).
 
     Rows that are returned are plain values by then: read them freely, changing them does nothing.
     """
