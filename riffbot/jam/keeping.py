@@ -28,7 +28,7 @@ def rendered(kept: Kept) -> rendering.Rendered:
         ensure_ascii=False,
         separators=(",", ":"),
     )
-    title, bpm = kept.request.prompt[: rendering.TITLE_LENGTH], kept.request.bpm
+    title, bpm = " → ".join(kept.prompts)[: rendering.TITLE_LENGTH], kept.request.bpm
     return rendering.Rendered(
         mp3=encoding.encode(
             _faded(kept),
@@ -37,7 +37,7 @@ def rendered(kept: Kept) -> rendering.Rendered:
             tags={"title": title, "artist": "RiffBot", "comment": recipe},
         ),
         png=image.encode_png(kept.chunk, recipe=recipe),
-        picture=picture.picture(kept.picture, title=kept.request.prompt, bpm=bpm),
+        picture=picture.picture(kept.picture, title=title, bpm=bpm),
         alt=describe.describe(kept.picture, bpm=bpm),
         duration_s=len(kept.samples) / kept.sample_rate,
     )

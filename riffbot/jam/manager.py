@@ -199,6 +199,12 @@ class JamManager:
             paced_by=paced_by,
         )
 
+    async def park(self, session: JamSession) -> None:
+        """Store where a jam is, end it and free its memory; `resume` goes on with it later."""
+        await session.park()
+        await self._loop.run(self._save(session))
+        self._forget(session)
+
     async def move(self, session: JamSession, place: Place) -> None:
         """Remember where a jam is heard and where its panel is."""
         session.place = place
@@ -350,9 +356,8 @@ class JamManager:
             await asyncio.wait(list(self._saving.values()))
         for session in self.all():
             status = session.stored_status
-            await session.pause()
+            await session.park()
             await self._save(session, status)
-            await session.stop()
         if self._store is not None:
             await self._store.close()
             self._store = None

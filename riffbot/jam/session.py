@@ -50,6 +50,8 @@ ALONE_S = 60.0
 
 PAUSE_BETWEEN_TRIES_S = 1.0
 
+_GLANCE_S = 0.01
+
 PACKET_COLUMNS = PACKET_SAMPLES // COLUMN_SAMPLES
 
 
@@ -83,6 +85,8 @@ class JamSession:
     Attributes:
         ring: the packets; `ring.read` is what a voice channel plays.
         paced_by: see `set_pace`.
+        answers: seconds from the last hundred wishes to the sound that changed.
+        chunks: how many came in after the first.
     """
 
     def __init__(
@@ -139,7 +143,9 @@ class JamSession:
         self._factor: float | None = None
         self._alone_since: float | None = None
         self._saved_chunk = -1
+        self._parked = False
         self.answers: list[float] = []
+        self.chunks = 0
 
     # -- what members do --------------------------------------------------------------------------
 
@@ -200,6 +206,14 @@ class JamSession:
         """End the jam; `reason` is a sentence for the panel where nobody asked for the end."""
         await self._loop.run(self._end(reason))
 
+    async def park(self) -> JamState:
+        """End the jam in such a way that it can be gone on with; returns where it is."""
+        await self._loop.run(self._pause())
+        state = self.state()
+        self._parked = True
+        await self._loop.run(self._end(None))
+        return state
+
     async def keep(self, seconds: float = 30.0) -> Kept:
         """What was heard last, up to a minute. Raises BadRequest when nothing was heard yet."""
         return await self._loop.run(self._kept(seconds))
@@ -236,10 +250,10 @@ class JamSession:
     def stored_status(self) -> str:
         """What the library remembers: `running`, `paused` or `ended`.
 
-        A jam that an error ended counts as paused: it can be gone on with.
+        A jam that an error ended or that was parked counts as paused: it can be gone on with.
         """
         if self._phase == "ended":
-            return "paused" if self._error else "ended"
+            return "paused" if self._error or self._parked else "ended"
         return "paused" if self._phase == "paused" else "running"
 
     @property
@@ -339,6 +353,8 @@ class JamSession:
             self._next = coming.walk
         self._phase = "playing"
         self._player.start()
+        while self.ring.room() and not self.ring.closed:
+            await asyncio.sleep(_GLANCE_S)
         self._set_ticker()
         self._look()
 
@@ -402,6 +418,9 @@ class JamSession:
         first = -(-position // COLUMN_SAMPLES)
         if end <= first:
             raise BadRequest("Nothing was heard yet: please wait a moment.")
+        beat = self.meter.beat_from(first)
+        if beat < end - 100:  # who keeps something wants it to begin on the beat
+            first = beat
         samples = samples[first * COLUMN_SAMPLES - position :]
         picture, entries = self._player.pictures(first, end)
         last = entries[-1].chunk
@@ -418,6 +437,7 @@ class JamSession:
             picture=picture,
             chunk=last.picture,
             request=last.request,
+            prompts=tuple(dict.fromkeys(entry.chunk.prompt for entry in entries)),
             recipe=json.dumps({"columns": end - first, "chunks": recipe}, ensure_ascii=False),
             model_name=last.model_name,
             model_hash=last.model_hash,
@@ -486,6 +506,7 @@ class JamSession:
 
     def _entered(self, chunk: Chunk, wish: _Wish | None, start: int | None) -> None:
         entry = self._player.enter(chunk, at_once=wish is not None, planned=start)
+        self.chunks += 1
         self._next = chunk.walk.onwards()
         if wish is not None:
             self._steered_by = wish.who

@@ -112,6 +112,7 @@ class Kept:
         picture: uint8[512, n / 480], the pictures that it was made of.
         chunk: uint8[512, W], the picture of the chunk that was heard last, and `request`, which
             makes it again.
+        prompts: what was heard, in order.
         recipe: JSON of every chunk's request with the columns at which it came in.
         model_name, model_hash: which weights made it.
     """
@@ -121,6 +122,7 @@ class Kept:
     picture: Pixels
     chunk: Pixels
     request: RiffRequest
+    prompts: tuple[str, ...]
     recipe: str
     model_name: str
     model_hash: str

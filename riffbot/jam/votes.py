@@ -123,8 +123,9 @@ def _spelled(prompt: str, factor: float) -> str:
     parts = []
     for fragment in parse(prompt):
         text = _BRACKETS.sub(r"\\\g<0>", fragment.text)
-        weight = min(MAX_WEIGHT, fragment.weight * factor)
-        parts.append(text if abs(weight - 1) < 0.005 else f"({text}:{weight:.2f})")
+        # One decimal: a vote that hardly moves the shares does not move the music.
+        weight = round(min(MAX_WEIGHT, fragment.weight * factor), 1)
+        parts.append(text if weight == 1 else f"({text}:{weight:g})")
     return "".join(parts)
 
 

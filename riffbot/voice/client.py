@@ -7,11 +7,15 @@ here: the state's message hook, its websocket, its polling task, and whether it 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from typing import Any
 
 import discord
 from discord.voice_state import VoiceConnectionState
+
+# It logs a traceback for every attempt that fails; the link tells each loss in one line.
+logging.getLogger("discord.voice_state").setLevel(logging.CRITICAL)
 
 LEAVE_S = 5.0
 SEAL_S = 1.0
