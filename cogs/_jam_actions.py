@@ -221,7 +221,6 @@ async def stop_stage(interaction: discord.Interaction[RiffBot], stage: Stage) ->
         BadRequest: the asker may not.
     """
     await require(interaction, stage, "stop")
-    await interaction.response.defer(ephemeral=True, thinking=True)
-    await stage.stop()
-    interaction.client.stages.pop(interaction.guild_id or 0, None)
     await tell(interaction, "That was the jam. `/jam resume` takes it up again where it ended.")
+    interaction.client.stages.pop(interaction.guild_id or 0, None)
+    await stage.stop()

@@ -7,6 +7,7 @@ the edits.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -69,10 +70,11 @@ def panel_card(
     embed.set_footer(text=_footer(jam_id, status, over=over))
     if picture is not None:
         embed.set_image(url=f"attachment://{PICTURE}")
-    if status.state == "ended":
-        buttons = None
-    elif scene.parked:
+    buttons: Callable[[], discord.ui.View] | None
+    if scene.parked:
         buttons = partial(paused_view, jam_id)
+    elif status.state == "ended":
+        buttons = None
     else:
         buttons = partial(panel_view, jam_id, status)
     return Card(

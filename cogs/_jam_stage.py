@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ from cogs._style import seconds
 from riffbot.jam.session import JamSession
 from riffbot.jam.values import JamStatus, Steerer
 from riffbot.jam.values import Place as JamPlace
-from riffbot.voice.link import End, Link, LinkState
+from riffbot.voice.link import End, Link, LinkState, Policy
 
 if TYPE_CHECKING:
     from riffbot.bot import RiffBot
@@ -38,6 +39,8 @@ PICTURE_S = 12.0
 STATUS_S = 30.0
 """… and the line under the voice channel's name at most so often."""
 STATUS_LENGTH = 500
+POLICY = Policy()
+"""How stubborn the voice links are."""
 
 
 def now() -> float:
@@ -76,6 +79,18 @@ class Stage:
     _status_text: str | None = field(default=None, init=False)
     _status_at: float = field(default=0.0, init=False)
     _busy: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+
+    async def join(self, channel: discord.VoiceChannel, on_end: Callable[[], None]) -> None:
+        """Play in a voice channel.
+
+        Args:
+            on_end: told when the channel is lost for good, or the jam has ended.
+
+        Raises:
+            VoiceError: it cannot be joined.
+        """
+        self.link = Link(channel, self.session.ring, POLICY, on_end=lambda _: on_end())
+        await self.link.open()
 
     # -- who is there --------------------------------------------------------------------------
 
@@ -162,24 +177,26 @@ class Stage:
 
     async def _conclude(self, news: str) -> None:
         """The jam is over."""
-        self._news, self.over = news, True
+        self._news = news
         await self._take_down()
 
     async def _park(self, news: str) -> None:
         """The channel is given up, the jam is kept."""
         failed = self.link is not None and self.link.end is End.FAILED
-        self._news, self._parked, self.over = news, True, True
-        self._status_text = self._status_text if not failed else None
+        self._news, self._parked = news, True
         await self.bot.services.jams.park(self.session)
         await self._take_down()
         if failed:  # nobody looks at a panel that has scrolled away
             await self.panel.post(Card(content=news))
 
     async def _take_down(self) -> None:
-        await self._clear_channel()
-        if self.link is not None:
-            await self.link.leave()
-        await self._show(self.session.status(), at_once=True)
+        try:
+            await self._clear_channel()
+            if self.link is not None:
+                await self.link.leave()
+            await self._show(self.session.status(), at_once=True)
+        finally:
+            self.over = True
 
     # -- showing it ----------------------------------------------------------------------------
 

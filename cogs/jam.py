@@ -26,7 +26,6 @@ from riffbot.jam.values import Steerer
 from riffbot.library.models import StoredJam
 from riffbot.library.records import Author, Origin
 from riffbot.request import MAX_PROMPT
-from riffbot.voice.link import Link
 
 if TYPE_CHECKING:
     from riffbot.bot import RiffBot
@@ -178,7 +177,12 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
                 bitrate=_bitrate(channel),
                 place=JamPlace(),
             )
-            await self._set_up(session, channel, place, self.bot.services.jams.starter(session))
+            await self._set_up(
+                session,
+                channel,
+                place,
+                getattr(self.bot.services.jams, "starter", lambda _: None)(session),
+            )
         except Exception:
             await place.withdraw()
             raise
@@ -197,9 +201,8 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
         """
         stage = Stage(self.bot, session, panel, starter)
         if channel is not None:
-            stage.link = Link(channel, session.ring, on_end=lambda _: self._look_soon(stage))
             try:
-                await stage.link.open()
+                await stage.join(channel, lambda: self._look_soon(stage))
             except RiffBotError:
                 await self.bot.services.jams.park(session)
                 raise
@@ -311,7 +314,7 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
             paced_by="clock" if self.bot.simulated else "voice",
             bitrate=_bitrate(voice),
         )
-        starter = self.bot.services.jams.starter(session)
+        starter = getattr(self.bot.services.jams, "starter", lambda _: None)(session)
         await self._set_up(session, None if self.bot.simulated else voice, panel, starter)
 
     def _panel_of(self, row: StoredJam) -> Place:
