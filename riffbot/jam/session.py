@@ -139,6 +139,7 @@ class JamSession:
         self._making: asyncio.Task[None] | None = None
         self._making_wish: _Wish | None = None
         self._wish = _Wish()
+        self._entering: tuple[int, dict[str, Any]] | None = None
         self._failures = 0
         self._factor: float | None = None
         self._alone_since: float | None = None
@@ -502,6 +503,9 @@ class JamSession:
             return self._next, planned
         last = self._player.last()
         base = last.chunk.walk.onwards() if last else self._next
+        if self._entering is not None and (last is None or last.start < self._entering[0]):
+            # A wish was followed whose beat has not come yet: this chunk may take its place.
+            wish.changes = {**self._entering[1], **wish.changes}
         return base.steered(**wish.changes), None
 
     def _entered(self, chunk: Chunk, wish: _Wish | None, start: int | None) -> None:
@@ -510,6 +514,7 @@ class JamSession:
         self._next = chunk.walk.onwards()
         if wish is not None:
             self._steered_by = wish.who
+            self._entering = (entry.start, wish.changes)
             # When the change is heard, from what is heard now.
             heard = (entry.start - self._player.heard_column) / 100
             self.answers = [*self.answers[-99:], monotonic() + heard - wish.since]
