@@ -142,6 +142,10 @@ class JamManager:
         """All jams that play or are paused."""
         return [session for session in list(self._sessions.values()) if not session.ended]
 
+    def starter(self, session: JamSession) -> Steerer | None:
+        """Who began a jam; None for a former member."""
+        return self._starters.get(session.id)
+
     def page_url(self, session: JamSession) -> str | None:
         """Where a jam can be listened to in a browser; None while no page is served."""
         return f"{self.page}jam/{session.id}" if self.page else None

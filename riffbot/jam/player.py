@@ -138,11 +138,10 @@ class Player:
             assert begins is not None
             return columns, [e for e in score if begins.start <= e.start < last]
 
-    def sound_at_head(self) -> tuple[int, Sound | None]:
-        """The last beginning of a block that was heard, and where the sound was there."""
-        heard = self.heard_column
-        sounds = [(column, sound) for column, sound in list(self._sounds) if column <= heard]
-        return sounds[-1] if sounds else (heard // BLOCK * BLOCK, None)
+    def sound_at(self, column: int) -> tuple[int, Sound | None]:
+        """Where the block begins that a column is in, and where the sound was there."""
+        begins = column // BLOCK * BLOCK
+        return begins, next((sound for at, sound in list(self._sounds) if at == begins), None)
 
     # -- the thread -------------------------------------------------------------------------------
 

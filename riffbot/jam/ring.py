@@ -63,7 +63,7 @@ class PacketRing:
         self._changed = threading.Condition(threading.Lock())
         self._ready: deque[bytes] = deque()  # positions head, head + 1, …
         self._heard: deque[bytes] = deque(maxlen=max(1, measure))
-        self._head = head
+        self._head = self._first = head
         self._started = False
         self._closed = False
         self._silent = False
@@ -101,10 +101,17 @@ class PacketRing:
             listener.offer(packet)
         return packet
 
-    def listen(self) -> Listener:
-        """Listen along from now on; use it as a context manager or call its `close`."""
+    def listen(self, *, backlog: int = 0) -> Listener:
+        """Listen along from now on; use it as a context manager or call its `close`.
+
+        Args:
+            backlog: give so many of the packets that were heard last first, for players that
+                want something in store before they begin.
+        """
         listener = Listener(self)
         with self._changed:
+            for packet in list(self._heard)[-backlog:] if backlog else ():
+                listener.offer(packet)
             self._listeners.add(listener)
             closed = self._closed
         if closed:
@@ -130,7 +137,8 @@ class PacketRing:
         with self._changed:
             end = self._head + len(self._ready)
             if position < end:
-                self._late += 1
+                # What lies before the beginning was heard in an earlier life of the jam.
+                self._late += position >= self._first
                 return False
             if position > end and self._ready:
                 raise ValueError(f"packet {position} does not follow {end - 1}")

@@ -27,7 +27,7 @@ from riffbot.inference.job import Riff, new_id
 from riffbot.jam.loop import JamLoop
 from riffbot.jam.opus import OpusEncoder
 from riffbot.jam.performance import COLUMN_SAMPLES, SAMPLE_RATE, Performance
-from riffbot.jam.player import LEAD, SHORT_LEAD, Player, Tap
+from riffbot.jam.player import BLOCK_PACKETS, LEAD, SHORT_LEAD, Player, Tap
 from riffbot.jam.ring import PACKET_SAMPLES, PacketRing, Ticker
 from riffbot.jam.score import Chunk, Meter, Score
 from riffbot.jam.state import JamState, Planned
@@ -125,7 +125,7 @@ class JamSession:
             Score(self.meter), loudness_lufs=loudness_lufs, first=first, sound=sound
         )
         bar = self.meter.bar // PACKET_COLUMNS
-        self.ring = PacketRing(LEAD, measure=bar, head=first // PACKET_COLUMNS)
+        self.ring = PacketRing(LEAD, measure=bar, head=first // PACKET_COLUMNS + state.heard)
         self._player = Player(
             self._performance, self.ring, self._encoder, on_block=self._after_block
         )
@@ -319,7 +319,8 @@ class JamSession:
         Args:
             sound: with the phase of the sound (70 kB), for going on to the same bits.
         """
-        column, heard = self._player.sound_at_head()
+        head = self.ring.head
+        column, heard = self._player.sound_at(head * PACKET_COLUMNS)
         written = heard.seen if heard else column
         entry = self._player.sounding(written)
         if entry is None:
@@ -331,6 +332,7 @@ class JamSession:
             now=Planned(walk=entry.chunk.walk, start=entry.start),
             coming=Planned(walk=following.chunk.walk, start=following.start) if following else None,
             at=column,
+            heard=head - column // PACKET_COLUMNS,
             ballot=self._ballot,
             steered_by=_pair(self._steered_by),
             sound=heard.to_json() if sound and heard else None,
@@ -354,7 +356,7 @@ class JamSession:
             self._next = coming.walk
         self._phase = "playing"
         self._player.start()
-        while self.ring.room() and not self.ring.closed:  # noqa: ASYNC110  # a thread fills it
+        while self.ring.room() >= BLOCK_PACKETS and not self.ring.closed:  # noqa: ASYNC110  # a thread fills it
             await asyncio.sleep(_GLANCE_S)
         self._set_ticker()
         self._look()

@@ -30,7 +30,9 @@ class JamState(BaseModel):
     Attributes:
         now: the chunk that is on.
         coming: the chunk that follows, where it is not simply the next step of the walk.
-        at: the column that is heard next, a multiple of `audio.stream.BLOCK`.
+        at: the column at which the block begins that is being heard, a multiple of
+            `audio.stream.BLOCK`.
+        heard: packets of that block that were heard already.
         ballot: the votes.
         steered_by: user id and name of whose wish was followed last.
         sound: where the sound is (`performance.Sound`), for going on in the same phase; without
@@ -43,6 +45,7 @@ class JamState(BaseModel):
     now: Planned
     coming: Planned | None = None
     at: Column = 0
+    heard: Annotated[int, Field(ge=0, lt=8)] = 0
     ballot: Ballot = Ballot()
     steered_by: tuple[int, str] | None = None
     sound: dict[str, Any] | None = None

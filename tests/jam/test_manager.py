@@ -102,7 +102,7 @@ async def test_a_restart_goes_on_with_the_same_walk_at_the_same_place(opened: Op
     assert resumed.id == session.id
     assert resumed.bitrate == 64_000
     assert resumed.place == Place(10, 11, 12)
-    assert here.played_s - 0.16 <= status.played_s <= here.played_s
+    assert status.played_s == here.played_s
     assert (status.playing, status.seed, status.denoising) == ("bells", here.seed, here.denoising)
     np.testing.assert_array_equal(status.spectrogram, here.spectrogram)
     assert await second.unfinished() == []
@@ -134,7 +134,8 @@ async def test_a_parked_jam_frees_its_place_and_comes_back(opened: Open) -> None
     (row,) = await jams.unfinished()
     assert row.status == "paused"
     resumed = await jams.resume(7)
-    assert at - 8 < resumed.ring.head <= at
+    assert resumed.ring.head == at
+    assert jams.starter(resumed) == ANN
 
 
 async def test_resuming_a_paused_jam_is_going_on_and_without_one_it_is_a_sentence(

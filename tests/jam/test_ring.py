@@ -78,6 +78,10 @@ def test_a_jam_that_goes_on_counts_on() -> None:
     ring = filled(2, head=700)
     assert ring.read() == packet(700)
     assert ring.head == 701
+    again = PacketRing(10, head=3)
+    assert not again.put(packet(2), 2), "heard in an earlier life"
+    assert again.stats().late == 0
+    assert again.put(packet(3), 3)
 
 
 @given(st.lists(st.sampled_from(["read", "make", "skip"]), max_size=200))
@@ -119,6 +123,15 @@ async def test_listeners_hear_what_the_pace_has_passed_each_for_themselves() -> 
         assert len(rest) == LISTENER_PACKETS
         assert rest[-1] == packet(503)
     assert ring.stats().listeners == 0
+
+
+async def test_a_listener_may_ask_for_what_was_just_heard() -> None:
+    ring = filled(20)
+    for _ in range(10):
+        ring.read()
+    with ring.listen(backlog=3) as late:
+        ring.close()
+        assert [one async for one in late] == [packet(7), packet(8), packet(9)]
 
 
 async def test_whoever_comes_after_the_end_hears_nothing() -> None:
