@@ -14,6 +14,9 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+# Not `monotonic`: the clock of a simulated Discord stands still while nobody acts.
+from time import perf_counter as now
 from typing import TYPE_CHECKING
 
 import discord
@@ -43,11 +46,6 @@ POLICY = Policy()
 """How stubborn the voice links are."""
 
 
-def now() -> float:
-    """Seconds on the clock that discord.py goes by, which is SimCord's own in a simulation."""
-    return discord.utils.utcnow().timestamp()
-
-
 @dataclass(eq=False)
 class Stage:
     """One server's jam.
@@ -65,19 +63,19 @@ class Stage:
     panel: Place
     starter: Steerer | None = None
     link: Link | None = None
-    began: float = field(default_factory=now)
+    began: float = field(default_factory=lambda: discord.utils.utcnow().timestamp())
     over: bool = field(default=False, init=False)
     _news: str = field(default="", init=False)
     _parked: bool = field(default=False, init=False)
     _alone_since: float | None = field(default=None, init=False)
     _paused_for_nobody: bool = field(default=False, init=False)
     _shown: object = field(default=None, init=False)
-    _edited_at: float = field(default=0.0, init=False)
+    _edited_at: float = field(default=-EDIT_S, init=False)
     _drawn: object = field(default=None, init=False)
     _drawn_at: float = field(default=0.0, init=False)
     _picture: Upload | None = field(default=None, init=False)
     _status_text: str | None = field(default=None, init=False)
-    _status_at: float = field(default=0.0, init=False)
+    _status_at: float = field(default=-STATUS_S, init=False)
     _busy: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     async def join(self, channel: discord.VoiceChannel, on_end: Callable[[], None]) -> None:

@@ -53,7 +53,8 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
     async def cog_load(self) -> None:
         """Make the buttons of every panel work again, and begin to look."""
         self.bot.add_dynamic_items(JamButton, VoteMenu)
-        self._look_around.start()
+        if not self.bot.simulated:  # whose clock stands still while nobody acts: see on_pulse
+            self._look_around.start()
 
     async def cog_unload(self) -> None:
         """Say goodbye in the channels: a restart goes on with what plays."""
@@ -241,6 +242,12 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
 
     @tasks.loop(seconds=LOOK_S)
     async def _look_around(self) -> None:
+        for stage in list(self.bot.stages.values()):
+            await self._look(stage)
+
+    @commands.Cog.listener()
+    async def on_pulse(self) -> None:
+        """The local Discord's own tick."""
         for stage in list(self.bot.stages.values()):
             await self._look(stage)
 

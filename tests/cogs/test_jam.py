@@ -67,7 +67,7 @@ async def test_an_evening_of_two(settings: Settings) -> None:
         steered = await room.ben.slash(room.channel, "jam prompt", prompt="church bells")
         assert steered.response.ephemeral
         await heard(room, 2.0)
-        await room.env.advance_time(5)
+        await stage.look(at_once=True)
         embed = panel(room).embeds[0]
         assert "50 % funky sax (ada)" in embed.description
         assert "50 % church bells (ben)" in embed.description
