@@ -177,8 +177,13 @@ class PacketRing:
         """End the stream for everybody. A second call does nothing."""
         with self._changed:
             self._closed = True
-            listeners = list(self._listeners)
             self._changed.notify_all()
+        self.send_listeners_home()
+
+    def send_listeners_home(self) -> None:
+        """End the stream for those who listen along; whoever sets the pace reads on."""
+        with self._changed:
+            listeners = list(self._listeners)
         for listener in listeners:
             listener.end()
 
