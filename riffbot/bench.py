@@ -40,7 +40,19 @@ def _engine(settings: Settings, clips: int) -> Report:
     return Report(result.table(), result.as_dict())
 
 
-_BENCHES: dict[str, Callable[[Settings, int], Report]] = {"codec": _codec, "engine": _engine}
+def _jam(settings: Settings, clips: int) -> Report:
+    from riffbot import bench_jam  # noqa: PLC0415
+
+    del clips  # it plays in time and once
+    result = bench_jam.run(settings)
+    return Report(result.table(), result.as_dict())
+
+
+_BENCHES: dict[str, Callable[[Settings, int], Report]] = {
+    "codec": _codec,
+    "engine": _engine,
+    "jam": _jam,
+}
 
 NAMES = tuple(_BENCHES)
 
