@@ -27,6 +27,7 @@ from riffbot.bench_joins import (
     beats_of,
     crossfaded,
     naive,
+    pictures_of,
 )
 from riffbot.images import Images
 from riffbot.inference.engine import Engine
@@ -95,8 +96,8 @@ class JamResult:
             + ", ".join(f"at {c.at_s:g} s “{c.prompt}”" for c in SCRIPT)
             + f", on {self.seed_image} ({self.bpm:.2f} bpm), {self.factor:.2f} times real time",
             f"{'at chunk boundaries':<26}{'flux dB/band':>20}{'level step dB':>20}"
-            f"{'click dB':>20}{'outside':>10}",
-            f"{'':<26}" + f"{'median  p95   max':>20}" * 3,
+            f"{'click dB':>20}{'mel error dB':>20}{'outside':>10}",
+            f"{'':<26}" + f"{'median  p95   max':>20}" * 4,
             _row("ordinary beats", self.ordinary, ""),
         ]
         for name, joins in self.joins.items():
@@ -121,7 +122,7 @@ class JamResult:
 def _row(name: str, values: Joins | Ordinary, outside: str) -> str:
     columns = "".join(
         f"{f'{v.median:.2f} {v.p95:5.2f} {v.most:5.2f}':>20}"
-        for v in (values.flux, values.level, values.click)
+        for v in (values.flux, values.level, values.click, values.error)
     )
     return f"{name:<26}{columns}{outside:>10}"
 
@@ -154,7 +155,8 @@ async def _run(settings: Settings) -> JamResult:
             "crossfade of 50 ms": crossfaded(entries, SECONDS),
             "end to end (Riffusion)": naive(entries, SECONDS),
         }
-        ears = {name: Ear(sound) for name, sound in sounds.items()}
+        pictures = pictures_of(entries)
+        ears = {name: Ear(sound, pictures) for name, sound in sounds.items()}
         period = beat_period_s(ears["RiffBot"].envelope, 60 / meter.bpm)
         wishes = _wishes()
         idle = await _wished(engine, images, walk, settings, wishes, busy=False)

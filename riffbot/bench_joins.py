@@ -16,8 +16,9 @@ import scipy.signal
 from numpy.typing import NDArray
 
 from audio import codec
-from audio.arrays import Floats
+from audio.arrays import Floats, Pixels
 from audio.mel import edges
+from audio.resample import resample
 from riffbot.jam.performance import COLUMN_SAMPLES, SAMPLE_RATE
 from riffbot.jam.score import Entry, Meter
 
@@ -29,6 +30,8 @@ _NEAR_S = 0.03
 _LEVEL_S = 0.1
 _CLICK_HZ = 10_600  # above everything that a picture can say
 _FLOOR = 1e-4
+_NEAR_COLUMNS = 5
+_HEARD = 1e-3  # within 60 dB of the loudest a picture can say
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,8 @@ class Joins:
         flux: half-wave rectified change of log-mel magnitude within 30 ms, decibels a band.
         level: step of the level from 100 ms before to 100 ms after, decibels.
         click: energy above 10.6 kHz in the 10 ms around, decibels over the median moment.
+        error: of the mel bands that are heard in the 100 ms around, against the pictures, after
+            one gain, decibels; what does not fit in phase falls short.
         outside: boundaries whose flux or level exceeds that of every other beat.
         boundaries: how many there are.
     """
@@ -62,6 +67,7 @@ class Joins:
     flux: Spread
     level: Spread
     click: Spread
+    error: Spread
     outside: int
     boundaries: int
 
@@ -77,12 +83,22 @@ class Ordinary:
     flux: Spread
     level: Spread
     click: Spread
+    error: Spread
 
 
 class Ear:
-    """Looks at one sound, mono at 48 kHz."""
+    """Looks at one sound, mono at 48 kHz.
 
-    def __init__(self, sound: Floats) -> None:
+    Args:
+        sound: what is heard.
+        pictures: uint8[512, n], what should be heard.
+    """
+
+    def __init__(self, sound: Floats, pictures: Pixels) -> None:
+        columns = len(sound) // COLUMN_SAMPLES
+        at_24k = resample(sound, SAMPLE_RATE, 24000)
+        self._mel = codec.mel_spectrogram(at_24k, columns)
+        self._wanted = codec.mel_targets(pictures[:, :columns])
         self._sound = sound.astype(np.float64)
         self.envelope = onset_envelope(sound)
         sos = scipy.signal.butter(8, _CLICK_HZ, "hp", fs=SAMPLE_RATE, output="sos")
@@ -104,6 +120,17 @@ class Ear:
     def click(self, at: int) -> float:
         """Around a sample."""
         return self._energy(at) - self._quiet
+
+    def error(self, at: int) -> float:
+        """Around a sample."""
+        column = at // COLUMN_SAMPLES
+        near = slice(max(0, column - _NEAR_COLUMNS), column + _NEAR_COLUMNS)
+        wanted, found = self._wanted[near].astype(np.float64), self._mel[near].astype(np.float64)
+        heard = wanted > _HEARD
+        if not heard.any():
+            return 0.0
+        ratio = 20 * np.log10(np.maximum(found[heard], 1e-12) / wanted[heard])
+        return float(np.abs(ratio - np.median(ratio)).mean())
 
     def _energy(self, at: int) -> float:
         half = COLUMN_SAMPLES // 2
@@ -142,10 +169,15 @@ def at_boundaries(ear: Ear, boundaries: Sequence[int], beats: Sequence[int]) -> 
         beats: samples of the other beats.
     """
     ordinary = at_beats(ear, beats)
-    flux, level, click = _measured(ear, boundaries)
+    flux, level, click, error = _measured(ear, boundaries)
     outside = (flux > ordinary.flux.most) | (level > ordinary.level.most)
     return Joins(
-        Spread.of(flux), Spread.of(level), Spread.of(click), int(outside.sum()), len(boundaries)
+        flux=Spread.of(flux),
+        level=Spread.of(level),
+        click=Spread.of(click),
+        error=Spread.of(error),
+        outside=int(outside.sum()),
+        boundaries=len(boundaries),
     )
 
 
@@ -155,7 +187,7 @@ def at_beats(ear: Ear, beats: Sequence[int]) -> Ordinary:
 
 
 def _measured(ear: Ear, at: Sequence[int]) -> tuple[NDArray[np.float64], ...]:
-    looks: tuple[Callable[[int], float], ...] = (ear.flux, ear.level, ear.click)
+    looks: tuple[Callable[[int], float], ...] = (ear.flux, ear.level, ear.click, ear.error)
     return tuple(np.array([look(sample) for sample in at]) for look in looks)
 
 
@@ -176,6 +208,17 @@ def crossfaded(entries: Sequence[Entry], seconds: float) -> Floats:
             out = out[:-fade]
         out = np.concatenate([out, sound])
     return _cut(out, seconds)
+
+
+def pictures_of(entries: Sequence[Entry]) -> Pixels:
+    """The columns that are to be heard, uint8[512, n]."""
+    return np.concatenate(
+        [
+            entry.chunk.picture[:, np.arange(entry.start, last) % entry.chunk.picture.shape[1]]
+            for entry, last in _stretches(entries)
+        ],
+        axis=1,
+    )
 
 
 def _stretches(entries: Sequence[Entry]) -> list[tuple[Entry, int]]:
