@@ -112,8 +112,9 @@ class JamVoiceClient(discord.VoiceClient):
             if task is not None:
                 task.cancel()
         try:
-            async with asyncio.timeout(LEAVE_S):
-                await self.disconnect(force=True)
+            if not self.gone.is_set():  # else discord.py has left, and would wait to hear of it
+                async with asyncio.timeout(LEAVE_S):
+                    await self.disconnect(force=True)
         except (TimeoutError, discord.DiscordException, OSError):
             pass
         finally:
