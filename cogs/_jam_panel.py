@@ -112,8 +112,7 @@ def _lines(status: JamStatus, scene: Scene) -> list[str]:
             f"seed `{status.seed}`",
         )
     )
-    if len(status.shares) > 1:
-        lines += ["", *map(_ballot_line, status.shares[:BALLOT])]
+    lines += map(_ballot_line, status.shares[:BALLOT])
     return lines
 
 
