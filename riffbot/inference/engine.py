@@ -126,8 +126,8 @@ class Engine:
         Args:
             request: fields left None are filled from the model.
             deadline: `time.monotonic()` at which the picture is needed. Such jobs go first,
-                earliest first, before the next step of what is running; the others share what is
-                left fairly.
+                earliest first; where it would be missed, before the next step of what is
+                running. The others share what is left fairly.
             owner: who asks. None is the machine's own owner, who is never refused.
             on_progress: called on this event loop with news, the newest only when it is busy.
             wants_preview: decode the forming picture for `on_progress`, at most every 2 s.

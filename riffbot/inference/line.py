@@ -17,6 +17,9 @@ from riffbot.inference.queue import FairQueue
 from riffbot.inference.speed import SpeedMeter, line_times
 from riffbot.inference.ticket import Ticket
 
+_SLACK_S = 1.5
+"""A deadline that would be met by less than this counts as missed: estimates are estimates."""
+
 
 @dataclass
 class _Batch:
@@ -170,13 +173,19 @@ class Line:
             return []
 
     def take_urgent(self) -> list[Ticket]:
-        """What may overtake the running batch between two of its steps: jobs with a deadline.
+        """What may overtake the running batch between two of its steps.
 
         Returns:
-            The next batch, or an empty list: nobody is in a hurry, or whoever runs is as well.
+            The next batch, whose deadline would else be missed, or an empty list: nobody is in
+            such a hurry, or whoever runs is as well.
         """
         with self._changed:
-            if not self._queue.urgent or any(batch.urgent for batch in self._running):
+            job = self._queue.most_urgent
+            if job is None or any(batch.urgent for batch in self._running):
+                return []
+            needed = self.meter.seconds([job.request]) or 0.0
+            waits = max([monotonic(), *(batch.until for batch in self._running)])
+            if job.deadline is None or waits + needed + _SLACK_S < job.deadline:
                 return []
             return self._begin(self._queue.take(monotonic(), self.batch_limit))
 

@@ -4,8 +4,10 @@ Columns of 10 ms are counted from the jam's beginning. Every chunk is as wide as
 holds the same beats at the same columns, so column c of the jam is column c mod W of whichever
 chunk is on: a chunk may come in at any beat and is at the right place in the measure at once.
 
-A chunk is on from where it enters to the end of its turn of the loop. If the next one is not there
-by then, the last bar is played again and again, in time, until a chunk comes in at some beat.
+A chunk is on from where it enters to the end of the turn; where less than half a turn is left, to
+the end of the next one, for a chunk is a loop, and the chunk after it needs some time. If that is
+not there by then, the last bar is played again and again, in time, until a chunk comes in at some
+beat.
 """
 
 from __future__ import annotations
@@ -93,7 +95,7 @@ class Entry:
     Attributes:
         chunk: what sounds.
         start: the column at which it comes in.
-        end: the column at which its turn of the loop is over.
+        end: the column at which its turn is over.
     """
 
     chunk: Chunk
@@ -109,7 +111,7 @@ class Score:
         remembered: columns of the past that `keep` can look back on.
     """
 
-    def __init__(self, meter: Meter, *, remembered: int = 6000) -> None:
+    def __init__(self, meter: Meter, *, remembered: int = 7000) -> None:
         self.meter = meter
         self._remembered = remembered
         self._entries: deque[Entry] = deque()
@@ -130,7 +132,10 @@ class Score:
         while self._entries and self._entries[-1].start >= at:
             self._entries.pop()
         width = self.meter.width
-        entry = Entry(chunk, at, (at // width + 1) * width)
+        end = (at // width + 1) * width
+        if 2 * (end - at) < width:
+            end += width
+        entry = Entry(chunk, at, end)
         self._entries.append(entry)
         return entry
 

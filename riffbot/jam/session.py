@@ -45,6 +45,12 @@ LOAD = 0.8
 TRIES = 3
 """A chunk that fails so often in a row ends the jam."""
 
+IN_STORE = 3.0
+"""A chunk is begun so many times earlier than its making takes."""
+
+EARLIEST = 250
+"""Columns ahead below which a chunk is begun however fast the machine is."""
+
 ALONE_S = 60.0
 """A jam that only the clock reads and nobody listens to pauses after this long."""
 
@@ -466,8 +472,17 @@ class JamSession:
         if self._wish.changes:
             wish, self._wish = self._wish, _Wish()
             self._make(wish)
-        elif self._player.ahead() <= self.meter.width:
+        elif self._player.ahead() <= self._in_store():
             self._make(None)
+
+    def _in_store(self) -> float:
+        """Columns that should be planned ahead: more than a chunk takes, at most one turn.
+
+        What is made early is thrown away when somebody wishes something, and keeps riffs waiting.
+        """
+        width = self.meter.width
+        chunk = width / self._factor if self._factor else width
+        return min(width, max(EARLIEST, IN_STORE * chunk))
 
     def _make(self, wish: _Wish | None) -> None:
         self.ring.resize(SHORT_LEAD if wish else LEAD)

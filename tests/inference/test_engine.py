@@ -112,7 +112,7 @@ async def test_a_deadline_overtakes_what_runs_between_two_steps_and_costs_it_not
     ended: list[str] = []
     async with running(pipeline) as engine:
         first = await held(engine, pipeline)
-        jam = ask(engine, "jam", deadline=time.monotonic() + 60)
+        jam = ask(engine, "jam", deadline=time.monotonic(), promised=True)
         await until(lambda: engine.stats().queued == 1)
         for name, task in (("first", first), ("jam", jam)):
             task.add_done_callback(lambda _, name=name: ended.append(name))
@@ -125,6 +125,20 @@ async def test_a_deadline_overtakes_what_runs_between_two_steps_and_costs_it_not
         np.testing.assert_array_equal(riff.image, drawn(riff.request))
 
 
+async def test_a_deadline_with_time_to_spare_only_goes_first() -> None:
+    pipeline = FakePipeline()
+    ended: list[str] = []
+    async with running(pipeline) as engine:
+        first = await held(engine, pipeline)
+        jam = ask(engine, "jam", deadline=time.monotonic() + 60)
+        await until(lambda: engine.stats().queued == 1)
+        for name, task in (("first", first), ("jam", jam)):
+            task.add_done_callback(lambda _, name=name: ended.append(name))
+        pipeline.gate.set()
+        await asyncio.gather(first, jam)
+    assert ended == ["first", "jam"]
+
+
 async def test_a_deadline_does_not_overtake_another() -> None:
     pipeline = FakePipeline()
     ended: list[str] = []
@@ -132,7 +146,7 @@ async def test_a_deadline_does_not_overtake_another() -> None:
         pipeline.gate.clear()
         late = ask(engine, "late", deadline=time.monotonic() + 60)
         await until(lambda: engine.stats().running == 1)
-        soon = ask(engine, "soon", deadline=time.monotonic() + 30)
+        soon = ask(engine, "soon", deadline=time.monotonic(), promised=True)
         await until(lambda: engine.stats().queued == 1)
         for name, task in (("late", late), ("soon", soon)):
             task.add_done_callback(lambda _, name=name: ended.append(name))
@@ -151,7 +165,7 @@ async def test_a_broken_chunk_does_not_harm_the_riff_it_overtook() -> None:
     pipeline.trouble = trouble
     async with running(pipeline) as engine:
         first = await held(engine, pipeline)
-        jam = ask(engine, "jam", deadline=time.monotonic() + 60)
+        jam = ask(engine, "jam", deadline=time.monotonic(), promised=True)
         await until(lambda: engine.stats().queued == 1)
         pipeline.gate.set()
         riff, error = await answers(first, jam)

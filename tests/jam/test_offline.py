@@ -48,8 +48,7 @@ async def test_changes_come_in_on_the_beat_and_the_rest_on_the_turn() -> None:
     assert places == [
         (0, "sax"),
         (128, "sax"),
-        (224, "bells"),  # the first beat from second 2 on; half-way
-        (256, "bells"),
+        (224, "bells"),  # the first beat from second 2 on; half-way, for more than a turn
         (384, "bells"),
         (512, "techno"),
         (640, "techno"),

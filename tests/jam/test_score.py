@@ -69,6 +69,16 @@ def test_a_late_chunk_lets_the_last_bar_loop_in_time() -> None:
     assert not score.columns(208, 256)[1]
 
 
+def test_a_chunk_that_comes_in_late_in_a_turn_plays_the_next_one_too() -> None:
+    score = Score(METER)
+    score.enter(chunk(1), 0)
+    assert score.enter(chunk(2), 64).end == 128
+    assert score.enter(chunk(3), 96).end == 256
+    columns, looping = score.columns(120, 200)
+    assert not looping
+    assert [int(c) for c in columns[1]] == [*range(120, 128), *range(72)]
+
+
 def test_the_past_is_forgotten_but_for_a_while() -> None:
     score = Score(METER, remembered=300)
     for number in range(200):
