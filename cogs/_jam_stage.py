@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 # Not `monotonic`: the clock of a simulated Discord stands still while nobody acts.
@@ -42,6 +43,7 @@ PICTURE_S = 12.0
 STATUS_S = 30.0
 """… and the line under the voice channel's name at most so often."""
 STATUS_LENGTH = 500
+CLEAR_S = 5.0
 POLICY = Policy()
 """How stubborn the voice links are."""
 
@@ -73,8 +75,10 @@ class Stage:
     _edited_at: float = field(default=-EDIT_S, init=False)
     _drawn: object = field(default=None, init=False)
     _drawn_at: float = field(default=0.0, init=False)
+    _drawn_prompt: str = field(default="", init=False)
     _picture: Upload | None = field(default=None, init=False)
     _status_text: str | None = field(default=None, init=False)
+    _status_task: asyncio.Task[None] | None = field(default=None, init=False)
     _status_at: float = field(default=-STATUS_S, init=False)
     _busy: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
@@ -94,8 +98,15 @@ class Stage:
 
     @property
     def channel(self) -> discord.VoiceChannel | None:
-        """Where it is heard: the link follows when a moderator drags the bot elsewhere."""
-        return self.link.channel if self.link is not None else None
+        """Where it is heard: the link follows when a moderator drags the bot elsewhere.
+
+        Asked for anew each time: a new gateway session brings new channels and members, and the
+        old ones never change again.
+        """
+        if self.link is None:
+            return None
+        known = self.bot.get_channel(self.link.channel.id)
+        return known if isinstance(known, discord.VoiceChannel) else self.link.channel
 
     @property
     def where(self) -> str:
@@ -225,10 +236,12 @@ class Stage:
     async def _draw(self, status: JamStatus) -> bool:
         """Draw the spectrogram if there is a new one, off the event loop; whether there was."""
         pixels = status.spectrogram
-        due = self._picture is None or now() - self._drawn_at >= PICTURE_S
-        if pixels is None or pixels is self._drawn or not due:
+        turned = self._picture is None or status.playing != self._drawn_prompt
+        if pixels is None or pixels is self._drawn:
             return False
-        self._drawn, self._drawn_at = pixels, now()
+        if not turned and now() - self._drawn_at < PICTURE_S:
+            return False
+        self._drawn, self._drawn_at, self._drawn_prompt = pixels, now(), status.playing
         png = await asyncio.to_thread(
             picture, pixels, title=status.playing, bpm=status.bpm, beats=status.beats
         )
@@ -260,20 +273,26 @@ class Stage:
 
     async def _tell_channel(self, status: JamStatus) -> None:
         channel = self.channel
-        if channel is None or now() - self._status_at < STATUS_S:
+        writing = self._status_task is not None and not self._status_task.done()
+        if channel is None or writing or now() - self._status_at < STATUS_S:
             return
         text = f"🎶 {status.playing}"[:STATUS_LENGTH]
         if text == self._status_text:
             return
         if channel.permissions_for(channel.guild.me).set_voice_channel_status:
             self._status_at, self._status_text = now(), text
-            await _set_status(channel, text)
+            # On its own: discord.py sleeps on a rate limit, and Stop must not wait for that.
+            self._status_task = asyncio.create_task(_set_status(channel, text))
 
     async def _clear_channel(self) -> None:
         channel = self.channel
+        if self._status_task is not None:
+            self._status_task.cancel()
         if channel is not None and self._status_text is not None:
             self._status_text = None
-            await _set_status(channel, None)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLEAR_S):
+                    await _set_status(channel, None)
 
 
 async def _set_status(channel: discord.VoiceChannel, text: str | None) -> None:

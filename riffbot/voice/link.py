@@ -163,6 +163,9 @@ class Link:
 
     async def _clear(self) -> None:
         """discord.py allows one voice client a server: take away what an attempt left behind."""
+        if self._client is not None:
+            await self._client.leave()
+            self.channel = self._known(self._client, self.channel)
         guild = self.channel.guild
         left = guild.voice_client
         if isinstance(left, JamVoiceClient):
@@ -176,6 +179,11 @@ class Link:
             async with asyncio.timeout(FAREWELL_S):
                 while guild.me.voice is not None:  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
+
+    def _known(self, client: JamVoiceClient, channel: discord.VoiceChannel) -> discord.VoiceChannel:
+        """The channel as discord.py knows it now: a new gateway session makes all objects anew."""
+        known = client.client.get_channel(channel.id)
+        return known if isinstance(known, discord.VoiceChannel) else channel
 
     def _play(self, client: JamVoiceClient) -> None:
         loop = asyncio.get_running_loop()
