@@ -347,14 +347,17 @@ class JamSession:
     # -- on the jams' loop ------------------------------------------------------------------------
 
     async def _start(self) -> None:
-        self._refuse_if_slow(self._engine.expected_s(self._next.request()))
+        expected_s = self._engine.expected_s(self._next.request())
+        factor = self.meter.width / 100 / expected_s if expected_s else None
+        # What other clips took is a hint; only a chunk of this jam is a measurement.
+        self._refuse_if_slow(factor, doubt=2.0)
         chunk = await self._chunk(self._next, deadline=monotonic())
         try:
-            self._refuse_if_slow(None)
+            self._refuse_if_slow(self._factor)
         except Refused:  # a first chunk pays for first uses, so a second one may judge
             self._factor = None
             chunk = await self._chunk(self._next, deadline=monotonic())
-            self._refuse_if_slow(None)
+            self._refuse_if_slow(self._factor)
         score = self._performance.score
         score.enter(chunk, self._state.now.start)
         self._next = chunk.walk.onwards()
@@ -562,21 +565,23 @@ class JamSession:
                 self._wish = wish
             await asyncio.sleep(PAUSE_BETWEEN_TRIES_S)
 
-    def _refuse_if_slow(self, expected_s: float | None) -> None:
-        """Refuse what this machine cannot sustain beside its other jams."""
-        factor = self._factor
-        if expected_s:
-            factor = self.meter.width / 100 / expected_s
-        if factor is None:
-            return
+    def _refuse_if_slow(self, factor: float | None, *, doubt: float = 1.0) -> None:
+        """Refuse what this machine cannot sustain beside its other jams.
+
+        Args:
+            factor: seconds of this jam that it makes in a second; None is not known yet.
+            doubt: it may in truth be so many times faster.
+        """
         others = self._load_of_others()
-        if 1 / factor + others <= LOAD:
+        if factor is None or 1 / (doubt * factor) + others <= LOAD:
             return
-        beside = f" beside the jams that play already ({others:.0%} of it)" if others else ""
+        beside, advice = "", "a smaller model or a faster machine can play one."
+        if others:
+            beside = f" beside the jams that play already (they take {others:.0%} of it)"
+            advice = "please let one of them end first."
         raise Refused(
             f"This machine makes {factor:.2f} seconds of this jam in a second and needs "
-            f"{1 / max(LOAD - others, 0.01):.2f}{beside}: please stop another jam, or choose a "
-            "smaller model."
+            f"{1 / max(LOAD - others, 0.01):.2f}{beside}: {advice}"
         )
 
     # -- small things -----------------------------------------------------------------------------

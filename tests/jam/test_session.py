@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -246,13 +247,25 @@ async def test_a_machine_that_is_too_slow_refuses_at_the_door_with_the_factor(
     start: Start, pipeline: FakePipeline, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine, "expected_s", lambda request: 2.56)
-    with pytest.raises(Refused, match=r"0\.50 seconds of this jam in a second and needs 1\.25"):
+    with pytest.raises(Refused, match=r"0\.50 seconds of this jam in a second and needs 1\.25:"):
         await start()
     assert pipeline.batches == []
-    monkeypatch.setattr(engine, "expected_s", lambda request: 0.64)
-    with pytest.raises(Refused, match="beside the jams"):
+    monkeypatch.setattr(engine, "expected_s", lambda request: 1.0)
+    with pytest.raises(Refused, match=r"beside the jams that play already \(they take 50%"):
         await start(load_of_others=lambda: 0.5)
     await start(load_of_others=lambda: 0.1)
+
+
+async def test_only_a_chunk_of_the_jam_itself_is_a_measurement(
+    start: Start, pipeline: FakePipeline, engine: Engine
+) -> None:
+    def slow(requests: Sequence[RiffRequest]) -> None:
+        time.sleep(1.4)
+
+    pipeline.trouble = slow
+    with pytest.raises(Refused, match=r"0\.9\d seconds of this jam"):
+        await start()
+    assert len(pipeline.batches) == 2, "a second chunk had its chance"
 
 
 async def test_a_chunk_that_fails_is_tried_again_and_three_failures_end_the_jam_in_words(

@@ -55,6 +55,12 @@ async def test_the_stream_is_ogg_opus_of_what_plays(
     await until(lambda: session.ring.stats().listeners == 0)
 
 
+async def test_the_metrics_count_jams(client: TestClient, session: JamSession) -> None:
+    text = await (await client.get("/metrics")).text()
+    assert "riffbot_jams 1\n" in text
+    assert "riffbot_jam_underruns 0\n" in text
+
+
 async def test_a_prompt_is_the_vote_of_whoever_sits_here(
     client: TestClient, session: JamSession
 ) -> None:

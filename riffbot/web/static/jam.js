@@ -14,7 +14,7 @@ function show(jam) {
   say(at("playing"), jam.playing);
   const late = jam.state === "catching up" ? "Catching up: the last bar loops until the next one is there." : "";
   say(at("coming"), late || (jam.state === "paused" ? "Paused." : jam.coming ? `Next: ${jam.coming}` : ""));
-  say(at("facts"), `${jam.bpm.toFixed(1)} bpm, ${jam.seed_image}, denoising ${jam.denoising}`);
+  say(at("facts"), `${jam.bpm.toFixed(2)} bpm, ${jam.seed_image}, denoising ${jam.denoising}`);
   say(at("health"), `${time(jam.played_s)} played, ${jam.buffer_s.toFixed(1)} s ahead, ${jam.underruns} dropouts, `
     + `${jam.late_chunks} late, ${jam.listeners} listening here`);
   if (jam.chunk !== chunk) {
