@@ -20,11 +20,13 @@ from riffbot.commands.progress import Line
 from riffbot.errors import BadRequest
 
 if TYPE_CHECKING:
-    from audio.arrays import Floats
+    from audio.arrays import Floats, Pixels
     from riffbot.inference.engine import Engine
     from riffbot.jam.offline import Change
     from riffbot.jam.score import Chunk, Entry, Meter
+    from riffbot.jam.stretch import Stretch
     from riffbot.jam.walk import Walk
+    from riffbot.request import RiffRequest
     from riffbot.settings import Settings
 
 SHORTEST_S, LONGEST_S = 1.0, 24 * 3600.0
@@ -48,6 +50,10 @@ def jam(options: Options) -> int:
             f"--seconds must be {SHORTEST_S:g} … {LONGEST_S:g}, not {options.seconds:g}."
         )
     out = _out(options)
+    if options.recipe is not None:
+        return _again(options, out)
+    if options.prompt is None:
+        raise BadRequest("Write what to hear, for example riffbot jam “funky sax” --out jam.flac.")
     changes = [change(text) for text in options.then or []]
     if options.busy and not options.realtime:
         raise BadRequest("--busy measures how a jam keeps time, so it needs --realtime.")
@@ -84,6 +90,46 @@ class _Order:
     seconds: float
     out: Path | None
     busy: bool
+
+
+def _again(options: Options, out: Path | None) -> int:
+    """Make again the stretch of a jam that a kept riff is."""
+    from riffbot.commands.clips import open_workshop
+    from riffbot.commands.recipes import told_by
+    from riffbot.jam.stretch import Stretch
+
+    if options.prompt is not None or options.then or options.realtime:
+        raise BadRequest(
+            "--from makes a kept jam again as it was: give no prompt, --then or clock."
+        )
+    assert out is not None
+    told = told_by(options.recipe).get("jam")
+    if told is None:
+        raise BadRequest(
+            f"“{options.recipe.name}” was not kept from a jam; riffbot riff --from makes it again."
+        )
+    stretch = Stretch.from_json(told)
+    settings, pictures = open_workshop(options, options.recipe.parent, folder=out.parent)
+    for _, request in stretch.chunks:
+        if request.seed_image is not None:
+            pictures.seed_image(request.seed_image)
+    asyncio.run(_replayed(settings, pictures, stretch, out))
+    seconds = stretch.columns / 100
+    words = f"{out}  {seconds:.2f} s  {stretch.meter.bpm:.2f} bpm, {len(stretch.chunks)} chunks"
+    answer = {"file": str(out), "seconds": seconds, **stretch.to_json()}
+    print(json.dumps(answer, ensure_ascii=False) if options.json else words)
+    return 0
+
+
+async def _replayed(settings: Settings, pictures: Pictures, stretch: Stretch, out: Path) -> None:
+    async with running(settings, pictures) as engine:
+
+        async def draw(request: RiffRequest) -> Pixels:
+            return (await engine.submit(request)).image
+
+        with recorder(out) as record:
+            async for block in stretch.play(draw, loudness_lufs=settings.loudness_lufs):
+                record(block)
 
 
 def change(text: str) -> Change:

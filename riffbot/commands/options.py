@@ -140,7 +140,14 @@ def _making(commands: Any) -> None:
 
 def _jamming(commands: Any) -> None:
     jam = _add(commands, "jam", "jamming.jam", "play on and on, one beat through every change")
-    jam.add_argument("prompt", metavar="PROMPT", help=PROMPT_HELP)
+    jam.add_argument("prompt", metavar="PROMPT", nargs="?", help=PROMPT_HELP)
+    jam.add_argument(
+        "--from",
+        dest="recipe",
+        metavar="FILE",
+        type=Path,
+        help="make again the stretch that a kept riff's .mp3 or .png holds",
+    )
     jam.add_argument(
         "--then",
         metavar="SECONDS:PROMPT",

@@ -24,7 +24,7 @@ def rendered(kept: Kept) -> rendering.Rendered:
     """
     riff = Riff(kept.request, kept.chunk, kept.model_name, kept.model_hash)
     recipe = json.dumps(
-        {**json.loads(rendering.recipe(riff)), "jam": json.loads(kept.recipe)},
+        {**json.loads(rendering.recipe(riff)), "jam": kept.stretch.to_json()},
         ensure_ascii=False,
         separators=(",", ":"),
     )

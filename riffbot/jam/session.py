@@ -11,7 +11,6 @@ other: the asynchronous ones are carried over, the others only read.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -31,6 +30,7 @@ from riffbot.jam.player import BLOCK_PACKETS, LEAD, SHORT_LEAD, Player, Tap
 from riffbot.jam.ring import PACKET_SAMPLES, PacketRing, Ticker
 from riffbot.jam.score import Chunk, Meter, Score
 from riffbot.jam.state import JamState, Planned
+from riffbot.jam.stretch import Stretch
 from riffbot.jam.values import JamPhase, JamStatus, Kept, Place, Steerer
 from riffbot.jam.votes import Ballot
 from riffbot.jam.walk import TAMEST, WILDER, WILDEST, Walk
@@ -436,13 +436,7 @@ class JamSession:
         samples = samples[first * COLUMN_SAMPLES - position :]
         picture, entries = self._player.pictures(first, end)
         last = entries[-1].chunk
-        recipe = [
-            {
-                "from": max(0, entry.start - first),
-                "request": entry.chunk.request.model_dump(mode="json", exclude_none=True),
-            }
-            for entry in entries
-        ]
+        chunks = [(entry.start - first, entry.chunk.request) for entry in entries]
         return Kept(
             samples=samples,
             sample_rate=SAMPLE_RATE,
@@ -450,7 +444,7 @@ class JamSession:
             chunk=last.picture,
             request=last.request,
             prompts=tuple(dict.fromkeys(entry.chunk.prompt for entry in entries)),
-            recipe=json.dumps({"columns": end - first, "chunks": recipe}, ensure_ascii=False),
+            stretch=Stretch(self.meter, first % self.meter.width, end - first, tuple(chunks)),
             model_name=last.model_name,
             model_hash=last.model_hash,
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from audio.arrays import Floats, Pixels
+from riffbot.jam.stretch import Stretch
 from riffbot.request import RiffRequest
 
 JamPhase = Literal["starting", "playing", "catching up", "paused", "ended"]
@@ -113,7 +114,7 @@ class Kept:
         chunk: uint8[512, W], the picture of the chunk that was heard last, and `request`, which
             makes it again.
         prompts: what was heard, in order.
-        recipe: JSON of every chunk's request with the columns at which it came in.
+        stretch: every chunk's request and where it came in: what makes all of it again.
         model_name, model_hash: which weights made it.
     """
 
@@ -123,6 +124,6 @@ class Kept:
     chunk: Pixels
     request: RiffRequest
     prompts: tuple[str, ...]
-    recipe: str
+    stretch: Stretch
     model_name: str
     model_hash: str

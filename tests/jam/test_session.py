@@ -9,7 +9,6 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from audio import codec
 from riffbot.errors import BadRequest, GenerationFailed, NotFound, Refused
 from riffbot.inference.engine import Engine
 from riffbot.jam import opus
@@ -226,9 +225,7 @@ async def test_the_last_seconds_can_be_kept_as_they_were_heard(start: Start) -> 
     heard = recorder.samples[at : at + len(kept.samples)]
     np.testing.assert_allclose(kept.samples, np.clip(heard, -1, 1), atol=2e-5)
     assert kept.prompts[-1] == "bells"
-    assert '"chunks": [' in kept.recipe
-    again = codec.image_to_audio(kept.picture, sample_rate=48000)
-    assert len(again) == len(kept.samples)
+    assert len(kept.stretch.chunks) >= 2
 
 
 async def test_nothing_heard_is_nothing_kept_and_the_end_is_the_end(start: Start) -> None:
