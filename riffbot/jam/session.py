@@ -26,7 +26,7 @@ from riffbot.inference.job import Riff, new_id
 from riffbot.jam.loop import JamLoop
 from riffbot.jam.opus import OpusEncoder
 from riffbot.jam.performance import COLUMN_SAMPLES, SAMPLE_RATE, Performance
-from riffbot.jam.player import BLOCK_PACKETS, LEAD, SHORT_LEAD, Player, Tap
+from riffbot.jam.player import BLOCK_PACKETS, LEAD, Player, Tap
 from riffbot.jam.ring import PACKET_SAMPLES, PacketRing, Ticker
 from riffbot.jam.score import Chunk, Meter, Score
 from riffbot.jam.state import JamState, Planned
@@ -464,6 +464,7 @@ class JamSession:
             self._phase = "playing"
         self._save_now_and_then()
         self._pause_if_alone()
+        self._set_lead()
         if self._making is not None:
             return
         if self._wish.changes:
@@ -471,6 +472,12 @@ class JamSession:
             self._make(wish)
         elif self._player.ahead() <= self._in_store():
             self._make(None)
+
+    def _set_lead(self) -> None:
+        """Much is kept ready while nobody waits for a change, little while somebody does."""
+        waited = self._making_wish is not None or bool(self._wish.changes)
+        chunk_s = self.meter.width / 100 / self._factor if self._factor else 0.0
+        self.ring.resize(self._player.short_lead() if waited else self._player.lead(chunk_s))
 
     def _in_store(self) -> float:
         """Columns that should be planned ahead: more than a chunk takes, at most one turn.
@@ -482,8 +489,8 @@ class JamSession:
         return min(width, max(EARLIEST, IN_STORE * chunk))
 
     def _make(self, wish: _Wish | None) -> None:
-        self.ring.resize(SHORT_LEAD if wish else LEAD)
         self._making_wish = wish
+        self._set_lead()
         self._making = asyncio.get_running_loop().create_task(self._make_one(wish))
 
     async def _make_one(self, wish: _Wish | None) -> None:
@@ -506,7 +513,6 @@ class JamSession:
         finally:
             if self._making is me:
                 self._making = self._making_wish = None
-                self.ring.resize(LEAD)
                 self._look()
 
     def _planned(self, wish: _Wish | None) -> tuple[Walk, int | None]:
