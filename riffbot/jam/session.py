@@ -365,7 +365,8 @@ class JamSession:
             self._next = coming.walk
         self._phase = "playing"
         self._player.start()
-        while self.ring.room() >= BLOCK_PACKETS and not self.ring.closed:  # noqa: ASYNC110  # a thread fills it
+        # A thread fills it, which has no asyncio.Event to set.
+        while self.ring.room() >= BLOCK_PACKETS and not self.ring.closed:  # noqa: ASYNC110
             await asyncio.sleep(_GLANCE_S)
         self._set_ticker()
         self._look()
@@ -415,7 +416,7 @@ class JamSession:
             return
         self._phase = "ended"
         self._error = reason
-        if self._making is not None:
+        if self._making is not None and self._making is not asyncio.current_task():
             self._making.cancel()
         self.ring.close()
         if self._ticker is not None:
@@ -556,8 +557,9 @@ class JamSession:
         if self._failures >= TRIES or hopeless:
             # The state stays as it is: a jam that was ended by a stop goes on after it.
             await self._end(str(error))
-        elif wish is not None and isinstance(error, BadRequest):
-            self._ballot = Ballot()
+        elif wish is not None and wish.who is not None and isinstance(error, BadRequest):
+            # This model cannot take that prompt: the vote for it is void.
+            self._ballot = self._ballot.without(wish.who.user_id)
         else:
             if wish is not None:  # what was wished since then goes first
                 wish.changes |= self._wish.changes
