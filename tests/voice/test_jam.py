@@ -339,8 +339,16 @@ async def test_the_channel_shows_what_plays(
         await night.until(lambda: night.room.status == "🎶 funky sax")
         await night.ben.slash("jam prompt", prompt="church bells")
         await night.until(lambda: "church bells" in (night.room.status or ""))
+        assert night.room.guild is not None
+        other = night.there.add_voice_channel(night.room.guild, "Lounge")
+        night.ben.join(other)
+        await asyncio.sleep(0.1)
+        await night.there.voice.move(night.room.guild, other)
+        await night.until(lambda: "church bells" in (other.status or ""))
+        assert night.room.status is None
+        assert night.stage.session.place.voice_channel_id == other.id
         await night.ann.slash("jam stop")
-        await night.until(lambda: night.room.status is None)
+        await night.until(lambda: other.status is None)
 
 
 async def test_whoever_is_in_no_channel_is_told_what_to_do(

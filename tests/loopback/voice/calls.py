@@ -93,6 +93,9 @@ class Calls:
         assert channel.guild is not None
         channel.guild.voices[user.id] = (user, channel)
         self._tell_state(channel.guild, user, channel, secrets.token_hex(16))
+        call = self._calls.get(channel.guild.id)
+        if call is not None and call.channel is channel:
+            call.server.company(channel.guild.id)
 
     def leave(self, user: User, guild: Guild) -> None:
         """A person leaves."""
