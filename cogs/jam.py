@@ -242,8 +242,9 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
 
     @tasks.loop(seconds=LOOK_S)
     async def _look_around(self) -> None:
+        # Each for itself: discord.py sleeps on a rate limit, and no server waits for another's.
         for stage in list(self.bot.stages.values()):
-            await self._look(stage)
+            self._look_soon(stage, at_once=False)
 
     @commands.Cog.listener()
     async def on_pulse(self) -> None:
@@ -259,8 +260,8 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
         if stage.over and self.bot.stages.get(stage.session.guild_id or 0) is stage:
             del self.bot.stages[stage.session.guild_id or 0]
 
-    def _look_soon(self, stage: Stage) -> None:
-        task = asyncio.get_running_loop().create_task(self._look(stage, at_once=True))
+    def _look_soon(self, stage: Stage, *, at_once: bool = True) -> None:
+        task = asyncio.get_running_loop().create_task(self._look(stage, at_once=at_once))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
