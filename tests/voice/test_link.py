@@ -131,6 +131,16 @@ async def test_a_lost_connection_is_found_again(code: int | None) -> None:
     stage.check_place(missing=5)
 
 
+async def test_a_crash_is_survived_whatever_discord_answers() -> None:
+    async with on_stage() as stage:
+        stage.there.voice.generous = True  # discord.py's resume gets a server update, too
+        assert stage.room.guild is not None
+        await stage.there.voice.drop(stage.room.guild, 4015)
+        await stage.heard.until(len(stage.heard.music) + 50)
+        assert stage.link.state is LinkState.CONNECTED
+    stage.check_place(missing=5)
+
+
 async def test_a_new_gateway_session_ends_the_call_and_the_link_begins_another() -> None:
     async with on_stage() as stage:
         before = stage.link.channel
