@@ -159,8 +159,8 @@ def about_embed(bot: RiffBot) -> discord.Embed:
         name="What is stored",
         value="Each riff with its prompt and settings, who asked and in which channel, and each "
         "jam with its starter and the votes, on the machine of whoever runs this bot. Messages are "
-        "not read, and nobody is listened to in voice channels: I am deafened there. 🗑️ **Delete** under a riff "
-        "removes it from there, too.",
+        "not read, and nobody is listened to in voice channels: I am deafened there. "
+        "🗑️ **Delete** under a riff removes it from there, too.",
         inline=False,
     )
     return embed
