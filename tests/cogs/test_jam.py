@@ -182,8 +182,6 @@ async def test_nonsense_is_refused_in_one_sentence(settings: Settings) -> None:
         await start(room, prompt="funky sax")
         refused = await start(room, prompt="techno")
         assert "plays here already" in refused.response.content
-        refused = await room.ben.slash(room.channel, "jam prompt", prompt="((unclosed")
-        assert refused.response.ephemeral
         await room.ada.slash(room.channel, "jam stop")
 
 
