@@ -26,10 +26,13 @@ DEFAULT_EFFORT = solver.Effort()
 FINE_EFFORT = solver.Effort(stride=1, joint=12)
 
 MIN_RATE, MAX_RATE = 8000, 384000
+SILENT = 255
+"""The pixel of silence."""
+
 MAX_COLUMNS = 360_000
 """An hour: what fits in the memory of a small machine."""
 
-_FULL_SCALE = np.float32(100)
+FULL_SCALE = np.float32(100)
 """Signal level: a steady tone of the loudest pixel gets an amplitude of 0.2, since a windowed tone
 measures 500 times its amplitude in the solver; dense pictures add up to peaks of about one."""
 
@@ -89,7 +92,7 @@ def image_to_audio(
     ]
     both = sound[0] if len(sound) == 1 else np.stack(sound, axis=1)
     out = both if rate == sample_rate else resample(both, rate, sample_rate, loop=loop)
-    return np.asarray(out[:length] * _FULL_SCALE, np.float32)
+    return np.asarray(out[:length] * FULL_SCALE, np.float32)
 
 
 def audio_to_image(samples: Floats, sample_rate: int, *, loop: bool = False) -> Pixels:

@@ -55,12 +55,17 @@ class Upload:
 
 @dataclass(frozen=True)
 class Card:
-    """A message to be, which can be sent any number of times."""
+    """A message to be, which can be sent any number of times.
+
+    Attributes:
+        keeps_files: an edit leaves the files that stand there (`uploads` is then for sending).
+    """
 
     embed: discord.Embed | None = None
     content: str | None = None
     uploads: tuple[Upload, ...] = ()
     buttons: Callable[[], discord.ui.View] | None = None
+    keeps_files: bool = False
 
     def to_send(self) -> dict[str, Any]:
         """Arguments for a `send`."""
@@ -76,14 +81,16 @@ class Card:
         return arguments
 
     def to_edit(self) -> dict[str, Any]:
-        """Arguments for an `edit` that leaves nothing of what stood there."""
-        return {
+        """Arguments for an `edit` that leaves nothing of what stood there (see `keeps_files`)."""
+        arguments: dict[str, Any] = {
             "embed": self.embed,
             "content": self.content,
-            "attachments": [upload.file() for upload in self.uploads],
             "view": self.buttons() if self.buttons is not None else None,
             "allowed_mentions": discord.AllowedMentions.none(),
         }
+        if not self.keeps_files:
+            arguments["attachments"] = [upload.file() for upload in self.uploads]
+        return arguments
 
 
 Door = Callable[[Card], Awaitable[int]]

@@ -12,6 +12,9 @@ import discord
 from discord import app_commands
 
 SOURCE = "en"
+CHOICES = "choices"
+"""The table of choices' names, by value; all other tables are commands."""
+
 _FILE = Path(__file__).with_name("words.toml")
 
 
@@ -22,7 +25,8 @@ def _table() -> Mapping[str, Any]:
 
 def languages() -> frozenset[str]:
     """Every language that `words.toml` speaks, the source included."""
-    return frozenset(word for entry in _table().values() for word in entry if word != "options")
+    entries = (entry for command, entry in _table().items() if command != CHOICES)
+    return frozenset(word for entry in entries for word in entry if word != "options")
 
 
 def describe(command: str) -> str:
@@ -60,12 +64,20 @@ class WordsTranslator(app_commands.Translator):
 def _entry(context: app_commands.TranslationContextTypes) -> Mapping[str, Any] | None:
     location = app_commands.TranslationContextLocation
     match context.location:
-        case location.command_name | location.command_description:
+        case (
+            location.command_name
+            | location.command_description
+            | location.group_name
+            | location.group_description
+        ):
             return _table().get(context.data.qualified_name)
         case location.parameter_name | location.parameter_description:
             command: Mapping[str, Any] = _table().get(context.data.command.qualified_name, {})
             options: Mapping[str, Any] = command.get("options", {})
             return options.get(context.data.name)
+        case location.choice_name:
+            choices: Mapping[str, Any] = _table().get(CHOICES, {})
+            return choices.get(str(context.data.value))
         case _:
             return None
 

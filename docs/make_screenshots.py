@@ -1,9 +1,10 @@
 """Takes the pictures of the README from the running product, in a real browser.
 
-    .venv/bin/python docs/make_screenshots.py
+    .venv/bin/python docs/make_screenshots.py [jam.png …]
 
-It starts `riffbot` without a token in an empty data folder, types /riff into the local Discord in a
-headless Chromium as a person would, waits for the riff, and saves what is to be seen. It asks for a
+It starts `riffbot` without a token in an empty data folder, types /riff and /jam into the local
+Discord in a headless Chromium as a person would, waits for the riff and for the jam, and saves what
+is to be seen. It asks for a
 Chromium or Chrome on this machine and says so where there is none. RIFFBOT_MODEL and the other
 settings hold as always.
 """
@@ -25,6 +26,12 @@ sys.path.insert(0, str(ROOT))
 from tests.web.browser import CHROMIUM, Page, chromium  # noqa: E402
 
 PROMPT = "funky (saxophone:1.3) riff"
+TURN = "church bells"
+OFFERED = (
+    "Boolean(document.querySelector('.command-entry')"
+    " || !document.querySelector('#channel-composer-input'))"
+)
+"""Whether Enter takes something: a command that was found, or the first of its options."""
 PICTURES = ROOT / "docs" / "img"
 START_S = 600.0
 RIFF_S = 600.0
@@ -66,19 +73,37 @@ async def open_discord(page: Page, address: str) -> None:
     await page.until("document.querySelector('#channel-composer:not([hidden])')", seconds=120)
 
 
-async def ask(page: Page, prompt: str) -> None:
-    """Type /riff, pick the command, write the prompt, send it."""
+async def ask(page: Page, command: str, prompt: str) -> None:
+    """Type a command, pick it, write the prompt, send it."""
     async with asyncio.timeout(240):
         # Until the page has settled the composer forgets what is typed: go on until it listens.
+        # Optional options are offered in a list first, of which the prompt is the uppermost.
         while not await page.js("Boolean(document.querySelector('.command-option-input'))"):
-            if await page.js("Boolean(document.querySelector('.command-entry'))"):
+            if await page.js(OFFERED):
                 await page.key("Enter")
             else:
                 await page.js("document.querySelector('#channel-composer-input').value = ''")
-                await page.type("#channel-composer-input", "/riff")
+                await page.type("#channel-composer-input", command)
             await asyncio.sleep(1)
     await page.type(".command-option-input", prompt)
     await page.js("document.querySelector('#channel-composer').requestSubmit()")
+
+
+async def jam(page: Page, *, seconds: float = RIFF_S) -> None:
+    """Wait until the jam's panel stands there, turn it elsewhere, and wait until it has turned."""
+    await page.until(
+        "[...document.querySelectorAll('button')].some("
+        "b => b.textContent.includes('Wilder') && !b.disabled)",
+        seconds=seconds,
+    )
+    await asyncio.sleep(5)
+    await ask(page, "/jam prompt", TURN)
+    await page.until("document.body.innerText.includes('Steered by')", seconds=120)
+    await asyncio.sleep(15)  # the next picture
+    await page.js(
+        "[...document.querySelectorAll('button')].find(b => b.textContent.includes('Stop'))"
+        ".scrollIntoView({block: 'end'})"
+    )
 
 
 async def hear(page: Page, *, seconds: float = RIFF_S) -> None:
@@ -108,18 +133,23 @@ async def photograph(page: Page, path: Path) -> None:
 
 
 async def main() -> None:
-    """Save docs/img/local-discord.png."""
+    """Save docs/img/local-discord.png and docs/img/jam.png."""
     if CHROMIUM is None:
         print("There is no Chromium or Chrome on this machine, so no screenshots were taken.")
         return
     PICTURES.mkdir(exist_ok=True)
-    async with riffbot() as address, chromium() as page:
-        await open_discord(page, address)
-        await ask(page, PROMPT)
-        await hear(page)
-        path = PICTURES / "local-discord.png"
-        await photograph(page, path)
-        print(f"saved {path.relative_to(ROOT)}")
+    wanted = sys.argv[1:]
+    scenes = (("local-discord.png", "/riff", hear), ("jam.png", "/jam start", jam))
+    for name, command, watch in scenes:
+        if wanted and name not in wanted:
+            continue
+        async with riffbot() as address, chromium() as page:
+            await open_discord(page, address)
+            await ask(page, command, PROMPT)
+            await watch(page)
+            path = PICTURES / name
+            await photograph(page, path)
+            print(f"saved {path.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

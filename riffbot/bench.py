@@ -47,10 +47,28 @@ def _model(settings: Settings, clips: int) -> Report:
     return Report(result.table(), result.as_dict())
 
 
+def _jam(settings: Settings, clips: int) -> Report:
+    from riffbot import bench_jam  # noqa: PLC0415
+
+    del clips  # it plays in time and once
+    result = bench_jam.run(settings)
+    return Report(result.table(), result.as_dict())
+
+
+def _voice(settings: Settings, clips: int) -> Report:
+    from riffbot import bench_voice  # noqa: PLC0415
+
+    del settings, clips  # no model, and it plays in time
+    result = bench_voice.run()
+    return Report(result.table(), result.as_dict())
+
+
 _BENCHES: dict[str, Callable[[Settings, int], Report]] = {
     "codec": _codec,
     "engine": _engine,
     "model": _model,
+    "jam": _jam,
+    "voice": _voice,
 }
 
 NAMES = tuple(_BENCHES)

@@ -27,7 +27,15 @@ log = logging.getLogger(__name__)
 
 # The words and the error table first: the cogs' commands are synced with one and answered by the
 # other. A cog that does not load stops the start: half a bot that looks alive helps nobody.
-EXTENSIONS = ("cogs.locales", "cogs.errors", "cogs.riff", "cogs.guide", "cogs.recovery")
+EXTENSIONS = (
+    "cogs.locales",
+    "cogs.errors",
+    "cogs.riff",
+    "cogs.jam",
+    "cogs.server",
+    "cogs.guide",
+    "cogs.recovery",
+)
 
 ACCENT = discord.Colour(0xF2683C)
 """RiffBot's colour: the warm end of the spectrogram's colour map."""
@@ -122,6 +130,8 @@ class RiffBot(commands.AutoShardedBot):
         self.services = services
         self.sessions: dict[str, Stoppable] = {}
         """What is being made right now, by the name that its Cancel button carries."""
+        self.stages: dict[int, Any] = {}
+        """The jam of each server (`cogs._jam_stage.Stage`), by the server's id."""
         self.simulated = simulated
 
     async def setup_hook(self) -> None:
@@ -143,11 +153,18 @@ class RiffBot(commands.AutoShardedBot):
 
         The library keeps what is not done, and the next start finishes it.
         """
+        await self.leave_stages()
+        await self.services.jams.close()  # first, or an engine that stops would end them
         await self.services.engine.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(GOODBYE_S):
                 while self.sessions:  # noqa: ASYNC110  # each ends by itself within an edit or two
                     await asyncio.sleep(0.05)
+
+    async def leave_stages(self) -> None:
+        """Leave all voice channels; the library believes that the jams play, so they come back."""
+        stages, self.stages = list(self.stages.values()), {}
+        await asyncio.gather(*(stage.goodbye() for stage in stages), return_exceptions=True)
 
     async def on_ready(self) -> None:
         """Log who and where; may fire again after a reconnect."""

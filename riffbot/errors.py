@@ -46,3 +46,7 @@ class GenerationFailed(RiffBotError):
 
 class StorageError(RiffBotError):
     """The disk or the database cannot take what was made."""
+
+
+class VoiceError(RiffBotError):
+    """The voice channel cannot be joined, or the connection to it was lost for good."""

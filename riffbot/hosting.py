@@ -39,8 +39,10 @@ async def page_beside(services: Services) -> AsyncIterator[str]:
             ) from error
         address = f"http://{settings.host}:{_port(runner)}/"
         print(f"page: {address}", flush=True)
+        services.jams.page = address
         yield address
     finally:
+        services.jams.page = None
         await runner.cleanup()
 
 

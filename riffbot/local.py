@@ -36,12 +36,13 @@ WELCOME = (
     "**1.** Type **/riff** below and pick the command.\n"
     "**2.** Write what you want to hear, for example `funky (saxophone:1.3) riff`.\n"
     "**3.** Press Enter, and watch it form.\n"
+    "**/jam start** plays without end, in a page of its own that anybody may steer. "
     "**/guide** teaches prompting, with examples that play on a click; **/about** tells whose the "
     "riffs are. This is a look-alike of Discord on your own machine: nothing leaves it."
 )
 
 PULSE_S = 1.0
-"""How often the page looks again while something is being made."""
+"""How often the page looks again, and how often the bot may look after its jams."""
 
 
 def run(settings: Settings) -> None:
@@ -72,7 +73,7 @@ async def _run(settings: Settings) -> None:
                         if settings.open_browser:
                             _open(preview.url)
                         bot.dispatch("furnished", channel.id)
-                        pulse = asyncio.create_task(_pulse(preview))
+                        pulse = asyncio.create_task(_pulse(preview, bot))
                         await until(stop, preview.wait_closed())
                         pulse.cancel()
                         # What is being made ends first: the page waits for open requests.
@@ -104,8 +105,9 @@ async def furnish(world: Any, bot: RiffBot) -> tuple[Any, Any]:
     return channel, you
 
 
-async def _pulse(preview: Any) -> None:
-    """Show the bot's edits while an action is under way; SimCord itself shows them at its end.
+async def _pulse(preview: Any, bot: RiffBot) -> None:
+    """Show what the bot edits while an action is under way, or without any; SimCord itself shows
+    edits at the end of an action, and lets no time pass in between.
 
     The one place that leans on SimCord's inside. Should that change, riffs still appear when they
     are finished, which is why nothing that goes wrong here is more than a log line.
@@ -114,8 +116,10 @@ async def _pulse(preview: Any) -> None:
     try:
         while True:
             await asyncio.sleep(PULSE_S)
+            if preview._active_action is None:
+                bot.dispatch("pulse")
             said = len(preview.env.http_requests)
-            if preview._active_action is not None and said != shown:
+            if said != shown:
                 shown = said
                 for page in list(preview._pages.values()):
                     preview._publish(page, reason="refresh")

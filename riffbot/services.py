@@ -13,6 +13,7 @@ from riffbot.errors import RiffBotError
 from riffbot.images import Images
 from riffbot.inference.engine import Engine
 from riffbot.inference.worker import PipelineLike
+from riffbot.jam.manager import JamManager
 from riffbot.library.store import Library
 from riffbot.request import RiffRequest
 from riffbot.settings import Settings
@@ -33,6 +34,7 @@ class Services:
         library: what was made and what was promised.
         studio: the way from a request to a stored clip.
         images: what a clip may start from, the library's pictures included.
+        jams: the jams that play.
     """
 
     settings: Settings
@@ -40,6 +42,7 @@ class Services:
     library: Library
     studio: Studio
     images: Images
+    jams: JamManager
 
 
 @asynccontextmanager
@@ -70,7 +73,11 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         stack.push_async_callback(_ended, warming)
         tidying = asyncio.create_task(_tidy(library))
         stack.push_async_callback(_ended, tidying)
-        yield Services(settings, engine, library, Studio(engine, library, settings), images)
+        studio = Studio(engine, library, settings)
+        jams = JamManager(engine, images, library, studio, settings)
+        # Before the engine: where the jams are is stored while they still play.
+        stack.push_async_callback(jams.close)
+        yield Services(settings, engine, library, studio, images, jams)
 
 
 def open_pipeline(settings: Settings, images: Images) -> PipelineLike:

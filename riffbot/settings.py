@@ -41,6 +41,8 @@ class Settings(BaseSettings):
     max_wait_s: float = Field(default=600.0, gt=0)
     max_jobs_per_member: int = Field(default=10, ge=1)
 
+    jam_leave_s: float = Field(default=300.0, ge=0)
+
     host: str = "127.0.0.1"
     port: int = Field(default=0, ge=0, le=65535)
     web_port: int = Field(default=0, ge=0, le=65535)

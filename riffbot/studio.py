@@ -211,6 +211,30 @@ class Studio:
         rendered = await asyncio.to_thread(self._read, stored)
         return _clip(stored, rendered, {})
 
+    async def store(
+        self,
+        riff: Riff,
+        rendered: Rendered,
+        *,
+        author: Author,
+        origin: Origin | None = None,
+        parent: str | None = None,
+    ) -> Clip:
+        """Keep a riff that was made elsewhere (a stretch of a jam).
+
+        Raises:
+            StorageError: the library cannot take it.
+        """
+        job = await self._library.create_job(
+            riff.request, author=author, origin=origin, parent=parent
+        )
+        try:
+            stored = await self._library.finish_job(job.id, riff, rendered)
+        except (Exception, asyncio.CancelledError) as error:
+            await asyncio.shield(self._note_end(job.id, error))
+            raise
+        return _clip(stored, rendered, {})
+
     def cancel(self, job_id: str) -> bool:
         """Take back a job by its id; whether there was anything to take back."""
         return self._engine.cancel(job_id) > 0

@@ -87,7 +87,7 @@ async def test_a_riff_typed_in_a_browser_plays(settings: Settings) -> None:  # n
     try:
         async with chromium() as page:
             await open_discord(page, said["local discord"])
-            await ask(page, "funky (saxophone:1.3) riff")
+            await ask(page, "/riff", "funky (saxophone:1.3) riff")
             await hear(page, seconds=300)
             text = await page.js("document.body.innerText")
             assert "You used /riff" in " ".join(text.split())

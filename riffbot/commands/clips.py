@@ -101,14 +101,16 @@ def _replay(options: Options) -> int:
     return _make(options, settings, pictures, orders)
 
 
-def open_workshop(options: Options, beside: Path | None = None) -> tuple[Settings, Pictures]:
-    """The settings, the folder to write into (made and tried) and the pictures."""
+def open_workshop(
+    options: Options, beside: Path | None = None, *, folder: Path | None = None
+) -> tuple[Settings, Pictures]:
+    """The settings, the folder to write into (made and tried; `--out` by default), the pictures."""
     from riffbot.commands.files import Shelf, output_folder
     from riffbot.commands.pictures import Pictures
     from riffbot.settings import load_settings
 
     settings = load_settings(**({"model": options.model} if options.model else {}))
-    out = output_folder(options.out)
+    out = output_folder(folder or options.out)
     return settings, Pictures(settings, Shelf(out), Shelf(beside) if beside else None)
 
 

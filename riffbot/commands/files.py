@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from riffbot.errors import BadRequest, NotFound, StorageError
@@ -55,6 +57,24 @@ def write(path: Path, data: bytes) -> None:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
+    except OSError as error:
+        raise StorageError(f"“{path}” cannot be written: {_reason(error)}.") from error
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A path beside this one to write to; it takes the name when all went well, else it goes.
+
+    Raises:
+        StorageError: the system refuses.
+    """
+    beside = path.with_name(f".riffbot-{os.getpid()}-{path.name}")
+    try:
+        try:
+            yield beside
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
     except OSError as error:
         raise StorageError(f"“{path}” cannot be written: {_reason(error)}.") from error
 

@@ -135,6 +135,45 @@ def _making(commands: Any) -> None:
     _recipe(morph, count=False)
     _size(morph)
 
+    _jamming(commands)
+
+
+def _jamming(commands: Any) -> None:
+    jam = _add(commands, "jam", "jamming.jam", "play on and on, one beat through every change")
+    jam.add_argument("prompt", metavar="PROMPT", nargs="?", help=PROMPT_HELP)
+    jam.add_argument(
+        "--from",
+        dest="recipe",
+        metavar="FILE",
+        type=Path,
+        help="make again the stretch that a kept riff's .mp3 or .png holds",
+    )
+    jam.add_argument(
+        "--then",
+        metavar="SECONDS:PROMPT",
+        action="append",
+        help="move to another prompt at this second; as often as you like",
+    )
+    jam.add_argument(
+        "--seconds", metavar="S", type=number, default=60.0, help="how long (default: 60)"
+    )
+    jam.add_argument(
+        "--out", metavar="FILE", type=Path, help="where to write: .flac, .wav, .ogg or .mp3"
+    )
+    jam.add_argument(
+        "--seed-image", metavar="NAME|FILE", help="picture or sound that locks tempo and measure"
+    )
+    jam.add_argument("--bpm", type=number, help="take the bundled seed image nearest to this tempo")
+    jam.add_argument(
+        "--realtime",
+        action="store_true",
+        help="play in time, as a voice channel hears it, and report how well that went",
+    )
+    jam.add_argument(
+        "--busy", action="store_true", help="with --realtime: keep a line of riffs waiting beside"
+    )
+    _recipe(jam, count=False, out=False)
+
 
 def _converting(commands: Any) -> None:
     sound = _add(commands, "image-to-audio", "convert.image_to_audio", "hear a spectrogram")
@@ -154,7 +193,7 @@ def _looking_after(commands: Any) -> None:
     doctor.add_argument("--model", metavar="DIR|ID", help="the model to look at")
     bench = _add(commands, "bench", "info.bench", "how fast and how good, beside what others use")
     bench.add_argument(
-        "what", metavar="codec|engine", nargs="*", help="which to run (default: all of them)"
+        "what", metavar="codec|engine|jam", nargs="*", help="which to run (default: all of them)"
     )
     bench.add_argument("--clips", type=whole, default=3, help="repetitions (default: 3)")
     bench.add_argument("--model", metavar="DIR|ID", help="the model to time")
@@ -192,7 +231,9 @@ def _source(parser: Parser) -> None:
     )
 
 
-def _recipe(parser: Parser, *, count: bool = True, denoising: float = 0.75) -> None:
+def _recipe(
+    parser: Parser, *, count: bool = True, denoising: float = 0.75, out: bool = True
+) -> None:
     parser.add_argument("--negative", metavar="TEXT", help="what not to hear")
     parser.add_argument("--seed", type=whole, help="0 … 4294967295 (default: a random one)")
     parser.add_argument(
@@ -208,9 +249,10 @@ def _recipe(parser: Parser, *, count: bool = True, denoising: float = 0.75) -> N
         parser.add_argument(
             "--count", type=whole, default=1, help="how many takes: seeds S, S+1, … (default: 1)"
         )
-    parser.add_argument(
-        "--out", metavar="DIR", type=Path, default=Path(), help="where to write (default: here)"
-    )
+    if out:
+        parser.add_argument(
+            "--out", metavar="DIR", type=Path, default=Path(), help="where to write (default: here)"
+        )
     parser.add_argument("--model", metavar="DIR|ID", help="another model for this once")
 
 

@@ -38,28 +38,32 @@ def recipe_of(path: Path) -> Recipe:
     Raises:
         BadRequest: there is none in it.
     """
+    return _recipe(told_by(path))
+
+
+def told_by(path: Path) -> dict[str, Any]:
+    """The JSON object in such a file, as it stands there. Raises BadRequest."""
     head = existing(path).read_bytes()[:1]
+    text: str | bytes | None
     if head in (b"{", b"[") or path.suffix.lower() == ".json":
-        return _json(path, path.read_bytes())
-    text = recipe_in_tags(path) if is_sound(path) else picture(path).recipe
+        text = path.read_bytes()
+    else:
+        text = recipe_in_tags(path) if is_sound(path) else picture(path).recipe
     if not text:
         raise BadRequest(f"“{path.name}” holds no recipe: take a .json, .png or .mp3 of RiffBot.")
-    return _json(path, text)
-
-
-def _json(path: Path, text: str | bytes) -> Recipe:
     try:
-        return _recipe(json.loads(text))
+        told = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise BadRequest(
             f"“{path.name}” is not a riff's recipe: the JSON cannot be read."
         ) from error
-
-
-def _recipe(told: Any) -> Recipe:
-    """`{"request": {…}, "model_hash": …}` as RiffBot writes it, or a bare request."""
     if not isinstance(told, dict):
         raise BadRequest("That is not a riff's recipe: it should be a JSON object.")
+    return told
+
+
+def _recipe(told: dict[str, Any]) -> Recipe:
+    """`{"request": {…}, "model_hash": …}` as RiffBot writes it, or a bare request."""
     if not isinstance(told.get("request"), dict):
         return Recipe(RiffRequest.build(**told))
     batch, model_hash = told.get("batch"), told.get("model_hash")

@@ -93,6 +93,19 @@ class Engine:
         """
         self._line.check(owner, count)
 
+    def expected_s(self, request: RiffRequest) -> float | None:
+        """How long this machine would compute a clip, from what it has measured so far.
+
+        Returns:
+            Seconds, without any wait; None while the model loads and before its first clip.
+
+        Raises:
+            BadRequest: the request is nonsense for this model.
+        """
+        job = Job(request)
+        self._worker.resolve(job)
+        return self._line.meter.seconds([job.request]) if job.key is not None else None
+
     async def submit(
         self,
         request: RiffRequest,
@@ -113,7 +126,8 @@ class Engine:
         Args:
             request: fields left None are filled from the model.
             deadline: `time.monotonic()` at which the picture is needed. Such jobs go first,
-                earliest first; the others share what is left fairly.
+                earliest first; where it would be missed, before the next step of what is
+                running. The others share what is left fairly.
             owner: who asks. None is the machine's own owner, who is never refused.
             on_progress: called on this event loop with news, the newest only when it is busy.
             wants_preview: decode the forming picture for `on_progress`, at most every 2 s.

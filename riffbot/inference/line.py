@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 
 # By name, so that the local Discord, which puts a simulated clock at `time.monotonic` for the bot's
 # own tasks, cannot give a submitter another time than the worker has.
@@ -15,6 +16,21 @@ from riffbot.inference.job import Job, Owner
 from riffbot.inference.queue import FairQueue
 from riffbot.inference.speed import SpeedMeter, line_times
 from riffbot.inference.ticket import Ticket
+
+_SLACK_S = 1.5
+"""A deadline that would be met by less than this counts as missed: estimates are estimates."""
+
+
+@dataclass
+class _Batch:
+    """Tickets that run together, and when they are expected to be done (`monotonic`)."""
+
+    tickets: list[Ticket]
+    until: float
+
+    @property
+    def urgent(self) -> bool:
+        return any(ticket.job.deadline is not None for ticket in self.tickets)
 
 
 class Line:
@@ -32,8 +48,7 @@ class Line:
         self._changed = threading.Condition()
         self._queue = FairQueue(patience_s=max_wait_s)
         self._tickets: dict[str, Ticket] = {}  # waiting and running
-        self._running: list[Ticket] = []
-        self._running_until = 0.0
+        self._running: list[_Batch] = []  # the last one overtook the one before it
         self._closing: RiffBotError | None = None
         self.meter = SpeedMeter()
         self.batch_limit = 1
@@ -46,7 +61,7 @@ class Line:
     @property
     def running(self) -> int:
         """How many are being computed now."""
-        return len(self._running)
+        return sum(len(batch.tickets) for batch in self._running)
 
     # -- the event loops' side ------------------------------------------------------------------
 
@@ -153,30 +168,49 @@ class Line:
             while self._closing is None:
                 batch = self._queue.take(monotonic(), self.batch_limit)
                 if batch:
-                    self._running = [self._tickets[job.id] for job in batch]
-                    expected = self.meter.seconds([job.request for job in batch])
-                    self._running_until = monotonic() + (expected or 0.0)
-                    self._tell_places()
-                    return list(self._running)
+                    return self._begin(batch)
                 self._changed.wait()
             return []
 
+    def take_urgent(self) -> list[Ticket]:
+        """What may overtake the running batch between two of its steps.
+
+        Returns:
+            The next batch, whose deadline would else be missed, or an empty list: nobody is in
+            such a hurry, or whoever runs is as well.
+        """
+        with self._changed:
+            job = self._queue.most_urgent
+            if job is None or any(batch.urgent for batch in self._running):
+                return []
+            needed = self.meter.seconds([job.request]) or 0.0
+            waits = max([monotonic(), *(batch.until for batch in self._running)])
+            if job.deadline is None or waits + needed + _SLACK_S < job.deadline:
+                return []
+            return self._begin(self._queue.take(monotonic(), self.batch_limit))
+
+    def _begin(self, jobs: list[Job]) -> list[Ticket]:
+        expected = self.meter.seconds([job.request for job in jobs])
+        batch = _Batch([self._tickets[job.id] for job in jobs], monotonic() + (expected or 0.0))
+        self._running.append(batch)
+        self._tell_places()
+        return list(batch.tickets)
+
     def still_needs(self, seconds: float) -> None:
         """The running batch will take this much longer."""
-        self._running_until = monotonic() + seconds
+        self._running[-1].until = monotonic() + seconds
 
     def done(self) -> None:
-        """The running batch is over; each of its tickets has been answered."""
+        """The batch that was begun last is over; each of its tickets has been answered."""
         with self._changed:
-            for ticket in self._running:
+            for ticket in self._running.pop().tickets if self._running else []:
                 self._tickets.pop(ticket.job.id, None)
-            self._running = []
             self._changed.notify_all()
 
     def _places(self, now: float) -> dict[str, tuple[int, float | None]]:
         """Place in line and seconds to go of everybody who waits."""
         batches = self._queue.plan(now, self.batch_limit)
-        ahead = max(0.0, self._running_until - now) if self._running else 0.0
+        ahead = sum(max(0.0, batch.until - now) for batch in self._running)
         times: list[Any] = line_times(self.meter, batches, ahead) or [None] * len(batches)
         places: dict[str, tuple[int, float | None]] = {}
         for batch, eta in zip(batches, times, strict=True):

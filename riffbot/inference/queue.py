@@ -2,7 +2,8 @@
 
 Three classes, each before the next:
 
-1. **Deadlines** (a jam's chunks), earliest first.
+1. **Deadlines** (a jam's chunks), earliest first. One that would be missed overtakes what
+   is running, between two of its steps, unless that has a deadline too.
 2. **Promises**: whoever has waited as long as the door promised at most goes next, so that no
    stream of newcomers can starve anybody.
 3. **Fair shares**: everybody's first clip before anybody's second. Among equals servers take turns
@@ -72,6 +73,12 @@ class FairQueue:
     def remove(self, job_id: str) -> Job | None:
         """Take a job out of the line; None if it is not (or no longer) waiting."""
         return self._jobs.pop(job_id, None)
+
+    @property
+    def most_urgent(self) -> Job | None:
+        """The job whose deadline is the first; None when nobody who waits has one."""
+        urgent = [job for job in self._jobs.values() if job.deadline is not None]
+        return min(urgent, key=lambda job: job.deadline or 0.0, default=None)
 
     def waiting(self, owner: Owner) -> int:
         """How many fair-share jobs of this member wait, on whatever server."""

@@ -140,19 +140,35 @@ class Worker:
         for ticket in self._line.unresolved():
             self._resolved(ticket)
         while batch := self._next():
-            try:
-                alive = [ticket for ticket in batch if self._resolved(ticket)]
-                for ticket in alive:
-                    ticket.started()
-                if alive:
-                    self._compute(pipeline, alive)
-            except Exception as error:  # a bug: it costs this batch, never the thread
-                for ticket in batch:
-                    self._fail(ticket, error)
-            finally:
-                self._line.done()
+            self._serve(pipeline, batch)
         if self.state == "ready":
             self.state = "closed"
+
+    def _serve(self, pipeline: PipelineLike, batch: list[Ticket]) -> None:
+        """Answer a batch that the line gave."""
+        try:
+            alive = [ticket for ticket in batch if self._resolved(ticket)]
+            for ticket in alive:
+                ticket.started()
+            if alive:
+                self._compute(pipeline, alive)
+        except Exception as error:  # a bug: it costs this batch, never the thread
+            for ticket in batch:
+                self._fail(ticket, error)
+        finally:
+            self._line.done()
+
+    def _give_way(self) -> float:
+        """Make what has a deadline before the running batch goes on; the seconds that it took.
+
+        The running batch stands still on the stack with all it has. Nobody's picture depends on
+        who came in between.
+        """
+        assert self._pipeline is not None
+        began = time.monotonic()
+        while batch := self._line.take_urgent():
+            self._serve(self._pipeline, batch)
+        return time.monotonic() - began
 
     def _next(self) -> list[Ticket]:
         """The next batch; none when the line is closed.
@@ -204,8 +220,9 @@ class Worker:
     def _compute(self, pipeline: PipelineLike, tickets: list[Ticket]) -> None:
         """Answer every ticket of a batch, in smaller batches where the whole one breaks."""
         started = time.monotonic()
+        watch = _Watch(self._line, tickets, self._give_way)
         try:
-            images = self._run([ticket.job for ticket in tickets], tickets)
+            images = self._run([ticket.job for ticket in tickets], watch)
         except Exception as error:
             if all(ticket.job.cancelled for ticket in tickets):
                 return
@@ -222,7 +239,7 @@ class Worker:
             self._compute(pipeline, tickets[:half])
             self._compute(pipeline, tickets[half:])
             return
-        seconds = time.monotonic() - started
+        seconds = time.monotonic() - started - watch.overtaken_s
         model = pipeline.model
         for ticket, image in zip(tickets, images, strict=True):
             job = ticket.job
@@ -232,16 +249,18 @@ class Worker:
                 size = max(len(tickets), job.repeat)
                 ticket.finish(Riff(job.request, image, model.name, model.hash, timings, batch=size))
 
-    def _run(self, jobs: list[Job], tickets: Sequence[Ticket] = ()) -> list[Picture]:
+    def _run(self, jobs: list[Job], watch: _Watch | None = None) -> list[Picture]:
         """Compute a batch, telling its listeners and looking for cancellation at each step."""
         assert self._pipeline is not None
         requests = [job.request for job in jobs for _ in range(job.repeat)]
-        watch = _Watch(self._line, tickets)
         started = time.monotonic()
-        images = self._pipeline.run(requests, on_step=watch.step if tickets else None)
-        if tickets and all(ticket.job.cancelled for ticket in tickets):
-            raise Cancelled("Every clip of the batch was taken back.")
-        self._line.meter.measure(requests, time.monotonic() - started)
+        images = self._pipeline.run(requests, on_step=watch.step if watch else None)
+        seconds = time.monotonic() - started
+        if watch is not None:
+            if watch.forsaken:
+                raise Cancelled("Every clip of the batch was taken back.")
+            seconds -= watch.overtaken_s
+        self._line.meter.measure(requests, seconds)
         return list(images)[:: jobs[0].repeat]
 
     def _fail(self, ticket: Ticket, error: Exception) -> None:
@@ -265,20 +284,33 @@ class Worker:
 
 
 class _Watch:
-    """Follows one run of the pipeline for those who wait for it."""
+    """Follows one run of the pipeline for those who wait for it.
 
-    def __init__(self, line: Line, tickets: Sequence[Ticket]) -> None:
+    Attributes:
+        overtaken_s: seconds in which the run stood still for others.
+    """
+
+    def __init__(
+        self, line: Line, tickets: Sequence[Ticket], give_way: Callable[[], float]
+    ) -> None:
         self._line = line
         self._tickets = tickets
+        self._give_way = give_way
         self._started = self._previewed = time.monotonic()
+        self.overtaken_s = 0.0
+
+    @property
+    def forsaken(self) -> bool:
+        """Whether nobody waits any more."""
+        return all(ticket.job.cancelled for ticket in self._tickets)
 
     def step(self, event: StepEvent) -> bool:
-        """Tell everybody; False when nobody waits any more."""
-        if all(ticket.job.cancelled for ticket in self._tickets):
+        """Tell everybody, and let pass who is in a hurry; False when nobody waits any more."""
+        if self.forsaken:
             return False
-        eta = remaining(
-            self._tickets[0].job.request, time.monotonic() - self._started, event.step, event.steps
-        )
+        self.overtaken_s += self._give_way()
+        spent = time.monotonic() - self._started - self.overtaken_s
+        eta = remaining(self._tickets[0].job.request, spent, event.step, event.steps)
         self._line.still_needs(eta)
         previews = self._previews(event)
         for ticket, preview in zip(self._tickets, previews, strict=True):

@@ -162,6 +162,37 @@ class Favourite(Base):
     created_at: Mapped[datetime] = mapped_column(UTCTime)
 
 
+class StoredJam(Base):
+    """A jam, so that a restart can go on with it at the same place.
+
+    Attributes:
+        guild_id: its server; None outside of Discord. A server goes on with its newest jam.
+        voice_channel_id, text_channel_id, message_id: where it is heard, and its panel.
+        starter_id, starter_name: who began it; None for a former member.
+        bitrate: of its packets, bits a second.
+        seed_image: as in the state; keeps that file from being collected.
+        status: `running`, `paused` (also: stopped by an error or by whoever left) or `ended`.
+        state: `riffbot.jam.state.JamState` as JSON.
+    """
+
+    __tablename__ = "jams"
+    __table_args__ = (Index(None, "guild_id", "updated_at"),)
+
+    id: Mapped[str] = mapped_column(String(12), primary_key=True)
+    guild_id: Mapped[int | None] = mapped_column(Snowflake)
+    voice_channel_id: Mapped[int | None] = mapped_column(Snowflake)
+    text_channel_id: Mapped[int | None] = mapped_column(Snowflake)
+    message_id: Mapped[int | None] = mapped_column(Snowflake)
+    starter_id: Mapped[int | None] = mapped_column(Snowflake)
+    starter_name: Mapped[str | None] = mapped_column(Text)
+    bitrate: Mapped[int]
+    seed_image: Mapped[str] = mapped_column(String(80))
+    status: Mapped[str] = mapped_column(String(16), index=True)
+    state: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UTCTime)
+    updated_at: Mapped[datetime] = mapped_column(UTCTime)
+
+
 class StoredJob(Base):
     """A clip that was asked for: written before it is queued, so that no crash loses it.
 
@@ -205,3 +236,20 @@ class StoredJob(Base):
             token=self.token,
             token_expires_at=self.token_expires_at,
         )
+
+
+class GuildSettings(Base):
+    """What a Discord server has decided for itself.
+
+    Attributes:
+        jam_steer, jam_stop: who may steer and who may stop a jam: `anyone` in its voice channel,
+            the `dj` role, or its `starter`.
+        dj_role_id: the role that DJs wear; None while none was chosen.
+    """
+
+    __tablename__ = "guild_settings"
+
+    guild_id: Mapped[int] = mapped_column(Snowflake, primary_key=True, autoincrement=False)
+    jam_steer: Mapped[str] = mapped_column(String(8))
+    jam_stop: Mapped[str] = mapped_column(String(8))
+    dj_role_id: Mapped[int | None] = mapped_column(Snowflake)

@@ -12,7 +12,8 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from riffbot.errors import NotFound
 from riffbot.library.database import Database
-from riffbot.library.models import Favourite, RiffWord, StoredJob, StoredRiff
+from riffbot.library.jams import forget_in_jams
+from riffbot.library.models import Favourite, RiffWord, StoredJam, StoredJob, StoredRiff
 from riffbot.library.words import prefix_end, words_of
 
 PAGE = 25
@@ -121,13 +122,17 @@ class RiffStore(Database):
         await self._forget([riff])
 
     async def erase_member(self, user_id: int) -> int:
-        """Forget everything about a member: riffs, favourites and jobs. Returns how many riffs."""
+        """Forget everything about a member: riffs, favourites, jobs and votes in jams.
+
+        Returns:
+            How many riffs there were.
+        """
         riffs = await self._some(select(StoredRiff).where(StoredRiff.author_id == user_id))
         await self._forget(riffs, user_id=user_id)
         return len(riffs)
 
     async def collect_files(self) -> int:
-        """Remove the files that no riff and no unfinished job needs. Returns how many.
+        """Remove the files that no riff, no unfinished job and no jam needs. Returns how many.
 
         A library that would lose more than it keeps is left alone: then the database is rather
         another one than these files belong to (a new one, an old backup).
@@ -148,6 +153,7 @@ class RiffStore(Database):
                 if user_id is not None:
                     await session.execute(delete(Favourite).where(Favourite.user_id == user_id))
                     await session.execute(delete(StoredJob).where(StoredJob.author_id == user_id))
+                    await forget_in_jams(session, user_id)
                 needed = await _needed(session, files)
             await asyncio.to_thread(self.files.remove, files - needed)
 
@@ -176,7 +182,7 @@ def _with_word(condition: ColumnElement[bool]) -> Select[str]:
 
 
 async def _needed(session: AsyncSession, among: Iterable[str] | None) -> set[str]:
-    """The files (all, or those of `among`) that riffs show or that riffs and jobs start from."""
+    """The files (all, or of `among`) that riffs show, or that riffs, jobs and jams start from."""
     columns = (StoredRiff.png, StoredRiff.mp3, StoredRiff.picture)
     refs = (StoredRiff.seed_image, StoredRiff.mask)
     query = select(*columns, *refs)
@@ -188,4 +194,5 @@ async def _needed(session: AsyncSession, among: Iterable[str] | None) -> set[str
     jobs = select(StoredJob).where(StoredJob.state.in_(("waiting", "running")))
     for job in await session.scalars(jobs):
         needed |= {ref for ref in (job.request.seed_image, job.request.mask) if ref}
+    needed |= set(await session.scalars(select(StoredJam.seed_image)))
     return {value.removeprefix("sha256:") for value in needed}

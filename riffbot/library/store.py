@@ -7,6 +7,8 @@ from typing import Self
 
 from riffbot.library.connection import database_url, file_of
 from riffbot.library.files import Files
+from riffbot.library.guilds import GuildStore
+from riffbot.library.jams import JamStore
 from riffbot.library.jobs import JobStore
 from riffbot.library.migrate import upgrade
 from riffbot.library.riffs import RiffStore
@@ -14,8 +16,9 @@ from riffbot.library.troubles import disk_trouble
 from riffbot.settings import Settings
 
 
-class Library(RiffStore, JobStore):
-    """Everything that was made (`RiffStore`) and everything that was promised (`JobStore`).
+class Library(RiffStore, JobStore, JamStore, GuildStore):
+    """Everything that was made (`RiffStore`), that was promised (`JobStore`) and that plays
+    (`JamStore`), and what servers chose (`GuildStore`).
 
     Rows that are returned are plain values by then: read them freely, changing them does nothing.
     """
@@ -38,4 +41,5 @@ class Library(RiffStore, JobStore):
         await asyncio.to_thread(upgrade, settings.database)
         library = cls(url, Files(settings.files_dir))
         await library._prune_jobs()
+        await library._prune_jams()
         return library

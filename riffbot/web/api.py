@@ -45,7 +45,7 @@ routes = web.RouteTableDef()
 async def ask(request: web.Request) -> web.Response:
     """Start a clip."""
     request.app[ALLOWANCE].take(request.remote or "")
-    body = await _json(request)
+    body = await json_body(request)
     parent = body.pop("parent", None)
     if not (parent is None or isinstance(parent, str)):
         raise BadRequest("The parent is the id of a riff.")
@@ -153,7 +153,8 @@ def _seed_image(seed: SeedImage) -> dict[str, Any]:
     }
 
 
-async def _json(request: web.Request) -> dict[str, Any]:
+async def json_body(request: web.Request) -> dict[str, Any]:
+    """The JSON object that was sent. Raises BadRequest."""
     try:
         body = json.loads(await request.read())
     except (ValueError, RecursionError) as error:

@@ -7,7 +7,7 @@ import time
 from aiohttp import web
 
 from riffbot.services import Services
-from riffbot.web import api, health, pages
+from riffbot.web import api, health, jams, pages
 from riffbot.web.guard import (
     MAX_BODY,
     Allowance,
@@ -29,7 +29,7 @@ def create_app(services: Services) -> web.Application:
     app[api.JOBS] = Jobs(services.studio)
     app[api.ALLOWANCE] = Allowance()
     app[health.STARTED] = time.monotonic()
-    for table in (pages.routes, api.routes, health.routes):
+    for table in (pages.routes, api.routes, jams.routes, health.routes):
         app.add_routes(table)
     app.on_shutdown.append(_take_back)
     return app
@@ -38,3 +38,4 @@ def create_app(services: Services) -> web.Application:
 async def _take_back(app: web.Application) -> None:
     # Ended jobs end their event streams, so that the server need not wait for readers.
     await app[api.JOBS].close()
+    await jams.end_streams(app)

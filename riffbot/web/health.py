@@ -25,6 +25,7 @@ async def health(request: web.Request) -> web.Response:
 async def metrics(request: web.Request) -> web.Response:
     """Prometheus' text format, version 0.0.4."""
     stats = request.app[SERVICES].engine.stats()
+    jams = [session.status() for session in request.app[SERVICES].jams.all()]
     lines = [
         _metric("riffbot_up", "gauge", "1 while the engine is ready.", stats.state == "ready"),
         _metric("riffbot_queue_jobs", "gauge", "Clips waiting in line.", stats.queued),
@@ -34,6 +35,19 @@ async def metrics(request: web.Request) -> web.Response:
         _metric("riffbot_cancelled_total", "counter", "Clips taken back.", stats.cancelled),
         _metric(
             "riffbot_page_jobs", "gauge", "Clips under way for the page.", request.app[JOBS].running
+        ),
+        _metric("riffbot_jams", "gauge", "Jams that play or are paused.", len(jams)),
+        _metric(
+            "riffbot_jam_underruns",
+            "gauge",
+            "Packets that were not ready in time, over the jams that play.",
+            sum(jam.underruns for jam in jams),
+        ),
+        _metric(
+            "riffbot_jam_late_chunks",
+            "gauge",
+            "How often a last bar had to loop, over the jams that play.",
+            sum(jam.late_chunks for jam in jams),
         ),
         _metric(
             "riffbot_library_riffs",

@@ -11,6 +11,8 @@ STATIC = Path(__file__).parent / "static"
 TYPES = {
     "page.css": "text/css",
     "page.js": "text/javascript",
+    "jam.css": "text/css",
+    "jam.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
 """What may be asked for by name; nothing else is ever opened."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import simcord
 
 from riffbot.bot import RiffBot
+from riffbot.jam.manager import JamManager
 from riffbot.services import Services, open_services
 from riffbot.settings import Settings
 
@@ -61,20 +62,45 @@ class Room:
         recovery: Any = self.bot.get_cog("recovery")
         await recovery.recover()
 
+    async def restart_jams(self) -> None:
+        """RiffBot goes down and comes up again with everything that it keeps on disk."""
+        await self.services.jams.close()
+        jams = JamManager(
+            self.services.engine,
+            self.services.images,
+            self.services.library,
+            self.services.studio,
+            self.services.settings,
+        )
+        jams.page = self.services.jams.page
+        self.services = replace(self.services, jams=jams)
+        self.bot = RiffBot(self.services, simulated=True)
+        await self.env.restart_bot(self.bot)
+        cog: Any = self.bot.get_cog("jam")
+        await cog.recover()
+
 
 @asynccontextmanager
 async def open_room(
-    settings: Settings, *, services: Services | None = None, **options: Any
+    settings: Settings,
+    *,
+    services: Services | None = None,
+    simulated: bool = False,
+    **options: Any,
 ) -> AsyncIterator[Room]:
-    """Open the services (unless given) and furnish a Discord around the bot."""
+    """Open the services (unless given) and furnish a Discord around the bot.
+
+    Args:
+        simulated: the bot knows that this is no real Discord, as it does in `riffbot.local`.
+    """
     if services is None:
         async with (
             open_services(settings) as opened,
-            open_room(settings, services=opened, **options) as room,
+            open_room(settings, services=opened, simulated=simulated, **options) as room,
         ):
             yield room
         return
-    bot = RiffBot(services)
+    bot = RiffBot(services, simulated=simulated)
     options = {"shard_count": 1, "settle_timeout": SETTLE_S, **options}
     async with simcord.run(bot, **options) as env:
         guild = env.create_guild("Test server")

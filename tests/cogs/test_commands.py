@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,12 +25,13 @@ async def _payload(settings: Settings) -> list[dict[str, Any]]:
 
 async def test_the_command_tree_keeps_discords_limits(settings: Settings) -> None:
     payload = await _payload(settings)
-    assert {command["name"] for command in payload} >= {"riff", "guide", "about"}
+    assert {command["name"] for command in payload} >= {"riff", "jam", "server", "guide", "about"}
     assert len(payload) <= 100
     for command in payload:
+        assert sum(map(_longest, _everything(command))) <= 8000
+    for command in (thing for root in payload for thing in _everything(root)):
         options = command.get("options", [])
         assert len(options) <= 25
-        assert _longest(command) + sum(_longest(option) for option in options) <= 8000
         for thing in (command, *options):
             for name in (thing["name"], *thing["name_localizations"].values()):
                 assert NAME.match(name), name
@@ -37,6 +39,13 @@ async def test_the_command_tree_keeps_discords_limits(settings: Settings) -> Non
             for text in (thing["description"], *thing["description_localizations"].values()):
                 assert 1 <= len(text) <= 100, text
         _check_unique_in_every_language(options)
+
+
+def _everything(thing: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A command with its subcommands and all their options."""
+    yield thing
+    for option in thing.get("options", []):
+        yield from _everything(option)
 
 
 def _longest(thing: dict[str, Any]) -> int:
@@ -56,9 +65,11 @@ async def test_every_command_and_option_speaks_every_language(settings: Settings
     wanted = languages() - {SOURCE}
     assert wanted >= {"de", "fr"}
     for command in await _payload(settings):
-        for thing in (command, *command.get("options", [])):
+        for thing in _everything(command):
             for field in ("name", "description"):
                 assert wanted <= set(thing[f"{field}_localizations"]), (command["name"], thing)
+            for choice in thing.get("choices", []):
+                assert wanted <= set(choice["name_localizations"]), choice
 
 
 async def test_commands_are_synced_once_and_again_only_when_they_change(

@@ -107,6 +107,85 @@ async def test_a_deadline_goes_before_everybody() -> None:
     assert pipeline.prompts == ["first", "jam", "riff"]
 
 
+async def test_a_deadline_overtakes_what_runs_between_two_steps_and_costs_it_nothing() -> None:
+    pipeline = FakePipeline()
+    ended: list[str] = []
+    async with running(pipeline) as engine:
+        first = await held(engine, pipeline)
+        jam = ask(engine, "jam", deadline=time.monotonic(), promised=True)
+        await until(lambda: engine.stats().queued == 1)
+        for name, task in (("first", first), ("jam", jam)):
+            task.add_done_callback(lambda _, name=name: ended.append(name))
+        pipeline.gate.set()
+        riffs = await asyncio.gather(first, jam)
+        await until(lambda: engine.stats().running == 0)
+    assert ended == ["jam", "first"]
+    assert pipeline.prompts == ["first", "jam"], "the one that was overtaken is not begun again"
+    for riff in riffs:
+        np.testing.assert_array_equal(riff.image, drawn(riff.request))
+
+
+async def test_a_deadline_with_time_to_spare_only_goes_first() -> None:
+    pipeline = FakePipeline()
+    ended: list[str] = []
+    async with running(pipeline) as engine:
+        first = await held(engine, pipeline)
+        jam = ask(engine, "jam", deadline=time.monotonic() + 60)
+        await until(lambda: engine.stats().queued == 1)
+        for name, task in (("first", first), ("jam", jam)):
+            task.add_done_callback(lambda _, name=name: ended.append(name))
+        pipeline.gate.set()
+        await asyncio.gather(first, jam)
+    assert ended == ["first", "jam"]
+
+
+async def test_a_deadline_does_not_overtake_another() -> None:
+    pipeline = FakePipeline()
+    ended: list[str] = []
+    async with running(pipeline) as engine:
+        pipeline.gate.clear()
+        late = ask(engine, "late", deadline=time.monotonic() + 60)
+        await until(lambda: engine.stats().running == 1)
+        soon = ask(engine, "soon", deadline=time.monotonic(), promised=True)
+        await until(lambda: engine.stats().queued == 1)
+        for name, task in (("late", late), ("soon", soon)):
+            task.add_done_callback(lambda _, name=name: ended.append(name))
+        pipeline.gate.set()
+        await asyncio.gather(late, soon)
+    assert ended == ["late", "soon"]
+
+
+async def test_a_broken_chunk_does_not_harm_the_riff_it_overtook() -> None:
+    pipeline = FakePipeline()
+
+    def trouble(requests: Sequence[RiffRequest]) -> None:
+        if requests[0].prompt == "jam":
+            raise RuntimeError("a bug")
+
+    pipeline.trouble = trouble
+    async with running(pipeline) as engine:
+        first = await held(engine, pipeline)
+        jam = ask(engine, "jam", deadline=time.monotonic(), promised=True)
+        await until(lambda: engine.stats().queued == 1)
+        pipeline.gate.set()
+        riff, error = await answers(first, jam)
+    assert isinstance(error, GenerationFailed)
+    assert isinstance(riff, Riff)
+    np.testing.assert_array_equal(riff.image, drawn(riff.request))
+
+
+async def test_the_expected_time_is_known_once_something_was_measured() -> None:
+    async with running(FakePipeline()) as engine:
+        request = RiffRequest(prompt="x", width=64)
+        assert engine.expected_s(request) is None
+        await ask(engine, "one")
+        seconds = engine.expected_s(request)
+        assert seconds is not None
+        assert seconds > 0
+        with pytest.raises(BadRequest):
+            engine.expected_s(RiffRequest(prompt="x", width=65))
+
+
 async def test_compatible_requests_are_computed_together_on_an_accelerator() -> None:
     pipeline = FakePipeline(device="cuda:0")
     async with running(pipeline, max_batch=3) as engine:

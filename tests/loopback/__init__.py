@@ -19,7 +19,7 @@ from tests.loopback.members import Member, Shown
 from tests.loopback.messages import Attachment, Message
 from tests.loopback.server import LoopbackDiscord
 from tests.loopback.uploads import Upload
-from tests.loopback.world import Channel, Guild
+from tests.loopback.world import Channel, Guild, VoiceChannel
 
 __all__ = [
     "ApiError",
@@ -34,4 +34,5 @@ __all__ = [
     "Message",
     "Shown",
     "Upload",
+    "VoiceChannel",
 ]

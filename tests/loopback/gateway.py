@@ -1,8 +1,7 @@
 """The gateway, version 10: HELLO, IDENTIFY, READY, heartbeats, RESUME, and all ways to lose it.
 
 Opcodes and close codes are those of the API reference's "Opcodes and Status Codes". The voice
-gateway is another server: it gets a module of its own, and here only opcode 4, when the bot
-needs it.
+gateway is another server (`tests.loopback.voice`), which opcode 4 leads to.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from enum import IntEnum
 
 from aiohttp import WSMsgType, web
@@ -31,6 +30,7 @@ class Op(IntEnum):
     HEARTBEAT = 1
     IDENTIFY = 2
     PRESENCE = 3
+    VOICE_STATE = 4
     RESUME = 6
     RECONNECT = 7
     INVALID_SESSION = 9
@@ -71,6 +71,8 @@ class Gateway:
         self._lines: set[Line] = set()
         self._sessions: dict[str, Session] = {}
         self.on_identify: Callable[[], None] = lambda: None
+        self.on_voice_state: Callable[[Json], Awaitable[None]] | None = None
+        self.on_new_session: Callable[[list[Guild]], None] = lambda guilds: None
 
     @property
     def is_ready(self) -> bool:
@@ -147,6 +149,8 @@ class Gateway:
                 await line.socket.close(code=Close.NOT_AUTHENTICATED)
             case Op.PRESENCE if data is not None:
                 self.presences.append(data)
+            case Op.VOICE_STATE if data is not None and self.on_voice_state is not None:
+                await self.on_voice_state(data)
             case op:
                 self._state.fail(LoopbackFailure(f"the loopback models no gateway opcode {op}"))
                 await line.socket.close(code=Close.UNKNOWN_OPCODE)
@@ -185,6 +189,7 @@ class Gateway:
                 "application": {"id": str(self._state.application_id), "flags": 0},
             },
         )
+        self.on_new_session(guilds)
         for guild in guilds:
             session.dispatch("GUILD_CREATE", guild.payload())
         self.on_identify()

@@ -13,7 +13,8 @@ from tests.loopback.interactions import TOKEN_LIFE_S, Interaction, Kind
 from tests.loopback.messages import Attachment, Message
 from tests.loopback.state import State
 from tests.loopback.uploads import Upload
-from tests.loopback.world import Channel, User
+from tests.loopback.voice.calls import Calls
+from tests.loopback.world import Channel, User, VoiceChannel
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ class Member:
     channel: Channel
     _state: State
     _gateway: Gateway
+    _voice: Calls
 
     def at(self, channel: Channel) -> Member:
         """The same person, looking at another channel."""
@@ -81,6 +83,15 @@ class Member:
     def in_private(self) -> Member:
         """The same person, in the direct conversation with the bot."""
         return self.at(self._state.direct_channel(self.user))
+
+    def join(self, channel: VoiceChannel) -> None:
+        """Enter a voice channel."""
+        self._voice.join(self.user, channel)
+
+    def leave(self) -> None:
+        """Leave the voice channel of this server."""
+        assert self.channel.guild is not None
+        self._voice.leave(self.user, self.channel.guild)
 
     async def slash(self, command: str, /, **options: object) -> Shown:
         """Type a slash command and send it; returns when it is acknowledged.

@@ -24,8 +24,9 @@ from tests.loopback.rest.channels import ChannelRoutes, mount_cdn
 from tests.loopback.rest.router import Call, Router
 from tests.loopback.rest.webhooks import WebhookRoutes
 from tests.loopback.state import TOKEN, State
+from tests.loopback.voice.calls import Calls
 from tests.loopback.wiring import discord_py_at
-from tests.loopback.world import MIB, Channel, Guild
+from tests.loopback.world import MIB, Channel, Guild, VoiceChannel
 
 T = TypeVar("T")
 Bot = TypeVar("Bot", bound=discord.Client)
@@ -50,6 +51,7 @@ class LoopbackDiscord:
         self.state = State(token_life_s=token_life_s)
         self.gateway = Gateway(self.state, shards)
         self.gateway.heartbeat_s = heartbeat_s
+        self.voice = Calls(self.state, self.gateway)
         self.limits = RateLimits()
         self._faults = Faults()
         self._router = Router(self.state, self._faults, self.limits)
@@ -70,6 +72,7 @@ class LoopbackDiscord:
 
     async def __aenter__(self) -> Self:
         await self._runner.setup()
+        await self.voice.start()
         # A crowd connects at once: beyond the backlog the kernel would let it wait for a second.
         site = web.TCPSite(self._runner, "127.0.0.1", 0, backlog=4096)
         await site.start()
@@ -86,6 +89,7 @@ class LoopbackDiscord:
     ) -> None:
         self._undo.close()
         await self.gateway.drop(1001)
+        await self.voice.stop()
         await self._runner.cleanup()
         if error is None:
             self.state.raise_failures()
@@ -118,16 +122,27 @@ class LoopbackDiscord:
     def add_channel(self, guild: Guild, name: str) -> Channel:
         """A text channel in a server."""
         channel = Channel(self.state.ids.mint(), name, guild)
+        self._open(channel, guild)
+        return channel
+
+    def add_voice_channel(
+        self, guild: Guild, name: str = "Jam", *, bitrate: int = 64_000
+    ) -> VoiceChannel:
+        """A voice channel in a server."""
+        channel = VoiceChannel(self.state.ids.mint(), name, guild, bitrate=bitrate)
+        self._open(channel, guild)
+        return channel
+
+    def _open(self, channel: Channel, guild: Guild) -> None:
         guild.channels.append(channel)
         self.state.channels[channel.id] = channel
         self.gateway.dispatch("CHANNEL_CREATE", channel.payload(), guild)
-        return channel
 
     def member(self, name: str, guild: Guild | None = None, *, locale: str = "en-US") -> Member:
         """A new person in the first channel of a server (of the first server, unless told)."""
         home = guild or next(iter(self.state.guilds.values()))
         user = self.state.add_user(name, locale=locale)
-        return Member(user, home.channels[0], self.state, self.gateway)
+        return Member(user, home.channels[0], self.state, self.gateway, self.voice)
 
     def forbid(self, channel: Channel, **permissions: bool) -> None:
         """Take permissions from the bot in a channel: `forbid(channel, attach_files=True)`."""

@@ -16,7 +16,7 @@ from tests.loopback.pulse import Pulse
 if TYPE_CHECKING:
     from tests.loopback.messages import Message
 
-TEXT, DIRECT = 0, 1
+TEXT, DIRECT, VOICE = 0, 1, 2
 MIB = 1024 * 1024
 JOINED = "2026-01-01T00:00:00.000000+00:00"
 BOT_PERMISSIONS = Permissions(
@@ -29,6 +29,7 @@ BOT_PERMISSIONS = Permissions(
     use_external_emojis=True,
     connect=True,
     speak=True,
+    set_voice_channel_status=True,
 )
 """What the bot's invitation asks for."""
 
@@ -58,7 +59,11 @@ class User:
 
 @dataclass(eq=False)
 class Guild:
-    """A server. `premium_tier` (boosts, 0 to 3) decides how large a file may be."""
+    """A server. `premium_tier` (boosts, 0 to 3) decides how large a file may be.
+
+    Attributes:
+        voices: who is in which voice channel, by user id.
+    """
 
     id: int
     name: str
@@ -67,6 +72,7 @@ class Guild:
     locale: str = "en-US"
     premium_tier: int = 0
     channels: list[Channel] = field(default_factory=list)
+    voices: dict[int, tuple[User, VoiceChannel]] = field(default_factory=dict)
 
     @property
     def file_limit(self) -> int:
@@ -93,8 +99,28 @@ class Guild:
             "flags": 0,
         }
 
+    def voice_payload(
+        self, user: User, channel: VoiceChannel | None, session_id: str = "0" * 32
+    ) -> Json:
+        """The voice state of a user, as VOICE_STATE_UPDATE tells it."""
+        return {
+            "guild_id": str(self.id),
+            "channel_id": str(channel.id) if channel else None,
+            "user_id": str(user.id),
+            "member": self.member_payload(user),
+            "session_id": session_id,
+            "deaf": False,
+            "mute": False,
+            "self_deaf": False,
+            "self_mute": False,
+            "self_video": False,
+            "suppress": False,
+            "request_to_speak_timestamp": None,
+        }
+
     def payload(self) -> Json:
-        """What GUILD_CREATE brings: everything, of members only the bot itself."""
+        """What GUILD_CREATE brings: everything, of members the bot and who is in voice."""
+        speaking = [user for user, _ in self.voices.values() if user is not self.bot]
         return {
             "id": str(self.id),
             "name": self.name,
@@ -118,11 +144,13 @@ class Guild:
                 _role(self.bot_role_id, self.bot.name, BOT_PERMISSIONS),
             ],
             "channels": [channel.payload() for channel in self.channels],
-            "members": [self.member_payload(self.bot)],
+            "members": [self.member_payload(user) for user in (self.bot, *speaking)],
             "emojis": [],
             "stickers": [],
             "threads": [],
-            "voice_states": [],
+            "voice_states": [
+                self.voice_payload(user, channel) for user, channel in self.voices.values()
+            ],
             "presences": [],
             "stage_instances": [],
             "guild_scheduled_events": [],
@@ -184,6 +212,37 @@ class Channel:
                     "deny": str(self.denied.value),
                 }
             ],
+        }
+
+
+@dataclass(eq=False)
+class VoiceChannel(Channel):
+    """A voice channel, with the text chat that every one has.
+
+    Attributes:
+        bitrate: bits a second that Discord asks clients for.
+        status: the line under its name.
+    """
+
+    bitrate: int = 64_000
+    status: str | None = None
+    statuses: list[str | None] = field(default_factory=list)
+
+    def people(self, *, but: int) -> list[User]:
+        """Who is in it, without the user `but`."""
+        assert self.guild is not None
+        voices = self.guild.voices.values()
+        return [user for user, channel in voices if channel is self and user.id != but]
+
+    def payload(self) -> Json:
+        """The channel object."""
+        return {
+            **super().payload(),
+            "type": VOICE,
+            "bitrate": self.bitrate,
+            "user_limit": 0,
+            "rtc_region": None,
+            "video_quality_mode": 1,
         }
 
 

@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from audio.image import encode_png
 from riffbot.images import Images
 from riffbot.inference.engine import Engine
+from riffbot.jam.manager import JamManager
 from riffbot.library.store import Library
 from riffbot.services import Services
 from riffbot.settings import Settings
@@ -45,7 +46,10 @@ async def services(tmp_path: Path, pipeline: FakePipeline) -> AsyncIterator[Serv
     library = await Library.open(settings)
     pipeline.images = Images(settings.seed_images, library.files.path)
     engine = Engine(lambda: pipeline, max_batch=1)
-    yield Services(settings, engine, library, Studio(engine, library, settings), pipeline.images)
+    studio = Studio(engine, library, settings)
+    jams = JamManager(engine, pipeline.images, library, studio, settings)
+    yield Services(settings, engine, library, studio, pipeline.images, jams)
+    await jams.close()
     pipeline.gate.set()
     await engine.close()
     await library.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
@@ -48,7 +50,7 @@ async def test_a_strangers_name_for_this_computer_is_refused(client: TestClient)
 
 async def test_an_owner_who_opens_it_wider_is_known_by_any_name(services: Services) -> None:
     settings = services.settings.model_copy(update={"host": "0.0.0.0"})
-    wide = Services(settings, services.engine, services.library, services.studio, services.images)
+    wide = replace(services, settings=settings)
     async with TestClient(TestServer(create_app(wide))) as client:
         answer = await client.get("/healthz", headers={"Host": "riffs.example"})
         assert answer.status == 200

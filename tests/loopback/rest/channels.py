@@ -5,12 +5,19 @@ from __future__ import annotations
 from aiohttp import web
 
 from tests.loopback import posting
-from tests.loopback.errors import Json, LoopbackFailure, not_yours, unknown_message
+from tests.loopback.errors import (
+    ApiError,
+    Form,
+    Json,
+    LoopbackFailure,
+    not_yours,
+    unknown_message,
+)
 from tests.loopback.messages import Message
 from tests.loopback.rest.router import Route
 from tests.loopback.state import State
 from tests.loopback.uploads import read_body
-from tests.loopback.world import Channel
+from tests.loopback.world import Channel, VoiceChannel
 
 
 class ChannelRoutes:
@@ -25,6 +32,7 @@ class ChannelRoutes:
         one = messages + "/{message_id}"
         return [
             Route("get_channel", "GET", "/channels/{channel_id}", self.get),
+            Route("voice_status", "PUT", "/channels/{channel_id}/voice-status", self.status),
             Route("create_dm", "POST", "/users/@me/channels", self.open_direct),
             Route("send_message", "POST", messages, self.send, bucket="send_message"),
             Route("edit_message", "PATCH", one, self.edit, bucket="edit_message"),
@@ -36,6 +44,20 @@ class ChannelRoutes:
         channel = self._channel(request)
         channel.require(view_channel=True)
         return channel.payload()
+
+    async def status(self, request: web.Request) -> None:
+        """PUT the line under a voice channel's name."""
+        channel = self._channel(request)
+        if not isinstance(channel, VoiceChannel):
+            raise ApiError(400, 50024, "Cannot execute action on this channel type", breach=True)
+        channel.require(view_channel=True, set_voice_channel_status=True)
+        status = (await read_body(request)).data["status"]
+        form = Form()
+        form.length("status", status, 0, 500)
+        form.check()
+        channel.status = status
+        channel.statuses.append(status)
+        self._state.pulse.beat()
 
     async def open_direct(self, request: web.Request) -> Json:
         """POST: the direct conversation with a user."""

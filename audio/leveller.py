@@ -1,0 +1,175 @@
+"""One loudness for a sound without an end: a slow gain and a limiter, block by block.
+
+`audio.loudness` looks at a whole clip; a jam is never whole. Here the gain follows the loudness of
+the last seconds (K-weighted and gated as in ITU-R BS.1770-5) more slowly than music does, so that
+neither a chunk's beginning nor a quiet bar moves it audibly, and what would exceed the ceiling is
+turned down by the same smooth gain as in `audio.limiter`.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import scipy.signal
+
+from audio import limiter
+from audio.arrays import Floats
+from audio.errors import AudioError
+from audio.loudness import MAX_GAIN_DB, SILENCE_LUFS, k_weighting
+
+BLOCK_S = 0.16
+"""The gain moves in steps of this length, along a straight line in decibels."""
+
+MEMORY_S = 8.0
+"""Time constant of the loudness that the gain follows."""
+
+SLEW_DB_S = 0.75
+"""The gain never moves faster: a tenth of a decibel a beat cannot be heard as a move."""
+
+_GATE = 0.1  # BS.1770's relative gate, -10 LU
+_DELAY_S = 0.01
+_CONTEXT_S = 0.15
+"""How far the limiter's gain looks ahead, and back: more than the reach of its filters."""
+
+
+@dataclass(frozen=True, eq=False)
+class LevellerState:
+    """A leveller between two blocks.
+
+    Attributes:
+        power: K-weighted mean square of the last seconds; 0 before anything was heard.
+        gain_db: at the end of the last block.
+        filters: the K-weighting's memory [2, 2].
+        tail: the last samples after the gain and before the limiter.
+    """
+
+    power: float
+    gain_db: float
+    filters: npt.NDArray[np.float64]
+    tail: Floats
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "power": self.power,
+            "gain_db": self.gain_db,
+            "filters": self.filters.tolist(),
+            "tail": base64.b64encode(self.tail.tobytes()).decode(),
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """Read what `to_json` wrote. Raises AudioError on anything else."""
+        try:
+            tail = np.frombuffer(base64.b64decode(value["tail"], validate=True), np.float32)
+            filters = np.array(value["filters"], np.float64).reshape(2, 2)
+            return cls(float(value["power"]), float(value["gain_db"]), filters, tail)
+        except (KeyError, TypeError, ValueError) as error:
+            raise AudioError("That is no state of a leveller.") from error
+
+
+class Leveller:
+    """Sound in, sound of one loudness out, `delay` samples later.
+
+    Args:
+        sample_rate: Hz.
+        target_lufs: the loudness wanted.
+        true_peak_db: ceiling of the oversampled signal.
+        state: go on from here.
+    """
+
+    def __init__(
+        self,
+        sample_rate: int,
+        *,
+        target_lufs: float = -14.0,
+        true_peak_db: float = -1.0,
+        state: LevellerState | None = None,
+    ) -> None:
+        self.block = round(BLOCK_S * sample_rate)
+        self.delay = round(_DELAY_S * sample_rate)
+        self._rate = sample_rate
+        self._target = target_lufs
+        self._ceiling_db = true_peak_db
+        self._context = round(_CONTEXT_S * sample_rate)
+        self._weighting = k_weighting(sample_rate)
+        self.state = state or LevellerState(
+            0.0, 0.0, np.zeros((2, 2)), np.zeros(self._context + self.delay, np.float32)
+        )
+
+    def expect(self, power: float) -> None:
+        """Say how loud the sound will be, before the first block: the gain begins right.
+
+        Args:
+            power: K-weighted mean square, see `power_of`.
+        """
+        gain = self._wanted_db(power)
+        self.state = replace(self.state, power=power, gain_db=gain)
+
+    def push(self, samples: Floats) -> Floats:
+        """Level one block.
+
+        Args:
+            samples: float32[block], mono.
+
+        Returns:
+            float32[block]: the sound `delay` samples earlier.
+        """
+        state = self.state
+        weighted, filters = scipy.signal.sosfilt(
+            self._weighting, samples.astype(np.float64), zi=state.filters
+        )
+        power = self._blended(state.power, float(np.mean(weighted**2)))
+        most = SLEW_DB_S * len(samples) / self._rate
+        move = float(np.clip(self._wanted_db(power) - state.gain_db, -most, most))
+        if state.power == 0.0:
+            move = self._wanted_db(power) - state.gain_db  # nothing was heard before it
+        ramp = np.linspace(0, 1, len(samples) + 1, dtype=np.float32)[1:]
+        gain = np.float32(10) ** ((np.float32(state.gain_db) + np.float32(move) * ramp) / 20)
+        whole = np.concatenate([state.tail, samples * gain.astype(np.float32)])
+        self.state = LevellerState(
+            power=power,
+            gain_db=state.gain_db + move,
+            filters=filters,
+            tail=whole[len(samples) :].copy(),
+        )
+        return self._limited(whole)[self._context : self._context + len(samples)]
+
+    def finish(self) -> Floats:
+        """The last `delay` samples."""
+        tail = self.state.tail
+        return self._limited(np.pad(tail, (0, self.delay)))[self._context : len(tail)]
+
+    def power_of(self, samples: Floats) -> float:
+        """The gated K-weighted mean square of a clip [n], for `expect`."""
+        weighted = scipy.signal.sosfilt(self._weighting, samples.astype(np.float64))
+        whole = weighted[: len(weighted) // self.block * self.block].reshape(-1, self.block)
+        powers = np.mean(whole**2, axis=1) if len(whole) else np.array([np.mean(weighted**2)])
+        loud = powers[powers > _GATE * powers.mean()]
+        return float(loud.mean()) if len(loud) else 0.0
+
+    def _blended(self, old: float, new: float) -> float:
+        if new < _power(SILENCE_LUFS) or new < _GATE * old:
+            return old
+        return new if old == 0 else old + (new - old) * BLOCK_S / MEMORY_S
+
+    def _wanted_db(self, power: float) -> float:
+        if power <= _power(SILENCE_LUFS):
+            return 0.0
+        loudness = -0.691 + 10 * np.log10(power)
+        return float(np.clip(self._target - loudness, -MAX_GAIN_DB, MAX_GAIN_DB))
+
+    def _limited(self, samples: Floats) -> Floats:
+        # Half the ceiling is far from it even between the samples: most blocks need no look.
+        ceiling = 10 ** (self._ceiling_db / 20)
+        if float(np.abs(samples).max(initial=0.0)) <= ceiling / 2:
+            return samples
+        return limiter.limit(samples, self._rate, ceiling_db=self._ceiling_db)
+
+
+def _power(lufs: float) -> float:
+    return float(10 ** ((lufs + 0.691) / 10))

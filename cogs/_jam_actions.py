@@ -1,0 +1,226 @@
+"""What happens when somebody uses a jam's panel; the slash commands end here, too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import discord
+
+from cogs._cards import clip_cards
+from cogs._errors import answered, tell
+from cogs._jam_buttons import JamButton, VoteMenu, ballot_key
+from cogs._jam_rights import require
+from cogs._place import Card, Place
+from cogs._style import QUIET, number, title
+from riffbot.errors import BadRequest, NotFound, RiffBotError
+from riffbot.jam.values import Steerer
+from riffbot.library.records import Author
+from riffbot.request import MAX_PROMPT
+
+if TYPE_CHECKING:
+    from cogs._jam_buttons import Action
+    from cogs._jam_stage import Stage
+    from riffbot.bot import RiffBot
+
+KEEP_S = 30.0
+
+
+def pressed(name: str) -> Callable[[Action], Action]:
+    """Register what the button of this name does."""
+
+    def register(action: Action) -> Action:
+        JamButton.actions[name] = action
+        return action
+
+    return register
+
+
+def stage_here(interaction: discord.Interaction[RiffBot]) -> Stage:
+    """The jam of this server. Raises NotFound."""
+    assert interaction.guild_id is not None
+    stage: Stage | None = interaction.client.stages.get(interaction.guild_id)
+    if stage is None:
+        raise NotFound("No jam plays here: start one with /jam start.")
+    return stage
+
+
+def _stage(interaction: discord.Interaction[RiffBot], jam_id: str) -> Stage:
+    """The jam whose panel was clicked. Raises NotFound."""
+    stage = _playing(interaction, jam_id)
+    if stage is None:
+        raise NotFound("This jam does not play any more: /jam resume goes on, /jam start begins.")
+    return stage
+
+
+def _playing(interaction: discord.Interaction[RiffBot], jam_id: str) -> Stage | None:
+    stages = interaction.client.stages.values()
+    return next((stage for stage in stages if stage.session.id == jam_id), None)
+
+
+def who(interaction: discord.Interaction[Any]) -> Steerer:
+    """Whoever asks."""
+    return Steerer(interaction.user.id, interaction.user.display_name)
+
+
+# -- the panel ------------------------------------------------------------------------------------
+
+
+@pressed("keep")
+async def keep(interaction: discord.Interaction[RiffBot], jam_id: str) -> None:
+    """The last 30 s become a riff."""
+    await keep_last(interaction, _stage(interaction, jam_id), KEEP_S)
+
+
+@pressed("seed")
+async def new_seed(interaction: discord.Interaction[RiffBot], jam_id: str) -> None:
+    """Another take of what plays."""
+    stage = _stage(interaction, jam_id)
+    await require(interaction, stage, "steer")
+    await stage.session.new_seed(who(interaction))
+    await tell(interaction, "A new seed: it turns that way at one of the next beats.")
+    await stage.look()
+
+
+@pressed("wilder")
+async def wilder(interaction: discord.Interaction[RiffBot], jam_id: str) -> None:
+    """Further from the seed image."""
+    stage = _stage(interaction, jam_id)
+    await require(interaction, stage, "steer")
+    value = await stage.session.wilder(who(interaction))
+    await tell(interaction, f"Wilder: denoising {number(value)}.")
+    await stage.look()
+
+
+@pressed("tamer")
+async def tamer(interaction: discord.Interaction[RiffBot], jam_id: str) -> None:
+    """Closer to the seed image."""
+    stage = _stage(interaction, jam_id)
+    await require(interaction, stage, "steer")
+    value = await stage.session.tamer(who(interaction))
+    await tell(interaction, f"Tamer: denoising {number(value)}.")
+    await stage.look()
+
+
+@pressed("steer")
+async def ask_where_to(interaction: discord.Interaction[RiffBot], jam_id: str) -> None:
+    """Ask for a prompt."""
+    stage = _stage(interaction, jam_id)
+    await require(interaction, stage, "steer")
+    await interaction.response.send_modal(SteerModal(jam_id))
+
+
+@pressed("pause")
+async def pause(interaction: discord.Interaction[RiffBot], jam_id: str) -> None:
+    """Stand still, or go on; a jam that only the library keeps is taken up again."""
+    stage = _playing(interaction, jam_id)
+    if stage is None:
+        jams: Any = interaction.client.get_cog("jam")
+        await jams.resume_here(interaction)
+        return
+    await require(interaction, stage, "stop")
+    if stage.session.status().state == "paused":
+        await stage.session.resume()
+        await tell(interaction, "On it goes.")
+    else:
+        await stage.session.pause()
+        await tell(interaction, "Paused: **Go on** takes it up at the same beat.")
+    await stage.look(at_once=True)
+
+
+@pressed("stop")
+async def stop(interaction: discord.Interaction[RiffBot], jam_id: str) -> None:
+    """End it."""
+    await stop_stage(interaction, _stage(interaction, jam_id))
+
+
+async def vote(interaction: discord.Interaction[RiffBot], jam_id: str, key: str) -> None:
+    """Count a vote."""
+    stage = _stage(interaction, jam_id)
+    await require(interaction, stage, "steer")
+    prompts = [share.prompt for share in stage.session.status().shares]
+    chosen = next((prompt for prompt in prompts if ballot_key(prompt) == key), None)
+    if chosen is None:
+        raise NotFound("Nobody votes for that any more: /jam prompt brings it back.")
+    await stage.session.vote(chosen, who(interaction))
+    await tell(interaction, f"Your vote: {title(chosen, 200)}.")
+    await stage.look()
+
+
+VoteMenu.action = staticmethod(vote)
+
+
+class SteerModal(discord.ui.Modal):
+    """Asks where the jam shall go."""
+
+    def __init__(self, jam_id: str) -> None:
+        super().__init__(title="Steer the jam", custom_id=f"jam:steered:{jam_id}")
+        self._jam_id = jam_id
+        self.prompt = discord.ui.TextInput[SteerModal](
+            custom_id="prompt", style=discord.TextStyle.paragraph, max_length=MAX_PROMPT
+        )
+        self.add_item(
+            discord.ui.Label(
+                text="Prompt",
+                description="What it should become. (piano:1.3) weighs a word more.",
+                component=self.prompt,
+            )
+        )
+
+    async def on_submit(self, interaction: discord.Interaction[Any]) -> None:
+        """It goes on the ballot, with the asker's vote."""
+        async with answered(interaction):
+            await steer_stage(interaction, _stage(interaction, self._jam_id), self.prompt.value)
+
+
+# -- what commands and buttons share ---------------------------------------------------------------
+
+
+async def steer_stage(interaction: discord.Interaction[RiffBot], stage: Stage, prompt: str) -> None:
+    """Put a prompt on the ballot with the asker's vote.
+
+    Raises:
+        BadRequest: the prompt is nonsense, or the asker may not.
+    """
+    await require(interaction, stage, "steer")
+    await stage.session.steer(prompt, who(interaction))
+    await tell(interaction, f"It moves towards {title(prompt, 200)}.")
+    await stage.look()
+
+
+async def keep_last(
+    interaction: discord.Interaction[RiffBot], stage: Stage, seconds: float
+) -> None:
+    """Post the last seconds as a riff of the library, for whoever is in the channel.
+
+    Raises:
+        BadRequest: the asker does not listen, or nothing was heard yet.
+    """
+    if not stage.has(interaction.user):
+        raise BadRequest(f"Join {stage.where} first: who listens may keep.")
+    author = Author(interaction.user.id, interaction.user.display_name, interaction.guild_id)
+    wait = discord.Embed(title=f"Keeping the last {seconds:.0f} s …", colour=QUIET)
+    place = await Place.open(interaction, Card(embed=wait))
+    services = interaction.client.services
+    try:
+        clip = await services.jams.keep(stage.session, seconds, author=author, origin=place.origin)
+    except RiffBotError:
+        await place.withdraw()
+        raise
+    heading = f"The last {clip.duration_s:.0f} s of the jam, kept."
+    cards = clip_cards(clip, place.filesize_limit, heading=heading)
+    message_id = await place.finish(*cards)
+    if message_id is not None:
+        await services.library.posted(clip.id, channel_id=place.channel_id, message_id=message_id)
+
+
+async def stop_stage(interaction: discord.Interaction[RiffBot], stage: Stage) -> None:
+    """End the jam.
+
+    Raises:
+        BadRequest: the asker may not.
+    """
+    await require(interaction, stage, "stop")
+    await tell(interaction, "That was the jam. `/jam resume` takes it up again where it ended.")
+    interaction.client.stages.pop(interaction.guild_id or 0, None)
+    await stage.stop()

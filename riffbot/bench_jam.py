@@ -1,0 +1,242 @@
+"""`riffbot bench jam`: the joins, the beat, how soon a wish is heard, and whether time is kept.
+
+Beside each stands what people would use instead: clips put end to end (Riffusion), an equal-power
+crossfade, and a buffer of three clips ahead (Riffusion's web app), all on the same chunks and the
+same machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from statistics import mean
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from audio import codec, loudness
+from riffbot.bench_joins import (
+    Ear,
+    Joins,
+    Ordinary,
+    at_beats,
+    at_boundaries,
+    beat_period_s,
+    beats_of,
+    crossfaded,
+    naive,
+    pictures_of,
+)
+from riffbot.images import Images
+from riffbot.inference.engine import Engine
+from riffbot.jam.offline import Change, Rehearsal
+from riffbot.jam.performance import COLUMN_SAMPLES, SAMPLE_RATE
+from riffbot.jam.realtime import Report, in_time
+from riffbot.jam.score import Chunk, Entry, Meter
+from riffbot.jam.session import meter_of
+from riffbot.jam.walk import Walk
+from riffbot.services import open_pipeline
+from riffbot.settings import Settings
+
+SECONDS = 90.0
+SCRIPT = (Change(20, "church bells"), Change(40, "techno"))
+PROMPT = "funky sax"
+SEED_IMAGE = "steady_beat"
+
+CHANGES = 20
+EVERY_S = 4.3
+"""Seconds between two wishes: no multiple of the beat, so they fall anywhere in the measure."""
+
+WISHES = ("church bells", "techno", "piano with rain", "funky sax", "jazz trio", "violin")
+CLIPS_AHEAD = 3
+
+
+@dataclass(frozen=True)
+class JamResult:
+    """What was measured.
+
+    Attributes:
+        model, seed_image, bpm: what was played.
+        factor: seconds of sound for a second of work, chunks and sound together.
+        ordinary: at the beats of our sound where no chunk begins.
+        joins: at the chunk boundaries, by way of joining.
+        loudness: range of the loudness of our sound's turns, LU.
+        period_error: of the beat over the whole sound, as a share.
+        repeats: whether the same script gave the same samples again.
+        idle, busy: 20 changes in time, alone and beside a line of riffs.
+        ahead: what three clips ahead would give for the same wishes, seconds: mean and worst.
+    """
+
+    model: str
+    seed_image: str
+    bpm: float
+    factor: float
+    ordinary: Ordinary
+    joins: dict[str, Joins]
+    loudness: float
+    period_error: float
+    repeats: bool
+    idle: Report
+    busy: Report
+    ahead: tuple[float, float]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`, with the ratios."""
+        return {
+            **asdict(self),
+            "times_sooner": self.ahead[0] / mean(self.busy.answers),
+        }
+
+    def table(self) -> str:
+        """For people."""
+        lines = [
+            f"{self.model}: {SECONDS:g} s of “{PROMPT}”, "
+            + ", ".join(f"at {c.at_s:g} s “{c.prompt}”" for c in SCRIPT)
+            + f", on {self.seed_image} ({self.bpm:.2f} bpm), {self.factor:.2f} times real time",
+            f"{'at chunk boundaries':<26}{'flux dB/band':>20}{'level step dB':>20}"
+            f"{'click dB':>20}{'mel error dB':>20}{'outside':>10}",
+            f"{'':<26}" + f"{'median  p95   max':>20}" * 4,
+            _row("ordinary beats", self.ordinary, ""),
+        ]
+        for name, joins in self.joins.items():
+            lines.append(_row(name, joins, f"{joins.outside} of {joins.boundaries}"))
+        idle, busy = self.idle.answers, self.busy.answers
+        sooner = self.ahead[0] / mean(busy)
+        return "\n".join(
+            [
+                *lines,
+                f"loudness of the turns within {self.loudness:.1f} LU; beat period off by "
+                f"{100 * self.period_error:.4f} %; same samples again: "
+                f"{'yes' if self.repeats else 'NO'}",
+                f"{len(idle)} wishes heard after {mean(idle):.2f} s, at worst {max(idle):.2f} s; "
+                f"beside a line of riffs {mean(busy):.2f} s, at worst {max(busy):.2f} s",
+                f"three clips ahead: {self.ahead[0]:.2f} s, at worst {self.ahead[1]:.2f} s: "
+                f"{sooner:.1f} times later",
+                "beside a line of riffs: " + self.busy.in_words().replace("\n", "; "),
+            ]
+        )
+
+
+def _row(name: str, values: Joins | Ordinary, outside: str) -> str:
+    columns = "".join(
+        f"{f'{v.median:.2f} {v.p95:5.2f} {v.most:5.2f}':>20}"
+        for v in (values.flux, values.level, values.click, values.error)
+    )
+    return f"{name:<26}{columns}{outside:>10}"
+
+
+def run(settings: Settings) -> JamResult:
+    """Measure with the model of the settings. Takes about five minutes, most of it in time.
+
+    Raises:
+        ModelError: the model cannot be loaded.
+        Refused: this machine cannot sustain a jam.
+    """
+    return asyncio.run(_run(settings))
+
+
+async def _run(settings: Settings) -> JamResult:
+    images = Images(settings.seed_images)
+    codec.warm_up()
+    walk = Walk.begin(PROMPT, seed_image=SEED_IMAGE)
+    meter = meter_of(images, SEED_IMAGE)
+    async with Engine(lambda: open_pipeline(settings, images), max_batch=1) as engine:
+        first = await engine.submit(walk.request())  # loads the model
+        began = perf_counter()
+        entries, ours = await _rehearsed(engine, walk, meter, settings)
+        factor = SECONDS / (perf_counter() - began)
+        again = await _rehearsed(engine, walk, meter, settings)
+        boundaries = [entry.start * COLUMN_SAMPLES for entry in entries[1:]]
+        beats = [at for at in beats_of(meter, SECONDS) if at not in set(boundaries)]
+        sounds = {
+            "RiffBot": ours,
+            "crossfade of 50 ms": crossfaded(entries, SECONDS),
+            "end to end (Riffusion)": naive(entries, SECONDS),
+        }
+        pictures = pictures_of(entries)
+        ears = {name: Ear(sound, pictures) for name, sound in sounds.items()}
+        period = beat_period_s(ears["RiffBot"].envelope, 60 / meter.bpm)
+        wishes = _wishes()
+        idle = await _wished(engine, images, walk, settings, wishes, busy=False)
+        busy = await _wished(engine, images, walk, settings, wishes, busy=True)
+    return JamResult(
+        model=first.model_name,
+        seed_image=SEED_IMAGE,
+        bpm=meter.bpm,
+        factor=factor,
+        ordinary=at_beats(ears["RiffBot"], beats),
+        joins={name: at_boundaries(ear, boundaries, beats) for name, ear in ears.items()},
+        loudness=_loudness_range(ours, meter),
+        period_error=abs(period * meter.bpm / 60 - 1),
+        repeats=bool(np.array_equal(ours, again[1])),
+        idle=idle,
+        busy=busy,
+        ahead=_three_clips_ahead(wishes, meter),
+    )
+
+
+async def _rehearsed(
+    engine: Engine, walk: Walk, meter: Meter, settings: Settings
+) -> tuple[list[Entry], np.ndarray[tuple[int], np.dtype[np.float32]]]:
+    entries: list[Entry] = []
+
+    async def make(walk: Walk) -> Chunk:
+        riff = await engine.submit(walk.request())
+        return Chunk(walk, riff.request, riff.image)
+
+    rehearsal = Rehearsal(
+        make,
+        walk,
+        meter,
+        changes=SCRIPT,
+        seconds=SECONDS,
+        loudness_lufs=settings.loudness_lufs,
+        on_entry=entries.append,
+    )
+    samples = await rehearsal.samples()
+    inside = [entry for entry in entries if entry.start < SECONDS * 100]
+    return inside, samples
+
+
+def _wishes() -> list[Change]:
+    return [Change(5 + EVERY_S * number, WISHES[number % len(WISHES)]) for number in range(CHANGES)]
+
+
+async def _wished(
+    engine: Engine,
+    images: Images,
+    walk: Walk,
+    settings: Settings,
+    wishes: Sequence[Change],
+    *,
+    busy: bool,
+) -> Report:
+    return await in_time(
+        engine,
+        images,
+        walk,
+        changes=wishes,
+        seconds=wishes[-1].at_s + 12,
+        loudness_lufs=settings.loudness_lufs,
+        busy=busy,
+    )
+
+
+def _three_clips_ahead(wishes: Sequence[Change], meter: Meter) -> tuple[float, float]:
+    """What Riffusion's web app does: a wish is heard when the clip that plays and the three that
+    are buffered have ended. Our own chunks' length and the same moments; no time to compute, for
+    its new clip is made while the others play."""
+    clip = meter.width / 100
+    waits = [clip - wish.at_s % clip + CLIPS_AHEAD * clip for wish in wishes]
+    return mean(waits), max(waits)
+
+
+def _loudness_range(sound: np.ndarray[Any, np.dtype[np.float32]], meter: Meter) -> float:
+    turn = meter.width * COLUMN_SAMPLES
+    heard = [
+        loudness.integrated_loudness(sound[at : at + turn], SAMPLE_RATE)
+        for at in range(0, len(sound) - turn + 1, turn)
+    ]
+    return float(max(heard) - min(heard))

@@ -1,0 +1,657 @@
+"""One living jam: asks the engine for chunks, has them played into its ring, follows its members.
+
+    wishes ─► ballot ─► walk ─► Engine.submit ─► Player.enter ─► ring ─► voice channel, page
+                         ▲          │
+                         └──────────┘ one turn of the loop ahead; a wish overtakes what is planned
+
+Everything here happens on the jams' own loop (`JamLoop`), and every method may be called from any
+other: the asynchronous ones are carried over, the others only read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+# By name: a local Discord puts a simulated clock at `time.monotonic` for the bot's own tasks.
+from time import monotonic
+from typing import Any, Literal
+
+from riffbot.errors import BadRequest, Cancelled, ModelError, Refused, RiffBotError
+from riffbot.images import Images
+from riffbot.inference.engine import Engine
+from riffbot.inference.job import Riff, new_id
+from riffbot.jam.loop import JamLoop
+from riffbot.jam.opus import OpusEncoder
+from riffbot.jam.performance import COLUMN_SAMPLES, SAMPLE_RATE, Performance
+from riffbot.jam.player import BLOCK_PACKETS, LEAD, Player, Tap
+from riffbot.jam.ring import PACKET_SAMPLES, PacketRing, Ticker
+from riffbot.jam.score import Chunk, Meter, Score
+from riffbot.jam.state import JamState, Planned
+from riffbot.jam.stretch import Stretch
+from riffbot.jam.values import JamPhase, JamStatus, Kept, Place, Steerer
+from riffbot.jam.votes import Ballot
+from riffbot.jam.walk import TAMEST, WILDER, WILDEST, Walk
+
+log = logging.getLogger(__name__)
+
+Pace = Literal["voice", "clock"]
+
+LOAD = 0.8
+"""The share of the machine's time that all jams together may need."""
+
+TRIES = 3
+"""A chunk that fails so often in a row ends the jam."""
+
+IN_STORE = 3.0
+"""A chunk is begun so many times earlier than its making takes."""
+
+EARLIEST = 250
+"""Columns ahead below which a chunk is begun however fast the machine is."""
+
+ALONE_S = 60.0
+"""A jam that only the clock reads and nobody listens to pauses after this long."""
+
+PAUSE_BETWEEN_TRIES_S = 1.0
+
+_GLANCE_S = 0.01
+
+PACKET_COLUMNS = PACKET_SAMPLES // COLUMN_SAMPLES
+
+
+@dataclass
+class _Wish:
+    """What the next chunk should be like, and who wants it."""
+
+    changes: dict[str, Any] = field(default_factory=dict)
+    who: Steerer | None = None
+    since: float = 0.0
+
+
+class JamSession:
+    """A jam that plays.
+
+    Args:
+        engine: makes the chunks.
+        images: knows the seed image.
+        state: where to begin or go on.
+        loop: the jams' loop.
+        id: its name; a new one by default.
+        guild_id: the server; None outside of Discord.
+        place: where it is heard and shown.
+        bitrate: of the packets.
+        loudness_lufs: of the sound.
+        paced_by: `voice` when somebody else reads `ring`, `clock` to have it read in real time.
+        pause_alone: pause when the clock sets the pace and nobody listens.
+        on_change: called on the jams' loop when the state is worth storing; must not wait.
+        load_of_others: the share of the machine's time that the other jams need.
+
+    Attributes:
+        ring: the packets; `ring.read` is what a voice channel plays.
+        paced_by: see `set_pace`.
+        answers: seconds from the last hundred wishes to the sound that changed.
+        chunks: how many came in after the first.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        images: Images,
+        state: JamState,
+        *,
+        loop: JamLoop,
+        id: str | None = None,
+        guild_id: int | None = None,
+        place: Place | None = None,
+        bitrate: int = 96_000,
+        loudness_lufs: float = -14.0,
+        paced_by: Pace = "voice",
+        pause_alone: bool = True,
+        on_change: Callable[[JamSession], None] = lambda _: None,
+        load_of_others: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        self.id = id or new_id()
+        self.guild_id = guild_id
+        self.place = place or Place()
+        self.paced_by: Pace = paced_by
+        self._engine = engine
+        self._loop = loop
+        self._state = state
+        self._on_change = on_change
+        self._load_of_others = load_of_others
+        self._pause_alone = pause_alone
+        self.meter = meter_of(images, state.now.walk.seed_image)
+        self.seed_image = state.now.walk.seed_image
+        self._encoder = OpusEncoder(bitrate)
+        sound = state.heard_sound()
+        first = state.at
+        self._performance = Performance(
+            Score(self.meter), loudness_lufs=loudness_lufs, first=first, sound=sound
+        )
+        bar = self.meter.bar // PACKET_COLUMNS
+        self.ring = PacketRing(LEAD, measure=bar, head=first // PACKET_COLUMNS + state.heard)
+        self._player = Player(
+            self._performance, self.ring, self._encoder, on_block=self._after_block
+        )
+        self._began_at = first
+        self._ticker: Ticker | None = None
+        self._ballot = state.ballot
+        self._steered_by = Steerer(*state.steered_by) if state.steered_by else None
+        self._next = state.now.walk
+        self._phase: JamPhase = "starting"
+        self._error: str | None = None
+        self._making: asyncio.Task[None] | None = None
+        self._making_wish: _Wish | None = None
+        self._wish = _Wish()
+        self._entering: tuple[int, dict[str, Any]] | None = None
+        self._failures = 0
+        self._factor: float | None = None
+        self._alone_since: float | None = None
+        self._saved_chunk = -1
+        self._parked = False
+        self.answers: list[float] = []
+        self.chunks = 0
+
+    # -- what members do --------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Make the first chunk and begin; returns when the first packets are ready.
+
+        Raises:
+            Refused: this machine is too slow for one more jam; the sentence says how slow.
+            BadRequest: the prompt or a setting is nonsense for this model.
+            ModelError, GenerationFailed: there is no chunk to begin with.
+        """
+        await self._loop.run(self._start())
+
+    async def steer(self, text: str, who: Steerer) -> None:
+        """Vote for a prompt, which need not be on the ballot yet; what plays is the votes' blend.
+
+        Raises:
+            BadRequest: the prompt cannot be read.
+        """
+        await self._loop.run(
+            self._voted(lambda: self._ballot.cast(who.user_id, who.name, text, self.played_s), who)
+        )
+
+    async def vote(self, text: str, who: Steerer) -> None:
+        """Vote for a prompt that is on the ballot. Raises NotFound."""
+        await self._loop.run(
+            self._voted(
+                lambda: self._ballot.joined(who.user_id, who.name, text, self.played_s), who
+            )
+        )
+
+    async def new_seed(self, who: Steerer) -> None:
+        """Another take of the same prompt."""
+        await self._loop.run(self._wished(who, seed=_far(self._next)))
+
+    async def set_denoising(self, value: float, who: Steerer) -> float:
+        """How far chunks may leave the seed image, 0 … 1; returns the value. Raises BadRequest."""
+        await self._loop.run(self._wished(who, denoising=value))
+        return value
+
+    async def wilder(self, who: Steerer) -> float:
+        """A little more denoising; returns the new one."""
+        return await self.set_denoising(min(WILDEST, self._denoising() + WILDER), who)
+
+    async def tamer(self, who: Steerer) -> float:
+        """A little less denoising; returns the new one."""
+        return await self.set_denoising(max(TAMEST, self._denoising() - WILDER), who)
+
+    async def pause(self) -> None:
+        """Stand still: silence is read, nothing is made, the place is kept."""
+        await self._loop.run(self._pause())
+
+    async def resume(self) -> None:
+        """Go on where it stood still."""
+        await self._loop.run(self._resume())
+
+    async def stop(self, reason: str | None = None) -> None:
+        """End the jam; `reason` is a sentence for the panel where nobody asked for the end."""
+        await self._loop.run(self._end(reason))
+
+    async def park(self) -> JamState:
+        """End the jam in such a way that it can be gone on with; returns where it is."""
+        await self._loop.run(self._pause())
+        state = self.state()
+        self._parked = True
+        await self._loop.run(self._end(None))
+        return state
+
+    async def keep(self, seconds: float = 30.0) -> Kept:
+        """What was heard last, up to a minute. Raises BadRequest when nothing was heard yet."""
+        return await self._loop.run(self._kept(seconds))
+
+    async def forget_member(self, user_id: int) -> None:
+        """Take a member's votes and name out of the jam; what plays stays."""
+
+        async def forget() -> None:
+            self._ballot = self._ballot.without(user_id)
+            if self._steered_by is not None and self._steered_by.user_id == user_id:
+                self._steered_by = None
+            self._on_change(self)
+
+        await self._loop.run(forget())
+
+    # -- what anybody may look at -----------------------------------------------------------------
+
+    @property
+    def played_s(self) -> float:
+        """Seconds since the jam began, as heard."""
+        return self.ring.head * PACKET_SAMPLES / SAMPLE_RATE
+
+    @property
+    def bitrate(self) -> int:
+        """Bits a second of the packets."""
+        return self._encoder.bitrate
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is over."""
+        return self._phase == "ended"
+
+    @property
+    def stored_status(self) -> str:
+        """What the library remembers: `running`, `paused` or `ended`.
+
+        A jam that an error ended or that was parked counts as paused: it can be gone on with.
+        """
+        if self._phase == "ended":
+            return "paused" if self._error or self._parked else "ended"
+        return "paused" if self._phase == "paused" else "running"
+
+    @property
+    def load(self) -> float:
+        """The share of the machine's time that this jam needs; 0 while it stands still."""
+        if self._phase in ("paused", "ended") or not self._factor:
+            return 0.0
+        return 1 / self._factor
+
+    def tap(self, callback: Tap) -> None:
+        """Call `callback(position, samples)` with every block of sound before it is encoded.
+
+        Args:
+            callback: told the position in samples at 48 kHz and float32[7680], mono, on the
+                player's thread.
+        """
+        self._player.taps.append(callback)
+
+    def set_pace(self, pace: Pace) -> None:
+        """Who reads the ring from now on: a voice channel, or the clock."""
+        self.paced_by = pace
+        self._loop.call(self._set_ticker)
+
+    def welcome(self) -> None:
+        """A listener has come: a jam that paused because nobody listened goes on."""
+        self._loop.call(self._wake)
+
+    def status(self) -> JamStatus:
+        """A snapshot for the panel."""
+        ring = self.ring.stats()
+        entry = self._player.sounding(self._player.heard_column)
+        walk = entry.chunk.walk if entry else self._next
+        goal = self._goal()
+        playing = walk.prompt
+        return JamStatus(
+            id=self.id,
+            state=self._phase,
+            playing=playing,
+            coming=goal if goal != playing else None,
+            shares=self._ballot.shares(self.played_s),
+            steered_by=self._steered_by,
+            seed_image=self.seed_image,
+            bpm=self.meter.bpm,
+            beats=self.meter.beats,
+            denoising=walk.request().denoising,
+            seed=walk.request().seed,
+            alpha=walk.alpha,
+            played_s=self.played_s,
+            buffer_s=(self._player.ahead() + ring.ready * PACKET_COLUMNS) / 100,
+            packets_ready=ring.ready,
+            underruns=ring.underruns,
+            late_chunks=self._player.late_chunks,
+            real_time_factor=self._factor,
+            listeners=ring.listeners,
+            spectrogram=entry.chunk.picture if entry else None,
+            error=self._error,
+        )
+
+    def state(self, *, sound: bool = True) -> JamState:
+        """Where the jam is, to be stored.
+
+        Args:
+            sound: with the phase of the sound (70 kB), for going on to the same bits.
+        """
+        head = self.ring.head
+        column, heard = self._player.sound_at(head * PACKET_COLUMNS)
+        written = heard.seen if heard else column
+        entry = self._player.sounding(written)
+        if entry is None:
+            return self._state.model_copy(
+                update={"ballot": self._ballot, "steered_by": _pair(self._steered_by)}
+            )
+        following = self._player.following(entry)
+        return JamState(
+            now=Planned(walk=entry.chunk.walk, start=entry.start),
+            coming=Planned(walk=following.chunk.walk, start=following.start) if following else None,
+            at=column,
+            heard=head - column // PACKET_COLUMNS,
+            ballot=self._ballot,
+            steered_by=_pair(self._steered_by),
+            sound=heard.to_json() if sound and heard else None,
+        )
+
+    # -- on the jams' loop ------------------------------------------------------------------------
+
+    async def _start(self) -> None:
+        expected_s = self._engine.expected_s(self._next.request())
+        factor = self.meter.width / 100 / expected_s if expected_s else None
+        # What other clips took is a hint; only a chunk of this jam is a measurement.
+        self._refuse_if_slow(factor, doubt=2.0)
+        chunk = await self._chunk(self._next, deadline=monotonic())
+        try:
+            self._refuse_if_slow(self._factor)
+        except Refused:  # a first chunk pays for first uses, so a second one may judge
+            self._factor = None
+            chunk = await self._chunk(self._next, deadline=monotonic())
+            self._refuse_if_slow(self._factor)
+        score = self._performance.score
+        score.enter(chunk, self._state.now.start)
+        self._next = chunk.walk.onwards()
+        if (coming := self._state.coming) is not None:
+            self._next = coming.walk
+        self._phase = "playing"
+        self._player.start()
+        # A thread fills it, which has no asyncio.Event to set.
+        while self.ring.room() >= BLOCK_PACKETS and not self.ring.closed:  # noqa: ASYNC110
+            await asyncio.sleep(_GLANCE_S)
+        self._set_ticker()
+        self._look()
+
+    async def _voted(self, vote: Callable[[], Ballot], who: Steerer) -> None:
+        self._check_alive()
+        self._ballot = vote()
+        blend = self._ballot.blend(self.played_s)
+        if blend is not None and blend != self._goal():
+            self._wish_for(who, prompt=blend)
+        self._on_change(self)
+
+    async def _wished(self, who: Steerer, **changes: Any) -> None:
+        self._check_alive()
+        self._next.steered(**changes)  # nonsense is refused here, not when its turn comes
+        self._wish_for(who, **changes)
+        self._on_change(self)
+
+    def _wish_for(self, who: Steerer, **changes: Any) -> None:
+        if not self._wish.changes:
+            self._wish = _Wish(since=monotonic())
+        self._wish.changes |= changes
+        self._wish.who = who
+        # What is being made as planned is in the way; another wish is let finish, or members who
+        # keep wishing would never hear anything.
+        if self._making is not None and self._making_wish is None:
+            self._making.cancel()
+            self._making = None
+        self._look()
+
+    async def _pause(self) -> None:
+        if self._phase in ("playing", "catching up"):
+            self._phase = "paused"
+            self.ring.hush(True)
+            self._on_change(self)
+
+    async def _resume(self) -> None:
+        if self._phase == "paused":
+            self._phase = "playing"
+            self._alone_since = None
+            self.ring.hush(False)
+            self._look()
+            self._on_change(self)
+
+    async def _end(self, reason: str | None) -> None:
+        if self._phase == "ended":
+            return
+        self._phase = "ended"
+        self._error = reason
+        if self._making is not None and self._making is not asyncio.current_task():
+            self._making.cancel()
+        self.ring.close()
+        if self._ticker is not None:
+            self._ticker.stop()
+        await asyncio.to_thread(self._player.stop)
+        self._on_change(self)
+
+    async def _kept(self, seconds: float) -> Kept:
+        end = self.ring.head * PACKET_COLUMNS
+        first = max(self._began_at, end - round(max(1.0, seconds) * 100))
+        position, samples = self._player.heard.between(first * COLUMN_SAMPLES, end * COLUMN_SAMPLES)
+        first = -(-position // COLUMN_SAMPLES)
+        if end <= first:
+            raise BadRequest("Nothing was heard yet: please wait a moment.")
+        beat = self.meter.beat_from(first)
+        if beat < end - 100:  # who keeps something wants it to begin on the beat
+            first = beat
+        samples = samples[first * COLUMN_SAMPLES - position :]
+        picture, entries = self._player.pictures(first, end)
+        last = entries[-1].chunk
+        chunks = [(entry.start - first, entry.chunk.request) for entry in entries]
+        return Kept(
+            samples=samples,
+            sample_rate=SAMPLE_RATE,
+            picture=picture,
+            chunk=last.picture,
+            request=last.request,
+            prompts=tuple(dict.fromkeys(entry.chunk.prompt for entry in entries)),
+            stretch=Stretch(self.meter, first % self.meter.width, end - first, tuple(chunks)),
+            model_name=last.model_name,
+            model_hash=last.model_hash,
+        )
+
+    # -- making chunks ----------------------------------------------------------------------------
+
+    def _after_block(self) -> None:
+        self._loop.call(self._look)
+
+    def _look(self) -> None:
+        """See whether something is to be made, and make it."""
+        if self._phase not in ("playing", "catching up"):
+            return
+        if self._phase == "playing" and self._player.looping:
+            self._phase = "catching up"
+        elif self._phase == "catching up" and not self._player.looping:
+            self._phase = "playing"
+        self._save_now_and_then()
+        self._pause_if_alone()
+        self._set_lead()
+        if self._making is not None:
+            return
+        if self._wish.changes:
+            wish, self._wish = self._wish, _Wish()
+            self._make(wish)
+        elif self._player.ahead() <= self._in_store():
+            self._make(None)
+
+    def _set_lead(self) -> None:
+        """Much is kept ready while nobody waits for a change, little while somebody does."""
+        waited = self._making_wish is not None or bool(self._wish.changes)
+        chunk_s = self.meter.width / 100 / self._factor if self._factor else 0.0
+        self.ring.resize(self._player.short_lead() if waited else self._player.lead(chunk_s))
+
+    def _in_store(self) -> float:
+        """Columns that should be planned ahead: more than a chunk takes, at most one turn.
+
+        What is made early is thrown away when somebody wishes something, and keeps riffs waiting.
+        """
+        width = self.meter.width
+        chunk = width / self._factor if self._factor else width
+        return min(width, max(EARLIEST, IN_STORE * chunk))
+
+    def _make(self, wish: _Wish | None) -> None:
+        self._making_wish = wish
+        self._set_lead()
+        self._making = asyncio.get_running_loop().create_task(self._make_one(wish))
+
+    async def _make_one(self, wish: _Wish | None) -> None:
+        me = asyncio.current_task()
+        walk, start = self._planned(wish)
+        try:
+            due = monotonic() if wish else monotonic() + self._player.ahead() / 100
+            chunk = await self._chunk(walk, deadline=due)
+        except asyncio.CancelledError:
+            return
+        except RiffBotError as error:
+            await self._failed(error, wish)
+        except Exception:
+            log.exception("jam %s: a chunk could not be made", self.id)
+            await self._failed(RiffBotError("Something broke; the log has the details."), wish)
+        else:
+            self._failures = 0
+            if self._making is me:
+                self._entered(chunk, wish, start)
+        finally:
+            if self._making is me:
+                self._making = self._making_wish = None
+                self._look()
+
+    def _planned(self, wish: _Wish | None) -> tuple[Walk, int | None]:
+        """The walk whose next chunk is to be made, and where it was to come in before a restart."""
+        if wish is None:
+            coming = self._state.coming
+            planned = coming.start if coming and coming.walk == self._next else None
+            return self._next, planned
+        last = self._player.last()
+        base = last.chunk.walk.onwards() if last else self._next
+        if self._entering is not None and (last is None or last.start < self._entering[0]):
+            # A wish was followed whose beat has not come yet: this chunk may take its place.
+            wish.changes = {**self._entering[1], **wish.changes}
+        return base.steered(**wish.changes), None
+
+    def _entered(self, chunk: Chunk, wish: _Wish | None, start: int | None) -> None:
+        entry = self._player.enter(chunk, at_once=wish is not None, planned=start)
+        self.chunks += 1
+        self._next = chunk.walk.onwards()
+        if wish is not None:
+            self._steered_by = wish.who
+            self._entering = (entry.start, wish.changes)
+            # When the change is heard, from what is heard now.
+            heard = (entry.start - self._player.heard_column) / 100
+            self.answers = [*self.answers[-99:], monotonic() + heard - wish.since]
+            self._on_change(self)
+
+    async def _chunk(self, walk: Walk, *, deadline: float) -> Chunk:
+        riff: Riff = await self._engine.submit(walk.request(), deadline=deadline, promised=True)
+        seconds = riff.timings.get("generate_s", 0.0)
+        if seconds > 0:
+            factor = self.meter.width / 100 / seconds
+            old = self._factor
+            self._factor = factor if old is None else old + 0.3 * (factor - old)
+        return Chunk(walk, riff.request, riff.image, riff.model_name, riff.model_hash)
+
+    async def _failed(self, error: RiffBotError, wish: _Wish | None) -> None:
+        log.warning("jam %s: %s", self.id, error)
+        self._failures += 1
+        hopeless = isinstance(error, ModelError | Cancelled)
+        if self._failures >= TRIES or hopeless:
+            # The state stays as it is: a jam that was ended by a stop goes on after it.
+            await self._end(str(error))
+        elif wish is not None and wish.who is not None and isinstance(error, BadRequest):
+            # This model cannot take that prompt: the vote for it is void.
+            self._ballot = self._ballot.without(wish.who.user_id)
+        else:
+            if wish is not None:  # what was wished since then goes first
+                wish.changes |= self._wish.changes
+                wish.who = self._wish.who or wish.who
+                self._wish = wish
+            await asyncio.sleep(PAUSE_BETWEEN_TRIES_S)
+
+    def _refuse_if_slow(self, factor: float | None, *, doubt: float = 1.0) -> None:
+        """Refuse what this machine cannot sustain beside its other jams.
+
+        Args:
+            factor: seconds of this jam that it makes in a second; None is not known yet.
+            doubt: it may in truth be so many times faster.
+        """
+        others = self._load_of_others()
+        if factor is None or 1 / (doubt * factor) + others <= LOAD:
+            return
+        beside, advice = "", "a smaller model or a faster machine can play one."
+        if others:
+            beside = f" beside the jams that play already (they take {others:.0%} of it)"
+            advice = "please let one of them end first."
+        raise Refused(
+            f"This machine makes {factor:.2f} seconds of this jam in a second and needs "
+            f"{1 / max(LOAD - others, 0.01):.2f}{beside}: {advice}"
+        )
+
+    # -- small things -----------------------------------------------------------------------------
+
+    def _goal(self) -> str:
+        """The prompt that the jam moves to, as far as was wished."""
+        for wish in (self._wish, self._making_wish):
+            if wish is not None and "prompt" in wish.changes:
+                return str(wish.changes["prompt"])
+        return self._next.there.prompt
+
+    def _denoising(self) -> float:
+        for wish in (self._wish, self._making_wish):
+            if wish is not None and "denoising" in wish.changes:
+                return float(wish.changes["denoising"])
+        return self._next.there.denoising
+
+    def _check_alive(self) -> None:
+        if self._phase == "ended":
+            raise BadRequest("This jam is over: start another with /jam start.")
+
+    def _set_ticker(self) -> None:
+        wanted = self.paced_by == "clock" and self._phase not in ("starting", "ended")
+        if wanted and self._ticker is None:
+            self._ticker = Ticker(self.ring)
+        elif not wanted and self._ticker is not None:
+            self._ticker.stop()
+            self._ticker = None
+
+    def _pause_if_alone(self) -> None:
+        if not self._pause_alone or self.paced_by != "clock" or self.ring.stats().listeners:
+            self._alone_since = None
+        elif self._alone_since is None:
+            self._alone_since = monotonic()
+        elif monotonic() - self._alone_since > ALONE_S:
+            self._phase = "paused"
+            self.ring.hush(True)
+            self._on_change(self)
+
+    def _wake(self) -> None:
+        if self._phase == "paused" and self._alone_since is not None:
+            self._phase = "playing"
+            self._alone_since = None
+            self.ring.hush(False)
+            self._look()
+
+    def _save_now_and_then(self) -> None:
+        entry = self._player.sounding(self._player.heard_column)
+        if entry is not None and entry.chunk.walk.chunk != self._saved_chunk:
+            self._saved_chunk = entry.chunk.walk.chunk
+            self._on_change(self)
+
+
+def meter_of(images: Images, seed_image: str) -> Meter:
+    """The loop that a seed image locks a jam to. Raises NotFound, BadRequest."""
+    width = images.load(seed_image).shape[1]
+    if seed_image in images.names():
+        seed = images.bundled(seed_image)
+        return Meter(width, seed.beats, seed.meter)
+    bpm = images.tempo(seed_image)
+    beats = max(1, round(width * bpm / 6000)) if bpm else 4
+    return Meter(width, beats)
+
+
+def _far(walk: Walk) -> int:
+    """A seed far from those that the walk would come to by itself, the same every time."""
+    return (walk.there.seed * 2_654_435_761 + 97) % 2**32
+
+
+def _pair(who: Steerer | None) -> tuple[int, str] | None:
+    return (who.user_id, who.name) if who else None

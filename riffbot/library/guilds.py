@@ -1,0 +1,68 @@
+"""What each Discord server has decided for itself."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args
+
+from sqlalchemy import delete
+
+from riffbot.errors import BadRequest
+from riffbot.library.database import Database
+from riffbot.library.models import GuildSettings
+
+Who = Literal["anyone", "dj", "starter"]
+"""Who may do something to a jam: whoever is in the voice channel, who wears the DJ role, or who
+started it. Moderators always may."""
+
+
+class GuildStore(Database):
+    """The library's part that remembers servers."""
+
+    async def guild_settings(self, guild_id: int) -> GuildSettings:
+        """A server's settings; the defaults where it never chose. Raises StorageError."""
+        async with self._read() as session:
+            found = await session.get(GuildSettings, guild_id)
+        return found or GuildSettings(
+            guild_id=guild_id, jam_steer="anyone", jam_stop="anyone", dj_role_id=None
+        )
+
+    async def set_guild_settings(
+        self,
+        guild_id: int,
+        *,
+        jam_steer: Who | None = None,
+        jam_stop: Who | None = None,
+        dj_role_id: int | None = None,
+    ) -> GuildSettings:
+        """Change what is given, and return what holds now.
+
+        Raises:
+            BadRequest: the DJs are to decide, and there is no DJ role.
+            StorageError: the library cannot take it.
+        """
+        changes: dict[str, Any] = {
+            "jam_steer": jam_steer,
+            "jam_stop": jam_stop,
+            "dj_role_id": dj_role_id,
+        }
+        for who in (jam_steer, jam_stop):
+            if who is not None and who not in get_args(Who):
+                raise BadRequest(f"Choose one of {', '.join(get_args(Who))}, not “{who}”.")
+        async with self._write() as session:
+            row = await session.get(GuildSettings, guild_id)
+            if row is None:
+                row = GuildSettings(
+                    guild_id=guild_id, jam_steer="anyone", jam_stop="anyone", dj_role_id=None
+                )
+                session.add(row)
+            for name, value in changes.items():
+                if value is not None:
+                    setattr(row, name, value)
+            if "dj" in (row.jam_steer, row.jam_stop) and row.dj_role_id is None:
+                raise BadRequest("Choose a DJ role, too: dj_role.")
+        return row
+
+    async def forget_guild(self, guild_id: int) -> None:
+        """The server is gone, or has removed the bot."""
+        async with self._write() as session:
+            await session.execute(delete(GuildSettings).where(GuildSettings.guild_id == guild_id))

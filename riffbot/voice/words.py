@@ -1,0 +1,56 @@
+"""What people are told about a voice connection, one sentence each."""
+
+from __future__ import annotations
+
+DAVE_REQUIRED = 4017
+RATE_LIMITED = 4021
+
+_REASONS = {
+    4004: "Discord did not accept the voice session",
+    4006: "Discord ended the voice session",
+    4009: "the voice session timed out",
+    4011: "Discord's voice server was not to be found",
+    4014: "Discord disconnected me from the channel",
+    4015: "Discord's voice server crashed",
+    4016: "Discord did not accept the encryption",
+    RATE_LIMITED: "Discord asked me to connect less often",
+    4022: "the call was ended",
+}
+
+INSTALL_FAULT = (
+    "Discord encrypts voice end to end and sent me away because I cannot (close code 4017): this "
+    "RiffBot's `davey` library is missing or too old. Whoever runs me can mend that with `make "
+    "setup` and see with `riffbot doctor` that it is done. The jam is kept: `/jam resume` goes on."
+)
+
+REMOVED = "Somebody took me out of the voice channel, so I stopped there. `/jam resume` goes on."
+
+STALLED = "Discord's voice server stopped answering"
+UNREACHABLE = "Discord's voice server did not answer"
+CUT = "the line to Discord's voice server broke"
+
+
+def reason(code: int | None) -> str:
+    """Why a connection ended, for the middle of a sentence."""
+    if code is None:
+        return CUT
+    known = _REASONS.get(code)
+    return f"{known} ({code})" if known else f"{CUT} (close code {code})"
+
+
+def again(why: str, attempt: int, attempts: int) -> str:
+    """The jam waits for its connection."""
+    return f"{_upper(why)}. I hold the beat and come back: attempt {attempt} of {attempts}."
+
+
+def given_up(why: str, attempts: int) -> str:
+    """The jam is kept, the channel is not."""
+    tries = "one attempt" if attempts == 1 else f"{attempts} attempts"
+    return (
+        f"{_upper(why)}, and {tries} to come back failed. The jam is kept: "
+        "`/jam resume` goes on from the same place."
+    )
+
+
+def _upper(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]

@@ -1,0 +1,227 @@
+"""An evening with a jam in the simulated Discord: everything but the sound."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from discord import Permissions
+
+from riffbot.request import RiffRequest
+from riffbot.settings import Settings
+from tests.cogs.room import Room, open_room
+
+PAGE = "http://127.0.0.1:8765/"
+
+
+@asynccontextmanager
+async def jam_room(settings: Settings, **options: Any) -> AsyncIterator[Room]:
+    async with open_room(settings, simulated=True, **options) as room:
+        room.services.jams.page = PAGE
+        yield room
+
+
+async def heard(room: Room, seconds: float) -> None:
+    """Let real time pass until so much was heard; nothing of Discord's happens meanwhile."""
+    (stage,) = room.bot.stages.values()
+    async with asyncio.timeout(30):
+        while stage.session.status().played_s < seconds:
+            await asyncio.to_thread(time.sleep, 0.05)
+
+
+def panel(room: Room) -> Any:
+    """The panel as everybody sees it now."""
+    panels = [m for m in room.messages if {"Stop", "Go on"} & {*labels(m)}]
+    return panels[-1]
+
+
+def parts(message: Any) -> list[Any]:
+    """The buttons and menus of a message."""
+    return [part for row in message.components for part in row.children]
+
+
+def labels(message: Any) -> list[str]:
+    """What its buttons say."""
+    return [part.label for part in parts(message) if getattr(part, "label", None)]
+
+
+async def start(room: Room, **options: Any) -> Any:
+    return await room.ada.slash(room.channel, "jam start", **options)
+
+
+async def test_an_evening_of_two(settings: Settings) -> None:
+    async with jam_room(settings) as room:
+        shown = await start(room, prompt="funky sax", seed_image="steady")
+        embed = panel(room).embeds[0]
+        assert embed.title == "funky sax"
+        (stage,) = room.bot.stages.values()
+        assert f"{PAGE}jam/{stage.session.id}" in embed.description
+        assert "115.38 bpm" in embed.description
+        assert embed.image.url
+        assert shown.response.id == panel(room).id
+
+        steered = await room.ben.slash(room.channel, "jam prompt", prompt="church bells")
+        assert steered.response.ephemeral
+        await heard(room, 2.0)
+        await stage.look(at_once=True)
+        embed = panel(room).embeds[0]
+        assert "50 % funky sax (ada)" in embed.description
+        assert "50 % church bells (ben)" in embed.description
+        assert "**Steered by** ben" in embed.description
+
+        menu = parts(panel(room))[-1]
+        value = next(o.value for o in menu.options if o.label == "church bells")
+        voted = await room.ada.select(panel(room), [value], custom_id=menu.custom_id)
+        assert "church bells" in voted.response.content
+        assert stage.session.status().shares[0].prompt == "church bells"
+
+        wilder = await room.ben.click(panel(room), label="Wilder")
+        assert "denoising 0.85" in wilder.response.content
+
+        kept = await room.ben.click(panel(room), label="Keep last 30 s")
+        message = kept.response.message
+        assert {a.filename for a in message.attachments} >= {"riff.mp3", "spectrogram.png"}
+        assert "of the jam, kept" in message.content
+        (riff,) = await room.services.library.recent()
+        assert riff.author_id == room.ben.id
+        assert riff.message_id == message.id
+        assert isinstance(riff.request, RiffRequest)
+
+        await room.ada.slash(room.channel, "jam stop")
+        assert not room.bot.stages
+        (over,) = [m for m in room.messages if m.id == shown.response.id]
+        assert "■ over" in over.embeds[0].description
+        assert labels(over) == []
+
+
+async def test_a_restart_in_the_middle_goes_on_at_the_same_place(settings: Settings) -> None:
+    async with jam_room(settings) as room:
+        await start(room, prompt="funky sax")
+        await heard(room, 1.0)
+        first = panel(room)
+        (stage,) = room.bot.stages.values()
+        before = stage.session.status().played_s
+        jam_id = stage.session.id
+        await room.restart_jams()
+        (stage,) = room.bot.stages.values()
+        assert stage.session.id == jam_id
+        assert stage.session.status().played_s >= before
+        assert panel(room).id == first.id
+        paused = await room.ben.click(panel(room), label="Pause")
+        assert "Paused" in paused.response.content
+        assert "Go on" in labels(panel(room))
+        await room.ben.click(panel(room), label="Go on")
+        assert stage.session.status().state in {"playing", "catching up"}
+        await room.ben.click(panel(room), label="Stop")
+        async with asyncio.timeout(10):
+            while await room.services.jams.unfinished():
+                await asyncio.to_thread(time.sleep, 0.05)
+
+
+async def test_the_panel_steers(settings: Settings) -> None:
+    async with jam_room(settings) as room:
+        await start(room, prompt="funky sax")
+        (stage,) = room.bot.stages.values()
+        asked = await room.ben.click(panel(room), label="Steer…")
+        steered = await room.ben.submit_modal(asked, {"prompt": "marimba"})
+        assert "marimba" in steered.response.content
+        assert {share.prompt for share in stage.session.status().shares} == {"funky sax", "marimba"}
+        asked = await room.ben.click(panel(room), label="Steer…")
+        refused = await room.ben.submit_modal(asked, {"prompt": "   "})
+        assert refused.response.ephemeral
+        assert "moves towards" not in refused.response.content
+        assert len(stage.session.status().shares) == 2
+        tamer = await room.ada.click(panel(room), label="Tamer")
+        assert "denoising 0.65" in tamer.response.content
+        seed = await room.ada.click(panel(room), label="New seed")
+        assert "new seed" in seed.response.content
+        await room.ada.click(panel(room), label="Stop")
+        assert not room.bot.stages
+        late = await room.ben.slash(room.channel, "jam prompt", prompt="techno")
+        assert "No jam plays here" in late.response.content
+
+
+async def test_who_may_is_the_servers_business(settings: Settings) -> None:
+    async with jam_room(settings) as room:
+        await start(room, prompt="funky sax")
+        manager = room.guild.create_role("boss", permissions=Permissions(manage_guild=True))
+        boss = room.guild.add_member(room.env.create_user("zoe"), roles=[manager])
+        await room.env.settle()
+        shown = await boss.slash(
+            room.channel, "server settings", jam_steer="starter", jam_stop="starter"
+        )
+        assert "whoever started it" in shown.response.embeds[0].fields[0].value
+        refused = await room.ben.slash(room.channel, "jam prompt", prompt="techno")
+        assert "only ada may steer" in refused.response.content
+        refused = await room.ben.click(panel(room), label="Stop")
+        assert "only ada may stop" in refused.response.content
+        refused = await boss.slash(room.channel, "server settings", jam_steer="dj")
+        assert "DJ role" in refused.response.content
+        role = room.guild.create_role("DJ")
+        await boss.slash(room.channel, "server settings", jam_steer="dj", dj_role=role)
+        refused = await room.ben.slash(room.channel, "jam prompt", prompt="techno")
+        assert f"<@&{role.id}>" in refused.response.content
+        allowed = await room.ada.slash(room.channel, "jam prompt", prompt="techno")
+        assert "techno" in allowed.response.content
+        await room.ada.slash(room.channel, "jam stop")
+
+
+async def test_nonsense_is_refused_in_one_sentence(settings: Settings) -> None:
+    async with jam_room(settings) as room:
+        for command in ("jam stop", "jam now", "jam save"):
+            refused = await room.ada.slash(room.channel, command)
+            assert "No jam plays here" in refused.response.content
+        refused = await room.ada.slash(room.channel, "jam resume")
+        assert "no jam to go on with" in await told(room, refused)
+        refused = await start(room, prompt="(", seed_image="nowhere")
+        assert "nowhere" in refused.response.content
+        await start(room, prompt="funky sax")
+        refused = await start(room, prompt="techno")
+        assert "plays here already" in refused.response.content
+        await room.ada.slash(room.channel, "jam stop")
+
+
+async def told(room: Room, result: Any) -> str:
+    """Whatever the asker alone was told."""
+    replies = [result.response, *result.followups]
+    return " ".join(reply.content for reply in replies if reply is not None and reply.content)
+
+
+async def test_the_panel_comes_down_and_the_old_one_goes(settings: Settings) -> None:
+    async with jam_room(settings) as room:
+        await start(room, prompt="funky sax")
+        first = panel(room)
+        shown = await room.ben.slash(room.channel, "jam now")
+        assert panel(room).id == shown.response.id != first.id
+        assert first.id not in {message.id for message in room.messages}
+        assert "ahead" in await told(room, shown)
+        await room.ada.slash(room.channel, "jam stop")
+
+
+async def test_a_stopped_jam_can_be_resumed(settings: Settings) -> None:
+    async with jam_room(settings) as room:
+        await start(room, prompt="funky sax")
+        await heard(room, 1.0)
+        (stage,) = room.bot.stages.values()
+        jam_id = stage.session.id
+        await room.ada.slash(room.channel, "jam stop")
+        await room.ben.slash(room.channel, "jam resume")
+        (stage,) = room.bot.stages.values()
+        assert stage.session.id == jam_id
+        assert stage.session.status().played_s >= 1.0
+        await room.ben.slash(room.channel, "jam stop")
+
+
+async def test_a_machine_that_is_too_slow_says_so_at_the_door(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("riffbot.jam.session.LOAD", 1e-6)
+    async with jam_room(settings) as room:
+        refused = await start(room, prompt="funky sax")
+        assert "seconds of this jam in a second" in await told(room, refused)
+        assert room.messages == []
+        assert not room.bot.stages

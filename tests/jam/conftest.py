@@ -1,0 +1,104 @@
+"""A jam around a pipeline that draws at once, on a loop of an exact 1.28 seconds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from audio import codec
+from audio.image import encode_png
+from riffbot.images import Images
+from riffbot.inference.engine import Engine
+from riffbot.jam.loop import JamLoop
+from riffbot.jam.session import JamSession
+from riffbot.jam.state import JamState
+from riffbot.jam.values import Steerer
+from riffbot.jam.votes import Ballot
+from riffbot.jam.walk import Walk
+from tests.inference.fakes import FakePipeline, until
+
+ANN, BOB = Steerer(1, "Ann"), Steerer(2, "Bob")
+
+Start = Callable[..., Awaitable[JamSession]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled() -> None:
+    """Numba compiles once; no test shall wait for it."""
+    codec.warm_up()
+
+
+@pytest.fixture
+def seeds(tmp_path: Path) -> Path:
+    """Two bundled seed images: `beat` at 187.5 bpm and `slow` at 93.75."""
+    folder = tmp_path / "seed_images"
+    folder.mkdir()
+    picture = np.full((512, 128), 255, np.uint8)
+    picture[200:400, ::32] = 60
+    (folder / "beat.png").write_bytes(encode_png(picture))
+    (folder / "slow.png").write_bytes(encode_png(picture))
+    (folder / "seeds.toml").write_text(
+        '[beat]\ntitle = "Beat"\nbpm = 187.5\nbeats = 4\nwidth = 128\n'
+        '[slow]\ntitle = "Slow"\nbpm = 93.75\nbeats = 2\nwidth = 128\n'
+    )
+    return folder
+
+
+@pytest.fixture
+def pipeline(seeds: Path) -> FakePipeline:
+    fake = FakePipeline()
+    fake.images = Images(seeds)
+    return fake
+
+
+@pytest.fixture
+async def engine(pipeline: FakePipeline) -> AsyncIterator[Engine]:
+    engine = Engine(lambda: pipeline)
+    await until(lambda: engine.stats().state == "ready")
+    yield engine
+    pipeline.gate.set()
+    await engine.close()
+
+
+@pytest.fixture
+async def start(engine: Engine, pipeline: FakePipeline) -> AsyncIterator[Start]:
+    """Starts jams that the test reads (or the clock, if told), and ends them."""
+    loop, sessions = JamLoop(), list[JamSession]()
+
+    async def begin(
+        prompt: str = "sax", *, state: JamState | None = None, **options: object
+    ) -> JamSession:
+        if state is None:
+            ballot = Ballot().cast(ANN.user_id, ANN.name, prompt, 0.0)
+            state = JamState.begin(Walk.begin(prompt, seed_image="beat", seed=5), ballot=ballot)
+        session = JamSession(
+            engine, pipeline.images, state, loop=loop, **{"pause_alone": False, **options}
+        )
+        sessions.append(session)
+        await session.start()
+        return session
+
+    yield begin
+    pipeline.gate.set()
+    for session in sessions:
+        await session.stop()
+    loop.stop()
+
+
+async def read(session: JamSession, packets: int) -> list[bytes]:
+    """Read as a voice channel's player would, only as fast as the packets are made."""
+    heard = []
+    for _ in range(packets):
+        await until(lambda: session.ring.stats().ready > 0 or session.ring.closed)
+        heard.append(session.ring.read())
+    return heard
+
+
+async def settled(session: JamSession) -> None:
+    """Wait until a whole turn of the loop is planned ahead and nothing is being made."""
+    await until(lambda: session.status().buffer_s > 1.5)
+    await asyncio.sleep(0.02)

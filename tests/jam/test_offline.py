@@ -1,0 +1,153 @@
+"""A jam without a clock, and the command that writes one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from riffbot.cli import main
+from riffbot.jam.offline import Change, Rehearsal
+from riffbot.jam.score import Chunk, Entry, Meter
+from riffbot.jam.walk import Walk
+from tests.inference.fakes import drawn
+from tests.inference.tiny import tiny_embedded_model
+
+METER = Meter(128, 4)
+
+
+async def make(walk: Walk) -> Chunk:
+    request = walk.request().but(width=128)
+    return Chunk(walk, request, drawn(request) // 2 + 100)
+
+
+async def rehearse(
+    seconds: float, *changes: Change
+) -> tuple[np.ndarray, list[Entry], list[tuple[int, str]]]:
+    entries: list[Entry] = []
+    walk = Walk.begin("sax", seed_image="beat")
+    rehearsal = Rehearsal(
+        make, walk, METER, changes=changes, seconds=seconds, on_entry=entries.append
+    )
+    samples = await rehearsal.samples()
+    return samples, entries, [(entry.start, entry.chunk.prompt) for entry in entries]
+
+
+async def test_the_length_is_exact_and_the_same_script_gives_the_same_samples() -> None:
+    for seconds in (1.0, 2.57, 6.4):
+        one, *_ = await rehearse(seconds, Change(2, "bells"))
+        two, *_ = await rehearse(seconds, Change(2, "bells"))
+        assert len(one) == round(seconds * 48000)
+        np.testing.assert_array_equal(one, two)
+
+
+async def test_changes_come_in_on_the_beat_and_the_rest_on_the_turn() -> None:
+    _, entries, places = await rehearse(8, Change(2.0, "bells"), Change(5.12, "techno"))
+    assert places == [
+        (0, "sax"),
+        (128, "sax"),
+        (224, "bells"),  # the first beat from second 2 on; half-way, for more than a turn
+        (384, "bells"),
+        (512, "techno"),
+        (640, "techno"),
+        (768, "techno"),
+    ]
+    assert entries[2].chunk.request.alpha == pytest.approx(0.625)
+    assert entries[3].chunk.request.target is None
+
+
+async def test_of_wishes_at_one_beat_the_last_one_counts() -> None:
+    *_, places = await rehearse(3, Change(1.01, "no"), Change(1.2, "yes"), Change(0.0, "first"))
+    assert [prompt for _, prompt in places] == ["first", "yes", "yes"]
+    assert [start for start, _ in places] == [0, 128, 256]
+
+
+async def test_the_ring_of_beats_does_not_drift() -> None:
+    """After an hour's worth of turns a chunk still comes in at its exact sample."""
+    walk = Walk.begin("sax", seed_image="beat")
+    picture = np.full((512, 4000), 255, np.uint8)
+
+    async def quick(walk: Walk) -> Chunk:
+        return Chunk(walk, walk.request(), picture)
+
+    starts: list[int] = []
+    rehearsal = Rehearsal(
+        quick, walk, Meter(4000, 80), seconds=120, on_entry=lambda e: starts.append(e.start)
+    )
+    given = 0
+    async for block in rehearsal.blocks():
+        given += len(block)
+    assert given == 120 * 48000
+    assert starts == [4000 * n for n in range(len(starts))]
+
+
+def run(tmp_path: Path, seeds: Path, monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
+    monkeypatch.setenv("RIFFBOT_SEED_IMAGES", str(seeds))
+    monkeypatch.setenv("RIFFBOT_DATA_DIR", str(tmp_path / "data"))
+    if not (tmp_path / "model").exists():
+        tiny_embedded_model(tmp_path / "model")
+    return main(["jam", *words, "--model", str(tmp_path / "model")])
+
+
+def test_the_command_writes_the_same_file_twice(
+    tmp_path: Path, seeds: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a.flac", "b.flac"):
+        out = str(tmp_path / name)
+        words = ["sax", "--then", "2:bells", "--seconds", "5", "--seed-image", "beat"]
+        assert run(tmp_path, seeds, monkeypatch, *words, "--out", out) == 0
+    one, rate = soundfile.read(tmp_path / "a.flac")
+    two, _ = soundfile.read(tmp_path / "b.flac")
+    assert (len(one), rate) == (240_000, 48_000)
+    np.testing.assert_array_equal(one, two)
+    assert np.abs(one).max() > 0.01
+    assert "187.50 bpm" in capsys.readouterr().out
+
+
+def test_against_the_clock_it_reports(
+    tmp_path: Path, seeds: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "live.wav"
+    words = ["sax", "--then", "1:bells", "--seconds", "3", "--realtime", "--busy"]
+    assert run(tmp_path, seeds, monkeypatch, *words, "--out", str(out)) == 0
+    told = capsys.readouterr().out
+    assert "underruns" in told
+    assert "1 changes, heard after" in told
+    assert "resident memory" in told
+    sound, _ = soundfile.read(out)
+    assert len(sound) == 144_000
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["sax"], "--out"),
+        (["sax", "--out", "x.doc"], "must end in"),
+        (["sax", "--out", "x.wav", "--seconds", "0.5"], "--seconds"),
+        (["sax", "--out", "x.wav", "--then", "bells"], "SECONDS:PROMPT"),
+        (["sax", "--out", "x.wav", "--then", "5:"], "empty"),
+        (["sax", "--out", "x.wav", "--then", "nan:x"], "SECONDS:PROMPT"),
+        (["", "--out", "x.wav"], "empty"),
+        (["sax", "--out", "x.wav", "--busy"], "--realtime"),
+        (["sax", "--out", "x.wav", "--bpm", "1"], "Bpm"),
+        (["sax", "--out", "x.wav", "--seed-image", "nope"], "nope"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(
+    *,
+    words: list[str],
+    sentence: str,
+    tmp_path: Path,
+    seeds: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RIFFBOT_SEED_IMAGES", str(seeds))
+    assert main(["jam", *words]) == 2
+    told = capsys.readouterr().err.strip()
+    assert sentence in told
+    assert "\n" not in told
+    assert not list(tmp_path.glob("x.*"))

@@ -1,0 +1,323 @@
+"""A living jam: what is heard, who steers, what happens when a chunk is late."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from riffbot.errors import BadRequest, GenerationFailed, NotFound, Refused
+from riffbot.inference.engine import Engine
+from riffbot.jam import opus
+from riffbot.jam.ring import SILENCE
+from riffbot.jam.session import JamSession
+from riffbot.jam.state import JamState
+from riffbot.request import RiffRequest
+from tests.inference.fakes import FakePipeline, until
+from tests.jam.conftest import ANN, BOB, Start, read, settled
+
+
+class Recorder:
+    """What went into the packets."""
+
+    def __init__(self, session: JamSession) -> None:
+        self.blocks: list[np.ndarray] = []
+        self.positions: list[int] = []
+        session.tap(self)
+
+    def __call__(self, position: int, samples: np.ndarray) -> None:
+        self.positions.append(position)
+        self.blocks.append(samples)
+
+    @property
+    def samples(self) -> np.ndarray:
+        return np.concatenate(self.blocks)
+
+
+async def test_the_packets_are_what_was_rendered(start: Start) -> None:
+    session = await start()
+    recorder = Recorder(session)
+    first = session.ring.stats().ready  # made before the tap was there
+    packets = await read(session, first + 150)
+    sound = opus.decode(packets)
+    assert len(sound) == len(packets) * 960
+    left = sound[first * 960 + opus.PRE_SKIP :, 0]
+    made = recorder.samples[: len(left)]
+    assert np.corrcoef(left[: len(made)], made)[0, 1] > 0.95
+    assert recorder.positions == [7680 * (4 + n) for n in range(len(recorder.positions))]
+
+
+async def test_it_plans_one_turn_ahead_and_stops_when_nobody_reads(
+    start: Start, pipeline: FakePipeline
+) -> None:
+    session = await start()
+    await settled(session)
+    made = len(pipeline.batches)
+    await asyncio.sleep(0.3)
+    assert len(pipeline.batches) == made <= 3
+    await read(session, 200)
+    assert len(pipeline.batches) > made
+    assert session.ring.stats().underruns == 0
+
+
+async def test_a_wish_is_heard_at_the_next_beat_not_after_what_was_planned(start: Start) -> None:
+    session = await start()
+    await settled(session)
+    await read(session, 30)
+    heard = session.ring.head * 2
+    await session.steer("church bells", BOB)
+    await until(lambda: len(session.answers) == 1)
+    entry = session._player.following(session._player.sounding(heard))  # type: ignore[arg-type]
+    assert entry is not None
+    assert entry.start % 32 == 0, "on a beat"
+    assert entry.start - heard <= 64 + 8 + 16 + 32, "the lead, what the stream sees, and a beat"
+    assert session.status().steered_by == BOB
+    await read(session, 200)
+    status = session.status()
+    assert status.underruns == status.late_chunks == 0
+
+
+async def test_one_voter_steers_alone_and_two_are_blended(start: Start) -> None:
+    session = await start()
+    await session.steer("techno", ANN)
+    await settled(session)
+    await read(session, 150)
+    assert session.status().playing == "techno"
+    await session.steer("bells", BOB)
+    await read(session, 200)
+    status = session.status()
+    assert status.playing == "bells, techno"
+    assert [share.prompt for share in status.shares] == ["bells", "techno"]
+    await session.vote("bells", ANN)
+    await read(session, 200)
+    assert session.status().playing == "bells"
+    with pytest.raises(NotFound):
+        await session.vote("nobody's", ANN)
+    with pytest.raises(BadRequest):
+        await session.steer("  ", ANN)
+
+
+async def test_wishes_that_come_together_are_one_chunk(
+    start: Start, pipeline: FakePipeline
+) -> None:
+    session = await start()
+    await settled(session)
+    pipeline.gate.clear()
+    await session.steer("one", ANN)
+    await until(lambda: pipeline.batches[-1][0].target is not None)
+    await session.steer("two", ANN)
+    await session.set_denoising(0.9, ANN)
+    made = len(pipeline.batches)
+    pipeline.gate.set()
+    await until(lambda: len(session.answers) == 2)
+    wish = pipeline.batches[made][0]
+    assert wish.target is not None
+    assert (wish.target.prompt, wish.target.denoising) == ("two", 0.9)
+    assert session.status().coming in ("two", None)
+
+
+async def test_a_late_chunk_loops_the_last_bar_and_says_so(
+    start: Start, pipeline: FakePipeline
+) -> None:
+    session = await start()
+    await settled(session)
+    pipeline.gate.clear()
+    recorder = Recorder(session)
+    await read(session, 300)
+    await until(lambda: session.status().state == "catching up")
+    status = session.status()
+    assert (status.late_chunks, status.underruns) == (1, 0)
+    loud = [np.abs(block).max() for block in recorder.blocks]
+    assert min(loud) > 0.05, "never silence"
+    pipeline.gate.set()
+    await until(lambda: session.chunks > 2)
+    await read(session, 200)
+    assert session.status().state == "playing"
+    starts = [entry.start for entry in session._performance.score]
+    assert all(start % 32 == 0 for start in starts)
+
+
+async def test_another_take_and_wilder_and_tamer(start: Start) -> None:
+    session = await start()
+    await settled(session)
+    before = session.status().seed
+    await session.new_seed(ANN)
+    assert await session.wilder(ANN) == pytest.approx(0.85)
+    assert await session.wilder(ANN) == pytest.approx(0.95)
+    assert await session.wilder(ANN) == pytest.approx(0.95)
+    assert await session.tamer(ANN) == pytest.approx(0.85)
+    await read(session, 300)
+    status = session.status()
+    assert status.denoising == pytest.approx(0.85)
+    assert abs(status.seed - before) > 100
+
+
+async def test_a_pause_is_silent_keeps_the_place_and_makes_nothing(
+    start: Start, pipeline: FakePipeline
+) -> None:
+    session = await start()
+    await read(session, 20)
+    await settled(session)
+    await session.pause()
+    made, head = len(pipeline.batches), session.ring.head
+    assert {session.ring.read() for _ in range(100)} == {SILENCE}
+    await asyncio.sleep(0.1)
+    assert (len(pipeline.batches), session.ring.head) == (made, head)
+    assert session.status().state == "paused"
+    assert session.load == 0
+    await session.resume()
+    assert session.ring.read() != SILENCE
+    assert session.ring.head == head + 1
+
+
+async def test_put_away_and_taken_up_it_goes_on_with_the_same_samples(start: Start) -> None:
+    whole = await start()
+    everything = Recorder(whole)
+    await read(whole, 400)
+
+    first = await start()
+    await read(first, 101)
+    state = JamState.from_json(first.state().model_dump_json())
+    await first.stop()
+    assert (state.at, state.heard) == (96 * 2, 5), "the block of packet 101, and packets of it"
+    second = await start(state=state)
+    assert second.ring.head == 101
+    rest = Recorder(second)
+    await read(second, 200)
+    assert second.status().shares[0].voters == ("Ann",)
+
+    offset = everything.positions.index(rest.positions[0])
+    count = min(len(rest.blocks), len(everything.blocks) - offset)
+    assert count > 15
+    np.testing.assert_array_equal(
+        np.concatenate(rest.blocks[:count]),
+        np.concatenate(everything.blocks[offset : offset + count]),
+    )
+
+
+async def test_a_state_without_its_sound_goes_on_at_the_same_place(start: Start) -> None:
+    first = await start()
+    await read(first, 101)
+    state = first.state(sound=False)
+    assert len(state.model_dump_json()) < 2000
+    second = await start(state=state)
+    assert second.ring.head == first.ring.head == 101
+    assert second.ring.stats().late == 0
+    await read(second, 50)
+    assert second.status().state == "playing"
+
+
+async def test_the_last_seconds_can_be_kept_as_they_were_heard(start: Start) -> None:
+    session = await start()
+    recorder = Recorder(session)
+    await read(session, 40)
+    await session.steer("bells", ANN)
+    await read(session, 160)
+    kept = await session.keep(3.0)
+    assert kept.sample_rate == 48000
+    assert len(kept.samples) == kept.picture.shape[1] * 480
+    assert 200 < kept.picture.shape[1] <= 300
+    end = session.ring.head * 960 // 960 * 960
+    at = end - len(kept.samples) - recorder.positions[0]
+    heard = recorder.samples[at : at + len(kept.samples)]
+    np.testing.assert_allclose(kept.samples, np.clip(heard, -1, 1), atol=2e-5)
+    assert kept.prompts[-1] == "bells"
+    assert len(kept.stretch.chunks) >= 2
+
+
+async def test_nothing_heard_is_nothing_kept_and_the_end_is_the_end(start: Start) -> None:
+    session = await start()
+    with pytest.raises(BadRequest, match="Nothing was heard"):
+        await session.keep()
+    await session.stop()
+    assert session.ring.read() == b""
+    assert session.status().state == "ended"
+    assert session.stored_status == "ended"
+    with pytest.raises(BadRequest, match="over"):
+        await session.steer("x", ANN)
+
+
+async def test_a_machine_that_is_too_slow_refuses_at_the_door_with_the_factor(
+    start: Start, pipeline: FakePipeline, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "expected_s", lambda request: 2.56)
+    with pytest.raises(Refused, match=r"0\.50 seconds of this jam in a second and needs 1\.25:"):
+        await start()
+    assert pipeline.batches == []
+    monkeypatch.setattr(engine, "expected_s", lambda request: 1.0)
+    with pytest.raises(Refused, match=r"beside the jams that play already \(they take 50%"):
+        await start(load_of_others=lambda: 0.5)
+    await start(load_of_others=lambda: 0.1)
+
+
+async def test_only_a_chunk_of_the_jam_itself_is_a_measurement(
+    start: Start, pipeline: FakePipeline, engine: Engine
+) -> None:
+    def slow(requests: Sequence[RiffRequest]) -> None:
+        time.sleep(1.4)
+
+    pipeline.trouble = slow
+    with pytest.raises(Refused, match=r"0\.9\d seconds of this jam"):
+        await start()
+    assert len(pipeline.batches) == 2, "a second chunk had its chance"
+
+
+async def test_a_chunk_that_fails_is_tried_again_and_three_failures_end_the_jam_in_words(
+    start: Start, pipeline: FakePipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("riffbot.jam.session.PAUSE_BETWEEN_TRIES_S", 0.01)
+    failures = 0
+
+    def trouble(requests: Sequence[RiffRequest]) -> None:
+        nonlocal failures
+        if failures > 0:
+            failures -= 1
+            raise GenerationFailed("not a number")
+
+    session = await start()
+    await settled(session)
+    pipeline.trouble = trouble
+    failures = 2
+    await session.steer("bells", ANN)
+    await until(lambda: len(session.answers) == 1)
+    failures = 99
+    await session.steer("techno", ANN)
+    await until(lambda: session.ended)
+    assert session.status().error == "not a number"
+    assert session.stored_status == "paused", "it can be gone on with"
+
+
+async def test_the_clock_pauses_a_jam_that_nobody_listens_to(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("riffbot.jam.session.ALONE_S", 0.3)
+    session = await start(paced_by="clock", pause_alone=True)
+    with session.ring.listen() as packets:
+        heard = 0
+        async for _ in packets:
+            heard += 1
+            if heard == 30:
+                break
+        assert session.status().state == "playing"
+    await until(lambda: session.status().state == "paused")
+    session.welcome()
+    await until(lambda: session.status().state == "playing")
+    head = session.ring.head
+    await until(lambda: session.ring.head > head)
+    session.set_pace("voice")
+    await asyncio.sleep(0.1)
+    head = session.ring.head
+    await asyncio.sleep(0.1)
+    assert session.ring.head == head
+
+
+async def test_a_member_can_be_forgotten(start: Start) -> None:
+    session = await start()
+    await session.steer("bells", BOB)
+    await read(session, 100)
+    await session.forget_member(BOB.user_id)
+    assert "Bob" not in session.state(sound=False).model_dump_json()
+    assert session.status().steered_by is None

@@ -1,0 +1,44 @@
+"""What servers decide for themselves."""
+
+from __future__ import annotations
+
+import pytest
+
+from riffbot.errors import BadRequest
+from riffbot.library.store import Library
+from riffbot.settings import Settings
+
+
+async def test_a_server_that_never_chose_has_the_defaults(library: Library) -> None:
+    settings = await library.guild_settings(1)
+    assert (settings.jam_steer, settings.jam_stop, settings.dj_role_id) == (
+        "anyone",
+        "anyone",
+        None,
+    )
+
+
+async def test_what_is_not_given_stays(library: Library, settings: Settings) -> None:
+    await library.set_guild_settings(1, jam_stop="starter")
+    await library.set_guild_settings(1, jam_steer="dj", dj_role_id=7)
+    await library.set_guild_settings(2, jam_stop="anyone")
+    other = await Library.open(settings)
+    try:
+        found = await other.guild_settings(1)
+        assert (found.jam_steer, found.jam_stop, found.dj_role_id) == ("dj", "starter", 7)
+    finally:
+        await other.close()
+    await library.forget_guild(1)
+    assert (await library.guild_settings(1)).jam_steer == "anyone"
+    assert (await library.guild_settings(2)).jam_stop == "anyone"
+
+
+async def test_djs_need_a_role(library: Library) -> None:
+    with pytest.raises(BadRequest, match="DJ role"):
+        await library.set_guild_settings(1, jam_steer="dj")
+    assert (await library.guild_settings(1)).jam_steer == "anyone"
+
+
+async def test_nonsense_is_refused(library: Library) -> None:
+    with pytest.raises(BadRequest, match="anyone, dj, starter"):
+        await library.set_guild_settings(1, jam_steer="nobody")  # type: ignore[arg-type]

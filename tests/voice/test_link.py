@@ -1,0 +1,304 @@
+"""The voice link against a real voice connection: what it plays, and how it survives bad days."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+import discord
+import pytest
+
+from riffbot.errors import VoiceError
+from riffbot.jam.ring import PacketRing
+from riffbot.voice.link import End, Link, LinkState, Policy
+from tests.loopback import LoopbackDiscord, VoiceChannel
+from tests.loopback.test_voice import chirp, packed
+from tests.loopback.toybot import ToyBot
+from tests.loopback.voice.heard import Heard, spacing_line
+
+QUICK = Policy(waits_s=(0.1, 0.2, 0.3), connect_s=5.0, closed_s=0.5, stall_s=1.0)
+TAPE = packed(chirp(10.0))
+"""Packets of which no two are alike."""
+
+
+@dataclass
+class Stage:
+    """A link that plays packets which never repeat."""
+
+    there: LoopbackDiscord
+    bot: ToyBot
+    room: VoiceChannel
+    link: Link
+    ring: PacketRing
+    sent: list[bytes]
+    ends: list[End] = field(default_factory=list)
+
+    @property
+    def heard(self) -> Heard:
+        assert self.room.guild is not None
+        return self.there.voice.heard(self.room.guild)
+
+    async def until(self, look: Callable[[], object], *, timeout_s: float = 15.0) -> None:
+        async with asyncio.timeout(timeout_s):
+            while not look():  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+    async def lost_and_found(self, times: int = 1) -> None:
+        """Wait until the link is back, and has played on for a while."""
+        await self.until(lambda: self.link.reconnects == times)
+        await self.heard.until(len(self.heard.music) + 25)
+
+    def check_place(self, *, missing: int = 0, whole: bool = True) -> None:
+        """What was heard is the jam in order, without a repetition; at most `missing` got lost.
+
+        `whole`: and no session has a hole in it.
+        """
+        music = self.heard.music
+        where = [self.sent.index(packet) for packet in music]
+        assert where == sorted(set(where))
+        lost = where[-1] + 1 - len(where)
+        print(f"{len(music)} packets in {len(self.heard.sessions)} sessions, {lost} lost")
+        assert lost <= missing
+        assert not whole or self.heard.faults() == []
+        assert self.heard.sealed == len(music)  # end to end, from the first packet on
+
+
+@asynccontextmanager
+async def on_stage(
+    *, seconds: float = 10.0, policy: Policy = QUICK, listener: bool = True, opened: bool = True
+) -> AsyncIterator[Stage]:
+    sent = TAPE[: int(seconds * 50)]
+    ring = PacketRing(len(sent) + 1)
+    for position, packet in enumerate(sent):
+        ring.put(packet, position)
+    async with LoopbackDiscord() as there:
+        there.voice.heartbeat_s = 0.25
+        band = there.add_guild("Band")
+        room = there.add_voice_channel(band)
+        if listener:
+            there.member("ann").join(room)
+        async with there.running(ToyBot()) as bot:
+            channel = bot.get_channel(room.id)
+            assert isinstance(channel, discord.VoiceChannel)
+            link = Link(channel, ring, policy)
+            stage = Stage(there, bot, room, link, ring, sent)
+            link.on_end = stage.ends.append
+            if opened:
+                await link.open()
+                await stage.heard.until(25)
+            yield stage
+            await link.leave()
+
+
+async def test_a_jam_is_heard_to_its_end() -> None:
+    async with on_stage(seconds=2.0) as stage:
+        stage.ring.close()  # what is ready is dropped: that is how a jam is stopped
+        await stage.until(lambda: stage.ends)
+        assert stage.ends == [End.FINISHED]
+        assert stage.link.state is LinkState.ENDED
+        assert stage.room.guild is not None
+        await stage.until(lambda: len(stage.room.people(but=0)) == 1)  # the listener
+        stage.check_place()
+
+
+async def test_twenty_milliseconds_apart() -> None:
+    async with on_stage(seconds=4.0) as stage:
+        await stage.heard.until(150)
+        gaps = stage.heard.spacing_ms()
+    print(spacing_line(gaps))
+    stage.check_place()
+    assert abs(gaps.mean() - 20) < 0.5  # the pace itself is no timing of this machine's
+
+
+@pytest.mark.parametrize(
+    "code", [4006, 4009, 4015, None, 1001], ids=["4006", "4009", "4015", "cut", "1001"]
+)
+async def test_a_lost_connection_is_found_again(code: int | None) -> None:
+    async with on_stage() as stage:
+        band = stage.room.guild
+        assert band is not None
+        at = time.perf_counter()
+        await stage.there.voice.drop(band, code)
+        await stage.lost_and_found()
+        print(f"{code}: playing again after {time.perf_counter() - at - 0.5:.2f} s")
+        assert stage.link.state is LinkState.CONNECTED
+        assert stage.link.news == ""
+        assert stage.ends == []
+    # a packet on its way when the line broke may be lost, the jam's place is not
+    stage.check_place(missing=5)
+
+
+async def test_a_crash_is_survived_whatever_discord_answers() -> None:
+    async with on_stage() as stage:
+        stage.there.voice.generous = True  # discord.py's resume gets a server update, too
+        assert stage.room.guild is not None
+        await stage.there.voice.drop(stage.room.guild, 4015)
+        await stage.heard.until(len(stage.heard.music) + 50)
+        assert stage.link.state is LinkState.CONNECTED
+    stage.check_place(missing=5)
+
+
+async def test_a_new_gateway_session_ends_the_call_and_the_link_begins_another() -> None:
+    async with on_stage() as stage:
+        before = stage.link.channel
+        stage.there.invalidate_sessions()
+        # discord.py waits five seconds, and makes all its servers and channels anew
+        await stage.there.until(lambda: stage.there.gateway.identified == 2, what="an identify")
+        await stage.lost_and_found()
+        assert stage.link.channel is not before
+        assert stage.link.channel is stage.bot.get_channel(stage.room.id)
+    stage.check_place(missing=5)
+
+
+async def test_a_server_that_hangs_is_left() -> None:
+    async with on_stage() as stage:
+        stage.there.voice.server.deaf = True
+        await stage.until(lambda: stage.link.state is LinkState.RECONNECTING)
+        assert "stopped answering" in stage.link.news
+        assert "attempt 1 of 3" in stage.link.news
+        stage.there.voice.server.deaf = False
+        await stage.lost_and_found()
+    # what was sent to a server that no longer listens is gone, until that was noticed
+    stage.check_place(missing=round(QUICK.stall_s * 50) + 25, whole=False)
+
+
+async def test_a_region_change_loses_next_to_nothing() -> None:
+    async with on_stage() as stage:
+        band = stage.room.guild
+        assert band is not None
+        await stage.there.voice.change_region(band)
+        await stage.until(lambda: len(stage.heard.sessions) == 2 and stage.heard.sessions[1])
+        await stage.heard.until(len(stage.heard.music) + 25)
+        assert stage.link.reconnects == 0
+    stage.check_place(missing=5)
+
+
+async def test_it_follows_when_it_is_dragged_elsewhere() -> None:
+    async with on_stage() as stage:
+        band = stage.room.guild
+        assert band is not None
+        other = stage.there.add_voice_channel(band, "Lounge")
+        stage.there.member("bob").join(other)
+        await asyncio.sleep(0.1)
+        await stage.there.voice.move(band, other)
+        await stage.until(lambda: len(stage.heard.sessions) == 2 and stage.heard.sessions[1])
+        await stage.heard.until(len(stage.heard.music) + 25)
+        await stage.until(lambda: stage.link.channel.id == other.id)
+    stage.check_place(missing=5)
+
+
+@pytest.mark.parametrize("code", [4014, None], ids=["4014", "no close"])
+async def test_whoever_is_shown_the_door_stays_outside(code: int | None) -> None:
+    async with on_stage() as stage:
+        band = stage.room.guild
+        assert band is not None
+        await stage.there.voice.kick(band, code=code)
+        await stage.until(lambda: stage.ends)
+        assert stage.ends == [End.REMOVED]
+        assert "took me out" in stage.link.news
+        joins = stage.there.voice.joins
+        await asyncio.sleep(0.5)
+        assert stage.there.voice.joins == joins
+        assert stage.ring.stats().ready > 0  # and the jam stands where it was
+    stage.check_place(missing=5)
+
+
+async def test_4014_without_a_word_is_tried_again() -> None:
+    async with on_stage() as stage:
+        band = stage.room.guild
+        assert band is not None
+        await stage.there.voice.drop(band, 4014)
+        await stage.lost_and_found()
+    stage.check_place(missing=5)
+
+
+async def test_4017_is_an_install_fault_and_not_tried_again() -> None:
+    async with on_stage() as stage:
+        band = stage.room.guild
+        assert band is not None
+        joins = stage.there.voice.joins
+        await stage.there.voice.drop(band, 4017)
+        await stage.until(lambda: stage.ends)
+        assert stage.ends == [End.FAILED]
+        assert "davey" in stage.link.news
+        assert "/jam resume" in stage.link.news
+        assert stage.there.voice.joins == joins
+
+
+async def test_4017_at_the_door() -> None:
+    async with on_stage(opened=False) as stage:
+        stage.there.voice.server.refuse = [4017]
+        with pytest.raises(VoiceError, match="davey"):
+            await stage.link.open()
+        assert stage.link.channel.guild.voice_client is None
+
+
+async def test_attempts_are_counted_and_given_up_in_words() -> None:
+    async with on_stage() as stage:
+        band = stage.room.guild
+        assert band is not None
+        joins = stage.there.voice.joins
+        stage.there.voice.server.refuse = [4006] * 20
+        await stage.there.voice.drop(band, 4006)
+        await stage.until(lambda: stage.ends)
+        assert stage.ends == [End.FAILED]
+        assert stage.there.voice.joins == joins + len(QUICK.waits_s)
+        assert stage.link.news == (
+            "Discord ended the voice session (4006), and 3 attempts to come back failed. The jam "
+            "is kept: `/jam resume` goes on from the same place."
+        )
+        assert stage.link.channel.guild.voice_client is None
+
+
+async def test_a_flapping_line_is_given_up_too() -> None:
+    async with on_stage() as stage:
+        band = stage.room.guild
+        assert band is not None
+        for times in range(1, len(QUICK.waits_s) + 1):
+            await stage.there.voice.drop(band, 4006)
+            await stage.until(lambda times=times: stage.link.reconnects == times)
+        await stage.there.voice.drop(band, 4006)
+        await stage.until(lambda: stage.ends)
+        assert stage.ends == [End.FAILED]
+
+
+async def test_nobody_answers_at_the_door() -> None:
+    async with on_stage(opened=False, policy=replace(QUICK, connect_s=0.5)) as stage:
+        stage.there.voice.mute = True
+        with pytest.raises(VoiceError, match="did not answer"):
+            await stage.link.open()
+        assert stage.link.channel.guild.voice_client is None
+        stage.there.voice.mute = False
+
+
+async def test_leaving_is_quiet() -> None:
+    async with on_stage() as stage:
+        await stage.link.leave()
+        await stage.link.leave()
+        assert stage.link.end is End.LEFT
+        assert stage.ends == []
+        assert stage.link.channel.guild.voice_client is None
+        assert stage.ring.stats().ready > 0
+
+
+async def test_after_a_stall_there_is_no_burst(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with on_stage() as stage:
+        read = stage.ring.read
+        slept: list[float] = []
+
+        def read_late() -> bytes:
+            if len(slept) == 0:
+                slept.append(0.6)
+                time.sleep(0.6)
+            return read()
+
+        monkeypatch.setattr(stage.ring, "read", read_late)
+        await stage.heard.until(len(stage.heard.music) + 50)
+        gaps = stage.heard.spacing_ms()
+    assert gaps.max() > 550
+    # thirty were missed; a busy machine may be late by a few of its own now and then
+    assert (gaps < 5).sum() < 10, "packets in a burst"
+    stage.check_place()

@@ -1,0 +1,119 @@
+"""A jam on RiffBot's own page."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from aiohttp.test_utils import TestClient
+
+from audio import files
+from riffbot.jam.session import JamSession
+from riffbot.jam.values import Steerer
+from riffbot.services import Services
+from tests.inference.fakes import FakePipeline, until
+from tests.web.browser import CHROMIUM, chromium
+
+in_a_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
+
+
+@pytest.fixture
+async def session(services: Services) -> JamSession:
+    return await services.jams.start(
+        None, "funky sax", who=Steerer(1, "Ann"), seed_image="beat", paced_by="clock"
+    )
+
+
+async def test_a_jam_is_told_without_names(client: TestClient, session: JamSession) -> None:
+    answer = await client.get(f"/api/jams/{session.id}")
+    jam = (await answer.json())["jam"]
+    assert (jam["playing"], jam["state"], jam["bpm"]) == ("funky sax", "playing", 93.75)
+    assert jam["shares"] == [{"prompt": "funky sax", "share": 1.0, "votes": 1}]
+    assert "Ann" not in await answer.text()
+    every = (await (await client.get("/api/jams")).json())["jams"]
+    assert [one["id"] for one in every] == [session.id]
+
+
+async def test_the_stream_is_ogg_opus_of_what_plays(
+    client: TestClient, session: JamSession
+) -> None:
+    await until(lambda: session.ring.head > 20)
+    answer = await client.get(f"/api/jams/{session.id}/live.ogg")
+    assert answer.content_type == "audio/ogg"
+    data = await answer.content.read(64)
+    assert data.startswith(b"OggS")
+    while len(data) < 20_000:
+        data += await answer.content.readany()
+    assert session.ring.stats().listeners == 1
+    await session.stop()
+    data += await answer.content.read()
+    sound = files.read(data)
+    assert sound.sample_rate == 48000
+    assert len(sound.samples) / 48000 > 1
+    assert abs(sound.samples).max() > 0.05
+    await until(lambda: session.ring.stats().listeners == 0)
+
+
+async def test_the_metrics_count_jams(client: TestClient, session: JamSession) -> None:
+    text = await (await client.get("/metrics")).text()
+    assert "riffbot_jams 1\n" in text
+    assert "riffbot_jam_underruns 0\n" in text
+
+
+async def test_a_prompt_is_the_vote_of_whoever_sits_here(
+    client: TestClient, session: JamSession
+) -> None:
+    answer = await client.post(f"/api/jams/{session.id}/prompt", json={"prompt": "church bells"})
+    assert answer.status == 202
+    assert session.status().shares[0].prompt == "church bells"
+    for wrong in ({}, {"prompt": 3}, {"prompt": " "}, {"prompt": "(x:99)"}):
+        answer = await client.post(f"/api/jams/{session.id}/prompt", json=wrong)
+        assert answer.status == 400
+        assert (await answer.json())["error"].endswith(".")
+
+
+async def test_the_picture_is_what_is_heard(client: TestClient, session: JamSession) -> None:
+    answer = await client.get(f"/api/jams/{session.id}/picture.png")
+    assert answer.content_type == "image/png"
+    assert (await answer.read()).startswith(b"\x89PNG")
+
+
+async def test_a_jam_that_is_over_is_a_sentence(client: TestClient, session: JamSession) -> None:
+    await session.stop()
+    for path in ("", "/live.ogg", "/picture.png"):
+        answer = await client.get(f"/api/jams/{session.id}{path}")
+        assert answer.status == 404
+        assert (await answer.json())["error"] == "This jam is over."
+    assert (await client.get(f"/jam/{session.id}")).status == 200
+
+
+async def test_the_server_stops_while_somebody_listens(
+    client: TestClient, session: JamSession
+) -> None:
+    answer = await client.get(f"/api/jams/{session.id}/live.ogg")
+    await answer.content.read(64)
+    async with asyncio.timeout(5):
+        await client.server.close()
+    assert session.status().state == "playing"
+
+
+@in_a_browser
+@pytest.mark.timeout(300)
+async def test_listen_and_steer_in_a_browser(
+    client: TestClient, session: JamSession, pipeline: FakePipeline, tmp_path: Path
+) -> None:
+    async with chromium() as page:
+        await page.open(str(client.make_url(f"/jam/{session.id}")), width=1000, height=900)
+        await page.until("document.querySelector('#playing').textContent === 'funky sax'")
+        await page.js("document.querySelector('#sound').play().then(() => true)")
+        await page.until("document.querySelector('#sound').currentTime > 1", seconds=60)
+        assert session.ring.stats().listeners == 1
+        await page.type("#prompt", "church bells")
+        await page.key("Enter")
+        await page.until("document.querySelector('#shares').textContent.includes('church bells')")
+        await page.until("document.querySelector('#picture').naturalWidth > 100")
+        await page.screenshot(tmp_path / "jam.png")
+        await session.stop()
+        await page.until("document.querySelector('#coming').textContent === 'This jam is over.'")
+        assert [c for c in page.complaints if "404" not in c] == []
