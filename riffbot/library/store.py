@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 from typing import Self
 
+from riffbot.library.browsing import Browser
 from riffbot.library.connection import database_url, file_of
+from riffbot.library.consent import Consent
+from riffbot.library.family import Families
 from riffbot.library.files import Files
 from riffbot.library.jobs import JobStore
 from riffbot.library.migrate import upgrade
-from riffbot.library.riffs import RiffStore
 from riffbot.library.troubles import disk_trouble
 from riffbot.settings import Settings
 
 
-class Library(RiffStore, JobStore):
-    """Everything that was made (`RiffStore`) and everything that was promised (`JobStore`).
+class Library(Browser, Families, Consent, JobStore):
+    """Everything that was made (found, traced, let go) and everything that was promised.
 
     Rows that are returned are plain values by then: read them freely, changing them does nothing.
     """

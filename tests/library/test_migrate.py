@@ -37,7 +37,7 @@ def tables(path: Path) -> set[str]:
 def test_up_twice_and_down_again(url: str, path: Path) -> None:
     migrate.upgrade(url)
     migrate.upgrade(url)
-    assert tables(path) == {"riffs", "riff_words", "favourites", "jobs", "alembic_version"}
+    assert tables(path) >= {"riffs", "riff_words", "favourites", "jobs", "members"}
     current, newest = migrate.revisions(url)
     assert current == newest
     migrate.downgrade(url, "base")
