@@ -21,7 +21,6 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from riffbot.errors import StorageError
 from riffbot.library import migrate
 from riffbot.library.models import Base
-from riffbot.library.records import FORMER_MEMBER
 from riffbot.library.store import Library
 from riffbot.request import RiffRequest
 from riffbot.settings import Settings

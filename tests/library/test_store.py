@@ -12,8 +12,7 @@ from sqlalchemy import update
 
 from riffbot.errors import BadRequest, NotFound, StorageError
 from riffbot.library.models import StoredJob
-from riffbot.library.records import Origin
-from riffbot.library.records import NOBODY
+from riffbot.library.records import NOBODY, Origin
 from riffbot.library.store import Library
 from riffbot.request import RiffRequest, Target
 from riffbot.settings import Settings
