@@ -158,17 +158,22 @@ class Browser(RiffStore):
             scope.append(RiffWord.guild_id == guild_id)
         counts = [await _count(session, condition, scope) for condition in conditions]
         rarest = counts.index(min(counts))
-        if counts[rarest] < RARE or rarest == len(whole):
-            # Few, or an unfinished word, whose riffs lie in no order: they are gathered.
+        order: list[Any] = [StoredRiff.created_at, StoredRiff.id]
+        driver: int | None = rarest
+        if counts[rarest] < RARE:
             ids = select(RiffWord.riff_id).where(conditions[rarest], *scope)
             query = query.where(StoredRiff.id.in_(ids))
-            order: list[Any] = [StoredRiff.created_at, StoredRiff.id]
-        else:
+        elif whole:
+            driver = counts.index(min(counts[:-1]))
             query = query.join(RiffWord, RiffWord.riff_id == StoredRiff.id)
-            query = query.where(conditions[rarest], *scope)
+            query = query.where(conditions[driver], *scope)
             order = [RiffWord.created_at, RiffWord.riff_id]
+        else:
+            # An unfinished word that many riffs have, in no order of time: a look at the newest
+            # riffs finds a page of them soon.
+            driver = None
         for number, word in enumerate(words):
-            if number != rarest:
+            if number != driver:
                 other = aliased(RiffWord)
                 same = _begins(other.word, word) if number == len(whole) else other.word == word
                 query = query.where(exists().where(other.riff_id == StoredRiff.id, same))

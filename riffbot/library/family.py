@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 
-from riffbot.errors import NotFound
 from riffbot.library.models import StoredRiff
 from riffbot.library.records import Credit
 from riffbot.library.riffs import RiffStore
@@ -26,7 +25,7 @@ class Family:
         riff: whose family it is.
         members: the ancestors first, then every generation of descendants; those that are gone
             have their place, too.
-        left_out: how many more descendants there are at least.
+        left_out: how many more there are at least, their own descendants not counted.
     """
 
     riff: StoredRiff
@@ -58,11 +57,12 @@ class Families(RiffStore):
         found = {member.id: member for member in [*ancestors, riff]}
         generation, left_out = list(found), 0
         while generation:
-            children = [c for c in await self._children(generation) if c.id not in found]
             room = max(0, most - len(found))
-            left_out += max(0, len(children) - room)
-            found.update((child.id, child) for child in children[:room])
-            generation = [child.id for child in children[:room]]
+            more = await self._children(generation, known=list(found), most=room)
+            if len(more) == room:
+                left_out = await self._count_children(generation, [*found, *(c.id for c in more)])
+            found.update((child.id, child) for child in more)
+            generation = [child.id for child in more] if len(more) < room else []
         return Family(riff, tuple(found.values()), left_out)
 
     async def credits(self, riff: StoredRiff) -> tuple[Credit, ...]:
@@ -87,11 +87,20 @@ class Families(RiffStore):
             found.update((parent.id, parent) for parent in waiting)
         return sorted(found.values(), key=lambda member: member.created_at)
 
-    async def _children(self, ids: Sequence[str]) -> Sequence[StoredRiff]:
-        query = select(StoredRiff).where(
-            or_(StoredRiff.parent_id.in_(ids), StoredRiff.second_parent_id.in_(ids))
-        )
-        return await self._some(query.order_by(StoredRiff.created_at).limit(10 * MOST))
+    async def _children(
+        self, ids: Sequence[str], *, known: Sequence[str], most: int
+    ) -> Sequence[StoredRiff]:
+        if not most:
+            return ()
+        query = select(StoredRiff).where(_made_from(ids), StoredRiff.id.not_in(known))
+        return await self._some(query.order_by(StoredRiff.created_at).limit(most))
+
+    async def _count_children(self, ids: Sequence[str], known: Sequence[str]) -> int:
+        query = select(func.count()).select_from(StoredRiff)
+        async with self._read() as session:
+            query = query.where(_made_from(ids), StoredRiff.id.not_in(known))
+            return await session.scalar(query) or 0
 
 
-__all__ = ["MOST", "Families", "Family", "NotFound"]
+def _made_from(ids: Sequence[str]) -> ColumnElement[bool]:
+    return or_(StoredRiff.parent_id.in_(ids), StoredRiff.second_parent_id.in_(ids))
