@@ -29,15 +29,15 @@ SERVERS, MEMBERS = 40, 3000
 MINE, HERE = 7, 3
 """The member and the server that ask: busy ones, since those have the most to look through."""
 
-_STYLES = (
-    "funky lo-fi acid ambient jazz techno dub reggae disco trance folk metal gospel blues bossa "
-    "swing house garage jungle grime soul ska punk surf klezmer flamenco samba afrobeat hip-hop"
-).split()
-_SOUNDS = (
-    "saxophone violin piano guitar bass drums bells rain organ flute choir synth marimba trumpet "
-    "cello harp clavinet vibraphone banjo accordion sitar koto oud steelpan theremin birds waves"
-).split()
-_MOODS = "slow fast dark bright warm dusty late sunny lonely huge tiny broken calm wild".split()
+
+_WORDS = {
+    "moods": "slow fast dark bright warm dusty late sunny lonely huge tiny broken calm wild",
+    "styles": "funky lo-fi acid ambient jazz techno dub reggae disco trance folk metal gospel "
+    "blues bossa swing house garage jungle grime soul ska punk surf klezmer flamenco samba",
+    "sounds": "saxophone violin piano guitar bass drums bells rain organ flute choir synth "
+    "marimba trumpet cello harp clavinet vibraphone banjo accordion sitar koto oud birds waves",
+}
+_MOODS, _STYLES, _SOUNDS = (words.split() for words in _WORDS.values())
 
 
 @dataclass(frozen=True)

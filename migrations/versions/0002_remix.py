@@ -20,9 +20,8 @@ _RIFFS = (
     ("png",),
     ("mp3",),
     ("picture",),
-    ("second_parent_id",),
-    ("second_image",),
 )
+_PARTIAL = (("second_parent_id",), ("second_image",))
 _WORDS = (("author_id", "word", "created_at"), ("guild_id", "word", "created_at"))
 
 
@@ -53,6 +52,15 @@ def upgrade() -> None:
     for table, indexes in (("riffs", _RIFFS), ("riff_words", _WORDS)):
         for columns in indexes:
             op.create_index(_name(table, columns), table, list(columns))
+    for columns in _PARTIAL:
+        there = sa.text(f"{columns[0]} IS NOT NULL")
+        op.create_index(
+            _name("riffs", columns),
+            "riffs",
+            list(columns),
+            sqlite_where=there,
+            postgresql_where=there,
+        )
     op.add_column("jobs", sa.Column("second_parent_id", sa.String(12)))
     op.create_table(
         "members",
@@ -70,7 +78,7 @@ def downgrade() -> None:
     )
     op.execute("DELETE FROM riffs WHERE gone IS NOT NULL")
     op.drop_table("members")
-    for table, indexes in (("riffs", _RIFFS), ("riff_words", _WORDS)):
+    for table, indexes in (("riffs", (*_RIFFS, *_PARTIAL)), ("riff_words", _WORDS)):
         for columns in indexes:
             op.drop_index(_name(table, columns), table)
     with op.batch_alter_table("jobs") as jobs:

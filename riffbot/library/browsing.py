@@ -121,7 +121,7 @@ class Browser(RiffStore):
         if not words_of(text):
             return []
         page = await self.page(text=text, author_id=author_id, guild_id=guild_id, limit=limit)
-        return page.riffs
+        return list(page.riffs)
 
     async def complete(
         self,
@@ -172,11 +172,12 @@ class Browser(RiffStore):
             # An unfinished word that many riffs have, in no order of time: a look at the newest
             # riffs finds a page of them soon.
             driver = None
+        found = StoredRiff.id if order[0] is StoredRiff.created_at else RiffWord.riff_id
         for number, word in enumerate(words):
             if number != driver:
                 other = aliased(RiffWord)
                 same = _begins(other.word, word) if number == len(whole) else other.word == word
-                query = query.where(exists().where(other.riff_id == StoredRiff.id, same))
+                query = query.where(exists().where(other.riff_id == found, same))
         return query, order
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import select, text
 
 from riffbot.library.models import StoredRiff
 from riffbot.library.records import Credit
@@ -14,7 +13,31 @@ from riffbot.library.riffs import RiffStore
 MOST = 60
 """Riffs in one drawing; a family may have thousands."""
 
-_DEEPEST = 200
+_DEEPEST, _COUNTED = 50, 1000
+
+
+# UNION rather than UNION ALL: should a library ever hold a circle, the walk ends all the same.
+_UP = """
+    up(id) AS (
+        SELECT CAST(:riff_id AS VARCHAR(12))
+        UNION
+        SELECT parent.id FROM up
+        JOIN riffs AS child ON child.id = up.id
+        JOIN riffs AS parent ON parent.id IN (child.parent_id, child.second_parent_id)
+    ),
+    old(id) AS (SELECT id FROM up LIMIT :deepest)
+"""
+_ANCESTORS = text(f"WITH RECURSIVE {_UP} SELECT id FROM old")
+_FAMILY = text(f"""
+    WITH RECURSIVE {_UP},
+    down(id) AS (
+        SELECT id FROM old
+        UNION
+        SELECT child.id FROM down
+        JOIN riffs AS child ON child.parent_id = down.id OR child.second_parent_id = down.id
+    )
+    SELECT id FROM down LIMIT :counted
+""")
 
 
 @dataclass(frozen=True)
@@ -23,9 +46,8 @@ class Family:
 
     Attributes:
         riff: whose family it is.
-        members: the ancestors first, then every generation of descendants; those that are gone
-            have their place, too.
-        left_out: how many more there are at least, their own descendants not counted.
+        members: the oldest first; those that are gone have their place, too.
+        left_out: how many more there are, counted up to a thousand.
     """
 
     riff: StoredRiff
@@ -53,17 +75,18 @@ class Families(RiffStore):
             NotFound: the riff is not there.
         """
         riff = await self.get(riff_id)
-        ancestors = await self._ancestors(riff)
-        found = {member.id: member for member in [*ancestors, riff]}
-        generation, left_out = list(found), 0
-        while generation:
-            room = max(0, most - len(found))
-            more = await self._children(generation, known=list(found), most=room)
-            if len(more) == room:
-                left_out = await self._count_children(generation, [*found, *(c.id for c in more)])
-            found.update((child.id, child) for child in more)
-            generation = [child.id for child in more] if len(more) < room else []
-        return Family(riff, tuple(found.values()), left_out)
+        async with self._read() as session:
+            known = {"riff_id": riff_id, "deepest": _DEEPEST}
+            ancestors = list(await session.scalars(_ANCESTORS, known))
+            wanted = list(dict.fromkeys([*ancestors, riff_id]))
+            known = {"riff_id": riff_id, "deepest": _DEEPEST, "counted": _COUNTED}
+            descendants = [i for i in await session.scalars(_FAMILY, known) if i not in wanted]
+            shown = [*wanted, *descendants[: max(0, most - len(wanted))]]
+            query = select(StoredRiff).where(StoredRiff.id.in_(shown))
+            members = (await session.scalars(query)).all()
+        place = {member_id: number for number, member_id in enumerate(shown)}
+        ordered = sorted(members, key=lambda member: (member.created_at, place[member.id]))
+        return Family(riff, tuple(ordered), len(wanted) + len(descendants) - len(shown))
 
     async def credits(self, riff: StoredRiff) -> tuple[Credit, ...]:
         """Whom a riff owes its beginning: its parents."""
@@ -75,32 +98,3 @@ class Families(RiffStore):
                 alive = parent.gone is None
                 found.append(Credit(parent.id if alive else None, parent.author, parent.prompt))
         return tuple(found)
-
-    async def _ancestors(self, riff: StoredRiff) -> list[StoredRiff]:
-        """The oldest first. A damaged library may have circles, which end here."""
-        found: dict[str, StoredRiff] = {}
-        waiting = [riff]
-        while waiting and len(found) < _DEEPEST:
-            ids = {p for r in waiting for p in (r.parent_id, r.second_parent_id) if p}
-            parents = await self._some(select(StoredRiff).where(StoredRiff.id.in_(ids)))
-            waiting = [p for p in parents if p.id not in found and p.id != riff.id]
-            found.update((parent.id, parent) for parent in waiting)
-        return sorted(found.values(), key=lambda member: member.created_at)
-
-    async def _children(
-        self, ids: Sequence[str], *, known: Sequence[str], most: int
-    ) -> Sequence[StoredRiff]:
-        if not most:
-            return ()
-        query = select(StoredRiff).where(_made_from(ids), StoredRiff.id.not_in(known))
-        return await self._some(query.order_by(StoredRiff.created_at).limit(most))
-
-    async def _count_children(self, ids: Sequence[str], known: Sequence[str]) -> int:
-        query = select(func.count()).select_from(StoredRiff)
-        async with self._read() as session:
-            query = query.where(_made_from(ids), StoredRiff.id.not_in(known))
-            return await session.scalar(query) or 0
-
-
-def _made_from(ids: Sequence[str]) -> ColumnElement[bool]:
-    return or_(StoredRiff.parent_id.in_(ids), StoredRiff.second_parent_id.in_(ids))

@@ -15,6 +15,7 @@ from sqlalchemy import (
     String,
     Text,
     TypeDecorator,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -76,6 +77,11 @@ class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMING)
 
 
+def _partial(column: str) -> Index:
+    there = text(f"{column} IS NOT NULL")
+    return Index(None, column, sqlite_where=there, postgresql_where=there)
+
+
 class StoredRiff(Base):
     """A clip that was made. Its id is the id of the job that made it.
 
@@ -101,6 +107,9 @@ class StoredRiff(Base):
         Index(None, "prompt_key"),
         Index(None, "author_id", "prompt_key"),
         Index(None, "guild_id", "prompt_key"),
+        # Nearly all are null: an index of them all would tell SQLite that it finds nothing.
+        _partial("second_parent_id"),
+        _partial("second_image"),
     )
 
     id: Mapped[str] = mapped_column(String(12), primary_key=True)
@@ -131,9 +140,9 @@ class StoredRiff(Base):
     remix_allowed: Mapped[bool] = mapped_column(default=True)
     kind: Mapped[str] = mapped_column(String(16), default="riff", server_default="riff")
     second_parent_id: Mapped[str | None] = mapped_column(
-        ForeignKey("riffs.id", ondelete="SET NULL"), index=True
+        ForeignKey("riffs.id", ondelete="SET NULL")
     )
-    second_image: Mapped[str | None] = mapped_column(String(80), index=True)
+    second_image: Mapped[str | None] = mapped_column(String(80))
     gone: Mapped[str | None] = mapped_column(String(8))
 
     @property
