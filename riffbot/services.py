@@ -70,7 +70,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         stack.push_async_callback(_ended, warming)
         tidying = asyncio.create_task(_tidy(library))
         stack.push_async_callback(_ended, tidying)
-        yield Services(settings, engine, library, Studio(engine, library, settings), images)
+        yield Services(settings, engine, library, Studio(engine, library, settings, images), images)
 
 
 def open_pipeline(settings: Settings, images: Images) -> PipelineLike:
