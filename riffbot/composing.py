@@ -288,7 +288,10 @@ def _whole(columns: int) -> int:
 async def _morph(request: RiffRequest, piece: Morph, images: Images, submit: Submit) -> Riff:
     base = request.but(piece=None, alpha=0.0)
     riffs: list[Riff] = []
-    if piece.image is None:
+    if piece.image is None and piece.whole and request.seed_image is not None:
+        start, bpm = await asyncio.to_thread(_loop, request, images)
+        finish = None
+    elif piece.image is None:
         # The first clip of the walk is made, and every other is a variation of it.
         total = 1 + len(_steps_of_walk(piece, request, images))
         riffs.append(await submit(base, 0, total))

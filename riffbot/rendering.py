@@ -74,7 +74,7 @@ def render(
     """
     request = riff.request
     text = recipe(riff, made_from)
-    title = request.prompt[:TITLE_LENGTH]
+    title = heading(request)
     return Rendered(
         mp3=encoding.encode(
             sound(
@@ -85,10 +85,10 @@ def render(
             ),
             SAMPLE_RATE,
             "mp3",
-            tags={"title": title, "artist": "RiffBot", "comment": text},
+            tags={"title": title[:TITLE_LENGTH], "artist": "RiffBot", "comment": text},
         ),
         png=image.encode_png(riff.image, recipe=text),
-        picture=picture.picture(riff.image, title=request.prompt, bpm=request.bpm),
+        picture=picture.picture(riff.image, title=title, bpm=request.bpm),
         alt=describe.describe(riff.image, bpm=request.bpm),
         duration_s=riff.image.shape[1] / 100,
     )
@@ -108,6 +108,13 @@ def sound(
     """
     samples = codec.image_to_audio(pixels, loop=loop, seed=seed, sample_rate=sample_rate)
     return loudness.normalize(samples, sample_rate, target_lufs=loudness_lufs, loop=loop)
+
+
+def heading(request: RiffRequest) -> str:
+    """What a clip is called: its prompt, or where its walk goes."""
+    if isinstance(request.piece, Morph) and request.target is not None:
+        return f"{request.prompt} → {request.target.prompt}"
+    return request.prompt
 
 
 def is_loop(request: RiffRequest) -> bool:

@@ -69,11 +69,14 @@ class Morph(_Value):
     Attributes:
         clips: length of the walk, in clips as long as the one it begins with.
         image: the picture at the far end; None walks on the seed image's own beat.
+        whole: the walk begins with the seed image itself, not with a variation of it; so does
+            every walk that has a picture at its far end.
     """
 
     kind: Literal["morph"] = "morph"
     clips: Annotated[int, Field(ge=2, le=64)]
     image: ImageRef | None = None
+    whole: bool = False
 
 
 class Layer(_Value):

@@ -426,7 +426,7 @@ def _of_many(on_progress: OnProgress | None, number: int, count: int) -> OnProgr
         if news.stage == "queued" and number > 0:
             return  # between its pictures a clip is not waiting: it goes on
         left, steps = news.eta_s, news.steps or 1
-        if left is not None and 0 < news.step:
+        if left is not None and news.step > 0:
             # What is left of this picture tells how long the others take.
             share = (steps - news.step) / steps
             left = left + (count - 1 - number) * left / share if share else None

@@ -66,6 +66,12 @@ class Source:
     inverted: bool = False
 
     @property
+    def prompt(self) -> str:
+        """What it was made from, where the file tells."""
+        ours = _parsed(self.recipe)
+        return ours.request.prompt if ours else ""
+
+    @property
     def seconds(self) -> float:
         """How long it sounds."""
         return self.pixels.shape[1] / 100
@@ -73,6 +79,8 @@ class Source:
     def __str__(self) -> str:
         """One sentence that says what was taken."""
         match self.kind:
+            case "sound" if self.recipe:
+                return f"I know this clip: {self.seconds:.2f} s, a loop of RiffBot's."
             case "sound" if self.beats:
                 return (
                     f"I took {self.beats} beats at {self.bpm:.4g} bpm from {self.start_s:.2f} s "
@@ -98,16 +106,18 @@ def open_upload(
     seconds: float | None = None,
     on_beat: bool = True,
     drawing: bool = False,
+    max_bytes: int = MAX_BYTES,
 ) -> Source:
     """Make something of an upload. Takes up to some seconds; call it in a thread.
 
     Args:
-        data: the file's bytes, at most `MAX_BYTES`.
+        data: the file's bytes.
         name: what it was called; shown, and never used as a path.
         start: of a sound, the second to begin at.
         seconds: how long to make it: of a sound the stretch to take, of a drawing its length.
         on_beat: cut a sound to whole beats.
         drawing: take a picture as a drawing though it looks like a spectrogram.
+        max_bytes: larger files are refused.
 
     Raises:
         BadRequest: one sentence that says what is wrong with it.
@@ -115,7 +125,7 @@ def open_upload(
     shown = shown_name(name)
     if not data:
         raise BadRequest(f"“{shown}” is empty.")
-    if len(data) > MAX_BYTES:
+    if len(data) > max_bytes:
         raise BadRequest(too_large(shown, len(data)))
     if seconds is not None and not NARROWEST / 100 <= seconds <= WIDEST / 100:
         raise BadRequest(
@@ -164,17 +174,20 @@ def _from_sound(
         )
     if float(np.abs(heard).max()) < _QUIETEST:
         raise BadRequest(f"“{shown}” is silent" + (" there." if start else "."))
+    recipe = recipes.text_inside(data) if not start and seconds is None else None
+    if (ours := _parsed(recipe)) is not None and sound.seconds <= WIDEST / 100:
+        # A clip of our own is a loop already.
+        pixels = _mono(codec.audio_to_image(heard, rate, loop=True))
+        return Source(pixels, "sound", shown, recipe=recipe, bpm=ours.request.bpm)
     stretch = heard[: round((seconds or LISTENED_S) * rate)]
     loop = loops.find_loop(stretch, rate) if on_beat else None
     if loop is None:
         taken = stretch[: round(WIDEST / 100 * rate)]
         pixels = codec.audio_to_image(taken, rate)
-        whole = len(taken) == len(heard) and not start
         return Source(
             _mono(pixels)[:, :WIDEST],
             "sound",
             shown,
-            recipe=recipes.text_inside(data) if whole else None,
             start_s=start,
             left_out_s=(len(heard) - len(taken)) / rate,
         )
@@ -200,7 +213,7 @@ def _from_picture(data: bytes, shown: str, seconds: float | None, drawing: bool)
             f"“{shown}” is {width} × {height} pixels: too small to hold a sound; "
             "try one of at least 8 × 8."
         )
-    if pixels.min() == pixels.max():
+    if pixels.min() == _SILENT or (drawing and pixels.min() == pixels.max()):
         raise BadRequest(f"“{shown}” is one plain colour: there is nothing to hear in it.")
     if decoded.grey and not drawing:
         return _spectrogram(decoded, pixels, shown, seconds)
@@ -223,7 +236,7 @@ def _spectrogram(
         "spectrogram",
         shown,
         recipe=None if cut else decoded.recipe,
-        bpm=_tempo_told(decoded.recipe),
+        bpm=ours.request.bpm if (ours := _parsed(decoded.recipe)) else None,
         left_out_s=max(0, width - WIDEST) / 100,
     )
 
@@ -254,8 +267,8 @@ def _mono(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(np.round(_SILENT - _SILENT * mel.mean(-1) ** 0.25), np.uint8)
 
 
-def _tempo_told(recipe: str | None) -> float | None:
+def _parsed(recipe: str | None) -> recipes.Recipe | None:
     try:
-        return recipes.parse(recipe).request.bpm if recipe else None
+        return recipes.parse(recipe) if recipe else None
     except BadRequest:
-        return None
+        return None  # somebody else's

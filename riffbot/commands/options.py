@@ -110,21 +110,31 @@ def _making(commands: Any) -> None:
     inpaint = _add(commands, "inpaint", "clips.inpaint", "repaint a stretch of a clip")
     _source(inpaint)
     inpaint.add_argument("prompt", metavar="PROMPT", help=PROMPT_HELP)
+    inpaint.add_argument("--from", dest="begin", metavar="S", type=number, help="second it begins")
+    inpaint.add_argument("--to", dest="end", metavar="S", type=number, help="second it ends")
     inpaint.add_argument(
-        "--from", dest="begin", metavar="S", type=number, required=True, help="second it begins"
+        "--where", default="", metavar="WORDS", help="“bar 2”, “beats 5-8”, “second half”, …"
     )
-    inpaint.add_argument(
-        "--to", dest="end", metavar="S", type=number, required=True, help="second it ends"
-    )
-    inpaint.add_argument("--low", metavar="HZ", type=number, default=0.0, help="lowest pitch")
-    inpaint.add_argument("--high", metavar="HZ", type=number, default=10000.0, help="highest pitch")
+    inpaint.add_argument("--mask", metavar="NAME|FILE", help="repaint only where this is white")
+    inpaint.add_argument("--low", metavar="HZ", type=number, help="lowest pitch (default: 0)")
+    inpaint.add_argument("--high", metavar="HZ", type=number, help="highest pitch (default: 10000)")
     _recipe(inpaint, denoising=1.0)
 
-    morph = _add(commands, "morph", "morphing.morph", "walk from one prompt to another")
-    morph.add_argument("prompt", metavar="PROMPT_A", help=PROMPT_HELP)
-    morph.add_argument("target", metavar="PROMPT_B", help="where the walk ends")
+    extend = _add(commands, "extend", "clips.extend", "let a clip go on by whole measures")
+    _source(extend, seconds=False)
+    extend.add_argument("prompt", metavar="PROMPT", nargs="?", help="where it goes (default: on)")
+    extend.add_argument(
+        "--seconds", dest="length", metavar="S", type=number, help="length of the whole, up to 360"
+    )
+    extend.add_argument("--bars", metavar="N", type=whole, help="measures to add")
+    extend.add_argument("--backward", action="store_true", help="what is new comes before it")
+    _recipe(extend)
+
+    morph = _add(commands, "morph", "clips.morph", "walk from one prompt or clip to another")
+    morph.add_argument("prompt", metavar="PROMPT_A", help=f"or FILE|ID; {PROMPT_HELP}")
+    morph.add_argument("target", metavar="PROMPT_B", help="where the walk ends, or FILE|ID")
     morph.add_argument(
-        "--clips", metavar="N", type=whole, default=5, help="clips on the way, 2 … 64 (default: 5)"
+        "--clips", metavar="N", type=whole, default=5, help="its length in clips, 2 … 64 (5)"
     )
     morph.add_argument(
         "--seed-image",
@@ -134,6 +144,18 @@ def _making(commands: Any) -> None:
     morph.add_argument("--target-seed", type=whole, help="seed at the far end (default: the same)")
     _recipe(morph, count=False)
     _size(morph)
+
+    layer = _add(commands, "layer", "clips.layer", "mix two clips of one tempo")
+    layer.add_argument("source", metavar="FILE|ID", help="the clip that sets the tempo")
+    layer.add_argument("other", metavar="FILE|ID", help="the clip that goes with it")
+    layer.add_argument("--gain", metavar="DB", type=number, default=0.0, help="level of the second")
+    _written(layer)
+
+    draw = _add(commands, "draw", "clips.draw", "hear any picture")
+    draw.add_argument("source", metavar="PICTURE", help="PNG, JPEG, WebP, GIF, BMP or TIFF")
+    draw.add_argument("prompt", metavar="PROMPT", nargs="?", help="paint over it towards this")
+    draw.add_argument("--seconds", metavar="S", type=number, help="its length (default: its shape)")
+    _recipe(draw)
 
 
 def _converting(commands: Any) -> None:
@@ -180,15 +202,19 @@ def _common(parser: Parser, *, top: bool = False) -> None:
     )
 
 
-def _source(parser: Parser) -> None:
+def _source(parser: Parser, *, seconds: bool = True) -> None:
     parser.add_argument(
         "source", metavar="FILE|ID", help="PNG, MP3, WAV, FLAC or OGG, or a clip of the library"
     )
     parser.add_argument(
         "--start", metavar="S", type=number, default=0.0, help="of a sound: begin at this second"
     )
+    if seconds:
+        parser.add_argument(
+            "--seconds", metavar="S", type=number, help="of a sound: take so much (at most 20.48)"
+        )
     parser.add_argument(
-        "--seconds", metavar="S", type=number, help="of a sound: take so much (at most 20.48)"
+        "--loop", action="store_true", help="of a sound: cut a loop of whole beats out of it"
     )
 
 
@@ -208,6 +234,10 @@ def _recipe(parser: Parser, *, count: bool = True, denoising: float = 0.75) -> N
         parser.add_argument(
             "--count", type=whole, default=1, help="how many takes: seeds S, S+1, … (default: 1)"
         )
+    _written(parser)
+
+
+def _written(parser: Parser) -> None:
     parser.add_argument(
         "--out", metavar="DIR", type=Path, default=Path(), help="where to write (default: here)"
     )
