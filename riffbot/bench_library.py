@@ -178,7 +178,7 @@ def _questions(library: Library, db: sqlite3.Connection, riffs: int) -> dict[str
         )
         return db.execute(query, patterns).fetchall()
 
-    def search(words: Callable[[random.Random], str], where: str, **scope: int) -> tuple[Ask, Ask]:
+    def search(words: Callable[[random.Random], str], where: str, **scope: Any) -> tuple[Ask, Ask]:
         async def ours(rng: random.Random) -> object:
             return await library.page(text=words(rng), **scope)
 
@@ -187,7 +187,7 @@ def _questions(library: Library, db: sqlite3.Connection, riffs: int) -> dict[str
 
         return ours, theirs
 
-    def begins(where: str, **scope: int) -> tuple[Ask, Ask]:
+    def begins(where: str, **scope: Any) -> tuple[Ask, Ask]:
         async def ours(rng: random.Random) -> object:
             return await library.complete(_two(rng)[: rng.randrange(1, 9)], **scope)
 
@@ -196,7 +196,7 @@ def _questions(library: Library, db: sqlite3.Connection, riffs: int) -> dict[str
 
         return ours, theirs
 
-    def turn(where: str, **scope: int) -> tuple[Ask, Ask]:
+    def turn(where: str, **scope: Any) -> tuple[Ask, Ask]:
         async def ours(rng: random.Random) -> object:
             return await library.page(older_than=f"{rng.randrange(riffs):012d}", **scope)
 

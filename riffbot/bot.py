@@ -27,7 +27,17 @@ log = logging.getLogger(__name__)
 
 # The words and the error table first: the cogs' commands are synced with one and answered by the
 # other. A cog that does not load stops the start: half a bot that looks alive helps nobody.
-EXTENSIONS = ("cogs.locales", "cogs.errors", "cogs.riff", "cogs.guide", "cogs.recovery")
+EXTENSIONS = (
+    "cogs.locales",
+    "cogs.errors",
+    "cogs.riff",
+    "cogs.remix",
+    "cogs.compose",
+    "cogs.library",
+    "cogs.privacy",
+    "cogs.guide",
+    "cogs.recovery",
+)
 
 ACCENT = discord.Colour(0xF2683C)
 """RiffBot's colour: the warm end of the spectrogram's colour map."""
@@ -123,6 +133,8 @@ class RiffBot(commands.AutoShardedBot):
         self.sessions: dict[str, Stoppable] = {}
         """What is being made right now, by the name that its Cancel button carries."""
         self.simulated = simulated
+        self.reading = asyncio.Semaphore(2)
+        """Uploads that are decoded at a time: each may take a hundred megabytes while it lasts."""
 
     async def setup_hook(self) -> None:
         """Load every cog, then tell Discord the commands if they changed."""

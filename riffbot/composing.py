@@ -358,7 +358,7 @@ def _ground(start: Picture, finish: Picture | None, columns: int) -> Picture:
     share = np.clip((at - width) / max(1, columns - 2 * width), 0, 1)
     other = np.take(_fitted(finish, width), at, axis=1, mode="wrap")
     mixed = ground + share * (other.astype(np.float64) - ground)
-    return np.round(mixed).astype(np.uint8)
+    return np.asarray(np.round(mixed), np.uint8)
 
 
 def _fitted(picture: Picture, width: int) -> Picture:
@@ -385,7 +385,7 @@ def _resampled(picture: Picture, at: NDArray[np.floating]) -> Picture:
     above = np.minimum(below + 1, picture.shape[1] - 1)
     share = at - below
     mixed = picture[:, below] * (1 - share) + picture[:, above] * share
-    return np.round(mixed).astype(np.uint8)
+    return np.asarray(np.round(mixed), np.uint8)
 
 
 # -- layers -----------------------------------------------------------------------------------

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -270,6 +271,15 @@ class Studio:
             NotFound: there is none (any more).
         """
         return self._images.any_width(ref)
+
+    def thumbnails(self, riffs: Iterable[StoredRiff]) -> dict[str, NDArray[np.uint8]]:
+        """The first five seconds of each riff's picture, small: for drawings. For a thread."""
+        found = {}
+        for riff in riffs:
+            if riff.gone is None:
+                with suppress(RiffBotError):
+                    found[riff.id] = self._images.any_width(riff.image_ref)[::4, :512:4]
+        return found
 
     async def from_file(self, data: bytes) -> recipes.Recipe:
         """The recipe in a downloaded clip, ready to be made again here.

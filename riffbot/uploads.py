@@ -74,7 +74,7 @@ class Source:
     @property
     def seconds(self) -> float:
         """How long it sounds."""
-        return self.pixels.shape[1] / 100
+        return float(self.pixels.shape[1] / 100)
 
     def __str__(self) -> str:
         """One sentence that says what was taken."""
