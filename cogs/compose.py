@@ -106,8 +106,7 @@ class Compositions(commands.Cog, name="compose"):
 
     @app_commands.command(name="morph", description=describe("morph"))
     @app_commands.describe(
-        **describe_options("morph", "negative", "denoising", "guidance", "seed"),
-        seed_image=describe_options("riff")["seed_image"],
+        **describe_options("morph", "seed_image", "negative", "denoising", "guidance", "seed")
     )
     @app_commands.allowed_installs(guilds=True, users=True)
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
