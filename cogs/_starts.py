@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import discord
 from discord import app_commands
 
-from cogs._style import join
+from cogs._errors import answer
+from cogs._style import QUIET, join
 from riffbot import remixing
 from riffbot.errors import BadRequest, NotFound
 from riffbot.library.models import StoredRiff
@@ -58,14 +59,19 @@ class Beginning:
 
 @asynccontextmanager
 async def preparing(interaction: discord.Interaction[RiffBot]) -> AsyncIterator[None]:
-    """Acknowledge at once what takes a while to read; a refusal leaves no trace in the channel."""
-    await interaction.response.defer(thinking=True)
+    """Acknowledge at once what takes a while to read; a refusal leaves no trace in the channel.
+
+    With a message rather than by deferring: what is said first after that would take the place of
+    the deferred answer, for everybody to see.
+    """
+    looking = discord.Embed(description="Looking at what to start from …", colour=QUIET)
+    await interaction.response.send_message(embed=looking)
     try:
         yield
-    except Exception:
+    except Exception as error:
+        await answer(interaction, error)
         with suppress(discord.HTTPException):
             await interaction.delete_original_response()
-        raise
 
 
 async def chosen(

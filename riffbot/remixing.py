@@ -219,7 +219,7 @@ def draw(start: Start, prompt: str = "", **wishes: Any) -> RiffRequest:
     """A picture as sound: as it is, or with diffusion on top where there are words."""
     if prompt.strip():
         return remix(start, prompt, **{"denoising": DEFAULT_DENOISING, **wishes})
-    return remix(start, start.prompt, **{**wishes, "denoising": 0.0})
+    return remix(start, start.prompt or "a drawing", **{**wishes, "denoising": 0.0})
 
 
 def _words(end: Start | str) -> str:
