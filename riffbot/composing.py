@@ -184,6 +184,7 @@ class Canvas:
         self._pixels = np.concatenate([turned, turned[:, beyond]], axis=1)
         self._pixels[:, : self.known] = loop[:, ::-1] if backward else loop
         self._columns = columns
+        self._finished = columns  # from here on nothing is painted
 
     @property
     def picture(self) -> Picture:
@@ -205,14 +206,20 @@ class Canvas:
         return picture.copy(), region
 
     def add(self, window: Window, painted: Picture) -> None:
-        """Take what a window adds."""
+        """Take what a window adds.
+
+        And a little more, as the ground on which the next window begins: it fades in over this
+        window's own continuation, and not over something else.
+        """
         turned = painted[:, ::-1] if self.backward else painted
-        new = slice(window.begin - window.start, window.end - window.start)
-        self._pixels[:, window.begin : window.end] = turned[:, new]
+        end = min(window.end + MARGIN // 2, self._finished)
+        new = slice(window.begin - window.start, end - window.start)
+        self._pixels[:, window.begin : end] = turned[:, new]
 
     def lay(self, at: int, picture: Picture) -> None:
-        """Put a finished picture there; nothing paints over it."""
+        """Put a finished picture there, behind all that is to be painted."""
         self._pixels[:, at : at + picture.shape[1]] = picture
+        self._finished = min(self._finished, at)
 
 
 async def _paint(

@@ -176,7 +176,10 @@ def _looking_after(commands: Any) -> None:
     doctor.add_argument("--model", metavar="DIR|ID", help="the model to look at")
     bench = _add(commands, "bench", "info.bench", "how fast and how good, beside what others use")
     bench.add_argument(
-        "what", metavar="codec|engine", nargs="*", help="which to run (default: all of them)"
+        "what",
+        metavar="codec|engine|remix|library",
+        nargs="*",
+        help="which to run (default: all of them)",
     )
     bench.add_argument("--clips", type=whole, default=3, help="repetitions (default: 3)")
     bench.add_argument("--model", metavar="DIR|ID", help="the model to time")
