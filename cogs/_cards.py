@@ -27,8 +27,9 @@ VERBS = {
     "remix": "remix of",
     "inpaint": "repainted from",
     "extend": "goes on from",
-    "morph": "walks from or to",
-    "layer": "layered with",
+    "morph": "walks from",
+    "arrival": "walks to",
+    "layer": "a layer of",
     "draw": "drawn by",
 }
 """How a clip speaks of what it was made from."""
@@ -61,7 +62,10 @@ def clip_cards(clip: Clip, limit: int, *, heading: str | None = None) -> tuple[C
 
 def clip_embed(clip: Clip) -> discord.Embed:
     """A clip in words, its credits included."""
-    lines = [recipe(clip.request, clip.duration_s), *(credit(c, clip.kind) for c in clip.credits)]
+    lines = [recipe(clip.request, clip.duration_s)]
+    for parent in clip.credits:
+        arrival = clip.kind == "morph" and parent is not clip.credits[0]
+        lines.append(credit(parent, "arrival" if arrival else clip.kind))
     embed = discord.Embed(
         title=title(heading_of(clip.request)), description="\n".join(lines), colour=ACCENT
     )

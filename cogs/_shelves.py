@@ -193,7 +193,7 @@ def _line(riff: StoredRiff, likes: int) -> str:
         None if riff.remix_allowed else "🔒",
     )
     icon, words = ICONS.get(riff.kind, "🎵"), title(heading(riff.request), 90)
-    return f"{icon} **{words}**\n-# {about} · `#{riff.id}`"
+    return f"{icon} **{words}**\n{about} · `#{riff.id}`"
 
 
 def _nothing(shelf: Shelf) -> str:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 _TEXT = 3800
 """Characters of a tree in an embed, which holds 4096."""
 
+_WIDTH = 50
+"""Characters that stand beside each other in an embed."""
+
 _ALT = 1000
 
 
@@ -91,7 +94,7 @@ class Shelves(commands.GroupCog, group_name="library", group_description=describ
         async with answered(interaction), preparing(interaction):
             library, studio = self.bot.services.library, self.bot.services.studio
             family = await library.family((await find(interaction, riff)).id)
-            text = as_text(family)
+            text = as_text(family, width=_WIDTH, ids=False)
             tree = await asyncio.to_thread(
                 lambda: as_picture(family, studio.thumbnails(family.members))
             )

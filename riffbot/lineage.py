@@ -38,13 +38,19 @@ def how(riff: StoredRiff) -> str:
     return riff.kind
 
 
-def as_text(family: Family, *, width: int = 100) -> str:
-    """The family tree in words, for screen readers and terminals: one riff a line."""
+def as_text(family: Family, *, width: int = 100, ids: bool = True) -> str:
+    """The family tree in words, for screen readers and terminals: one riff a line.
+
+    Args:
+        family: what to tell.
+        width: characters of a line, about.
+        ids: name every riff by its id, too.
+    """
     lines = []
     for riff, lead in _walk(family):
         mark = "  ◀ this one" if riff.id == family.riff.id else ""
-        also = f" (and #{riff.second_parent_id})" if riff.second_parent_id else ""
-        name = "" if riff.gone else f"  #{riff.id}"
+        also = f" (and #{riff.second_parent_id})" if riff.second_parent_id and ids else ""
+        name = f"  #{riff.id}" if ids and riff.gone is None else ""
         words = line(riff)
         room = max(16, width - len(lead) - len(also) - len(name) - len(mark))
         words = words if len(words) <= room else words[: room - 1] + "…"
