@@ -9,7 +9,6 @@ from __future__ import annotations
 import tempfile
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
 
 import av
 import numpy as np
@@ -81,11 +80,11 @@ def playhead_video(
 def _streams(
     container: av.container.OutputContainer, ground: Pixels
 ) -> tuple[av.VideoStream, av.AudioStream]:
-    video = cast("av.VideoStream", container.add_stream("libx264", rate=FRAMES_A_SECOND))
+    video = container.add_stream("libx264", rate=FRAMES_A_SECOND)
     video.width, video.height, video.pix_fmt = ground.shape[1], ground.shape[0], "yuv420p"
     # Nearly all of a frame is the frame before.
     video.options = {"preset": "veryfast", "crf": "22", "tune": "stillimage"}
-    sound = cast("av.AudioStream", container.add_stream("aac", rate=_RATE, layout="stereo"))
+    sound = container.add_stream("aac", rate=_RATE, layout="stereo")
     sound.bit_rate = _AUDIO_BITS
     return video, sound
 

@@ -122,7 +122,7 @@ class Place:
         """
         assert interaction.channel_id is not None, "commands and buttons have a channel"
         if interaction.response.is_done():  # an upload was read meanwhile, see `_starts.preparing`
-            message_id = (await interaction.edit_original_response(**card.to_edit())).id
+            message_id: int | None = (await interaction.edit_original_response(**card.to_edit())).id
         else:
             message_id = (await interaction.response.send_message(**card.to_send())).message_id
         return cls(

@@ -141,8 +141,8 @@ class OpenSelect(
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Show the chosen riff to the asker alone."""
         async with answered(interaction):
-            values = (interaction.data or {}).get("values") or ["-"]
-            await show(interaction, str(values[0]), private=True)
+            data: Any = interaction.data or {}
+            await show(interaction, str((data.get("values") or ["-"])[0]), private=True)
 
 
 async def show(interaction: discord.Interaction[RiffBot], riff_id: str, *, private: bool) -> None:

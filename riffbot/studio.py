@@ -28,7 +28,7 @@ from riffbot.request import MAX_SEED, RiffRequest
 from riffbot.settings import Settings
 from riffbot.uploads import Source
 
-__all__ = ["MAX_ATTEMPTS", "Author", "Clip", "Origin", "Studio", "takes"]
+__all__ = ["MAX_ATTEMPTS", "Author", "Clip", "Origin", "Studio", "stored_clip", "takes"]
 
 log = logging.getLogger(__name__)
 
@@ -230,9 +230,7 @@ class Studio:
             NotFound: it, or one of its files, is gone.
             StorageError: a file cannot be read.
         """
-        stored = await self._library.get(riff_id)
-        rendered = await asyncio.to_thread(self._read, stored)
-        return _clip(stored, rendered, {}, await self._library.credits(stored))
+        return await stored_clip(self._library, riff_id)
 
     async def adopt(
         self, source: Source, *, author: Author, origin: Origin | None = None
@@ -404,15 +402,22 @@ class Studio:
                 "The picture was made but could not be turned into sound; the log has the details."
             ) from error
 
-    def _read(self, stored: StoredRiff) -> Rendered:
-        read = self._library.files.read
+
+async def stored_clip(library: Library, riff_id: str) -> Clip:
+    """A clip out of a library, no engine needed; see `Studio.clip`."""
+    stored = await library.get(riff_id)
+
+    def read() -> Rendered:
         return Rendered(
-            mp3=read(stored.mp3),
-            png=read(stored.png),
-            picture=read(stored.picture),
+            mp3=library.files.read(stored.mp3),
+            png=library.files.read(stored.png),
+            picture=library.files.read(stored.picture),
             alt=stored.alt,
             duration_s=stored.duration_s,
         )
+
+    rendered = await asyncio.to_thread(read)
+    return _clip(stored, rendered, {}, await library.credits(stored))
 
 
 def takes(request: RiffRequest, count: int) -> list[RiffRequest]:

@@ -298,6 +298,50 @@ def test_a_remix_of_a_remix_is_made_again_from_its_file_alone(home: Path) -> Non
         assert (home / f"again-{suffix}/third-3.png").read_bytes() == wanted
 
 
+def test_the_library_from_the_command_line(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import asyncio
+
+    from riffbot.services import open_services
+    from riffbot.settings import load_settings
+    from riffbot.studio import Author
+
+    assert main(["library", "list"]) == 2
+    assert "no library" in one_line(capsys)
+
+    async def fill() -> list[str]:
+        async with open_services(load_settings()) as services:
+            studio = services.studio
+            first = await studio.make(RiffRequest(prompt="funky sax"), author=Author(1, "Ann"))
+            remix = RiffRequest(prompt="church bells", seed_image=first.image_ref)
+            second = await studio.make(remix, author=Author(2, "Bob"), parent=first.id)
+            return [first.id, second.id]
+
+    first, second = asyncio.run(fill())
+    assert main(["library", "search", "church", "bel", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["id"] == second
+    assert main(["library", "list"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [second, first]
+    assert main(["library", "lineage", first, "--out", "tree.png"]) == 0
+    told = capsys.readouterr().out
+    assert "Ann · riff · funky sax" in told
+    assert "└─ Bob · remix 0.75 · church bells" in told
+    assert (home / "tree.png").read_bytes().startswith(b"\x89PNG")
+    for name in ("x.mp4", "x.wav", "x.zip"):
+        assert main(["library", "export", second, name]) == 0
+        assert (home / name).stat().st_size > 1000
+    capsys.readouterr()
+    assert main(["library", "export", second, "x.txt"]) == 2
+    assert ".mp4" in one_line(capsys)
+    assert main(["remix", second, "steel drums", "--seed", "5", "--out", "b"]) == 0
+    capsys.readouterr()
+    assert main(["library", "delete", first]) == 0
+    assert "made from it stay" in capsys.readouterr().out
+    assert main(["library", "show", second]) == 0
+    assert json.loads(capsys.readouterr().out)["credits"][0]["author"] == "nobody"
+    assert main(["library", "show", first]) == 2
+    one_line(capsys)
+
+
 def test_sound_and_picture_convert_both_ways(home: Path) -> None:
     tone = np.sin(np.arange(44100) * 2 * np.pi * 1000 / 44100).astype(np.float32) / 3
     soundfile.write(home / "tone.wav", tone, 44100)

@@ -183,8 +183,32 @@ def _looking_after(commands: Any) -> None:
     )
     bench.add_argument("--clips", type=whole, default=3, help="repetitions (default: 3)")
     bench.add_argument("--model", metavar="DIR|ID", help="the model to time")
+    _library(commands)
     database = _add(commands, "db", "info.database", "look after the library's database")
     database.add_argument("action", choices=["upgrade"], help="bring its tables up to date")
+
+
+def _library(commands: Any) -> None:
+    library = commands.add_parser("library", help="find, trace, export and delete what was made")
+    verbs = library.add_subparsers(title="verbs", metavar="VERB", required=True)
+    listing = _add(verbs, "list", "shelves.listed", "the newest riffs")
+    search = _add(verbs, "search", "shelves.listed", "riffs by words of their prompts")
+    search.add_argument("words", metavar="WORD", nargs="+", help="the last may be unfinished")
+    listing.set_defaults(words=None)
+    for parser in (listing, search):
+        parser.add_argument("--limit", type=whole, default=25, help="how many (default: 25)")
+    for name, run, summary in (
+        ("show", "shelves.show", "everything about a riff"),
+        ("lineage", "shelves.lineage", "its family tree"),
+        ("export", "shelves.export", "write it as a file"),
+        ("delete", "shelves.delete", "forget it; what was made from it stays"),
+    ):
+        parser = _add(verbs, name, run, summary)
+        parser.add_argument("riff", metavar="ID", help="the riff's id")
+        if name == "export":
+            parser.add_argument("out", metavar="OUT", type=Path, help=".mp4, .mp3, .wav, .zip, …")
+        if name == "lineage":
+            parser.add_argument("--out", metavar="OUT.png", type=Path, help="draw it, too")
 
 
 def _add(commands: Any, name: str, run: str, summary: str) -> Parser:
