@@ -16,10 +16,17 @@ from riffbot.inference.job import Riff
 from riffbot.inference.loading import load_model
 from riffbot.inference.pipeline import Pipeline
 from riffbot.inference.resolve import resolve
+from riffbot.inference.threads import use_few_threads
 from riffbot.rendering import SAMPLE_RATE, sound
 from riffbot.request import RiffRequest
 from riffbot.settings import ROOT, Settings
 from tests.inference.tiny import tiny_pipeline
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_threads() -> None:
+    """As the engine does: two threads on two busy cores wait for each other."""
+    use_few_threads()
 
 
 @pytest.fixture(scope="module")
@@ -207,13 +214,13 @@ async def test_a_song_has_no_seam_above_its_ordinary_changes(shipped: Pipeline) 
         prompt="jazz piano trio",
         seed=4,
         seed_image="four_floor",
-        piece={"kind": "extend", "columns": width * 4},
+        piece={"kind": "extend", "columns": width * 3},
     )
     riff = await made(shipped, request)
     heard = sound(riff.image, loop=False)
-    ours = change_at(heard, SAMPLE_RATE, [w.begin for w in windows(width, width * 4, width)])
+    ours = change_at(heard, SAMPLE_RATE, [w.begin for w in windows(width, width * 3, width)])
     clips = [(await made(shipped, request.but(piece=None, seed=seed))).image for seed in range(4)]
     plain = np.concatenate([sound(clip) for clip in clips])
-    theirs = change_at(plain, SAMPLE_RATE, [width, 2 * width, 3 * width])
+    theirs = change_at(plain, SAMPLE_RATE, [width, 2 * width])
     assert ours < 1.5
     assert ours < theirs
