@@ -12,6 +12,7 @@ import soundfile
 from audio.image import decode_image, encode_png
 from riffbot.settings import Settings
 from tests.cogs.room import Room, open_room
+from tests.hostile import hostile
 
 
 def beat_wav(*, bpm: float = 120.0, seconds: float = 8.0, rate: int = 22050) -> bytes:
@@ -254,3 +255,26 @@ async def test_a_downloaded_remix_replays_where_the_library_is_gone(
             assert "Made again" in result.response.content
         refused = await room.ada.slash(room.channel, "replay", file=("x.wav", beat_wav()))
         assert "holds no recipe" in refused.followups[0].content
+
+
+@pytest.mark.timeout(600)
+async def test_hostile_uploads_get_a_sentence_and_leave_nothing(settings: Settings) -> None:
+    async with open_room(settings) as room:
+        files = settings.files_dir
+        for what, (name, make, usable) in hostile().items():
+            before = set(files.rglob("*"))
+            count, said = await room.services.library.count(), len(room.messages)
+            result = await room.ada.slash(
+                room.channel, "remix", prompt="x", upload=(name, make()), denoising=0
+            )
+            if usable:
+                assert result.response is not None, what
+                assert result.response.attachments[0].filename == "riff.mp3", what
+                continue
+            assert [f.ephemeral for f in result.followups] == [True], what
+            sentence = result.followups[0].content
+            assert sentence.endswith("."), what
+            assert "Something broke" not in sentence, what
+            assert len(room.messages) == said, what
+            assert await room.services.library.count() == count, what
+            assert set(files.rglob("*")) == before, what
