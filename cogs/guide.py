@@ -159,7 +159,8 @@ def about_embed(bot: RiffBot) -> discord.Embed:
         name="What is stored",
         value="Each riff with its prompt and settings, who asked and in which channel, on the "
         "machine of whoever runs this bot. Messages are not read. 🗑️ **Delete** under a riff "
-        "removes it from there, too.",
+        "removes it from there, too. `/privacy` exports or deletes everything about you, and "
+        "decides who may remix what you make.",
         inline=False,
     )
     return embed
