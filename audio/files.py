@@ -62,11 +62,12 @@ class Sound:
         return len(self.samples) / self.sample_rate
 
 
-def read(source: Path | bytes, *, max_seconds: float = 600.0) -> Sound:
+def read(source: Path | bytes, *, max_seconds: float = 600.0, skip_seconds: float = 0.0) -> Sound:
     """Decode a file or an upload.
 
-    What lies beyond `max_seconds` is left unread. More than two channels are mixed to mono; rates
-    above 48 kHz (and below 8 kHz) become 48 kHz; memory is bounded by the limit, not by the file.
+    What lies before `skip_seconds` is passed over, and what lies `max_seconds` beyond is left
+    unread. More than two channels are mixed to mono; rates above 48 kHz (and below 8 kHz) become
+    48 kHz; memory is bounded by the limit, not by the file.
 
     Raises:
         AudioError: no such file, not a sound, or no samples in it.
@@ -74,7 +75,7 @@ def read(source: Path | bytes, *, max_seconds: float = 600.0) -> Sound:
     for decode in (_sndfile_blocks, _av_blocks):
         try:
             with _opened(source) as stream:
-                sound = _gather(decode(stream), max_seconds)
+                sound = _gather(decode(stream), max_seconds, skip_seconds)
         except AudioError:
             raise
         except Exception:
@@ -136,17 +137,21 @@ def _av_open(stream: BinaryIO) -> av.container.InputContainer:
     return av.open(stream, "r", options=options, metadata_errors="replace")
 
 
-def _gather(blocks: Blocks, max_seconds: float) -> Sound | None:
+def _gather(blocks: Blocks, max_seconds: float, skip_seconds: float) -> Sound | None:
     """Blocks → one bounded Sound, or None when there were none."""
     parts: list[Floats] = []
     convert: Callable[[Floats, bool], Floats] | None = None
-    rate = channels = 0
+    rate = channels = skip = 0
     wanted = 0.0
     for block, block_rate in blocks:
-        if not parts:
+        if rate == 0:
+            skip = round(skip_seconds * block_rate)
             rate, channels = block_rate, min(2, block.shape[1]) if block.shape[1] <= 2 else 1
             convert = _converter(rate, channels)
             wanted = max_seconds * rate
+        skipped = min(skip, len(block))
+        skip -= skipped
+        block = block[skipped:]  # noqa: PLW2901
         piece = _channels(block[: max(0, round(wanted))], channels)
         wanted -= len(block)
         parts.append(convert(piece, False) if convert else piece)

@@ -28,6 +28,9 @@ RECIPE_KEY = "riffbot"
 MAX_PIXELS = 32_000_000
 _MAX_RECIPE = 64_000
 _EXIF_IFD = 0x8769
+_TINTED = 12
+"""Mean difference of the colour channels from which on a picture is one in colours. What an image
+model drew as a spectrogram, or JPEG has been through, is a little off grey."""
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 """Pillow knows many more, EPS among them, which it hands to Ghostscript: a program to run."""
 
@@ -41,11 +44,13 @@ class SpectrogramImage:
             anything for a stranger's.
         params: from the EXIF tags, v1 defaults where there are none.
         recipe: the `riffbot` text, or None.
+        grey: the picture had no colours to speak of (stereo counts as grey).
     """
 
     pixels: Pixels
     params: SpectrogramParams
     recipe: str | None
+    grey: bool = True
 
 
 def encode_png(
@@ -118,12 +123,13 @@ def decode_image(source: Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Spect
     try:
         image.load()
         params = SpectrogramParams.from_exif(_exif(image))
-        pixels = _pixels(image, params.stereo)
+        pixels, grey = _pixels(image, params.stereo)
     except AudioError:
         raise
     except Exception as error:
         raise AudioError("That picture is damaged; please send it again.") from error
-    return SpectrogramImage(pixels, replace(params, stereo=pixels.ndim == 3), _recipe(image.info))
+    params = replace(params, stereo=pixels.ndim == 3)
+    return SpectrogramImage(pixels, params, _recipe(image.info), grey)
 
 
 def _bytes_of(source: Path | bytes) -> bytes:
@@ -150,20 +156,22 @@ def _exif(image: Image.Image) -> dict[int, Any]:
         return {}
 
 
-def _pixels(image: Image.Image, stereo: bool) -> Pixels:
+def _pixels(image: Image.Image, stereo: bool) -> tuple[Pixels, bool]:
+    """The pixels, and whether they were grey."""
     if image.mode in ("I", "I;16", "I;16B", "I;16L", "F"):
-        return _eight_bits(np.asarray(image))
+        return _eight_bits(np.asarray(image)), True
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         rgba = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
     if image.mode == "L":
-        return np.array(image)
+        return np.array(image), True
     rgb = np.array(image.convert("RGB"))
     if stereo:
-        return np.ascontiguousarray(rgb[..., 1:])
+        return np.ascontiguousarray(rgb[..., 1:]), True
     if np.array_equal(rgb[..., 0], rgb[..., 1]) and np.array_equal(rgb[..., 1], rgb[..., 2]):
-        return np.ascontiguousarray(rgb[..., 0])
-    return np.array(Image.fromarray(rgb).convert("L"))
+        return np.ascontiguousarray(rgb[..., 0]), True
+    tint = float(np.ptp(rgb, axis=2).mean())
+    return np.array(Image.fromarray(rgb).convert("L")), tint < _TINTED
 
 
 def _eight_bits(deep: np.typing.NDArray[Any]) -> Pixels:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -46,6 +47,25 @@ def picture(
     Returns:
         PNG bytes.
     """
+    canvas, _ = drawn(pixels, title=title, bpm=bpm, beats=beats)
+    out = io.BytesIO()
+    canvas.save(out, "PNG", compress_level=6)
+    return out.getvalue()
+
+
+class Plot(NamedTuple):
+    """Where on a picture the spectrogram itself is, in pixels."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+def drawn(
+    pixels: Pixels, *, title: str = "", bpm: float | None = None, beats: int | None = None
+) -> tuple[Image.Image, Plot]:
+    """The same as an image, and where in it time and pitch are."""
     mono = pixels if pixels.ndim == 2 else pixels.min(axis=2)
     seconds = mono.shape[1] / 100
     width = int(np.clip(mono.shape[1] * 2, _MIN_WIDTH, _MAX_WIDTH))
@@ -59,9 +79,7 @@ def picture(
     _draw_hertz(draw)
     _draw_seconds(draw, width, seconds)
     _draw_title(draw, width, title, f"{bpm:g} bpm" if bpm else "")
-    out = io.BytesIO()
-    canvas.save(out, "PNG", compress_level=6)
-    return out.getvalue()
+    return canvas, Plot(_LEFT, _TOP, width, _PLOT_HEIGHT)
 
 
 def colour_map() -> Pixels:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import discord
 
 from cogs._buttons import CancelButton, ClipButton
 from cogs._errors import answered, tell
+from cogs._farewell import tell_children
 from cogs._session import perform
+from cogs._starts import Beginning, from_riff, from_upload, preparing
+from riffbot import remixing
 from riffbot.errors import BadRequest
 from riffbot.library.models import StoredRiff
+from riffbot.library.records import Author, Origin
 from riffbot.request import MAX_PROMPT, MAX_SEED, RiffRequest
 from riffbot.studio import takes
 
@@ -51,7 +55,7 @@ async def again_four(interaction: discord.Interaction[RiffBot], clip_id: str) ->
 async def remix(interaction: discord.Interaction[RiffBot], clip_id: str) -> None:
     """Ask what to make of it."""
     riff = await _riff(interaction, clip_id)
-    await interaction.response.send_modal(RemixModal(riff))
+    await interaction.response.send_modal(RemixModal.of_riff(riff))
 
 
 @pressed("save")
@@ -66,19 +70,20 @@ async def delete(interaction: discord.Interaction[RiffBot], clip_id: str) -> Non
     """Delete riff, files and message; its author or a moderator only."""
     library = interaction.client.services.library
     riff = await library.get(clip_id)
-    if not _may_undo(interaction, riff.author.user_id):
+    if not may_undo(interaction, riff.author.user_id):
         raise BadRequest("Only the one who made it, or a moderator, can delete this riff.")
     await interaction.response.defer()
-    await library.delete(clip_id)
+    farewell = await library.delete(clip_id)
     try:
         await interaction.delete_original_response()
     except discord.HTTPException:
         await tell(interaction, "It is deleted; only the message resists, so remove it by hand.")
+    await tell_children(interaction.client, farewell)
 
 
 async def cancel(interaction: discord.Interaction[RiffBot], session_id: str, user_id: int) -> None:
     """Stop what is not finished yet."""
-    if not _may_undo(interaction, user_id):
+    if not may_undo(interaction, user_id):
         raise BadRequest("Only the one who asked, or a moderator, can cancel this.")
     session = interaction.client.sessions.get(session_id)
     if session is None:
@@ -91,16 +96,27 @@ async def cancel(interaction: discord.Interaction[RiffBot], session_id: str, use
 CancelButton.action = staticmethod(cancel)
 
 
-class RemixModal(discord.ui.Modal):
-    """Asks what a riff shall become."""
+Begin = Callable[[discord.Interaction[Any]], Awaitable[Beginning]]
+"""Finds what a modal starts from, when it is sent."""
 
-    def __init__(self, riff: StoredRiff) -> None:
-        super().__init__(title="Remix this riff", custom_id=f"riff:remixed:{riff.id}")
-        self._riff = riff
+
+class RemixModal(discord.ui.Modal):
+    """Asks what a riff, or anybody's sound or picture, shall become.
+
+    Args:
+        name: of the modal's custom id.
+        words: the prompt to begin with.
+        begin: finds the start; what takes longer than a moment has time for it.
+    """
+
+    def __init__(self, name: str, words: str, begin: Begin) -> None:
+        super().__init__(title="Remix this riff", custom_id=f"riff:remixed:{name}")
+        self._begin = begin
         self.prompt = discord.ui.TextInput[RemixModal](
             custom_id="prompt",
             style=discord.TextStyle.paragraph,
-            default=riff.request.prompt,
+            default=words or None,
+            placeholder="church bells in the rain",
             max_length=MAX_PROMPT,
         )
         self.denoising = discord.ui.TextInput[RemixModal](
@@ -116,51 +132,64 @@ class RemixModal(discord.ui.Modal):
         self.add_item(
             discord.ui.Label(
                 text="Denoising, 0 to 1",
-                description="Higher is more creative and less like this riff; 0.75 keeps the beat.",
+                description="Higher is more creative and less like it; 0.75 keeps the beat.",
                 component=self.denoising,
             )
         )
 
+    @classmethod
+    def of_riff(cls, riff: StoredRiff) -> RemixModal:
+        """For a riff of the library."""
+
+        async def begin(interaction: discord.Interaction[Any]) -> Beginning:
+            return Beginning(await from_riff(interaction.client, riff))
+
+        return cls(riff.id, riff.prompt, begin)
+
+    @classmethod
+    def of_upload(
+        cls, attachment: discord.Attachment, author: Author, origin: Origin, message_id: int
+    ) -> RemixModal:
+        """For a sound or a picture in a message; it is fetched when the modal is sent."""
+
+        async def begin(interaction: discord.Interaction[Any]) -> Beginning:
+            return await from_upload(interaction, attachment, author, origin)
+
+        return cls(str(message_id), "", begin)
+
     async def on_submit(self, interaction: discord.Interaction[Any]) -> None:
-        """Make the remix: img2img from the riff's own picture."""
+        """Make the remix: img2img from the picture."""
         async with answered(interaction):
-            request = remixed(self._riff, self.prompt.value, self.denoising.value)
-            await perform(interaction, [request], parent=self._riff.id)
+            strength = _strength(self.denoising.value)
+            RiffRequest.build(prompt=self.prompt.value, denoising=strength)  # at the door
+            async with preparing(interaction):
+                begin = await self._begin(interaction)
+                request = remixing.remix(begin.start, self.prompt.value, denoising=strength)
+                await perform(
+                    interaction, [request], parent=begin.start.riff_id, heading=begin.note
+                )
 
 
-def remixed(riff: StoredRiff, prompt: str, denoising: str) -> RiffRequest:
-    """The request for a remix as it was typed.
-
-    Raises:
-        BadRequest: the denoising is no number from 0 to 1, or the prompt is empty.
-    """
+def _strength(typed: str) -> float:
+    """Denoising as it was typed. Raises BadRequest where it is no number."""
     try:
-        strength = float(denoising.strip().replace(",", "."))
+        return float(typed.strip().replace(",", "."))
     except ValueError:
         raise BadRequest(
-            f"Denoising is a number from 0 to 1, for example 0.75, not “{denoising}”."
+            f"Denoising is a number from 0 to 1, for example 0.75, not “{typed}”."
         ) from None
-    return _reseeded(riff.request).but(
-        prompt=prompt,
-        denoising=strength,
-        seed_image=riff.image_ref,
-        mask=None,
-        target=None,
-        alpha=0.0,
-    )
 
 
 async def _riff(interaction: discord.Interaction[RiffBot], riff_id: str) -> StoredRiff:
     """The riff to start from, if its author lets the clicker."""
     riff = await interaction.client.services.library.get(riff_id)
-    if not riff.remix_allowed and interaction.user.id != riff.author_id:
-        raise BadRequest("The author of this riff keeps it for themselves.")
-    return riff
+    return remixing.permit(riff, interaction.user.id)
 
 
 def _reseeded(request: RiffRequest) -> RiffRequest:
     return request.but(seed=secrets.randbelow(MAX_SEED + 1))
 
 
-def _may_undo(interaction: discord.Interaction[RiffBot], user_id: int) -> bool:
+def may_undo(interaction: discord.Interaction[RiffBot], user_id: int) -> bool:
+    """Whether it is the clicker's own, or the clicker moderates here."""
     return interaction.user.id == user_id or interaction.permissions.manage_messages

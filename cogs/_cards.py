@@ -11,13 +11,28 @@ from cogs._buttons import cancel_view, clip_view
 from cogs._place import Card, Upload
 from cogs._progress import Take
 from cogs._style import ACCENT, QUIET, join, number, title
-from riffbot.request import RiffRequest
+from riffbot.library.records import NOBODY, Credit
+from riffbot.regions import Region
+from riffbot.rendering import heading as heading_of
+from riffbot.request import Layer, RiffRequest
 from riffbot.studio import Clip
 
 PICTURE = "spectrogram.png"
 RAW = "riff.png"
 SOUND = "riff.mp3"
 FORMING = "forming.png"
+
+VERBS = {
+    "riff": "another take on",
+    "remix": "remix of",
+    "inpaint": "repainted from",
+    "extend": "goes on from",
+    "morph": "walks from",
+    "arrival": "walks to",
+    "layer": "a layer of",
+    "draw": "drawn by",
+}
+"""How a clip speaks of what it was made from."""
 
 
 def clip_cards(clip: Clip, limit: int, *, heading: str | None = None) -> tuple[Card, ...]:
@@ -33,9 +48,8 @@ def clip_cards(clip: Clip, limit: int, *, heading: str | None = None) -> tuple[C
         limit: bytes that may be uploaded here.
         heading: a line above the embed.
     """
-    sound = Upload(
-        SOUND, clip.mp3, f"{clip.request.prompt}: {clip.duration_s:.1f} seconds of sound"
-    )
+    name = heading_of(clip.request)
+    sound = Upload(SOUND, clip.mp3, f"{name}: {clip.duration_s:.1f} seconds of sound")
     picture = Upload(PICTURE, clip.picture, clip.alt)
     raw = Upload(RAW, clip.png, "The raw spectrogram, its recipe inside: it can be remixed.")
     offers = ((sound, picture, raw), (sound, picture), (sound,), ())
@@ -46,11 +60,21 @@ def clip_cards(clip: Clip, limit: int, *, heading: str | None = None) -> tuple[C
     )
 
 
-def _clip_card(clip: Clip, uploads: tuple[Upload, ...], heading: str | None) -> Card:
+def clip_embed(clip: Clip) -> discord.Embed:
+    """A clip in words, its credits included."""
+    lines = [recipe(clip.request, clip.duration_s)]
+    for parent in clip.credits:
+        arrival = clip.kind == "morph" and parent is not clip.credits[0]
+        lines.append(credit(parent, "arrival" if arrival else clip.kind))
     embed = discord.Embed(
-        title=title(clip.request.prompt), description=recipe(clip.request), colour=ACCENT
+        title=title(heading_of(clip.request)), description="\n".join(lines), colour=ACCENT
     )
     embed.set_footer(text=join(clip.author.name, clip.model_name, f"#{clip.id}"))
+    return embed
+
+
+def _clip_card(clip: Clip, uploads: tuple[Upload, ...], heading: str | None) -> Card:
+    embed = clip_embed(clip)
     names = {upload.name for upload in uploads}
     if PICTURE in names:
         embed.set_image(url=f"attachment://{PICTURE}")
@@ -65,22 +89,44 @@ def _clip_card(clip: Clip, uploads: tuple[Upload, ...], heading: str | None) -> 
     return Card(embed=embed, content=heading, uploads=uploads, buttons=partial(clip_view, clip.id))
 
 
-def recipe(request: RiffRequest) -> str:
+def credit(credit: Credit, kind: str) -> str:
+    """Whom a clip owes its beginning: `remix of Ann's *funky sax* #…`."""
+    whose = f"**{title(credit.author.name, 60)}**"
+    if credit.riff_id is None:
+        gone = "a riff that was deleted" if credit.author is NOBODY else f"a riff of {whose}"
+        return f"{VERBS.get(kind, kind)} {gone}"
+    return f"{VERBS.get(kind, kind)} {whose}: {title(credit.prompt, 80)} `#{credit.riff_id}`"
+
+
+def recipe(request: RiffRequest, duration_s: float | None = None) -> str:
     """Everything that decides a clip, in two short lines."""
+    seconds = duration_s or (request.width / 100 if request.width else None)
     first = join(
         f"seed `{request.seed}`",
         f"{number(request.bpm)} bpm" if request.bpm else None,
-        f"{request.width / 100:.1f} s" if request.width else None,
+        f"{seconds:.1f} s" if seconds else None,
         f"guidance {number(request.guidance)}" if request.guidance else None,
         f"{request.steps} steps" if request.steps else None,
     )
     second = join(
         f"from {_source(request.seed_image)} at {number(request.denoising)}"
-        if request.seed_image
+        if request.seed_image and not isinstance(request.piece, Layer)
         else None,
+        _where(request.mask),
         f"without {title(request.negative, 200)}" if request.negative else None,
     )
     return "\n".join(line for line in (first, second) if line)
+
+
+def _where(mask: str | None) -> str | None:
+    """What of it was repainted."""
+    if mask is None:
+        return None
+    region = Region.named(mask)
+    if region is None:
+        return f"only {mask.removeprefix('mask_').replace('_', ' ')}" if ":" not in mask else None
+    band = f", {region.low} to {region.high} Hz" if (region.low, region.high) != (0, 10000) else ""
+    return f"only {region.begin / 100:g} to {region.end / 100:g} s{band}"
 
 
 def _source(image: str) -> str:
@@ -96,7 +142,7 @@ def progress_card(
     else:
         lines = [f"**{number}** {take}" for number, take in enumerate(takes, 1)]
     embed = discord.Embed(
-        title=title(takes[0].request.prompt), description="\n".join(lines), colour=QUIET
+        title=title(heading_of(takes[0].request)), description="\n".join(lines), colour=QUIET
     )
     uploads: tuple[Upload, ...] = ()
     if preview is not None:
@@ -112,6 +158,6 @@ def summary_card(takes: Sequence[Take]) -> Card:
     lines = [f"{len(made)} takes below · seeds {seeds}" if len(made) > 1 else f"seed {seeds}"]
     lines += [take.failure for take in takes if take.failure is not None]
     embed = discord.Embed(
-        title=title(takes[0].request.prompt), description="\n".join(lines), colour=ACCENT
+        title=title(heading_of(takes[0].request)), description="\n".join(lines), colour=ACCENT
     )
     return Card(embed=embed)

@@ -128,7 +128,10 @@ class Place:
             discord.HTTPException: the interaction can no longer be answered.
         """
         assert interaction.channel_id is not None, "commands and buttons have a channel"
-        answer = await interaction.response.send_message(**card.to_send())
+        if interaction.response.is_done():  # an upload was read meanwhile, see `_starts.preparing`
+            message_id: int | None = (await interaction.edit_original_response(**card.to_edit())).id
+        else:
+            message_id = (await interaction.response.send_message(**card.to_send())).message_id
         return cls(
             bot=interaction.client,
             channel_id=interaction.channel_id,
@@ -137,7 +140,7 @@ class Place:
             filesize_limit=interaction.filesize_limit,
             webhook=interaction.followup,
             expires_at=interaction.expires_at,
-            message_id=answer.message_id,
+            message_id=message_id,
         )
 
     @classmethod

@@ -25,6 +25,7 @@ from cogs._progress import Take
 from riffbot.errors import Cancelled, RiffBotError
 from riffbot.inference.job import Owner, Progress
 from riffbot.library.records import Author
+from riffbot.rendering import heading as heading_of
 from riffbot.request import RiffRequest
 from riffbot.studio import Clip
 
@@ -47,8 +48,9 @@ class Session:
         place: where it is shown; its first message is posted.
         author: whose the riffs are.
         takes: the clips on their way, in the order asked.
-        parent: the riff that they descend from.
+        parent, second_parent: the riffs that they descend from.
         heading: a line above every clip.
+        weights: hash of the model that made it before, for a clip that is made again.
     """
 
     id: str
@@ -56,7 +58,9 @@ class Session:
     author: Author
     takes: list[Take]
     parent: str | None = None
+    second_parent: str | None = None
     heading: str | None = None
+    weights: str | None = None
     stopped: bool = field(default=False, init=False)
     _jobs: dict[asyncio.Task[Clip], Take] = field(default_factory=dict, init=False)
     _news: asyncio.Event = field(default_factory=asyncio.Event, init=False)
@@ -95,6 +99,7 @@ class Session:
             author=self.author,
             origin=self.place.origin,
             parent=self.parent,
+            second_parent=self.second_parent,
             on_progress=self._listener(take),
             wants_preview=True,
         )
@@ -152,7 +157,10 @@ class Session:
         """Post a clip; several get a message each, one alone takes the first message's place."""
         place = self.place
         deliver = place.post if len(self.takes) > 1 else place.finish
-        message_id = await deliver(*clip_cards(clip, place.filesize_limit, heading=self.heading))
+        heading = self.heading
+        if self.weights not in (None, clip.model_hash):
+            heading = "Other weights made that file, so this is another take of it."
+        message_id = await deliver(*clip_cards(clip, place.filesize_limit, heading=heading))
         if message_id is None:
             log.warning("riff %s is in the library, but Discord did not take it", clip.id)
             return
@@ -175,7 +183,7 @@ class Session:
         for take in self.takes:
             forming = take.progress.preview if take.progress is not None else None
             if forming is not None and not take.done:
-                return await asyncio.to_thread(picture, forming, title=take.request.prompt)
+                return await asyncio.to_thread(picture, forming, title=heading_of(take.request))
         return None
 
     def _card(self, preview: bytes | None = None) -> Card:
@@ -204,8 +212,11 @@ async def perform(
     requests: Sequence[RiffRequest],
     *,
     parent: str | None = None,
+    second_parent: str | None = None,
+    heading: str | None = None,
+    weights: str | None = None,
 ) -> None:
-    """Answer a command, a click or a modal with riffs.
+    """Answer a command, a click or a modal with riffs; the arguments are those of `Session`.
 
     Raises:
         Refused: so many would not be let in; nothing was posted.
@@ -217,4 +228,4 @@ async def perform(
     takes = [Take(request) for request in requests]
     session_id = str(interaction.id)
     place = await Place.open(interaction, progress_card(takes, session_id, user.id))
-    await Session(session_id, place, author, takes, parent).run()
+    await Session(session_id, place, author, takes, parent, second_parent, heading, weights).run()

@@ -34,9 +34,15 @@ def describe(command: str) -> str:
     return str(_table()[command][SOURCE]["description"])
 
 
-def describe_options(command: str) -> dict[str, str]:
-    """The source description of each option of a command, for `app_commands.describe`."""
-    options: Mapping[str, Any] = _table()[command].get("options", {})
+def describe_options(command: str, *shared: str) -> dict[str, str]:
+    """The source description of each option of a command, for `app_commands.describe`.
+
+    Args:
+        command: its qualified name.
+        shared: options that mean the same in every command, from the table `shared`.
+    """
+    options: dict[str, Any] = dict(_table()[command].get("options", {}))
+    options |= {name: _table()["shared"]["options"][name] for name in shared}
     return {name: str(entry[SOURCE]["description"]) for name, entry in options.items()}
 
 
@@ -74,7 +80,8 @@ def _entry(context: app_commands.TranslationContextTypes) -> Mapping[str, Any] |
         case location.parameter_name | location.parameter_description:
             command: Mapping[str, Any] = _table().get(context.data.command.qualified_name, {})
             options: Mapping[str, Any] = command.get("options", {})
-            return options.get(context.data.name)
+            shared: Mapping[str, Any] = _table()["shared"]["options"]
+            return options.get(context.data.name) or shared.get(context.data.name)
         case location.choice_name:
             choices: Mapping[str, Any] = _table().get(CHOICES, {})
             return choices.get(str(context.data.value))

@@ -160,7 +160,8 @@ def about_embed(bot: RiffBot) -> discord.Embed:
         value="Each riff with its prompt and settings, who asked and in which channel, and each "
         "jam with its starter and the votes, on the machine of whoever runs this bot. Messages are "
         "not read, and nobody is listened to in voice channels: I am deafened there. "
-        "🗑️ **Delete** under a riff removes it from there, too.",
+        "🗑️ **Delete** under a riff removes it from there, too. `/privacy` exports or deletes "
+        "everything about you, and decides who may remix what you make.",
         inline=False,
     )
     return embed

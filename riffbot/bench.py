@@ -63,12 +63,28 @@ def _voice(settings: Settings, clips: int) -> Report:
     return Report(result.table(), result.as_dict())
 
 
+def _remix(settings: Settings, clips: int) -> Report:
+    from riffbot import bench_remix  # noqa: PLC0415
+
+    result = bench_remix.run(settings, repeats=clips)
+    return Report(result.table(), result.as_dict())
+
+
+def _library(_: Settings, clips: int) -> Report:
+    from riffbot import bench_library  # noqa: PLC0415
+
+    result = bench_library.run(repeats=clips)
+    return Report(result.table(), result.as_dict())
+
+
 _BENCHES: dict[str, Callable[[Settings, int], Report]] = {
     "codec": _codec,
     "engine": _engine,
     "model": _model,
     "jam": _jam,
     "voice": _voice,
+    "remix": _remix,
+    "library": _library,
 }
 
 NAMES = tuple(_BENCHES)

@@ -33,6 +33,10 @@ EXTENSIONS = (
     "cogs.riff",
     "cogs.jam",
     "cogs.server",
+    "cogs.remix",
+    "cogs.compose",
+    "cogs.library",
+    "cogs.privacy",
     "cogs.guide",
     "cogs.recovery",
 )
@@ -133,6 +137,8 @@ class RiffBot(commands.AutoShardedBot):
         self.stages: dict[int, Any] = {}
         """The jam of each server (`cogs._jam_stage.Stage`), by the server's id."""
         self.simulated = simulated
+        self.reading = asyncio.Semaphore(2)
+        """Uploads that are decoded at a time: each may take a hundred megabytes while it lasts."""
 
     async def setup_hook(self) -> None:
         """Load every cog, then tell Discord the commands if they changed."""

@@ -18,10 +18,13 @@ Files whose name begins with `mask_` are masks (white: repaint, black: keep) and
 from __future__ import annotations
 
 import difflib
+import json
+import secrets
 import threading
 import tomllib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -32,7 +35,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from audio.errors import AudioError
 from audio.image import SpectrogramImage, decode_image
+from audio.params import SpectrogramParams
 from riffbot.errors import BadRequest, NotFound, StorageError
+from riffbot.regions import Region
 from riffbot.request import RiffRequest
 from riffbot.tempo import is_waltz
 
@@ -88,6 +93,7 @@ class Images:
         self._masks = {path.stem: path for path in sorted(folder.glob("mask_*.png"))}
         self._lookup = lookup
         self._cache: OrderedDict[Path, SpectrogramImage] = OrderedDict()
+        self._lent: dict[str, SpectrogramImage] = {}
         # Requests are resolved on one thread while another computes.
         self._lock = threading.Lock()
 
@@ -112,7 +118,7 @@ class Images:
             NotFound: no such picture.
             BadRequest: it is no spectrogram of 512 rows and 64 to 2048 columns.
         """
-        pixels = _mono(self._decoded(self._path(ref)).pixels)
+        pixels = self.any_width(ref)
         rows, columns = pixels.shape
         if rows != HEIGHT or not 64 <= columns <= 2048:
             raise BadRequest(
@@ -121,13 +127,39 @@ class Images:
             )
         return pixels
 
+    def any_width(self, ref: str) -> NDArray[np.uint8]:
+        """The same without a limit to its size: a song's picture is minutes wide."""
+        lent = self._lent.get(ref)
+        return _mono((lent or self._decoded(self._path(ref))).pixels)
+
+    @contextmanager
+    def lent(self, pixels: NDArray[np.uint8]) -> Iterator[str]:
+        """Lend a picture that lies in no file, uint8[512, W]; its reference holds meanwhile."""
+        ref = f"sha256:{secrets.token_hex(32)}"
+        pixels.flags.writeable = False
+        self._lent[ref] = SpectrogramImage(pixels, SpectrogramParams(), None)
+        try:
+            yield ref
+        finally:
+            del self._lent[ref]
+
+    def recipe(self, ref: str) -> str | None:
+        """The recipe that the picture behind a `sha256:` reference carries, if it does."""
+        if not ref.startswith("sha256:") or ref in self._lent:
+            return None
+        return self._decoded(self._path(ref)).recipe
+
     def mask(self, ref: str, width: int) -> NDArray[np.uint8]:
         """The mask behind a reference, stretched to `width`: uint8[512, width], 255 repaints.
+
+        A region's name (`riffbot.regions`) is its own mask, at its own columns.
 
         Raises:
             NotFound: no such mask.
             BadRequest: it is not a picture.
         """
+        if (region := Region.named(ref)) is not None:
+            return region.mask(width)
         path = self._masks.get(ref) or self._path(ref, kind="mask")
         pixels = self._decoded(path).pixels
         grey = Image.fromarray(pixels if pixels.ndim == 2 else pixels[..., 0])
@@ -139,24 +171,25 @@ class Images:
         """Beats per minute of a seed image, from `seeds.toml` or the recipe it carries."""
         if ref in self._seeds:
             return self._seeds[ref].bpm
-        recipe = self._recipe(ref)
+        recipe = self._request(ref)
         return None if recipe is None else recipe.bpm
 
     def waltz(self, ref: str) -> bool:
         """Whether a seed image has three beats a measure, as far as it says."""
         if ref in self._seeds:
             return self._seeds[ref].meter == 3
-        recipe = self._recipe(ref)
+        recipe = self._request(ref)
         return recipe is not None and is_waltz(recipe.prompt)
 
-    def _recipe(self, ref: str) -> RiffRequest | None:
-        recipe = self._decoded(self._path(ref)).recipe
+    def _request(self, ref: str) -> RiffRequest | None:
+        recipe = self.recipe(ref)
         if recipe is None:
             return None
         try:
-            return RiffRequest.from_json(recipe)
-        except BadRequest:  # somebody else's recipe; it still is a picture
-            return None
+            told = json.loads(recipe)
+            return RiffRequest.build(**told.get("request", told))
+        except (BadRequest, ValueError, TypeError, AttributeError):
+            return None  # somebody else's recipe; it still is a picture
 
     def _path(self, ref: str, kind: str = "seed image") -> Path:
         if not ref.startswith("sha256:"):

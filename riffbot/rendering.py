@@ -7,15 +7,18 @@ file that left the library can still be replayed and remixed.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from audio import codec, describe, encoding, image, loudness, picture
 from audio.arrays import Floats, Pixels
-from riffbot.request import RiffRequest
+from riffbot.request import Extend, Morph, RiffRequest
 
 SAMPLE_RATE = 44100
 TITLE_LENGTH = 100
+MAX_RECIPE = 32_000
+"""Bytes of a recipe in a file, its ancestors included: some sixty generations."""
 
 
 class RiffLike(Protocol):
@@ -56,49 +59,91 @@ class Rendered:
     duration_s: float
 
 
-def render(riff: RiffLike, *, loudness_lufs: float = -14.0) -> Rendered:
+def render(
+    riff: RiffLike, *, loudness_lufs: float = -14.0, made_from: Mapping[str, str] | None = None
+) -> Rendered:
     """Turn a finished riff into files. Takes a fraction of a second; call it in a thread.
+
+    Args:
+        riff: the picture and what decided it.
+        loudness_lufs: how loud.
+        made_from: as for `recipe`.
 
     Raises:
         audio.errors.AudioError: the picture is no spectrogram.
     """
     request = riff.request
-    text = recipe(riff)
-    title = request.prompt[:TITLE_LENGTH]
+    text = recipe(riff, made_from)
+    title = heading(request)
     return Rendered(
         mp3=encoding.encode(
-            sound(riff.image, seed=request.seed, loudness_lufs=loudness_lufs),
+            sound(
+                riff.image,
+                seed=request.seed,
+                loudness_lufs=loudness_lufs,
+                loop=is_loop(request),
+            ),
             SAMPLE_RATE,
             "mp3",
-            tags={"title": title, "artist": "RiffBot", "comment": text},
+            tags={"title": title[:TITLE_LENGTH], "artist": "RiffBot", "comment": text},
         ),
         png=image.encode_png(riff.image, recipe=text),
-        picture=picture.picture(riff.image, title=request.prompt, bpm=request.bpm),
+        picture=picture.picture(riff.image, title=title, bpm=request.bpm),
         alt=describe.describe(riff.image, bpm=request.bpm),
         duration_s=riff.image.shape[1] / 100,
     )
 
 
 def sound(
-    pixels: Pixels, *, seed: int = 0, loudness_lufs: float = -14.0, sample_rate: int = SAMPLE_RATE
+    pixels: Pixels,
+    *,
+    seed: int = 0,
+    loudness_lufs: float = -14.0,
+    sample_rate: int = SAMPLE_RATE,
+    loop: bool = True,
 ) -> Floats:
-    """The sound of a picture as people get it: a seamless loop at a fixed loudness."""
-    samples = codec.image_to_audio(pixels, loop=True, seed=seed, sample_rate=sample_rate)
-    return loudness.normalize(samples, sample_rate, target_lufs=loudness_lufs, loop=True)
+    """The sound of a picture as people get it: a seamless loop at a fixed loudness.
+
+    `loop=False` is for what begins and ends: songs and walks.
+    """
+    samples = codec.image_to_audio(pixels, loop=loop, seed=seed, sample_rate=sample_rate)
+    return loudness.normalize(samples, sample_rate, target_lufs=loudness_lufs, loop=loop)
 
 
-def recipe(riff: RiffLike) -> str:
+def heading(request: RiffRequest) -> str:
+    """What a clip is called: its prompt, or where its walk goes."""
+    if isinstance(request.piece, Morph) and request.target is not None:
+        return f"{request.prompt} → {request.target.prompt}"
+    return request.prompt
+
+
+def is_loop(request: RiffRequest) -> bool:
+    """Whether a clip goes round, as all do but songs and walks."""
+    return not isinstance(request.piece, Extend | Morph)
+
+
+def recipe(riff: RiffLike, made_from: Mapping[str, str] | None = None) -> str:
     """The JSON that replays a riff: `{"request": …, "model": …, "model_hash": …, "batch": n}`.
 
     The batch is that of `Riff.batch`; without it a replay on an accelerator may differ by a pixel.
+
+    Args:
+        riff: what was made.
+        made_from: the recipes of the pictures that it starts from, by their references. They
+            travel along (as `"made_from": {reference: recipe}`), so that a remix of a remix can
+            be made again from the first prompt on where there is no library any more.
     """
-    return json.dumps(
-        {
-            "request": riff.request.model_dump(mode="json", exclude_none=True),
-            "model": riff.model_name,
-            "model_hash": riff.model_hash,
-            "batch": riff.batch,
-        },
-        ensure_ascii=False,
-        separators=(",", ":"),
-    )
+    told: dict[str, Any] = {
+        "request": riff.request.model_dump(mode="json", exclude_none=True),
+        "model": riff.model_name,
+        "model_hash": riff.model_hash,
+        "batch": riff.batch,
+    }
+    ancestors = {ref: json.loads(text) for ref, text in (made_from or {}).items()}
+    whole = _json({**told, "made_from": ancestors}) if ancestors else ""
+    # A line of remixes longer than a file should carry begins with its last pictures.
+    return whole if 0 < len(whole.encode()) <= MAX_RECIPE else _json(told)
+
+
+def _json(told: dict[str, Any]) -> str:
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":"))

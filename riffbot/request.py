@@ -8,7 +8,7 @@ unknown field is an error rather than a silent loss.
 from __future__ import annotations
 
 import secrets
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -24,6 +24,8 @@ from riffbot.errors import BadRequest
 MAX_SEED = 2**32 - 1
 MAX_PROMPT = 1000
 DEFAULT_DENOISING = 0.75
+MAX_COLUMNS = 36_000
+"""Of a composed clip, six minutes: what a song needs and an upload to Discord still takes."""
 
 PromptText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_PROMPT)]
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
@@ -48,6 +50,52 @@ class Target(_Value):
     denoising: Fraction = DEFAULT_DENOISING
 
 
+class Extend(_Value):
+    """The seed image goes on in time (outpainting), and stays itself to the pixel.
+
+    Attributes:
+        columns: length of the whole, the seed image included, in columns of 10 ms.
+        backward: what is new comes before the seed image rather than after it.
+    """
+
+    kind: Literal["extend"] = "extend"
+    columns: Annotated[int, Field(ge=64, le=MAX_COLUMNS)]
+    backward: bool = False
+
+
+class Morph(_Value):
+    """A walk from the request (alpha 0) to its target (alpha 1), as one clip without seams.
+
+    Attributes:
+        clips: length of the walk, in clips as long as the one it begins with.
+        image: the picture at the far end; None walks on the seed image's own beat.
+        whole: the walk begins with the seed image itself, not with a variation of it; so does
+            every walk that has a picture at its far end.
+    """
+
+    kind: Literal["morph"] = "morph"
+    clips: Annotated[int, Field(ge=2, le=64)]
+    image: ImageRef | None = None
+    whole: bool = False
+
+
+class Layer(_Value):
+    """Another picture sounds together with the seed image. No model is asked.
+
+    Attributes:
+        image: the other picture; it is repeated or stretched to whole beats of the seed image.
+        gain_db: its level re the seed image's.
+    """
+
+    kind: Literal["layer"] = "layer"
+    image: ImageRef
+    gain_db: Annotated[float, Field(ge=-40.0, le=20.0)] = 0.0
+
+
+Piece = Annotated[Extend | Morph | Layer, Field(discriminator="kind")]
+"""What is composed of more than one picture, see `riffbot.composing`."""
+
+
 class RiffRequest(_Value):
     """What a member asked for. Fields left None are filled by `Engine.submit` from the model.
 
@@ -65,6 +113,8 @@ class RiffRequest(_Value):
         width: columns of 10 ms, 64 … 2048; a seed image brings its own.
         bpm: tempo, 40 … 240; decides `width` (an exact number of beats) and is told to the model.
         target, alpha: interpolate from this request (alpha 0) to `target` (alpha 1).
+        piece: makes a longer or a mixed clip of this request; the engine itself knows single
+            pictures only and is given them one by one (`riffbot.composing`).
     """
 
     prompt: Annotated[PromptText, Field(min_length=1)]
@@ -80,11 +130,16 @@ class RiffRequest(_Value):
     bpm: Annotated[float, Field(ge=40.0, le=240.0)] | None = None
     target: Target | None = None
     alpha: Fraction = 0.0
+    piece: Piece | None = None
 
     @model_validator(mode="after")
     def _needs(self) -> Self:
         if self.mask is not None and self.seed_image is None:
             raise ValueError("a mask needs a seed image to keep")
+        if isinstance(self.piece, Extend | Layer) and self.seed_image is None:
+            raise ValueError(f"to {self.piece.kind} needs a seed image to begin with")
+        if isinstance(self.piece, Morph) and self.target is None:
+            raise ValueError("a morph needs a target to walk to")
         return self
 
     @classmethod

@@ -73,7 +73,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         stack.push_async_callback(_ended, warming)
         tidying = asyncio.create_task(_tidy(library))
         stack.push_async_callback(_ended, tidying)
-        studio = Studio(engine, library, settings)
+        studio = Studio(engine, library, settings, images)
         jams = JamManager(engine, images, library, studio, settings)
         # Before the engine: where the jams are is stored while they still play.
         stack.push_async_callback(jams.close)

@@ -29,6 +29,7 @@ class Settings(BaseSettings):
     discord_token: SecretStr | None = Field(default=None, validation_alias="DISCORD_TOKEN")
     data_dir: Path = Path("data")
     database_url: str | None = None
+    retention_days: int = Field(default=0, ge=0, le=36500)
 
     model: str = str(ROOT / "models" / "riffbot-mini")
     device: str = "auto"

@@ -5,21 +5,30 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from riffbot.errors import BadRequest, Cancelled, GenerationFailed, RiffBotError
+import numpy as np
+from numpy.typing import NDArray
+
+from audio.image import encode_png
+from riffbot import recipes
+from riffbot.composing import compose
+from riffbot.errors import BadRequest, Cancelled, GenerationFailed, NotFound, RiffBotError
+from riffbot.images import Images
 from riffbot.inference.engine import Engine, Owner, Progress, Riff
 from riffbot.inference.ticket import OnProgress
 from riffbot.library.models import StoredJob, StoredRiff
-from riffbot.library.records import Author, Origin
+from riffbot.library.records import Author, Credit, Origin
 from riffbot.library.store import Library
 from riffbot.rendering import Rendered, render
 from riffbot.request import MAX_SEED, RiffRequest
 from riffbot.settings import Settings
+from riffbot.uploads import Source
 
-__all__ = ["MAX_ATTEMPTS", "Author", "Clip", "Origin", "Studio", "takes"]
+__all__ = ["MAX_ATTEMPTS", "Author", "Clip", "Origin", "Studio", "stored_clip", "takes"]
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +52,9 @@ class Clip:
         timings: seconds by name: `queued_s`, `generate_s`, `render_s`, `store_s`; empty for a
             clip out of the library.
         parent_id: the riff that it was made from.
+        kind: what made it (`records.KINDS`).
+        credits: whom it owes its beginning.
+        remix_allowed: whether others may start from it.
     """
 
     id: str
@@ -59,6 +71,9 @@ class Clip:
     parent_id: str | None
     created_at: datetime
     timings: Mapping[str, float] = field(default_factory=dict)
+    kind: str = "riff"
+    credits: tuple[Credit, ...] = ()
+    remix_allowed: bool = True
 
 
 class Studio:
@@ -69,10 +84,15 @@ class Studio:
     `resume`.
     """
 
-    def __init__(self, engine: Engine, library: Library, settings: Settings) -> None:
+    def __init__(
+        self, engine: Engine, library: Library, settings: Settings, images: Images | None = None
+    ) -> None:
         self._engine = engine
         self._library = library
         self._settings = settings
+        self._parts: dict[str, str] = {}  # job → the engine's name for what it computes of it now
+        # Composed clips lend their half-made pictures to the engine's pipeline through these.
+        self._images = images or Images(settings.seed_images, library.files.path)
 
     async def make(
         self,
@@ -81,6 +101,7 @@ class Studio:
         author: Author,
         origin: Origin | None = None,
         parent: str | None = None,
+        second_parent: str | None = None,
         on_progress: OnProgress | None = None,
         wants_preview: bool = False,
         deadline: float | None = None,
@@ -90,7 +111,7 @@ class Studio:
         Cancelling the awaiting task cancels the job.
 
         Args:
-            parent: id of the riff that it is made from.
+            parent, second_parent: ids of the riffs that it is made from.
             on_progress, wants_preview, deadline: as for `Engine.submit`.
 
         Raises:
@@ -100,7 +121,9 @@ class Studio:
             ModelError, GenerationFailed, StorageError: it could not be made or kept.
         """
         self._engine.check(_owner(author))
-        job = await self._library.create_job(request, author=author, origin=origin, parent=parent)
+        job = await self._library.create_job(
+            request, author=author, origin=origin, parent=parent, second_parent=second_parent
+        )
         return await self._carry_out(
             job, on_progress=on_progress, wants_preview=wants_preview, deadline=deadline
         )
@@ -191,7 +214,7 @@ class Studio:
             RiffBotError: as `make`.
         """
         stored = await self._library.get(riff_id)
-        riff = await self._engine.submit(stored.request, batch=stored.batch)
+        riff = await self._replayed(stored.request, stored.batch)
         if riff.model_hash != stored.model_hash:
             raise BadRequest(
                 f"The riff {riff_id} was made by the model {stored.model_name} "
@@ -207,9 +230,90 @@ class Studio:
             NotFound: it, or one of its files, is gone.
             StorageError: a file cannot be read.
         """
-        stored = await self._library.get(riff_id)
-        rendered = await asyncio.to_thread(self._read, stored)
-        return _clip(stored, rendered, {})
+        return await stored_clip(self._library, riff_id)
+
+    async def adopt(
+        self, source: Source, *, author: Author, origin: Origin | None = None
+    ) -> StoredRiff:
+        """Keep an upload as its bringer's, so that what is made from it can name its beginning.
+
+        Raises:
+            StorageError: it cannot be kept.
+        """
+        ref = await asyncio.to_thread(self.keep, source.pixels, source.recipe)
+        request = RiffRequest(
+            prompt=source.name, seed=0, seed_image=ref, denoising=0.0, bpm=source.bpm
+        )
+        riff = Riff(request, source.pixels, "an upload", "0" * 64)
+        rendered = await asyncio.to_thread(self._render, riff)
+        # The picture itself as it came: one that was made here knows its recipe.
+        png = await asyncio.to_thread(encode_png, source.pixels, recipe=source.recipe)
+        return await self._library.adopt(
+            riff, replace(rendered, png=png), author=author, origin=origin
+        )
+
+    def keep(self, pixels: NDArray[np.uint8], recipe: str | None = None) -> str:
+        """Put a picture into the library's files; returns its reference. For a thread.
+
+        A file that no riff refers to within the hour is collected.
+
+        Raises:
+            StorageError: the disk is full or read-only.
+        """
+        return f"sha256:{self._library.files.put(encode_png(pixels, recipe=recipe), '.png')}"
+
+    def picture(self, ref: str) -> NDArray[np.uint8]:
+        """The picture behind a reference, of any width: uint8[512, W]. For a thread.
+
+        Raises:
+            NotFound: there is none (any more).
+        """
+        return self._images.any_width(ref)
+
+    def thumbnails(self, riffs: Iterable[StoredRiff]) -> dict[str, NDArray[np.uint8]]:
+        """The first five seconds of each riff's picture, small: for drawings. For a thread."""
+        found = {}
+        for riff in riffs:
+            if riff.gone is None:
+                with suppress(RiffBotError):
+                    found[riff.id] = self._images.any_width(riff.image_ref)[::4, :512:4]
+        return found
+
+    async def from_file(self, data: bytes) -> recipes.Recipe:
+        """The recipe in a downloaded clip, ready to be made again here.
+
+        Pictures that it starts from and that are gone are made again first, from the recipes that
+        travel in the file.
+
+        Raises:
+            BadRequest: the file holds no recipe.
+            NotFound: it starts from a picture that is gone and that nothing tells of.
+            RiffBotError: as `make`.
+        """
+        recipe = await asyncio.to_thread(recipes.inside, data)
+        if recipe is None:
+            raise BadRequest(
+                "That file holds no recipe: take a .png, .mp3 or .json that RiffBot made, as it "
+                "was downloaded."
+            )
+        return await recipes.revived(
+            recipe,
+            there=self._there,
+            make=lambda older: self._replayed(older.request, older.batch),
+            keep=lambda png: self._library.files.put(png, ".png"),
+        )
+
+    def _there(self, ref: str) -> bool:
+        try:
+            self._images.any_width(ref)
+        except NotFound:
+            return False
+        return True
+
+    async def _replayed(self, request: RiffRequest, batch: int) -> Riff:
+        return await compose(
+            request, self._images, lambda r, _number, _count: self._engine.submit(r, batch=batch)
+        )
 
     async def store(
         self,
@@ -237,7 +341,7 @@ class Studio:
 
     def cancel(self, job_id: str) -> bool:
         """Take back a job by its id; whether there was anything to take back."""
-        return self._engine.cancel(job_id) > 0
+        return self._engine.cancel(self._parts.get(job_id, job_id)) > 0
 
     async def _carry_out(
         self,
@@ -249,16 +353,7 @@ class Studio:
         promised: bool = False,
     ) -> Clip:
         try:
-            riff = await self._engine.submit(
-                job.request,
-                deadline=deadline,
-                owner=_owner(job.author),
-                on_progress=on_progress,
-                wants_preview=wants_preview,
-                job_id=job.id,
-                on_start=lambda: self._library.begin_job(job.id),
-                promised=promised,
-            )
+            riff = await self._compute(job, on_progress, wants_preview, deadline, promised)
             started = time.monotonic()
             rendered = await asyncio.to_thread(self._render, riff)
             rendered_at = time.monotonic()
@@ -271,7 +366,37 @@ class Studio:
             "render_s": rendered_at - started,
             "store_s": time.monotonic() - rendered_at,
         }
-        return _clip(stored, rendered, timings)
+        return _clip(stored, rendered, timings, await self._library.credits(stored))
+
+    async def _compute(
+        self,
+        job: StoredJob,
+        on_progress: OnProgress | None,
+        wants_preview: bool,
+        deadline: float | None,
+        promised: bool,
+    ) -> Riff:
+        """The job's picture, or all of its pictures as one."""
+
+        async def submit(request: RiffRequest, number: int, count: int) -> Riff:
+            # The engine may still be clearing away the picture before.
+            part = self._parts[job.id] = job.id if number == 0 else f"{job.id}.{number}"
+            return await self._engine.submit(
+                request,
+                deadline=deadline,
+                owner=_owner(job.author),
+                on_progress=_of_many(on_progress, number, count),
+                wants_preview=wants_preview,
+                job_id=part,
+                on_start=(lambda: self._library.begin_job(job.id)) if number == 0 else None,
+                # What was let in is finished, however long the line has become meanwhile.
+                promised=promised or number > 0,
+            )
+
+        try:
+            return await compose(job.request, self._images, submit)
+        finally:
+            self._parts.pop(job.id, None)
 
     async def _note_end(self, job_id: str, error: BaseException) -> None:
         """Write down why there is no clip; when RiffBot stops, the next start finishes it."""
@@ -288,7 +413,11 @@ class Studio:
 
     def _render(self, riff: Riff) -> Rendered:
         try:
-            return render(riff, loudness_lufs=self._settings.loudness_lufs)
+            return render(
+                riff,
+                loudness_lufs=self._settings.loudness_lufs,
+                made_from=recipes.ancestors(riff.request, self._images),
+            )
         except RiffBotError:
             raise
         except Exception as error:
@@ -297,15 +426,22 @@ class Studio:
                 "The picture was made but could not be turned into sound; the log has the details."
             ) from error
 
-    def _read(self, stored: StoredRiff) -> Rendered:
-        read = self._library.files.read
+
+async def stored_clip(library: Library, riff_id: str) -> Clip:
+    """A clip out of a library, no engine needed; see `Studio.clip`."""
+    stored = await library.get(riff_id)
+
+    def read() -> Rendered:
         return Rendered(
-            mp3=read(stored.mp3),
-            png=read(stored.png),
-            picture=read(stored.picture),
+            mp3=library.files.read(stored.mp3),
+            png=library.files.read(stored.png),
+            picture=library.files.read(stored.picture),
             alt=stored.alt,
             duration_s=stored.duration_s,
         )
+
+    rendered = await asyncio.to_thread(read)
+    return _clip(stored, rendered, {}, await library.credits(stored))
 
 
 def takes(request: RiffRequest, count: int) -> list[RiffRequest]:
@@ -320,7 +456,37 @@ def _owner(author: Author) -> Owner:
     return Owner(author.user_id, author.guild_id)
 
 
-def _clip(stored: StoredRiff, rendered: Rendered, timings: Mapping[str, float]) -> Clip:
+def _of_many(on_progress: OnProgress | None, number: int, count: int) -> OnProgress | None:
+    """News of one picture as news of the whole clip that it is a part of."""
+    if on_progress is None or count == 1:
+        return on_progress
+
+    def tell(news: Progress) -> None:
+        if news.stage == "queued" and number > 0:
+            return  # between its pictures a clip is not waiting: it goes on
+        left, steps = news.eta_s, news.steps or 1
+        if left is not None and news.step > 0:
+            # What is left of this picture tells how long the others take.
+            share = (steps - news.step) / steps
+            left = left + (count - 1 - number) * left / share if share else None
+        on_progress(
+            replace(
+                news,
+                eta_s=left,
+                step=number * steps + news.step,
+                steps=count * steps if news.steps else 0,
+            )
+        )
+
+    return tell
+
+
+def _clip(
+    stored: StoredRiff,
+    rendered: Rendered,
+    timings: Mapping[str, float],
+    credits: tuple[Credit, ...] = (),
+) -> Clip:
     return Clip(
         id=stored.id,
         request=stored.request,
@@ -336,4 +502,7 @@ def _clip(stored: StoredRiff, rendered: Rendered, timings: Mapping[str, float]) 
         parent_id=stored.parent_id,
         created_at=stored.created_at,
         timings=timings,
+        kind=stored.kind,
+        credits=credits,
+        remix_allowed=stored.remix_allowed,
     )

@@ -177,18 +177,169 @@ def test_inpaint_leaves_the_rest_to_the_pixel(home: Path) -> None:
     assert rows.min() >= high - 1
 
 
-def test_morph_is_one_sound_and_a_row_of_pictures(
-    home: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_morph_is_one_clip_and_replays(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["morph", "techno", "jazz", "--clips", "3", "--seed", "7", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert [clip["request"]["alpha"] for clip in told["clips"]] == [0, 0.5, 1]
-    steps = [pixels(home / clip["png"]) for clip in told["clips"]]
-    assert np.array_equal(np.concatenate(steps, axis=1), pixels(home / "techno-to-jazz-7.png"))
-    assert not np.array_equal(steps[0], steps[-1])
+    assert told["request"]["piece"]["kind"] == "morph"
+    assert told["request"]["target"]["prompt"] == "jazz"
+    whole = pixels(home / "techno-to-jazz-7.png")
+    assert whole.shape == (512, 3 * 128)
     assert read(home / "techno-to-jazz-7.mp3").seconds == pytest.approx(3 * 1.28, abs=0.01)
-    assert main(["riff", "--from", told["clips"][1]["png"], "--out", "again"]) == 0
-    assert np.array_equal(pixels(next((home / "again").glob("*.png"))), steps[1])
+    assert main(["riff", "techno", "--seed", "7", "--out", "alone"]) == 0
+    assert np.array_equal(pixels(home / "alone/techno-7.png"), whole[:, :128])
+    assert main(["riff", "--from", "techno-to-jazz-7.mp3", "--out", "again"]) == 0
+    assert np.array_equal(pixels(next((home / "again").glob("*.png"))), whole)
+
+
+def test_a_walk_between_two_clips_begins_and_ends_with_them(home: Path) -> None:
+    for name, bpm in (("one", 120), ("two", 100)):
+        assert main(["riff", name, "--seed", "1", "--bpm", str(bpm), "--out", "a"]) == 0
+    first, second = pixels(home / "a/one-1.png"), pixels(home / "a/two-1.png")
+    assert first.shape != second.shape
+    walk = ["morph", "a/one-1.png", "a/two-1.png", "--clips", "3", "--seed", "5", "--out", "b"]
+    assert main(walk) == 0
+    whole = pixels(home / "b/one-to-two-5.png")
+    assert np.array_equal(whole[:, : first.shape[1]], first)
+    columns = round(first.shape[1] * 120 / 100)  # as many beats, at its own tempo
+    last = np.take(second, np.arange(columns), axis=1, mode="wrap")
+    assert np.array_equal(whole[:, -columns:], last)
+
+
+@pytest.mark.parametrize("backward", [False, True])
+def test_an_extended_clip_keeps_its_beginning_to_the_pixel(home: Path, backward: bool) -> None:
+    assert main(["riff", "dub", "--seed", "1", "--bpm", "93.75", "--out", "a"]) == 0
+    source = pixels(home / "a/dub-1.png")
+    more = ["extend", "a/dub-1.png", "--seconds", "7.7", "--seed", "2", "--out", "b"]
+    assert main([*more, "--backward"] if backward else more) == 0
+    whole = pixels(home / "b/dub-extended-2.png")
+    width = source.shape[1]
+    # Whole measures: at 93.75 bpm one is 256 columns.
+    assert (whole.shape[1] - width) % 256 == 0
+    kept = whole[:, -width:] if backward else whole[:, :width]
+    assert np.array_equal(kept, source)
+    new = whole[:, :-width] if backward else whole[:, width:]
+    assert not np.array_equal(new[:, :width], source)
+    assert read(home / "b/dub-extended-2.mp3").seconds == pytest.approx(whole.shape[1] / 100)
+    (home / "a").rename(home / "lost")
+    assert main(["riff", "--from", "b/dub-extended-2.png", "--out", "c"]) == 0
+    assert np.array_equal(pixels(next((home / "c").glob("*.png"))), whole)
+
+
+def test_layers_are_heard_together(home: Path) -> None:
+    low, high = np.full((512, 100), 255, np.uint8), np.full((512, 200), 255, np.uint8)
+    low[400:404], high[100:104] = 20, 20
+    (home / "low.png").write_bytes(encode_png(low))
+    (home / "high.png").write_bytes(encode_png(high))
+    assert main(["layer", "low.png", "high.png"]) == 0
+    mixed = pixels(home / "low-and-high.png")
+    assert mixed.shape == (512, 200)
+    assert (mixed[402] < 40).all()
+    assert (mixed[102] < 40).all()
+    assert (mixed[250] == 255).all()
+    assert main(["layer", "low.png", "high.png", "--gain", "-40", "--out", "b"]) == 0
+    quieter = pixels(home / "b/low-and-high.png")
+    assert quieter[102].mean() > mixed[102].mean() + 50
+
+
+def test_a_drawing_is_heard_light_on_dark_or_dark_on_light(home: Path) -> None:
+    drawing = np.full((100, 300, 3), (250, 250, 240), np.uint8)
+    drawing[70:75, 50:250] = (30, 20, 60)
+    Image.fromarray(drawing).save(home / "paper.png")
+    Image.fromarray(255 - drawing).save(home / "board.jpg", quality=95)
+    for name in ("paper.png", "board.jpg"):
+        assert main(["draw", name, "--seconds", "3", "--seed", "1", "--out", name[:5]]) == 0
+    paper, board = pixels(home / "paper/paper-1.png"), pixels(home / "board/board-1.png")
+    assert paper.shape == board.shape == (512, 300)
+    # Row 70 to 75 of 100: the same place of 512, for the whole stretch that was drawn.
+    assert paper[512 * 72 // 100, 150] < 60
+    assert paper[100, 150] > 220
+    assert np.abs(paper.astype(int) - board).mean() < 12
+    assert main(["draw", "paper.png", "violin", "--seed", "1", "--out", "c"]) == 0
+    assert not np.array_equal(pixels(home / "c/violin-1.png"), paper)
+
+
+def test_inpaint_by_bar_and_by_mask(home: Path) -> None:
+    assert main(["riff", "dub", "--seed", "1", "--bpm", "120", "--out", "a"]) == 0
+    source = pixels(home / "a/dub-1.png")
+    width = source.shape[1]
+    assert main(["inpaint", "a/dub-1.png", "x", "--where", "beat 1", "--seed", "2"]) == 0
+    changed = (pixels(home / "x-2.png") != source).any(axis=0)
+    assert changed[:50].any()
+    assert not changed[50:].any()
+    assert main(["inpaint", "a/dub-1.png", "y", "--high", "200", "--seed", "2"]) == 0
+    changed = (pixels(home / "y-2.png") != source).any(axis=1)
+    mel = 2595 * np.log10(1 + np.array([200, 10000]) / 700)
+    assert not changed[: int(512 - 513 * mel[0] / mel[1]) - 1].any()
+    assert changed.any()
+    half = np.zeros((8, 8), np.uint8)
+    half[:, 4:] = 255
+    Image.fromarray(half).save(home / "half.png")
+    assert main(["inpaint", "a/dub-1.png", "z", "--mask", "half.png", "--seed", "2"]) == 0
+    changed = (pixels(home / "z-2.png") != source).any(axis=0)
+    assert not changed[: width // 2].any()
+    assert changed.any()
+
+
+def test_a_remix_of_a_remix_is_made_again_from_its_file_alone(home: Path) -> None:
+    """Neither database nor folder is left: the recipes in the file lead back to the prompt."""
+    assert main(["riff", "first", "--seed", "1", "--out", "a"]) == 0
+    assert main(["remix", "a/first-1.png", "second", "--seed", "2", "--out", "b"]) == 0
+    assert main(["remix", "b/second-2.png", "third", "--seed", "3", "--out", "c"]) == 0
+    for suffix in ("png", "mp3", "json"):
+        lonely = home / f"lonely-{suffix}"
+        lonely.mkdir()
+        (home / f"c/third-3.{suffix}").rename(lonely / f"third.{suffix}")
+    for folder in ("a", "b", "c"):
+        (home / folder).rename(home / f"gone-{folder}")
+    wanted = (home / "lonely-png/third.png").read_bytes()
+    for suffix in ("png", "mp3", "json"):
+        file = f"lonely-{suffix}/third.{suffix}"
+        assert main(["riff", "--from", file, "--out", f"again-{suffix}"]) == 0
+        assert (home / f"again-{suffix}/third-3.png").read_bytes() == wanted
+
+
+def test_the_library_from_the_command_line(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import asyncio
+
+    from riffbot.services import open_services
+    from riffbot.settings import load_settings
+    from riffbot.studio import Author
+
+    assert main(["library", "list"]) == 2
+    assert "no library" in one_line(capsys)
+
+    async def fill() -> list[str]:
+        async with open_services(load_settings()) as services:
+            studio = services.studio
+            first = await studio.make(RiffRequest(prompt="funky sax"), author=Author(1, "Ann"))
+            remix = RiffRequest(prompt="church bells", seed_image=first.image_ref)
+            second = await studio.make(remix, author=Author(2, "Bob"), parent=first.id)
+            return [first.id, second.id]
+
+    first, second = asyncio.run(fill())
+    assert main(["library", "search", "church", "bel", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["id"] == second
+    assert main(["library", "list"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [second, first]
+    assert main(["library", "lineage", first, "--out", "tree.png"]) == 0
+    told = capsys.readouterr().out
+    assert "Ann · riff · funky sax" in told
+    assert "└─ Bob · remix 0.75 · church bells" in told
+    assert (home / "tree.png").read_bytes().startswith(b"\x89PNG")
+    for name in ("x.mp4", "x.wav", "x.zip"):
+        assert main(["library", "export", second, name]) == 0
+        assert (home / name).stat().st_size > 1000
+    capsys.readouterr()
+    assert main(["library", "export", second, "x.txt"]) == 2
+    assert ".mp4" in one_line(capsys)
+    assert main(["remix", second, "steel drums", "--seed", "5", "--out", "b"]) == 0
+    capsys.readouterr()
+    assert main(["library", "delete", first]) == 0
+    assert "made from it stay" in capsys.readouterr().out
+    assert main(["library", "show", second]) == 0
+    assert json.loads(capsys.readouterr().out)["credits"][0]["author"] == "nobody"
+    assert main(["library", "show", first]) == 2
+    one_line(capsys)
 
 
 def test_sound_and_picture_convert_both_ways(home: Path) -> None:
@@ -253,6 +404,15 @@ BAD = {
     "an out that is a file": (["riff", "x", "--out", "fake.png"], "file"),
     "a region": (["inpaint", "ok.png", "x", "--from", "2", "--to", "1"], "no stretch"),
     "a band": (["inpaint", "ok.png", "x", "--from", "0", "--to", "1", "--low", "1e6"], "band"),
+    "a bar that is none": (["inpaint", "ok.png", "x", "--where", "bar 2"], "tempo"),
+    "nowhere": (["inpaint", "ok.png", "x", "--where", "left"], "bar 2"),
+    "no place at all": (["inpaint", "ok.png", "x"], "which part"),
+    "two places": (["inpaint", "ok.png", "x", "--from", "0", "--where", "all"], "once"),
+    "no length": (["extend", "ok.png"], "--seconds"),
+    "a length that is none": (["extend", "ok.png", "--seconds", "1"], "already"),
+    "an endless song": (["extend", "ok.png", "--seconds", "1e5"], "6 minutes"),
+    "a drawing that is a sound": (["draw", "short.wav"], "remix"),
+    "a plain drawing": (["draw", "photo.png"], "plain"),
     "too few clips": (["morph", "a", "b", "--clips", "1"], "--clips"),
     "an unknown sound format": (["image-to-audio", "ok.png", "x.avi"], ".wav"),
     "a photograph to hear": (["image-to-audio", "photo.png", "x.wav"], "512"),

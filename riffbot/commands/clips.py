@@ -1,4 +1,4 @@
-"""`riff`, `remix` and `inpaint`: commands that make clips.
+"""`riff`, `remix`, `inpaint`, `extend`, `morph`, `layer`, `draw`: commands that make clips.
 
 What was typed is checked before anything heavy is imported, a folder made or a picture read.
 """
@@ -7,19 +7,21 @@ What was typed is checked before anything heavy is imported, a folder made or a 
 from __future__ import annotations
 
 import asyncio
-import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from riffbot.commands.options import Options
 from riffbot.commands.orders import Order, changed, checked, given, takes
 from riffbot.errors import BadRequest
+from riffbot.naming import slug
 from riffbot.request import RiffRequest
 
 if TYPE_CHECKING:
     from riffbot.commands.pictures import Pictures
-    from riffbot.commands.sources import Source
     from riffbot.settings import Settings
+
+MAX_CLIPS = 64
 
 
 def riff(options: Options) -> int:
@@ -39,31 +41,130 @@ def riff(options: Options) -> int:
 
 def remix(options: Options) -> int:
     """Change a clip towards a prompt (img2img from its picture)."""
-    request = checked(RiffRequest.build(prompt=options.prompt, **given(options)))
-    takes(request, options.count)
+    _sensible(options)
+    from riffbot import remixing
+    from riffbot.commands.starts import start_of
+
     settings, pictures = open_workshop(options)
-    source = _source(options, settings)
     mask = {"mask": pictures.mask(options.mask)} if options.mask else {}
-    request = request.but(seed_image=pictures.keep(source), **mask)
+    start = start_of(options.source, options, settings, pictures)
+    request = remixing.remix(start, options.prompt, **mask, **given(options))
     return _make(options, settings, pictures, takes(request, options.count))
 
 
 def inpaint(options: Options) -> int:
     """Repaint a stretch of a clip; the rest of its picture stays to the pixel."""
-    wish = {"denoising": options.usual_denoising, **given(options)}
-    request = checked(RiffRequest.build(prompt=options.prompt, **wish))
-    takes(request, options.count)
-    from riffbot.commands.pictures import region
-    from riffbot.commands.sources import Source
+    _sensible(options)
+    timed = options.begin is not None or options.end is not None
+    if timed + bool(options.where) + bool(options.mask) > 1:
+        raise BadRequest("Say the place once: --from and --to, or --where, or --mask.")
+    from riffbot import remixing
+    from riffbot.commands.starts import start_of
+    from riffbot.regions import Region
 
     settings, pictures = open_workshop(options)
-    source = _source(options, settings)
-    mask = region(source.pixels.shape[1], options.begin, options.end, options.low, options.high)
-    request = request.but(
-        seed_image=pictures.keep(source),
-        mask=pictures.keep(Source(mask)),
-    )
+    start = start_of(options.source, options, settings, pictures)
+    wish = {"denoising": options.usual_denoising, **given(options)}
+    if options.mask:
+        request = remixing.remix(start, options.prompt, mask=pictures.mask(options.mask), **wish)
+    elif timed:
+        begin = 0.0 if options.begin is None else options.begin
+        end = start.width / 100 if options.end is None else options.end
+        low = 0.0 if options.low is None else options.low
+        high = 10_000.0 if options.high is None else options.high
+        region = Region.between(start.width, begin, end, low, high)
+        request = remixing.remix(start, options.prompt, mask=region.name, **wish)
+    else:
+        request = remixing.inpaint(
+            start, options.prompt, where=options.where, low=options.low, high=options.high, **wish
+        )
     return _make(options, settings, pictures, takes(request, options.count))
+
+
+def extend(options: Options) -> int:
+    """Let a clip go on by whole measures, forward or backward, as one clip without seams."""
+    if options.prompt is not None:
+        _sensible(options)
+    if (options.length is None) == (options.bars is None):
+        raise BadRequest("Say how long: --seconds for the whole, or --bars to add.")
+    from riffbot import remixing
+    from riffbot.commands.starts import start_of
+
+    settings, pictures = open_workshop(options)
+    start = start_of(options.source, options, settings, pictures)
+    request = remixing.extend(
+        start,
+        options.prompt or "",
+        seconds=options.length,
+        bars=options.bars,
+        backward=options.backward,
+        **given(options),
+    )
+    orders = takes(request, options.count)
+    return _make(options, settings, pictures, orders, suffix="-extended")
+
+
+def morph(options: Options) -> int:
+    """Walk from PROMPT_A to PROMPT_B, or from clip to clip, as one clip without seams.
+
+    Writes `<a>-to-<b>-<seed>.mp3`, `.png` and `.json`: the whole walk as one clip, for its
+    pictures are painted to fit before they are made to sound.
+    """
+    if not 2 <= options.clips <= MAX_CLIPS:
+        raise BadRequest(f"--clips must be 2 … {MAX_CLIPS}, not {options.clips}.")
+    checked(RiffRequest.build(prompt=options.prompt, **given(options)))
+    # The far end goes through the same door as a prompt of its own.
+    checked(RiffRequest.build(prompt=options.target))
+    from riffbot import remixing
+    from riffbot.commands.starts import end_of
+
+    settings, pictures = open_workshop(options)
+    seed_image = pictures.seed_image(options.seed_image) if options.seed_image else None
+    request = remixing.morph(
+        end_of(options.prompt, options, settings, pictures),
+        end_of(options.target, options, settings, pictures),
+        clips=options.clips,
+        target_seed=options.target_seed,
+        **({"seed_image": seed_image} if seed_image else {}),
+        **given(options),
+    )
+    assert request.target is not None
+    name = f"{slug(request.prompt)}-to-{slug(request.target.prompt)}-{request.seed}"
+    return _make(options, settings, pictures, [Order(request, name=name)])
+
+
+def layer(options: Options) -> int:
+    """Mix two clips of one tempo."""
+    from riffbot import remixing
+    from riffbot.commands.starts import start_of
+
+    settings, pictures = open_workshop(options)
+    first, second = (
+        start_of(source, options, settings, pictures, cut=False)
+        for source in (options.source, options.other)
+    )
+    request = remixing.layer(first, second, gain_db=options.gain)
+    name = f"{slug(first.prompt or 'a')}-and-{slug(second.prompt or 'b')}"
+    return _make(options, settings, pictures, [Order(request, name=name)])
+
+
+def draw(options: Options) -> int:
+    """Hear any picture, dark on light or light on dark; with a prompt, diffusion paints over it."""
+    _sensible(options)
+    from riffbot import remixing
+    from riffbot.commands.starts import drawn
+
+    settings, pictures = open_workshop(options)
+    start = drawn(options.source, options, pictures)
+    request = remixing.draw(start, options.prompt or "", **given(options))
+    return _make(options, settings, pictures, takes(request, options.count))
+
+
+def _sensible(options: Options) -> None:
+    """Refuse what is wrong with the words and numbers before a picture is read."""
+    fields = {"denoising": getattr(options, "usual_denoising", 0.75), **given(options)}
+    prompt = options.prompt if options.prompt is not None else "a drawing"
+    takes(checked(RiffRequest.build(prompt=prompt, **fields)), options.count)
 
 
 def _batch(options: Options) -> int:
@@ -91,13 +192,13 @@ def _replay(options: Options) -> int:
     settings, pictures = open_workshop(options, beside=options.recipe.parent)
     changes |= _pictured(options, pictures)
     request = checked(changed(told.request, changes))
-    if request.seed_image is not None:
-        pictures.seed_image(request.seed_image)
-    if request.mask is not None:
-        pictures.mask(request.mask)
-    orders = takes(request, options.count)
+    for ref, told_of in ((request.seed_image, pictures.seed_image), (request.mask, pictures.mask)):
+        # What is lost may be made again; a name that is none stays none.
+        if ref is not None and ref not in told.made_from:
+            told_of(ref)
+    orders = [replace(order, recipe=told) for order in takes(request, options.count)]
     if not changes:
-        orders[0] = Order(request, batch=told.batch, model_hash=told.model_hash)
+        orders[0] = replace(orders[0], batch=told.batch, model_hash=told.model_hash)
     return _make(options, settings, pictures, orders)
 
 
@@ -123,27 +224,19 @@ def _pictured(options: Options, pictures: Pictures) -> dict[str, str]:
     return found
 
 
-def _source(options: Options, settings: Settings) -> Source:
-    """FILE|ID: a file if one lies there, else a clip of the library."""
-    from riffbot.commands import sources
-
-    path = Path(options.source)
-    if path.exists() or "/" in options.source or path.suffix:
-        source = sources.read(path, start=options.start, seconds=options.seconds)
-    else:
-        source = sources.from_library(options.source, settings)
-    if source.cut_s > 0:
-        taken = source.pixels.shape[1] / 100
-        print(
-            f"riffbot: took {taken:g} s and left out {source.cut_s:.1f} s; "
-            "--start and --seconds choose.",
-            file=sys.stderr,
-        )
-    return source
-
-
-def _make(options: Options, settings: Settings, pictures: Pictures, orders: list[Order]) -> int:
+def _make(
+    options: Options,
+    settings: Settings,
+    pictures: Pictures,
+    orders: list[Order],
+    *,
+    suffix: str = "",
+) -> int:
     from riffbot.commands.making import Maker
 
+    if suffix:
+        orders = [
+            replace(o, name=f"{slug(o.request.prompt)}{suffix}-{o.request.seed}") for o in orders
+        ]
     maker = Maker(settings, pictures, options.out, as_json=options.json)
     return asyncio.run(maker.make(orders))

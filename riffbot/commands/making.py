@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from riffbot.naming import slug
 if TYPE_CHECKING:
     from riffbot.inference.engine import Engine, Riff
     from riffbot.rendering import Rendered
+    from riffbot.request import RiffRequest
     from riffbot.settings import Settings
 
 
@@ -93,6 +95,7 @@ class Maker:
 
     async def _one(self, engine: Engine, order: Order, place: str) -> int:
         try:
+            order = await self.revived(engine, order)
             riff = await self.riff(engine, order, place)
             self.say(self.write(riff, order), riff.timings)
         except RiffBotError as error:
@@ -103,22 +106,48 @@ class Maker:
         return 0
 
     async def riff(self, engine: Engine, order: Order, place: str = "") -> Riff:
-        """Compute one clip, with progress on the terminal."""
-        try:
+        """Compute one clip, of however many pictures, with progress on the terminal."""
+        from riffbot.composing import compose
+
+        async def submit(request: RiffRequest, number: int, count: int) -> Riff:
+            part = f"{place}{number + 1}/{count} " if count > 1 else place
             return await engine.submit(
-                order.request,
+                request,
                 batch=order.batch,
-                on_progress=lambda progress: self._line.step(place, progress),
+                on_progress=lambda progress: self._line.step(part, progress),
             )
+
+        try:
+            return await compose(order.request, self.pictures.images, submit)
         finally:
             self._line.clear()
 
+    async def revived(self, engine: Engine, order: Order) -> Order:
+        """The order with the pictures that it starts from made again, should they be gone."""
+        from riffbot import recipes
+
+        if order.recipe is None:
+            return order
+
+        async def make(older: recipes.Recipe) -> Riff:
+            return await self.riff(engine, Order(older.request, batch=older.batch), "before it: ")
+
+        told = await recipes.revived(
+            replace(order.recipe, request=order.request),
+            there=self.pictures.there,
+            make=make,
+            keep=lambda png: self.pictures.shelf.keep(png).removeprefix("sha256:"),
+        )
+        return replace(order, request=told.request)
+
     def write(self, riff: Riff, order: Order) -> dict[str, Any]:
         """Render and write .mp3, .png and .json; returns what the .json says."""
+        from riffbot.recipes import ancestors
         from riffbot.rendering import render
 
         began = time.perf_counter()
-        rendered = render(riff, loudness_lufs=self.settings.loudness_lufs)
+        older = ancestors(riff.request, self.pictures.images)
+        rendered = render(riff, loudness_lufs=self.settings.loudness_lufs, made_from=older)
         if order.model_hash not in (None, riff.model_hash):
             print(
                 "riffbot: other weights made that clip, so this one is not the same; "
@@ -126,15 +155,22 @@ class Maker:
                 file=sys.stderr,
             )
         name = order.name or f"{slug(riff.request.prompt)}-{riff.request.seed}"
-        told = self._told(riff, rendered, name, time.perf_counter() - began)
+        told = self._told(riff, rendered, name, time.perf_counter() - began, older)
         write(self.out / f"{name}.mp3", rendered.mp3)
         write(self.out / f"{name}.png", rendered.png)
         write(self.out / f"{name}.json", pretty(told))
         return {**told, **({"line": order.line} if order.line else {})}
 
-    def _told(self, riff: Riff, rendered: Rendered, name: str, render_s: float) -> dict[str, Any]:
+    def _told(
+        self,
+        riff: Riff,
+        rendered: Rendered,
+        name: str,
+        render_s: float,
+        older: dict[str, str],
+    ) -> dict[str, Any]:
         return {
-            **recipe(riff),
+            **recipe(riff, older),
             "timings": seconds({**riff.timings, "render_s": render_s}),
             "duration_s": rendered.duration_s,
             "description": rendered.alt,
@@ -156,11 +192,11 @@ class Maker:
             print(json.dumps({"line": line, "error": str(error)}, ensure_ascii=False), flush=True)
 
 
-def recipe(riff: Riff) -> dict[str, Any]:
-    """What replays a clip: the resolved request, the weights, and the size of its batch."""
+def recipe(riff: Riff, older: dict[str, str] | None = None) -> dict[str, Any]:
+    """What replays a clip: the resolved request, the weights, its ancestors' recipes."""
     from riffbot import rendering
 
-    recipe: dict[str, Any] = json.loads(rendering.recipe(riff))
+    recipe: dict[str, Any] = json.loads(rendering.recipe(riff, older))
     return recipe
 
 

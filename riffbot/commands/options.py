@@ -110,21 +110,31 @@ def _making(commands: Any) -> None:
     inpaint = _add(commands, "inpaint", "clips.inpaint", "repaint a stretch of a clip")
     _source(inpaint)
     inpaint.add_argument("prompt", metavar="PROMPT", help=PROMPT_HELP)
+    inpaint.add_argument("--from", dest="begin", metavar="S", type=number, help="second it begins")
+    inpaint.add_argument("--to", dest="end", metavar="S", type=number, help="second it ends")
     inpaint.add_argument(
-        "--from", dest="begin", metavar="S", type=number, required=True, help="second it begins"
+        "--where", default="", metavar="WORDS", help="“bar 2”, “beats 5-8”, “second half”, …"
     )
-    inpaint.add_argument(
-        "--to", dest="end", metavar="S", type=number, required=True, help="second it ends"
-    )
-    inpaint.add_argument("--low", metavar="HZ", type=number, default=0.0, help="lowest pitch")
-    inpaint.add_argument("--high", metavar="HZ", type=number, default=10000.0, help="highest pitch")
+    inpaint.add_argument("--mask", metavar="NAME|FILE", help="repaint only where this is white")
+    inpaint.add_argument("--low", metavar="HZ", type=number, help="lowest pitch (default: 0)")
+    inpaint.add_argument("--high", metavar="HZ", type=number, help="highest pitch (default: 10000)")
     _recipe(inpaint, denoising=1.0)
 
-    morph = _add(commands, "morph", "morphing.morph", "walk from one prompt to another")
-    morph.add_argument("prompt", metavar="PROMPT_A", help=PROMPT_HELP)
-    morph.add_argument("target", metavar="PROMPT_B", help="where the walk ends")
+    extend = _add(commands, "extend", "clips.extend", "let a clip go on by whole measures")
+    _source(extend, seconds=False)
+    extend.add_argument("prompt", metavar="PROMPT", nargs="?", help="where it goes (default: on)")
+    extend.add_argument(
+        "--seconds", dest="length", metavar="S", type=number, help="length of the whole, up to 360"
+    )
+    extend.add_argument("--bars", metavar="N", type=whole, help="measures to add")
+    extend.add_argument("--backward", action="store_true", help="what is new comes before it")
+    _recipe(extend)
+
+    morph = _add(commands, "morph", "clips.morph", "walk from one prompt or clip to another")
+    morph.add_argument("prompt", metavar="PROMPT_A", help=f"or FILE|ID; {PROMPT_HELP}")
+    morph.add_argument("target", metavar="PROMPT_B", help="where the walk ends, or FILE|ID")
     morph.add_argument(
-        "--clips", metavar="N", type=whole, default=5, help="clips on the way, 2 … 64 (default: 5)"
+        "--clips", metavar="N", type=whole, default=5, help="its length in clips, 2 … 64 (5)"
     )
     morph.add_argument(
         "--seed-image",
@@ -134,6 +144,18 @@ def _making(commands: Any) -> None:
     morph.add_argument("--target-seed", type=whole, help="seed at the far end (default: the same)")
     _recipe(morph, count=False)
     _size(morph)
+
+    layer = _add(commands, "layer", "clips.layer", "mix two clips of one tempo")
+    layer.add_argument("source", metavar="FILE|ID", help="the clip that sets the tempo")
+    layer.add_argument("other", metavar="FILE|ID", help="the clip that goes with it")
+    layer.add_argument("--gain", metavar="DB", type=number, default=0.0, help="level of the second")
+    _written(layer)
+
+    draw = _add(commands, "draw", "clips.draw", "hear any picture")
+    draw.add_argument("source", metavar="PICTURE", help="PNG, JPEG, WebP, GIF, BMP or TIFF")
+    draw.add_argument("prompt", metavar="PROMPT", nargs="?", help="paint over it towards this")
+    draw.add_argument("--seconds", metavar="S", type=number, help="its length (default: its shape)")
+    _recipe(draw)
 
     _jamming(commands)
 
@@ -193,12 +215,39 @@ def _looking_after(commands: Any) -> None:
     doctor.add_argument("--model", metavar="DIR|ID", help="the model to look at")
     bench = _add(commands, "bench", "info.bench", "how fast and how good, beside what others use")
     bench.add_argument(
-        "what", metavar="codec|engine|jam", nargs="*", help="which to run (default: all of them)"
+        "what",
+        metavar="codec|engine|model|jam|voice|remix|library",
+        nargs="*",
+        help="which to run (default: all of them)",
     )
     bench.add_argument("--clips", type=whole, default=3, help="repetitions (default: 3)")
     bench.add_argument("--model", metavar="DIR|ID", help="the model to time")
+    _library(commands)
     database = _add(commands, "db", "info.database", "look after the library's database")
     database.add_argument("action", choices=["upgrade"], help="bring its tables up to date")
+
+
+def _library(commands: Any) -> None:
+    library = commands.add_parser("library", help="find, trace, export and delete what was made")
+    verbs = library.add_subparsers(title="verbs", metavar="VERB", required=True)
+    listing = _add(verbs, "list", "shelves.listed", "the newest riffs")
+    search = _add(verbs, "search", "shelves.listed", "riffs by words of their prompts")
+    search.add_argument("words", metavar="WORD", nargs="+", help="the last may be unfinished")
+    listing.set_defaults(words=None)
+    for parser in (listing, search):
+        parser.add_argument("--limit", type=whole, default=25, help="how many (default: 25)")
+    for name, run, summary in (
+        ("show", "shelves.show", "everything about a riff"),
+        ("lineage", "shelves.lineage", "its family tree"),
+        ("export", "shelves.export", "write it as a file"),
+        ("delete", "shelves.delete", "forget it; what was made from it stays"),
+    ):
+        parser = _add(verbs, name, run, summary)
+        parser.add_argument("riff", metavar="ID", help="the riff's id")
+        if name == "export":
+            parser.add_argument("out", metavar="OUT", type=Path, help=".mp4, .mp3, .wav, .zip, …")
+        if name == "lineage":
+            parser.add_argument("--out", metavar="OUT.png", type=Path, help="draw it, too")
 
 
 def _add(commands: Any, name: str, run: str, summary: str) -> Parser:
@@ -219,15 +268,19 @@ def _common(parser: Parser, *, top: bool = False) -> None:
     )
 
 
-def _source(parser: Parser) -> None:
+def _source(parser: Parser, *, seconds: bool = True) -> None:
     parser.add_argument(
         "source", metavar="FILE|ID", help="PNG, MP3, WAV, FLAC or OGG, or a clip of the library"
     )
     parser.add_argument(
         "--start", metavar="S", type=number, default=0.0, help="of a sound: begin at this second"
     )
+    if seconds:
+        parser.add_argument(
+            "--seconds", metavar="S", type=number, help="of a sound: take so much (at most 20.48)"
+        )
     parser.add_argument(
-        "--seconds", metavar="S", type=number, help="of a sound: take so much (at most 20.48)"
+        "--loop", action="store_true", help="of a sound: cut a loop of whole beats out of it"
     )
 
 
@@ -250,9 +303,19 @@ def _recipe(
             "--count", type=whole, default=1, help="how many takes: seeds S, S+1, … (default: 1)"
         )
     if out:
-        parser.add_argument(
-            "--out", metavar="DIR", type=Path, default=Path(), help="where to write (default: here)"
-        )
+        _written(parser)
+    else:
+        _other_model(parser)
+
+
+def _written(parser: Parser) -> None:
+    parser.add_argument(
+        "--out", metavar="DIR", type=Path, default=Path(), help="where to write (default: here)"
+    )
+    _other_model(parser)
+
+
+def _other_model(parser: Parser) -> None:
     parser.add_argument("--model", metavar="DIR|ID", help="another model for this once")
 
 

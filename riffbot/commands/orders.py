@@ -6,12 +6,15 @@ Light to import: what is wrong with an option is said before anything heavy is l
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from riffbot.commands.options import Options
 from riffbot.errors import BadRequest
 from riffbot.prompt import parse
 from riffbot.request import MAX_SEED, RiffRequest
+
+if TYPE_CHECKING:
+    from riffbot.recipes import Recipe
 
 MAX_COUNT = 1000
 PASSED_ON = ("negative", "seed", "denoising", "guidance", "steps", "scheduler", "width", "bpm")
@@ -28,6 +31,7 @@ class Order:
         line: the line of the batch file it came from.
         batch: `Riff.batch` of the clip that it repeats.
         model_hash: the weights that made the clip it repeats, where they are known.
+        recipe: the recipe that it follows, which may tell how lost pictures are made again.
     """
 
     request: RiffRequest
@@ -35,6 +39,7 @@ class Order:
     line: int | None = None
     batch: int = 1
     model_hash: str | None = None
+    recipe: Recipe | None = None
 
 
 @dataclass(frozen=True)

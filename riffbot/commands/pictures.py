@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio.image import encode_png
-from audio.mel import MAX_FREQUENCY, N_MELS, edges
 from riffbot.commands import sources
 from riffbot.commands.files import Shelf
-from riffbot.errors import BadRequest
+from riffbot.errors import NotFound
 from riffbot.images import Images
 from riffbot.settings import Settings
 
@@ -32,11 +31,12 @@ class Pictures:
 
     Attributes:
         images: resolves the references, for the pipeline.
+        shelf: where pictures from files go.
     """
 
     def __init__(self, settings: Settings, shelf: Shelf, beside: Shelf | None = None) -> None:
         self._settings = settings
-        self._shelf = shelf
+        self.shelf = self._shelf = shelf
         self._beside = beside
         self.images = Images(settings.seed_images, self._find)
 
@@ -66,7 +66,19 @@ class Pictures:
 
     def keep(self, source: sources.Source) -> str:
         """Put a picture on the shelf, its recipe in it; returns its reference."""
-        return self._shelf.keep(encode_png(source.pixels, recipe=source.recipe))
+        return self.lay(source.pixels, source.recipe)
+
+    def lay(self, pixels: NDArray[np.uint8], recipe: str | None = None) -> str:
+        """The same for a picture uint8[H, W] and its recipe."""
+        return self._shelf.keep(encode_png(pixels, recipe=recipe))
+
+    def there(self, ref: str) -> bool:
+        """Whether the picture of a reference can be read; one beside is brought along."""
+        try:
+            self.images.any_width(self._brought(ref))
+        except NotFound:
+            return False
+        return True
 
     def _brought(self, ref: str) -> str:
         """A replayed recipe's picture is kept beside the new clips too."""
@@ -86,36 +98,3 @@ def _there(typed: str) -> bool:
         return Path(typed).exists()
     except (OSError, ValueError):  # too long for a name, or with a null byte
         return False
-
-
-def region(width: int, begin: float, end: float, low: float, high: float) -> NDArray[np.uint8]:
-    """A mask: white where to repaint, black where to keep.
-
-    Args:
-        width: of the clip, in columns of 10 ms.
-        begin, end: seconds.
-        low, high: Hz, 0 … 10,000.
-
-    Returns:
-        uint8[512, width].
-
-    Raises:
-        BadRequest: the region is empty or lies outside of the clip.
-    """
-    seconds = width / 100
-    if not 0 <= begin < end <= seconds + 0.005:
-        raise BadRequest(
-            f"--from {begin:g} --to {end:g} is no stretch of this clip: it lasts {seconds:g} s."
-        )
-    if not 0 <= low < high <= MAX_FREQUENCY:
-        raise BadRequest(
-            f"--low {low:g} --high {high:g} is no band within 0 … {MAX_FREQUENCY:g} Hz."
-        )
-    columns = slice(round(begin * 100), round(end * 100))
-    peaks = edges()[1:-1]
-    bands = (peaks >= low) & (peaks <= high)
-    if columns.start >= columns.stop or not bands.any():
-        raise BadRequest("That region is smaller than one pixel of the spectrogram.")
-    mask = np.zeros((N_MELS, width), np.uint8)
-    mask[np.ix_(bands[::-1], np.arange(width)[columns])] = 255  # low notes lie in the last row
-    return mask

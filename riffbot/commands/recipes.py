@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +13,8 @@ from riffbot.commands.orders import BadLine, Order, checked
 from riffbot.commands.pictures import Pictures
 from riffbot.commands.sources import is_sound, picture, recipe_in_tags
 from riffbot.errors import BadRequest
+from riffbot.recipes import Recipe, parse
 from riffbot.request import RiffRequest
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What a file says about the clip it belongs to.
-
-    Attributes:
-        request: what decided the clip.
-        batch: how many clips were computed together.
-        model_hash: the weights that made it, where the file tells.
-    """
-
-    request: RiffRequest
-    batch: int = 1
-    model_hash: str | None = None
 
 
 def recipe_of(path: Path) -> Recipe:
@@ -38,21 +23,28 @@ def recipe_of(path: Path) -> Recipe:
     Raises:
         BadRequest: there is none in it.
     """
-    return _recipe(told_by(path))
+    try:
+        return parse(_inside(path))
+    except BadRequest as error:
+        raise BadRequest(f"“{path.name}”: {error}") from error
+
+
+def _inside(path: Path) -> bytes:
+    """The text of the recipe. Raises BadRequest where there is none."""
+    data = existing(path).read_bytes()
+    if path.suffix.lower() == ".json" or data[:1] in (b"{", b"["):
+        return data
+    # What is no sound and no picture says so itself.
+    text = recipe_in_tags(path) if is_sound(path) else picture(path).recipe
+    if not text:
+        raise BadRequest(f"“{path.name}” holds no recipe: take a .json, .png or .mp3 of RiffBot.")
+    return text.encode()
 
 
 def told_by(path: Path) -> dict[str, Any]:
     """The JSON object in such a file, as it stands there. Raises BadRequest."""
-    head = existing(path).read_bytes()[:1]
-    text: str | bytes | None
-    if head in (b"{", b"[") or path.suffix.lower() == ".json":
-        text = path.read_bytes()
-    else:
-        text = recipe_in_tags(path) if is_sound(path) else picture(path).recipe
-    if not text:
-        raise BadRequest(f"“{path.name}” holds no recipe: take a .json, .png or .mp3 of RiffBot.")
     try:
-        told = json.loads(text)
+        told = json.loads(_inside(path))
     except (ValueError, RecursionError) as error:
         raise BadRequest(
             f"“{path.name}” is not a riff's recipe: the JSON cannot be read."
@@ -60,18 +52,6 @@ def told_by(path: Path) -> dict[str, Any]:
     if not isinstance(told, dict):
         raise BadRequest("That is not a riff's recipe: it should be a JSON object.")
     return told
-
-
-def _recipe(told: dict[str, Any]) -> Recipe:
-    """`{"request": {…}, "model_hash": …}` as RiffBot writes it, or a bare request."""
-    if not isinstance(told.get("request"), dict):
-        return Recipe(RiffRequest.build(**told))
-    batch, model_hash = told.get("batch"), told.get("model_hash")
-    return Recipe(
-        RiffRequest.build(**told["request"]),
-        batch=batch if isinstance(batch, int) and 1 <= batch <= 64 else 1,
-        model_hash=model_hash if isinstance(model_hash, str) else None,
-    )
 
 
 def from_lines(source: str, pictures: Pictures) -> Iterator[Order | BadLine]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio import codec, files, image
+from riffbot import recipes
 from riffbot.commands.files import existing
 from riffbot.errors import BadRequest, NotFound
 from riffbot.images import HEIGHT
@@ -20,8 +21,7 @@ from riffbot.settings import Settings
 NARROWEST, WIDEST = 64, 2048
 """Columns of 10 ms that a clip may have."""
 
-RECIPE_TAG = "comment"
-"""Where an MP3 carries its recipe."""
+RECIPE_TAG = recipes.RECIPE_TAG
 
 SOUND_SUFFIXES = {".mp3", ".wav", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".aif", ".aiff"}
 

@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from riffbot.errors import NotFound
 from riffbot.inference.job import Riff, new_id
 from riffbot.library.database import Database
-from riffbot.library.models import RiffWord, StoredJob, StoredRiff
-from riffbot.library.records import Author, Origin
+from riffbot.library.models import Member, RiffWord, StoredJob, StoredRiff
+from riffbot.library.records import Author, Origin, kind_of, second_image_of
 from riffbot.library.words import words_of
 from riffbot.rendering import Rendered
 from riffbot.request import RiffRequest
@@ -33,15 +34,16 @@ class JobStore(Database):
         author: Author,
         origin: Origin | None = None,
         parent: str | None = None,
+        second_parent: str | None = None,
     ) -> StoredJob:
         """Write a job down. Its id becomes the riff's.
 
         Args:
             request: as asked; its seed is in it, so that another attempt gives the same clip.
-            parent: the riff that it is made from.
+            parent, second_parent: the riffs that it is made from.
 
         Raises:
-            NotFound: the parent is no longer in the library.
+            NotFound: a parent is no longer in the library.
             StorageError: the library cannot take it.
         """
         job = StoredJob(
@@ -55,14 +57,16 @@ class JobStore(Database):
             token=origin.token if origin else None,
             token_expires_at=origin.token_expires_at if origin else None,
             parent_id=parent,
+            second_parent_id=second_parent,
             created_at=datetime.now(UTC),
             state="waiting",
             attempts=0,
             error=None,
         )
         async with self._write() as session:
-            if parent is not None and await session.get(StoredRiff, parent) is None:
-                raise NotFound(f"The riff {parent} is not in the library any more.")
+            for riff_id in filter(None, (parent, second_parent)):
+                if (riff := await session.get(StoredRiff, riff_id)) is None or riff.gone:
+                    raise NotFound(f"The riff {riff_id} is not in the library any more.")
             session.add(job)
         return job
 
@@ -128,41 +132,46 @@ class JobStore(Database):
                     raise NotFound(f"There is no job {job_id}.")
                 if (stored := await session.get(StoredRiff, job_id)) is not None:
                     return stored
-                parent = await session.get(StoredRiff, job.parent_id) if job.parent_id else None
-                request = riff.request
-                stored = StoredRiff(
-                    id=job.id,
-                    request=request,
-                    prompt=request.prompt,
-                    prompt_key=request.prompt.casefold(),
-                    seed=request.seed,
-                    seed_image=request.seed_image,
-                    mask=request.mask,
-                    denoising=request.denoising,
-                    model_name=riff.model_name,
-                    model_hash=riff.model_hash,
-                    batch=riff.batch,
-                    author_id=job.author_id,
-                    author_name=job.author_name,
-                    guild_id=job.guild_id,
-                    channel_id=job.channel_id,
-                    message_id=job.message_id,
-                    created_at=datetime.now(UTC),
-                    parent_id=parent.id if parent else None,
-                    duration_s=rendered.duration_s,
-                    alt=rendered.alt,
-                    png=png,
-                    mp3=mp3,
-                    picture=picture,
-                    remix_allowed=True,
-                )
-                session.add(stored)
-                await session.flush()
-                session.add_all(
-                    RiffWord(riff_id=stored.id, word=word, created_at=stored.created_at)
-                    for word in words_of(request.prompt)
-                )
+                stored = _row(job, riff, rendered, (png, mp3, picture))
+                for column in ("parent_id", "second_parent_id"):
+                    parent = getattr(job, column)
+                    if parent and await session.get(StoredRiff, parent) is not None:
+                        setattr(stored, column, parent)
+                stored.remix_allowed = await _remix_allowed(session, job.author_id)
+                await _add(session, stored)
                 job.state, job.error, job.token = "done", None, None
+        return stored
+
+    async def adopt(
+        self, riff: Riff, rendered: Rendered, *, author: Author, origin: Origin | None = None
+    ) -> StoredRiff:
+        """Keep what was not made here, an upload, as a riff of whoever brought it.
+
+        The same picture of the same author is kept once.
+
+        Raises:
+            StorageError: the disk or the database cannot take it.
+        """
+        job = StoredJob(
+            id=new_id(),
+            author_id=author.user_id,
+            author_name=author.name,
+            guild_id=author.guild_id,
+            channel_id=origin.channel_id if origin else None,
+            message_id=origin.message_id if origin else None,
+        )
+        async with self._keeping:
+            hashes = await asyncio.to_thread(self._put, rendered)
+            async with self._write() as session:
+                same = select(StoredRiff).where(
+                    StoredRiff.png == hashes[0], StoredRiff.author_id == author.user_id
+                )
+                if (known := await session.scalar(same.limit(1))) is not None:
+                    return known
+                stored = _row(job, riff, rendered, hashes)
+                stored.kind = "upload"
+                stored.remix_allowed = await _remix_allowed(session, author.user_id)
+                await _add(session, stored)
         return stored
 
     def _put(self, rendered: Rendered) -> tuple[str, str, str]:
@@ -180,3 +189,56 @@ class JobStore(Database):
                     StoredJob.created_at < datetime.now(UTC) - _KEPT,
                 )
             )
+
+
+def _row(
+    job: StoredJob, riff: Riff, rendered: Rendered, hashes: tuple[str, str, str]
+) -> StoredRiff:
+    request = riff.request
+    png, mp3, picture = hashes
+    return StoredRiff(
+        id=job.id,
+        request=request,
+        prompt=request.prompt,
+        prompt_key=request.prompt.casefold(),
+        seed=request.seed,
+        seed_image=request.seed_image,
+        mask=request.mask,
+        second_image=second_image_of(request),
+        kind=kind_of(request),
+        denoising=request.denoising,
+        model_name=riff.model_name,
+        model_hash=riff.model_hash,
+        batch=riff.batch,
+        author_id=job.author_id,
+        author_name=job.author_name,
+        guild_id=job.guild_id,
+        channel_id=job.channel_id,
+        message_id=job.message_id,
+        created_at=datetime.now(UTC),
+        duration_s=rendered.duration_s,
+        alt=rendered.alt,
+        png=png,
+        mp3=mp3,
+        picture=picture,
+    )
+
+
+async def _add(session: AsyncSession, stored: StoredRiff) -> None:
+    session.add(stored)
+    await session.flush()
+    session.add_all(
+        RiffWord(
+            riff_id=stored.id,
+            word=word,
+            created_at=stored.created_at,
+            author_id=stored.author_id,
+            guild_id=stored.guild_id,
+        )
+        for word in words_of(stored.prompt)
+    )
+
+
+async def _remix_allowed(session: AsyncSession, user_id: int) -> bool:
+    member = await session.get(Member, user_id)
+    return member is None or member.remix_allowed

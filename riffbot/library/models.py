@@ -15,10 +15,11 @@ from sqlalchemy import (
     String,
     Text,
     TypeDecorator,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from riffbot.library.records import FORMER_MEMBER, Author, Origin
+from riffbot.library.records import FORMER_MEMBER, NOBODY, Author, Origin
 from riffbot.request import RiffRequest
 
 NAMING = {
@@ -76,6 +77,11 @@ class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMING)
 
 
+def _partial(column: str) -> Index:
+    there = text(f"{column} IS NOT NULL")
+    return Index(None, column, sqlite_where=there, postgresql_where=there)
+
+
 class StoredRiff(Base):
     """A clip that was made. Its id is the id of the job that made it.
 
@@ -87,6 +93,11 @@ class StoredRiff(Base):
         author_id, author_name: None for a former member.
         png, mp3, picture: sha256 of the files.
         remix_allowed: whether others may start from it.
+        kind: what made it, one of `records.KINDS`.
+        parent_id, second_parent_id: what it was made from; layers and walks have two.
+        second_image: the other picture that a layer or a walk needs; it is kept like the first.
+        gone: why only the bare row is left, `deleted` or `erased`; None for a living riff. A riff
+            that others were made from leaves its place in the tree, without words, files or name.
     """
 
     __tablename__ = "riffs"
@@ -94,6 +105,11 @@ class StoredRiff(Base):
         Index(None, "author_id", "created_at"),
         Index(None, "guild_id", "created_at"),
         Index(None, "prompt_key"),
+        Index(None, "author_id", "prompt_key"),
+        Index(None, "guild_id", "prompt_key"),
+        # Nearly all are null: an index of them all would tell SQLite that it finds nothing.
+        _partial("second_parent_id"),
+        _partial("second_image"),
     )
 
     id: Mapped[str] = mapped_column(String(12), primary_key=True)
@@ -118,16 +134,22 @@ class StoredRiff(Base):
     )
     duration_s: Mapped[float]
     alt: Mapped[str] = mapped_column(Text)
-    png: Mapped[str] = mapped_column(Hash)
-    mp3: Mapped[str] = mapped_column(Hash)
-    picture: Mapped[str] = mapped_column(Hash)
+    png: Mapped[str] = mapped_column(Hash, index=True)
+    mp3: Mapped[str] = mapped_column(Hash, index=True)
+    picture: Mapped[str] = mapped_column(Hash, index=True)
     remix_allowed: Mapped[bool] = mapped_column(default=True)
+    kind: Mapped[str] = mapped_column(String(16), default="riff", server_default="riff")
+    second_parent_id: Mapped[str | None] = mapped_column(
+        ForeignKey("riffs.id", ondelete="SET NULL")
+    )
+    second_image: Mapped[str | None] = mapped_column(String(80))
+    gone: Mapped[str | None] = mapped_column(String(8))
 
     @property
     def author(self) -> Author:
         """Who made it."""
         if self.author_id is None:
-            return FORMER_MEMBER
+            return FORMER_MEMBER if self.gone != "deleted" else NOBODY
         return Author(self.author_id, self.author_name or "", self.guild_id)
 
     @property
@@ -140,13 +162,19 @@ class RiffWord(Base):
     """One word of a riff's prompt, so that search is an index lookup on every database."""
 
     __tablename__ = "riff_words"
-    __table_args__ = (Index(None, "word", "created_at"),)
+    __table_args__ = (
+        Index(None, "word", "created_at"),
+        Index(None, "author_id", "word", "created_at"),
+        Index(None, "guild_id", "word", "created_at"),
+    )
 
     riff_id: Mapped[str] = mapped_column(
         ForeignKey("riffs.id", ondelete="CASCADE"), primary_key=True
     )
     word: Mapped[str] = mapped_column(Key, primary_key=True)
     created_at: Mapped[datetime] = mapped_column(UTCTime)
+    author_id: Mapped[int | None] = mapped_column(Snowflake)
+    guild_id: Mapped[int | None] = mapped_column(Snowflake)
 
 
 class Favourite(Base):
@@ -193,6 +221,15 @@ class StoredJam(Base):
     updated_at: Mapped[datetime] = mapped_column(UTCTime)
 
 
+class Member(Base):
+    """What a member decided about all of their riffs; nobody without a decision has a row."""
+
+    __tablename__ = "members"
+
+    user_id: Mapped[int] = mapped_column(Snowflake, primary_key=True, autoincrement=False)
+    remix_allowed: Mapped[bool] = mapped_column(default=True)
+
+
 class StoredJob(Base):
     """A clip that was asked for: written before it is queued, so that no crash loses it.
 
@@ -215,6 +252,7 @@ class StoredJob(Base):
     token: Mapped[str | None] = mapped_column(Text)
     token_expires_at: Mapped[datetime | None] = mapped_column(UTCTime)
     parent_id: Mapped[str | None] = mapped_column(String(12))
+    second_parent_id: Mapped[str | None] = mapped_column(String(12))
     created_at: Mapped[datetime] = mapped_column(UTCTime)
     state: Mapped[str] = mapped_column(String(16))
     attempts: Mapped[int] = mapped_column(default=0)

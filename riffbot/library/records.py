@@ -1,9 +1,11 @@
-"""Who asked and where: the two small values that go with a job into the library."""
+"""The small values that go into the library with a riff: who, where, what it was made from."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+
+from riffbot.request import Layer, Morph, RiffRequest
 
 
 @dataclass(frozen=True)
@@ -41,3 +43,47 @@ class Origin:
 
 FORMER_MEMBER = Author(-1, "a former member")
 """Whose clip it is when its author had everything about them erased."""
+
+NOBODY = Author(-1, "nobody")
+"""Whose a riff is that was deleted and whose place in the family is kept for its children."""
+
+KINDS = ("riff", "remix", "inpaint", "extend", "morph", "layer", "draw", "upload")
+
+
+@dataclass(frozen=True)
+class Credit:
+    """A riff that another was made from.
+
+    Attributes:
+        riff_id: None where it is no longer in the library.
+        author: whose it is, “a former member” included.
+        prompt: its words; empty where it is gone.
+    """
+
+    riff_id: str | None
+    author: Author
+    prompt: str = ""
+
+
+def kind_of(request: RiffRequest) -> str:
+    """What a request makes, one of `KINDS`."""
+    if request.piece is not None:
+        return request.piece.kind
+    if request.mask is not None:
+        return "inpaint"
+    # A bundled loop is an instrument, not somebody's riff.
+    from_somebody = (request.seed_image or "").startswith("sha256:")
+    return "remix" if from_somebody else "riff"
+
+
+def pictures_of(request: RiffRequest) -> set[str]:
+    """The `sha256:` references of all pictures that a request needs."""
+    piece = request.piece
+    second = piece.image if isinstance(piece, Morph | Layer) else None
+    refs = {request.seed_image, request.mask, second}
+    return {ref for ref in refs if ref is not None and ref.startswith("sha256:")}
+
+
+def second_image_of(request: RiffRequest) -> str | None:
+    """The other picture of a layer or a walk."""
+    return request.piece.image if isinstance(request.piece, Morph | Layer) else None

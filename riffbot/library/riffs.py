@@ -4,20 +4,42 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select
+from sqlalchemy import Select, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute
 
 from riffbot.errors import NotFound
 from riffbot.library.database import Database
 from riffbot.library.jams import forget_in_jams
-from riffbot.library.models import Favourite, RiffWord, StoredJam, StoredJob, StoredRiff
-from riffbot.library.words import prefix_end, words_of
+from riffbot.library.models import Favourite, Member, RiffWord, StoredJam, StoredJob, StoredRiff
+from riffbot.library.records import pictures_of
+from riffbot.request import RiffRequest
 
 PAGE = 25
 """As many as one Discord select or autocomplete can show."""
+
+_CHUNK = 500
+"""Values in one IN (…): databases take a limited number."""
+
+_EMPTY = RiffRequest(prompt="gone", seed=0, denoising=0.0)
+"""What is left of the request of a riff that is gone."""
+
+
+@dataclass(frozen=True)
+class Farewell:
+    """What went when riffs were let go.
+
+    Attributes:
+        riffs: how many.
+        messages: (channel, message) of those that were posted.
+        children: ids of living riffs that were made from them.
+    """
+
+    riffs: int
+    messages: tuple[tuple[int, int], ...] = ()
+    children: tuple[str, ...] = ()
 
 
 class RiffStore(Database):
@@ -27,71 +49,40 @@ class RiffStore(Database):
         """A riff by its id. Raises NotFound."""
         async with self._read() as session:
             riff = await session.get(StoredRiff, riff_id)
-        if riff is None:
+        if riff is None or riff.gone is not None:
             raise NotFound(f"The riff {riff_id[:20]} is not in the library (any more).")
         return riff
 
     async def count(self) -> int:
         """How many riffs there are."""
+        query = select(func.count()).select_from(StoredRiff).where(StoredRiff.gone.is_(None))
         async with self._read() as session:
-            return await session.scalar(select(func.count()).select_from(StoredRiff)) or 0
+            return await session.scalar(query) or 0
 
-    async def recent(
-        self,
-        *,
-        author_id: int | None = None,
-        guild_id: int | None = None,
-        before: datetime | None = None,
-        limit: int = PAGE,
-    ) -> Sequence[StoredRiff]:
-        """The newest riffs first, of a member or a server if told; `before` turns the page."""
-        query = _narrowed(select(StoredRiff), author_id, guild_id)
-        if before is not None:
-            query = query.where(StoredRiff.created_at < before)
-        return await self._some(query.order_by(StoredRiff.created_at.desc()).limit(limit))
+    async def of_message(self, message_id: int) -> StoredRiff | None:
+        """The riff that a message carries, if it carries one."""
+        query = select(StoredRiff).where(StoredRiff.message_id == message_id)
+        # An upload is noted with the message it came in, which is not the riff's own.
+        riffs = await self._some(query.where(StoredRiff.kind != "upload"))
+        return riffs[0] if riffs else None
 
-    async def search(
-        self,
-        text: str,
-        *,
-        author_id: int | None = None,
-        guild_id: int | None = None,
-        limit: int = PAGE,
-    ) -> Sequence[StoredRiff]:
-        """Riffs whose prompts have all these words (the last may be unfinished), newest first."""
-        words = words_of(text)
-        if not words:
-            return []
-        *whole, last = words
-        query = _narrowed(select(StoredRiff), author_id, guild_id)
-        for word in whole:
-            query = query.where(StoredRiff.id.in_(_with_word(RiffWord.word == word)))
-        query = query.where(StoredRiff.id.in_(_with_word(_begins(RiffWord.word, last))))
-        return await self._some(query.order_by(StoredRiff.created_at.desc()).limit(limit))
-
-    async def complete(
-        self,
-        prefix: str,
-        *,
-        author_id: int | None = None,
-        guild_id: int | None = None,
-        limit: int = PAGE,
-    ) -> Sequence[StoredRiff]:
-        """Riffs whose prompts begin like this, for autocompletion; the newest for no prefix."""
-        key = prefix.strip().casefold()
-        if not key:
-            return await self.recent(author_id=author_id, guild_id=guild_id, limit=limit)
-        query = _narrowed(select(StoredRiff), author_id, guild_id)
-        query = query.where(_begins(StoredRiff.prompt_key, key))
-        return await self._some(query.order_by(StoredRiff.prompt_key).limit(limit))
+    async def of_file(self, digest: str) -> StoredRiff | None:
+        """The oldest riff with a file of this sha256: a downloaded clip is known again."""
+        for column in (StoredRiff.png, StoredRiff.mp3, StoredRiff.picture):
+            query = select(StoredRiff).where(column == digest, StoredRiff.gone.is_(None))
+            if riffs := await self._some(query.order_by(StoredRiff.created_at).limit(1)):
+                return riffs[0]
+        return None
 
     async def children(self, riff_id: str) -> Sequence[StoredRiff]:
         """The riffs made from this one, oldest first."""
-        query = select(StoredRiff).where(StoredRiff.parent_id == riff_id)
+        query = select(StoredRiff).where(
+            or_(StoredRiff.parent_id == riff_id, StoredRiff.second_parent_id == riff_id)
+        )
         return await self._some(query.order_by(StoredRiff.created_at))
 
     async def save(self, riff_id: str, user_id: int) -> None:
-        """Keep a riff among a member's favourites. Raises NotFound."""
+        """Keep a riff among a member's favourites, which is a like, too. Raises NotFound."""
         await self.get(riff_id)
         async with self._write() as session:
             if await session.get(Favourite, (user_id, riff_id)) is None:
@@ -112,24 +103,42 @@ class RiffStore(Database):
         query = query.where(Favourite.user_id == user_id)
         return await self._some(query.order_by(Favourite.created_at.desc()).limit(limit))
 
-    async def delete(self, riff_id: str) -> None:
+    async def likes(self, riff_ids: Iterable[str]) -> dict[str, int]:
+        """How many members keep each of these riffs among their favourites; 0 is left out."""
+        query = (
+            select(Favourite.riff_id, func.count())
+            .where(Favourite.riff_id.in_(list(riff_ids)))
+            .group_by(Favourite.riff_id)
+        )
+        async with self._read() as session:
+            return {row[0]: row[1] for row in await session.execute(query)}
+
+    async def delete(self, riff_id: str) -> Farewell:
         """Forget a riff and the files that nothing else needs; what was made from it stays.
 
         Raises:
             NotFound: it is not there.
         """
-        riff = await self.get(riff_id)
-        await self._forget([riff])
+        return await self._forget([await self.get(riff_id)], "deleted")
 
-    async def erase_member(self, user_id: int) -> int:
-        """Forget everything about a member: riffs, favourites, jobs and votes in jams.
+    async def erase_member(self, user_id: int) -> Farewell:
+        """Forget everything about a member: riffs, favourites, jobs, votes, decisions.
 
-        Returns:
-            How many riffs there were.
+        What others made from their riffs stays; its parent is a former member's.
         """
         riffs = await self._some(select(StoredRiff).where(StoredRiff.author_id == user_id))
-        await self._forget(riffs, user_id=user_id)
-        return len(riffs)
+        return await self._forget(riffs, "erased", user_id=user_id)
+
+    async def expire(self, before: datetime) -> int:
+        """Forget the riffs older than this that nobody keeps among their favourites."""
+        kept = select(Favourite.riff_id)
+        query = select(StoredRiff).where(
+            StoredRiff.created_at < before, StoredRiff.gone.is_(None), StoredRiff.id.not_in(kept)
+        )
+        total = 0
+        while riffs := await self._some(query.limit(_CHUNK)):
+            total += (await self._forget(riffs, "deleted")).riffs
+        return total
 
     async def collect_files(self) -> int:
         """Remove the files that no riff, no unfinished job and no jam needs. Returns how many.
@@ -142,57 +151,114 @@ class RiffStore(Database):
                 kept = await _needed(session, None)
             return await asyncio.to_thread(self.files.collect, kept, at_most=len(kept))
 
-    async def _forget(self, riffs: Sequence[StoredRiff], *, user_id: int | None = None) -> None:
-        files = {digest for riff in riffs for digest in (riff.png, riff.mp3, riff.picture)}
+    async def _forget(
+        self, riffs: Sequence[StoredRiff], why: str, *, user_id: int | None = None
+    ) -> Farewell:
+        files = {digest for riff in riffs for digest in (riff.png, riff.mp3, riff.picture)} - {""}
+        # What they started from may have been kept for their sake alone.
+        files |= {
+            ref.removeprefix("sha256:") for riff in riffs for ref in pictures_of(riff.request)
+        }
+        ids = [riff.id for riff in riffs]
         async with self._keeping:
             async with self._write() as session:
-                for riff in riffs:
-                    await session.execute(delete(StoredRiff).where(StoredRiff.id == riff.id))
-                    # The promise that it came from holds its prompt and its author, too.
-                    await session.execute(delete(StoredJob).where(StoredJob.id == riff.id))
+                children = await _children_of(session, ids)
+                for chunk in _chunks(ids):
+                    await _empty(session, chunk, why)
                 if user_id is not None:
                     await session.execute(delete(Favourite).where(Favourite.user_id == user_id))
                     await session.execute(delete(StoredJob).where(StoredJob.author_id == user_id))
                     await forget_in_jams(session, user_id)
+                    await session.execute(delete(Member).where(Member.user_id == user_id))
+                await _prune(session)
                 needed = await _needed(session, files)
             await asyncio.to_thread(self.files.remove, files - needed)
+        posted = ((r.channel_id, r.message_id) for r in riffs if r.kind != "upload")
+        return Farewell(
+            len(riffs),
+            tuple((channel, message) for channel, message in posted if channel and message),
+            tuple(child for child in children if child not in set(ids)),
+        )
 
     async def _some(self, query: Select[StoredRiff]) -> Sequence[StoredRiff]:
         async with self._read() as session:
             return (await session.scalars(query)).all()
 
 
-def _narrowed(
-    query: Select[StoredRiff], author_id: int | None, guild_id: int | None
-) -> Select[StoredRiff]:
-    if author_id is not None:
-        query = query.where(StoredRiff.author_id == author_id)
-    if guild_id is not None:
-        query = query.where(StoredRiff.guild_id == guild_id)
-    return query
+async def _children_of(session: AsyncSession, ids: list[str]) -> list[str]:
+    found: dict[str, None] = {}
+    for chunk in _chunks(ids):
+        query = select(StoredRiff.id).where(
+            or_(StoredRiff.parent_id.in_(chunk), StoredRiff.second_parent_id.in_(chunk)),
+            StoredRiff.gone.is_(None),
+        )
+        found.update(dict.fromkeys(await session.scalars(query)))
+    return list(found)
 
 
-def _begins(column: InstrumentedAttribute[str], prefix: str) -> ColumnElement[bool]:
-    """A prefix as a range, which any ordinary index serves."""
-    return and_(column >= prefix, column < prefix_end(prefix))
+async def _empty(session: AsyncSession, ids: list[str], why: str) -> None:
+    """Take everything out of rows but their place in the family."""
+    await session.execute(delete(RiffWord).where(RiffWord.riff_id.in_(ids)))
+    await session.execute(delete(Favourite).where(Favourite.riff_id.in_(ids)))
+    # The promise that a riff came from holds its prompt and its author, too.
+    await session.execute(delete(StoredJob).where(StoredJob.id.in_(ids)))
+    await session.execute(
+        update(StoredRiff)
+        .where(StoredRiff.id.in_(ids))
+        .values(
+            request=_EMPTY,
+            prompt="",
+            prompt_key="",
+            seed=0,
+            seed_image=None,
+            second_image=None,
+            mask=None,
+            author_id=None,
+            author_name=None,
+            guild_id=None,
+            channel_id=None,
+            message_id=None,
+            alt="",
+            png="",
+            mp3="",
+            picture="",
+            remix_allowed=False,
+            gone=why,
+        )
+    )
 
 
-def _with_word(condition: ColumnElement[bool]) -> Select[str]:
-    return select(RiffWord.riff_id).where(condition)
+async def _prune(session: AsyncSession) -> None:
+    """Remove the empty rows that nothing descends from (any more)."""
+    first = select(StoredRiff.parent_id).where(StoredRiff.parent_id.is_not(None))
+    second = select(StoredRiff.second_parent_id).where(StoredRiff.second_parent_id.is_not(None))
+    barren = select(StoredRiff.id).where(
+        StoredRiff.gone.is_not(None), StoredRiff.id.not_in(first), StoredRiff.id.not_in(second)
+    )
+    while ids := (await session.scalars(barren.limit(_CHUNK))).all():
+        await session.execute(delete(StoredRiff).where(StoredRiff.id.in_(ids)))
 
 
 async def _needed(session: AsyncSession, among: Iterable[str] | None) -> set[str]:
-    """The files (all, or of `among`) that riffs show, or that riffs, jobs and jams start from."""
-    columns = (StoredRiff.png, StoredRiff.mp3, StoredRiff.picture)
-    refs = (StoredRiff.seed_image, StoredRiff.mask)
-    query = select(*columns, *refs)
-    if among is not None:
+    """The files (all, or those of `among`) that riffs show or that riffs and jobs start from."""
+    files = (StoredRiff.png, StoredRiff.mp3, StoredRiff.picture)
+    refs = (StoredRiff.seed_image, StoredRiff.mask, StoredRiff.second_image)
+    if among is None:
+        rows = await session.execute(select(*files, *refs))
+        needed = {value for row in rows for value in row if value}
+    else:
         digests = list(among)
-        named = [f"sha256:{digest}" for digest in digests]
-        query = query.where(or_(*(c.in_(digests) for c in columns), *(c.in_(named) for c in refs)))
-    needed = {value for row in await session.execute(query) for value in row if value}
+        needed = set()
+        for column in (*files, *refs):
+            prefix = "sha256:" if column in refs else ""
+            for chunk in _chunks([prefix + digest for digest in digests]):
+                needed |= set(await session.scalars(select(column).where(column.in_(chunk))))
     jobs = select(StoredJob).where(StoredJob.state.in_(("waiting", "running")))
     for job in await session.scalars(jobs):
-        needed |= {ref for ref in (job.request.seed_image, job.request.mask) if ref}
+        needed |= pictures_of(job.request)
     needed |= set(await session.scalars(select(StoredJam.seed_image)))
     return {value.removeprefix("sha256:") for value in needed}
+
+
+def _chunks(values: list[str]) -> Iterable[list[str]]:
+    return (values[i : i + _CHUNK] for i in range(0, len(values), _CHUNK))

@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 from typing import Self
 
+from riffbot.library.browsing import Browser
 from riffbot.library.connection import database_url, file_of
+from riffbot.library.consent import Consent
+from riffbot.library.family import Families
 from riffbot.library.files import Files
 from riffbot.library.guilds import GuildStore
 from riffbot.library.jams import JamStore
 from riffbot.library.jobs import JobStore
 from riffbot.library.migrate import upgrade
-from riffbot.library.riffs import RiffStore
 from riffbot.library.troubles import disk_trouble
 from riffbot.settings import Settings
 
 
-class Library(RiffStore, JobStore, JamStore, GuildStore):
-    """Everything that was made (`RiffStore`), that was promised (`JobStore`) and that plays
+class Library(Browser, Families, Consent, JobStore, JamStore, GuildStore):
+    """Everything that was made (found, traced, let go), that was promised and that plays
     (`JamStore`), and what servers chose (`GuildStore`).
 
     Rows that are returned are plain values by then: read them freely, changing them does nothing.

@@ -124,5 +124,5 @@ def buttons(message: Any) -> Mapping[str, str]:
         item["label"]: item["custom_id"]
         for row in message.components
         for item in row["components"]
-        if item.get("custom_id")
+        if item.get("custom_id") and item.get("label")
     }

@@ -38,7 +38,7 @@ def test_up_twice_and_down_again(url: str, path: Path) -> None:
     migrate.upgrade(url)
     migrate.upgrade(url)
     everything = {*Base.metadata.tables, "alembic_version"}
-    assert {"riffs", "riff_words", "favourites", "jobs", "jams"} < everything
+    assert {"riffs", "riff_words", "favourites", "jobs", "jams", "members"} < everything
     assert tables(path) == everything
     current, newest = migrate.revisions(url)
     assert current == newest
@@ -91,3 +91,36 @@ def test_a_failed_upgrade_leaves_nothing_half_done(
     assert tables(path) == set()
     migrate.upgrade(url)
     assert "jobs" in tables(path)
+
+
+def test_an_older_library_keeps_its_riffs_up_and_down(url: str, path: Path) -> None:
+    migrate.upgrade(url, "0001")
+    engine = create_engine(f"sqlite:///{path}")
+    columns = (
+        "id, request, prompt, prompt_key, seed, seed_image, denoising, model_name, model_hash, "
+        "batch, author_id, guild_id, created_at, parent_id, duration_s, alt, png, mp3, picture, "
+        "remix_allowed"
+    )
+    with engine.begin() as connection:
+        for riff, image, parent in (("a", None, None), ("b", "sha256:x", "a")):
+            values = {"id": riff, "image": image, "parent": parent}
+            connection.execute(
+                text(
+                    f"INSERT INTO riffs ({columns}) VALUES (:id, '{{}}', 'dub', 'dub', 1, :image, "
+                    "0.75, 'm', 'h', 1, 7, 9, '2026-01-01', :parent, 1.0, '', 'p', 's', 'q', 1)"
+                ),
+                values,
+            )
+        connection.execute(text("INSERT INTO riff_words VALUES ('b', 'dub', '2026-01-01')"))
+    migrate.upgrade(url)
+    with engine.begin() as connection:
+        rows = connection.execute(text("SELECT id, kind, parent_id, gone FROM riffs")).all()
+        assert sorted(map(tuple, rows)) == [("a", "riff", None, None), ("b", "remix", "a", None)]
+        words = connection.execute(text("SELECT author_id, guild_id FROM riff_words")).all()
+        assert [tuple(row) for row in words] == [(7, 9)]
+        connection.execute(text("UPDATE riffs SET gone = 'erased' WHERE id = 'a'"))
+    migrate.downgrade(url, "0001")
+    with engine.begin() as connection:
+        rows = connection.execute(text("SELECT id, parent_id FROM riffs")).all()
+        assert [tuple(row) for row in rows] == [("b", None)], "an empty place is no riff there"
+    engine.dispose()

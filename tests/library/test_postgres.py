@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from riffbot.errors import StorageError
 from riffbot.library import migrate
 from riffbot.library.models import Base
+from riffbot.library.records import FORMER_MEMBER
 from riffbot.library.store import Library
 from riffbot.request import RiffRequest
 from riffbot.settings import Settings
@@ -101,7 +102,10 @@ async def test_the_library_works_the_same(server: str, tmp_path: Path) -> None:
     await library.save(parent.id, BOB.user_id)
     assert [riff.id for riff in await library.saved(BOB.user_id)] == [parent.id]
     await library.erase_member(ANN.user_id)
-    assert (await library.get(child.id)).parent_id is None
+    (credit,) = await library.credits(await library.get(child.id))
+    assert (credit.riff_id, credit.author) == (None, FORMER_MEMBER)
+    page = await library.page(guild_id=10, text="bells")
+    assert [riff.id for riff in page.riffs] == [child.id]
     assert await library.saved(BOB.user_id) == []
     assert library.files.path(parent.png) is not None
     await library.close()

@@ -12,7 +12,7 @@ from sqlalchemy import update
 
 from riffbot.errors import BadRequest, NotFound, StorageError
 from riffbot.library.models import StoredJob
-from riffbot.library.records import Origin
+from riffbot.library.records import NOBODY, Origin
 from riffbot.library.store import Library
 from riffbot.request import RiffRequest, Target
 from riffbot.settings import Settings
@@ -105,7 +105,8 @@ async def test_a_parent_that_goes_while_its_remix_is_made_is_no_trouble(
     parent = await add("parent")
     job = await library.create_job(REQUEST, author=BOB, parent=parent.id)
     await library.delete(parent.id)
-    assert (await library.finish_job(job.id, made(REQUEST), files("x"))).parent_id is None
+    child = await library.finish_job(job.id, made(REQUEST), files("x"))
+    assert await library.credits(child) == ()
 
 
 async def test_recent_pages_through_everything_once(library: Library, add: Add) -> None:
@@ -173,7 +174,8 @@ async def test_deleting_keeps_what_was_made_from_it_and_the_picture_that_it_need
     await library.delete(parent.id)
     with pytest.raises(NotFound):
         await library.get(parent.id)
-    assert (await library.get(child.id)).parent_id is None
+    (credit,) = await library.credits(await library.get(child.id))
+    assert (credit.riff_id, credit.author, credit.prompt) == (None, NOBODY, "")
     assert library.files.path(parent.png) is not None, "the child starts from it"
     assert library.files.path(parent.mp3) is None
     assert await library.saved(BOB.user_id) == []
@@ -209,7 +211,7 @@ async def test_erasing_a_member_forgets_all_of_theirs_and_nothing_of_others(
     child = await add("bobs", BOB, parent=parent.id)
     await library.save(child.id, ANN.user_id)
     await library.create_job(REQUEST, author=ANN)
-    assert await library.erase_member(ANN.user_id) == 1
+    assert (await library.erase_member(ANN.user_id)).riffs == 1
     assert [riff.prompt for riff in await library.recent()] == ["bobs"]
     assert await library.saved(ANN.user_id) == []
     assert await library.unfinished_jobs() == []

@@ -1,0 +1,160 @@
+"""Loops out of recordings: whole beats, cut where the end leads back to the beginning.
+
+Beats come from librosa (Ellis, 2007: dynamic programming over the onset strength). Which of them
+the loop begins with is decided here: of all stretches of so many beats the one whose continuation
+sounds most like its own beginning, for that is what a listener hears at the seam.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from audio.arrays import Floats
+from audio.resample import resample
+
+_RATE = 22050
+_HOP = 256
+_LEAD_S = 0.01
+"""A beat's attack begins a little before its strongest moment."""
+
+_FEWEST_BEATS = 4
+_QUIETEST = 1e-4
+_BEATS = (4, 8, 12, 16, 24, 32)
+"""Lengths of a loop: whole measures of four."""
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A stretch of whole beats.
+
+    Attributes:
+        start, stop: samples of the recording.
+        beats: how many beats fill it.
+        bpm: the tempo at which they do.
+    """
+
+    start: int
+    stop: int
+    beats: int
+    bpm: float
+
+
+def find_loop(
+    samples: Floats,
+    sample_rate: int,
+    *,
+    around_s: float = 5.12,
+    shortest_s: float = 1.5,
+    longest_s: float = 20.48,
+) -> Loop | None:
+    """The best loop in a recording.
+
+    Args:
+        samples: float[n] or float[n, channels].
+        sample_rate: Hz.
+        around_s: the length to stay near.
+        shortest_s, longest_s: what a loop may last.
+
+    Returns:
+        None where no beat is to be found (silence, a drone, a recording too short).
+    """
+    mono = samples if samples.ndim == 1 else samples.mean(1)
+    if len(mono) < sample_rate or float(np.abs(mono).max(initial=0.0)) < _QUIETEST:
+        return None
+    sound = resample(np.asarray(mono, np.float32), sample_rate, _RATE)
+    beats, bands = _beats(sound)
+    if len(beats) <= _FEWEST_BEATS:
+        return None
+    period = _period(beats)
+    longest_s = min(longest_s, len(sound) / _RATE)
+    count = _how_many(len(beats), period, around_s, (shortest_s, longest_s))
+    if count is None:
+        return None
+    first = _best_start(beats, bands, count)
+    begin = max(0.0, beats[first] - _LEAD_S)
+    # The beats that were found jitter by a few milliseconds; their own line does not.
+    seconds = float(np.clip(beats[first + count] - beats[first], 0.98 * count * period, None))
+    seconds = min(seconds, 1.02 * count * period, len(mono) / sample_rate - begin)
+    start = round(begin * sample_rate)
+    stop = min(len(mono), start + round(seconds * sample_rate))
+    return Loop(start, stop, count, 60 * count * sample_rate / (stop - start))
+
+
+def tempo(samples: Floats, sample_rate: int) -> float | None:
+    """Beats a minute of a recording by its beats' own spacing; None where there are none."""
+    mono = samples if samples.ndim == 1 else samples.mean(1)
+    if float(np.abs(mono).max(initial=0.0)) < _QUIETEST:
+        return None
+    beats, _ = _beats(resample(np.asarray(mono, np.float32), sample_rate, _RATE))
+    return 60 / _period(beats) if len(beats) > 2 else None
+
+
+def _beats(sound: Floats) -> tuple[npt.NDArray[np.float64], Floats]:
+    """Seconds of the beats, and the mel bands [128, frames] in decibels that they were found in."""
+    import librosa  # noqa: PLC0415 - takes a second, and only uploads need it
+
+    bands = librosa.power_to_db(
+        librosa.feature.melspectrogram(y=sound, sr=_RATE, hop_length=_HOP), ref=np.max
+    )
+    strength = librosa.onset.onset_strength(S=bands, sr=_RATE, hop_length=_HOP)
+    if not np.isfinite(strength).all() or strength.max(initial=0.0) <= 0:
+        return np.zeros(0), bands
+    found: Any = librosa.beat.beat_track(
+        onset_envelope=strength, sr=_RATE, hop_length=_HOP, trim=False, units="time"
+    )
+    return np.asarray(found[1], np.float64), bands
+
+
+def _period(beats: npt.NDArray[np.float64]) -> float:
+    """Seconds a beat: the slope of the line through the beats, outliers left aside."""
+    gaps = np.diff(beats)
+    usual = float(np.median(gaps))
+    number = np.concatenate([[0], np.cumsum(np.maximum(1, np.round(gaps / usual)))])
+    return float(np.polyfit(number, beats, 1)[0])
+
+
+def _how_many(beats: int, period: float, around: float, limits: tuple[float, float]) -> int | None:
+    shortest, longest = limits
+    fitting = [n for n in _BEATS if shortest <= n * period <= longest and n < beats]
+    return min(
+        fitting,
+        # Two measures or four rather than three, where both are about as long as wanted.
+        key=lambda n: abs(np.log(n * period / around)) + (0.3 if n % 8 and n > 4 else 0),
+        default=None,
+    )
+
+
+def _best_start(beats: npt.NDArray[np.float64], bands: Floats, count: int) -> int:
+    """The beat from which the music after `count` beats sounds most like that beat."""
+    at = np.minimum(np.round(beats * _RATE / _HOP).astype(int), bands.shape[1] - 1)
+    beat = max(4, round(float(np.median(np.diff(at)))))
+
+    def after(frame: int) -> Floats:
+        part = bands[:, frame : frame + beat]
+        return np.pad(part, ((0, 0), (0, beat - part.shape[1])), mode="edge")
+
+    def before(frame: int) -> Floats:
+        part = bands[:, max(0, frame - beat) : frame]
+        return np.pad(part, ((0, 0), (beat - part.shape[1], 0)), mode="minimum")
+
+    def fit(first: int) -> float:
+        start, end = int(at[first]), int(at[first + count])
+        following = _alike(after(start), after(end)) if end + beat <= bands.shape[1] else 0.0
+        leading = _alike(before(start), before(end)) if start >= beat else 0.0
+        told = (following != 0) + (leading != 0)
+        strength = float(
+            bands[:, start : start + 3].mean() - bands[:, max(0, start - 3) : start + 1].mean()
+        )
+        return (following + leading) / max(1, told) + 0.002 * strength - 0.002 * first
+
+    return max(range(len(beats) - count), key=fit)
+
+
+def _alike(one: Floats, other: Floats) -> float:
+    """Correlation of two stretches of bands, −1 … 1."""
+    a, b = one - one.mean(), other - other.mean()
+    return float((a * b).sum() / max(float(np.sqrt((a**2).sum() * (b**2).sum())), 1e-9))

@@ -1,0 +1,248 @@
+"""What a command starts from: a riff that was typed or picked, a message, an upload."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import discord
+from discord import app_commands
+
+from cogs._errors import answer
+from cogs._style import QUIET, join
+from riffbot import remixing
+from riffbot.errors import BadRequest, NotFound
+from riffbot.library.models import StoredRiff
+from riffbot.library.records import Author, Origin
+from riffbot.lineage import how
+from riffbot.remixing import Start
+from riffbot.rendering import heading
+from riffbot.tempo import WIDEST
+from riffbot.uploads import MAX_BYTES, Source, open_upload, shown_name, too_large
+
+if TYPE_CHECKING:
+    from riffbot.bot import RiffBot
+
+CHOICES = 25
+"""Discord shows at most so many suggestions."""
+
+_ID = re.compile(r"#?([0-9a-z]{12})")
+_LINK = re.compile(r"https?://\S+/channels/\S+/(\d{15,21})")
+_SOUNDS = (
+    ".mp3",
+    ".wav",
+    ".flac",
+    ".ogg",
+    ".oga",
+    ".opus",
+    ".m4a",
+    ".aac",
+    ".aif",
+    ".aiff",
+    ".mp4",
+)
+_PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """A start, and a sentence about how it was taken where there is something to say."""
+
+    start: Start
+    note: str | None = None
+
+
+@asynccontextmanager
+async def preparing(interaction: discord.Interaction[RiffBot]) -> AsyncIterator[None]:
+    """Acknowledge at once what takes a while to read; a refusal leaves no trace in the channel.
+
+    With a message rather than by deferring: what is said first after that would take the place of
+    the deferred answer, for everybody to see.
+    """
+    looking = discord.Embed(description="Looking at what to start from …", colour=QUIET)
+    await interaction.response.send_message(embed=looking)
+    try:
+        yield
+    except Exception as error:
+        await answer(interaction, error)
+        with suppress(discord.HTTPException):
+            await interaction.delete_original_response()
+
+
+async def chosen(
+    interaction: discord.Interaction[RiffBot],
+    riff: str | None,
+    upload: discord.Attachment | None,
+    *,
+    start: float = 0.0,
+    whole: bool = False,
+) -> Beginning:
+    """The start that a command's options name: exactly one of a riff and an upload.
+
+    Raises:
+        BadRequest: neither or both, or the upload cannot be used.
+        NotFound: there is no such riff.
+    """
+    if (riff is None) == (upload is None):
+        raise BadRequest(
+            "Say what to start from: pick a riff, or add an upload."
+            if riff is None
+            else "Start from a riff or from an upload, not from both."
+        )
+    if upload is not None:
+        here = await _origin(interaction)
+        author = Author(interaction.user.id, interaction.user.display_name, interaction.guild_id)
+        return await from_upload(interaction, upload, author, here, start=start)
+    assert riff is not None
+    stored = remixing.permit(await find(interaction, riff), interaction.user.id)
+    return Beginning(await from_riff(interaction.client, stored, start=start, whole=whole))
+
+
+async def find(interaction: discord.Interaction[RiffBot], typed: str) -> StoredRiff:
+    """The riff that is meant: by id, by a message's link, or by words of its prompt.
+
+    Raises:
+        NotFound: there is none of the asker's, nor of this server's.
+    """
+    library, typed = interaction.client.services.library, typed.strip()
+    if link := _LINK.fullmatch(typed):
+        found = await library.of_message(int(link[1]))
+        if found is not None and found.guild_id == interaction.guild_id:
+            return found
+        raise NotFound("There is no riff of this server's in that message.")
+    if named := _ID.fullmatch(typed):
+        with suppress(NotFound):
+            return await library.get(named[1])
+    for scope in _scopes(interaction):
+        if hits := await library.search(typed, **scope, limit=1):
+            return hits[0]
+    raise NotFound(
+        f"I found no riff of yours or of this server's with “{typed[:60]}”; "
+        "pick one from the list, or see /library."
+    )
+
+
+async def from_riff(
+    bot: RiffBot, riff: StoredRiff, *, start: float = 0.0, whole: bool = False
+) -> Start:
+    """A riff as a start; of a song, the stretch that one clip can hold (unless `whole`)."""
+    width = round(riff.duration_s * 100)
+    bpm = riff.request.bpm
+    words = riff.prompt if riff.kind != "upload" else ""
+    if whole or (width <= WIDEST and start == 0):
+        return Start(riff.image_ref, width, bpm, words, riff.id)
+    studio = bot.services.studio
+
+    def cut() -> tuple[str, int]:
+        part = remixing.stretch(studio.picture(riff.image_ref), bpm, start=start)
+        return studio.keep(part), part.shape[1]
+
+    ref, width = await asyncio.to_thread(cut)
+    return Start(ref, width, bpm, words, riff.id)
+
+
+async def from_upload(
+    interaction: discord.Interaction[RiffBot],
+    attachment: discord.Attachment,
+    author: Author,
+    origin: Origin | None,
+    *,
+    start: float = 0.0,
+    seconds: float | None = None,
+    drawing: bool = False,
+) -> Beginning:
+    """Fetch, open and keep an upload. A file that was made here is known again as its riff.
+
+    Raises:
+        BadRequest: it cannot be used, or its author does not allow it.
+    """
+    services = interaction.client.services
+    data = await fetched(attachment)
+    known = await services.library.of_file(hashlib.sha256(data).hexdigest())
+    if known is not None and not drawing and start == 0:
+        remixing.permit(known, interaction.user.id)
+        note = f"I know this clip: it is `#{known.id}` by {known.author.name}."
+        return Beginning(await from_riff(interaction.client, known), note)
+    if author.user_id != interaction.user.id and not await services.library.remixes_allowed(
+        author.user_id
+    ):
+        raise BadRequest("The author of this message keeps their sounds for themselves.")
+    async with interaction.client.reading:
+        source = await asyncio.to_thread(
+            open_upload, data, attachment.filename, start=start, seconds=seconds, drawing=drawing
+        )
+    stored = await services.studio.adopt(source, author=author, origin=origin)
+    return Beginning(_of_source(stored, source), str(source))
+
+
+async def fetched(attachment: discord.Attachment) -> bytes:
+    """An attachment's bytes. Raises BadRequest where it is too large or gone."""
+    shown = shown_name(attachment.filename)
+    if attachment.size > MAX_BYTES:
+        raise BadRequest(too_large(shown, attachment.size))
+    try:
+        return await attachment.read()
+    except discord.NotFound as error:
+        raise BadRequest(f"“{shown}” is gone from Discord: please upload it again.") from error
+
+
+def usable(message: discord.Message) -> discord.Attachment:
+    """The attachment of a message that one can start from: a sound before a picture.
+
+    Raises:
+        BadRequest: there is none.
+    """
+    for kind, suffixes in (("audio/", _SOUNDS), ("image/", _PICTURES)):
+        for attachment in message.attachments:
+            told = (attachment.content_type or "").startswith(kind)
+            if told or attachment.filename.lower().endswith(suffixes):
+                return attachment
+    raise BadRequest("There is no sound and no picture in that message that I could remix.")
+
+
+async def suggested(
+    interaction: discord.Interaction[RiffBot], typed: str, *, mine: bool = False
+) -> list[app_commands.Choice[str]]:
+    """Riffs to suggest: the asker's, then this server's; by prefix, then by words."""
+    library = interaction.client.services.library
+    found: dict[str, StoredRiff] = {}
+    scopes = [{"author_id": interaction.user.id}] if mine else _scopes(interaction)
+    for scope in scopes:
+        hits: Sequence[StoredRiff] = await library.complete(typed, **scope)
+        found.update((riff.id, riff) for riff in hits)
+    for scope in scopes if typed.strip() and len(found) < CHOICES else ():
+        found.update((riff.id, riff) for riff in await library.search(typed, **scope))
+    user = interaction.user.id
+    open_to_me = [r for r in found.values() if r.remix_allowed or r.author_id == user]
+    return [_choice(riff) for riff in open_to_me[:CHOICES]]
+
+
+def _choice(riff: StoredRiff) -> app_commands.Choice[str]:
+    tail = join("", riff.author.name[:24], how(riff), f"{riff.duration_s:.1f} s")
+    words = " ".join(heading(riff.request).split())
+    room = 100 - len(tail) - 3
+    words = words if len(words) <= room else words[: room - 1] + "…"
+    return app_commands.Choice(name=join(words, *tail.split(" · "))[:100], value=riff.id)
+
+
+def _scopes(interaction: discord.Interaction[RiffBot]) -> list[dict[str, int]]:
+    """Where the asker may look: among their own riffs, and in the server they are in."""
+    scopes = [{"author_id": interaction.user.id}]
+    if interaction.guild_id is not None:
+        scopes.append({"guild_id": interaction.guild_id})
+    return scopes
+
+
+def _of_source(stored: StoredRiff, source: Source) -> Start:
+    return Start(stored.image_ref, source.pixels.shape[1], source.bpm, source.prompt, stored.id)
+
+
+async def _origin(interaction: discord.Interaction[RiffBot]) -> Origin | None:
+    if interaction.channel_id is None:
+        return None
+    return Origin(channel_id=interaction.channel_id)

@@ -1,0 +1,240 @@
+"""/inpaint, /extend, /morph and /layer: parts of riffs, and riffs of riffs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from cogs._errors import answered
+from cogs._session import perform
+from cogs._starts import chosen, find, from_riff, preparing, suggested
+from cogs._words import describe, describe_options
+from cogs.remix import Denoising, Negative, Prompt, Seed, strengths
+from cogs.riff import suggestions
+from riffbot import remixing
+from riffbot.errors import NotFound, RiffBotError
+from riffbot.regions import bars
+from riffbot.remixing import Start
+from riffbot.request import DEFAULT_DENOISING, MAX_PROMPT
+from riffbot.tempo import tempo_in
+
+if TYPE_CHECKING:
+    from riffbot.bot import RiffBot
+
+CHOICES = 25
+_MOST_BARS = 12
+
+
+class Compositions(commands.Cog, name="compose"):
+    """What is more, or less, than one whole picture."""
+
+    def __init__(self, bot: RiffBot) -> None:
+        self.bot = bot
+
+    @app_commands.command(name="inpaint", description=describe("inpaint"))
+    @app_commands.describe(
+        **describe_options("inpaint", "riff", "upload", "negative", "denoising", "seed", "start")
+    )
+    @app_commands.allowed_installs(guilds=True, users=True)
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+    async def inpaint(
+        self,
+        interaction: discord.Interaction[RiffBot],
+        *,
+        prompt: Prompt,
+        riff: str | None = None,
+        upload: discord.Attachment | None = None,
+        where: app_commands.Range[str, 0, 60] = "",
+        low: app_commands.Range[float, 0, 10000] | None = None,
+        high: app_commands.Range[float, 0, 10000] | None = None,
+        negative: Negative = "",
+        denoising: Denoising = remixing.REPAINTED,
+        seed: Seed | None = None,
+        start: app_commands.Range[float, 0, 600] = 0.0,
+    ) -> None:
+        """Repaint a stretch, a band, or both."""
+        async with answered(interaction), preparing(interaction):
+            begin = await chosen(interaction, riff, upload, start=start)
+            request = remixing.inpaint(
+                begin.start,
+                prompt,
+                where=where,
+                low=low,
+                high=high,
+                negative=negative,
+                denoising=denoising,
+                seed=seed,
+            )
+            await perform(interaction, [request], parent=begin.start.riff_id, heading=begin.note)
+
+    @app_commands.command(name="extend", description=describe("extend"))
+    @app_commands.describe(
+        **describe_options("extend", "riff", "upload", "negative", "denoising", "seed", "start")
+    )
+    @app_commands.allowed_installs(guilds=True, users=True)
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+    async def extend(
+        self,
+        interaction: discord.Interaction[RiffBot],
+        *,
+        seconds: app_commands.Range[float, 1, 360],
+        riff: str | None = None,
+        upload: discord.Attachment | None = None,
+        prompt: app_commands.Range[str, 0, MAX_PROMPT] = "",
+        backward: bool = False,
+        negative: Negative = "",
+        denoising: Denoising = DEFAULT_DENOISING,
+        seed: Seed | None = None,
+        start: app_commands.Range[float, 0, 600] = 0.0,
+    ) -> None:
+        """A riff becomes a song."""
+        async with answered(interaction), preparing(interaction):
+            begin = await chosen(interaction, riff, upload, start=start)
+            request = remixing.extend(
+                begin.start,
+                prompt or begin.start.prompt or "more of it",
+                seconds=seconds,
+                backward=backward,
+                negative=negative,
+                denoising=denoising,
+                seed=seed,
+            )
+            await perform(interaction, [request], parent=begin.start.riff_id, heading=begin.note)
+
+    @app_commands.command(name="morph", description=describe("morph"))
+    @app_commands.describe(
+        **describe_options("morph", "seed_image", "negative", "denoising", "guidance", "seed")
+    )
+    @app_commands.allowed_installs(guilds=True, users=True)
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+    async def morph(
+        self,
+        interaction: discord.Interaction[RiffBot],
+        *,
+        first: Prompt,
+        second: Prompt,
+        clips: app_commands.Range[int, 2, 16] = 5,
+        seed_image: str | None = None,
+        negative: Negative = "",
+        denoising: Denoising = DEFAULT_DENOISING,
+        guidance: app_commands.Range[float, 1, 30] | None = None,
+        seed: Seed | None = None,
+    ) -> None:
+        """A walk between two riffs or prompts."""
+        async with answered(interaction), preparing(interaction):
+            if seed_image is not None:
+                interaction.client.services.images.bundled(seed_image)
+            ends = [await _end(interaction, typed) for typed in (first, second)]
+            request = remixing.morph(
+                *ends,
+                clips=clips,
+                seed_image=seed_image,
+                negative=negative,
+                denoising=denoising,
+                guidance=guidance,
+                seed=seed,
+                bpm=tempo_in(first) if isinstance(ends[0], str) else None,
+            )
+            parents = [end.riff_id for end in ends if isinstance(end, Start)]
+            await perform(
+                interaction,
+                [request],
+                parent=parents[0] if parents else None,
+                second_parent=parents[1] if len(parents) > 1 else None,
+            )
+
+    @app_commands.command(name="layer", description=describe("layer"))
+    @app_commands.describe(**describe_options("layer", "riff"))
+    @app_commands.allowed_installs(guilds=True, users=True)
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+    async def layer(
+        self,
+        interaction: discord.Interaction[RiffBot],
+        *,
+        riff: str,
+        second: str,
+        gain: app_commands.Range[float, -40, 20] = 0.0,
+    ) -> None:
+        """Two riffs at once."""
+        async with answered(interaction), preparing(interaction):
+            starts = [
+                (await chosen(interaction, typed, None, whole=True)).start
+                for typed in (riff, second)
+            ]
+            await perform(
+                interaction,
+                [remixing.layer(*starts, gain_db=gain)],
+                parent=starts[0].riff_id,
+                second_parent=starts[1].riff_id,
+            )
+
+    @inpaint.autocomplete("riff")
+    @extend.autocomplete("riff")
+    @layer.autocomplete("riff")
+    @layer.autocomplete("second")
+    @morph.autocomplete("first")
+    @morph.autocomplete("second")
+    async def _suggest_riff(
+        self, interaction: discord.Interaction[RiffBot], current: str
+    ) -> list[app_commands.Choice[str]]:
+        return await suggested(interaction, current)
+
+    @inpaint.autocomplete("denoising")
+    @extend.autocomplete("denoising")
+    @morph.autocomplete("denoising")
+    async def _suggest_denoising(
+        self, _: discord.Interaction[RiffBot], current: float | str
+    ) -> list[app_commands.Choice[float]]:
+        return strengths(str(current))
+
+    @morph.autocomplete("seed_image")
+    async def _suggest_seed_image(
+        self, interaction: discord.Interaction[RiffBot], current: str
+    ) -> list[app_commands.Choice[str]]:
+        return suggestions(interaction.client, current)
+
+    @inpaint.autocomplete("where")
+    async def _suggest_where(
+        self, interaction: discord.Interaction[RiffBot], current: str
+    ) -> list[app_commands.Choice[str]]:
+        return await places(interaction, current)
+
+
+async def places(
+    interaction: discord.Interaction[RiffBot], typed: str
+) -> list[app_commands.Choice[str]]:
+    """The bars of the riff that is chosen already, the halves, and the bundled masks."""
+    known = 4
+    if isinstance(picked := getattr(interaction.namespace, "riff", None), str) and picked:
+        try:
+            riff = await find(interaction, picked)
+            known = bars(riff.duration_s, riff.request.bpm)
+        except RiffBotError:
+            pass  # half typed
+    names = [f"bar {number + 1}" for number in range(min(known, _MOST_BARS))]
+    names += ["first half", "second half"]
+    names += interaction.client.services.images.masks()
+    wanted = typed.strip().casefold()
+    return [
+        app_commands.Choice(name=name.removeprefix("mask_").replace("_", " "), value=name)
+        for name in names
+        if wanted in name
+    ][:CHOICES]
+
+
+async def _end(interaction: discord.Interaction[RiffBot], typed: str) -> Start | str:
+    """An end of a walk: a riff that was picked, else the words themselves."""
+    try:
+        named = await interaction.client.services.library.get(typed.strip().removeprefix("#"))
+    except NotFound:
+        return typed
+    riff = remixing.permit(named, interaction.user.id)
+    return await from_riff(interaction.client, riff)
+
+
+async def setup(bot: RiffBot) -> None:
+    """Called by discord.py when the extension is loaded."""
+    await bot.add_cog(Compositions(bot))

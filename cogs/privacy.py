@@ -1,0 +1,154 @@
+"""/privacy: what is known about a member, and what may be done with it; and keeping no longer."""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import discord
+from discord import app_commands
+from discord.ext import commands, tasks
+
+from cogs._errors import answered, tell
+from cogs._farewell import clear_messages, tell_children
+from cogs._starts import find, suggested
+from cogs._words import describe, describe_options
+from riffbot.errors import BadRequest, RiffBotError
+
+if TYPE_CHECKING:
+    from riffbot.bot import RiffBot
+
+log = logging.getLogger(__name__)
+
+ASK = (
+    "This deletes every riff, upload and favourite of yours, what you are waiting for, and the "
+    "messages that show your riffs as far as Discord lets me. What others made from your riffs "
+    "stays, and names “a former member” instead of you. There is no way back; "
+    "`/privacy export` gives you everything first."
+)
+
+
+class EraseButton(
+    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
+    template=r"privacy:erase:(?P<user>\d{1,20})",
+):
+    """Deletes everything about the one who was asked."""
+
+    def __init__(self, user_id: int) -> None:
+        super().__init__(
+            discord.ui.Button(
+                label="Delete everything about me",
+                style=discord.ButtonStyle.danger,
+                custom_id=f"privacy:erase:{user_id}",
+            )
+        )
+        self.user_id = user_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str]
+    ) -> EraseButton:
+        """Rebuilt by discord.py at every click."""
+        return cls(int(match["user"]))
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        """Erase, then say what went and what stays."""
+        async with answered(interaction):
+            if interaction.user.id != self.user_id:
+                raise BadRequest("This button is somebody else's; use /privacy delete yourself.")
+            bot: RiffBot = interaction.client
+            await interaction.response.defer(ephemeral=True, thinking=True)
+            farewell = await bot.services.library.erase_member(self.user_id)
+            stay = await clear_messages(bot, farewell)
+            await tell(
+                interaction,
+                f"Done: {farewell.riffs} riffs are deleted, and nothing here knows you any more."
+                + (f" {stay} messages resist; please remove them by hand." if stay else ""),
+            )
+            await tell_children(bot, farewell)
+
+
+@app_commands.allowed_installs(guilds=True, users=True)
+@app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+class Privacy(commands.GroupCog, group_name="privacy", group_description=describe("privacy")):
+    """Members' rights, and the owner's retention."""
+
+    def __init__(self, bot: RiffBot) -> None:
+        self.bot = bot
+
+    async def cog_load(self) -> None:
+        """Buttons work after a restart; old riffs go once a day where the owner wants that."""
+        self.bot.add_dynamic_items(EraseButton)
+        if self.bot.services.settings.retention_days:
+            self.expire.start()
+
+    async def cog_unload(self) -> None:
+        """Stop looking."""
+        self.expire.cancel()
+
+    @app_commands.command(name="export", description=describe("privacy export"))
+    async def export(self, interaction: discord.Interaction[RiffBot]) -> None:
+        """Everything as a ZIP, for the asker alone."""
+        async with answered(interaction):
+            await interaction.response.defer(ephemeral=True, thinking=True)
+            archive = await self.bot.services.library.export_member(
+                interaction.user.id, limit=interaction.filesize_limit
+            )
+            await interaction.followup.send(
+                "Everything that I know about you.",
+                file=discord.File(io.BytesIO(archive), "riffbot-about-you.zip"),
+                ephemeral=True,
+            )
+
+    @app_commands.command(name="delete", description=describe("privacy delete"))
+    async def delete(self, interaction: discord.Interaction[RiffBot]) -> None:
+        """Ask once, with a button."""
+        async with answered(interaction):
+            view = discord.ui.View(timeout=None)
+            view.add_item(EraseButton(interaction.user.id))
+            await interaction.response.send_message(ASK, view=view, ephemeral=True)
+
+    @app_commands.command(name="remixes", description=describe("privacy remixes"))
+    @app_commands.describe(**describe_options("privacy remixes"))
+    async def remixes(
+        self, interaction: discord.Interaction[RiffBot], *, allowed: bool, riff: str | None = None
+    ) -> None:
+        """Allow or forbid, for one riff or for all."""
+        async with answered(interaction):
+            library, user = self.bot.services.library, interaction.user.id
+            may = "may remix" if allowed else "may not remix"
+            if riff is not None:
+                found = await find(interaction, riff)
+                await library.allow_remixes_of(found.id, user, allowed)
+                await tell(interaction, f"Others {may} `#{found.id}`.")
+                return
+            count = await library.allow_remixes(user, allowed)
+            await tell(
+                interaction,
+                f"Others {may} what you make: the {count} riffs that there are, and those to come.",
+            )
+
+    @remixes.autocomplete("riff")
+    async def _suggest(
+        self, interaction: discord.Interaction[RiffBot], current: str
+    ) -> list[app_commands.Choice[str]]:
+        return await suggested(interaction, current, mine=True)
+
+    @tasks.loop(hours=24)
+    async def expire(self) -> None:
+        """Let go of what is older than the owner keeps and nobody saved."""
+        days = self.bot.services.settings.retention_days
+        try:
+            gone = await self.bot.services.library.expire(datetime.now(UTC) - timedelta(days=days))
+        except RiffBotError as error:
+            log.warning("old riffs could not be let go: %s", error)
+        else:
+            log.info("%d riffs older than %d days are let go", gone, days)
+
+
+async def setup(bot: RiffBot) -> None:
+    """Called by discord.py when the extension is loaded."""
+    await bot.add_cog(Privacy(bot))

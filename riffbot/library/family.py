@@ -1,0 +1,100 @@
+"""Families: what a riff was made from, and what was made from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import select, text
+
+from riffbot.library.models import StoredRiff
+from riffbot.library.records import Credit
+from riffbot.library.riffs import RiffStore
+
+MOST = 60
+"""Riffs in one drawing; a family may have thousands."""
+
+_DEEPEST, _COUNTED = 50, 1000
+
+
+# UNION rather than UNION ALL: should a library ever hold a circle, the walk ends all the same.
+_UP = """
+    up(id) AS (
+        SELECT CAST(:riff_id AS VARCHAR(12))
+        UNION
+        SELECT parent.id FROM up
+        JOIN riffs AS child ON child.id = up.id
+        JOIN riffs AS parent ON parent.id IN (child.parent_id, child.second_parent_id)
+    ),
+    old(id) AS (SELECT id FROM up LIMIT :deepest)
+"""
+_ANCESTORS = text(f"WITH RECURSIVE {_UP} SELECT id FROM old")
+_FAMILY = text(f"""
+    WITH RECURSIVE {_UP},
+    down(id) AS (
+        SELECT id FROM old
+        UNION
+        SELECT child.id FROM down
+        JOIN riffs AS child ON child.parent_id = down.id OR child.second_parent_id = down.id
+    )
+    SELECT id FROM down LIMIT :counted
+""")
+
+
+@dataclass(frozen=True)
+class Family:
+    """A riff among its ancestors and descendants.
+
+    Attributes:
+        riff: whose family it is.
+        members: the oldest first; those that are gone have their place, too.
+        left_out: how many more there are, counted up to a thousand.
+    """
+
+    riff: StoredRiff
+    members: tuple[StoredRiff, ...]
+    left_out: int = 0
+
+    def children_of(self, riff_id: str) -> list[StoredRiff]:
+        """Those of its members that were made from this one first of all, oldest first."""
+        return [member for member in self.members if member.parent_id == riff_id]
+
+    @property
+    def roots(self) -> list[StoredRiff]:
+        """Those whose first parent is not in the picture."""
+        ids = {member.id for member in self.members}
+        return [member for member in self.members if member.parent_id not in ids]
+
+
+class Families(RiffStore):
+    """The library's genealogist."""
+
+    async def family(self, riff_id: str, *, most: int = MOST) -> Family:
+        """All ancestors of a riff, and everything that descends from the oldest of them.
+
+        Raises:
+            NotFound: the riff is not there.
+        """
+        riff = await self.get(riff_id)
+        async with self._read() as session:
+            known = {"riff_id": riff_id, "deepest": _DEEPEST}
+            ancestors = list(await session.scalars(_ANCESTORS, known))
+            wanted = list(dict.fromkeys([*ancestors, riff_id]))
+            known = {"riff_id": riff_id, "deepest": _DEEPEST, "counted": _COUNTED}
+            descendants = [i for i in await session.scalars(_FAMILY, known) if i not in wanted]
+            shown = [*wanted, *descendants[: max(0, most - len(wanted))]]
+            query = select(StoredRiff).where(StoredRiff.id.in_(shown))
+            members = (await session.scalars(query)).all()
+        place = {member_id: number for number, member_id in enumerate(shown)}
+        ordered = sorted(members, key=lambda member: (member.created_at, place[member.id]))
+        return Family(riff, tuple(ordered), len(wanted) + len(descendants) - len(shown))
+
+    async def credits(self, riff: StoredRiff) -> tuple[Credit, ...]:
+        """Whom a riff owes its beginning: its parents."""
+        found = []
+        for parent_id in filter(None, (riff.parent_id, riff.second_parent_id)):
+            async with self._read() as session:
+                parent = await session.get(StoredRiff, parent_id)
+            if parent is not None:
+                alive = parent.gone is None
+                found.append(Credit(parent.id if alive else None, parent.author, parent.prompt))
+        return tuple(found)

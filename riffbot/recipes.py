@@ -1,0 +1,165 @@
+"""Recipes: what a file says about how it was made, and making it again.
+
+A recipe names the pictures that it starts from by their content. Where one of them is gone (the
+database was lost, the file came from somebody else's RiffBot), it is made again from its own
+recipe, which travels inside (`made_from`), as far back as to the first prompt.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from audio import files, image
+from audio.image import encode_png
+from riffbot import rendering
+from riffbot.errors import BadRequest, NotFound
+from riffbot.images import Images
+from riffbot.inference.job import Riff
+from riffbot.library.records import pictures_of
+from riffbot.request import RiffRequest
+
+RECIPE_TAG = "comment"
+"""Where a sound file carries its recipe."""
+
+_DEEPEST = 64
+_MOST_BATCH = 64
+
+Make = Callable[["Recipe"], Awaitable[Riff]]
+Keep = Callable[[bytes], str]
+"""Puts a PNG where its reference is found again; returns the sha256."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a file says about the clip it belongs to.
+
+    Attributes:
+        request: what decided the clip.
+        batch: how many clips were computed together.
+        model_hash: the weights that made it, where the file tells.
+        made_from: the recipes of the pictures that it starts from, by reference.
+        text: the JSON that it was read from.
+    """
+
+    request: RiffRequest
+    batch: int = 1
+    model_hash: str | None = None
+    made_from: Mapping[str, Recipe] = field(default_factory=dict)
+    text: str = ""
+
+
+def parse(text: str | bytes) -> Recipe:
+    """Read a recipe's JSON: `{"request": {…}, "model_hash": …}` as RiffBot writes it, or a request.
+
+    Raises:
+        BadRequest: it is none.
+    """
+    try:
+        told = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest("That is not a riff's recipe: the JSON cannot be read.") from error
+    return _recipe(told, 0)
+
+
+def inside(data: bytes) -> Recipe | None:
+    """The recipe that a downloaded file carries: a PNG, an MP3, or the JSON itself.
+
+    Returns:
+        None where the file carries none.
+
+    Raises:
+        BadRequest: it carries one that makes no sense.
+    """
+    if data[:1] in (b"{", b"["):
+        return parse(data)
+    text = text_inside(data)
+    return parse(text) if text else None
+
+
+def text_inside(data: bytes) -> str | None:
+    """The recipe's text in a picture or a sound, unread; None without one or for anything else."""
+    try:
+        return image.decode_image(data).recipe
+    except ValueError:
+        pass
+    try:
+        text = files.read_tags(data).get(RECIPE_TAG)
+    except ValueError:
+        return None
+    return text if text and text.lstrip().startswith("{") else None
+
+
+def ancestors(request: RiffRequest, images: Images) -> dict[str, str]:
+    """The recipes in the pictures that a request starts from; those without one are left out."""
+    found = {}
+    for ref in sorted(pictures_of(request)):
+        try:
+            text = images.recipe(ref)
+            if text is not None:
+                parse(text)
+                found[ref] = text
+        except BadRequest:
+            continue  # gone, or somebody else's recipe: it still is a picture
+    return found
+
+
+async def revived(
+    recipe: Recipe, *, there: Callable[[str], bool], make: Make, keep: Keep
+) -> Recipe:
+    """The recipe with every picture that it needs in its place again.
+
+    Args:
+        there: whether the picture of this reference can be read.
+        make: makes one clip, whose own pictures are there.
+        keep: keeps a picture that was made again.
+
+    Raises:
+        NotFound: a picture is gone, and the file does not say how it was made.
+        RiffBotError: as `make`.
+    """
+    changes: dict[str, str] = {}
+    for ref in sorted(pictures_of(recipe.request)):
+        if there(ref):
+            continue
+        older = recipe.made_from.get(ref)
+        if older is None:
+            raise NotFound(
+                "The picture that this was made from is not here any more, and the file does not "
+                "say how to make it again: please remix the file itself instead."
+            )
+        older = await revived(older, there=there, make=make, keep=keep)
+        riff = await make(older)
+        texts = {name: ancestor.text for name, ancestor in older.made_from.items()}
+        png = encode_png(riff.image, recipe=rendering.recipe(riff, texts))
+        changes[ref] = f"sha256:{keep(png)}"
+    return replace(recipe, request=renamed(recipe.request, changes))
+
+
+def renamed(request: RiffRequest, refs: Mapping[str, str]) -> RiffRequest:
+    """A request whose pictures have other references; made again, a picture may differ a little."""
+    if not refs:
+        return request
+    text = request.model_dump_json()
+    for old, new in refs.items():
+        text = text.replace(old, new)
+    return RiffRequest.from_json(text)
+
+
+def _recipe(told: Any, depth: int) -> Recipe:
+    if not isinstance(told, dict):
+        raise BadRequest("That is not a riff's recipe: it should be a JSON object.")
+    if not isinstance(told.get("request"), dict):
+        return Recipe(RiffRequest.build(**told), text=json.dumps(told))
+    batch, model_hash = told.get("batch"), told.get("model_hash")
+    older = told.get("made_from")
+    older = older if isinstance(older, dict) and depth < _DEEPEST else {}
+    return Recipe(
+        RiffRequest.build(**told["request"]),
+        batch=batch if isinstance(batch, int) and 1 <= batch <= _MOST_BATCH else 1,
+        model_hash=model_hash if isinstance(model_hash, str) else None,
+        made_from={str(ref): _recipe(recipe, depth + 1) for ref, recipe in older.items()},
+        text=json.dumps(told, ensure_ascii=False, separators=(",", ":")),
+    )

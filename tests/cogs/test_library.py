@@ -1,0 +1,201 @@
+"""/library and /privacy in a channel: pages, trees, exports, and what goes when somebody goes."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from typing import Any
+
+import pytest
+
+from audio.files import read
+from riffbot.settings import Settings
+from tests.cogs.room import Room, buttons, open_room
+from tests.cogs.test_remix import beat_wav, newest
+
+
+async def remixed(room: Room, who: Any, message: Any, prompt: str) -> Any:
+    """Somebody remixes what a message carries, by the message command."""
+    shown = await who.context_menu(room.channel, "Remix this riff", message)
+    result = await who.submit_modal(shown, {"prompt": prompt, "denoising": "0.7"})
+    return result.response.message
+
+
+async def test_ann_bob_and_cy(settings: Settings) -> None:
+    """The whole story: a riff, a remix of it, a remix of that; then the first of them goes."""
+    async with open_room(settings) as room:
+        ann, bob, cy = room.ada, room.ben, room.mia
+        first = (await room.riff("funky sax", steps=2)).response.message
+        second = await remixed(room, bob, first, "church bells")
+        third = await remixed(room, cy, second, "steel drums")
+        tail, middle, head = await room.services.library.recent()
+        tree = (await bob.slash(room.channel, "library lineage", riff=tail.id)).response
+        text = tree.embeds[0].description
+        lines = [line for line in text.splitlines() if "·" in line]
+        assert ["ada" in lines[0], "ben" in lines[1], "mia" in lines[2]] == [True] * 3
+        assert "remix 0.7 · steel drums" in lines[2]
+        assert "this one" in lines[2]
+        (picture,) = tree.attachments
+        assert picture.filename == "family.png"
+        assert "Family tree" in picture.description
+
+        asked = await ann.slash(room.channel, "privacy delete")
+        assert asked.response.ephemeral
+        done = await ann.click(asked.response, label="Delete everything about me")
+        assert "1 riffs are deleted" in done.response.content
+        library = room.services.library
+        assert await library.count() == 2
+        assert first.id not in {message.id for message in room.messages}
+        message = next(m for m in room.messages if m.id == second.id)
+        assert "a former member" in message.embeds[0].description
+        assert "ada" not in message.embeds[0].description
+        assert message.embeds[0].image.url.endswith("spectrogram.png")
+        assert {file.filename for file in message.attachments} >= {"riff.mp3", "riff.png"}
+        assert library.files.path(head.png) is not None, "Bob's clip starts from it"
+        assert library.files.path(head.mp3) is None
+        tree = (await bob.slash(room.channel, "library lineage", riff=tail.id)).response
+        assert "a riff of a former member" in tree.embeds[0].description
+        assert "ada" not in tree.embeds[0].description
+        # Bob's clip still replays to the pixel.
+        await room.services.studio.replay(middle.id)
+        assert third.id in {message.id for message in room.messages}
+
+
+async def test_the_tree_credits_whose_upload_it_was(settings: Settings) -> None:
+    async with open_room(settings) as room:
+        message = await room.ben.send(
+            room.channel, "listen", attachments=[("drums.wav", beat_wav())]
+        )
+        await remixed(room, room.mia, message, "marimba")
+        child = await newest(room)
+        tree = (await room.ada.slash(room.channel, "library lineage", riff=child.id)).response
+        first, second = tree.embeds[0].description.splitlines()[1:3]
+        assert "ben · upload · drums.wav" in first
+        assert "mia" in second
+
+
+async def test_pages_turn_both_ways_and_open_riffs(settings: Settings) -> None:
+    async with open_room(settings) as room:
+        for number in range(4):
+            await room.riff(f"riff {number}", steps=1, count=3, seed=100 * number)
+        page = (await room.ada.slash(room.channel, "library mine")).response
+        assert page.ephemeral
+        assert page.embeds[0].description.count("·") >= 20
+        assert "riff 3" in page.embeds[0].description
+        assert set(buttons(page)) >= {"Older"}
+        older = (await room.ada.click(page, label="Older")).response
+        assert "riff 0" in older.embeds[0].description
+        assert "riff 3" not in older.embeds[0].description
+        assert "Newer" in buttons(older)
+        back = (await room.ada.click(older, label="Newer")).response
+        assert back.embeds[0].description == page.embeds[0].description
+        newest_id = (await newest(room)).id
+        opened = (await room.ada.select(back, [newest_id], custom_id="library:open")).response
+        assert opened.ephemeral
+        assert {file.filename for file in opened.attachments} >= {"riff.mp3"}
+        assert "Remix…" in buttons(opened)
+
+
+async def test_search_favourites_and_server(settings: Settings) -> None:
+    async with open_room(settings) as room:
+        first = (await room.riff("funky sax", steps=1)).response.message
+        await room.ben.slash(room.channel, "riff", prompt="sad piano", steps=1)
+        found = (await room.mia.slash(room.channel, "library search", words="sax fun")).response
+        assert "funky sax" in found.embeds[0].description
+        assert "piano" not in found.embeds[0].description
+        nothing = (
+            await room.mia.slash(room.channel, "library search", words="sax", mine=True)
+        ).response
+        assert "found nothing" in nothing.content
+        nothing = (await room.mia.slash(room.channel, "library favourites")).response
+        assert "saved nothing yet" in nothing.content
+        await room.mia.click(first, label="Save")
+        page = (await room.mia.slash(room.channel, "library favourites")).response
+        assert "⭐ 1" in page.embeds[0].description
+        page = (await room.mia.slash(room.channel, "library server")).response
+        assert {"funky sax" in page.embeds[0].description} == {True}
+        assert "sad piano" in page.embeds[0].description
+
+
+@pytest.mark.parametrize("format", ["mp4", "mp3", "wav", "flac", "ogg", "png", "json", "zip"])
+async def test_export(settings: Settings, format: str) -> None:
+    async with open_room(settings) as room:
+        await room.riff("Ünïcode / sax", steps=1)
+        riff = await newest(room)
+        result = await room.ben.slash(room.channel, "library export", riff=riff.id, format=format)
+        message = result.response
+        assert message.ephemeral
+        (file,) = message.attachments
+        assert file.filename.endswith(f"{riff.id}.{format}")
+        data = await file.read()
+        if format in ("mp3", "wav", "flac", "ogg"):
+            assert read(data).seconds == pytest.approx(riff.duration_s, abs=0.02)
+        if format == "mp4":
+            assert data[4:8] == b"ftyp"
+            # A loop goes round until about ten seconds.
+            assert read(data).seconds == pytest.approx(round(10 / 1.28) * 1.28, abs=0.1)
+        if format == "json":
+            assert json.loads(data)["request"]["seed"] == riff.seed
+        if format == "zip":
+            assert len(zipfile.ZipFile(io.BytesIO(data)).namelist()) == 4
+
+
+async def test_delete_is_for_the_author_or_a_moderator(settings: Settings) -> None:
+    async with open_room(settings) as room:
+        await room.riff("dub", steps=1)
+        riff = await newest(room)
+        refused = await room.ben.slash(room.channel, "library delete", riff=riff.id)
+        assert "moderator" in refused.response.content
+        await room.mia.slash(room.channel, "library delete", riff=riff.id)
+        assert room.messages == []
+        assert await room.services.library.count() == 0
+        gone = await room.ada.slash(room.channel, "library show", riff=riff.id)
+        assert gone.response.ephemeral
+
+
+async def test_who_may_remix(settings: Settings) -> None:
+    async with open_room(settings) as room:
+        first = (await room.riff("dub", steps=1)).response.message
+        riff = await newest(room)
+        said = await room.ada.slash(room.channel, "privacy remixes", allowed=False, riff=riff.id)
+        assert "may not remix" in said.response.content
+        for refused in (
+            (await room.ben.context_menu(room.channel, "Remix this riff", first)).response,
+            (await room.ben.slash(room.channel, "remix", prompt="x", riff=riff.id)).followups[0],
+            (await room.ben.slash(room.channel, "extend", seconds=9.0, riff=riff.id)).followups[0],
+            (await room.ben.slash(room.channel, "morph", first=riff.id, second="x")).followups[0],
+        ):
+            assert refused.ephemeral
+            assert "keeps it" in refused.content
+        assert await room.ben.autocomplete(room.channel, "remix", "riff", "dub", prompt="x") == []
+        not_mine = await room.ben.slash(room.channel, "privacy remixes", allowed=True, riff=riff.id)
+        assert "Only the one" in not_mine.response.content
+        await room.ada.slash(room.channel, "privacy remixes", allowed=True)
+        assert (await room.ben.context_menu(room.channel, "Remix this riff", first)).modal
+        await room.ada.slash(room.channel, "privacy remixes", allowed=False)
+        await room.riff("new one", steps=1)
+        assert not (await newest(room)).remix_allowed
+        message = await room.ada.send(room.channel, "", attachments=[("a.wav", beat_wav())])
+        shown = await room.ben.context_menu(room.channel, "Remix this riff", message)
+        refused = await room.ben.submit_modal(shown, {"prompt": "x", "denoising": "0.5"})
+        assert "keeps their sounds" in refused.followups[0].content
+
+
+async def test_privacy_export_holds_everything(settings: Settings) -> None:
+    async with open_room(settings) as room:
+        first = (await room.riff("dub", steps=1)).response.message
+        await room.ada.click(first, label="Save")
+        result = await room.ada.slash(room.channel, "privacy export")
+        (file,) = result.response.attachments
+        archive = zipfile.ZipFile(io.BytesIO(await file.read()))
+        told = json.loads(archive.read("data.json"))
+        (riff,) = told["riffs"]
+        assert riff["request"]["prompt"] == "dub"
+        assert told["favourites"][0]["riff"] == riff["id"]
+        assert f"riffs/{riff['id']}.mp3" in archive.namelist()
+        assert told["files_left_out"] == []
+        small = await room.services.library.export_member(room.ada.id, limit=105_000)
+        told = json.loads(zipfile.ZipFile(io.BytesIO(small)).read("data.json"))
+        assert told["files_left_out"]
+        assert len(small) < 105_000

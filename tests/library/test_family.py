@@ -1,0 +1,145 @@
+"""Family trees: drawn, told, and found in one question."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from riffbot.errors import BadRequest
+from riffbot.library.records import FORMER_MEMBER, NOBODY
+from riffbot.library.store import Library
+from riffbot.lineage import as_picture, as_text
+from tests.library.conftest import ANN, BOB, Add
+
+
+async def test_a_family_is_found_from_any_of_its_members(library: Library, add: Add) -> None:
+    root = await add("root")
+    child = await add("child", BOB, parent=root.id)
+    grandchild = await add("grandchild", ANN, parent=child.id)
+    sister = await add("sister", BOB, parent=root.id)
+    stranger = await add("stranger")
+    for member in (root, child, grandchild, sister):
+        family = await library.family(member.id)
+        assert {m.id for m in family.members} == {root.id, child.id, grandchild.id, sister.id}
+        assert family.riff.id == member.id
+        assert [r.id for r in family.roots] == [root.id]
+    assert len((await library.family(stranger.id)).members) == 1
+    text = as_text(await library.family(child.id))
+    lines = text.splitlines()
+    assert lines[0].startswith("Ann · riff · root")
+    assert lines[1].startswith("├─ Bob · riff · child")
+    assert lines[1].endswith("this one")
+    assert lines[2].startswith("│  └─ Ann · riff · grandchild")
+    assert lines[3].startswith("└─ Bob · riff · sister")
+
+
+async def test_whoever_goes_leaves_a_place_while_there_are_children(
+    library: Library, add: Add
+) -> None:
+    root = await add("root secret")
+    child = await add("child", BOB, parent=root.id)
+    grandchild = await add("grandchild", ANN, parent=child.id)
+    farewell = await library.delete(child.id)
+    assert farewell.children == (grandchild.id,)
+    text = as_text(await library.family(grandchild.id))
+    assert text.splitlines()[1] == "└─ a deleted riff"
+    assert "Bob" not in text
+    await library.erase_member(ANN.user_id)
+    assert await library.count() == 0
+    with pytest.raises(Exception, match="not in the library"):
+        await library.family(root.id)
+
+
+async def test_names_go_when_their_member_does(library: Library, add: Add) -> None:
+    root = await add("root secret")
+    child = await add("child", BOB, parent=root.id)
+    farewell = await library.erase_member(ANN.user_id)
+    assert (farewell.riffs, farewell.children) == (1, (child.id,))
+    (credit,) = await library.credits(await library.get(child.id))
+    assert (credit.author, credit.riff_id, credit.prompt) == (FORMER_MEMBER, None, "")
+    assert credit.author is not NOBODY
+    family = await library.family(child.id)
+    assert "secret" not in as_text(family)
+    assert "secret" not in family.members[0].request.model_dump_json()
+    # With its last child the empty place goes, too.
+    await library.delete(child.id)
+    assert await library.collect_files() == 0
+    page = await library.page()
+    assert page.riffs == ()
+
+
+async def test_two_parents_are_both_credited(library: Library, add: Add) -> None:
+    one, two = await add("one"), await add("two", BOB)
+    from riffbot.request import RiffRequest
+    from tests.library.conftest import files, made
+
+    request = RiffRequest.build(
+        prompt="one + two",
+        seed=0,
+        seed_image=one.image_ref,
+        piece={"kind": "layer", "image": two.image_ref},
+    )
+    job = await library.create_job(request, author=BOB, parent=one.id, second_parent=two.id)
+    both = await library.finish_job(job.id, made(request), files("both"))
+    assert [c.author.name for c in await library.credits(both)] == ["Ann", "Bob"]
+    assert both.kind == "layer"
+    assert {m.id for m in (await library.family(two.id)).members} >= {two.id, both.id}
+    await library.delete(two.id)
+    assert library.files.path(two.png) is not None, "the layer needs it to be played again"
+    await library.delete(both.id)
+    assert library.files.path(two.png) is None
+
+
+async def test_a_large_family_is_drawn_in_part(library: Library, add: Add) -> None:
+    root = await add("root")
+    for number in range(12):
+        await add(f"child {number} " + "long words " * 20, BOB, parent=root.id)
+    family = await library.family(root.id, most=8)
+    assert len(family.members) == 8
+    assert family.left_out == 5
+    assert "… and 5 more" in as_text(family)
+    thumbs = {root.id: np.zeros((128, 128), np.uint8)}
+    picture = Image.open(io.BytesIO(as_picture(family, thumbs)))
+    assert max(picture.size) <= 3600
+    assert all(len(line) < 140 for line in as_text(family).splitlines())
+
+
+async def test_pages_meet_and_do_not_overlap(library: Library, add: Add) -> None:
+    for number in range(7):
+        await add(f"riff {number}", BOB if number % 2 else ANN)
+    seen, turned = [], None
+    while True:
+        page = await library.page(limit=3, older_than=turned)
+        seen += [riff.prompt for riff in page.riffs]
+        if page.older is None:
+            break
+        turned = page.older
+    assert seen == [f"riff {number}" for number in reversed(range(7))]
+    back = await library.page(limit=3, newer_than=page.newer)
+    assert [riff.prompt for riff in back.riffs] == ["riff 3", "riff 2", "riff 1"]
+    assert back.newer is not None
+    top = await library.page(limit=3, newer_than=back.newer)
+    assert top.newer is None
+
+
+async def test_old_riffs_that_nobody_saved_go(library: Library, add: Add) -> None:
+    kept, gone = await add("kept"), await add("gone", BOB)
+    await library.save(kept.id, BOB.user_id)
+    assert await library.expire(datetime.now(UTC) - timedelta(days=1)) == 0
+    assert await library.expire(datetime.now(UTC) + timedelta(seconds=1)) == 1
+    assert [riff.id for riff in await library.recent()] == [kept.id]
+    assert library.files.path(gone.mp3) is None
+
+
+async def test_only_its_author_decides_about_a_riff(library: Library, add: Add) -> None:
+    riff = await add("mine")
+    with pytest.raises(BadRequest):
+        await library.allow_remixes_of(riff.id, BOB.user_id, False)
+    await library.allow_remixes_of(riff.id, ANN.user_id, False)
+    assert not (await library.get(riff.id)).remix_allowed
+    assert await library.allow_remixes(ANN.user_id, True) == 1
+    assert await library.remixes_allowed(ANN.user_id)
