@@ -54,11 +54,19 @@ def _library(_: Settings, clips: int) -> Report:
     return Report(result.table(), result.as_dict())
 
 
+def _model(settings: Settings, clips: int) -> Report:
+    from riffbot import bench_model  # noqa: PLC0415
+
+    result = bench_model.run(settings, clips=clips)
+    return Report(result.table(), result.as_dict())
+
+
 _BENCHES: dict[str, Callable[[Settings, int], Report]] = {
     "codec": _codec,
     "engine": _engine,
     "remix": _remix,
     "library": _library,
+    "model": _model,
 }
 
 NAMES = tuple(_BENCHES)

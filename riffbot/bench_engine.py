@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from statistics import median
+from types import SimpleNamespace
 from typing import Any
 
 import librosa
@@ -195,6 +196,35 @@ def _our_clip(pipeline: Pipeline, request: RiffRequest, settings: Settings, cloc
         return files.encode(sound, RATE, "mp3")
 
 
+class Untold(torch.nn.Module):
+    """A denoiser as diffusers' pipelines call it: they tell it neither gist nor beat grid.
+
+    Both are handed over blank, so that the same network does the same work.
+    """
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self._unet = model.unet
+        self._inputs = model.unet.config.in_channels - model.latent_channels
+        self._gist = getattr(model.unet.config, "projection_class_embeddings_input_dim", None)
+        self.config = SimpleNamespace(**{**model.unet.config, "in_channels": model.latent_channels})
+        self.dtype, self.device = model.dtype, model.device
+
+    def forward(
+        self, sample: torch.Tensor, timestep: torch.Tensor, **told: Any
+    ) -> tuple[torch.Tensor]:
+        """What the denoiser answers; `told` is the pipeline's."""
+        if self._inputs:
+            shape = (len(sample), self._inputs, *sample.shape[2:])
+            sample = torch.cat([sample, sample.new_zeros(shape)], dim=1)
+        gist = None if self._gist is None else sample.new_zeros(len(sample), self._gist)
+        states = told["encoder_hidden_states"]
+        answer: tuple[torch.Tensor] = self._unet(
+            sample, timestep, states, class_labels=gist, return_dict=False
+        )
+        return answer
+
+
 class Stock:
     """diffusers' own pipeline on the same weights, and librosa behind it."""
 
@@ -206,8 +236,8 @@ class Stock:
             vae=model.vae,
             text_encoder=model.text_encoder,
             tokenizer=model.tokenizer,
-            unet=model.unet,
-            scheduler=scheduler.from_config(dict(model.scheduler_config)),
+            unet=Untold(model),
+            scheduler=scheduler.from_config({**model.scheduler_config, "steps_offset": 1}),
             safety_checker=None,
             feature_extractor=None,
             requires_safety_checker=False,

@@ -39,6 +39,7 @@ from audio.params import SpectrogramParams
 from riffbot.errors import BadRequest, NotFound, StorageError
 from riffbot.regions import Region
 from riffbot.request import RiffRequest
+from riffbot.tempo import is_waltz
 
 Lookup = Callable[[str], Path | None]
 """The library's side: 64 hex digits -> where that file lies, None if it is not there."""
@@ -58,6 +59,7 @@ class SeedImage(BaseModel):
         path: the PNG.
         title: for people.
         bpm, beats, width: `beats` beats at `bpm` fill `width` columns of 10 ms.
+        meter: beats a measure.
         mood: a few words for people.
         made: how it was made.
     """
@@ -70,6 +72,7 @@ class SeedImage(BaseModel):
     bpm: Annotated[float, Field(ge=40, le=240)]
     beats: Annotated[int, Field(ge=1)]
     width: Annotated[int, Field(ge=64, le=2048)]
+    meter: Annotated[int, Field(ge=1, le=12)] = 4
     mood: str = ""
     made: str = ""
 
@@ -168,12 +171,23 @@ class Images:
         """Beats per minute of a seed image, from `seeds.toml` or the recipe it carries."""
         if ref in self._seeds:
             return self._seeds[ref].bpm
+        recipe = self._recipe(ref)
+        return None if recipe is None else recipe.bpm
+
+    def waltz(self, ref: str) -> bool:
+        """Whether a seed image has three beats a measure, as far as it says."""
+        if ref in self._seeds:
+            return self._seeds[ref].meter == 3
+        recipe = self._recipe(ref)
+        return recipe is not None and is_waltz(recipe.prompt)
+
+    def _recipe(self, ref: str) -> RiffRequest | None:
         recipe = self.recipe(ref)
         if recipe is None:
             return None
         try:
             told = json.loads(recipe)
-            return RiffRequest.build(**told.get("request", told)).bpm
+            return RiffRequest.build(**told.get("request", told))
         except (BadRequest, ValueError, TypeError, AttributeError):
             return None  # somebody else's recipe; it still is a picture
 

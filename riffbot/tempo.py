@@ -25,6 +25,8 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 
+_THREE = re.compile(r"\bwaltz|(?<!\d)[36]/[48]\b|\bthree[- ]four\b", re.IGNORECASE)
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -50,6 +52,11 @@ def tempo_in(prompt: str) -> float | None:
     return None
 
 
+def is_waltz(prompt: str) -> bool:
+    """Whether a prompt asks for three beats a measure."""
+    return _THREE.search(prompt) is not None
+
+
 def grid(bpm: float, multiple: int, around: int = 512) -> Grid:
     """The width nearest to `around` that is a whole number of beats at `bpm`.
 
@@ -69,6 +76,22 @@ def grid(bpm: float, multiple: int, around: int = 512) -> Grid:
         if fitting:
             return min(fitting, key=lambda g: (abs(g.width - around), _error(g, bpm)))
     return min((_fit(w, 1, bpm) for w in far), key=lambda g: _error(g, bpm))
+
+
+def measures(bpm: float, multiple: int, around: int = 512, meter: int = 4) -> Grid:
+    """Whole measures near a tempo that nobody insists on: the tempo gives way, not the measure.
+
+    Args:
+        bpm: 40 … 240; the answer lies within about two per cent of it.
+        multiple: the width must be a multiple of this many columns.
+        around: the width to stay near, a quarter less or more at most.
+        meter: beats a measure.
+    """
+    fitting = [
+        _fit(width, meter, bpm)
+        for width in _widths(around - around // 4, around + around // 4, multiple)
+    ]
+    return min(fitting, key=lambda g: _error(g, bpm) + 0.05 * abs(g.width / around - 1))
 
 
 def _widths(low: int, high: int, multiple: int) -> range:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from riffbot.tempo import FASTEST, MAX_ERROR, SLOWEST, grid, tempo_in
+from riffbot.tempo import FASTEST, MAX_ERROR, SLOWEST, grid, measures, tempo_in
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,13 @@ def test_a_grid_is_whole_beats(bpm: float, multiple: int, around: int) -> None:
     assert 64 <= found.width <= 2048
     assert found.beats >= 1
     assert found.bpm == pytest.approx(found.beats * 6000 / found.width)
+
+
+@given(bpm=st.floats(55, 180), meter=st.sampled_from((3, 4)))
+def test_measures_are_whole_and_near(bpm: float, meter: int) -> None:
+    chosen = measures(bpm, 16, 512, meter)
+    assert chosen.width % 16 == 0
+    assert 384 <= chosen.width <= 640
+    assert chosen.beats % meter == 0
+    assert chosen.bpm == pytest.approx(chosen.beats * 6000 / chosen.width)
+    assert abs(chosen.bpm / bpm - 1) < 0.06

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from training.dataset import HELD_OUT, ByWidth, number, read_clips, shards, to_signal
+from training.dataset import HELD_OUT, PicturesByWidth, number, read_clips, shards, to_signal
 from training.networks import STRIDE, build_autoencoder
 
 NOISE = 0.1
@@ -73,12 +73,12 @@ def main() -> None:
     held_out = [
         torch.from_numpy(c.picture) for c in read_clips(shards(options.shards)[HELD_OUT])[:32]
     ]
-    store, pictures = ByWidth(), []
+    store, pictures = PicturesByWidth(), []
     for path in shards(options.shards)[: options.use + 1]:
         if number(path) != HELD_OUT:
             for clip in read_clips(path):
                 pictures.append(torch.from_numpy(clip.picture))
-                store.add(pictures[-1].shape[1], (pictures[-1][None],))
+                store.add(pictures[-1])
     learnt = [
         p for n, p in network.named_parameters() if not n.startswith(("analysis", "synthesis"))
     ]
@@ -103,7 +103,7 @@ def main() -> None:
         left = 0.5 * (1 + math.cos(math.pi * elapsed / budget))
         for group in optimizer.param_groups:
             group["lr"] = options.lr * min(1.0, (step + 1) / 100) * (0.02 + 0.98 * left)
-        signal = to_signal(store.draw(options.batch, generator)[0])
+        signal = to_signal(store.draw(options.batch, generator))
         with torch.no_grad():
             latent = network.encode(signal).latent_dist.mode()
             share = torch.rand(len(latent), 1, 1, 1, generator=generator) * NOISE

@@ -9,13 +9,20 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+from riffbot.bench_prompts import HELD_OUT
+from training import caption_wider as wider
 from training import caption_words as lexicon
 from training.music.genres import GENRES
 from training.music.harmony import BRIGHT
 from training.music.instruments import INSTRUMENTS
 from training.music.piece import Piece
 from training.music.textures import TEXTURES
-from training.prompts_heldout import HELD_OUT
+
+WIDER = 0.4
+"""Share of names that come from the wider vocabulary."""
+
+FRAMED = 0.12
+"""Share of captions with something around them that people put around anything."""
 
 
 class _Words:
@@ -39,7 +46,8 @@ class _Words:
 
     def style(self) -> str:
         assert self.genre is not None
-        style = self.rng.choice(self.genre.names.split(";"))
+        style = self._wider(wider.GENRES, self.piece.genre)
+        style = style or self.rng.choice(self.genre.names.split(";"))
         if "choir" in style and "choir" not in self.piece.roles.values():
             style = style.split()[0]
         if self.piece.mode in {"hijaz", "double harmonic"} and self.rng.random() < 0.4:
@@ -47,7 +55,14 @@ class _Words:
             style = f"arabic {style}" if foreign else style
         return style
 
+    def _wider(self, table: dict[str, tuple[str, ...]], key: str) -> str:
+        """Now and then a name of the wider vocabulary, else nothing."""
+        names = table.get(key, ())
+        return self.rng.choice(names) if names and self.rng.random() < WIDER else ""
+
     def name(self, key: str) -> str:
+        if other := self._wider(wider.PLAYERS, key):
+            return other
         names = INSTRUMENTS[key].names
         if self.piece.kind != "solo":
             names = tuple(name for name in names if not name.startswith("solo"))
@@ -57,8 +72,11 @@ class _Words:
         hand = lexicon.HAND_DRUMS.get(self.piece.style)
         if hand:
             return self.rng.choice(hand)
-        if self.rng.random() < 0.4:
+        dice = self.rng.random()
+        if dice < 0.4:
             return self.rng.choice(("drums", "drums", "drum beat"))
+        if dice < 0.6:
+            return self.rng.choice(wider.DRUMMERS)
         words = lexicon.DRUM_KITS[self.piece.kit]
         word = self.rng.choice(words)
         if "four on the floor" in word and self.piece.style not in {"techno", "house", "trance"}:
@@ -72,8 +90,11 @@ class _Words:
         if "drums" in roles:
             parts.append(self.drums())
         keep = [p for i, p in enumerate(parts) if i == 0 or self.rng.random() < 0.6]
-        texture = [self.rng.choice(TEXTURES[t.name]) for t in self.piece.textures]
+        texture = [self.texture(t.name) for t in self.piece.textures]
         return list(dict.fromkeys(keep + texture))
+
+    def texture(self, name: str) -> str:
+        return self._wider(wider.TEXTURES, name) or self.rng.choice(TEXTURES[name])
 
     def tempo(self) -> str:
         for limit, words in lexicon.TEMPO:
@@ -134,7 +155,7 @@ def _texture(words: _Words) -> str:
     name = words.piece.textures[0].name
     if words.rng.random() < 0.35 and name in lexicon.TEXTURE_PLACES:
         return words.rng.choice(lexicon.TEXTURE_PLACES[name])
-    thing = words.rng.choice(TEXTURES[name])
+    thing = words.texture(name)
     text = words.rng.choice(lexicon.TEXTURE)
     if thing.startswith(("sound of", "the ")) or thing.endswith(("sounds", "effects")):
         text = "{t}"
@@ -187,6 +208,13 @@ def _tempo_tail(words: _Words, text: str) -> str:
     return text
 
 
+def _framed(words: _Words, text: str) -> str:
+    """The caption with something around it that is true of anything."""
+    if words.piece.kind == "texture" or words.rng.random() >= FRAMED:
+        return text
+    return words.rng.choice(wider.ANYTHING).format(x=text, m=words.mood())
+
+
 _WAYS: dict[str, Callable[[_Words], str]] = {
     "solo": _solo,
     "drums": _drums,
@@ -206,7 +234,7 @@ def captions(piece: Piece, rng: random.Random, n: int) -> list[str]:
     words = _Words(piece, rng)
     found: list[str] = []
     for _ in range(n * 12):
-        text = _tempo_tail(words, _WAYS[piece.kind](words))
+        text = _tempo_tail(words, _framed(words, _WAYS[piece.kind](words)))
         text = " ".join(text.split()).strip(" ,")
         if rng.random() < 0.06:
             text = text[:1].upper() + text[1:]

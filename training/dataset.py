@@ -73,26 +73,55 @@ def to_signal(pictures: Tensor) -> Tensor:
     return pictures[:, None].float() / 127.5 - 1.0
 
 
+@dataclass
+class Rows:
+    """Clips of one width: latents float16 (n, C, 32, w), and what is told of each."""
+
+    latents: Tensor
+    told: list[Json]
+
+
 class ByWidth:
-    """Rows of tensors grouped by width, growing while training; a batch is of one width."""
+    """Clips grouped by width, growing while training; a batch is of one width."""
 
     def __init__(self) -> None:
-        self.rows: dict[int, tuple[Tensor, ...]] = {}
+        self.rows: dict[int, Rows] = {}
 
     def __len__(self) -> int:
-        return sum(len(rows[0]) for rows in self.rows.values())
+        return sum(len(rows.told) for rows in self.rows.values())
 
-    def add(self, width: int, rows: tuple[Tensor, ...]) -> None:
-        """Append rows of one width."""
+    def add(self, width: int, rows: Rows) -> None:
+        """Append clips of one width."""
         held = self.rows.get(width)
-        joined = rows if held is None else tuple(map(torch.cat, zip(held, rows, strict=True)))
-        self.rows[width] = joined
+        if held is not None:
+            latents = torch.cat([held.latents, rows.latents])
+            rows = Rows(latents, held.told + rows.told)
+        self.rows[width] = rows
 
-    def draw(self, size: int, generator: torch.Generator) -> tuple[Tensor, ...]:
-        """`size` random rows of one width; widths in proportion to their clips."""
+    def draw(self, size: int, generator: torch.Generator) -> tuple[Tensor, list[Json]]:
+        """`size` random clips of one width; widths in proportion to their clips."""
         widths = list(self.rows)
-        weights = torch.tensor([float(len(self.rows[w][0])) for w in widths])
+        weights = torch.tensor([float(len(self.rows[w].told)) for w in widths])
         width = widths[int(torch.multinomial(weights, 1, generator=generator))]
         held = self.rows[width]
-        picks = torch.randint(len(held[0]), (size,), generator=generator)
-        return tuple(rows[picks.to(rows.device)] for rows in held)
+        picks = torch.randint(len(held.told), (size,), generator=generator)
+        return held.latents[picks.to(held.latents.device)], [held.told[i] for i in picks.tolist()]
+
+
+class PicturesByWidth:
+    """Pictures uint8 (n, 512, W) grouped by width."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, list[Tensor]] = {}
+
+    def add(self, picture: Tensor) -> None:
+        """Keep a picture (512, W)."""
+        self.rows.setdefault(picture.shape[1], []).append(picture)
+
+    def draw(self, size: int, generator: torch.Generator) -> Tensor:
+        """`size` random pictures of one width."""
+        widths = list(self.rows)
+        weights = torch.tensor([float(len(self.rows[w])) for w in widths])
+        held = self.rows[widths[int(torch.multinomial(weights, 1, generator=generator))]]
+        picks = torch.randint(len(held), (size,), generator=generator)
+        return torch.stack([held[i] for i in picks.tolist()])

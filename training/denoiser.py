@@ -1,9 +1,14 @@
-"""Train the denoiser: `python -m training.denoiser --shards DIR --autoencoder CKPT --out CKPT`.
+"""Train the denoiser: `python -m training.denoiser --shards DIR … --out CKPT`.
 
 Rectified flow (Liu et al. 2022; Esser et al. 2024): x_s = (1 - s)·x + s·n, the network answers
-n - x, s is logit-normal. One caption in ten is empty, for classifier-free guidance. What ships is
-an exponential moving average. It stops by the clock, not by steps, reads new shards as they become
+n - x, s is logit-normal, drawn in strata so that each batch sees all of it. One caption in ten is
+empty, for classifier-free guidance, and one beat grid in seven is blank. What ships is an
+exponential moving average. It stops by the clock, not by steps, reads new shards as they become
 ready, and goes on from its checkpoint after a kill.
+
+In the first part (`--halves`) most batches are halves of clips, whole measures each, twice as many
+of them: what instruments sound like is learnt from more clips in the same time. The rest, with the
+falling learning rate, sees whole clips only.
 
 On a CPU it is `--workers` processes of one thread each that average their gradients: two threads in
 one process spin against whatever else runs on the machine. On a CUDA device it is one process.
@@ -26,49 +31,90 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.multiprocessing.spawn import spawn
 
-from training.dataset import HELD_OUT, ByWidth, number
-from training.networks import build_denoiser
-from training.text import CaptionEncoder
+from training.dataset import HELD_OUT, ByWidth, Json, Rows, number
+from training.networks import adopt, build_denoiser
+from training.told import Teller, grids, halves
 
 EMPTY_CAPTIONS = 0.1
+BLANK_GRIDS = 0.15
+HALVED = 0.75
+"""Share of the batches made of halves while there are any."""
 
 
-def velocity_loss(
-    network: Any, latents: Tensor, states: Tensor, s: Tensor, noise: Tensor
+def velocity_loss(  # noqa: PLR0917 - in the order in which they enter the equation
+    network: Any,
+    latents: Tensor,
+    grid: Tensor,
+    told: tuple[Tensor, Tensor],
+    s: Tensor,
+    noise: Tensor,
+    weights: Tensor | None = None,
 ) -> Tensor:
-    """Mean squared error of the velocity, (B,)."""
+    """Mean squared error of the velocity, (B,), of all channels alike or by `weights` (C,)."""
     at = s.view(-1, 1, 1, 1)
     with torch.autocast(latents.device.type, torch.bfloat16):
-        mixed = (1 - at) * latents + at * noise
-        answer = network(mixed, s * 1000.0, states, return_dict=False)[0]
-    return (answer.float() - (noise - latents)).square().mean(dim=(1, 2, 3))
+        mixed = torch.cat([(1 - at) * latents + at * noise, grid], dim=1)
+        mixed = mixed.contiguous(memory_format=torch.channels_last)
+        answer = network(mixed, s * 1000.0, told[0], class_labels=told[1], return_dict=False)[0]
+    error = (answer.float() - (noise - latents)).square()
+    if weights is not None:
+        error = error * weights.view(1, -1, 1, 1)
+    return error.mean(dim=(1, 2, 3))
 
 
-@torch.no_grad()
-def held_out_loss(network: Any, rows: tuple[Tensor, ...], empty: Tensor) -> dict[str, float]:
-    """Loss on clips never trained on, at fixed noise, with their caption and with none."""
-    latents, states = (row[:64].float() for row in rows)
-    noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(5)).to(
-        latents.device
-    )
-    s = (torch.arange(len(latents), device=latents.device) + 0.5) / len(latents)
-    told = {"caption": states[:, 0], "empty": empty.expand(len(latents), -1, -1)}
-    return {
-        name: round(
-            torch.cat(
-                [
-                    velocity_loss(network, *part)
-                    for part in zip(
-                        latents.split(16), text.split(16), s.split(16), noise.split(16), strict=True
-                    )
-                ]
-            )
-            .mean()
-            .item(),
-            4,
-        )
-        for name, text in told.items()
-    }
+def channel_weights(autoencoder: Path) -> Tensor:
+    """How much each latent channel counts, (C,), of mean 1: half-way between alike and in pixels.
+
+    An error in the first channel is 27 times as much of the picture as one in the last. Counted
+    alike, most of the network would serve texture; counted in pixels, none would.
+    """
+    held = torch.load(autoencoder, map_location="cpu", weights_only=True)["network"]
+    scale = held["synthesis.weight"].flatten(1).norm(dim=1)
+    return scale / scale.mean()
+
+
+def noise_levels(count: int, generator: torch.Generator) -> Tensor:
+    """Logit-normal s (count,), one from each of `count` strata, in random order."""
+    place = (
+        torch.randperm(count, generator=generator) + torch.rand(count, generator=generator)
+    ) / count
+    return torch.sigmoid(torch.special.ndtri(place.clamp(1e-4, 1 - 1e-4)))
+
+
+class HeldOut:
+    """Clips never trained on, at fixed noise: the loss with everything told, and with less."""
+
+    def __init__(self, path: Path, teller: Teller, device: torch.device) -> None:
+        while not path.exists():
+            time.sleep(1.0)
+        ready = torch.load(path, weights_only=True)
+        rows = max(ready.values(), key=lambda rows: len(rows["told"]))
+        latents, said = rows["latents"][:64].float(), rows["told"][:64]
+        generator = torch.Generator().manual_seed(5)
+        noise = torch.randn(latents.shape, generator=generator)
+        s = (torch.arange(len(said)) + 0.5) / len(said)
+        grid = grids(said, latents.shape[3], latents.shape[2])
+        blank = grid.clone()
+        blank[:, :10] = 0.0
+        told, empty = teller([t["captions"][0] for t in said]), teller([""] * len(said))
+        self._rows = [part.to(device).split(16) for part in (latents, noise, s)]
+        self._told = {
+            "all": (grid.to(device).split(16), *(t.split(16) for t in told)),
+            "no_caption": (grid.to(device).split(16), *(t.split(16) for t in empty)),
+            "no_grid": (blank.to(device).split(16), *(t.split(16) for t in told)),
+        }
+
+    @torch.no_grad()
+    def measure(self, network: Any) -> dict[str, float]:
+        """Mean loss of each kind."""
+        found = {}
+        for name, parts in self._told.items():
+            losses = [
+                velocity_loss(network, x, grid, (states, gist), s, noise)
+                for x, noise, s, grid, states, gist in zip(*self._rows, *parts, strict=True)
+            ]
+            found[name] = round(torch.cat(losses).mean().item(), 4)
+        return found
 
 
 class Feed:
@@ -84,16 +130,7 @@ class Feed:
             if path not in self.seen and number(path) != HELD_OUT:
                 self.seen.add(path)
                 for width, rows in torch.load(path, weights_only=True).items():
-                    self.store.add(width, tuple(row.to(self.device) for row in rows))
-
-    def held_out(self) -> tuple[Tensor, ...]:
-        """The commonest width of the shard that nobody learns from."""
-        path = self.folder / f"ready-{HELD_OUT:05d}.pt"
-        while not path.exists():
-            time.sleep(1.0)
-        groups = torch.load(path, weights_only=True)
-        rows = max(groups.values(), key=lambda rows: len(rows[0]))
-        return tuple(row.to(self.device) for row in rows)
+                    self.store.add(width, Rows(rows["latents"].to(self.device), rows["told"]))
 
 
 class Trainer:
@@ -101,19 +138,28 @@ class Trainer:
 
     def __init__(self, options: argparse.Namespace, rank: int, device: torch.device) -> None:
         self.options, self.rank, self.device = options, rank, device
-        self.empty = CaptionEncoder(device)([""])[0].float()
-        while not options.autoencoder.exists():
+        while not options.gist.exists():
             time.sleep(1.0)
-        channels = torch.load(options.autoencoder, weights_only=True)["latent_channels"]
+        self.teller = Teller(options.gist, device)
+        self.empty = self.teller([""])
+        self.weights = channel_weights(options.autoencoder).to(device)
         torch.manual_seed(options.seed)
-        network = build_denoiser(channels, tuple(options.channels))
+        network = build_denoiser(options.latent_channels, tuple(options.channels))
+        if options.start is not None and not options.out.exists():
+            held = torch.load(options.start, map_location="cpu", weights_only=True)
+            fresh = adopt(network, held["average"])
+            if rank == 0:
+                print(f"from {options.start}; new: {', '.join(fresh) or 'nothing'}", flush=True)
         self.network: Any = network.to(device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=options.lr, betas=(0.9, 0.98), weight_decay=0.01
+            self.network.parameters(),
+            lr=options.lr,
+            betas=(0.9, 0.98),
+            weight_decay=0.01,
+            fused=True,
         )
         self.step, self.spent, self.samples = 0, 0.0, 0
-        self.latent_channels = channels
         if options.out.exists():
             self._resume()
         self.generator = torch.Generator().manual_seed(options.seed + 1000 * self.step + rank)
@@ -133,7 +179,7 @@ class Trainer:
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "channels": list(self.options.channels),
-            "latent_channels": self.latent_channels,
+            "latent_channels": self.options.latent_channels,
             "step": self.step,
             "spent": seconds,
             "samples": self.samples,
@@ -147,14 +193,17 @@ class Trainer:
         while len(self.feed.store) < self.options.batch * 8:
             self.feed.refresh()
             time.sleep(0.5)
-        held_out = self.feed.held_out() if self.rank == 0 else ()
+        held_out = None
+        if self.rank == 0:
+            path = self.options.shards / f"ready-{HELD_OUT:05d}.pt"
+            held_out = HeldOut(path, self.teller, self.device)
         started, losses, saved = time.monotonic(), list[float](), time.monotonic()
         budget = self.options.minutes * 60
         while (elapsed := self._agreed(self.spent + time.monotonic() - started)) < budget:
             if self.step % 100 == 0:
                 self.feed.refresh()
             losses.append(self._one_step(elapsed / budget))
-            if self.rank == 0 and self.step % self.options.every == 0:
+            if held_out is not None and self.step % self.options.every == 0:
                 row: dict[str, float] = {
                     "step": self.step,
                     "seconds": round(elapsed),
@@ -164,15 +213,44 @@ class Trainer:
                 }
                 losses = []
                 if self.step % (self.options.every * 4) == 0:
-                    row |= held_out_loss(self.average, held_out, self.empty)
+                    row |= held_out.measure(self.average)
                 print(json.dumps(row), flush=True)
             if self.rank == 0 and time.monotonic() - saved > self.options.save_every:
                 self.save(elapsed)
                 saved = time.monotonic()
-        if self.rank == 0:
+        if held_out is not None:
             self.save(budget)
-            final = held_out_loss(self.average, held_out, self.empty)
+            final = held_out.measure(self.average)
             print(json.dumps({"final": final, "samples": self.samples}), flush=True)
+
+    def _batch(self, progress: float) -> tuple[Tensor, Tensor, list[Json]]:
+        """Latents, their grids and what is told, of whole clips or of twice as many halves."""
+        draw, generator = self.feed.store.draw, self.generator
+        size = self.options.batch
+        dice = torch.rand(1, generator=generator).item()
+        if progress < self.options.halves and dice < HALVED:
+            latents, told = draw(4 * size, generator)
+            fit = [i for i, said in enumerate(told) if halves(said)][: 2 * size]
+            cells = latents.shape[3]
+            if cells % 2 == 0 and len(fit) >= size:
+                first = torch.randint(2, (1,), generator=generator).item() * cells // 2
+                latents = latents[fit][..., first : first + cells // 2]
+                told = [told[i] for i in fit]
+                return latents.float(), grids(told, cells // 2, latents.shape[2], 2), told
+        latents, told = draw(size, generator)
+        return latents.float(), grids(told, latents.shape[3], latents.shape[2]), told
+
+    def _told(self, told: list[Json]) -> tuple[Tensor, Tensor]:
+        """Token states and gists of one caption each, one in ten empty."""
+        picks = torch.randint(1 << 30, (len(told),), generator=self.generator).tolist()
+        texts = [
+            said["captions"][pick % len(said["captions"])]
+            for said, pick in zip(told, picks, strict=True)
+        ]
+        states, gist = self.teller(texts)
+        silent = torch.rand(len(told), generator=self.generator).to(self.device) < EMPTY_CAPTIONS
+        states = torch.where(silent[:, None, None], self.empty[0], states)
+        return states, torch.where(silent[:, None], self.empty[1], gist)
 
     def _one_step(self, progress: float) -> float:
         options = self.options
@@ -180,23 +258,25 @@ class Trainer:
         rate *= 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        latents, states = self.feed.store.draw(options.batch, self.generator)
-        chosen = torch.randint(states.shape[1], (len(states),), generator=self.generator)
-        told = states[torch.arange(len(states)), chosen.to(self.device)].float()
-        silent = torch.rand(len(told), generator=self.generator) < EMPTY_CAPTIONS
-        told = torch.where(silent.to(self.device)[:, None, None], self.empty, told)
-        latents = latents.float().contiguous(memory_format=torch.channels_last)
+        latents, grid, said = self._batch(progress)
+        blank = torch.rand(len(said), generator=self.generator) < BLANK_GRIDS
+        grid[blank, :10] = 0.0
+        latents, grid = latents.to(self.device), grid.to(self.device)
+        # The networks are circular, but their strides are not: turn the clip by up to a stride.
+        turn = int(torch.randint(4, (1,), generator=self.generator).item())
+        latents, grid = latents.roll(turn, -1), grid.roll(turn, -1)
+        told = self._told(said)
         noise = torch.randn(latents.shape, generator=self.generator).to(self.device)
-        s = torch.sigmoid(torch.randn(len(latents), generator=self.generator)).to(self.device)
-        loss = velocity_loss(self.network, latents, told, s, noise).mean()
+        s = noise_levels(len(said), self.generator).to(self.device)
+        loss = velocity_loss(self.network, latents, grid, told, s, noise, self.weights).mean()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         value = self._averaged_gradients(loss.detach())
-        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0, foreach=True)
         if torch.isfinite(norm):
             self.optimizer.step()
         self.step += 1
-        self.samples += len(latents) * options.workers
+        self.samples += len(said) * options.workers
         keep = min(options.average, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             torch._foreach_lerp_(
@@ -257,14 +337,18 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shards", type=Path, required=True)
     parser.add_argument("--autoencoder", type=Path, required=True)
+    parser.add_argument("--gist", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--start", type=Path, help="an older denoiser (training.unpack)")
     parser.add_argument("--minutes", type=float, default=60.0, help="in all, restarts included")
+    parser.add_argument("--halves", type=float, default=0.6, help="share of the time with halves")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--batch", type=int, default=8, help="of each process")
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--warmup", type=int, default=100)
     parser.add_argument("--average", type=float, default=0.998, help="decay of the moving average")
     parser.add_argument("--channels", type=int, nargs=3, default=(64, 128, 256))
+    parser.add_argument("--latent-channels", type=int, default=32)
     parser.add_argument("--every", type=int, default=50)
     parser.add_argument("--save-every", type=float, default=120.0, help="seconds")
     parser.add_argument("--seed", type=int, default=0)

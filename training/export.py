@@ -16,9 +16,10 @@ import torch
 from diffusers import DPMSolverMultistepScheduler
 
 from riffbot.inference import quantised
+from riffbot.inference.gist import Gist
 from riffbot.inference.model import Defaults, ModelCard, TextEncoderCard
 from training.networks import STRIDE, build_autoencoder, build_denoiser
-from training.text import MAX_TOKENS
+from training.text import MAX_TOKENS, WIDTH
 
 CARD = ModelCard(
     name="riffbot-mini",
@@ -31,11 +32,12 @@ CARD = ModelCard(
     circular=True,
     tempo_in_prompt=True,
     grayscale=True,
+    beat_grid=True,
 )
 
 
-def export(autoencoder: Path, denoiser: Path, out: Path, card: ModelCard) -> None:
-    """Write the model folder from the two checkpoints."""
+def export(autoencoder: Path, gist: Path, denoiser: Path, out: Path, card: ModelCard) -> None:
+    """Write the model folder from the three checkpoints."""
     held = torch.load(autoencoder, map_location="cpu", weights_only=True)
     vae = build_autoencoder(held["latent_channels"])
     vae.load_state_dict(held["network"])
@@ -45,6 +47,9 @@ def export(autoencoder: Path, denoiser: Path, out: Path, card: ModelCard) -> Non
     unet = build_denoiser(held["latent_channels"], tuple(held["channels"]))
     unet.load_state_dict(held["average"])
     unet.save_config(out / "unet")
+    network: Any = Gist(width=WIDTH)
+    network.load_state_dict(torch.load(gist, map_location="cpu", weights_only=True)["gist"])
+    network.half().save_pretrained(out / "gist")
     quantised.save(unet.state_dict(), out / "unet" / quantised.FILE)
 
     scheduler: Any = DPMSolverMultistepScheduler(
@@ -75,13 +80,14 @@ def export(autoencoder: Path, denoiser: Path, out: Path, card: ModelCard) -> Non
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--autoencoder", type=Path, required=True)
+    parser.add_argument("--gist", type=Path, required=True)
     parser.add_argument("--denoiser", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--version", required=True)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     card = CARD.model_copy(update={"version": options.version})
-    export(options.autoencoder, options.denoiser, options.out, card)
+    export(options.autoencoder, options.gist, options.denoiser, options.out, card)
     size = sum(path.stat().st_size for path in options.out.rglob("*") if path.is_file())
     print(f"{options.out}: {size / 1e6:.1f} MB")
 

@@ -7,11 +7,12 @@ from typing import Any
 import torch
 from diffusers import UNet2DConditionModel
 
+from riffbot.inference.beats import CHANNELS as GRID_CHANNELS
 from riffbot.inference.circular import make_circular
 from riffbot.inference.patch_autoencoder import PatchAutoencoder
-from riffbot.inference.text_pooling import keep_weights
 
 TEXT_GAIN = 2.5
+GIST_SIZE = 384
 STRIDE = 16
 """Pixels a latent cell is wide and high."""
 
@@ -24,13 +25,14 @@ def build_autoencoder(latent_channels: int = 32) -> Any:
 
 
 def build_denoiser(latent_channels: int = 32, channels: tuple[int, ...] = (64, 128, 256)) -> Any:
-    """Velocity of the rectified flow at latent (B, C, 32, W/16), told by text (B, 32, 384).
+    """Velocity of the rectified flow at latent and beat grid (B, C + 12, 32, W/16).
 
+    It is told by token states (B, 32, 384) and, as `class_labels`, by the gist (B, 384).
     `attention_head_dim` is, in diffusers, the number of heads (huggingface/diffusers#2011).
     """
     network: Any = UNet2DConditionModel(
         sample_size=32,
-        in_channels=latent_channels,
+        in_channels=latent_channels + GRID_CHANNELS,
         out_channels=latent_channels,
         block_out_channels=channels,
         layers_per_block=1,
@@ -39,15 +41,33 @@ def build_denoiser(latent_channels: int = 32, channels: tuple[int, ...] = (64, 1
         cross_attention_dim=384,
         attention_head_dim=tuple(max(1, c // 64) for c in channels),
         norm_num_groups=16,
-        addition_embed_type="text",
-        addition_embed_type_num_heads=8,
+        class_embed_type="projection",
+        projection_class_embeddings_input_dim=GIST_SIZE,
     )
     make_circular(network)
-    keep_weights(network)
     with torch.no_grad():
         # MiniLM's states have an RMS of a third; at full size the words are learnt sooner.
-        network.add_embedding.norm1.weight.fill_(TEXT_GAIN)
         for name, module in network.named_modules():
             if name.endswith(("attn2.to_k", "attn2.to_v")):
                 module.weight.mul_(TEXT_GAIN)
     return network
+
+
+def adopt(network: Any, state: dict[str, torch.Tensor]) -> list[str]:
+    """Start from an older denoiser of the same channels: copy what fits, and of the first layer
+    the latents' part, the new inputs starting at zero. Returns the names left as they were made.
+    """
+    own = network.state_dict()
+    fresh = []
+    for name, tensor in own.items():
+        old = state.get(name)
+        if old is None:
+            fresh.append(name)
+        elif old.shape == tensor.shape:
+            tensor.copy_(old)
+        elif name == "conv_in.weight" and old.shape[1] < tensor.shape[1]:
+            tensor.zero_()
+            tensor[:, : old.shape[1]] = old
+        else:
+            fresh.append(name)
+    return fresh

@@ -1,8 +1,8 @@
 """Shards as the denoiser reads them: `python -m training.prepare --shards DIR --autoencoder CKPT`.
 
-Each `shard-00042` becomes `ready-00042.pt`: by width, latents float16 (n, C, 32, W/16) and the
-token states of each clip's captions float16 (n, captions, 32, 384). Encoding a caption costs as
-much as a training step of its clip, so it is done once. Runs beside the renderer and the trainer;
+Each `shard-00042` becomes `ready-00042.pt`: by width, latents float16 (n, C, 32, W/16) and what the
+denoiser is told of each clip: its captions, made anew here (they cost nothing, so a better
+vocabulary needs no new clips), its beats and its meter. Runs beside the renderer and the trainer;
 `--watch` waits for more.
 """
 
@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from training.dataset import Clip, read_clips, shards, to_signal
+from training.captions import captions
+from training.dataset import Clip, number, read_clips, shards, to_signal
+from training.music import compose
 from training.networks import build_autoencoder
-from training.text import CaptionEncoder
+from training.render import clip_seed
 
 TEMPO_TOLD = 0.3
 """Share of captions without a number that get the tempo put behind them, just as the pipeline
@@ -34,25 +35,27 @@ def told_tempo(caption: str, about: dict[str, Any], rng: random.Random) -> str:
     return f"{caption}, {round(about['bpm'])} bpm"
 
 
-def prepare(
-    clips: list[Clip], network: Any, text: CaptionEncoder, captions: int
-) -> dict[int, tuple[Tensor, Tensor]]:
-    """Latents and caption states of one shard, by width."""
+def told(clip: Clip, seed: int, count: int) -> dict[str, Any]:
+    """Captions, beats and meter of the clip that was composed from `seed`."""
+    piece = compose(random.Random(seed))
+    if piece.width != clip.picture.shape[1] or piece.genre != clip.about["genre"]:
+        raise ValueError("the composer has changed since these clips were rendered; render again")
+    rng = random.Random(f"captions {seed}")
+    texts = [told_tempo(text, clip.about, rng) for text in captions(piece, rng, count)]
+    return {"captions": texts, "beats": piece.beats, "meter": piece.beats_per_measure}
+
+
+def prepare(clips: list[Clip], seeds: list[int], network: Any, count: int) -> dict[int, Any]:
+    """Latents and what is told of one shard, by width."""
     by_width = defaultdict(list)
-    for clip in clips:
-        by_width[clip.picture.shape[1]].append(clip)
+    for clip, seed in zip(clips, seeds, strict=True):
+        by_width[clip.picture.shape[1]].append((clip, seed))
     ready = {}
     for width, group in by_width.items():
-        signal = to_signal(torch.stack([torch.from_numpy(c.picture) for c in group]))
+        signal = to_signal(torch.stack([torch.from_numpy(clip.picture) for clip, _ in group]))
         with torch.inference_mode():
             latents = network.encode(signal).latent_dist.mode().half()
-        told = [
-            told_tempo(caption, clip.about, random.Random(caption))
-            for clip in group
-            for caption in clip.about["captions"][:captions]
-        ]
-        states = text(told, batch=32)
-        ready[width] = (latents, states.view(len(group), -1, *states.shape[1:]))
+        ready[width] = {"latents": latents, "told": [told(*row, count) for row in group]}
     return ready
 
 
@@ -60,7 +63,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shards", type=Path, required=True)
     parser.add_argument("--autoencoder", type=Path, required=True)
-    parser.add_argument("--captions", type=int, default=4, help="of each clip's captions")
+    parser.add_argument("--seed", type=int, default=0, help="the renderer's")
+    parser.add_argument("--captions", type=int, default=10, help="of each clip")
     parser.add_argument("--watch", action="store_true", help="wait for more shards")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -69,12 +73,13 @@ def main() -> None:
     held = torch.load(options.autoencoder, weights_only=True)
     network = build_autoencoder(held["latent_channels"])
     network.load_state_dict(held["network"])
-    text = CaptionEncoder(torch.device("cpu"))
     while True:
         for path in shards(options.shards):
             target = path.with_name(path.stem.replace("shard", "ready") + ".pt")
             if not target.exists():
-                ready = prepare(read_clips(path), network, text, options.captions)
+                clips = read_clips(path)
+                seeds = [clip_seed(options.seed, number(path), i) for i in range(len(clips))]
+                ready = prepare(clips, seeds, network, options.captions)
                 torch.save(ready, target.with_suffix(".tmp"))
                 target.with_suffix(".tmp").replace(target)
                 print(target.name, flush=True)

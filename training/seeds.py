@@ -118,6 +118,7 @@ def main() -> None:
             f"bpm = {piece.bpm:.4f}\n"
             f"beats = {piece.beats}\n"
             f"width = {piece.width}\n"
+            f"meter = {piece.beats_per_measure}\n"
             f'mood = "{wanted.mood}"\n'
             f'made = "composed and rendered by training/ ({piece.genre}, {piece.beats} beats of '
             f'{piece.beats_per_measure}); ours, MIT"\n'

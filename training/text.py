@@ -36,18 +36,25 @@ class CaptionEncoder:
         self.network = network.to(device).float().eval()
 
     @torch.inference_mode()
-    def __call__(self, captions: list[str], batch: int = 512) -> Tensor:
-        """float16 (len(captions), 32, 384)."""
-        states = []
-        for start in range(0, len(captions), batch):
-            tokens = self.tokenizer(
-                captions[start : start + batch],
-                padding="max_length",
-                max_length=MAX_TOKENS,
-                truncation=True,
-                return_tensors="pt",
-            ).to(self.device)
-            with torch.autocast(self.device.type, torch.bfloat16):
-                out = self.network(input_ids=tokens.input_ids, attention_mask=tokens.attention_mask)
-            states.append(out.last_hidden_state.half())
-        return torch.cat(states)
+    def states(self, captions: list[str]) -> tuple[Tensor, Tensor]:
+        """Token states float16 (n, T, 384) of the longest caption's length, and their mask."""
+        tokens = self.tokenizer(
+            captions, padding=True, max_length=MAX_TOKENS, truncation=True, return_tensors="pt"
+        ).to(self.device)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            out = self.network(input_ids=tokens.input_ids, attention_mask=tokens.attention_mask)
+        return out.last_hidden_state.half(), tokens.attention_mask
+
+    @torch.inference_mode()
+    def padded(self, captions: list[str]) -> tuple[Tensor, Tensor]:
+        """Token states float16 (n, 32, 384), padding and all, and the mask of the texts' own."""
+        tokens = self.tokenizer(
+            captions,
+            padding="max_length",
+            max_length=MAX_TOKENS,
+            truncation=True,
+            return_tensors="pt",
+        ).to(self.device)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            out = self.network(input_ids=tokens.input_ids, attention_mask=tokens.attention_mask)
+        return out.last_hidden_state.half(), tokens.attention_mask

@@ -19,6 +19,7 @@ from transformers import AutoTokenizer, BertModel, CLIPTextConfig, CLIPTextModel
 
 from riffbot.errors import ModelError
 from riffbot.inference import quantised, v1
+from riffbot.inference.gist import Gist
 from riffbot.inference.model import ModelCard, TextEncoderCard
 from riffbot.inference.patch_autoencoder import PatchAutoencoder
 
@@ -38,6 +39,7 @@ class Parts:
     Attributes:
         text_window: tokens that the text encoder reads at a time.
         files: the weight files, in a fixed order; the model's hash is taken over them.
+        gist: what makes one vector of a prompt, where the model has that.
     """
 
     unet: Any
@@ -47,6 +49,7 @@ class Parts:
     text_window: int
     scheduler_config: Mapping[str, Any]
     files: list[Path]
+    gist: Any = None
 
 
 def locate(ref: str) -> Path:
@@ -101,6 +104,10 @@ def _read_folder(folder: Path, card: ModelCard) -> Parts:
         encoder_folder = tokenizer_folder = _installed(card.text_encoder)
     tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder)
     encoder, encoder_file = _text_encoder(encoder_folder)
+    files, gist = [unet_file, vae_file, encoder_file], None
+    if (folder / "gist").is_dir():
+        gist, gist_file = _network(Gist, folder / "gist")
+        files.append(gist_file)
     return Parts(
         unet=unet,
         vae=vae,
@@ -112,7 +119,8 @@ def _read_folder(folder: Path, card: ModelCard) -> Parts:
         scheduler_config=json.loads(
             (folder / "scheduler" / "scheduler_config.json").read_text("utf-8")
         ),
-        files=[unet_file, vae_file, encoder_file],
+        files=files,
+        gist=gist,
     )
 
 

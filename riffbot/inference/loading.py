@@ -14,9 +14,9 @@ from transformers.utils import logging as transformers_logging
 
 from riffbot.errors import BadRequest, ModelError
 from riffbot.inference import checkpoints
+from riffbot.inference.beats import CHANNELS as GRID_CHANNELS
 from riffbot.inference.circular import make_circular
 from riffbot.inference.model import Model, ModelCard
-from riffbot.inference.text_pooling import keep_weights
 from riffbot.inference.v1 import v1_card
 
 CARD = "riffbot.json"
@@ -61,13 +61,12 @@ def load_model(
         parts = checkpoints.read(where, card)
         files = [*parts.files, *_with_loras(parts, loras)]
     _check_shape(parts, card)
-    keep_weights(parts.unet)
     for network in (parts.unet, parts.vae):
         if card.circular:
             make_circular(network)
         network.to(memory_format=torch.channels_last)
     with _quiet():
-        for network in (parts.unet, parts.vae, parts.text_encoder):
+        for network in filter(None, (parts.unet, parts.vae, parts.text_encoder, parts.gist)):
             network.eval().requires_grad_(False).to(on, precision)
     return Model(
         name=card.name,
@@ -75,6 +74,7 @@ def load_model(
         tokenizer=parts.tokenizer,
         text_encoder=parts.text_encoder,
         text_window=parts.text_window,
+        gist=parts.gist,
         unet=parts.unet,
         vae=parts.vae,
         scheduler_config=parts.scheduler_config,
@@ -139,6 +139,12 @@ def _check_shape(parts: checkpoints.Parts, card: ModelCard) -> None:
         raise ModelError(
             f"{card.name}: width_multiple {card.width_multiple} is no multiple of the "
             f"autoencoder's stride {stride}; please correct its riffbot.json."
+        )
+    inputs = parts.vae.config.latent_channels + (GRID_CHANNELS if card.beat_grid else 0)
+    if parts.unet.config.in_channels != inputs:
+        raise ModelError(
+            f"{card.name}: the denoiser reads {parts.unet.config.in_channels} channels, but its "
+            f"card and the autoencoder make {inputs}; they do not belong together."
         )
     wants, gives = parts.unet.config.cross_attention_dim, parts.text_encoder.config.hidden_size
     if wants != gives:

@@ -59,6 +59,8 @@ class ModelCard(_CardPart):
         circular: time is a circle in every convolution, so that a clip is a loop.
         tempo_in_prompt: the model was trained with “, 120 bpm” in its captions.
         grayscale: the autoencoder has one channel, not three.
+        beat_grid: the denoiser is shown where the beats are (`riffbot.inference.beats`), so a
+            clip made from text alone gets a tempo of its own.
     """
 
     name: Annotated[str, Field(min_length=1)]
@@ -72,6 +74,7 @@ class ModelCard(_CardPart):
     circular: bool = True
     tempo_in_prompt: bool = False
     grayscale: bool = False
+    beat_grid: bool = False
 
     @model_validator(mode="after")
     def _default_is_offered(self) -> ModelCard:
@@ -90,6 +93,7 @@ class Model:
         name: the card's name, or the hub id or folder name of a foreign checkpoint.
         hash: sha256 over the weight files in order of their paths, 64 hex digits.
         tokenizer, text_encoder: transformers' own; `text_window` tokens are read at a time.
+        gist: `riffbot.inference.gist.Gist`, or None where the denoiser hears tokens only.
         unet: diffusers' UNet2DConditionModel.
         vae: diffusers' AutoencoderKL.
         scheduler_config: the scheduler config that came with the weights.
@@ -101,6 +105,7 @@ class Model:
     tokenizer: Any
     text_encoder: Any
     text_window: int
+    gist: Any
     unet: Any
     vae: Any
     scheduler_config: Mapping[str, Any]

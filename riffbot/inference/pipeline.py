@@ -1,6 +1,7 @@
 """Words to picture: the whole of a generation, as one call with small named stages.
 
     conditions      prompts → embeddings, both sides of every pair of one length
+    grids           tempo → where the beats are, for models that are shown that
     noise           a seed's own stream, on the CPU
     start           noise, or the seed image with noise upon it
     denoise         steps of the UNet with guidance; kept regions are held; events go out
@@ -22,6 +23,7 @@ import torch
 from riffbot.errors import Cancelled, GenerationFailed
 from riffbot.images import Images
 from riffbot.inference import pixels
+from riffbot.inference.beats import beat_grid, meter_of, whole_beats
 from riffbot.inference.model import Model, SchedulerName
 from riffbot.inference.noise import Noise
 from riffbot.inference.pixels import HEIGHT, Picture
@@ -30,7 +32,7 @@ from riffbot.inference.schedulers import Draw, Sampler
 from riffbot.inference.text import Prompt, TextConditioner
 from riffbot.prompt import Fragment, parse
 from riffbot.request import RiffRequest
-from riffbot.tempo import tempo_in
+from riffbot.tempo import is_waltz, tempo_in
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,20 @@ OnStep = Callable[[StepEvent], bool | None]
 """Called after each step on the thread of `run`; returning False cancels the batch."""
 
 
+class _Told(NamedTuple):
+    """One side of the guidance: tokens float[N, T, D] and, for models with one, gists [N, G]."""
+
+    tokens: torch.Tensor
+    gists: torch.Tensor | None
+
+    def __add__(self, other: _Told) -> _Told:  # type: ignore[override]
+        """Both, one after the other."""
+        both = torch.cat([self.tokens, other.tokens])
+        if self.gists is None or other.gists is None:
+            return _Told(both, None)
+        return _Told(both, torch.cat([self.gists, other.gists]))
+
+
 @dataclass(frozen=True)
 class _Conditions:
     """What the denoiser hears for those rows of the batch whose texts are equally long.
@@ -60,8 +76,8 @@ class _Conditions:
     """
 
     rows: list[int]
-    positive: torch.Tensor  # float[len(rows), T, D]
-    negative: torch.Tensor | None  # the same; None when nobody is guided
+    positive: _Told
+    negative: _Told | None  # None when nobody is guided
     guidance: torch.Tensor  # float32[len(rows), 1, 1, 1]
 
 
@@ -88,7 +104,9 @@ class Pipeline:
     def __init__(self, model: Model, images: Images) -> None:
         self.model = model
         self.images = images
-        self._text = TextConditioner(model.tokenizer, model.text_encoder, window=model.text_window)
+        self._text = TextConditioner(
+            model.tokenizer, model.text_encoder, window=model.text_window, gist=model.gist
+        )
 
     @torch.inference_mode()
     def run(
@@ -161,21 +179,21 @@ class Pipeline:
         if not self.model.card.tempo_in_prompt or bpm is None or tempo_in(prompt) is not None:
             return tuple(fragments)
         # Behind the fragments rather than the text, where an open bracket would swallow it.
-        return (*fragments, Fragment(f", {bpm:g} bpm"))
+        return (*fragments, Fragment(f", {round(bpm)} bpm"))
 
     def _embed(
         self, pairs: Sequence[tuple[Prompt, Prompt]], alphas: Sequence[float], windows: int
-    ) -> torch.Tensor:
-        """Each pair lerped by its alpha: float[N, T, D] in the model's dtype."""
-        rows = [
-            torch.lerp(
-                self._text.encode(start, windows).float(),
-                self._text.encode(end, windows).float(),
-                alpha,
-            )
-            for (start, end), alpha in zip(pairs, alphas, strict=True)
-        ]
-        return torch.stack(rows).to(self.model.dtype)
+    ) -> _Told:
+        """Each pair lerped by its alpha, in the model's dtype."""
+        tokens, gists = [], []
+        for (start, end), alpha in zip(pairs, alphas, strict=True):
+            first, last = self._text.encode(start, windows), self._text.encode(end, windows)
+            tokens.append(torch.lerp(first.float(), last.float(), alpha))
+            one, other = self._text.gist(start), self._text.gist(end)
+            if one is not None and other is not None:
+                gists.append(torch.lerp(one.float(), other.float(), alpha))
+        dtype = self.model.dtype
+        return _Told(torch.stack(tokens).to(dtype), torch.stack(gists).to(dtype) if gists else None)
 
     # -- seed images -----------------------------------------------------------------------
 
@@ -220,6 +238,26 @@ class Pipeline:
         ]
         return torch.from_numpy(np.stack(cells))[:, None].to(self.model.device)
 
+    # -- beat grids ------------------------------------------------------------------------
+
+    def _grids(self, requests: Sequence[RiffRequest]) -> torch.Tensor | None:
+        """Where the beats are, float32[N, 12, h, w]; None for models that are not shown that."""
+        if not self.model.card.beat_grid:
+            return None
+        stride = self.model.stride
+        cells = self._padded_width(requests[0]) // stride
+        rows = [self._grid(request, cells) for request in requests]
+        return torch.stack(rows).to(self.model.device)
+
+    def _grid(self, request: RiffRequest, cells: int) -> torch.Tensor:
+        stride = self.model.stride
+        beats = whole_beats(cells * stride, request.bpm)
+        waltz = is_waltz(request.prompt)
+        if request.seed_image is not None:
+            waltz = self.images.waltz(request.seed_image)
+        meter = 4 if beats is None else meter_of(beats, waltz=waltz)
+        return beat_grid(cells, HEIGHT // stride, beats, meter, stride)
+
     # -- denoising -------------------------------------------------------------------------
 
     def _denoise(
@@ -231,6 +269,7 @@ class Pipeline:
     ) -> torch.Tensor:
         """float32[N, C, h, w] latents of the finished pictures."""
         sampler = self._sampler(requests[0])
+        grids = self._grids(requests)
         draw = self._noise(requests)
         noise = draw()
         latents = noise
@@ -238,7 +277,7 @@ class Pipeline:
             latents = sampler.noised(seeds.latents, noise, 0)
 
         for step in range(len(sampler)):
-            output = self._predict(latents, sampler.timestep(step), conditions)
+            output = self._predict(latents, grids, sampler.timestep(step), conditions)
             latents, foreseen = sampler.step(output, step, latents, draw)
             if seeds.free is not None and seeds.latents is not None:
                 held = sampler.noised(seeds.latents, noise, step + 1)
@@ -252,30 +291,37 @@ class Pipeline:
         return latents
 
     def _predict(
-        self, latents: torch.Tensor, timestep: torch.Tensor, conditions: Sequence[_Conditions]
+        self,
+        latents: torch.Tensor,
+        grids: torch.Tensor | None,
+        timestep: torch.Tensor,
+        conditions: Sequence[_Conditions],
     ) -> torch.Tensor:
+        seen = latents if grids is None else torch.cat([latents, grids], dim=1)
         if len(conditions) == 1:
-            return self._guided(latents, timestep, conditions[0])
+            return self._guided(seen, timestep, conditions[0])
         output = torch.empty_like(latents)
         for part in conditions:
-            output[part.rows] = self._guided(latents[part.rows], timestep, part)
+            output[part.rows] = self._guided(seen[part.rows], timestep, part)
         return output
 
     def _guided(
-        self, latents: torch.Tensor, timestep: torch.Tensor, part: _Conditions
+        self, seen: torch.Tensor, timestep: torch.Tensor, part: _Conditions
     ) -> torch.Tensor:
         """The answer under classifier-free guidance (Ho 2022), both halves in one call."""
         if part.negative is None:
-            return self._unet(latents, timestep, part.positive)
-        both = torch.cat([part.negative, part.positive])
-        without, with_prompt = self._unet(torch.cat([latents, latents]), timestep, both).chunk(2)
+            return self._unet(seen, timestep, part.positive)
+        both = part.negative + part.positive
+        without, with_prompt = self._unet(torch.cat([seen, seen]), timestep, both).chunk(2)
         return without + part.guidance * (with_prompt - without)
 
-    def _unet(
-        self, latents: torch.Tensor, timestep: torch.Tensor, text: torch.Tensor
-    ) -> torch.Tensor:
+    def _unet(self, seen: torch.Tensor, timestep: torch.Tensor, told: _Told) -> torch.Tensor:
         answer: torch.Tensor = self.model.unet(
-            self._onto_device(latents), timestep, text, return_dict=False
+            self._onto_device(seen),
+            timestep,
+            told.tokens,
+            class_labels=told.gists,
+            return_dict=False,
         )[0]
         return answer.float()
 

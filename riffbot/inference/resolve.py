@@ -6,20 +6,23 @@ defaults a later model has. Nonsense is refused here too: at the door, not after
 
 from __future__ import annotations
 
+from riffbot import tempo_words
 from riffbot.errors import BadRequest
 from riffbot.images import Images
 from riffbot.inference import schedulers
 from riffbot.inference.model import ModelCard
 from riffbot.prompt import parse
 from riffbot.request import RiffRequest
-from riffbot.tempo import NARROWEST, WIDEST, grid, tempo_in
+from riffbot.tempo import NARROWEST, WIDEST, Grid, grid, is_waltz, measures, tempo_in
 
 
 def resolve(request: RiffRequest, card: ModelCard, images: Images) -> RiffRequest:
     """Fill what is None from the seed image, the tempo and the model's defaults.
 
-    `bpm` is the request's, else the one that the prompt names, else the seed image's; it stays
-    None where nobody names one. `width` is the seed image's, else the whole beats nearest to the
+    `bpm` is the request's, else the one that the prompt names, else the seed image's. Where nobody
+    names one, it is a tempo at home in what the words describe, another for each seed, if the
+    model is shown the beat grid; with other models, or a width or an image of unknown tempo, it
+    stays None. `width` is the seed image's, else the whole beats nearest to the
     model's default width, else that width. Resolving twice changes nothing.
 
     Raises:
@@ -32,7 +35,11 @@ def resolve(request: RiffRequest, card: ModelCard, images: Images) -> RiffReques
     steps = request.steps or card.defaults.steps
     schedulers.check(scheduler, steps, card)
     bpm = _tempo(request, images)
-    width = _width(request, bpm, card, images)
+    if bpm is None and card.beat_grid and request.seed_image is None and request.width is None:
+        usual = _usual(request, card)
+        bpm, width = round(usual.bpm, 3), usual.width
+    else:
+        width = _width(request, bpm, card, images)
     if request.mask is not None:
         images.mask(request.mask, width)
     return request.but(
@@ -63,6 +70,13 @@ def _tempo(request: RiffRequest, images: Images) -> float | None:
     if named is None and request.seed_image is not None:
         return images.tempo(request.seed_image)
     return named
+
+
+def _usual(request: RiffRequest, card: ModelCard) -> Grid:
+    """What the words suggest, moved to the nearest tempo that fills a clip with whole measures."""
+    suggested = tempo_words.suggested(request.prompt, request.seed)
+    meter = 3 if is_waltz(request.prompt) else 4
+    return measures(suggested, card.width_multiple, card.defaults.width, meter)
 
 
 def _width(request: RiffRequest, bpm: float | None, card: ModelCard, images: Images) -> int:

@@ -23,6 +23,8 @@ from transformers import BertConfig, BertModel, CLIPTextConfig, CLIPTextModel
 
 from riffbot.images import Images
 from riffbot.inference import quantised
+from riffbot.inference.beats import CHANNELS as GRID_CHANNELS
+from riffbot.inference.gist import Gist
 from riffbot.inference.loading import load_model
 from riffbot.inference.pipeline import Pipeline
 from riffbot.inference.v1 import SCHEDULER
@@ -49,6 +51,7 @@ def tiny_embedded_model(
     circular: bool = True,
     int8: bool = False,
     steps: int = 3,
+    told: bool = True,
     **card: object,
 ) -> Path:
     """Write a model in the layout of `models/riffbot-mini`: f=16, rectified flow, `riffbot.json`.
@@ -60,6 +63,7 @@ def tiny_embedded_model(
         circular: time is a circle.
         int8: store the denoiser in eight bits.
         steps: the card's default.
+        told: the denoiser hears the prompt's gist and sees the beat grid.
         card: further fields of `riffbot.json`.
 
     Returns:
@@ -67,13 +71,15 @@ def tiny_embedded_model(
     """
     torch.manual_seed(seed)
     channels = 1 if grayscale else 3
-    unet, vae = _unet(latents=8), _vae((4, 4, 4, 4, 4), latents=8, channels=channels)
+    unet, vae = _unet(latents=8, told=told), _vae((4, 4, 4, 4, 4), latents=8, channels=channels)
     vae.save_pretrained(folder / "vae")
     unet.save_pretrained(folder / "unet")
     if int8:
         (folder / "unet" / "diffusion_pytorch_model.safetensors").unlink()
         quantised.save(unet.state_dict(), folder / "unet" / quantised.FILE)
     _bert(folder)
+    if told:
+        Gist(width=_WIDTH, size=_WIDTH, heads=2, hidden=8).save_pretrained(folder / "gist")
     _write_json(folder / "scheduler" / "scheduler_config.json", FLOW)
     _write_json(
         folder / "riffbot.json",
@@ -88,6 +94,7 @@ def tiny_embedded_model(
             "circular": circular,
             "tempo_in_prompt": True,
             "grayscale": grayscale,
+            "beat_grid": told,
             **card,
         },
     )
@@ -164,10 +171,14 @@ def tiny_pipeline(folder: Path, **options: object) -> Pipeline:
     return Pipeline(model, Images(folder / "seed_images"))
 
 
-def _unet(*, latents: int) -> UNet2DConditionModel:
+def _unet(*, latents: int, told: bool = False) -> UNet2DConditionModel:
+    gist: dict[str, Any] = {
+        "class_embed_type": "projection",
+        "projection_class_embeddings_input_dim": _WIDTH,
+    }
     return UNet2DConditionModel(
         sample_size=32,
-        in_channels=latents,
+        in_channels=latents + (GRID_CHANNELS if told else 0),
         out_channels=latents,
         block_out_channels=(8, 16),
         layers_per_block=1,
@@ -176,6 +187,7 @@ def _unet(*, latents: int) -> UNet2DConditionModel:
         cross_attention_dim=_WIDTH,
         attention_head_dim=2,
         norm_num_groups=4,
+        **(gist if told else {}),
     )
 
 

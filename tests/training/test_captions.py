@@ -8,9 +8,9 @@ from collections import Counter
 
 import pytest
 
+from riffbot.bench_prompts import HELD_OUT, PROMPTS
 from training.captions import captions, held_out
 from training.music import INSTRUMENTS, Piece, compose
-from training.prompts_heldout import HELD_OUT, PROMPTS
 
 Captioned = list[tuple[Piece, list[str]]]
 

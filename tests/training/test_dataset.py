@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from audio.codec import audio_to_image
-from training.dataset import SAMPLE_RATE, ByWidth, number, read_clips, shards, to_signal
+from training.dataset import SAMPLE_RATE, ByWidth, Rows, number, read_clips, shards, to_signal
 
 WIDTHS = (32, 48, 32)
 
@@ -77,12 +77,14 @@ def test_a_batch_is_of_one_width_and_keeps_its_rows_together() -> None:
     store = ByWidth()
     for width, marks in ((32, [0, 1]), (48, [2]), (32, [3])):
         mark = torch.tensor(marks)
-        store.add(width, (mark[:, None].repeat(1, width), mark))
+        told = [{"mark": number} for number in marks]
+        store.add(width, Rows(mark[:, None].repeat(1, width), told))
     assert len(store) == 4
     random = torch.Generator().manual_seed(0)
     seen: set[int] = set()
     for _ in range(60):
-        rows, marks_drawn = store.draw(3, random)
+        rows, told = store.draw(3, random)
+        marks_drawn = torch.tensor([said["mark"] for said in told])
         assert rows.shape in {(3, 32), (3, 48)}
         assert torch.equal(rows[:, 0], marks_drawn)
         assert bool(((marks_drawn == 2) == (rows.shape[1] == 48)).all())

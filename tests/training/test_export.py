@@ -9,18 +9,20 @@ import pytest
 import torch
 
 from riffbot.inference import checkpoints, quantised
+from riffbot.inference.gist import Gist
 from riffbot.inference.loading import read_card
 from riffbot.inference.schedulers import suitable
 from training import networks
 from training.export import CARD, export
+from training.text import WIDTH
 
 LATENTS = 4
 CHANNELS = (16, 16, 16)
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The two trainers' checkpoints, of networks that have learnt nothing."""
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
+    """The three trainers' checkpoints, of networks that have learnt nothing."""
     folder = tmp_path_factory.mktemp("trained")
     torch.manual_seed(0)
     vae = networks.build_autoencoder(LATENTS)
@@ -28,11 +30,13 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     unet = networks.build_denoiser(LATENTS, CHANNELS)
     held = {"average": unet.state_dict(), "latent_channels": LATENTS, "channels": CHANNELS}
     torch.save(held, folder / "unet.pt")
-    return folder / "vae.pt", folder / "unet.pt"
+    gist = Gist(width=WIDTH)
+    torch.save({"gist": gist.state_dict()}, folder / "gist.pt")
+    return folder / "vae.pt", folder / "gist.pt", folder / "unet.pt"
 
 
 @pytest.fixture(scope="module")
-def exported(trained: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported(trained: tuple[Path, Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("model")
     (out / "unet").mkdir()
     export(*trained, out, CARD.model_copy(update={"version": "7"}))
@@ -49,18 +53,18 @@ def test_the_card_and_the_index(exported: Path) -> None:
 
 
 def test_the_denoiser_comes_back_within_half_a_step(
-    exported: Path, trained: tuple[Path, Path]
+    exported: Path, trained: tuple[Path, Path, Path]
 ) -> None:
     unet, file = checkpoints._network(checkpoints.UNet2DConditionModel, exported / "unet")
     assert file.name == quantised.FILE
     back = unet.state_dict()
-    for name, weight in torch.load(trained[1], weights_only=True)["average"].items():
+    for name, weight in torch.load(trained[2], weights_only=True)["average"].items():
         step = weight.abs().amax() / 127 if weight.ndim > 1 else weight.abs().amax() / 1000
         assert bool(((back[name] - weight).abs() <= step * 0.51 + 1e-7).all()), name
 
 
 def test_the_autoencoder_comes_back_in_half_precision(
-    exported: Path, trained: tuple[Path, Path]
+    exported: Path, trained: tuple[Path, Path, Path]
 ) -> None:
     kind = checkpoints._autoencoder_class(exported / "vae")
     vae, _ = checkpoints._network(kind, exported / "vae")

@@ -127,8 +127,8 @@ def write_arpeggio(
             "up": notes,
             "down": notes[::-1],
             "updown": notes + notes[-2:0:-1],
-            "pedal": [n for pair in ((n, notes[0]) for n in notes[1:]) for n in pair],
-            "alberti": [notes[0], notes[2 % len(notes)], notes[1], notes[2 % len(notes)]],
+            "pedal": [n for pair in ((n, notes[0]) for n in notes[1:]) for n in pair] or notes,
+            "alberti": [notes[place % len(notes)] for place in (0, 2, 1, 2)],
         }[shape]
         for index, step in enumerate(range(part.start, part.start + part.length, every)):
             accent = 12 if step % clock.steps == 0 else 0

@@ -1,4 +1,4 @@
-"""Wordings that training captions never use, and the prompts that measure the model by them."""
+"""The prompts that measure a model, and wordings that training captions never use for them."""
 
 from __future__ import annotations
 

@@ -1,0 +1,66 @@
+"""The beat grid that a denoiser reads beside the latents: where the beats are, to the sample.
+
+A tempo in words must be learnt from many clips and is then only nearly right. A clip holds whole
+beats in whole columns, so the tempo can be shown instead: for every column of cells the phase of
+the beat, of its half and quarter, and of the measure, as sine and cosine. A loop's grid is itself
+a loop. Where no tempo is known the grid is blank, and the model chooses.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+CHANNELS = 12
+"""Beat, half, quarter and measure (sine and cosine each), known or not, tempo, height (two)."""
+
+CENTRE_BPM = 110.0
+_TOLERANCE = 0.02
+"""Beats by which a width may miss a whole number of them and still be read as a loop."""
+
+
+def whole_beats(width: int, bpm: float | None) -> int | None:
+    """How many beats fill `width` columns of 10 ms, or None where they do not fill it wholly."""
+    if bpm is None:
+        return None
+    beats = width * bpm / 6000
+    whole = round(beats)
+    return whole if whole >= 1 and abs(beats - whole) <= _TOLERANCE * whole else None
+
+
+def meter_of(beats: int, *, waltz: bool = False) -> int:
+    """Beats a measure of a loop of `beats` beats: three in a waltz or where only three divides."""
+    if beats % 3 == 0 and (waltz or beats % 2):
+        return 3
+    return next(meter for meter in (4, 2, 1) if beats % meter == 0)
+
+
+def beat_grid(cells: int, rows: int, beats: int | None, meter: int, stride: int = 16) -> Tensor:
+    """The grid of one clip.
+
+    Args:
+        cells, rows: width and height in latent cells.
+        beats: beats that fill the width exactly; None leaves the grid blank.
+        meter: beats a measure; where it does not divide `beats`, the measure is left out.
+        stride: columns of 10 ms in a cell.
+
+    Returns:
+        float32 (CHANNELS, rows, cells).
+    """
+    grid = torch.zeros(CHANNELS, rows, cells)
+    height = (torch.arange(rows) + 0.5) / rows
+    grid[10] = (2 * height - 1)[:, None]
+    grid[11] = torch.cos(2 * math.pi * height)[:, None]
+    if beats is None:
+        return grid
+    beat = 2 * math.pi * beats * (torch.arange(cells) + 0.5) / cells
+    for place, times in enumerate((1.0, 2.0, 4.0)):
+        grid[2 * place] = torch.sin(times * beat)
+        grid[2 * place + 1] = torch.cos(times * beat)
+    if meter > 1 and beats % meter == 0:
+        grid[6], grid[7] = torch.sin(beat / meter), torch.cos(beat / meter)
+    grid[8] = 1.0
+    grid[9] = math.log2(6000 * beats / (cells * stride) / CENTRE_BPM)
+    return grid

@@ -1,0 +1,54 @@
+"""The gist of a prompt: one vector that says which music is meant.
+
+A small denoiser cannot afford to learn the language as well as the music. So a small network of
+its own learns, from captions alone, to say which genre, instruments, sounds, mood and tempo a text
+is about; what it answers before its last layer is the gist, and the denoiser hears it beside the
+timestep (diffusers' `class_embed_type="projection"`). Attributes are linear in the gist, so
+moving along it does what it says: half-way between two gists lies the mixture, and beyond a gist,
+away from the same text without a word, lies more of that word.
+"""
+
+from __future__ import annotations
+
+import torch
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.modeling_utils import ModelMixin
+from torch import Tensor, nn
+
+
+class Gist(ModelMixin, ConfigMixin):  # type: ignore[misc]
+    """Token states (B, T, width) of a text encoder -> gist (B, size), RMS about 1.
+
+    Args:
+        width: of the token states.
+        size: of the gist.
+        heads: ways to look at the tokens, beside their mean.
+        hidden: width of the layer between.
+    """
+
+    @register_to_config
+    def __init__(
+        self, width: int = 384, size: int = 384, heads: int = 8, hidden: int = 768
+    ) -> None:
+        super().__init__()
+        self.look = nn.Linear(width, heads)
+        self.content = nn.Linear(width, width)
+        self.inner = nn.Linear(2 * width, hidden)
+        self.outer = nn.Linear(hidden, size)
+        self.activation = nn.GELU()
+
+    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
+        """The gist of each text.
+
+        Args:
+            states: float (B, T, width), as the text encoder answers.
+            mask: bool or 0/1 (B, T), which tokens are the text's own.
+        """
+        own = mask.to(states.dtype)[..., None]
+        mean = (states * own).sum(1) / own.sum(1)
+        looks = self.look(states).masked_fill(own == 0, float("-inf")).softmax(1)
+        values = self.content(states).unflatten(-1, (looks.shape[-1], -1))
+        seen = (looks[..., None] * values).sum(1).flatten(1)
+        # MiniLM's states have an RMS of a third.
+        hidden = self.activation(self.inner(3.0 * torch.cat([mean, seen], dim=-1)))
+        return self.outer(hidden)

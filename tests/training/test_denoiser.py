@@ -1,0 +1,168 @@
+"""The whole road from shards to a model that loads, with networks too small to learn anything."""
+
+from __future__ import annotations
+
+import argparse
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from riffbot.images import Images
+from riffbot.inference.loading import load_model
+from riffbot.inference.pipeline import Pipeline
+from riffbot.inference.resolve import resolve
+from riffbot.request import RiffRequest
+from training import denoiser, networks
+from training.captions import captions
+from training.dataset import read_clips, shards
+from training.denoiser import Trainer, channel_weights, noise_levels
+from training.export import CARD, export
+from training.gist import NAMES, Listener, attributes, batch_of, corpus, loss_of
+from training.music import compose
+from training.prepare import prepare
+from training.render import clip_seed, describe, write_shard
+
+LATENTS, CHANNELS, CLIPS = 8, (16, 16, 16), 12
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two shards of noise in the shape of real pieces, prepared, and checkpoints beside them."""
+    folder = tmp_path_factory.mktemp("training")
+    torch.manual_seed(0)
+    network = networks.build_autoencoder(LATENTS)
+    held = {"network": network.state_dict(), "latent_channels": LATENTS}
+    torch.save(held, folder / "autoencoder.pt")
+    listener = Listener()
+    states = {"gist": listener.gist.state_dict(), "read": listener.read.state_dict()}
+    torch.save(states, folder / "gist.pt")
+    noise = np.random.default_rng(0)
+    for shard in (0, 1):
+        sounds, rows, seeds = [], [], []
+        for index in range(CLIPS):
+            seeds.append(clip_seed(9, shard, index))
+            rng = random.Random(seeds[-1])
+            piece = compose(rng)
+            sounds.append(noise.normal(0, 0.1, piece.width * 441).astype(np.float32))
+            rows.append(describe(piece, captions(piece, rng, 2)))
+        write_shard(folder, shard, sounds, rows)
+        clips = read_clips(shards(folder)[shard])
+        torch.save(prepare(clips, seeds, network, 2), folder / f"ready-{shard:05d}.pt")
+    return folder
+
+
+def options(folder: Path, **changes: object) -> argparse.Namespace:
+    given = {
+        "shards": folder,
+        "autoencoder": folder / "autoencoder.pt",
+        "gist": folder / "gist.pt",
+        "out": folder / "denoiser.pt",
+        "start": None,
+        "minutes": 0.03,
+        "halves": 0.5,
+        "workers": 1,
+        "batch": 1,
+        "lr": 1e-3,
+        "warmup": 2,
+        "average": 0.9,
+        "channels": CHANNELS,
+        "latent_channels": LATENTS,
+        "every": 1000,
+        "save_every": 1000.0,
+        "seed": 0,
+    }
+    return argparse.Namespace(**{**given, **changes})
+
+
+def test_it_trains_saves_goes_on_and_exports(folder: Path, tmp_path: Path) -> None:
+    device = torch.device("cpu")
+    Trainer(options(folder), 0, device).run()
+    held = torch.load(folder / "denoiser.pt", weights_only=True)
+    assert held["step"] > 0
+    resumed = Trainer(options(folder, minutes=0.05), 0, device)
+    assert resumed.step == held["step"]
+    resumed.run()
+    assert torch.load(folder / "denoiser.pt", weights_only=True)["step"] > held["step"]
+
+    (tmp_path / "unet").mkdir()
+    paths = (folder / "autoencoder.pt", folder / "gist.pt", folder / "denoiser.pt")
+    export(*paths, tmp_path, CARD)
+    pipeline = Pipeline(load_model(tmp_path), Images(tmp_path / "none"))
+    request = RiffRequest(prompt="slow piano", seed=1, steps=2, bpm=120.0)
+    picture = pipeline.run([resolve(request, pipeline.model.card, pipeline.images)])[0]
+    assert picture.shape == (512, 400)
+
+
+def test_what_is_told_of_a_clip_is_of_that_clip(folder: Path) -> None:
+    ready = torch.load(folder / "ready-00001.pt", weights_only=True)
+    seen = [said for rows in ready.values() for said in rows["told"]]
+    assert len(seen) == CLIPS
+    for width, rows in ready.items():
+        assert rows["latents"].shape == (len(rows["told"]), LATENTS, 32, width // 16)
+        for said in rows["told"]:
+            assert said["beats"] % said["meter"] == 0
+            assert len(said["captions"]) == 2
+
+
+def test_an_older_denoiser_is_adopted(folder: Path) -> None:
+    torch.manual_seed(1)
+    network = networks.build_denoiser(LATENTS, CHANNELS)
+    old = dict(network.state_dict())
+    old["conv_in.weight"] = old["conv_in.weight"][:, :LATENTS].clone()
+    del old["class_embedding.linear_1.weight"]
+    fresh = networks.build_denoiser(LATENTS, CHANNELS)
+    assert networks.adopt(fresh, old) == ["class_embedding.linear_1.weight"]
+    adopted = fresh.state_dict()["conv_in.weight"]
+    assert torch.equal(adopted[:, :LATENTS], old["conv_in.weight"])
+    assert not adopted[:, LATENTS:].any()
+
+
+def test_every_batch_sees_all_noise_levels() -> None:
+    levels = noise_levels(8, torch.Generator().manual_seed(0)).sort().values
+    quantiles = torch.special.ndtri((torch.arange(1, 8)) / 8).sigmoid()
+    assert bool((levels[:-1] <= quantiles).all())
+    assert bool((levels[1:] >= quantiles).all())
+
+
+def test_channels_count_by_what_they_are_of_the_picture(folder: Path) -> None:
+    weights = channel_weights(folder / "autoencoder.pt")
+    assert weights.shape == (LATENTS,)
+    assert weights.mean().item() == pytest.approx(1.0)
+    error = denoiser.velocity_loss  # the weighted loss of equal errors is that of unweighted ones
+    network = networks.build_denoiser(LATENTS, CHANNELS).eval()
+    x, grid = torch.randn(2, LATENTS, 32, 16), torch.zeros(2, 12, 32, 16)
+    told, s = (torch.zeros(2, 32, 384), torch.zeros(2, 384)), torch.full((2,), 0.5)
+    plain = error(network, x, grid, told, s, torch.zeros_like(x))
+    doubled = error(network, x, grid, told, s, torch.zeros_like(x), torch.full((LATENTS,), 2.0))
+    assert torch.allclose(doubled, 2 * plain)
+
+
+def test_the_gist_learns_what_captions_say() -> None:
+    texts, wanted = corpus(4, 0)
+    assert len(texts) == len(wanted) == 12
+    torch.manual_seed(0)
+    listener = Listener()
+    states = torch.randn(30, 384)
+    held = (states, torch.tensor([0, 10, 20]), torch.tensor([10, 10, 5]))
+    rows = wanted[[0, 3, 6]].float()
+    optimizer = torch.optim.Adam(listener.parameters(), lr=1e-3)
+    losses = []
+    for _ in range(20):
+        loss = loss_of(listener(*batch_of(held, torch.arange(3)))[1], rows)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_attributes_are_those_of_the_piece() -> None:
+    piece = compose(random.Random(3))
+    row = attributes(piece)
+    said = {name for name, yes in zip(NAMES, row.tolist(), strict=False) if yes}
+    assert f"kind {piece.kind}" in said
+    assert {f"instrument {key}" for key in piece.roles.values() if key != "drums"} <= said
+    assert row[len(NAMES) :].sum().item() == pytest.approx(1.0)

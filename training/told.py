@@ -1,0 +1,43 @@
+"""What the denoiser is told of a clip: token states, gist and beat grid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from riffbot.inference.beats import beat_grid
+from riffbot.inference.gist import Gist
+from training.dataset import Json
+from training.text import WIDTH, CaptionEncoder
+
+
+class Teller:
+    """Captions to token states float32 (B, 32, 384) and gists (B, 384), as at inference."""
+
+    def __init__(self, gist: Path, device: torch.device) -> None:
+        self.encoder = CaptionEncoder(device)
+        network: Any = Gist(width=WIDTH)
+        network.load_state_dict(torch.load(gist, map_location="cpu", weights_only=True)["gist"])
+        self.gist = network.to(device).eval().requires_grad_(False)
+        self.device = device
+
+    @torch.no_grad()
+    def __call__(self, texts: list[str]) -> tuple[Tensor, Tensor]:
+        states, mask = self.encoder.padded(texts)
+        states = states.float().clone()
+        return states, self.gist(states, mask)
+
+
+def grids(told: list[Json], cells: int, rows: int, share: int = 1) -> Tensor:
+    """The grids of `told`'s clips, or of one `share`-th of each: float32 (B, 12, rows, cells)."""
+    return torch.stack(
+        [beat_grid(cells, rows, said["beats"] // share, said["meter"]) for said in told]
+    )
+
+
+def halves(said: Json) -> bool:
+    """Whether half of a clip is whole measures."""
+    return bool(said["beats"] % (2 * said["meter"]) == 0)

@@ -1,0 +1,50 @@
+"""Go on from what is shipped: `python -m training.unpack --model models/riffbot-mini --out DIR`.
+
+Writes the shipped autoencoder, gist and denoiser as the checkpoints that the trainers start from,
+so that a training can be resumed on a machine that has nothing but this repository. The optimizer's
+state is not shipped; it comes back within some hundred steps.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+
+from riffbot.inference import quantised
+from riffbot.inference.patch_autoencoder import PatchAutoencoder
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    """A part's weights in float32, from eight bits or from safetensors."""
+    small = folder / quantised.FILE
+    if small.is_file():
+        return quantised.load(small)
+    held = load_file(folder / "diffusion_pytorch_model.safetensors")
+    return {name: tensor.float() for name, tensor in held.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, default=Path("models/riffbot-mini"))
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    config: Any = PatchAutoencoder.load_config(options.model / "vae")
+    channels = config["latent_channels"]
+    made = {
+        "autoencoder.pt": {"network": weights(options.model / "vae"), "latent_channels": channels},
+        "start.pt": {"average": weights(options.model / "unet"), "latent_channels": channels},
+    }
+    if (options.model / "gist").is_dir():
+        made["gist.pt"] = {"gist": weights(options.model / "gist")}
+    for name, held in made.items():
+        torch.save(held, options.out / name)
+        print(options.out / name)
+
+
+if __name__ == "__main__":
+    main()
