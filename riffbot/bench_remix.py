@@ -31,7 +31,7 @@ from audio.codec import mel_spectrogram
 from audio.picture import drawn
 from audio.resample import resample
 from audio.video import playhead_video
-from riffbot.bench_engine import Clock, Stock
+from riffbot.bench_engine import Clock, Stock, Untold
 from riffbot.bench_peers import RATE
 from riffbot.composing import compose, length, windows
 from riffbot.images import Images
@@ -126,7 +126,7 @@ class _Rival:
             "vae": model.vae,
             "text_encoder": model.text_encoder,
             "tokenizer": model.tokenizer,
-            "unet": model.unet,
+            "unet": Untold(model),
             "safety_checker": None,
             "feature_extractor": None,
             "requires_safety_checker": False,
@@ -135,14 +135,14 @@ class _Rival:
         self._pipes: dict[str, Any] = {}
         for kind in (StableDiffusionImg2ImgPipeline, StableDiffusionInpaintPipeline):
             maker: Any = kind
-            config = dict(model.scheduler_config)
+            config = {**model.scheduler_config, "steps_offset": 1}
             self._pipes[kind.__name__] = maker(scheduler=scheduler.from_config(config), **parts)
             self._pipes[kind.__name__].set_progress_bar_config(disable=True)
 
     @property
     def inpaints(self) -> bool:
         """diffusers inpaints with four latent channels (or nine) and refuses all others."""
-        return self._model.unet.config.in_channels in (4, 9)
+        return self._model.latent_channels == 4
 
     def remix(self, source: Pixels, seed: int = 1) -> Pixels:
         """The picture of an img2img."""

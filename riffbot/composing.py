@@ -205,6 +205,14 @@ class Canvas:
             return picture[:, ::-1].copy(), Region(width - region.end, width - region.begin)
         return picture.copy(), region
 
+    def turn(self, window: Window) -> int:
+        """By how many columns a window is turned so that it begins where the loop does.
+
+        A window is a circle, and models that are shown the beat expect the first one at its
+        beginning.
+        """
+        return (-window.start if self.backward else window.start) % self.known % window.width
+
     def add(self, window: Window, painted: Picture) -> None:
         """Take what a window adds.
 
@@ -246,7 +254,9 @@ async def _paint(
         if until is not None and window.start + window.width > until:
             region = replace(region, end=until - window.start)
             window = replace(window, end=min(window.end, until))  # noqa: PLW2901
-        with images.lent(shown) as ref:
+        turn = canvas.turn(window)
+        region = region.turned(turn, window.width)
+        with images.lent(np.roll(shown, turn, axis=1)) as ref:
             request = base.but(
                 seed_image=ref,
                 mask=region.name,
@@ -254,7 +264,7 @@ async def _paint(
                 alpha=alpha((window.begin + window.end) / 2),
             )
             riff = await submit(request, before + number, before + len(plan))
-        canvas.add(window, riff.image)
+        canvas.add(window, np.roll(riff.image, -turn, axis=1))
         riffs.append(riff)
     return riffs
 

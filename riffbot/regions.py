@@ -7,7 +7,7 @@ columns 200 up to 350, 0 to 200 Hz), so that a recipe which repaints one replays
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -33,7 +33,8 @@ class Region:
     """What is to be repainted.
 
     Attributes:
-        begin, end: columns of 10 ms, the end not included.
+        begin, end: columns of 10 ms, the end not included; a region that begins behind its end
+            goes around a loop's seam.
         low, high: Hz, 0 … 10,000.
     """
 
@@ -111,6 +112,11 @@ class Region:
             )
         return cls.between(width, *seconds, low, high)
 
+    def turned(self, columns: int, width: int) -> Self:
+        """The region in a loop that begins so many columns earlier."""
+        begin, end = (self.begin + columns) % width, (self.end + columns - 1) % width + 1
+        return replace(self, begin=begin, end=end)
+
     def mask(self, width: int) -> NDArray[np.uint8]:
         """White (255) where to repaint, black where to keep: uint8[512, width]."""
         peaks = edges()[1:-1]
@@ -118,6 +124,8 @@ class Region:
         columns = np.arange(width)
         mask = np.zeros((N_MELS, width), np.uint8)
         inside = (columns >= self.begin) & (columns < self.end)
+        if self.begin > self.end:
+            inside = (columns >= self.begin) | (columns < self.end)
         mask[np.ix_(bands[::-1], inside)] = 255  # low notes lie in the last row
         return mask
 

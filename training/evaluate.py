@@ -179,7 +179,9 @@ def seeds(pipeline: Pipeline, out: Path, judge: Judge) -> Row:
 
 def loops(pipeline: Pipeline, out: Path, judge: Judge) -> Row:
     """`beat_keep` of rhythmic prompts."""
-    rows: list[tuple[RiffRequest, Row]] = [(RiffRequest(prompt=prompt, seed=7), {}) for prompt in RHYTHMIC]
+    rows: list[tuple[RiffRequest, Row]] = [
+        (RiffRequest(prompt=prompt, seed=7), {}) for prompt in RHYTHMIC
+    ]
     manifest = make(pipeline, out, rows)
     kept = [row["beat_keep"] for row in judge.ask("loop", *files_of(manifest))]
     return {

@@ -134,7 +134,9 @@ async def test_export(settings: Settings, format: str) -> None:
         if format == "mp4":
             assert data[4:8] == b"ftyp"
             # A loop goes round until about ten seconds.
-            assert read(data).seconds == pytest.approx(round(10 / 1.28) * 1.28, abs=0.1)
+            assert read(data).seconds == pytest.approx(
+                round(10 / riff.duration_s) * riff.duration_s, abs=0.1
+            )
         if format == "json":
             assert json.loads(data)["request"]["seed"] == riff.seed
         if format == "zip":
