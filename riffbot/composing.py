@@ -211,7 +211,7 @@ class Canvas:
         A window is a circle, and models that are shown the beat expect the first one at its
         beginning.
         """
-        return (-window.start if self.backward else window.start) % self.known % window.width
+        return int((-window.start if self.backward else window.start) % self.known % window.width)
 
     def add(self, window: Window, painted: Picture) -> None:
         """Take what a window adds.
