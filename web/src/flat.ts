@@ -10,6 +10,7 @@ const SHOWN = 900;
 export class Flat implements View {
   readonly element = document.createElement("canvas");
   playhead = 0;
+  readonly effort = 0;
   private readonly context = this.element.getContext("2d", { alpha: false })!;
   private readonly strip = document.createElement("canvas");
   private palette = table("ember");

@@ -118,12 +118,14 @@ async function start(text: string): Promise<void> {
   $<HTMLButtonElement>("go").disabled = true;
   $("state").textContent = "Making the first seconds …";
   // A browser lets sound begin only with the click itself.
-  const sound = ready().play();
+  void ready().play();
   await attempt(async () => {
     const wish = { prompt: text, ...settings(), instead_of: jam?.private ? jam.id : undefined };
     const { jam: begun } = await api<{ jam: Status }>("jams", "POST", wish);
-    await sound;
     history.pushState({}, "", new URL(`jam/${begun.id}`, document.baseURI));
+    prompt.value = "";
+    ink();
+    $("elsewhere").hidden = true;
     listen(begun);
   });
   busy = false;
@@ -198,9 +200,8 @@ async function toggle(): Promise<void> {
       await player!.pause();
       if (jam?.private) await api(`jams/${jam.id}/pause`, "POST");
     } else {
-      const sound = player!.play();
+      void player!.play();
       if (jam?.private && jam.state === "paused") await api(`jams/${jam.id}/resume`, "POST");
-      await sound;
     }
   });
   show();
@@ -210,7 +211,7 @@ async function steer(text: string): Promise<void> {
   if (!jam) return start(text);
   const id = jam.id;
   await attempt(async () => {
-    if (!ready().running) await player!.play();
+    if (!ready().running) void player!.play();
     await api(`jams/${id}/prompt`, "POST", { prompt: text });
     prompt.value = "";
     ink();
@@ -258,7 +259,7 @@ function show(): void {
   $("play").setAttribute("aria-pressed", String(plays));
   $("play").setAttribute("aria-label", plays ? "Pause" : "Play");
   set("prompt-label", jam ? "What do you want to hear next?" : "What do you want to hear?");
-  set("go", jam ? (jam.private ? "Play next" : "Vote") : "Play");
+  set("go", jam ? (jam.private ? "Next" : "Vote") : "Play");
   set("state", stateWords(plays));
   $("next").toggleAttribute("data-empty", !jam?.coming);
   set("coming", jam?.coming ?? "…");
@@ -489,9 +490,15 @@ async function look(kind: string): Promise<void> {
 }
 
 let shown = -1e9;
+let drawn = -1e9;
+let pause = 0;
 function frame(now: number): void {
   requestAnimationFrame(frame);
-  if (!view) return;
+  if (!view || now - drawn < pause) return;
+  // A machine that cannot keep up draws less often, so that the sound has the time it needs.
+  const took = now - drawn;
+  drawn = now;
+  if (took < 5000) pause = Math.min(1500, Math.max(0, (view.effort - 16) * 3));
   const calm = field("calm").checked;
   const sample = player?.position() ?? null;
   const width = hello?.meter.width ?? 512;

@@ -35,7 +35,7 @@ const TALL = 1.55;
 const PAST = 330; // columns behind the plane
 const FUTURE = 520;
 
-const HOME = { turn: -0.2, rise: 0.43, away: 8.0 };
+const HOME = { turn: -0.16, rise: 0.46, away: 10.4 };
 
 const COMMON = /* glsl */ `
   uniform sampler2D heights;
@@ -113,7 +113,7 @@ const LAND_FRAGMENT = /* glsl */ `
     float ahead = smoothstep(-0.5, 1.5, distance_);
     // What is planned is not sound yet: cooler and fainter, the further the more.
     vec3 grey = vec3(dot(lit, vec3(0.3, 0.55, 0.15)));
-    vec3 planned = mix(grey, lit, 0.45) * vec3(0.62, 0.66, 0.98) * 0.72;
+    vec3 planned = mix(grey, lit, 0.5) * vec3(0.74, 0.80, 1.22) * 0.95;
     lit = mix(lit, planned, ahead);
     // It glows where it sounds, and cools down after that.
     float heat = exp(-max(-distance_, 0.0) / 16.0) * (1.0 - ahead);
@@ -182,6 +182,8 @@ const RIDGE_FRAGMENT = /* glsl */ `
 export class Terrain implements View {
   readonly element: HTMLCanvasElement;
   playhead = 0;
+  effort = 0;
+  private sharpness = Math.min(devicePixelRatio, 2);
   private readonly renderer: WebGLRenderer;
   private readonly scene = new Scene();
   private readonly camera = new PerspectiveCamera(38, 1, 0.1, 60);
@@ -191,6 +193,8 @@ export class Terrain implements View {
   private readonly plane: Mesh;
   private readonly ridges: Line[] = [];
   private version = -1;
+  private frames = 0;
+  private readonly pixel = new Uint8Array(4);
   private goal = { ...HOME };
   private eye = { ...HOME };
   private step: number;
@@ -242,11 +246,11 @@ export class Terrain implements View {
   resize(): void {
     const { clientWidth: width, clientHeight: height } = this.element;
     if (!width || !height) return;
-    this.renderer.setPixelRatio(Math.min(devicePixelRatio, 2));
+    this.renderer.setPixelRatio(this.sharpness);
     this.renderer.setSize(width, height, false);
     this.camera.aspect = width / height;
     // On a wide screen the list stands at the right: the land's middle moves to the left of it.
-    const aside = width > 900 ? 0.155 : 0;
+    const aside = width > 900 ? 0.19 : 0;
     this.camera.fov = width > height ? 38 : 52;
     this.camera.setViewOffset(width, height, aside * width, 0, width, height);
     this.camera.updateProjectionMatrix();
@@ -274,7 +278,23 @@ export class Terrain implements View {
     this.plane.position.z = z;
     for (const ridge of this.ridges) ridge.position.z = z;
     this.look(calm);
+    const began = performance.now();
     this.renderer.render(this.scene, this.camera);
+    // One pixel read waits for the graphics card: without that the effort would be unknown.
+    if (this.frames++ % 8 === 0) {
+      const context = this.renderer.getContext();
+      context.readPixels(0, 0, 1, 1, context.RGBA, context.UNSIGNED_BYTE, this.pixel);
+      this.effort += 0.3 * (performance.now() - began - this.effort);
+      this.soften();
+    }
+  }
+
+  /** Fewer pixels where a frame takes too long; never back, or it would flicker. */
+  private soften(): void {
+    if (this.frames < 40 || this.effort < 24 || this.sharpness <= 0.7) return;
+    this.sharpness = Math.max(0.7, this.sharpness * 0.8);
+    this.frames = 1;
+    this.resize();
   }
 
   dispose(): void {

@@ -19,5 +19,7 @@ export interface View {
   resize(): void;
   /** The column under the playhead, as it was drawn last. */
   readonly playhead: number;
+  /** Milliseconds that a frame takes, smoothed. */
+  readonly effort: number;
   dispose(): void;
 }
