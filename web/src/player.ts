@@ -189,7 +189,7 @@ export class Player {
   private jump(sample: number, now: number): void {
     if (this.anchor !== null) this.jumps++;
     // Less than LEAD is already in store when the first messages come in a burst.
-    const begins = Math.ceil((now + LEAD / 2) * RATE);
+    const begins = Math.ceil((now + LEAD * 0.75) * RATE);
     for (const { source, until } of this.playing) if (until > begins / RATE) source.stop(begins / RATE);
     this.anchor = begins - sample;
     this.stretch = this.context.createGain();
