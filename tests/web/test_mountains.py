@@ -179,7 +179,7 @@ async def test_keys_links_table_calm_and_a_narrow_screen(
         await page.key("Tab")
         assert await page.js("document.activeElement.className") == "skip"
         await page.key("Enter")
-        await page.js("document.querySelector('#prompt').focus()")
+        await page.until("document.activeElement.id === 'prompt'")
         await page.key("Enter")
         await page.until("riffbot.jam?.playing === 'a (low:1.4) tune'", seconds=60)
         assert await page.js("document.querySelector('#play').getAttribute('aria-label')") == (

@@ -408,6 +408,11 @@ function wireForm(): void {
     if (!text && jam) return prompt.focus();
     void steer(text || "funky sax");
   });
+  // With a base address, a mere #prompt would load another page.
+  document.querySelector(".skip")!.addEventListener("click", (event) => {
+    event.preventDefault();
+    prompt.focus();
+  });
   prompt.addEventListener("input", ink);
   for (const name of ["scroll", "keyup", "select"]) prompt.addEventListener(name, () => ($("ink").scrollLeft = prompt.scrollLeft));
   $("dice").addEventListener("click", () => { edit(rolled()); chips(); });
