@@ -494,6 +494,9 @@ async function look(kind: string): Promise<void> {
   view.resize();
 }
 
+/** Milliseconds of a frame above which sound would suffer. */
+const TOO_SLOW = 300;
+let chosen = false;
 let shown = -1e9;
 let drawn = -1e9;
 let pause = 0;
@@ -503,6 +506,11 @@ function frame(now: number): void {
   // A machine that cannot keep up draws less often, so that the sound has the time it needs.
   const took = now - drawn;
   drawn = now;
+  if (view.effort > TOO_SLOW && !chosen) {
+    toast("This machine draws the mountains too slowly, so the picture is flat. Settings has them.", 6000);
+    field("kind").value = "flat";
+    return void look("flat");
+  }
   if (took < 5000) pause = Math.min(1500, Math.max(0, (view.effort - 16) * 3));
   const calm = field("calm").checked;
   const sample = player?.position() ?? null;
@@ -571,10 +579,11 @@ async function begin(): Promise<void> {
   for (const [name, { title }] of Object.entries(MAPS)) (field("map") as unknown as HTMLSelectElement).add(new Option(title, name));
   field("map").value = remembered("map") ?? "ember";
   field("kind").value = new URLSearchParams(location.search).get("view") ?? remembered("kind") ?? "mountains";
+  chosen = new URLSearchParams(location.search).has("view") || remembered("kind") !== null;
   field("calm").checked = remembered("calm") ? remembered("calm") === "yes" : still.matches;
   still.addEventListener("change", () => (field("calm").checked = still.matches));
   field("map").addEventListener("change", () => { view?.colours(field("map").value); remember("map", field("map").value); });
-  field("kind").addEventListener("change", () => { remember("kind", field("kind").value); void look(field("kind").value); });
+  field("kind").addEventListener("change", () => { chosen = true; remember("kind", field("kind").value); void look(field("kind").value); });
   field("calm").addEventListener("change", () => remember("calm", field("calm").checked ? "yes" : "no"));
   wireForm();
   chips();

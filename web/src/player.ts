@@ -104,7 +104,8 @@ export class Player {
 
   /** The sample of the jam that leaves the loudspeakers now; null before anything is known. */
   position(): number | null {
-    if (this.running && this.anchor !== null) return this.sampleAt(this.sounding());
+    // Where sound is missing, nothing moves: the playhead never runs ahead of what is heard.
+    if (this.running && this.anchor !== null) return Math.min(this.sampleAt(this.sounding())!, this.end);
     if (this.newest === -Infinity) return null;
     const silent = this.newest + ((performance.now() - this.newestAt) / 1000) * RATE;
     return Math.min(silent, this.newest + RATE / 2) - LEAD * RATE;
