@@ -51,7 +51,8 @@ def opus(position: int, packets: Sequence[bytes]) -> bytes:
 def pcm(sample: int, samples: Floats) -> bytes:
     """float32[n] in [−1, 1] from a sample on."""
     head = HEAD.pack(SOUND, PCM, 0, len(samples), sample)
-    return bytes(head + np.round(np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
+    fixed: bytes = np.round(np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
+    return head + fixed
 
 
 def tile(column: int, picture: Pixels) -> bytes:

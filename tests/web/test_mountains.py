@@ -41,6 +41,11 @@ CAPTURE = """(() => {
   const heard = window.heard = { samples: new Float32Array(48000 * 30), first: null, end: null };
   heard.heads = [];
   const look = () => {
+    if (heard.jumps !== player.jumps) {  // a machine that is too busy: listen anew, a second later
+      Object.assign(heard, { jumps: player.jumps, first: null, end: null, heads: [] });
+      heard.quiet = context.currentTime + 1;
+    }
+    if (context.currentTime < heard.quiet + 0.7) return;
     const block = new Float32Array(32768);
     tap.getFloatTimeDomainData(block);
     const end = Math.round(context.currentTime * 48000);
@@ -96,12 +101,8 @@ def pipeline(pipeline: FakePipeline) -> FakePipeline:
 
 async def captured(page: Page, session: JamSession, seconds: float) -> tuple[Any, Any, Any]:
     """What left the page over an undisturbed stretch, what the server wrote there, and the rest."""
-    await page.until(
-        "(() => { const h = window.heard, p = riffbot.player;"
-        " if (h.jumps !== p.jumps) { h.jumps = p.jumps; h.first = h.end = null; h.heads = []; }"
-        f" return h.end - h.first > {round(48000 * seconds)}; }})()",
-        seconds=120,
-    )
+    enough = f"window.heard.end - (window.heard.first ?? Infinity) > {round(48000 * seconds)}"
+    await page.until(f"{enough} && window.heard.jumps === riffbot.player.jumps", seconds=120)
     told = json.loads(await page.js(TAKE))
     heard = np.frombuffer(base64.b64decode(told["sound"]), np.int16) / 32767
     sample = round(told["sample"])
