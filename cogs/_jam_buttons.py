@@ -94,7 +94,7 @@ class VoteMenu(
 
     def __init__(self, jam_id: str, prompts: tuple[str, ...] = ()) -> None:
         options = [
-            discord.SelectOption(label=prompt[:100], value=ballot_key(prompt))
+            discord.SelectOption(label=" ".join(prompt.split())[:100], value=ballot_key(prompt))
             for prompt in prompts[:MENU]
         ]
         super().__init__(

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+GOODBYE = "I have to restart; the jam goes on in a moment, from the same place."
+
 EDIT_S = 4.0
 """The panel is edited at most so often …"""
 PICTURE_S = 12.0
@@ -78,6 +80,7 @@ class Stage:
     _drawn_prompt: str = field(default="", init=False)
     _picture: Upload | None = field(default=None, init=False)
     _status_text: str | None = field(default=None, init=False)
+    _status_channel: discord.VoiceChannel | None = field(default=None, init=False)
     _status_task: asyncio.Task[None] | None = field(default=None, init=False)
     _status_at: float = field(default=-STATUS_S, init=False)
     _busy: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
@@ -174,15 +177,13 @@ class Stage:
                 await self.session.stop()
                 await self._conclude("")
 
-    async def goodbye(self, news: str) -> None:
+    async def goodbye(self) -> None:
         """RiffBot stops: leave the channel, and let the library go on believing that this plays."""
         async with self._busy:
             if self.over:
                 return
-            self._news, self.over = news, True
-            if self.link is not None:
-                await self.link.leave()
-            await self._show(self.session.status(), at_once=True)
+            self._news = GOODBYE
+            await self._take_down()
 
     async def _conclude(self, news: str) -> None:
         """The jam is over."""
@@ -273,19 +274,25 @@ class Stage:
 
     async def _tell_channel(self, status: JamStatus) -> None:
         channel = self.channel
+        if channel is None:
+            return
+        if self._status_channel not in (None, channel):
+            await self._clear_channel()  # somebody dragged the bot elsewhere
+            await self.remember()
+            self._status_at = -STATUS_S
         writing = self._status_task is not None and not self._status_task.done()
-        if channel is None or writing or now() - self._status_at < STATUS_S:
+        if writing or now() - self._status_at < STATUS_S:
             return
         text = f"🎶 {status.playing}"[:STATUS_LENGTH]
         if text == self._status_text:
             return
         if channel.permissions_for(channel.guild.me).set_voice_channel_status:
-            self._status_at, self._status_text = now(), text
+            self._status_at, self._status_text, self._status_channel = now(), text, channel
             # On its own: discord.py sleeps on a rate limit, and Stop must not wait for that.
             self._status_task = asyncio.create_task(_set_status(channel, text))
 
     async def _clear_channel(self) -> None:
-        channel = self.channel
+        channel, self._status_channel = self._status_channel, None
         if self._status_task is not None:
             self._status_task.cancel()
         if channel is not None and self._status_text is not None:

@@ -106,7 +106,9 @@ PAGES = (
         "forgets it. At 0.75 most prompts keep the beat. Above, RiffBot grows bolder, and soon "
         "tempo and rhythm go astray, which can be just the fun.\n\n"
         "🎛️ **Remix…** under any riff does the same with that riff as the start: 0.4 recolours "
-        "it, 0.75 rethinks it, 0.9 keeps a memory of it.",
+        "it, 0.75 rethinks it, 0.9 keeps a memory of it.\n\n"
+        "**/jam start** puts all of this into your voice channel, without an end: **Wilder** and "
+        "**Tamer** on its panel are denoising, and everybody's `/jam prompt` is a vote.",
         (
             Example("A touch: 0.4", "bright synthesizer lead", loop=0, denoising=0.4),
             Example("A rethink: 0.75", "bright synthesizer lead", loop=0),

@@ -157,9 +157,10 @@ def about_embed(bot: RiffBot) -> discord.Embed:
     )
     embed.add_field(
         name="What is stored",
-        value="Each riff with its prompt and settings, who asked and in which channel, on the "
-        "machine of whoever runs this bot. Messages are not read. 🗑️ **Delete** under a riff "
-        "removes it from there, too.",
+        value="Each riff with its prompt and settings, who asked and in which channel, and each "
+        "jam with its starter and the votes, on the machine of whoever runs this bot. Messages are "
+        "not read, and nobody is listened to in voice channels: I am deafened there. "
+        "🗑️ **Delete** under a riff removes it from there, too.",
         inline=False,
     )
     return embed

@@ -35,7 +35,6 @@ log = logging.getLogger(__name__)
 LOOK_S = 2.0
 """How often each jam is looked at, beside every click and every coming and going."""
 
-GOODBYE = "I have to restart; the jam goes on in a moment, from the same place."
 RESTARTED = "I was restarted. `/jam resume` goes on from the same place."
 
 Interaction = discord.Interaction["RiffBot"]
@@ -59,8 +58,7 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
     async def cog_unload(self) -> None:
         """Say goodbye in the channels: a restart goes on with what plays."""
         self._look_around.cancel()
-        stages, self.bot.stages = list(self.bot.stages.values()), {}
-        await asyncio.gather(*(stage.goodbye(GOODBYE) for stage in stages))
+        await self.bot.leave_stages()
 
     # -- commands --------------------------------------------------------------------------------
 
@@ -170,6 +168,8 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
             await stage.look(at_once=True)
             return
         channel = self._channel_of(interaction)
+        if self.bot.services.jams.get(guild_id) is not None:
+            raise BadRequest("It is coming back already.")
         place = await Place.open(interaction, _tuning(None))
         try:
             session = await self.bot.services.jams.resume(
@@ -204,7 +204,7 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
         if channel is not None:
             try:
                 await stage.join(channel, lambda: self._look_soon(stage))
-            except RiffBotError:
+            except Exception:
                 await self.bot.services.jams.park(session)
                 raise
         assert session.guild_id is not None
@@ -242,8 +242,9 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
 
     @tasks.loop(seconds=LOOK_S)
     async def _look_around(self) -> None:
+        # Each for itself: discord.py sleeps on a rate limit, and no server waits for another's.
         for stage in list(self.bot.stages.values()):
-            await self._look(stage)
+            self._look_soon(stage, at_once=False)
 
     @commands.Cog.listener()
     async def on_pulse(self) -> None:
@@ -259,8 +260,8 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
         if stage.over and self.bot.stages.get(stage.session.guild_id or 0) is stage:
             del self.bot.stages[stage.session.guild_id or 0]
 
-    def _look_soon(self, stage: Stage) -> None:
-        task = asyncio.get_running_loop().create_task(self._look(stage, at_once=True))
+    def _look_soon(self, stage: Stage, *, at_once: bool = True) -> None:
+        task = asyncio.get_running_loop().create_task(self._look(stage, at_once=at_once))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

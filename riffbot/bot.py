@@ -131,7 +131,7 @@ class RiffBot(commands.AutoShardedBot):
         self.sessions: dict[str, Stoppable] = {}
         """What is being made right now, by the name that its Cancel button carries."""
         self.stages: dict[int, Any] = {}
-        """The jam of each server (`cogs._jam_stage.Stage`), by its id."""
+        """The jam of each server (`cogs._jam_stage.Stage`), by the server's id."""
         self.simulated = simulated
 
     async def setup_hook(self) -> None:
@@ -153,11 +153,18 @@ class RiffBot(commands.AutoShardedBot):
 
         The library keeps what is not done, and the next start finishes it.
         """
+        await self.leave_stages()
+        await self.services.jams.close()  # first, or an engine that stops would end them
         await self.services.engine.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(GOODBYE_S):
                 while self.sessions:  # noqa: ASYNC110  # each ends by itself within an edit or two
                     await asyncio.sleep(0.05)
+
+    async def leave_stages(self) -> None:
+        """Leave all voice channels; the library believes that the jams play, so they come back."""
+        stages, self.stages = list(self.stages.values()), {}
+        await asyncio.gather(*(stage.goodbye() for stage in stages), return_exceptions=True)
 
     async def on_ready(self) -> None:
         """Log who and where; may fire again after a reconnect."""

@@ -6,13 +6,14 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from time import perf_counter
 
 from audio.arrays import Floats, Pixels
 from audio.stream import BLOCK
 from riffbot.jam.heard import Heard
 from riffbot.jam.opus import OpusEncoder
 from riffbot.jam.performance import COLUMN_SAMPLES, Performance, Sound
-from riffbot.jam.ring import PACKET_SAMPLES, PacketRing
+from riffbot.jam.ring import PACKET_S, PACKET_SAMPLES, PacketRing
 from riffbot.jam.score import Chunk, Entry
 
 log = logging.getLogger(__name__)
@@ -21,10 +22,19 @@ BLOCK_SAMPLES = BLOCK * COLUMN_SAMPLES
 BLOCK_PACKETS = BLOCK_SAMPLES // PACKET_SAMPLES
 
 LEAD = 4 * BLOCK_PACKETS
-"""Packets kept ready: 0.64 s, so that a busy machine may look away for half a second."""
+"""Packets kept ready at least, while nobody waits for a change: 0.64 s."""
 
 SHORT_LEAD = 2 * BLOCK_PACKETS + 4
 """The same while a steered chunk is awaited: what is not ready yet can still be changed."""
+
+LONGEST_LEAD = 100
+"""Packets kept ready at most: 2 s, so that even a very busy machine may look away for a second."""
+
+_STALLS = 3.0
+"""How many times the slowest block of late must fit into what is ready."""
+
+_FORGETTING = 0.99
+"""The slowest block is forgotten by so much with every other: half of it in eleven seconds."""
 
 _WAIT_S = 0.25
 
@@ -62,8 +72,10 @@ class Player:
         self.taps: list[Tap] = []
         self.late_chunks = 0
         self._looping = False
+        self._slowest_s = 0.0
+        self._warm = False
         # Where the sound was at the beginning of each block that is not heard yet.
-        self._sounds: deque[tuple[int, Sound]] = deque(maxlen=2 * LEAD // BLOCK_PACKETS)
+        self._sounds: deque[tuple[int, Sound]] = deque(maxlen=2 * LONGEST_LEAD // BLOCK_PACKETS)
         self._thread = threading.Thread(target=self._run, name="riffbot-jam-player", daemon=True)
 
     def start(self) -> None:
@@ -87,6 +99,20 @@ class Player:
     def heard_column(self) -> int:
         """The column that is read from the ring next."""
         return self._ring.head * PACKET_SAMPLES // COLUMN_SAMPLES
+
+    def short_lead(self) -> int:
+        """Packets that this machine must have ready, judged by how long its blocks take."""
+        stalls = round(_STALLS * self._slowest_s / PACKET_S)
+        return min(LONGEST_LEAD // 2, max(SHORT_LEAD, BLOCK_PACKETS + stalls))
+
+    def lead(self, chunk_s: float) -> int:
+        """Packets to keep ready while nobody waits for a change.
+
+        As many more as are heard while a chunk is made: by the time a wish's chunk is there,
+        no more are left than had to be.
+        """
+        more = round(chunk_s / PACKET_S)
+        return min(LONGEST_LEAD, max(LEAD, self.short_lead() + more))
 
     def enter(self, chunk: Chunk, *, at_once: bool, planned: int | None = None) -> Entry:
         """Let a chunk in: when the present one's turn is over, or at the next beat.
@@ -154,8 +180,13 @@ class Player:
         while not self._stop.is_set() and not self._ring.closed:
             if not self._ring.wait_for_room(BLOCK_PACKETS, _WAIT_S):
                 continue
+            began = perf_counter()
             try:
                 self._block()
+                # The first block also finds the first gain, which no other does.
+                spent = perf_counter() - began if self._warm else 0.0
+                self._slowest_s = max(spent, _FORGETTING * self._slowest_s)
+                self._warm = True
             except Exception:
                 log.exception("a jam's block could not be played")
                 self._stop.wait(_WAIT_S)

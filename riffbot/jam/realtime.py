@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Callable, Sequence
+import queue
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -123,16 +125,16 @@ async def in_time(
         pause_alone=False,
     )
     report.bpm = session.meter.bpm
-    if record is not None:
-        session.tap(_limited(record, seconds))
-    try:
-        async with _others(engine, report) if busy else contextlib.nullcontext():
-            await session.start()
-            report.start_s = perf_counter() - began
-            await _follow(session, sorted(changes, key=lambda c: c.at_s), seconds, report, say)
-    finally:
-        await session.stop()
-        loop.stop()
+    recording = _recording(session, record, seconds) if record else contextlib.nullcontext()
+    with recording:
+        try:
+            async with _others(engine, report) if busy else contextlib.nullcontext():
+                await session.start()
+                report.start_s = perf_counter() - began
+                await _follow(session, sorted(changes, key=lambda c: c.at_s), seconds, report, say)
+        finally:
+            await session.stop()
+            loop.stop()
     return report
 
 
@@ -199,11 +201,35 @@ def resident_mb() -> float | None:
     return None
 
 
-def _limited(record: Callable[[Floats], object], seconds: float) -> Callable[[int, Floats], None]:
+@contextlib.contextmanager
+def _recording(
+    session: JamSession, record: Callable[[Floats], object], seconds: float
+) -> Iterator[None]:
+    """Give `record` what is played, on a thread of its own: a slow disk must not stop the music."""
     length = round(seconds * SAMPLE_RATE)
+    blocks: queue.SimpleQueue[Floats | None] = queue.SimpleQueue()
 
     def tap(position: int, samples: Floats) -> None:
         if position < length:
-            record(samples[: length - position])
+            blocks.put(samples[: length - position])
 
-    return tap
+    troubles: list[Exception] = []
+
+    def write() -> None:
+        while (block := blocks.get()) is not None:
+            try:
+                if not troubles:
+                    record(block)
+            except Exception as error:
+                troubles.append(error)
+
+    writer = threading.Thread(target=write, name="riffbot-jam-recorder")
+    session.tap(tap)
+    writer.start()
+    try:
+        yield
+    finally:
+        blocks.put(None)
+        writer.join()
+    if troubles:
+        raise troubles[0]

@@ -4,10 +4,10 @@ Columns of 10 ms are counted from the jam's beginning. Every chunk is as wide as
 holds the same beats at the same columns, so column c of the jam is column c mod W of whichever
 chunk is on: a chunk may come in at any beat and is at the right place in the measure at once.
 
-A chunk is on from where it enters to the end of the turn; where less than half a turn is left, to
-the end of the next one, for a chunk is a loop, and the chunk after it needs some time. If that is
-not there by then, the last bar is played again and again, in time, until a chunk comes in at some
-beat.
+A chunk is on from where it enters to the end of the turn; where less than three quarters of a turn
+are left, to the end of the next one, for a chunk is a loop, and the chunk after it needs some time.
+If that is not there by then, the last bar is played again and again, in time, until a chunk comes
+in at some beat.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class Score:
             self._entries.pop()
         width = self.meter.width
         end = (at // width + 1) * width
-        if 2 * (end - at) < width:
+        if 4 * (end - at) < 3 * width:
             end += width
         entry = Entry(chunk, at, end)
         self._entries.append(entry)

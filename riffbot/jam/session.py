@@ -27,7 +27,7 @@ from riffbot.inference.job import Riff, new_id
 from riffbot.jam.loop import JamLoop
 from riffbot.jam.opus import OpusEncoder
 from riffbot.jam.performance import COLUMN_SAMPLES, SAMPLE_RATE, Performance
-from riffbot.jam.player import BLOCK_PACKETS, LEAD, SHORT_LEAD, Player, Tap
+from riffbot.jam.player import BLOCK_PACKETS, LEAD, Player, Tap
 from riffbot.jam.ring import PACKET_SAMPLES, PacketRing, Ticker
 from riffbot.jam.score import Chunk, Entry, Meter, Score
 from riffbot.jam.state import JamState, Planned
@@ -382,7 +382,8 @@ class JamSession:
             self._next = coming.walk
         self._phase = "playing"
         self._player.start()
-        while self.ring.room() >= BLOCK_PACKETS and not self.ring.closed:  # noqa: ASYNC110  # a thread fills it
+        # A thread fills it, which has no asyncio.Event to set.
+        while self.ring.room() >= BLOCK_PACKETS and not self.ring.closed:  # noqa: ASYNC110
             await asyncio.sleep(_GLANCE_S)
         self._set_ticker()
         self._look()
@@ -432,7 +433,7 @@ class JamSession:
             return
         self._phase = "ended"
         self._error = reason
-        if self._making is not None:
+        if self._making is not None and self._making is not asyncio.current_task():
             self._making.cancel()
         self.ring.close()
         if self._ticker is not None:
@@ -481,6 +482,7 @@ class JamSession:
             self._phase = "playing"
         self._save_now_and_then()
         self._pause_if_alone()
+        self._set_lead()
         if self._making is not None:
             return
         if self._wish.changes:
@@ -488,6 +490,12 @@ class JamSession:
             self._make(wish)
         elif self._player.ahead() <= self._in_store():
             self._make(None)
+
+    def _set_lead(self) -> None:
+        """Much is kept ready while nobody waits for a change, little while somebody does."""
+        waited = self._making_wish is not None or bool(self._wish.changes)
+        chunk_s = self.meter.width / 100 / self._factor if self._factor else 0.0
+        self.ring.resize(self._player.short_lead() if waited else self._player.lead(chunk_s))
 
     def _in_store(self) -> float:
         """Columns that should be planned ahead: more than a chunk takes, at most one turn.
@@ -499,8 +507,8 @@ class JamSession:
         return min(width, max(EARLIEST, IN_STORE * chunk))
 
     def _make(self, wish: _Wish | None) -> None:
-        self.ring.resize(SHORT_LEAD if wish else LEAD)
         self._making_wish = wish
+        self._set_lead()
         self._making = asyncio.get_running_loop().create_task(self._make_one(wish))
 
     async def _make_one(self, wish: _Wish | None) -> None:
@@ -523,7 +531,6 @@ class JamSession:
         finally:
             if self._making is me:
                 self._making = self._making_wish = None
-                self.ring.resize(LEAD)
                 self._look()
 
     def _planned(self, wish: _Wish | None) -> tuple[Walk, int | None]:
@@ -567,8 +574,9 @@ class JamSession:
         if self._failures >= TRIES or hopeless:
             # The state stays as it is: a jam that was ended by a stop goes on after it.
             await self._end(str(error))
-        elif wish is not None and isinstance(error, BadRequest):
-            self._ballot = Ballot()
+        elif wish is not None and wish.who is not None and isinstance(error, BadRequest):
+            # This model cannot take that prompt: the vote for it is void.
+            self._ballot = self._ballot.without(wish.who.user_id)
         else:
             if wish is not None:  # what was wished since then goes first
                 wish.changes |= self._wish.changes

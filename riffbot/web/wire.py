@@ -60,7 +60,8 @@ def tile(column: int, picture: Pixels) -> bytes:
     rows, columns = picture.shape
     # The louder of two rows: a mean would wash thin partials out.
     halved = 255 - picture.reshape(BANDS, rows // BANDS, columns).min(1)
-    return HEAD.pack(TILE, 0, columns, BANDS, column) + halved.tobytes()
+    levels: bytes = halved.tobytes()
+    return HEAD.pack(TILE, 0, columns, BANDS, column) + levels
 
 
 def tiles(column: int, picture: Pixels) -> list[bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +13,14 @@ import pytest
 import soundfile
 
 from audio.image import decode_image
-from riffbot.errors import BadRequest, NotFound, Refused
+from riffbot.errors import BadRequest, GenerationFailed, NotFound, Refused
 from riffbot.images import Images
 from riffbot.inference.engine import Engine
 from riffbot.jam.manager import JamManager, seed_image_for
 from riffbot.jam.values import Place
 from riffbot.library.records import Author
 from riffbot.library.store import Library
+from riffbot.request import RiffRequest
 from riffbot.settings import Settings
 from riffbot.studio import Studio
 from tests.inference.fakes import FakePipeline, until
@@ -169,6 +170,29 @@ async def test_a_stretch_becomes_a_riff_of_the_library(opened: Open, library: Li
     assert recipe["jam"]["columns"] == round(clip.duration_s * 100)
     prompts = {chunk["request"]["prompt"] for chunk in recipe["jam"]["chunks"]}
     assert prompts == {"funky sax", "bells"}
+
+
+async def test_a_jam_that_an_error_ended_is_stored_and_can_go_on(
+    opened: Open, library: Library, pipeline: FakePipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("riffbot.jam.session.PAUSE_BETWEEN_TRIES_S", 0.01)
+    jams = opened()
+    session = await jams.start(7, "sax", who=ANN, seed_image="beat")
+
+    def trouble(requests: Sequence[RiffRequest]) -> None:
+        raise GenerationFailed("not a number")
+
+    pipeline.trouble = trouble
+    await session.steer("bells", ANN)
+    await until(lambda: jams.get(7) is None and session.id not in jams._saving)
+    assert session.status().error == "not a number"
+    row = await library.guilds_jam(7)
+    assert row is not None
+    assert row.status == "paused"
+    pipeline.trouble = lambda _: None
+    resumed = await jams.resume(7)
+    await read(resumed, 40)
+    assert resumed.status().state == "playing"
 
 
 async def test_a_start_that_fails_leaves_nothing_behind(

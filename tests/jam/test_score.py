@@ -72,7 +72,8 @@ def test_a_late_chunk_lets_the_last_bar_loop_in_time() -> None:
 def test_a_chunk_that_comes_in_late_in_a_turn_plays_the_next_one_too() -> None:
     score = Score(METER)
     score.enter(chunk(1), 0)
-    assert score.enter(chunk(2), 64).end == 128
+    assert score.enter(chunk(2), 32).end == 128
+    assert score.enter(chunk(2), 64).end == 256
     assert score.enter(chunk(3), 96).end == 256
     columns, looping = score.columns(120, 200)
     assert not looping

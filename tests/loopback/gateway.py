@@ -72,6 +72,7 @@ class Gateway:
         self._sessions: dict[str, Session] = {}
         self.on_identify: Callable[[], None] = lambda: None
         self.on_voice_state: Callable[[Json], Awaitable[None]] | None = None
+        self.on_new_session: Callable[[list[Guild]], None] = lambda guilds: None
 
     @property
     def is_ready(self) -> bool:
@@ -188,6 +189,7 @@ class Gateway:
                 "application": {"id": str(self._state.application_id), "flags": 0},
             },
         )
+        self.on_new_session(guilds)
         for guild in guilds:
             session.dispatch("GUILD_CREATE", guild.payload())
         self.on_identify()

@@ -15,6 +15,7 @@ from tests.loopback import Guild, LoopbackDiscord, LoopbackFailure, VoiceChannel
 from tests.loopback.toybot import ToyBot
 from tests.loopback.voice.heard import SAMPLES, decode, spacing_line
 from tests.loopback.voice.rtp import BadPacket, opened, ssrc_of
+from tests.loopback.voice.server import EARLY
 
 
 def chirp(seconds: float) -> np.ndarray:
@@ -115,6 +116,24 @@ async def test_alone_in_a_channel_it_plays_plain_frames(
     assert there.voice.heard(band).sealed == 0
 
 
+async def test_whoever_comes_later_hears_it_encrypted(
+    there: LoopbackDiscord, band: Guild, room: VoiceChannel
+) -> None:
+    sent = packed(chirp(1.0))
+    heard = there.voice.heard(band)
+    async with there.running(ToyBot()) as bot:
+        client = await enter(bot, room)
+        client.play(Tape(sent))
+        await heard.until(10)
+        assert heard.sealed == 0
+        there.member("ann").join(room)
+        await heard.until(len(sent))
+        await client.disconnect()
+    assert heard.music == sent
+    assert 0 < heard.sealed < len(sent)
+    assert heard.faults() == []
+
+
 async def test_a_client_without_dave_is_sent_away_with_4017(
     there: LoopbackDiscord, room: VoiceChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -212,5 +231,6 @@ async def talk_out_of_turn() -> None:
             client = await enter(bot, room)
             for session in there.voice.server._sessions.values():
                 session.has_spoken = False
-            client.send_audio_packet(b"\xfc\x01\x02", encode=False)
+            for _ in range(EARLY + 1):
+                client.send_audio_packet(b"\xfc\x01\x02", encode=False)
             await there.until(lambda: None, timeout_s=2, what="the failure")

@@ -295,6 +295,26 @@ async def test_after_a_restart_it_does_not_play_to_nobody(
             await night.ben.slash("jam stop")
 
 
+async def test_two_servers_jam_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with venue(monkeypatch) as night:
+        choir = night.there.add_guild("Choir")
+        loft = night.there.add_voice_channel(choir, "Loft")
+        carl = night.there.member("carl", choir)
+        carl.join(loft)
+        async with playing_at(night, tmp_path):
+            await night.start(prompt="funky sax")
+            shown = await carl.slash("jam start", prompt="church bells")
+            await shown.until(lambda message: message.buttons(), timeout_s=60)
+            for heard in (night.heard, night.there.voice.heard(choir)):
+                await heard.until(100)
+                assert heard.faults() == []
+            await night.ann.slash("jam stop")
+            await night.there.voice.heard(choir).until(150)
+            await carl.slash("jam stop")
+            await night.until(lambda: not night.bot.stages)
+    assert night.heard.music[:50] != night.there.voice.heard(choir).music[:50]
+
+
 async def test_an_install_fault_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with evening(tmp_path, monkeypatch) as night:
         night.there.voice.server.refuse = [4017]
@@ -339,8 +359,16 @@ async def test_the_channel_shows_what_plays(
         await night.until(lambda: night.room.status == "🎶 funky sax")
         await night.ben.slash("jam prompt", prompt="church bells")
         await night.until(lambda: "church bells" in (night.room.status or ""))
+        assert night.room.guild is not None
+        other = night.there.add_voice_channel(night.room.guild, "Lounge")
+        night.ben.join(other)
+        await asyncio.sleep(0.1)
+        await night.there.voice.move(night.room.guild, other)
+        await night.until(lambda: "church bells" in (other.status or ""))
+        assert night.room.status is None
+        assert night.stage.session.place.voice_channel_id == other.id
         await night.ann.slash("jam stop")
-        await night.until(lambda: night.room.status is None)
+        await night.until(lambda: other.status is None)
 
 
 async def test_whoever_is_in_no_channel_is_told_what_to_do(

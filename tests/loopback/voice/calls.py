@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from dataclasses import dataclass, field
 
@@ -9,7 +10,7 @@ from tests.loopback.errors import Json, LoopbackFailure
 from tests.loopback.gateway import Gateway
 from tests.loopback.state import State
 from tests.loopback.voice.heard import Heard
-from tests.loopback.voice.server import VoiceServer
+from tests.loopback.voice.server import Close, VoiceServer
 from tests.loopback.world import Guild, User, VoiceChannel
 
 
@@ -49,7 +50,9 @@ class Calls:
         self.servers: list[VoiceServer] = []
         self._calls: dict[int, Call] = {}
         self._heard: dict[int, Heard] = {}
+        self._hanging_up: set[asyncio.Task[None]] = set()
         gateway.on_voice_state = self._asked
+        gateway.on_new_session = self._forget
 
     async def start(self) -> None:
         """Open the first voice server."""
@@ -90,11 +93,24 @@ class Calls:
         assert channel.guild is not None
         channel.guild.voices[user.id] = (user, channel)
         self._tell_state(channel.guild, user, channel, secrets.token_hex(16))
+        call = self._calls.get(channel.guild.id)
+        if call is not None and call.channel is channel:
+            call.server.company(channel.guild.id)
 
     def leave(self, user: User, guild: Guild) -> None:
         """A person leaves."""
         guild.voices.pop(user.id, None)
         self._tell_state(guild, user, None, secrets.token_hex(16))
+
+    def _forget(self, guilds: list[Guild]) -> None:
+        """A voice state belongs to a gateway session: with a new one the bot is nowhere."""
+        for guild in guilds:
+            call = self._calls.pop(guild.id, None)
+            if call is not None:
+                guild.voices.pop(call.user_id, None)
+                task = asyncio.create_task(call.server.drop(guild.id, Close.DISCONNECTED))
+                self._hanging_up.add(task)
+                task.add_done_callback(self._hanging_up.discard)
 
     async def _asked(self, data: Json) -> None:
         """Opcode 4 of the gateway: the bot wants to be somewhere, or nowhere."""

@@ -23,23 +23,26 @@ class Conversation:
     """The encrypted group of a voice channel: the bot and one listener.
 
     Args:
+        sender: the server's key.
         channel_id, listener_id, bot_id: of Discord.
         listener_leads: the listener was there first, so the bot is welcomed into the group;
             otherwise the bot makes the group and lets the listener in.
     """
 
     def __init__(
-        self, channel_id: int, listener_id: int, bot_id: int, *, listener_leads: bool
+        self,
+        sender: ExternalSender,
+        channel_id: int,
+        listener_id: int,
+        bot_id: int,
+        *,
+        listener_leads: bool,
     ) -> None:
+        self._sender = sender
         self._channel_id, self._bot_id = channel_id, bot_id
         self._listener_leads = listener_leads
-        self._sender = ExternalSender()
         self._ear = davey.DaveSession(VERSION, listener_id, channel_id)
         self._ear.set_external_sender(self._sender.package())
-
-    def opening(self) -> bytes:
-        """Body of opcode 25."""
-        return self._sender.package()
 
     def introduced(self, key_package: bytes, transition: int) -> tuple[int, bytes]:
         """The bot sent its key package (26): the opcode and body to answer with."""

@@ -25,6 +25,7 @@ from tests.loopback.voice.dave import (
     VERSION,
     Conversation,
 )
+from tests.loopback.voice.mls import ExternalSender
 from tests.loopback.voice.rtp import BadPacket, Packet
 from tests.loopback.voice.udp import Port
 
@@ -65,6 +66,9 @@ class Close(IntEnum):
     DAVE_REQUIRED = 4017
 
 
+EARLY = 5
+"""Packets that may overtake the SPEAKING before them: they come by UDP, it by TCP."""
+
 RESUMABLE = {Close.SERVER_CRASHED, None}
 """After these (None: the line was cut) a session can go on."""
 
@@ -79,6 +83,9 @@ class VoiceSession:
     address: tuple[str, int] | None = None
     described: bool = False
     has_spoken: bool = False
+    early: int = 0
+    sender: ExternalSender = field(default_factory=ExternalSender)
+    key_package: bytes | None = None
     group: Conversation | None = None
     log: list[tuple[int, str | bytes]] = field(default_factory=list)
     line: VoiceLine | None = None
@@ -309,29 +316,43 @@ class VoiceServer:
             },
         )
         session.send(Op.CLIENTS_CONNECT, {"user_ids": [str(user.id) for user in listeners]})
-        if self._calls.dave and listeners:
-            session.group = Conversation(
-                session.call.channel.id,
-                listeners[0].id,
-                session.call.user_id,
-                listener_leads=self._calls.listener_leads,
-            )
-            session.send_binary(EXTERNAL_SENDER, session.group.opening())
+        if self._calls.dave:
+            session.send_binary(EXTERNAL_SENDER, session.sender.package())
 
     def _receive_binary(self, line: VoiceLine, data: bytes) -> None:
         session = line.session
-        if session is None or session.group is None:
-            if data[0] != KEY_PACKAGE:  # alone in a channel, a key package waits for company
-                self._fail(f"a binary message, opcode {data[0]}, without a DAVE group")
+        if session is None:
             return
-        session.transitions += 1
         if data[0] == KEY_PACKAGE:
-            answer = session.group.introduced(data[1:], session.transitions)
-        elif data[0] == COMMIT_WELCOME:
-            answer = session.group.committed(data[1:], session.transitions)
+            session.key_package = data[1:]
+            self.introduce(session)
+        elif data[0] == COMMIT_WELCOME and session.group is not None:
+            session.transitions += 1
+            session.send_binary(*session.group.committed(data[1:], session.transitions))
+            self.privacy_code = session.group.privacy_code
         else:
-            self._fail(f"the loopback models no binary voice opcode {data[0]}")
-            return
+            self._fail(f"the loopback models no binary voice opcode {data[0]} here")
+
+    def company(self, guild_id: int) -> None:
+        """Somebody came: a bot that was alone so far is introduced."""
+        for session in self._sessions.values():
+            if session.call.guild.id == guild_id and session.group is None:
+                self.introduce(session)
+
+    def introduce(self, session: VoiceSession) -> None:
+        """Form the encrypted group, as soon as there are two and the bot has sent its key."""
+        listeners = self._calls.listeners(session.call)
+        if session.key_package is None or not listeners:
+            return  # alone in a channel, a key package waits for company
+        session.group = Conversation(
+            session.sender,
+            session.call.channel.id,
+            listeners[0].id,
+            session.call.user_id,
+            listener_leads=self._calls.listener_leads,
+        )
+        session.transitions += 1
+        answer = session.group.introduced(session.key_package, session.transitions)
         session.send_binary(*answer)
         self.privacy_code = session.group.privacy_code
 
@@ -370,6 +391,8 @@ class VoiceServer:
                 self.stray += 1  # a client that was not told yet that its session is over
                 return
             if not session.has_spoken:
+                session.early += 1
+            if session.early > EARLY:
                 self._fail("voice before the first SPEAKING: Discord would not pass it on")
             self._take(session, rtp.opened(datagram, session.key, at))
         except BadPacket as error:
