@@ -7,12 +7,13 @@ STAMP := $(VENV)/.installed
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := start
-.PHONY: start setup test test-all lint format bench help clean
+PAGE := riffbot/web/built/.tried
+.PHONY: start setup web test test-all lint format bench help clean
 
 start: setup ## set up if needed, then start the bot (the local Discord without a token)
 	@$(BIN)/riffbot
 
-setup: $(STAMP) ## make .venv and install everything that is pinned in constraints.txt
+setup: $(STAMP) $(PAGE) ## make .venv and install everything that is pinned in constraints.txt
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -26,6 +27,14 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,train,postgres]"
 	@touch $@
 	@echo "ready. Next time \`make\` starts at once."
+
+$(PAGE): $(STAMP) web/package-lock.json web/index.html $(wildcard web/src/*)
+	@$(MAKE) --no-print-directory web
+
+web: ## build the page with the mountains (Node from the machine, else from PyPI)
+	@echo "     building the page"
+	@$(BIN)/python web/build.py
+	@mkdir -p $(dir $(PAGE)) && touch $(PAGE)
 
 test: setup ## everything CI runs: lint, types and the tests (under ten minutes on two cores)
 	@$(MAKE) --no-print-directory lint

@@ -42,6 +42,10 @@ class Settings(BaseSettings):
     max_wait_s: float = Field(default=600.0, gt=0)
     max_jobs_per_member: int = Field(default=10, ge=1)
 
+    page_jams: int = Field(default=2, ge=0, le=64)
+    page_listeners: int = Field(default=250, ge=1, le=10_000)
+    cors_origins: list[str] = []
+
     jam_leave_s: float = Field(default=300.0, ge=0)
 
     host: str = "127.0.0.1"

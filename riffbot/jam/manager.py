@@ -82,6 +82,7 @@ class JamManager:
         bpm: float | None = None,
         denoising: float | None = None,
         seed: int = 0,
+        guidance: float | None = None,
         bitrate: int = 96_000,
         place: Place | None = None,
         paced_by: Pace = "voice",
@@ -97,6 +98,7 @@ class JamManager:
             bpm: the tempo wanted, where no seed image is named.
             denoising: how far from the seed image, 0 … 1.
             seed: of the walk's beginning.
+            guidance: how strictly the prompt is followed, 1 … 30; the model's own by default.
             bitrate: of the packets.
             place: where it is heard and shown.
             paced_by: see `JamSession`.
@@ -114,6 +116,7 @@ class JamManager:
             seed_image=chosen,
             seed=seed,
             denoising=DEFAULT_DENOISING if denoising is None else denoising,
+            guidance=guidance,
         )
         ballot = Ballot().cast(who.user_id, who.name, text, 0.0)
         return await self._open(

@@ -155,6 +155,11 @@ class Player:
         with self._score_lock:
             return self._performance.score.after(self.heard_column)
 
+    def entries(self) -> list[Entry]:
+        """All that is remembered and planned, in order."""
+        with self._score_lock:
+            return list(self._performance.score)
+
     def pictures(self, first: int, last: int) -> tuple[Pixels, list[Entry]]:
         """The columns of a stretch that was heard, and what was on in it."""
         with self._score_lock:

@@ -94,11 +94,12 @@ class PacketRing:
                 # The deque turns: the oldest packet is the one of a measure ago.
                 packet = self._heard[0] if self._heard else SILENCE
             self._heard.append(packet)
+            position = self._head
             self._head += 1
             listeners = list(self._listeners)
             self._changed.notify_all()
         for listener in listeners:
-            listener.offer(packet)
+            listener.offer(packet, position)
         return packet
 
     def listen(self, *, backlog: int = 0) -> Listener:
@@ -110,8 +111,9 @@ class PacketRing:
         """
         listener = Listener(self)
         with self._changed:
-            for packet in list(self._heard)[-backlog:] if backlog else ():
-                listener.offer(packet)
+            heard = list(self._heard)[-backlog:] if backlog else []
+            for position, packet in enumerate(heard, self._head - len(heard)):
+                listener.offer(packet, position)
             self._listeners.add(listener)
             closed = self._closed
         if closed:
@@ -226,7 +228,7 @@ class Listener:
         self._ring = ring
         self._loop = asyncio.get_running_loop()
         self._news = asyncio.Event()
-        self._packets: deque[bytes] = deque(maxlen=LISTENER_PACKETS)
+        self._packets: deque[tuple[int, bytes]] = deque(maxlen=LISTENER_PACKETS)
         self._ended = False
 
     def __enter__(self) -> Listener:
@@ -235,9 +237,9 @@ class Listener:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def offer(self, packet: bytes) -> None:
+    def offer(self, packet: bytes, position: int) -> None:
         """Take a packet, from any thread; the oldest is forgotten when too many wait."""
-        self._packets.append(packet)
+        self._packets.append((position, packet))
         self._wake()
 
     def end(self) -> None:
@@ -254,6 +256,11 @@ class Listener:
         return self._packets_as_they_come()
 
     async def _packets_as_they_come(self) -> AsyncIterator[bytes]:
+        async for _, packet in self.placed():
+            yield packet
+
+    async def placed(self) -> AsyncIterator[tuple[int, bytes]]:
+        """The packets, each with its position."""
         while True:
             while self._packets:
                 yield self._packets.popleft()

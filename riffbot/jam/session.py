@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, Literal
 
+from audio.arrays import Floats, Pixels
 from riffbot.errors import BadRequest, Cancelled, ModelError, Refused, RiffBotError
 from riffbot.images import Images
 from riffbot.inference.engine import Engine
@@ -28,7 +29,7 @@ from riffbot.jam.opus import OpusEncoder
 from riffbot.jam.performance import COLUMN_SAMPLES, SAMPLE_RATE, Performance
 from riffbot.jam.player import BLOCK_PACKETS, LEAD, Player, Tap
 from riffbot.jam.ring import PACKET_SAMPLES, PacketRing, Ticker
-from riffbot.jam.score import Chunk, Meter, Score
+from riffbot.jam.score import Chunk, Entry, Meter, Score
 from riffbot.jam.state import JamState, Planned
 from riffbot.jam.stretch import Stretch
 from riffbot.jam.values import JamPhase, JamStatus, Kept, Place, Steerer
@@ -278,6 +279,22 @@ class JamSession:
                 player's thread.
         """
         self._player.taps.append(callback)
+
+    def columns(self, first: int, last: int) -> Pixels:
+        """The picture of a stretch, played or planned: uint8[512, last − first].
+
+        Raises:
+            LookupError: it is forgotten, or the jam has not begun.
+        """
+        return self._player.pictures(first, last)[0]
+
+    def sound(self, first: int, last: int) -> tuple[int, Floats]:
+        """What is remembered of the samples `first` … `last` (a minute): its beginning, float32."""
+        return self._player.heard.between(first, last)
+
+    def plan(self) -> list[Entry]:
+        """Which chunks sounded lately, sound now and are to sound, in order."""
+        return self._player.entries()
 
     def set_pace(self, pace: Pace) -> None:
         """Who reads the ring from now on: a voice channel, or the clock."""

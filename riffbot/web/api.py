@@ -35,6 +35,8 @@ JOBS = web.AppKey("jobs", Jobs)
 ALLOWANCE = web.AppKey("allowance", Allowance)
 
 MAX_PAGE = 100
+MAX_LINEAGE = 12
+"""Generations back, and remixes, that a riff's page lists."""
 FOREVER = "private, max-age=31536000, immutable"
 """A riff's files never change: another riff has another id."""
 
@@ -101,9 +103,20 @@ async def recent(request: web.Request) -> web.Response:
 
 @routes.get("/api/riffs/{id}")
 async def one(request: web.Request) -> web.Response:
-    """One riff."""
-    riff = await request.app[SERVICES].library.get(request.match_info["id"])
-    return web.json_response({"riff": riff_of(riff)})
+    """One riff, what it was made from, and what was made from it."""
+    library = request.app[SERVICES].library
+    riff = await library.get(request.match_info["id"])
+    parents: list[dict[str, Any]] = []
+    parent_id = riff.parent_id
+    while parent_id is not None and len(parents) < MAX_LINEAGE:
+        try:
+            parent = await library.get(parent_id)
+        except NotFound:  # deleted; its children stay
+            break
+        parents.append(riff_of(parent))
+        parent_id = parent.parent_id
+    children = [riff_of(child) for child in (await library.children(riff.id))[:MAX_LINEAGE]]
+    return web.json_response({"riff": riff_of(riff), "parents": parents, "children": children})
 
 
 @routes.get("/api/riffs/{id}/{file}")

@@ -7,7 +7,7 @@ import time
 from aiohttp import web
 
 from riffbot.services import Services
-from riffbot.web import api, health, jams, pages
+from riffbot.web import api, health, jams, pages, riffusion
 from riffbot.web.guard import (
     MAX_BODY,
     Allowance,
@@ -15,6 +15,7 @@ from riffbot.web.guard import (
     only_at_home,
     with_headers,
 )
+from riffbot.web.hub import Hub
 from riffbot.web.jobs import Jobs
 
 
@@ -28,8 +29,9 @@ def create_app(services: Services) -> web.Application:
     app[api.SERVICES] = services
     app[api.JOBS] = Jobs(services.studio)
     app[api.ALLOWANCE] = Allowance()
+    app[jams.HUB] = Hub(services.settings.page_listeners, jams.told)
     app[health.STARTED] = time.monotonic()
-    for table in (pages.routes, api.routes, jams.routes, health.routes):
+    for table in (pages.routes, api.routes, jams.routes, riffusion.routes, health.routes):
         app.add_routes(table)
     app.on_shutdown.append(_take_back)
     return app

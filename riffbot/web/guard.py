@@ -37,6 +37,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 MAX_BODY = 64 * 1024
 
+SHARED = frozenset({"/run_inference/"})
+"""Addresses that look at `cors_origins` themselves (riffbot/web/riffusion.py)."""
+
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -129,6 +132,8 @@ def only_at_home(host: str) -> Middleware:
                 f"RiffBot answers here as localhost, not as “{name}”; RIFFBOT_HOST opens it wider.",
                 421,
             )
+        if request.path in SHARED:  # asks by itself: other sites may be let in there
+            return await handler(request)
         if request.method not in ("GET", "HEAD") and (refusal := _foreign(request)):
             return refusal
         return await handler(request)
@@ -146,15 +151,20 @@ def _netloc(url: str) -> SplitResult:
 
 def _foreign(request: web.Request) -> web.Response | None:
     """The refusal, if another site's page sent this."""
-    origin = request.headers.get("Origin")
-    site = request.headers.get("Sec-Fetch-Site", "none")
-    if site not in ("same-origin", "none") or (
-        origin is not None and _netloc(origin).netloc != request.host
-    ):
+    if from_elsewhere(request):
         return told("Only RiffBot's own page may ask for that.", 403)
     if request.content_type != "application/json":
         return told("Send JSON, with Content-Type: application/json.", 415)
     return None
+
+
+def from_elsewhere(request: web.Request) -> bool:
+    """Whether another site's page sent this; a WebSocket's request says so, too."""
+    origin = request.headers.get("Origin")
+    site = request.headers.get("Sec-Fetch-Site", "none")
+    return site not in ("same-origin", "none") or (
+        origin is not None and _netloc(origin).netloc != request.host
+    )
 
 
 class Allowance:

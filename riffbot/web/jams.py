@@ -1,34 +1,57 @@
-"""`/jam/<id>`: listen to a jam in a browser and steer it.
+"""`/jam/<id>`: listen to a jam in a browser and steer it; `/`: start one of your own.
 
 | | |
 | --- | --- |
-| `GET /jam/<id>` | the page |
 | `GET /api/jams` | the jams that play |
+| `POST /api/jams` | start a private one (`STARTABLE`); `instead_of` ends another |
 | `GET /api/jams/<id>` | what plays, what comes, how the stream is doing |
-| `GET /api/jams/<id>/live.ogg` | the sound, Ogg Opus without an end |
+| `GET /api/jams/<id>/socket?codec=opus` | sound, picture and status, live (see `wire.py`) |
+| `GET /api/jams/<id>/live.ogg` | the sound alone, Ogg Opus without an end |
 | `GET /api/jams/<id>/picture.png` | the chunk that is heard, drawn for people |
 | `POST /api/jams/<id>/prompt` | `{"prompt": …}`: the vote of whoever sits at this machine |
+| `POST /api/jams/<id>/keep` | `{"seconds": 30}` → the riff that it became |
+| `POST /api/jams/<id>/<wish>` | `seed`, `denoising`, `pause`, `resume`: private jams only |
+| `DELETE /api/jams/<id>` | end it: private jams only |
+
+A private jam's id is its key: 60 random bits that only its starter knows, until the link is passed
+on. A server's jam is the server's: the page may vote and keep, and leaves the rest to its members.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import hashlib
 import secrets
 from typing import Any
 
-from aiohttp import web
+from aiohttp import WSCloseCode, web
 
 from audio.picture import picture
-from riffbot.errors import BadRequest, NotFound
+from riffbot.errors import BadRequest, NotFound, Refused
 from riffbot.jam.ogg import OggOpus
+from riffbot.jam.ring import PACKET_SAMPLES
 from riffbot.jam.session import JamSession
-from riffbot.jam.values import HOUSE
+from riffbot.jam.values import HOUSE, Steerer
 from riffbot.web.api import ALLOWANCE, SERVICES, json_body
-from riffbot.web.guard import HEADERS
-from riffbot.web.pages import STATIC
+from riffbot.web.guard import HEADERS, LOOPBACK, from_elsewhere
+from riffbot.web.guard import told as refused
+from riffbot.web.hub import Hub, Member
+from riffbot.web.jobs import VISITOR
+from riffbot.web.pages import app_page
+from riffbot.web.views import riff_of
+
+HUB = web.AppKey("hub", Hub)
 
 BACKLOG = 50
 """Packets that a browser gets at once (1 s): it stores some before it plays."""
+
+GOODBYE_S = 2.0
+"""How long a slow browser may take over the last word."""
+
+STARTABLE = ("prompt", "seed", "denoising", "guidance", "seed_image", "bpm")
+
+_SALT = secrets.token_bytes(16)
 
 routes = web.RouteTableDef()
 
@@ -36,22 +59,144 @@ routes = web.RouteTableDef()
 @routes.get("/jam/{id}")
 async def page(request: web.Request) -> web.Response:
     """The page; a jam that is over is told by its script."""
-    html = await asyncio.to_thread((STATIC / "jam.html").read_text, "utf-8")
-    return web.Response(text=html, content_type="text/html", headers={"Cache-Control": "no-cache"})
+    return await asyncio.to_thread(app_page, "../", "jam.html")
 
 
 @routes.get("/api/jams")
 async def every(request: web.Request) -> web.Response:
-    """The jams that play or are paused."""
-    return web.json_response({"jams": [_told(jam) for jam in request.app[SERVICES].jams.all()]})
+    """The jams that play or are paused; where strangers may call, links are for who has them."""
+    services = request.app[SERVICES]
+    jams = services.jams.all() if services.settings.host in LOOPBACK else []
+    return web.json_response({"jams": [_told(request, jam) for jam in jams]})
+
+
+@routes.post("/api/jams")
+async def start(request: web.Request) -> web.Response:
+    """Start a private jam."""
+    request.app[ALLOWANCE].take(request.remote or "")
+    body = await json_body(request)
+    replaced = body.pop("instead_of", None)
+    if unknown := set(body) - set(STARTABLE):
+        raise BadRequest(
+            f"There is no setting called “{unknown.pop()}”; please check its spelling."
+        )
+    _check_kinds(body)
+    services = request.app[SERVICES]
+    old = services.jams.by_id(str(replaced)) if replaced else None
+    if old is not None and private(old):
+        await old.stop()
+    slot = await _slot(request.app)
+    session = await services.jams.start(slot, who=_voter(request), paced_by="clock", **body)
+    return web.json_response({"jam": _told(request, session)}, status=201)
+
+
+def _check_kinds(body: dict[str, Any]) -> None:
+    for name, value in list(body.items()):
+        if value is None:
+            del body[name]
+            continue
+        text = name in ("prompt", "seed_image")
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if name == "seed" and number and value != int(value):
+            number = False
+        if not (isinstance(value, str) if text else number):
+            raise BadRequest(f"The {name.replace('_', ' ')} is {'text' if text else 'a number'}.")
+
+
+async def _slot(app: web.Application) -> int:
+    """A number for a private jam: below those of servers. One that nobody listens to gives way."""
+    services, hub = app[SERVICES], app[HUB]
+    slots = range(-1, -1 - services.settings.page_jams, -1)
+    playing = {slot: services.jams.get(slot) for slot in slots}
+    for slot, session in playing.items():
+        if session is None:
+            return slot
+    for slot, session in playing.items():
+        if (
+            session is not None
+            and not session.ring.stats().listeners
+            and not hub.listeners(session)
+        ):
+            await session.stop()
+            return slot
+    if not playing:
+        raise Refused("No jams can be started on this page; its owner sets RIFFBOT_PAGE_JAMS.")
+    raise Refused(
+        f"{len(playing)} jams play here already, which is as many as this page may start: "
+        "please listen to one of them, or come back later."
+    )
+
+
+def private(session: JamSession) -> bool:
+    """Whether a jam was started on the page, and is no server's."""
+    return session.guild_id is None or session.guild_id < 0
 
 
 @routes.get("/api/jams/{id}")
 async def one(request: web.Request) -> web.Response:
     """One jam."""
     return web.json_response(
-        {"jam": _told(_session(request))}, headers={"Cache-Control": "no-store"}
+        {"jam": _told(request, _session(request))}, headers={"Cache-Control": "no-store"}
     )
+
+
+@routes.get("/api/jams/{id}/socket", allow_head=False)
+async def socket(request: web.Request) -> web.StreamResponse:
+    """Everything about a jam, as it happens."""
+    if from_elsewhere(request):
+        return refused("Only RiffBot's own page may ask for that.", 403)
+    session = _session(request)
+    codec = request.query.get("codec", "opus")
+    if codec not in ("opus", "pcm"):
+        raise BadRequest("The codec is opus or pcm.")
+    hub = request.app[HUB]
+    # Before the upgrade, so that a full house is an answer that can be read.
+    member = hub.join(session, "opus" if codec == "opus" else "pcm")
+    try:
+        session.welcome()
+        ws = web.WebSocketResponse(
+            compress=False, heartbeat=20, max_msg_size=4096, timeout=GOODBYE_S
+        )
+        await ws.prepare(request)
+        await _serve(request, ws, member)
+        return ws
+    finally:
+        hub.leave(session, member)
+
+
+async def _serve(request: web.Request, ws: web.WebSocketResponse, member: Member) -> None:
+    tasks = [
+        asyncio.create_task(work) for work in (_write(ws, member), _read(ws), member.lost.wait())
+    ]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    code, words = WSCloseCode.GOING_AWAY, b"The jam is over here."
+    if member.lost.is_set():
+        code, words = WSCloseCode.TRY_AGAIN_LATER, b"Your connection is too slow; come again."
+    with contextlib.suppress(TimeoutError, ConnectionError):
+        async with asyncio.timeout(GOODBYE_S):
+            await ws.close(code=code, message=words)
+    if member.lost.is_set() and request.transport is not None:
+        request.transport.abort()  # what still waits there is let go of, too
+
+
+async def _write(ws: web.WebSocketResponse, member: Member) -> None:
+    with contextlib.suppress(ConnectionError):
+        while (message := await member.next()) is not None:
+            if isinstance(message, bytes):
+                await ws.send_bytes(message)
+            else:
+                await ws.send_str(message)
+
+
+async def _read(ws: web.WebSocketResponse) -> None:
+    """Browsers have nothing to say here but goodbye; wishes come as requests."""
+    async for _ in ws:
+        pass
 
 
 @routes.get("/api/jams/{id}/live.ogg", allow_head=False)
@@ -91,12 +236,53 @@ async def steer(request: web.Request) -> web.Response:
     prompt = (await json_body(request)).get("prompt")
     if not isinstance(prompt, str):
         raise BadRequest('Send {"prompt": "what to hear"}.')
-    await session.steer(prompt, HOUSE)
-    return web.json_response({"jam": _told(session)}, status=202)
+    await session.steer(prompt, _voter(request))
+    return web.json_response({"jam": _told(request, session)}, status=202)
+
+
+@routes.post("/api/jams/{id}/keep")
+async def keep(request: web.Request) -> web.Response:
+    """Put what was heard last into the library."""
+    request.app[ALLOWANCE].take(request.remote or "")
+    session = _session(request)
+    seconds = (await json_body(request)).get("seconds", 30)
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 1 <= seconds <= 60:
+        raise BadRequest("Keep 1 to 60 seconds.")
+    clip = await request.app[SERVICES].jams.keep(session, float(seconds), author=VISITOR)
+    return web.json_response({"riff": riff_of(clip)}, status=201)
+
+
+@routes.post("/api/jams/{id}/{wish:seed|denoising|pause|resume}")
+async def wish(request: web.Request) -> web.Response:
+    """Change how a private jam goes on."""
+    request.app[ALLOWANCE].take(request.remote or "")
+    session, body = _own(request), await json_body(request)
+    match request.match_info["wish"]:
+        case "seed":
+            await session.new_seed(_voter(request))
+        case "denoising":
+            value = body.get("value")
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise BadRequest('Send {"value": 0.75}, from 0 to 1.')
+            await session.set_denoising(float(value), _voter(request))
+        case "pause":
+            await session.pause()
+        case _:
+            await session.resume()
+    return web.json_response({"jam": _told(request, session)}, status=202)
+
+
+@routes.delete("/api/jams/{id}")
+async def stop(request: web.Request) -> web.Response:
+    """End a private jam."""
+    session = _own(request)
+    await session.stop()
+    return web.json_response({"id": session.id})
 
 
 async def end_streams(app: web.Application) -> None:
     """The server waits for open streams when it stops: jams that play on would keep it."""
+    app[HUB].close()
     for session in app[SERVICES].jams.all():
         session.ring.send_listeners_home()
 
@@ -108,7 +294,28 @@ def _session(request: web.Request) -> JamSession:
     return session
 
 
-def _told(session: JamSession) -> dict[str, Any]:
+def _own(request: web.Request) -> JamSession:
+    session = _session(request)
+    if not private(session):
+        raise BadRequest("This jam is a server's: its members decide that in Discord.")
+    return session
+
+
+def _voter(request: web.Request) -> Steerer:
+    """Whose vote it is: everybody at one address shares one, which nobody can stuff the ballot
+    with, and no address is kept."""
+    remote = request.remote or ""
+    if remote in LOOPBACK:
+        return HOUSE
+    digest = hashlib.blake2b(remote.encode(), key=_SALT, digest_size=6).digest()
+    return Steerer(-1 - int.from_bytes(digest, "big"), "a listener")
+
+
+def _told(request: web.Request, session: JamSession) -> dict[str, Any]:
+    return request.app[HUB].told(session)
+
+
+def told(session: JamSession) -> dict[str, Any]:
     """A jam for the page, which shows no names."""
     status = session.status()
     return {
@@ -131,4 +338,9 @@ def _told(session: JamSession) -> dict[str, Any]:
         "late_chunks": status.late_chunks,
         "real_time_factor": status.real_time_factor,
         "listeners": status.listeners,
+        "private": private(session),
+        "beats": status.beats,
+        "alpha": status.alpha,
+        "error": status.error,
+        "head": session.ring.head * PACKET_SAMPLES,
     }

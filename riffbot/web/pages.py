@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from pathlib import Path
 
 from aiohttp import web
 
 STATIC = Path(__file__).parent / "static"
+
+BUILT = Path(__file__).parent / "built"
+"""The page with the mountains, made from web/ by `make setup`; where it could not be made, the
+plain pages in static/ do."""
 
 TYPES = {
     "page.css": "text/css",
@@ -17,13 +23,38 @@ TYPES = {
 }
 """What may be asked for by name; nothing else is ever opened."""
 
+BUILT_TYPES = {".js": "text/javascript", ".css": "text/css"}
+
 routes = web.RouteTableDef()
 
 
 @routes.get("/")
 async def home(request: web.Request) -> web.Response:
+    """A jam of one's own; the form where the page is not built."""
+    return app_page("./", "index.html")
+
+
+@routes.get("/riffs")
+async def riffs(request: web.Request) -> web.Response:
     """The form and the last riffs."""
     return _page("./")
+
+
+@routes.get("/app/{name}")
+async def built(request: web.Request) -> web.StreamResponse:
+    """What the built page loads; its names hold a hash of what is in them."""
+    name = request.match_info["name"]
+    path = BUILT / "app" / name
+    # Only what the build wrote: the name is one of the folder's, never a path.
+    if name not in await asyncio.to_thread(_built_names) or path.suffix not in BUILT_TYPES:
+        raise web.HTTPNotFound
+    return web.FileResponse(
+        path,
+        headers={
+            "Content-Type": f"{BUILT_TYPES[path.suffix]}; charset=utf-8",
+            "Cache-Control": "public, max-age=31536000, immutable",
+        },
+    )
 
 
 @routes.get("/riff/{id}")
@@ -44,10 +75,24 @@ async def static(request: web.Request) -> web.StreamResponse:
     )
 
 
+def app_page(base: str, plain: str) -> web.Response:
+    """The built page; `plain` out of static/ where there is none."""
+    path = BUILT / "index.html"
+    return _html(path if path.is_file() else STATIC / plain, base)
+
+
+def _built_names() -> set[str]:
+    folder = BUILT / "app"
+    return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+
+
 def _page(base: str) -> web.Response:
-    html = (STATIC / "index.html").read_text("utf-8")
+    return _html(STATIC / "index.html", base)
+
+
+def _html(path: Path, base: str) -> web.Response:
     return web.Response(
-        text=html.replace('<base href="./">', f'<base href="{base}">'),
+        text=re.sub('<base href="[./]+">', f'<base href="{base}">', path.read_text("utf-8")),
         content_type="text/html",
         headers={"Cache-Control": "no-cache"},
     )

@@ -118,6 +118,12 @@ async def chromium() -> AsyncIterator[Page]:
             "--headless=new",
             "--no-sandbox",  # tests run as root in containers
             "--disable-gpu",
+            "--enable-unsafe-swiftshader",  # WebGL without a graphics card
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
             "--disable-dev-shm-usage",
             "--mute-audio",
             "--autoplay-policy=no-user-gesture-required",

@@ -141,6 +141,15 @@ async def test_nonsense_is_answered_at_once_in_a_sentence(
     assert "\n" not in told["error"]
 
 
+async def test_a_riff_knows_its_family(client: TestClient) -> None:
+    first = (await ask(client, prompt="one", seed=1))["riff"]
+    second = (await ask(client, prompt="two", seed=2, parent=first["id"]))["riff"]
+    third = (await ask(client, prompt="three", seed=3, parent=second["id"]))["riff"]
+    told = await (await client.get(f"/api/riffs/{second['id']}")).json()
+    assert [riff["id"] for riff in told["parents"]] == [first["id"]]
+    assert [riff["id"] for riff in told["children"]] == [third["id"]]
+
+
 async def test_an_unknown_parent_is_told(client: TestClient) -> None:
     assert "error" in await ask(client, prompt="x", seed=1, parent="nobody")
 

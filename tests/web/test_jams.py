@@ -12,6 +12,7 @@ from audio import files
 from riffbot.jam.session import JamSession
 from riffbot.jam.values import Steerer
 from riffbot.services import Services
+from riffbot.web import pages
 from tests.inference.fakes import FakePipeline, until
 from tests.web.browser import CHROMIUM, chromium
 
@@ -101,8 +102,14 @@ async def test_the_server_stops_while_somebody_listens(
 @in_a_browser
 @pytest.mark.timeout(300)
 async def test_listen_and_steer_in_a_browser(
-    client: TestClient, session: JamSession, pipeline: FakePipeline, tmp_path: Path
+    client: TestClient,
+    session: JamSession,
+    pipeline: FakePipeline,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # The plain page, which stands in where the other could not be built.
+    monkeypatch.setattr(pages, "BUILT", tmp_path / "nothing")
     async with chromium() as page:
         await page.open(str(client.make_url(f"/jam/{session.id}")), width=1000, height=900)
         await page.until("document.querySelector('#playing').textContent === 'funky sax'")

@@ -16,7 +16,7 @@ in_a_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium
 
 
 async def test_the_page_is_one_page_at_every_address(client: TestClient) -> None:
-    home = await (await client.get("/")).text()
+    home = await (await client.get("/riffs")).text()
     riff = await (await client.get("/riff/0123456789ab")).text()
     assert '<base href="./">' in home
     assert riff == home.replace('<base href="./">', '<base href="../">')
@@ -43,7 +43,7 @@ def test_every_field_has_a_label() -> None:
     assert names <= labelled
 
 
-async def ready(page: Page, client: TestClient, path: str = "/", width: int = 1280) -> None:
+async def ready(page: Page, client: TestClient, path: str = "/riffs", width: int = 1280) -> None:
     await page.open(str(client.make_url(path)), width=width)
     await page.until("document.querySelector('#model').textContent !== ''", seconds=60)
 
@@ -93,7 +93,7 @@ async def test_type_a_prompt_and_hear_it(
 @pytest.mark.timeout(300)
 async def test_a_mistake_is_told_and_settings_come_out_of_a_link(client: TestClient) -> None:
     async with chromium() as page:
-        await ready(page, client, "/#prompt=rain&seed=7&seed_image=beat&denoising=0.3")
+        await ready(page, client, "/riffs#prompt=rain&seed=7&seed_image=beat&denoising=0.3")
         await page.until("document.querySelector('#denoising').value === '0.3'")
         assert await page.js("document.querySelector('#seed-image').value") == "beat"
         assert "Stays close" in await page.js(

@@ -325,8 +325,25 @@ function show(riff, { play = false, focus = play, address = true } = {}) {
   document.title = `${riff.request.prompt} · RiffBot`;
   if (address) history.pushState({ riff: riff.id }, "", riff.page);
   mark();
+  lineage(riff);
   if (focus) $("title").focus({ preventScroll: true });
   if (play) player.play().catch(() => {}); // a browser may want a click first
+}
+
+// What it was made from, and what was made from it, as links.
+async function lineage(riff) {
+  $("lineage").hidden = true;
+  const { parents, children } = await api(`riffs/${encodeURIComponent(riff.id)}`).catch(() => ({}));
+  if (state.riff !== riff || !parents) return;
+  const linked = (others) => others.flatMap((other, number) => [
+    ...(number ? [", "] : []),
+    Object.assign(document.createElement("a"), { href: other.page, textContent: other.request.prompt }),
+  ]);
+  $("lineage").replaceChildren(
+    ...(parents.length ? ["Made from ", ...linked(parents), ". "] : []),
+    ...(children.length ? ["Remixed as ", ...linked(children), "."] : []),
+  );
+  $("lineage").hidden = !(parents.length || children.length);
 }
 
 function mark() {

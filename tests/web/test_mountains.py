@@ -1,0 +1,212 @@
+"""The page with the mountains in a real browser: type, hear, see; measured at the loudspeaker.
+
+What the audio graph puts out is captured in the page and compared, sample by sample, with what the
+server's jam wrote at that place: that says at once that it is not silent, that no join has a gap,
+and where exactly the sound is, which is where the playhead must be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from aiohttp.test_utils import TestClient
+from scipy.signal import correlate
+
+from riffbot.inference.job import Picture
+from riffbot.jam.session import JamSession
+from riffbot.request import RiffRequest
+from riffbot.services import Services
+from riffbot.web.pages import BUILT
+from tests.inference.fakes import FakePipeline
+from tests.web.browser import CHROMIUM, Page, chromium
+
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here"),
+    pytest.mark.skipif(not (BUILT / "index.html").exists(), reason="the page is not built"),
+    pytest.mark.timeout(300),
+]
+
+CAPTURE = """(() => {
+  const { player } = riffbot, { context } = player;
+  const tap = context.createAnalyser();
+  tap.fftSize = 32768;
+  player.output.connect(tap);
+  const heard = window.heard = { samples: new Float32Array(48000 * 30), first: null, end: null };
+  heard.heads = [];
+  const look = () => {
+    if (heard.jumps !== player.jumps) {  // a machine that is too busy: listen anew, a second later
+      Object.assign(heard, { jumps: player.jumps, first: null, end: null, heads: [] });
+      heard.quiet = context.currentTime + 1;
+    }
+    if (context.currentTime < heard.quiet + 0.7) return;
+    const block = new Float32Array(32768);
+    tap.getFloatTimeDomainData(block);
+    const end = Math.round(context.currentTime * 48000);
+    heard.first ??= end;
+    const from = Math.max(heard.first, end - 32768);
+    if (heard.end !== null && from > heard.end) heard.first = from;  // a gap of ours: begin anew
+    if (end - heard.first < heard.samples.length)
+      for (let at = Math.max(from, heard.end ?? from); at < end; at++)
+        heard.samples[at - heard.first] = block[at - (end - 32768)];
+    heard.end = end;
+    heard.heads.push([riffbot.player.sounding() * 48000, riffbot.view.playhead * 480]);
+  };
+  setInterval(look, 150);
+})()"""
+
+TAKE = """(() => {
+  const { samples, first, end } = window.heard;
+  const whole = Int16Array.from(samples.subarray(0, end - first), (v) => v * 32767);
+  const bytes = new Uint8Array(whole.buffer);
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 8192)
+    text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  return JSON.stringify({
+    sound: btoa(text), sample: first + riffbot.player.sampleAt(0), heads: window.heard.heads,
+    anchor: riffbot.player.sampleAt(0),
+  });
+})()"""
+
+
+class Tunes(FakePipeline):
+    """Draws a pitch that the prompt decides, struck on every beat, over a quiet noise."""
+
+    def run(self, requests: Sequence[RiffRequest], **_: Any) -> list[Picture]:
+        super().run(requests)
+        return [self.tune(request) for request in requests]
+
+    @staticmethod
+    def tune(request: RiffRequest) -> Picture:
+        width = request.width or 128
+        level = np.random.default_rng(request.seed).integers(0, 60, (512, width)).astype(float)
+        prompt = request.target.prompt if request.target and request.alpha > 0.5 else request.prompt
+        row = 60 if "high" in prompt else 380
+        level[row - 3 : row + 4] += 190 * np.exp(-(np.arange(width) % 64) / 30)
+        return np.clip(255 - level, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def pipeline(pipeline: FakePipeline) -> FakePipeline:
+    tunes = Tunes()
+    tunes.images = pipeline.images
+    return tunes
+
+
+async def captured(page: Page, session: JamSession, seconds: float) -> tuple[Any, Any, Any]:
+    """What left the page over an undisturbed stretch, what the server wrote there, and the rest."""
+    enough = f"window.heard.end - (window.heard.first ?? Infinity) > {round(48000 * seconds)}"
+    await page.until(f"{enough} && window.heard.jumps === riffbot.player.jumps", seconds=120)
+    told = json.loads(await page.js(TAKE))
+    heard = np.frombuffer(base64.b64decode(told["sound"]), np.int16) / 32767
+    sample = round(told["sample"])
+    begins, written = session.sound(sample, sample + len(heard))
+    return heard[begins - sample :][: len(written)], written, told
+
+
+@pytest.mark.parametrize("codec", ["opus", "pcm"])
+async def test_what_is_heard_is_what_was_written_where_the_playhead_is(
+    client: TestClient, services: Services, codec: str
+) -> None:
+    async with chromium() as page:
+        if codec == "pcm":
+            await page.call("Page.enable")
+            source = "delete window.AudioDecoder"
+            await page.call("Page.addScriptToEvaluateOnNewDocument", source=source)
+        address = "/?view=flat#seed_image=beat&seed=3&denoising=0.6"
+        await page.open(str(client.make_url(address)), width=1000, height=700)
+        await page.type("#prompt", "a low tune")
+        await page.key("Enter")
+        await page.until("riffbot.player?.running && riffbot.player.ahead > 0.1", seconds=60)
+        session = services.jams.all()[0]
+        assert (session.status().seed, session.status().denoising) == (3, 0.6)
+        assert await page.js("riffbot.hello.codec") == codec
+        await asyncio.sleep(1)  # the first sound fades in
+        await page.js(CAPTURE)
+        heard, written, told = await captured(page, session, 5.0)  # 1.28 s a chunk: 3 joins
+        begins = round(told["sample"])
+        assert sum(begins < e.start * 480 < begins + len(heard) for e in session.plan()) >= 3
+        assert np.sqrt(np.mean(heard**2)) > 0.02
+        quiet = np.abs(heard[: len(heard) // 480 * 480].reshape(-1, 480)).max(1)
+        assert quiet.min() > 1e-4  # not one silent 10 ms
+        lag = int(np.argmax(correlate(heard, written, "full"))) - (len(written) - 1)
+        match = np.corrcoef(heard, written)[0, 1]
+        # The playhead as it was drawn, against the sample that was measured to sound then.
+        off = [abs(head - (frame + told["anchor"] - lag)) / 48 for frame, head in told["heads"]]
+        print(
+            f"\n{codec}: match {match:.4f}, lag {lag} samples, playhead off by "
+            f"{np.median(off):.1f} ms in the median, {np.percentile(off, 95):.1f} ms at 95 %"
+        )
+        assert abs(lag) <= 48
+        assert match > (0.999 if codec == "pcm" else 0.9)
+        assert np.median(off) < 30
+
+        await page.type("#prompt", "a high tune")
+        await page.key("Enter")
+        await page.until("riffbot.jam.playing === 'a high tune'", seconds=30)
+        await page.js("heard.first = heard.end = null")
+        high, _, _ = await captured(page, session, 2.5)
+        assert centroid(high) > 3 * centroid(heard)
+        assert page.complaints == []
+
+
+def centroid(samples: np.ndarray) -> float:
+    power = np.abs(np.fft.rfft(samples)) ** 2
+    return float((power * np.fft.rfftfreq(len(samples), 1 / 48000)).sum() / power.sum())
+
+
+async def test_keys_links_table_calm_and_a_narrow_screen(
+    client: TestClient, services: Services, tmp_path: Path
+) -> None:
+    async with chromium() as page:
+        feature = [{"name": "prefers-reduced-motion", "value": "reduce"}]
+        await page.call("Emulation.setEmulatedMedia", features=feature)
+        address = "/?view=flat#prompt=a (low:1.4) tune&seed_image=beat&guidance=3"
+        await page.open(str(client.make_url(address)), width=360, height=740)
+        await page.until("document.querySelector('#seed-image').value === 'beat'")
+        assert await page.js("document.querySelector('#calm').checked")
+        ink = "document.querySelector('#ink .more-weight')?.textContent"
+        assert await page.js(ink) == "("
+        assert "low ×1.4" in await page.js("document.querySelector('#hint').textContent")
+        assert await page.js("document.documentElement.scrollWidth") <= 360
+
+        # By keyboard alone: the first Tab leads to the prompt, Enter plays.
+        await page.key("Tab")
+        assert await page.js("document.activeElement.className") == "skip"
+        await page.key("Enter")
+        await page.until("document.activeElement.id === 'prompt'")
+        await page.key("Enter")
+        await page.until("riffbot.jam?.playing === 'a (low:1.4) tune'", seconds=60)
+        assert await page.js("document.querySelector('#play').getAttribute('aria-label')") == (
+            "Pause"
+        )
+        # Calm: what is drawn steps from beat to beat.
+        await page.until("riffbot.view.playhead > 0 && riffbot.columns.extent[1] > 0", seconds=30)
+        assert await page.js("riffbot.view.playhead % 64") == 0
+        await page.js("document.querySelector('#open-table').click()")
+        await page.until("document.querySelectorAll('#rows tr').length > 0")
+        assert "a (low:1.4) tune" in await page.js("document.querySelector('#rows').textContent")
+        await page.js("document.querySelector('#table').close()")
+        await page.js("document.querySelector('#settings').showModal()")
+        assert await page.js("document.documentElement.scrollWidth") <= 360
+        assert "on beat" in await page.js("document.querySelector('#denoising-words').textContent")
+        await page.js("document.querySelector('#settings').close()")
+        unnamed = """[...document.querySelectorAll('button, input, select')].filter((e) =>
+            !(e.getAttribute('aria-label') || e.textContent.trim() || e.labels?.length))"""
+        assert await page.js(f"{unnamed}.map((e) => e.id)") == []
+
+        # The end is told, and the link brings it back.
+        link = await page.js("location.href")
+        assert "/jam/" in link
+        await services.jams.all()[0].stop()
+        over = "document.querySelector('#state').textContent.startsWith('This jam is over.')"
+        await page.until(over, seconds=20)
+        assert await page.js("document.querySelector('#prompt').value") == "a (low:1.4) tune"
+        await page.screenshot(tmp_path / "narrow.png")
+        assert [c for c in page.complaints if "404" not in c] == []

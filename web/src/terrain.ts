@@ -1,0 +1,408 @@
+// The jam as mountains: time flows towards you, low notes lie to the left, loud is high. The plane
+// stands on the column that sounds; behind it lies what was heard, beyond it what is planned.
+//
+// The mesh never moves: each row of vertices is given a column, counted from the one under the
+// plane, and the fraction of a column shifts all rows together, so that the land is rigid and only
+// flows. Heights come out of the texture in the vertex shader, light and colours in the other.
+
+import {
+  BufferAttribute,
+  BufferGeometry,
+  Color,
+  DataTexture,
+  DoubleSide,
+  Line,
+  LinearFilter,
+  Mesh,
+  PerspectiveCamera,
+  PlaneGeometry,
+  RedFormat,
+  RepeatWrapping,
+  RGBAFormat,
+  Scene,
+  ShaderMaterial,
+  Vector3,
+  WebGLRenderer,
+} from "three";
+
+import { table } from "./colours";
+import { LENGTH, type Columns } from "./columns";
+import type { Moment, View } from "./view";
+
+const WIDE = 6.4; // across, in units
+const FLOW = 0.0235; // units of a column: 2.35 a second
+const TALL = 1.55;
+const PAST = 330; // columns behind the plane
+const FUTURE = 520;
+
+const HOME = { turn: -0.16, rise: 0.46, away: 10.4 };
+
+const COMMON = /* glsl */ `
+  uniform sampler2D heights;
+  uniform float bands;
+  uniform float first;
+  uniform float last;
+  const float LENGTH = ${LENGTH}.0;
+  const float TALL = ${TALL};
+
+  // The level of a place, 0 … 1: across in [0, 1] from low to high notes, at a column.
+  float level(float across, float column) {
+    if (column < first || column > last - 1.0) return 0.0;
+    return texture2D(heights, vec2((mod(column, LENGTH) + 0.5) / LENGTH, 1.0 - across)).r;
+  }
+
+  float height(float across, float column) {
+    float d = 0.7 / bands;
+    float v = 0.5 * level(across, column) + 0.25 * (level(across - d, column) + level(across + d, column));
+    float edge = smoothstep(0.0, 0.004, across) * smoothstep(1.0, 0.996, across);
+    // What is quiet lies flat, so that what is loud stands out of it.
+    return edge * TALL * (0.06 * v + 1.05 * pow(v, 2.7));
+  }
+`;
+
+const LAND_VERTEX = /* glsl */ `
+  ${COMMON}
+  uniform float origin;
+  uniform float fraction;
+  varying vec2 place;
+  varying vec3 at;
+  void main() {
+    float across = position.x / ${WIDE} + 0.5;
+    float column = origin + position.y;
+    float z = -(position.y - fraction) * ${FLOW};
+    place = vec2(across, position.y);
+    at = vec3(position.x, height(across, column), z);
+    gl_Position = projectionMatrix * modelViewMatrix * vec4(at, 1.0);
+  }
+`;
+
+const LAND_FRAGMENT = /* glsl */ `
+  ${COMMON}
+  uniform sampler2D palette;
+  uniform float origin;
+  uniform float fraction;
+  uniform float playhead;
+  uniform float beat;
+  uniform float measure;
+  uniform float awake;
+  uniform vec3 glow;
+  uniform vec3 night;
+  varying vec2 place;
+  varying vec3 at;
+  void main() {
+    float column = origin + place.y;
+    float v = level(place.x, column);
+    float dx = 1.0 / bands;
+    float slopeX = (height(place.x + dx, column) - height(place.x - dx, column)) / (2.0 * dx * ${WIDE});
+    float slopeZ = (height(place.x, column + 1.0) - height(place.x, column - 1.0)) / (2.0 * ${FLOW});
+    vec3 normal = normalize(vec3(-slopeX, 1.35, slopeZ));
+    vec3 eye = normalize(cameraPosition - at);
+    vec3 sun = normalize(vec3(-0.55, 0.75, 0.5));
+    float light = max(dot(normal, sun), 0.0);
+    float sky = 0.5 + 0.5 * normal.y;
+    float rim = pow(1.0 - max(dot(normal, eye), 0.0), 3.0);
+    float shine = pow(max(dot(reflect(-sun, normal), eye), 0.0), 22.0);
+
+    float tone = clamp(0.10 + 0.80 * pow(v, 1.45), 0.0, 1.0);
+    vec3 colour = texture2D(palette, vec2(tone, 0.5)).rgb;
+    // Valleys are darker than an even light would make them.
+    float low = mix(0.55, 1.0, smoothstep(0.0, 0.45, at.y / TALL));
+    vec3 lit = colour * low * (0.34 * sky + 0.95 * light) + colour * rim * 0.30 + vec3(1.0, 0.93, 0.85) * shine * 0.22 * v;
+
+    float distance_ = place.y - (playhead - origin);
+    float ahead = smoothstep(-0.5, 1.5, distance_);
+    // What is planned is not sound yet: cooler and fainter, the further the more.
+    vec3 grey = vec3(dot(lit, vec3(0.3, 0.55, 0.15)));
+    vec3 planned = mix(grey, lit, 0.5) * vec3(0.74, 0.80, 1.22) * 0.95;
+    lit = mix(lit, planned, ahead);
+    // It glows where it sounds, and cools down after that.
+    float heat = exp(-max(-distance_, 0.0) / 16.0) * (1.0 - ahead);
+    lit += glow * heat * (0.12 + 1.1 * v * v) * awake;
+
+    // The grid of the beat lies on the land.
+    float b = column / beat;
+    float near = abs(b - floor(b + 0.5)) * beat;
+    float line = 1.0 - smoothstep(0.35, 1.1, near);
+    float strong = step(mod(floor(b + 0.5), measure), 0.5);
+    lit += (0.05 + 0.11 * strong) * line * vec3(0.8, 0.85, 1.0);
+
+    float far = smoothstep(${FUTURE}.0 * 0.55, ${FUTURE}.0, place.y) ;
+    float gone = smoothstep(-${PAST}.0 * 0.62, -${PAST}.0, place.y);
+    lit = mix(night, lit, 0.35 + 0.65 * awake);
+    float alpha = (1.0 - far) * (1.0 - gone);
+    if (column < first || column > last) alpha = 0.0;
+    gl_FragColor = vec4(lit, alpha);
+    gl_FragColor.rgb = pow(gl_FragColor.rgb, vec3(0.92));
+  }
+`;
+
+const PLANE_VERTEX = /* glsl */ `
+  varying vec2 part;
+  void main() {
+    part = uv;
+    gl_Position = projectionMatrix * modelViewMatrix * vec4(position, 1.0);
+  }
+`;
+
+const PLANE_FRAGMENT = /* glsl */ `
+  uniform vec3 glow;
+  uniform float awake;
+  varying vec2 part;
+  void main() {
+    float side = smoothstep(0.0, 0.02, part.x) * smoothstep(1.0, 0.98, part.x);
+    float fade = mix(0.40, 0.10, pow(part.y, 0.7));
+    float frame = max(1.0 - smoothstep(0.0, 0.012, 1.0 - part.y), 1.0 - smoothstep(0.0, 0.004, min(part.x, 1.0 - part.x)));
+    gl_FragColor = vec4(glow, (fade * (0.35 + 0.65 * side) + 0.55 * frame) * (0.5 + 0.5 * awake));
+  }
+`;
+
+const RIDGE_VERTEX = /* glsl */ `
+  ${COMMON}
+  uniform float playhead;
+  uniform float lift;
+  varying float loud;
+  void main() {
+    float across = position.x / ${WIDE} + 0.5;
+    loud = level(across, playhead);
+    vec3 p = vec3(position.x, height(across, playhead) + lift, 0.0);
+    gl_Position = projectionMatrix * modelViewMatrix * vec4(p, 1.0);
+  }
+`;
+
+const RIDGE_FRAGMENT = /* glsl */ `
+  uniform vec3 glow;
+  uniform float awake;
+  varying float loud;
+  void main() {
+    vec3 colour = mix(glow, vec3(1.0, 0.96, 0.88), 0.35 + 0.65 * loud);
+    gl_FragColor = vec4(colour, (0.55 + 0.45 * loud) * awake);
+  }
+`;
+
+export class Terrain implements View {
+  readonly element: HTMLCanvasElement;
+  playhead = 0;
+  effort = 0;
+  private sharpness = Math.min(devicePixelRatio, 2);
+  private readonly renderer: WebGLRenderer;
+  private readonly scene = new Scene();
+  private readonly camera = new PerspectiveCamera(38, 1, 0.1, 60);
+  private readonly heights: DataTexture;
+  private readonly palette: DataTexture;
+  private readonly uniforms;
+  private readonly plane: Mesh;
+  private readonly ridges: Line[] = [];
+  private version = -1;
+  private frames = 0;
+  private readonly pixel = new Uint8Array(4);
+  private goal = { ...HOME };
+  private eye = { ...HOME };
+  private step: number;
+
+  /** Raises where there is no WebGL 2. */
+  constructor(private readonly columns: Columns) {
+    this.renderer = new WebGLRenderer({ antialias: true, alpha: true, powerPreference: "low-power" });
+    this.element = this.renderer.domElement;
+    this.element.className = "view";
+    const phone = matchMedia("(max-width: 700px)").matches;
+    this.step = phone ? 3 : 2;
+    this.heights = new DataTexture(columns.data, LENGTH, columns.bands, RedFormat);
+    this.heights.wrapS = RepeatWrapping;
+    this.heights.magFilter = this.heights.minFilter = LinearFilter;
+    this.palette = new DataTexture(table("ember"), 256, 1, RGBAFormat);
+    this.palette.magFilter = this.palette.minFilter = LinearFilter;
+    this.palette.needsUpdate = true;
+    this.uniforms = {
+      heights: { value: this.heights },
+      palette: { value: this.palette },
+      bands: { value: columns.bands },
+      first: { value: 0 },
+      last: { value: 0 },
+      origin: { value: 0 },
+      fraction: { value: 0 },
+      playhead: { value: 0 },
+      beat: { value: 64 },
+      measure: { value: 4 },
+      awake: { value: 1 },
+      glow: { value: new Color(1.0, 0.33, 0.26) },
+      night: { value: new Color(0.04, 0.035, 0.08) },
+    };
+    this.scene.add(this.land(phone ? 160 : 256));
+    this.plane = this.glass();
+    this.scene.add(this.plane);
+    for (const lift of [0.0, 0.012, 0.024]) {
+      const ridge = this.ridge(lift);
+      this.ridges.push(ridge);
+      this.scene.add(ridge);
+    }
+    this.orbits();
+  }
+
+  colours(name: string): void {
+    this.palette.image.data!.set(table(name));
+    this.palette.needsUpdate = true;
+  }
+
+  resize(): void {
+    const { clientWidth: width, clientHeight: height } = this.element;
+    if (!width || !height) return;
+    this.renderer.setPixelRatio(this.sharpness);
+    this.renderer.setSize(width, height, false);
+    this.camera.aspect = width / height;
+    // On a wide screen the list stands at the right: the land's middle moves to the left of it.
+    const aside = width > 900 ? 0.19 : 0;
+    this.camera.fov = width > height ? 38 : 52;
+    this.camera.setViewOffset(width, height, aside * width, 0, width, height);
+    this.camera.updateProjectionMatrix();
+  }
+
+  frame({ column, beat, measure, turn, calm, awake }: Moment): void {
+    const { uniforms } = this;
+    if (this.version !== this.columns.version) {
+      this.version = this.columns.version;
+      this.heights.needsUpdate = true;
+      [uniforms.first.value, uniforms.last.value] = this.columns.extent;
+    }
+    this.playhead = calm ? Math.floor(column / beat) * beat : column;
+    // Calm: the land stands still for a turn, and the plane steps over it from beat to beat.
+    const still = Math.floor(column / turn) * turn + turn / 2;
+    const reference = calm ? still : column;
+    const origin = Math.floor(reference / this.step) * this.step;
+    uniforms.origin.value = origin;
+    uniforms.fraction.value = reference - origin;
+    uniforms.playhead.value = this.playhead;
+    uniforms.beat.value = beat;
+    uniforms.measure.value = measure;
+    uniforms.awake.value += ((awake ? 1 : 0.35) - uniforms.awake.value) * (calm ? 1 : 0.1);
+    const z = -(this.playhead - reference) * FLOW;
+    this.plane.position.z = z;
+    for (const ridge of this.ridges) ridge.position.z = z;
+    this.look(calm);
+    const began = performance.now();
+    this.renderer.render(this.scene, this.camera);
+    // One pixel read waits for the graphics card: without that the effort would be unknown.
+    if (this.frames++ % 8 === 0) {
+      const context = this.renderer.getContext();
+      context.readPixels(0, 0, 1, 1, context.RGBA, context.UNSIGNED_BYTE, this.pixel);
+      this.effort += 0.3 * (performance.now() - began - this.effort);
+      this.soften();
+    }
+  }
+
+  /** Fewer pixels where a frame takes too long; never back, or it would flicker. */
+  private soften(): void {
+    if (this.frames < 40 || this.effort < 24 || this.sharpness <= 0.7) return;
+    this.sharpness = Math.max(0.7, this.sharpness * 0.8);
+    this.frames = 1;
+    this.resize();
+  }
+
+  dispose(): void {
+    this.renderer.dispose();
+    this.element.remove();
+  }
+
+  private land(across: number): Mesh {
+    const rows = Math.ceil((PAST + FUTURE) / this.step);
+    const geometry = new PlaneGeometry(WIDE, 1, across, rows);
+    const places = geometry.attributes.position as BufferAttribute;
+    for (let i = 0; i < places.count; i++) {
+      const row = Math.floor(i / (across + 1));
+      places.setXYZ(i, places.getX(i), (rows - row) * this.step - PAST, 0);
+    }
+    const material = new ShaderMaterial({
+      vertexShader: LAND_VERTEX,
+      fragmentShader: LAND_FRAGMENT,
+      uniforms: this.uniforms,
+      transparent: true,
+      side: DoubleSide,
+    });
+    const mesh = new Mesh(geometry, material);
+    mesh.frustumCulled = false;
+    return mesh;
+  }
+
+  private glass(): Mesh {
+    const tall = TALL * 0.86;
+    const geometry = new PlaneGeometry(WIDE * 1.03, tall);
+    geometry.translate(0, tall / 2 - 0.02, 0);
+    const material = new ShaderMaterial({
+      vertexShader: PLANE_VERTEX,
+      fragmentShader: PLANE_FRAGMENT,
+      uniforms: this.uniforms,
+      transparent: true,
+      depthWrite: false,
+      side: DoubleSide,
+    });
+    const mesh = new Mesh(geometry, material);
+    mesh.renderOrder = 1;
+    return mesh;
+  }
+
+  private ridge(lift: number): Line {
+    const count = 512;
+    const places = new Float32Array(3 * (count + 1));
+    for (let i = 0; i <= count; i++) places[3 * i] = (i / count - 0.5) * WIDE;
+    const geometry = new BufferGeometry();
+    geometry.setAttribute("position", new BufferAttribute(places, 3));
+    const material = new ShaderMaterial({
+      vertexShader: RIDGE_VERTEX,
+      fragmentShader: RIDGE_FRAGMENT,
+      uniforms: { ...this.uniforms, lift: { value: lift } },
+      transparent: true,
+      depthTest: false,
+    });
+    const line = new Line(geometry, material);
+    line.frustumCulled = false;
+    line.renderOrder = 2;
+    return line;
+  }
+
+  private look(calm: boolean): void {
+    const ease = calm ? 1 : 0.12;
+    for (const name of ["turn", "rise", "away"] as const) this.eye[name] += (this.goal[name] - this.eye[name]) * ease;
+    const { turn, rise, away } = this.eye;
+    const narrow = this.camera.aspect < 1 ? 1.1 : 1;
+    const target = new Vector3(0, 0.15, -1.1);
+    this.camera.position.set(
+      target.x + narrow * away * Math.sin(turn) * Math.cos(rise),
+      target.y + narrow * away * Math.sin(rise),
+      target.z + narrow * away * Math.cos(turn) * Math.cos(rise),
+    );
+    this.camera.lookAt(target);
+  }
+
+  /** Drag to go around, wheel to come nearer, arrow keys for both; double click or R goes home. */
+  private orbits(): void {
+    const { element } = this;
+    const by = (turn: number, rise: number, away = 1) => {
+      this.goal.turn = Math.max(-1.4, Math.min(1.4, this.goal.turn + turn));
+      this.goal.rise = Math.max(0.08, Math.min(1.45, this.goal.rise + rise));
+      this.goal.away = Math.max(3.5, Math.min(16, this.goal.away * away));
+    };
+    element.addEventListener("pointerdown", (event) => element.setPointerCapture(event.pointerId));
+    element.addEventListener("pointermove", (event) => {
+      if (event.buttons & 1) by(-event.movementX * 0.006, event.movementY * 0.005);
+    });
+    element.addEventListener("wheel", (event) => {
+      event.preventDefault();
+      by(0, 0, Math.exp(event.deltaY * 0.001));
+    }, { passive: false });
+    element.addEventListener("dblclick", () => (this.goal = { ...HOME }));
+    element.addEventListener("keydown", (event) => {
+      const steps: Record<string, () => void> = {
+        ArrowLeft: () => by(-0.12, 0),
+        ArrowRight: () => by(0.12, 0),
+        ArrowUp: () => by(0, 0.1),
+        ArrowDown: () => by(0, -0.1),
+        "+": () => by(0, 0, 0.9),
+        "-": () => by(0, 0, 1.1),
+        r: () => (this.goal = { ...HOME }),
+      };
+      const step = steps[event.key];
+      if (!step) return;
+      event.preventDefault();
+      step();
+    });
+  }
+}
