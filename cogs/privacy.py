@@ -61,6 +61,8 @@ class EraseButton(
                 raise BadRequest("This button is somebody else's; use /privacy delete yourself.")
             bot: RiffBot = interaction.client
             await interaction.response.defer(ephemeral=True, thinking=True)
+            # First the jams that play: each writes its row anew at every chunk.
+            await bot.services.jams.forget_member(self.user_id)
             farewell = await bot.services.library.erase_member(self.user_id)
             stay = await clear_messages(bot, farewell)
             await tell(
