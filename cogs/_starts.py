@@ -18,8 +18,9 @@ from cogs._style import QUIET, join
 from riffbot import remixing
 from riffbot.errors import BadRequest, NotFound
 from riffbot.library.models import StoredRiff
-from riffbot.library.records import Author, Origin
+from riffbot.library.records import Author, Origin, pictures_of
 from riffbot.lineage import how
+from riffbot.recipes import Recipe
 from riffbot.remixing import Start
 from riffbot.rendering import heading
 from riffbot.tempo import WIDEST
@@ -164,10 +165,12 @@ async def from_upload(
     services = interaction.client.services
     data = await fetched(attachment)
     known = await services.library.of_file(hashlib.sha256(data).hexdigest())
-    if known is not None and not drawing and start == 0:
-        remixing.permit(known, interaction.user.id)
-        note = f"I know this clip: it is `#{known.id}` by {known.author.name}."
-        return Beginning(await from_riff(interaction.client, known), note)
+    if known is not None:
+        remixing.permit(known, interaction.user.id)  # whichever part of it is taken
+    if known is not None and not drawing:
+        # By whom says the credit below, which is written anew should they be erased.
+        note = f"I know this clip: it is `#{known.id}`."
+        return Beginning(await from_riff(interaction.client, known, start=start), note)
     if author.user_id != interaction.user.id and not await services.library.remixes_allowed(
         author.user_id
     ):
@@ -178,6 +181,26 @@ async def from_upload(
         )
     stored = await services.studio.adopt(source, author=author, origin=origin)
     return Beginning(_of_source(stored, source), str(source))
+
+
+async def may_replay(
+    interaction: discord.Interaction[RiffBot], data: bytes, recipe: Recipe
+) -> StoredRiff | None:
+    """The riff that a file was, if it is known here.
+
+    Raises:
+        BadRequest: it, or what its recipe starts from, is a riff that its author keeps.
+    """
+    library, user = interaction.client.services.library, interaction.user.id
+    known = await library.of_file(hashlib.sha256(data).hexdigest())
+    if known is not None:
+        # What somebody made of a riff while they might stays theirs to offer.
+        return remixing.permit(known, user)
+    for ref in sorted(pictures_of(recipe.request)):
+        # A recipe can be written by hand: it opens no riff that a remix would not.
+        if (source := await library.of_file(ref.removeprefix("sha256:"))) is not None:
+            remixing.permit(source, user)
+    return None
 
 
 async def fetched(attachment: discord.Attachment) -> bytes:
