@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from riffbot.composing import length
+from riffbot.composing import check_tempos, length
 from riffbot.errors import BadRequest
 from riffbot.library.models import StoredRiff
 from riffbot.prompt import parse
@@ -192,8 +192,9 @@ def morph(first: Start | str, second: Start | str, *, clips: int = 5, **wishes: 
     target = base.but(
         prompt=_words(second), seed=base.seed if target_seed is None else target_seed
     ).model_dump(include={"prompt", "negative", "seed", "denoising"})
-    image = second.ref if isinstance(second, Start) else None
-    walk = {"kind": "morph", "clips": clips, "image": image, "whole": isinstance(first, Start)}
+    walk: dict[str, object] = {"kind": "morph", "clips": clips, "whole": isinstance(first, Start)}
+    if isinstance(second, Start):
+        walk |= {"image": second.ref, "bpm": second.bpm}
     return _checked(base.but(target=target, piece=walk))
 
 
@@ -203,13 +204,9 @@ def layer(first: Start, second: Start, *, gain_db: float = 0.0) -> RiffRequest:
     Raises:
         BadRequest: their tempos are too far apart to fit.
     """
-    if first.bpm and second.bpm and not 0.75 <= first.bpm / second.bpm <= 1.34:
-        raise BadRequest(
-            f"One is at {first.bpm:.4g} bpm and the other at {second.bpm:.4g}: too far apart to "
-            "fit. Remix one of them at the other's tempo first."
-        )
+    check_tempos(first.bpm, second.bpm)
     prompt = f"{first.prompt} + {second.prompt}"[:MAX_PROMPT]
-    piece = {"kind": "layer", "image": second.ref, "gain_db": gain_db}
+    piece = {"kind": "layer", "image": second.ref, "gain_db": gain_db, "bpm": second.bpm}
     return RiffRequest.build(
         prompt=prompt, seed=0, seed_image=first.ref, denoising=0.0, bpm=first.bpm, piece=piece
     )

@@ -30,6 +30,7 @@ MAX_COLUMNS = 36_000
 PromptText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_PROMPT)]
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Tempo = Annotated[float, Field(ge=40.0, le=240.0)]
 ImageRef = Annotated[
     str, StringConstraints(pattern=r"^(sha256:[0-9a-f]{64}|[a-z0-9][a-z0-9_-]{0,63})$")
 ]
@@ -71,12 +72,14 @@ class Morph(_Value):
         image: the picture at the far end; None walks on the seed image's own beat.
         whole: the walk begins with the seed image itself, not with a variation of it; so does
             every walk that has a picture at its far end.
+        bpm: tempo of that picture; None is what its file says, which an upload's does not.
     """
 
     kind: Literal["morph"] = "morph"
     clips: Annotated[int, Field(ge=2, le=64)]
     image: ImageRef | None = None
     whole: bool = False
+    bpm: Tempo | None = None
 
 
 class Layer(_Value):
@@ -85,11 +88,13 @@ class Layer(_Value):
     Attributes:
         image: the other picture; it is repeated or stretched to whole beats of the seed image.
         gain_db: its level re the seed image's.
+        bpm: its tempo; None is what its file says, which an upload's does not.
     """
 
     kind: Literal["layer"] = "layer"
     image: ImageRef
     gain_db: Annotated[float, Field(ge=-40.0, le=20.0)] = 0.0
+    bpm: Tempo | None = None
 
 
 Piece = Annotated[Extend | Morph | Layer, Field(discriminator="kind")]
@@ -127,7 +132,7 @@ class RiffRequest(_Value):
     steps: Annotated[int, Field(ge=1, le=200)] | None = None
     scheduler: str | None = None
     width: Annotated[int, Field(ge=64, le=2048)] | None = None
-    bpm: Annotated[float, Field(ge=40.0, le=240.0)] | None = None
+    bpm: Tempo | None = None
     target: Target | None = None
     alpha: Fraction = 0.0
     piece: Piece | None = None
