@@ -94,6 +94,7 @@ class Shelves(commands.GroupCog, group_name="library", group_description=describ
         async with answered(interaction), preparing(interaction):
             library, studio = self.bot.services.library, self.bot.services.studio
             family = await library.family((await find(interaction, riff)).id)
+            family = family.seen_by(interaction.user.id, interaction.guild_id)
             text = as_text(family, width=_WIDTH, ids=False)
             tree = await asyncio.to_thread(
                 lambda: as_picture(family, studio.thumbnails(family.members))

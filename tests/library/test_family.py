@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import zipfile
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -186,3 +187,20 @@ async def test_a_clip_that_is_kept_while_its_author_goes_goes_too(
     await finishing
     assert (await erasing).riffs == 1
     assert await library.count() == 0
+
+
+async def test_what_was_made_elsewhere_only_has_its_place(library: Library, add: Add) -> None:
+    root = await add("root")
+    private = await add("secret wish", replace(BOB, guild_id=None), parent=root.id)
+    await add("open", ANN, parent=private.id)
+    family = (await library.family(root.id)).seen_by(ANN.user_id, ANN.guild_id)
+    lines = as_text(family).splitlines()
+    assert lines[1] == "└─ a riff made elsewhere"
+    assert "Ann · riff · open" in lines[2]
+    thumbs = {m.id: np.zeros((128, 128), np.uint8) for m in family.members}
+    without = {m.id: thumbs[m.id] for m in family.members if m.id != private.id}
+    assert as_picture(family, thumbs) == as_picture(family, without)
+    bobs = (await library.family(root.id)).seen_by(BOB.user_id, ANN.guild_id)
+    assert "secret wish" in as_text(bobs)
+    alone = (await library.family(private.id)).seen_by(ANN.user_id, None)
+    assert "secret wish" in as_text(alone), "whoever has its id may see it"
