@@ -12,6 +12,8 @@ from discord import Permissions
 
 from audio.files import read
 from riffbot.jam.manager import JamManager
+from riffbot.library.records import Author
+from riffbot.request import RiffRequest
 from riffbot.settings import Settings
 from tests.cogs.room import Room, buttons, open_room
 from tests.cogs.test_remix import beat_wav, newest
@@ -244,3 +246,19 @@ async def test_playing_jams_forget_a_member_too(
         asked = await room.ada.slash(room.channel, "privacy delete")
         await room.ada.click(asked.response, label="Delete everything about me")
         assert forgotten == [room.ada.id]
+
+
+async def test_what_a_member_waits_for_is_taken_back_when_they_go(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_room(settings) as room:
+        library, cancelled = room.services.library, []
+        monkeypatch.setattr(room.services.studio, "cancel", cancelled.append)
+        jobs = [
+            await library.create_job(RiffRequest(prompt="x"), author=Author(who.id, who.name))
+            for who in (room.ada, room.ben)
+        ]
+        asked = await room.ada.slash(room.channel, "privacy delete")
+        await room.ada.click(asked.response, label="Delete everything about me")
+        assert cancelled == [jobs[0].id]
+        assert [job.id for job in await library.unfinished_jobs()] == [jobs[1].id]
