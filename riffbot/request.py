@@ -16,6 +16,7 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
@@ -42,7 +43,15 @@ class _Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Target(_Value):
+class _Spoken(_Value):
+    @field_validator("prompt", "negative", mode="before", check_fields=False)
+    @classmethod
+    def _heard(cls, text: object) -> object:
+        # A null character is nothing to hear, and PostgreSQL takes no text with one.
+        return text.replace("\0", "") if isinstance(text, str) else text
+
+
+class Target(_Spoken):
     """The far end of an interpolation (Riffusion's `end` PromptInput)."""
 
     prompt: PromptText
@@ -101,7 +110,7 @@ Piece = Annotated[Extend | Morph | Layer, Field(discriminator="kind")]
 """What is composed of more than one picture, see `riffbot.composing`."""
 
 
-class RiffRequest(_Value):
+class RiffRequest(_Spoken):
     """What a member asked for. Fields left None are filled by `Engine.submit` from the model.
 
     Attributes:
