@@ -135,16 +135,18 @@ async def from_riff(
     width = round(riff.duration_s * 100)
     bpm = riff.request.bpm
     words = riff.prompt if riff.kind != "upload" else ""
+    meter = await asyncio.to_thread(bot.services.images.meter, riff.image_ref)
     if whole or (width <= WIDEST and start == 0):
-        return Start(riff.image_ref, width, bpm, words, riff.id)
+        return Start(riff.image_ref, width, bpm, words, riff.id, meter)
     studio = bot.services.studio
 
     def cut() -> tuple[str, int]:
-        part = remixing.stretch(studio.picture(riff.image_ref), bpm, start=start)
+        song = studio.picture(riff.image_ref)
+        part = remixing.stretch(song, bpm, start=start, meter=meter)
         return studio.keep(part), part.shape[1]
 
     ref, width = await asyncio.to_thread(cut)
-    return Start(ref, width, bpm, words, riff.id)
+    return Start(ref, width, bpm, words, riff.id, meter)
 
 
 async def from_upload(

@@ -73,7 +73,12 @@ async def compose(request: RiffRequest, images: Images, submit: Submit) -> Riff:
 
 
 def length(
-    width: int, bpm: float | None, *, seconds: float | None = None, bars: int | None = None
+    width: int,
+    bpm: float | None,
+    *,
+    seconds: float | None = None,
+    bars: int | None = None,
+    meter: int = BEATS,
 ) -> int:
     """How long an extended clip becomes, in columns: its own length and whole measures more.
 
@@ -81,11 +86,12 @@ def length(
         width, bpm: of the clip; without a tempo it grows by whole repetitions of itself.
         seconds: the length wanted, or
         bars: how many measures to add.
+        meter: beats a measure.
 
     Raises:
         BadRequest: that is no longer than the clip, or longer than six minutes.
     """
-    bar = BEATS * 6000 / bpm if bpm else float(width)
+    bar = meter * 6000 / bpm if bpm else float(width)
     if bars is None:
         if seconds is None or not 0 < seconds < float("inf"):
             raise BadRequest("Say how long it shall become, for example 60 seconds.")

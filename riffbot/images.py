@@ -37,7 +37,7 @@ from audio.errors import AudioError
 from audio.image import SpectrogramImage, decode_image
 from audio.params import SpectrogramParams
 from riffbot.errors import BadRequest, NotFound, StorageError
-from riffbot.regions import Region
+from riffbot.regions import BEATS, Region
 from riffbot.request import RiffRequest
 from riffbot.tempo import is_waltz
 
@@ -204,6 +204,10 @@ class Images:
                 break
             ref = older
         return said
+
+    def meter(self, ref: str) -> int:
+        """Beats a measure of a seed image, four where nothing tells. Reads files."""
+        return 3 if self.waltz(ref) else BEATS
 
     def _request(self, ref: str) -> RiffRequest | None:
         recipe = self.recipe(ref)

@@ -17,9 +17,9 @@ from riffbot.inference.loading import load_model
 from riffbot.inference.pipeline import Pipeline
 from riffbot.inference.resolve import resolve
 from riffbot.inference.threads import use_few_threads
-from riffbot.remixing import Start, layer
+from riffbot.remixing import Start, extend, inpaint, layer
 from riffbot.rendering import SAMPLE_RATE, sound
-from riffbot.request import RiffRequest
+from riffbot.request import Extend, RiffRequest
 from riffbot.settings import ROOT, Settings
 from tests.inference.tiny import tiny_pipeline
 
@@ -286,3 +286,14 @@ async def test_what_would_be_endless_or_is_no_spectrogram_is_refused(pipeline: P
         flat = RiffRequest(prompt="a", seed_image=wide, piece={"kind": "layer", "image": small})
         with pytest.raises(BadRequest, match="no spectrogram"):
             await made(pipeline, flat)
+
+
+def test_a_waltz_grows_by_its_own_measures() -> None:
+    start = Start("hall_waltz", 400, 90.0, "a waltz", meter=3)  # six beats
+    (bar,) = [round(3 * 6000 / 90)]
+    piece = extend(start, seconds=10).piece
+    assert isinstance(piece, Extend)
+    assert piece.columns == 400 + 3 * bar
+    mask = inpaint(start, "bells", where="bar 2").mask
+    assert mask is not None
+    assert mask.startswith(f"region_c{bar}-400_")

@@ -177,5 +177,6 @@ def test_a_measure_is_handed_down_through_remixes(tmp_path: Path) -> None:
     assert images.waltz(keep("4", seed_image="sha256:" + "f" * 64)) is False, "gone: its own words"
     with images.lent(pixels.copy(), like=grandchild) as window:
         assert images.waltz(window) is True
+    assert [images.meter(ref) for ref in (grandchild, "sha256:" + "e" * 64)] == [3, 4]
     with images.lent(pixels.copy()) as unknown:
         assert images.waltz(unknown) is None, "then the prompt decides"
