@@ -152,7 +152,8 @@ class Remixes(commands.Cog, name="remix"):
             data, user = await fetched(file), interaction.user
             author = Author(user.id, user.display_name, interaction.guild_id)
             studio = interaction.client.services.studio
-            recipe = await asyncio.to_thread(studio.recipe_in, data)
+            async with interaction.client.reading:
+                recipe = await asyncio.to_thread(studio.recipe_in, data)
             known = await may_replay(interaction, data, recipe)
             recipe = await studio.revive(recipe, author=author)
             await perform(
