@@ -10,7 +10,7 @@ import discord
 
 from cogs._buttons import CancelButton, ClipButton
 from cogs._errors import answered, tell
-from cogs._farewell import tell_children
+from cogs._farewell import clear_messages, tell_children
 from cogs._session import perform
 from cogs._starts import Beginning, from_riff, from_upload, preparing
 from riffbot import remixing
@@ -70,7 +70,7 @@ async def delete(interaction: discord.Interaction[RiffBot], clip_id: str) -> Non
     """Delete riff, files and message; its author or a moderator only."""
     library = interaction.client.services.library
     riff = await library.get(clip_id)
-    if not may_undo(interaction, riff.author.user_id):
+    if not may_delete(interaction, riff):
         raise BadRequest("Only the one who made it, or a moderator, can delete this riff.")
     await interaction.response.defer()
     farewell = await library.delete(clip_id)
@@ -78,6 +78,8 @@ async def delete(interaction: discord.Interaction[RiffBot], clip_id: str) -> Non
         await interaction.delete_original_response()
     except discord.HTTPException:
         await tell(interaction, "It is deleted; only the message resists, so remove it by hand.")
+    # The button may have stood under a copy that /library showed.
+    await clear_messages(interaction.client, farewell)
     await tell_children(interaction.client, farewell)
 
 
@@ -142,7 +144,9 @@ class RemixModal(discord.ui.Modal):
         """For a riff of the library."""
 
         async def begin(interaction: discord.Interaction[Any]) -> Beginning:
-            return Beginning(await from_riff(interaction.client, riff))
+            # Its author may have changed their mind while the words were written.
+            now = await _riff(interaction, riff.id)
+            return Beginning(await from_riff(interaction.client, now))
 
         return cls(riff.id, riff.prompt, begin)
 
@@ -188,6 +192,16 @@ async def _riff(interaction: discord.Interaction[RiffBot], riff_id: str) -> Stor
 
 def _reseeded(request: RiffRequest) -> RiffRequest:
     return request.but(seed=secrets.randbelow(MAX_SEED + 1))
+
+
+def may_delete(interaction: discord.Interaction[RiffBot], riff: StoredRiff) -> bool:
+    """Whether it is the clicker's own, or made in this server, where the clicker moderates.
+
+    A riff can be shown anywhere by its id, also where somebody else moderates.
+    """
+    if riff.guild_id is None or riff.guild_id != interaction.guild_id:
+        return interaction.user.id == riff.author_id
+    return may_undo(interaction, riff.author.user_id)
 
 
 def may_undo(interaction: discord.Interaction[RiffBot], user_id: int) -> bool:

@@ -18,8 +18,9 @@ from cogs._style import QUIET, join
 from riffbot import remixing
 from riffbot.errors import BadRequest, NotFound
 from riffbot.library.models import StoredRiff
-from riffbot.library.records import Author, Origin
+from riffbot.library.records import Author, Origin, pictures_of
 from riffbot.lineage import how
+from riffbot.recipes import Recipe
 from riffbot.remixing import Start
 from riffbot.rendering import heading
 from riffbot.tempo import WIDEST
@@ -134,16 +135,18 @@ async def from_riff(
     width = round(riff.duration_s * 100)
     bpm = riff.request.bpm
     words = riff.prompt if riff.kind != "upload" else ""
+    meter = await asyncio.to_thread(bot.services.images.meter, riff.image_ref)
     if whole or (width <= WIDEST and start == 0):
-        return Start(riff.image_ref, width, bpm, words, riff.id)
+        return Start(riff.image_ref, width, bpm, words, riff.id, meter)
     studio = bot.services.studio
 
     def cut() -> tuple[str, int]:
-        part = remixing.stretch(studio.picture(riff.image_ref), bpm, start=start)
+        song = studio.picture(riff.image_ref)
+        part = remixing.stretch(song, bpm, start=start, meter=meter)
         return studio.keep(part), part.shape[1]
 
     ref, width = await asyncio.to_thread(cut)
-    return Start(ref, width, bpm, words, riff.id)
+    return Start(ref, width, bpm, words, riff.id, meter)
 
 
 async def from_upload(
@@ -164,10 +167,12 @@ async def from_upload(
     services = interaction.client.services
     data = await fetched(attachment)
     known = await services.library.of_file(hashlib.sha256(data).hexdigest())
-    if known is not None and not drawing and start == 0:
-        remixing.permit(known, interaction.user.id)
-        note = f"I know this clip: it is `#{known.id}` by {known.author.name}."
-        return Beginning(await from_riff(interaction.client, known), note)
+    if known is not None:
+        remixing.permit(known, interaction.user.id)  # whichever part of it is taken
+    if known is not None and not drawing:
+        # By whom says the credit below, which is written anew should they be erased.
+        note = f"I know this clip: it is `#{known.id}`."
+        return Beginning(await from_riff(interaction.client, known, start=start), note)
     if author.user_id != interaction.user.id and not await services.library.remixes_allowed(
         author.user_id
     ):
@@ -178,6 +183,26 @@ async def from_upload(
         )
     stored = await services.studio.adopt(source, author=author, origin=origin)
     return Beginning(_of_source(stored, source), str(source))
+
+
+async def may_replay(
+    interaction: discord.Interaction[RiffBot], data: bytes, recipe: Recipe
+) -> StoredRiff | None:
+    """The riff that a file was, if it is known here.
+
+    Raises:
+        BadRequest: it, or what its recipe starts from, is a riff that its author keeps.
+    """
+    library, user = interaction.client.services.library, interaction.user.id
+    known = await library.of_file(hashlib.sha256(data).hexdigest())
+    if known is not None:
+        # What somebody made of a riff while they might stays theirs to offer.
+        return remixing.permit(known, user)
+    for ref in sorted(pictures_of(recipe.request)):
+        # A recipe can be written by hand: it opens no riff that a remix would not.
+        if (source := await library.of_file(ref.removeprefix("sha256:"))) is not None:
+            remixing.permit(source, user)
+    return None
 
 
 async def fetched(attachment: discord.Attachment) -> bytes:

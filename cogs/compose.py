@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import discord
@@ -211,7 +212,9 @@ async def places(
     if isinstance(picked := getattr(interaction.namespace, "riff", None), str) and picked:
         try:
             riff = await find(interaction, picked)
-            known = bars(riff.duration_s, riff.request.bpm)
+            images = interaction.client.services.images
+            meter = await asyncio.to_thread(images.meter, riff.image_ref)
+            known = bars(riff.duration_s, riff.request.bpm, meter)
         except RiffBotError:
             pass  # half typed
     names = [f"bar {number + 1}" for number in range(min(known, _MOST_BARS))]

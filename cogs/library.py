@@ -10,7 +10,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from cogs._actions import may_undo
+from cogs._actions import may_delete
 from cogs._errors import answered, tell
 from cogs._farewell import clear_messages, tell_children
 from cogs._shelves import WORDS, OpenSelect, Shelf, TurnButton, open_shelf, show
@@ -94,6 +94,7 @@ class Shelves(commands.GroupCog, group_name="library", group_description=describ
         async with answered(interaction), preparing(interaction):
             library, studio = self.bot.services.library, self.bot.services.studio
             family = await library.family((await find(interaction, riff)).id)
+            family = family.seen_by(interaction.user.id, interaction.guild_id)
             text = as_text(family, width=_WIDTH, ids=False)
             tree = await asyncio.to_thread(
                 lambda: as_picture(family, studio.thumbnails(family.members))
@@ -146,10 +147,7 @@ class Shelves(commands.GroupCog, group_name="library", group_description=describ
         async with answered(interaction):
             library = self.bot.services.library
             found = await find(interaction, riff)
-            here = found.guild_id == interaction.guild_id
-            if interaction.user.id != found.author_id and not (
-                here and may_undo(interaction, found.author.user_id)
-            ):
+            if not may_delete(interaction, found):
                 raise BadRequest("Only the one who made it, or a moderator, can delete this riff.")
             await interaction.response.defer(ephemeral=True, thinking=True)
             farewell = await library.delete(found.id)

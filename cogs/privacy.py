@@ -26,7 +26,8 @@ log = logging.getLogger(__name__)
 ASK = (
     "This deletes every riff, upload and favourite of yours, what you are waiting for, and the "
     "messages that show your riffs as far as Discord lets me. What others made from your riffs "
-    "stays, and names “a former member” instead of you. There is no way back; "
+    "stays, and names “a former member” instead of you; its files still hold the words and the "
+    "picture that it started from. There is no way back; "
     "`/privacy export` gives you everything first."
 )
 
@@ -61,6 +62,11 @@ class EraseButton(
                 raise BadRequest("This button is somebody else's; use /privacy delete yourself.")
             bot: RiffBot = interaction.client
             await interaction.response.defer(ephemeral=True, thinking=True)
+            for job in await bot.services.library.unfinished_jobs():
+                if job.author_id == self.user_id:
+                    bot.services.studio.cancel(job.id)
+            # The jams that play come first: each writes its row anew at every chunk.
+            await bot.services.jams.forget_member(self.user_id)
             farewell = await bot.services.library.erase_member(self.user_id)
             stay = await clear_messages(bot, farewell)
             await tell(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import discord
@@ -11,7 +12,15 @@ from discord.ext import commands
 from cogs._actions import RemixModal
 from cogs._errors import answered
 from cogs._session import perform
-from cogs._starts import chosen, fetched, from_upload, preparing, suggested, usable
+from cogs._starts import (
+    chosen,
+    fetched,
+    from_upload,
+    may_replay,
+    preparing,
+    suggested,
+    usable,
+)
 from cogs._words import describe, describe_options
 from riffbot import remixing
 from riffbot.library.records import Author, Origin
@@ -140,10 +149,17 @@ class Remixes(commands.Cog, name="remix"):
     ) -> None:
         """Make a clip again from its file, wherever its database is."""
         async with answered(interaction), preparing(interaction):
-            recipe = await interaction.client.services.studio.from_file(await fetched(file))
+            data, user = await fetched(file), interaction.user
+            author = Author(user.id, user.display_name, interaction.guild_id)
+            studio = interaction.client.services.studio
+            async with interaction.client.reading:
+                recipe = await asyncio.to_thread(studio.recipe_in, data)
+            known = await may_replay(interaction, data, recipe)
+            recipe = await studio.revive(recipe, author=author)
             await perform(
                 interaction,
                 [recipe.request],
+                parent=known.id if known is not None else None,
                 heading="Made again from its file.",
                 weights=recipe.model_hash,
             )

@@ -73,7 +73,12 @@ async def compose(request: RiffRequest, images: Images, submit: Submit) -> Riff:
 
 
 def length(
-    width: int, bpm: float | None, *, seconds: float | None = None, bars: int | None = None
+    width: int,
+    bpm: float | None,
+    *,
+    seconds: float | None = None,
+    bars: int | None = None,
+    meter: int = BEATS,
 ) -> int:
     """How long an extended clip becomes, in columns: its own length and whole measures more.
 
@@ -81,11 +86,12 @@ def length(
         width, bpm: of the clip; without a tempo it grows by whole repetitions of itself.
         seconds: the length wanted, or
         bars: how many measures to add.
+        meter: beats a measure.
 
     Raises:
         BadRequest: that is no longer than the clip, or longer than six minutes.
     """
-    bar = BEATS * 6000 / bpm if bpm else float(width)
+    bar = meter * 6000 / bpm if bpm else float(width)
     if bars is None:
         if seconds is None or not 0 < seconds < float("inf"):
             raise BadRequest("Say how long it shall become, for example 60 seconds.")
@@ -148,7 +154,8 @@ async def _extend(request: RiffRequest, piece: Extend, images: Images, submit: S
     # Backward is forward in a mirror, all but what the model sees.
     canvas = Canvas(piece.columns, loop, backward=piece.backward)
     base = request.but(piece=None, seed_image=None, mask=None, bpm=bpm, width=None)
-    riffs = await _paint(canvas, base, images, submit, lambda _: 0.0)
+    like = request.seed_image
+    riffs = await _paint(canvas, base, images, submit, lambda _: 0.0, like=like)
     return _whole_riff(request, canvas.picture, riffs)
 
 
@@ -239,6 +246,7 @@ async def _paint(
     *,
     until: int | None = None,
     before: int = 0,
+    like: str | None = None,
 ) -> list[Riff]:
     """Fill a canvas window by window; each has a seed of its own.
 
@@ -246,6 +254,7 @@ async def _paint(
         alpha: where a window stands between the request and its target, by its middle column.
         until: what lies from this column on stands already and is kept.
         before: pictures that were made before these.
+        like: the picture whose measure the windows have; None is what the prompt says.
     """
     plan = [w for w in canvas.windows() if until is None or w.begin < until]
     riffs = []
@@ -256,7 +265,7 @@ async def _paint(
             window = replace(window, end=min(window.end, until))  # noqa: PLW2901
         turn = canvas.turn(window)
         region = region.turned(turn, window.width)
-        with images.lent(np.roll(shown, turn, axis=1)) as ref:
+        with images.lent(np.roll(shown, turn, axis=1), like=like) as ref:
             request = base.but(
                 seed_image=ref,
                 mask=region.name,
@@ -318,6 +327,11 @@ async def _morph(request: RiffRequest, piece: Morph, images: Images, submit: Sub
         start, bpm, finish = await asyncio.to_thread(_ends, request, piece, images)
     width = start.shape[1]
     columns = piece.clips * width
+    if columns > MAX_COLUMNS:
+        raise BadRequest(
+            f"{piece.clips} clips of {width / 100:g} s are too long: a walk lasts "
+            f"{MAX_COLUMNS // 6000} minutes at most."
+        )
     canvas = Canvas(columns, start, ground=_ground(start, finish, columns))
     until = None
     if finish is not None:
@@ -335,6 +349,7 @@ async def _morph(request: RiffRequest, piece: Morph, images: Images, submit: Sub
         alpha,
         until=until,
         before=len(riffs),
+        like=request.seed_image,
     )
     picture = canvas.picture
     if finish is not None and finish.shape[1] != width:
@@ -358,7 +373,7 @@ def _ends(
     assert piece.image is not None
     start, finish = images.load(request.seed_image), images.load(piece.image)
     bpm = request.bpm or images.tempo(request.seed_image)
-    other = images.tempo(piece.image)
+    other = piece.bpm or images.tempo(piece.image)
     if bpm and other:
         columns = round(start.shape[1] * bpm / other)
         finish = np.take(finish, np.arange(columns), axis=1, mode="wrap")
@@ -408,11 +423,28 @@ def _resampled(picture: Picture, at: NDArray[np.floating]) -> Picture:
 # -- layers -----------------------------------------------------------------------------------
 
 
+def check_tempos(first: float | None, second: float | None) -> None:
+    """Raises BadRequest where two tempos are too far apart for layers of one."""
+    if first and second and not 0.75 <= first / second <= 1.34:
+        raise BadRequest(
+            f"One is at {first:.4g} bpm and the other at {second:.4g}: too far apart to "
+            "fit. Remix one of them at the other's tempo first."
+        )
+
+
 def _layer(request: RiffRequest, piece: Layer, images: Images) -> Riff:
     assert request.seed_image is not None
     first, second = images.any_width(request.seed_image), images.any_width(piece.image)
+    for picture in (first, second):
+        if picture.shape[0] != N_MELS or picture.shape[1] > MAX_COLUMNS:
+            raise BadRequest(
+                f"A layer of {picture.shape[1]} × {picture.shape[0]} pixels is no spectrogram of "
+                f"{N_MELS} rows and {MAX_COLUMNS // 6000} minutes at most."
+            )
     bpm = request.bpm or images.tempo(request.seed_image)
-    second = _in_time(second, images.tempo(piece.image), bpm)
+    other = piece.bpm or images.tempo(piece.image)
+    check_tempos(bpm, other)
+    second = _in_time(second, other, bpm)
     columns = min(max(first.shape[1], second.shape[1]), MAX_COLUMNS)
     # Two loops of one tempo go on together until the longer one is round.
     first, second = (_repeated(p, columns) for p in (first, second))

@@ -37,7 +37,7 @@ from audio.errors import AudioError
 from audio.image import SpectrogramImage, decode_image
 from audio.params import SpectrogramParams
 from riffbot.errors import BadRequest, NotFound, StorageError
-from riffbot.regions import Region
+from riffbot.regions import BEATS, Region
 from riffbot.request import RiffRequest
 from riffbot.tempo import is_waltz
 
@@ -47,6 +47,9 @@ Lookup = Callable[[str], Path | None]
 CATALOGUE = "seeds.toml"
 HEIGHT = 512
 SILENT = 255
+_GENERATIONS = 16
+"""So far back a measure is looked for."""
+
 CACHED = 16
 """Decoded pictures kept, 0.25 MB each at 512 columns."""
 
@@ -93,7 +96,7 @@ class Images:
         self._masks = {path.stem: path for path in sorted(folder.glob("mask_*.png"))}
         self._lookup = lookup
         self._cache: OrderedDict[Path, SpectrogramImage] = OrderedDict()
-        self._lent: dict[str, SpectrogramImage] = {}
+        self._lent: dict[str, tuple[SpectrogramImage, str | None]] = {}
         # Requests are resolved on one thread while another computes.
         self._lock = threading.Lock()
 
@@ -130,14 +133,18 @@ class Images:
     def any_width(self, ref: str) -> NDArray[np.uint8]:
         """The same without a limit to its size: a song's picture is minutes wide."""
         lent = self._lent.get(ref)
-        return _mono((lent or self._decoded(self._path(ref))).pixels)
+        return _mono((lent[0] if lent else self._decoded(self._path(ref))).pixels)
 
     @contextmanager
-    def lent(self, pixels: NDArray[np.uint8]) -> Iterator[str]:
-        """Lend a picture that lies in no file, uint8[512, W]; its reference holds meanwhile."""
+    def lent(self, pixels: NDArray[np.uint8], *, like: str | None = None) -> Iterator[str]:
+        """Lend a picture that lies in no file, uint8[512, W]; its reference holds meanwhile.
+
+        Args:
+            like: the picture that it was painted over and whose measure it keeps, if there is one.
+        """
         ref = f"sha256:{secrets.token_hex(32)}"
         pixels.flags.writeable = False
-        self._lent[ref] = SpectrogramImage(pixels, SpectrogramParams(), None)
+        self._lent[ref] = (SpectrogramImage(pixels, SpectrogramParams(), None), like)
         try:
             yield ref
         finally:
@@ -174,12 +181,33 @@ class Images:
         recipe = self._request(ref)
         return None if recipe is None else recipe.bpm
 
-    def waltz(self, ref: str) -> bool:
-        """Whether a seed image has three beats a measure, as far as it says."""
-        if ref in self._seeds:
-            return self._seeds[ref].meter == 3
-        recipe = self._request(ref)
-        return recipe is not None and is_waltz(recipe.prompt)
+    def waltz(self, ref: str) -> bool | None:
+        """Whether a seed image has three beats a measure; None where nothing tells.
+
+        A remix has the measure of what it was made from, whatever its own words are.
+        """
+        said: bool | None = None
+        for _ in range(_GENERATIONS):
+            if ref in self._seeds:
+                return self._seeds[ref].meter == 3
+            if ref in self._lent:
+                older = self._lent[ref][1]
+            else:
+                try:
+                    recipe = self._request(ref)
+                except (BadRequest, NotFound):  # an ancestor that is gone
+                    recipe = None
+                if recipe is not None:
+                    said = is_waltz(recipe.prompt)
+                older = recipe.seed_image if recipe is not None else None
+            if older is None:
+                break
+            ref = older
+        return said
+
+    def meter(self, ref: str) -> int:
+        """Beats a measure of a seed image, four where nothing tells. Reads files."""
+        return 3 if self.waltz(ref) else BEATS
 
     def _request(self, ref: str) -> RiffRequest | None:
         recipe = self.recipe(ref)

@@ -22,12 +22,15 @@ _LARGEST = 3600
 _BACKGROUND, _PLATE, _THIS = (30, 31, 34), (43, 45, 49), (242, 104, 60)
 _TEXT, _FAINT, _LINE = (242, 243, 245), (163, 168, 176), (98, 103, 112)
 _GONE = {"deleted": "a deleted riff", "erased": "a riff of a former member"}
+_HIDDEN = "a riff made elsewhere"
 
 
-def line(riff: StoredRiff) -> str:
-    """A riff in one line: who, how, what."""
+def line(riff: StoredRiff, *, hidden: bool = False) -> str:
+    """A riff in one line: who, how, what; of one that is hidden only that it is there."""
     if riff.gone is not None:
         return _GONE.get(riff.gone, riff.gone)
+    if hidden:
+        return _HIDDEN
     return f"{riff.author.name} · {how(riff)} · {heading(riff.request)}"
 
 
@@ -50,8 +53,9 @@ def as_text(family: Family, *, width: int = 100, ids: bool = True) -> str:
     for riff, lead in _walk(family):
         mark = "  ◀ this one" if riff.id == family.riff.id else ""
         also = f" (and #{riff.second_parent_id})" if riff.second_parent_id and ids else ""
-        name = f"  #{riff.id}" if ids and riff.gone is None else ""
-        words = line(riff)
+        hidden = riff.id in family.hidden
+        name = f"  #{riff.id}" if ids and riff.gone is None and not hidden else ""
+        words = line(riff, hidden=hidden)
         room = max(16, width - len(lead) - len(also) - len(name) - len(mark))
         words = words if len(words) <= room else words[: room - 1] + "…"
         lines.append(f"{lead}{words}{also}{name}{mark}")
@@ -85,8 +89,9 @@ def as_picture(family: Family, thumbnails: Mapping[str, NDArray[np.uint8]]) -> b
             _THIS if this else None,
             3 if this else 0,
         )
-        _thumb(canvas, draw, place, thumbnails.get(riff.id))
-        _label(draw, place, riff)
+        hidden = riff.id in family.hidden
+        _thumb(canvas, draw, place, None if hidden else thumbnails.get(riff.id))
+        _label(draw, place, riff, hidden)
     note = f"… and {family.left_out} more" if family.left_out else ""
     draw.text((_EDGE, height - 24), note, _FAINT, _font(14), anchor="lm")
     canvas.thumbnail((_LARGEST, _LARGEST))
@@ -171,11 +176,11 @@ def _thumb(
         draw.rectangle(frame, _BACKGROUND, _LINE)
 
 
-def _label(draw: ImageDraw.ImageDraw, place: _Place, riff: StoredRiff) -> None:
+def _label(draw: ImageDraw.ImageDraw, place: _Place, riff: StoredRiff, hidden: bool) -> None:
     x, y = place.x, place.y
     left, room = x + _THUMB[0] + 22, _CARD[0] - _THUMB[0] - 34
-    if riff.gone is not None:
-        words = _GONE.get(riff.gone, riff.gone).removeprefix("a ").removeprefix("riff of ")
+    if riff.gone is not None or hidden:
+        words = line(riff, hidden=hidden).removeprefix("a ").removeprefix("riff of ")
         draw.text((left, y + _CARD[1] // 2), words, _FAINT, _font(15), anchor="lm")
         return
     draw.text((left, y + 20), _cut(draw, riff.author.name, room, 17), _TEXT, _font(17), anchor="lm")

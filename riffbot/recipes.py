@@ -7,6 +7,7 @@ recipe, which travels inside (`made_from`), as far back as to the first prompt.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -23,6 +24,12 @@ from riffbot.request import RiffRequest
 
 RECIPE_TAG = "comment"
 """Where a sound file carries its recipe."""
+
+MAX_TEXT = 64_000
+"""Characters of a recipe that is read; what RiffBot writes is half of that at most."""
+
+MOST_REVIVED = 64
+"""Pictures that are made again for one clip: as many as a recipe of RiffBot's can tell of."""
 
 _DEEPEST = 64
 _MOST_BATCH = 64
@@ -74,6 +81,8 @@ def inside(data: bytes) -> Recipe | None:
         BadRequest: it carries one that makes no sense.
     """
     if data[:1] in (b"{", b"["):
+        if len(data) > 4 * MAX_TEXT:
+            raise BadRequest("That is no recipe of RiffBot's: it is far too long.")
         return parse(data)
     text = text_inside(data)
     return parse(text) if text else None
@@ -89,7 +98,8 @@ def text_inside(data: bytes) -> str | None:
         text = files.read_tags(data).get(RECIPE_TAG)
     except ValueError:
         return None
-    return text if text and text.lstrip().startswith("{") else None
+    ours = text and len(text) <= MAX_TEXT and text.lstrip().startswith("{")
+    return text if ours else None
 
 
 def ancestors(request: RiffRequest, images: Images) -> dict[str, str]:
@@ -112,30 +122,44 @@ async def revived(
     """The recipe with every picture that it needs in its place again.
 
     Args:
-        there: whether the picture of this reference can be read.
+        there: whether the picture of this reference can be read; called in a thread, as `keep`.
         make: makes one clip, whose own pictures are there.
         keep: keeps a picture that was made again.
 
     Raises:
         NotFound: a picture is gone, and the file does not say how it was made.
+        BadRequest: there is no end of pictures that it needs.
         RiffBotError: as `make`.
     """
-    changes: dict[str, str] = {}
-    for ref in sorted(pictures_of(recipe.request)):
-        if there(ref):
-            continue
-        older = recipe.made_from.get(ref)
+    made: dict[str, str] = {}
+
+    async def whole(recipe: Recipe) -> Recipe:
+        changes: dict[str, str] = {}
+        for ref in sorted(pictures_of(recipe.request)):
+            if await asyncio.to_thread(there, ref):
+                continue
+            if ref not in made:
+                made[ref] = await again(recipe.made_from.get(ref))
+            changes[ref] = made[ref]
+        return replace(recipe, request=renamed(recipe.request, changes))
+
+    async def again(older: Recipe | None) -> str:
         if older is None:
             raise NotFound(
                 "The picture that this was made from is not here any more, and the file does not "
                 "say how to make it again: please remix the file itself instead."
             )
-        older = await revived(older, there=there, make=make, keep=keep)
+        older = await whole(older)
+        if len(made) >= MOST_REVIVED:
+            raise BadRequest(
+                "That recipe starts from more pictures than I make again for one clip."
+            )
         riff = await make(older)
         texts = {name: ancestor.text for name, ancestor in older.made_from.items()}
         png = encode_png(riff.image, recipe=rendering.recipe(riff, texts))
-        changes[ref] = f"sha256:{keep(png)}"
-    return replace(recipe, request=renamed(recipe.request, changes))
+        return f"sha256:{await asyncio.to_thread(keep, png)}"
+
+    return await whole(recipe)
 
 
 def renamed(request: RiffRequest, refs: Mapping[str, str]) -> RiffRequest:

@@ -17,7 +17,7 @@ from audio.mel import MAX_FREQUENCY, N_MELS, edges
 from riffbot.errors import BadRequest
 
 BEATS = 4
-"""Beats in a measure: the seed images', and nearly all of popular music's."""
+"""Beats in a measure where nothing else is known: nearly all of popular music's."""
 
 _NAME = re.compile(r"region_c(\d{1,5})-(\d{1,5})_h(\d{1,5})-(\d{1,5})")
 _NUMBER = r"(\d+(?:[.,]\d+)?)"
@@ -93,18 +93,21 @@ class Region:
         bpm: float | None,
         low: float = 0.0,
         high: float = MAX_FREQUENCY,
+        *,
+        meter: int = BEATS,
     ) -> Self:
         """The region that a person means by “bar 2”, “beats 5-8”, “2-3.5 s” or “second half”.
 
         Args:
             where: the words; “all” for all of the time.
             width, low, high: as for `between`.
-            bpm: needed to count bars and beats; a bar has four beats.
+            bpm: needed to count bars and beats.
+            meter: beats a bar.
 
         Raises:
             BadRequest: the words say nothing, or nothing within the clip.
         """
-        seconds = _stretch(" ".join(where.casefold().split()), width / 100, bpm)
+        seconds = _stretch(" ".join(where.casefold().split()), width / 100, bpm, meter)
         if seconds is None:
             raise BadRequest(
                 f"I cannot tell where “{where[:60]}” is: say for example bar 2, beats 5-8, "
@@ -130,39 +133,41 @@ class Region:
         return mask
 
 
-def bars(seconds: float, bpm: float | None) -> int:
+def bars(seconds: float, bpm: float | None, meter: int = BEATS) -> int:
     """Whole measures in a clip; 0 where its tempo is not known."""
-    return int(seconds * bpm / (60 * BEATS) + 0.02) if bpm else 0
+    return int(seconds * bpm / (60 * meter) + 0.02) if bpm else 0
 
 
-def _stretch(where: str, seconds: float, bpm: float | None) -> tuple[float, float] | None:
+def _stretch(
+    where: str, seconds: float, bpm: float | None, meter: int
+) -> tuple[float, float] | None:
     if where in _HALVES:
         begin, end = _HALVES[where]
         return begin * seconds, end * seconds
     if counted := _COUNTED.fullmatch(where):
-        return _counted(counted, seconds, bpm)
+        return _counted(counted, seconds, bpm, meter)
     if between := _SECONDS.fullmatch(where):
         begin, end = (float(number.replace(",", ".")) for number in between.groups())
         return begin, end
     return None
 
 
-def _counted(told: re.Match[str], seconds: float, bpm: float | None) -> tuple[float, float]:
+def _counted(
+    told: re.Match[str], seconds: float, bpm: float | None, meter: int
+) -> tuple[float, float]:
     if not bpm:
         raise BadRequest(
             "I do not know this clip's tempo, so I cannot count its bars; say it in seconds, for "
             "example 2-3.5."
         )
     beat = 60 / bpm
-    unit = beat if told[1].startswith("beat") else beat * BEATS
+    unit = beat if told[1].startswith("beat") else beat * meter
     first, last = int(told[2]), int(told[3] or told[2])
     # A clip's tempo is rounded here and there: its last bar ends where the clip does.
     end = last * unit
     if abs(end - seconds) < unit / 8:
         end = seconds
     if not 1 <= first <= last or end > seconds:
-        raise BadRequest(
-            f"This clip has {seconds / unit:.4g} {'beats' if unit == beat else 'bars'}; "
-            f"there is no “{told[0]}”."
-        )
+        units = "beats" if told[1].startswith("beat") else "bars"
+        raise BadRequest(f"This clip has {seconds / unit:.4g} {units}; there is no “{told[0]}”.")
     return (first - 1) * unit, end

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from riffbot.composing import length
+from riffbot.composing import check_tempos, length
 from riffbot.errors import BadRequest
 from riffbot.library.models import StoredRiff
 from riffbot.prompt import parse
@@ -50,6 +50,7 @@ class Start:
         bpm: its tempo, where it has one.
         prompt: what it was made from, in case there are no new words.
         riff_id: the riff that it is, or comes from.
+        meter: its beats a measure.
     """
 
     ref: str
@@ -57,6 +58,7 @@ class Start:
     bpm: float | None = None
     prompt: str = ""
     riff_id: str | None = None
+    meter: int = BEATS
 
 
 def permit(riff: StoredRiff, user_id: int) -> StoredRiff:
@@ -67,7 +69,7 @@ def permit(riff: StoredRiff, user_id: int) -> StoredRiff:
 
 
 def stretch(
-    picture: NDArray[np.uint8], bpm: float | None, *, start: float = 0.0
+    picture: NDArray[np.uint8], bpm: float | None, *, start: float = 0.0, meter: int = BEATS
 ) -> NDArray[np.uint8]:
     """The part of a long picture that one clip can start from: whole measures, at most 20.48 s.
 
@@ -80,7 +82,7 @@ def stretch(
         raise BadRequest(f"This clip lasts {width / 100:g} s; say a start before its end.")
     if first == 0 and width <= WIDEST:
         return picture
-    bar = BEATS * 6000 / bpm if bpm else 512.0
+    bar = meter * 6000 / bpm if bpm else 512.0
     room = min(WIDEST, width - first)
     # About as long as a clip usually is: a song's minute would be one long wait.
     bars = max(1, min(int(room / bar), round(512 / bar)))
@@ -139,6 +141,7 @@ def inpaint(
             start.bpm,
             0.0 if low is None else low,
             10_000.0 if high is None else high,
+            meter=start.meter,
         ).name
     wishes = {"denoising": REPAINTED, **{k: v for k, v in wishes.items() if v is not None}}
     return remix(start, prompt, mask=mask, **wishes)
@@ -164,7 +167,7 @@ def extend(
     Raises:
         BadRequest: that is no longer than it was, or too long.
     """
-    columns = length(start.width, start.bpm, seconds=seconds, bars=bars)
+    columns = length(start.width, start.bpm, seconds=seconds, bars=bars, meter=start.meter)
     return remix(start, prompt, piece=Extend(columns=columns, backward=backward), **wishes)
 
 
@@ -192,8 +195,9 @@ def morph(first: Start | str, second: Start | str, *, clips: int = 5, **wishes: 
     target = base.but(
         prompt=_words(second), seed=base.seed if target_seed is None else target_seed
     ).model_dump(include={"prompt", "negative", "seed", "denoising"})
-    image = second.ref if isinstance(second, Start) else None
-    walk = {"kind": "morph", "clips": clips, "image": image, "whole": isinstance(first, Start)}
+    walk: dict[str, object] = {"kind": "morph", "clips": clips, "whole": isinstance(first, Start)}
+    if isinstance(second, Start):
+        walk |= {"image": second.ref, "bpm": second.bpm}
     return _checked(base.but(target=target, piece=walk))
 
 
@@ -203,13 +207,9 @@ def layer(first: Start, second: Start, *, gain_db: float = 0.0) -> RiffRequest:
     Raises:
         BadRequest: their tempos are too far apart to fit.
     """
-    if first.bpm and second.bpm and not 0.75 <= first.bpm / second.bpm <= 1.34:
-        raise BadRequest(
-            f"One is at {first.bpm:.4g} bpm and the other at {second.bpm:.4g}: too far apart to "
-            "fit. Remix one of them at the other's tempo first."
-        )
+    check_tempos(first.bpm, second.bpm)
     prompt = f"{first.prompt} + {second.prompt}"[:MAX_PROMPT]
-    piece = {"kind": "layer", "image": second.ref, "gain_db": gain_db}
+    piece = {"kind": "layer", "image": second.ref, "gain_db": gain_db, "bpm": second.bpm}
     return RiffRequest.build(
         prompt=prompt, seed=0, seed_image=first.ref, denoising=0.0, bpm=first.bpm, piece=piece
     )

@@ -16,6 +16,7 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
@@ -30,6 +31,7 @@ MAX_COLUMNS = 36_000
 PromptText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_PROMPT)]
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Tempo = Annotated[float, Field(ge=40.0, le=240.0)]
 ImageRef = Annotated[
     str, StringConstraints(pattern=r"^(sha256:[0-9a-f]{64}|[a-z0-9][a-z0-9_-]{0,63})$")
 ]
@@ -41,7 +43,15 @@ class _Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Target(_Value):
+class _Spoken(_Value):
+    @field_validator("prompt", "negative", mode="before", check_fields=False)
+    @classmethod
+    def _heard(cls, text: object) -> object:
+        # A null character is nothing to hear, and PostgreSQL takes no text with one.
+        return text.replace("\0", "") if isinstance(text, str) else text
+
+
+class Target(_Spoken):
     """The far end of an interpolation (Riffusion's `end` PromptInput)."""
 
     prompt: PromptText
@@ -71,12 +81,14 @@ class Morph(_Value):
         image: the picture at the far end; None walks on the seed image's own beat.
         whole: the walk begins with the seed image itself, not with a variation of it; so does
             every walk that has a picture at its far end.
+        bpm: tempo of that picture; None is what its file says, which an upload's does not.
     """
 
     kind: Literal["morph"] = "morph"
     clips: Annotated[int, Field(ge=2, le=64)]
     image: ImageRef | None = None
     whole: bool = False
+    bpm: Tempo | None = None
 
 
 class Layer(_Value):
@@ -85,18 +97,20 @@ class Layer(_Value):
     Attributes:
         image: the other picture; it is repeated or stretched to whole beats of the seed image.
         gain_db: its level re the seed image's.
+        bpm: its tempo; None is what its file says, which an upload's does not.
     """
 
     kind: Literal["layer"] = "layer"
     image: ImageRef
     gain_db: Annotated[float, Field(ge=-40.0, le=20.0)] = 0.0
+    bpm: Tempo | None = None
 
 
 Piece = Annotated[Extend | Morph | Layer, Field(discriminator="kind")]
 """What is composed of more than one picture, see `riffbot.composing`."""
 
 
-class RiffRequest(_Value):
+class RiffRequest(_Spoken):
     """What a member asked for. Fields left None are filled by `Engine.submit` from the model.
 
     Attributes:
@@ -127,7 +141,7 @@ class RiffRequest(_Value):
     steps: Annotated[int, Field(ge=1, le=200)] | None = None
     scheduler: str | None = None
     width: Annotated[int, Field(ge=64, le=2048)] | None = None
-    bpm: Annotated[float, Field(ge=40.0, le=240.0)] | None = None
+    bpm: Tempo | None = None
     target: Target | None = None
     alpha: Fraction = 0.0
     piece: Piece | None = None

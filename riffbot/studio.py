@@ -279,27 +279,40 @@ class Studio:
                     found[riff.id] = self._images.any_width(riff.image_ref)[::4, :512:4]
         return found
 
-    async def from_file(self, data: bytes) -> recipes.Recipe:
-        """The recipe in a downloaded clip, ready to be made again here.
-
-        Pictures that it starts from and that are gone are made again first, from the recipes that
-        travel in the file.
+    def recipe_in(self, data: bytes) -> recipes.Recipe:
+        """The recipe in a downloaded clip. For a thread.
 
         Raises:
             BadRequest: the file holds no recipe.
-            NotFound: it starts from a picture that is gone and that nothing tells of.
-            RiffBotError: as `make`.
         """
-        recipe = await asyncio.to_thread(recipes.inside, data)
+        recipe = recipes.inside(data)
         if recipe is None:
             raise BadRequest(
                 "That file holds no recipe: take a .png, .mp3 or .json that RiffBot made, as it "
                 "was downloaded."
             )
+        return recipe
+
+    async def revive(self, recipe: recipes.Recipe, *, author: Author) -> recipes.Recipe:
+        """The recipe of a downloaded clip, ready to be made again here.
+
+        Pictures that it starts from and that are gone are made again first, from the recipes that
+        travel in the file, in their asker's turn like any other clip.
+
+        Raises:
+            NotFound: it starts from a picture that is gone and that nothing tells of.
+            RiffBotError: as `make`.
+        """
+        owner = _owner(author)
         return await recipes.revived(
             recipe,
             there=self._there,
-            make=lambda older: self._replayed(older.request, older.batch),
+            make=lambda older: self._replayed(
+                older.request,
+                # A batch that is never made here cannot be needed for an exact copy either.
+                older.batch if older.batch <= self._settings.max_batch else 1,
+                owner,
+            ),
             keep=lambda png: self._library.files.put(png, ".png"),
         )
 
@@ -310,9 +323,13 @@ class Studio:
             return False
         return True
 
-    async def _replayed(self, request: RiffRequest, batch: int) -> Riff:
+    async def _replayed(self, request: RiffRequest, batch: int, owner: Owner | None = None) -> Riff:
         return await compose(
-            request, self._images, lambda r, _number, _count: self._engine.submit(r, batch=batch)
+            request,
+            self._images,
+            lambda r, number, _: self._engine.submit(
+                r, batch=batch, owner=owner, promised=number > 0
+            ),
         )
 
     async def store(

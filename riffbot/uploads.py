@@ -20,7 +20,7 @@ from audio.errors import AudioError
 from audio.mel import N_MELS
 from riffbot import recipes
 from riffbot.errors import BadRequest
-from riffbot.tempo import NARROWEST, WIDEST
+from riffbot.tempo import FASTEST, NARROWEST, SLOWEST, WIDEST
 
 MAX_BYTES = 25 * 1024 * 1024
 """Larger files are not even fetched."""
@@ -193,15 +193,25 @@ def _from_sound(
         )
     taken = stretch[loop.start : loop.stop]
     pixels = _mono(codec.audio_to_image(taken, rate, loop=True))[:, :WIDEST]
+    beats = _counted(loop.beats, pixels.shape[1])
     return Source(
         pixels,
         "sound",
         shown,
-        bpm=round(6000 * loop.beats / pixels.shape[1], 4),
-        beats=loop.beats,
+        bpm=round(6000 * beats / pixels.shape[1], 4),
+        beats=beats,
         start_s=start + loop.start / rate,
         left_out_s=(len(heard) - len(taken)) / rate,
     )
+
+
+def _counted(beats: int, width: int) -> int:
+    """The beats of a loop at a tempo that a request may have: every other, or those between."""
+    while 6000 * beats / width > FASTEST and beats % 2 == 0:
+        beats //= 2
+    while 6000 * beats / width < SLOWEST:
+        beats *= 2
+    return beats
 
 
 def _from_picture(data: bytes, shown: str, seconds: float | None, drawing: bool) -> Source:

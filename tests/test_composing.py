@@ -11,14 +11,15 @@ import pytest
 from riffbot.bench_remix import change_at
 from riffbot.composing import MARGIN, compose, length, mixed, windows
 from riffbot.errors import BadRequest
-from riffbot.images import Images
+from riffbot.images import Images, SeedImage
 from riffbot.inference.job import Riff
 from riffbot.inference.loading import load_model
 from riffbot.inference.pipeline import Pipeline
 from riffbot.inference.resolve import resolve
 from riffbot.inference.threads import use_few_threads
+from riffbot.remixing import Start, extend, inpaint, layer
 from riffbot.rendering import SAMPLE_RATE, sound
-from riffbot.request import RiffRequest
+from riffbot.request import Extend, RiffRequest
 from riffbot.settings import ROOT, Settings
 from tests.inference.tiny import tiny_pipeline
 
@@ -225,3 +226,74 @@ async def test_a_song_has_no_seam_above_its_ordinary_changes(shipped: Pipeline) 
     theirs = change_at(plain, SAMPLE_RATE, [width, 2 * width])
     assert ours < 1.5
     assert ours < theirs
+
+
+async def test_a_song_keeps_the_measure_of_its_loop(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop, told = loop_of(200), []
+    monkeypatch.setattr(
+        type(pipeline.images), "tempo", lambda *_: 90.0
+    )  # a loop that nobody's recipe describes
+
+    async def submit(request: RiffRequest, _number: int, _count: int) -> Riff:
+        assert request.seed_image is not None
+        told.append((request.bpm, pipeline.images.waltz(request.seed_image)))
+        whole = resolve(request, pipeline.model.card, pipeline.images)
+        return Riff(whole, pipeline.images.load(request.seed_image), "model", "a" * 64)
+
+    monkeypatch.setitem(
+        pipeline.images._seeds,
+        "hall",
+        SeedImage(
+            name="hall", path=Path("hall.png"), title="Hall", bpm=90, beats=3, width=200, meter=3
+        ),
+    )
+    with pipeline.images.lent(loop, like="hall") as ref:
+        piece = {"kind": "extend", "columns": 800}
+        request = RiffRequest(prompt="more of it", seed_image=ref, piece=piece)
+        await compose(request, pipeline.images, submit)
+    assert set(told) == {(90.0, True)}
+
+
+async def test_a_layer_comes_into_time_though_its_file_says_no_tempo(pipeline: Pipeline) -> None:
+    first, second = loop_of(200), loop_of(240)
+    second[:] = 255
+    second[:, 120:124] = 0  # a click in the middle
+    with pipeline.images.lent(first) as one, pipeline.images.lent(second) as two:
+        request = layer(Start(one, 200, 120.0, "a", "1"), Start(two, 240, 100.0, "b", "2"))
+        riff = await made(pipeline, request)
+        assert riff.image.shape == (512, 200)
+        assert riff.image[:, 100:103].max() < 60, "still in the middle"
+        far = request.but(piece={"kind": "layer", "image": two, "bpm": 240.0})
+        with pytest.raises(BadRequest, match="too far apart"):
+            await made(pipeline, far)
+
+
+async def test_what_would_be_endless_or_is_no_spectrogram_is_refused(pipeline: Pipeline) -> None:
+    with (
+        pipeline.images.lent(loop_of(2048)) as wide,
+        pipeline.images.lent(np.zeros((64, 64), np.uint8)) as small,
+    ):
+        walk = RiffRequest(
+            prompt="a",
+            seed_image=wide,
+            target={"prompt": "b", "seed": 2},
+            piece={"kind": "morph", "clips": 64, "whole": True},
+        )
+        with pytest.raises(BadRequest, match="6 minutes"):
+            await made(pipeline, walk)
+        flat = RiffRequest(prompt="a", seed_image=wide, piece={"kind": "layer", "image": small})
+        with pytest.raises(BadRequest, match="no spectrogram"):
+            await made(pipeline, flat)
+
+
+def test_a_waltz_grows_by_its_own_measures() -> None:
+    start = Start("hall_waltz", 400, 90.0, "a waltz", meter=3)  # six beats
+    (bar,) = [round(3 * 6000 / 90)]
+    piece = extend(start, seconds=10).piece
+    assert isinstance(piece, Extend)
+    assert piece.columns == 400 + 3 * bar
+    mask = inpaint(start, "bells", where="bar 2").mask
+    assert mask is not None
+    assert mask.startswith(f"region_c{bar}-400_")

@@ -152,3 +152,31 @@ def test_a_broken_catalogue_is_one_sentence(folder: Path, toml: str) -> None:
     with pytest.raises(StorageError, match=r"seeds\.toml") as caught:
         Images(folder)
     assert "\n" not in str(caught.value)
+
+
+def test_a_measure_is_handed_down_through_remixes(tmp_path: Path) -> None:
+    (tmp_path / "seeds.toml").write_text(
+        '[hall]\ntitle = "Hall"\nbpm = 90.0\nbeats = 6\nwidth = 400\nmeter = 3\n'
+    )
+    pixels = np.full((512, 400), 100, np.uint8)
+    (tmp_path / "hall.png").write_bytes(encode_png(pixels))
+    files: dict[str, Path] = {}
+
+    def keep(digit: str, **fields: object) -> str:
+        request = RiffRequest.build(prompt="bells", seed=1, **fields)
+        recipe = f'{{"request": {request.model_dump_json()}}}'
+        files[digit * 64] = tmp_path / f"{digit}.png"
+        files[digit * 64].write_bytes(encode_png(pixels, recipe=recipe))
+        return f"sha256:{digit * 64}"
+
+    images = Images(tmp_path, files.get)
+    child = keep("1", seed_image="hall")
+    grandchild = keep("2", seed_image=child)
+    assert [images.waltz(ref) for ref in ("hall", child, grandchild)] == [True] * 3
+    assert images.waltz(keep("3")) is False
+    assert images.waltz(keep("4", seed_image="sha256:" + "f" * 64)) is False, "gone: its own words"
+    with images.lent(pixels.copy(), like=grandchild) as window:
+        assert images.waltz(window) is True
+    assert [images.meter(ref) for ref in (grandchild, "sha256:" + "e" * 64)] == [3, 4]
+    with images.lent(pixels.copy()) as unknown:
+        assert images.waltz(unknown) is None, "then the prompt decides"

@@ -12,7 +12,9 @@ import pytest
 from PIL import Image
 
 from audio.image import encode_png
+from audio.loops import Loop
 from riffbot.errors import BadRequest
+from riffbot.request import RiffRequest
 from riffbot.uploads import MAX_BYTES, open_upload, shown_name
 from tests.cogs.test_remix import beat_wav
 from tests.hostile import hostile
@@ -148,3 +150,17 @@ def test_a_real_recording_keeps_its_tempo() -> None:
     riffusions = open_upload((DATA / "riffusion/funky_sax.png").read_bytes(), "funky.png")
     assert riffusions.kind == "spectrogram"
     assert riffusions.pixels.shape == (512, 512)
+
+
+@pytest.mark.parametrize(("seconds", "beats", "counted"), [(2.0, 16, 8), (16.0, 4, 16)])
+def test_a_tempo_that_no_request_may_have_is_counted_otherwise(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, beats: int, counted: int
+) -> None:
+    def found(samples: np.ndarray, rate: int) -> Loop:
+        stop = round(seconds * rate)
+        return Loop(0, stop, beats, 60 * beats / seconds)
+
+    monkeypatch.setattr("riffbot.uploads.loops.find_loop", found)
+    source = open_upload(beat_wav(seconds=17.0), "drums.wav")
+    assert source.beats == counted
+    RiffRequest(prompt="x", bpm=source.bpm)

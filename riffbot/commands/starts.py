@@ -89,7 +89,8 @@ def _from_file(path: Path, options: Options, pictures: Pictures) -> Start:
 
 def _start(source: Source, pictures: Pictures, name: str) -> Start:
     ref = pictures.lay(source.pixels, source.recipe)
-    return Start(ref, source.pixels.shape[1], source.bpm, source.prompt or name)
+    meter = pictures.images.meter(ref)
+    return Start(ref, source.pixels.shape[1], source.bpm, source.prompt or name, meter=meter)
 
 
 def _from_library(
@@ -108,12 +109,14 @@ def _from_library(
         raise BadRequest(f"The riff {clip_id}: {error}") from error
     pixels, bpm = decoded.pixels, riff.request.bpm
     start = getattr(options, "start", 0.0)
+    meter = pictures.images.meter(riff.image_ref)
     if cut and (start or pixels.shape[1] > sources.WIDEST):
-        pixels = remixing.stretch(pixels, bpm, start=start)
+        pixels = remixing.stretch(pixels, bpm, start=start, meter=meter)
         recipe = None  # a part of a clip is another clip
     else:
         recipe = recipes.text_inside(png)
-    return Start(pictures.lay(pixels, recipe), pixels.shape[1], bpm, riff.prompt, riff.id)
+    ref = pictures.lay(pixels, recipe)
+    return Start(ref, pixels.shape[1], bpm, riff.prompt, riff.id, meter)
 
 
 async def _stored(clip_id: str, settings: Settings) -> tuple[StoredRiff, bytes]:

@@ -254,7 +254,8 @@ class Pipeline:
         beats = whole_beats(cells * stride, request.bpm)
         waltz = is_waltz(request.prompt)
         if request.seed_image is not None:
-            waltz = self.images.waltz(request.seed_image)
+            known = self.images.waltz(request.seed_image)
+            waltz = waltz if known is None else known
         meter = 4 if beats is None else meter_of(beats, waltz=waltz)
         return beat_grid(cells, HEIGHT // stride, beats, meter, stride)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import zipfile
@@ -10,13 +11,14 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from riffbot.errors import BadRequest, NotFound
-from riffbot.library.models import Favourite, Member, StoredJob, StoredRiff
+from riffbot.errors import BadRequest, NotFound, StorageError
+from riffbot.library.models import Favourite, Member, StoredJam, StoredJob, StoredRiff
 from riffbot.library.riffs import RiffStore
 
 README = """Everything that RiffBot knows about you.
 
-data.json   your riffs, favourites, promises that are not kept yet, and what you decided
+data.json   your riffs and favourites, the jams that you began, promises that are not kept yet,
+            and what you decided
 riffs/      sound and spectrogram of each riff; both carry the recipe that makes it again
 """
 
@@ -76,14 +78,17 @@ class Consent(RiffStore):
             )
             jobs = [_job(job) for job in promised]
             member = await session.get(Member, user_id)
+            begun = await session.scalars(select(StoredJam).where(StoredJam.starter_id == user_id))
+            jams = [_jam(jam) for jam in begun]
         told: dict[str, Any] = {
             "user_id": user_id,
             "remix_allowed": member is None or member.remix_allowed,
             "riffs": [_riff(riff) for riff in riffs],
             "favourites": favourites,
             "jobs": jobs,
+            "jams": jams,
         }
-        return self._zip(told, riffs, limit)
+        return await asyncio.to_thread(self._zip, told, riffs, limit)
 
     def _zip(self, told: dict[str, Any], riffs: Sequence[StoredRiff], limit: int) -> bytes:
         out = io.BytesIO()
@@ -97,7 +102,7 @@ class Consent(RiffStore):
                     name = f"riffs/{riff.id}.{suffix}"
                     try:
                         content = self.files.read(digest)
-                    except NotFound:
+                    except (NotFound, StorageError):  # gone, or damaged: the others still come
                         content = b""
                     if not content or len(content) + 200 > room:
                         left_out.append(name)
@@ -123,6 +128,17 @@ def _riff(riff: StoredRiff) -> dict[str, Any]:
         "model": riff.model_name,
         "model_hash": riff.model_hash,
         "request": riff.request.model_dump(mode="json", exclude_none=True),
+    }
+
+
+def _jam(jam: StoredJam) -> dict[str, Any]:
+    return {
+        "id": jam.id,
+        "created_at": jam.created_at.isoformat(),
+        "name": jam.starter_name,
+        "guild_id": jam.guild_id,
+        "voice_channel_id": jam.voice_channel_id,
+        "text_channel_id": jam.text_channel_id,
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select, text
 
@@ -48,11 +48,25 @@ class Family:
         riff: whose family it is.
         members: the oldest first; those that are gone have their place, too.
         left_out: how many more there are, counted up to a thousand.
+        hidden: ids of those that only their place is shown of.
     """
 
     riff: StoredRiff
     members: tuple[StoredRiff, ...]
     left_out: int = 0
+    hidden: frozenset[str] = frozenset()
+
+    def seen_by(self, user_id: int, guild_id: int | None) -> Family:
+        """The family as a member sees it in a server (None: in a direct message).
+
+        What was made of a riff in another server or in private is nobody's business here.
+        """
+        hidden = {
+            member.id
+            for member in self.members
+            if member.author_id != user_id and (guild_id is None or member.guild_id != guild_id)
+        }
+        return replace(self, hidden=frozenset(hidden - {self.riff.id}))
 
     def children_of(self, riff_id: str) -> list[StoredRiff]:
         """Those of its members that were made from this one first of all, oldest first."""

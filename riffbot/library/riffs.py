@@ -126,8 +126,9 @@ class RiffStore(Database):
 
         What others made from their riffs stays; its parent is a former member's.
         """
-        riffs = await self._some(select(StoredRiff).where(StoredRiff.author_id == user_id))
-        return await self._forget(riffs, "erased", user_id=user_id)
+        async with self._keeping:  # until then a clip that is being made may still be kept
+            riffs = await self._some(select(StoredRiff).where(StoredRiff.author_id == user_id))
+            return await self._forgotten(riffs, "erased", user_id=user_id)
 
     async def expire(self, before: datetime) -> int:
         """Forget the riffs older than this that nobody keeps among their favourites."""
@@ -151,28 +152,32 @@ class RiffStore(Database):
                 kept = await _needed(session, None)
             return await asyncio.to_thread(self.files.collect, kept, at_most=len(kept))
 
-    async def _forget(
+    async def _forget(self, riffs: Sequence[StoredRiff], why: str) -> Farewell:
+        async with self._keeping:
+            return await self._forgotten(riffs, why)
+
+    async def _forgotten(
         self, riffs: Sequence[StoredRiff], why: str, *, user_id: int | None = None
     ) -> Farewell:
+        """The same, `_keeping` being held: no file is taken for needless while its row is made."""
         files = {digest for riff in riffs for digest in (riff.png, riff.mp3, riff.picture)} - {""}
         # What they started from may have been kept for their sake alone.
         files |= {
             ref.removeprefix("sha256:") for riff in riffs for ref in pictures_of(riff.request)
         }
         ids = [riff.id for riff in riffs]
-        async with self._keeping:
-            async with self._write() as session:
-                children = await _children_of(session, ids)
-                for chunk in _chunks(ids):
-                    await _empty(session, chunk, why)
-                if user_id is not None:
-                    await session.execute(delete(Favourite).where(Favourite.user_id == user_id))
-                    await session.execute(delete(StoredJob).where(StoredJob.author_id == user_id))
-                    await forget_in_jams(session, user_id)
-                    await session.execute(delete(Member).where(Member.user_id == user_id))
-                await _prune(session)
-                needed = await _needed(session, files)
-            await asyncio.to_thread(self.files.remove, files - needed)
+        async with self._write() as session:
+            children = await _children_of(session, ids)
+            for chunk in _chunks(ids):
+                await _empty(session, chunk, why)
+            if user_id is not None:
+                await session.execute(delete(Favourite).where(Favourite.user_id == user_id))
+                await session.execute(delete(StoredJob).where(StoredJob.author_id == user_id))
+                await forget_in_jams(session, user_id)
+                await session.execute(delete(Member).where(Member.user_id == user_id))
+            await _prune(session)
+            needed = await _needed(session, files)
+        await asyncio.to_thread(self.files.remove, files - needed)
         posted = ((r.channel_id, r.message_id) for r in riffs if r.kind != "upload")
         return Farewell(
             len(riffs),

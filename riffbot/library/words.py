@@ -23,4 +23,9 @@ def prefix_end(prefix: str) -> str:
     >>> prefix_end("fun")
     'fuo'
     """
-    return prefix[:-1] + chr(ord(prefix[-1]) + 1)
+    kept = prefix.rstrip("\U0010ffff")  # behind which there is nothing
+    if not kept:
+        return prefix + "\U0010ffff"
+    following = ord(kept[-1]) + 1
+    # Half a surrogate pair is no text, and no database takes it.
+    return kept[:-1] + chr(0xE000 if 0xD800 <= following < 0xE000 else following)

@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from datetime import datetime
 from typing import Any
@@ -22,12 +23,15 @@ from aiohttp import web
 
 from riffbot.errors import BadRequest, NotFound
 from riffbot.images import Images, SeedImage
+from riffbot.library.records import pictures_of
+from riffbot.library.store import Library
 from riffbot.prompt import parse
+from riffbot.remixing import permit
 from riffbot.request import RiffRequest
 from riffbot.services import Services
 from riffbot.web.guard import HEADERS, Allowance
 from riffbot.web.info import model_info
-from riffbot.web.jobs import Event, Jobs
+from riffbot.web.jobs import VISITOR, Event, Jobs
 from riffbot.web.views import FILES, file_name, riff_of
 
 SERVICES = web.AppKey("services", Services)
@@ -57,10 +61,22 @@ async def ask(request: web.Request) -> web.Response:
         parse(prompt)
     if riff.seed_image is not None:
         await asyncio.to_thread(request.app[SERVICES].images.load, riff.seed_image)
+    await _permit(request.app[SERVICES].library, riff, parent)
     request.app[SERVICES].engine.check(None)
     job = request.app[JOBS].start(riff, parent)
     answer = {"job": job.id, "events": f"api/jobs/{job.id}/events"}
     return web.json_response(answer, status=202)
+
+
+async def _permit(library: Library, riff: RiffRequest, parent: str | None) -> None:
+    """What a member keeps for themselves is kept from the page, too. Raises BadRequest."""
+    starts = [await library.of_file(ref.removeprefix("sha256:")) for ref in pictures_of(riff)]
+    if parent is not None:
+        with contextlib.suppress(NotFound):  # which is told as an event
+            starts.append(await library.get(parent))
+    for start in starts:
+        if start is not None:
+            permit(start, VISITOR.user_id)
 
 
 @routes.get("/api/jobs/{job}/events", allow_head=False)

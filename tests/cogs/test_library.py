@@ -8,8 +8,12 @@ import zipfile
 from typing import Any
 
 import pytest
+from discord import Permissions
 
 from audio.files import read
+from riffbot.jam.manager import JamManager
+from riffbot.library.records import Author
+from riffbot.request import RiffRequest
 from riffbot.settings import Settings
 from tests.cogs.room import Room, buttons, open_room
 from tests.cogs.test_remix import beat_wav, newest
@@ -201,3 +205,60 @@ async def test_privacy_export_holds_everything(settings: Settings) -> None:
         told = json.loads(zipfile.ZipFile(io.BytesIO(small)).read("data.json"))
         assert told["files_left_out"]
         assert len(small) < 105_000
+
+
+async def test_a_moderator_elsewhere_is_none_here(settings: Settings) -> None:
+    """Whoever has a server of their own moderates there, and can show any riff by its id there."""
+    async with open_room(settings) as room:
+        await room.riff("dub", steps=1)
+        riff = await newest(room)
+        other = room.env.create_guild("Eve's own")
+        channel = other.create_text_channel("lair")
+        role = other.create_role("owner", permissions=Permissions(manage_messages=True))
+        eve = other.add_member(room.env.create_user("eve"), roles=[role])
+        shown = (await eve.slash(channel, "library show", riff=riff.id)).response
+        refused = await eve.click(shown, label="Delete")
+        assert "Only the one who made it" in refused.response.content
+        refused = await eve.slash(channel, "library delete", riff=riff.id)
+        assert "Only the one who made it" in refused.response.content
+        assert await room.services.library.count() == 1
+
+
+async def test_a_copys_delete_button_takes_the_original_with_it(settings: Settings) -> None:
+    async with open_room(settings) as room:
+        await room.riff("dub", steps=1)
+        riff = await newest(room)
+        shown = (await room.ada.slash(room.channel, "library show", riff=riff.id)).response
+        await room.ada.click(shown, label="Delete")
+        assert room.messages == []
+
+
+async def test_playing_jams_forget_a_member_too(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forgotten: list[int] = []
+
+    async def forget(_: JamManager, user_id: int) -> None:
+        forgotten.append(user_id)
+
+    monkeypatch.setattr(JamManager, "forget_member", forget)
+    async with open_room(settings) as room:
+        asked = await room.ada.slash(room.channel, "privacy delete")
+        await room.ada.click(asked.response, label="Delete everything about me")
+        assert forgotten == [room.ada.id]
+
+
+async def test_what_a_member_waits_for_is_taken_back_when_they_go(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_room(settings) as room:
+        library, cancelled = room.services.library, []
+        monkeypatch.setattr(room.services.studio, "cancel", cancelled.append)
+        jobs = [
+            await library.create_job(RiffRequest(prompt="x"), author=Author(who.id, who.name))
+            for who in (room.ada, room.ben)
+        ]
+        asked = await room.ada.slash(room.channel, "privacy delete")
+        await room.ada.click(asked.response, label="Delete everything about me")
+        assert cancelled == [jobs[0].id]
+        assert [job.id for job in await library.unfinished_jobs()] == [jobs[1].id]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import soundfile
 
 from audio.image import decode_image, encode_png
+from riffbot.request import RiffRequest
 from riffbot.settings import Settings
 from tests.cogs.room import Room, open_room
 from tests.hostile import hostile
@@ -278,3 +280,55 @@ async def test_hostile_uploads_get_a_sentence_and_leave_nothing(settings: Settin
             assert len(room.messages) == said, what
             assert await room.services.library.count() == count, what
             assert set(files.rglob("*")) == before, what
+
+
+async def test_a_kept_riff_is_kept_whichever_way_its_file_comes(settings: Settings) -> None:
+    async with open_room(settings) as room:
+        first = (await room.riff("funky sax", steps=2)).response
+        riff = await newest(room)
+        data = {f.filename: await f.read() for f in first.attachments}
+        part = await room.ben.slash(
+            room.channel, "remix", prompt="x", upload=("a.png", data["riff.png"]), start=0.3
+        )
+        assert part.response.content == f"I know this clip: it is `#{riff.id}`."
+        assert (await newest(room)).parent_id == riff.id, "a part of it is hers, too"
+        await room.ben.slash(room.channel, "replay", file=("a.png", data["riff.png"]))
+        assert (await newest(room)).parent_id == riff.id
+        await room.services.library.allow_remixes(room.ada.id, False)
+        count = await room.services.library.count()
+        by_hand = RiffRequest(prompt="mine now", seed_image=riff.image_ref).model_dump_json()
+        for name, options in (
+            ("remix", {"prompt": "x", "upload": ("a.mp3", data["riff.mp3"]), "start": 0.3}),
+            ("draw", {"picture": ("a.png", data["riff.png"])}),
+            ("replay", {"file": ("a.png", data["riff.png"])}),
+            ("replay", {"file": ("a.json", by_hand.encode())}),
+        ):
+            refused = await room.ben.slash(room.channel, name, **options)
+            assert [f.ephemeral for f in refused.followups] == [True], name
+            assert "keeps it" in refused.followups[0].content, name
+        assert await room.services.library.count() == count
+
+
+async def test_minds_may_change_while_a_modal_is_open(settings: Settings) -> None:
+    async with open_room(settings) as room:
+        first = (await room.riff("dub", steps=1)).response.message
+        shown = await room.ben.context_menu(room.channel, "Remix this riff", first)
+        await room.services.library.allow_remixes(room.ada.id, False)
+        refused = await room.ben.submit_modal(shown, {"prompt": "x", "denoising": "0.5"})
+        assert "keeps it" in refused.followups[0].content
+
+
+async def test_a_recipe_without_end_is_refused(settings: Settings) -> None:
+    told: dict[str, Any] = {"request": {"prompt": "x", "seed": 1}}
+    for number in range(20):
+        ref = f"sha256:{number:064x}"
+        told = {
+            "request": {"prompt": "x", "seed": 1, "seed_image": ref, "steps": 200},
+            "made_from": {ref: told},
+        }
+    told["note"] = "x" * 300_000
+    async with open_room(settings) as room:
+        result = await room.ada.slash(
+            room.channel, "replay", file=("x.json", json.dumps(told).encode())
+        )
+        assert "too long" in result.followups[0].content

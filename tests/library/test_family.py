@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+import json
+import zipfile
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -10,10 +14,12 @@ import pytest
 from PIL import Image
 
 from riffbot.errors import BadRequest
+from riffbot.library.models import StoredJam
 from riffbot.library.records import FORMER_MEMBER, NOBODY
 from riffbot.library.store import Library
 from riffbot.lineage import as_picture, as_text
-from tests.library.conftest import ANN, BOB, Add
+from riffbot.request import RiffRequest
+from tests.library.conftest import ANN, BOB, Add, files, made
 
 
 async def test_a_family_is_found_from_any_of_its_members(library: Library, add: Add) -> None:
@@ -74,9 +80,6 @@ async def test_names_go_when_their_member_does(library: Library, add: Add) -> No
 
 async def test_two_parents_are_both_credited(library: Library, add: Add) -> None:
     one, two = await add("one"), await add("two", BOB)
-    from riffbot.request import RiffRequest
-    from tests.library.conftest import files, made
-
     request = RiffRequest.build(
         prompt="one + two",
         seed=0,
@@ -143,3 +146,61 @@ async def test_only_its_author_decides_about_a_riff(library: Library, add: Add) 
     assert not (await library.get(riff.id)).remix_allowed
     assert await library.allow_remixes(ANN.user_id, True) == 1
     assert await library.remixes_allowed(ANN.user_id)
+
+
+async def test_the_export_tells_of_jams_and_survives_a_damaged_file(
+    library: Library, add: Add
+) -> None:
+    whole, damaged = await add("whole"), await add("damaged")
+    path = library.files.path(damaged.mp3)
+    assert path is not None
+    path.write_bytes(b"rust")
+    await library.save_jam(
+        StoredJam(
+            id="jam",
+            starter_id=ANN.user_id,
+            starter_name="Ann",
+            bitrate=96000,
+            seed_image="steady",
+            status="paused",
+            state="{}",
+        )
+    )
+    archive = zipfile.ZipFile(io.BytesIO(await library.export_member(1, limit=10_000_000)))
+    told = json.loads(archive.read("data.json"))
+    assert [jam["name"] for jam in told["jams"]] == ["Ann"]
+    assert told["files_left_out"] == [f"riffs/{damaged.id}.mp3"]
+    assert f"riffs/{whole.id}.mp3" in archive.namelist()
+
+
+async def test_a_clip_that_is_kept_while_its_author_goes_goes_too(
+    library: Library, add: Add
+) -> None:
+    request = RiffRequest(prompt="late", seed=1)
+    job = await library.create_job(request, author=ANN)
+    # Both want the files at once: whoever comes first, nothing of hers is left.
+    async with library._keeping:
+        finishing = asyncio.create_task(library.finish_job(job.id, made(request), files("late")))
+        await asyncio.sleep(0)
+        erasing = asyncio.create_task(library.erase_member(ANN.user_id))
+        await asyncio.sleep(0.05)
+    await finishing
+    assert (await erasing).riffs == 1
+    assert await library.count() == 0
+
+
+async def test_what_was_made_elsewhere_only_has_its_place(library: Library, add: Add) -> None:
+    root = await add("root")
+    private = await add("secret wish", replace(BOB, guild_id=None), parent=root.id)
+    await add("open", ANN, parent=private.id)
+    family = (await library.family(root.id)).seen_by(ANN.user_id, ANN.guild_id)
+    lines = as_text(family).splitlines()
+    assert lines[1] == "└─ a riff made elsewhere"
+    assert "Ann · riff · open" in lines[2]
+    thumbs = {m.id: np.zeros((128, 128), np.uint8) for m in family.members}
+    without = {m.id: thumbs[m.id] for m in family.members if m.id != private.id}
+    assert as_picture(family, thumbs) == as_picture(family, without)
+    bobs = (await library.family(root.id)).seen_by(BOB.user_id, ANN.guild_id)
+    assert "secret wish" in as_text(bobs)
+    alone = (await library.family(private.id)).seen_by(ANN.user_id, None)
+    assert "secret wish" in as_text(alone), "whoever has its id may see it"

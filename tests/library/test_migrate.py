@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -119,8 +120,26 @@ def test_an_older_library_keeps_its_riffs_up_and_down(url: str, path: Path) -> N
         words = connection.execute(text("SELECT author_id, guild_id FROM riff_words")).all()
         assert [tuple(row) for row in words] == [(7, 9)]
         connection.execute(text("UPDATE riffs SET gone = 'erased' WHERE id = 'a'"))
+        song = '{"prompt": "dub", "seed": 1, "piece": {"kind": "extend"}, "alpha": 0.5}'
+        for riff, request in (("c", '{"prompt": "dub", "piece": null}'), ("d", song)):
+            connection.execute(
+                text(
+                    f"INSERT INTO riffs ({columns}) VALUES (:id, :request, 'dub', 'dub', 1, NULL, "
+                    "0.75, 'm', 'h', 1, 7, 9, '2026-01-01', NULL, 1.0, '', 'p', 's', 'q', 1)"
+                ),
+                {"id": riff, "request": request},
+            )
     migrate.downgrade(url, "0001")
     with engine.begin() as connection:
-        rows = connection.execute(text("SELECT id, parent_id FROM riffs")).all()
-        assert [tuple(row) for row in rows] == [("b", None)], "an empty place is no riff there"
+        rows = connection.execute(text("SELECT id, parent_id FROM riffs ORDER BY id")).all()
+        left = [("b", None), ("c", None), ("d", None)]
+        assert [tuple(row) for row in rows] == left, "an empty place is no riff there"
+        requests = dict(connection.execute(text("SELECT id, request FROM riffs")).all())
+        assert json.loads(requests["c"]) == {"prompt": "dub"}, "older ones know no pieces"
+        assert json.loads(requests["d"]) == {
+            "prompt": "dub",
+            "seed": 1,
+            "seed_image": "sha256:p",
+            "denoising": 0.0,
+        }
     engine.dispose()

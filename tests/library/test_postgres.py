@@ -109,6 +109,13 @@ async def test_the_library_works_the_same(server: str, tmp_path: Path) -> None:
     assert await library.saved(BOB.user_id) == []
     assert library.files.path(parent.png) is not None
     await library.close()
+    # Down to an older RiffBot's tables and up again, with an empty place and a child in them.
+    await asyncio.to_thread(migrate.downgrade, server, "0003")
+    await asyncio.to_thread(migrate.upgrade, server)
+    library = await Library.open(Settings(data_dir=tmp_path, database_url=server))
+    again = await library.get(child.id)
+    assert (again.prompt, again.parent_id, again.request) == (child.prompt, None, child.request)
+    await library.close()
 
 
 async def test_up_down_and_exactly_the_models(server: str) -> None:

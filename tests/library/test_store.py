@@ -265,3 +265,18 @@ async def test_a_database_server_that_is_not_there_is_a_sentence(tmp_path: Path,
     pytest.importorskip("asyncpg")
     with pytest.raises(StorageError, match="cannot be reached"):
         await Library.open(Settings(data_dir=tmp_path, database_url=url))
+
+
+@pytest.mark.parametrize("prefix", ["fun", "\ud7ff", "\U0010ffff", "a\U0010ffff"])
+async def test_completion_knows_the_last_letters_of_unicode(
+    library: Library, add: Add, prefix: str
+) -> None:
+    riff = await add(prefix + "!")
+    await add("another")
+    assert [found.id for found in await library.complete(prefix)] == [riff.id]
+
+
+def test_a_null_character_is_not_in_any_prompt() -> None:
+    assert RiffRequest.from_json('{"prompt": "a\\u0000b"}').prompt == "ab"
+    with pytest.raises(BadRequest, match="empty"):
+        RiffRequest.from_json('{"prompt": "\\u0000"}')

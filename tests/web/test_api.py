@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient
+from sqlalchemy import update
 
 from audio.files import read
 from audio.image import decode_image
+from riffbot.library.models import StoredRiff
 from riffbot.request import RiffRequest
 from riffbot.services import Services
 from tests.inference.fakes import FakePipeline, drawn
@@ -197,3 +199,18 @@ async def test_a_broken_model_is_ill(services: Services, client: TestClient) -> 
     answer = await client.post("/api/riffs", json={"prompt": "x"})
     assert answer.status >= 400
     assert (await answer.json())["error"].endswith(".")
+
+
+async def test_a_riff_that_its_author_keeps_is_kept_from_the_page(
+    services: Services, client: TestClient
+) -> None:
+    kept = (await ask(client, prompt="first", seed=1))["riff"]
+    async with services.library._write() as session:
+        await session.execute(update(StoredRiff).values(author_id=7, remix_allowed=False))
+    for body in (
+        {"prompt": "x", "seed_image": kept["picture_ref"]},
+        {"prompt": "x", "parent": kept["id"]},
+    ):
+        answer = await client.post("/api/riffs", json=body)
+        assert answer.status == 400
+        assert "keeps it" in (await answer.json())["error"]
