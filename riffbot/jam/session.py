@@ -496,10 +496,12 @@ class JamSession:
 
     async def _make_one(self, wish: _Wish | None) -> None:
         me = asyncio.current_task()
-        walk, start = self._planned(wish)
         try:
+            walk, start = self._planned(wish)
             due = monotonic() if wish else monotonic() + self._player.ahead() / 100
             chunk = await self._chunk(walk, deadline=due)
+            if self._making is me:
+                self._entered(chunk, wish, start)
         except asyncio.CancelledError:
             return
         except RiffBotError as error:
@@ -509,8 +511,6 @@ class JamSession:
             await self._failed(RiffBotError("Something broke; the log has the details."), wish)
         else:
             self._failures = 0
-            if self._making is me:
-                self._entered(chunk, wish, start)
         finally:
             if self._making is me:
                 self._making = self._making_wish = None
