@@ -400,6 +400,7 @@ class JamSession:
     async def _pause(self) -> None:
         if self._phase in ("playing", "catching up"):
             self._phase = "paused"
+            self._alone_since = None  # whoever comes to listen does not undo what a member did
             self.ring.hush(True)
             self._on_change(self)
 
@@ -466,7 +467,7 @@ class JamSession:
         self._save_now_and_then()
         self._pause_if_alone()
         self._set_lead()
-        if self._making is not None:
+        if self._making is not None or self._phase == "paused":
             return
         if self._wish.changes:
             wish, self._wish = self._wish, _Wish()
@@ -552,14 +553,15 @@ class JamSession:
 
     async def _failed(self, error: RiffBotError, wish: _Wish | None) -> None:
         log.warning("jam %s: %s", self.id, error)
+        if wish is not None and wish.who is not None and isinstance(error, BadRequest):
+            # This model cannot take that prompt: the vote for it is void. The jam is well.
+            self._ballot = self._ballot.without(wish.who.user_id)
+            return
         self._failures += 1
         hopeless = isinstance(error, ModelError | Cancelled)
         if self._failures >= TRIES or hopeless:
             # The state stays as it is: a jam that was ended by a stop goes on after it.
             await self._end(str(error))
-        elif wish is not None and wish.who is not None and isinstance(error, BadRequest):
-            # This model cannot take that prompt: the vote for it is void.
-            self._ballot = self._ballot.without(wish.who.user_id)
         else:
             if wish is not None:  # what was wished since then goes first
                 wish.changes |= self._wish.changes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
@@ -137,6 +138,29 @@ async def test_a_parked_jam_frees_its_place_and_comes_back(opened: Open) -> None
     resumed = await jams.resume(7)
     assert resumed.ring.head == at
     assert jams.starter(resumed) == ANN
+
+
+@pytest.mark.parametrize("end", ["park", "stop"])
+async def test_an_end_while_an_older_state_is_written_is_stored_all_the_same(
+    opened: Open, library: Library, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    jams = opened()
+    session = await jams.start(7, "sax", who=ANN, seed_image="beat")
+    await read(session, 100)
+    await until(lambda: not jams._saving)
+    stop = session._player.stop
+
+    def slowly() -> None:
+        stop()
+        time.sleep(0.3)  # meanwhile a state that is being written is done with
+
+    monkeypatch.setattr(session._player, "stop", slowly)
+    await session.set_denoising(0.8, ANN)  # a change is written just now
+    await (jams.park(session) if end == "park" else session.stop())
+    await until(lambda: jams.get(7) is None and not jams._saving)
+    row = await library.guilds_jam(7)
+    assert row is not None
+    assert (row.status, row.starter_name) == ("paused" if end == "park" else "ended", "Ann")
 
 
 async def test_resuming_a_paused_jam_is_going_on_and_without_one_it_is_a_sentence(

@@ -314,6 +314,41 @@ async def test_the_clock_pauses_a_jam_that_nobody_listens_to(
     assert session.ring.head == head
 
 
+async def test_a_listener_does_not_undo_a_members_pause(start: Start) -> None:
+    session = await start(paced_by="clock", pause_alone=True)
+    head = session.ring.head
+    await until(lambda: session.ring.head > head + 10)  # nobody listens, for a moment
+    await session.pause()
+    session.welcome()
+    await asyncio.sleep(0.1)
+    assert session.status().state == "paused"
+    await session.resume()
+    assert session.status().state == "playing"
+
+
+async def test_prompts_that_the_model_cannot_take_do_not_end_the_jam(
+    start: Start, pipeline: FakePipeline
+) -> None:
+    def trouble(requests: Sequence[RiffRequest]) -> None:
+        target = requests[0].target
+        if target is not None and "odd" in target.prompt:
+            raise BadRequest("This model cannot take that.")
+
+    session = await start()
+    await settled(session)
+    pipeline.trouble = trouble
+    for number in range(4):
+        made = len(pipeline.batches)
+        await session.steer(f"odd {number}", BOB)
+        await until(lambda made=made: len(pipeline.batches) > made)  # type: ignore[misc]
+        await until(lambda: session._making_wish is None)
+    assert not session.ended
+    assert "odd" not in session.state(sound=False).model_dump_json()
+    pipeline.trouble = lambda _: None
+    await read(session, 100)
+    assert session.status().playing == "sax"
+
+
 async def test_a_member_can_be_forgotten(start: Start) -> None:
     session = await start()
     await session.steer("bells", BOB)
