@@ -13,7 +13,7 @@ from cogs._jam_buttons import JamButton, VoteMenu, ballot_key
 from cogs._jam_rights import require
 from cogs._place import Card, Place
 from cogs._style import QUIET, number, title
-from riffbot.errors import BadRequest, NotFound, RiffBotError
+from riffbot.errors import BadRequest, NotFound
 from riffbot.jam.values import Steerer
 from riffbot.library.records import Author
 from riffbot.request import MAX_PROMPT
@@ -204,7 +204,7 @@ async def keep_last(
     services = interaction.client.services
     try:
         clip = await services.jams.keep(stage.session, seconds, author=author, origin=place.origin)
-    except RiffBotError:
+    except Exception:
         await place.withdraw()
         raise
     heading = f"The last {clip.duration_s:.0f} s of the jam, kept."

@@ -57,7 +57,6 @@ class Stage:
     Attributes:
         session: what plays.
         panel: where its panel stands.
-        starter: who began it; None when that is no longer known.
         link: the voice channel; None in a simulated Discord, which has no sound.
         over: nothing more happens here; the panel stands as it should for ever.
     """
@@ -65,7 +64,6 @@ class Stage:
     bot: RiffBot
     session: JamSession
     panel: Place
-    starter: Steerer | None = None
     link: Link | None = None
     began: float = field(default_factory=lambda: discord.utils.utcnow().timestamp())
     over: bool = field(default=False, init=False)
@@ -110,6 +108,11 @@ class Stage:
             return None
         known = self.bot.get_channel(self.link.channel.id)
         return known if isinstance(known, discord.VoiceChannel) else self.link.channel
+
+    @property
+    def starter(self) -> Steerer | None:
+        """Who began it; None when that is no longer known."""
+        return self.bot.services.jams.starter(self.session)
 
     @property
     def where(self) -> str:

@@ -61,6 +61,7 @@ class EraseButton(
                 raise BadRequest("This button is somebody else's; use /privacy delete yourself.")
             bot: RiffBot = interaction.client
             await interaction.response.defer(ephemeral=True, thinking=True)
+            await bot.services.jams.forget_member(self.user_id)  # first: what plays is stored again
             farewell = await bot.services.library.erase_member(self.user_id)
             stay = await clear_messages(bot, farewell)
             await tell(

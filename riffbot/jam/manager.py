@@ -209,6 +209,11 @@ class JamManager:
         await self._loop.run(self._save(session))
         self._forget(session)
 
+    async def set_aside(self, jam: StoredJam) -> None:
+        """Let a stored jam wait for `resume`: the next start does not go on with it by itself."""
+        if not self._closing:  # what a stop interrupts is gone on with
+            await self._loop.run(self._jams().set_jam_aside(jam.id))
+
     async def move(self, session: JamSession, place: Place) -> None:
         """Remember where a jam is heard and where its panel is."""
         session.place = place

@@ -232,6 +232,9 @@ class JamSession:
             self._ballot = self._ballot.without(user_id)
             if self._steered_by is not None and self._steered_by.user_id == user_id:
                 self._steered_by = None
+            for wish in (self._wish, self._making_wish):
+                if wish is not None and wish.who is not None and wish.who.user_id == user_id:
+                    wish.who = None
             self._on_change(self)
 
         await self._loop.run(forget())

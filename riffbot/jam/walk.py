@@ -218,9 +218,7 @@ def checked(prompt: str) -> str:
     """
     text = prompt.strip()
     if len(text) > MAX_PROMPT:
-        raise BadRequest(
-            f"The prompt is too long: please keep it under {MAX_PROMPT} characters."
-        )
+        raise BadRequest(f"The prompt is too long: please keep it under {MAX_PROMPT} characters.")
     if not any(fragment.text.strip() for fragment in parse(text)):
         raise BadRequest(
             "The prompt is empty: write what you want to hear, for example “funky sax”."

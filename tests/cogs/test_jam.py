@@ -185,6 +185,39 @@ async def test_nonsense_is_refused_in_one_sentence(settings: Settings) -> None:
         await room.ada.slash(room.channel, "jam stop")
 
 
+async def test_who_may_not_stop_it_may_not_end_a_pause_either(settings: Settings) -> None:
+    async with jam_room(settings) as room:
+        await start(room, prompt="funky sax")
+        await room.services.library.set_guild_settings(room.guild.id, jam_stop="starter")
+        await room.ada.click(panel(room), label="Pause")
+        refused = await room.ben.slash(room.channel, "jam resume")
+        assert "only ada may stop" in refused.response.content
+        (stage,) = room.bot.stages.values()
+        assert stage.session.status().state == "paused"
+        await room.ada.slash(room.channel, "jam resume")
+        assert stage.session.status().state != "paused"
+        await room.ada.slash(room.channel, "jam stop")
+
+
+async def test_a_jam_forgets_a_member_who_wants_to_be_forgotten(settings: Settings) -> None:
+    async with jam_room(settings) as room:
+        await start(room, prompt="funky sax")
+        (stage,) = room.bot.stages.values()
+        await room.ben.slash(room.channel, "jam prompt", prompt="church bells")
+        asked = await room.ada.slash(room.channel, "privacy delete")
+        await room.ada.click(asked.response, label="Delete everything about me")
+        assert {share.voters for share in stage.session.status().shares} == {("ben",)}
+        assert stage.starter is None
+        await room.ben.slash(room.channel, "jam stop")
+        async with asyncio.timeout(10):
+            while room.services.jams.all() or room.services.jams._saving:
+                await asyncio.to_thread(time.sleep, 0.05)
+        row = await room.services.library.guilds_jam(room.guild.id)
+        assert row is not None
+        assert (row.starter_id, row.starter_name) == (None, None)
+        assert "ada" not in row.state
+
+
 async def told(room: Room, result: Any) -> str:
     """Whatever the asker alone was told."""
     replies = [result.response, *result.followups]

@@ -125,6 +125,25 @@ async def test_after_a_crash_it_goes_on_at_the_last_chunk(opened: Open, library:
     await read(resumed, 60)
 
 
+async def test_a_jam_from_before_a_crash_does_not_come_back_over_a_newer_one(
+    opened: Open,
+) -> None:
+    first = opened()
+    await first.start(7, "sax", who=ANN, seed_image="beat")
+    await first.start(8, "sax", who=ANN, seed_image="beat")
+    await until(lambda: not first._saving)
+    second = opened()  # the first never said goodbye
+    newer = await second.start(7, "bells", who=BOB, seed_image="beat")
+    await newer.stop()
+    await until(lambda: second.get(7) is None and not second._saving)
+    third = opened()
+    (row,) = await third.unfinished()
+    assert (row.guild_id, row.status) == (8, "running")
+    await third.set_aside(row)
+    (row,) = await third.unfinished()
+    assert row.status == "paused", "only who asks for it goes on with it"
+
+
 async def test_a_parked_jam_frees_its_place_and_comes_back(opened: Open) -> None:
     jams = opened()
     session = await jams.start(7, "sax", who=ANN, seed_image="beat")
