@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 
 GOODBYE = "I have to restart; the jam goes on in a moment, from the same place."
 
+KEPT = "The jam is kept: `/jam resume` goes on from the same place."
+
 EDIT_S = 4.0
 """The panel is edited at most so often …"""
 PICTURE_S = 12.0
@@ -142,7 +144,7 @@ class Stage:
                 return
             status = self.session.status()
             if status.state == "ended":
-                await self._conclude(status.error or "")
+                await self._conclude(f"{status.error} {KEPT}" if status.error else "")
                 return
             if self.link is not None and self.link.state is LinkState.ENDED:
                 await self._park(self.link.news)
@@ -189,9 +191,11 @@ class Stage:
             await self._take_down()
 
     async def _conclude(self, news: str) -> None:
-        """The jam is over."""
-        self._news = news
+        """The jam is over: somebody wanted it, or an error did it, and the library keeps it."""
+        self._news, self._parked = news, bool(news)
         await self._take_down()
+        if news:  # nobody looks at a panel that has scrolled away
+            await self.panel.post(Card(content=news))
 
     async def _park(self, news: str) -> None:
         """The channel is given up, the jam is kept."""

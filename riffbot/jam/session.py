@@ -43,7 +43,9 @@ LOAD = 0.8
 """The share of the machine's time that all jams together may need."""
 
 TRIES = 3
-"""A chunk that fails so often in a row ends the jam."""
+"""A chunk or a block of sound that fails so often in a row ends the jam."""
+
+BROKEN = "Something broke; the log has the details."
 
 IN_STORE = 3.0
 """A chunk is begun so many times earlier than its making takes."""
@@ -144,6 +146,7 @@ class JamSession:
         self._error: str | None = None
         self._making: asyncio.Task[None] | None = None
         self._making_wish: _Wish | None = None
+        self._ending: asyncio.Task[None] | None = None
         self._wish = _Wish()
         self._entering: tuple[int, dict[str, Any]] | None = None
         self._failures = 0
@@ -163,6 +166,7 @@ class JamSession:
             Refused: this machine is too slow for one more jam; the sentence says how slow.
             BadRequest: the prompt or a setting is nonsense for this model.
             ModelError, GenerationFailed: there is no chunk to begin with.
+            RiffBotError: its sound cannot be made.
         """
         await self._loop.run(self._start())
 
@@ -371,6 +375,8 @@ class JamSession:
         # A thread fills it, which has no asyncio.Event to set.
         while self.ring.room() >= BLOCK_PACKETS and not self.ring.closed:  # noqa: ASYNC110
             await asyncio.sleep(_GLANCE_S)
+        if self._error is not None:
+            raise RiffBotError(self._error)
         self._set_ticker()
         self._look()
 
@@ -463,6 +469,9 @@ class JamSession:
         """See whether something is to be made, and make it."""
         if self._phase not in ("playing", "catching up"):
             return
+        if self._player.failures >= TRIES:  # better an end in words than one bar for ever
+            self._ending = self._ending or asyncio.create_task(self._end(BROKEN))
+            return
         if self._phase == "playing" and self._player.looping:
             self._phase = "catching up"
         elif self._phase == "catching up" and not self._player.looping:
@@ -512,7 +521,7 @@ class JamSession:
             await self._failed(error, wish)
         except Exception:
             log.exception("jam %s: a chunk could not be made", self.id)
-            await self._failed(RiffBotError("Something broke; the log has the details."), wish)
+            await self._failed(RiffBotError(BROKEN), wish)
         else:
             self._failures = 0
         finally:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from discord import Permissions
 
+from riffbot.errors import GenerationFailed
 from riffbot.request import RiffRequest
 from riffbot.settings import Settings
 from tests.cogs.room import Room, open_room
@@ -196,6 +197,33 @@ async def test_who_may_not_stop_it_may_not_end_a_pause_either(settings: Settings
         assert stage.session.status().state == "paused"
         await room.ada.slash(room.channel, "jam resume")
         assert stage.session.status().state != "paused"
+        await room.ada.slash(room.channel, "jam stop")
+
+
+async def test_an_error_that_ends_a_jam_is_told_and_the_jam_can_go_on(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("riffbot.jam.session.PAUSE_BETWEEN_TRIES_S", 0.01)
+    async with jam_room(settings) as room:
+        await start(room, prompt="funky sax")
+        (stage,) = room.bot.stages.values()
+
+        async def fails(*_: Any, **__: Any) -> None:
+            raise GenerationFailed("The model made no numbers.")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(room.services.engine, "submit", fails)
+            await room.ben.slash(room.channel, "jam prompt", prompt="church bells")
+            async with asyncio.timeout(10):
+                while not stage.session.ended:
+                    await asyncio.to_thread(time.sleep, 0.05)
+            await stage.look(at_once=True)
+        told_all = [m for m in room.messages if "The model made no numbers." in m.content]
+        assert "/jam resume" in told_all[0].content
+        assert labels(panel(room)) == ["Go on"]
+        await room.ben.click(panel(room), label="Go on")
+        (again,) = room.bot.stages.values()
+        assert again.session.id == stage.session.id
         await room.ada.slash(room.channel, "jam stop")
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from riffbot.errors import BadRequest, GenerationFailed, NotFound, Refused
+from riffbot.errors import BadRequest, GenerationFailed, NotFound, Refused, RiffBotError
 from riffbot.inference.engine import Engine
 from riffbot.jam import opus
 from riffbot.jam.ring import SILENCE
@@ -312,6 +312,36 @@ async def test_the_clock_pauses_a_jam_that_nobody_listens_to(
     head = session.ring.head
     await asyncio.sleep(0.1)
     assert session.ring.head == head
+
+
+async def test_sound_that_cannot_be_made_ends_the_jam_in_words(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("riffbot.jam.player._WAIT_S", 0.01)
+    session = await start()
+
+    def broken(*_: object) -> None:
+        raise MemoryError
+
+    session.tap(broken)
+    for _ in range(200):  # the voice channel reads on, whatever is there
+        session.ring.read()
+    await until(lambda: session.ended)
+    assert session.status().error == "Something broke; the log has the details."
+    assert session.stored_status == "paused"
+    assert session.ring.read() == b""
+
+
+async def test_a_jam_whose_sound_cannot_even_begin_is_not_waited_for(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("riffbot.jam.player._WAIT_S", 0.01)
+    monkeypatch.setattr("riffbot.jam.performance.Performance.block", broken)
+    with pytest.raises(RiffBotError, match="Something broke"):
+        await start()
 
 
 async def test_a_listener_does_not_undo_a_members_pause(start: Start) -> None:
