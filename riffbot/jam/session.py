@@ -477,9 +477,10 @@ class JamSession:
         elif self._phase == "catching up" and not self._player.looping:
             self._phase = "playing"
         self._save_now_and_then()
-        self._pause_if_alone()
+        if self._pauses_alone():
+            return
         self._set_lead()
-        if self._making is not None or self._phase == "paused":
+        if self._making is not None:
             return
         if self._wish.changes:
             wish, self._wish = self._wish, _Wish()
@@ -627,7 +628,8 @@ class JamSession:
             self._ticker.stop()
             self._ticker = None
 
-    def _pause_if_alone(self) -> None:
+    def _pauses_alone(self) -> bool:
+        """Pause where only the clock reads and nobody has listened for a while; whether it does."""
         if not self._pause_alone or self.paced_by != "clock" or self.ring.stats().listeners:
             self._alone_since = None
         elif self._alone_since is None:
@@ -636,6 +638,8 @@ class JamSession:
             self._phase = "paused"
             self.ring.hush(True)
             self._on_change(self)
+            return True
+        return False
 
     def _wake(self) -> None:
         if self._phase == "paused" and self._alone_since is not None:

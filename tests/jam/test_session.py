@@ -370,7 +370,7 @@ async def test_prompts_that_the_model_cannot_take_do_not_end_the_jam(
     for number in range(4):
         made = len(pipeline.batches)
         await session.steer(f"odd {number}", BOB)
-        await until(lambda made=made: len(pipeline.batches) > made)  # type: ignore[misc]
+        await until(lambda made=made: len(pipeline.batches) > made)
         await until(lambda: session._making_wish is None)
     assert not session.ended
     assert "odd" not in session.state(sound=False).model_dump_json()
