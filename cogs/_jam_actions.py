@@ -194,10 +194,20 @@ async def keep_last(
     """Post the last seconds as a riff of the library, for whoever is in the channel.
 
     Raises:
-        BadRequest: the asker does not listen, or nothing was heard yet.
+        BadRequest: the asker does not listen, nothing was heard yet, or somebody keeps it already.
     """
     if not stage.has(interaction.user):
         raise BadRequest(f"Join {stage.where} first: who listens may keep.")
+    if stage.keeping:  # to encode it takes a second of the machine that also has to play
+        raise BadRequest("Somebody is keeping it already: it comes in a moment.")
+    stage.keeping = True
+    try:
+        await _keep(interaction, stage, seconds)
+    finally:
+        stage.keeping = False
+
+
+async def _keep(interaction: discord.Interaction[RiffBot], stage: Stage, seconds: float) -> None:
     author = Author(interaction.user.id, interaction.user.display_name, interaction.guild_id)
     wait = discord.Embed(title=f"Keeping the last {seconds:.0f} s …", colour=QUIET)
     place = await Place.open(interaction, Card(embed=wait))

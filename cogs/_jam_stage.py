@@ -61,6 +61,7 @@ class Stage:
         panel: where its panel stands.
         link: the voice channel; None in a simulated Discord, which has no sound.
         over: nothing more happens here; the panel stands as it should for ever.
+        keeping: its last seconds are being made a riff.
     """
 
     bot: RiffBot
@@ -69,6 +70,7 @@ class Stage:
     link: Link | None = None
     began: float = field(default_factory=lambda: discord.utils.utcnow().timestamp())
     over: bool = field(default=False, init=False)
+    keeping: bool = field(default=False, init=False)
     _news: str = field(default="", init=False)
     _parked: bool = field(default=False, init=False)
     _alone_since: float | None = field(default=None, init=False)

@@ -275,9 +275,11 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """The bot was shown out of a server."""
         stage = self.bot.stages.pop(guild.id, None)
-        if stage is not None:
-            await stage.stop()
-        await self.bot.services.library.forget_guild(guild.id)
+        try:
+            if stage is not None:
+                await stage.stop()
+        finally:
+            await self.bot.services.library.forget_guild(guild.id)
 
     # -- after a restart --------------------------------------------------------------------------
 
