@@ -199,6 +199,7 @@ async def test_a_stretch_becomes_a_riff_of_the_library(opened: Open, library: Li
     session = await jams.start(7, "funky sax", who=ANN, seed_image="beat")
     await read(session, 120)
     await session.steer("bells", ANN)
+    await until(lambda: len(session.answers) == 1)  # `read` is faster than time
     await read(session, 130)
     clip = await jams.keep(session, 4.0, author=Author(1, "Ann", 7))
     stored = await library.get(clip.id)
