@@ -13,7 +13,7 @@ from cogs._jam_buttons import JamButton, VoteMenu, ballot_key
 from cogs._jam_rights import require
 from cogs._place import Card, Place
 from cogs._style import QUIET, number, title
-from riffbot.errors import BadRequest, NotFound, RiffBotError
+from riffbot.errors import BadRequest, NotFound
 from riffbot.jam.values import Steerer
 from riffbot.library.records import Author
 from riffbot.request import MAX_PROMPT
@@ -194,17 +194,27 @@ async def keep_last(
     """Post the last seconds as a riff of the library, for whoever is in the channel.
 
     Raises:
-        BadRequest: the asker does not listen, or nothing was heard yet.
+        BadRequest: the asker does not listen, nothing was heard yet, or somebody keeps it already.
     """
     if not stage.has(interaction.user):
         raise BadRequest(f"Join {stage.where} first: who listens may keep.")
+    if stage.keeping:  # to encode it takes a second of the machine that also has to play
+        raise BadRequest("Somebody is keeping it already: it comes in a moment.")
+    stage.keeping = True
+    try:
+        await _keep(interaction, stage, seconds)
+    finally:
+        stage.keeping = False
+
+
+async def _keep(interaction: discord.Interaction[RiffBot], stage: Stage, seconds: float) -> None:
     author = Author(interaction.user.id, interaction.user.display_name, interaction.guild_id)
     wait = discord.Embed(title=f"Keeping the last {seconds:.0f} s …", colour=QUIET)
     place = await Place.open(interaction, Card(embed=wait))
     services = interaction.client.services
     try:
         clip = await services.jams.keep(stage.session, seconds, author=author, origin=place.origin)
-    except RiffBotError:
+    except Exception:
         await place.withdraw()
         raise
     heading = f"The last {clip.duration_s:.0f} s of the jam, kept."

@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 
 GOODBYE = "I have to restart; the jam goes on in a moment, from the same place."
 
+KEPT = "The jam is kept: `/jam resume` goes on from the same place."
+
 EDIT_S = 4.0
 """The panel is edited at most so often …"""
 PICTURE_S = 12.0
@@ -57,18 +59,18 @@ class Stage:
     Attributes:
         session: what plays.
         panel: where its panel stands.
-        starter: who began it; None when that is no longer known.
         link: the voice channel; None in a simulated Discord, which has no sound.
         over: nothing more happens here; the panel stands as it should for ever.
+        keeping: its last seconds are being made a riff.
     """
 
     bot: RiffBot
     session: JamSession
     panel: Place
-    starter: Steerer | None = None
     link: Link | None = None
     began: float = field(default_factory=lambda: discord.utils.utcnow().timestamp())
     over: bool = field(default=False, init=False)
+    keeping: bool = field(default=False, init=False)
     _news: str = field(default="", init=False)
     _parked: bool = field(default=False, init=False)
     _alone_since: float | None = field(default=None, init=False)
@@ -112,6 +114,11 @@ class Stage:
         return known if isinstance(known, discord.VoiceChannel) else self.link.channel
 
     @property
+    def starter(self) -> Steerer | None:
+        """Who began it; None when that is no longer known."""
+        return self.bot.services.jams.starter(self.session)
+
+    @property
     def where(self) -> str:
         """For a sentence."""
         return self.channel.mention if self.channel is not None else "the jam"
@@ -139,7 +146,7 @@ class Stage:
                 return
             status = self.session.status()
             if status.state == "ended":
-                await self._conclude(status.error or "")
+                await self._conclude(f"{status.error} {KEPT}" if status.error else "")
                 return
             if self.link is not None and self.link.state is LinkState.ENDED:
                 await self._park(self.link.news)
@@ -186,9 +193,11 @@ class Stage:
             await self._take_down()
 
     async def _conclude(self, news: str) -> None:
-        """The jam is over."""
-        self._news = news
+        """The jam is over: somebody wanted it, or an error did it, and the library keeps it."""
+        self._news, self._parked = news, bool(news)
         await self._take_down()
+        if news:  # nobody looks at a panel that has scrolled away
+            await self.panel.post(Card(content=news))
 
     async def _park(self, news: str) -> None:
         """The channel is given up, the jam is kept."""

@@ -14,6 +14,7 @@ from cogs._errors import answered, record, tell
 from cogs._jam_actions import keep_last, stage_here, steer_stage, stop_stage, who
 from cogs._jam_buttons import JamButton, VoteMenu
 from cogs._jam_panel import now_lines
+from cogs._jam_rights import require
 from cogs._jam_stage import Stage
 from cogs._place import Card, Place
 from cogs._style import QUIET, title
@@ -22,7 +23,6 @@ from cogs.riff import suggestions
 from riffbot.errors import BadRequest, RiffBotError
 from riffbot.jam.session import JamSession
 from riffbot.jam.values import Place as JamPlace
-from riffbot.jam.values import Steerer
 from riffbot.library.models import StoredJam
 from riffbot.library.records import Author, Origin
 from riffbot.request import MAX_PROMPT
@@ -47,6 +47,7 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
     def __init__(self, bot: RiffBot) -> None:
         self.bot = bot
         self._tasks: set[asyncio.Task[None]] = set()
+        self._recovering = asyncio.Lock()
         super().__init__()
 
     async def cog_load(self) -> None:
@@ -95,7 +96,7 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
                     bitrate=_bitrate(channel),
                     paced_by="voice" if channel is not None else "clock",
                 )
-                await self._set_up(session, channel, place, who(interaction))
+                await self._set_up(session, channel, place)
             except Exception:
                 await place.withdraw()
                 raise
@@ -155,7 +156,8 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
         """Take up a server's jam again, in the caller's channel.
 
         Raises:
-            BadRequest: it plays, or there is none.
+            BadRequest: it plays, or the asker may not end a pause.
+            NotFound: there is none.
             RiffBotError: it cannot go on; the sentence says why.
         """
         guild_id = _guild_id(interaction)
@@ -163,6 +165,7 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
         if stage is not None:
             if stage.session.status().state != "paused":
                 raise BadRequest("It plays already.")
+            await require(interaction, stage, "stop")
             await stage.session.resume()
             await tell(interaction, "On it goes.")
             await stage.look(at_once=True)
@@ -178,12 +181,7 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
                 bitrate=_bitrate(channel),
                 place=JamPlace(),
             )
-            await self._set_up(
-                session,
-                channel,
-                place,
-                getattr(self.bot.services.jams, "starter", lambda _: None)(session),
-            )
+            await self._set_up(session, channel, place)
         except Exception:
             await place.withdraw()
             raise
@@ -193,14 +191,13 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
         session: JamSession,
         channel: discord.VoiceChannel | None,
         panel: Place,
-        starter: Steerer | None,
     ) -> None:
         """Join the channel and put the panel up.
 
         Raises:
             VoiceError: the channel cannot be joined; the jam is kept for later.
         """
-        stage = Stage(self.bot, session, panel, starter)
+        stage = Stage(self.bot, session, panel)
         if channel is not None:
             try:
                 await stage.join(channel, lambda: self._look_soon(stage))
@@ -278,9 +275,11 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """The bot was shown out of a server."""
         stage = self.bot.stages.pop(guild.id, None)
-        if stage is not None:
-            await stage.stop()
-        await self.bot.services.library.forget_guild(guild.id)
+        try:
+            if stage is not None:
+                await stage.stop()
+        finally:
+            await self.bot.services.library.forget_guild(guild.id)
 
     # -- after a restart --------------------------------------------------------------------------
 
@@ -296,19 +295,34 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
         await self.recover()
 
     async def recover(self) -> None:
-        """Go on with every jam that played when RiffBot went down, and say so where it cannot."""
-        for row in await self.bot.services.jams.unfinished():
-            guild = self.bot.get_guild(row.guild_id or 0)
-            if guild is None or guild.id in self.bot.stages or row.status != "running":
-                continue
-            try:
-                await self._go_on(guild, row)
-            except Exception as error:
-                record(error, f"the jam of server {guild.id}")
-                if isinstance(error, RiffBotError):
-                    await self._panel_of(row).post(Card(content=str(error)))
+        """Go on with every jam that played when RiffBot went down, and say so where it cannot.
 
-    async def _go_on(self, guild: discord.Guild, row: StoredJam) -> None:
+        Each gets one chance: what does not go on waits for `/jam resume`, or Discord's next
+        hiccup, which is an `on_ready` too, would start it out of the blue.
+        """
+        jams = self.bot.services.jams
+        async with self._recovering:
+            for row in await jams.unfinished():
+                guild = self.bot.get_guild(row.guild_id or 0)
+                if guild is None or row.status != "running" or jams.get(guild.id) is not None:
+                    continue
+                try:
+                    if not await self._go_on(guild, row):
+                        await jams.set_aside(row)
+                except Exception as error:
+                    record(error, f"the jam of server {guild.id}")
+                    await self._give_up(row, error)
+
+    async def _give_up(self, row: StoredJam, error: Exception) -> None:
+        try:
+            if isinstance(error, RiffBotError):
+                await self._panel_of(row).post(Card(content=str(error)))
+            await self.bot.services.jams.set_aside(row)
+        except Exception as again:  # the other servers' jams must go on
+            record(again, f"the jam of server {row.guild_id}")
+
+    async def _go_on(self, guild: discord.Guild, row: StoredJam) -> bool:
+        """Play on where somebody listens; whether somebody does."""
         channel = guild.get_channel(row.voice_channel_id or 0)
         voice = channel if isinstance(channel, discord.VoiceChannel) else None
         panel = self._panel_of(row)
@@ -316,14 +330,14 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
         if not listens and not self.bot.simulated:
             quiet = discord.Embed(title="The jam", description=RESTARTED, colour=QUIET)
             await panel.revise(Card(embed=quiet))
-            return
+            return False
         session = await self.bot.services.jams.resume(
             guild.id,
             paced_by="clock" if self.bot.simulated else "voice",
             bitrate=_bitrate(voice),
         )
-        starter = getattr(self.bot.services.jams, "starter", lambda _: None)(session)
-        await self._set_up(session, None if self.bot.simulated else voice, panel, starter)
+        await self._set_up(session, None if self.bot.simulated else voice, panel)
+        return True
 
     def _panel_of(self, row: StoredJam) -> Place:
         author = Author(row.starter_id or 0, row.starter_name or "", row.guild_id)

@@ -212,6 +212,11 @@ class JamManager:
         await self._loop.run(self._save(session))
         self._forget(session)
 
+    async def set_aside(self, jam: StoredJam) -> None:
+        """Let a stored jam wait for `resume`: the next start does not go on with it by itself."""
+        if not self._closing:  # what a stop interrupts is gone on with
+            await self._loop.run(self._jams().set_jam_aside(jam.id))
+
     async def move(self, session: JamSession, place: Place) -> None:
         """Remember where a jam is heard and where its panel is."""
         session.place = place
@@ -319,18 +324,23 @@ class JamManager:
             self._saving[session.id] = task
 
     async def _save_while_dirty(self, session: JamSession) -> None:
+        final = False
         try:
             while session.id in self._dirty:
                 self._dirty.discard(session.id)
+                final = session.ended
                 await self._save(session)
         finally:
             self._saving.pop(session.id, None)
-        if session.ended:
+        # A jam that ended while an older state was written still has its end to tell.
+        if final:
             self._forget(session)
 
     async def _save(self, session: JamSession, status: str | None = None) -> None:
+        if session.id not in self._starters:
+            return  # its end is stored, and here nobody knows any more who began it
         status = status or session.stored_status
-        starter = self._starters.get(session.id)
+        starter = self._starters[session.id]
         # The phase of the sound is worth its bytes only where the sound really goes on from it.
         state = session.state(sound=status == "paused" or self._closing)
         row = StoredJam(

@@ -51,6 +51,11 @@ class Player:
         ring: where the packets go; it has room for `LEAD`.
         encoder: makes them.
         on_block: called after every block, on this thread.
+
+    Attributes:
+        heard: the last minute.
+        late_chunks: how often the last bar had to loop.
+        failures: blocks in a row that could not be played.
     """
 
     def __init__(
@@ -71,6 +76,7 @@ class Player:
         self.heard = Heard(self._column * COLUMN_SAMPLES)
         self.taps: list[Tap] = []
         self.late_chunks = 0
+        self.failures = 0
         self._looping = False
         self._slowest_s = 0.0
         self._warm = False
@@ -187,8 +193,10 @@ class Player:
                 spent = perf_counter() - began if self._warm else 0.0
                 self._slowest_s = max(spent, _FORGETTING * self._slowest_s)
                 self._warm = True
+                self.failures = 0
             except Exception:
                 log.exception("a jam's block could not be played")
+                self.failures += 1
                 self._stop.wait(_WAIT_S)
             self._on_block()
 

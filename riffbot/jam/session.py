@@ -44,7 +44,9 @@ LOAD = 0.8
 """The share of the machine's time that all jams together may need."""
 
 TRIES = 3
-"""A chunk that fails so often in a row ends the jam."""
+"""A chunk or a block of sound that fails so often in a row ends the jam."""
+
+BROKEN = "Something broke; the log has the details."
 
 IN_STORE = 3.0
 """A chunk is begun so many times earlier than its making takes."""
@@ -145,6 +147,7 @@ class JamSession:
         self._error: str | None = None
         self._making: asyncio.Task[None] | None = None
         self._making_wish: _Wish | None = None
+        self._ending: asyncio.Task[None] | None = None
         self._wish = _Wish()
         self._entering: tuple[int, dict[str, Any]] | None = None
         self._failures = 0
@@ -164,6 +167,7 @@ class JamSession:
             Refused: this machine is too slow for one more jam; the sentence says how slow.
             BadRequest: the prompt or a setting is nonsense for this model.
             ModelError, GenerationFailed: there is no chunk to begin with.
+            RiffBotError: its sound cannot be made.
         """
         await self._loop.run(self._start())
 
@@ -233,6 +237,9 @@ class JamSession:
             self._ballot = self._ballot.without(user_id)
             if self._steered_by is not None and self._steered_by.user_id == user_id:
                 self._steered_by = None
+            for wish in (self._wish, self._making_wish):
+                if wish is not None and wish.who is not None and wish.who.user_id == user_id:
+                    wish.who = None
             self._on_change(self)
 
         await self._loop.run(forget())
@@ -385,6 +392,8 @@ class JamSession:
         # A thread fills it, which has no asyncio.Event to set.
         while self.ring.room() >= BLOCK_PACKETS and not self.ring.closed:  # noqa: ASYNC110
             await asyncio.sleep(_GLANCE_S)
+        if self._error is not None:
+            raise RiffBotError(self._error)
         self._set_ticker()
         self._look()
 
@@ -417,6 +426,7 @@ class JamSession:
     async def _pause(self) -> None:
         if self._phase in ("playing", "catching up"):
             self._phase = "paused"
+            self._alone_since = None  # whoever comes to listen does not undo what a member did
             self.ring.hush(True)
             self._on_change(self)
 
@@ -476,12 +486,16 @@ class JamSession:
         """See whether something is to be made, and make it."""
         if self._phase not in ("playing", "catching up"):
             return
+        if self._player.failures >= TRIES:  # better an end in words than one bar for ever
+            self._ending = self._ending or asyncio.create_task(self._end(BROKEN))
+            return
         if self._phase == "playing" and self._player.looping:
             self._phase = "catching up"
         elif self._phase == "catching up" and not self._player.looping:
             self._phase = "playing"
         self._save_now_and_then()
-        self._pause_if_alone()
+        if self._pauses_alone():
+            return
         self._set_lead()
         if self._making is not None:
             return
@@ -513,21 +527,21 @@ class JamSession:
 
     async def _make_one(self, wish: _Wish | None) -> None:
         me = asyncio.current_task()
-        walk, start = self._planned(wish)
         try:
+            walk, start = self._planned(wish)
             due = monotonic() if wish else monotonic() + self._player.ahead() / 100
             chunk = await self._chunk(walk, deadline=due)
+            if self._making is me:
+                self._entered(chunk, wish, start)
         except asyncio.CancelledError:
             return
         except RiffBotError as error:
             await self._failed(error, wish)
         except Exception:
             log.exception("jam %s: a chunk could not be made", self.id)
-            await self._failed(RiffBotError("Something broke; the log has the details."), wish)
+            await self._failed(RiffBotError(BROKEN), wish)
         else:
             self._failures = 0
-            if self._making is me:
-                self._entered(chunk, wish, start)
         finally:
             if self._making is me:
                 self._making = self._making_wish = None
@@ -569,14 +583,15 @@ class JamSession:
 
     async def _failed(self, error: RiffBotError, wish: _Wish | None) -> None:
         log.warning("jam %s: %s", self.id, error)
+        if wish is not None and wish.who is not None and isinstance(error, BadRequest):
+            # This model cannot take that prompt: the vote for it is void. The jam is well.
+            self._ballot = self._ballot.without(wish.who.user_id)
+            return
         self._failures += 1
         hopeless = isinstance(error, ModelError | Cancelled)
         if self._failures >= TRIES or hopeless:
             # The state stays as it is: a jam that was ended by a stop goes on after it.
             await self._end(str(error))
-        elif wish is not None and wish.who is not None and isinstance(error, BadRequest):
-            # This model cannot take that prompt: the vote for it is void.
-            self._ballot = self._ballot.without(wish.who.user_id)
         else:
             if wish is not None:  # what was wished since then goes first
                 wish.changes |= self._wish.changes
@@ -630,7 +645,8 @@ class JamSession:
             self._ticker.stop()
             self._ticker = None
 
-    def _pause_if_alone(self) -> None:
+    def _pauses_alone(self) -> bool:
+        """Pause where only the clock reads and nobody has listened for a while; whether it does."""
         if not self._pause_alone or self.paced_by != "clock" or self.ring.stats().listeners:
             self._alone_since = None
         elif self._alone_since is None:
@@ -639,6 +655,8 @@ class JamSession:
             self._phase = "paused"
             self.ring.hush(True)
             self._on_change(self)
+            return True
+        return False
 
     def _wake(self) -> None:
         if self._phase == "paused" and self._alone_since is not None:

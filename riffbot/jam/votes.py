@@ -8,7 +8,7 @@ soon forgotten, and two who vote at the same time hear both of their prompts.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -129,8 +129,10 @@ def _spelled(prompt: str, factor: float) -> str:
     return "".join(parts)
 
 
-def _weights(votes: Iterable[Vote], now_s: float) -> dict[str, float]:
+def _weights(votes: Sequence[Vote], now_s: float) -> dict[str, float]:
     weights: dict[str, float] = {}
+    # From the newest vote on all fade alike, and after two days the float is zero.
+    now_s = min(now_s, max((vote.cast_s for vote in votes), default=now_s))
     for vote in votes:
         faded = 0.5 ** (max(0.0, now_s - vote.cast_s) / HALF_LIFE_S)
         weights[vote.prompt] = weights.get(vote.prompt, 0.0) + faded

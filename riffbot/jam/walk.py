@@ -19,6 +19,7 @@ from riffbot.errors import BadRequest
 from riffbot.prompt import parse
 from riffbot.request import (
     DEFAULT_DENOISING,
+    MAX_PROMPT,
     MAX_SEED,
     Fraction,
     ImageRef,
@@ -213,9 +214,11 @@ def checked(prompt: str) -> str:
 
     Raises:
         PromptError: its weights make no sense.
-        BadRequest: it is empty.
+        BadRequest: it is empty or too long.
     """
     text = prompt.strip()
+    if len(text) > MAX_PROMPT:
+        raise BadRequest(f"The prompt is too long: please keep it under {MAX_PROMPT} characters.")
     if not any(fragment.text.strip() for fragment in parse(text)):
         raise BadRequest(
             "The prompt is empty: write what you want to hear, for example “funky sax”."

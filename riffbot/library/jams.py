@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from riffbot.errors import StorageError
@@ -54,14 +54,31 @@ class JamStore(Database):
             return found
 
     async def unfinished_jams(self) -> Sequence[StoredJam]:
-        """Jams that run or are paused, the newest of each server, oldest first."""
+        """Each server's newest jam where it runs or is paused, oldest first.
+
+        An older one that a crash left running is over: the server has begun another since.
+        """
+        age = func.row_number().over(
+            partition_by=StoredJam.guild_id, order_by=StoredJam.updated_at.desc()
+        )
+        ages = select(StoredJam.id, age.label("age")).subquery()
         async with self._read() as session:
             rows = await session.scalars(
                 select(StoredJam)
-                .where(StoredJam.status.in_(("running", "paused")))
+                .join(ages, ages.c.id == StoredJam.id)
+                .where(ages.c.age == 1, StoredJam.status.in_(("running", "paused")))
                 .order_by(StoredJam.updated_at)
             )
-            return list({row.guild_id: row for row in rows}.values())
+            return rows.all()
+
+    async def set_jam_aside(self, jam_id: str) -> None:
+        """A jam that ran is paused from now on: no start goes on with it by itself."""
+        async with self._write() as session:
+            await session.execute(
+                update(StoredJam)
+                .where(StoredJam.id == jam_id, StoredJam.status == "running")
+                .values(status="paused")
+            )
 
     async def _prune_jams(self) -> None:
         async with self._write() as session:

@@ -113,16 +113,19 @@ class Link:
             raise VoiceError(
                 f"I could not join {self.channel.mention}: {lost.why}. Please try again."
             ) from lost
-        self._watch = asyncio.create_task(self._keep(), name=f"jam link {self.channel.guild.id}")
+        self._watch = asyncio.create_task(self._watched(), name=f"jam link {self.channel.guild.id}")
 
     async def leave(self) -> None:
         """Leave the channel; a second call does nothing."""
         if self._watch is not None and self._watch is not asyncio.current_task():
             self._watch.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)
-        if self._client is not None:
-            await self._client.leave()
-            self._client = None
+        # An attempt that was just being made has a client of its own, which nobody else takes away.
+        attempt = self.channel.guild.voice_client
+        for client in (attempt, self._client):
+            if isinstance(client, JamVoiceClient):
+                await client.leave()
+        self._client = None
         if self.end is None:
             self._over(End.LEFT)
 
@@ -150,6 +153,8 @@ class Link:
                 cls=JamVoiceClient,
                 self_deaf=True,
             )
+            self._client = client
+            self._play(client)  # refused where the line has broken already
         except TimeoutError as error:
             raise Lost(words.UNREACHABLE) from error
         except discord.ConnectionClosed as error:
@@ -157,8 +162,6 @@ class Link:
         except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
             log.info("voice in server %s: %r", self.channel.guild.id, error)
             raise Lost(words.UNREACHABLE) from error
-        self._client = client
-        self._play(client)
         self.state, self.news = LinkState.CONNECTED, ""
 
     async def _clear(self) -> None:
@@ -229,6 +232,14 @@ class Link:
         return now if isinstance(now, discord.VoiceChannel) else self.channel
 
     # -- keeping it ----------------------------------------------------------------------------
+
+    async def _watched(self) -> None:
+        """Keep the connection; should the keeping itself break, that is an end in words, too."""
+        try:
+            await self._keep()
+        except Exception:
+            log.exception("the voice link of server %s broke", self.channel.guild.id)
+            self._over(End.FAILED, words.BROKEN)
 
     async def _keep(self) -> None:
         tried = 0

@@ -25,6 +25,11 @@ INSTALL_FAULT = (
 
 REMOVED = "Somebody took me out of the voice channel, so I stopped there. `/jam resume` goes on."
 
+BROKEN = (
+    "Something broke on my side; my log has the details. The jam is kept: `/jam resume` goes on "
+    "from the same place."
+)
+
 STALLED = "Discord's voice server stopped answering"
 UNREACHABLE = "Discord's voice server did not answer"
 CUT = "the line to Discord's voice server broke"

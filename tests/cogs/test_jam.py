@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from discord import Permissions
 
+from riffbot.errors import GenerationFailed
 from riffbot.request import RiffRequest
 from riffbot.settings import Settings
 from tests.cogs.room import Room, open_room
@@ -183,6 +184,66 @@ async def test_nonsense_is_refused_in_one_sentence(settings: Settings) -> None:
         refused = await start(room, prompt="techno")
         assert "plays here already" in refused.response.content
         await room.ada.slash(room.channel, "jam stop")
+
+
+async def test_who_may_not_stop_it_may_not_end_a_pause_either(settings: Settings) -> None:
+    async with jam_room(settings) as room:
+        await start(room, prompt="funky sax")
+        await room.services.library.set_guild_settings(room.guild.id, jam_stop="starter")
+        await room.ada.click(panel(room), label="Pause")
+        refused = await room.ben.slash(room.channel, "jam resume")
+        assert "only ada may stop" in refused.response.content
+        (stage,) = room.bot.stages.values()
+        assert stage.session.status().state == "paused"
+        await room.ada.slash(room.channel, "jam resume")
+        assert stage.session.status().state != "paused"
+        await room.ada.slash(room.channel, "jam stop")
+
+
+async def test_an_error_that_ends_a_jam_is_told_and_the_jam_can_go_on(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("riffbot.jam.session.PAUSE_BETWEEN_TRIES_S", 0.01)
+    async with jam_room(settings) as room:
+        await start(room, prompt="funky sax")
+        (stage,) = room.bot.stages.values()
+
+        async def fails(*_: Any, **__: Any) -> None:
+            raise GenerationFailed("The model made no numbers.")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(room.services.engine, "submit", fails)
+            await room.ben.slash(room.channel, "jam prompt", prompt="church bells")
+            async with asyncio.timeout(10):
+                while not stage.session.ended:
+                    await asyncio.to_thread(time.sleep, 0.05)
+            await stage.look(at_once=True)
+        told_all = [m for m in room.messages if "The model made no numbers." in m.content]
+        assert "/jam resume" in told_all[0].content
+        assert labels(panel(room)) == ["Go on"]
+        await room.ben.click(panel(room), label="Go on")
+        (again,) = room.bot.stages.values()
+        assert again.session.id == stage.session.id
+        await room.ada.slash(room.channel, "jam stop")
+
+
+async def test_a_jam_forgets_a_member_who_wants_to_be_forgotten(settings: Settings) -> None:
+    async with jam_room(settings) as room:
+        await start(room, prompt="funky sax")
+        (stage,) = room.bot.stages.values()
+        await room.ben.slash(room.channel, "jam prompt", prompt="church bells")
+        asked = await room.ada.slash(room.channel, "privacy delete")
+        await room.ada.click(asked.response, label="Delete everything about me")
+        assert {share.voters for share in stage.session.status().shares} == {("ben",)}
+        assert stage.starter is None
+        await room.ben.slash(room.channel, "jam stop")
+        async with asyncio.timeout(10):
+            while room.services.jams.all() or room.services.jams._saving:
+                await asyncio.to_thread(time.sleep, 0.05)
+        row = await room.services.library.guilds_jam(room.guild.id)
+        assert row is not None
+        assert (row.starter_id, row.starter_name) == (None, None)
+        assert "ada" not in row.state
 
 
 async def told(room: Room, result: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
@@ -124,6 +125,25 @@ async def test_after_a_crash_it_goes_on_at_the_last_chunk(opened: Open, library:
     await read(resumed, 60)
 
 
+async def test_a_jam_from_before_a_crash_does_not_come_back_over_a_newer_one(
+    opened: Open,
+) -> None:
+    first = opened()
+    await first.start(7, "sax", who=ANN, seed_image="beat")
+    await first.start(8, "sax", who=ANN, seed_image="beat")
+    await until(lambda: not first._saving)
+    second = opened()  # the first never said goodbye
+    newer = await second.start(7, "bells", who=BOB, seed_image="beat")
+    await newer.stop()
+    await until(lambda: second.get(7) is None and not second._saving)
+    third = opened()
+    (row,) = await third.unfinished()
+    assert (row.guild_id, row.status) == (8, "running")
+    await third.set_aside(row)
+    (row,) = await third.unfinished()
+    assert row.status == "paused", "only who asks for it goes on with it"
+
+
 async def test_a_parked_jam_frees_its_place_and_comes_back(opened: Open) -> None:
     jams = opened()
     session = await jams.start(7, "sax", who=ANN, seed_image="beat")
@@ -137,6 +157,29 @@ async def test_a_parked_jam_frees_its_place_and_comes_back(opened: Open) -> None
     resumed = await jams.resume(7)
     assert resumed.ring.head == at
     assert jams.starter(resumed) == ANN
+
+
+@pytest.mark.parametrize("end", ["park", "stop"])
+async def test_an_end_while_an_older_state_is_written_is_stored_all_the_same(
+    opened: Open, library: Library, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    jams = opened()
+    session = await jams.start(7, "sax", who=ANN, seed_image="beat")
+    await read(session, 100)
+    await until(lambda: not jams._saving)
+    stop = session._player.stop
+
+    def slowly() -> None:
+        stop()
+        time.sleep(0.3)  # meanwhile a state that is being written is done with
+
+    monkeypatch.setattr(session._player, "stop", slowly)
+    await session.set_denoising(0.8, ANN)  # a change is written just now
+    await (jams.park(session) if end == "park" else session.stop())
+    await until(lambda: jams.get(7) is None and not jams._saving)
+    row = await library.guilds_jam(7)
+    assert row is not None
+    assert (row.status, row.starter_name) == ("paused" if end == "park" else "ended", "Ann")
 
 
 async def test_resuming_a_paused_jam_is_going_on_and_without_one_it_is_a_sentence(
@@ -156,6 +199,7 @@ async def test_a_stretch_becomes_a_riff_of_the_library(opened: Open, library: Li
     session = await jams.start(7, "funky sax", who=ANN, seed_image="beat")
     await read(session, 120)
     await session.steer("bells", ANN)
+    await until(lambda: len(session.answers) == 1)  # `read` is faster than time
     await read(session, 130)
     clip = await jams.keep(session, 4.0, author=Author(1, "Ann", 7))
     stored = await library.get(clip.id)

@@ -65,7 +65,7 @@ async def test_of_wishes_at_one_beat_the_last_one_counts() -> None:
 
 
 async def test_the_ring_of_beats_does_not_drift() -> None:
-    """After an hour's worth of turns a chunk still comes in at its exact sample."""
+    """Every turn comes in at its exact column, and not a sample is lost or added."""
     walk = Walk.begin("sax", seed_image="beat")
     picture = np.full((512, 4000), 255, np.uint8)
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from riffbot.errors import BadRequest, GenerationFailed, NotFound, Refused
+from riffbot.errors import BadRequest, GenerationFailed, NotFound, Refused, RiffBotError
 from riffbot.inference.engine import Engine
 from riffbot.jam import opus
 from riffbot.jam.ring import SILENCE
@@ -215,6 +215,7 @@ async def test_the_last_seconds_can_be_kept_as_they_were_heard(start: Start) -> 
     recorder = Recorder(session)
     await read(session, 40)
     await session.steer("bells", ANN)
+    await until(lambda: len(session.answers) == 1)  # `read` is faster than time
     await read(session, 160)
     kept = await session.keep(3.0)
     assert kept.sample_rate == 48000
@@ -312,6 +313,71 @@ async def test_the_clock_pauses_a_jam_that_nobody_listens_to(
     head = session.ring.head
     await asyncio.sleep(0.1)
     assert session.ring.head == head
+
+
+async def test_sound_that_cannot_be_made_ends_the_jam_in_words(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("riffbot.jam.player._WAIT_S", 0.01)
+    session = await start()
+
+    def broken(*_: object) -> None:
+        raise MemoryError
+
+    session.tap(broken)
+    for _ in range(200):  # the voice channel reads on, whatever is there
+        session.ring.read()
+    await until(lambda: session.ended)
+    assert session.status().error == "Something broke; the log has the details."
+    assert session.stored_status == "paused"
+    assert session.ring.read() == b""
+
+
+async def test_a_jam_whose_sound_cannot_even_begin_is_not_waited_for(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("riffbot.jam.player._WAIT_S", 0.01)
+    monkeypatch.setattr("riffbot.jam.performance.Performance.block", broken)
+    with pytest.raises(RiffBotError, match="Something broke"):
+        await start()
+
+
+async def test_a_listener_does_not_undo_a_members_pause(start: Start) -> None:
+    session = await start(paced_by="clock", pause_alone=True)
+    head = session.ring.head
+    await until(lambda: session.ring.head > head + 10)  # nobody listens, for a moment
+    await session.pause()
+    session.welcome()
+    await asyncio.sleep(0.1)
+    assert session.status().state == "paused"
+    await session.resume()
+    assert session.status().state == "playing"
+
+
+async def test_prompts_that_the_model_cannot_take_do_not_end_the_jam(
+    start: Start, pipeline: FakePipeline
+) -> None:
+    def trouble(requests: Sequence[RiffRequest]) -> None:
+        target = requests[0].target
+        if target is not None and "odd" in target.prompt:
+            raise BadRequest("This model cannot take that.")
+
+    session = await start()
+    await settled(session)
+    pipeline.trouble = trouble
+    for number in range(4):
+        made = len(pipeline.batches)
+        await session.steer(f"odd {number}", BOB)
+        await until(lambda made=made: len(pipeline.batches) > made)
+        await until(lambda: session._making_wish is None)
+    assert not session.ended
+    assert "odd" not in session.state(sound=False).model_dump_json()
+    pipeline.trouble = lambda _: None
+    await read(session, 100)
+    assert session.status().playing == "sax"
 
 
 async def test_a_member_can_be_forgotten(start: Start) -> None:

@@ -48,6 +48,13 @@ def test_the_blend_never_changes_by_itself(later: float) -> None:
     assert made.blend(90 + later % (5 * HALF_LIFE_S)) == made.blend(90)
 
 
+def test_a_jam_of_days_that_nobody_steers_still_knows_its_votes() -> None:
+    made = ballot((1, "a", 0), (2, "b", 60))
+    days = 10 * 24 * 3600.0
+    assert [s.share for s in made.shares(days)] == pytest.approx([s.share for s in made.shares(60)])
+    assert made.blend(days) == made.blend(60)
+
+
 def test_an_open_bracket_swallows_nobody_elses_words() -> None:
     text = ballot((1, "((sax", 0), (2, "bells]", 0), (3, "a \\(live\\)", 0)).blend(0)
     assert text is not None

@@ -222,6 +222,26 @@ async def test_a_lost_connection_resumes_the_walk_at_the_same_place(
     check_sound(night.heard, night.recordings[0], least=0.85)
 
 
+async def test_whoever_hammers_on_keep_gets_one_riff(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with evening(tmp_path, monkeypatch) as night:
+        panel = await night.start(prompt="funky sax")
+        await night.heard.until(100)
+        shown = await asyncio.gather(
+            *(member.click(panel, "Keep last 30 s") for member in (night.ann, night.ben))
+        )
+        kept = [one for one in shown if one.message.audience is None]
+        refused = [one for one in shown if one.message.audience is not None]
+        assert len(kept) == len(refused) == 1
+        assert "already" in refused[0].message.content
+        await kept[0].until(lambda message: "kept" in message.content, timeout_s=60)
+        await night.until(lambda: not night.stage.keeping)
+        again = await night.ben.click(panel, "Keep last 30 s")
+        await again.until(lambda message: "kept" in message.content, timeout_s=60)
+        await night.ann.slash("jam stop")
+
+
 async def test_given_up_it_is_kept_and_resumed_where_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -289,6 +309,8 @@ async def test_after_a_restart_it_does_not_play_to_nobody(
             assert not night.bot.stages
             night.ben.join(night.room)
             await asyncio.sleep(0.1)
+            await night.bot.get_cog("jam").on_ready()  # Discord's next hiccup
+            assert not night.bot.stages, "it does not burst in on a conversation"
             resumed = await night.ben.slash("jam resume")
             await resumed.until(lambda message: message.buttons(), timeout_s=60)
             await night.heard.until(before + 30)

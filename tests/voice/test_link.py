@@ -274,6 +274,39 @@ async def test_nobody_answers_at_the_door() -> None:
         stage.there.voice.mute = False
 
 
+async def test_leaving_in_the_middle_of_an_attempt_leaves_nothing_behind() -> None:
+    async with on_stage() as stage:
+        band = stage.room.guild
+        assert band is not None
+        server = stage.there.voice.server
+        identified, server.deaf = server.identified, True  # it joins, and waits for an answer
+        await stage.there.voice.drop(band, 4006)
+        await stage.until(lambda: len(stage.room.people(but=0)) == 1)
+        await stage.until(lambda: len(stage.room.people(but=0)) == 2)
+        await asyncio.sleep(0.1)
+        assert stage.link.state is LinkState.RECONNECTING
+        assert server.identified == identified
+        await stage.link.leave()
+        assert stage.link.channel.guild.voice_client is None
+        await stage.until(lambda: len(stage.room.people(but=0)) == 1)  # the listener
+        assert stage.ends == []
+
+
+async def test_a_link_that_breaks_inside_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with on_stage() as stage:
+
+        async def broken(*_: object, **__: object) -> None:
+            raise RuntimeError("nobody thought of this")
+
+        monkeypatch.setattr(discord.VoiceChannel, "connect", broken)
+        assert stage.room.guild is not None
+        await stage.there.voice.drop(stage.room.guild, 4006)
+        await stage.until(lambda: stage.ends)
+        assert stage.ends == [End.FAILED]
+        assert "/jam resume" in stage.link.news
+        assert stage.ring.stats().ready > 0
+
+
 async def test_leaving_is_quiet() -> None:
     async with on_stage() as stage:
         await stage.link.leave()

@@ -68,10 +68,18 @@ async def test_a_prompt_is_the_vote_of_whoever_sits_here(
     answer = await client.post(f"/api/jams/{session.id}/prompt", json={"prompt": "church bells"})
     assert answer.status == 202
     assert session.status().shares[0].prompt == "church bells"
-    for wrong in ({}, {"prompt": 3}, {"prompt": " "}, {"prompt": "(x:99)"}):
+    for wrong in (
+        {},
+        {"prompt": 3},
+        {"prompt": " "},
+        {"prompt": "(x:99)"},
+        {"prompt": "la " * 999},
+    ):
         answer = await client.post(f"/api/jams/{session.id}/prompt", json=wrong)
         assert answer.status == 400
         assert (await answer.json())["error"].endswith(".")
+    made = session.chunks
+    await until(lambda: session.chunks > made + 1)  # and it plays on
 
 
 async def test_the_picture_is_what_is_heard(client: TestClient, session: JamSession) -> None:
