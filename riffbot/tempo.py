@@ -90,7 +90,7 @@ def measures(bpm: float, multiple: int, around: int = 512, meter: int = 4) -> Gr
     widths = _widths(around - around // 4, around + around // 4, multiple)
     for bar in (meter, 2, 1):
         fitting = [_fit(width, bar, bpm) for width in widths]
-        # A model of narrow clips may have no room for a measure at a tempo that anybody may ask for.
+        # Narrow clips may have no room for a measure at a tempo that anybody may ask for.
         fitting = [found for found in fitting if SLOWEST <= found.bpm <= FASTEST]
         if fitting:
             break
