@@ -113,7 +113,10 @@ class Shelves(commands.GroupCog, group_name="library", group_description=describ
     @app_commands.command(name="export", description=describe("library export"))
     @app_commands.describe(**describe_options("library export", "riff"))
     @app_commands.choices(
-        format=[app_commands.Choice(name=words, value=name) for name, words in FORMATS.items()]
+        format=[
+            app_commands.Choice(name=app_commands.locale_str(words), value=name)
+            for name, words in FORMATS.items()
+        ]
     )
     async def export(
         self,

@@ -183,9 +183,11 @@ def loops(pipeline: Pipeline, out: Path, judge: Judge) -> Row:
         (RiffRequest(prompt=prompt, seed=7), {}) for prompt in RHYTHMIC
     ]
     manifest = make(pipeline, out, rows)
-    kept = [row["beat_keep"] for row in judge.ask("loop", *files_of(manifest))]
+    found = [row["beat_keep"] for row in judge.ask("loop", *files_of(manifest))]
+    kept = [share for share in found if share is not None]  # None: no beat to keep
     return {
         "clips": len(kept),
+        "without_a_beat": len(found) - len(kept),
         "mean": round(float(np.mean(kept)), 3),
         "median": round(float(np.median(kept)), 3),
         "at_least_0.8": int(sum(k >= 0.8 for k in kept)),
@@ -279,6 +281,7 @@ def main() -> None:
     for name, question in (("weights", weights), ("seeds", seeds), ("loops", loops)):
         if name in wanted and judge is not None:
             report[name] = question(pipeline, options.out / name, judge)
+            path.write_text(json.dumps(report, indent=1), "utf-8")
     if "copies" in wanted and options.shards is not None:
         made = sorted((options.out / "prompts").glob("*.png"))
         pictures = [decode_image(p).pixels for p in made if re.match(r"\d", p.name)]
