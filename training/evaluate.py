@@ -202,7 +202,8 @@ def thumbnails(pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
     ]
     table = np.stack(rows)
     table -= table.mean(1, keepdims=True)
-    return table / np.linalg.norm(table, axis=1, keepdims=True)
+    # A silent clip resembles nothing.
+    return table / np.maximum(np.linalg.norm(table, axis=1, keepdims=True), 1e-6)
 
 
 def training_clips(folder: Path) -> Iterator[NDArray[np.float32]]:
