@@ -31,8 +31,9 @@ async def test_a_slash_command_plays_the_embedded_model(shipped: Settings) -> No
         files = {file.filename: file for file in message.attachments}
         sound = read(await files["riff.mp3"].read())
         picture = decode_image(await files["riff.png"].read())
-        assert picture.pixels.shape == (512, 512)
-        assert len(sound.samples) == 512 * sound.sample_rate // 100
+        rows, columns = picture.pixels.shape
+        assert (rows, columns % 16) == (512, 0)
+        assert len(sound.samples) == columns * sound.sample_rate // 100
         assert np.abs(sound.samples).max() > 0.05
         # A trained model draws silence and sound; noise or a blank would not spread so.
         assert picture.pixels.std() > 15
@@ -40,4 +41,5 @@ async def test_a_slash_command_plays_the_embedded_model(shipped: Settings) -> No
         other = (await room.riff("funky (saxophone:1.3) riff", seed=43, steps=4)).response
         again = {file.filename: file for file in other.attachments}
         unlike = decode_image(await again["riff.png"].read()).pixels
-        assert np.mean(unlike != picture.pixels) > 0.5
+        both = min(columns, unlike.shape[1])  # another seed may bring another tempo
+        assert np.mean(unlike[:, :both] != picture.pixels[:, :both]) > 0.5

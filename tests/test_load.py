@@ -117,7 +117,8 @@ def check_sound(message: Message) -> None:
     mp3 = message.file(".mp3")
     assert mp3 is not None
     sound = files.read(mp3.content)
-    assert len(sound.samples) / sound.sample_rate == pytest.approx(WIDTH / 100, abs=0.03)
+    # Whole measures at a tempo of the words: up to a quarter narrower or wider.
+    assert len(sound.samples) / sound.sample_rate == pytest.approx(WIDTH / 100, rel=0.3)
     assert np.abs(sound.samples).max() > 0.05
 
 

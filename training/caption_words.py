@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 TEMPO = (
     (72, ("very slow", "slow", "slow tempo", "slow and steady", "really slow")),
     (92, ("slow", "laid-back", "slow tempo", "relaxed tempo", "unhurried")),
@@ -113,3 +115,10 @@ ELECTRIC = frozenset(
     {"techno", "house", "trance", "electro", "synthwave", "dnb", "dubstep", "chiptune"}
 )
 CODAS = ("music", "track", "song", "loop", "instrumental", "groove", "jam", "tune")
+
+NAMED = re.compile(
+    r"\b(?:accordion|bagpipes?|bandoneon|banjo|bass|brass|cello|choir|clarinet|drums?|fiddle|flute"
+    r"|guitars?|guzheng|harpsichord|horns|koto|lute|organ|oud|piano|sax|saxophone|shakuhachi"
+    r"|shamisen|sitar|steel pans|strings|trombone|trumpet|violins?)\b"
+)
+"""Instruments in the name of a style: “lute and harpsichord” is baroque, but only if they play."""

@@ -47,13 +47,23 @@ class _Words:
     def style(self) -> str:
         assert self.genre is not None
         style = self._wider(wider.GENRES, self.piece.genre)
-        style = style or self.rng.choice(self.genre.names.split(";"))
+        if not style or not self._plays_all(style):
+            style = self.rng.choice(self.genre.names.split(";"))
         if "choir" in style and "choir" not in self.piece.roles.values():
             style = style.split()[0]
         if self.piece.mode in {"hijaz", "double harmonic"} and self.rng.random() < 0.4:
             foreign = self.piece.genre not in {"arabic", "indian", "klezmer", "flamenco"}
             style = f"arabic {style}" if foreign else style
         return style
+
+    def _plays_all(self, text: str) -> bool:
+        """Whether every instrument that a text names is played."""
+        names = " ".join(
+            name
+            for key in self.piece.roles.values()
+            for name in (INSTRUMENTS[key].names if key in INSTRUMENTS else (key,))
+        )
+        return all(word.rstrip("s") in names for word in lexicon.NAMED.findall(text.lower()))
 
     def _wider(self, table: dict[str, tuple[str, ...]], key: str) -> str:
         """Now and then a name of the wider vocabulary, else nothing."""
