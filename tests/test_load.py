@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -14,7 +15,7 @@ import pytest
 
 from audio import files
 from tests.loopback import LoopbackDiscord, Member, Message, Shown
-from tests.loopback.real import WIDTH, Paced, Stage, is_result, on_stage
+from tests.loopback.real import Paced, Stage, is_result, on_stage
 
 GUILDS, MEMBERS, EACH = 4, 40, 5
 
@@ -117,8 +118,9 @@ def check_sound(message: Message) -> None:
     mp3 = message.file(".mp3")
     assert mp3 is not None
     sound = files.read(mp3.content)
-    # Whole measures at a tempo of the words: up to a quarter narrower or wider.
-    assert len(sound.samples) / sound.sample_rate == pytest.approx(WIDTH / 100, rel=0.3)
+    # As long as its own recipe says: the words choose a tempo, the tempo whole beats.
+    width = json.loads(files.read_tags(mp3.content)["comment"])["request"]["width"]
+    assert len(sound.samples) / sound.sample_rate == pytest.approx(width / 100, abs=0.03)
     assert np.abs(sound.samples).max() > 0.05
 
 
