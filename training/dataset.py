@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -82,29 +84,42 @@ class Rows:
 
 
 class ByWidth:
-    """Clips grouped by width, growing while training; a batch is of one width."""
+    """Clips grouped by width, growing while training; a batch is of one width.
 
-    def __init__(self) -> None:
+    Args:
+        favour: words, in lower case. A clip with one of them in a caption is drawn twice as often.
+    """
+
+    def __init__(self, favour: Sequence[str] = ()) -> None:
         self.rows: dict[int, Rows] = {}
+        self._favour = (
+            re.compile(rf"\b(?:{'|'.join(map(re.escape, favour))})\b") if favour else None
+        )
+        self._odds: dict[int, Tensor] = {}
 
     def __len__(self) -> int:
         return sum(len(rows.told) for rows in self.rows.values())
 
     def add(self, width: int, rows: Rows) -> None:
         """Append clips of one width."""
-        held = self.rows.get(width)
+        held, odds = self.rows.get(width), torch.tensor([self._weight(said) for said in rows.told])
         if held is not None:
             latents = torch.cat([held.latents, rows.latents])
             rows = Rows(latents, held.told + rows.told)
-        self.rows[width] = rows
+            odds = torch.cat([self._odds[width], odds])
+        self.rows[width], self._odds[width] = rows, odds
+
+    def _weight(self, said: Json) -> float:
+        text = "\n".join(said["captions"]).lower() if self._favour else ""
+        return 2.0 if self._favour and self._favour.search(text) else 1.0
 
     def draw(self, size: int, generator: torch.Generator) -> tuple[Tensor, list[Json]]:
-        """`size` random clips of one width; widths in proportion to their clips."""
+        """`size` random clips of one width; widths in proportion to their clips' weights."""
         widths = list(self.rows)
-        weights = torch.tensor([float(len(self.rows[w].told)) for w in widths])
+        weights = torch.stack([self._odds[w].sum() for w in widths])
         width = widths[int(torch.multinomial(weights, 1, generator=generator))]
         held = self.rows[width]
-        picks = torch.randint(len(held.told), (size,), generator=generator)
+        picks = torch.multinomial(self._odds[width], size, replacement=True, generator=generator)
         return held.latents[picks.to(held.latents.device)], [held.told[i] for i in picks.tolist()]
 
 
