@@ -61,6 +61,7 @@ def options(folder: Path, **changes: object) -> argparse.Namespace:
         "gist": folder / "gist.pt",
         "out": folder / "denoiser.pt",
         "start": None,
+        "favour": ["bell"],
         "minutes": 0.03,
         "halves": 0.5,
         "workers": 1,
