@@ -14,6 +14,7 @@ from audio.image import encode_png
 from riffbot.images import Images
 from riffbot.inference.engine import Engine
 from riffbot.jam.loop import JamLoop
+from riffbot.jam.player import BLOCK_PACKETS
 from riffbot.jam.session import JamSession
 from riffbot.jam.state import JamState
 from riffbot.jam.values import Steerer
@@ -99,6 +100,15 @@ async def read(session: JamSession, packets: int) -> list[bytes]:
 
 
 async def settled(session: JamSession) -> None:
-    """Wait until a whole turn of the loop is planned ahead and nothing is being made."""
-    await until(lambda: session.status().buffer_s > 1.5)
-    await asyncio.sleep(0.02)
+    """Wait until the ring is full, enough is planned ahead and nothing is being made."""
+
+    async def at_rest() -> bool:  # on the jams' own loop, where nothing happens in between
+        return (
+            session._making is None
+            and session.ring.room() < BLOCK_PACKETS
+            and session._player.ahead() > session._in_store()
+        )
+
+    async with asyncio.timeout(20):
+        while not await session._loop.run(at_rest()):
+            await asyncio.sleep(0.005)

@@ -107,7 +107,8 @@ async def test_wishes_that_come_together_are_one_chunk(
     await settled(session)
     pipeline.gate.clear()
     await session.steer("one", ANN)
-    await until(lambda: pipeline.batches[-1][0].target is not None)
+    # A target alone would say nothing: a walk that drifts has one, too.
+    await until(lambda: _goal(pipeline.batches[-1][0]) == "one")
     await session.steer("two", ANN)
     await session.set_denoising(0.9, ANN)
     made = len(pipeline.batches)
@@ -117,6 +118,10 @@ async def test_wishes_that_come_together_are_one_chunk(
     assert wish.target is not None
     assert (wish.target.prompt, wish.target.denoising) == ("two", 0.9)
     assert session.status().coming in ("two", None)
+
+
+def _goal(request: RiffRequest) -> str | None:
+    return request.target.prompt if request.target is not None else None
 
 
 async def test_a_late_chunk_loops_the_last_bar_and_says_so(
