@@ -11,8 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Self
 
-import numpy as np
-
 from audio import codec
 from audio.arrays import Floats, Pixels
 from audio.leveller import Leveller, LevellerState
@@ -72,8 +70,8 @@ class Passage:
 class Performance:
     """Plays a score.
 
-    `take` reads the score and is quick, `block` makes the sound and is not: whoever shares the score
-    with others locks them out for the first only.
+    `take` reads the score and is quick, `block` makes the sound and is not: whoever shares the
+    score with others locks them out for the first only.
 
     Args:
         score: read block by block; it may grow and change beyond `written`.
