@@ -300,18 +300,22 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
         Each gets one chance: what does not go on waits for `/jam resume`, or Discord's next
         hiccup, which is an `on_ready` too, would start it out of the blue.
         """
-        jams = self.bot.services.jams
         async with self._recovering:
-            for row in await jams.unfinished():
-                guild = self.bot.get_guild(row.guild_id or 0)
-                if guild is None or row.status != "running" or jams.get(guild.id) is not None:
-                    continue
-                try:
-                    if not await self._go_on(guild, row):
-                        await jams.set_aside(row)
-                except Exception as error:
-                    record(error, f"the jam of server {guild.id}")
-                    await self._give_up(row, error)
+            rows = await self.bot.services.jams.unfinished()
+            # At the same time: no server waits for another's voice channel.
+            await asyncio.gather(*map(self._recover_one, rows))
+
+    async def _recover_one(self, row: StoredJam) -> None:
+        jams = self.bot.services.jams
+        guild = self.bot.get_guild(row.guild_id or 0)
+        if guild is None or row.status != "running" or jams.get(guild.id) is not None:
+            return
+        try:
+            if not await self._go_on(guild, row):
+                await jams.set_aside(row)
+        except Exception as error:
+            record(error, f"the jam of server {guild.id}")
+            await self._give_up(row, error)
 
     async def _give_up(self, row: StoredJam, error: Exception) -> None:
         try:

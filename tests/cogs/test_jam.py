@@ -123,6 +123,34 @@ async def test_a_restart_in_the_middle_goes_on_at_the_same_place(settings: Setti
                 await asyncio.to_thread(time.sleep, 0.05)
 
 
+async def test_after_a_restart_no_server_waits_for_another(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with jam_room(settings) as room:
+        other = room.env.create_guild("Other server")
+        lounge = other.create_text_channel("lounge")
+        eve = other.add_member(room.env.create_user("eve"))
+        await room.env.settle()
+        await start(room, prompt="funky sax")
+        await eve.slash(lounge, "jam start", prompt="church bells")
+        submit, asked, both = room.services.engine.submit, 0, asyncio.Event()
+
+        async def together(*args: Any, **options: Any) -> Any:
+            nonlocal asked
+            asked += 1
+            if asked == 2:
+                both.set()
+            async with asyncio.timeout(20):  # until the other server's first chunk is asked for
+                await both.wait()
+            return await submit(*args, **options)
+
+        monkeypatch.setattr(room.services.engine, "submit", together)
+        await room.restart_jams()
+        assert set(room.bot.stages) == {room.guild.id, other.id}
+        await room.ada.slash(room.channel, "jam stop")
+        await eve.slash(lounge, "jam stop")
+
+
 async def test_the_panel_steers(settings: Settings) -> None:
     async with jam_room(settings) as room:
         await start(room, prompt="funky sax")
