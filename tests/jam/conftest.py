@@ -110,5 +110,5 @@ async def settled(session: JamSession) -> None:
         )
 
     async with asyncio.timeout(20):
-        while not await session._loop.run(at_rest()):
+        while not await session._loop.run(at_rest()):  # noqa: ASYNC110
             await asyncio.sleep(0.005)
