@@ -180,10 +180,10 @@ class JamManager:
             Refused, ModelError, GenerationFailed, StorageError: as for `start`.
         """
         if (session := self.get(guild_id)) is not None:
+            await session.resume()
             if place is not None:
                 session.place = place
             session.set_pace(paced_by)
-            await session.resume()
             return session
 
         async def find() -> StoredJam | None:

@@ -211,7 +211,7 @@ class JamSession:
         await self._loop.run(self._pause())
 
     async def resume(self) -> None:
-        """Go on where it stood still."""
+        """Go on where it stood still. Raises Refused when other jams need the machine by now."""
         await self._loop.run(self._resume())
 
     async def stop(self, reason: str | None = None) -> None:
@@ -432,11 +432,15 @@ class JamSession:
 
     async def _resume(self) -> None:
         if self._phase == "paused":
-            self._phase = "playing"
-            self._alone_since = None
-            self.ring.hush(False)
-            self._look()
+            self._refuse_if_slow(self._factor)
+            self._go_on()
             self._on_change(self)
+
+    def _go_on(self) -> None:
+        self._phase = "playing"
+        self._alone_since = None
+        self.ring.hush(False)
+        self._look()
 
     async def _end(self, reason: str | None) -> None:
         if self._phase == "ended":
@@ -660,10 +664,12 @@ class JamSession:
 
     def _wake(self) -> None:
         if self._phase == "paused" and self._alone_since is not None:
-            self._phase = "playing"
-            self._alone_since = None
-            self.ring.hush(False)
-            self._look()
+            try:
+                self._refuse_if_slow(self._factor)
+            except Refused as error:  # the next to come asks again
+                log.info("jam %s stays paused: %s", self.id, error)
+                return
+            self._go_on()
 
     def _save_now_and_then(self) -> None:
         entry = self._player.sounding(self._player.heard_column)

@@ -320,6 +320,25 @@ async def test_the_clock_pauses_a_jam_that_nobody_listens_to(
     assert session.ring.head == head
 
 
+async def test_whoever_comes_to_listen_does_not_wake_what_the_machine_cannot_sustain(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("riffbot.jam.session.ALONE_S", 0.05)
+    others = 0.0
+    session = await start(paced_by="clock", pause_alone=True, load_of_others=lambda: others)
+    await until(lambda: session.status().state == "paused")
+    others = 0.79999
+
+    async def looked() -> None: ...
+
+    session.welcome()
+    await session._loop.run(looked())  # behind the welcome
+    assert session.status().state == "paused"
+    others = 0.0
+    session.welcome()
+    await until(lambda: session.status().state == "playing")
+
+
 async def test_sound_that_cannot_be_made_ends_the_jam_in_words(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:

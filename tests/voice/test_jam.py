@@ -358,7 +358,11 @@ async def test_it_waits_for_an_audience_and_leaves_in_the_end(
         await night.until(lambda: night.stage.session.status().state == "paused")
         await night.until(lambda: "nobody listens" in panel.text)
         heard = len(night.heard.music)
-        night.ben.join(night.room)
+        with monkeypatch.context() as patch:  # other jams need the machine meanwhile
+            patch.setattr(night.stage.session, "_load_of_others", lambda: 0.9)
+            night.ben.join(night.room)
+            await night.until(lambda: "please let one of them end first" in panel.text)
+            assert night.stage.session.status().state == "paused"
         await night.until(lambda: night.stage.session.status().state == "playing")
         await night.heard.until(heard + 20)
         assert night.heard.faults() == []
