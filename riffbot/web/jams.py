@@ -210,11 +210,12 @@ async def live(request: web.Request) -> web.StreamResponse:
     stream.content_type = "audio/ogg"
     await stream.prepare(request)
     ogg = OggOpus(secrets.randbelow(2**31))
-    with session.ring.listen(backlog=BACKLOG) as packets:
+    with contextlib.suppress(ConnectionError), session.ring.listen(backlog=BACKLOG) as packets:
         await stream.write(ogg.head())
-        async for packet in packets:
+        # A pause is silence here, too: a player would hang up, and one that has gone would count.
+        async for packet in packets.without_a_pause():
             await stream.write(ogg.packet(packet))
-    await stream.write(ogg.end())
+        await stream.write(ogg.end())
     return stream
 
 
