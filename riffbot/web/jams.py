@@ -317,7 +317,7 @@ async def _require_steering(request: web.Request, session: JamSession) -> None:
     if settings.jam_steer != "anyone":
         who = "its DJs steer" if settings.jam_steer == "dj" else "whoever started it steers"
         raise BadRequest(
-            f"On this server only {who} the jam, with /jam prompt in Discord; from here you can listen."
+            f"On this server only {who} the jam, with /jam prompt in Discord; here you can listen."
         )
 
 
