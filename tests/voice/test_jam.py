@@ -31,7 +31,7 @@ BLOCK = 7680
 
 BITRATE = 64_000
 
-QUICK = Policy(waits_s=(0.2, 0.2, 0.2), closed_s=0.5, stall_s=1.0)
+QUICK = Policy(waits_s=(0.2, 0.2, 0.2), closed_s=0.5)
 
 
 @dataclass
