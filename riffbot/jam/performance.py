@@ -127,8 +127,8 @@ class Performance:
         """
         if self._passage is None:
             begin = self._written
-            # The first time the stream also wants to see what comes after.
-            count = BLOCK if begin - self.given >= AHEAD else 2 * BLOCK
+            # No more than the stream must see: what is taken cannot follow a wish any more.
+            count = BLOCK + AHEAD - (begin - self.given)
             columns, looping = self.score.columns(begin, begin + count)
             on = None if self._prepared else self.score.on(begin)
             self._passage = Passage(columns, looping, on.chunk.picture if on else None)

@@ -13,7 +13,7 @@ import pytest
 
 from audio.arrays import Floats, Pixels
 from audio.leveller import Leveller
-from audio.stream import BLOCK, Stream
+from audio.stream import AHEAD, BLOCK, Stream
 from riffbot.jam.opus import OpusEncoder
 from riffbot.jam.performance import Performance
 from riffbot.jam.player import Player
@@ -123,8 +123,8 @@ async def test_the_score_can_be_looked_at_and_changed_while_a_block_is_solved(
                 assert len(player.entries()) == 2
                 assert player.sounding(0) is not None
                 # What is being solved is written: a chunk can come in at the next beat only.
-                assert player.ahead() == 2 * METER.width - 2 * BLOCK
-                assert player.enter(chunk(3), at_once=True).start == 2 * BLOCK
+                assert player.ahead() == 2 * METER.width - BLOCK - AHEAD
+                assert player.enter(chunk(3), at_once=True).start == 32
 
             async with asyncio.timeout(20):
                 await asyncio.to_thread(look)
