@@ -99,6 +99,15 @@ async def read(session: JamSession, packets: int) -> list[bytes]:
     return heard
 
 
+async def read_until(session: JamSession, condition: Callable[[], bool]) -> None:
+    """The same until something is heard, which is no later than in ten seconds of sound."""
+    for _ in range(500):
+        if condition():
+            return
+        await read(session, 1)
+    raise AssertionError("it was not heard in ten seconds of sound")
+
+
 async def settled(session: JamSession) -> None:
     """Wait until the ring is full, enough is planned ahead and nothing is being made."""
 
