@@ -231,7 +231,7 @@ async def test_who_may_not_stop_it_may_not_end_a_pause_either(settings: Settings
 async def test_an_error_that_ends_a_jam_is_told_and_the_jam_can_go_on(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("riffbot.jam.session.PAUSE_BETWEEN_TRIES_S", 0.01)
+    monkeypatch.setattr("riffbot.jam.planner.PAUSE_BETWEEN_TRIES_S", 0.01)
     async with jam_room(settings) as room:
         await start(room, prompt="funky sax")
         (stage,) = room.bot.stages.values()
@@ -308,7 +308,7 @@ async def test_a_stopped_jam_can_be_resumed(settings: Settings) -> None:
 async def test_a_machine_that_is_too_slow_says_so_at_the_door(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("riffbot.jam.session.LOAD", 1e-6)
+    monkeypatch.setattr("riffbot.jam.capacity.LOAD", 1e-6)
     async with jam_room(settings) as room:
         refused = await start(room, prompt="funky sax")
         assert "seconds of this jam in a second" in await told(room, refused)

@@ -112,11 +112,7 @@ async def settled(session: JamSession) -> None:
     """Wait until the ring is full, enough is planned ahead and nothing is being made."""
 
     async def at_rest() -> bool:  # on the jams' own loop, where nothing happens in between
-        return (
-            session._making is None
-            and session.ring.room() < BLOCK_PACKETS
-            and session._player.ahead() > session._in_store()
-        )
+        return session._planner.content and session.ring.room() < BLOCK_PACKETS
 
     async with asyncio.timeout(20):
         while not await session._loop.run(at_rest()):  # noqa: ASYNC110

@@ -17,7 +17,8 @@ from audio.image import decode_image
 from riffbot.errors import BadRequest, GenerationFailed, NotFound, Refused
 from riffbot.images import Images
 from riffbot.inference.engine import Engine
-from riffbot.jam.manager import JamManager, seed_image_for
+from riffbot.jam.locking import seed_image_for
+from riffbot.jam.manager import JamManager
 from riffbot.jam.ring import SILENCE
 from riffbot.jam.values import Place
 from riffbot.library.records import Author
@@ -238,7 +239,7 @@ async def test_a_stretch_becomes_a_riff_of_the_library(opened: Open, library: Li
 async def test_a_jam_that_an_error_ended_is_stored_and_can_go_on(
     opened: Open, library: Library, pipeline: FakePipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("riffbot.jam.session.PAUSE_BETWEEN_TRIES_S", 0.01)
+    monkeypatch.setattr("riffbot.jam.planner.PAUSE_BETWEEN_TRIES_S", 0.01)
     jams = opened()
     session = await jams.start(7, "sax", who=ANN, seed_image="beat")
 

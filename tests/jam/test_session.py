@@ -275,7 +275,7 @@ async def test_only_a_chunk_of_the_jam_itself_is_a_measurement(
 async def test_a_chunk_that_fails_is_tried_again_and_three_failures_end_the_jam_in_words(
     start: Start, pipeline: FakePipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("riffbot.jam.session.PAUSE_BETWEEN_TRIES_S", 0.01)
+    monkeypatch.setattr("riffbot.jam.planner.PAUSE_BETWEEN_TRIES_S", 0.01)
     failures = 0
 
     def trouble(requests: Sequence[RiffRequest]) -> None:
@@ -397,7 +397,7 @@ async def test_prompts_that_the_model_cannot_take_do_not_end_the_jam(
         made = len(pipeline.batches)
         await session.steer(f"odd {number}", BOB)
         await until(lambda made=made: len(pipeline.batches) > made)
-        await until(lambda: session._making_wish is None)
+        await until(lambda: session._planner.wishes.making is None)
     assert not session.ended
     assert "odd" not in session.state(sound=False).model_dump_json()
     pipeline.trouble = lambda _: None
