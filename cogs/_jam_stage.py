@@ -205,18 +205,19 @@ class Stage:
 
     async def _conclude(self, news: str) -> None:
         """The jam is over: somebody wanted it, or an error did it, and the library keeps it."""
-        self._news, self._parked = news, bool(news)
-        await self._take_down()
-        if news:  # nobody looks at a panel that has scrolled away
-            await self.panel.post(Card(content=news))
+        await self._part(news, parked=bool(news), aloud=bool(news))
 
     async def _park(self, news: str) -> None:
         """The channel is given up, the jam is kept."""
         failed = self.link is not None and self.link.end is End.FAILED
-        self._news, self._parked = news, True
         await self.bot.services.jams.park(self.session)
+        await self._part(news, parked=True, aloud=failed)
+
+    async def _part(self, news: str, *, parked: bool, aloud: bool) -> None:
+        """Take everything down with a word, which stands on the panel and may be posted, too."""
+        self._news, self._parked = news, parked
         await self._take_down()
-        if failed:  # nobody looks at a panel that has scrolled away
+        if aloud:  # nobody looks at a panel that has scrolled away
             await self.panel.post(Card(content=news))
 
     async def _take_down(self) -> None:

@@ -11,10 +11,9 @@ from discord import app_commands
 from discord.ext import commands, tasks
 
 from cogs._errors import answered, record, tell
-from cogs._jam_actions import keep_last, stage_here, steer_stage, stop_stage, who
+from cogs._jam_actions import end_pause, keep_last, stage_here, steer_stage, stop_stage, who
 from cogs._jam_buttons import JamButton, VoteMenu
 from cogs._jam_panel import now_lines
-from cogs._jam_rights import require
 from cogs._jam_stage import Stage
 from cogs._place import Card, Place
 from cogs._style import QUIET, title
@@ -165,10 +164,7 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
         if stage is not None:
             if stage.session.status().state != "paused":
                 raise BadRequest("It plays already.")
-            await require(interaction, stage, "stop")
-            await stage.session.resume()
-            await tell(interaction, "On it goes.")
-            await stage.look(at_once=True)
+            await end_pause(interaction, stage)
             return
         channel = self._channel_of(interaction)
         if self.bot.services.jams.get(guild_id) is not None:

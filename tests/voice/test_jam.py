@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from cogs import _jam_stage
 from cogs._jam_stage import Stage
 from riffbot.jam.opus import OpusEncoder
 from riffbot.jam.session import JamSession
+from riffbot.services import Services
 from riffbot.settings import ROOT
 from riffbot.voice.link import LinkState, Policy
 from tests.loopback import LoopbackDiscord, Member, Message, VoiceChannel
@@ -347,10 +348,15 @@ async def test_an_install_fault_is_named(tmp_path: Path, monkeypatch: pytest.Mon
         assert not night.bot.stages
 
 
+def patient_for(seconds: float, services: Services) -> Services:
+    settings = services.settings.model_copy(update={"jam_leave_s": seconds})
+    return replace(services, settings=settings)
+
+
 async def test_it_waits_for_an_audience_and_leaves_in_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with evening(tmp_path, monkeypatch, jam_leave_s=3.0) as night:
+    async with evening(tmp_path, monkeypatch, jam_leave_s=600.0) as night:
         panel = await night.start(prompt="funky sax")
         await night.heard.until(30)
         night.ann.leave()
@@ -366,6 +372,7 @@ async def test_it_waits_for_an_audience_and_leaves_in_the_end(
         await night.until(lambda: night.stage.session.status().state == "playing")
         await night.heard.until(heard + 20)
         assert night.heard.faults() == []
+        monkeypatch.setattr(night.bot, "services", patient_for(0.3, night.bot.services))
         night.ben.leave()
         await night.until(lambda: not night.bot.stages)
         assert "Nobody listened" in panel.text
