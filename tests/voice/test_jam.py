@@ -120,6 +120,8 @@ async def playing_at(night: Evening, folder: Path, **changes: Any) -> AsyncItera
     options = {"seed_images": ROOT / "seed_images", **changes}
     async with on_stage(night.there, folder, **options) as stage:
         night.bot = stage.bot
+        # Two seconds between two looks are Discord's to like, and nobody's to wait for here.
+        night.bot.get_cog("jam")._look_around.change_interval(seconds=0.2)
         yield night
 
 
