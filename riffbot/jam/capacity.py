@@ -53,6 +53,15 @@ class Capacity:
         """Raise Refused where the machine cannot sustain it beside the others."""
         self._refuse_if_slow(self.factor)
 
+    def check_again(self) -> None:
+        """The same at the end of a pause, where others have begun since. Raises Refused.
+
+        Alone it may always go on: the door let it in, and while it stands still nothing measures
+        anew what a busy moment has made look slow.
+        """
+        if self._others():
+            self.check()
+
     def check_expected(self, seconds: float | None) -> None:
         """The same before the first chunk, from what other clips took: a hint, no measurement."""
         self._refuse_if_slow(self._turn_s / seconds if seconds else None, doubt=DOUBT)

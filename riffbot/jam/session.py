@@ -388,7 +388,7 @@ class JamSession:
 
     async def _resume(self) -> None:
         if self._phase == "paused":
-            self._capacity.check()
+            self._capacity.check_again()
             self._go_on()
             self._on_change(self)
 
@@ -482,7 +482,7 @@ class JamSession:
     def _wake(self) -> None:
         if self._phase == "paused" and self._alone_since is not None:
             try:
-                self._capacity.check()
+                self._capacity.check_again()
             except Refused as error:  # the next to come asks again
                 log.info("jam %s stays paused: %s", self.id, error)
                 return
