@@ -67,7 +67,10 @@ class LevellerState:
         try:
             tail = np.frombuffer(base64.b64decode(value["tail"], validate=True), np.float32)
             filters = np.array(value["filters"], np.float64).reshape(2, 2)
-            return cls(float(value["power"]), float(value["gain_db"]), filters, tail)
+            power, gain_db = float(value["power"]), float(value["gain_db"])
+            if not all(np.isfinite(part).all() for part in (power, gain_db, filters, tail)):
+                raise ValueError("not a number")
+            return cls(power, gain_db, filters, tail)
         except (KeyError, TypeError, ValueError) as error:
             raise AudioError("That is no state of a leveller.") from error
 
@@ -114,12 +117,13 @@ class Leveller:
         """Level one block.
 
         Args:
-            samples: float32[block], mono.
+            samples: float32[block], mono; what is no finite number counts as silence, or it
+                would stay in the filters for ever.
 
         Returns:
             float32[block]: the sound `delay` samples earlier.
         """
-        state = self.state
+        state, samples = self.state, _finite(samples)
         weighted, filters = scipy.signal.sosfilt(
             self._weighting, samples.astype(np.float64), zi=state.filters
         )
@@ -146,7 +150,7 @@ class Leveller:
 
     def power_of(self, samples: Floats) -> float:
         """The gated K-weighted mean square of a clip [n], for `expect`."""
-        weighted = scipy.signal.sosfilt(self._weighting, samples.astype(np.float64))
+        weighted = scipy.signal.sosfilt(self._weighting, _finite(samples).astype(np.float64))
         whole = weighted[: len(weighted) // self.block * self.block].reshape(-1, self.block)
         powers = np.mean(whole**2, axis=1) if len(whole) else np.array([np.mean(weighted**2)])
         loud = powers[powers > _GATE * powers.mean()]
@@ -169,6 +173,10 @@ class Leveller:
         if float(np.abs(samples).max(initial=0.0)) <= ceiling / 2:
             return samples
         return limiter.limit(samples, self._rate, ceiling_db=self._ceiling_db)
+
+
+def _finite(samples: Floats) -> Floats:
+    return np.nan_to_num(samples, posinf=0.0, neginf=0.0)
 
 
 def _power(lufs: float) -> float:

@@ -101,13 +101,16 @@ class StreamState:
     def from_json(cls, value: dict[str, Any]) -> Self:
         """Read what `to_json` wrote. Raises AudioError on anything else."""
         try:
-            return cls(
+            state = cls(
                 columns=int(value["columns"]),
                 given=int(value["given"]),
                 pixels=np.frombuffer(_unpacked(value["pixels"]), np.uint8).reshape(N_MELS, -1),
                 sound=np.frombuffer(_unpacked(value["sound"]), np.float32),
                 overhang=np.frombuffer(_unpacked(value["overhang"]), np.float32),
             )
+            if not (np.isfinite(state.sound).all() and np.isfinite(state.overhang).all()):
+                raise ValueError("not a number")
+            return state
         except (KeyError, TypeError, ValueError, zlib.error) as error:
             raise AudioError("That is no place in a stream: it cannot be gone on from.") from error
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import discord
@@ -14,6 +14,7 @@ from cogs._jam_rights import require
 from cogs._place import Card, Place
 from cogs._style import QUIET, number, title
 from riffbot.errors import BadRequest, NotFound
+from riffbot.jam.session import JamSession
 from riffbot.jam.values import Steerer
 from riffbot.library.records import Author
 from riffbot.request import MAX_PROMPT
@@ -75,31 +76,32 @@ async def keep(interaction: discord.Interaction[RiffBot], jam_id: str) -> None:
 @pressed("seed")
 async def new_seed(interaction: discord.Interaction[RiffBot], jam_id: str) -> None:
     """Another take of what plays."""
-    stage = _stage(interaction, jam_id)
-    await require(interaction, stage, "steer")
-    await stage.session.new_seed(who(interaction))
-    await tell(interaction, "A new seed: it turns that way at one of the next beats.")
-    await stage.look()
+
+    async def turn(session: JamSession) -> str:
+        await session.new_seed(who(interaction))
+        return "A new seed: it turns that way at one of the next beats."
+
+    await _steered(interaction, _stage(interaction, jam_id), turn)
 
 
 @pressed("wilder")
 async def wilder(interaction: discord.Interaction[RiffBot], jam_id: str) -> None:
     """Further from the seed image."""
-    stage = _stage(interaction, jam_id)
-    await require(interaction, stage, "steer")
-    value = await stage.session.wilder(who(interaction))
-    await tell(interaction, f"Wilder: denoising {number(value)}.")
-    await stage.look()
+
+    async def turn(session: JamSession) -> str:
+        return f"Wilder: denoising {number(await session.wilder(who(interaction)))}."
+
+    await _steered(interaction, _stage(interaction, jam_id), turn)
 
 
 @pressed("tamer")
 async def tamer(interaction: discord.Interaction[RiffBot], jam_id: str) -> None:
     """Closer to the seed image."""
-    stage = _stage(interaction, jam_id)
-    await require(interaction, stage, "steer")
-    value = await stage.session.tamer(who(interaction))
-    await tell(interaction, f"Tamer: denoising {number(value)}.")
-    await stage.look()
+
+    async def turn(session: JamSession) -> str:
+        return f"Tamer: denoising {number(await session.tamer(who(interaction)))}."
+
+    await _steered(interaction, _stage(interaction, jam_id), turn)
 
 
 @pressed("steer")
@@ -118,13 +120,12 @@ async def pause(interaction: discord.Interaction[RiffBot], jam_id: str) -> None:
         jams: Any = interaction.client.get_cog("jam")
         await jams.resume_here(interaction)
         return
-    await require(interaction, stage, "stop")
     if stage.session.status().state == "paused":
-        await stage.session.resume()
-        await tell(interaction, "On it goes.")
-    else:
-        await stage.session.pause()
-        await tell(interaction, "Paused: **Go on** takes it up at the same beat.")
+        await end_pause(interaction, stage)
+        return
+    await require(interaction, stage, "stop")
+    await stage.session.pause()
+    await tell(interaction, "Paused: **Go on** takes it up at the same beat.")
     await stage.look(at_once=True)
 
 
@@ -136,15 +137,16 @@ async def stop(interaction: discord.Interaction[RiffBot], jam_id: str) -> None:
 
 async def vote(interaction: discord.Interaction[RiffBot], jam_id: str, key: str) -> None:
     """Count a vote."""
-    stage = _stage(interaction, jam_id)
-    await require(interaction, stage, "steer")
-    prompts = [share.prompt for share in stage.session.status().shares]
-    chosen = next((prompt for prompt in prompts if ballot_key(prompt) == key), None)
-    if chosen is None:
-        raise NotFound("Nobody votes for that any more: /jam prompt brings it back.")
-    await stage.session.vote(chosen, who(interaction))
-    await tell(interaction, f"Your vote: {title(chosen, 200)}.")
-    await stage.look()
+
+    async def turn(session: JamSession) -> str:
+        prompts = [share.prompt for share in session.status().shares]
+        chosen = next((prompt for prompt in prompts if ballot_key(prompt) == key), None)
+        if chosen is None:
+            raise NotFound("Nobody votes for that any more: /jam prompt brings it back.")
+        await session.vote(chosen, who(interaction))
+        return f"Your vote: {title(chosen, 200)}."
+
+    await _steered(interaction, _stage(interaction, jam_id), turn)
 
 
 VoteMenu.action = staticmethod(vote)
@@ -182,10 +184,36 @@ async def steer_stage(interaction: discord.Interaction[RiffBot], stage: Stage, p
     Raises:
         BadRequest: the prompt is nonsense, or the asker may not.
     """
+
+    async def turn(session: JamSession) -> str:
+        await session.steer(prompt, who(interaction))
+        return f"It moves towards {title(prompt, 200)}."
+
+    await _steered(interaction, stage, turn)
+
+
+async def _steered(
+    interaction: discord.Interaction[RiffBot],
+    stage: Stage,
+    turn: Callable[[JamSession], Awaitable[str]],
+) -> None:
+    """Let whoever may turn the jam somewhere; `turn` returns what they are told."""
     await require(interaction, stage, "steer")
-    await stage.session.steer(prompt, who(interaction))
-    await tell(interaction, f"It moves towards {title(prompt, 200)}.")
+    await tell(interaction, await turn(stage.session))
     await stage.look()
+
+
+async def end_pause(interaction: discord.Interaction[RiffBot], stage: Stage) -> None:
+    """Go on with a jam that is paused.
+
+    Raises:
+        BadRequest: the asker may not.
+        Refused: other jams need the machine by now.
+    """
+    await require(interaction, stage, "stop")
+    await stage.session.resume()
+    await tell(interaction, "On it goes.")
+    await stage.look(at_once=True)
 
 
 async def keep_last(

@@ -26,6 +26,7 @@ from audio.picture import picture
 from cogs._jam_panel import PICTURE, Scene, panel_card
 from cogs._place import UNDELIVERED, Card, Place, Upload
 from cogs._style import seconds
+from riffbot.errors import Refused
 from riffbot.jam.session import JamSession
 from riffbot.jam.values import JamStatus, Steerer
 from riffbot.jam.values import Place as JamPlace
@@ -75,6 +76,7 @@ class Stage:
     _parked: bool = field(default=False, init=False)
     _alone_since: float | None = field(default=None, init=False)
     _paused_for_nobody: bool = field(default=False, init=False)
+    _held: str = field(default="", init=False)
     _shown: object = field(default=None, init=False)
     _edited_at: float = field(default=-EDIT_S, init=False)
     _drawn: object = field(default=None, init=False)
@@ -161,9 +163,9 @@ class Stage:
         if self.hearers:
             self._alone_since = None
             if self._paused_for_nobody:
-                self._paused_for_nobody = False
-                await self.session.resume()
+                await self._go_on()
             return
+        self._held = ""
         if self._alone_since is None:
             self._alone_since = now()
         if status.state in {"playing", "catching up"}:
@@ -174,6 +176,15 @@ class Stage:
             await self._park(
                 f"Nobody listened for {seconds(limit)}, so I left. `/jam resume` goes on."
             )
+
+    async def _go_on(self) -> None:
+        """Somebody listens again. Where other jams need the machine by now, this one waits."""
+        try:
+            await self.session.resume()
+        except Refused as error:
+            self._held = str(error)
+        else:
+            self._paused_for_nobody, self._held = False, ""
 
     # -- ending --------------------------------------------------------------------------------
 
@@ -194,18 +205,19 @@ class Stage:
 
     async def _conclude(self, news: str) -> None:
         """The jam is over: somebody wanted it, or an error did it, and the library keeps it."""
-        self._news, self._parked = news, bool(news)
-        await self._take_down()
-        if news:  # nobody looks at a panel that has scrolled away
-            await self.panel.post(Card(content=news))
+        await self._part(news, parked=bool(news), aloud=bool(news))
 
     async def _park(self, news: str) -> None:
         """The channel is given up, the jam is kept."""
         failed = self.link is not None and self.link.end is End.FAILED
-        self._news, self._parked = news, True
         await self.bot.services.jams.park(self.session)
+        await self._part(news, parked=True, aloud=failed)
+
+    async def _part(self, news: str, *, parked: bool, aloud: bool) -> None:
+        """Take everything down with a word, which stands on the panel and may be posted, too."""
+        self._news, self._parked = news, parked
         await self._take_down()
-        if failed:  # nobody looks at a panel that has scrolled away
+        if aloud:  # nobody looks at a panel that has scrolled away
             await self.panel.post(Card(content=news))
 
     async def _take_down(self) -> None:
@@ -226,9 +238,9 @@ class Stage:
         return Scene(
             where=link.channel.mention if link is not None else None,
             page=None if link is not None else self.bot.services.jams.page_url(self.session),
-            news=self._news or (link.news if link is not None else ""),
+            news=self._news or (link.news if link is not None else "") or self._held,
             began=int(self.began),
-            alone=self._paused_for_nobody,
+            alone=self._paused_for_nobody and not self._held,
             parked=self._parked,
         )
 

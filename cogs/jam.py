@@ -11,10 +11,9 @@ from discord import app_commands
 from discord.ext import commands, tasks
 
 from cogs._errors import answered, record, tell
-from cogs._jam_actions import keep_last, stage_here, steer_stage, stop_stage, who
+from cogs._jam_actions import end_pause, keep_last, stage_here, steer_stage, stop_stage, who
 from cogs._jam_buttons import JamButton, VoteMenu
 from cogs._jam_panel import now_lines
-from cogs._jam_rights import require
 from cogs._jam_stage import Stage
 from cogs._place import Card, Place
 from cogs._style import QUIET, title
@@ -165,10 +164,7 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
         if stage is not None:
             if stage.session.status().state != "paused":
                 raise BadRequest("It plays already.")
-            await require(interaction, stage, "stop")
-            await stage.session.resume()
-            await tell(interaction, "On it goes.")
-            await stage.look(at_once=True)
+            await end_pause(interaction, stage)
             return
         channel = self._channel_of(interaction)
         if self.bot.services.jams.get(guild_id) is not None:
@@ -300,18 +296,22 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
         Each gets one chance: what does not go on waits for `/jam resume`, or Discord's next
         hiccup, which is an `on_ready` too, would start it out of the blue.
         """
-        jams = self.bot.services.jams
         async with self._recovering:
-            for row in await jams.unfinished():
-                guild = self.bot.get_guild(row.guild_id or 0)
-                if guild is None or row.status != "running" or jams.get(guild.id) is not None:
-                    continue
-                try:
-                    if not await self._go_on(guild, row):
-                        await jams.set_aside(row)
-                except Exception as error:
-                    record(error, f"the jam of server {guild.id}")
-                    await self._give_up(row, error)
+            rows = await self.bot.services.jams.unfinished()
+            # At the same time: no server waits for another's voice channel.
+            await asyncio.gather(*map(self._recover_one, rows))
+
+    async def _recover_one(self, row: StoredJam) -> None:
+        jams = self.bot.services.jams
+        guild = self.bot.get_guild(row.guild_id or 0)
+        if guild is None or row.status != "running" or jams.get(guild.id) is not None:
+            return
+        try:
+            if not await self._go_on(guild, row):
+                await jams.set_aside(row)
+        except Exception as error:
+            record(error, f"the jam of server {guild.id}")
+            await self._give_up(row, error)
 
     async def _give_up(self, row: StoredJam, error: Exception) -> None:
         try:

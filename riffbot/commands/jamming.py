@@ -41,8 +41,7 @@ def jam(options: Options) -> int:
     time, as a voice channel would hear it, with a report of how well that went.
     """
     from riffbot.commands.clips import open_workshop
-    from riffbot.jam.manager import seed_image_for
-    from riffbot.jam.session import meter_of
+    from riffbot.jam.locking import meter_of, seed_image_for
     from riffbot.jam.walk import Walk
 
     if not SHORTEST_S <= options.seconds <= LONGEST_S:

@@ -12,6 +12,7 @@ from riffbot.images import Images
 from riffbot.inference.engine import Engine
 from riffbot.inference.job import Riff
 from riffbot.jam.keeping import rendered
+from riffbot.jam.locking import seed_image_for
 from riffbot.jam.loop import JamLoop
 from riffbot.jam.session import JamSession, Pace
 from riffbot.jam.state import JamState
@@ -26,12 +27,10 @@ from riffbot.library.store import Library
 from riffbot.request import DEFAULT_DENOISING
 from riffbot.settings import Settings
 from riffbot.studio import Clip, Studio
-from riffbot.tempo import FASTEST, SLOWEST, tempo_in
 
 log = logging.getLogger(__name__)
 
 DEFAULT_PROMPT = "funky sax"
-DEFAULT_SEED_IMAGE = "steady_beat"
 
 
 class JamManager:
@@ -180,10 +179,10 @@ class JamManager:
             Refused, ModelError, GenerationFailed, StorageError: as for `start`.
         """
         if (session := self.get(guild_id)) is not None:
+            await session.resume()
             if place is not None:
                 session.place = place
             session.set_pace(paced_by)
-            await session.resume()
             return session
 
         async def find() -> StoredJam | None:
@@ -378,21 +377,3 @@ class JamManager:
         if self._store is not None:
             await self._store.close()
             self._store = None
-
-
-def seed_image_for(images: Images, bpm: float | None, prompt: str = "") -> str:
-    """The bundled seed image whose tempo is nearest to the one asked for or named in the prompt.
-
-    Raises:
-        BadRequest: the tempo is no tempo.
-        NotFound: no seed images are installed.
-    """
-    if bpm is not None and not SLOWEST <= bpm <= FASTEST:
-        raise BadRequest(f"Bpm must be {SLOWEST:g} … {FASTEST:g}, not {bpm:g}.")
-    wanted = bpm or tempo_in(prompt)
-    names = images.names()
-    if not names:
-        raise NotFound("A jam needs a seed image, and none is installed.")
-    if wanted is None:
-        return DEFAULT_SEED_IMAGE if DEFAULT_SEED_IMAGE in names else names[0]
-    return min(names, key=lambda name: abs(images.bundled(name).bpm - wanted))

@@ -71,7 +71,7 @@ class Rehearsal:
         """The samples, float32 mono at 48 kHz, exactly `seconds` of them in all."""
         given, skipped = 0, 0
         while given < self._length:
-            # The first block needs two blocks of columns; to look so far ahead is never wrong.
+            # The first block takes half of the next one, too; to look further ahead is never wrong.
             while self._sure() < self._performance.written + 2 * BLOCK:
                 await self._one_more()
             block = self._performance.block()

@@ -11,12 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Self
 
-import numpy as np
-
 from audio import codec
-from audio.arrays import Floats
+from audio.arrays import Floats, Pixels
 from audio.leveller import Leveller, LevellerState
-from audio.stream import BLOCK, Stream, StreamState
+from audio.stream import AHEAD, BLOCK, Stream, StreamState
 from riffbot.jam.score import Score
 
 SAMPLE_RATE = 48000
@@ -54,8 +52,26 @@ class Sound:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class Passage:
+    """What a block is made of, taken from the score.
+
+    Attributes:
+        columns: uint8[512, n].
+        looping: whether the last bar loops in it.
+        opening: uint8[512, W], the chunk that the very first gain is found from; None later.
+    """
+
+    columns: Pixels
+    looping: bool
+    opening: Pixels | None = None
+
+
 class Performance:
     """Plays a score.
+
+    `take` reads the score and is quick, `block` makes the sound and is not: whoever shares the
+    score with others locks them out for the first only.
 
     Args:
         score: read block by block; it may grow and change beyond `written`.
@@ -75,6 +91,7 @@ class Performance:
         sound: Sound | None = None,
     ) -> None:
         self.score = score
+        self._seed = seed
         self._stream = Stream(
             SAMPLE_RATE,
             seed=seed,
@@ -83,13 +100,14 @@ class Performance:
         self._leveller = Leveller(
             SAMPLE_RATE, target_lufs=loudness_lufs, state=sound.leveller if sound else None
         )
+        self._written = self._stream.seen
+        self._passage: Passage | None = None
         self._prepared = sound is not None
-        self.looping = False
 
     @property
     def written(self) -> int:
-        """Columns that went into the sound: what is before this cannot be changed any more."""
-        return self._stream.seen
+        """Columns that were taken for the sound: what is before this cannot be changed any more."""
+        return self._written
 
     @property
     def given(self) -> int:
@@ -101,28 +119,46 @@ class Performance:
         """Where the sound is; valid between two blocks."""
         return Sound(self._stream.state, self._leveller.state)
 
-    def block(self) -> Floats:
-        """The next 160 ms.
-
-        Returns:
-            float32[7680], mono at 48 kHz.
+    def take(self) -> Passage:
+        """The next block's columns; the same ones again until `block` has played them.
 
         Raises:
             LookupError: the score is still empty.
         """
-        self._prepare()
-        sound = np.zeros(0, np.float32)
-        while not len(sound):  # the first time the stream also wants to see what comes after
-            columns, self.looping = self.score.columns(self.written, self.written + BLOCK)
-            sound = self._stream.push(columns)
-        return self._leveller.push(sound)
+        if self._passage is None:
+            begin = self._written
+            # No more than the stream must see: what is taken cannot follow a wish any more.
+            count = BLOCK + AHEAD - (begin - self.given)
+            columns, looping = self.score.columns(begin, begin + count)
+            on = None if self._prepared else self.score.on(begin)
+            self._passage = Passage(columns, looping, on.chunk.picture if on else None)
+            self._written += count
+        return self._passage
 
-    def _prepare(self) -> None:
+    def block(self) -> Floats:
+        """The sound of what was taken, or is taken now.
+
+        Where that fails, all is as it was before, and the same block can be made again.
+
+        Returns:
+            float32[7680], mono at 48 kHz: 160 ms.
+
+        Raises:
+            LookupError: the score is still empty.
+        """
+        passage, before = self.take(), self.sound
+        try:
+            self._prepare(passage)
+            samples = self._leveller.push(self._stream.push(passage.columns))
+        except BaseException:
+            self._stream = Stream(SAMPLE_RATE, seed=self._seed, state=before.stream)
+            self._leveller.state = before.leveller
+            raise
+        self._prepared, self._passage = True, None
+        return samples
+
+    def _prepare(self, passage: Passage) -> None:
         """Find the first gain from the first chunk as a whole: it need not be found by ear."""
-        if self._prepared:
-            return
-        self._prepared = True
-        entry = self.score.on(self.written)
-        if entry is not None:
-            clip = codec.image_to_audio(entry.chunk.picture, loop=True, sample_rate=SAMPLE_RATE)
+        if passage.opening is not None:
+            clip = codec.image_to_audio(passage.opening, loop=True, sample_rate=SAMPLE_RATE)
             self._leveller.expect(self._leveller.power_of(clip))

@@ -80,6 +80,7 @@ class Player:
         self._looping = False
         self._slowest_s = 0.0
         self._warm = False
+        self._solved: Floats | None = None  # sound that is not in packets yet
         # Where the sound was at the beginning of each block that is not heard yet.
         self._sounds: deque[tuple[int, Sound]] = deque(maxlen=2 * LONGEST_LEAD // BLOCK_PACKETS)
         self._thread = threading.Thread(target=self._run, name="riffbot-jam-player", daemon=True)
@@ -201,17 +202,31 @@ class Player:
             self._on_block()
 
     def _block(self) -> None:
-        with self._score_lock:
-            self._sounds.append((self._column, self._performance.sound))
-            samples = self._performance.block()
-            if self._performance.looping and not self._looping:
-                self.late_chunks += 1
-            self._looping = self._performance.looping
-            self._performance.score.forget(self._column)
+        """Play the next 160 ms. What fails is tried again, and neither lost nor played twice."""
+        if self._solved is None:
+            self._solved = self._sound()
+        samples = self._solved
+        packets = self._encoder.encode(samples)
+        self._solved = None
         position = self._column * COLUMN_SAMPLES
-        self.heard.add(samples)
-        for tap in self.taps:
-            tap(position, samples)
-        for number, packet in enumerate(self._encoder.encode(samples)):
-            self._ring.put(packet, position // PACKET_SAMPLES + number)
         self._column += BLOCK
+        self.heard.add(samples)
+        try:
+            for tap in self.taps:
+                tap(position, samples)
+        finally:  # whoever listens in and fails is no reason for a hole
+            for number, packet in enumerate(packets):
+                self._ring.put(packet, position // PACKET_SAMPLES + number)
+
+    def _sound(self) -> Floats:
+        """The next block's samples. Only what they are made of is looked up under the lock: to
+        make them takes a while, and an event loop may want to look at the score."""
+        if not self._sounds or self._sounds[-1][0] != self._column:
+            self._sounds.append((self._column, self._performance.sound))
+        with self._score_lock:
+            passage = self._performance.take()
+            self._performance.score.forget(self._column)
+        if passage.looping and not self._looping:
+            self.late_chunks += 1
+        self._looping = passage.looping
+        return self._performance.block()

@@ -27,6 +27,9 @@ PACKET_SAMPLES = 960
 LISTENER_PACKETS = 250
 """A listener who lags further behind than this (5 s) misses packets."""
 
+PATIENCE_S = 1.0
+"""How long a stream waits for packets before it sends silence."""
+
 
 @dataclass(frozen=True)
 class RingStats:
@@ -266,9 +269,33 @@ class Listener:
                 yield self._packets.popleft()
             if self._ended:
                 return
-            self._news.clear()
-            if not self._packets and not self._ended:
+            await self._more(None)
+
+    async def without_a_pause(self) -> AsyncIterator[bytes]:
+        """The packets, and as much silence as the time in which none come.
+
+        Whoever streams them on writes all the time, and so notices when nobody is there any more.
+        """
+        while True:
+            while self._packets:
+                yield self._packets.popleft()[1]
+            if self._ended:
+                return
+            if not await self._more(PATIENCE_S):
+                for _ in range(round(PATIENCE_S / PACKET_S)):
+                    yield SILENCE
+
+    async def _more(self, patience_s: float | None) -> bool:
+        """Wait for a packet or the end; whether it came in time."""
+        self._news.clear()
+        if self._packets or self._ended:
+            return True
+        try:
+            async with asyncio.timeout(patience_s):
                 await self._news.wait()
+        except TimeoutError:
+            return False
+        return True
 
     def _wake(self) -> None:
         try:

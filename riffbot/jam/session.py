@@ -1,8 +1,8 @@
-"""One living jam: asks the engine for chunks, has them played into its ring, follows its members.
+"""One living jam: what members do to it, what anybody may look at, and how it begins and ends.
 
     wishes ─► ballot ─► walk ─► Engine.submit ─► Player.enter ─► ring ─► voice channel, page
                          ▲          │
-                         └──────────┘ one turn of the loop ahead; a wish overtakes what is planned
+                         └─ Planner ┘ one turn of the loop ahead; a wish overtakes what is planned
 
 Everything here happens on the jams' own loop (`JamLoop`), and every method may be called from any
 other: the asynchronous ones are carried over, the others only read.
@@ -13,64 +13,42 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 # By name: a local Discord puts a simulated clock at `time.monotonic` for the bot's own tasks.
 from time import monotonic
 from typing import Any, Literal
 
 from audio.arrays import Floats, Pixels
-from riffbot.errors import BadRequest, Cancelled, ModelError, Refused, RiffBotError
+from riffbot.errors import BadRequest, Refused, RiffBotError
 from riffbot.images import Images
 from riffbot.inference.engine import Engine
-from riffbot.inference.job import Riff, new_id
+from riffbot.inference.job import new_id
+from riffbot.jam.capacity import Capacity
+from riffbot.jam.locking import meter_of
 from riffbot.jam.loop import JamLoop
 from riffbot.jam.opus import OpusEncoder
 from riffbot.jam.performance import COLUMN_SAMPLES, SAMPLE_RATE, Performance
+from riffbot.jam.planner import BROKEN, TRIES, Events, Planner
 from riffbot.jam.player import BLOCK_PACKETS, LEAD, Player, Tap
+from riffbot.jam.recall import recalled
 from riffbot.jam.ring import PACKET_SAMPLES, PacketRing, Ticker
-from riffbot.jam.score import Chunk, Entry, Meter, Score
+from riffbot.jam.score import Entry, Score
 from riffbot.jam.state import JamState, Planned
-from riffbot.jam.stretch import Stretch
 from riffbot.jam.values import JamPhase, JamStatus, Kept, Place, Steerer
 from riffbot.jam.votes import Ballot
 from riffbot.jam.walk import TAMEST, WILDER, WILDEST, Walk
+from riffbot.jam.wishes import Wish
 
 log = logging.getLogger(__name__)
 
 Pace = Literal["voice", "clock"]
 
-LOAD = 0.8
-"""The share of the machine's time that all jams together may need."""
-
-TRIES = 3
-"""A chunk or a block of sound that fails so often in a row ends the jam."""
-
-BROKEN = "Something broke; the log has the details."
-
-IN_STORE = 3.0
-"""A chunk is begun so many times earlier than its making takes."""
-
-EARLIEST = 250
-"""Columns ahead below which a chunk is begun however fast the machine is."""
-
 ALONE_S = 60.0
 """A jam that only the clock reads and nobody listens to pauses after this long."""
-
-PAUSE_BETWEEN_TRIES_S = 1.0
 
 _GLANCE_S = 0.01
 
 PACKET_COLUMNS = PACKET_SAMPLES // COLUMN_SAMPLES
-
-
-@dataclass
-class _Wish:
-    """What the next chunk should be like, and who wants it."""
-
-    changes: dict[str, Any] = field(default_factory=dict)
-    who: Steerer | None = None
-    since: float = 0.0
 
 
 class JamSession:
@@ -94,8 +72,6 @@ class JamSession:
     Attributes:
         ring: the packets; `ring.read` is what a voice channel plays.
         paced_by: see `set_pace`.
-        answers: seconds from the last hundred wishes to the sound that changed.
-        chunks: how many came in after the first.
     """
 
     def __init__(
@@ -119,11 +95,9 @@ class JamSession:
         self.guild_id = guild_id
         self.place = place or Place()
         self.paced_by: Pace = paced_by
-        self._engine = engine
         self._loop = loop
         self._state = state
         self._on_change = on_change
-        self._load_of_others = load_of_others
         self._pause_alone = pause_alone
         self.meter = meter_of(images, state.now.walk.seed_image)
         self.seed_image = state.now.walk.seed_image
@@ -142,21 +116,23 @@ class JamSession:
         self._ticker: Ticker | None = None
         self._ballot = state.ballot
         self._steered_by = Steerer(*state.steered_by) if state.steered_by else None
-        self._next = state.now.walk
+        self._capacity = Capacity(self.meter.width / 100, load_of_others)
+        self._planner = Planner(
+            engine,
+            self._player,
+            self._capacity,
+            jam_id=self.id,
+            width=self.meter.width,
+            walk=state.now.walk,
+            coming=state.coming,
+            events=Events(self._look, self._entered, self._void, self._end),
+        )
         self._phase: JamPhase = "starting"
         self._error: str | None = None
-        self._making: asyncio.Task[None] | None = None
-        self._making_wish: _Wish | None = None
         self._ending: asyncio.Task[None] | None = None
-        self._wish = _Wish()
-        self._entering: tuple[int, dict[str, Any]] | None = None
-        self._failures = 0
-        self._factor: float | None = None
         self._alone_since: float | None = None
         self._saved_chunk = -1
         self._parked = False
-        self.answers: list[float] = []
-        self.chunks = 0
 
     # -- what members do --------------------------------------------------------------------------
 
@@ -191,7 +167,7 @@ class JamSession:
 
     async def new_seed(self, who: Steerer) -> None:
         """Another take of the same prompt."""
-        await self._loop.run(self._wished(who, seed=_far(self._next)))
+        await self._loop.run(self._wished(who, seed=_far(self._planner.next)))
 
     async def set_denoising(self, value: float, who: Steerer) -> float:
         """How far chunks may leave the seed image, 0 … 1; returns the value. Raises BadRequest."""
@@ -200,18 +176,18 @@ class JamSession:
 
     async def wilder(self, who: Steerer) -> float:
         """A little more denoising; returns the new one."""
-        return await self.set_denoising(min(WILDEST, self._denoising() + WILDER), who)
+        return await self.set_denoising(min(WILDEST, self._planner.denoising + WILDER), who)
 
     async def tamer(self, who: Steerer) -> float:
         """A little less denoising; returns the new one."""
-        return await self.set_denoising(max(TAMEST, self._denoising() - WILDER), who)
+        return await self.set_denoising(max(TAMEST, self._planner.denoising - WILDER), who)
 
     async def pause(self) -> None:
         """Stand still: silence is read, nothing is made, the place is kept."""
         await self._loop.run(self._pause())
 
     async def resume(self) -> None:
-        """Go on where it stood still."""
+        """Go on where it stood still. Raises Refused when other jams need the machine by now."""
         await self._loop.run(self._resume())
 
     async def stop(self, reason: str | None = None) -> None:
@@ -237,9 +213,7 @@ class JamSession:
             self._ballot = self._ballot.without(user_id)
             if self._steered_by is not None and self._steered_by.user_id == user_id:
                 self._steered_by = None
-            for wish in (self._wish, self._making_wish):
-                if wish is not None and wish.who is not None and wish.who.user_id == user_id:
-                    wish.who = None
+            self._planner.wishes.forget_member(user_id)
             self._on_change(self)
 
         await self._loop.run(forget())
@@ -250,6 +224,16 @@ class JamSession:
     def played_s(self) -> float:
         """Seconds since the jam began, as heard."""
         return self.ring.head * PACKET_SAMPLES / SAMPLE_RATE
+
+    @property
+    def answers(self) -> list[float]:
+        """Seconds from the last hundred wishes to the sound that changed."""
+        return self._planner.answers
+
+    @property
+    def chunks(self) -> int:
+        """How many came in after the first."""
+        return self._planner.chunks
 
     @property
     def bitrate(self) -> int:
@@ -274,9 +258,7 @@ class JamSession:
     @property
     def load(self) -> float:
         """The share of the machine's time that this jam needs; 0 while it stands still."""
-        if self._phase in ("paused", "ended") or not self._factor:
-            return 0.0
-        return 1 / self._factor
+        return 0.0 if self._phase in ("paused", "ended") else self._capacity.load
 
     def tap(self, callback: Tap) -> None:
         """Call `callback(position, samples)` with every block of sound before it is encoded.
@@ -316,8 +298,8 @@ class JamSession:
         """A snapshot for the panel."""
         ring = self.ring.stats()
         entry = self._player.sounding(self._player.heard_column)
-        walk = entry.chunk.walk if entry else self._next
-        goal = self._goal()
+        walk = entry.chunk.walk if entry else self._planner.next
+        goal = self._planner.goal
         playing = walk.prompt
         return JamStatus(
             id=self.id,
@@ -337,7 +319,7 @@ class JamSession:
             packets_ready=ring.ready,
             underruns=ring.underruns,
             late_chunks=self._player.late_chunks,
-            real_time_factor=self._factor,
+            real_time_factor=self._capacity.factor,
             listeners=ring.listeners,
             spectrogram=entry.chunk.picture if entry else None,
             error=self._error,
@@ -371,22 +353,8 @@ class JamSession:
     # -- on the jams' loop ------------------------------------------------------------------------
 
     async def _start(self) -> None:
-        expected_s = self._engine.expected_s(self._next.request())
-        factor = self.meter.width / 100 / expected_s if expected_s else None
-        # What other clips took is a hint; only a chunk of this jam is a measurement.
-        self._refuse_if_slow(factor, doubt=2.0)
-        chunk = await self._chunk(self._next, deadline=monotonic())
-        try:
-            self._refuse_if_slow(self._factor)
-        except Refused:  # a first chunk pays for first uses, so a second one may judge
-            self._factor = None
-            chunk = await self._chunk(self._next, deadline=monotonic())
-            self._refuse_if_slow(self._factor)
-        score = self._performance.score
-        score.enter(chunk, self._state.now.start)
-        self._next = chunk.walk.onwards()
-        if (coming := self._state.coming) is not None:
-            self._next = coming.walk
+        chunk = await self._planner.first()
+        self._performance.score.enter(chunk, self._state.now.start)
         self._phase = "playing"
         self._player.start()
         # A thread fills it, which has no asyncio.Event to set.
@@ -401,27 +369,15 @@ class JamSession:
         self._check_alive()
         self._ballot = vote()
         blend = self._ballot.blend(self.played_s)
-        if blend is not None and blend != self._goal():
-            self._wish_for(who, prompt=blend)
+        if blend is not None and blend != self._planner.goal:
+            self._planner.wish(who, prompt=blend)
         self._on_change(self)
 
     async def _wished(self, who: Steerer, **changes: Any) -> None:
         self._check_alive()
-        self._next.steered(**changes)  # nonsense is refused here, not when its turn comes
-        self._wish_for(who, **changes)
+        self._planner.next.steered(**changes)  # nonsense is refused here, not when its turn comes
+        self._planner.wish(who, **changes)
         self._on_change(self)
-
-    def _wish_for(self, who: Steerer, **changes: Any) -> None:
-        if not self._wish.changes:
-            self._wish = _Wish(since=monotonic())
-        self._wish.changes |= changes
-        self._wish.who = who
-        # What is being made as planned is in the way; another wish is let finish, or members who
-        # keep wishing would never hear anything.
-        if self._making is not None and self._making_wish is None:
-            self._making.cancel()
-            self._making = None
-        self._look()
 
     async def _pause(self) -> None:
         if self._phase in ("playing", "catching up"):
@@ -432,19 +388,22 @@ class JamSession:
 
     async def _resume(self) -> None:
         if self._phase == "paused":
-            self._phase = "playing"
-            self._alone_since = None
-            self.ring.hush(False)
-            self._look()
+            self._capacity.check_again()
+            self._go_on()
             self._on_change(self)
+
+    def _go_on(self) -> None:
+        self._phase = "playing"
+        self._alone_since = None
+        self.ring.hush(False)
+        self._look()
 
     async def _end(self, reason: str | None) -> None:
         if self._phase == "ended":
             return
         self._phase = "ended"
         self._error = reason
-        if self._making is not None and self._making is not asyncio.current_task():
-            self._making.cancel()
+        self._planner.cancel()
         self.ring.close()
         if self._ticker is not None:
             self._ticker.stop()
@@ -452,38 +411,15 @@ class JamSession:
         self._on_change(self)
 
     async def _kept(self, seconds: float) -> Kept:
-        end = self.ring.head * PACKET_COLUMNS
-        first = max(self._began_at, end - round(max(1.0, seconds) * 100))
-        position, samples = self._player.heard.between(first * COLUMN_SAMPLES, end * COLUMN_SAMPLES)
-        first = -(-position // COLUMN_SAMPLES)
-        if end <= first:
-            raise BadRequest("Nothing was heard yet: please wait a moment.")
-        beat = self.meter.beat_from(first)
-        if beat < end - 100:  # who keeps something wants it to begin on the beat
-            first = beat
-        samples = samples[first * COLUMN_SAMPLES - position :]
-        picture, entries = self._player.pictures(first, end)
-        last = entries[-1].chunk
-        chunks = [(entry.start - first, entry.chunk.request) for entry in entries]
-        return Kept(
-            samples=samples,
-            sample_rate=SAMPLE_RATE,
-            picture=picture,
-            chunk=last.picture,
-            request=last.request,
-            prompts=tuple(dict.fromkeys(entry.chunk.prompt for entry in entries)),
-            stretch=Stretch(self.meter, first % self.meter.width, end - first, tuple(chunks)),
-            model_name=last.model_name,
-            model_hash=last.model_hash,
-        )
+        return recalled(self._player, self.meter, seconds=seconds, began_at=self._began_at)
 
-    # -- making chunks ----------------------------------------------------------------------------
+    # -- looking after it -------------------------------------------------------------------------
 
     def _after_block(self) -> None:
         self._loop.call(self._look)
 
     def _look(self) -> None:
-        """See whether something is to be made, and make it."""
+        """See how it is doing, after every block and whenever something has changed."""
         if self._phase not in ("playing", "catching up"):
             return
         if self._player.failures >= TRIES:  # better an end in words than one bar for ever
@@ -497,141 +433,26 @@ class JamSession:
         if self._pauses_alone():
             return
         self._set_lead()
-        if self._making is not None:
-            return
-        if self._wish.changes:
-            wish, self._wish = self._wish, _Wish()
-            self._make(wish)
-        elif self._player.ahead() <= self._in_store():
-            self._make(None)
+        self._planner.look()
 
     def _set_lead(self) -> None:
         """Much is kept ready while nobody waits for a change, little while somebody does."""
-        waited = self._making_wish is not None or bool(self._wish.changes)
-        chunk_s = self.meter.width / 100 / self._factor if self._factor else 0.0
-        self.ring.resize(self._player.short_lead() if waited else self._player.lead(chunk_s))
-
-    def _in_store(self) -> float:
-        """Columns that should be planned ahead: more than a chunk takes, at most one turn.
-
-        What is made early is thrown away when somebody wishes something, and keeps riffs waiting.
-        """
-        width = self.meter.width
-        chunk = width / self._factor if self._factor else width
-        return min(width, max(EARLIEST, IN_STORE * chunk))
-
-    def _make(self, wish: _Wish | None) -> None:
-        self._making_wish = wish
-        self._set_lead()
-        self._making = asyncio.get_running_loop().create_task(self._make_one(wish))
-
-    async def _make_one(self, wish: _Wish | None) -> None:
-        me = asyncio.current_task()
-        try:
-            walk, start = self._planned(wish)
-            due = monotonic() if wish else monotonic() + self._player.ahead() / 100
-            chunk = await self._chunk(walk, deadline=due)
-            if self._making is me:
-                self._entered(chunk, wish, start)
-        except asyncio.CancelledError:
-            return
-        except RiffBotError as error:
-            await self._failed(error, wish)
-        except Exception:
-            log.exception("jam %s: a chunk could not be made", self.id)
-            await self._failed(RiffBotError(BROKEN), wish)
-        else:
-            self._failures = 0
-        finally:
-            if self._making is me:
-                self._making = self._making_wish = None
-                self._look()
-
-    def _planned(self, wish: _Wish | None) -> tuple[Walk, int | None]:
-        """The walk whose next chunk is to be made, and where it was to come in before a restart."""
-        if wish is None:
-            coming = self._state.coming
-            planned = coming.start if coming and coming.walk == self._next else None
-            return self._next, planned
-        last = self._player.last()
-        base = last.chunk.walk.onwards() if last else self._next
-        if self._entering is not None and (last is None or last.start < self._entering[0]):
-            # A wish was followed whose beat has not come yet: this chunk may take its place.
-            wish.changes = {**self._entering[1], **wish.changes}
-        return base.steered(**wish.changes), None
-
-    def _entered(self, chunk: Chunk, wish: _Wish | None, start: int | None) -> None:
-        entry = self._player.enter(chunk, at_once=wish is not None, planned=start)
-        self.chunks += 1
-        self._next = chunk.walk.onwards()
-        if wish is not None:
-            self._steered_by = wish.who
-            self._entering = (entry.start, wish.changes)
-            # When the change is heard, from what is heard now.
-            heard = (entry.start - self._player.heard_column) / 100
-            self.answers = [*self.answers[-99:], monotonic() + heard - wish.since]
-            self._on_change(self)
-
-    async def _chunk(self, walk: Walk, *, deadline: float) -> Chunk:
-        riff: Riff = await self._engine.submit(walk.request(), deadline=deadline, promised=True)
-        seconds = riff.timings.get("generate_s", 0.0)
-        if seconds > 0:
-            factor = self.meter.width / 100 / seconds
-            old = self._factor
-            self._factor = factor if old is None else old + 0.3 * (factor - old)
-        return Chunk(walk, riff.request, riff.image, riff.model_name, riff.model_hash)
-
-    async def _failed(self, error: RiffBotError, wish: _Wish | None) -> None:
-        log.warning("jam %s: %s", self.id, error)
-        if wish is not None and wish.who is not None and isinstance(error, BadRequest):
-            # This model cannot take that prompt: the vote for it is void. The jam is well.
-            self._ballot = self._ballot.without(wish.who.user_id)
-            return
-        self._failures += 1
-        hopeless = isinstance(error, ModelError | Cancelled)
-        if self._failures >= TRIES or hopeless:
-            # The state stays as it is: a jam that was ended by a stop goes on after it.
-            await self._end(str(error))
-        else:
-            if wish is not None:  # what was wished since then goes first
-                wish.changes |= self._wish.changes
-                wish.who = self._wish.who or wish.who
-                self._wish = wish
-            await asyncio.sleep(PAUSE_BETWEEN_TRIES_S)
-
-    def _refuse_if_slow(self, factor: float | None, *, doubt: float = 1.0) -> None:
-        """Refuse what this machine cannot sustain beside its other jams.
-
-        Args:
-            factor: seconds of this jam that it makes in a second; None is not known yet.
-            doubt: it may in truth be so many times faster.
-        """
-        others = self._load_of_others()
-        if factor is None or 1 / (doubt * factor) + others <= LOAD:
-            return
-        beside, advice = "", "a smaller model or a faster machine can play one."
-        if others:
-            beside = f" beside the jams that play already (they take {others:.0%} of it)"
-            advice = "please let one of them end first."
-        raise Refused(
-            f"This machine makes {factor:.2f} seconds of this jam in a second and needs "
-            f"{1 / max(LOAD - others, 0.01):.2f}{beside}: {advice}"
+        player = self._player
+        chunk_s = self._capacity.chunk_s or 0.0
+        self.ring.resize(
+            player.short_lead() if self._planner.wishes.pending else player.lead(chunk_s)
         )
 
+    def _entered(self, wish: Wish | None) -> None:
+        if wish is not None:
+            self._steered_by = wish.who
+            self._on_change(self)
+
+    def _void(self, who: Steerer) -> None:
+        """This model cannot take a member's prompt, so there is no vote for it."""
+        self._ballot = self._ballot.without(who.user_id)
+
     # -- small things -----------------------------------------------------------------------------
-
-    def _goal(self) -> str:
-        """The prompt that the jam moves to, as far as was wished."""
-        for wish in (self._wish, self._making_wish):
-            if wish is not None and "prompt" in wish.changes:
-                return str(wish.changes["prompt"])
-        return self._next.there.prompt
-
-    def _denoising(self) -> float:
-        for wish in (self._wish, self._making_wish):
-            if wish is not None and "denoising" in wish.changes:
-                return float(wish.changes["denoising"])
-        return self._next.there.denoising
 
     def _check_alive(self) -> None:
         if self._phase == "ended":
@@ -660,27 +481,18 @@ class JamSession:
 
     def _wake(self) -> None:
         if self._phase == "paused" and self._alone_since is not None:
-            self._phase = "playing"
-            self._alone_since = None
-            self.ring.hush(False)
-            self._look()
+            try:
+                self._capacity.check_again()
+            except Refused as error:  # the next to come asks again
+                log.info("jam %s stays paused: %s", self.id, error)
+                return
+            self._go_on()
 
     def _save_now_and_then(self) -> None:
         entry = self._player.sounding(self._player.heard_column)
         if entry is not None and entry.chunk.walk.chunk != self._saved_chunk:
             self._saved_chunk = entry.chunk.walk.chunk
             self._on_change(self)
-
-
-def meter_of(images: Images, seed_image: str) -> Meter:
-    """The loop that a seed image locks a jam to. Raises NotFound, BadRequest."""
-    width = images.load(seed_image).shape[1]
-    if seed_image in images.names():
-        seed = images.bundled(seed_image)
-        return Meter(width, seed.beats, seed.meter)
-    bpm = images.tempo(seed_image)
-    beats = max(1, round(width * bpm / 6000)) if bpm else 4
-    return Meter(width, beats)
 
 
 def _far(walk: Walk) -> int:

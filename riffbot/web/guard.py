@@ -141,6 +141,20 @@ def only_at_home(host: str) -> Middleware:
     return check
 
 
+FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP")
+
+
+def by_the_owner(request: web.Request, host: str) -> bool:
+    """Whether this comes from whoever sits at this machine, who may know what strangers may not.
+
+    Args:
+        host: what the server listens on. Where it is open to others, everybody is a stranger: a
+            proxy on this machine, too, calls from a loopback address.
+    """
+    passed_on = any(name in request.headers for name in FORWARDED)
+    return host in LOOPBACK and request.remote in LOOPBACK and not passed_on
+
+
 def _netloc(url: str) -> SplitResult:
     """The URL's parts; a malformed one belongs to nobody."""
     try:

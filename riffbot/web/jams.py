@@ -2,19 +2,20 @@
 
 | | |
 | --- | --- |
-| `GET /api/jams` | the jams that play |
+| `GET /api/jams` | the jams that play, for whoever sits at this machine |
 | `POST /api/jams` | start a private one (`STARTABLE`); `instead_of` ends another |
 | `GET /api/jams/<id>` | what plays, what comes, how the stream is doing |
 | `GET /api/jams/<id>/socket?codec=opus` | sound, picture and status, live (see `wire.py`) |
 | `GET /api/jams/<id>/live.ogg` | the sound alone, Ogg Opus without an end |
 | `GET /api/jams/<id>/picture.png` | the chunk that is heard, drawn for people |
-| `POST /api/jams/<id>/prompt` | `{"prompt": …}`: the vote of whoever sits at this machine |
+| `POST /api/jams/<id>/prompt` | `{"prompt": …}`: a vote, where anyone may steer |
 | `POST /api/jams/<id>/keep` | `{"seconds": 30}` → the riff that it became |
 | `POST /api/jams/<id>/<wish>` | `seed`, `denoising`, `pause`, `resume`: private jams only |
 | `DELETE /api/jams/<id>` | end it: private jams only |
 
 A private jam's id is its key: 60 random bits that only its starter knows, until the link is passed
-on. A server's jam is the server's: the page may vote and keep, and leaves the rest to its members.
+on. A server's jam is the server's: whoever has its link may listen and keep, may vote where the
+server lets anyone steer (`/server settings`), and leaves the rest to its members.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from riffbot.jam.ring import PACKET_SAMPLES
 from riffbot.jam.session import JamSession
 from riffbot.jam.values import HOUSE, Steerer
 from riffbot.web.api import ALLOWANCE, SERVICES, json_body
-from riffbot.web.guard import HEADERS, LOOPBACK, from_elsewhere
+from riffbot.web.guard import HEADERS, LOOPBACK, by_the_owner, from_elsewhere
 from riffbot.web.guard import told as refused
 from riffbot.web.hub import Hub, Member
 from riffbot.web.jobs import VISITOR
@@ -64,9 +65,9 @@ async def page(request: web.Request) -> web.Response:
 
 @routes.get("/api/jams")
 async def every(request: web.Request) -> web.Response:
-    """The jams that play or are paused; where strangers may call, links are for who has them."""
+    """The jams that play or are paused, for the owner; everybody else has a link or has none."""
     services = request.app[SERVICES]
-    jams = services.jams.all() if services.settings.host in LOOPBACK else []
+    jams = services.jams.all() if by_the_owner(request, services.settings.host) else []
     return web.json_response({"jams": [_told(request, jam) for jam in jams]})
 
 
@@ -210,11 +211,12 @@ async def live(request: web.Request) -> web.StreamResponse:
     stream.content_type = "audio/ogg"
     await stream.prepare(request)
     ogg = OggOpus(secrets.randbelow(2**31))
-    with session.ring.listen(backlog=BACKLOG) as packets:
+    with contextlib.suppress(ConnectionError), session.ring.listen(backlog=BACKLOG) as packets:
         await stream.write(ogg.head())
-        async for packet in packets:
+        # A pause is silence here, too: a player would hang up, and one that has gone would count.
+        async for packet in packets.without_a_pause():
             await stream.write(ogg.packet(packet))
-    await stream.write(ogg.end())
+        await stream.write(ogg.end())
     return stream
 
 
@@ -236,6 +238,7 @@ async def steer(request: web.Request) -> web.Response:
     prompt = (await json_body(request)).get("prompt")
     if not isinstance(prompt, str):
         raise BadRequest('Send {"prompt": "what to hear"}.')
+    await _require_steering(request, session)
     await session.steer(prompt, _voter(request))
     return web.json_response({"jam": _told(request, session)}, status=202)
 
@@ -299,6 +302,23 @@ def _own(request: web.Request) -> JamSession:
     if not private(session):
         raise BadRequest("This jam is a server's: its members decide that in Discord.")
     return session
+
+
+async def _require_steering(request: web.Request, session: JamSession) -> None:
+    """Let through whoever may steer from here: the page knows nobody's roles and names.
+
+    Raises:
+        BadRequest: this server lets only some of its members steer.
+    """
+    if private(session):
+        return
+    assert session.guild_id is not None
+    settings = await request.app[SERVICES].library.guild_settings(session.guild_id)
+    if settings.jam_steer != "anyone":
+        who = "its DJs steer" if settings.jam_steer == "dj" else "whoever started it steers"
+        raise BadRequest(
+            f"On this server only {who} the jam, with /jam prompt in Discord; here you can listen."
+        )
 
 
 def _voter(request: web.Request) -> Steerer:

@@ -79,6 +79,21 @@ def test_a_state_goes_on_with_the_same_bits() -> None:
     np.testing.assert_array_equal(np.concatenate([head, tail]), expected)
     with pytest.raises(AudioError):
         LevellerState.from_json({"power": 1})
+    with pytest.raises(AudioError):
+        LevellerState.from_json({**first.state.to_json(), "power": float("nan")})
+
+
+def test_what_is_no_number_is_silence_and_soon_forgotten() -> None:
+    sound = noise(4, 0.1)
+    broken = sound.copy()
+    broken[10_000:10_400] = np.nan
+    broken[11_000], broken[11_001] = np.inf, -np.inf
+    quiet = sound.copy()
+    quiet[10_000:10_400] = quiet[11_000:11_002] = 0
+    levellers = Leveller(RATE), Leveller(RATE)
+    for leveller in levellers:
+        leveller.expect(leveller.power_of(broken))
+    np.testing.assert_array_equal(levelled(broken, levellers[0]), levelled(quiet, levellers[1]))
 
 
 def test_silence_stays_silent() -> None:

@@ -123,6 +123,34 @@ async def test_a_restart_in_the_middle_goes_on_at_the_same_place(settings: Setti
                 await asyncio.to_thread(time.sleep, 0.05)
 
 
+async def test_after_a_restart_no_server_waits_for_another(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with jam_room(settings) as room:
+        other = room.env.create_guild("Other server")
+        lounge = other.create_text_channel("lounge")
+        eve = other.add_member(room.env.create_user("eve"))
+        await room.env.settle()
+        await start(room, prompt="funky sax")
+        await eve.slash(lounge, "jam start", prompt="church bells")
+        submit, asked, both = room.services.engine.submit, 0, asyncio.Event()
+
+        async def together(*args: Any, **options: Any) -> Any:
+            nonlocal asked
+            asked += 1
+            if asked == 2:
+                both.set()
+            async with asyncio.timeout(20):  # until the other server's first chunk is asked for
+                await both.wait()
+            return await submit(*args, **options)
+
+        monkeypatch.setattr(room.services.engine, "submit", together)
+        await room.restart_jams()
+        assert set(room.bot.stages) == {room.guild.id, other.id}
+        await room.ada.slash(room.channel, "jam stop")
+        await eve.slash(lounge, "jam stop")
+
+
 async def test_the_panel_steers(settings: Settings) -> None:
     async with jam_room(settings) as room:
         await start(room, prompt="funky sax")
@@ -203,7 +231,7 @@ async def test_who_may_not_stop_it_may_not_end_a_pause_either(settings: Settings
 async def test_an_error_that_ends_a_jam_is_told_and_the_jam_can_go_on(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("riffbot.jam.session.PAUSE_BETWEEN_TRIES_S", 0.01)
+    monkeypatch.setattr("riffbot.jam.planner.PAUSE_BETWEEN_TRIES_S", 0.01)
     async with jam_room(settings) as room:
         await start(room, prompt="funky sax")
         (stage,) = room.bot.stages.values()
@@ -238,7 +266,7 @@ async def test_a_jam_forgets_a_member_who_wants_to_be_forgotten(settings: Settin
         assert stage.starter is None
         await room.ben.slash(room.channel, "jam stop")
         async with asyncio.timeout(10):
-            while room.services.jams.all() or room.services.jams._saving:
+            while room.services.jams._starters:  # until its end is stored
                 await asyncio.to_thread(time.sleep, 0.05)
         row = await room.services.library.guilds_jam(room.guild.id)
         assert row is not None
@@ -280,7 +308,7 @@ async def test_a_stopped_jam_can_be_resumed(settings: Settings) -> None:
 async def test_a_machine_that_is_too_slow_says_so_at_the_door(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("riffbot.jam.session.LOAD", 1e-6)
+    monkeypatch.setattr("riffbot.jam.capacity.LOAD", 1e-6)
     async with jam_room(settings) as room:
         refused = await start(room, prompt="funky sax")
         assert "seconds of this jam in a second" in await told(room, refused)

@@ -14,6 +14,7 @@ from audio.image import encode_png
 from riffbot.images import Images
 from riffbot.inference.engine import Engine
 from riffbot.jam.loop import JamLoop
+from riffbot.jam.player import BLOCK_PACKETS
 from riffbot.jam.session import JamSession
 from riffbot.jam.state import JamState
 from riffbot.jam.values import Steerer
@@ -98,7 +99,21 @@ async def read(session: JamSession, packets: int) -> list[bytes]:
     return heard
 
 
+async def read_until(session: JamSession, condition: Callable[[], bool]) -> None:
+    """The same until something is heard, which is no later than in ten seconds of sound."""
+    for _ in range(500):
+        if condition():
+            return
+        await read(session, 1)
+    raise AssertionError("it was not heard in ten seconds of sound")
+
+
 async def settled(session: JamSession) -> None:
-    """Wait until a whole turn of the loop is planned ahead and nothing is being made."""
-    await until(lambda: session.status().buffer_s > 1.5)
-    await asyncio.sleep(0.02)
+    """Wait until the ring is full, enough is planned ahead and nothing is being made."""
+
+    async def at_rest() -> bool:  # on the jams' own loop, where nothing happens in between
+        return session._planner.content and session.ring.room() < BLOCK_PACKETS
+
+    async with asyncio.timeout(20):
+        while not await session._loop.run(at_rest()):  # noqa: ASYNC110
+            await asyncio.sleep(0.005)

@@ -17,7 +17,9 @@ from audio.image import decode_image
 from riffbot.errors import BadRequest, GenerationFailed, NotFound, Refused
 from riffbot.images import Images
 from riffbot.inference.engine import Engine
-from riffbot.jam.manager import JamManager, seed_image_for
+from riffbot.jam.locking import seed_image_for
+from riffbot.jam.manager import JamManager
+from riffbot.jam.ring import SILENCE
 from riffbot.jam.values import Place
 from riffbot.library.records import Author
 from riffbot.library.store import Library
@@ -135,7 +137,7 @@ async def test_a_jam_from_before_a_crash_does_not_come_back_over_a_newer_one(
     second = opened()  # the first never said goodbye
     newer = await second.start(7, "bells", who=BOB, seed_image="beat")
     await newer.stop()
-    await until(lambda: second.get(7) is None and not second._saving)
+    await until(lambda: second.starter(newer) is None)  # its end is stored
     third = opened()
     (row,) = await third.unfinished()
     assert (row.guild_id, row.status) == (8, "running")
@@ -176,7 +178,7 @@ async def test_an_end_while_an_older_state_is_written_is_stored_all_the_same(
     monkeypatch.setattr(session._player, "stop", slowly)
     await session.set_denoising(0.8, ANN)  # a change is written just now
     await (jams.park(session) if end == "park" else session.stop())
-    await until(lambda: jams.get(7) is None and not jams._saving)
+    await until(lambda: jams.starter(session) is None)  # its end is stored
     row = await library.guilds_jam(7)
     assert row is not None
     assert (row.status, row.starter_name) == ("paused" if end == "park" else "ended", "Ann")
@@ -192,6 +194,24 @@ async def test_resuming_a_paused_jam_is_going_on_and_without_one_it_is_a_sentenc
     assert session.status().state == "playing"
     with pytest.raises(NotFound, match="/jam start"):
         await jams.resume(8)
+
+
+async def test_a_pause_does_not_end_where_other_jams_need_the_machine_by_now(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jams = opened()
+    waiting = await jams.start(7, "sax", who=ANN, seed_image="beat", place=Place(10, 11))
+    await waiting.pause()
+    other = await jams.start(8, "bells", who=BOB, seed_image="beat")
+    with monkeypatch.context() as patch:
+        patch.setattr(type(other), "load", property(lambda session: 0.79999))
+        with pytest.raises(Refused, match="beside the jams that play already"):
+            await jams.resume(7, place=Place(20, 21))
+    assert waiting.status().state == "paused"
+    assert waiting.ring.read() == SILENCE
+    assert waiting.place == Place(10, 11)
+    assert await jams.resume(7, place=Place(20, 21)) is waiting
+    assert (waiting.status().state, waiting.place) == ("playing", Place(20, 21))
 
 
 async def test_a_stretch_becomes_a_riff_of_the_library(opened: Open, library: Library) -> None:
@@ -219,7 +239,7 @@ async def test_a_stretch_becomes_a_riff_of_the_library(opened: Open, library: Li
 async def test_a_jam_that_an_error_ended_is_stored_and_can_go_on(
     opened: Open, library: Library, pipeline: FakePipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("riffbot.jam.session.PAUSE_BETWEEN_TRIES_S", 0.01)
+    monkeypatch.setattr("riffbot.jam.planner.PAUSE_BETWEEN_TRIES_S", 0.01)
     jams = opened()
     session = await jams.start(7, "sax", who=ANN, seed_image="beat")
 
@@ -228,7 +248,7 @@ async def test_a_jam_that_an_error_ended_is_stored_and_can_go_on(
 
     pipeline.trouble = trouble
     await session.steer("bells", ANN)
-    await until(lambda: jams.get(7) is None and session.id not in jams._saving)
+    await until(lambda: jams.starter(session) is None)  # its end is stored
     assert session.status().error == "not a number"
     row = await library.guilds_jam(7)
     assert row is not None

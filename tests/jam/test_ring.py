@@ -134,6 +134,22 @@ async def test_a_listener_may_ask_for_what_was_just_heard() -> None:
         assert [one async for one in late] == [packet(7), packet(8), packet(9)]
 
 
+async def test_a_stream_is_silent_while_no_packets_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("riffbot.jam.ring.PATIENCE_S", 0.06)
+    ring = filled(2)
+    with ring.listen() as listener:
+        heard = listener.without_a_pause()
+        ring.read()
+        assert await anext(heard) == packet(0)
+        assert [await anext(heard) for _ in range(7)] == [SILENCE] * 7  # 60 ms, and again
+        ring.read()
+        while (after := await anext(heard)) == SILENCE:
+            pass
+        assert after == packet(1)
+        ring.close()
+        assert [last async for last in heard if last != SILENCE] == []
+
+
 async def test_whoever_comes_after_the_end_hears_nothing() -> None:
     ring = PacketRing(4)
     ring.close()

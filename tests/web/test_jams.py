@@ -56,6 +56,22 @@ async def test_the_stream_is_ogg_opus_of_what_plays(
     await until(lambda: session.ring.stats().listeners == 0)
 
 
+async def test_whoever_leaves_while_it_is_paused_is_no_listener_any_more(
+    client: TestClient,
+    session: JamSession,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("riffbot.jam.ring.PATIENCE_S", 0.02)
+    answer = await client.get(f"/api/jams/{session.id}/live.ogg")
+    await answer.content.read(64)
+    await session.pause()
+    assert session.ring.stats().listeners == 1
+    answer.close()
+    await until(lambda: session.ring.stats().listeners == 0)
+    assert "broke" not in caplog.text
+
+
 async def test_the_metrics_count_jams(client: TestClient, session: JamSession) -> None:
     text = await (await client.get("/metrics")).text()
     assert "riffbot_jams 1\n" in text

@@ -17,6 +17,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from riffbot.jam import opus
 from riffbot.jam.session import JamSession
 from riffbot.jam.values import Steerer
+from riffbot.library.guilds import Who
 from riffbot.services import Services
 from riffbot.web import hub, jams, wire
 from riffbot.web.app import create_app
@@ -191,6 +192,7 @@ async def test_a_private_jam_is_its_starters_to_change(
     assert (await client.post(f"{at}/denoising", json={"value": 9})).status == 400
     assert (await client.post(f"{at}/denoising", json={"value": True})).status == 400
     assert (await client.post(f"{at}/seed", json={})).status == 202
+    assert (await client.post(f"{at}/prompt", json={"prompt": "sun"})).status == 202
     await client.post(f"{at}/pause", json={})
     assert session.status().state == "paused"
     await client.post(f"{at}/resume", json={})
@@ -210,6 +212,24 @@ async def test_a_servers_jam_is_not_the_pages_to_stop(
         assert answer.status == 400
         assert "server" in (await answer.json())["error"]
     assert session.status().state == "playing"
+
+
+@pytest.mark.parametrize(("who", "words"), [("dj", "its DJs"), ("starter", "whoever started")])
+async def test_the_page_steers_only_where_the_server_lets_anyone(
+    client: TestClient, services: Services, session: JamSession, who: Who, words: str
+) -> None:
+    at, wish = f"/api/jams/{session.id}", {"prompt": "church bells"}
+    await services.library.set_guild_settings(7, jam_steer=who, dj_role_id=5)
+    refused = await client.post(f"{at}/prompt", json=wish)
+    assert refused.status == 400
+    assert words in (await refused.json())["error"]
+    assert [share.prompt for share in session.status().shares] == ["funky sax"]
+    assert (await client.get(at)).status == 200, "but whoever has the link may listen"
+    async with client.ws_connect(f"{at}/socket") as ws:
+        await hear(ws, lambda h: h.packets)
+    await services.library.set_guild_settings(7, jam_steer="anyone")
+    assert (await client.post(f"{at}/prompt", json=wish)).status == 202
+    assert session.status().shares[0].prompt == "church bells"
 
 
 @pytest.mark.parametrize(
@@ -257,3 +277,10 @@ async def test_strangers_are_not_told_which_jams_play(
     async with TestClient(TestServer(app)) as client:
         assert (await (await client.get("/api/jams")).json())["jams"] == []
         assert (await client.get(f"/api/jams/{session.id}")).status == 200
+
+
+async def test_a_proxys_visitors_are_strangers_too(client: TestClient, session: JamSession) -> None:
+    for header in ("X-Forwarded-For", "Forwarded", "Via"):
+        answer = await client.get("/api/jams", headers={header: "203.0.113.7"})
+        assert (await answer.json())["jams"] == []
+    assert len((await (await client.get("/api/jams")).json())["jams"]) == 1
