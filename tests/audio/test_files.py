@@ -170,6 +170,7 @@ def test_loud_float_files_are_scaled_not_clipped() -> None:
         b"#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n",
         b"ffconcat version 1.0\nfile /etc/hostname\n",
     ],
+    ids=["empty", "head", "text", "tag", "picture", "silent", "playlist", "ffconcat"],
 )
 def test_what_is_no_sound_is_one_sentence(data: bytes, tmp_path: Path) -> None:
     path = tmp_path / "upload.mp3"
