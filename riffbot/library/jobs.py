@@ -53,6 +53,7 @@ class JobStore(Database):
             author_name=author.name,
             guild_id=author.guild_id,
             channel_id=origin.channel_id if origin else None,
+            audience_id=origin.audience_id if origin else None,
             message_id=origin.message_id if origin else None,
             token=origin.token if origin else None,
             token_expires_at=origin.token_expires_at if origin else None,
@@ -158,6 +159,7 @@ class JobStore(Database):
             author_name=author.name,
             guild_id=author.guild_id,
             channel_id=origin.channel_id if origin else None,
+            audience_id=origin.audience_id if origin else None,
             message_id=origin.message_id if origin else None,
         )
         async with self._keeping:
@@ -214,6 +216,7 @@ def _row(
         author_name=job.author_name,
         guild_id=job.guild_id,
         channel_id=job.channel_id,
+        audience_id=job.audience_id,
         message_id=job.message_id,
         created_at=datetime.now(UTC),
         duration_s=rendered.duration_s,
@@ -234,6 +237,7 @@ async def _add(session: AsyncSession, stored: StoredRiff) -> None:
             created_at=stored.created_at,
             author_id=stored.author_id,
             guild_id=stored.guild_id,
+            audience_id=stored.audience_id,
         )
         for word in words_of(stored.prompt)
     )

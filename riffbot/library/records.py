@@ -29,6 +29,9 @@ class Origin:
 
     Attributes:
         channel_id: where the command was given.
+        audience_id: the place whose visitors may see what is made there: that channel; of a public
+            thread the channel that it hangs in, since old threads are forgotten by Discord's
+            clients, and seen by whoever sees the channel. The same as `channel_id` unless told.
         message_id: the message that shows the progress, once it exists.
         token: the interaction's token. Editing the answer needs it; it is forgotten when the job
             ends.
@@ -36,9 +39,30 @@ class Origin:
     """
 
     channel_id: int
+    audience_id: int | None = None
     message_id: int | None = None
     token: str | None = None
     token_expires_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        """A place of its own unless told otherwise."""
+        if self.audience_id is None:
+            object.__setattr__(self, "audience_id", self.channel_id)
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Who looks into the library, and from where.
+
+    Attributes:
+        user_id: their own riffs they always see.
+        guild_id: the server that they ask in; None in a direct message.
+        audiences: the places (`Origin.audience_id`) that they can see there.
+    """
+
+    user_id: int
+    guild_id: int | None
+    audiences: frozenset[int] = frozenset()
 
 
 FORMER_MEMBER = Author(-1, "a former member")

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Select, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 
 from riffbot.errors import NotFound
 from riffbot.library.database import Database
@@ -47,17 +48,12 @@ class RiffStore(Database):
 
     async def get(self, riff_id: str) -> StoredRiff:
         """A riff by its id. Raises NotFound."""
-        async with self._read() as session:
-            riff = await session.get(StoredRiff, riff_id)
-        if riff is None or riff.gone is not None:
-            raise NotFound(f"The riff {riff_id[:20]} is not in the library (any more).")
-        return riff
+        return await self._ask(lambda session: living(session, riff_id))
 
     async def count(self) -> int:
         """How many riffs there are."""
         query = select(func.count()).select_from(StoredRiff).where(StoredRiff.gone.is_(None))
-        async with self._read() as session:
-            return await session.scalar(query) or 0
+        return await self._ask(lambda session: session.scalar(query) or 0)
 
     async def of_message(self, message_id: int) -> StoredRiff | None:
         """The riff that a message carries, if it carries one."""
@@ -105,13 +101,8 @@ class RiffStore(Database):
 
     async def likes(self, riff_ids: Iterable[str]) -> dict[str, int]:
         """How many members keep each of these riffs among their favourites; 0 is left out."""
-        query = (
-            select(Favourite.riff_id, func.count())
-            .where(Favourite.riff_id.in_(list(riff_ids)))
-            .group_by(Favourite.riff_id)
-        )
-        async with self._read() as session:
-            return {row[0]: row[1] for row in await session.execute(query)}
+        ids = list(riff_ids)
+        return await self._ask(lambda session: count_likes(session, ids))
 
     async def delete(self, riff_id: str) -> Farewell:
         """Forget a riff and the files that nothing else needs; what was made from it stays.
@@ -186,8 +177,27 @@ class RiffStore(Database):
         )
 
     async def _some(self, query: Select[StoredRiff]) -> Sequence[StoredRiff]:
-        async with self._read() as session:
-            return (await session.scalars(query)).all()
+        return await self._ask(lambda session: session.scalars(query).all())
+
+
+def living(session: Session, riff_id: str) -> StoredRiff:
+    """A riff by its id. Raises NotFound."""
+    riff = session.get(StoredRiff, riff_id)
+    if riff is None or riff.gone is not None:
+        raise NotFound(f"The riff {riff_id[:20]} is not in the library (any more).")
+    return riff
+
+
+def count_likes(session: Session, riff_ids: Sequence[str]) -> dict[str, int]:
+    """How many members keep each of these riffs; those that nobody keeps are left out."""
+    if not riff_ids:
+        return {}
+    query = (
+        select(Favourite.riff_id, func.count())
+        .where(Favourite.riff_id.in_(riff_ids))
+        .group_by(Favourite.riff_id)
+    )
+    return {row[0]: row[1] for row in session.execute(query)}
 
 
 async def _children_of(session: AsyncSession, ids: list[str]) -> list[str]:
@@ -222,6 +232,7 @@ async def _empty(session: AsyncSession, ids: list[str], why: str) -> None:
             author_name=None,
             guild_id=None,
             channel_id=None,
+            audience_id=None,
             message_id=None,
             alt="",
             png="",

@@ -111,21 +111,22 @@ async def test_a_large_family_is_drawn_in_part(library: Library, add: Add) -> No
     assert all(len(line) < 140 for line in as_text(family).splitlines())
 
 
-async def test_pages_meet_and_do_not_overlap(library: Library, add: Add) -> None:
+@pytest.mark.parametrize("text", ["", "riff", "r", "dub ri"])
+async def test_pages_meet_and_do_not_overlap(library: Library, add: Add, text: str) -> None:
     for number in range(7):
-        await add(f"riff {number}", BOB if number % 2 else ANN)
+        await add(f"dub riff {number} r", BOB if number % 2 else ANN)
     seen, turned = [], None
     while True:
-        page = await library.page(limit=3, older_than=turned)
+        page = await library.page(text=text, limit=3, older_than=turned)
         seen += [riff.prompt for riff in page.riffs]
         if page.older is None:
             break
         turned = page.older
-    assert seen == [f"riff {number}" for number in reversed(range(7))]
-    back = await library.page(limit=3, newer_than=page.newer)
-    assert [riff.prompt for riff in back.riffs] == ["riff 3", "riff 2", "riff 1"]
+    assert seen == [f"dub riff {number} r" for number in reversed(range(7))]
+    back = await library.page(text=text, limit=3, newer_than=page.newer)
+    assert [riff.prompt for riff in back.riffs] == [f"dub riff {n} r" for n in (3, 2, 1)]
     assert back.newer is not None
-    top = await library.page(limit=3, newer_than=back.newer)
+    top = await library.page(text=text, limit=3, newer_than=back.newer)
     assert top.newer is None
 
 
