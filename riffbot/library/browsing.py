@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, literal, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, exists, literal, or_, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from riffbot.library.models import Favourite, RiffWord, StoredRiff, UTCTime
+from riffbot.library.records import Viewer
 from riffbot.library.riffs import PAGE, RiffStore, count_likes
 from riffbot.library.searching import Scope, Stretch, matching
 from riffbot.library.words import prefix_end, words_of
@@ -38,18 +39,23 @@ class Page:
 
 
 class Browser(RiffStore):
-    """The library's reading desk."""
+    """The library's reading desk.
+
+    Where a `viewer` asks, only what they may see is found: without `author_id`, what was made
+    where they can look. Nobody else's questions have one: the library's owner sees everything.
+    """
 
     async def recent(
         self,
         *,
         author_id: int | None = None,
         guild_id: int | None = None,
+        viewer: Viewer | None = None,
         before: datetime | None = None,
         limit: int = PAGE,
     ) -> Sequence[StoredRiff]:
         """The newest riffs first, of a member or a server if told; `before` turns the page."""
-        query = _living(Scope(author_id, guild_id))
+        query = _living(_scope(author_id, guild_id, viewer))
         if before is not None:
             query = query.where(StoredRiff.created_at < before)
         newest = (StoredRiff.created_at.desc(), StoredRiff.id.desc())
@@ -61,6 +67,7 @@ class Browser(RiffStore):
         author_id: int | None = None,
         guild_id: int | None = None,
         saved_by: int | None = None,
+        viewer: Viewer | None = None,
         text: str = "",
         older_than: str | None = None,
         newer_than: str | None = None,
@@ -70,6 +77,7 @@ class Browser(RiffStore):
 
         Args:
             author_id, guild_id, saved_by: whose riffs, where, or whose favourites.
+            viewer: who asks.
             text: only riffs whose prompts have all these words (the last may be unfinished).
             older_than, newer_than: turn to what lies on that side of this riff.
 
@@ -79,11 +87,14 @@ class Browser(RiffStore):
         words = words_of(text)
         if text and not words:
             return Page((), None, None, {})
-        scope = Scope(author_id, guild_id)
+        scope = _scope(author_id, guild_id, None if saved_by is not None else viewer)
         query, order = _living(scope), _BY_TIME
         if saved_by is not None:
             query = query.join(Favourite, Favourite.riff_id == StoredRiff.id)
             query = query.where(Favourite.user_id == saved_by, *_having(words))
+            if viewer is not None:
+                own = StoredRiff.author_id == viewer.user_id
+                query = query.where(or_(own, StoredRiff.audience_id.in_(viewer.audiences)))
             order = (Favourite.created_at, Favourite.riff_id)
 
         def look(session: Session) -> Page:
@@ -116,12 +127,15 @@ class Browser(RiffStore):
         *,
         author_id: int | None = None,
         guild_id: int | None = None,
+        viewer: Viewer | None = None,
         limit: int = PAGE,
     ) -> Sequence[StoredRiff]:
         """Riffs whose prompts have all these words (the last may be unfinished), newest first."""
         if not words_of(text):
             return []
-        page = await self.page(text=text, author_id=author_id, guild_id=guild_id, limit=limit)
+        page = await self.page(
+            text=text, author_id=author_id, guild_id=guild_id, viewer=viewer, limit=limit
+        )
         return list(page.riffs)
 
     async def complete(
@@ -130,13 +144,17 @@ class Browser(RiffStore):
         *,
         author_id: int | None = None,
         guild_id: int | None = None,
+        viewer: Viewer | None = None,
         limit: int = PAGE,
     ) -> Sequence[StoredRiff]:
         """Riffs whose prompts begin like this, for autocompletion; the newest for no prefix."""
         key = prefix.strip().casefold()
         if not key:
-            return await self.recent(author_id=author_id, guild_id=guild_id, limit=limit)
-        query = _living(Scope(author_id, guild_id)).where(_begins(StoredRiff.prompt_key, key))
+            return await self.recent(
+                author_id=author_id, guild_id=guild_id, viewer=viewer, limit=limit
+            )
+        scope = _scope(author_id, guild_id, viewer)
+        query = _living(scope).where(_begins(StoredRiff.prompt_key, key))
         return await self._some(query.order_by(StoredRiff.prompt_key).limit(limit))
 
 
@@ -162,6 +180,12 @@ def _place(session: Session, riff_id: str, saved_by: int | None) -> tuple[dateti
     else:
         found = session.get(StoredRiff, riff_id)
     return (found.created_at, riff_id) if found is not None else None
+
+
+def _scope(author_id: int | None, guild_id: int | None, viewer: Viewer | None) -> Scope:
+    if viewer is None or author_id == viewer.user_id:
+        return Scope(author_id, guild_id)
+    return Scope(author_id, guild_id, viewer.audiences)
 
 
 def _living(scope: Scope) -> Select[StoredRiff]:

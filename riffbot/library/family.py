@@ -8,7 +8,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from riffbot.library.models import StoredRiff
-from riffbot.library.records import Credit
+from riffbot.library.records import Credit, Viewer
 from riffbot.library.riffs import RiffStore, living
 
 MOST = 60
@@ -57,17 +57,13 @@ class Family:
     left_out: int = 0
     hidden: frozenset[str] = frozenset()
 
-    def seen_by(self, user_id: int, guild_id: int | None) -> Family:
-        """The family as a member sees it in a server (None: in a direct message).
+    def seen_by(self, viewer: Viewer) -> Family:
+        """The family as somebody sees it.
 
         What was made of a riff in another server or in private is nobody's business here.
         """
-        hidden = {
-            member.id
-            for member in self.members
-            if member.author_id != user_id and (guild_id is None or member.guild_id != guild_id)
-        }
-        return replace(self, hidden=frozenset(hidden - {self.riff.id}))
+        hidden = {member.id for member in self.members if not member.seen_by(viewer)}
+        return replace(self, hidden=frozenset(hidden))
 
     def children_of(self, riff_id: str) -> list[StoredRiff]:
         """Those of its members that were made from this one first of all, oldest first."""

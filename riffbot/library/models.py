@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from riffbot.library.records import FORMER_MEMBER, NOBODY, Author, Origin
+from riffbot.library.records import FORMER_MEMBER, NOBODY, Author, Origin, Viewer
 from riffbot.request import RiffRequest
 
 NAMING = {
@@ -157,6 +157,10 @@ class StoredRiff(Base):
         if self.author_id is None:
             return FORMER_MEMBER if self.gone != "deleted" else NOBODY
         return Author(self.author_id, self.author_name or "", self.guild_id)
+
+    def seen_by(self, viewer: Viewer) -> bool:
+        """Whether somebody may see it: it is their own, or made where they can look."""
+        return self.author_id == viewer.user_id or self.audience_id in viewer.audiences
 
     @property
     def image_ref(self) -> str:

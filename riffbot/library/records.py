@@ -52,16 +52,15 @@ class Origin:
 
 @dataclass(frozen=True)
 class Viewer:
-    """Who looks into the library, and from where.
+    """Who looks into the library.
 
     Attributes:
         user_id: their own riffs they always see.
-        guild_id: the server that they ask in; None in a direct message.
-        audiences: the places (`Origin.audience_id`) that they can see there.
+        audiences: the places (`Origin.audience_id`) that they see; Discord's ids are unique, so
+            the server is told by them, too.
     """
 
     user_id: int
-    guild_id: int | None
     audiences: frozenset[int] = frozenset()
 
 

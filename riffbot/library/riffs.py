@@ -184,8 +184,13 @@ def living(session: Session, riff_id: str) -> StoredRiff:
     """A riff by its id. Raises NotFound."""
     riff = session.get(StoredRiff, riff_id)
     if riff is None or riff.gone is not None:
-        raise NotFound(f"The riff {riff_id[:20]} is not in the library (any more).")
+        raise not_there(riff_id)
     return riff
+
+
+def not_there(riff_id: str) -> NotFound:
+    """What whoever asks for a riff that is not there is told."""
+    return NotFound(f"The riff {riff_id[:20]} is not in the library (any more).")
 
 
 def count_likes(session: Session, riff_ids: Sequence[str]) -> dict[str, int]:

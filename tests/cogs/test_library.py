@@ -208,7 +208,7 @@ async def test_privacy_export_holds_everything(settings: Settings) -> None:
 
 
 async def test_a_moderator_elsewhere_is_none_here(settings: Settings) -> None:
-    """Whoever has a server of their own moderates there, and can show any riff by its id there."""
+    """Whoever has a server of their own moderates there, and a riff can be brought there."""
     async with open_room(settings) as room:
         await room.riff("dub", steps=1)
         riff = await newest(room)
@@ -216,11 +216,14 @@ async def test_a_moderator_elsewhere_is_none_here(settings: Settings) -> None:
         channel = other.create_text_channel("lair")
         role = other.create_role("owner", permissions=Permissions(manage_messages=True))
         eve = other.add_member(room.env.create_user("eve"), roles=[role])
-        shown = (await eve.slash(channel, "library show", riff=riff.id)).response
+        ada = other.add_member(room.ada.user)
+        unseen = await eve.slash(channel, "library show", riff=riff.id)
+        assert "found no riff" in unseen.response.content
+        shown = (await ada.slash(channel, "library show", riff=riff.id)).response
         refused = await eve.click(shown, label="Delete")
         assert "Only the one who made it" in refused.response.content
         refused = await eve.slash(channel, "library delete", riff=riff.id)
-        assert "Only the one who made it" in refused.response.content
+        assert "found no riff" in refused.response.content
         assert await room.services.library.count() == 1
 
 
