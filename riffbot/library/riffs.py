@@ -113,9 +113,11 @@ class RiffStore(Database):
         return await self._forget([await self.get(riff_id)], "deleted")
 
     async def erase_member(self, user_id: int) -> Farewell:
-        """Forget everything about a member: riffs, favourites, jobs, votes, decisions.
+        """Forget everything about a member: riffs, favourites, jobs, votes.
 
-        What others made from their riffs stays; its parent is a former member's.
+        What others made from their riffs stays; its parent is a former member's. A decision that
+        nobody may remix what they make stays, too: it protects them, and is forgotten only when
+        they take it back.
         """
         async with self._keeping:  # until then a clip that is being made may still be kept
             riffs = await self._some(select(StoredRiff).where(StoredRiff.author_id == user_id))
@@ -165,7 +167,9 @@ class RiffStore(Database):
                 await session.execute(delete(Favourite).where(Favourite.user_id == user_id))
                 await session.execute(delete(StoredJob).where(StoredJob.author_id == user_id))
                 await forget_in_jams(session, user_id)
-                await session.execute(delete(Member).where(Member.user_id == user_id))
+                # A “no” outlives its riffs: files that others saved may come back.
+                yes = Member.remix_allowed.is_(True)
+                await session.execute(delete(Member).where(Member.user_id == user_id, yes))
             await _prune(session)
             needed = await _needed(session, files)
         await asyncio.to_thread(self.files.remove, files - needed)

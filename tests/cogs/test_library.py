@@ -48,6 +48,7 @@ async def test_ann_bob_and_cy(settings: Settings) -> None:
         assert asked.response.ephemeral
         done = await ann.click(asked.response, label="Delete everything about me")
         assert "1 riffs are deleted" in done.response.content
+        assert "family trees" in done.response.content
         library = room.services.library
         assert await library.count() == 2
         assert first.id not in {message.id for message in room.messages}
@@ -186,6 +187,22 @@ async def test_who_may_remix(settings: Settings) -> None:
         shown = await room.ben.context_menu(room.channel, "Remix this riff", message)
         refused = await room.ben.submit_modal(shown, {"prompt": "x", "denoising": "0.5"})
         assert "keeps their sounds" in refused.followups[0].content
+
+
+async def test_a_no_to_remixes_outlives_what_is_deleted(settings: Settings) -> None:
+    """Ada's file is still in somebody's hands; so is her decision about it."""
+    async with open_room(settings) as room:
+        message = await room.ada.send(room.channel, "", attachments=[("a.wav", beat_wav())])
+        await room.ada.slash(room.channel, "privacy remixes", allowed=False)
+        asked = await room.ada.slash(room.channel, "privacy delete")
+        done = await room.ada.click(asked.response, label="Delete everything about me")
+        assert "only keep your id" in done.response.content
+        shown = await room.ben.context_menu(room.channel, "Remix this riff", message)
+        refused = await room.ben.submit_modal(shown, {"prompt": "x", "denoising": "0.5"})
+        assert "keeps their sounds" in refused.followups[0].content
+        await room.ada.slash(room.channel, "privacy remixes", allowed=True)
+        done = await room.ada.click(asked.response, label="Delete everything about me")
+        assert "nothing in my library knows you" in done.response.content
 
 
 async def test_privacy_export_holds_everything(settings: Settings) -> None:
