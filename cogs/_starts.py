@@ -21,7 +21,7 @@ from riffbot.errors import BadRequest, NotFound
 from riffbot.library.models import StoredRiff
 from riffbot.library.records import Author, Origin, pictures_of
 from riffbot.lineage import how
-from riffbot.recipes import Recipe
+from riffbot.recipes import Recipe, of_part
 from riffbot.remixing import Start
 from riffbot.rendering import heading
 from riffbot.tempo import WIDEST
@@ -104,7 +104,7 @@ async def chosen(
     if upload is not None:
         here = origin_of(interaction)
         author = Author(interaction.user.id, interaction.user.display_name, interaction.guild_id)
-        return await from_upload(interaction, upload, author, here, start=start)
+        return await from_upload(interaction, upload, author, here, start=start, whole=whole)
     assert riff is not None
     stored = remixing.permit(await find(interaction, riff), interaction.user.id)
     return Beginning(await from_riff(interaction.client, stored, start=start, whole=whole))
@@ -150,7 +150,9 @@ async def from_riff(
     def cut() -> tuple[str, int]:
         song = studio.picture(riff.image_ref)
         part = remixing.stretch(song, bpm, start=start, meter=meter)
-        return studio.keep(part), part.shape[1]
+        first, width = round(start * 100), part.shape[1]
+        whole = bot.services.images.recipe(riff.image_ref)
+        return studio.keep(part, of_part(whole, first, first + width)), width
 
     ref, width = await asyncio.to_thread(cut)
     return Start(ref, width, bpm, words, riff.id, meter)
@@ -165,30 +167,41 @@ async def from_upload(
     start: float = 0.0,
     seconds: float | None = None,
     drawing: bool = False,
+    whole: bool = False,
 ) -> Beginning:
     """Fetch, open and keep an upload. A file that was made here is known again as its riff.
+
+    Args:
+        start, whole: as for `from_riff`.
+        seconds, drawing: as for `open_upload`.
 
     Raises:
         BadRequest: it cannot be used, or its author does not allow it.
     """
     services = interaction.client.services
-    data = await fetched(attachment)
-    known = await services.library.of_file(hashlib.sha256(data).hexdigest())
-    if known is not None:
-        _admit(interaction, known, author.user_id)
-        remixing.permit(known, interaction.user.id)  # whichever part of it is taken
+    user = interaction.user.id
+    async with interaction.client.reading:  # what is fetched takes memory, too
+        data = await fetched(attachment)
+        known = await services.library.of_file(hashlib.sha256(data).hexdigest())
+        if known is not None:
+            _admit(interaction, known, author.user_id)
+            remixing.permit(known, user)  # whichever part of it is taken
+        elif author.user_id != user and not await services.library.remixes_allowed(author.user_id):
+            raise BadRequest("The author of this message keeps their sounds for themselves.")
+        if known is None or drawing:
+            source = await asyncio.to_thread(
+                open_upload,
+                data,
+                attachment.filename,
+                start=start,
+                seconds=seconds,
+                drawing=drawing,
+            )
     if known is not None and not drawing:
         # By whom says the credit below, which is written anew should they be erased.
         note = f"I know this clip: it is `#{known.id}`."
-        return Beginning(await from_riff(interaction.client, known, start=start), note)
-    if author.user_id != interaction.user.id and not await services.library.remixes_allowed(
-        author.user_id
-    ):
-        raise BadRequest("The author of this message keeps their sounds for themselves.")
-    async with interaction.client.reading:
-        source = await asyncio.to_thread(
-            open_upload, data, attachment.filename, start=start, seconds=seconds, drawing=drawing
-        )
+        riff = await from_riff(interaction.client, known, start=start, whole=whole)
+        return Beginning(riff, note)
     stored = await services.studio.adopt(source, author=author, origin=origin)
     return Beginning(_of_source(stored, source), str(source))
 

@@ -94,7 +94,7 @@ class Compositions(commands.Cog, name="compose"):
     ) -> None:
         """A riff becomes a song."""
         async with answered(interaction), preparing(interaction):
-            begin = await chosen(interaction, riff, upload, start=start)
+            begin = await chosen(interaction, riff, upload, start=start, whole=start == 0)
             request = remixing.extend(
                 begin.start,
                 prompt or begin.start.prompt or "more of it",

@@ -157,10 +157,11 @@ class Remixes(commands.Cog, name="remix"):
     ) -> None:
         """Make a clip again from its file, wherever its database is."""
         async with answered(interaction), preparing(interaction):
-            data, user = await fetched(file), interaction.user
+            user = interaction.user
             author = Author(user.id, user.display_name, interaction.guild_id)
             studio = interaction.client.services.studio
-            async with interaction.client.reading:
+            async with interaction.client.reading:  # what is fetched takes memory, too
+                data = await fetched(file)
                 recipe = await asyncio.to_thread(studio.recipe_in, data)
             known = await may_replay(interaction, data, recipe)
             recipe = await studio.revive(recipe, author=author)

@@ -13,7 +13,7 @@ window learns it from the one before.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,6 +25,7 @@ from riffbot.images import SILENT, Images
 from riffbot.inference.job import Riff
 from riffbot.regions import BEATS, Region
 from riffbot.request import MAX_COLUMNS, MAX_SEED, Extend, Layer, Morph, RiffRequest
+from riffbot.tempo import WIDEST
 
 Picture = NDArray[np.uint8]
 """uint8[512, W], low notes in the last row, 255 silent."""
@@ -44,6 +45,9 @@ beginning, as a loop does."""
 
 _WIDE, _NARROW = 768, 384
 _WINDOW = 512
+
+_BLOCK = 2048
+"""Columns that are reckoned with at a time: 8 MB as float64."""
 
 
 async def compose(request: RiffRequest, images: Images, submit: Submit) -> Riff:
@@ -130,33 +134,73 @@ class Window:
         return Region(self.begin - self.start, self.width)
 
 
-def windows(known: int, total: int, width: int) -> list[Window]:
+def windows(
+    known: int, total: int, width: int, turn: Callable[[int], int] = lambda _: 0
+) -> list[Window]:
     """The windows that bring a canvas from `known` columns at its beginning to `total`.
 
-    Each overlaps what stands there by about a quarter.
+    Each overlaps what stands there by about a quarter. What it keeps are whole cells as the model
+    sees it, turned by `turn(start)`: where what stands there ends within a cell, the rest of that
+    cell is kept as well.
     """
     overlap = min(_whole(width // 4), _whole(known))
+
+    def beginning(end: int) -> int:
+        """Where the window that goes on from `end` begins."""
+        start = end - overlap
+        while start > 0 and turn(start) % GRAIN:
+            start -= 1
+        return start
+
     found = []
     while known < total:
-        end = min(total, known + width - overlap - MARGIN)
-        found.append(Window(known - overlap, width, known, end))
+        start = beginning(known)
+        begin = start + -(-(known - start) // GRAIN) * GRAIN
+        end = start + width - MARGIN
+        if end < total:
+            following = beginning(end)
+            end = following + _whole(end - following)
+        if begin >= total:
+            break
+        found.append(Window(start, width, begin, min(total, end)))
         known = end
     return found
 
 
 async def _extend(request: RiffRequest, piece: Extend, images: Images, submit: Submit) -> Riff:
     assert request.seed_image is not None
-    loop, bpm = await asyncio.to_thread(_loop, request, images)
-    if piece.columns <= loop.shape[1]:
+    start, bpm, loop = await asyncio.to_thread(_beginning, request, piece, images)
+    if piece.columns <= start.shape[1]:
         raise BadRequest(
-            f"The clip lasts {loop.shape[1] / 100:g} s already: extend it beyond that."
+            f"The clip lasts {start.shape[1] / 100:g} s already: extend it beyond that."
         )
     # Backward is forward in a mirror, all but what the model sees.
-    canvas = Canvas(piece.columns, loop, backward=piece.backward)
+    canvas = Canvas(piece.columns, start, loop=loop, backward=piece.backward)
     base = request.but(piece=None, seed_image=None, mask=None, bpm=bpm, width=None)
     like = request.seed_image
     riffs = await _paint(canvas, base, images, submit, lambda _: 0.0, like=like)
     return _whole_riff(request, canvas.picture, riffs)
+
+
+def _beginning(
+    request: RiffRequest, piece: Extend, images: Images
+) -> tuple[Picture, float | None, Picture | None]:
+    """What is extended, its tempo, and the loop on which it goes on where it is a song."""
+    assert request.seed_image is not None
+    start = images.any_width(request.seed_image)
+    if start.shape[1] <= WIDEST:
+        return *_loop(request, images), None
+    if start.shape[0] != N_MELS or start.shape[1] > MAX_COLUMNS:
+        raise BadRequest(
+            f"A picture of {start.shape[1]} × {start.shape[0]} pixels is no spectrogram of "
+            f"{N_MELS} rows and {MAX_COLUMNS // 6000} minutes at most."
+        )
+    bpm = request.bpm or images.tempo(request.seed_image)
+    bar = images.meter(request.seed_image) * 6000 / bpm if bpm else float(_WINDOW)
+    # As many measures as come out at whole columns best: the loop goes round for minutes.
+    bars = min(range(1, max(1, int(_WIDE / bar)) + 1), key=lambda n: abs(n * bar - round(n * bar)))
+    width = round(bars * bar)
+    return start, bpm, start[:, :width] if piece.backward else start[:, -width:]
 
 
 class Canvas:
@@ -164,32 +208,37 @@ class Canvas:
 
     Args:
         columns: its length.
-        loop: what is known, and what the rest is painted over, again and again.
-        backward: the loop stands at the end, and the canvas grows towards the beginning.
+        start: what is known.
+        loop: what the rest is painted over, again and again: the end (backward: the beginning) of
+            what is known; None is all of it.
+        backward: what is known stands at the end, and the canvas grows towards the beginning.
         ground: what the rest is painted over instead of the loop: uint8[512, columns].
     """
 
     def __init__(
         self,
         columns: int,
-        loop: Picture,
+        start: Picture,
         *,
+        loop: Picture | None = None,
         backward: bool = False,
         ground: Picture | None = None,
     ) -> None:
+        loop = start if loop is None else loop
         self.backward = backward
+        self.known = start.shape[1]
         self.width = _window(loop.shape[1])
-        self.known = loop.shape[1]
+        self.period = loop.shape[1]
         spare = self.width  # windows may reach beyond the canvas's end
         if ground is None:
-            phase = -columns if backward else 0
+            phase = self.known - columns if backward else -self.known
             ground = np.take(loop, np.arange(phase, phase + columns), axis=1, mode="wrap")
         # Kept in the direction of growth: mirrored in time while it grows backward.
         turned = ground[:, ::-1] if backward else ground
         beyond = np.arange(spare)
-        beyond += columns - (1 + beyond // self.known) * self.known
+        beyond += columns - (1 + beyond // self.period) * self.period
         self._pixels = np.concatenate([turned, turned[:, beyond]], axis=1)
-        self._pixels[:, : self.known] = loop[:, ::-1] if backward else loop
+        self._pixels[:, : self.known] = start[:, ::-1] if backward else start
         self._columns = columns
         self._finished = columns  # from here on nothing is painted
 
@@ -201,7 +250,7 @@ class Canvas:
 
     def windows(self) -> list[Window]:
         """What is to be painted, in order of growth."""
-        return windows(self.known, self._columns, self.width)
+        return windows(self.known, self._columns, self.width, self._turn)
 
     def seen(self, window: Window) -> tuple[Picture, Region]:
         """What the model is shown, and where it may paint, the right way round."""
@@ -218,7 +267,12 @@ class Canvas:
         A window is a circle, and models that are shown the beat expect the first one at its
         beginning.
         """
-        return int((-window.start if self.backward else window.start) % self.known % window.width)
+        return self._turn(window.start)
+
+    def _turn(self, start: int) -> int:
+        # The loop goes round from where what is known ends, in either direction.
+        ahead = self.known - start if self.backward else start - self.known
+        return ahead % self.period % self.width
 
     def add(self, window: Window, painted: Picture) -> None:
         """Take what a window adds.
@@ -301,7 +355,9 @@ def _window(loop: int) -> int:
     """A window of whole loops where that is about the model's usual width: it then is a loop."""
     if loop > _WIDE:
         return _WINDOW
-    return loop * -(-_NARROW // loop)
+    width = loop * -(-_NARROW // loop)
+    # A loop of an odd width would have its seam within a cell.
+    return width if width % GRAIN == 0 else _WINDOW
 
 
 def _whole(columns: int) -> int:
@@ -389,8 +445,12 @@ def _ground(start: Picture, finish: Picture | None, columns: int) -> Picture:
         return ground
     share = np.clip((at - width) / max(1, columns - 2 * width), 0, 1)
     other = np.take(_fitted(finish, width), at, axis=1, mode="wrap")
-    mixed = ground + share * (other.astype(np.float64) - ground)
-    return np.asarray(np.round(mixed), np.uint8)
+    for part in _blocks(columns):
+        mixed = ground[:, part] + share[part] * (
+            other[:, part].astype(np.float64) - ground[:, part]
+        )
+        ground[:, part] = np.round(mixed)
+    return ground
 
 
 def _fitted(picture: Picture, width: int) -> Picture:
@@ -416,8 +476,16 @@ def _resampled(picture: Picture, at: NDArray[np.floating]) -> Picture:
     below = np.clip(at.astype(int), 0, picture.shape[1] - 1)
     above = np.minimum(below + 1, picture.shape[1] - 1)
     share = at - below
-    mixed = picture[:, below] * (1 - share) + picture[:, above] * share
-    return np.asarray(np.round(mixed), np.uint8)
+    found = np.empty((picture.shape[0], len(at)), np.uint8)
+    for part in _blocks(len(at)):
+        before = picture[:, below[part]] * (1 - share[part])
+        found[:, part] = np.round(before + picture[:, above[part]] * share[part])
+    return found
+
+
+def _blocks(columns: int) -> Iterator[slice]:
+    """Minutes of picture piece by piece: as fractions they take eight times the memory."""
+    return (slice(first, first + _BLOCK) for first in range(0, columns, _BLOCK))
 
 
 # -- layers -----------------------------------------------------------------------------------
@@ -459,10 +527,17 @@ def mixed(first: Picture, second: Picture, gain_db: float = 0.0) -> Picture:
     Sounds that know nothing of each other add up in power, band by band.
     """
     gain = 10 ** (gain_db / 20)
-    power = _magnitude(first) ** 2 + (gain * _magnitude(second)) ** 2
-    mel = np.sqrt(power)
-    loudest = max(float(mel.max()), 1e-12)
-    return np.asarray(np.round(SILENT - SILENT * (mel / loudest) ** 0.25), np.uint8)
+
+    def mel(part: slice) -> NDArray[np.float64]:
+        power = _magnitude(first[:, part]) ** 2 + (gain * _magnitude(second[:, part])) ** 2
+        return np.asarray(np.sqrt(power))
+
+    blocks = list(_blocks(first.shape[1]))
+    loudest = max(1e-12, *(float(mel(part).max()) for part in blocks))
+    found = np.empty(first.shape, np.uint8)
+    for part in blocks:
+        found[:, part] = np.round(SILENT - SILENT * (mel(part) / loudest) ** 0.25)
+    return found
 
 
 def _magnitude(picture: Picture) -> NDArray[np.float64]:

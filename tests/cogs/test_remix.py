@@ -198,6 +198,12 @@ async def test_extend_makes_a_song_that_can_be_remixed(settings: Settings) -> No
         assert piece.parent_id == song.id
         part = room.services.studio.picture(piece.image_ref)
         assert np.array_equal(part, whole[:, 500 : 500 + part.shape[1]])
+        assert room.services.images.tempo(piece.request.seed_image) == 93.75
+        # The song goes on as a song.
+        longer = song.duration_s + 3
+        result = await room.ben.slash(room.channel, "extend", riff=song.id, seconds=longer)
+        assert np.array_equal((await picture_of(result.response))[:, : whole.shape[1]], whole)
+        assert (await newest(room)).parent_id == song.id
 
 
 async def test_morph_and_layer_credit_both(settings: Settings) -> None:
