@@ -146,11 +146,15 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description=describ
         """Let go of what is older than the owner keeps and nobody saved."""
         days = self.bot.services.settings.retention_days
         try:
-            gone = await self.bot.services.library.expire(datetime.now(UTC) - timedelta(days=days))
+            farewell = await self.bot.services.library.expire(
+                datetime.now(UTC) - timedelta(days=days)
+            )
         except RiffBotError as error:
             log.warning("old riffs could not be let go: %s", error)
         else:
-            log.info("%d riffs older than %d days are let go", gone, days)
+            log.info("%d riffs older than %d days are let go", farewell.riffs, days)
+            await self.bot.wait_until_ready()  # the first look comes before Discord is there
+            await tell_children(self.bot, farewell)
 
 
 def _farewell(riffs: int, stay: int, *, open_again: bool) -> str:

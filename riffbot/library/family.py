@@ -71,9 +71,28 @@ class Family:
 
     @property
     def roots(self) -> list[StoredRiff]:
-        """Those whose first parent is not in the picture."""
+        """Those whose first parent is not in the picture.
+
+        Of a circle, which only a damaged library holds, the oldest.
+        """
         ids = {member.id for member in self.members}
-        return [member for member in self.members if member.parent_id not in ids]
+        found = [member for member in self.members if member.parent_id not in ids]
+        reached = self._below(found)
+        for member in self.members:
+            if member.id not in reached:
+                found.append(member)
+                reached |= self._below([member])
+        return found
+
+    def _below(self, riffs: list[StoredRiff]) -> set[str]:
+        """These and all that descend from them."""
+        reached = {riff.id for riff in riffs}
+        while riffs:
+            riff, *riffs = riffs
+            children = [child for child in self.children_of(riff.id) if child.id not in reached]
+            reached |= {child.id for child in children}
+            riffs += children
+        return reached
 
 
 class Families(RiffStore):

@@ -14,7 +14,7 @@ from riffbot.errors import NotFound
 from riffbot.inference.job import Riff, new_id
 from riffbot.library.database import Database
 from riffbot.library.models import Member, RiffWord, StoredJob, StoredRiff
-from riffbot.library.records import Author, Origin, kind_of, second_image_of
+from riffbot.library.records import DRAWING, Author, Origin, kind_of, second_image_of
 from riffbot.library.words import words_of
 from riffbot.rendering import Rendered
 from riffbot.request import RiffRequest
@@ -136,8 +136,10 @@ class JobStore(Database):
                 stored = _row(job, riff, rendered, (png, mp3, picture))
                 for column in ("parent_id", "second_parent_id"):
                     parent = getattr(job, column)
-                    if parent and await session.get(StoredRiff, parent) is not None:
+                    if parent and (riff_there := await session.get(StoredRiff, parent)):
                         setattr(stored, column, parent)
+                        if stored.kind == "remix" and riff_there.model_name == DRAWING:
+                            stored.kind = "draw"
                 stored.remix_allowed = await _remix_allowed(session, job.author_id)
                 await _add(session, stored)
                 job.state, job.error, job.token = "done", None, None

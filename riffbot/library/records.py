@@ -88,8 +88,12 @@ class Credit:
     prompt: str = ""
 
 
+DRAWING = "a drawing"
+"""In place of a model's name: an upload that was taken as a drawing."""
+
+
 def kind_of(request: RiffRequest) -> str:
-    """What a request makes, one of `KINDS`."""
+    """What a request makes, one of `KINDS`; that it starts from a drawing only its parent tells."""
     if request.piece is not None:
         return request.piece.kind
     if request.mask is not None:

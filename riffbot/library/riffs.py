@@ -123,16 +123,21 @@ class RiffStore(Database):
             riffs = await self._some(select(StoredRiff).where(StoredRiff.author_id == user_id))
             return await self._forgotten(riffs, "erased", user_id=user_id)
 
-    async def expire(self, before: datetime) -> int:
+    async def expire(self, before: datetime) -> Farewell:
         """Forget the riffs older than this that nobody keeps among their favourites."""
         kept = select(Favourite.riff_id)
         query = select(StoredRiff).where(
             StoredRiff.created_at < before, StoredRiff.gone.is_(None), StoredRiff.id.not_in(kept)
         )
-        total = 0
+        total, messages, children = 0, [], dict[str, None]()
         while riffs := await self._some(query.limit(_CHUNK)):
-            total += (await self._forget(riffs, "deleted")).riffs
-        return total
+            some = await self._forget(riffs, "deleted")
+            total += some.riffs
+            messages += some.messages
+            for riff in riffs:  # a child of what went before
+                children.pop(riff.id, None)
+            children |= dict.fromkeys(some.children)
+        return Farewell(total, tuple(messages), tuple(children))
 
     async def collect_files(self) -> int:
         """Remove the files that no riff, no unfinished job and no jam needs. Returns how many.

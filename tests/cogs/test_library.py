@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sqlite3
 import zipfile
 from typing import Any
 
@@ -282,3 +283,18 @@ async def test_what_a_member_waits_for_is_taken_back_when_they_go(
         await room.ada.click(asked.response, label="Delete everything about me")
         assert cancelled == [jobs[0].id]
         assert [job.id for job in await library.unfinished_jobs()] == [jobs[1].id]
+
+
+async def test_children_of_what_is_too_old_tell_the_new_truth(settings: Settings) -> None:
+    settings = settings.model_copy(update={"retention_days": 30})
+    async with open_room(settings) as room:
+        first = (await room.riff("funky sax", steps=1)).response.message
+        second = await remixed(room, room.ben, first, "bells")
+        head = (await room.services.library.recent())[1]
+        with sqlite3.connect(settings.data_dir / "riffbot.db") as db:
+            long_ago = "2020-01-01 00:00:00.000000"
+            db.execute("UPDATE riffs SET created_at = ? WHERE id = ?", (long_ago, head.id))
+        await room.bot.get_cog("Privacy").expire()  # type: ignore[union-attr]
+        message = next(m for m in room.messages if m.id == second.id)
+        assert "a riff that was deleted" in message.embeds[0].description
+        assert "funky sax" not in message.embeds[0].description

@@ -243,7 +243,9 @@ async def test_draw_explains_itself(settings: Settings) -> None:
             room.channel, "draw", picture=("line.png", encode_png(drawing)), prompt="violin"
         )
         assert not np.array_equal(await picture_of(painted.response), heard)
-        assert (await newest(room)).prompt == "violin"
+        painted_riff = await newest(room)
+        assert (painted_riff.prompt, painted_riff.kind) == ("violin", "draw")
+        assert "drawn by **ada**" in painted.response.embeds[0].description
 
 
 async def test_a_downloaded_remix_replays_where_the_library_is_gone(

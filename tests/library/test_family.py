@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import sqlite3
 import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,9 +17,11 @@ from PIL import Image
 from riffbot.errors import BadRequest
 from riffbot.library.models import StoredJam
 from riffbot.library.records import FORMER_MEMBER, NOBODY, Viewer
+from riffbot.library.riffs import Farewell
 from riffbot.library.store import Library
 from riffbot.lineage import as_picture, as_text
 from riffbot.request import RiffRequest
+from riffbot.settings import Settings
 from tests.library.conftest import ANN, BOB, Add, files, made
 
 
@@ -133,10 +136,29 @@ async def test_pages_meet_and_do_not_overlap(library: Library, add: Add, text: s
 async def test_old_riffs_that_nobody_saved_go(library: Library, add: Add) -> None:
     kept, gone = await add("kept"), await add("gone", BOB)
     await library.save(kept.id, BOB.user_id)
-    assert await library.expire(datetime.now(UTC) - timedelta(days=1)) == 0
-    assert await library.expire(datetime.now(UTC) + timedelta(seconds=1)) == 1
+    assert await library.expire(datetime.now(UTC) - timedelta(days=1)) == Farewell(0)
+    child = await add("child", parent=gone.id)
+    await library.save(child.id, BOB.user_id)
+    farewell = await library.expire(datetime.now(UTC) + timedelta(seconds=1))
+    assert farewell == Farewell(1, children=(child.id,))
+    await library.delete(child.id)
     assert [riff.id for riff in await library.recent()] == [kept.id]
     assert library.files.path(gone.mp3) is None
+
+
+async def test_a_damaged_library_s_circle_is_drawn_all_the_same(
+    library: Library, add: Add, settings: Settings
+) -> None:
+    first = await add("first")
+    second = await add("second", parent=first.id)
+    with sqlite3.connect(settings.data_dir / "riffbot.db") as damage:
+        damage.execute("UPDATE riffs SET parent_id = ? WHERE id = ?", (second.id, first.id))
+    family = await library.family(second.id)
+    assert [line.strip("└─ ").split(" · ")[2][:6] for line in as_text(family).splitlines()] == [
+        "first ",
+        "second",
+    ]
+    assert Image.open(io.BytesIO(as_picture(family, {}))).width > 600, "one beside the other"
 
 
 async def test_only_its_author_decides_about_a_riff(library: Library, add: Add) -> None:
