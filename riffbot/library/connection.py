@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,25 @@ def connect_reader(url: URL) -> Engine | None:
     engine = create_engine(url.set(drivername="sqlite"))
     _configure(engine, foreign_keys=True)
     return engine
+
+
+def driver_threads(engine: AsyncEngine) -> list[threading.Thread]:
+    """The threads in which aiosqlite runs an engine's connections, from now on.
+
+    Where a task is cancelled in the middle of a statement, SQLAlchemy drops the connection and
+    nobody waits for its thread, which then tells its end to a loop that may be gone. Leans on
+    aiosqlite's inside: should that change, the list stays empty.
+    """
+    threads: list[threading.Thread] = []
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def remember(connection: Any, _: Any) -> None:
+        thread = getattr(getattr(connection, "driver_connection", None), "_thread", None)
+        threads[:] = [known for known in threads if known.is_alive()]
+        if isinstance(thread, threading.Thread):
+            threads.append(thread)
+
+    return threads
 
 
 def file_of(url: URL) -> Path | None:

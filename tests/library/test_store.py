@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -244,6 +245,30 @@ async def test_a_locked_database_is_a_sentence(
     other.close()
     assert await impatient.create_job(REQUEST, author=ANN)
     await impatient.close()
+
+
+async def test_closing_waits_for_who_is_there_and_refuses_who_comes_later(
+    settings: Settings,
+) -> None:
+    library = await Library.open(settings)
+    other = sqlite3.connect(settings.data_dir / "riffbot.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    writing = asyncio.create_task(library.create_job(REQUEST, author=ANN))
+    cancelled = asyncio.create_task(library.create_job(REQUEST, author=BOB))
+    while not library._writing.locked():  # noqa: ASYNC110  # there is no event for it
+        await asyncio.sleep(0)
+    closing = asyncio.create_task(library.close())
+    await asyncio.sleep(0)
+    cancelled.cancel()
+    with pytest.raises(StorageError, match="stopping"):
+        await library.recent()
+    assert not closing.done()
+    other.execute("COMMIT")
+    other.close()
+    assert (await writing).author == ANN
+    await closing
+    alive = [t for t in threading.enumerate() if "_connection_worker_thread" in t.name]
+    assert alive == [], "whose last words would find no event loop"
 
 
 async def test_a_file_that_is_no_database_is_a_sentence(settings: Settings) -> None:
