@@ -86,8 +86,8 @@ def of_part(text: str | None, begin: int, end: int) -> str | None:
         return None
     told = json.loads(text)
     told = told if isinstance(told.get("request"), dict) else {"request": told}
-    within = told.get("part")
-    first = within[0] if _is_part(within) else 0
+    within = _columns(told.get("part"))
+    first = within[0] if within is not None else 0
     told["part"] = [first + begin, first + end]
     return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
 
@@ -214,15 +214,13 @@ def _recipe(told: Any, depth: int) -> Recipe:
         model_hash=model_hash if isinstance(model_hash, str) else None,
         made_from={str(ref): _recipe(recipe, depth + 1) for ref, recipe in older.items()},
         text=json.dumps(told, ensure_ascii=False, separators=(",", ":")),
-        part=(part[0], part[1]) if _is_part(part := told.get("part")) else None,
+        part=_columns(told.get("part")),
     )
 
 
-def _is_part(told: Any) -> bool:
-    """Whether these are columns: two whole numbers in order."""
-    return (
-        isinstance(told, list)
-        and len(told) == 2
-        and all(type(number) is int for number in told)
-        and 0 <= told[0] < told[1] <= MAX_COLUMNS
-    )
+def _columns(told: Any) -> tuple[int, int] | None:
+    """A part of a picture: two whole numbers in order, or else none."""
+    if not isinstance(told, list) or [type(number) for number in told] != [int, int]:
+        return None
+    begin, end = told
+    return (begin, end) if 0 <= begin < end <= MAX_COLUMNS else None

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from riffbot.bench_remix import change_at
-from riffbot.composing import GRAIN, MARGIN, Canvas, compose, length, mixed, windows
+from riffbot.composing import compose, length, mixed, windows
+from riffbot.composing.canvas import GRAIN, MARGIN, Canvas
 from riffbot.errors import BadRequest
 from riffbot.images import Images, SeedImage
 from riffbot.inference.job import Riff

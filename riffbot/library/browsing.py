@@ -201,7 +201,7 @@ def _living(scope: Scope) -> Select[StoredRiff]:
 
 def _having(words: Sequence[str]) -> list[ColumnElement[bool]]:
     """A riff has all these words; for the few that are some member's favourites."""
-    conditions = []
+    conditions: list[ColumnElement[bool]] = []
     for number, word in enumerate(words, start=1):
         other = aliased(RiffWord)
         same = _begins(other.word, word) if number == len(words) else other.word == word

@@ -129,7 +129,7 @@ class RiffStore(Database):
         query = select(StoredRiff).where(
             StoredRiff.created_at < before, StoredRiff.gone.is_(None), StoredRiff.id.not_in(kept)
         )
-        total, messages, children = 0, [], dict[str, None]()
+        total, messages, children = 0, list[tuple[int, int]](), dict[str, None]()
         while riffs := await self._some(query.limit(_CHUNK)):
             some = await self._forget(riffs, "deleted")
             total += some.riffs
