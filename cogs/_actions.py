@@ -13,6 +13,7 @@ from cogs._errors import answered, tell
 from cogs._farewell import clear_messages, tell_children
 from cogs._session import perform
 from cogs._starts import Beginning, from_riff, from_upload, preparing
+from cogs._viewer import clicked, seen
 from riffbot import remixing
 from riffbot.errors import BadRequest
 from riffbot.library.models import StoredRiff
@@ -61,7 +62,8 @@ async def remix(interaction: discord.Interaction[RiffBot], clip_id: str) -> None
 @pressed("save")
 async def save(interaction: discord.Interaction[RiffBot], clip_id: str) -> None:
     """Keep it among the clicker's own."""
-    await interaction.client.services.library.save(clip_id, interaction.user.id)
+    riff = await seen(interaction, clip_id)  # or it would be missing among them
+    await interaction.client.services.library.save(riff.id, interaction.user.id)
     await tell(interaction, f"Saved among your favourites: `#{clip_id}`.")
 
 
@@ -69,7 +71,7 @@ async def save(interaction: discord.Interaction[RiffBot], clip_id: str) -> None:
 async def delete(interaction: discord.Interaction[RiffBot], clip_id: str) -> None:
     """Delete riff, files and message; its author or a moderator only."""
     library = interaction.client.services.library
-    riff = await library.get(clip_id)
+    riff = await clicked(interaction, clip_id)
     if not may_delete(interaction, riff):
         raise BadRequest("Only the one who made it, or a moderator, can delete this riff.")
     await interaction.response.defer()
@@ -186,8 +188,7 @@ def _strength(typed: str) -> float:
 
 async def _riff(interaction: discord.Interaction[RiffBot], riff_id: str) -> StoredRiff:
     """The riff to start from, if its author lets the clicker."""
-    riff = await interaction.client.services.library.get(riff_id)
-    return remixing.permit(riff, interaction.user.id)
+    return remixing.permit(await clicked(interaction, riff_id), interaction.user.id)
 
 
 def _reseeded(request: RiffRequest) -> RiffRequest:

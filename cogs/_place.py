@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import discord
 
+from cogs._viewer import audience_of
 from riffbot.library.records import Author, Origin
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ class Place:
 
     Attributes:
         channel_id, user_id: where and who.
+        audience_id: whose visitors may see what is made here (`Origin.audience_id`).
         guild_id: None in a direct message.
         filesize_limit: bytes that one upload may have here.
         webhook: the door with the interaction's token; None where there never was one.
@@ -118,6 +120,7 @@ class Place:
     webhook: discord.Webhook | None = None
     expires_at: datetime | None = None
     message_id: int | None = None
+    audience_id: int | None = None
     _frozen: bool = field(default=False, init=False)  # the first message is gone or closed to us
 
     @classmethod
@@ -141,6 +144,7 @@ class Place:
             webhook=interaction.followup,
             expires_at=interaction.expires_at,
             message_id=message_id,
+            audience_id=audience_of(interaction.channel, interaction.channel_id),
         )
 
     @classmethod
@@ -156,6 +160,7 @@ class Place:
             webhook=_webhook(bot, origin.token) if origin.token is not None else None,
             expires_at=origin.token_expires_at,
             message_id=origin.message_id,
+            audience_id=origin.audience_id,
         )
 
     @property
@@ -163,6 +168,7 @@ class Place:
         """What the library has to remember to come back here."""
         return Origin(
             channel_id=self.channel_id,
+            audience_id=self.audience_id,
             message_id=self.message_id,
             token=self.webhook.token if self.webhook is not None else None,
             token_expires_at=self.expires_at,

@@ -11,6 +11,7 @@ import discord
 from cogs._cards import clip_cards
 from cogs._errors import answered, tell
 from cogs._style import ACCENT, join, title
+from cogs._viewer import seen, viewer
 from riffbot.errors import BadRequest
 from riffbot.library.browsing import Page
 from riffbot.library.models import StoredRiff
@@ -67,6 +68,7 @@ class Shelf:
             author_id=user if self.whose == "m" else None,
             guild_id=interaction.guild_id if self.whose == "s" else None,
             saved_by=user if self.whose == "f" else None,
+            viewer=viewer(interaction),
             text=self.words,
             older_than=self.riff_id if self.turned == "o" else None,
             newer_than=self.riff_id if self.turned == "n" else None,
@@ -142,11 +144,12 @@ class OpenSelect(
         """Show the chosen riff to the asker alone."""
         async with answered(interaction):
             data: Any = interaction.data or {}
-            await show(interaction, str((data.get("values") or ["-"])[0]), private=True)
+            riff = await seen(interaction, str((data.get("values") or ["-"])[0]))
+            await show(interaction, riff.id, private=True)
 
 
 async def show(interaction: discord.Interaction[RiffBot], riff_id: str, *, private: bool) -> None:
-    """Answer with a stored riff, as rich as Discord takes it here."""
+    """Answer with a stored riff that the asker may see, as rich as Discord takes it here."""
     clip = await interaction.client.services.studio.clip(riff_id)
     card = clip_cards(clip, interaction.filesize_limit)[0]
     await interaction.response.send_message(**card.to_send(), ephemeral=private)
@@ -200,5 +203,8 @@ def _nothing(shelf: Shelf) -> str:
     if shelf.words:
         return f"I found nothing with “{shelf.words}”; try fewer words, or the beginning of one."
     if shelf.whose == "f":
-        return "You have saved nothing yet: ⭐ **Save** under a riff keeps it here."
+        return (
+            "You have saved nothing yet: ⭐ **Save** under a riff keeps it here. What you saved in "
+            "another server, you find there."
+        )
     return "There is nothing here yet: `/riff` makes the first."

@@ -15,12 +15,13 @@ from discord import app_commands
 
 from cogs._errors import answer
 from cogs._style import QUIET, join
+from cogs._viewer import origin_of, seen, viewer
 from riffbot import remixing
 from riffbot.errors import BadRequest, NotFound
 from riffbot.library.models import StoredRiff
 from riffbot.library.records import Author, Origin, pictures_of
 from riffbot.lineage import how
-from riffbot.recipes import Recipe
+from riffbot.recipes import Recipe, of_part
 from riffbot.remixing import Start
 from riffbot.rendering import heading
 from riffbot.tempo import WIDEST
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
 
 CHOICES = 25
 """Discord shows at most so many suggestions."""
+
+ELSEWHERE = (
+    "This clip was made in a place that you cannot see: whoever made it can bring it here, with "
+    "`/library show`."
+)
 
 _ID = re.compile(r"#?([0-9a-z]{12})")
 _LINK = re.compile(r"https?://\S+/channels/\S+/(\d{15,21})")
@@ -96,9 +102,9 @@ async def chosen(
             else "Start from a riff or from an upload, not from both."
         )
     if upload is not None:
-        here = await _origin(interaction)
+        here = origin_of(interaction)
         author = Author(interaction.user.id, interaction.user.display_name, interaction.guild_id)
-        return await from_upload(interaction, upload, author, here, start=start)
+        return await from_upload(interaction, upload, author, here, start=start, whole=whole)
     assert riff is not None
     stored = remixing.permit(await find(interaction, riff), interaction.user.id)
     return Beginning(await from_riff(interaction.client, stored, start=start, whole=whole))
@@ -108,19 +114,20 @@ async def find(interaction: discord.Interaction[RiffBot], typed: str) -> StoredR
     """The riff that is meant: by id, by a message's link, or by words of its prompt.
 
     Raises:
-        NotFound: there is none of the asker's, nor of this server's.
+        NotFound: there is none of the asker's, nor any of this server's that they may see.
     """
     library, typed = interaction.client.services.library, typed.strip()
     if link := _LINK.fullmatch(typed):
         found = await library.of_message(int(link[1]))
-        if found is not None and found.guild_id == interaction.guild_id:
+        if found is not None and found.seen_by(viewer(interaction)):
             return found
-        raise NotFound("There is no riff of this server's in that message.")
+        raise NotFound("There is no riff in that message that you can see from here.")
     if named := _ID.fullmatch(typed):
         with suppress(NotFound):
-            return await library.get(named[1])
+            return await seen(interaction, named[1])
+    eyes = viewer(interaction)
     for scope in _scopes(interaction):
-        if hits := await library.search(typed, **scope, limit=1):
+        if hits := await library.search(typed, **scope, viewer=eyes, limit=1):
             return hits[0]
     raise NotFound(
         f"I found no riff of yours or of this server's with “{typed[:60]}”; "
@@ -143,7 +150,9 @@ async def from_riff(
     def cut() -> tuple[str, int]:
         song = studio.picture(riff.image_ref)
         part = remixing.stretch(song, bpm, start=start, meter=meter)
-        return studio.keep(part), part.shape[1]
+        first, width = round(start * 100), part.shape[1]
+        whole = bot.services.images.recipe(riff.image_ref)
+        return studio.keep(part, of_part(whole, first, first + width)), width
 
     ref, width = await asyncio.to_thread(cut)
     return Start(ref, width, bpm, words, riff.id, meter)
@@ -158,29 +167,41 @@ async def from_upload(
     start: float = 0.0,
     seconds: float | None = None,
     drawing: bool = False,
+    whole: bool = False,
 ) -> Beginning:
     """Fetch, open and keep an upload. A file that was made here is known again as its riff.
+
+    Args:
+        start, whole: as for `from_riff`.
+        seconds, drawing: as for `open_upload`.
 
     Raises:
         BadRequest: it cannot be used, or its author does not allow it.
     """
     services = interaction.client.services
-    data = await fetched(attachment)
-    known = await services.library.of_file(hashlib.sha256(data).hexdigest())
-    if known is not None:
-        remixing.permit(known, interaction.user.id)  # whichever part of it is taken
+    user = interaction.user.id
+    async with interaction.client.reading:  # what is fetched takes memory, too
+        data = await fetched(attachment)
+        known = await services.library.of_file(hashlib.sha256(data).hexdigest())
+        if known is not None:
+            _admit(interaction, known, author.user_id)
+            remixing.permit(known, user)  # whichever part of it is taken
+        elif author.user_id != user and not await services.library.remixes_allowed(author.user_id):
+            raise BadRequest("The author of this message keeps their sounds for themselves.")
+        if known is None or drawing:
+            source = await asyncio.to_thread(
+                open_upload,
+                data,
+                attachment.filename,
+                start=start,
+                seconds=seconds,
+                drawing=drawing,
+            )
     if known is not None and not drawing:
         # By whom says the credit below, which is written anew should they be erased.
         note = f"I know this clip: it is `#{known.id}`."
-        return Beginning(await from_riff(interaction.client, known, start=start), note)
-    if author.user_id != interaction.user.id and not await services.library.remixes_allowed(
-        author.user_id
-    ):
-        raise BadRequest("The author of this message keeps their sounds for themselves.")
-    async with interaction.client.reading:
-        source = await asyncio.to_thread(
-            open_upload, data, attachment.filename, start=start, seconds=seconds, drawing=drawing
-        )
+        riff = await from_riff(interaction.client, known, start=start, whole=whole)
+        return Beginning(riff, note)
     stored = await services.studio.adopt(source, author=author, origin=origin)
     return Beginning(_of_source(stored, source), str(source))
 
@@ -196,13 +217,28 @@ async def may_replay(
     library, user = interaction.client.services.library, interaction.user.id
     known = await library.of_file(hashlib.sha256(data).hexdigest())
     if known is not None:
+        _admit(interaction, known, user)
         # What somebody made of a riff while they might stays theirs to offer.
         return remixing.permit(known, user)
     for ref in sorted(pictures_of(recipe.request)):
         # A recipe can be written by hand: it opens no riff that a remix would not.
         if (source := await library.of_file(ref.removeprefix("sha256:"))) is not None:
+            _admit(interaction, source, user)
             remixing.permit(source, user)
     return None
+
+
+def _admit(interaction: discord.Interaction[RiffBot], riff: StoredRiff, brought_by: int) -> None:
+    """Let a known file in whose riff the asker may see, or that its maker brought.
+
+    Files of the page and the command line were made in no place at all: who has one may use it.
+
+    Raises:
+        BadRequest: it was made where the asker may not look.
+    """
+    nowhere = riff.audience_id is None and riff.guild_id is None
+    if not nowhere and brought_by != riff.author_id and not riff.seen_by(viewer(interaction)):
+        raise BadRequest(ELSEWHERE)
 
 
 async def fetched(attachment: discord.Attachment) -> bytes:
@@ -236,12 +272,13 @@ async def suggested(
     """Riffs to suggest: the asker's, then this server's; by prefix, then by words."""
     library = interaction.client.services.library
     found: dict[str, StoredRiff] = {}
+    eyes = viewer(interaction)
     scopes = [{"author_id": interaction.user.id}] if mine else _scopes(interaction)
     for scope in scopes:
-        hits: Sequence[StoredRiff] = await library.complete(typed, **scope)
+        hits: Sequence[StoredRiff] = await library.complete(typed, **scope, viewer=eyes)
         found.update((riff.id, riff) for riff in hits)
     for scope in scopes if typed.strip() and len(found) < CHOICES else ():
-        found.update((riff.id, riff) for riff in await library.search(typed, **scope))
+        found.update((riff.id, riff) for riff in await library.search(typed, **scope, viewer=eyes))
     user = interaction.user.id
     open_to_me = [r for r in found.values() if r.remix_allowed or r.author_id == user]
     return [_choice(riff) for riff in open_to_me[:CHOICES]]
@@ -265,9 +302,3 @@ def _scopes(interaction: discord.Interaction[RiffBot]) -> list[dict[str, int]]:
 
 def _of_source(stored: StoredRiff, source: Source) -> Start:
     return Start(stored.image_ref, source.pixels.shape[1], source.bpm, source.prompt, stored.id)
-
-
-async def _origin(interaction: discord.Interaction[RiffBot]) -> Origin | None:
-    if interaction.channel_id is None:
-        return None
-    return Origin(channel_id=interaction.channel_id)

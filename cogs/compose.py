@@ -12,6 +12,7 @@ from discord.ext import commands
 from cogs._errors import answered
 from cogs._session import perform
 from cogs._starts import chosen, find, from_riff, preparing, suggested
+from cogs._viewer import seen
 from cogs._words import describe, describe_options
 from cogs.remix import Denoising, Negative, Prompt, Seed, strengths
 from cogs.riff import suggestions
@@ -93,7 +94,7 @@ class Compositions(commands.Cog, name="compose"):
     ) -> None:
         """A riff becomes a song."""
         async with answered(interaction), preparing(interaction):
-            begin = await chosen(interaction, riff, upload, start=start)
+            begin = await chosen(interaction, riff, upload, start=start, whole=start == 0)
             request = remixing.extend(
                 begin.start,
                 prompt or begin.start.prompt or "more of it",
@@ -231,7 +232,7 @@ async def places(
 async def _end(interaction: discord.Interaction[RiffBot], typed: str) -> Start | str:
     """An end of a walk: a riff that was picked, else the words themselves."""
     try:
-        named = await interaction.client.services.library.get(typed.strip().removeprefix("#"))
+        named = await seen(interaction, typed.strip().removeprefix("#"))
     except NotFound:
         return typed
     riff = remixing.permit(named, interaction.user.id)

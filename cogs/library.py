@@ -16,6 +16,7 @@ from cogs._farewell import clear_messages, tell_children
 from cogs._shelves import WORDS, OpenSelect, Shelf, TurnButton, open_shelf, show
 from cogs._starts import find, preparing, suggested
 from cogs._style import ACCENT, title
+from cogs._viewer import viewer
 from cogs._words import describe, describe_options
 from riffbot.errors import BadRequest
 from riffbot.exports import FORMATS, export
@@ -94,7 +95,7 @@ class Shelves(commands.GroupCog, group_name="library", group_description=describ
         async with answered(interaction), preparing(interaction):
             library, studio = self.bot.services.library, self.bot.services.studio
             family = await library.family((await find(interaction, riff)).id)
-            family = family.seen_by(interaction.user.id, interaction.guild_id)
+            family = family.seen_by(viewer(interaction))
             text = as_text(family, width=_WIDTH, ids=False)
             tree = await asyncio.to_thread(
                 lambda: as_picture(family, studio.thumbnails(family.members))

@@ -27,8 +27,9 @@ ASK = (
     "This deletes every riff, upload and favourite of yours, what you are waiting for, and the "
     "messages that show your riffs as far as Discord lets me. What others made from your riffs "
     "stays, and names “a former member” instead of you; its files still hold the words and the "
-    "picture that it started from. There is no way back; "
-    "`/privacy export` gives you everything first."
+    "picture that it started from. Family trees that somebody posted (`/library lineage`) keep "
+    "your name: I do not remember where they are. If you decided that nobody may remix what you "
+    "make, that stays. There is no way back; `/privacy export` gives you everything first."
 )
 
 
@@ -69,11 +70,8 @@ class EraseButton(
             await bot.services.jams.forget_member(self.user_id)
             farewell = await bot.services.library.erase_member(self.user_id)
             stay = await clear_messages(bot, farewell)
-            await tell(
-                interaction,
-                f"Done: {farewell.riffs} riffs are deleted, and nothing here knows you any more."
-                + (f" {stay} messages resist; please remove them by hand." if stay else ""),
-            )
+            open_again = await bot.services.library.remixes_allowed(self.user_id)
+            await tell(interaction, _farewell(farewell.riffs, stay, open_again=open_again))
             await tell_children(bot, farewell)
 
 
@@ -148,11 +146,30 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description=describ
         """Let go of what is older than the owner keeps and nobody saved."""
         days = self.bot.services.settings.retention_days
         try:
-            gone = await self.bot.services.library.expire(datetime.now(UTC) - timedelta(days=days))
+            farewell = await self.bot.services.library.expire(
+                datetime.now(UTC) - timedelta(days=days)
+            )
         except RiffBotError as error:
             log.warning("old riffs could not be let go: %s", error)
         else:
-            log.info("%d riffs older than %d days are let go", gone, days)
+            log.info("%d riffs older than %d days are let go", farewell.riffs, days)
+            await self.bot.wait_until_ready()  # the first look comes before Discord is there
+            await tell_children(self.bot, farewell)
+
+
+def _farewell(riffs: int, stay: int, *, open_again: bool) -> str:
+    """What went, and honestly what did not."""
+    gone = f"Done: {riffs} riffs are deleted, and "
+    lines = [
+        gone + "nothing in my library knows you any more."
+        if open_again
+        else gone + "of you I only keep your id and that nobody may remix what you make "
+        "(`/privacy remixes` takes it back)."
+    ]
+    if stay:
+        lines.append(f"{stay} messages resist; please remove them by hand.")
+    lines.append("Pictures of family trees that were posted keep the names that they show.")
+    return " ".join(lines)
 
 
 async def setup(bot: RiffBot) -> None:

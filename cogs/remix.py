@@ -21,6 +21,7 @@ from cogs._starts import (
     suggested,
     usable,
 )
+from cogs._viewer import audience_of, origin_of
 from cogs._words import describe, describe_options
 from riffbot import remixing
 from riffbot.library.records import Author, Origin
@@ -68,8 +69,15 @@ class Remixes(commands.Cog, name="remix"):
                 return
             attachment = usable(message)
             author = message.author
+            if author == self.bot.user and message.interaction_metadata is not None:
+                author = message.interaction_metadata.user  # who had it shown here
             brought = Author(author.id, author.display_name, interaction.guild_id)
-            origin = Origin(channel_id=message.channel.id, message_id=message.id)
+            here = message.channel
+            origin = Origin(
+                channel_id=here.id,
+                audience_id=audience_of(here, here.id),
+                message_id=message.id,
+            )
             await interaction.response.send_modal(
                 RemixModal.of_upload(attachment, brought, origin, message.id)
             )
@@ -129,7 +137,7 @@ class Remixes(commands.Cog, name="remix"):
                 interaction.user.id, interaction.user.display_name, interaction.guild_id
             )
             begin = await from_upload(
-                interaction, picture, author, None, seconds=seconds, drawing=True
+                interaction, picture, author, origin_of(interaction), seconds=seconds, drawing=True
             )
             request = remixing.draw(
                 begin.start,
@@ -149,10 +157,11 @@ class Remixes(commands.Cog, name="remix"):
     ) -> None:
         """Make a clip again from its file, wherever its database is."""
         async with answered(interaction), preparing(interaction):
-            data, user = await fetched(file), interaction.user
+            user = interaction.user
             author = Author(user.id, user.display_name, interaction.guild_id)
             studio = interaction.client.services.studio
-            async with interaction.client.reading:
+            async with interaction.client.reading:  # what is fetched takes memory, too
+                data = await fetched(file)
                 recipe = await asyncio.to_thread(studio.recipe_in, data)
             known = await may_replay(interaction, data, recipe)
             recipe = await studio.revive(recipe, author=author)

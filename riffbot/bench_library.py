@@ -14,11 +14,13 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
 from riffbot.library.connection import database_url, file_of
+from riffbot.library.records import Viewer
 from riffbot.library.store import Library
 from riffbot.library.words import words_of
 from riffbot.request import RiffRequest
@@ -28,6 +30,10 @@ RIFFS = 100_000
 SERVERS, MEMBERS = 40, 3000
 MINE, HERE = 7, 3
 """The member and the server that ask: busy ones, since those have the most to look through."""
+
+CHANNELS = 60
+SEEN = frozenset(range(CHANNELS * HERE, CHANNELS * HERE + CHANNELS // 20))
+"""A server's channels, and the few of them that a guest sees, who has the most to pass over."""
 
 
 _WORDS = {
@@ -115,22 +121,22 @@ def fill(path: Path, riffs: int, *, seed: int = 0) -> None:
         at = str((now - timedelta(seconds=13 * number)).replace(tzinfo=None))
         parent = f"{rng.randrange(number):012d}" if number and rng.random() < 0.4 else None
         request = RiffRequest(prompt=prompt, seed=number).model_dump_json()
-        rows.append(
-            (riff_id, request, prompt, prompt.casefold(), number, 0.75, author, guild, at, parent)
-        )
-        words += [(riff_id, word, at, author, guild) for word in words_of(prompt)]
+        place = CHANNELS * guild + rng.randrange(CHANNELS)
+        told = (request, prompt, prompt.casefold(), number, 0.75, author, guild, place, at, parent)
+        rows.append((riff_id, *told))
+        words += [(riff_id, word, at, author, guild, place) for word in words_of(prompt)]
     with db:
         db.executemany(
             "INSERT INTO riffs (id, request, prompt, prompt_key, seed, denoising, author_id, "
-            "guild_id, created_at, parent_id, model_name, model_hash, batch, author_name, "
-            "duration_s, alt, png, mp3, picture, remix_allowed, kind) VALUES (?,?,?,?,?,?,?,?,?,?,"
-            "'mini','0',1,'somebody',5.12,'', '', '', '', 1, 'riff')",
+            "guild_id, audience_id, created_at, parent_id, model_name, model_hash, batch, "
+            "author_name, duration_s, alt, png, mp3, picture, remix_allowed, kind) VALUES "
+            "(?,?,?,?,?,?,?,?,?,?,?,'mini','0',1,'somebody',5.12,'', '', '', '', 1, 'riff')",
             rows,
         )
         db.executemany(
-            "INSERT INTO riff_words (riff_id, word, created_at, author_id, guild_id) "
-            "VALUES (?,?,?,?,?)",
-            words,
+            "INSERT INTO riff_words (riff_id, word, created_at, author_id, guild_id, audience_id) "
+            "VALUES (?,?,?,?,?,?)",
+            sorted(words, key=itemgetter(1, 2)),  # as the table lies; the order is no part of it
         )
     db.execute("ANALYZE")
     db.close()
@@ -218,12 +224,14 @@ def _questions(library: Library, db: sqlite3.Connection, riffs: int) -> dict[str
         return db.execute(tree, (f"{rng.randrange(riffs):012d}",)).fetchall()
 
     mine, here = f"author_id = {MINE}", f"guild_id = {HERE}"
+    guest = f"{here} AND audience_id IN ({', '.join(map(str, sorted(SEEN)))})"
     return {
         "search here, a common word": search(lambda r: r.choice(_STYLES), here, guild_id=HERE),
         "search here, two words": search(_two, here, guild_id=HERE),
         "search here, an unfinished word": search(
             lambda r: r.choice(_SOUNDS)[:1], here, guild_id=HERE
         ),
+        "search here, as a guest": search(_two, guest, guild_id=HERE, viewer=Viewer(0, SEEN)),
         "search everything, three words": search(_prompt_words, "1"),
         "search everything, a rare word": search(lambda r: f"take{r.randrange(3000)}", "1"),
         "search everything, never together": search(lambda r: "funky acid techno", "1"),

@@ -34,6 +34,7 @@ from audio.video import playhead_video
 from riffbot.bench_engine import Clock, Stock, Untold
 from riffbot.bench_peers import RATE
 from riffbot.composing import compose, length, windows
+from riffbot.composing.canvas import window_width
 from riffbot.images import Images
 from riffbot.inference.job import Riff
 from riffbot.inference.loading import load_model
@@ -258,7 +259,7 @@ def _extend(
     takes = [pipeline.run([request.but(seed=number)])[0] for number in range(-(-columns // width))]
     theirs = np.concatenate([_sound(picture) for picture in takes])[: len(ours)]
     spent_apart = time.perf_counter() - began
-    joins = [window.begin for window in windows(width, columns, _width_of_windows(width))]
+    joins = [window.begin for window in windows(width, columns, window_width(width))]
     ends = list(range(width, columns, width))
     del repeats
     return [
@@ -271,12 +272,6 @@ def _extend(
             "clips end to end (Riffusion)",
         ),
     ]
-
-
-def _width_of_windows(width: int) -> int:
-    from riffbot.composing import _window  # noqa: PLC0415
-
-    return _window(width)
 
 
 def change_at(sound: Floats, rate: int, joins: list[int]) -> float:

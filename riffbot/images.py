@@ -50,8 +50,9 @@ SILENT = 255
 _GENERATIONS = 16
 """So far back a measure is looked for."""
 
-CACHED = 16
-"""Decoded pictures kept, 0.25 MB each at 512 columns."""
+CACHED, CACHED_BYTES = 16, 16 * 1024**2
+"""Decoded pictures kept: so many at most, and so many bytes. One takes 0.25 MB at 512 columns; a
+song of six minutes takes 18 and is not kept."""
 
 
 class SeedImage(BaseModel):
@@ -231,12 +232,14 @@ class Images:
 
     def _decoded(self, path: Path) -> SpectrogramImage:
         with self._lock:
-            if path not in self._cache:
-                self._cache[path] = _decode(path)
-                if len(self._cache) > CACHED:
-                    self._cache.popitem(last=False)
-            self._cache.move_to_end(path)
-            return self._cache[path]
+            if (known := self._cache.get(path)) is not None:
+                self._cache.move_to_end(path)
+                return known
+            found = self._cache[path] = _decode(path)
+            size = sum(kept.pixels.nbytes for kept in self._cache.values())
+            while size > CACHED_BYTES or len(self._cache) > CACHED:
+                size -= self._cache.popitem(last=False)[1].pixels.nbytes
+            return found
 
 
 def _decode(path: Path) -> SpectrogramImage:

@@ -186,8 +186,7 @@ def _label(draw: ImageDraw.ImageDraw, place: _Place, riff: StoredRiff, hidden: b
     draw.text((left, y + 20), _cut(draw, riff.author.name, room, 17), _TEXT, _font(17), anchor="lm")
     prompt = heading(riff.request)
     draw.text((left, y + 45), _cut(draw, prompt, room, 14), _FAINT, _font(14), anchor="lm")
-    note = f"{how(riff)} · #{riff.id}" if room > 200 else how(riff)
-    draw.text((left, y + 70), _cut(draw, note, room, 14), _THIS, _font(14), anchor="lm")
+    draw.text((left, y + 70), _cut(draw, how(riff), room, 14), _THIS, _font(14), anchor="lm")
 
 
 def _cut(draw: ImageDraw.ImageDraw, words: str, room: int, size: int) -> str:

@@ -20,7 +20,7 @@ from riffbot.errors import BadRequest, NotFound
 from riffbot.images import Images
 from riffbot.inference.job import Riff
 from riffbot.library.records import pictures_of
-from riffbot.request import RiffRequest
+from riffbot.request import MAX_COLUMNS, RiffRequest
 
 RECIPE_TAG = "comment"
 """Where a sound file carries its recipe."""
@@ -49,6 +49,7 @@ class Recipe:
         model_hash: the weights that made it, where the file tells.
         made_from: the recipes of the pictures that it starts from, by reference.
         text: the JSON that it was read from.
+        part: the picture is these columns of what the request makes; None is all of it.
     """
 
     request: RiffRequest
@@ -56,6 +57,7 @@ class Recipe:
     model_hash: str | None = None
     made_from: Mapping[str, Recipe] = field(default_factory=dict)
     text: str = ""
+    part: tuple[int, int] | None = None
 
 
 def parse(text: str | bytes) -> Recipe:
@@ -69,6 +71,25 @@ def parse(text: str | bytes) -> Recipe:
     except (ValueError, RecursionError) as error:
         raise BadRequest("That is not a riff's recipe: the JSON cannot be read.") from error
     return _recipe(told, 0)
+
+
+def of_part(text: str | None, begin: int, end: int) -> str | None:
+    """The recipe of some columns of a picture, given the picture's own.
+
+    It is made again as the whole is, and cut; and it tells tempo and measure as the whole does.
+    """
+    if text is None:
+        return None
+    try:
+        parse(text)
+    except BadRequest:  # somebody else's
+        return None
+    told = json.loads(text)
+    told = told if isinstance(told.get("request"), dict) else {"request": told}
+    within = _columns(told.get("part"))
+    first = within[0] if within is not None else 0
+    told["part"] = [first + begin, first + end]
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
 
 
 def inside(data: bytes) -> Recipe | None:
@@ -155,6 +176,13 @@ async def revived(
                 "That recipe starts from more pictures than I make again for one clip."
             )
         riff = await make(older)
+        if older.part is not None:
+            begin, end = older.part
+            part = riff.image[:, begin:end]
+            if part.shape[1] != end - begin:
+                raise BadRequest("That recipe takes a part of a clip that is not so long.")
+            png = encode_png(part, recipe=older.text)
+            return f"sha256:{await asyncio.to_thread(keep, png)}"
         texts = {name: ancestor.text for name, ancestor in older.made_from.items()}
         png = encode_png(riff.image, recipe=rendering.recipe(riff, texts))
         return f"sha256:{await asyncio.to_thread(keep, png)}"
@@ -186,4 +214,13 @@ def _recipe(told: Any, depth: int) -> Recipe:
         model_hash=model_hash if isinstance(model_hash, str) else None,
         made_from={str(ref): _recipe(recipe, depth + 1) for ref, recipe in older.items()},
         text=json.dumps(told, ensure_ascii=False, separators=(",", ":")),
+        part=_columns(told.get("part")),
     )
+
+
+def _columns(told: Any) -> tuple[int, int] | None:
+    """A part of a picture: two whole numbers in order, or else none."""
+    if not isinstance(told, list) or [type(number) for number in told] != [int, int]:
+        return None
+    begin, end = told
+    return (begin, end) if 0 <= begin < end <= MAX_COLUMNS else None

@@ -21,7 +21,7 @@ from riffbot.images import Images
 from riffbot.inference.engine import Engine, Owner, Progress, Riff
 from riffbot.inference.ticket import OnProgress
 from riffbot.library.models import StoredJob, StoredRiff
-from riffbot.library.records import Author, Credit, Origin
+from riffbot.library.records import DRAWING, Author, Credit, Origin
 from riffbot.library.store import Library
 from riffbot.rendering import Rendered, render
 from riffbot.request import MAX_SEED, RiffRequest
@@ -244,7 +244,8 @@ class Studio:
         request = RiffRequest(
             prompt=source.name, seed=0, seed_image=ref, denoising=0.0, bpm=source.bpm
         )
-        riff = Riff(request, source.pixels, "an upload", "0" * 64)
+        taken_as = DRAWING if source.kind == "drawing" else "an upload"
+        riff = Riff(request, source.pixels, taken_as, "0" * 64)
         rendered = await asyncio.to_thread(self._render, riff)
         # The picture itself as it came: one that was made here knows its recipe.
         png = await asyncio.to_thread(encode_png, source.pixels, recipe=source.recipe)

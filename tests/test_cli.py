@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -343,6 +344,49 @@ def test_the_library_from_the_command_line(home: Path, capsys: pytest.CaptureFix
     assert json.loads(capsys.readouterr().out)["credits"][0]["author"] == "nobody"
     assert main(["library", "show", first]) == 2
     one_line(capsys)
+
+
+def test_a_member_is_exported_and_forgotten_from_the_command_line(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import asyncio
+
+    from riffbot.library.records import Author, Origin
+    from riffbot.library.store import Library
+    from riffbot.settings import load_settings
+    from tests.library.conftest import files, made
+
+    assert main(["privacy", "export", "ann.zip"]) == 2
+    assert "no library" in one_line(capsys)
+
+    async def fill() -> None:
+        library = await Library.open(load_settings())
+        request = RiffRequest(prompt="funky sax", seed=1)
+        where = Origin(channel_id=5, message_id=6)
+        job = await library.create_job(request, author=Author(1, "Ann", 9), origin=where)
+        await library.finish_job(job.id, made(request), files("x"))
+        await library.allow_remixes(1, False)
+        await library.close()
+
+    asyncio.run(fill())
+    assert main(["privacy", "export", "ann.txt", "--member", "1"]) == 2
+    assert ".zip" in one_line(capsys)
+    assert main(["privacy", "export", "ann.zip", "--member", "1"]) == 0
+    told = json.loads(zipfile.ZipFile(home / "ann.zip").read("data.json"))
+    assert [riff["request"]["prompt"] for riff in told["riffs"]] == ["funky sax"]
+    capsys.readouterr()
+    assert main(["privacy", "delete", "--member", "1"]) == 2
+    assert "--yes" in one_line(capsys)
+    assert main(["privacy", "delete", "--member", "1", "--yes", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "member": 1,
+        "riffs": 1,
+        "children_kept": 0,
+        "messages_left": [[5, 6]],
+        "remixes_forbidden": True,
+    }
+    assert main(["library", "list"]) == 0
+    assert "empty" in capsys.readouterr().out
 
 
 def test_sound_and_picture_convert_both_ways(home: Path) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from riffbot.bench_remix import change_at
-from riffbot.composing import MARGIN, compose, length, mixed, windows
+from riffbot.composing import compose, length, mixed, windows
+from riffbot.composing.canvas import GRAIN, MARGIN, Canvas
 from riffbot.errors import BadRequest
 from riffbot.images import Images, SeedImage
 from riffbot.inference.job import Riff
@@ -101,6 +103,48 @@ def test_windows_leave_nothing_out_and_overlap() -> None:
             assert window.start >= 0
 
 
+@pytest.mark.parametrize("width", [64, 100, 200, 333, 500, 720, 1001, 2047])
+@pytest.mark.parametrize("backward", [False, True])
+def test_windows_keep_whole_cells_whatever_the_loops_width(width: int, backward: bool) -> None:
+    canvas = Canvas(width + 3000, loop_of(width), backward=backward)
+    plan = canvas.windows()
+    assert plan[-1].end == width + 3000
+    for before, window in itertools.pairwise(plan):
+        assert 0 <= window.begin - before.end < GRAIN // 2, "what lies between is painted, too"
+    for window in plan:
+        _, region = canvas.seen(window)
+        turned = region.turned(canvas.turn(window), window.width)
+        assert window.width % GRAIN == 0
+        assert (turned.begin % GRAIN, turned.end % GRAIN) == (0, 0)
+
+
+@pytest.mark.parametrize("backward", [False, True])
+async def test_a_song_goes_on_from_its_end_at_its_own_measure(
+    pipeline: Pipeline, backward: bool
+) -> None:
+    """At denoising 0 what is new is the song's last (or first) measures, again and again."""
+    song = loop_of(3000)
+    columns = 3000 + 1200
+    with pipeline.images.lent(song) as ref:
+        request = RiffRequest(
+            prompt="dub",
+            seed=3,
+            seed_image=ref,
+            bpm=120.0,
+            denoising=0.0,
+            piece={"kind": "extend", "columns": columns, "backward": backward},
+        )
+        riff = await made(pipeline, request)
+    assert riff.image.shape == (512, columns)
+    places = np.arange(1200)
+    if backward:
+        assert np.array_equal(riff.image[:, -3000:], song)
+        assert np.array_equal(riff.image[:, :1200], song[:, (places - 1200) % 200])
+    else:
+        assert np.array_equal(riff.image[:, :3000], song)
+        assert np.array_equal(riff.image[:, 3000:], song[:, 2800 + places % 200])
+
+
 async def test_a_walk_moves_from_its_beginning_to_its_end(pipeline: Pipeline) -> None:
     asked: list[float] = []
 
@@ -141,6 +185,19 @@ async def test_a_walk_between_two_tempos_glides(pipeline: Pipeline, tmp_path: Pa
     assert np.array_equal(riff.image[:, -240:], second)
     # Two clips in between, on average half-way in length.
     assert riff.image.shape[1] == 200 + 440 + 240
+
+
+def test_minutes_are_mixed_in_little_memory() -> None:
+    first, second = loop_of(36_000, 1), loop_of(36_000, 2)
+    tracemalloc.start()
+    try:
+        picture = mixed(first, second)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 5 * picture.nbytes, "as float64 it would be eight times as much for each layer"
+    ends = mixed(first[:, -2048:], second[:, -2048:])
+    assert np.abs(picture[:, -2048:].astype(int) - ends).max() <= 1
 
 
 def test_layers_add_up_in_power() -> None:

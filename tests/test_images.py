@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,23 @@ def test_the_librarys_pictures(folder: Path, tmp_path: Path) -> None:
     assert images.tempo(ref) == 88
     with pytest.raises(NotFound, match="not in the library any more"):
         images.load(f"sha256:{'cd' * 32}")
+
+
+def test_few_large_pictures_are_kept_in_memory(tmp_path: Path) -> None:
+    files = {}
+    for number in range(4):
+        digest = f"{number}" * 64
+        files[digest] = tmp_path / f"{number}.png"
+        files[digest].write_bytes(encode_png(np.full((512, 20_000), number, np.uint8)))
+    images = Images(tmp_path, files.get)
+    tracemalloc.start()
+    try:
+        for digest in files:
+            assert images.any_width(f"sha256:{digest}")[0, 0] == int(digest[0])
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 2 * 512 * 20_000
 
 
 @pytest.mark.parametrize("recipe", [None, "not json", '{"somebody": "else"}'])

@@ -91,7 +91,8 @@ def extend(options: Options) -> int:
     from riffbot.commands.starts import start_of
 
     settings, pictures = open_workshop(options)
-    start = start_of(options.source, options, settings, pictures)
+    whole = not getattr(options, "start", 0.0)
+    start = start_of(options.source, options, settings, pictures, cut=not whole)
     request = remixing.extend(
         start,
         options.prompt or "",

@@ -223,6 +223,7 @@ def _looking_after(commands: Any) -> None:
     bench.add_argument("--clips", type=whole, default=3, help="repetitions (default: 3)")
     bench.add_argument("--model", metavar="DIR|ID", help="the model to time")
     _library(commands)
+    _privacy(commands)
     database = _add(commands, "db", "info.database", "look after the library's database")
     database.add_argument("action", choices=["upgrade"], help="bring its tables up to date")
 
@@ -248,6 +249,25 @@ def _library(commands: Any) -> None:
             parser.add_argument("out", metavar="OUT", type=Path, help=".mp4, .mp3, .wav, .zip, …")
         if name == "lineage":
             parser.add_argument("--out", metavar="OUT.png", type=Path, help="draw it, too")
+
+
+def _privacy(commands: Any) -> None:
+    privacy = commands.add_parser(
+        "privacy", help="what is known about a member: take it, delete it"
+    )
+    verbs = privacy.add_subparsers(title="verbs", metavar="VERB", required=True)
+    export = _add(verbs, "export", "privacy.export", "everything about a member, as a ZIP")
+    export.add_argument("out", metavar="OUT.zip", type=Path, help="where to write it")
+    delete = _add(verbs, "delete", "privacy.delete", "forget everything about a member")
+    delete.add_argument("--yes", action="store_true", help="there is no way back")
+    for parser in (export, delete):
+        parser.add_argument(
+            "--member",
+            metavar="ID",
+            type=whole,
+            default=0,
+            help="Discord's id of the member (default: whoever makes clips at this machine)",
+        )
 
 
 def _add(commands: Any, name: str, run: str, summary: str) -> Parser:

@@ -32,7 +32,7 @@ def listed(options: Options) -> int:
             print("Nothing was found." if words else "The library is empty.")
         return 0
 
-    return _with_library(look)
+    return with_library(look)
 
 
 def show(options: Options) -> int:
@@ -56,7 +56,7 @@ def show(options: Options) -> int:
         print(json.dumps(told, indent=None if options.json else 2, ensure_ascii=False))
         return 0
 
-    return _with_library(look)
+    return with_library(look)
 
 
 def lineage(options: Options) -> int:
@@ -77,7 +77,7 @@ def lineage(options: Options) -> int:
             write(options.out, as_picture(family, _thumbnails(library, family.members)))
         return 0
 
-    return _with_library(look)
+    return with_library(look)
 
 
 def export(options: Options) -> int:
@@ -105,7 +105,7 @@ def export(options: Options) -> int:
             print(f"{target}  {len(data) / 1024:.0f} kB")
         return 0
 
-    return _with_library(look)
+    return with_library(look)
 
 
 def delete(options: Options) -> int:
@@ -120,10 +120,11 @@ def delete(options: Options) -> int:
             print(f"{options.riff} is deleted" + (f"; {left} made from it stay." if left else "."))
         return 0
 
-    return _with_library(look)
+    return with_library(look)
 
 
-def _with_library(look: Callable[[Library], Awaitable[int]]) -> int:
+def with_library(look: Callable[[Library], Awaitable[int]]) -> int:
+    """Run something on the library of the settings. Raises BadRequest where there is none."""
     from riffbot.settings import load_settings
 
     settings = load_settings()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +11,9 @@ from numpy.typing import NDArray
 from audio import codec, files, image
 from riffbot import recipes
 from riffbot.commands.files import existing
-from riffbot.errors import BadRequest, NotFound
+from riffbot.errors import BadRequest
 from riffbot.images import HEIGHT
 from riffbot.library.files import Files
-from riffbot.library.store import Library
 from riffbot.settings import Settings
 
 NARROWEST, WIDEST = 64, 2048
@@ -120,33 +118,3 @@ def _from_sound(path: Path, start: float, seconds: float | None) -> Source:
 def in_library(digest: str, settings: Settings) -> Path | None:
     """Where the library keeps the file with this sha256, if it does."""
     return Files(settings.files_dir).path(digest)
-
-
-def from_library(clip_id: str, settings: Settings) -> Source:
-    """The picture of a clip in the library, by the clip's id.
-
-    Raises:
-        NotFound: it is not there, or there is no library yet.
-        StorageError: the library cannot be opened.
-    """
-    unknown = NotFound(f"“{clip_id[:60]}” is neither a file here nor a riff in the library.")
-    if settings.database_url is None and not settings.data_dir.is_dir():
-        raise unknown  # looking something up must not make an empty library
-    try:
-        png = asyncio.run(_png_of(clip_id, settings))
-    except NotFound as error:
-        raise unknown from error
-    try:
-        decoded = image.decode_image(png)
-    except ValueError as error:
-        raise BadRequest(f"The riff {clip_id}: {error}") from error
-    return Source(decoded.pixels, decoded.recipe)
-
-
-async def _png_of(clip_id: str, settings: Settings) -> bytes:
-    library = await Library.open(settings)
-    try:
-        riff = await library.get(clip_id)
-        return await asyncio.to_thread(library.files.read, riff.png)
-    finally:
-        await library.close()

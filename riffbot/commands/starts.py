@@ -112,7 +112,8 @@ def _from_library(
     meter = pictures.images.meter(riff.image_ref)
     if cut and (start or pixels.shape[1] > sources.WIDEST):
         pixels = remixing.stretch(pixels, bpm, start=start, meter=meter)
-        recipe = None  # a part of a clip is another clip
+        first = round(start * 100)
+        recipe = recipes.of_part(recipes.text_inside(png), first, first + pixels.shape[1])
     else:
         recipe = recipes.text_inside(png)
     ref = pictures.lay(pixels, recipe)

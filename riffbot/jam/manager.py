@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from riffbot.errors import BadRequest, NotFound, RiffBotError
+from riffbot.errors import BadRequest, NotFound, RiffBotError, StorageError
 from riffbot.images import Images
 from riffbot.inference.engine import Engine
 from riffbot.inference.job import Riff
@@ -158,11 +158,13 @@ class JamManager:
         """Stored jams that run or are paused and that nobody plays now."""
 
         async def find() -> Sequence[StoredJam]:
+            if self._closing:  # Discord came while RiffBot was told to go
+                return []
             playing = {session.id for session in self.all()}
             rows = await self._jams().unfinished_jams()
             return [row for row in rows if row.id not in playing]
 
-        return await self._loop.run(find())
+        return [] if self._closing else await self._loop.run(find())
 
     async def resume(
         self,
@@ -310,6 +312,8 @@ class JamManager:
     def _jams(self) -> JamStore:
         """The store, on connections that belong to the jams' loop."""
         if self._store is None:
+            if self._closing:  # nobody would close it any more
+                raise StorageError("RiffBot is stopping: please try again when it is back.")
             self._store = JamStore(database_url(self._settings.database), self._files)
         return self._store
 
@@ -376,4 +380,3 @@ class JamManager:
             await self._save(session, status)
         if self._store is not None:
             await self._store.close()
-            self._store = None

@@ -1,8 +1,8 @@
-"""Finding riffs among a hundred thousand: pages, search, suggestions.
+"""Finding riffs among a hundred thousand: pages and suggestions.
 
 Every question is answered from an index in the order in which it is shown, so that the answer does
 not depend on how much there is: pages begin behind the last riff of the page before (never at an
-offset), and a search walks the rarest of its words.
+offset). How words are found is written in `searching`.
 """
 
 from __future__ import annotations
@@ -12,16 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute, aliased
+from sqlalchemy import ColumnElement, Select, and_, exists, literal, or_, select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from riffbot.library.models import Favourite, RiffWord, StoredRiff, UTCTime
-from riffbot.library.riffs import PAGE, RiffStore
+from riffbot.library.records import Viewer
+from riffbot.library.riffs import PAGE, RiffStore, count_likes
+from riffbot.library.searching import Scope, Stretch, matching
 from riffbot.library.words import prefix_end, words_of
-
-RARE = 400
-"""A word that fewer riffs have is looked up from its own end; more need not be counted."""
 
 
 @dataclass(frozen=True)
@@ -41,21 +39,27 @@ class Page:
 
 
 class Browser(RiffStore):
-    """The library's reading desk."""
+    """The library's reading desk.
+
+    Where a `viewer` asks, only what they may see is found: without `author_id`, what was made
+    where they can look. Nobody else's questions have one: the library's owner sees everything.
+    """
 
     async def recent(
         self,
         *,
         author_id: int | None = None,
         guild_id: int | None = None,
+        viewer: Viewer | None = None,
         before: datetime | None = None,
         limit: int = PAGE,
     ) -> Sequence[StoredRiff]:
         """The newest riffs first, of a member or a server if told; `before` turns the page."""
-        query = _narrowed(_living(), author_id, guild_id)
+        query = _living(_scope(author_id, guild_id, viewer))
         if before is not None:
             query = query.where(StoredRiff.created_at < before)
-        return await self._some(query.order_by(StoredRiff.created_at.desc()).limit(limit))
+        newest = (StoredRiff.created_at.desc(), StoredRiff.id.desc())
+        return await self._some(query.order_by(*newest).limit(limit))
 
     async def page(
         self,
@@ -63,6 +67,7 @@ class Browser(RiffStore):
         author_id: int | None = None,
         guild_id: int | None = None,
         saved_by: int | None = None,
+        viewer: Viewer | None = None,
         text: str = "",
         older_than: str | None = None,
         newer_than: str | None = None,
@@ -72,42 +77,49 @@ class Browser(RiffStore):
 
         Args:
             author_id, guild_id, saved_by: whose riffs, where, or whose favourites.
-            text: only riffs whose prompts have all these words.
+            viewer: who asks.
+            text: only riffs whose prompts have all these words (the last may be unfinished).
             older_than, newer_than: turn to what lies on that side of this riff.
 
         Returns:
             The page. A riff to turn from that is gone by now gives the first page.
         """
-        order: list[Any] = [StoredRiff.created_at, StoredRiff.id]
-        query = _narrowed(_living(), author_id, guild_id)
+        words = words_of(text)
+        if text and not words:
+            return Page((), None, None, {})
+        scope = _scope(author_id, guild_id, None if saved_by is not None else viewer)
+        query, order = _living(scope), _BY_TIME
         if saved_by is not None:
             query = query.join(Favourite, Favourite.riff_id == StoredRiff.id)
-            query = query.where(Favourite.user_id == saved_by)
-            order = [Favourite.created_at, Favourite.riff_id]
-        async with self._read() as session:
-            if text:
-                words = words_of(text)
-                if not words:
-                    return Page((), None, None, {})
-                query, order = await self._matching(session, query, words, author_id, guild_id)
+            query = query.where(Favourite.user_id == saved_by, *_having(words))
+            if viewer is not None:
+                own = StoredRiff.author_id == viewer.user_id
+                query = query.where(or_(own, StoredRiff.audience_id.in_(viewer.audiences)))
+            order = (Favourite.created_at, Favourite.riff_id)
+
+        def look(session: Session) -> Page:
             turned = older_than or newer_than
-            place = await _place(session, turned, saved_by) if turned else None
+            place = _place(session, turned, saved_by) if turned else None
             back = newer_than is not None and place is not None
-            if place is not None:
-                here = tuple_(literal(place[0], UTCTime), literal(place[1]))
-                side = tuple_(*order) > here if back else tuple_(*order) < here
-                query = query.where(side)
-            query = query.order_by(*(c.asc() if back else c.desc() for c in order))
-            found = list((await session.scalars(query.limit(limit + 1))).all())
-        more = len(found) > limit
-        riffs = found[:limit][::-1] if back else found[:limit]
-        before, after = (more, True) if back else (place is not None, more)
-        return Page(
-            tuple(riffs),
-            riffs[0].id if riffs and before else None,
-            riffs[-1].id if riffs and after else None,
-            await self.likes(riff.id for riff in riffs) if riffs else {},
-        )
+            # One more than the page has: it tells whether there is another page.
+            stretch = Stretch(place, back, limit + 1)
+            if words and saved_by is None:
+                hits = matching(session, words, scope, stretch)
+                asked = _sorted(_living(Scope()).where(StoredRiff.id.in_(hits)), order, back)
+            else:
+                asked = _cut(query, order, stretch)
+            found = list(session.scalars(asked))
+            more, found = len(found) > limit, found[:limit]
+            riffs = found[::-1] if back else found
+            before, after = (more, True) if back else (place is not None, more)
+            return Page(
+                tuple(riffs),
+                riffs[0].id if riffs and before else None,
+                riffs[-1].id if riffs and after else None,
+                count_likes(session, [riff.id for riff in riffs]),
+            )
+
+        return await self._ask(look)
 
     async def search(
         self,
@@ -115,12 +127,15 @@ class Browser(RiffStore):
         *,
         author_id: int | None = None,
         guild_id: int | None = None,
+        viewer: Viewer | None = None,
         limit: int = PAGE,
     ) -> Sequence[StoredRiff]:
         """Riffs whose prompts have all these words (the last may be unfinished), newest first."""
         if not words_of(text):
             return []
-        page = await self.page(text=text, author_id=author_id, guild_id=guild_id, limit=limit)
+        page = await self.page(
+            text=text, author_id=author_id, guild_id=guild_id, viewer=viewer, limit=limit
+        )
         return list(page.riffs)
 
     async def complete(
@@ -129,89 +144,69 @@ class Browser(RiffStore):
         *,
         author_id: int | None = None,
         guild_id: int | None = None,
+        viewer: Viewer | None = None,
         limit: int = PAGE,
     ) -> Sequence[StoredRiff]:
         """Riffs whose prompts begin like this, for autocompletion; the newest for no prefix."""
         key = prefix.strip().casefold()
         if not key:
-            return await self.recent(author_id=author_id, guild_id=guild_id, limit=limit)
-        query = _narrowed(_living(), author_id, guild_id)
-        query = query.where(_begins(StoredRiff.prompt_key, key))
+            return await self.recent(
+                author_id=author_id, guild_id=guild_id, viewer=viewer, limit=limit
+            )
+        scope = _scope(author_id, guild_id, viewer)
+        query = _living(scope).where(_begins(StoredRiff.prompt_key, key))
         return await self._some(query.order_by(StoredRiff.prompt_key).limit(limit))
 
-    async def _matching(
-        self,
-        session: AsyncSession,
-        query: Select[StoredRiff],
-        words: list[str],
-        author_id: int | None,
-        guild_id: int | None,
-    ) -> tuple[Select[StoredRiff], list[Any]]:
-        """The query with all words, driven by the one that leaves the least to look at."""
-        *whole, last = words
-        conditions = [RiffWord.word == word for word in whole]
-        conditions.append(_begins(RiffWord.word, last))
-        scope = []
-        if author_id is not None:
-            scope.append(RiffWord.author_id == author_id)
-        elif guild_id is not None:
-            scope.append(RiffWord.guild_id == guild_id)
-        counts = [await _count(session, condition, scope) for condition in conditions]
-        rarest = counts.index(min(counts))
-        order: list[Any] = [StoredRiff.created_at, StoredRiff.id]
-        driver: int | None = rarest
-        if counts[rarest] < RARE:
-            ids = select(RiffWord.riff_id).where(conditions[rarest], *scope)
-            query = query.where(StoredRiff.id.in_(ids))
-        elif whole:
-            driver = counts.index(min(counts[:-1]))
-            query = query.join(RiffWord, RiffWord.riff_id == StoredRiff.id)
-            query = query.where(conditions[driver], *scope)
-            order = [RiffWord.created_at, RiffWord.riff_id]
-        else:
-            # An unfinished word that many riffs have, in no order of time: a look at the newest
-            # riffs finds a page of them soon.
-            driver = None
-        found = StoredRiff.id if order[0] is StoredRiff.created_at else RiffWord.riff_id
-        for number, word in enumerate(words):
-            if number != driver:
-                other = aliased(RiffWord)
-                same = _begins(other.word, word) if number == len(whole) else other.word == word
-                query = query.where(exists().where(other.riff_id == found, same))
-        return query, order
+
+_BY_TIME: tuple[Any, ...] = (StoredRiff.created_at, StoredRiff.id)
 
 
-async def _count(
-    session: AsyncSession, condition: ColumnElement[bool], scope: list[ColumnElement[bool]]
-) -> int:
-    """How many riffs have a word, counted up to `RARE`."""
-    some = select(RiffWord.riff_id).where(condition, *scope).limit(RARE).subquery()
-    return await session.scalar(select(func.count()).select_from(some)) or 0
+def _sorted(query: Select[StoredRiff], order: Sequence[Any], back: bool) -> Select[StoredRiff]:
+    return query.order_by(*(column.asc() if back else column.desc() for column in order))
 
 
-async def _place(
-    session: AsyncSession, riff_id: str, saved_by: int | None
-) -> tuple[datetime, str] | None:
+def _cut(query: Select[StoredRiff], order: Sequence[Any], stretch: Stretch) -> Select[StoredRiff]:
+    if stretch.place is not None:
+        here = tuple_(literal(stretch.place[0], UTCTime), literal(stretch.place[1]))
+        query = query.where(tuple_(*order) > here if stretch.back else tuple_(*order) < here)
+    return _sorted(query, order, stretch.back).limit(stretch.limit)
+
+
+def _place(session: Session, riff_id: str, saved_by: int | None) -> tuple[datetime, str] | None:
     """Where a riff stands in the order of its page."""
+    found: Favourite | StoredRiff | None
     if saved_by is not None:
-        kept = await session.get(Favourite, (saved_by, riff_id))
-        return (kept.created_at, riff_id) if kept is not None else None
-    riff = await session.get(StoredRiff, riff_id)
-    return (riff.created_at, riff_id) if riff is not None else None
+        found = session.get(Favourite, (saved_by, riff_id))
+    else:
+        found = session.get(StoredRiff, riff_id)
+    return (found.created_at, riff_id) if found is not None else None
 
 
-def _living() -> Select[StoredRiff]:
-    return select(StoredRiff).where(StoredRiff.gone.is_(None))
+def _scope(author_id: int | None, guild_id: int | None, viewer: Viewer | None) -> Scope:
+    if viewer is None or author_id == viewer.user_id:
+        return Scope(author_id, guild_id)
+    return Scope(author_id, guild_id, viewer.audiences)
 
 
-def _narrowed(
-    query: Select[StoredRiff], author_id: int | None, guild_id: int | None
-) -> Select[StoredRiff]:
-    if author_id is not None:
-        query = query.where(StoredRiff.author_id == author_id)
-    if guild_id is not None:
-        query = query.where(StoredRiff.guild_id == guild_id)
+def _living(scope: Scope) -> Select[StoredRiff]:
+    query = select(StoredRiff).where(StoredRiff.gone.is_(None))
+    if scope.author_id is not None:
+        query = query.where(StoredRiff.author_id == scope.author_id)
+    if scope.guild_id is not None:
+        query = query.where(StoredRiff.guild_id == scope.guild_id)
+    if scope.audiences is not None:
+        query = query.where(StoredRiff.audience_id.in_(scope.audiences))
     return query
+
+
+def _having(words: Sequence[str]) -> list[ColumnElement[bool]]:
+    """A riff has all these words; for the few that are some member's favourites."""
+    conditions: list[ColumnElement[bool]] = []
+    for number, word in enumerate(words, start=1):
+        other = aliased(RiffWord)
+        same = _begins(other.word, word) if number == len(words) else other.word == word
+        conditions.append(exists().where(other.riff_id == StoredRiff.id, same))
+    return conditions
 
 
 def _begins(column: InstrumentedAttribute[str], prefix: str) -> ColumnElement[bool]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -59,6 +60,34 @@ def connect(url: URL, *, foreign_keys: bool = True) -> AsyncEngine:
         ) from error
 
 
+def connect_reader(url: URL) -> Engine | None:
+    """A second, synchronous way into the same SQLite file; None for any other database."""
+    if file_of(url) is None:
+        return None
+    engine = create_engine(url.set(drivername="sqlite"))
+    _configure(engine, foreign_keys=True)
+    return engine
+
+
+def driver_threads(engine: AsyncEngine) -> list[threading.Thread]:
+    """The threads in which aiosqlite runs an engine's connections, from now on.
+
+    Where a task is cancelled in the middle of a statement, SQLAlchemy drops the connection and
+    nobody waits for its thread, which then tells its end to a loop that may be gone. Leans on
+    aiosqlite's inside: should that change, the list stays empty.
+    """
+    threads: list[threading.Thread] = []
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def remember(connection: Any, _: Any) -> None:
+        thread = getattr(getattr(connection, "driver_connection", None), "_thread", None)
+        threads[:] = [known for known in threads if known.is_alive()]
+        if isinstance(thread, threading.Thread):
+            threads.append(thread)
+
+    return threads
+
+
 def file_of(url: URL) -> Path | None:
     """The file of an SQLite database; None for a server's or one in memory."""
     if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
@@ -68,8 +97,12 @@ def file_of(url: URL) -> Path | None:
 
 def _sqlite(url: URL, *, foreign_keys: bool) -> AsyncEngine:
     engine = create_async_engine(url)
+    _configure(engine.sync_engine, foreign_keys=foreign_keys)
+    return engine
 
-    @event.listens_for(engine.sync_engine, "connect")
+
+def _configure(engine: Engine, *, foreign_keys: bool) -> None:
+    @event.listens_for(engine, "connect")
     def configure(connection: Any, _: Any) -> None:
         # The driver must not begin transactions by its own rules (none before DDL, none before
         # reads): `begin` below does.
@@ -81,11 +114,9 @@ def _sqlite(url: URL, *, foreign_keys: bool) -> AsyncEngine:
         cursor.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
         cursor.close()
 
-    @event.listens_for(engine.sync_engine, "begin")
+    @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
         # A transaction that reads first and writes later cannot wait for another writer (its
         # snapshot is stale by then) and would fail at once: writers say so from the start.
         writes = connection.get_execution_options().get("writes", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    return engine

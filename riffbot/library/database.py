@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from typing import TypeVar
 
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+from sqlalchemy.orm import Session
 
-from riffbot.library.connection import connect
+from riffbot.errors import StorageError
+from riffbot.library.connection import connect, connect_reader, driver_threads
 from riffbot.library.files import Files
 from riffbot.library.troubles import in_words
+
+_READERS = 2
+"""Threads that answer questions: a long one must not keep a short one waiting."""
+
+T = TypeVar("T")
 
 
 class Database:
@@ -32,25 +41,75 @@ class Database:
         self._writers = async_sessionmaker(
             self._engine.execution_options(writes=True), expire_on_commit=False
         )
+        self._reader = connect_reader(url)
+        self._reading = ThreadPoolExecutor(_READERS, thread_name_prefix="library")
         # SQLite lets writers in one by one anyway, but by polling; here they stand in line.
         self._writing = asyncio.Lock()
+        self._closed = False
+        self._users = 0
+        self._left = asyncio.Event()
+        self._left.set()
+        self._threads = driver_threads(self._engine)
         # A file must not be collected between its being found here and its row being written.
         self._keeping = asyncio.Lock()
 
     async def close(self) -> None:
-        """Let go of all connections."""
+        """Let go of all connections, once what is being asked or written is done.
+
+        Whoever comes later is refused. When this returns, no thread has anything left to tell
+        this event loop, which may end then.
+        """
+        self._closed = True
+        await self._left.wait()
+        await asyncio.to_thread(self._reading.shutdown)
+        if self._reader is not None:
+            self._reader.dispose()
         await self._engine.dispose()
+        for thread in self._threads:  # also those of connections that a cancelled task left
+            await asyncio.to_thread(thread.join)
+
+    @contextmanager
+    def _used(self) -> Iterator[None]:
+        """Keeps `close` waiting. Raises StorageError where it does not wait any more."""
+        if self._closed:
+            raise StorageError("RiffBot is stopping: please try again when it is back.")
+        self._users += 1
+        self._left.clear()
+        try:
+            yield
+        finally:
+            self._users -= 1
+            if self._users == 0:
+                self._left.set()
+
+    async def _ask(self, question: Callable[[Session], T]) -> T:
+        """What a question finds out, asked of one snapshot in one go.
+
+        An SQLite file is asked in a thread. Through the asynchronous driver every statement is
+        four switches between threads and a busy machine takes its time for each: a page would
+        take longer to fetch than to find.
+        """
+        if self._reader is None:
+            async with self._read() as session:
+                return await session.run_sync(question)
+        reader = self._reader
+
+        def answer() -> T:
+            with in_words(), Session(reader, expire_on_commit=False) as session:
+                return question(session)
+
+        with self._used():
+            return await asyncio.get_running_loop().run_in_executor(self._reading, answer)
 
     @asynccontextmanager
     async def _read(self) -> AsyncIterator[AsyncSession]:
-        with in_words():
+        with self._used(), in_words():
             async with self._sessions() as session:
                 yield session
 
     @asynccontextmanager
     async def _write(self) -> AsyncIterator[AsyncSession]:
         """A transaction: committed as a whole, or not at all."""
-        async with self._writing:
-            with in_words():
-                async with self._writers.begin() as session:
-                    yield session
+        with self._used(), in_words():
+            async with self._writing, self._writers.begin() as session:
+                yield session

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from sqlalchemy import select, text
+from sqlalchemy.orm import Session
 
 from riffbot.library.models import StoredRiff
-from riffbot.library.records import Credit
-from riffbot.library.riffs import RiffStore
+from riffbot.library.records import Credit, Viewer
+from riffbot.library.riffs import RiffStore, living
 
 MOST = 60
 """Riffs in one drawing; a family may have thousands."""
@@ -56,17 +57,13 @@ class Family:
     left_out: int = 0
     hidden: frozenset[str] = frozenset()
 
-    def seen_by(self, user_id: int, guild_id: int | None) -> Family:
-        """The family as a member sees it in a server (None: in a direct message).
+    def seen_by(self, viewer: Viewer) -> Family:
+        """The family as somebody sees it.
 
         What was made of a riff in another server or in private is nobody's business here.
         """
-        hidden = {
-            member.id
-            for member in self.members
-            if member.author_id != user_id and (guild_id is None or member.guild_id != guild_id)
-        }
-        return replace(self, hidden=frozenset(hidden - {self.riff.id}))
+        hidden = {member.id for member in self.members if not member.seen_by(viewer)}
+        return replace(self, hidden=frozenset(hidden))
 
     def children_of(self, riff_id: str) -> list[StoredRiff]:
         """Those of its members that were made from this one first of all, oldest first."""
@@ -74,9 +71,28 @@ class Family:
 
     @property
     def roots(self) -> list[StoredRiff]:
-        """Those whose first parent is not in the picture."""
+        """Those whose first parent is not in the picture.
+
+        Of a circle, which only a damaged library holds, the oldest.
+        """
         ids = {member.id for member in self.members}
-        return [member for member in self.members if member.parent_id not in ids]
+        found = [member for member in self.members if member.parent_id not in ids]
+        reached = self._below(found)
+        for member in self.members:
+            if member.id not in reached:
+                found.append(member)
+                reached |= self._below([member])
+        return found
+
+    def _below(self, riffs: list[StoredRiff]) -> set[str]:
+        """These and all that descend from them."""
+        reached = {riff.id for riff in riffs}
+        while riffs:
+            riff, *riffs = riffs
+            children = [child for child in self.children_of(riff.id) if child.id not in reached]
+            reached |= {child.id for child in children}
+            riffs += children
+        return reached
 
 
 class Families(RiffStore):
@@ -88,27 +104,29 @@ class Families(RiffStore):
         Raises:
             NotFound: the riff is not there.
         """
-        riff = await self.get(riff_id)
-        async with self._read() as session:
+
+        def look(session: Session) -> Family:
+            riff = living(session, riff_id)
             known = {"riff_id": riff_id, "deepest": _DEEPEST}
-            ancestors = list(await session.scalars(_ANCESTORS, known))
-            wanted = list(dict.fromkeys([*ancestors, riff_id]))
-            known = {"riff_id": riff_id, "deepest": _DEEPEST, "counted": _COUNTED}
-            descendants = [i for i in await session.scalars(_FAMILY, known) if i not in wanted]
+            wanted = list(dict.fromkeys([*session.scalars(_ANCESTORS, known), riff_id]))
+            known |= {"counted": _COUNTED}
+            descendants = [i for i in session.scalars(_FAMILY, known) if i not in wanted]
             shown = [*wanted, *descendants[: max(0, most - len(wanted))]]
-            query = select(StoredRiff).where(StoredRiff.id.in_(shown))
-            members = (await session.scalars(query)).all()
-        place = {member_id: number for number, member_id in enumerate(shown)}
-        ordered = sorted(members, key=lambda member: (member.created_at, place[member.id]))
-        return Family(riff, tuple(ordered), len(wanted) + len(descendants) - len(shown))
+            members = session.scalars(select(StoredRiff).where(StoredRiff.id.in_(shown)))
+            place = {member_id: number for number, member_id in enumerate(shown)}
+            ordered = sorted(members, key=lambda member: (member.created_at, place[member.id]))
+            return Family(riff, tuple(ordered), len(wanted) + len(descendants) - len(shown))
+
+        return await self._ask(look)
 
     async def credits(self, riff: StoredRiff) -> tuple[Credit, ...]:
         """Whom a riff owes its beginning: its parents."""
-        found = []
-        for parent_id in filter(None, (riff.parent_id, riff.second_parent_id)):
-            async with self._read() as session:
-                parent = await session.get(StoredRiff, parent_id)
-            if parent is not None:
-                alive = parent.gone is None
-                found.append(Credit(parent.id if alive else None, parent.author, parent.prompt))
-        return tuple(found)
+        ids = [parent for parent in (riff.parent_id, riff.second_parent_id) if parent]
+        if not ids:
+            return ()
+        parents = await self._ask(lambda s: [s.get(StoredRiff, parent_id) for parent_id in ids])
+        return tuple(
+            Credit(parent.id if parent.gone is None else None, parent.author, parent.prompt)
+            for parent in parents
+            if parent is not None
+        )

@@ -14,7 +14,7 @@ from riffbot.errors import NotFound
 from riffbot.inference.job import Riff, new_id
 from riffbot.library.database import Database
 from riffbot.library.models import Member, RiffWord, StoredJob, StoredRiff
-from riffbot.library.records import Author, Origin, kind_of, second_image_of
+from riffbot.library.records import DRAWING, Author, Origin, kind_of, second_image_of
 from riffbot.library.words import words_of
 from riffbot.rendering import Rendered
 from riffbot.request import RiffRequest
@@ -53,6 +53,7 @@ class JobStore(Database):
             author_name=author.name,
             guild_id=author.guild_id,
             channel_id=origin.channel_id if origin else None,
+            audience_id=origin.audience_id if origin else None,
             message_id=origin.message_id if origin else None,
             token=origin.token if origin else None,
             token_expires_at=origin.token_expires_at if origin else None,
@@ -135,8 +136,10 @@ class JobStore(Database):
                 stored = _row(job, riff, rendered, (png, mp3, picture))
                 for column in ("parent_id", "second_parent_id"):
                     parent = getattr(job, column)
-                    if parent and await session.get(StoredRiff, parent) is not None:
+                    if parent and (riff_there := await session.get(StoredRiff, parent)):
                         setattr(stored, column, parent)
+                        if stored.kind == "remix" and riff_there.model_name == DRAWING:
+                            stored.kind = "draw"
                 stored.remix_allowed = await _remix_allowed(session, job.author_id)
                 await _add(session, stored)
                 job.state, job.error, job.token = "done", None, None
@@ -158,6 +161,7 @@ class JobStore(Database):
             author_name=author.name,
             guild_id=author.guild_id,
             channel_id=origin.channel_id if origin else None,
+            audience_id=origin.audience_id if origin else None,
             message_id=origin.message_id if origin else None,
         )
         async with self._keeping:
@@ -214,6 +218,7 @@ def _row(
         author_name=job.author_name,
         guild_id=job.guild_id,
         channel_id=job.channel_id,
+        audience_id=job.audience_id,
         message_id=job.message_id,
         created_at=datetime.now(UTC),
         duration_s=rendered.duration_s,
@@ -234,6 +239,7 @@ async def _add(session: AsyncSession, stored: StoredRiff) -> None:
             created_at=stored.created_at,
             author_id=stored.author_id,
             guild_id=stored.guild_id,
+            audience_id=stored.audience_id,
         )
         for word in words_of(stored.prompt)
     )

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from riffbot.library.records import FORMER_MEMBER, NOBODY, Author, Origin
+from riffbot.library.records import FORMER_MEMBER, NOBODY, Author, Origin, Viewer
 from riffbot.request import RiffRequest
 
 NAMING = {
@@ -91,6 +91,8 @@ class StoredRiff(Base):
         seed_image, mask: as in the request; they keep those files from being collected.
         batch: `Riff.batch`, which an exact replay repeats.
         author_id, author_name: None for a former member.
+        audience_id: the place whose visitors may see it, as `Origin.audience_id`; None is nobody
+            but its author.
         png, mp3, picture: sha256 of the files.
         remix_allowed: whether others may start from it.
         kind: what made it, one of `records.KINDS`.
@@ -102,11 +104,14 @@ class StoredRiff(Base):
 
     __tablename__ = "riffs"
     __table_args__ = (
-        Index(None, "author_id", "created_at"),
-        Index(None, "guild_id", "created_at"),
+        # In the order of the pages, and with all that decides whether a riff is on one: what a
+        # member may not see is passed over without looking at its row.
+        Index(None, "created_at", "id"),
+        Index(None, "author_id", "created_at", "id"),
+        Index(None, "guild_id", "created_at", "id", "audience_id"),
         Index(None, "prompt_key"),
         Index(None, "author_id", "prompt_key"),
-        Index(None, "guild_id", "prompt_key"),
+        Index(None, "guild_id", "prompt_key", "audience_id"),
         # Nearly all are null: an index of them all would tell SQLite that it finds nothing.
         _partial("second_parent_id"),
         _partial("second_image"),
@@ -127,8 +132,9 @@ class StoredRiff(Base):
     author_name: Mapped[str | None] = mapped_column(Text)
     guild_id: Mapped[int | None] = mapped_column(Snowflake)
     channel_id: Mapped[int | None] = mapped_column(Snowflake)
+    audience_id: Mapped[int | None] = mapped_column(Snowflake)
     message_id: Mapped[int | None] = mapped_column(Snowflake, index=True)
-    created_at: Mapped[datetime] = mapped_column(UTCTime, index=True)
+    created_at: Mapped[datetime] = mapped_column(UTCTime)
     parent_id: Mapped[str | None] = mapped_column(
         ForeignKey("riffs.id", ondelete="SET NULL"), index=True
     )
@@ -152,6 +158,10 @@ class StoredRiff(Base):
             return FORMER_MEMBER if self.gone != "deleted" else NOBODY
         return Author(self.author_id, self.author_name or "", self.guild_id)
 
+    def seen_by(self, viewer: Viewer) -> bool:
+        """Whether somebody may see it: it is their own, or made where they can look."""
+        return self.author_id == viewer.user_id or self.audience_id in viewer.audiences
+
     @property
     def image_ref(self) -> str:
         """The riff's own picture as a request's seed image."""
@@ -159,22 +169,28 @@ class StoredRiff(Base):
 
 
 class RiffWord(Base):
-    """One word of a riff's prompt, so that search is an index lookup on every database."""
+    """One word of a riff's prompt, so that search is an index lookup on every database.
+
+    The table is its own index (on SQLite it has no other body): all riffs with a word lie together
+    in the order of time, so that two words meet where both lists are read from the newest on.
+    """
 
     __tablename__ = "riff_words"
     __table_args__ = (
-        Index(None, "word", "created_at"),
-        Index(None, "author_id", "word", "created_at"),
-        Index(None, "guild_id", "word", "created_at"),
+        Index(None, "riff_id", "word"),
+        Index(None, "author_id", "word", "created_at", "riff_id"),
+        Index(None, "guild_id", "word", "created_at", "riff_id", "audience_id"),
+        {"sqlite_with_rowid": False},
     )
 
+    word: Mapped[str] = mapped_column(Key, primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(UTCTime, primary_key=True)
     riff_id: Mapped[str] = mapped_column(
         ForeignKey("riffs.id", ondelete="CASCADE"), primary_key=True
     )
-    word: Mapped[str] = mapped_column(Key, primary_key=True)
-    created_at: Mapped[datetime] = mapped_column(UTCTime)
     author_id: Mapped[int | None] = mapped_column(Snowflake)
     guild_id: Mapped[int | None] = mapped_column(Snowflake)
+    audience_id: Mapped[int | None] = mapped_column(Snowflake)
 
 
 class Favourite(Base):
@@ -248,6 +264,7 @@ class StoredJob(Base):
     author_name: Mapped[str] = mapped_column(Text)
     guild_id: Mapped[int | None] = mapped_column(Snowflake)
     channel_id: Mapped[int | None] = mapped_column(Snowflake)
+    audience_id: Mapped[int | None] = mapped_column(Snowflake)
     message_id: Mapped[int | None] = mapped_column(Snowflake)
     token: Mapped[str | None] = mapped_column(Text)
     token_expires_at: Mapped[datetime | None] = mapped_column(UTCTime)
@@ -270,6 +287,7 @@ class StoredJob(Base):
             return None
         return Origin(
             channel_id=self.channel_id,
+            audience_id=self.audience_id,
             message_id=self.message_id,
             token=self.token,
             token_expires_at=self.token_expires_at,

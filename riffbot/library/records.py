@@ -29,6 +29,9 @@ class Origin:
 
     Attributes:
         channel_id: where the command was given.
+        audience_id: the place whose visitors may see what is made there: that channel; of a public
+            thread the channel that it hangs in, since old threads are forgotten by Discord's
+            clients, and seen by whoever sees the channel. The same as `channel_id` unless told.
         message_id: the message that shows the progress, once it exists.
         token: the interaction's token. Editing the answer needs it; it is forgotten when the job
             ends.
@@ -36,9 +39,29 @@ class Origin:
     """
 
     channel_id: int
+    audience_id: int | None = None
     message_id: int | None = None
     token: str | None = None
     token_expires_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        """A place of its own unless told otherwise."""
+        if self.audience_id is None:
+            object.__setattr__(self, "audience_id", self.channel_id)
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Who looks into the library.
+
+    Attributes:
+        user_id: their own riffs they always see.
+        audiences: the places (`Origin.audience_id`) that they see; Discord's ids are unique, so
+            the server is told by them, too.
+    """
+
+    user_id: int
+    audiences: frozenset[int] = frozenset()
 
 
 FORMER_MEMBER = Author(-1, "a former member")
@@ -65,8 +88,12 @@ class Credit:
     prompt: str = ""
 
 
+DRAWING = "a drawing"
+"""In place of a model's name: an upload that was taken as a drawing."""
+
+
 def kind_of(request: RiffRequest) -> str:
-    """What a request makes, one of `KINDS`."""
+    """What a request makes, one of `KINDS`; that it starts from a drawing only its parent tells."""
     if request.piece is not None:
         return request.piece.kind
     if request.mask is not None:

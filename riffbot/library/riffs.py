@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Select, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 
 from riffbot.errors import NotFound
 from riffbot.library.database import Database
@@ -47,17 +48,12 @@ class RiffStore(Database):
 
     async def get(self, riff_id: str) -> StoredRiff:
         """A riff by its id. Raises NotFound."""
-        async with self._read() as session:
-            riff = await session.get(StoredRiff, riff_id)
-        if riff is None or riff.gone is not None:
-            raise NotFound(f"The riff {riff_id[:20]} is not in the library (any more).")
-        return riff
+        return await self._ask(lambda session: living(session, riff_id))
 
     async def count(self) -> int:
         """How many riffs there are."""
         query = select(func.count()).select_from(StoredRiff).where(StoredRiff.gone.is_(None))
-        async with self._read() as session:
-            return await session.scalar(query) or 0
+        return await self._ask(lambda session: session.scalar(query) or 0)
 
     async def of_message(self, message_id: int) -> StoredRiff | None:
         """The riff that a message carries, if it carries one."""
@@ -105,13 +101,8 @@ class RiffStore(Database):
 
     async def likes(self, riff_ids: Iterable[str]) -> dict[str, int]:
         """How many members keep each of these riffs among their favourites; 0 is left out."""
-        query = (
-            select(Favourite.riff_id, func.count())
-            .where(Favourite.riff_id.in_(list(riff_ids)))
-            .group_by(Favourite.riff_id)
-        )
-        async with self._read() as session:
-            return {row[0]: row[1] for row in await session.execute(query)}
+        ids = list(riff_ids)
+        return await self._ask(lambda session: count_likes(session, ids))
 
     async def delete(self, riff_id: str) -> Farewell:
         """Forget a riff and the files that nothing else needs; what was made from it stays.
@@ -122,24 +113,31 @@ class RiffStore(Database):
         return await self._forget([await self.get(riff_id)], "deleted")
 
     async def erase_member(self, user_id: int) -> Farewell:
-        """Forget everything about a member: riffs, favourites, jobs, votes, decisions.
+        """Forget everything about a member: riffs, favourites, jobs, votes.
 
-        What others made from their riffs stays; its parent is a former member's.
+        What others made from their riffs stays; its parent is a former member's. A decision that
+        nobody may remix what they make stays, too: it protects them, and is forgotten only when
+        they take it back.
         """
         async with self._keeping:  # until then a clip that is being made may still be kept
             riffs = await self._some(select(StoredRiff).where(StoredRiff.author_id == user_id))
             return await self._forgotten(riffs, "erased", user_id=user_id)
 
-    async def expire(self, before: datetime) -> int:
+    async def expire(self, before: datetime) -> Farewell:
         """Forget the riffs older than this that nobody keeps among their favourites."""
         kept = select(Favourite.riff_id)
         query = select(StoredRiff).where(
             StoredRiff.created_at < before, StoredRiff.gone.is_(None), StoredRiff.id.not_in(kept)
         )
-        total = 0
+        total, messages, children = 0, list[tuple[int, int]](), dict[str, None]()
         while riffs := await self._some(query.limit(_CHUNK)):
-            total += (await self._forget(riffs, "deleted")).riffs
-        return total
+            some = await self._forget(riffs, "deleted")
+            total += some.riffs
+            messages += some.messages
+            for riff in riffs:  # a child of what went before
+                children.pop(riff.id, None)
+            children |= dict.fromkeys(some.children)
+        return Farewell(total, tuple(messages), tuple(children))
 
     async def collect_files(self) -> int:
         """Remove the files that no riff, no unfinished job and no jam needs. Returns how many.
@@ -174,7 +172,9 @@ class RiffStore(Database):
                 await session.execute(delete(Favourite).where(Favourite.user_id == user_id))
                 await session.execute(delete(StoredJob).where(StoredJob.author_id == user_id))
                 await forget_in_jams(session, user_id)
-                await session.execute(delete(Member).where(Member.user_id == user_id))
+                # A “no” outlives its riffs: files that others saved may come back.
+                yes = Member.remix_allowed.is_(True)
+                await session.execute(delete(Member).where(Member.user_id == user_id, yes))
             await _prune(session)
             needed = await _needed(session, files)
         await asyncio.to_thread(self.files.remove, files - needed)
@@ -186,8 +186,32 @@ class RiffStore(Database):
         )
 
     async def _some(self, query: Select[StoredRiff]) -> Sequence[StoredRiff]:
-        async with self._read() as session:
-            return (await session.scalars(query)).all()
+        return await self._ask(lambda session: session.scalars(query).all())
+
+
+def living(session: Session, riff_id: str) -> StoredRiff:
+    """A riff by its id. Raises NotFound."""
+    riff = session.get(StoredRiff, riff_id)
+    if riff is None or riff.gone is not None:
+        raise not_there(riff_id)
+    return riff
+
+
+def not_there(riff_id: str) -> NotFound:
+    """What whoever asks for a riff that is not there is told."""
+    return NotFound(f"The riff {riff_id[:20]} is not in the library (any more).")
+
+
+def count_likes(session: Session, riff_ids: Sequence[str]) -> dict[str, int]:
+    """How many members keep each of these riffs; those that nobody keeps are left out."""
+    if not riff_ids:
+        return {}
+    query = (
+        select(Favourite.riff_id, func.count())
+        .where(Favourite.riff_id.in_(riff_ids))
+        .group_by(Favourite.riff_id)
+    )
+    return {row[0]: row[1] for row in session.execute(query)}
 
 
 async def _children_of(session: AsyncSession, ids: list[str]) -> list[str]:
@@ -222,6 +246,7 @@ async def _empty(session: AsyncSession, ids: list[str], why: str) -> None:
             author_name=None,
             guild_id=None,
             channel_id=None,
+            audience_id=None,
             message_id=None,
             alt="",
             png="",

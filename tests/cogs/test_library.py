@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sqlite3
 import zipfile
 from typing import Any
 
@@ -48,6 +49,7 @@ async def test_ann_bob_and_cy(settings: Settings) -> None:
         assert asked.response.ephemeral
         done = await ann.click(asked.response, label="Delete everything about me")
         assert "1 riffs are deleted" in done.response.content
+        assert "family trees" in done.response.content
         library = room.services.library
         assert await library.count() == 2
         assert first.id not in {message.id for message in room.messages}
@@ -188,6 +190,22 @@ async def test_who_may_remix(settings: Settings) -> None:
         assert "keeps their sounds" in refused.followups[0].content
 
 
+async def test_a_no_to_remixes_outlives_what_is_deleted(settings: Settings) -> None:
+    """Ada's file is still in somebody's hands; so is her decision about it."""
+    async with open_room(settings) as room:
+        message = await room.ada.send(room.channel, "", attachments=[("a.wav", beat_wav())])
+        await room.ada.slash(room.channel, "privacy remixes", allowed=False)
+        asked = await room.ada.slash(room.channel, "privacy delete")
+        done = await room.ada.click(asked.response, label="Delete everything about me")
+        assert "only keep your id" in done.response.content
+        shown = await room.ben.context_menu(room.channel, "Remix this riff", message)
+        refused = await room.ben.submit_modal(shown, {"prompt": "x", "denoising": "0.5"})
+        assert "keeps their sounds" in refused.followups[0].content
+        await room.ada.slash(room.channel, "privacy remixes", allowed=True)
+        done = await room.ada.click(asked.response, label="Delete everything about me")
+        assert "nothing in my library knows you" in done.response.content
+
+
 async def test_privacy_export_holds_everything(settings: Settings) -> None:
     async with open_room(settings) as room:
         first = (await room.riff("dub", steps=1)).response.message
@@ -208,7 +226,7 @@ async def test_privacy_export_holds_everything(settings: Settings) -> None:
 
 
 async def test_a_moderator_elsewhere_is_none_here(settings: Settings) -> None:
-    """Whoever has a server of their own moderates there, and can show any riff by its id there."""
+    """Whoever has a server of their own moderates there, and a riff can be brought there."""
     async with open_room(settings) as room:
         await room.riff("dub", steps=1)
         riff = await newest(room)
@@ -216,11 +234,14 @@ async def test_a_moderator_elsewhere_is_none_here(settings: Settings) -> None:
         channel = other.create_text_channel("lair")
         role = other.create_role("owner", permissions=Permissions(manage_messages=True))
         eve = other.add_member(room.env.create_user("eve"), roles=[role])
-        shown = (await eve.slash(channel, "library show", riff=riff.id)).response
+        ada = other.add_member(room.ada.user)
+        unseen = await eve.slash(channel, "library show", riff=riff.id)
+        assert "found no riff" in unseen.response.content
+        shown = (await ada.slash(channel, "library show", riff=riff.id)).response
         refused = await eve.click(shown, label="Delete")
         assert "Only the one who made it" in refused.response.content
         refused = await eve.slash(channel, "library delete", riff=riff.id)
-        assert "Only the one who made it" in refused.response.content
+        assert "found no riff" in refused.response.content
         assert await room.services.library.count() == 1
 
 
@@ -262,3 +283,18 @@ async def test_what_a_member_waits_for_is_taken_back_when_they_go(
         await room.ada.click(asked.response, label="Delete everything about me")
         assert cancelled == [jobs[0].id]
         assert [job.id for job in await library.unfinished_jobs()] == [jobs[1].id]
+
+
+async def test_children_of_what_is_too_old_tell_the_new_truth(settings: Settings) -> None:
+    settings = settings.model_copy(update={"retention_days": 30})
+    async with open_room(settings) as room:
+        first = (await room.riff("funky sax", steps=1)).response.message
+        second = await remixed(room, room.ben, first, "bells")
+        head = (await room.services.library.recent())[1]
+        with sqlite3.connect(settings.data_dir / "riffbot.db") as db:
+            long_ago = "2020-01-01 00:00:00.000000"
+            db.execute("UPDATE riffs SET created_at = ? WHERE id = ?", (long_ago, head.id))
+        await room.bot.get_cog("Privacy").expire()  # type: ignore[union-attr]
+        message = next(m for m in room.messages if m.id == second.id)
+        assert "a riff that was deleted" in message.embeds[0].description
+        assert "funky sax" not in message.embeds[0].description

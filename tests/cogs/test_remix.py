@@ -198,6 +198,12 @@ async def test_extend_makes_a_song_that_can_be_remixed(settings: Settings) -> No
         assert piece.parent_id == song.id
         part = room.services.studio.picture(piece.image_ref)
         assert np.array_equal(part, whole[:, 500 : 500 + part.shape[1]])
+        assert room.services.images.tempo(piece.request.seed_image) == 93.75
+        # The song goes on as a song.
+        longer = song.duration_s + 3
+        result = await room.ben.slash(room.channel, "extend", riff=song.id, seconds=longer)
+        assert np.array_equal((await picture_of(result.response))[:, : whole.shape[1]], whole)
+        assert (await newest(room)).parent_id == song.id
 
 
 async def test_morph_and_layer_credit_both(settings: Settings) -> None:
@@ -237,7 +243,9 @@ async def test_draw_explains_itself(settings: Settings) -> None:
             room.channel, "draw", picture=("line.png", encode_png(drawing)), prompt="violin"
         )
         assert not np.array_equal(await picture_of(painted.response), heard)
-        assert (await newest(room)).prompt == "violin"
+        painted_riff = await newest(room)
+        assert (painted_riff.prompt, painted_riff.kind) == ("violin", "draw")
+        assert "drawn by **ada**" in painted.response.embeds[0].description
 
 
 async def test_a_downloaded_remix_replays_where_the_library_is_gone(

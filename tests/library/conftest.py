@@ -10,7 +10,7 @@ import pytest
 
 from riffbot.inference.job import Riff
 from riffbot.library.models import StoredRiff
-from riffbot.library.records import Author
+from riffbot.library.records import Author, Origin
 from riffbot.library.store import Library
 from riffbot.rendering import Rendered
 from riffbot.request import RiffRequest
@@ -37,9 +37,10 @@ def add(library: Library) -> Add:
     """Puts a finished riff into the library."""
 
     async def put(prompt: str, author: Author = ANN, **fields: object) -> StoredRiff:
-        parent = fields.pop("parent", None)
+        parent, channel = fields.pop("parent", None), fields.pop("channel", None)
+        origin = None if channel is None else Origin(channel_id=channel)  # type: ignore[arg-type]
         request = RiffRequest.build(prompt=prompt, seed=1, **fields)
-        job = await library.create_job(request, author=author, parent=parent)  # type: ignore[arg-type]
+        job = await library.create_job(request, author=author, origin=origin, parent=parent)  # type: ignore[arg-type]
         return await library.finish_job(job.id, made(request), files(prompt))
 
     return put

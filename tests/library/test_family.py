@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import sqlite3
 import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,10 +16,12 @@ from PIL import Image
 
 from riffbot.errors import BadRequest
 from riffbot.library.models import StoredJam
-from riffbot.library.records import FORMER_MEMBER, NOBODY
+from riffbot.library.records import FORMER_MEMBER, NOBODY, Viewer
+from riffbot.library.riffs import Farewell
 from riffbot.library.store import Library
 from riffbot.lineage import as_picture, as_text
 from riffbot.request import RiffRequest
+from riffbot.settings import Settings
 from tests.library.conftest import ANN, BOB, Add, files, made
 
 
@@ -111,31 +114,51 @@ async def test_a_large_family_is_drawn_in_part(library: Library, add: Add) -> No
     assert all(len(line) < 140 for line in as_text(family).splitlines())
 
 
-async def test_pages_meet_and_do_not_overlap(library: Library, add: Add) -> None:
+@pytest.mark.parametrize("text", ["", "riff", "r", "dub ri"])
+async def test_pages_meet_and_do_not_overlap(library: Library, add: Add, text: str) -> None:
     for number in range(7):
-        await add(f"riff {number}", BOB if number % 2 else ANN)
+        await add(f"dub riff {number} r", BOB if number % 2 else ANN)
     seen, turned = [], None
     while True:
-        page = await library.page(limit=3, older_than=turned)
+        page = await library.page(text=text, limit=3, older_than=turned)
         seen += [riff.prompt for riff in page.riffs]
         if page.older is None:
             break
         turned = page.older
-    assert seen == [f"riff {number}" for number in reversed(range(7))]
-    back = await library.page(limit=3, newer_than=page.newer)
-    assert [riff.prompt for riff in back.riffs] == ["riff 3", "riff 2", "riff 1"]
+    assert seen == [f"dub riff {number} r" for number in reversed(range(7))]
+    back = await library.page(text=text, limit=3, newer_than=page.newer)
+    assert [riff.prompt for riff in back.riffs] == [f"dub riff {n} r" for n in (3, 2, 1)]
     assert back.newer is not None
-    top = await library.page(limit=3, newer_than=back.newer)
+    top = await library.page(text=text, limit=3, newer_than=back.newer)
     assert top.newer is None
 
 
 async def test_old_riffs_that_nobody_saved_go(library: Library, add: Add) -> None:
     kept, gone = await add("kept"), await add("gone", BOB)
     await library.save(kept.id, BOB.user_id)
-    assert await library.expire(datetime.now(UTC) - timedelta(days=1)) == 0
-    assert await library.expire(datetime.now(UTC) + timedelta(seconds=1)) == 1
+    assert await library.expire(datetime.now(UTC) - timedelta(days=1)) == Farewell(0)
+    child = await add("child", parent=gone.id)
+    await library.save(child.id, BOB.user_id)
+    farewell = await library.expire(datetime.now(UTC) + timedelta(seconds=1))
+    assert farewell == Farewell(1, children=(child.id,))
+    await library.delete(child.id)
     assert [riff.id for riff in await library.recent()] == [kept.id]
     assert library.files.path(gone.mp3) is None
+
+
+async def test_a_damaged_library_s_circle_is_drawn_all_the_same(
+    library: Library, add: Add, settings: Settings
+) -> None:
+    first = await add("first")
+    second = await add("second", parent=first.id)
+    with sqlite3.connect(settings.data_dir / "riffbot.db") as damage:
+        damage.execute("UPDATE riffs SET parent_id = ? WHERE id = ?", (second.id, first.id))
+    family = await library.family(second.id)
+    assert [line.strip("└─ ").split(" · ")[2][:6] for line in as_text(family).splitlines()] == [
+        "first ",
+        "second",
+    ]
+    assert Image.open(io.BytesIO(as_picture(family, {}))).width > 600, "one beside the other"
 
 
 async def test_only_its_author_decides_about_a_riff(library: Library, add: Add) -> None:
@@ -190,17 +213,16 @@ async def test_a_clip_that_is_kept_while_its_author_goes_goes_too(
 
 
 async def test_what_was_made_elsewhere_only_has_its_place(library: Library, add: Add) -> None:
-    root = await add("root")
-    private = await add("secret wish", replace(BOB, guild_id=None), parent=root.id)
-    await add("open", ANN, parent=private.id)
-    family = (await library.family(root.id)).seen_by(ANN.user_id, ANN.guild_id)
+    root = await add("root", channel=5)
+    private = await add("secret wish", replace(BOB, guild_id=None), parent=root.id, channel=6)
+    await add("open", BOB, parent=private.id, channel=5)
+    ann, bob = (Viewer(author.user_id, frozenset({5})) for author in (ANN, BOB))
+    family = (await library.family(root.id)).seen_by(ann)
     lines = as_text(family).splitlines()
     assert lines[1] == "└─ a riff made elsewhere"
-    assert "Ann · riff · open" in lines[2]
+    assert "Bob · riff · open" in lines[2]
     thumbs = {m.id: np.zeros((128, 128), np.uint8) for m in family.members}
     without = {m.id: thumbs[m.id] for m in family.members if m.id != private.id}
     assert as_picture(family, thumbs) == as_picture(family, without)
-    bobs = (await library.family(root.id)).seen_by(BOB.user_id, ANN.guild_id)
+    bobs = (await library.family(root.id)).seen_by(bob)
     assert "secret wish" in as_text(bobs)
-    alone = (await library.family(private.id)).seen_by(ANN.user_id, None)
-    assert "secret wish" in as_text(alone), "whoever has its id may see it"

@@ -113,12 +113,14 @@ def test_an_older_library_keeps_its_riffs_up_and_down(url: str, path: Path) -> N
                 values,
             )
         connection.execute(text("INSERT INTO riff_words VALUES ('b', 'dub', '2026-01-01')"))
+        connection.execute(text("UPDATE riffs SET channel_id = 5 WHERE id = 'b'"))
     migrate.upgrade(url)
     with engine.begin() as connection:
         rows = connection.execute(text("SELECT id, kind, parent_id, gone FROM riffs")).all()
         assert sorted(map(tuple, rows)) == [("a", "riff", None, None), ("b", "remix", "a", None)]
-        words = connection.execute(text("SELECT author_id, guild_id FROM riff_words")).all()
-        assert [tuple(row) for row in words] == [(7, 9)]
+        words = text("SELECT word, author_id, guild_id, audience_id, created_at FROM riff_words")
+        (word,) = connection.execute(words).all()
+        assert tuple(word) == ("dub", 7, 9, 5, "2026-01-01"), "who sees its channel sees the riff"
         connection.execute(text("UPDATE riffs SET gone = 'erased' WHERE id = 'a'"))
         song = '{"prompt": "dub", "seed": 1, "piece": {"kind": "extend"}, "alpha": 0.5}'
         for riff, request in (("c", '{"prompt": "dub", "piece": null}'), ("d", song)):
@@ -134,6 +136,8 @@ def test_an_older_library_keeps_its_riffs_up_and_down(url: str, path: Path) -> N
         rows = connection.execute(text("SELECT id, parent_id FROM riffs ORDER BY id")).all()
         left = [("b", None), ("c", None), ("d", None)]
         assert [tuple(row) for row in rows] == left, "an empty place is no riff there"
+        words = connection.execute(text("SELECT * FROM riff_words")).all()
+        assert [tuple(row) for row in words] == [("b", "dub", "2026-01-01")]
         requests = dict(connection.execute(text("SELECT id, request FROM riffs")).all())
         assert json.loads(requests["c"]) == {"prompt": "dub"}, "older ones know no pieces"
         assert json.loads(requests["d"]) == {

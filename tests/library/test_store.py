@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -134,13 +135,20 @@ async def test_recent_pages_through_everything_once(library: Library, add: Add) 
         ("sax fun", ["funky (SAX:1.3) riff"]),
         ("sax piano", []),
         ("ΩΜΈΓΑ", ["Ωμέγα bells"]),
+        ("r", ["rare rice", "funky (SAX:1.3) riff"]),
+        ("sax riff r", ["funky (SAX:1.3) riff"]),
+        ("rare r", ["rare rice"]),
+        ("w", ["w0 w1 w2 w3 w4 w5 w6 w7 w8 w9"]),
+        ("w9 w", ["w0 w1 w2 w3 w4 w5 w6 w7 w8 w9"]),
+        ("sax w", []),
         ("%", []),
         ("' OR 1=1 --", []),
         ("", []),
     ],
 )
 async def test_search_by_words(library: Library, add: Add, text: str, found: list[str]) -> None:
-    for prompt in ("funky (SAX:1.3) riff", "Sax solo", "Ωμέγα bells"):
+    many = " ".join(f"w{number}" for number in range(10))
+    for prompt in ("funky (SAX:1.3) riff", "Sax solo", "Ωμέγα bells", "rare rice", many):
         await add(prompt)
     assert [riff.prompt for riff in await library.search(text)] == found
 
@@ -239,6 +247,30 @@ async def test_a_locked_database_is_a_sentence(
     await impatient.close()
 
 
+async def test_closing_waits_for_who_is_there_and_refuses_who_comes_later(
+    settings: Settings,
+) -> None:
+    library = await Library.open(settings)
+    other = sqlite3.connect(settings.data_dir / "riffbot.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    writing = asyncio.create_task(library.create_job(REQUEST, author=ANN))
+    cancelled = asyncio.create_task(library.create_job(REQUEST, author=BOB))
+    while not library._writing.locked():  # noqa: ASYNC110  # there is no event for it
+        await asyncio.sleep(0)
+    closing = asyncio.create_task(library.close())
+    await asyncio.sleep(0)
+    cancelled.cancel()
+    with pytest.raises(StorageError, match="stopping"):
+        await library.recent()
+    assert not closing.done()
+    other.execute("COMMIT")
+    other.close()
+    assert (await writing).author == ANN
+    await closing
+    alive = [t for t in threading.enumerate() if "_connection_worker_thread" in t.name]
+    assert alive == [], "whose last words would find no event loop"
+
+
 async def test_a_file_that_is_no_database_is_a_sentence(settings: Settings) -> None:
     settings.data_dir.mkdir()
     (settings.data_dir / "riffbot.db").write_bytes(b"this is a shopping list, not a database" * 99)
@@ -280,3 +312,17 @@ def test_a_null_character_is_not_in_any_prompt() -> None:
     assert RiffRequest.from_json('{"prompt": "a\\u0000b"}').prompt == "ab"
     with pytest.raises(BadRequest, match="empty"):
         RiffRequest.from_json('{"prompt": "\\u0000"}')
+
+
+async def test_favourites_are_searched_in_the_order_in_which_they_were_saved(
+    library: Library, add: Add
+) -> None:
+    for riff in (await add("dub bells"), await add("sad piano"), await add("dub bass")):
+        await library.save(riff.id, BOB.user_id)
+    await library.unsave((await library.search("dub bells"))[0].id, BOB.user_id)
+    await library.save((await library.search("dub bells"))[0].id, BOB.user_id)
+    first = await library.page(saved_by=BOB.user_id, text="dub b", limit=1)
+    assert [riff.prompt for riff in first.riffs] == ["dub bells"]
+    second = await library.page(saved_by=BOB.user_id, text="dub b", limit=1, older_than=first.older)
+    assert [riff.prompt for riff in second.riffs] == ["dub bass"]
+    assert second.older is None
