@@ -29,7 +29,7 @@ from riffbot.prompt import parse
 from riffbot.remixing import permit
 from riffbot.request import RiffRequest
 from riffbot.services import Services
-from riffbot.web.guard import HEADERS, Allowance
+from riffbot.web.guard import HEADERS, MAX_BODY, Allowance, TooLarge
 from riffbot.web.info import model_info
 from riffbot.web.jobs import VISITOR, Event, Jobs
 from riffbot.web.views import FILES, file_name, riff_of
@@ -62,6 +62,11 @@ async def ask(request: web.Request) -> web.Response:
     if riff.seed_image is not None:
         await asyncio.to_thread(request.app[SERVICES].images.load, riff.seed_image)
     await _permit(request.app[SERVICES].library, riff, parent)
+    return begun(request, riff, parent)
+
+
+def begun(request: web.Request, riff: RiffRequest, parent: str | None) -> web.Response:
+    """Start to make it; says where to follow. Raises Refused."""
     request.app[SERVICES].engine.check(None)
     job = request.app[JOBS].start(riff, parent)
     answer = {"job": job.id, "events": f"api/jobs/{job.id}/events"}
@@ -182,10 +187,23 @@ def _seed_image(seed: SeedImage) -> dict[str, Any]:
     }
 
 
-async def json_body(request: web.Request) -> dict[str, Any]:
-    """The JSON object that was sent. Raises BadRequest."""
+async def json_body(request: web.Request, limit: int | None = None) -> dict[str, Any]:
+    """The JSON object that was sent.
+
+    Args:
+        limit: bytes that it may have, where it may be more than `MAX_BODY`.
+
+    Raises:
+        BadRequest: it is none.
+    """
+    if limit is not None:
+        request = request.clone(client_max_size=limit)
     try:
         body = json.loads(await request.read())
+    except web.HTTPRequestEntityTooLarge as error:
+        raise TooLarge(
+            f"That is too much: please stay under {(limit or MAX_BODY) // 1024} KB."
+        ) from error
     except (ValueError, RecursionError) as error:
         raise BadRequest("That is no JSON that can be read.") from error
     if not isinstance(body, dict):

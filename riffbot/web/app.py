@@ -7,7 +7,7 @@ import time
 from aiohttp import web
 
 from riffbot.services import Services
-from riffbot.web import api, health, jams, pages, riffusion
+from riffbot.web import api, health, jams, pages, painting, riffusion
 from riffbot.web.guard import (
     MAX_BODY,
     Allowance,
@@ -31,8 +31,9 @@ def create_app(services: Services) -> web.Application:
     app[api.ALLOWANCE] = Allowance()
     app[jams.HUB] = Hub(services.settings.page_listeners, jams.told)
     app[health.STARTED] = time.monotonic()
-    for table in (pages.routes, api.routes, jams.routes, riffusion.routes, health.routes):
-        app.add_routes(table)
+    # Painting before the riffs' files, whose address would swallow a sheet's.
+    for part in (pages, painting, api, jams, riffusion, health):
+        app.add_routes(part.routes)
     app.on_shutdown.append(_take_back)
     return app
 

@@ -57,8 +57,13 @@ class TooMany(Refused):
     """More requests than one address may send."""
 
 
+class TooLarge(BadRequest):
+    """More in one request than this address takes."""
+
+
 STATUS: tuple[tuple[type[Exception], int], ...] = (
     (NotFound, 404),
+    (TooLarge, 413),
     (BadRequest, 400),
     (TooMany, 429),
     (Refused, 503),

@@ -14,16 +14,14 @@ BUILT = Path(__file__).parent / "built"
 """The page with the mountains, made from web/ by `make setup`; where it could not be made, the
 plain pages in static/ do."""
 
+BUILT_TYPES = {".js": "text/javascript", ".css": "text/css"}
+
 TYPES = {
-    "page.css": "text/css",
-    "page.js": "text/javascript",
-    "jam.css": "text/css",
-    "jam.js": "text/javascript",
-    "icon.svg": "image/svg+xml",
+    path.name: ({**BUILT_TYPES, ".svg": "image/svg+xml"})[path.suffix]
+    for path in STATIC.iterdir()
+    if path.suffix in (".js", ".css", ".svg")
 }
 """What may be asked for by name; nothing else is ever opened."""
-
-BUILT_TYPES = {".js": "text/javascript", ".css": "text/css"}
 
 routes = web.RouteTableDef()
 
