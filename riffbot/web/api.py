@@ -29,7 +29,7 @@ from riffbot.prompt import parse
 from riffbot.remixing import permit
 from riffbot.request import RiffRequest
 from riffbot.services import Services
-from riffbot.web.guard import HEADERS, MAX_BODY, Allowance, TooLarge
+from riffbot.web.guard import HEADERS, LOOPBACK, MAX_BODY, Allowance, TooLarge
 from riffbot.web.info import model_info
 from riffbot.web.jobs import VISITOR, Event, Jobs
 from riffbot.web.views import FILES, file_name, riff_of
@@ -112,7 +112,9 @@ async def take_back(request: web.Request) -> web.Response:
 
 @routes.get("/api/riffs")
 async def recent(request: web.Request) -> web.Response:
-    """The newest riffs of this RiffBot."""
+    """The newest riffs of this RiffBot; where strangers may call, links are for who has them."""
+    if open_to_strangers(request):
+        return web.json_response({"riffs": [], "next": None, "closed": True})
     limit = _limit(request.query.get("limit", "12"))
     before = _moment(request.query.get("before"))
     # One more than asked for tells whether there is another page.
@@ -127,6 +129,9 @@ async def one(request: web.Request) -> web.Response:
     """One riff, what it was made from, and what was made from it."""
     library = request.app[SERVICES].library
     riff = await library.get(request.match_info["id"])
+    if open_to_strangers(request):  # a riff's id is its key, and so is that of each relative
+        alone = {**riff_of(riff), "parent": None}
+        return web.json_response({"riff": alone, "parents": [], "children": []})
     parents: list[dict[str, Any]] = []
     parent_id = riff.parent_id
     while parent_id is not None and len(parents) < MAX_LINEAGE:
@@ -138,6 +143,12 @@ async def one(request: web.Request) -> web.Response:
         parent_id = parent.parent_id
     children = [riff_of(child) for child in (await library.children(riff.id))[:MAX_LINEAGE]]
     return web.json_response({"riff": riff_of(riff), "parents": parents, "children": children})
+
+
+def open_to_strangers(request: web.Request) -> bool:
+    """Whether others than the people at this machine may call: then nothing is listed, and who
+    wants a riff or a jam must have its link, which 60 random bits keep from being guessed."""
+    return request.app[SERVICES].settings.host not in LOOPBACK
 
 
 @routes.get("/api/riffs/{id}/{file}")
