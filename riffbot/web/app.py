@@ -17,6 +17,7 @@ from riffbot.web.guard import (
 )
 from riffbot.web.hub import Hub
 from riffbot.web.jobs import Jobs
+from riffbot.web.returning import Returning
 
 
 def create_app(services: Services) -> web.Application:
@@ -30,6 +31,7 @@ def create_app(services: Services) -> web.Application:
     app[api.JOBS] = Jobs(services.studio)
     app[api.ALLOWANCE] = Allowance()
     app[jams.HUB] = Hub(services.settings.page_listeners, jams.told)
+    app[jams.RETURNING] = Returning(services)
     app[health.STARTED] = time.monotonic()
     # Painting before the riffs' files, whose address would swallow a sheet's.
     for part in (pages, painting, api, jams, riffusion, health):

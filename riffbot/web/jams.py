@@ -7,6 +7,7 @@
 | `GET /api/jams/<id>` | what plays, what comes, how the stream is doing |
 | `GET /api/jams/<id>/socket?codec=opus` | sound, picture and status, live (see `wire.py`) |
 | `GET /api/jams/<id>/live.ogg` | the sound alone, Ogg Opus without an end |
+| `GET /api/jams/<id>/recording.ogg` | what was heard of it here (see `recording.py`) |
 | `GET /api/jams/<id>/picture.png` | the chunk that is heard, drawn for people |
 | `POST /api/jams/<id>/prompt` | `{"prompt": …}`: the vote of whoever sits at this machine |
 | `POST /api/jams/<id>/keep` | `{"seconds": 30}` → the riff that it became |
@@ -33,15 +34,18 @@ from riffbot.jam.ogg import OggOpus
 from riffbot.jam.ring import PACKET_SAMPLES
 from riffbot.jam.session import JamSession
 from riffbot.jam.values import HOUSE, Steerer
-from riffbot.web.api import ALLOWANCE, SERVICES, json_body
+from riffbot.web.api import ALLOWANCE, SERVICES, json_body, open_to_strangers
 from riffbot.web.guard import HEADERS, LOOPBACK, from_elsewhere
 from riffbot.web.guard import told as refused
 from riffbot.web.hub import Hub, Member
 from riffbot.web.jobs import VISITOR
 from riffbot.web.pages import app_page
+from riffbot.web.recording import as_file, first_packet
+from riffbot.web.returning import Returning
 from riffbot.web.views import riff_of
 
 HUB = web.AppKey("hub", Hub)
+RETURNING = web.AppKey("returning", Returning)
 
 BACKLOG = 50
 """Packets that a browser gets at once (1 s): it stores some before it plays."""
@@ -65,8 +69,7 @@ async def page(request: web.Request) -> web.Response:
 @routes.get("/api/jams")
 async def every(request: web.Request) -> web.Response:
     """The jams that play or are paused; where strangers may call, links are for who has them."""
-    services = request.app[SERVICES]
-    jams = services.jams.all() if services.settings.host in LOOPBACK else []
+    jams = [] if open_to_strangers(request) else request.app[SERVICES].jams.all()
     return web.json_response({"jams": [_told(request, jam) for jam in jams]})
 
 
@@ -108,8 +111,10 @@ async def _slot(app: web.Application) -> int:
     services, hub = app[SERVICES], app[HUB]
     slots = range(-1, -1 - services.settings.page_jams, -1)
     playing = {slot: services.jams.get(slot) for slot in slots}
-    for slot, session in playing.items():
-        if session is None:
+    waiting = await app[RETURNING].waiting()
+    # A jam that could go on after a restart keeps its place while there is another.
+    for slot in sorted(slots, key=lambda slot: (slot in waiting, -slot)):
+        if playing[slot] is None:
             return slot
     for slot, session in playing.items():
         if (
@@ -134,9 +139,10 @@ def private(session: JamSession) -> bool:
 
 @routes.get("/api/jams/{id}")
 async def one(request: web.Request) -> web.Response:
-    """One jam."""
+    """One jam. Browsers look here first, so here a private one comes back after a restart."""
+    session = await request.app[RETURNING].find(request.match_info["id"])
     return web.json_response(
-        {"jam": _told(request, _session(request))}, headers={"Cache-Control": "no-store"}
+        {"jam": _told(request, session)}, headers={"Cache-Control": "no-store"}
     )
 
 
@@ -216,6 +222,20 @@ async def live(request: web.Request) -> web.StreamResponse:
             await stream.write(ogg.packet(packet))
     await stream.write(ogg.end())
     return stream
+
+
+@routes.get("/api/jams/{id}/recording")
+async def heard(request: web.Request) -> web.Response:
+    """How much was heard here, and how much can be."""
+    recording = request.app[HUB].recording(_session(request))
+    seconds = recording.seconds(first_packet(request))
+    return web.json_response({"seconds": seconds, "limit": recording.limit_s})
+
+
+@routes.get("/api/jams/{id}/recording.ogg", allow_head=False)
+async def recorded(request: web.Request) -> web.StreamResponse:
+    """What was heard here, as a file."""
+    return await as_file(request, request.app[HUB].recording(_session(request)))
 
 
 @routes.get("/api/jams/{id}/picture.png")
