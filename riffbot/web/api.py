@@ -147,8 +147,10 @@ async def one(request: web.Request) -> web.Response:
 
 def open_to_strangers(request: web.Request) -> bool:
     """Whether others than the people at this machine may call: then nothing is listed, and who
-    wants a riff or a jam must have its link, which 60 random bits keep from being guessed."""
-    return request.app[SERVICES].settings.host not in LOOPBACK
+    wants a riff or a jam must have its link, which 60 random bits keep from being guessed. An
+    Activity is fetched by Discord from anywhere, through whatever tunnel."""
+    settings = request.app[SERVICES].settings
+    return settings.host not in LOOPBACK or settings.activity_client_id is not None
 
 
 @routes.get("/api/riffs/{id}/{file}")

@@ -7,7 +7,7 @@ import time
 from aiohttp import web
 
 from riffbot.services import Services
-from riffbot.web import api, health, jams, pages, painting, riffusion
+from riffbot.web import activity, api, guard, health, jams, pages, painting, riffusion
 from riffbot.web.guard import (
     MAX_BODY,
     Allowance,
@@ -32,9 +32,12 @@ def create_app(services: Services) -> web.Application:
     app[api.ALLOWANCE] = Allowance()
     app[jams.HUB] = Hub(services.settings.page_listeners, jams.told)
     app[jams.RETURNING] = Returning(services)
+    inside = activity.Activity.of(services.settings)
+    app[activity.ACTIVITY] = [] if inside is None else [inside]
+    app[guard.OURS] = frozenset() if inside is None else frozenset({inside.origin})
     app[health.STARTED] = time.monotonic()
     # Painting before the riffs' files, whose address would swallow a sheet's.
-    for part in (pages, painting, api, jams, riffusion, health):
+    for part in (pages, painting, api, jams, activity, riffusion, health):
         app.add_routes(part.routes)
     app.on_shutdown.append(_take_back)
     return app

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from aiohttp import web
 
+from riffbot.web.activity import ANCESTORS, BASE, FRAME, activity_of
+from riffbot.web.guard import HEADERS
+
 STATIC = Path(__file__).parent / "static"
 
 BUILT = Path(__file__).parent / "built"
@@ -28,7 +31,13 @@ routes = web.RouteTableDef()
 
 @routes.get("/")
 async def home(request: web.Request) -> web.Response:
-    """A jam of one's own; the form where the page is not built."""
+    """A jam of one's own; the form where the page is not built. Discord opens an Activity here."""
+    if FRAME in request.query and activity_of(request.app) is not None:
+        page = app_page(BASE, "index.html")
+        page.headers["Content-Security-Policy"] = HEADERS["Content-Security-Policy"].replace(
+            "frame-ancestors 'none'", f"frame-ancestors {ANCESTORS}"
+        )
+        return page
     return app_page("./", "index.html")
 
 

@@ -2,6 +2,7 @@
 
 import "./style.css";
 
+import { inDiscord, signedIn } from "./activity";
 import { $, anchor, api, attempt, copyText, dialog, field, toast } from "./page";
 import { edit, say, typed, wirePrompt, write } from "./prompt";
 import { showPast, showScore, showTable } from "./score";
@@ -124,7 +125,7 @@ function keys(event: KeyboardEvent): void {
 // --- beginning ------------------------------------------------------------------------------------
 
 async function begin(): Promise<void> {
-  const jamId = /\/jam\/([^/]+)$/.exec(location.pathname)?.[1];
+  let jamId = /\/jam\/([^/]+)$/.exec(location.pathname)?.[1] ?? null;
   const given = new URLSearchParams(location.hash.slice(1));
   wire();
   wirePrompt();
@@ -137,6 +138,10 @@ async function begin(): Promise<void> {
   setInterval(() => session.jam && showPast(session, edit), 250);
   await session.prepare();
   loadSeedImages().then(show, () => {});
+  if (inDiscord()) {
+    document.body.dataset.place = "discord";
+    await attempt(async () => (jamId = await signedIn()));
+  }
   if (jamId) {
     try {
       return await session.join(decodeURIComponent(jamId));
