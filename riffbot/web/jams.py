@@ -24,6 +24,7 @@ import asyncio
 import contextlib
 import hashlib
 import secrets
+from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Any
 
 from aiohttp import WSCloseCode, web
@@ -52,6 +53,10 @@ BACKLOG = 50
 
 GOODBYE_S = 2.0
 """How long a slow browser may take over the last word."""
+
+SEND_BUFFER = 128 * 1024
+"""Bytes that the system may hold for one browser: by itself it would take megabytes, a minute of
+sound for each of two hundred, before anybody noticed that one does not read."""
 
 STARTABLE = ("prompt", "seed", "denoising", "guidance", "seed_image", "bpm")
 
@@ -164,10 +169,17 @@ async def socket(request: web.Request) -> web.StreamResponse:
             compress=False, heartbeat=20, max_msg_size=4096, timeout=GOODBYE_S
         )
         await ws.prepare(request)
+        _bound(request)
         await _serve(request, ws, member)
         return ws
     finally:
         hub.leave(session, member)
+
+
+def _bound(request: web.Request) -> None:
+    connection = request.transport and request.transport.get_extra_info("socket")
+    if connection is not None:
+        connection.setsockopt(SOL_SOCKET, SO_SNDBUF, SEND_BUFFER)
 
 
 async def _serve(request: web.Request, ws: web.WebSocketResponse, member: Member) -> None:
