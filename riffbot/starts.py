@@ -108,7 +108,9 @@ def heard(own: Pixels, library: Library, riff: StoredRiff) -> Pixels:
 
 async def start_on(studio: Studio, riff: StoredRiff, sheet: Sheet) -> Start:
     """A sheet as a start. Raises StorageError."""
-    ref = sheet.ref or await asyncio.to_thread(studio.keep, sheet.pixels)
+    ref = sheet.ref
+    if ref is None:
+        ref = await asyncio.to_thread(studio.keep, sheet.pixels)
     width = sheet.pixels.shape[1]
     return Start(ref, width, riff.request.bpm, _words(riff), riff.id, sheet.meter)
 

@@ -110,7 +110,8 @@ ACTIVITY = web.AppKey("activity", list[Activity])
 
 def activity_of(app: web.Application) -> Activity | None:
     """The Activity that this RiffBot is, if it is one."""
-    return next(iter(app[ACTIVITY]), None)
+    found = app[ACTIVITY]
+    return found[0] if found else None
 
 
 @routes.get("/api/activity")

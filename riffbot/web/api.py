@@ -9,6 +9,8 @@
 | `GET /api/riffs/<id>` | one riff |
 | `GET /api/riffs/<id>/<file>` | `clip.mp3`, `spectrogram.png`, `picture.png`, `recipe.json` |
 | `GET /api/info` | model, defaults, schedulers, seed images |
+
+Where strangers may call, nothing is listed (`closed`) and a riff names no relatives.
 """
 
 from __future__ import annotations

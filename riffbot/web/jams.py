@@ -177,7 +177,9 @@ async def socket(request: web.Request) -> web.StreamResponse:
 
 
 def _bound(request: web.Request) -> None:
-    connection = request.transport and request.transport.get_extra_info("socket")
+    if request.transport is None:  # gone already
+        return
+    connection = request.transport.get_extra_info("socket")
     if connection is not None:
         connection.setsockopt(SOL_SOCKET, SO_SNDBUF, SEND_BUFFER)
 

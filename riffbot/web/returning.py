@@ -38,6 +38,6 @@ class Returning:
 
     async def waiting(self) -> dict[int, str]:
         """The private jams that the library could go on with: their slots and names."""
+        rows = {row.guild_id: row.id for row in await self._services.jams.unfinished()}
         slots = range(-self._services.settings.page_jams, 0)
-        rows = await self._services.jams.unfinished()
-        return {row.guild_id: row.id for row in rows if row.guild_id in slots}
+        return {slot: rows[slot] for slot in slots if slot in rows}
