@@ -21,10 +21,10 @@ from riffbot.errors import BadRequest, NotFound
 from riffbot.library.models import StoredRiff
 from riffbot.library.records import Author, Origin, pictures_of
 from riffbot.lineage import how
-from riffbot.recipes import Recipe, of_part
+from riffbot.recipes import Recipe
 from riffbot.remixing import Start
 from riffbot.rendering import heading
-from riffbot.tempo import WIDEST
+from riffbot.starts import start_of
 from riffbot.uploads import MAX_BYTES, Source, open_upload, shown_name, too_large
 
 if TYPE_CHECKING:
@@ -139,23 +139,8 @@ async def from_riff(
     bot: RiffBot, riff: StoredRiff, *, start: float = 0.0, whole: bool = False
 ) -> Start:
     """A riff as a start; of a song, the stretch that one clip can hold (unless `whole`)."""
-    width = round(riff.duration_s * 100)
-    bpm = riff.request.bpm
-    words = riff.prompt if riff.kind != "upload" else ""
-    meter = await asyncio.to_thread(bot.services.images.meter, riff.image_ref)
-    if whole or (width <= WIDEST and start == 0):
-        return Start(riff.image_ref, width, bpm, words, riff.id, meter)
-    studio = bot.services.studio
-
-    def cut() -> tuple[str, int]:
-        song = studio.picture(riff.image_ref)
-        part = remixing.stretch(song, bpm, start=start, meter=meter)
-        first, width = round(start * 100), part.shape[1]
-        whole = bot.services.images.recipe(riff.image_ref)
-        return studio.keep(part, of_part(whole, first, first + width)), width
-
-    ref, width = await asyncio.to_thread(cut)
-    return Start(ref, width, bpm, words, riff.id, meter)
+    services = bot.services
+    return await start_of(services.studio, services.images, riff, start=start, whole=whole)
 
 
 async def from_upload(

@@ -77,6 +77,13 @@ def _library(_: Settings, clips: int) -> Report:
     return Report(result.table(), result.as_dict())
 
 
+def _page(settings: Settings, clips: int) -> Report:
+    from riffbot import bench_page  # noqa: PLC0415
+
+    result = bench_page.run(settings, clips=2 * clips)
+    return Report(result.table(), result.as_dict())
+
+
 _BENCHES: dict[str, Callable[[Settings, int], Report]] = {
     "codec": _codec,
     "engine": _engine,
@@ -85,6 +92,7 @@ _BENCHES: dict[str, Callable[[Settings, int], Report]] = {
     "voice": _voice,
     "remix": _remix,
     "library": _library,
+    "page": _page,
 }
 
 NAMES = tuple(_BENCHES)

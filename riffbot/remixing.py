@@ -115,21 +115,23 @@ def inpaint(
     where: str = "",
     low: float | None = None,
     high: float | None = None,
+    mask: str | None = None,
     **wishes: Any,
 ) -> RiffRequest:
-    """Repaint a stretch of time, a band of pitch, or both; the rest stays to the pixel.
+    """Repaint a stretch of time, a band of pitch, or what a mask says; the rest stays to the pixel.
 
     Args:
         start, prompt, wishes: as for `remix`; denoising is 1 unless told.
         where: “bar 2”, “2-3.5”, “second half” …, or a bundled mask's name; empty for all of it.
         low, high: the band in Hz.
+        mask: a painted mask's reference, in place of all these.
 
     Raises:
         BadRequest: the place is none, or is everything.
     """
-    if where.startswith("mask_"):
+    if mask is None and where.startswith("mask_"):
         mask = where
-    else:
+    elif mask is None:
         if not where.strip() and low is None and high is None:
             raise BadRequest(
                 "Say which part to repaint: for example where: bar 2, or high: 200 for all that "

@@ -45,6 +45,8 @@ class Settings(BaseSettings):
     page_jams: int = Field(default=2, ge=0, le=64)
     page_listeners: int = Field(default=250, ge=1, le=10_000)
     cors_origins: list[str] = []
+    activity_client_id: str | None = Field(default=None, pattern=r"^\d{15,21}$")
+    activity_client_secret: SecretStr | None = None
 
     jam_leave_s: float = Field(default=300.0, ge=0)
 

@@ -7,7 +7,7 @@ packets. PyAV's muxer would encode the sound once more, and the packets are ther
 from __future__ import annotations
 
 import struct
-from functools import cache
+import zlib
 
 from riffbot.jam.opus import PRE_SKIP
 from riffbot.jam.ring import PACKET_SAMPLES
@@ -55,19 +55,14 @@ class OggOpus:
         return page[:22] + struct.pack("<I", _crc(page)) + page[26:]
 
 
+_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+"""Every byte with its bits turned around."""
+
+
 def _crc(data: bytes) -> int:
-    table, crc = _table(), 0
-    for byte in data:
-        crc = (crc << 8 & 0xFFFFFFFF) ^ table[crc >> 24 ^ byte]
-    return crc
+    """Ogg's CRC-32: zlib's polynomial, but the bits from the other end and nothing inverted.
 
-
-@cache
-def _table() -> tuple[int, ...]:
-    def entry(value: int) -> int:
-        crc = value << 24
-        for _ in range(8):
-            crc = crc << 1 ^ (0x04C11DB7 if crc & 0x80000000 else 0)
-        return crc & 0xFFFFFFFF
-
-    return tuple(entry(value) for value in range(256))
+    So zlib can do it, a hundred times faster than a loop: an hour of a jam is 20 million bytes.
+    """
+    turned = zlib.crc32(data.translate(_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int.from_bytes(turned.to_bytes(4, "little").translate(_REVERSED), "big")

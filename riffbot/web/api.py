@@ -9,6 +9,8 @@
 | `GET /api/riffs/<id>` | one riff |
 | `GET /api/riffs/<id>/<file>` | `clip.mp3`, `spectrogram.png`, `picture.png`, `recipe.json` |
 | `GET /api/info` | model, defaults, schedulers, seed images |
+
+Where strangers may call, nothing is listed (`closed`) and a riff names no relatives.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from riffbot.prompt import parse
 from riffbot.remixing import permit
 from riffbot.request import RiffRequest
 from riffbot.services import Services
-from riffbot.web.guard import HEADERS, Allowance
+from riffbot.web.guard import HEADERS, MAX_BODY, Allowance, TooLarge, by_the_owner
 from riffbot.web.info import model_info
 from riffbot.web.jobs import VISITOR, Event, Jobs
 from riffbot.web.views import FILES, file_name, riff_of
@@ -62,6 +64,11 @@ async def ask(request: web.Request) -> web.Response:
     if riff.seed_image is not None:
         await asyncio.to_thread(request.app[SERVICES].images.load, riff.seed_image)
     await _permit(request.app[SERVICES].library, riff, parent)
+    return begun(request, riff, parent)
+
+
+def begun(request: web.Request, riff: RiffRequest, parent: str | None) -> web.Response:
+    """Start to make it; says where to follow. Raises Refused."""
     request.app[SERVICES].engine.check(None)
     job = request.app[JOBS].start(riff, parent)
     answer = {"job": job.id, "events": f"api/jobs/{job.id}/events"}
@@ -107,7 +114,9 @@ async def take_back(request: web.Request) -> web.Response:
 
 @routes.get("/api/riffs")
 async def recent(request: web.Request) -> web.Response:
-    """The newest riffs of this RiffBot."""
+    """The newest riffs of this RiffBot; where strangers may call, links are for who has them."""
+    if by_a_stranger(request):
+        return web.json_response({"riffs": [], "next": None, "closed": True})
     limit = _limit(request.query.get("limit", "12"))
     before = _moment(request.query.get("before"))
     # One more than asked for tells whether there is another page.
@@ -122,6 +131,9 @@ async def one(request: web.Request) -> web.Response:
     """One riff, what it was made from, and what was made from it."""
     library = request.app[SERVICES].library
     riff = await library.get(request.match_info["id"])
+    if by_a_stranger(request):  # a riff's id is its key, and so is that of each relative
+        alone = {**riff_of(riff), "parent": None}
+        return web.json_response({"riff": alone, "parents": [], "children": []})
     parents: list[dict[str, Any]] = []
     parent_id = riff.parent_id
     while parent_id is not None and len(parents) < MAX_LINEAGE:
@@ -133,6 +145,14 @@ async def one(request: web.Request) -> web.Response:
         parent_id = parent.parent_id
     children = [riff_of(child) for child in (await library.children(riff.id))[:MAX_LINEAGE]]
     return web.json_response({"riff": riff_of(riff), "parents": parents, "children": children})
+
+
+def by_a_stranger(request: web.Request) -> bool:
+    """Whether this may come from another than whoever sits at this machine: then nothing is listed,
+    and who wants a riff or a jam must have its link, which 60 random bits keep from being guessed.
+    An Activity is fetched by Discord from anywhere, through whatever tunnel."""
+    settings = request.app[SERVICES].settings
+    return settings.activity_client_id is not None or not by_the_owner(request, settings.host)
 
 
 @routes.get("/api/riffs/{id}/{file}")
@@ -182,10 +202,23 @@ def _seed_image(seed: SeedImage) -> dict[str, Any]:
     }
 
 
-async def json_body(request: web.Request) -> dict[str, Any]:
-    """The JSON object that was sent. Raises BadRequest."""
+async def json_body(request: web.Request, limit: int | None = None) -> dict[str, Any]:
+    """The JSON object that was sent.
+
+    Args:
+        limit: bytes that it may have, where it may be more than `MAX_BODY`.
+
+    Raises:
+        BadRequest: it is none.
+    """
+    if limit is not None:
+        request = request.clone(client_max_size=limit)
     try:
         body = json.loads(await request.read())
+    except web.HTTPRequestEntityTooLarge as error:
+        raise TooLarge(
+            f"That is too much: please stay under {(limit or MAX_BODY) // 1024} KB."
+        ) from error
     except (ValueError, RecursionError) as error:
         raise BadRequest("That is no JSON that can be read.") from error
     if not isinstance(body, dict):

@@ -7,7 +7,7 @@ import time
 from aiohttp import web
 
 from riffbot.services import Services
-from riffbot.web import api, health, jams, pages, riffusion
+from riffbot.web import activity, api, guard, health, jams, pages, painting, riffusion
 from riffbot.web.guard import (
     MAX_BODY,
     Allowance,
@@ -17,6 +17,7 @@ from riffbot.web.guard import (
 )
 from riffbot.web.hub import Hub
 from riffbot.web.jobs import Jobs
+from riffbot.web.returning import Returning
 
 
 def create_app(services: Services) -> web.Application:
@@ -30,9 +31,14 @@ def create_app(services: Services) -> web.Application:
     app[api.JOBS] = Jobs(services.studio)
     app[api.ALLOWANCE] = Allowance()
     app[jams.HUB] = Hub(services.settings.page_listeners, jams.told)
+    app[jams.RETURNING] = Returning(services)
+    inside = activity.Activity.of(services.settings)
+    app[activity.ACTIVITY] = [] if inside is None else [inside]
+    app[guard.OURS] = frozenset() if inside is None else frozenset({inside.origin})
     app[health.STARTED] = time.monotonic()
-    for table in (pages.routes, api.routes, jams.routes, riffusion.routes, health.routes):
-        app.add_routes(table)
+    # Painting before the riffs' files, whose address would swallow a sheet's.
+    for part in (pages, painting, api, jams, activity, riffusion, health):
+        app.add_routes(part.routes)
     app.on_shutdown.append(_take_back)
     return app
 

@@ -37,6 +37,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 MAX_BODY = 64 * 1024
 
+OURS = web.AppKey("ours", frozenset[str])
+"""Origins that are our own page under another name (riffbot/web/activity.py)."""
+
 SHARED = frozenset({"/run_inference/"})
 """Addresses that look at `cors_origins` themselves (riffbot/web/riffusion.py)."""
 
@@ -57,8 +60,13 @@ class TooMany(Refused):
     """More requests than one address may send."""
 
 
+class TooLarge(BadRequest):
+    """More in one request than this address takes."""
+
+
 STATUS: tuple[tuple[type[Exception], int], ...] = (
     (NotFound, 404),
+    (TooLarge, 413),
     (BadRequest, 400),
     (TooMany, 429),
     (Refused, 503),
@@ -96,7 +104,8 @@ async def with_headers(request: web.Request, handler: Handler) -> web.StreamResp
     """The security headers of every answer; a stream has sent its own already."""
     response = await handler(request)
     if not response.prepared:
-        response.headers.update(HEADERS)
+        # What a handler has set is a closer look.
+        response.headers.update({**HEADERS, **response.headers})
     return response
 
 
@@ -176,6 +185,8 @@ def from_elsewhere(request: web.Request) -> bool:
     """Whether another site's page sent this; a WebSocket's request says so, too."""
     origin = request.headers.get("Origin")
     site = request.headers.get("Sec-Fetch-Site", "none")
+    if origin is not None and origin in request.app.get(OURS, ()):
+        return False
     return site not in ("same-origin", "none") or (
         origin is not None and _netloc(origin).netloc != request.host
     )

@@ -20,6 +20,7 @@ from riffbot.jam.ring import PACKET_SAMPLES
 from riffbot.jam.score import Entry
 from riffbot.jam.session import JamSession
 from riffbot.web import wire
+from riffbot.web.recording import Recording
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +89,7 @@ class Hub:
         self._limit = limit
         self._describe = told
         self._broadcasts: dict[str, Broadcast] = {}
+        self._recordings: dict[str, tuple[JamSession, Recording]] = {}
         self.dropped = 0
 
     def join(self, session: JamSession, codec: wire.Codec) -> Member:
@@ -96,7 +98,8 @@ class Hub:
             raise Refused("So many listen here already that there is no room: please come later.")
         broadcast = self._broadcasts.get(session.id)
         if broadcast is None or broadcast.over:
-            broadcast = self._broadcasts[session.id] = Broadcast(session, self.told)
+            broadcast = Broadcast(session, self.told, self.recording(session))
+            self._broadcasts[session.id] = broadcast
         member = Member(codec)
         broadcast.add(member)
         return member
@@ -110,6 +113,13 @@ class Hub:
             if not broadcast.members:
                 broadcast.close()
                 del self._broadcasts[session.id]
+
+    def recording(self, session: JamSession) -> Recording:
+        """What was heard of a jam lately; forgotten with the jam."""
+        for jam, (other, _) in list(self._recordings.items()):
+            if other.ended:
+                del self._recordings[jam]
+        return self._recordings.setdefault(session.id, (session, Recording()))[1]
 
     def listeners(self, session: JamSession | None = None) -> int:
         """How many listen, to one jam or to all."""
@@ -135,13 +145,14 @@ class Hub:
 class Broadcast:
     """One jam on its way to its members; runs from the first of them to the last."""
 
-    def __init__(self, session: JamSession, told: Told) -> None:
+    def __init__(self, session: JamSession, told: Told, recording: Recording) -> None:
         self.members: set[Member] = set()
         self._live: set[Member] = set()  # those who know what was before
         self._introductions: set[asyncio.Task[None]] = set()
         self.over = False
         self._session = session
         self._told = told
+        self._recording = recording
         self._known: tuple[Entry, ...] = ()
         self._shown = 0
         self._recent: deque[dict[wire.Codec, bytes]] = deque(maxlen=RECENT)
@@ -241,6 +252,7 @@ class Broadcast:
     async def _send_sound(self, first: int, packets: list[bytes]) -> None:
         sound: dict[wire.Codec, bytes] = {"opus": wire.opus(first, packets)}
         self._recent.append(sound)
+        self._recording.add(sound["opus"])
         if any(member.codec == "pcm" for member in self._live):
             await self._as("pcm", sound)
         for member in self._live:

@@ -7,6 +7,7 @@
 | `GET /api/jams/<id>` | what plays, what comes, how the stream is doing |
 | `GET /api/jams/<id>/socket?codec=opus` | sound, picture and status, live (see `wire.py`) |
 | `GET /api/jams/<id>/live.ogg` | the sound alone, Ogg Opus without an end |
+| `GET /api/jams/<id>/recording.ogg` | what was heard of it here (see `recording.py`) |
 | `GET /api/jams/<id>/picture.png` | the chunk that is heard, drawn for people |
 | `POST /api/jams/<id>/prompt` | `{"prompt": …}`: a vote, where anyone may steer |
 | `POST /api/jams/<id>/keep` | `{"seconds": 30}` → the riff that it became |
@@ -24,6 +25,7 @@ import asyncio
 import contextlib
 import hashlib
 import secrets
+from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Any
 
 from aiohttp import WSCloseCode, web
@@ -34,21 +36,28 @@ from riffbot.jam.ogg import OggOpus
 from riffbot.jam.ring import PACKET_SAMPLES
 from riffbot.jam.session import JamSession
 from riffbot.jam.values import HOUSE, Steerer
-from riffbot.web.api import ALLOWANCE, SERVICES, json_body
-from riffbot.web.guard import HEADERS, LOOPBACK, by_the_owner, from_elsewhere
+from riffbot.web.api import ALLOWANCE, SERVICES, by_a_stranger, json_body
+from riffbot.web.guard import HEADERS, LOOPBACK, from_elsewhere
 from riffbot.web.guard import told as refused
 from riffbot.web.hub import Hub, Member
 from riffbot.web.jobs import VISITOR
 from riffbot.web.pages import app_page
+from riffbot.web.recording import as_file, first_packet
+from riffbot.web.returning import Returning
 from riffbot.web.views import riff_of
 
 HUB = web.AppKey("hub", Hub)
+RETURNING = web.AppKey("returning", Returning)
 
 BACKLOG = 50
 """Packets that a browser gets at once (1 s): it stores some before it plays."""
 
 GOODBYE_S = 2.0
 """How long a slow browser may take over the last word."""
+
+SEND_BUFFER = 128 * 1024
+"""Bytes that the system may hold for one browser: by itself it would take megabytes, a minute of
+sound for each of two hundred, before anybody noticed that one does not read."""
 
 STARTABLE = ("prompt", "seed", "denoising", "guidance", "seed_image", "bpm")
 
@@ -66,8 +75,7 @@ async def page(request: web.Request) -> web.Response:
 @routes.get("/api/jams")
 async def every(request: web.Request) -> web.Response:
     """The jams that play or are paused, for the owner; everybody else has a link or has none."""
-    services = request.app[SERVICES]
-    jams = services.jams.all() if by_the_owner(request, services.settings.host) else []
+    jams = [] if by_a_stranger(request) else request.app[SERVICES].jams.all()
     return web.json_response({"jams": [_told(request, jam) for jam in jams]})
 
 
@@ -109,8 +117,10 @@ async def _slot(app: web.Application) -> int:
     services, hub = app[SERVICES], app[HUB]
     slots = range(-1, -1 - services.settings.page_jams, -1)
     playing = {slot: services.jams.get(slot) for slot in slots}
-    for slot, session in playing.items():
-        if session is None:
+    waiting = await app[RETURNING].waiting()
+    # A jam that could go on after a restart keeps its place while there is another.
+    for slot in sorted(slots, key=lambda slot: (slot in waiting, -slot)):
+        if playing[slot] is None:
             return slot
     for slot, session in playing.items():
         if (
@@ -135,9 +145,10 @@ def private(session: JamSession) -> bool:
 
 @routes.get("/api/jams/{id}")
 async def one(request: web.Request) -> web.Response:
-    """One jam."""
+    """One jam. Browsers look here first, so here a private one comes back after a restart."""
+    session = await request.app[RETURNING].find(request.match_info["id"])
     return web.json_response(
-        {"jam": _told(request, _session(request))}, headers={"Cache-Control": "no-store"}
+        {"jam": _told(request, session)}, headers={"Cache-Control": "no-store"}
     )
 
 
@@ -159,10 +170,19 @@ async def socket(request: web.Request) -> web.StreamResponse:
             compress=False, heartbeat=20, max_msg_size=4096, timeout=GOODBYE_S
         )
         await ws.prepare(request)
+        _bound(request)
         await _serve(request, ws, member)
         return ws
     finally:
         hub.leave(session, member)
+
+
+def _bound(request: web.Request) -> None:
+    if request.transport is None:  # gone already
+        return
+    connection = request.transport.get_extra_info("socket")
+    if connection is not None:
+        connection.setsockopt(SOL_SOCKET, SO_SNDBUF, SEND_BUFFER)
 
 
 async def _serve(request: web.Request, ws: web.WebSocketResponse, member: Member) -> None:
@@ -218,6 +238,20 @@ async def live(request: web.Request) -> web.StreamResponse:
             await stream.write(ogg.packet(packet))
         await stream.write(ogg.end())
     return stream
+
+
+@routes.get("/api/jams/{id}/recording")
+async def heard(request: web.Request) -> web.Response:
+    """How much was heard here, and how much can be."""
+    recording = request.app[HUB].recording(_session(request))
+    seconds = recording.seconds(first_packet(request))
+    return web.json_response({"seconds": seconds, "limit": recording.limit_s})
+
+
+@routes.get("/api/jams/{id}/recording.ogg", allow_head=False)
+async def recorded(request: web.Request) -> web.StreamResponse:
+    """What was heard here, as a file."""
+    return await as_file(request, request.app[HUB].recording(_session(request)))
 
 
 @routes.get("/api/jams/{id}/picture.png")

@@ -8,29 +8,36 @@ from pathlib import Path
 
 from aiohttp import web
 
+from riffbot.web.activity import ANCESTORS, BASE, FRAME, activity_of
+from riffbot.web.guard import HEADERS
+
 STATIC = Path(__file__).parent / "static"
 
 BUILT = Path(__file__).parent / "built"
 """The page with the mountains, made from web/ by `make setup`; where it could not be made, the
 plain pages in static/ do."""
 
+BUILT_TYPES = {".js": "text/javascript", ".css": "text/css"}
+
 TYPES = {
-    "page.css": "text/css",
-    "page.js": "text/javascript",
-    "jam.css": "text/css",
-    "jam.js": "text/javascript",
-    "icon.svg": "image/svg+xml",
+    path.name: ({**BUILT_TYPES, ".svg": "image/svg+xml"})[path.suffix]
+    for path in STATIC.iterdir()
+    if path.suffix in (".js", ".css", ".svg")
 }
 """What may be asked for by name; nothing else is ever opened."""
-
-BUILT_TYPES = {".js": "text/javascript", ".css": "text/css"}
 
 routes = web.RouteTableDef()
 
 
 @routes.get("/")
 async def home(request: web.Request) -> web.Response:
-    """A jam of one's own; the form where the page is not built."""
+    """A jam of one's own; the form where the page is not built. Discord opens an Activity here."""
+    if FRAME in request.query and activity_of(request.app) is not None:
+        page = app_page(BASE, "index.html")
+        page.headers["Content-Security-Policy"] = HEADERS["Content-Security-Policy"].replace(
+            "frame-ancestors 'none'", f"frame-ancestors {ANCESTORS}"
+        )
+        return page
     return app_page("./", "index.html")
 
 

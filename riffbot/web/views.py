@@ -54,7 +54,7 @@ def riff_of(riff: RiffLike) -> dict[str, Any]:
         "created": riff.created_at.isoformat(),
         "page": f"riff/{riff.id}",
         "files": {kind: f"{here}/{name}" for name, (kind, _) in FILES.items()}
-        | {"recipe": f"{here}/recipe.json"},
+        | {"heard": f"{here}/heard.png", "recipe": f"{here}/recipe.json"},
     }
 
 

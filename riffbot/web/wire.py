@@ -95,6 +95,7 @@ def timeline(entries: Sequence[Entry]) -> list[dict[str, Any]]:
             "prompt": entry.chunk.prompt,
             "seed": entry.chunk.request.seed,
             "denoising": entry.chunk.request.denoising,
+            "guidance": entry.chunk.request.guidance,
             "alpha": entry.chunk.request.alpha,
             "towards": target.prompt if (target := entry.chunk.request.target) else None,
         }

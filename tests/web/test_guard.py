@@ -11,6 +11,7 @@ from riffbot.services import Services
 from riffbot.web import api
 from riffbot.web.app import create_app
 from riffbot.web.guard import Allowance, TooMany
+from tests.web.test_api import ask
 
 ASK = {"prompt": "x", "seed": 1, "steps": 1}
 
@@ -54,6 +55,19 @@ async def test_an_owner_who_opens_it_wider_is_known_by_any_name(services: Servic
     async with TestClient(TestServer(create_app(wide))) as client:
         answer = await client.get("/healthz", headers={"Host": "riffs.example"})
         assert answer.status == 200
+
+
+async def test_strangers_need_a_riffs_link(services: Services, client: TestClient) -> None:
+    first = (await ask(client, prompt="one", seed=1))["riff"]
+    second = (await ask(client, prompt="two", seed=2, parent=first["id"]))["riff"]
+    settings = services.settings.model_copy(update={"host": "0.0.0.0"})
+    async with TestClient(TestServer(create_app(replace(services, settings=settings)))) as wide:
+        told = await (await wide.get("/api/riffs")).json()
+        assert told == {"riffs": [], "next": None, "closed": True}
+        one = await (await wide.get(f"/api/riffs/{second['id']}")).json()
+        assert one["riff"]["request"]["prompt"] == "two"
+        assert first["id"] not in str(one)  # a link to one is no link to its family
+        assert (await wide.get("/" + second["files"]["mp3"])).status == 200
 
 
 async def test_a_large_body_is_refused(client: TestClient) -> None:

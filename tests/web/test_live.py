@@ -15,6 +15,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from riffbot.jam import opus
+from riffbot.jam.manager import JamManager
 from riffbot.jam.session import JamSession
 from riffbot.jam.values import Steerer
 from riffbot.library.guilds import Who
@@ -284,3 +285,36 @@ async def test_a_proxys_visitors_are_strangers_too(client: TestClient, session: 
         answer = await client.get("/api/jams", headers={header: "203.0.113.7"})
         assert (await answer.json())["jams"] == []
     assert len((await (await client.get("/api/jams")).json())["jams"]) == 1
+
+
+async def test_a_private_jam_comes_back_after_a_restart(
+    client: TestClient, services: Services
+) -> None:
+    wish = {"prompt": "rain", "seed": 5, "seed_image": "beat"}
+    jam = (await (await client.post("/api/jams", json=wish)).json())["jam"]
+    session = services.jams.by_id(jam["id"])
+    assert session is not None
+    await until(lambda: session.ring.head > 60)
+    await services.jams.close()
+    head = session.ring.head
+    again = JamManager(
+        services.engine, services.images, services.library, services.studio, services.settings
+    )
+    app = create_app(replace(services, jams=again))
+    try:
+        async with TestClient(TestServer(app)) as later:
+            # Another one begun meanwhile does not take its place.
+            other = await later.post("/api/jams", json={"seed_image": "beat"})
+            assert other.status == 201
+            both = await asyncio.gather(*(later.get(f"/api/jams/{jam['id']}") for _ in range(2)))
+            assert [answer.status for answer in both] == [200, 200]
+            back = again.by_id(jam["id"])
+            assert back is not None
+            assert back.ring.head >= head
+            assert back.status().playing == "rain"
+            assert (await later.get("/api/jams/nobody00nobody")).status == 404
+            # What its starter ends is over.
+            await later.delete(f"/api/jams/{jam['id']}", json={})
+            assert (await later.get(f"/api/jams/{jam['id']}")).status == 404
+    finally:
+        await again.close()

@@ -7,7 +7,6 @@ and where exactly the sound is, which is where the playhead must be.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 from collections.abc import Sequence
@@ -33,17 +32,35 @@ pytestmark = [
     pytest.mark.timeout(300),
 ]
 
+WATCH = """window.watch = (heard) => {
+  // What sounds while a frame is drawn, by the audio clock: the frame that getOutputTimestamp says
+  // leaves the loudspeaker, carried to this moment, as a sample of the jam; beside it, the column
+  // that the picture then has under its playhead. Only where there is sound to compare with.
+  const { player, view } = riffbot, { context } = player, draw = view.frame.bind(view);
+  view.frame = (moment) => {
+    const { contextTime, performanceTime } = context.getOutputTimestamp();
+    const { currentTime, outputLatency } = context;
+    const age = (performance.now() - performanceTime) / 1000;
+    const heard_at = contextTime > 0 ? contextTime + age : currentTime - outputLatency;
+    const [sounds, ahead] = [player.sampleAt(heard_at), player.ahead];
+    draw(moment);
+    if (sounds !== null && ahead > 0) heard.heads.push([sounds, view.playhead * 480]);
+  };
+}"""
+
 CAPTURE = """(() => {
-  const { player } = riffbot, { context } = player;
+  const { player, view } = riffbot, { context } = player;
   const tap = context.createAnalyser();
   tap.fftSize = 32768;
   player.output.connect(tap);
-  const heard = window.heard = { samples: new Float32Array(48000 * 30), first: null, end: null };
-  heard.heads = [];
+  const heard = window.heard = { samples: new Float32Array(48000 * 30), quiet: 0 };
+  heard.anew = () => Object.assign(heard, { first: null, end: null, anchor: null, heads: [] });
+  heard.anew();
   const look = () => {
-    if (heard.jumps !== player.jumps) {  // a machine that is too busy: listen anew, a second later
-      Object.assign(heard, { jumps: player.jumps, first: null, end: null, heads: [] });
-      heard.quiet = context.currentTime + 1;
+    // A machine that is too busy, or a connection that came back: listen anew, a second later.
+    const anchor = player.sampleAt(0);
+    if (anchor !== heard.anchor || player.ahead <= 0) {
+      Object.assign(heard.anew(), { anchor, quiet: context.currentTime + 1 });
     }
     if (context.currentTime < heard.quiet + 0.7) return;
     const block = new Float32Array(32768);
@@ -56,22 +73,19 @@ CAPTURE = """(() => {
       for (let at = Math.max(from, heard.end ?? from); at < end; at++)
         heard.samples[at - heard.first] = block[at - (end - 32768)];
     heard.end = end;
-    heard.heads.push([riffbot.player.sounding() * 48000, riffbot.view.playhead * 480]);
   };
   setInterval(look, 150);
+  window.watch(heard);
 })()"""
 
 TAKE = """(() => {
-  const { samples, first, end } = window.heard;
+  const { samples, first, end, anchor, heads } = window.heard;
   const whole = Int16Array.from(samples.subarray(0, end - first), (v) => v * 32767);
   const bytes = new Uint8Array(whole.buffer);
   let text = "";
   for (let at = 0; at < bytes.length; at += 8192)
     text += String.fromCharCode(...bytes.subarray(at, at + 8192));
-  return JSON.stringify({
-    sound: btoa(text), sample: first + riffbot.player.sampleAt(0), heads: window.heard.heads,
-    anchor: riffbot.player.sampleAt(0),
-  });
+  return JSON.stringify({ sound: btoa(text), sample: first + anchor, heads });
 })()"""
 
 
@@ -101,9 +115,15 @@ def pipeline(pipeline: FakePipeline) -> FakePipeline:
 
 async def captured(page: Page, session: JamSession, seconds: float) -> tuple[Any, Any, Any]:
     """What left the page over an undisturbed stretch, what the server wrote there, and the rest."""
-    enough = f"window.heard.end - (window.heard.first ?? Infinity) > {round(48000 * seconds)}"
-    await page.until(f"{enough} && window.heard.jumps === riffbot.player.jumps", seconds=120)
-    told = json.loads(await page.js(TAKE))
+    while True:
+        underruns = session.status().underruns
+        await page.js("window.heard.anew() && 0")
+        enough = f"window.heard.end - (window.heard.first ?? Infinity) > {round(48000 * seconds)}"
+        whole = "window.heard.anchor === riffbot.player.sampleAt(0) && riffbot.player.ahead > 0"
+        await page.until(f"{enough} && {whole}", seconds=200)
+        told = json.loads(await page.js(TAKE))
+        if session.status().underruns == underruns:  # else the ring filled in for a late player
+            break
     heard = np.frombuffer(base64.b64decode(told["sound"]), np.int16) / 32767
     sample = round(told["sample"])
     begins, written = session.sound(sample, sample + len(heard))
@@ -127,7 +147,7 @@ async def test_what_is_heard_is_what_was_written_where_the_playhead_is(
         session = services.jams.all()[0]
         assert (session.status().seed, session.status().denoising) == (3, 0.6)
         assert await page.js("riffbot.hello.codec") == codec
-        await asyncio.sleep(1)  # the first sound fades in
+        await page.js(WATCH)
         await page.js(CAPTURE)
         heard, written, told = await captured(page, session, 5.0)  # 1.28 s a chunk: 3 joins
         begins = round(told["sample"])
@@ -137,11 +157,11 @@ async def test_what_is_heard_is_what_was_written_where_the_playhead_is(
         assert quiet.min() > 1e-4  # not one silent 10 ms
         lag = int(np.argmax(correlate(heard, written, "full"))) - (len(written) - 1)
         match = np.corrcoef(heard, written)[0, 1]
-        # The playhead as it was drawn, against the sample that was measured to sound then.
-        off = [abs(head - (frame + told["anchor"] - lag)) / 48 for frame, head in told["heads"]]
+        off = np.array([abs(head - frame + lag) / 48 for frame, head in told["heads"]])
         print(
             f"\n{codec}: match {match:.4f}, lag {lag} samples, playhead off by "
-            f"{np.median(off):.1f} ms in the median, {np.percentile(off, 95):.1f} ms at 95 %"
+            f"{np.median(off):.1f} ms in the median of {len(off)} frames, "
+            f"{np.percentile(off, 95):.1f} ms at 95 %"
         )
         assert abs(lag) <= 48
         assert match > (0.999 if codec == "pcm" else 0.9)
@@ -150,15 +170,66 @@ async def test_what_is_heard_is_what_was_written_where_the_playhead_is(
         await page.type("#prompt", "a high tune")
         await page.key("Enter")
         await page.until("riffbot.jam.playing === 'a high tune'", seconds=30)
-        await page.js("heard.first = heard.end = null")
         high, _, _ = await captured(page, session, 2.5)
         assert centroid(high) > 3 * centroid(heard)
+        assert page.complaints == []
+
+
+async def test_the_plane_of_the_mountains_stands_on_what_sounds(client: TestClient) -> None:
+    async with chromium() as page:
+        # Without a graphics card the processor draws them: a small window leaves it some time.
+        address = str(client.make_url("/?view=mountains#seed_image=beat"))
+        await page.open(address, width=360, height=500)
+        await page.type("#prompt", "a low tune")
+        await page.key("Enter")
+        await page.until("riffbot.player?.running && riffbot.player.ahead > 0.1", seconds=100)
+        assert await page.js("Boolean(riffbot.view.element.getContext('webgl2'))")
+        await page.js(WATCH)
+        await page.js("watch(window.heard = { heads: [] })")
+        await page.until("heard.heads.length >= 12", seconds=150)
+        heads = np.array(json.loads(await page.js("JSON.stringify(heard.heads)")))
+        off = np.abs(heads[:, 1] - heads[:, 0]) / 48
+        print(f"\nmountains: the plane is off by {np.median(off):.1f} ms in the median")
+        assert np.ptp(heads[:, 1]) > 480  # it moved
+        assert np.median(off) < 30
         assert page.complaints == []
 
 
 def centroid(samples: np.ndarray) -> float:
     power = np.abs(np.fft.rfft(samples)) ** 2
     return float((power * np.fft.rfftfreq(len(samples), 1 / 48000)).sum() / power.sum())
+
+
+COST = """(() => new Promise((told) => {
+  const { view } = riffbot, draw = view.frame.bind(view), costs = [];
+  const gl = view.element.getContext("webgl2");
+  view.frame = (moment) => {
+    const began = performance.now();
+    draw(moment);
+    const drawn = performance.now();
+    gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4));
+    costs.push([drawn - began, performance.now() - began]);
+    if (costs.length === 24) told(JSON.stringify(costs.slice(4)));
+  };
+}))()"""
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (360, 740)])
+async def test_a_frame_of_the_mountains_has_its_cost_told(
+    client: TestClient, width: int, height: int
+) -> None:
+    """Printed, not asserted. The first figure is the page's own work for a frame (the uniforms,
+    the texture, the calls); the second also waits for the picture, which here the processor draws
+    in the graphics card's place: on a laptop's that is a few milliseconds."""
+    async with chromium() as page:
+        await page.open(str(client.make_url("/?view=mountains")), width=width, height=height)
+        await page.until("!!riffbot.view && riffbot.columns.extent[1] > 0", seconds=60)
+        costs = np.array(json.loads(await page.js(COST)))
+        work, whole = np.median(costs, 0)
+        print(f"\n{width}×{height}: {work:.2f} ms of work a frame, {whole:.0f} ms until drawn")
+        assert costs.shape == (20, 2)
+        assert await page.js("riffbot.view.playhead") > 0
+        assert page.complaints == []
 
 
 async def test_keys_links_table_calm_and_a_narrow_screen(

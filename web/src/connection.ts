@@ -6,6 +6,7 @@ export interface Entry {
   prompt: string;
   seed: number;
   denoising: number;
+  guidance: number | null;
   alpha: number;
   towards: string | null;
 }

@@ -181,7 +181,6 @@ const RIDGE_FRAGMENT = /* glsl */ `
 
 export class Terrain implements View {
   readonly element: HTMLCanvasElement;
-  playhead = 0;
   effort = 0;
   private sharpness = Math.min(devicePixelRatio, 2);
   private readonly renderer: WebGLRenderer;
@@ -238,6 +237,12 @@ export class Terrain implements View {
     this.orbits();
   }
 
+  /** The column of the land that the plane stands on, as it was drawn last. */
+  get playhead(): number {
+    const { origin, fraction } = this.uniforms;
+    return origin.value + fraction.value - this.plane.position.z / FLOW;
+  }
+
   colours(name: string): void {
     this.palette.image.data!.set(table(name));
     this.palette.needsUpdate = true;
@@ -263,18 +268,18 @@ export class Terrain implements View {
       this.heights.needsUpdate = true;
       [uniforms.first.value, uniforms.last.value] = this.columns.extent;
     }
-    this.playhead = calm ? Math.floor(column / beat) * beat : column;
+    const playhead = calm ? Math.floor(column / beat) * beat : column;
     // Calm: the land stands still for a turn, and the plane steps over it from beat to beat.
     const still = Math.floor(column / turn) * turn + turn / 2;
     const reference = calm ? still : column;
     const origin = Math.floor(reference / this.step) * this.step;
     uniforms.origin.value = origin;
     uniforms.fraction.value = reference - origin;
-    uniforms.playhead.value = this.playhead;
+    uniforms.playhead.value = playhead;
     uniforms.beat.value = beat;
     uniforms.measure.value = measure;
     uniforms.awake.value += ((awake ? 1 : 0.35) - uniforms.awake.value) * (calm ? 1 : 0.1);
-    const z = -(this.playhead - reference) * FLOW;
+    const z = -(playhead - reference) * FLOW;
     this.plane.position.z = z;
     for (const ridge of this.ridges) ridge.position.z = z;
     this.look(calm);

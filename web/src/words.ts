@@ -1,4 +1,4 @@
-// What the dice and the suggestions are made of, and the prompt guide's words for denoising.
+// What the dice and the suggestions are made of.
 
 const FEELS = ["funky", "dreamy", "slow", "jamaican", "arabic", "midnight", "joyful", "dusty", "icy", "lo-fi", "sunny", "smoky", "spacious", "driving"];
 const SOUNDS = ["saxophone", "violin", "church bells", "piano", "acoustic guitar", "flute", "hammond organ", "trumpet", "marimba", "strings", "synth bass", "accordion", "harp"];
@@ -16,19 +16,6 @@ export function suggestions(count: number): string[] {
   const found = new Set<string>();
   while (found.size < count) found.add(Math.random() < 0.5 ? pick(fixed) : rolled());
   return [...found];
-}
-
-const GUIDE: readonly [number, string][] = [
-  [0.0, "Returns the seed image as it is."],
-  [0.2, "Stays close to the seed image: a change of colour more than of tune."],
-  [0.45, "Keeps the shape of the seed image and lets the prompt dress it."],
-  [0.65, "Does a good job of keeping on beat for most prompts. 0.75 is the default."],
-  [0.82, "More creative, and less like the seed image: often fun, but it can quickly result in chaotic transitions and tempos."],
-  [0.99, "Forgets the seed image."],
-];
-
-export function denoisingWords(value: number): string {
-  return GUIDE.findLast(([from]) => value >= from)?.[1] ?? "";
 }
 
 export function clock(seconds: number): string {

@@ -1,7 +1,12 @@
 // The page: a form that asks for a riff, a stage that shows it, the last riffs below.
 // No framework; every address is relative, so that the page may live under any path.
 
-const $ = (id) => document.getElementById(id);
+import { $, api, copyText, send } from "./api.js";
+import { Easel } from "./easel.js";
+import { paintFrom } from "./spectrogram.js";
+import { inked as runsAsSpans, spoken } from "./weights.js";
+import { denoisingWords } from "./words.js";
+
 const form = $("form");
 const player = $("player");
 const canvas = $("spectrogram");
@@ -9,117 +14,13 @@ const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 const state = { riff: null, job: null, events: null, parent: null, info: null, loading: false, seeds: new Map() };
 
-// --- talking to RiffBot ---------------------------------------------------------------------
-
-async function api(path, options = {}) {
-  let response;
-  try {
-    response = await fetch(`api/${path}`, options);
-  } catch {
-    throw new Error("RiffBot does not answer. Is it still running?");
-  }
-  const body = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Error(body.error || `RiffBot answered ${response.status}.`);
-  return body;
-}
-
-const send = (method, path, body) =>
-  api(path, { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body ?? {}) });
-
-// --- the colours of sound -------------------------------------------------------------------
-
-// Anchor colours from silence to loud; the picture stores silence as 255.
-const ANCHORS = [[4, 2, 10], [27, 14, 58], [82, 20, 104], [156, 38, 106], [222, 74, 78], [251, 139, 66], [254, 205, 120], [255, 250, 224]];
-const PALETTE = Array.from({ length: 256 }, (_, level) => {
-  const place = (level / 255) * (ANCHORS.length - 1);
-  const low = Math.min(Math.floor(place), ANCHORS.length - 2);
-  return ANCHORS[low].map((from, i) => from + (ANCHORS[low + 1][i] - from) * (place - low));
-});
-
-function paint(target, image) {
-  target.width = image.naturalWidth;
-  target.height = image.naturalHeight;
-  const context = target.getContext("2d", { willReadFrequently: true });
-  context.drawImage(image, 0, 0);
-  const pixels = context.getImageData(0, 0, target.width, target.height);
-  for (let at = 0; at < pixels.data.length; at += 4) {
-    const colour = PALETTE[255 - pixels.data[at]];
-    pixels.data.set(colour, at);
-    pixels.data[at + 3] = 255;
-  }
-  context.putImageData(pixels, 0, 0);
-}
-
-async function paintFrom(target, address) {
-  const image = new Image();
-  image.src = address;
-  try {
-    await image.decode();
-  } catch {
-    return; // the file is gone or still on its way; the frame stays dark
-  }
-  paint(target, image);
-}
-
 // --- weights, as they are typed ---------------------------------------------------------------
 
-const STEP = 1.1;
-
-// Splits text into runs with the weight each will get, as riffbot/prompt.py reads it: round and
-// square brackets do not see each other, and what is never closed counts to the end.
-function runs(text) {
-  const open = { "(": [], "[": [] };
-  const found = [];
-  const add = (piece, syntax) => found.push({ piece, weight: 1, syntax });
-  const close = (bracket, factor) => {
-    for (const run of found.slice(open[bracket].pop())) run.weight *= factor;
-  };
-  const parts = text.matchAll(/\\[()[\]\\]?|:\s*([+-]?[.\d][\w.+-]*|nan|inf(?:inity)?)\s*\)|[()[\]]|[^\\()[\]:]+|:/gi);
-  for (const [piece, weight] of parts) {
-    if (piece === "(" || piece === "[") {
-      open[piece].push(found.length);
-      add(piece, true);
-    } else if (weight !== undefined && open["("].length) {
-      const word = Number.isNaN(Number(weight)) && !/^nan$|^[+-]?inf|^[+-]?[.\d]+$/i.test(weight);
-      add(piece, !word);
-      close("(", word ? STEP : Number(weight));
-    } else if (piece === ")" && open["("].length) {
-      add(piece, true);
-      close("(", STEP);
-    } else if (piece === "]" && open["["].length) {
-      add(piece, true);
-      close("[", 1 / STEP);
-    } else {
-      add(piece, false);
-    }
-  }
-  while (open["("].length) close("(", STEP);
-  while (open["["].length) close("[", 1 / STEP);
-  return found;
-}
-
 function tint(field, ink) {
-  ink.replaceChildren(
-    ...runs(field.value).map(({ piece, weight }) => {
-      const span = document.createElement("span");
-      span.textContent = piece;
-      if (!Number.isFinite(weight) || weight < 0 || weight > 10) span.className = "bad-weight";
-      else if (weight > 1.001) span.className = "more-weight";
-      else if (weight < 0.999) span.className = "less-weight";
-      return span;
-    }),
-    "\u200b",
-  );
+  ink.replaceChildren(...runsAsSpans(field.value), "\u200b");
   // Firefox has no field-sizing yet.
   field.style.height = "auto";
   field.style.height = `${field.scrollHeight + 2}px`;
-}
-
-function spoken(text) {
-  const words = runs(text)
-    .filter((run) => !run.syntax && run.piece.trim() && Math.abs(run.weight - 1) > 0.001)
-    .map((run) => `${run.piece.trim()} ×${+run.weight.toFixed(2)}`);
-  return words.length ? `Weighted: ${words.join(", ")}.` : "";
 }
 
 const promptHint = $("prompt-hint").innerHTML;
@@ -134,15 +35,6 @@ function inked() {
 
 // --- the form ---------------------------------------------------------------------------------
 
-const GUIDE = [
-  [0.0, "Returns the seed image as it is."],
-  [0.2, "Stays close to the seed image: a change of colour more than of tune."],
-  [0.45, "Keeps the shape of the seed image and lets the prompt dress it."],
-  [0.65, "Keeps on beat for most prompts. 0.75 is a good start."],
-  [0.82, "More creative, less like the seed image: often fun, soon chaotic in tempo."],
-  [1.0, "Forgets the seed image."],
-];
-
 function guide() {
   const value = Number(form.denoising.value);
   $("denoising-value").textContent = value.toFixed(2);
@@ -151,7 +43,7 @@ function guide() {
   $("denoising-field").toggleAttribute("data-idle", idle);
   $("denoising-hint").textContent = idle
     ? "How far to leave the seed image. Without one it changes nothing."
-    : GUIDE.findLast(([from]) => value >= from)[1];
+    : denoisingWords(value);
   const seed = state.seeds.get(chosen);
   form.bpm.disabled = !idle;
   form.bpm.placeholder = idle ? "free" : seed?.bpm ? `${+seed.bpm.toFixed(1)}` : "the picture’s";
@@ -207,15 +99,7 @@ function toast(text) {
 }
 
 async function copy(text, said) {
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch {
-    const field = Object.assign(document.createElement("textarea"), { value: text });
-    document.body.append(field);
-    field.select();
-    document.execCommand("copy"); // the only way on a page without https
-    field.remove();
-  }
+  await copyText(text);
   toast(said);
 }
 
@@ -238,7 +122,7 @@ function idle() {
   state.events = state.job = null;
   $("go").disabled = false;
   $("forming").hidden = true;
-  $("frame").dataset.state = state.riff ? "clip" : "empty";
+  $("frame").dataset.state = easel.open ? "easel" : state.riff ? "clip" : "empty";
 }
 
 function follow(job) {
@@ -263,20 +147,25 @@ function follow(job) {
     if (preview) paintFrom(canvas, preview);
   });
   on("done", ({ riff }) => {
+    easel.close(); // what was painted is in the riff now
     idle();
+    remember(riff.id);
     show(riff, { play: true });
     load();
   });
   on("failed", ({ error, cancelled }) => {
     idle();
     if (cancelled) toast(error);
+    else if (easel.open) easel.complain(error);
     else complain(error);
-    if (state.riff) paintFrom(canvas, state.riff.files.png);
+    if (easel.open) easel.wait(false);
+    else if (state.riff) paintRiff();
   });
   state.events.onerror = () => {
     // EventSource comes back by itself; only a closed one is lost.
     if (state.events?.readyState !== EventSource.CLOSED) return;
     idle();
+    easel.wait(false);
     complain("The connection to RiffBot was lost. Is it still running?");
   };
 }
@@ -309,6 +198,12 @@ function facts(riff) {
   return parts.join(" · ");
 }
 
+// What was kept of a jam sounds longer than its own picture is wide, which is its last chunk.
+function paintRiff() {
+  const { riff } = state;
+  return paintFrom(canvas, riff.files.heard, () => state.riff === riff && !easel.open && !state.job);
+}
+
 function show(riff, { play = false, focus = play, address = true } = {}) {
   state.riff = riff;
   $("frame").dataset.state = "clip";
@@ -316,7 +211,7 @@ function show(riff, { play = false, focus = play, address = true } = {}) {
   $("title").textContent = riff.request.prompt;
   $("facts").textContent = facts(riff);
   canvas.setAttribute("aria-label", riff.alt || "The clip's spectrogram.");
-  paintFrom(canvas, riff.files.png);
+  paintRiff();
   player.src = riff.files.mp3;
   $("get-mp3").href = `${riff.files.mp3}?download`;
   $("get-png").href = `${riff.files.png}?download`;
@@ -365,11 +260,33 @@ function link(riff) {
 
 function playhead() {
   const { duration, currentTime } = player;
-  const shown = state.riff && !state.job && duration > 0 && (currentTime > 0 || !player.paused);
+  const shown = state.riff && !state.job && !easel.open && duration > 0 && (currentTime > 0 || !player.paused);
   $("playhead").hidden = !shown;
   if (shown) $("playhead").style.transform = `translateX(${(currentTime / duration) * canvas.clientWidth}px)`;
   if (!player.paused && !still.matches) requestAnimationFrame(playhead);
 }
+
+// --- painting ------------------------------------------------------------------------------------
+
+const easel = new Easel({
+  begun(job) {
+    easel.wait(true);
+    follow(job);
+  },
+  opened() {
+    player.pause();
+    $("playhead").hidden = true;
+    $("frame").dataset.state = "easel";
+    $("clip").hidden = true;
+    toStage();
+  },
+  closed() {
+    if (state.job) return;
+    $("clip").hidden = !state.riff;
+    $("frame").dataset.state = state.riff ? "clip" : "empty";
+    if (state.riff) paintRiff();
+  },
+});
 
 // --- the last riffs ------------------------------------------------------------------------------
 
@@ -405,6 +322,7 @@ function card(riff) {
   button.append(picture, words);
   button.addEventListener("click", () => {
     if (state.job) return toast("A riff is on its way; one moment.");
+    if (easel.open) return toast("Close the easel first: what is painted would be lost.");
     fill(riff.request);
     show(riff, { play: true });
     toStage();
@@ -414,9 +332,32 @@ function card(riff) {
   return item;
 }
 
+const MINE = 24;
+
+function mine() {
+  try {
+    return JSON.parse(localStorage.getItem("riffbot-mine") ?? "[]");
+  } catch {
+    return []; // a private window forgets
+  }
+}
+
+function remember(id) {
+  try {
+    localStorage.setItem("riffbot-mine", JSON.stringify([id, ...mine().filter((other) => other !== id)].slice(0, MINE)));
+  } catch {
+    // a private window forgets
+  }
+}
+
 async function load(before = null) {
   try {
-    const { riffs, next } = await api(`riffs?limit=12${before ? `&before=${encodeURIComponent(before)}` : ""}`);
+    let { riffs, next, closed } = await api(`riffs?limit=12${before ? `&before=${encodeURIComponent(before)}` : ""}`);
+    if (closed) {
+      // Strangers may call here, so nothing is listed: this browser knows its own links.
+      riffs = (await Promise.all(mine().map((id) => api(`riffs/${id}`).catch(() => null)))).filter(Boolean).map(({ riff }) => riff);
+      $("last-title").textContent = "Your riffs";
+    }
     const cards = riffs.map(card);
     if (before) $("riffs").append(...cards);
     else $("riffs").replaceChildren(...cards);
@@ -433,6 +374,7 @@ async function load(before = null) {
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
+  if (easel.open) return complain("Close the easel first: what is painted would be lost.");
   if (!state.job) make(wish());
 });
 form.addEventListener("keydown", (event) => {
@@ -463,6 +405,8 @@ $("remix").addEventListener("click", () => {
   form.prompt.select();
   toast("Say what it should become, then Riff.");
 });
+$("paint-on").addEventListener("click", () => { if (!state.job) void easel.on(state.riff); });
+for (const id of ["draw", "draw-first"]) $(id).addEventListener("click", () => { if (!state.job) void easel.blank(); });
 $("share").addEventListener("click", () => copy(link(state.riff), "Link copied."));
 $("copy-recipe").addEventListener("click", () => copy($("recipe").textContent, "Recipe copied."));
 $("empty").addEventListener("click", ({ target }) => {
@@ -479,7 +423,7 @@ player.addEventListener("play", playhead);
 player.addEventListener("timeupdate", playhead);
 player.addEventListener("seeked", playhead);
 canvas.addEventListener("click", (event) => {
-  if (!state.riff || state.job || !player.duration) return;
+  if (!state.riff || state.job || easel.open || !player.duration) return;
   const { left, width } = canvas.getBoundingClientRect();
   player.currentTime = ((event.clientX - left) / width) * player.duration;
   player.play().catch(() => {});
@@ -508,6 +452,7 @@ async function restore() {
     const { riff } = await api(`riffs/${id}`);
     fill(riff.request);
     show(riff, { address: false });
+    if (location.hash === "#paint") await easel.on(riff);
   } catch (error) {
     complain(settings ? `${error.message} Its settings are filled in: Riff makes it again.` : error.message);
   }

@@ -3,17 +3,21 @@
 
 const STEP = 1.1;
 
-export interface Run {
-  piece: string;
-  weight: number;
-  syntax: boolean;
-}
+/** @typedef {{ piece: string, weight: number, syntax: boolean }} Run */
 
-export function runs(text: string): Run[] {
-  const open: Record<"(" | "[", number[]> = { "(": [], "[": [] };
-  const found: Run[] = [];
-  const add = (piece: string, syntax: boolean) => found.push({ piece, weight: 1, syntax });
-  const close = (bracket: "(" | "[", factor: number) => {
+/**
+ * Text as runs with the weight that each will get.
+ *
+ * @param {string} text
+ * @returns {Run[]}
+ */
+export function runs(text) {
+  /** @type {Record<string, any[]>} */
+  const open = { "(": [], "[": [] };
+  /** @type {Run[]} */
+  const found = [];
+  const add = (/** @type {string} */ piece, /** @type {boolean} */ syntax) => found.push({ piece, weight: 1, syntax });
+  const close = (/** @type {string} */ bracket, /** @type {number} */ factor) => {
     for (const run of found.slice(open[bracket].pop())) run.weight *= factor;
   };
   const parts = text.matchAll(
@@ -42,8 +46,8 @@ export function runs(text: string): Run[] {
   return found;
 }
 
-/** Spans that carry the weights as classes. */
-export function inked(text: string): Node[] {
+/** Spans that carry the weights as classes. @param {string} text */
+export function inked(text) {
   return runs(text).map(({ piece, weight }) => {
     const span = document.createElement("span");
     span.textContent = piece;
@@ -54,8 +58,8 @@ export function inked(text: string): Node[] {
   });
 }
 
-/** The weights in words, for ears. */
-export function spoken(text: string): string {
+/** The weights in words, for ears. @param {string} text */
+export function spoken(text) {
   const words = runs(text)
     .filter((run) => !run.syntax && run.piece.trim() && Math.abs(run.weight - 1) > 0.001)
     .map((run) => `${run.piece.trim()} ×${+run.weight.toFixed(2)}`);

@@ -1,0 +1,204 @@
+"""Painting: a brush over a spectrogram says what to make anew; a blank sheet is drawn and heard.
+
+| | |
+| --- | --- |
+| `GET /api/sheet?seconds=` | a blank sheet |
+| `GET /api/riffs/<id>/sheet?start=` | what one hears of a riff from a second on, to paint on |
+| `GET /api/riffs/<id>/heard.png` | the spectrogram of all that a riff sounds |
+| `POST /api/riffs/<id>/inpaint` | `{"prompt", "mask", "start", …}` → 202 `{job, events}` |
+| `POST /api/drawings` | `{"picture", "prompt", …}` → 202 `{job, events}` |
+
+Pictures travel as data URLs of PNGs. A sheet's `hz` has the pitch of every row, low notes first. A
+mask is as large as its sheet, white where the prompt decides. A drawing is 512 high, dark is loud;
+where it comes without words it sounds as it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import math
+from typing import Any
+
+import numpy as np
+from aiohttp import web
+
+from audio.errors import AudioError
+from audio.image import decode_image, encode_png
+from audio.mel import N_MELS, edges
+from riffbot import remixing
+from riffbot.errors import BadRequest
+from riffbot.regions import Region
+from riffbot.starts import Sheet, heard, sheet_of, start_on
+from riffbot.tempo import NARROWEST, WIDEST
+from riffbot.uploads import open_upload
+from riffbot.web.api import ALLOWANCE, FOREVER, SERVICES, begun, json_body
+from riffbot.web.jobs import VISITOR
+
+MAX_PAINTED = 2 * 1024 * 1024
+"""Bytes of a request with a picture: the widest sheet, painted all over, as a PNG in base64."""
+
+WISHES = ("negative", "seed", "denoising", "guidance", "steps", "scheduler")
+"""What a painting may say besides its picture and its prompt."""
+
+_DATA_URL = "data:image/png;base64,"
+
+routes = web.RouteTableDef()
+
+
+@routes.get("/api/sheet")
+async def blank(request: web.Request) -> web.Response:
+    """An empty sheet of so many seconds."""
+    seconds = _number(request.query.get("seconds", "5.12"), "length")
+    if not NARROWEST <= round(seconds * 100) <= WIDEST:
+        raise BadRequest(
+            f"A drawing lasts {NARROWEST / 100} to {WIDEST / 100} seconds, not {seconds:g}."
+        )
+    columns = round(seconds * 100)
+    return web.json_response({"columns": columns, "seconds": columns / 100, "hz": _pitches()})
+
+
+@routes.get("/api/riffs/{id}/sheet")
+async def sheet(request: web.Request) -> web.Response:
+    """A riff's sheet from a second on."""
+    services = request.app[SERVICES]
+    riff = await services.library.get(request.match_info["id"])
+    found = await _sheet(request, _number(request.query.get("start", "0"), "start"))
+    png = await asyncio.to_thread(encode_png, found.pixels)
+    return web.json_response(
+        {
+            "picture": _DATA_URL + base64.b64encode(png).decode(),
+            "columns": found.pixels.shape[1],
+            "seconds": found.pixels.shape[1] / 100,
+            "begins": found.begins_s,
+            "whole": found.whole_s,
+            "bpm": riff.request.bpm,
+            "meter": found.meter,
+            "hz": _pitches(),
+        },
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+@routes.get("/api/riffs/{id}/heard.png")
+async def all_heard(request: web.Request) -> web.Response:
+    """The spectrogram of all that a riff sounds, also where its own picture is shorter."""
+    services = request.app[SERVICES]
+    riff = await services.library.get(request.match_info["id"])
+
+    def look() -> bytes:
+        own = services.studio.picture(riff.image_ref)
+        return encode_png(heard(own, services.library, riff))
+
+    png = await asyncio.to_thread(look)
+    return web.Response(body=png, content_type="image/png", headers={"Cache-Control": FOREVER})
+
+
+@routes.post("/api/riffs/{id}/inpaint")
+async def inpaint(request: web.Request) -> web.Response:
+    """Make anew what the mask covers; the rest of the sheet stays to the pixel."""
+    request.app[ALLOWANCE].take(request.remote or "")
+    body = await json_body(request, MAX_PAINTED)
+    mask, start = body.pop("mask", None), body.pop("start", 0)
+    prompt, wishes = _words(body)
+    services = request.app[SERVICES]
+    riff = await services.library.get(request.match_info["id"])
+    remixing.permit(riff, VISITOR.user_id)
+    found = await _sheet(request, _number(start, "start"))
+    painted = await asyncio.to_thread(_mask, mask, found)
+    # The wishes are read before anything is kept, the start's picture among it.
+    draft = remixing.Start("draft", found.pixels.shape[1], riff.request.bpm, riff.prompt)
+    remixing.inpaint(draft, prompt, mask="mask_draft", **wishes)
+    begin = await start_on(services.studio, riff, found)
+    ref = _region(painted) or await asyncio.to_thread(services.studio.keep, painted)
+    return begun(request, remixing.inpaint(begin, prompt, mask=ref, **wishes), riff.id)
+
+
+@routes.post("/api/drawings")
+async def draw(request: web.Request) -> web.Response:
+    """Hear a drawing, as it is or as a prompt reads it."""
+    request.app[ALLOWANCE].take(request.remote or "")
+    body = await json_body(request, MAX_PAINTED)
+    data = _png(body.pop("picture", None), "drawing")
+    prompt, wishes = _words(body)
+    remixing.draw(remixing.Start("draft", WIDEST), prompt, **wishes)
+    request.app[SERVICES].engine.check(None)
+    source = await asyncio.to_thread(open_upload, data, "a drawing")
+    stored = await request.app[SERVICES].studio.adopt(source, author=VISITOR)
+    begin = remixing.Start(stored.image_ref, source.pixels.shape[1], riff_id=stored.id)
+    return begun(request, remixing.draw(begin, prompt, **wishes), stored.id)
+
+
+async def _sheet(request: web.Request, start: float) -> Sheet:
+    services = request.app[SERVICES]
+    riff = await services.library.get(request.match_info["id"])
+    return await sheet_of(services.studio, services.images, services.library, riff, start=start)
+
+
+def _words(body: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The prompt and the wishes. Raises BadRequest for what is neither."""
+    prompt = body.pop("prompt", "")
+    if not isinstance(prompt, str):
+        raise BadRequest("The prompt is text: write what you want to hear.")
+    if unknown := set(body) - set(WISHES):
+        raise BadRequest(
+            f"There is no setting called “{unknown.pop()}”; please check its spelling."
+        )
+    return prompt.strip(), body
+
+
+def _mask(told: object, under: Sheet) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
+    """The mask as uint8[512, W], 0 or 255. Raises BadRequest where it does not fit its sheet."""
+    try:
+        pixels = decode_image(_png(told, "mask"), max_pixels=N_MELS * WIDEST).pixels
+    except AudioError as error:
+        raise BadRequest(f"The mask: {error}") from error
+    grey = pixels if pixels.ndim == 2 else pixels[..., 0]
+    if grey.shape != under.pixels.shape:
+        rows, columns = under.pixels.shape
+        raise BadRequest(
+            f"The mask has {grey.shape[1]} × {grey.shape[0]} pixels and its sheet {columns} × "
+            f"{rows}: open the sheet again and paint on that."
+        )
+    painted = np.where(grey >= 128, np.uint8(255), np.uint8(0))
+    if not painted.any():
+        raise BadRequest("Nothing is painted yet: brush over what should be made anew.")
+    return np.asarray(painted)
+
+
+def _region(mask: np.ndarray[tuple[int, int], np.dtype[np.uint8]]) -> str | None:
+    """The name of a mask that is one rectangle: a recipe with it replays on any machine."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    peaks = edges()[1:-1][::-1]  # as rows lie, from the top
+    region = Region(
+        int(columns[0]),
+        int(columns[-1]) + 1,
+        math.floor(peaks[rows[-1]]),
+        math.ceil(peaks[rows[0]]),
+    )
+    return region.name if (region.mask(mask.shape[1]) == mask).all() else None
+
+
+def _png(told: object, what: str) -> bytes:
+    if not isinstance(told, str) or not told.startswith(_DATA_URL):
+        raise BadRequest(f"Send the {what} as a data URL of a PNG.")
+    try:
+        return base64.b64decode(told.removeprefix(_DATA_URL), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise BadRequest(f"The {what} is damaged: please paint it again.") from error
+
+
+def _number(told: object, what: str) -> float:
+    try:
+        value = math.nan if isinstance(told, bool) else float(told)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        value = math.nan
+    if not math.isfinite(value):
+        raise BadRequest(f"The {what} is a number of seconds.")
+    return value
+
+
+def _pitches() -> list[float]:
+    """The pitch of each row in Hz, low notes first."""
+    return [round(float(hz), 1) for hz in edges()[1:-1]]

@@ -1,0 +1,47 @@
+// Talking to RiffBot, for every page of it: the plain ones here and the built one (web/src).
+
+/** The element of an id, which is there: the page's own markup. */
+export const $ = (/** @type {string} */ id) => /** @type {any} */ (document.getElementById(id));
+
+/**
+ * The JSON answer of an address under api/.
+ *
+ * @param {string} path
+ * @param {RequestInit} [options]
+ * @returns {Promise<any>}
+ * @throws {Error} with the sentence to show
+ */
+export async function api(path, options = {}) {
+  let response;
+  try {
+    response = await fetch(`api/${path}`, options);
+  } catch {
+    throw new Error("RiffBot does not answer. Is it still running?");
+  }
+  const body = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Error(body.error || `RiffBot answered ${response.status}.`);
+  return body;
+}
+
+/**
+ * The same for what changes something.
+ *
+ * @param {"POST" | "DELETE"} method
+ * @param {string} path
+ * @param {object} [body]
+ */
+export const send = (method, path, body) =>
+  api(path, { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body ?? {}) });
+
+/** Put text on the clipboard. @param {string} text */
+export async function copyText(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const field = Object.assign(document.createElement("textarea"), { value: text });
+    document.body.append(field);
+    field.select();
+    document.execCommand("copy"); // the only way on a page without https
+    field.remove();
+  }
+}

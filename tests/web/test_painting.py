@@ -1,0 +1,171 @@
+"""Painting through real HTTP: masks over riffs and over what a jam kept, drawings from nothing."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from aiohttp.test_utils import TestClient
+from PIL import Image
+
+from audio.image import decode_image
+from riffbot.jam.values import Steerer
+from riffbot.regions import Region
+from riffbot.services import Services
+from tests.inference.fakes import FakePipeline, drawn, until
+from tests.web.test_api import ask, follow
+
+
+def url(pixels: Any) -> str:
+    out = io.BytesIO()
+    Image.fromarray(np.asarray(pixels, np.uint8)).save(out, "PNG")
+    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
+
+
+def pixels_of(told: str) -> Any:
+    return decode_image(base64.b64decode(told.partition(",")[2])).pixels
+
+
+def disc(width: int) -> Any:
+    rows, columns = np.mgrid[:512, :width]
+    return np.where((rows - 300) ** 2 / 90 + (columns - 30) ** 2 < 200, 255, 0)
+
+
+async def paint(client: TestClient, path: str, **body: Any) -> dict[str, Any]:
+    answer = await client.post(path, json=body)
+    assert answer.status == 202, await answer.text()
+    return (await follow(client, (await answer.json())["events"]))[-1][1]
+
+
+async def test_a_painted_mask_is_what_is_made_anew(
+    client: TestClient, services: Services, pipeline: FakePipeline
+) -> None:
+    first = (await ask(client, prompt="first", seed=1))["riff"]
+    sheet = await (await client.get(f"/api/riffs/{first['id']}/sheet")).json()
+    assert (pixels_of(sheet["picture"]) == drawn(pipeline.batches[0][0])).all()
+    assert (sheet["columns"], sheet["begins"], len(sheet["hz"])) == (64, 0, 512)
+    assert sheet["hz"] == sorted(sheet["hz"])
+    mask = disc(64)
+    told = await paint(
+        client, f"/api/riffs/{first['id']}/inpaint", prompt="church bells", mask=url(mask), seed=4
+    )
+    request = pipeline.batches[-1][0]
+    assert (request.prompt, request.seed, request.denoising) == ("church bells", 4, 1.0)
+    assert request.seed_image == first["picture_ref"]
+    assert request.mask is not None
+    assert (services.images.mask(request.mask, 64) == mask).all()
+    assert told["riff"]["parent"] == first["id"]
+
+
+async def test_a_rectangle_is_a_region_that_replays_anywhere(
+    client: TestClient, pipeline: FakePipeline
+) -> None:
+    first = (await ask(client, prompt="first", seed=1))["riff"]
+    mask = Region.between(64, 0.1, 0.3, 200, 2000).mask(64)
+    await paint(client, f"/api/riffs/{first['id']}/inpaint", mask=url(mask), seed=2)
+    request = pipeline.batches[-1][0]
+    assert request.prompt == "first"  # no new words: its own
+    region = Region.named(request.mask or "")
+    assert region is not None
+    assert (region.mask(64) == mask).all()
+
+
+async def test_what_a_jam_kept_is_painted_where_it_is_heard(
+    client: TestClient, services: Services, pipeline: FakePipeline
+) -> None:
+    session = await services.jams.start(
+        None, "funky sax", who=Steerer(1, "Ann"), seed_image="beat", paced_by="clock"
+    )
+    await until(lambda: session.ring.head > 150)
+    kept = await (await client.post(f"/api/jams/{session.id}/keep", json={"seconds": 2})).json()
+    await session.stop()
+    riff = kept["riff"]
+    heard = await (await client.get("/" + riff["files"]["heard"])).read()
+    assert decode_image(heard).pixels.shape[1] == round(100 * riff["duration_s"])
+    sheet = await (await client.get(f"/api/riffs/{riff['id']}/sheet?start=0.5")).json()
+    assert sheet["whole"] == pytest.approx(riff["duration_s"], abs=0.02)  # not one chunk's 1.28 s
+    assert sheet["whole"] > 1.3
+    assert sheet["bpm"] == 93.75
+    told = await paint(
+        client,
+        f"/api/riffs/{riff['id']}/inpaint",
+        prompt="bells",
+        mask=url(disc(sheet["columns"])),
+        start=0.5,
+        seed=1,
+    )
+    start = services.images.load(pipeline.batches[-1][0].seed_image or "")
+    assert (start == pixels_of(sheet["picture"])).all()
+    assert told["riff"]["parent"] == riff["id"]
+
+
+@pytest.mark.parametrize("prompt", ["", "violin"])
+async def test_a_drawing_is_heard(
+    client: TestClient, services: Services, pipeline: FakePipeline, prompt: str
+) -> None:
+    blank = await (await client.get("/api/sheet?seconds=1.28")).json()
+    assert blank["columns"] == 128
+    picture = np.full((512, blank["columns"]), 255)
+    picture[400:404, 20:90] = 30
+    told = await paint(client, "/api/drawings", picture=url(picture), prompt=prompt, seed=3)
+    request = pipeline.batches[-1][0]
+    assert request.denoising == (0.75 if prompt else 0.0)
+    assert (services.images.load(request.seed_image or "") == picture).all()
+    assert told["riff"]["request"]["prompt"] == (prompt or "a drawing")
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({}, "PNG"),
+        ({"mask": "data:image/png;base64,!!!"}, "damaged"),
+        ({"mask": "data:image/png;base64,AAAA"}, "picture"),
+        ({"mask": url(np.zeros((512, 64)))}, "Nothing is painted"),
+        ({"mask": url(np.full((512, 65), 255))}, "65 × 512"),
+        ({"mask": url(disc(64)), "start": "x"}, "seconds"),
+        ({"mask": url(disc(64)), "start": 9}, "start before its end"),
+        ({"mask": url(disc(64)), "colour": 1}, "spelling"),
+        ({"mask": url(disc(64)), "seed": "x"}, "eed"),
+        ({"mask": url(disc(64)), "prompt": 3}, "text"),
+        ({"mask": url(disc(64)), "prompt": "(x:1e9)"}, "weight"),
+        ({"mask": "data:image/png;base64," + "A" * 2**21}, "2048 KB"),
+    ],
+)
+async def test_a_mask_that_is_none_is_told_and_nothing_is_kept(
+    client: TestClient, services: Services, body: dict[str, Any], words: str
+) -> None:
+    first = (await ask(client, prompt="first", seed=1))["riff"]
+    before = sorted(p.name for p in services.settings.files_dir.rglob("*"))
+    answer = await client.post(f"/api/riffs/{first['id']}/inpaint", json=body)
+    assert answer.status in (400, 413)
+    error = (await answer.json())["error"]
+    assert words in error
+    assert error.endswith(".")
+    assert sorted(p.name for p in services.settings.files_dir.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({}, "PNG"),
+        ({"picture": url(np.full((512, 64), 255))}, "plain colour"),
+        ({"picture": url(disc(64)), "prompt": "x", "denoising": 7}, "or less"),
+    ],
+)
+async def test_a_drawing_that_is_none_is_told(
+    client: TestClient, body: dict[str, Any], words: str
+) -> None:
+    answer = await client.post("/api/drawings", json=body)
+    assert answer.status == 400
+    assert words in (await answer.json())["error"]
+    assert (await (await client.get("/api/riffs")).json())["riffs"] == []
+
+
+@pytest.mark.parametrize("seconds", ["0.1", "99", "x", "nan"])
+async def test_a_sheet_has_a_length(client: TestClient, seconds: str) -> None:
+    answer = await client.get(f"/api/sheet?seconds={seconds}")
+    assert answer.status == 400
+    assert (await answer.json())["error"].endswith(".")

@@ -1,0 +1,104 @@
+// The picture: which view it is, and a frame at a time of it.
+
+import { Flat } from "./flat";
+import { Lullaby } from "./lullaby";
+import { $, field, remember, remembered, select, toast } from "./page";
+import type { Session } from "./session";
+import { MAPS } from "./colours";
+import type { View } from "./view";
+
+/** Milliseconds of a frame above which sound would suffer. */
+const TOO_SLOW = 300;
+
+const LABEL = "The sound as a landscape: time flows towards you, low notes lie to the left, loud is high. The timeline is there as a table, too.";
+
+export class Stage {
+  view: View | null = null;
+  readonly lullaby: Lullaby;
+  /** Somebody chose this view: it stays, however slow it is. */
+  private chosen = false;
+  private drawn = -1e9;
+  private pause = 0;
+
+  constructor(private readonly session: Session) {
+    this.lullaby = new Lullaby(session.columns);
+  }
+
+  async begin(): Promise<void> {
+    const asked = new URLSearchParams(location.search).get("view");
+    const still = matchMedia("(prefers-reduced-motion: reduce)");
+    for (const [name, { title }] of Object.entries(MAPS)) select("map").add(new Option(title, name));
+    select("map").value = remembered("map") ?? "ember";
+    select("kind").value = asked ?? remembered("kind") ?? "mountains";
+    this.chosen = asked !== null || remembered("kind") !== null;
+    field("calm").checked = remembered("calm") ? remembered("calm") === "yes" : still.matches;
+    still.addEventListener("change", () => (field("calm").checked = still.matches));
+    field("calm").addEventListener("change", () => remember("calm", field("calm").checked ? "yes" : "no"));
+    select("map").addEventListener("change", () => {
+      this.view?.colours(select("map").value);
+      remember("map", select("map").value);
+    });
+    select("kind").addEventListener("change", () => {
+      this.chosen = true;
+      remember("kind", select("kind").value);
+      void this.look(select("kind").value);
+    });
+    new ResizeObserver(() => this.view?.resize()).observe($("stage"));
+    await this.look(select("kind").value);
+    requestAnimationFrame(this.frame);
+  }
+
+  private async look(kind: string): Promise<void> {
+    this.view?.dispose();
+    this.view = null;
+    if (kind !== "flat") {
+      try {
+        const { Terrain } = await import("./terrain");
+        this.view = new Terrain(this.session.columns);
+      } catch {
+        toast("This browser shows no 3D here, so the picture is flat.");
+        select("kind").value = "flat";
+      }
+    }
+    const view = (this.view ??= new Flat(this.session.columns));
+    view.colours(select("map").value);
+    view.element.tabIndex = 0;
+    view.element.setAttribute("role", "img");
+    view.element.setAttribute("aria-label", LABEL);
+    $("stage").replaceChildren(view.element);
+    view.resize();
+  }
+
+  private frame = (now: number): void => {
+    requestAnimationFrame(this.frame);
+    const { view } = this;
+    if (!view || now - this.drawn < this.pause) return;
+    // A machine that cannot keep up draws less often, so that the sound has the time it needs.
+    const took = now - this.drawn;
+    this.drawn = now;
+    if (view.effort > TOO_SLOW && !this.chosen) {
+      toast("This machine draws the mountains too slowly, so the picture is flat. Settings has them.", 6000);
+      select("kind").value = "flat";
+      return void this.look("flat");
+    }
+    if (took < 5000) this.pause = Math.min(1500, Math.max(0, (view.effort - 16) * 3));
+    this.draw(view, now, field("calm").checked);
+  };
+
+  private draw(view: View, now: number, calm: boolean): void {
+    const { jam, hello, player, columns } = this.session;
+    const sleeping = (calm ? 256 : now / 40) + 1000;
+    if (!jam) this.lullaby.reach(Math.floor(sleeping));
+    const sample = player?.position() ?? null;
+    const column = !jam ? sleeping : sample !== null ? sample / 480 : columns.extent[1] - 200 || 0;
+    const width = hello?.meter.width ?? 512;
+    view.frame({
+      column: Math.max(0, column),
+      beat: width / (hello?.meter.beats ?? 8),
+      measure: hello?.meter.measure ?? 4,
+      turn: width,
+      calm,
+      awake: this.session.sounds || !jam,
+    });
+  }
+}
