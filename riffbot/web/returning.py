@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
 from riffbot.errors import NotFound
 from riffbot.jam.session import JamSession
@@ -18,6 +19,7 @@ class Returning:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._since = datetime.now(UTC)
         self._lock = asyncio.Lock()  # two tabs that come back begin it once
 
     async def find(self, jam_id: str) -> JamSession:
@@ -37,7 +39,12 @@ class Returning:
         raise NotFound("This jam is over.")
 
     async def waiting(self) -> dict[int, str]:
-        """The private jams that the library could go on with: their slots and names."""
-        rows = {row.guild_id: row.id for row in await self._services.jams.unfinished()}
+        """The private jams that the library could go on with: their slots and names.
+
+        Only those that were there before this start: what is stopped now is over, however late its
+        end is written down.
+        """
+        unfinished = await self._services.jams.unfinished()
+        rows = {row.guild_id: row.id for row in unfinished if row.updated_at < self._since}
         slots = range(-self._services.settings.page_jams, 0)
         return {slot: rows[slot] for slot in slots if slot in rows}

@@ -171,7 +171,8 @@ export class Player {
   }
 
   private schedule(sample: number, samples: Float32Array<ArrayBuffer>): void {
-    if (sample < this.end) return; // had it already
+    // Had it already; or the server knew nothing of it, being late itself.
+    if (sample < this.end || !samples.length) return;
     const now = this.context.currentTime;
     const late = this.anchor !== null && (this.anchor + sample) / RATE < now + 0.005;
     const far = this.anchor !== null && (this.anchor + sample) / RATE > now + TOO_FAR;

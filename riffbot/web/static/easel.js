@@ -186,6 +186,7 @@ export class Easel {
     if (!this.stroke) return;
     this.strokes.add(this.stroke);
     this.stroke = null;
+    this.complain(""); // “nothing is painted” is over
     this.show();
   }
 
