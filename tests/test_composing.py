@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from riffbot.bench_remix import change_at
 from riffbot.composing import compose, length, mixed, windows
@@ -17,6 +18,7 @@ from riffbot.images import Images, SeedImage
 from riffbot.inference.job import Riff
 from riffbot.inference.loading import load_model
 from riffbot.inference.pipeline import Pipeline
+from riffbot.inference.pixels import stretched
 from riffbot.inference.resolve import resolve
 from riffbot.inference.threads import use_few_threads
 from riffbot.remixing import Start, extend, inpaint, layer
@@ -262,6 +264,22 @@ async def test_similarity_falls_steadily_as_denoising_rises(shipped: Pipeline) -
     assert alike[0] == pytest.approx(1)
     assert all(later < earlier - 0.01 for earlier, later in itertools.pairwise(alike))
     assert alike[-1] < 0.75
+
+
+@pytest.mark.timeout(600)
+async def test_a_loop_of_any_width_goes_round(shipped: Pipeline, tmp_path: Path) -> None:
+    """Uploads are as wide as their beats are; no model takes 487 columns."""
+    source = stretched(shipped.images.load("four_floor"), 487)
+    Image.fromarray(source).save(tmp_path / "odd.png")
+    (tmp_path / "seeds.toml").write_text(
+        "[odd]\ntitle = 'Odd'\nbpm = 98.56\nbeats = 8\nwidth = 487\n", "utf-8"
+    )
+    pipeline = Pipeline(shipped.model, Images(tmp_path))
+    request = RiffRequest(prompt="jazz piano trio", seed=4, seed_image="odd", denoising=0.75)
+    picture = (await made(pipeline, request)).image.astype(int)
+    assert picture.shape == (512, 487)
+    steps = np.abs(np.diff(picture, axis=1, append=picture[:, :1])).mean(0)
+    assert steps[-1] < steps[:-1].max()
 
 
 @pytest.mark.timeout(600)

@@ -198,15 +198,12 @@ class Pipeline:
     # -- seed images -----------------------------------------------------------------------
 
     def _seeds(self, requests: Sequence[RiffRequest]) -> _Seeds:
-        width = self._padded_width(requests[0])
-        pictures = [
-            pixels.widened(self._seed_picture(r), width) if r.seed_image else None for r in requests
-        ]
-        masks = [
-            pixels.widened(self.images.mask(r.mask, r.width or width), width) if r.mask else None
-            for r in requests
-        ]
-        return _Seeds(pictures, masks, self._encoded(pictures), self._free(masks))
+        width = self._whole_width(requests[0])
+        pictures = [self._seed_picture(r) if r.seed_image else None for r in requests]
+        masks = [self.images.mask(r.mask, r.width or width) if r.mask else None for r in requests]
+        seen = [None if p is None else pixels.stretched(p, width) for p in pictures]
+        free = [None if m is None else pixels.stretched_mask(m, width) for m in masks]
+        return _Seeds(pictures, masks, self._encoded(seen), self._free(free))
 
     def _seed_picture(self, request: RiffRequest) -> Picture:
         assert request.seed_image is not None
@@ -245,13 +242,14 @@ class Pipeline:
         if not self.model.card.beat_grid:
             return None
         stride = self.model.stride
-        cells = self._padded_width(requests[0]) // stride
+        cells = self._whole_width(requests[0]) // stride
         rows = [self._grid(request, cells) for request in requests]
         return torch.stack(rows).to(self.model.device)
 
     def _grid(self, request: RiffRequest, cells: int) -> torch.Tensor:
         stride = self.model.stride
-        beats = whole_beats(cells * stride, request.bpm)
+        assert request.width is not None
+        beats = whole_beats(request.width, request.bpm)
         waltz = is_waltz(request.prompt)
         if request.seed_image is not None:
             known = self.images.waltz(request.seed_image)
@@ -339,11 +337,12 @@ class Pipeline:
     ) -> list[Picture]:
         finished = []
         for i, painted in enumerate(self._decode(latents)):
-            kept, mask = seeds.pictures[i], seeds.masks[i]
-            picture = painted
+            kept, mask, width = seeds.pictures[i], seeds.masks[i], requests[i].width
+            assert width is not None
+            picture = pixels.stretched(painted, width)
             if kept is not None and mask is not None:
-                picture = pixels.composite(kept, painted, mask)
-            finished.append(np.ascontiguousarray(picture[:, : requests[i].width]))
+                picture = pixels.composite(kept, picture, mask)
+            finished.append(np.ascontiguousarray(picture))
         return finished
 
     def _decode(self, latents: torch.Tensor) -> list[Picture]:
@@ -353,8 +352,8 @@ class Pipeline:
 
     # -- small things ----------------------------------------------------------------------
 
-    def _padded_width(self, request: RiffRequest) -> int:
-        """A seed image of any width is continued to the next width that the model can take."""
+    def _whole_width(self, request: RiffRequest) -> int:
+        """The next width that the model can take: a seed image may be of any."""
         assert request.width is not None
         multiple = self.model.card.width_multiple
         return -(-request.width // multiple) * multiple
@@ -374,7 +373,7 @@ class Pipeline:
         """Draws float32[N, C, h, w] onto the device, each row from its request's own stream."""
         streams = [_noise(request) for request in requests]
         stride = self.model.stride
-        width = self._padded_width(requests[0]) // stride
+        width = self._whole_width(requests[0]) // stride
         shape = (self.model.latent_channels, HEIGHT // stride, width)
         return lambda: torch.stack([s.draw(shape) for s in streams]).to(self.model.device)
 

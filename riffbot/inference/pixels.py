@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.interpolate import CubicSpline
 
 Picture = NDArray[np.uint8]
 """uint8[512, W], low notes in the last row, 255 silent."""
@@ -30,9 +31,29 @@ def to_pictures(decoded: torch.Tensor) -> list[Picture]:
     return list(((grey + 1) * 127.5).round().to(torch.uint8).cpu().numpy())
 
 
-def widened(picture: Picture, width: int) -> Picture:
-    """The picture continued from its own beginning to `width` columns, as a loop goes on."""
-    return np.take(picture, np.arange(width), axis=1, mode="wrap")
+def stretched(picture: Picture, width: int) -> Picture:
+    """The loop at another pace: uint8[512, width], going round at its end just as before.
+
+    Models take whole cells. A loop of another width is played to them a little slower, and what
+    they make of it a little faster; cut off instead, it would begin within its own first onset.
+    """
+    columns = picture.shape[1]
+    if width == columns:
+        return picture
+    around = np.concatenate([picture, picture[:, :1]], axis=1).astype(np.float32)
+    spline = CubicSpline(np.arange(columns + 1), around, axis=1, bc_type="periodic")
+    moved: NDArray[np.float32] = spline(_places(columns, width) % columns)
+    return np.clip(np.round(moved), 0, 255).astype(np.uint8)
+
+
+def stretched_mask(mask: Picture, width: int) -> Picture:
+    """A mask at another pace, its values kept: uint8[512, width]."""
+    return np.take(mask, np.round(_places(mask.shape[1], width)).astype(int), axis=1, mode="wrap")
+
+
+def _places(columns: int, width: int) -> NDArray[np.float64]:
+    """Where among `columns` the middles of `width` columns lie."""
+    return (np.arange(width) + 0.5) * columns / width - 0.5
 
 
 def latent_mask(mask: Picture, stride: int) -> NDArray[np.float32]:
