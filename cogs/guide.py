@@ -10,6 +10,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from cogs._errors import answered
+from cogs._lasting import LastingButton
 from cogs._pages import PAGES
 from cogs._session import perform
 from cogs._style import ACCENT
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class TurnButton(
-    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
+    LastingButton,
     template=r"guide:page:(?P<page>\d)",
 ):
     """Turns to a page."""
@@ -31,22 +32,18 @@ class TurnButton(
         self.page = page
 
     @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str]
-    ) -> TurnButton:
-        """Rebuilt by discord.py at every click."""
+    def rebuilt(cls, match: re.Match[str]) -> TurnButton:
         return cls(int(match["page"]))
 
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+    async def clicked(self, interaction: discord.Interaction[Any]) -> None:
         """Show the page in the same message."""
-        async with answered(interaction):
-            await interaction.response.edit_message(
-                embed=page_embed(self.page), view=page_view(self.page)
-            )
+        await interaction.response.edit_message(
+            embed=page_embed(self.page), view=page_view(self.page)
+        )
 
 
 class ExampleButton(
-    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
+    LastingButton,
     template=r"guide:play:(?P<page>\d):(?P<example>\d)",
 ):
     """Posts a riff in the channel."""
@@ -65,17 +62,13 @@ class ExampleButton(
         self.example = example
 
     @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str]
-    ) -> ExampleButton:
-        """Rebuilt by discord.py at every click."""
+    def rebuilt(cls, match: re.Match[str]) -> ExampleButton:
         return cls(int(match["page"]), int(match["example"]))
 
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+    async def clicked(self, interaction: discord.Interaction[Any]) -> None:
         """Make the example."""
-        async with answered(interaction):
-            images = interaction.client.services.images
-            await perform(interaction, [_example(self.page, self.example).request(images)])
+        images = interaction.client.services.images
+        await perform(interaction, [_example(self.page, self.example).request(images)])
 
 
 def _example(page: int, example: int) -> Any:
