@@ -6,15 +6,14 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import discord
-from discord import app_commands
 from discord.ext import commands
 
 from cogs._errors import answered
 from cogs._lasting import LastingButton
+from cogs._options import anywhere
 from cogs._pages import PAGES
 from cogs._session import perform
 from cogs._style import ACCENT
-from cogs._words import describe
 from riffbot.web.info import model_info
 
 if TYPE_CHECKING:
@@ -107,9 +106,7 @@ class Guide(commands.Cog, name="guide"):
         """Make the buttons of guides that are open anywhere work again."""
         self.bot.add_dynamic_items(TurnButton, ExampleButton)
 
-    @app_commands.command(name="guide", description=describe("guide"))
-    @app_commands.allowed_installs(guilds=True, users=True)
-    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+    @anywhere("guide")
     async def guide(self, interaction: discord.Interaction[RiffBot]) -> None:
         """Open the guide, for the asker alone."""
         async with answered(interaction):
@@ -117,9 +114,7 @@ class Guide(commands.Cog, name="guide"):
                 embed=page_embed(0), view=page_view(0), ephemeral=True
             )
 
-    @app_commands.command(name="about", description=describe("about"))
-    @app_commands.allowed_installs(guilds=True, users=True)
-    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+    @anywhere("about")
     async def about(self, interaction: discord.Interaction[RiffBot]) -> None:
         """Say what RiffBot is."""
         async with answered(interaction):

@@ -15,7 +15,8 @@ from discord.ext import commands, tasks
 from cogs._errors import answered, tell
 from cogs._farewell import clear_messages, tell_children
 from cogs._lasting import LastingButton
-from cogs._starts import find, suggested
+from cogs._options import suggest_own_riffs
+from cogs._starts import find
 from cogs._words import describe, describe_options
 from riffbot.errors import BadRequest, RiffBotError
 
@@ -114,6 +115,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description=describ
 
     @app_commands.command(name="remixes", description=describe("privacy remixes"))
     @app_commands.describe(**describe_options("privacy remixes"))
+    @app_commands.autocomplete(riff=suggest_own_riffs)
     async def remixes(
         self, interaction: discord.Interaction[RiffBot], *, allowed: bool, riff: str | None = None
     ) -> None:
@@ -131,12 +133,6 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description=describ
                 interaction,
                 f"Others {may} what you make: the {count} riffs that there are, and those to come.",
             )
-
-    @remixes.autocomplete("riff")
-    async def _suggest(
-        self, interaction: discord.Interaction[RiffBot], current: str
-    ) -> list[app_commands.Choice[str]]:
-        return await suggested(interaction, current, mine=True)
 
     @tasks.loop(hours=24)
     async def expire(self) -> None:
