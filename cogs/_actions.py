@@ -18,8 +18,7 @@ from riffbot import remixing
 from riffbot.errors import BadRequest
 from riffbot.library.models import StoredRiff
 from riffbot.library.records import Author, Origin
-from riffbot.request import MAX_PROMPT, MAX_SEED, RiffRequest
-from riffbot.studio import takes
+from riffbot.request import MAX_PROMPT, MAX_SEED, RiffRequest, takes
 
 if TYPE_CHECKING:
     from cogs._buttons import Action

@@ -24,12 +24,12 @@ from cogs._place import Card, Place
 from cogs._progress import Take
 from cogs._starts import Beginning
 from cogs._viewer import author_of
+from riffbot.clips import Clip
 from riffbot.errors import Cancelled, RiffBotError
 from riffbot.inference.job import Owner, Progress
 from riffbot.library.records import Author
 from riffbot.rendering import heading as heading_of
 from riffbot.request import RiffRequest
-from riffbot.studio import Clip
 
 if TYPE_CHECKING:
     from riffbot.bot import RiffBot

@@ -22,8 +22,7 @@ from cogs._options import (
     suggest_seed_images,
 )
 from cogs._session import perform
-from riffbot.request import DEFAULT_DENOISING, RiffRequest
-from riffbot.studio import takes
+from riffbot.request import DEFAULT_DENOISING, RiffRequest, takes
 
 if TYPE_CHECKING:
     from riffbot.bot import RiffBot

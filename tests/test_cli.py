@@ -305,9 +305,9 @@ def test_a_remix_of_a_remix_is_made_again_from_its_file_alone(home: Path) -> Non
 def test_the_library_from_the_command_line(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import asyncio
 
+    from riffbot.library.records import Author
     from riffbot.services import open_services
     from riffbot.settings import load_settings
-    from riffbot.studio import Author
 
     assert main(["library", "list"]) == 2
     assert "no library" in one_line(capsys)

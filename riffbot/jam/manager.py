@@ -7,6 +7,7 @@ import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from riffbot.clips import Clip
 from riffbot.errors import BadRequest, NotFound, RiffBotError, StorageError
 from riffbot.images import Images
 from riffbot.inference.engine import Engine
@@ -26,7 +27,7 @@ from riffbot.library.records import Author, Origin
 from riffbot.library.store import Library
 from riffbot.request import DEFAULT_DENOISING
 from riffbot.settings import Settings
-from riffbot.studio import Clip, Studio
+from riffbot.studio import Studio
 
 log = logging.getLogger(__name__)
 
