@@ -15,7 +15,8 @@ from riffbot.inference.job import Riff
 from riffbot.jam.keeping import rendered
 from riffbot.jam.locking import seed_image_for
 from riffbot.jam.loop import JamLoop
-from riffbot.jam.session import JamSession, Pace
+from riffbot.jam.pace import Pace
+from riffbot.jam.session import JamSession
 from riffbot.jam.state import JamState
 from riffbot.jam.values import Place, Steerer
 from riffbot.jam.votes import Ballot

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from riffbot.jam.ring import LISTENER_PACKETS, SILENCE, PacketRing, Ticker
+from riffbot.jam.pace import Ticker
+from riffbot.jam.ring import LISTENER_PACKETS, SILENCE, PacketRing
 
 
 def packet(position: int) -> bytes:

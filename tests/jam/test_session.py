@@ -300,7 +300,7 @@ async def test_a_chunk_that_fails_is_tried_again_and_three_failures_end_the_jam_
 async def test_the_clock_pauses_a_jam_that_nobody_listens_to(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("riffbot.jam.session.ALONE_S", 0.3)
+    monkeypatch.setattr("riffbot.jam.pace.ALONE_S", 0.3)
     session = await start(paced_by="clock", pause_alone=True)
     with session.ring.listen() as packets:
         heard = 0
@@ -324,7 +324,7 @@ async def test_the_clock_pauses_a_jam_that_nobody_listens_to(
 async def test_whoever_comes_to_listen_does_not_wake_what_the_machine_cannot_sustain(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("riffbot.jam.session.ALONE_S", 0.05)
+    monkeypatch.setattr("riffbot.jam.pace.ALONE_S", 0.05)
     others = 0.0
     session = await start(paced_by="clock", pause_alone=True, load_of_others=lambda: others)
     await until(lambda: session.status().state == "paused")
