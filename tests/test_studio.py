@@ -219,10 +219,10 @@ async def test_a_replay_repeats_the_batch_that_the_clip_was_made_in(held: Held) 
 _VICTIM = """
 import asyncio, sys
 from pathlib import Path
+from riffbot.library.records import Author, Origin
 from riffbot.request import RiffRequest
 from riffbot.services import open_services
 from riffbot.settings import Settings
-from riffbot.library.records import Author, Origin
 
 async def main():
     settings = Settings(data_dir=Path(sys.argv[1]), model=sys.argv[2], device="cpu")
