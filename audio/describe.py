@@ -13,6 +13,19 @@ from audio.mel import edges
 _FLOOR = 1e-3
 """60 dB under the loudest pixel: what counts as sounding."""
 
+Scale = tuple[tuple[float, str], ...]
+"""Words with the value that each stays under, in order."""
+
+_LEVEL: Scale = ((0.05, "quiet, thin"), (0.3, "airy"), (0.7, "full"), (np.inf, "loud, dense"))
+_BRIGHTNESS: Scale = (
+    (150, "deep"),
+    (400, "dark"),
+    (1200, "warm"),
+    (3000, "bright"),
+    (np.inf, "very bright"),
+)
+_PACE: Scale = ((2.5, "sparse"), (6, "steady"), (np.inf, "busy"))
+
 
 @dataclass(frozen=True)
 class Character:
@@ -71,8 +84,8 @@ def describe(pixels: Pixels, *, bpm: float | None = None) -> str:
         return f"Spectrogram of {pixels.shape[1] / 100:.1f} seconds of silence."
     tempo = f" at {bpm:g} bpm" if bpm else ""
     return (
-        f"Spectrogram of {found.seconds:.1f} seconds of {_level(found.fullness)}, "
-        f"{_brightness(found.centre_hz)} sound{tempo}, {_motion(found)}. "
+        f"Spectrogram of {found.seconds:.1f} seconds of {_word(found.fullness, _LEVEL)}, "
+        f"{_word(found.centre_hz, _BRIGHTNESS)} sound{tempo}, {_motion(found)}. "
         f"Most of its energy lies between {_hertz(found.low_hz)} and {_hertz(found.high_hz)}."
     )
 
@@ -90,30 +103,16 @@ def _onsets(mel: Floats) -> int:
     return int(1 + (np.diff(where) > 5).sum()) if len(where) else 0
 
 
-def _level(fullness: float) -> str:
-    if fullness < 0.05:
-        return "quiet, thin"
-    if fullness < 0.3:
-        return "airy"
-    return "full" if fullness < 0.7 else "loud, dense"
-
-
-def _brightness(hz: float) -> str:
-    if hz < 150:
-        return "deep"
-    if hz < 400:
-        return "dark"
-    if hz < 1200:
-        return "warm"
-    return "bright" if hz < 3000 else "very bright"
+def _word(value: float, scale: Scale) -> str:
+    return next(word for limit, word in scale if value < limit)
 
 
 def _motion(found: Character) -> str:
     if found.onsets < 0.5:
         return "sustained, with hardly a beat"
     kind = "percussive" if found.sustain < 0.8 else "sustained"
-    pace = "sparse" if found.onsets < 2.5 else "steady" if found.onsets < 6 else "busy"
-    return f"{kind} and {pace}, with about {round(found.onsets * found.seconds)} onsets"
+    count = round(found.onsets * found.seconds)
+    return f"{kind} and {_word(found.onsets, _PACE)}, with about {count} onsets"
 
 
 def _hertz(hz: float) -> str:

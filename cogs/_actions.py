@@ -11,15 +11,14 @@ import discord
 from cogs._buttons import CancelButton, ClipButton
 from cogs._errors import answered, tell
 from cogs._farewell import clear_messages, tell_children
-from cogs._session import perform
+from cogs._session import go_on, perform
 from cogs._starts import Beginning, from_riff, from_upload, preparing
 from cogs._viewer import clicked, seen
 from riffbot import remixing
 from riffbot.errors import BadRequest
 from riffbot.library.models import StoredRiff
 from riffbot.library.records import Author, Origin
-from riffbot.request import MAX_PROMPT, MAX_SEED, RiffRequest
-from riffbot.studio import takes
+from riffbot.request import MAX_PROMPT, MAX_SEED, RiffRequest, takes
 
 if TYPE_CHECKING:
     from cogs._buttons import Action
@@ -171,9 +170,7 @@ class RemixModal(discord.ui.Modal):
             async with preparing(interaction):
                 begin = await self._begin(interaction)
                 request = remixing.remix(begin.start, self.prompt.value, denoising=strength)
-                await perform(
-                    interaction, [request], parent=begin.start.riff_id, heading=begin.note
-                )
+                await go_on(interaction, begin, request)
 
 
 def _strength(typed: str) -> float:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import discord
 
-from cogs._errors import answered
+from cogs._lasting import LastingButton
 
 if TYPE_CHECKING:
     from riffbot.bot import RiffBot
@@ -43,7 +43,7 @@ LOOKS = {
 
 
 class ClipButton(
-    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
+    LastingButton,
     template=r"riff:(?P<action>seed|remix|four|save|delete):(?P<clip>[0-9a-z]{1,40})",
 ):
     """One of the buttons under a riff."""
@@ -64,20 +64,16 @@ class ClipButton(
         self.clip_id = clip_id
 
     @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str]
-    ) -> ClipButton:
-        """Rebuilt by discord.py at every click."""
+    def rebuilt(cls, match: re.Match[str]) -> ClipButton:
         return cls(match["action"], match["clip"])
 
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+    async def clicked(self, interaction: discord.Interaction[Any]) -> None:
         """Do what the button says."""
-        async with answered(interaction):
-            await self.actions[self.action](interaction, self.clip_id)
+        await self.actions[self.action](interaction, self.clip_id)
 
 
 class CancelButton(
-    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
+    LastingButton,
     template=r"riff:cancel:(?P<session>\d{1,20}):(?P<user>\d{1,20})",
 ):
     """Takes back what one command or click asked for."""
@@ -94,16 +90,12 @@ class CancelButton(
         self.user_id = user_id
 
     @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str]
-    ) -> CancelButton:
-        """Rebuilt by discord.py at every click."""
+    def rebuilt(cls, match: re.Match[str]) -> CancelButton:
         return cls(match["session"], int(match["user"]))
 
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+    async def clicked(self, interaction: discord.Interaction[Any]) -> None:
         """Stop the session, if it is the clicker's own or the clicker moderates here."""
-        async with answered(interaction):
-            await type(self).action(interaction, self.session, self.user_id)
+        await type(self).action(interaction, self.session, self.user_id)
 
 
 def clip_view(clip_id: str) -> discord.ui.View:

@@ -11,11 +11,11 @@ from cogs._buttons import cancel_view, clip_view
 from cogs._place import Card, Upload
 from cogs._progress import Take
 from cogs._style import ACCENT, QUIET, join, number, title
+from riffbot.clips import Clip
 from riffbot.library.records import NOBODY, Credit
 from riffbot.regions import Region
 from riffbot.rendering import heading as heading_of
 from riffbot.request import Layer, RiffRequest
-from riffbot.studio import Clip
 
 PICTURE = "spectrogram.png"
 RAW = "riff.png"

@@ -13,10 +13,10 @@ from cogs._jam_buttons import JamButton, VoteMenu, ballot_key
 from cogs._jam_rights import require
 from cogs._place import Card, Place
 from cogs._style import QUIET, number, title
+from cogs._viewer import author_of
 from riffbot.errors import BadRequest, NotFound
 from riffbot.jam.session import JamSession
 from riffbot.jam.values import Steerer
-from riffbot.library.records import Author
 from riffbot.request import MAX_PROMPT
 
 if TYPE_CHECKING:
@@ -236,7 +236,7 @@ async def keep_last(
 
 
 async def _keep(interaction: discord.Interaction[RiffBot], stage: Stage, seconds: float) -> None:
-    author = Author(interaction.user.id, interaction.user.display_name, interaction.guild_id)
+    author = author_of(interaction)
     wait = discord.Embed(title=f"Keeping the last {seconds:.0f} s …", colour=QUIET)
     place = await Place.open(interaction, Card(embed=wait))
     services = interaction.client.services

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import discord
 
-from cogs._errors import answered
+from cogs._lasting import LastingButton, LastingMenu
 from riffbot.jam.values import JamStatus
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ GO_ON = _Look("Go on", "▶️", row=1, style=discord.ButtonStyle.success)
 
 
 class JamButton(
-    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
+    LastingButton,
     template=r"jam:(?P<action>keep|seed|wilder|tamer|steer|pause|stop):(?P<jam>[0-9a-z]{1,40})",
 ):
     """One of the buttons under a panel."""
@@ -72,20 +72,16 @@ class JamButton(
         self.action, self.jam_id = action, jam_id
 
     @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str]
-    ) -> JamButton:
-        """Rebuilt by discord.py at every click."""
+    def rebuilt(cls, match: re.Match[str]) -> JamButton:
         return cls(match["action"], match["jam"])
 
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+    async def clicked(self, interaction: discord.Interaction[Any]) -> None:
         """Do what the button says."""
-        async with answered(interaction):
-            await self.actions[self.action](interaction, self.jam_id)
+        await self.actions[self.action](interaction, self.jam_id)
 
 
 class VoteMenu(
-    discord.ui.DynamicItem[discord.ui.Select[discord.ui.View]],
+    LastingMenu,
     template=r"jam:vote:(?P<jam>[0-9a-z]{1,40})",
 ):
     """The ballot: everybody has one vote, and what plays is their blend."""
@@ -108,17 +104,13 @@ class VoteMenu(
         self.jam_id = jam_id
 
     @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str]
-    ) -> VoteMenu:
-        """Rebuilt by discord.py at every choice."""
+    def rebuilt(cls, match: re.Match[str]) -> VoteMenu:
         return cls(match["jam"])
 
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+    async def clicked(self, interaction: discord.Interaction[Any]) -> None:
         """Count the vote."""
-        async with answered(interaction):
-            (chosen,) = interaction.data["values"]  # type: ignore[typeddict-item, index]
-            await type(self).action(interaction, self.jam_id, chosen)
+        (chosen,) = interaction.data["values"]  # type: ignore[typeddict-item, index]
+        await type(self).action(interaction, self.jam_id, chosen)
 
 
 def panel_view(jam_id: str, status: JamStatus) -> discord.ui.View:

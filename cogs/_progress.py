@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from cogs._style import bar, join, ordinal, seconds
+from riffbot.clips import Clip
 from riffbot.inference.job import Progress
 from riffbot.library.models import StoredJob
 from riffbot.request import RiffRequest
-from riffbot.studio import Clip
 
 POSTPONED = "I have to restart; this comes as soon as I am back."
 

@@ -22,12 +22,14 @@ from cogs._cards import clip_cards, progress_card, summary_card
 from cogs._errors import record, sentence
 from cogs._place import Card, Place
 from cogs._progress import Take
+from cogs._starts import Beginning
+from cogs._viewer import author_of
+from riffbot.clips import Clip
 from riffbot.errors import Cancelled, RiffBotError
 from riffbot.inference.job import Owner, Progress
 from riffbot.library.records import Author
 from riffbot.rendering import heading as heading_of
 from riffbot.request import RiffRequest
-from riffbot.studio import Clip
 
 if TYPE_CHECKING:
     from riffbot.bot import RiffBot
@@ -222,10 +224,16 @@ async def perform(
         Refused: so many would not be let in; nothing was posted.
         discord.HTTPException: the interaction could not even be acknowledged.
     """
-    user = interaction.user
-    author = Author(user.id, user.display_name, interaction.guild_id)
-    interaction.client.services.engine.check(Owner(user.id, author.guild_id), len(requests))
+    author = author_of(interaction)
+    interaction.client.services.engine.check(Owner(author.user_id, author.guild_id), len(requests))
     takes = [Take(request) for request in requests]
     session_id = str(interaction.id)
-    place = await Place.open(interaction, progress_card(takes, session_id, user.id))
+    place = await Place.open(interaction, progress_card(takes, session_id, author.user_id))
     await Session(session_id, place, author, takes, parent, second_parent, heading, weights).run()
+
+
+async def go_on(
+    interaction: discord.Interaction[RiffBot], begin: Beginning, request: RiffRequest
+) -> None:
+    """Answer with what was made from a start; a note about the start stands above it."""
+    await perform(interaction, [request], parent=begin.start.riff_id, heading=begin.note)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import discord
 
 from cogs._cards import clip_cards
-from cogs._errors import answered, tell
+from cogs._errors import tell
+from cogs._lasting import LastingButton, LastingMenu
 from cogs._style import ACCENT, join, title
 from cogs._viewer import seen, viewer
 from riffbot.errors import BadRequest
@@ -77,7 +78,7 @@ class Shelf:
 
 
 class TurnButton(
-    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
+    LastingButton,
     template=r"library:(?P<whose>[msf]):(?P<turned>[on]):(?P<riff>[0-9a-z]{1,12}):(?P<words>.{0,60})",
 ):
     """Turns the page in the same message."""
@@ -94,24 +95,18 @@ class TurnButton(
         self.shelf = shelf
 
     @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str]
-    ) -> TurnButton:
-        """Rebuilt by discord.py at every click."""
+    def rebuilt(cls, match: re.Match[str]) -> TurnButton:
         return cls(Shelf(match["whose"], match["words"], match["turned"], match["riff"]))
 
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+    async def clicked(self, interaction: discord.Interaction[Any]) -> None:
         """Show what lies on that side."""
-        async with answered(interaction):
-            page = await self.shelf.page(interaction)
-            await interaction.response.edit_message(
-                embed=shelf_embed(self.shelf, page), view=shelf_view(self.shelf, page)
-            )
+        page = await self.shelf.page(interaction)
+        await interaction.response.edit_message(
+            embed=shelf_embed(self.shelf, page), view=shelf_view(self.shelf, page)
+        )
 
 
-class OpenSelect(
-    discord.ui.DynamicItem[discord.ui.Select[discord.ui.View]], template=r"library:open"
-):
+class OpenSelect(LastingMenu, template=r"library:open"):
     """Opens a riff of the page, for whoever asks."""
 
     def __init__(self, riffs: tuple[StoredRiff, ...] = ()) -> None:
@@ -134,18 +129,14 @@ class OpenSelect(
         )
 
     @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str]
-    ) -> OpenSelect:
-        """Rebuilt by discord.py at every choice."""
+    def rebuilt(cls, match: re.Match[str]) -> OpenSelect:
         return cls()
 
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+    async def clicked(self, interaction: discord.Interaction[Any]) -> None:
         """Show the chosen riff to the asker alone."""
-        async with answered(interaction):
-            data: Any = interaction.data or {}
-            riff = await seen(interaction, str((data.get("values") or ["-"])[0]))
-            await show(interaction, riff.id, private=True)
+        data: Any = interaction.data or {}
+        riff = await seen(interaction, str((data.get("values") or ["-"])[0]))
+        await show(interaction, riff.id, private=True)
 
 
 async def show(interaction: discord.Interaction[RiffBot], riff_id: str, *, private: bool) -> None:

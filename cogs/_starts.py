@@ -15,7 +15,7 @@ from discord import app_commands
 
 from cogs._errors import answer
 from cogs._style import QUIET, join
-from cogs._viewer import origin_of, seen, viewer
+from cogs._viewer import author_of, origin_of, seen, viewer
 from riffbot import remixing
 from riffbot.errors import BadRequest, NotFound
 from riffbot.library.models import StoredRiff
@@ -102,8 +102,7 @@ async def chosen(
             else "Start from a riff or from an upload, not from both."
         )
     if upload is not None:
-        here = origin_of(interaction)
-        author = Author(interaction.user.id, interaction.user.display_name, interaction.guild_id)
+        author, here = author_of(interaction), origin_of(interaction)
         return await from_upload(interaction, upload, author, here, start=start, whole=whole)
     assert riff is not None
     stored = remixing.permit(await find(interaction, riff), interaction.user.id)

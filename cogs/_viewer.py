@@ -8,7 +8,7 @@ import discord
 
 from riffbot.errors import NotFound
 from riffbot.library.models import StoredRiff
-from riffbot.library.records import Origin, Viewer
+from riffbot.library.records import Author, Origin, Viewer
 from riffbot.library.riffs import not_there
 
 if TYPE_CHECKING:
@@ -30,6 +30,12 @@ def origin_of(interaction: discord.Interaction[RiffBot]) -> Origin | None:
         channel_id=interaction.channel_id,
         audience_id=audience_of(interaction.channel, interaction.channel_id),
     )
+
+
+def author_of(interaction: discord.Interaction[RiffBot]) -> Author:
+    """Whoever asks, as the maker of what comes of it."""
+    user = interaction.user
+    return Author(user.id, user.display_name, interaction.guild_id)
 
 
 def viewer(interaction: discord.Interaction[RiffBot]) -> Viewer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,12 @@ def describe_options(command: str, *shared: str) -> dict[str, str]:
     options: dict[str, Any] = dict(_table()[command].get("options", {}))
     options |= {name: _table()["shared"]["options"][name] for name in shared}
     return {name: str(entry[SOURCE]["description"]) for name, entry in options.items()}
+
+
+def shared_options(command: str, options: Iterable[str]) -> list[str]:
+    """Which of a command's options have no words of their own: those from the table `shared`."""
+    own = _table()[command].get("options", {})
+    return [name for name in options if name not in own]
 
 
 class WordsTranslator(app_commands.Translator):

@@ -10,24 +10,55 @@ from discord import app_commands
 from discord.ext import commands
 
 from cogs._errors import answered
-from cogs._session import perform
-from cogs._starts import chosen, find, from_riff, preparing, suggested
+from cogs._options import (
+    Denoising,
+    Guidance,
+    Prompt,
+    Seed,
+    StartAt,
+    Words,
+    anywhere,
+    check_seed_image,
+    suggest_riffs,
+)
+from cogs._session import go_on, perform
+from cogs._starts import CHOICES, chosen, find, from_riff, preparing
 from cogs._viewer import seen
-from cogs._words import describe, describe_options
-from cogs.remix import Denoising, Negative, Prompt, Seed, strengths
-from cogs.riff import suggestions
 from riffbot import remixing
 from riffbot.errors import NotFound, RiffBotError
 from riffbot.regions import bars
 from riffbot.remixing import Start
-from riffbot.request import DEFAULT_DENOISING, MAX_PROMPT
+from riffbot.request import DEFAULT_DENOISING
 from riffbot.tempo import tempo_in
 
 if TYPE_CHECKING:
     from riffbot.bot import RiffBot
 
-CHOICES = 25
 _MOST_BARS = 12
+
+
+async def suggest_places(
+    interaction: discord.Interaction[RiffBot], current: str
+) -> list[app_commands.Choice[str]]:
+    """The bars of the riff that is chosen already, the halves, and the bundled masks."""
+    known = 4
+    if isinstance(picked := getattr(interaction.namespace, "riff", None), str) and picked:
+        try:
+            riff = await find(interaction, picked)
+            images = interaction.client.services.images
+            meter = await asyncio.to_thread(images.meter, riff.image_ref)
+            known = bars(riff.duration_s, riff.request.bpm, meter)
+        except RiffBotError:
+            pass  # half typed
+    names = [f"bar {number + 1}" for number in range(min(known, _MOST_BARS))]
+    names += ["first half", "second half"]
+    names += interaction.client.services.images.masks()
+    wanted = current.strip().casefold()
+    return [
+        app_commands.Choice(name=name.removeprefix("mask_").replace("_", " "), value=name)
+        for name in names
+        if wanted in name
+    ][:CHOICES]
 
 
 class Compositions(commands.Cog, name="compose"):
@@ -36,12 +67,8 @@ class Compositions(commands.Cog, name="compose"):
     def __init__(self, bot: RiffBot) -> None:
         self.bot = bot
 
-    @app_commands.command(name="inpaint", description=describe("inpaint"))
-    @app_commands.describe(
-        **describe_options("inpaint", "riff", "upload", "negative", "denoising", "seed", "start")
-    )
-    @app_commands.allowed_installs(guilds=True, users=True)
-    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+    @anywhere("inpaint")
+    @app_commands.autocomplete(where=suggest_places)
     async def inpaint(
         self,
         interaction: discord.Interaction[RiffBot],
@@ -52,10 +79,10 @@ class Compositions(commands.Cog, name="compose"):
         where: app_commands.Range[str, 0, 60] = "",
         low: app_commands.Range[float, 0, 10000] | None = None,
         high: app_commands.Range[float, 0, 10000] | None = None,
-        negative: Negative = "",
+        negative: Words = "",
         denoising: Denoising = remixing.REPAINTED,
         seed: Seed | None = None,
-        start: app_commands.Range[float, 0, 600] = 0.0,
+        start: StartAt = 0.0,
     ) -> None:
         """Repaint a stretch, a band, or both."""
         async with answered(interaction), preparing(interaction):
@@ -70,14 +97,9 @@ class Compositions(commands.Cog, name="compose"):
                 denoising=denoising,
                 seed=seed,
             )
-            await perform(interaction, [request], parent=begin.start.riff_id, heading=begin.note)
+            await go_on(interaction, begin, request)
 
-    @app_commands.command(name="extend", description=describe("extend"))
-    @app_commands.describe(
-        **describe_options("extend", "riff", "upload", "negative", "denoising", "seed", "start")
-    )
-    @app_commands.allowed_installs(guilds=True, users=True)
-    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+    @anywhere("extend")
     async def extend(
         self,
         interaction: discord.Interaction[RiffBot],
@@ -85,12 +107,12 @@ class Compositions(commands.Cog, name="compose"):
         seconds: app_commands.Range[float, 1, 360],
         riff: str | None = None,
         upload: discord.Attachment | None = None,
-        prompt: app_commands.Range[str, 0, MAX_PROMPT] = "",
+        prompt: Words = "",
         backward: bool = False,
-        negative: Negative = "",
+        negative: Words = "",
         denoising: Denoising = DEFAULT_DENOISING,
         seed: Seed | None = None,
-        start: app_commands.Range[float, 0, 600] = 0.0,
+        start: StartAt = 0.0,
     ) -> None:
         """A riff becomes a song."""
         async with answered(interaction), preparing(interaction):
@@ -104,14 +126,10 @@ class Compositions(commands.Cog, name="compose"):
                 denoising=denoising,
                 seed=seed,
             )
-            await perform(interaction, [request], parent=begin.start.riff_id, heading=begin.note)
+            await go_on(interaction, begin, request)
 
-    @app_commands.command(name="morph", description=describe("morph"))
-    @app_commands.describe(
-        **describe_options("morph", "seed_image", "negative", "denoising", "guidance", "seed")
-    )
-    @app_commands.allowed_installs(guilds=True, users=True)
-    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+    @anywhere("morph")
+    @app_commands.autocomplete(first=suggest_riffs, second=suggest_riffs)
     async def morph(
         self,
         interaction: discord.Interaction[RiffBot],
@@ -120,15 +138,14 @@ class Compositions(commands.Cog, name="compose"):
         second: Prompt,
         clips: app_commands.Range[int, 2, 16] = 5,
         seed_image: str | None = None,
-        negative: Negative = "",
+        negative: Words = "",
         denoising: Denoising = DEFAULT_DENOISING,
-        guidance: app_commands.Range[float, 1, 30] | None = None,
+        guidance: Guidance | None = None,
         seed: Seed | None = None,
     ) -> None:
         """A walk between two riffs or prompts."""
         async with answered(interaction), preparing(interaction):
-            if seed_image is not None:
-                interaction.client.services.images.bundled(seed_image)
+            check_seed_image(interaction.client, seed_image)
             ends = [await _end(interaction, typed) for typed in (first, second)]
             request = remixing.morph(
                 *ends,
@@ -148,10 +165,8 @@ class Compositions(commands.Cog, name="compose"):
                 second_parent=parents[1] if len(parents) > 1 else None,
             )
 
-    @app_commands.command(name="layer", description=describe("layer"))
-    @app_commands.describe(**describe_options("layer", "riff"))
-    @app_commands.allowed_installs(guilds=True, users=True)
-    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+    @anywhere("layer")
+    @app_commands.autocomplete(second=suggest_riffs)
     async def layer(
         self,
         interaction: discord.Interaction[RiffBot],
@@ -172,61 +187,6 @@ class Compositions(commands.Cog, name="compose"):
                 parent=starts[0].riff_id,
                 second_parent=starts[1].riff_id,
             )
-
-    @inpaint.autocomplete("riff")
-    @extend.autocomplete("riff")
-    @layer.autocomplete("riff")
-    @layer.autocomplete("second")
-    @morph.autocomplete("first")
-    @morph.autocomplete("second")
-    async def _suggest_riff(
-        self, interaction: discord.Interaction[RiffBot], current: str
-    ) -> list[app_commands.Choice[str]]:
-        return await suggested(interaction, current)
-
-    @inpaint.autocomplete("denoising")
-    @extend.autocomplete("denoising")
-    @morph.autocomplete("denoising")
-    async def _suggest_denoising(
-        self, _: discord.Interaction[RiffBot], current: float | str
-    ) -> list[app_commands.Choice[float]]:
-        return strengths(str(current))
-
-    @morph.autocomplete("seed_image")
-    async def _suggest_seed_image(
-        self, interaction: discord.Interaction[RiffBot], current: str
-    ) -> list[app_commands.Choice[str]]:
-        return suggestions(interaction.client, current)
-
-    @inpaint.autocomplete("where")
-    async def _suggest_where(
-        self, interaction: discord.Interaction[RiffBot], current: str
-    ) -> list[app_commands.Choice[str]]:
-        return await places(interaction, current)
-
-
-async def places(
-    interaction: discord.Interaction[RiffBot], typed: str
-) -> list[app_commands.Choice[str]]:
-    """The bars of the riff that is chosen already, the halves, and the bundled masks."""
-    known = 4
-    if isinstance(picked := getattr(interaction.namespace, "riff", None), str) and picked:
-        try:
-            riff = await find(interaction, picked)
-            images = interaction.client.services.images
-            meter = await asyncio.to_thread(images.meter, riff.image_ref)
-            known = bars(riff.duration_s, riff.request.bpm, meter)
-        except RiffBotError:
-            pass  # half typed
-    names = [f"bar {number + 1}" for number in range(min(known, _MOST_BARS))]
-    names += ["first half", "second half"]
-    names += interaction.client.services.images.masks()
-    wanted = typed.strip().casefold()
-    return [
-        app_commands.Choice(name=name.removeprefix("mask_").replace("_", " "), value=name)
-        for name in names
-        if wanted in name
-    ][:CHOICES]
 
 
 async def _end(interaction: discord.Interaction[RiffBot], typed: str) -> Start | str:

@@ -6,14 +6,14 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import discord
-from discord import app_commands
 from discord.ext import commands
 
 from cogs._errors import answered
+from cogs._lasting import LastingButton
+from cogs._options import anywhere
 from cogs._pages import PAGES
 from cogs._session import perform
 from cogs._style import ACCENT
-from cogs._words import describe
 from riffbot.web.info import model_info
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class TurnButton(
-    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
+    LastingButton,
     template=r"guide:page:(?P<page>\d)",
 ):
     """Turns to a page."""
@@ -31,22 +31,18 @@ class TurnButton(
         self.page = page
 
     @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str]
-    ) -> TurnButton:
-        """Rebuilt by discord.py at every click."""
+    def rebuilt(cls, match: re.Match[str]) -> TurnButton:
         return cls(int(match["page"]))
 
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+    async def clicked(self, interaction: discord.Interaction[Any]) -> None:
         """Show the page in the same message."""
-        async with answered(interaction):
-            await interaction.response.edit_message(
-                embed=page_embed(self.page), view=page_view(self.page)
-            )
+        await interaction.response.edit_message(
+            embed=page_embed(self.page), view=page_view(self.page)
+        )
 
 
 class ExampleButton(
-    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
+    LastingButton,
     template=r"guide:play:(?P<page>\d):(?P<example>\d)",
 ):
     """Posts a riff in the channel."""
@@ -65,17 +61,13 @@ class ExampleButton(
         self.example = example
 
     @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str]
-    ) -> ExampleButton:
-        """Rebuilt by discord.py at every click."""
+    def rebuilt(cls, match: re.Match[str]) -> ExampleButton:
         return cls(int(match["page"]), int(match["example"]))
 
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+    async def clicked(self, interaction: discord.Interaction[Any]) -> None:
         """Make the example."""
-        async with answered(interaction):
-            images = interaction.client.services.images
-            await perform(interaction, [_example(self.page, self.example).request(images)])
+        images = interaction.client.services.images
+        await perform(interaction, [_example(self.page, self.example).request(images)])
 
 
 def _example(page: int, example: int) -> Any:
@@ -114,9 +106,7 @@ class Guide(commands.Cog, name="guide"):
         """Make the buttons of guides that are open anywhere work again."""
         self.bot.add_dynamic_items(TurnButton, ExampleButton)
 
-    @app_commands.command(name="guide", description=describe("guide"))
-    @app_commands.allowed_installs(guilds=True, users=True)
-    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+    @anywhere("guide")
     async def guide(self, interaction: discord.Interaction[RiffBot]) -> None:
         """Open the guide, for the asker alone."""
         async with answered(interaction):
@@ -124,9 +114,7 @@ class Guide(commands.Cog, name="guide"):
                 embed=page_embed(0), view=page_view(0), ephemeral=True
             )
 
-    @app_commands.command(name="about", description=describe("about"))
-    @app_commands.allowed_installs(guilds=True, users=True)
-    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+    @anywhere("about")
     async def about(self, interaction: discord.Interaction[RiffBot]) -> None:
         """Say what RiffBot is."""
         async with answered(interaction):

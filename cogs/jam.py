@@ -15,16 +15,15 @@ from cogs._jam_actions import end_pause, keep_last, stage_here, steer_stage, sto
 from cogs._jam_buttons import JamButton, VoteMenu
 from cogs._jam_panel import now_lines
 from cogs._jam_stage import Stage
+from cogs._options import Denoising, Prompt, check_seed_image, suggest_seed_images
 from cogs._place import Card, Place
 from cogs._style import QUIET, title
 from cogs._words import describe, describe_options
-from cogs.riff import suggestions
 from riffbot.errors import BadRequest, RiffBotError
 from riffbot.jam.session import JamSession
 from riffbot.jam.values import Place as JamPlace
 from riffbot.library.models import StoredJam
 from riffbot.library.records import Author, Origin
-from riffbot.request import MAX_PROMPT
 
 if TYPE_CHECKING:
     from riffbot.bot import RiffBot
@@ -64,13 +63,14 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
 
     @app_commands.command(name="start", description=describe("jam start"))
     @app_commands.describe(**describe_options("jam start"))
+    @app_commands.autocomplete(seed_image=suggest_seed_images)
     async def start(
         self,
         interaction: Interaction,
-        prompt: app_commands.Range[str, 1, MAX_PROMPT] | None = None,
+        prompt: Prompt | None = None,
         seed_image: str | None = None,
         bpm: app_commands.Range[float, 40, 240] | None = None,
-        denoising: app_commands.Range[float, 0, 1] | None = None,
+        denoising: Denoising | None = None,
     ) -> None:
         """Begin a jam in the caller's voice channel."""
         async with answered(interaction):
@@ -81,8 +81,7 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
                 raise BadRequest(
                     "A jam plays here already: /jam prompt steers it, /jam stop ends it."
                 )
-            if seed_image is not None:
-                self.bot.services.images.bundled(seed_image)
+            check_seed_image(self.bot, seed_image)
             place = await Place.open(interaction, _tuning(prompt))
             try:
                 session = await jams.start(
@@ -100,17 +99,9 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
                 await place.withdraw()
                 raise
 
-    @start.autocomplete("seed_image")
-    async def _suggest_seed_image(
-        self, interaction: Interaction, current: str
-    ) -> list[app_commands.Choice[str]]:
-        return suggestions(interaction.client, current)
-
     @app_commands.command(name="prompt", description=describe("jam prompt"))
     @app_commands.describe(**describe_options("jam prompt"))
-    async def prompt(
-        self, interaction: Interaction, prompt: app_commands.Range[str, 1, MAX_PROMPT]
-    ) -> None:
+    async def prompt(self, interaction: Interaction, prompt: Prompt) -> None:
         """Steer."""
         async with answered(interaction):
             await steer_stage(interaction, stage_here(interaction), prompt)

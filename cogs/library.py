@@ -13,8 +13,9 @@ from discord.ext import commands
 from cogs._actions import may_delete
 from cogs._errors import answered, tell
 from cogs._farewell import clear_messages, tell_children
+from cogs._options import suggest_own_riffs, suggest_riffs
 from cogs._shelves import WORDS, OpenSelect, Shelf, TurnButton, open_shelf, show
-from cogs._starts import find, preparing, suggested
+from cogs._starts import find, preparing
 from cogs._style import ACCENT, title
 from cogs._viewer import viewer
 from cogs._words import describe, describe_options
@@ -81,6 +82,7 @@ class Shelves(commands.GroupCog, group_name="library", group_description=describ
 
     @app_commands.command(name="show", description=describe("library show"))
     @app_commands.describe(**describe_options("library show", "riff"))
+    @app_commands.autocomplete(riff=suggest_riffs)
     async def show(
         self, interaction: discord.Interaction[RiffBot], *, riff: str, private: bool = False
     ) -> None:
@@ -90,6 +92,7 @@ class Shelves(commands.GroupCog, group_name="library", group_description=describ
 
     @app_commands.command(name="lineage", description=describe("library lineage"))
     @app_commands.describe(**describe_options("library lineage", "riff"))
+    @app_commands.autocomplete(riff=suggest_riffs)
     async def lineage(self, interaction: discord.Interaction[RiffBot], *, riff: str) -> None:
         """The family tree, drawn and in words."""
         async with answered(interaction), preparing(interaction):
@@ -113,6 +116,7 @@ class Shelves(commands.GroupCog, group_name="library", group_description=describ
 
     @app_commands.command(name="export", description=describe("library export"))
     @app_commands.describe(**describe_options("library export", "riff"))
+    @app_commands.autocomplete(riff=suggest_riffs)
     @app_commands.choices(
         format=[
             app_commands.Choice(name=app_commands.locale_str(words), value=name)
@@ -146,6 +150,7 @@ class Shelves(commands.GroupCog, group_name="library", group_description=describ
 
     @app_commands.command(name="delete", description=describe("library delete"))
     @app_commands.describe(**describe_options("library delete", "riff"))
+    @app_commands.autocomplete(riff=suggest_own_riffs)
     async def delete(self, interaction: discord.Interaction[RiffBot], *, riff: str) -> None:
         """Let a riff go, and its message with it."""
         async with answered(interaction):
@@ -162,20 +167,6 @@ class Shelves(commands.GroupCog, group_name="library", group_description=describ
                 + (" Its message resists, so remove it by hand." if stay else ""),
             )
             await tell_children(self.bot, farewell)
-
-    @show.autocomplete("riff")
-    @lineage.autocomplete("riff")
-    @export.autocomplete("riff")
-    async def _suggest(
-        self, interaction: discord.Interaction[RiffBot], current: str
-    ) -> list[app_commands.Choice[str]]:
-        return await suggested(interaction, current)
-
-    @delete.autocomplete("riff")
-    async def _suggest_mine(
-        self, interaction: discord.Interaction[RiffBot], current: str
-    ) -> list[app_commands.Choice[str]]:
-        return await suggested(interaction, current, mine=True)
 
 
 def _fenced(text: str) -> str:

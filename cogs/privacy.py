@@ -14,7 +14,9 @@ from discord.ext import commands, tasks
 
 from cogs._errors import answered, tell
 from cogs._farewell import clear_messages, tell_children
-from cogs._starts import find, suggested
+from cogs._lasting import LastingButton
+from cogs._options import suggest_own_riffs
+from cogs._starts import find
 from cogs._words import describe, describe_options
 from riffbot.errors import BadRequest, RiffBotError
 
@@ -34,7 +36,7 @@ ASK = (
 
 
 class EraseButton(
-    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
+    LastingButton,
     template=r"privacy:erase:(?P<user>\d{1,20})",
 ):
     """Deletes everything about the one who was asked."""
@@ -50,29 +52,25 @@ class EraseButton(
         self.user_id = user_id
 
     @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str]
-    ) -> EraseButton:
-        """Rebuilt by discord.py at every click."""
+    def rebuilt(cls, match: re.Match[str]) -> EraseButton:
         return cls(int(match["user"]))
 
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+    async def clicked(self, interaction: discord.Interaction[Any]) -> None:
         """Erase, then say what went and what stays."""
-        async with answered(interaction):
-            if interaction.user.id != self.user_id:
-                raise BadRequest("This button is somebody else's; use /privacy delete yourself.")
-            bot: RiffBot = interaction.client
-            await interaction.response.defer(ephemeral=True, thinking=True)
-            for job in await bot.services.library.unfinished_jobs():
-                if job.author_id == self.user_id:
-                    bot.services.studio.cancel(job.id)
-            # The jams that play come first: each writes its row anew at every chunk.
-            await bot.services.jams.forget_member(self.user_id)
-            farewell = await bot.services.library.erase_member(self.user_id)
-            stay = await clear_messages(bot, farewell)
-            open_again = await bot.services.library.remixes_allowed(self.user_id)
-            await tell(interaction, _farewell(farewell.riffs, stay, open_again=open_again))
-            await tell_children(bot, farewell)
+        if interaction.user.id != self.user_id:
+            raise BadRequest("This button is somebody else's; use /privacy delete yourself.")
+        bot: RiffBot = interaction.client
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        for job in await bot.services.library.unfinished_jobs():
+            if job.author_id == self.user_id:
+                bot.services.studio.cancel(job.id)
+        # The jams that play come first: each writes its row anew at every chunk.
+        await bot.services.jams.forget_member(self.user_id)
+        farewell = await bot.services.library.erase_member(self.user_id)
+        stay = await clear_messages(bot, farewell)
+        open_again = await bot.services.library.remixes_allowed(self.user_id)
+        await tell(interaction, _farewell(farewell.riffs, stay, open_again=open_again))
+        await tell_children(bot, farewell)
 
 
 @app_commands.allowed_installs(guilds=True, users=True)
@@ -117,6 +115,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description=describ
 
     @app_commands.command(name="remixes", description=describe("privacy remixes"))
     @app_commands.describe(**describe_options("privacy remixes"))
+    @app_commands.autocomplete(riff=suggest_own_riffs)
     async def remixes(
         self, interaction: discord.Interaction[RiffBot], *, allowed: bool, riff: str | None = None
     ) -> None:
@@ -134,12 +133,6 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description=describ
                 interaction,
                 f"Others {may} what you make: the {count} riffs that there are, and those to come.",
             )
-
-    @remixes.autocomplete("riff")
-    async def _suggest(
-        self, interaction: discord.Interaction[RiffBot], current: str
-    ) -> list[app_commands.Choice[str]]:
-        return await suggested(interaction, current, mine=True)
 
     @tasks.loop(hours=24)
     async def expire(self) -> None:

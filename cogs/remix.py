@@ -11,31 +11,16 @@ from discord.ext import commands
 
 from cogs._actions import RemixModal
 from cogs._errors import answered
-from cogs._session import perform
-from cogs._starts import (
-    chosen,
-    fetched,
-    from_upload,
-    may_replay,
-    preparing,
-    suggested,
-    usable,
-)
-from cogs._viewer import audience_of, origin_of
-from cogs._words import describe, describe_options
+from cogs._options import Denoising, Guidance, Prompt, Seed, StartAt, Words, anywhere
+from cogs._session import go_on, perform
+from cogs._starts import chosen, fetched, from_upload, may_replay, preparing, usable
+from cogs._viewer import audience_of, author_of, origin_of
 from riffbot import remixing
 from riffbot.library.records import Author, Origin
-from riffbot.remixing import DENOISING_WORDS
-from riffbot.request import DEFAULT_DENOISING, MAX_PROMPT, MAX_SEED
+from riffbot.request import DEFAULT_DENOISING
 
 if TYPE_CHECKING:
     from riffbot.bot import RiffBot
-
-Prompt = app_commands.Range[str, 1, MAX_PROMPT]
-Negative = app_commands.Range[str, 0, MAX_PROMPT]
-Seed = app_commands.Range[int, 0, MAX_SEED]
-Denoising = app_commands.Range[float, 0, 1]
-Guidance = app_commands.Range[float, 1, 30]
 
 MENU = "Remix this riff"
 
@@ -82,14 +67,7 @@ class Remixes(commands.Cog, name="remix"):
                 RemixModal.of_upload(attachment, brought, origin, message.id)
             )
 
-    @app_commands.command(name="remix", description=describe("remix"))
-    @app_commands.describe(
-        **describe_options(
-            "remix", "riff", "upload", "negative", "denoising", "guidance", "seed", "start"
-        )
-    )
-    @app_commands.allowed_installs(guilds=True, users=True)
-    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+    @anywhere("remix")
     async def remix(
         self,
         interaction: discord.Interaction[RiffBot],
@@ -97,11 +75,11 @@ class Remixes(commands.Cog, name="remix"):
         prompt: Prompt,
         riff: str | None = None,
         upload: discord.Attachment | None = None,
-        negative: Negative = "",
+        negative: Words = "",
         denoising: Denoising = DEFAULT_DENOISING,
         guidance: Guidance | None = None,
         seed: Seed | None = None,
-        start: app_commands.Range[float, 0, 600] = 0.0,
+        start: StartAt = 0.0,
     ) -> None:
         """Img2img from a riff or an upload."""
         async with answered(interaction), preparing(interaction):
@@ -114,30 +92,25 @@ class Remixes(commands.Cog, name="remix"):
                 guidance=guidance,
                 seed=seed,
             )
-            await perform(interaction, [request], parent=begin.start.riff_id, heading=begin.note)
+            await go_on(interaction, begin, request)
 
-    @app_commands.command(name="draw", description=describe("draw"))
-    @app_commands.describe(**describe_options("draw", "negative", "denoising", "seed"))
-    @app_commands.allowed_installs(guilds=True, users=True)
-    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+    @anywhere("draw")
     async def draw(
         self,
         interaction: discord.Interaction[RiffBot],
         *,
         picture: discord.Attachment,
-        prompt: Negative = "",
+        prompt: Words = "",
         seconds: app_commands.Range[float, 0.64, 20.48] | None = None,
-        negative: Negative = "",
+        negative: Words = "",
         denoising: Denoising = DEFAULT_DENOISING,
         seed: Seed | None = None,
     ) -> None:
         """A picture as sound, with or without diffusion on top."""
         async with answered(interaction), preparing(interaction):
-            author = Author(
-                interaction.user.id, interaction.user.display_name, interaction.guild_id
-            )
+            author, here = author_of(interaction), origin_of(interaction)
             begin = await from_upload(
-                interaction, picture, author, origin_of(interaction), seconds=seconds, drawing=True
+                interaction, picture, author, here, seconds=seconds, drawing=True
             )
             request = remixing.draw(
                 begin.start,
@@ -146,25 +119,20 @@ class Remixes(commands.Cog, name="remix"):
                 denoising=denoising,
                 seed=seed,
             )
-            await perform(interaction, [request], parent=begin.start.riff_id, heading=begin.note)
+            await go_on(interaction, begin, request)
 
-    @app_commands.command(name="replay", description=describe("replay"))
-    @app_commands.describe(**describe_options("replay"))
-    @app_commands.allowed_installs(guilds=True, users=True)
-    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+    @anywhere("replay")
     async def replay(
         self, interaction: discord.Interaction[RiffBot], *, file: discord.Attachment
     ) -> None:
         """Make a clip again from its file, wherever its database is."""
         async with answered(interaction), preparing(interaction):
-            user = interaction.user
-            author = Author(user.id, user.display_name, interaction.guild_id)
             studio = interaction.client.services.studio
             async with interaction.client.reading:  # what is fetched takes memory, too
                 data = await fetched(file)
                 recipe = await asyncio.to_thread(studio.recipe_in, data)
             known = await may_replay(interaction, data, recipe)
-            recipe = await studio.revive(recipe, author=author)
+            recipe = await studio.revive(recipe, author=author_of(interaction))
             await perform(
                 interaction,
                 [recipe.request],
@@ -172,26 +140,6 @@ class Remixes(commands.Cog, name="remix"):
                 heading="Made again from its file.",
                 weights=recipe.model_hash,
             )
-
-    @remix.autocomplete("riff")
-    async def _suggest_riff(
-        self, interaction: discord.Interaction[RiffBot], current: str
-    ) -> list[app_commands.Choice[str]]:
-        return await suggested(interaction, current)
-
-    @remix.autocomplete("denoising")
-    @draw.autocomplete("denoising")
-    async def _suggest_denoising(
-        self, _: discord.Interaction[RiffBot], current: float | str
-    ) -> list[app_commands.Choice[float]]:
-        return strengths(str(current))
-
-
-def strengths(typed: str) -> list[app_commands.Choice[float]]:
-    """How far to go, with the words of the prompt guide; what was typed itself stands first."""
-    choices = [app_commands.Choice(name=words, value=value) for value, words in DENOISING_WORDS]
-    begun = [choice for choice in choices if choice.name.startswith(typed)]
-    return begun or choices
 
 
 async def setup(bot: RiffBot) -> None:

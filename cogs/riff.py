@@ -11,17 +11,21 @@ from discord.ext import commands
 import cogs._actions  # noqa: F401  (registers what the buttons do)
 from cogs._buttons import CancelButton, ClipButton
 from cogs._errors import answered
+from cogs._options import (
+    Denoising,
+    Guidance,
+    Prompt,
+    Seed,
+    Words,
+    anywhere,
+    check_seed_image,
+    suggest_seed_images,
+)
 from cogs._session import perform
-from cogs._style import join, number
-from cogs._words import describe, describe_options
-from riffbot.request import DEFAULT_DENOISING, MAX_PROMPT, MAX_SEED, RiffRequest
-from riffbot.studio import takes
+from riffbot.request import DEFAULT_DENOISING, RiffRequest, takes
 
 if TYPE_CHECKING:
     from riffbot.bot import RiffBot
-
-CHOICES = 25
-"""Discord shows at most so many suggestions."""
 
 
 class Riffs(commands.Cog, name="riff"):
@@ -34,28 +38,25 @@ class Riffs(commands.Cog, name="riff"):
         """Make the buttons of every riff ever posted work again."""
         self.bot.add_dynamic_items(ClipButton, CancelButton)
 
-    @app_commands.command(name="riff", description=describe("riff"))
-    @app_commands.describe(**describe_options("riff"))
-    @app_commands.allowed_installs(guilds=True, users=True)
-    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+    @anywhere("riff")
+    @app_commands.autocomplete(seed_image=suggest_seed_images)
     async def riff(
         self,
         interaction: discord.Interaction[RiffBot],
         *,
-        prompt: app_commands.Range[str, 1, MAX_PROMPT],
-        negative: app_commands.Range[str, 0, MAX_PROMPT] = "",
-        seed: app_commands.Range[int, 0, MAX_SEED] | None = None,
+        prompt: Prompt,
+        negative: Words = "",
+        seed: Seed | None = None,
         seed_image: str | None = None,
-        denoising: app_commands.Range[float, 0, 1] = DEFAULT_DENOISING,
-        guidance: app_commands.Range[float, 1, 30] | None = None,
+        denoising: Denoising = DEFAULT_DENOISING,
+        guidance: Guidance | None = None,
         steps: app_commands.Range[int, 1, 200] | None = None,
         count: app_commands.Range[int, 1, 4] = 1,
         tempo: app_commands.Range[float, 40, 240] | None = None,
     ) -> None:
         """Make one to four riffs."""
         async with answered(interaction):
-            if seed_image is not None:
-                interaction.client.services.images.bundled(seed_image)  # refuse it at the door
+            check_seed_image(interaction.client, seed_image)
             first = RiffRequest.build(
                 prompt=prompt,
                 negative=negative,
@@ -67,25 +68,6 @@ class Riffs(commands.Cog, name="riff"):
                 **({} if seed is None else {"seed": seed}),
             )
             await perform(interaction, takes(first, count))
-
-    @riff.autocomplete("seed_image")
-    async def _suggest_seed_image(
-        self, interaction: discord.Interaction[RiffBot], current: str
-    ) -> list[app_commands.Choice[str]]:
-        return suggestions(interaction.client, current)
-
-
-def suggestions(bot: RiffBot, typed: str) -> list[app_commands.Choice[str]]:
-    """The bundled loops whose name, title or mood holds what was typed so far."""
-    images = bot.services.images
-    wanted = typed.strip().lower()
-    found = []
-    for name in images.names():
-        seed = images.bundled(name)
-        text = join(seed.title, f"{number(seed.bpm)} bpm", seed.mood)
-        if wanted in f"{name} {text}".lower():
-            found.append(app_commands.Choice(name=text[:100], value=name))
-    return found[:CHOICES]
 
 
 async def setup(bot: RiffBot) -> None:

@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from audio import codec, files, loudness
 from riffbot.bench_peers import FFT, HOP, ITERATIONS, MOMENTUM, RATE, WINDOW
 from riffbot.images import Images
-from riffbot.inference.loading import load_model
 from riffbot.inference.model import Model
+from riffbot.inference.opening import open_pipeline
 from riffbot.inference.pipeline import Pipeline
 from riffbot.inference.resolve import resolve
 from riffbot.inference.threads import use_few_threads
@@ -95,16 +95,10 @@ def run(settings: Settings, *, clips: int = 3) -> EngineResult:
     Raises:
         ModelError: the model cannot be loaded.
     """
-    model = load_model(
-        settings.model,
-        device=settings.device,
-        dtype=settings.dtype,
-        allow_any=settings.allow_any_model,
-        loras=settings.loras,
-    )
-    use_few_threads()
     images = Images(settings.seed_images)
-    pipeline = Pipeline(model, images)
+    pipeline = open_pipeline(settings, images)
+    model = pipeline.model
+    use_few_threads()
     requests = [
         resolve(RiffRequest(prompt=PROMPT, seed=seed), model.card, images) for seed in range(BATCH)
     ]
@@ -225,24 +219,35 @@ class Untold(torch.nn.Module):
         return answer
 
 
+def stock_pipeline(kind: Any, model: Model) -> Any:
+    """One of diffusers' own pipelines (which have no types) on the same weights and scheduler."""
+    scheduler: Any = DPMSolverMultistepScheduler
+    pipeline = kind(
+        vae=model.vae,
+        text_encoder=model.text_encoder,
+        tokenizer=model.tokenizer,
+        unet=Untold(model),
+        scheduler=scheduler.from_config({**model.scheduler_config, "steps_offset": 1}),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def grey_of(answer: Any) -> NDArray[np.uint8]:
+    """The picture of such a pipeline, whose colours are averaged: uint8[512, W]."""
+    grey = np.asarray(answer.images[0]).mean(axis=-1)
+    return np.asarray((grey * 255).round(), np.uint8)
+
+
 class Stock:
     """diffusers' own pipeline on the same weights, and librosa behind it."""
 
     def __init__(self, model: Model, request: RiffRequest) -> None:
         self._request = request
-        pipeline: Any = StableDiffusionPipeline  # diffusers ships no types
-        scheduler: Any = DPMSolverMultistepScheduler
-        self._pipe = pipeline(
-            vae=model.vae,
-            text_encoder=model.text_encoder,
-            tokenizer=model.tokenizer,
-            unet=Untold(model),
-            scheduler=scheduler.from_config({**model.scheduler_config, "steps_offset": 1}),
-            safety_checker=None,
-            feature_extractor=None,
-            requires_safety_checker=False,
-        )
-        self._pipe.set_progress_bar_config(disable=True)
+        self._pipe = stock_pipeline(StableDiffusionPipeline, model)
         bank = librosa.filters.mel(
             sr=RATE, n_fft=FFT, n_mels=512, fmin=0, fmax=10000, htk=True, norm=None
         )
@@ -277,8 +282,7 @@ class Stock:
             generator=torch.Generator().manual_seed(self._request.seed),
             output_type="np",
         )
-        grey = np.asarray(answer.images[0]).mean(axis=-1)
-        return np.asarray((grey * 255).round(), np.uint8)
+        return grey_of(answer)
 
 
 def _timed(clock: Clock, stage: str, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -31,13 +31,13 @@ from riffbot.bench_joins import (
 )
 from riffbot.images import Images
 from riffbot.inference.engine import Engine
+from riffbot.inference.opening import open_pipeline
 from riffbot.jam.locking import meter_of
 from riffbot.jam.offline import Change, Rehearsal
 from riffbot.jam.performance import COLUMN_SAMPLES, SAMPLE_RATE
 from riffbot.jam.realtime import Report, in_time
 from riffbot.jam.score import Chunk, Entry, Meter
 from riffbot.jam.walk import Walk
-from riffbot.services import open_pipeline
 from riffbot.settings import Settings
 
 SECONDS = 90.0

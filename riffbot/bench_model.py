@@ -35,7 +35,7 @@ from audio.loudness import normalize
 from audio.metrics import seam_db
 from riffbot.bench_prompts import PROMPTS, HeldOutPrompt
 from riffbot.images import Images
-from riffbot.inference.loading import load_model
+from riffbot.inference.opening import open_pipeline
 from riffbot.inference.pipeline import Pipeline
 from riffbot.inference.resolve import resolve
 from riffbot.inference.threads import use_few_threads
@@ -157,15 +157,11 @@ def judged(manifest: Path, judge: Path, python: str | None = None) -> dict[str, 
 
 
 def load(settings: Settings, ref: str | None = None) -> Pipeline:
-    """The model of the settings, or another, ready to run."""
-    model = load_model(
-        ref or settings.model,
-        device=settings.device,
-        dtype=settings.dtype,
-        allow_any=settings.allow_any_model,
-    )
+    """The model of the settings, or another, without adapters, ready to run."""
+    named = settings.model_copy(update={"model": ref or settings.model, "loras": []})
+    pipeline = open_pipeline(named, Images(settings.seed_images))
     use_few_threads()
-    return Pipeline(model, Images(settings.seed_images))
+    return pipeline
 
 
 def run(settings: Settings, *, clips: int = 3) -> Results:

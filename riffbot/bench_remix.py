@@ -17,11 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import (
-    DPMSolverMultistepScheduler,
-    StableDiffusionImg2ImgPipeline,
-    StableDiffusionInpaintPipeline,
-)
+from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionInpaintPipeline
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
@@ -31,14 +27,14 @@ from audio.codec import mel_spectrogram
 from audio.picture import drawn
 from audio.resample import resample
 from audio.video import playhead_video
-from riffbot.bench_engine import Clock, Stock, Untold
+from riffbot.bench_engine import Clock, Stock, grey_of, stock_pipeline
 from riffbot.bench_peers import RATE
 from riffbot.composing import compose, length, windows
 from riffbot.composing.canvas import window_width
 from riffbot.images import Images
 from riffbot.inference.job import Riff
-from riffbot.inference.loading import load_model
 from riffbot.inference.model import Model
+from riffbot.inference.opening import open_pipeline
 from riffbot.inference.pipeline import Pipeline
 from riffbot.inference.resolve import resolve
 from riffbot.inference.threads import use_few_threads
@@ -89,16 +85,10 @@ def run(settings: Settings, *, repeats: int = 3) -> RemixResult:
         ModelError: the model cannot be loaded.
         NotFound: there is no bundled loop to remix.
     """
-    model = load_model(
-        settings.model,
-        device=settings.device,
-        dtype=settings.dtype,
-        allow_any=settings.allow_any_model,
-        loras=settings.loras,
-    )
-    use_few_threads()
     images = Images(settings.seed_images)
-    pipeline = Pipeline(model, images)
+    pipeline = open_pipeline(settings, images)
+    model = pipeline.model
+    use_few_threads()
     name = images.names()[0]
     source = images.load(name)
     request = resolve(
@@ -123,22 +113,8 @@ class _Rival:
         self._request = request
         self._model = model
         self.stock = Stock(model, request)
-        parts: dict[str, Any] = {
-            "vae": model.vae,
-            "text_encoder": model.text_encoder,
-            "tokenizer": model.tokenizer,
-            "unet": Untold(model),
-            "safety_checker": None,
-            "feature_extractor": None,
-            "requires_safety_checker": False,
-        }
-        scheduler: Any = DPMSolverMultistepScheduler
-        self._pipes: dict[str, Any] = {}
-        for kind in (StableDiffusionImg2ImgPipeline, StableDiffusionInpaintPipeline):
-            maker: Any = kind
-            config = {**model.scheduler_config, "steps_offset": 1}
-            self._pipes[kind.__name__] = maker(scheduler=scheduler.from_config(config), **parts)
-            self._pipes[kind.__name__].set_progress_bar_config(disable=True)
+        self._img2img = stock_pipeline(StableDiffusionImg2ImgPipeline, model)
+        self._inpaint = stock_pipeline(StableDiffusionInpaintPipeline, model)
 
     @property
     def inpaints(self) -> bool:
@@ -147,7 +123,7 @@ class _Rival:
 
     def remix(self, source: Pixels, seed: int = 1) -> Pixels:
         """The picture of an img2img."""
-        return self._run("StableDiffusionImg2ImgPipeline", source, seed)
+        return self._run(self._img2img, source, seed)
 
     def inpaint(self, source: Pixels, mask: Pixels) -> Pixels:
         """The picture of an inpainting, or of the whole where diffusers cannot inpaint it."""
@@ -155,11 +131,9 @@ class _Rival:
             return self.remix(source)
         size = {"height": source.shape[0], "width": source.shape[1]}
         white = Image.fromarray(mask)
-        return self._run(
-            "StableDiffusionInpaintPipeline", source, 1, mask_image=white, strength=1.0, **size
-        )
+        return self._run(self._inpaint, source, 1, mask_image=white, strength=1.0, **size)
 
-    def _run(self, name: str, source: Pixels, seed: int, **options: Any) -> Pixels:
+    def _run(self, pipe: Any, source: Pixels, seed: int, **options: Any) -> Pixels:
         image: Any = Image.fromarray(source)
         if self._model.vae.config.in_channels == 1:
             # Its own preprocessing makes colours of it: give it what the autoencoder takes.
@@ -169,7 +143,7 @@ class _Rival:
                 options["mask_image"] = torch.from_numpy(grey)[None, None]
         else:
             image = image.convert("RGB")
-        answer = self._pipes[name](
+        answer = pipe(
             self._request.prompt,
             image=image,
             num_inference_steps=self._request.steps,
@@ -178,8 +152,7 @@ class _Rival:
             output_type="np",
             **{"strength": self._request.denoising, **options},
         )
-        grey = np.asarray(answer.images[0]).mean(axis=-1)
-        return np.asarray((grey * 255).round(), np.uint8)
+        return grey_of(answer)
 
 
 Row = tuple[str, str, float, float, str]

@@ -126,15 +126,9 @@ def _token(settings: Settings) -> Finding:
 
 
 def _model(settings: Settings) -> Finding:
-    from riffbot.inference.loading import load_model
+    from riffbot.inference.opening import open_model
 
-    model = load_model(
-        settings.model,
-        device="cpu",
-        dtype="float32",
-        allow_any=settings.allow_any_model,
-        loras=settings.loras,
-    )
+    model = open_model(settings.model_copy(update={"device": "cpu", "dtype": "float32"}))
     size = sum(p.numel() for part in (model.unet, model.vae) for p in part.parameters())
     return Finding(
         "model", GOOD, f"{model.name}, {size / 1e6:.1f} million parameters, hash {model.hash[:16]}"
@@ -325,10 +319,10 @@ def _taken(settings: Settings, port: int) -> bool:
 
 def _speed(settings: Settings) -> Finding:
     from riffbot.images import Images
+    from riffbot.inference.opening import open_pipeline
     from riffbot.inference.resolve import resolve
     from riffbot.rendering import sound
     from riffbot.request import RiffRequest
-    from riffbot.services import open_pipeline
 
     images = Images(settings.seed_images)
     pipeline = open_pipeline(settings, images)

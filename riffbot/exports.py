@@ -16,7 +16,7 @@ from riffbot.naming import slug
 from riffbot.rendering import SAMPLE_RATE, heading, is_loop, sound
 
 if TYPE_CHECKING:
-    from riffbot.studio import Clip
+    from riffbot.clips import Clip
 
 FORMATS = {
     "mp4": "MP4 · video with a moving playhead",

@@ -181,6 +181,14 @@ class RiffRequest(_Spoken):
         return self.build(**{**self.model_dump(), **changes})
 
 
+def takes(request: RiffRequest, count: int) -> list[RiffRequest]:
+    """`count` takes of a request: its own seed and the ones that follow it."""
+    return [
+        request.model_copy(update={"seed": (request.seed + number) % (MAX_SEED + 1)})
+        for number in range(count)
+    ]
+
+
 def sentence(error: ValidationError) -> str:
     """Pydantic's first complaint as one sentence for a person."""
     first = error.errors(include_url=False)[0]

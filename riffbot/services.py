@@ -86,17 +86,9 @@ def open_pipeline(settings: Settings, images: Images) -> PipelineLike:
     Raises:
         ModelError: it is missing, damaged, or no spectrogram model.
     """
-    from riffbot.inference.loading import load_model  # noqa: PLC0415  # brings torch
-    from riffbot.inference.pipeline import Pipeline  # noqa: PLC0415
+    from riffbot.inference import opening  # noqa: PLC0415  # brings torch
 
-    model = load_model(
-        settings.model,
-        device=settings.device,
-        dtype=settings.dtype,
-        allow_any=settings.allow_any_model,
-        loras=settings.loras,
-    )
-    return Pipeline(model, images)
+    return opening.open_pipeline(settings, images)
 
 
 async def _tidy(library: Library) -> None:

@@ -5,30 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections.abc import AsyncIterator, Callable, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
-from audio.image import encode_png
-from riffbot import recipes
+from riffbot.clips import Clip, clip_of, stored_clip
 from riffbot.composing import compose
-from riffbot.errors import BadRequest, Cancelled, GenerationFailed, NotFound, RiffBotError
+from riffbot.composing.progress import of_many
+from riffbot.errors import Cancelled, GenerationFailed, RiffBotError
 from riffbot.images import Images
-from riffbot.inference.engine import Engine, Owner, Progress, Riff
+from riffbot.inference.engine import Engine
+from riffbot.inference.job import Progress, Riff
 from riffbot.inference.ticket import OnProgress
-from riffbot.library.models import StoredJob, StoredRiff
-from riffbot.library.records import DRAWING, Author, Credit, Origin
+from riffbot.library.models import StoredJob
+from riffbot.library.records import Author, Origin
 from riffbot.library.store import Library
-from riffbot.rendering import Rendered, render
-from riffbot.request import MAX_SEED, RiffRequest
+from riffbot.rendering import Rendered
+from riffbot.replaying import Replaying, owner_of
+from riffbot.request import RiffRequest
 from riffbot.settings import Settings
-from riffbot.uploads import Source
-
-__all__ = ["MAX_ATTEMPTS", "Author", "Clip", "Origin", "Studio", "stored_clip", "takes"]
 
 log = logging.getLogger(__name__)
 
@@ -38,45 +31,7 @@ MAX_ATTEMPTS = 3
 OnTake = Callable[[int, Progress], None]
 
 
-@dataclass(frozen=True, eq=False)
-class Clip:
-    """A stored riff with its files, ready to be posted.
-
-    Attributes:
-        id: the riff's name in the library, and its job's.
-        request: resolved; replays to the same picture.
-        mp3, png, picture: the files' bytes: sound, raw spectrogram, spectrogram for people.
-        image_ref: the riff's own picture as another request's seed image.
-        alt: the picture in words.
-        duration_s: seconds of sound.
-        timings: seconds by name: `queued_s`, `generate_s`, `render_s`, `store_s`; empty for a
-            clip out of the library.
-        parent_id: the riff that it was made from.
-        kind: what made it (`records.KINDS`).
-        credits: whom it owes its beginning.
-        remix_allowed: whether others may start from it.
-    """
-
-    id: str
-    request: RiffRequest
-    mp3: bytes
-    png: bytes
-    picture: bytes
-    image_ref: str
-    alt: str
-    duration_s: float
-    model_name: str
-    model_hash: str
-    author: Author
-    parent_id: str | None
-    created_at: datetime
-    timings: Mapping[str, float] = field(default_factory=dict)
-    kind: str = "riff"
-    credits: tuple[Credit, ...] = ()
-    remix_allowed: bool = True
-
-
-class Studio:
+class Studio(Replaying):
     """Makes clips and keeps them.
 
     Every clip takes the same way: its job is written down, the engine makes the picture, a thread
@@ -87,12 +42,8 @@ class Studio:
     def __init__(
         self, engine: Engine, library: Library, settings: Settings, images: Images | None = None
     ) -> None:
-        self._engine = engine
-        self._library = library
-        self._settings = settings
+        super().__init__(engine, library, settings, images)
         self._parts: dict[str, str] = {}  # job → the engine's name for what it computes of it now
-        # Composed clips lend their half-made pictures to the engine's pipeline through these.
-        self._images = images or Images(settings.seed_images, library.files.path)
 
     async def make(
         self,
@@ -120,7 +71,7 @@ class Studio:
             Cancelled: it was taken back.
             ModelError, GenerationFailed, StorageError: it could not be made or kept.
         """
-        self._engine.check(_owner(author))
+        self._engine.check(owner_of(author))
         job = await self._library.create_job(
             request, author=author, origin=origin, parent=parent, second_parent=second_parent
         )
@@ -152,7 +103,7 @@ class Studio:
         Raises:
             RiffBotError: what the first clip that failed raised, after all others were given.
         """
-        self._engine.check(_owner(author), len(requests))
+        self._engine.check(owner_of(author), len(requests))
 
         async def one(number: int) -> tuple[int, Clip]:
             listener = None if on_progress is None else lambda news: on_progress(number, news)
@@ -205,24 +156,6 @@ class Studio:
             job, on_progress=on_progress, wants_preview=wants_preview, promised=True
         )
 
-    async def replay(self, riff_id: str) -> Riff:
-        """Compute a stored riff once more; nothing is stored. The picture is the same to the byte.
-
-        Raises:
-            NotFound: there is no such riff.
-            BadRequest: it was made by a model that is not the one loaded.
-            RiffBotError: as `make`.
-        """
-        stored = await self._library.get(riff_id)
-        riff = await self._replayed(stored.request, stored.batch)
-        if riff.model_hash != stored.model_hash:
-            raise BadRequest(
-                f"The riff {riff_id} was made by the model {stored.model_name} "
-                f"({stored.model_hash[:8]}); {riff.model_name} ({riff.model_hash[:8]}) would make "
-                "another one of it."
-            )
-        return riff
-
     async def clip(self, riff_id: str) -> Clip:
         """A stored riff with its files.
 
@@ -231,107 +164,6 @@ class Studio:
             StorageError: a file cannot be read.
         """
         return await stored_clip(self._library, riff_id)
-
-    async def adopt(
-        self, source: Source, *, author: Author, origin: Origin | None = None
-    ) -> StoredRiff:
-        """Keep an upload as its bringer's, so that what is made from it can name its beginning.
-
-        Raises:
-            StorageError: it cannot be kept.
-        """
-        ref = await asyncio.to_thread(self.keep, source.pixels, source.recipe)
-        request = RiffRequest(
-            prompt=source.name, seed=0, seed_image=ref, denoising=0.0, bpm=source.bpm
-        )
-        taken_as = DRAWING if source.kind == "drawing" else "an upload"
-        riff = Riff(request, source.pixels, taken_as, "0" * 64)
-        rendered = await asyncio.to_thread(self._render, riff)
-        # The picture itself as it came: one that was made here knows its recipe.
-        png = await asyncio.to_thread(encode_png, source.pixels, recipe=source.recipe)
-        return await self._library.adopt(
-            riff, replace(rendered, png=png), author=author, origin=origin
-        )
-
-    def keep(self, pixels: NDArray[np.uint8], recipe: str | None = None) -> str:
-        """Put a picture into the library's files; returns its reference. For a thread.
-
-        A file that no riff refers to within the hour is collected.
-
-        Raises:
-            StorageError: the disk is full or read-only.
-        """
-        return f"sha256:{self._library.files.put(encode_png(pixels, recipe=recipe), '.png')}"
-
-    def picture(self, ref: str) -> NDArray[np.uint8]:
-        """The picture behind a reference, of any width: uint8[512, W]. For a thread.
-
-        Raises:
-            NotFound: there is none (any more).
-        """
-        return self._images.any_width(ref)
-
-    def thumbnails(self, riffs: Iterable[StoredRiff]) -> dict[str, NDArray[np.uint8]]:
-        """The first five seconds of each riff's picture, small: for drawings. For a thread."""
-        found = {}
-        for riff in riffs:
-            if riff.gone is None:
-                with suppress(RiffBotError):
-                    found[riff.id] = self._images.any_width(riff.image_ref)[::4, :512:4]
-        return found
-
-    def recipe_in(self, data: bytes) -> recipes.Recipe:
-        """The recipe in a downloaded clip. For a thread.
-
-        Raises:
-            BadRequest: the file holds no recipe.
-        """
-        recipe = recipes.inside(data)
-        if recipe is None:
-            raise BadRequest(
-                "That file holds no recipe: take a .png, .mp3 or .json that RiffBot made, as it "
-                "was downloaded."
-            )
-        return recipe
-
-    async def revive(self, recipe: recipes.Recipe, *, author: Author) -> recipes.Recipe:
-        """The recipe of a downloaded clip, ready to be made again here.
-
-        Pictures that it starts from and that are gone are made again first, from the recipes that
-        travel in the file, in their asker's turn like any other clip.
-
-        Raises:
-            NotFound: it starts from a picture that is gone and that nothing tells of.
-            RiffBotError: as `make`.
-        """
-        owner = _owner(author)
-        return await recipes.revived(
-            recipe,
-            there=self._there,
-            make=lambda older: self._replayed(
-                older.request,
-                # A batch that is never made here cannot be needed for an exact copy either.
-                older.batch if older.batch <= self._settings.max_batch else 1,
-                owner,
-            ),
-            keep=lambda png: self._library.files.put(png, ".png"),
-        )
-
-    def _there(self, ref: str) -> bool:
-        try:
-            self._images.any_width(ref)
-        except NotFound:
-            return False
-        return True
-
-    async def _replayed(self, request: RiffRequest, batch: int, owner: Owner | None = None) -> Riff:
-        return await compose(
-            request,
-            self._images,
-            lambda r, number, _: self._engine.submit(
-                r, batch=batch, owner=owner, promised=number > 0
-            ),
-        )
 
     async def store(
         self,
@@ -355,7 +187,7 @@ class Studio:
         except (Exception, asyncio.CancelledError) as error:
             await asyncio.shield(self._note_end(job.id, error))
             raise
-        return _clip(stored, rendered, {})
+        return clip_of(stored, rendered, {})
 
     def cancel(self, job_id: str) -> bool:
         """Take back a job by its id; whether there was anything to take back."""
@@ -384,7 +216,7 @@ class Studio:
             "render_s": rendered_at - started,
             "store_s": time.monotonic() - rendered_at,
         }
-        return _clip(stored, rendered, timings, await self._library.credits(stored))
+        return clip_of(stored, rendered, timings, await self._library.credits(stored))
 
     async def _compute(
         self,
@@ -402,8 +234,8 @@ class Studio:
             return await self._engine.submit(
                 request,
                 deadline=deadline,
-                owner=_owner(job.author),
-                on_progress=_of_many(on_progress, number, count),
+                owner=owner_of(job.author),
+                on_progress=of_many(on_progress, number, count),
                 wants_preview=wants_preview,
                 job_id=part,
                 on_start=(lambda: self._library.begin_job(job.id)) if number == 0 else None,
@@ -428,99 +260,3 @@ class Studio:
                 await self._library.fail_job(job_id, str(error))
         except RiffBotError:
             log.exception("job %s: its end could not be noted", job_id)
-
-    def _render(self, riff: Riff) -> Rendered:
-        try:
-            return render(
-                riff,
-                loudness_lufs=self._settings.loudness_lufs,
-                made_from=recipes.ancestors(riff.request, self._images),
-            )
-        except RiffBotError:
-            raise
-        except Exception as error:
-            log.exception("a riff could not be rendered: %s", riff.request.model_dump_json())
-            raise GenerationFailed(
-                "The picture was made but could not be turned into sound; the log has the details."
-            ) from error
-
-
-async def stored_clip(library: Library, riff_id: str) -> Clip:
-    """A clip out of a library, no engine needed; see `Studio.clip`."""
-    stored = await library.get(riff_id)
-
-    def read() -> Rendered:
-        return Rendered(
-            mp3=library.files.read(stored.mp3),
-            png=library.files.read(stored.png),
-            picture=library.files.read(stored.picture),
-            alt=stored.alt,
-            duration_s=stored.duration_s,
-        )
-
-    rendered = await asyncio.to_thread(read)
-    return _clip(stored, rendered, {}, await library.credits(stored))
-
-
-def takes(request: RiffRequest, count: int) -> list[RiffRequest]:
-    """`count` takes of a request: its own seed and the ones that follow it."""
-    return [
-        request.model_copy(update={"seed": (request.seed + number) % (MAX_SEED + 1)})
-        for number in range(count)
-    ]
-
-
-def _owner(author: Author) -> Owner:
-    return Owner(author.user_id, author.guild_id)
-
-
-def _of_many(on_progress: OnProgress | None, number: int, count: int) -> OnProgress | None:
-    """News of one picture as news of the whole clip that it is a part of."""
-    if on_progress is None or count == 1:
-        return on_progress
-
-    def tell(news: Progress) -> None:
-        if news.stage == "queued" and number > 0:
-            return  # between its pictures a clip is not waiting: it goes on
-        left, steps = news.eta_s, news.steps or 1
-        if left is not None and news.step > 0:
-            # What is left of this picture tells how long the others take.
-            share = (steps - news.step) / steps
-            left = left + (count - 1 - number) * left / share if share else None
-        on_progress(
-            replace(
-                news,
-                eta_s=left,
-                step=number * steps + news.step,
-                steps=count * steps if news.steps else 0,
-            )
-        )
-
-    return tell
-
-
-def _clip(
-    stored: StoredRiff,
-    rendered: Rendered,
-    timings: Mapping[str, float],
-    credits: tuple[Credit, ...] = (),
-) -> Clip:
-    return Clip(
-        id=stored.id,
-        request=stored.request,
-        mp3=rendered.mp3,
-        png=rendered.png,
-        picture=rendered.picture,
-        image_ref=stored.image_ref,
-        alt=stored.alt,
-        duration_s=stored.duration_s,
-        model_name=stored.model_name,
-        model_hash=stored.model_hash,
-        author=stored.author,
-        parent_id=stored.parent_id,
-        created_at=stored.created_at,
-        timings=timings,
-        kind=stored.kind,
-        credits=credits,
-        remix_allowed=stored.remix_allowed,
-    )

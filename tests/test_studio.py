@@ -17,11 +17,12 @@ import pytest
 from audio.image import decode_image
 from riffbot.errors import BadRequest, Cancelled, GenerationFailed, NotFound, Refused
 from riffbot.inference.engine import Engine, Progress
+from riffbot.library.records import Author, Origin
 from riffbot.library.store import Library
-from riffbot.request import MAX_SEED, RiffRequest
+from riffbot.request import MAX_SEED, RiffRequest, takes
 from riffbot.services import Services, open_services
 from riffbot.settings import Settings
-from riffbot.studio import MAX_ATTEMPTS, Author, Origin, Studio, takes
+from riffbot.studio import MAX_ATTEMPTS, Studio
 from tests.inference.fakes import FakePipeline, until
 from tests.inference.tiny import tiny_embedded_model
 
@@ -218,10 +219,10 @@ async def test_a_replay_repeats_the_batch_that_the_clip_was_made_in(held: Held) 
 _VICTIM = """
 import asyncio, sys
 from pathlib import Path
+from riffbot.library.records import Author, Origin
 from riffbot.request import RiffRequest
 from riffbot.services import open_services
 from riffbot.settings import Settings
-from riffbot.studio import Author, Origin
 
 async def main():
     settings = Settings(data_dir=Path(sys.argv[1]), model=sys.argv[2], device="cpu")

@@ -31,7 +31,7 @@ async def running(settings: Settings, pictures: Pictures) -> AsyncIterator[Engin
     """An engine that makes clips one at a time, so that each replays to the byte."""
     from riffbot.inference.engine import Engine
 
-    engine = Engine(lambda: _load(settings, pictures), max_batch=1)
+    engine = Engine(lambda: _open(settings, pictures), max_batch=1)
     try:
         yield engine
     finally:
@@ -39,18 +39,10 @@ async def running(settings: Settings, pictures: Pictures) -> AsyncIterator[Engin
         await engine.close(grace_s=0)
 
 
-def _load(settings: Settings, pictures: Pictures) -> Any:
-    from riffbot.inference.loading import load_model
-    from riffbot.inference.pipeline import Pipeline
+def _open(settings: Settings, pictures: Pictures) -> Any:
+    from riffbot.inference.opening import open_pipeline  # in the engine's thread: it takes seconds
 
-    model = load_model(
-        settings.model,
-        device=settings.device,
-        dtype=settings.dtype,
-        allow_any=settings.allow_any_model,
-        loras=settings.loras,
-    )
-    return Pipeline(model, pictures.images)
+    return open_pipeline(settings, pictures.images)
 
 
 class Maker:

@@ -81,13 +81,8 @@ def build_parser() -> Parser:
 
 def _making(commands: Any) -> None:
     riff = _add(commands, "riff", "clips.riff", "make clips from a prompt")
-    riff.add_argument("prompt", metavar="PROMPT", nargs="?", help=PROMPT_HELP)
-    riff.add_argument(
-        "--from",
-        dest="recipe",
-        metavar="FILE",
-        type=Path,
-        help="make again what a .json, .png or .mp3 of RiffBot holds; other options change it",
+    _prompt_or_file(
+        riff, "make again what a .json, .png or .mp3 of RiffBot holds; other options change it"
     )
     riff.add_argument(
         "--batch",
@@ -97,14 +92,14 @@ def _making(commands: Any) -> None:
     riff.add_argument(
         "--seed-image", metavar="NAME|FILE", help="picture or sound to start from (img2img)"
     )
-    riff.add_argument("--mask", metavar="NAME|FILE", help="repaint only where this is white")
+    _mask(riff)
     _recipe(riff)
     _size(riff)
 
     remix = _add(commands, "remix", "clips.remix", "change a clip towards a prompt")
     _source(remix)
     remix.add_argument("prompt", metavar="PROMPT", help=PROMPT_HELP)
-    remix.add_argument("--mask", metavar="NAME|FILE", help="repaint only where this is white")
+    _mask(remix)
     _recipe(remix)
 
     inpaint = _add(commands, "inpaint", "clips.inpaint", "repaint a stretch of a clip")
@@ -115,7 +110,7 @@ def _making(commands: Any) -> None:
     inpaint.add_argument(
         "--where", default="", metavar="WORDS", help="“bar 2”, “beats 5-8”, “second half”, …"
     )
-    inpaint.add_argument("--mask", metavar="NAME|FILE", help="repaint only where this is white")
+    _mask(inpaint)
     inpaint.add_argument("--low", metavar="HZ", type=number, help="lowest pitch (default: 0)")
     inpaint.add_argument("--high", metavar="HZ", type=number, help="highest pitch (default: 10000)")
     _recipe(inpaint, denoising=1.0)
@@ -162,14 +157,7 @@ def _making(commands: Any) -> None:
 
 def _jamming(commands: Any) -> None:
     jam = _add(commands, "jam", "jamming.jam", "play on and on, one beat through every change")
-    jam.add_argument("prompt", metavar="PROMPT", nargs="?", help=PROMPT_HELP)
-    jam.add_argument(
-        "--from",
-        dest="recipe",
-        metavar="FILE",
-        type=Path,
-        help="make again the stretch that a kept riff's .mp3 or .png holds",
-    )
+    _prompt_or_file(jam, "make again the stretch that a kept riff's .mp3 or .png holds")
     jam.add_argument(
         "--then",
         metavar="SECONDS:PROMPT",
@@ -302,6 +290,15 @@ def _source(parser: Parser, *, seconds: bool = True) -> None:
     parser.add_argument(
         "--loop", action="store_true", help="of a sound: cut a loop of whole beats out of it"
     )
+
+
+def _prompt_or_file(parser: Parser, again: str) -> None:
+    parser.add_argument("prompt", metavar="PROMPT", nargs="?", help=PROMPT_HELP)
+    parser.add_argument("--from", dest="recipe", metavar="FILE", type=Path, help=again)
+
+
+def _mask(parser: Parser) -> None:
+    parser.add_argument("--mask", metavar="NAME|FILE", help="repaint only where this is white")
 
 
 def _recipe(

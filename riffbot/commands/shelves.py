@@ -90,10 +90,10 @@ def export(options: Options) -> int:
         raise BadRequest(f"“{target.name}”: name OUT as .{', .'.join(FORMATS)}.")
 
     async def look(library: Library) -> int:
+        from riffbot.clips import stored_clip
         from riffbot.commands.files import write
         from riffbot.exports import export
         from riffbot.settings import load_settings
-        from riffbot.studio import stored_clip
 
         settings = load_settings()
         clip = await stored_clip(library, options.riff)

@@ -137,16 +137,7 @@ def _network(kind: Any, folder: Path) -> tuple[Any, Path]:
         network = kind.from_config(kind.load_config(folder))
         network.load_state_dict(quantised.load(small))
         return network, small
-    file, variant = _weights(folder, "diffusion_pytorch_model")
-    network, info = kind.from_pretrained(
-        folder,
-        variant=variant,
-        use_safetensors=file.suffix == ".safetensors",
-        torch_dtype=torch.float32,
-        output_loading_info=True,
-    )
-    _check_complete(folder, info["missing_keys"])
-    return network, file
+    return _pretrained(kind, folder, ("diffusion_pytorch_model",), torch_dtype=torch.float32)
 
 
 def _text_encoder(folder: Path) -> tuple[Any, Path]:
@@ -154,22 +145,29 @@ def _text_encoder(folder: Path) -> tuple[Any, Path]:
     if not config.is_file():
         raise ModelError(f"{folder} holds no text encoder (its config.json is missing).")
     bert = json.loads(config.read_text("utf-8")).get("model_type") == "bert"
-    # .bin or .safetensors, transformers reads a .bin through torch's weights-only loader.
-    file, variant = _weights(folder, "model", "pytorch_model")
     kind: Any = BertModel if bert else CLIPTextModel
-    encoder, info = kind.from_pretrained(
+    options: dict[str, Any] = {"add_pooling_layer": False} if bert else {}
+    return _pretrained(kind, folder, ("model", "pytorch_model"), dtype=torch.float32, **options)
+
+
+def _pretrained(
+    kind: Any, folder: Path, stems: tuple[str, ...], **options: Any
+) -> tuple[Any, Path]:
+    """What diffusers or transformers reads of a folder, and the file; no weight may be missing."""
+    # .bin or .safetensors, transformers reads a .bin through torch's weights-only loader.
+    file, variant = _weights(folder, stems)
+    network, info = kind.from_pretrained(
         folder,
         variant=variant,
         use_safetensors=file.suffix == ".safetensors",
-        dtype=torch.float32,
         output_loading_info=True,
-        **({"add_pooling_layer": False} if bert else {}),
+        **options,
     )
     _check_complete(folder, info["missing_keys"])
-    return encoder, file
+    return network, file
 
 
-def _weights(folder: Path, *stems: str) -> tuple[Path, str | None]:
+def _weights(folder: Path, stems: tuple[str, ...]) -> tuple[Path, str | None]:
     """The weight file of a folder and its variant; safetensors before .bin, full before half."""
     for variant in (None, "fp16"):
         middle = f".{variant}" if variant else ""

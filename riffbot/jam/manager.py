@@ -7,6 +7,7 @@ import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from riffbot.clips import Clip
 from riffbot.errors import BadRequest, NotFound, RiffBotError, StorageError
 from riffbot.images import Images
 from riffbot.inference.engine import Engine
@@ -14,7 +15,8 @@ from riffbot.inference.job import Riff
 from riffbot.jam.keeping import rendered
 from riffbot.jam.locking import seed_image_for
 from riffbot.jam.loop import JamLoop
-from riffbot.jam.session import JamSession, Pace
+from riffbot.jam.pace import Pace
+from riffbot.jam.session import JamSession
 from riffbot.jam.state import JamState
 from riffbot.jam.values import Place, Steerer
 from riffbot.jam.votes import Ballot
@@ -26,7 +28,7 @@ from riffbot.library.records import Author, Origin
 from riffbot.library.store import Library
 from riffbot.request import DEFAULT_DENOISING
 from riffbot.settings import Settings
-from riffbot.studio import Clip, Studio
+from riffbot.studio import Studio
 
 log = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """Ready Opus packets between the thread that makes them and those who play them.
 
-One reader sets the pace (`read`, a packet every 20 ms): the voice channel's player, or a `Ticker`
-where there is no voice channel. Everybody else listens along (`listen`): each gets the packets
+One reader sets the pace (`read`, a packet every 20 ms): the voice channel's player, or the clock
+(`pace.py`) where there is none. Everybody else listens along (`listen`): each gets the packets
 that the pace has passed, and whoever is too slow misses some, never the others.
 
 Positions count packets since the jam's beginning, so packet p holds samples 960·p … 960·p + 959
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -302,37 +301,3 @@ class Listener:
             self._loop.call_soon_threadsafe(self._news.set)
         except RuntimeError:  # the loop is gone, and with it whoever listened
             self._ring.leave(self)
-
-
-class Ticker:
-    """Reads a ring every 20 ms on a thread of its own, where no voice channel sets the pace.
-
-    Time is kept from the start, as discord.py's player keeps it, so nothing drifts; after a stall
-    (a suspended laptop) it goes on from now instead of catching up in a burst.
-    """
-
-    _STALL_S = 1.0
-
-    def __init__(self, ring: PacketRing) -> None:
-        self._ring = ring
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="riffbot-jam-ticker", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop reading; returns when the last read is over."""
-        self._stop.set()
-        if threading.current_thread() is not self._thread:
-            self._thread.join()
-
-    def _run(self) -> None:
-        due = time.perf_counter()
-        while not self._stop.is_set():
-            if not self._ring.read():
-                return
-            due += PACKET_S
-            wait = due - time.perf_counter()
-            if wait > 0:
-                self._stop.wait(wait)
-            elif wait < -self._STALL_S:
-                due = time.perf_counter()

@@ -1,11 +1,11 @@
-"""One living jam: what members do to it, what anybody may look at, and how it begins and ends.
+"""One living jam: what members do to it, and how it begins and ends.
 
     wishes ─► ballot ─► walk ─► Engine.submit ─► Player.enter ─► ring ─► voice channel, page
                          ▲          │
                          └─ Planner ┘ one turn of the loop ahead; a wish overtakes what is planned
 
 Everything here happens on the jams' own loop (`JamLoop`), and every method may be called from any
-other: the asynchronous ones are carried over, the others only read.
+other: the asynchronous ones are carried over, the others only read (`JamView`).
 """
 
 from __future__ import annotations
@@ -13,12 +13,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import Any
 
-# By name: a local Discord puts a simulated clock at `time.monotonic` for the bot's own tasks.
-from time import monotonic
-from typing import Any, Literal
-
-from audio.arrays import Floats, Pixels
 from riffbot.errors import BadRequest, Refused, RiffBotError
 from riffbot.images import Images
 from riffbot.inference.engine import Engine
@@ -27,31 +23,26 @@ from riffbot.jam.capacity import Capacity
 from riffbot.jam.locking import meter_of
 from riffbot.jam.loop import JamLoop
 from riffbot.jam.opus import OpusEncoder
-from riffbot.jam.performance import COLUMN_SAMPLES, SAMPLE_RATE, Performance
+from riffbot.jam.pace import Pace, Pacemaker
+from riffbot.jam.performance import Performance
 from riffbot.jam.planner import BROKEN, TRIES, Events, Planner
-from riffbot.jam.player import BLOCK_PACKETS, LEAD, Player, Tap
+from riffbot.jam.player import BLOCK_PACKETS, LEAD, Player
 from riffbot.jam.recall import recalled
-from riffbot.jam.ring import PACKET_SAMPLES, PacketRing, Ticker
-from riffbot.jam.score import Entry, Score
-from riffbot.jam.state import JamState, Planned
-from riffbot.jam.values import JamPhase, JamStatus, Kept, Place, Steerer
+from riffbot.jam.ring import PacketRing
+from riffbot.jam.score import Score
+from riffbot.jam.state import JamState
+from riffbot.jam.values import JamPhase, Kept, Place, Steerer
+from riffbot.jam.view import PACKET_COLUMNS, JamView
 from riffbot.jam.votes import Ballot
 from riffbot.jam.walk import TAMEST, WILDER, WILDEST, Walk
 from riffbot.jam.wishes import Wish
 
 log = logging.getLogger(__name__)
 
-Pace = Literal["voice", "clock"]
-
-ALONE_S = 60.0
-"""A jam that only the clock reads and nobody listens to pauses after this long."""
-
 _GLANCE_S = 0.01
 
-PACKET_COLUMNS = PACKET_SAMPLES // COLUMN_SAMPLES
 
-
-class JamSession:
+class JamSession(JamView):
     """A jam that plays.
 
     Args:
@@ -68,10 +59,6 @@ class JamSession:
         pause_alone: pause when the clock sets the pace and nobody listens.
         on_change: called on the jams' loop when the state is worth storing; must not wait.
         load_of_others: the share of the machine's time that the other jams need.
-
-    Attributes:
-        ring: the packets; `ring.read` is what a voice channel plays.
-        paced_by: see `set_pace`.
     """
 
     def __init__(
@@ -94,11 +81,9 @@ class JamSession:
         self.id = id or new_id()
         self.guild_id = guild_id
         self.place = place or Place()
-        self.paced_by: Pace = paced_by
         self._loop = loop
         self._state = state
         self._on_change = on_change
-        self._pause_alone = pause_alone
         self.meter = meter_of(images, state.now.walk.seed_image)
         self.seed_image = state.now.walk.seed_image
         self._encoder = OpusEncoder(bitrate)
@@ -113,7 +98,7 @@ class JamSession:
             self._performance, self.ring, self._encoder, on_block=self._after_block
         )
         self._began_at = first
-        self._ticker: Ticker | None = None
+        self._pacemaker = Pacemaker(self.ring, paced_by, pause_alone=pause_alone)
         self._ballot = state.ballot
         self._steered_by = Steerer(*state.steered_by) if state.steered_by else None
         self._capacity = Capacity(self.meter.width / 100, load_of_others)
@@ -130,7 +115,6 @@ class JamSession:
         self._phase: JamPhase = "starting"
         self._error: str | None = None
         self._ending: asyncio.Task[None] | None = None
-        self._alone_since: float | None = None
         self._saved_chunk = -1
         self._parked = False
 
@@ -218,137 +202,16 @@ class JamSession:
 
         await self._loop.run(forget())
 
-    # -- what anybody may look at -----------------------------------------------------------------
-
-    @property
-    def played_s(self) -> float:
-        """Seconds since the jam began, as heard."""
-        return self.ring.head * PACKET_SAMPLES / SAMPLE_RATE
-
-    @property
-    def answers(self) -> list[float]:
-        """Seconds from the last hundred wishes to the sound that changed."""
-        return self._planner.answers
-
-    @property
-    def chunks(self) -> int:
-        """How many came in after the first."""
-        return self._planner.chunks
-
-    @property
-    def bitrate(self) -> int:
-        """Bits a second of the packets."""
-        return self._encoder.bitrate
-
-    @property
-    def ended(self) -> bool:
-        """Whether it is over."""
-        return self._phase == "ended"
-
-    @property
-    def stored_status(self) -> str:
-        """What the library remembers: `running`, `paused` or `ended`.
-
-        A jam that an error ended or that was parked counts as paused: it can be gone on with.
-        """
-        if self._phase == "ended":
-            return "paused" if self._error or self._parked else "ended"
-        return "paused" if self._phase == "paused" else "running"
-
-    @property
-    def load(self) -> float:
-        """The share of the machine's time that this jam needs; 0 while it stands still."""
-        return 0.0 if self._phase in ("paused", "ended") else self._capacity.load
-
-    def tap(self, callback: Tap) -> None:
-        """Call `callback(position, samples)` with every block of sound before it is encoded.
-
-        Args:
-            callback: told the position in samples at 48 kHz and float32[7680], mono, on the
-                player's thread.
-        """
-        self._player.taps.append(callback)
-
-    def columns(self, first: int, last: int) -> Pixels:
-        """The picture of a stretch, played or planned: uint8[512, last − first].
-
-        Raises:
-            LookupError: it is forgotten, or the jam has not begun.
-        """
-        return self._player.pictures(first, last)[0]
-
-    def sound(self, first: int, last: int) -> tuple[int, Floats]:
-        """What is remembered of the samples `first` … `last` (a minute): its beginning, float32."""
-        return self._player.heard.between(first, last)
-
-    def plan(self) -> list[Entry]:
-        """Which chunks sounded lately, sound now and are to sound, in order."""
-        return self._player.entries()
+    # -- who listens ------------------------------------------------------------------------------
 
     def set_pace(self, pace: Pace) -> None:
         """Who reads the ring from now on: a voice channel, or the clock."""
-        self.paced_by = pace
-        self._loop.call(self._set_ticker)
+        self._pacemaker.pace = pace
+        self._loop.call(self._set_pace)
 
     def welcome(self) -> None:
         """A listener has come: a jam that paused because nobody listened goes on."""
         self._loop.call(self._wake)
-
-    def status(self) -> JamStatus:
-        """A snapshot for the panel."""
-        ring = self.ring.stats()
-        entry = self._player.sounding(self._player.heard_column)
-        walk = entry.chunk.walk if entry else self._planner.next
-        goal = self._planner.goal
-        playing = walk.prompt
-        return JamStatus(
-            id=self.id,
-            state=self._phase,
-            playing=playing,
-            coming=goal if goal != playing else None,
-            shares=self._ballot.shares(self.played_s),
-            steered_by=self._steered_by,
-            seed_image=self.seed_image,
-            bpm=self.meter.bpm,
-            beats=self.meter.beats,
-            denoising=walk.request().denoising,
-            seed=walk.request().seed,
-            alpha=walk.alpha,
-            played_s=self.played_s,
-            buffer_s=(self._player.ahead() + ring.ready * PACKET_COLUMNS) / 100,
-            packets_ready=ring.ready,
-            underruns=ring.underruns,
-            late_chunks=self._player.late_chunks,
-            real_time_factor=self._capacity.factor,
-            listeners=ring.listeners,
-            spectrogram=entry.chunk.picture if entry else None,
-            error=self._error,
-        )
-
-    def state(self, *, sound: bool = True) -> JamState:
-        """Where the jam is, to be stored.
-
-        Args:
-            sound: with the phase of the sound (70 kB), for going on to the same bits.
-        """
-        head = self.ring.head
-        column, heard = self._player.sound_at(head * PACKET_COLUMNS)
-        written = heard.seen if heard else column
-        entry = self._player.sounding(written)
-        if entry is None:
-            return self._state.model_copy(
-                update={"ballot": self._ballot, "steered_by": _pair(self._steered_by)}
-            )
-        following = self._player.following(entry)
-        return JamState(
-            now=Planned(walk=entry.chunk.walk, start=entry.start),
-            coming=Planned(walk=following.chunk.walk, start=following.start) if following else None,
-            at=column,
-            heard=head - column // PACKET_COLUMNS,
-            ballot=self._ballot,
-            steered_by=_pair(self._steered_by),
-            sound=heard.to_json() if sound and heard else None,
-        )
 
     # -- on the jams' loop ------------------------------------------------------------------------
 
@@ -362,7 +225,7 @@ class JamSession:
             await asyncio.sleep(_GLANCE_S)
         if self._error is not None:
             raise RiffBotError(self._error)
-        self._set_ticker()
+        self._set_pace()
         self._look()
 
     async def _voted(self, vote: Callable[[], Ballot], who: Steerer) -> None:
@@ -382,7 +245,7 @@ class JamSession:
     async def _pause(self) -> None:
         if self._phase in ("playing", "catching up"):
             self._phase = "paused"
-            self._alone_since = None  # whoever comes to listen does not undo what a member did
+            self._pacemaker.forget()  # whoever comes to listen does not undo what a member did
             self.ring.hush(True)
             self._on_change(self)
 
@@ -394,7 +257,7 @@ class JamSession:
 
     def _go_on(self) -> None:
         self._phase = "playing"
-        self._alone_since = None
+        self._pacemaker.forget()
         self.ring.hush(False)
         self._look()
 
@@ -405,8 +268,7 @@ class JamSession:
         self._error = reason
         self._planner.cancel()
         self.ring.close()
-        if self._ticker is not None:
-            self._ticker.stop()
+        self._set_pace()
         await asyncio.to_thread(self._player.stop)
         self._on_change(self)
 
@@ -458,29 +320,20 @@ class JamSession:
         if self._phase == "ended":
             raise BadRequest("This jam is over: start another with /jam start.")
 
-    def _set_ticker(self) -> None:
-        wanted = self.paced_by == "clock" and self._phase not in ("starting", "ended")
-        if wanted and self._ticker is None:
-            self._ticker = Ticker(self.ring)
-        elif not wanted and self._ticker is not None:
-            self._ticker.stop()
-            self._ticker = None
+    def _set_pace(self) -> None:
+        self._pacemaker.follow(alive=self._phase not in ("starting", "ended"))
 
     def _pauses_alone(self) -> bool:
-        """Pause where only the clock reads and nobody has listened for a while; whether it does."""
-        if not self._pause_alone or self.paced_by != "clock" or self.ring.stats().listeners:
-            self._alone_since = None
-        elif self._alone_since is None:
-            self._alone_since = monotonic()
-        elif monotonic() - self._alone_since > ALONE_S:
-            self._phase = "paused"
-            self.ring.hush(True)
-            self._on_change(self)
-            return True
-        return False
+        """Pause where nobody has listened for a while; whether it does."""
+        if not self._pacemaker.left_alone():
+            return False
+        self._phase = "paused"
+        self.ring.hush(True)
+        self._on_change(self)
+        return True
 
     def _wake(self) -> None:
-        if self._phase == "paused" and self._alone_since is not None:
+        if self._phase == "paused" and self._pacemaker.waits:
             try:
                 self._capacity.check_again()
             except Refused as error:  # the next to come asks again
@@ -498,7 +351,3 @@ class JamSession:
 def _far(walk: Walk) -> int:
     """A seed far from those that the walk would come to by itself, the same every time."""
     return (walk.there.seed * 2_654_435_761 + 97) % 2**32
-
-
-def _pair(who: Steerer | None) -> tuple[int, str] | None:
-    return (who.user_id, who.name) if who else None

@@ -16,8 +16,9 @@ from PIL import Image
 
 from riffbot.errors import Cancelled, RiffBotError
 from riffbot.inference.job import Picture, Progress, new_id
+from riffbot.library.records import Author
 from riffbot.request import RiffRequest
-from riffbot.studio import Author, Studio
+from riffbot.studio import Studio
 from riffbot.web.views import riff_of
 
 log = logging.getLogger(__name__)

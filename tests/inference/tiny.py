@@ -209,18 +209,20 @@ def _vae(
     )
 
 
+_ENCODER: dict[str, Any] = {
+    "hidden_size": _WIDTH,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+    "max_position_embeddings": WINDOW,
+}
+
+
 def _bert(folder: Path) -> None:
     """A text encoder that spells: its words are single letters."""
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     words = [*special, *_LETTERS, *(f"##{letter}" for letter in _LETTERS)]
-    config = BertConfig(
-        vocab_size=len(words),
-        hidden_size=_WIDTH,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=WINDOW,
-    )
+    config = BertConfig(vocab_size=len(words), **_ENCODER)
     BertModel(config, add_pooling_layer=False).save_pretrained(folder / "text_encoder")
     _write_lines(folder / "tokenizer" / "vocab.txt", words)
     _write_json(
@@ -235,11 +237,7 @@ def _clip(folder: Path) -> CLIPTextModel:
     words = [*letters, "<|startoftext|>", "<|endoftext|>"]
     config = CLIPTextConfig(
         vocab_size=len(words),
-        hidden_size=_WIDTH,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=WINDOW,
+        **_ENCODER,
         bos_token_id=len(words) - 2,
         eos_token_id=len(words) - 1,
     )

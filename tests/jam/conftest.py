@@ -1,4 +1,4 @@
-"""A jam around a pipeline that draws at once, on a loop of an exact 1.28 seconds."""
+"""A jam around a pipeline that draws at once, on a loop of an exact 1.28 seconds; filled rings."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from riffbot.images import Images
 from riffbot.inference.engine import Engine
 from riffbot.jam.loop import JamLoop
 from riffbot.jam.player import BLOCK_PACKETS
+from riffbot.jam.ring import PacketRing
 from riffbot.jam.session import JamSession
 from riffbot.jam.state import JamState
 from riffbot.jam.values import Steerer
@@ -117,3 +118,14 @@ async def settled(session: JamSession) -> None:
     async with asyncio.timeout(20):
         while not await session._loop.run(at_rest()):  # noqa: ASYNC110
             await asyncio.sleep(0.005)
+
+
+def packet(position: int) -> bytes:
+    return f"p{position}".encode()
+
+
+def filled(count: int, **options: int) -> PacketRing:
+    ring = PacketRing(1000, **options)
+    for position in range(ring.head, ring.head + count):
+        assert ring.put(packet(position), position)
+    return ring

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
-import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from riffbot.jam.ring import LISTENER_PACKETS, SILENCE, PacketRing, Ticker
-
-
-def packet(position: int) -> bytes:
-    return f"p{position}".encode()
-
-
-def filled(count: int, **options: int) -> PacketRing:
-    ring = PacketRing(1000, **options)
-    for position in range(ring.head, ring.head + count):
-        assert ring.put(packet(position), position)
-    return ring
+from riffbot.jam.ring import LISTENER_PACKETS, SILENCE, PacketRing
+from tests.jam.conftest import filled, packet
 
 
 def test_before_the_first_packet_there_is_silence_and_the_place_stands_still() -> None:
@@ -155,16 +143,3 @@ async def test_whoever_comes_after_the_end_hears_nothing() -> None:
     ring.close()
     with ring.listen() as late:
         assert [one async for one in late] == []
-
-
-async def test_the_clock_reads_fifty_packets_a_second() -> None:
-    ring = filled(200)
-    ticker = Ticker(ring)
-    began = time.perf_counter()
-    await asyncio.sleep(0.5)
-    ticker.stop()
-    seconds = time.perf_counter() - began
-    assert ring.head == pytest.approx(seconds * 50, abs=8)
-    stood = ring.head
-    await asyncio.sleep(0.06)
-    assert ring.head == stood

@@ -297,49 +297,6 @@ async def test_a_chunk_that_fails_is_tried_again_and_three_failures_end_the_jam_
     assert session.stored_status == "paused", "it can be gone on with"
 
 
-async def test_the_clock_pauses_a_jam_that_nobody_listens_to(
-    start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("riffbot.jam.session.ALONE_S", 0.3)
-    session = await start(paced_by="clock", pause_alone=True)
-    with session.ring.listen() as packets:
-        heard = 0
-        async for _ in packets:
-            heard += 1
-            if heard == 30:
-                break
-        assert session.status().state == "playing"
-    await until(lambda: session.status().state == "paused")
-    session.welcome()
-    await until(lambda: session.status().state == "playing")
-    head = session.ring.head
-    await until(lambda: session.ring.head > head)
-    session.set_pace("voice")
-    await asyncio.sleep(0.1)
-    head = session.ring.head
-    await asyncio.sleep(0.1)
-    assert session.ring.head == head
-
-
-async def test_whoever_comes_to_listen_does_not_wake_what_the_machine_cannot_sustain(
-    start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("riffbot.jam.session.ALONE_S", 0.05)
-    others = 0.0
-    session = await start(paced_by="clock", pause_alone=True, load_of_others=lambda: others)
-    await until(lambda: session.status().state == "paused")
-    others = 0.79999
-
-    async def looked() -> None: ...
-
-    session.welcome()
-    await session._loop.run(looked())  # behind the welcome
-    assert session.status().state == "paused"
-    others = 0.0
-    session.welcome()
-    await until(lambda: session.status().state == "playing")
-
-
 async def test_sound_that_cannot_be_made_ends_the_jam_in_words(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -368,18 +325,6 @@ async def test_a_jam_whose_sound_cannot_even_begin_is_not_waited_for(
     monkeypatch.setattr("riffbot.jam.performance.Performance.block", broken)
     with pytest.raises(RiffBotError, match="Something broke"):
         await start()
-
-
-async def test_a_listener_does_not_undo_a_members_pause(start: Start) -> None:
-    session = await start(paced_by="clock", pause_alone=True)
-    head = session.ring.head
-    await until(lambda: session.ring.head > head + 10)  # nobody listens, for a moment
-    await session.pause()
-    session.welcome()
-    await asyncio.sleep(0.1)
-    assert session.status().state == "paused"
-    await session.resume()
-    assert session.status().state == "playing"
 
 
 async def test_prompts_that_the_model_cannot_take_do_not_end_the_jam(

@@ -1,0 +1,33 @@
+"""How far a clip of many pictures is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from riffbot.inference.job import Progress
+from riffbot.inference.ticket import OnProgress
+
+
+def of_many(on_progress: OnProgress | None, number: int, count: int) -> OnProgress | None:
+    """News of one picture as news of the whole clip that it is a part of."""
+    if on_progress is None or count == 1:
+        return on_progress
+
+    def tell(news: Progress) -> None:
+        if news.stage == "queued" and number > 0:
+            return  # between its pictures a clip is not waiting: it goes on
+        left, steps = news.eta_s, news.steps or 1
+        if left is not None and news.step > 0:
+            # What is left of this picture tells how long the others take.
+            share = (steps - news.step) / steps
+            left = left + (count - 1 - number) * left / share if share else None
+        on_progress(
+            replace(
+                news,
+                eta_s=left,
+                step=number * steps + news.step,
+                steps=count * steps if news.steps else 0,
+            )
+        )
+
+    return tell
