@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+from sqlalchemy import update
 
+from riffbot.library.models import StoredRiff
 from riffbot.services import Services
 from riffbot.web import api
 from riffbot.web.app import create_app
@@ -59,15 +63,47 @@ async def test_an_owner_who_opens_it_wider_is_known_by_any_name(services: Servic
 
 async def test_strangers_need_a_riffs_link(services: Services, client: TestClient) -> None:
     first = (await ask(client, prompt="one", seed=1))["riff"]
-    second = (await ask(client, prompt="two", seed=2, parent=first["id"]))["riff"]
+    start = {"seed_image": first["picture_ref"], "parent": first["id"]}
+    second = (await ask(client, prompt="two", seed=2, **start))["riff"]
     settings = services.settings.model_copy(update={"host": "0.0.0.0"})
     async with TestClient(TestServer(create_app(replace(services, settings=settings)))) as wide:
         told = await (await wide.get("/api/riffs")).json()
         assert told == {"riffs": [], "next": None, "closed": True}
         one = await (await wide.get(f"/api/riffs/{second['id']}")).json()
         assert one["riff"]["request"]["prompt"] == "two"
-        assert first["id"] not in str(one)  # a link to one is no link to its family
+        recipe = await (await wide.get("/" + second["files"]["recipe"])).json()
+        assert recipe["request"]["prompt"] == "two"
+        for told in (one, recipe):  # a link to one is no link to its family
+            assert first["id"] not in str(told)
+            assert first["picture_ref"] not in str(told)
         assert (await wide.get("/" + second["files"]["mp3"])).status == 200
+
+
+async def test_a_pictures_hash_is_no_link_to_what_was_made_in_discord(
+    services: Services, client: TestClient
+) -> None:
+    private = (await ask(client, prompt="one", seed=1))["riff"]
+    async with services.library._write() as session:
+        await session.execute(update(StoredRiff).values(author_id=7, guild_id=77, audience_id=5))
+    wish = {"prompt": "give it back", "denoising": 0, "seed_image": private["picture_ref"]}
+    piece = {"kind": "layer", "image": private["picture_ref"]}
+    stretch = await asyncio.to_thread(services.studio.keep, np.full((512, 64), 9, np.uint8))
+    settings = services.settings.model_copy(update={"host": "0.0.0.0"})
+    async with TestClient(TestServer(create_app(replace(services, settings=settings)))) as wide:
+        for guess in (
+            wish,
+            {"prompt": "x", "seed_image": "beat", "piece": piece},
+            {"prompt": "x", "seed_image": "beat", "mask": private["picture_ref"]},
+            {**wish, "parent": "nobody"},
+            {**wish, "seed_image": stretch, "parent": private["id"]},
+        ):
+            answer = await wide.post("/api/riffs", json=guess)
+            assert answer.status == 400, guess
+            assert "by the link" in (await answer.json())["error"]
+        made = (await ask(wide, **wish, parent=private["id"]))["riff"]  # with its link
+        again = {"prompt": "again", "seed_image": made["picture_ref"]}
+        assert "riff" in await ask(wide, **again)  # what was made here is the page's
+    assert "riff" in await ask(client, **wish)  # and whoever sits here may anyway
 
 
 async def test_a_large_body_is_refused(client: TestClient) -> None:
