@@ -36,7 +36,7 @@ from riffbot.jam.ogg import OggOpus
 from riffbot.jam.ring import PACKET_SAMPLES
 from riffbot.jam.session import JamSession
 from riffbot.jam.values import HOUSE, Steerer
-from riffbot.web.api import ALLOWANCE, SERVICES, by_a_stranger, json_body
+from riffbot.web.api import ALLOWANCE, SERVICES, by_a_stranger, json_body, permit_start
 from riffbot.web.guard import HEADERS, LOOPBACK, from_elsewhere
 from riffbot.web.guard import told as refused
 from riffbot.web.hub import Hub, Member
@@ -91,6 +91,8 @@ async def start(request: web.Request) -> web.Response:
         )
     _check_kinds(body)
     services = request.app[SERVICES]
+    if str(body.get("seed_image", "")).startswith("sha256:"):
+        await permit_start(request, [body["seed_image"]])
     old = services.jams.by_id(str(replaced)) if replaced else None
     if old is not None and private(old):
         await old.stop()

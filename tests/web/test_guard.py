@@ -103,7 +103,22 @@ async def test_a_pictures_hash_is_no_link_to_what_was_made_in_discord(
         made = (await ask(wide, **wish, parent=private["id"]))["riff"]  # with its link
         again = {"prompt": "again", "seed_image": made["picture_ref"]}
         assert "riff" in await ask(wide, **again)  # what was made here is the page's
+        jam = await wide.post("/api/jams", json={"seed_image": private["picture_ref"]})
+        assert jam.status == 400
+        assert "by the link" in (await jam.json())["error"]
     assert "riff" in await ask(client, **wish)  # and whoever sits here may anyway
+
+
+async def test_a_jam_does_not_start_from_what_its_author_keeps(
+    services: Services, client: TestClient
+) -> None:
+    kept = (await ask(client, prompt="one", seed=1))["riff"]
+    async with services.library._write() as session:
+        await session.execute(update(StoredRiff).values(author_id=7, remix_allowed=False))
+    answer = await client.post("/api/jams", json={"seed_image": kept["picture_ref"]})
+    assert answer.status == 400
+    assert "keeps it" in (await answer.json())["error"]
+    assert services.jams.all() == []
 
 
 async def test_a_large_body_is_refused(client: TestClient) -> None:
