@@ -8,7 +8,8 @@
 Discord serves an Activity from `https://<application>.discordsays.com` and fetches it from here; it
 opens the page with a `frame_id`, and what the page asks for then begins with `/.proxy`. The code
 that Discord gives the page is exchanged here, where the application's secret is. Which server's jam
-somebody may hear is Discord's word, not the page's: the Activity's instance must have them in it.
+somebody may hear is Discord's word, not the page's: the Activity's instance must have them in it,
+and run in the voice channel that the jam is in.
 """
 
 from __future__ import annotations
@@ -68,11 +69,12 @@ class Activity:
         """The page's own origin inside Discord."""
         return f"https://{self.client_id}.discordsays.com"
 
-    async def admit(self, code: str, instance_id: str) -> tuple[str, int | None]:
+    async def admit(self, code: str, instance_id: str) -> tuple[str, int | None, int | None]:
         """Exchange a code for an access token, and find where its owner takes part.
 
         Returns:
-            The token, and the id of the server that the Activity runs in, if it is one.
+            The token, and the ids of the server and of the channel that the Activity runs in, if it
+            runs in a server.
 
         Raises:
             BadRequest: Discord does not know the code, or its owner is not in that instance.
@@ -96,8 +98,8 @@ class Activity:
                 instance = await _json(session.get(f"{self.api}/{place}", headers=bot))
             if str(me["id"]) not in map(str, instance["users"]):
                 raise BadRequest("You do not take part in this Activity: open it anew in Discord.")
-            guild = instance["location"].get("guild_id")
-            return token, int(guild) if guild else None
+            guild, channel = (instance["location"].get(f"{of}_id") for of in ("guild", "channel"))
+            return token, int(guild) if guild else None, int(channel) if channel else None
         except (aiohttp.ClientError, TimeoutError) as error:
             raise RiffBotError("Discord does not answer just now; please try again.") from error
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -130,10 +132,13 @@ async def token(request: web.Request) -> web.Response:
     for given in (code, instance_id):
         if not isinstance(given, str) or not given.replace("-", "").isalnum() or len(given) > 200:
             raise BadRequest('Send {"code", "instance_id"} as Discord gave them.')
-    access_token, guild_id = await activity.admit(str(code), str(instance_id))
+    access_token, guild_id, channel_id = await activity.admit(str(code), str(instance_id))
     jams = request.app[SERVICES].jams
     session = jams.get(guild_id) if guild_id is not None else None
-    jam = session.id if session is not None else None
+    jam = None
+    # Whoever takes part sees this channel, but perhaps not the one that the server's jam is in.
+    if session is not None and channel_id is not None:
+        jam = session.id if session.place.voice_channel_id == channel_id else None
     return web.json_response(
         {"access_token": access_token, "jam": jam}, headers={"Cache-Control": "no-store"}
     )

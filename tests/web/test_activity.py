@@ -11,13 +11,13 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from pydantic import SecretStr
 
-from riffbot.jam.values import Steerer
+from riffbot.jam.values import Place, Steerer
 from riffbot.services import Services
 from riffbot.web import pages
 from riffbot.web.activity import ACTIVITY
 from riffbot.web.app import create_app
 
-CLIENT, GUILD = "123456789012345678", 77
+CLIENT, GUILD, CHANNEL = "123456789012345678", 77, 5
 ORIGIN = f"https://{CLIENT}.discordsays.com"
 
 
@@ -27,6 +27,7 @@ class Discord:
 
     users: list[str] = field(default_factory=lambda: ["42"])
     guild: str | None = str(GUILD)
+    channel: str = str(CHANNEL)
     ill: bool = False
     forms: list[dict[str, Any]] = field(default_factory=list)
 
@@ -54,7 +55,7 @@ class Discord:
     async def instance(self, request: web.Request) -> web.Response:
         if request.headers.get("Authorization") != "Bot bots-own":
             return web.Response(status=401)
-        location = {"id": "gc-1", "kind": "gc", "channel_id": "5", "guild_id": self.guild}
+        location = {"id": "gc-1", "kind": "gc", "channel_id": self.channel, "guild_id": self.guild}
         return web.json_response(
             {"instance_id": "i-1-gc", "location": location, "users": self.users}
         )
@@ -104,12 +105,20 @@ async def test_who_takes_part_hears_the_servers_jam(
     answer = await admitted(inside, code="good", instance_id="i-1-gc")
     assert await answer.json() == {"access_token": "ticket", "jam": None}
     jam = await services.jams.start(
-        GUILD, "funky sax", who=Steerer(1, "Ann"), seed_image="beat", paced_by="clock"
+        GUILD,
+        "funky sax",
+        who=Steerer(1, "Ann"),
+        seed_image="beat",
+        place=Place(voice_channel_id=CHANNEL),
+        paced_by="clock",
     )
     told = await (await admitted(inside, code="good", instance_id="i-1-gc")).json()
     assert told["jam"] == jam.id
     async with inside.ws_connect(f"/api/jams/{jam.id}/socket", headers={"Origin": ORIGIN}) as ws:
         assert (await ws.receive_json())["type"] == "hello"
+    discord.channel = "6"  # of the same server; who is there may not see where the jam is
+    told = await (await admitted(inside, code="good", instance_id="i-1-gc")).json()
+    assert told["jam"] is None
     discord.guild = None  # a call among friends
     told = await (await admitted(inside, code="good", instance_id="i-1-gc")).json()
     assert told["jam"] is None
