@@ -15,6 +15,7 @@ and run in the voice channel that the jam is in.
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,8 +26,13 @@ from riffbot.errors import BadRequest, NotFound, RiffBotError
 from riffbot.settings import Settings
 from riffbot.web.api import ALLOWANCE, SERVICES, json_body
 
+log = logging.getLogger(__name__)
+
 API = "https://discord.com/api/v10"
 PATIENCE_S = 10.0
+
+LOGGED = 300
+"""Characters of Discord's refusal that the log gets."""
 
 BASE = "/.proxy/"
 """Where everything lies inside Discord."""
@@ -156,6 +162,13 @@ def _activity(request: web.Request) -> Activity:
 async def _json(asked: Any) -> Any:
     async with asyncio.timeout(PATIENCE_S), asked as answer:
         if answer.status in (400, 401, 403, 404):
+            # What Discord answers, never what was sent: there the secret is.
+            log.warning(
+                "Discord refuses an Activity: %s answered %d %s",
+                answer.url.path,
+                answer.status,
+                (await answer.text())[:LOGGED],
+            )
             raise BadRequest(
                 "Discord does not let you in here: open the Activity anew; its owner can see in "
                 "the log why."

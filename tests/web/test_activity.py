@@ -125,11 +125,18 @@ async def test_who_takes_part_hears_the_servers_jam(
     assert (await (await inside.get("/api/jams")).json())["jams"] == []  # strangers may call
 
 
-async def test_who_does_not_take_part_is_told(inside: TestClient, discord: Discord) -> None:
+async def test_who_does_not_take_part_is_told(
+    inside: TestClient, discord: Discord, caplog: pytest.LogCaptureFixture
+) -> None:
     for body in ({"code": "bad", "instance_id": "i-1-gc"}, {"code": "good", "instance_id": "i-2"}):
         answer = await admitted(inside, **body)
         assert answer.status == 400
         assert "does not let you in" in (await answer.json())["error"]
+    assert "/oauth2/token answered 400" in caplog.text  # its owner reads why
+    assert "invalid_grant" in caplog.text
+    assert "/activity-instances/i-2 answered 404" in caplog.text
+    assert "hush" not in caplog.text
+    assert "bots-own" not in caplog.text
     discord.users = ["43"]
     answer = await admitted(inside, code="good", instance_id="i-1-gc")
     assert (answer.status, "take part" in (await answer.json())["error"]) == (400, True)
