@@ -33,7 +33,7 @@ from riffbot.prompt import parse
 from riffbot.remixing import permit
 from riffbot.request import RiffRequest
 from riffbot.services import Services
-from riffbot.web.guard import HEADERS, MAX_BODY, Allowance, TooLarge, by_the_owner
+from riffbot.web.guard import HEADERS, MAX_BODY, OURS, Allowance, TooLarge, by_the_owner
 from riffbot.web.info import model_info
 from riffbot.web.jobs import VISITOR, Event, Jobs
 from riffbot.web.views import FILES, file_name, riff_of, without_others
@@ -184,7 +184,7 @@ def by_a_stranger(request: web.Request) -> bool:
     and who wants a riff or a jam must have its link, which 60 random bits keep from being guessed.
     An Activity is fetched by Discord from anywhere, through whatever tunnel."""
     settings = request.app[SERVICES].settings
-    return settings.activity_client_id is not None or not by_the_owner(request, settings.host)
+    return bool(request.app[OURS]) or not by_the_owner(request, settings.host)
 
 
 @routes.get("/api/riffs/{id}/{file}")

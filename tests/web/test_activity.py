@@ -98,6 +98,14 @@ async def test_off_by_default(client: TestClient) -> None:
     assert foreign.status == 403
 
 
+async def test_an_id_alone_is_no_activity(services: Services) -> None:
+    settings = services.settings.model_copy(update={"activity_client_id": CLIENT})
+    app = create_app(replace(services, settings=settings))
+    async with TestClient(TestServer(app)) as client:
+        assert (await client.get("/api/activity")).status == 404
+        assert "closed" not in await (await client.get("/api/riffs")).json()
+
+
 async def test_who_takes_part_hears_the_servers_jam(
     inside: TestClient, services: Services, discord: Discord
 ) -> None:
