@@ -19,6 +19,7 @@ import asyncio
 import base64
 import binascii
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -124,7 +125,9 @@ async def draw(request: web.Request) -> web.Response:
     prompt, wishes = _words(body)
     remixing.draw(remixing.Start("draft", WIDEST), prompt, **wishes)
     request.app[SERVICES].engine.check(None)
-    source = await asyncio.to_thread(open_upload, data, "a drawing")
+    # A grey one is read to the pixel, as a spectrogram is; it was drawn all the same.
+    opened = await asyncio.to_thread(open_upload, data, "a drawing")
+    source = replace(opened, kind="drawing")
     stored = await request.app[SERVICES].studio.adopt(source, author=VISITOR)
     begin = remixing.Start(stored.image_ref, source.pixels.shape[1], riff_id=stored.id)
     return begun(request, remixing.draw(begin, prompt, **wishes), stored.id)

@@ -115,6 +115,9 @@ async def test_a_drawing_is_heard(
     assert request.denoising == (0.75 if prompt else 0.0)
     assert (services.images.load(request.seed_image or "") == picture).all()
     assert told["riff"]["request"]["prompt"] == (prompt or "a drawing")
+    assert (await services.library.get(told["riff"]["id"])).kind == "draw"
+    drawing = await services.library.get(told["riff"]["parent"])
+    assert (drawing.kind, drawing.model_name) == ("upload", "a drawing")
 
 
 @pytest.mark.parametrize(
