@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 from aiohttp import web
@@ -30,6 +31,7 @@ def create_app(services: Services) -> web.Application:
     app[api.SERVICES] = services
     app[api.JOBS] = Jobs(services.studio)
     app[api.ALLOWANCE] = Allowance()
+    app[painting.TURN] = asyncio.Semaphore()
     app[jams.HUB] = Hub(services.settings.page_listeners, jams.told)
     app[jams.RETURNING] = Returning(services)
     inside = activity.Activity.of(services.settings)

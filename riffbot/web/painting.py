@@ -20,6 +20,7 @@ import base64
 import binascii
 import math
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ from riffbot.errors import BadRequest
 from riffbot.regions import Region
 from riffbot.starts import Sheet, heard, sheet_of, start_on
 from riffbot.tempo import NARROWEST, WIDEST
-from riffbot.uploads import open_upload
+from riffbot.uploads import Source, open_upload
 from riffbot.web.api import ALLOWANCE, FOREVER, SERVICES, begun, json_body
 from riffbot.web.jobs import VISITOR
 
@@ -43,7 +44,11 @@ MAX_PAINTED = 2 * 1024 * 1024
 WISHES = ("negative", "seed", "denoising", "guidance", "steps", "scheduler")
 """What a painting may say besides its picture and its prompt."""
 
+TURN = web.AppKey("turn", asyncio.Semaphore)
+"""Pictures and sounds of the page's are read one at a time: a crowd of them shares one core."""
+
 _DATA_URL = "data:image/png;base64,"
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 routes = web.RouteTableDef()
 
@@ -124,11 +129,16 @@ async def draw(request: web.Request) -> web.Response:
     data = _png(body.pop("picture", None), "drawing")
     prompt, wishes = _words(body)
     remixing.draw(remixing.Start("draft", WIDEST), prompt, **wishes)
-    request.app[SERVICES].engine.check(None)
-    # A grey one is read to the pixel, as a spectrogram is; it was drawn all the same.
-    opened = await asyncio.to_thread(open_upload, data, "a drawing")
-    source = replace(opened, kind="drawing")
-    stored = await request.app[SERVICES].studio.adopt(source, author=VISITOR)
+    services = request.app[SERVICES]
+    services.engine.check(None)
+    # A riff's own file is no drawing: its author may keep it for themselves.
+    if (riff := await services.library.of_file(sha256(data).hexdigest())) is not None:
+        remixing.permit(riff, VISITOR.user_id)
+    async with request.app[TURN]:
+        opened = await asyncio.to_thread(_opened, data)
+        # A grey one is read to the pixel, as a spectrogram is; it was drawn all the same.
+        source = replace(opened, kind="drawing")
+        stored = await services.studio.adopt(source, author=VISITOR)
     begin = remixing.Start(stored.image_ref, source.pixels.shape[1], riff_id=stored.id)
     return begun(request, remixing.draw(begin, prompt, **wishes), stored.id)
 
@@ -137,6 +147,15 @@ async def _sheet(request: web.Request, start: float) -> Sheet:
     services = request.app[SERVICES]
     riff = await services.library.get(request.match_info["id"])
     return await sheet_of(services.studio, services.images, services.library, riff, start=start)
+
+
+def _opened(data: bytes) -> Source:
+    """A drawing as a start; nothing larger than a sheet is decoded. Raises BadRequest."""
+    try:
+        decode_image(data, max_pixels=N_MELS * WIDEST)
+    except AudioError as error:
+        raise BadRequest(f"The drawing: {error}") from error
+    return open_upload(data, "a drawing", max_bytes=MAX_PAINTED)
 
 
 def _words(body: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -187,9 +206,12 @@ def _png(told: object, what: str) -> bytes:
     if not isinstance(told, str) or not told.startswith(_DATA_URL):
         raise BadRequest(f"Send the {what} as a data URL of a PNG.")
     try:
-        return base64.b64decode(told.removeprefix(_DATA_URL), validate=True)
+        data = base64.b64decode(told.removeprefix(_DATA_URL), validate=True)
     except (binascii.Error, ValueError) as error:
         raise BadRequest(f"The {what} is damaged: please paint it again.") from error
+    if not data.startswith(_SIGNATURE):
+        raise BadRequest(f"The {what} is no picture in PNG: please paint it again.")
+    return data
 
 
 def _number(told: object, what: str) -> float:

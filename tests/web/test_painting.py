@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
+import time
 from typing import Any
 
 import numpy as np
 import pytest
 from aiohttp.test_utils import TestClient
 from PIL import Image
+from sqlalchemy import update
 
+from audio.encoding import encode
 from audio.image import decode_image
 from riffbot.jam.values import Steerer
+from riffbot.library.models import StoredRiff
 from riffbot.regions import Region
 from riffbot.services import Services
+from riffbot.uploads import Source, open_upload
+from riffbot.web import painting
 from tests.inference.fakes import FakePipeline, drawn, until
 from tests.web.test_api import ask, follow
+
+SOUND = base64.b64encode(encode(np.sin(np.arange(44100) / 9), 44100, "wav")).decode()
 
 
 def url(pixels: Any) -> str:
@@ -156,6 +165,8 @@ async def test_a_mask_that_is_none_is_told_and_nothing_is_kept(
         ({}, "PNG"),
         ({"picture": url(np.full((512, 64), 255))}, "plain colour"),
         ({"picture": url(disc(64)), "prompt": "x", "denoising": 7}, "or less"),
+        ({"picture": url(np.eye(2000) * 200)}, "too large"),
+        ({"picture": "data:image/png;base64," + SOUND}, "no picture in PNG"),
     ],
 )
 async def test_a_drawing_that_is_none_is_told(
@@ -165,6 +176,38 @@ async def test_a_drawing_that_is_none_is_told(
     assert answer.status == 400
     assert words in (await answer.json())["error"]
     assert (await (await client.get("/api/riffs")).json())["riffs"] == []
+
+
+async def test_a_file_that_its_author_keeps_is_no_drawing(
+    client: TestClient, services: Services
+) -> None:
+    kept = (await ask(client, prompt="first", seed=1))["riff"]
+    png = await (await client.get("/" + kept["files"]["png"])).read()
+    async with services.library._write() as session:
+        await session.execute(update(StoredRiff).values(author_id=7, remix_allowed=False))
+    picture = "data:image/png;base64," + base64.b64encode(png).decode()
+    answer = await client.post("/api/drawings", json={"picture": picture, "prompt": "violin"})
+    assert answer.status == 400
+    assert "keeps it" in (await answer.json())["error"]
+
+
+async def test_drawings_are_read_one_at_a_time(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, most = [0], [0]
+
+    def counted(*args: Any, **more: Any) -> Source:
+        reading[0] += 1
+        most[0] = max(most[0], reading[0])
+        time.sleep(0.05)  # long enough that the others would come in
+        reading[0] -= 1
+        return open_upload(*args, **more)
+
+    monkeypatch.setattr(painting, "open_upload", counted)
+    body = {"picture": url(disc(64)), "prompt": "violin"}
+    asked = (client.post("/api/drawings", json=body) for _ in range(4))
+    assert [answer.status for answer in await asyncio.gather(*asked)] == [202] * 4
+    assert most == [1]
 
 
 @pytest.mark.parametrize("seconds", ["0.1", "99", "x", "nan"])
