@@ -8,7 +8,7 @@ import time
 from aiohttp import web
 
 from riffbot.services import Services
-from riffbot.web import activity, api, guard, health, jams, pages, painting, riffusion
+from riffbot.web import activity, api, guard, health, jams, listening, pages, painting, riffusion
 from riffbot.web.guard import (
     MAX_BODY,
     Allowance,
@@ -31,7 +31,9 @@ def create_app(services: Services) -> web.Application:
     app[api.SERVICES] = services
     app[api.JOBS] = Jobs(services.studio)
     app[api.ALLOWANCE] = Allowance()
-    app[painting.TURN] = asyncio.Semaphore()
+    app[listening.TURN] = asyncio.Semaphore()
+    app[painting.LISTENING] = listening.Listening(services, app[listening.TURN])
+    app[painting.LOOKING] = Allowance(burst=60, every_s=1.0)
     app[jams.HUB] = Hub(services.settings.page_listeners, jams.told)
     app[jams.RETURNING] = Returning(services)
     inside = activity.Activity.of(services.settings)

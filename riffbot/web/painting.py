@@ -32,11 +32,13 @@ from audio.mel import N_MELS, edges
 from riffbot import remixing
 from riffbot.errors import BadRequest
 from riffbot.regions import Region
-from riffbot.starts import Sheet, heard, sheet_of, start_on
+from riffbot.starts import Sheet, sheet_of, start_on
 from riffbot.tempo import NARROWEST, WIDEST
 from riffbot.uploads import Source, open_upload
 from riffbot.web.api import ALLOWANCE, FOREVER, SERVICES, begun, json_body
+from riffbot.web.guard import Allowance
 from riffbot.web.jobs import VISITOR
+from riffbot.web.listening import TURN, Listening
 
 MAX_PAINTED = 2 * 1024 * 1024
 """Bytes of a request with a picture: the widest sheet, painted all over, as a PNG in base64."""
@@ -44,8 +46,10 @@ MAX_PAINTED = 2 * 1024 * 1024
 WISHES = ("negative", "seed", "denoising", "guidance", "steps", "scheduler")
 """What a painting may say besides its picture and its prompt."""
 
-TURN = web.AppKey("turn", asyncio.Semaphore)
-"""Pictures and sounds of the page's are read one at a time: a crowd of them shares one core."""
+LISTENING = web.AppKey("listening", Listening)
+
+LOOKING = web.AppKey("looking", Allowance)
+"""For looking, apart from asking: whoever leafs through many riffs may still make one."""
 
 _DATA_URL = "data:image/png;base64,"
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -68,6 +72,7 @@ async def blank(request: web.Request) -> web.Response:
 @routes.get("/api/riffs/{id}/sheet")
 async def sheet(request: web.Request) -> web.Response:
     """A riff's sheet from a second on."""
+    request.app[LOOKING].take(request.remote or "")
     services = request.app[SERVICES]
     riff = await services.library.get(request.match_info["id"])
     found = await _sheet(request, _number(request.query.get("start", "0"), "start"))
@@ -90,14 +95,10 @@ async def sheet(request: web.Request) -> web.Response:
 @routes.get("/api/riffs/{id}/heard.png")
 async def all_heard(request: web.Request) -> web.Response:
     """The spectrogram of all that a riff sounds, also where its own picture is shorter."""
-    services = request.app[SERVICES]
-    riff = await services.library.get(request.match_info["id"])
-
-    def look() -> bytes:
-        own = services.studio.picture(riff.image_ref)
-        return encode_png(heard(own, services.library, riff))
-
-    png = await asyncio.to_thread(look)
+    request.app[LOOKING].take(request.remote or "")
+    riff = await request.app[SERVICES].library.get(request.match_info["id"])
+    whole = await request.app[LISTENING].whole(riff)
+    png = await asyncio.to_thread(encode_png, whole)
     return web.Response(body=png, content_type="image/png", headers={"Cache-Control": FOREVER})
 
 
@@ -146,7 +147,8 @@ async def draw(request: web.Request) -> web.Response:
 async def _sheet(request: web.Request, start: float) -> Sheet:
     services = request.app[SERVICES]
     riff = await services.library.get(request.match_info["id"])
-    return await sheet_of(services.studio, services.images, services.library, riff, start=start)
+    whole = await request.app[LISTENING].whole(riff)
+    return await sheet_of(services.studio, services.images, riff, whole, start=start)
 
 
 def _opened(data: bytes) -> Source:

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from aiohttp.test_utils import TestClient
+from aiohttp.test_utils import TestClient, TestServer
 from PIL import Image
 from sqlalchemy import update
 
+from audio.codec import audio_to_image
 from audio.encoding import encode
 from audio.image import decode_image
 from riffbot.jam.values import Steerer
@@ -22,6 +23,8 @@ from riffbot.regions import Region
 from riffbot.services import Services
 from riffbot.uploads import Source, open_upload
 from riffbot.web import painting
+from riffbot.web.app import create_app
+from riffbot.web.guard import Allowance
 from tests.inference.fakes import FakePipeline, drawn, until
 from tests.web.test_api import ask, follow
 
@@ -83,8 +86,18 @@ async def test_a_rectangle_is_a_region_that_replays_anywhere(
 
 
 async def test_what_a_jam_kept_is_painted_where_it_is_heard(
-    client: TestClient, services: Services, pipeline: FakePipeline
+    client: TestClient,
+    services: Services,
+    pipeline: FakePipeline,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    read: list[int] = []
+
+    def counted(samples: Any, rate: int) -> Any:
+        read.append(len(samples))
+        return audio_to_image(samples, rate)
+
+    monkeypatch.setattr("riffbot.starts.codec.audio_to_image", counted)
     session = await services.jams.start(
         None, "funky sax", who=Steerer(1, "Ann"), seed_image="beat", paced_by="clock"
     )
@@ -108,7 +121,19 @@ async def test_what_a_jam_kept_is_painted_where_it_is_heard(
     )
     start = services.images.load(pipeline.batches[-1][0].seed_image or "")
     assert (start == pixels_of(sheet["picture"])).all()
+    assert len(read) == 1  # the picture, the sheet and the painting are of one look
     assert told["riff"]["parent"] == riff["id"]
+
+
+async def test_who_looks_at_too_much_at_once_waits(services: Services) -> None:
+    app = create_app(services)
+    app[painting.LOOKING] = Allowance(burst=2, every_s=3600)
+    async with TestClient(TestServer(app)) as client:
+        riff = (await ask(client, prompt="first", seed=1))["riff"]
+        looks = [riff["files"]["heard"], f"api/riffs/{riff['id']}/sheet"] * 2
+        statuses = [(await client.get(f"/{look}")).status for look in looks]
+        assert statuses == [200, 200, 429, 429]
+        assert "riff" in await ask(client, prompt="second", seed=2)  # that is another matter
 
 
 @pytest.mark.parametrize("prompt", ["", "violin"])
