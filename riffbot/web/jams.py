@@ -93,6 +93,8 @@ async def start(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     if str(body.get("seed_image", "")).startswith("sha256:"):
         await permit_start(request, [body["seed_image"]])
+    # Before anything ends for it: a wish that is nonsense leaves the old jam playing.
+    await asyncio.to_thread(services.jams.first_walk, **body)
     old = services.jams.by_id(str(replaced)) if replaced else None
     if old is not None and private(old):
         await old.stop()

@@ -270,6 +270,28 @@ async def test_more_jams_than_the_owner_allows(client: TestClient, services: Ser
     assert (await client.post("/api/jams", json={"seed_image": "beat"})).status == 201
 
 
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"seed_image": "nowhere"},
+        {"bpm": 5},
+        {"denoising": 7},
+        {"guidance": 0},
+        {"prompt": "(x:99)"},
+        {"prompt": "la " * 999},
+    ],
+)
+async def test_a_typo_does_not_end_the_jam_that_plays(
+    client: TestClient, services: Services, wish: dict[str, Any]
+) -> None:
+    first = {"prompt": "rain", "seed_image": "beat"}
+    jam = (await (await client.post("/api/jams", json=first)).json())["jam"]
+    answer = await client.post("/api/jams", json={**wish, "instead_of": jam["id"]})
+    assert answer.status in (400, 404)
+    assert (await answer.json())["error"].endswith(".")
+    assert services.jams.by_id(jam["id"]) is not None
+
+
 async def test_strangers_are_not_told_which_jams_play(
     services: Services, session: JamSession
 ) -> None:
