@@ -98,8 +98,7 @@ async def start(request: web.Request) -> web.Response:
     old = services.jams.by_id(str(replaced)) if replaced else None
     if old is not None and private(old):
         await old.stop()
-    slot = await _slot(request.app)
-    session = await services.jams.start(slot, who=_voter(request), paced_by="clock", **body)
+    session = await _begun(request, body)
     return web.json_response({"jam": _told(request, session)}, status=201)
 
 
@@ -116,28 +115,43 @@ def _check_kinds(body: dict[str, Any]) -> None:
             raise BadRequest(f"The {name.replace('_', ' ')} is {'text' if text else 'a number'}.")
 
 
-async def _slot(app: web.Application) -> int:
-    """A number for a private jam: below those of servers. One that nobody listens to gives way."""
-    services, hub = app[SERVICES], app[HUB]
-    slots = range(-1, -1 - services.settings.page_jams, -1)
-    playing = {slot: services.jams.get(slot) for slot in slots}
-    waiting = await app[RETURNING].waiting()
+async def _begun(request: web.Request, wish: dict[str, Any]) -> JamSession:
+    """Start a private jam. One that nobody listens to gives way where there is no room."""
+    jams, returning = request.app[SERVICES].jams, request.app[RETURNING]
+    await returning.waiting()
+    # From the choice of a slot on nothing waits until it is taken: two who start at once get two.
+    while (slot := _free_slot(request.app)) is None:
+        await _idle(request.app).stop()
+    session = await jams.start(slot, who=_voter(request), paced_by="clock", **wish)
+    returning.taken(slot)
+    return session
+
+
+def _slots(app: web.Application) -> range:
+    """The numbers of private jams: below those of servers."""
+    return range(-1, -1 - app[SERVICES].settings.page_jams, -1)
+
+
+def _free_slot(app: web.Application) -> int | None:
+    jams, returning = app[SERVICES].jams, app[RETURNING]
+    free = [slot for slot in _slots(app) if jams.get(slot) is None and slot not in returning.busy]
     # A jam that could go on after a restart keeps its place while there is another.
-    for slot in sorted(slots, key=lambda slot: (slot in waiting, -slot)):
-        if playing[slot] is None:
-            return slot
-    for slot, session in playing.items():
-        if (
-            session is not None
-            and not session.ring.stats().listeners
-            and not hub.listeners(session)
-        ):
-            await session.stop()
-            return slot
-    if not playing:
+    return min(free, key=lambda slot: (returning.keeps(slot), -slot), default=None)
+
+
+def _idle(app: web.Application) -> JamSession:
+    """A private jam that nobody listens to. Raises Refused."""
+    slots, hub = _slots(app), app[HUB]
+    if not slots:
         raise Refused("No jams can be started on this page; its owner sets RIFFBOT_PAGE_JAMS.")
+    for slot in slots:
+        session = app[SERVICES].jams.get(slot)
+        if session is None or session.status().state == "starting":  # nobody can listen yet
+            continue
+        if not session.ring.stats().listeners and not hub.listeners(session):
+            return session
     raise Refused(
-        f"{len(playing)} jams play here already, which is as many as this page may start: "
+        f"{len(slots)} jams play here already, which is as many as this page may start: "
         "please listen to one of them, or come back later."
     )
 
@@ -150,7 +164,9 @@ def private(session: JamSession) -> bool:
 @routes.get("/api/jams/{id}")
 async def one(request: web.Request) -> web.Response:
     """One jam. Browsers look here first, so here a private one comes back after a restart."""
-    session = await request.app[RETURNING].find(request.match_info["id"])
+    session = await request.app[RETURNING].find(
+        request.match_info["id"], lambda: request.app[ALLOWANCE].take(request.remote or "")
+    )
     return web.json_response(
         {"jam": _told(request, session)}, headers={"Cache-Control": "no-store"}
     )
