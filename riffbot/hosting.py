@@ -14,6 +14,9 @@ from riffbot.errors import RiffBotError
 from riffbot.services import Services
 from riffbot.web.app import create_app
 
+GOODBYE_S = 5.0
+"""How long a stop waits for those who still read something of the page's."""
+
 
 @asynccontextmanager
 async def page_beside(services: Services) -> AsyncIterator[str]:
@@ -25,7 +28,7 @@ async def page_beside(services: Services) -> AsyncIterator[str]:
     Raises:
         RiffBotError: the port is taken.
     """
-    runner = web.AppRunner(create_app(services), access_log=None)
+    runner = web.AppRunner(create_app(services), access_log=None, shutdown_timeout=GOODBYE_S)
     await runner.setup()
     settings = services.settings
     try:

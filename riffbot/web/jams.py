@@ -25,7 +25,6 @@ import asyncio
 import contextlib
 import hashlib
 import secrets
-from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Any
 
 from aiohttp import WSCloseCode, web
@@ -44,6 +43,7 @@ from riffbot.web.jobs import VISITOR
 from riffbot.web.pages import app_page
 from riffbot.web.recording import as_file, first_packet
 from riffbot.web.returning import Returning
+from riffbot.web.streams import bound, write
 from riffbot.web.views import riff_of
 
 HUB = web.AppKey("hub", Hub)
@@ -54,10 +54,6 @@ BACKLOG = 50
 
 GOODBYE_S = 2.0
 """How long a slow browser may take over the last word."""
-
-SEND_BUFFER = 128 * 1024
-"""Bytes that the system may hold for one browser: by itself it would take megabytes, a minute of
-sound for each of two hundred, before anybody noticed that one does not read."""
 
 STARTABLE = ("prompt", "seed", "denoising", "guidance", "seed_image", "bpm")
 
@@ -190,19 +186,11 @@ async def socket(request: web.Request) -> web.StreamResponse:
             compress=False, heartbeat=20, max_msg_size=4096, timeout=GOODBYE_S
         )
         await ws.prepare(request)
-        _bound(request)
+        bound(request)
         await _serve(request, ws, member)
         return ws
     finally:
         hub.leave(session, member)
-
-
-def _bound(request: web.Request) -> None:
-    if request.transport is None:  # gone already
-        return
-    connection = request.transport.get_extra_info("socket")
-    if connection is not None:
-        connection.setsockopt(SOL_SOCKET, SO_SNDBUF, SEND_BUFFER)
 
 
 async def _serve(request: web.Request, ws: web.WebSocketResponse, member: Member) -> None:
@@ -250,13 +238,14 @@ async def live(request: web.Request) -> web.StreamResponse:
     )
     stream.content_type = "audio/ogg"
     await stream.prepare(request)
+    bound(request)
     ogg = OggOpus(secrets.randbelow(2**31))
     with contextlib.suppress(ConnectionError), session.ring.listen(backlog=BACKLOG) as packets:
-        await stream.write(ogg.head())
+        await write(request, stream, ogg.head())
         # A pause is silence here, too: a player would hang up, and one that has gone would count.
         async for packet in packets.without_a_pause():
-            await stream.write(ogg.packet(packet))
-        await stream.write(ogg.end())
+            await write(request, stream, ogg.packet(packet))
+        await write(request, stream, ogg.end())
     return stream
 
 
