@@ -56,15 +56,24 @@ async def test_all_that_was_heard_is_one_file(client: TestClient, session: JamSe
 
 
 async def test_two_listeners_record_once_and_the_end_forgets(
-    client: TestClient, session: JamSession, services: Services
+    client: TestClient, session: JamSession
 ) -> None:
-    at = f"/api/jams/{session.id}"
-    for _ in range(2):  # who comes back finds what was heard before
-        async with client.ws_connect(f"{at}/socket") as ws:
-            await hear(ws, lambda h: len(h.packets) > 30)
-    told = await (await client.get(f"{at}/recording")).json()
-    assert told["seconds"] >= 1.2
-    await session.stop()
+    at, hub = f"/api/jams/{session.id}", client.app[jams.HUB]
+    async with client.ws_connect(f"{at}/socket") as one, client.ws_connect(f"{at}/socket") as two:
+        both = await asyncio.gather(*(hear(ws, lambda h: len(h.packets) > 30) for ws in (one, two)))
+        told = await (await client.get(f"{at}/recording")).json()
+        first = min(min(heard.packets) for heard in both)
+        # All that either heard, and nothing of it twice.
+        assert 0.6 <= told["seconds"] <= (session.ring.head - first) * 0.02
+    await until(lambda: not hub.listeners())
+    async with client.ws_connect(f"{at}/socket") as ws:
+        await hear(ws, lambda h: len(h.packets) > 30)
+        later = await (await client.get(f"{at}/recording")).json()
+        # Who comes back finds what was heard before; where nobody listened is a gap.
+        assert told["seconds"] + 0.5 <= later["seconds"] <= (session.ring.head - first) * 0.02
+        await session.stop()
+        await until(lambda: not hub.listeners())
+    assert hub.remembered == 0
     assert (await client.get(f"{at}/recording.ogg")).status == 404
 
 
