@@ -40,7 +40,7 @@ from riffbot.web.guard import HEADERS, LOOPBACK, from_elsewhere
 from riffbot.web.guard import told as refused
 from riffbot.web.hub import Hub, Member
 from riffbot.web.jobs import VISITOR
-from riffbot.web.pages import app_page
+from riffbot.web.pages import page_for
 from riffbot.web.recording import as_file, first_packet
 from riffbot.web.returning import Returning
 from riffbot.web.streams import bound, write
@@ -65,7 +65,7 @@ routes = web.RouteTableDef()
 @routes.get("/jam/{id}")
 async def page(request: web.Request) -> web.Response:
     """The page; a jam that is over is told by its script."""
-    return await asyncio.to_thread(app_page, "../", "jam.html")
+    return await asyncio.to_thread(page_for, request, "../", "jam.html")
 
 
 @routes.get("/api/jams")

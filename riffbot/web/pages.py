@@ -32,13 +32,7 @@ routes = web.RouteTableDef()
 @routes.get("/")
 async def home(request: web.Request) -> web.Response:
     """A jam of one's own; the form where the page is not built. Discord opens an Activity here."""
-    if FRAME in request.query and activity_of(request.app) is not None:
-        page = app_page(BASE, "index.html")
-        page.headers["Content-Security-Policy"] = HEADERS["Content-Security-Policy"].replace(
-            "frame-ancestors 'none'", f"frame-ancestors {ANCESTORS}"
-        )
-        return page
-    return app_page("./", "index.html")
+    return page_for(request, "./", "index.html")
 
 
 @routes.get("/riffs")
@@ -82,8 +76,23 @@ async def static(request: web.Request) -> web.StreamResponse:
     )
 
 
-def app_page(base: str, plain: str) -> web.Response:
-    """The built page; `plain` out of static/ where there is none."""
+def page_for(request: web.Request, base: str, plain: str) -> web.Response:
+    """The built page at the base of this address, or at that of an Activity inside Discord.
+
+    Args:
+        base: where the page's root lies from this address.
+        plain: what does out of static/ where the page is not built.
+    """
+    if FRAME not in request.query or activity_of(request.app) is None:
+        return _app_page(base, plain)
+    page = _app_page(BASE, plain)
+    page.headers["Content-Security-Policy"] = HEADERS["Content-Security-Policy"].replace(
+        "frame-ancestors 'none'", f"frame-ancestors {ANCESTORS}"
+    )
+    return page
+
+
+def _app_page(base: str, plain: str) -> web.Response:
     path = BUILT / "index.html"
     return _html(path if path.is_file() else STATIC / plain, base)
 

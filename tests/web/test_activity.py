@@ -164,11 +164,12 @@ async def test_inside_discord_everything_lies_under_its_proxy(
 ) -> None:
     monkeypatch.setattr(pages, "BUILT", tmp_path)
     (tmp_path / "index.html").write_text('<base href="./"><script src="./app/x.js"></script>')
-    page = await inside.get("/?frame_id=1&instance_id=i-1-gc&platform=desktop")
-    assert '<base href="/.proxy/">' in await page.text()
-    policy = page.headers["Content-Security-Policy"]
-    assert "frame-ancestors https://discord.com" in policy
-    assert "default-src 'none'" in policy
-    outside = await inside.get("/")
-    assert '<base href="./">' in await outside.text()
-    assert "frame-ancestors 'none'" in outside.headers["Content-Security-Policy"]
+    for address, base in (("/", "./"), ("/jam/0123456789ab", "../")):  # a reload asks for the jam
+        page = await inside.get(f"{address}?frame_id=1&instance_id=i-1-gc&platform=desktop")
+        assert '<base href="/.proxy/">' in await page.text()
+        policy = page.headers["Content-Security-Policy"]
+        assert "frame-ancestors https://discord.com" in policy
+        assert "default-src 'none'" in policy
+        outside = await inside.get(address)
+        assert f'<base href="{base}">' in await outside.text()
+        assert "frame-ancestors 'none'" in outside.headers["Content-Security-Policy"]

@@ -293,6 +293,14 @@ async def test_keys_links_table_calm_and_a_narrow_screen(
             !(e.getAttribute('aria-label') || e.textContent.trim() || e.labels?.length))"""
         assert await page.js(f"{unnamed}.map((e) => e.id)") == []
 
+        # Where nothing is listed, this browser knows what was kept.
+        await page.js("document.querySelector('#keep').click()")
+        toast = "document.querySelector('#toast')"
+        await page.until(f"{toast}.textContent.startsWith('Kept.')", seconds=60)
+        kept = str(await page.js(f"{toast}.querySelector('a').getAttribute('href')"))
+        mine = json.loads(await page.js("localStorage.getItem('riffbot-mine')"))
+        assert [f"riff/{riff}" for riff in mine] == [kept]
+
         # The end is told, and the link brings it back.
         link = await page.js("location.href")
         assert "/jam/" in link
@@ -302,3 +310,21 @@ async def test_keys_links_table_calm_and_a_narrow_screen(
         assert await page.js("document.querySelector('#prompt').value") == "a (low:1.4) tune"
         await page.screenshot(tmp_path / "narrow.png")
         assert [c for c in page.complaints if "404" not in c] == []
+
+
+async def test_inside_discord_the_address_keeps_its_frame(client: TestClient) -> None:
+    async with chromium() as page:
+        # No Discord is there, so nobody is signed in; the page works as it does inside.
+        address = "/?view=flat&frame_id=1&instance_id=i-1-gc#seed_image=beat"
+        await page.open(str(client.make_url(address)), width=400, height=600)
+        await page.until("document.body.dataset.place === 'discord'", seconds=60)
+        await page.type("#prompt", "a low tune")
+        await page.key("Enter")
+        await page.until("riffbot.player?.running && riffbot.player.ahead > 0.1", seconds=60)
+        assert "/jam/" in await page.js("location.pathname")
+        assert "frame_id=1&instance_id=i-1-gc" in await page.js("location.search")
+        assert await page.js("getComputedStyle(document.querySelector('#share')).display") == "none"
+        await page.js("document.querySelector('#keep').click()")
+        toast = "document.querySelector('#toast')"
+        await page.until(f"{toast}.textContent.startsWith('Kept; its id is ')", seconds=60)
+        assert await page.js(f"{toast}.querySelector('a')") is None  # no page opens from there
