@@ -33,7 +33,15 @@ from riffbot.prompt import parse
 from riffbot.remixing import permit
 from riffbot.request import RiffRequest
 from riffbot.services import Services
-from riffbot.web.guard import HEADERS, MAX_BODY, OURS, Allowance, TooLarge, by_the_owner
+from riffbot.web.guard import (
+    HEADERS,
+    MAX_BODY,
+    OURS,
+    Allowance,
+    TooLarge,
+    by_the_owner,
+    has_the_key,
+)
 from riffbot.web.info import model_info
 from riffbot.web.jobs import VISITOR, Event, Jobs
 from riffbot.web.views import FILES, file_name, riff_of, without_others
@@ -182,8 +190,11 @@ async def one(request: web.Request) -> web.Response:
 def by_a_stranger(request: web.Request) -> bool:
     """Whether this may come from another than whoever sits at this machine: then nothing is listed,
     and who wants a riff or a jam must have its link, which 60 random bits keep from being guessed.
-    An Activity is fetched by Discord from anywhere, through whatever tunnel."""
+    An Activity is fetched by Discord from anywhere, through whatever tunnel. The link that RiffBot
+    prints for its owner makes a browser theirs."""
     settings = request.app[SERVICES].settings
+    if has_the_key(request):
+        return False
     return bool(request.app[OURS]) or not by_the_owner(request, settings.host)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 
 from aiohttp import web
@@ -39,6 +40,7 @@ def create_app(services: Services) -> web.Application:
     inside = activity.Activity.of(services.settings)
     app[activity.ACTIVITY] = [] if inside is None else [inside]
     app[guard.OURS] = frozenset() if inside is None else frozenset({inside.origin})
+    app[guard.OWNERS_KEY] = secrets.token_urlsafe(32)
     app[health.STARTED] = time.monotonic()
     # Painting before the riffs' files, whose address would swallow a sheet's.
     for part in (pages, painting, api, jams, activity, riffusion, health):

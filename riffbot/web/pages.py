@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
+import secrets
 from pathlib import Path
 
 from aiohttp import web
 
+from riffbot.errors import NotFound
 from riffbot.web.activity import ANCESTORS, BASE, FRAME, activity_of
-from riffbot.web.guard import HEADERS
+from riffbot.web.guard import HEADERS, OWNER, OWNERS_KEY
 
 STATIC = Path(__file__).parent / "static"
 
@@ -33,6 +35,22 @@ routes = web.RouteTableDef()
 async def home(request: web.Request) -> web.Response:
     """A jam of one's own; the form where the page is not built. Discord opens an Activity here."""
     return page_for(request, "./", "index.html")
+
+
+@routes.get("/owner")
+async def owner(request: web.Request) -> web.Response:
+    """The link that RiffBot prints for its owner: this browser is theirs until the next start."""
+    if not secrets.compare_digest(request.query.get("key", "").encode(), _key(request)):
+        raise NotFound("This is not the owner's link: RiffBot prints a new one when it starts.")
+    response = web.Response(status=303, headers={"Location": "riffs", "Cache-Control": "no-store"})
+    response.set_cookie(
+        OWNER, request.query["key"], httponly=True, samesite="Strict", secure=request.secure
+    )
+    return response
+
+
+def _key(request: web.Request) -> bytes:
+    return request.app[OWNERS_KEY].encode()
 
 
 @routes.get("/riffs")

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from aiohttp import ClientSession, CookieJar
 from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import update
+from yarl import URL
 
+from riffbot import hosting
 from riffbot.library.models import StoredRiff
 from riffbot.services import Services
 from riffbot.web import api
@@ -77,6 +81,35 @@ async def test_strangers_need_a_riffs_link(services: Services, client: TestClien
             assert first["id"] not in str(told)
             assert first["picture_ref"] not in str(told)
         assert (await wide.get("/" + second["files"]["mp3"])).status == 200
+
+
+async def test_the_owners_link_shows_what_strangers_do_not_see(
+    services: Services, client: TestClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = (await ask(client, prompt="one", seed=1))["riff"]
+    second = (await ask(client, prompt="two", seed=2, parent=first["id"]))["riff"]
+    async with hosting.page_beside(services):
+        assert "owner" not in capsys.readouterr().out  # here everybody who calls is the owner
+    settings = services.settings.model_copy(update={"host": "0.0.0.0", "web_port": 0})
+    wide = replace(services, settings=settings)
+    async with hosting.page_beside(wide) as address, ClientSession() as stranger:
+        here = URL(address).with_host("127.0.0.1")
+        link = URL(capsys.readouterr().out.rsplit("page, as its owner: ", 1)[1].strip())
+        assert services.jams.page == address  # what members are shown has no key
+
+        async def told(browser: ClientSession, path: str) -> Any:
+            async with browser.get(here.join(URL(path))) as answer:
+                return answer.status, await answer.json()
+
+        assert (await told(stranger, "owner?key=guessed"))[0] == 404
+        assert (await told(stranger, "api/riffs"))[1]["closed"]
+        jar = CookieJar(unsafe=True)  # of a host without a name
+        async with ClientSession(cookie_jar=jar) as owner:
+            async with owner.get(link.with_host("127.0.0.1")) as answer:
+                assert answer.url.path == "/riffs"
+            assert len((await told(owner, "api/riffs"))[1]["riffs"]) == 2
+            family = (await told(owner, f"api/riffs/{second['id']}"))[1]
+            assert [riff["id"] for riff in family["parents"]] == [first["id"]]
 
 
 async def test_a_pictures_hash_is_no_link_to_what_was_made_in_discord(
