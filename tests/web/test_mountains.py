@@ -122,16 +122,19 @@ TRIES = 3
 """Stretches that are listened to where the player or the jam says itself that it was disturbed."""
 
 
-async def disturbances(page: Page, session: JamSession) -> int:
-    """How often the player jumped to the live edge and the ring filled in for a late jam."""
-    return int(await page.js("riffbot.player.jumps")) + session.status().underruns
+async def disturbances(page: Page, session: JamSession) -> np.ndarray:
+    """How often the player jumped to the live edge, and the ring filled in for a late jam."""
+    return np.array([await page.js("riffbot.player.jumps"), session.status().underruns])
 
 
 async def captured(page: Page, session: JamSession, seconds: float) -> tuple[Any, Any, Any]:
     """What left the page over a stretch, what the server wrote there, and the rest.
 
-    Another stretch is listened to only where this one was disturbed, and three at most.
+    Another stretch is listened to only where this one was disturbed, and three at most. Where the
+    jam itself was late in each of them, this machine has no time for a jam and nothing is told of
+    the page, so the test is skipped; a player that jumps by itself fails it.
     """
+    late = 0
     for attempt in range(1, TRIES + 1):
         before = await disturbances(page, session)
         await page.js("Object.assign(heard.anew(), { dry: 0, breaks: 0 }) && 0")
@@ -141,9 +144,12 @@ async def captured(page: Page, session: JamSession, seconds: float) -> tuple[Any
         told = json.loads(await page.js(TAKE))
         disturbed = await disturbances(page, session) - before
         print(f"\nstretch {attempt} of at most {TRIES}: {disturbed} jumps and underruns")
-        if not disturbed:
+        if not disturbed.any():
             break
-    assert not told["breaks"], f"the sound broke off, and {disturbed} jumps and underruns say so"
+        late += bool(disturbed[1])
+    if late == TRIES:
+        pytest.skip(f"the jam itself was late in {TRIES} stretches: this machine is too busy")
+    assert not told["breaks"], f"the sound broke off, with {disturbed} jumps and underruns"
     heard = np.frombuffer(base64.b64decode(told["sound"]), np.int16) / 32767
     sample = round(told["sample"])
     begins, written = session.sound(sample, sample + len(heard))
