@@ -13,11 +13,17 @@ from aiohttp import web
 from riffbot.errors import RiffBotError
 from riffbot.services import Services
 from riffbot.web.app import create_app
+from riffbot.web.guard import LOOPBACK, OURS, OWNERS_KEY
+
+GOODBYE_S = 5.0
+"""How long a stop waits for those who still read something of the page's."""
 
 
 @asynccontextmanager
 async def page_beside(services: Services) -> AsyncIterator[str]:
     """Serve RiffBot's own page in this event loop and print its address.
+
+    Where strangers may call, too, its owner gets a link of their own: it is not for passing on.
 
     Yields:
         the address, for example `http://127.0.0.1:8765/`.
@@ -25,7 +31,8 @@ async def page_beside(services: Services) -> AsyncIterator[str]:
     Raises:
         RiffBotError: the port is taken.
     """
-    runner = web.AppRunner(create_app(services), access_log=None)
+    app = create_app(services)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=GOODBYE_S)
     await runner.setup()
     settings = services.settings
     try:
@@ -39,6 +46,8 @@ async def page_beside(services: Services) -> AsyncIterator[str]:
             ) from error
         address = f"http://{settings.host}:{_port(runner)}/"
         print(f"page: {address}", flush=True)
+        if settings.host not in LOOPBACK or app[OURS]:
+            print(f"page, as its owner: {address}owner?key={app[OWNERS_KEY]}", flush=True)
         services.jams.page = address
         yield address
     finally:

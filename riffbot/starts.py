@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+import numpy as np
+
 from audio import codec, files
 from audio.arrays import Pixels
 from riffbot import remixing
@@ -66,29 +68,32 @@ class Sheet:
 
 
 async def sheet_of(
-    studio: Studio, images: Images, library: Library, riff: StoredRiff, *, start: float = 0.0
+    studio: Studio, images: Images, riff: StoredRiff, whole: Pixels, *, start: float = 0.0
 ) -> Sheet:
     """What one hears of a riff from a second on, as a picture.
 
     What was kept of a jam sounds longer than its own picture is, which shows the last chunk only:
     its sheet is read out of its sound.
 
+    Args:
+        whole: the spectrogram of all that it sounds (`heard`).
+        start: the second to begin at.
+
     Raises:
-        NotFound, StorageError: its files are gone.
+        NotFound: its picture is gone.
         BadRequest: it ends before that second.
     """
     meter = await asyncio.to_thread(images.meter, riff.image_ref)
 
     def look() -> Sheet:
         own = studio.picture(riff.image_ref)
-        whole = heard(own, library, riff)
         part = remixing.stretch(whole, riff.request.bpm, start=start, meter=meter)
         return Sheet(
             pixels=part,
             begins_s=start,
             whole_s=whole.shape[1] / 100,
             meter=meter,
-            ref=riff.image_ref if part is own else None,
+            ref=riff.image_ref if np.array_equal(part, own) else None,
         )
 
     return await asyncio.to_thread(look)

@@ -13,7 +13,7 @@ from riffbot.images import Images
 from riffbot.inference.engine import Engine
 from riffbot.inference.job import Riff
 from riffbot.jam.keeping import rendered
-from riffbot.jam.locking import seed_image_for
+from riffbot.jam.locking import meter_of, seed_image_for
 from riffbot.jam.loop import JamLoop
 from riffbot.jam.pace import Pace
 from riffbot.jam.session import JamSession
@@ -110,6 +110,40 @@ class JamManager:
             Refused: this machine cannot sustain it; the sentence has the measured factor.
             ModelError, GenerationFailed: there is no sound to begin with.
         """
+        walk = self.first_walk(
+            prompt,
+            seed_image=seed_image,
+            bpm=bpm,
+            denoising=denoising,
+            seed=seed,
+            guidance=guidance,
+        )
+        ballot = Ballot().cast(who.user_id, who.name, walk.prompt, 0.0)
+        return await self._open(
+            guild_id,
+            JamState.begin(walk, ballot=ballot),
+            starter=who,
+            bitrate=bitrate,
+            place=place or Place(),
+            paced_by=paced_by,
+        )
+
+    def first_walk(
+        self,
+        prompt: str | None = None,
+        *,
+        seed_image: str | None = None,
+        bpm: float | None = None,
+        denoising: float | None = None,
+        seed: int = 0,
+        guidance: float | None = None,
+    ) -> Walk:
+        """What `start` begins with, judged before anything is: its arguments. May read a file.
+
+        Raises:
+            BadRequest: something asked for is nonsense.
+            NotFound: there is no such seed image.
+        """
         text = (prompt or DEFAULT_PROMPT).strip()
         chosen = seed_image or self.seed_image_for(bpm, text)
         walk = Walk.begin(
@@ -119,15 +153,8 @@ class JamManager:
             denoising=DEFAULT_DENOISING if denoising is None else denoising,
             guidance=guidance,
         )
-        ballot = Ballot().cast(who.user_id, who.name, text, 0.0)
-        return await self._open(
-            guild_id,
-            JamState.begin(walk, ballot=ballot),
-            starter=who,
-            bitrate=bitrate,
-            place=place or Place(),
-            paced_by=paced_by,
-        )
+        meter_of(self._images, chosen)
+        return walk
 
     def seed_image_for(self, bpm: float | None, prompt: str = "") -> str:
         """The bundled seed image whose tempo is nearest. Raises BadRequest, NotFound."""

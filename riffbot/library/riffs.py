@@ -70,6 +70,12 @@ class RiffStore(Database):
                 return riffs[0]
         return None
 
+    async def needing(self, ref: str) -> Sequence[StoredRiff]:
+        """The riffs that need a `sha256:` picture: they start from it, or it is their mask."""
+        columns = (StoredRiff.seed_image, StoredRiff.mask, StoredRiff.second_image)
+        wanted = or_(*(column == ref for column in columns))
+        return await self._some(select(StoredRiff).where(wanted, StoredRiff.gone.is_(None)))
+
     async def children(self, riff_id: str) -> Sequence[StoredRiff]:
         """The riffs made from this one, oldest first."""
         query = select(StoredRiff).where(

@@ -8,12 +8,14 @@
 Discord serves an Activity from `https://<application>.discordsays.com` and fetches it from here; it
 opens the page with a `frame_id`, and what the page asks for then begins with `/.proxy`. The code
 that Discord gives the page is exchanged here, where the application's secret is. Which server's jam
-somebody may hear is Discord's word, not the page's: the Activity's instance must have them in it.
+somebody may hear is Discord's word, not the page's: the Activity's instance must have them in it,
+and run in the voice channel that the jam is in.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,8 +26,13 @@ from riffbot.errors import BadRequest, NotFound, RiffBotError
 from riffbot.settings import Settings
 from riffbot.web.api import ALLOWANCE, SERVICES, json_body
 
+log = logging.getLogger(__name__)
+
 API = "https://discord.com/api/v10"
 PATIENCE_S = 10.0
+
+LOGGED = 300
+"""Characters of Discord's refusal that the log gets."""
 
 BASE = "/.proxy/"
 """Where everything lies inside Discord."""
@@ -68,11 +75,12 @@ class Activity:
         """The page's own origin inside Discord."""
         return f"https://{self.client_id}.discordsays.com"
 
-    async def admit(self, code: str, instance_id: str) -> tuple[str, int | None]:
+    async def admit(self, code: str, instance_id: str) -> tuple[str, int | None, int | None]:
         """Exchange a code for an access token, and find where its owner takes part.
 
         Returns:
-            The token, and the id of the server that the Activity runs in, if it is one.
+            The token, and the ids of the server and of the channel that the Activity runs in, if it
+            runs in a server.
 
         Raises:
             BadRequest: Discord does not know the code, or its owner is not in that instance.
@@ -96,8 +104,8 @@ class Activity:
                 instance = await _json(session.get(f"{self.api}/{place}", headers=bot))
             if str(me["id"]) not in map(str, instance["users"]):
                 raise BadRequest("You do not take part in this Activity: open it anew in Discord.")
-            guild = instance["location"].get("guild_id")
-            return token, int(guild) if guild else None
+            guild, channel = (instance["location"].get(f"{of}_id") for of in ("guild", "channel"))
+            return token, int(guild) if guild else None, int(channel) if channel else None
         except (aiohttp.ClientError, TimeoutError) as error:
             raise RiffBotError("Discord does not answer just now; please try again.") from error
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -130,10 +138,13 @@ async def token(request: web.Request) -> web.Response:
     for given in (code, instance_id):
         if not isinstance(given, str) or not given.replace("-", "").isalnum() or len(given) > 200:
             raise BadRequest('Send {"code", "instance_id"} as Discord gave them.')
-    access_token, guild_id = await activity.admit(str(code), str(instance_id))
+    access_token, guild_id, channel_id = await activity.admit(str(code), str(instance_id))
     jams = request.app[SERVICES].jams
     session = jams.get(guild_id) if guild_id is not None else None
-    jam = session.id if session is not None else None
+    jam = None
+    # Whoever takes part sees this channel, but perhaps not the one that the server's jam is in.
+    if session is not None and channel_id is not None:
+        jam = session.id if session.place.voice_channel_id == channel_id else None
     return web.json_response(
         {"access_token": access_token, "jam": jam}, headers={"Cache-Control": "no-store"}
     )
@@ -151,6 +162,13 @@ def _activity(request: web.Request) -> Activity:
 async def _json(asked: Any) -> Any:
     async with asyncio.timeout(PATIENCE_S), asked as answer:
         if answer.status in (400, 401, 403, 404):
+            # What Discord answers, never what was sent: there the secret is.
+            log.warning(
+                "Discord refuses an Activity: %s answered %d %s",
+                answer.url.path,
+                answer.status,
+                (await answer.text())[:LOGGED],
+            )
             raise BadRequest(
                 "Discord does not let you in here: open the Activity anew; its owner can see in "
                 "the log why."

@@ -10,7 +10,8 @@
 | `GET /api/riffs/<id>/<file>` | `clip.mp3`, `spectrogram.png`, `picture.png`, `recipe.json` |
 | `GET /api/info` | model, defaults, schedulers, seed images |
 
-Where strangers may call, nothing is listed (`closed`) and a riff names no relatives.
+Where strangers may call, nothing is listed (`closed`), a riff names no relatives and none of their
+pictures, and what was made in Discord is started from by its link only (`parent`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -25,16 +27,24 @@ from aiohttp import web
 
 from riffbot.errors import BadRequest, NotFound
 from riffbot.images import Images, SeedImage
+from riffbot.library.models import StoredRiff
 from riffbot.library.records import pictures_of
-from riffbot.library.store import Library
 from riffbot.prompt import parse
 from riffbot.remixing import permit
 from riffbot.request import RiffRequest
 from riffbot.services import Services
-from riffbot.web.guard import HEADERS, MAX_BODY, Allowance, TooLarge, by_the_owner
+from riffbot.web.guard import (
+    HEADERS,
+    MAX_BODY,
+    OURS,
+    Allowance,
+    TooLarge,
+    by_the_owner,
+    has_the_key,
+)
 from riffbot.web.info import model_info
 from riffbot.web.jobs import VISITOR, Event, Jobs
-from riffbot.web.views import FILES, file_name, riff_of
+from riffbot.web.views import FILES, file_name, riff_of, without_others
 
 SERVICES = web.AppKey("services", Services)
 JOBS = web.AppKey("jobs", Jobs)
@@ -63,7 +73,7 @@ async def ask(request: web.Request) -> web.Response:
         parse(prompt)
     if riff.seed_image is not None:
         await asyncio.to_thread(request.app[SERVICES].images.load, riff.seed_image)
-    await _permit(request.app[SERVICES].library, riff, parent)
+    await permit_start(request, pictures_of(riff), parent)
     return begun(request, riff, parent)
 
 
@@ -75,15 +85,44 @@ def begun(request: web.Request, riff: RiffRequest, parent: str | None) -> web.Re
     return web.json_response(answer, status=202)
 
 
-async def _permit(library: Library, riff: RiffRequest, parent: str | None) -> None:
-    """What a member keeps for themselves is kept from the page, too. Raises BadRequest."""
-    starts = [await library.of_file(ref.removeprefix("sha256:")) for ref in pictures_of(riff)]
+async def permit_start(
+    request: web.Request, pictures: Iterable[str], parent: str | None = None
+) -> None:
+    """Let through whoever may start from these pictures.
+
+    What a member keeps for themselves is kept from the page, too. And a stranger who only knows a
+    picture's hash, which stands in the file of every riff made from it, has no link to it.
+
+    Args:
+        pictures: `sha256:` references.
+        parent: the riff whose link the asker has.
+
+    Raises:
+        BadRequest: one of them is not theirs to start from.
+    """
+    library = request.app[SERVICES].library
+    linked = None
     if parent is not None:
         with contextlib.suppress(NotFound):  # which is told as an event
-            starts.append(await library.get(parent))
-    for start in starts:
+            linked = permit(await library.get(parent), VISITOR.user_id)
+    for ref in pictures:
+        start = await library.of_file(ref.removeprefix("sha256:"))
         if start is not None:
             permit(start, VISITOR.user_id)
+        if not by_a_stranger(request) or (linked is not None and linked.image_ref == ref):
+            continue
+        # A mask, or a stretch of a song, is no riff itself: it is whose riffs need it.
+        riffs = await library.needing(ref) if start is None else [start]
+        if not riffs or not all(map(_of_the_page, riffs)):
+            raise BadRequest(
+                "That picture was not made on this page: open its riff by the link and remix that, "
+                "or start from a seed image."
+            )
+
+
+def _of_the_page(riff: StoredRiff) -> bool:
+    """Whether it was made here, and not in a place that only some may see."""
+    return (riff.author_id, riff.audience_id, riff.guild_id) == (VISITOR.user_id, None, None)
 
 
 @routes.get("/api/jobs/{job}/events", allow_head=False)
@@ -133,6 +172,7 @@ async def one(request: web.Request) -> web.Response:
     riff = await library.get(request.match_info["id"])
     if by_a_stranger(request):  # a riff's id is its key, and so is that of each relative
         alone = {**riff_of(riff), "parent": None}
+        alone["request"] = without_others(alone["request"])
         return web.json_response({"riff": alone, "parents": [], "children": []})
     parents: list[dict[str, Any]] = []
     parent_id = riff.parent_id
@@ -150,9 +190,12 @@ async def one(request: web.Request) -> web.Response:
 def by_a_stranger(request: web.Request) -> bool:
     """Whether this may come from another than whoever sits at this machine: then nothing is listed,
     and who wants a riff or a jam must have its link, which 60 random bits keep from being guessed.
-    An Activity is fetched by Discord from anywhere, through whatever tunnel."""
+    An Activity is fetched by Discord from anywhere, through whatever tunnel. The link that RiffBot
+    prints for its owner makes a browser theirs."""
     settings = request.app[SERVICES].settings
-    return settings.activity_client_id is not None or not by_the_owner(request, settings.host)
+    if has_the_key(request):
+        return False
+    return bool(request.app[OURS]) or not by_the_owner(request, settings.host)
 
 
 @routes.get("/api/riffs/{id}/{file}")
@@ -166,6 +209,8 @@ async def file(request: web.Request) -> web.StreamResponse:
     if name == "recipe.json":
         recipe = {"model": riff.model_name, "model_hash": riff.model_hash, "batch": riff.batch}
         request_json = riff.request.model_dump(mode="json", exclude_none=True)
+        if by_a_stranger(request):
+            request_json = without_others(request_json)
         return web.json_response({"request": request_json, **recipe}, headers=headers)
     if name not in FILES:
         raise NotFound(f"A riff's files are {', '.join([*FILES, 'recipe.json'])}.")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import secrets
 import time
 
 from aiohttp import web
 
 from riffbot.services import Services
-from riffbot.web import activity, api, guard, health, jams, pages, painting, riffusion
+from riffbot.web import activity, api, guard, health, jams, listening, pages, painting, riffusion
 from riffbot.web.guard import (
     MAX_BODY,
     Allowance,
@@ -30,11 +32,15 @@ def create_app(services: Services) -> web.Application:
     app[api.SERVICES] = services
     app[api.JOBS] = Jobs(services.studio)
     app[api.ALLOWANCE] = Allowance()
+    app[listening.TURN] = asyncio.Semaphore()
+    app[painting.LISTENING] = listening.Listening(services, app[listening.TURN])
+    app[painting.LOOKING] = Allowance(burst=60, every_s=1.0)
     app[jams.HUB] = Hub(services.settings.page_listeners, jams.told)
     app[jams.RETURNING] = Returning(services)
     inside = activity.Activity.of(services.settings)
     app[activity.ACTIVITY] = [] if inside is None else [inside]
     app[guard.OURS] = frozenset() if inside is None else frozenset({inside.origin})
+    app[guard.OWNERS_KEY] = secrets.token_urlsafe(32)
     app[health.STARTED] = time.monotonic()
     # Painting before the riffs' files, whose address would swallow a sheet's.
     for part in (pages, painting, api, jams, activity, riffusion, health):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import math
+import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -39,6 +40,12 @@ MAX_BODY = 64 * 1024
 
 OURS = web.AppKey("ours", frozenset[str])
 """Origins that are our own page under another name (riffbot/web/activity.py)."""
+
+OWNERS_KEY = web.AppKey("owners_key", str)
+"""What RiffBot prints for its owner where strangers may call; new with every start."""
+
+OWNER = "riffbot-owner"
+"""The cookie that has it."""
 
 SHARED = frozenset({"/run_inference/"})
 """Addresses that look at `cors_origins` themselves (riffbot/web/riffusion.py)."""
@@ -162,6 +169,12 @@ def by_the_owner(request: web.Request, host: str) -> bool:
     """
     passed_on = any(name in request.headers for name in FORWARDED)
     return host in LOOPBACK and request.remote in LOOPBACK and not passed_on
+
+
+def has_the_key(request: web.Request) -> bool:
+    """Whether this comes from a browser that opened the owner's link (`/owner?key=`)."""
+    given = request.cookies.get(OWNER, "")
+    return secrets.compare_digest(given.encode(), request.app[OWNERS_KEY].encode())
 
 
 def _netloc(url: str) -> SplitResult:

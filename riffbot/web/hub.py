@@ -113,13 +113,22 @@ class Hub:
             if not broadcast.members:
                 broadcast.close()
                 del self._broadcasts[session.id]
+        self._forget()
 
     def recording(self, session: JamSession) -> Recording:
         """What was heard of a jam lately; forgotten with the jam."""
-        for jam, (other, _) in list(self._recordings.items()):
-            if other.ended:
-                del self._recordings[jam]
+        self._forget()
         return self._recordings.setdefault(session.id, (session, Recording()))[1]
+
+    @property
+    def remembered(self) -> int:
+        """Jams of which it is known what was heard."""
+        return len(self._recordings)
+
+    def _forget(self) -> None:
+        for jam, (session, _) in list(self._recordings.items()):
+            if session.ended:
+                del self._recordings[jam]
 
     def listeners(self, session: JamSession | None = None) -> int:
         """How many listen, to one jam or to all."""

@@ -25,7 +25,6 @@ import asyncio
 import contextlib
 import hashlib
 import secrets
-from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Any
 
 from aiohttp import WSCloseCode, web
@@ -36,14 +35,15 @@ from riffbot.jam.ogg import OggOpus
 from riffbot.jam.ring import PACKET_SAMPLES
 from riffbot.jam.session import JamSession
 from riffbot.jam.values import HOUSE, Steerer
-from riffbot.web.api import ALLOWANCE, SERVICES, by_a_stranger, json_body
+from riffbot.web.api import ALLOWANCE, SERVICES, by_a_stranger, json_body, permit_start
 from riffbot.web.guard import HEADERS, LOOPBACK, from_elsewhere
 from riffbot.web.guard import told as refused
 from riffbot.web.hub import Hub, Member
 from riffbot.web.jobs import VISITOR
-from riffbot.web.pages import app_page
+from riffbot.web.pages import page_for
 from riffbot.web.recording import as_file, first_packet
 from riffbot.web.returning import Returning
+from riffbot.web.streams import bound, write
 from riffbot.web.views import riff_of
 
 HUB = web.AppKey("hub", Hub)
@@ -55,10 +55,6 @@ BACKLOG = 50
 GOODBYE_S = 2.0
 """How long a slow browser may take over the last word."""
 
-SEND_BUFFER = 128 * 1024
-"""Bytes that the system may hold for one browser: by itself it would take megabytes, a minute of
-sound for each of two hundred, before anybody noticed that one does not read."""
-
 STARTABLE = ("prompt", "seed", "denoising", "guidance", "seed_image", "bpm")
 
 _SALT = secrets.token_bytes(16)
@@ -69,7 +65,7 @@ routes = web.RouteTableDef()
 @routes.get("/jam/{id}")
 async def page(request: web.Request) -> web.Response:
     """The page; a jam that is over is told by its script."""
-    return await asyncio.to_thread(app_page, "../", "jam.html")
+    return await asyncio.to_thread(page_for, request, "../", "jam.html")
 
 
 @routes.get("/api/jams")
@@ -91,11 +87,14 @@ async def start(request: web.Request) -> web.Response:
         )
     _check_kinds(body)
     services = request.app[SERVICES]
+    if str(body.get("seed_image", "")).startswith("sha256:"):
+        await permit_start(request, [body["seed_image"]])
+    # Before anything ends for it: a wish that is nonsense leaves the old jam playing.
+    await asyncio.to_thread(services.jams.first_walk, **body)
     old = services.jams.by_id(str(replaced)) if replaced else None
     if old is not None and private(old):
         await old.stop()
-    slot = await _slot(request.app)
-    session = await services.jams.start(slot, who=_voter(request), paced_by="clock", **body)
+    session = await _begun(request, body)
     return web.json_response({"jam": _told(request, session)}, status=201)
 
 
@@ -112,28 +111,43 @@ def _check_kinds(body: dict[str, Any]) -> None:
             raise BadRequest(f"The {name.replace('_', ' ')} is {'text' if text else 'a number'}.")
 
 
-async def _slot(app: web.Application) -> int:
-    """A number for a private jam: below those of servers. One that nobody listens to gives way."""
-    services, hub = app[SERVICES], app[HUB]
-    slots = range(-1, -1 - services.settings.page_jams, -1)
-    playing = {slot: services.jams.get(slot) for slot in slots}
-    waiting = await app[RETURNING].waiting()
+async def _begun(request: web.Request, wish: dict[str, Any]) -> JamSession:
+    """Start a private jam. One that nobody listens to gives way where there is no room."""
+    jams, returning = request.app[SERVICES].jams, request.app[RETURNING]
+    await returning.waiting()
+    # From the choice of a slot on nothing waits until it is taken: two who start at once get two.
+    while (slot := _free_slot(request.app)) is None:
+        await _idle(request.app).stop()
+    session = await jams.start(slot, who=_voter(request), paced_by="clock", **wish)
+    returning.taken(slot)
+    return session
+
+
+def _slots(app: web.Application) -> range:
+    """The numbers of private jams: below those of servers."""
+    return range(-1, -1 - app[SERVICES].settings.page_jams, -1)
+
+
+def _free_slot(app: web.Application) -> int | None:
+    jams, returning = app[SERVICES].jams, app[RETURNING]
+    free = [slot for slot in _slots(app) if jams.get(slot) is None and slot not in returning.busy]
     # A jam that could go on after a restart keeps its place while there is another.
-    for slot in sorted(slots, key=lambda slot: (slot in waiting, -slot)):
-        if playing[slot] is None:
-            return slot
-    for slot, session in playing.items():
-        if (
-            session is not None
-            and not session.ring.stats().listeners
-            and not hub.listeners(session)
-        ):
-            await session.stop()
-            return slot
-    if not playing:
+    return min(free, key=lambda slot: (returning.keeps(slot), -slot), default=None)
+
+
+def _idle(app: web.Application) -> JamSession:
+    """A private jam that nobody listens to. Raises Refused."""
+    slots, hub = _slots(app), app[HUB]
+    if not slots:
         raise Refused("No jams can be started on this page; its owner sets RIFFBOT_PAGE_JAMS.")
+    for slot in slots:
+        session = app[SERVICES].jams.get(slot)
+        if session is None or session.status().state == "starting":  # nobody can listen yet
+            continue
+        if not session.ring.stats().listeners and not hub.listeners(session):
+            return session
     raise Refused(
-        f"{len(playing)} jams play here already, which is as many as this page may start: "
+        f"{len(slots)} jams play here already, which is as many as this page may start: "
         "please listen to one of them, or come back later."
     )
 
@@ -146,7 +160,9 @@ def private(session: JamSession) -> bool:
 @routes.get("/api/jams/{id}")
 async def one(request: web.Request) -> web.Response:
     """One jam. Browsers look here first, so here a private one comes back after a restart."""
-    session = await request.app[RETURNING].find(request.match_info["id"])
+    session = await request.app[RETURNING].find(
+        request.match_info["id"], lambda: request.app[ALLOWANCE].take(request.remote or "")
+    )
     return web.json_response(
         {"jam": _told(request, session)}, headers={"Cache-Control": "no-store"}
     )
@@ -170,19 +186,11 @@ async def socket(request: web.Request) -> web.StreamResponse:
             compress=False, heartbeat=20, max_msg_size=4096, timeout=GOODBYE_S
         )
         await ws.prepare(request)
-        _bound(request)
+        bound(request)
         await _serve(request, ws, member)
         return ws
     finally:
         hub.leave(session, member)
-
-
-def _bound(request: web.Request) -> None:
-    if request.transport is None:  # gone already
-        return
-    connection = request.transport.get_extra_info("socket")
-    if connection is not None:
-        connection.setsockopt(SOL_SOCKET, SO_SNDBUF, SEND_BUFFER)
 
 
 async def _serve(request: web.Request, ws: web.WebSocketResponse, member: Member) -> None:
@@ -230,13 +238,14 @@ async def live(request: web.Request) -> web.StreamResponse:
     )
     stream.content_type = "audio/ogg"
     await stream.prepare(request)
+    bound(request)
     ogg = OggOpus(secrets.randbelow(2**31))
     with contextlib.suppress(ConnectionError), session.ring.listen(backlog=BACKLOG) as packets:
-        await stream.write(ogg.head())
+        await write(request, stream, ogg.head())
         # A pause is silence here, too: a player would hang up, and one that has gone would count.
         async for packet in packets.without_a_pause():
-            await stream.write(ogg.packet(packet))
-        await stream.write(ogg.end())
+            await write(request, stream, ogg.packet(packet))
+        await write(request, stream, ogg.end())
     return stream
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
+import secrets
 from pathlib import Path
 
 from aiohttp import web
 
+from riffbot.errors import NotFound
 from riffbot.web.activity import ANCESTORS, BASE, FRAME, activity_of
-from riffbot.web.guard import HEADERS
+from riffbot.web.guard import HEADERS, OWNER, OWNERS_KEY
 
 STATIC = Path(__file__).parent / "static"
 
@@ -32,13 +34,23 @@ routes = web.RouteTableDef()
 @routes.get("/")
 async def home(request: web.Request) -> web.Response:
     """A jam of one's own; the form where the page is not built. Discord opens an Activity here."""
-    if FRAME in request.query and activity_of(request.app) is not None:
-        page = app_page(BASE, "index.html")
-        page.headers["Content-Security-Policy"] = HEADERS["Content-Security-Policy"].replace(
-            "frame-ancestors 'none'", f"frame-ancestors {ANCESTORS}"
-        )
-        return page
-    return app_page("./", "index.html")
+    return page_for(request, "./", "index.html")
+
+
+@routes.get("/owner")
+async def owner(request: web.Request) -> web.Response:
+    """The link that RiffBot prints for its owner: this browser is theirs until the next start."""
+    if not secrets.compare_digest(request.query.get("key", "").encode(), _key(request)):
+        raise NotFound("This is not the owner's link: RiffBot prints a new one when it starts.")
+    response = web.Response(status=303, headers={"Location": "riffs", "Cache-Control": "no-store"})
+    response.set_cookie(
+        OWNER, request.query["key"], httponly=True, samesite="Strict", secure=request.secure
+    )
+    return response
+
+
+def _key(request: web.Request) -> bytes:
+    return request.app[OWNERS_KEY].encode()
 
 
 @routes.get("/riffs")
@@ -82,8 +94,23 @@ async def static(request: web.Request) -> web.StreamResponse:
     )
 
 
-def app_page(base: str, plain: str) -> web.Response:
-    """The built page; `plain` out of static/ where there is none."""
+def page_for(request: web.Request, base: str, plain: str) -> web.Response:
+    """The built page at the base of this address, or at that of an Activity inside Discord.
+
+    Args:
+        base: where the page's root lies from this address.
+        plain: what does out of static/ where the page is not built.
+    """
+    if FRAME not in request.query or activity_of(request.app) is None:
+        return _app_page(base, plain)
+    page = _app_page(BASE, plain)
+    page.headers["Content-Security-Policy"] = HEADERS["Content-Security-Policy"].replace(
+        "frame-ancestors 'none'", f"frame-ancestors {ANCESTORS}"
+    )
+    return page
+
+
+def _app_page(base: str, plain: str) -> web.Response:
     path = BUILT / "index.html"
     return _html(path if path.is_file() else STATIC / plain, base)
 

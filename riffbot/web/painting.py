@@ -19,6 +19,8 @@ import asyncio
 import base64
 import binascii
 import math
+from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -30,11 +32,13 @@ from audio.mel import N_MELS, edges
 from riffbot import remixing
 from riffbot.errors import BadRequest
 from riffbot.regions import Region
-from riffbot.starts import Sheet, heard, sheet_of, start_on
+from riffbot.starts import Sheet, sheet_of, start_on
 from riffbot.tempo import NARROWEST, WIDEST
-from riffbot.uploads import open_upload
+from riffbot.uploads import Source, open_upload
 from riffbot.web.api import ALLOWANCE, FOREVER, SERVICES, begun, json_body
+from riffbot.web.guard import Allowance
 from riffbot.web.jobs import VISITOR
+from riffbot.web.listening import TURN, Listening
 
 MAX_PAINTED = 2 * 1024 * 1024
 """Bytes of a request with a picture: the widest sheet, painted all over, as a PNG in base64."""
@@ -42,7 +46,13 @@ MAX_PAINTED = 2 * 1024 * 1024
 WISHES = ("negative", "seed", "denoising", "guidance", "steps", "scheduler")
 """What a painting may say besides its picture and its prompt."""
 
+LISTENING = web.AppKey("listening", Listening)
+
+LOOKING = web.AppKey("looking", Allowance)
+"""For looking, apart from asking: whoever leafs through many riffs may still make one."""
+
 _DATA_URL = "data:image/png;base64,"
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 routes = web.RouteTableDef()
 
@@ -62,6 +72,7 @@ async def blank(request: web.Request) -> web.Response:
 @routes.get("/api/riffs/{id}/sheet")
 async def sheet(request: web.Request) -> web.Response:
     """A riff's sheet from a second on."""
+    request.app[LOOKING].take(request.remote or "")
     services = request.app[SERVICES]
     riff = await services.library.get(request.match_info["id"])
     found = await _sheet(request, _number(request.query.get("start", "0"), "start"))
@@ -84,14 +95,10 @@ async def sheet(request: web.Request) -> web.Response:
 @routes.get("/api/riffs/{id}/heard.png")
 async def all_heard(request: web.Request) -> web.Response:
     """The spectrogram of all that a riff sounds, also where its own picture is shorter."""
-    services = request.app[SERVICES]
-    riff = await services.library.get(request.match_info["id"])
-
-    def look() -> bytes:
-        own = services.studio.picture(riff.image_ref)
-        return encode_png(heard(own, services.library, riff))
-
-    png = await asyncio.to_thread(look)
+    request.app[LOOKING].take(request.remote or "")
+    riff = await request.app[SERVICES].library.get(request.match_info["id"])
+    whole = await request.app[LISTENING].whole(riff)
+    png = await asyncio.to_thread(encode_png, whole)
     return web.Response(body=png, content_type="image/png", headers={"Cache-Control": FOREVER})
 
 
@@ -123,9 +130,16 @@ async def draw(request: web.Request) -> web.Response:
     data = _png(body.pop("picture", None), "drawing")
     prompt, wishes = _words(body)
     remixing.draw(remixing.Start("draft", WIDEST), prompt, **wishes)
-    request.app[SERVICES].engine.check(None)
-    source = await asyncio.to_thread(open_upload, data, "a drawing")
-    stored = await request.app[SERVICES].studio.adopt(source, author=VISITOR)
+    services = request.app[SERVICES]
+    services.engine.check(None)
+    # A riff's own file is no drawing: its author may keep it for themselves.
+    if (riff := await services.library.of_file(sha256(data).hexdigest())) is not None:
+        remixing.permit(riff, VISITOR.user_id)
+    async with request.app[TURN]:
+        opened = await asyncio.to_thread(_opened, data)
+        # A grey one is read to the pixel, as a spectrogram is; it was drawn all the same.
+        source = replace(opened, kind="drawing")
+        stored = await services.studio.adopt(source, author=VISITOR)
     begin = remixing.Start(stored.image_ref, source.pixels.shape[1], riff_id=stored.id)
     return begun(request, remixing.draw(begin, prompt, **wishes), stored.id)
 
@@ -133,7 +147,17 @@ async def draw(request: web.Request) -> web.Response:
 async def _sheet(request: web.Request, start: float) -> Sheet:
     services = request.app[SERVICES]
     riff = await services.library.get(request.match_info["id"])
-    return await sheet_of(services.studio, services.images, services.library, riff, start=start)
+    whole = await request.app[LISTENING].whole(riff)
+    return await sheet_of(services.studio, services.images, riff, whole, start=start)
+
+
+def _opened(data: bytes) -> Source:
+    """A drawing as a start; nothing larger than a sheet is decoded. Raises BadRequest."""
+    try:
+        decode_image(data, max_pixels=N_MELS * WIDEST)
+    except AudioError as error:
+        raise BadRequest(f"The drawing: {error}") from error
+    return open_upload(data, "a drawing", max_bytes=MAX_PAINTED)
 
 
 def _words(body: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -184,9 +208,12 @@ def _png(told: object, what: str) -> bytes:
     if not isinstance(told, str) or not told.startswith(_DATA_URL):
         raise BadRequest(f"Send the {what} as a data URL of a PNG.")
     try:
-        return base64.b64decode(told.removeprefix(_DATA_URL), validate=True)
+        data = base64.b64decode(told.removeprefix(_DATA_URL), validate=True)
     except (binascii.Error, ValueError) as error:
         raise BadRequest(f"The {what} is damaged: please paint it again.") from error
+    if not data.startswith(_SIGNATURE):
+        raise BadRequest(f"The {what} is no picture in PNG: please paint it again.")
+    return data
 
 
 def _number(told: object, what: str) -> float:

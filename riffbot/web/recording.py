@@ -11,6 +11,7 @@ encoded anew. They are there while the jam is.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import struct
 from collections import deque
@@ -24,6 +25,7 @@ from riffbot.jam.performance import SAMPLE_RATE
 from riffbot.jam.ring import PACKET_SAMPLES
 from riffbot.web import wire
 from riffbot.web.guard import HEADERS
+from riffbot.web.streams import bound, write
 
 LIMIT_S = 1800.0
 """What is remembered of a jam: 22 MB at 96 kbit/s."""
@@ -109,10 +111,12 @@ async def as_file(request: web.Request, recording: Recording) -> web.StreamRespo
     )
     stream.content_type = "audio/ogg"
     await stream.prepare(request)
+    bound(request)
     ogg = OggOpus(secrets.randbelow(2**31))
-    await stream.write(ogg.head())
-    for packets in recording.packets(first):
-        # A write waits for a slow reader and lets the others have their turn.
-        await stream.write(b"".join(map(ogg.packet, packets)))
-    await stream.write(ogg.end())
+    with contextlib.suppress(ConnectionError):
+        await write(request, stream, ogg.head())
+        for packets in recording.packets(first):
+            # A write waits for a slow reader and lets the others have their turn.
+            await write(request, stream, b"".join(map(ogg.packet, packets)))
+        await write(request, stream, ogg.end())
     return stream

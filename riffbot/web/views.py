@@ -58,6 +58,22 @@ def riff_of(riff: RiffLike) -> dict[str, Any]:
     }
 
 
+def without_others(request: dict[str, Any]) -> dict[str, Any]:
+    """A request as JSON without the pictures of other riffs: their hashes are as good as links."""
+    kept = {name: told for name, told in request.items() if not _is_picture(told)}
+    piece = kept.get("piece", {})
+    # A mask and a piece say nothing without what they were laid over.
+    if "seed_image" not in kept:
+        kept.pop("mask", None)
+    if _is_picture(piece.get("image")) or len(kept) < len(request):
+        kept.pop("piece", None)
+    return kept
+
+
+def _is_picture(told: object) -> bool:
+    return isinstance(told, str) and told.startswith("sha256:")
+
+
 def file_name(riff: RiffLike, name: str) -> str:
     """What a downloaded file is called: `funky-sax-42.mp3`."""
     stem = slug(riff.request.prompt).encode("ascii", "ignore").decode().strip("-") or "riff"

@@ -11,13 +11,13 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from pydantic import SecretStr
 
-from riffbot.jam.values import Steerer
+from riffbot.jam.values import Place, Steerer
 from riffbot.services import Services
 from riffbot.web import pages
 from riffbot.web.activity import ACTIVITY
 from riffbot.web.app import create_app
 
-CLIENT, GUILD = "123456789012345678", 77
+CLIENT, GUILD, CHANNEL = "123456789012345678", 77, 5
 ORIGIN = f"https://{CLIENT}.discordsays.com"
 
 
@@ -27,6 +27,7 @@ class Discord:
 
     users: list[str] = field(default_factory=lambda: ["42"])
     guild: str | None = str(GUILD)
+    channel: str = str(CHANNEL)
     ill: bool = False
     forms: list[dict[str, Any]] = field(default_factory=list)
 
@@ -54,7 +55,7 @@ class Discord:
     async def instance(self, request: web.Request) -> web.Response:
         if request.headers.get("Authorization") != "Bot bots-own":
             return web.Response(status=401)
-        location = {"id": "gc-1", "kind": "gc", "channel_id": "5", "guild_id": self.guild}
+        location = {"id": "gc-1", "kind": "gc", "channel_id": self.channel, "guild_id": self.guild}
         return web.json_response(
             {"instance_id": "i-1-gc", "location": location, "users": self.users}
         )
@@ -97,6 +98,14 @@ async def test_off_by_default(client: TestClient) -> None:
     assert foreign.status == 403
 
 
+async def test_an_id_alone_is_no_activity(services: Services) -> None:
+    settings = services.settings.model_copy(update={"activity_client_id": CLIENT})
+    app = create_app(replace(services, settings=settings))
+    async with TestClient(TestServer(app)) as client:
+        assert (await client.get("/api/activity")).status == 404
+        assert "closed" not in await (await client.get("/api/riffs")).json()
+
+
 async def test_who_takes_part_hears_the_servers_jam(
     inside: TestClient, services: Services, discord: Discord
 ) -> None:
@@ -104,23 +113,38 @@ async def test_who_takes_part_hears_the_servers_jam(
     answer = await admitted(inside, code="good", instance_id="i-1-gc")
     assert await answer.json() == {"access_token": "ticket", "jam": None}
     jam = await services.jams.start(
-        GUILD, "funky sax", who=Steerer(1, "Ann"), seed_image="beat", paced_by="clock"
+        GUILD,
+        "funky sax",
+        who=Steerer(1, "Ann"),
+        seed_image="beat",
+        place=Place(voice_channel_id=CHANNEL),
+        paced_by="clock",
     )
     told = await (await admitted(inside, code="good", instance_id="i-1-gc")).json()
     assert told["jam"] == jam.id
     async with inside.ws_connect(f"/api/jams/{jam.id}/socket", headers={"Origin": ORIGIN}) as ws:
         assert (await ws.receive_json())["type"] == "hello"
+    discord.channel = "6"  # of the same server; who is there may not see where the jam is
+    told = await (await admitted(inside, code="good", instance_id="i-1-gc")).json()
+    assert told["jam"] is None
     discord.guild = None  # a call among friends
     told = await (await admitted(inside, code="good", instance_id="i-1-gc")).json()
     assert told["jam"] is None
     assert (await (await inside.get("/api/jams")).json())["jams"] == []  # strangers may call
 
 
-async def test_who_does_not_take_part_is_told(inside: TestClient, discord: Discord) -> None:
+async def test_who_does_not_take_part_is_told(
+    inside: TestClient, discord: Discord, caplog: pytest.LogCaptureFixture
+) -> None:
     for body in ({"code": "bad", "instance_id": "i-1-gc"}, {"code": "good", "instance_id": "i-2"}):
         answer = await admitted(inside, **body)
         assert answer.status == 400
         assert "does not let you in" in (await answer.json())["error"]
+    assert "/oauth2/token answered 400" in caplog.text  # its owner reads why
+    assert "invalid_grant" in caplog.text
+    assert "/activity-instances/i-2 answered 404" in caplog.text
+    assert "hush" not in caplog.text
+    assert "bots-own" not in caplog.text
     discord.users = ["43"]
     answer = await admitted(inside, code="good", instance_id="i-1-gc")
     assert (answer.status, "take part" in (await answer.json())["error"]) == (400, True)
@@ -140,11 +164,12 @@ async def test_inside_discord_everything_lies_under_its_proxy(
 ) -> None:
     monkeypatch.setattr(pages, "BUILT", tmp_path)
     (tmp_path / "index.html").write_text('<base href="./"><script src="./app/x.js"></script>')
-    page = await inside.get("/?frame_id=1&instance_id=i-1-gc&platform=desktop")
-    assert '<base href="/.proxy/">' in await page.text()
-    policy = page.headers["Content-Security-Policy"]
-    assert "frame-ancestors https://discord.com" in policy
-    assert "default-src 'none'" in policy
-    outside = await inside.get("/")
-    assert '<base href="./">' in await outside.text()
-    assert "frame-ancestors 'none'" in outside.headers["Content-Security-Policy"]
+    for address, base in (("/", "./"), ("/jam/0123456789ab", "../")):  # a reload asks for the jam
+        page = await inside.get(f"{address}?frame_id=1&instance_id=i-1-gc&platform=desktop")
+        assert '<base href="/.proxy/">' in await page.text()
+        policy = page.headers["Content-Security-Policy"]
+        assert "frame-ancestors https://discord.com" in policy
+        assert "default-src 'none'" in policy
+        outside = await inside.get(address)
+        assert f'<base href="{base}">' in await outside.text()
+        assert "frame-ancestors 'none'" in outside.headers["Content-Security-Policy"]

@@ -28,8 +28,11 @@ async def follow(client: TestClient, events: str) -> list[tuple[str, Any]]:
     answer = await client.get("/" + events)
     assert answer.content_type == "text/event-stream"
     text = await answer.text()
-    # A machine that is busy beats its heart in between, as comments.
-    blocks = [b.splitlines() for b in text.strip().split("\n\n") if not b.startswith(":")]
+    *blocks, end = text.split("\n\n")
+    assert end == "", "the last event is whole"
+    assert not blocks[-1].startswith(":"), "nothing beats behind the end"
+    # A machine that is busy beats its heart in between, as comments of their own.
+    blocks = [block.splitlines() for block in blocks if block != ": still here"]
     return [
         (name.removeprefix("event: "), json.loads(data.removeprefix("data: ")))
         for name, data in blocks

@@ -110,6 +110,40 @@ async def test_brush_over_a_riff_and_hear_it_anew(
     assert rows.max() < 340
 
 
+async def test_nothing_that_is_painted_goes_by_itself(client: TestClient) -> None:
+    riff = (await ask(client, prompt="first", seed=1, width=256))["riff"]
+    strokes = "document.querySelector('#paint').getAttribute('aria-label')"
+    start = (
+        "(() => { const f = document.querySelector('#sheet-start'); f.value = '0.5';"
+        "f.dispatchEvent(new Event('change')); })()"
+    )
+    async with chromium() as page:
+        await page.open(str(client.make_url(f"/riff/{riff['id']}#paint")))
+        await page.until("document.querySelector('#paint').width === 256")
+        # Another finger is lifted in the middle of a stroke.
+        lifted = "new PointerEvent('pointerup', { pointerId: 99 })"
+        await page.js(
+            "document.querySelector('#paint').addEventListener('pointermove',"
+            f"({{ target }}) => target.dispatchEvent({lifted}), {{ once: true }})"
+        )
+        await drag(page, [(0.25, 0.5), (0.3, 0.5), (0.4, 0.5), (0.5, 0.5), (0.5, 0.5)])
+        assert "1 stroke so far" in await page.js(strokes)
+        painted = (
+            "(() => { const p = document.querySelector('#paint');"
+            "return p.getContext('2d').getImageData(120, 256, 1, 1).data[3]; })()"
+        )
+        assert await page.js(painted) > 0  # and the stroke went on to its end
+        # Another stretch would begin with an empty sheet.
+        await page.js(start)
+        assert "Clear the sheet first" in await text(page, "#easel-complaint")
+        assert "1 stroke so far" in await page.js(strokes)
+        assert await page.js("document.querySelector('#sheet-start').value") == "0"
+        await click(page, "#wipe")
+        await page.js(start)
+        await page.until("document.querySelector('#paint').width < 256")
+        assert page.complaints == []
+
+
 async def test_paint_by_keyboard_and_draw_from_nothing(
     client: TestClient, services: Services, pipeline: FakePipeline, tmp_path: Path
 ) -> None:

@@ -20,9 +20,10 @@ from riffbot.jam.session import JamSession
 from riffbot.jam.values import Steerer
 from riffbot.library.guilds import Who
 from riffbot.services import Services
-from riffbot.web import hub, jams, wire
+from riffbot.web import api, hub, jams, wire
 from riffbot.web.app import create_app
-from tests.inference.fakes import until
+from riffbot.web.guard import Allowance
+from tests.inference.fakes import FakePipeline, until
 
 
 @pytest.fixture
@@ -270,6 +271,57 @@ async def test_more_jams_than_the_owner_allows(client: TestClient, services: Ser
     assert (await client.post("/api/jams", json={"seed_image": "beat"})).status == 201
 
 
+async def test_two_who_start_at_once_get_two_and_a_third_is_told(
+    client: TestClient, services: Services, pipeline: FakePipeline
+) -> None:
+    assert services.settings.page_jams == 2
+    pipeline.gate.clear()  # nobody is ready before all have asked
+    asked = [
+        asyncio.create_task(client.post("/api/jams", json={"seed_image": "beat"})) for _ in range(3)
+    ]
+    done, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+    third = done.pop().result()
+    assert third.status == 503
+    assert "as many as this page may start" in (await third.json())["error"]
+    pipeline.gate.set()
+    statuses = sorted([answer.status for answer in await asyncio.gather(*asked)])
+    assert statuses == [201, 201, 503]
+    assert len(services.jams.all()) == 2
+
+
+async def test_a_name_that_is_guessed_costs_its_guesser(
+    services: Services, session: JamSession
+) -> None:
+    app = create_app(services)
+    app[api.ALLOWANCE] = Allowance(burst=2, every_s=3600)
+    async with TestClient(TestServer(app)) as client:
+        statuses = [(await client.get(f"/api/jams/{n:012}")).status for n in range(3)]
+        assert statuses == [404, 404, 429]
+        assert (await client.get(f"/api/jams/{session.id}")).status == 200
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"seed_image": "nowhere"},
+        {"bpm": 5},
+        {"denoising": 7},
+        {"guidance": 0},
+        {"prompt": "(x:99)"},
+        {"prompt": "la " * 999},
+    ],
+)
+async def test_a_typo_does_not_end_the_jam_that_plays(
+    client: TestClient, services: Services, wish: dict[str, Any]
+) -> None:
+    first = {"prompt": "rain", "seed_image": "beat"}
+    jam = (await (await client.post("/api/jams", json=first)).json())["jam"]
+    answer = await client.post("/api/jams", json={**wish, "instead_of": jam["id"]})
+    assert answer.status in (400, 404)
+    assert (await answer.json())["error"].endswith(".")
+    assert services.jams.by_id(jam["id"]) is not None
+
+
 async def test_strangers_are_not_told_which_jams_play(
     services: Services, session: JamSession
 ) -> None:
@@ -318,4 +370,43 @@ async def test_a_private_jam_comes_back_after_a_restart(
             for _ in range(5):
                 assert (await later.get(f"/api/jams/{jam['id']}")).status == 404
     finally:
+        await again.close()
+
+
+async def test_a_jam_that_comes_back_holds_nobody_up(
+    client: TestClient,
+    services: Services,
+    session: JamSession,
+    pipeline: FakePipeline,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    jam = (await (await client.post("/api/jams", json={"seed_image": "beat"})).json())["jam"]
+    await services.jams.close()
+    again = JamManager(
+        services.engine, services.images, services.library, services.studio, services.settings
+    )
+    looks = []
+
+    async def counted() -> Any:
+        looks.append(1)
+        return await unfinished()
+
+    unfinished = again.unfinished
+    monkeypatch.setattr(again, "unfinished", counted)
+    app = create_app(replace(services, jams=again))
+    try:
+        async with TestClient(TestServer(app)) as later:
+            plays = await again.start(9, who=Steerer(1, "Ann"), seed_image="beat")
+            pipeline.gate.clear()
+            coming = asyncio.create_task(later.get(f"/api/jams/{jam['id']}"))
+            await until(lambda: again.by_id(jam["id"]) is not None)
+            async with asyncio.timeout(30):
+                assert (await later.get(f"/api/jams/{plays.id}")).status == 200
+                assert (await later.get("/api/jams/nobody00nobody")).status == 404
+            assert not coming.done()
+            pipeline.gate.set()
+            assert (await coming).status == 200
+            assert len(looks) == 1
+    finally:
+        pipeline.gate.set()
         await again.close()

@@ -7,7 +7,6 @@ and where exactly the sound is, which is where the playhead must be.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 from collections.abc import Sequence
@@ -36,7 +35,8 @@ pytestmark = [
 WATCH = """window.watch = (heard) => {
   // What sounds while a frame is drawn, by the audio clock: the frame that getOutputTimestamp says
   // leaves the loudspeaker, carried to this moment, as a sample of the jam; beside it, the column
-  // that the picture then has under its playhead. Only where there is sound to compare with.
+  // that the picture then has under its playhead. A frame without sound counts as dry, unless the
+  // player says itself that it waits: then there is no place in the jam to compare with.
   const { player, view } = riffbot, { context } = player, draw = view.frame.bind(view);
   view.frame = (moment) => {
     const { contextTime, performanceTime } = context.getOutputTimestamp();
@@ -45,7 +45,9 @@ WATCH = """window.watch = (heard) => {
     const heard_at = contextTime > 0 ? contextTime + age : currentTime - outputLatency;
     const [sounds, ahead] = [player.sampleAt(heard_at), player.ahead];
     draw(moment);
-    if (sounds !== null && ahead > 0) heard.heads.push([sounds, view.playhead * 480]);
+    if (sounds === null) return;
+    if (ahead > 0) heard.heads.push([sounds, view.playhead * 480]);
+    else heard.dry++;
   };
 }"""
 
@@ -55,12 +57,14 @@ CAPTURE = """(() => {
   tap.fftSize = 32768;
   player.output.connect(tap);
   const heard = window.heard = { samples: new Float32Array(48000 * 30), quiet: 0 };
+  // Of a stretch; what disturbed it is counted by whoever listens to it.
   heard.anew = () => Object.assign(heard, { first: null, end: null, anchor: null, heads: [] });
   heard.anew();
   const look = () => {
     // A machine that is too busy, or a connection that came back: listen anew, a second later.
     const anchor = player.sampleAt(0);
     if (anchor !== heard.anchor || player.ahead <= 0) {
+      if (heard.anchor !== null) heard.breaks++;
       Object.assign(heard.anew(), { anchor, quiet: context.currentTime + 1 });
     }
     if (context.currentTime < heard.quiet + 0.7) return;
@@ -80,13 +84,13 @@ CAPTURE = """(() => {
 })()"""
 
 TAKE = """(() => {
-  const { samples, first, end, anchor, heads } = window.heard;
+  const { samples, first, end, anchor, heads, dry, breaks } = window.heard;
   const whole = Int16Array.from(samples.subarray(0, end - first), (v) => v * 32767);
   const bytes = new Uint8Array(whole.buffer);
   let text = "";
   for (let at = 0; at < bytes.length; at += 8192)
     text += String.fromCharCode(...bytes.subarray(at, at + 8192));
-  return JSON.stringify({ sound: btoa(text), sample: first + anchor, heads });
+  return JSON.stringify({ sound: btoa(text), sample: first + anchor, heads, dry, breaks });
 })()"""
 
 
@@ -114,17 +118,38 @@ def pipeline(pipeline: FakePipeline) -> FakePipeline:
     return tunes
 
 
+TRIES = 3
+"""Stretches that are listened to where the player or the jam says itself that it was disturbed."""
+
+
+async def disturbances(page: Page, session: JamSession) -> np.ndarray:
+    """How often the player jumped to the live edge, and the ring filled in for a late jam."""
+    return np.array([await page.js("riffbot.player.jumps"), session.status().underruns])
+
+
 async def captured(page: Page, session: JamSession, seconds: float) -> tuple[Any, Any, Any]:
-    """What left the page over an undisturbed stretch, what the server wrote there, and the rest."""
-    while True:
-        underruns = session.status().underruns
-        await page.js("window.heard.anew() && 0")
+    """What left the page over a stretch, what the server wrote there, and the rest.
+
+    Another stretch is listened to only where this one was disturbed, and three at most. Where the
+    jam itself was late in each of them, this machine has no time for a jam and nothing is told of
+    the page, so the test is skipped; a player that jumps by itself fails it.
+    """
+    late = 0
+    for attempt in range(1, TRIES + 1):
+        before = await disturbances(page, session)
+        await page.js("Object.assign(heard.anew(), { dry: 0, breaks: 0 }) && 0")
         enough = f"window.heard.end - (window.heard.first ?? Infinity) > {round(48000 * seconds)}"
         whole = "window.heard.anchor === riffbot.player.sampleAt(0) && riffbot.player.ahead > 0"
-        await page.until(f"{enough} && {whole}", seconds=200)
+        await page.until(f"heard.breaks > 0 || ({enough} && {whole})", seconds=60)
         told = json.loads(await page.js(TAKE))
-        if session.status().underruns == underruns:  # else the ring filled in for a late player
+        disturbed = await disturbances(page, session) - before
+        print(f"\nstretch {attempt} of at most {TRIES}: {disturbed} jumps and underruns")
+        if not disturbed.any():
             break
+        late += bool(disturbed[1])
+    if late == TRIES:
+        pytest.skip(f"the jam itself was late in {TRIES} stretches: this machine is too busy")
+    assert not told["breaks"], f"the sound broke off, with {disturbed} jumps and underruns"
     heard = np.frombuffer(base64.b64decode(told["sound"]), np.int16) / 32767
     sample = round(told["sample"])
     begins, written = session.sound(sample, sample + len(heard))
@@ -150,13 +175,10 @@ async def test_what_is_heard_is_what_was_written_where_the_playhead_is(
         assert await page.js("riffbot.hello.codec") == codec
         await page.js(WATCH)
         await page.js(CAPTURE)
-        match, bound = 0.0, 0.999 if codec == "pcm" else 0.9
-        async with asyncio.timeout(240):
-            # Where a busy machine starts one block too late, it is listened to anew; a player that
-            # is wrong itself never has a stretch like that.
-            while match <= bound:
-                heard, written, told = await captured(page, session, 5.0)  # 1.28 s a chunk: 3 joins
-                match = np.corrcoef(heard, written)[0, 1] if heard.any() else 0.0
+        heard, written, told = await captured(page, session, 5.0)  # 1.28 s a chunk: 3 joins
+        match = np.corrcoef(heard, written)[0, 1] if heard.any() else 0.0
+        assert match > (0.999 if codec == "pcm" else 0.9)
+        assert told["dry"] == 0  # whatever stood still said so
         begins = round(told["sample"])
         assert sum(begins < e.start * 480 < begins + len(heard) for e in session.plan()) >= 3
         assert np.sqrt(np.mean(heard**2)) > 0.02
@@ -190,7 +212,7 @@ async def test_the_plane_of_the_mountains_stands_on_what_sounds(client: TestClie
         await page.until("riffbot.player?.running && riffbot.player.ahead > 0.1", seconds=100)
         assert await page.js("Boolean(riffbot.view.element.getContext('webgl2'))")
         await page.js(WATCH)
-        await page.js("watch(window.heard = { heads: [] })")
+        await page.js("watch(window.heard = { heads: [], dry: 0 })")
         await page.until("heard.heads.length >= 12", seconds=150)
         heads = np.array(json.loads(await page.js("JSON.stringify(heard.heads)")))
         off = np.abs(heads[:, 1] - heads[:, 0]) / 48
@@ -277,6 +299,14 @@ async def test_keys_links_table_calm_and_a_narrow_screen(
             !(e.getAttribute('aria-label') || e.textContent.trim() || e.labels?.length))"""
         assert await page.js(f"{unnamed}.map((e) => e.id)") == []
 
+        # Where nothing is listed, this browser knows what was kept.
+        await page.js("document.querySelector('#keep').click()")
+        toast = "document.querySelector('#toast')"
+        await page.until(f"{toast}.textContent.startsWith('Kept.')", seconds=60)
+        kept = str(await page.js(f"{toast}.querySelector('a').getAttribute('href')"))
+        mine = json.loads(await page.js("localStorage.getItem('riffbot-mine')"))
+        assert [f"riff/{riff}" for riff in mine] == [kept]
+
         # The end is told, and the link brings it back.
         link = await page.js("location.href")
         assert "/jam/" in link
@@ -286,3 +316,21 @@ async def test_keys_links_table_calm_and_a_narrow_screen(
         assert await page.js("document.querySelector('#prompt').value") == "a (low:1.4) tune"
         await page.screenshot(tmp_path / "narrow.png")
         assert [c for c in page.complaints if "404" not in c] == []
+
+
+async def test_inside_discord_the_address_keeps_its_frame(client: TestClient) -> None:
+    async with chromium() as page:
+        # No Discord is there, so nobody is signed in; the page works as it does inside.
+        address = "/?view=flat&frame_id=1&instance_id=i-1-gc#seed_image=beat"
+        await page.open(str(client.make_url(address)), width=400, height=600)
+        await page.until("document.body.dataset.place === 'discord'", seconds=60)
+        await page.type("#prompt", "a low tune")
+        await page.key("Enter")
+        await page.until("riffbot.player?.running && riffbot.player.ahead > 0.1", seconds=60)
+        assert "/jam/" in await page.js("location.pathname")
+        assert "frame_id=1&instance_id=i-1-gc" in await page.js("location.search")
+        assert await page.js("getComputedStyle(document.querySelector('#share')).display") == "none"
+        await page.js("document.querySelector('#keep').click()")
+        toast = "document.querySelector('#toast')"
+        await page.until(f"{toast}.textContent.startsWith('Kept; its id is ')", seconds=60)
+        assert await page.js(f"{toast}.querySelector('a')") is None  # no page opens from there

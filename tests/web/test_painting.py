@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
+import time
 from typing import Any
 
 import numpy as np
 import pytest
-from aiohttp.test_utils import TestClient
+from aiohttp.test_utils import TestClient, TestServer
 from PIL import Image
+from sqlalchemy import update
 
+from audio.codec import audio_to_image
+from audio.encoding import encode
 from audio.image import decode_image
 from riffbot.jam.values import Steerer
+from riffbot.library.models import StoredRiff
 from riffbot.regions import Region
 from riffbot.services import Services
+from riffbot.uploads import Source, open_upload
+from riffbot.web import painting
+from riffbot.web.app import create_app
+from riffbot.web.guard import Allowance
 from tests.inference.fakes import FakePipeline, drawn, until
 from tests.web.test_api import ask, follow
+
+SOUND = base64.b64encode(encode(np.sin(np.arange(44100) / 9), 44100, "wav")).decode()
 
 
 def url(pixels: Any) -> str:
@@ -74,8 +86,18 @@ async def test_a_rectangle_is_a_region_that_replays_anywhere(
 
 
 async def test_what_a_jam_kept_is_painted_where_it_is_heard(
-    client: TestClient, services: Services, pipeline: FakePipeline
+    client: TestClient,
+    services: Services,
+    pipeline: FakePipeline,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    read: list[int] = []
+
+    def counted(samples: Any, rate: int) -> Any:
+        read.append(len(samples))
+        return audio_to_image(samples, rate)
+
+    monkeypatch.setattr("riffbot.starts.codec.audio_to_image", counted)
     session = await services.jams.start(
         None, "funky sax", who=Steerer(1, "Ann"), seed_image="beat", paced_by="clock"
     )
@@ -99,7 +121,19 @@ async def test_what_a_jam_kept_is_painted_where_it_is_heard(
     )
     start = services.images.load(pipeline.batches[-1][0].seed_image or "")
     assert (start == pixels_of(sheet["picture"])).all()
+    assert len(read) == 1  # the picture, the sheet and the painting are of one look
     assert told["riff"]["parent"] == riff["id"]
+
+
+async def test_who_looks_at_too_much_at_once_waits(services: Services) -> None:
+    app = create_app(services)
+    app[painting.LOOKING] = Allowance(burst=2, every_s=3600)
+    async with TestClient(TestServer(app)) as client:
+        riff = (await ask(client, prompt="first", seed=1))["riff"]
+        looks = [riff["files"]["heard"], f"api/riffs/{riff['id']}/sheet"] * 2
+        statuses = [(await client.get(f"/{look}")).status for look in looks]
+        assert statuses == [200, 200, 429, 429]
+        assert "riff" in await ask(client, prompt="second", seed=2)  # that is another matter
 
 
 @pytest.mark.parametrize("prompt", ["", "violin"])
@@ -115,6 +149,9 @@ async def test_a_drawing_is_heard(
     assert request.denoising == (0.75 if prompt else 0.0)
     assert (services.images.load(request.seed_image or "") == picture).all()
     assert told["riff"]["request"]["prompt"] == (prompt or "a drawing")
+    assert (await services.library.get(told["riff"]["id"])).kind == "draw"
+    drawing = await services.library.get(told["riff"]["parent"])
+    assert (drawing.kind, drawing.model_name) == ("upload", "a drawing")
 
 
 @pytest.mark.parametrize(
@@ -153,6 +190,8 @@ async def test_a_mask_that_is_none_is_told_and_nothing_is_kept(
         ({}, "PNG"),
         ({"picture": url(np.full((512, 64), 255))}, "plain colour"),
         ({"picture": url(disc(64)), "prompt": "x", "denoising": 7}, "or less"),
+        ({"picture": url(np.eye(2000) * 200)}, "too large"),
+        ({"picture": "data:image/png;base64," + SOUND}, "no picture in PNG"),
     ],
 )
 async def test_a_drawing_that_is_none_is_told(
@@ -162,6 +201,38 @@ async def test_a_drawing_that_is_none_is_told(
     assert answer.status == 400
     assert words in (await answer.json())["error"]
     assert (await (await client.get("/api/riffs")).json())["riffs"] == []
+
+
+async def test_a_file_that_its_author_keeps_is_no_drawing(
+    client: TestClient, services: Services
+) -> None:
+    kept = (await ask(client, prompt="first", seed=1))["riff"]
+    png = await (await client.get("/" + kept["files"]["png"])).read()
+    async with services.library._write() as session:
+        await session.execute(update(StoredRiff).values(author_id=7, remix_allowed=False))
+    picture = "data:image/png;base64," + base64.b64encode(png).decode()
+    answer = await client.post("/api/drawings", json={"picture": picture, "prompt": "violin"})
+    assert answer.status == 400
+    assert "keeps it" in (await answer.json())["error"]
+
+
+async def test_drawings_are_read_one_at_a_time(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, most = [0], [0]
+
+    def counted(*args: Any, **more: Any) -> Source:
+        reading[0] += 1
+        most[0] = max(most[0], reading[0])
+        time.sleep(0.05)  # long enough that the others would come in
+        reading[0] -= 1
+        return open_upload(*args, **more)
+
+    monkeypatch.setattr(painting, "open_upload", counted)
+    body = {"picture": url(disc(64)), "prompt": "violin"}
+    asked = (client.post("/api/drawings", json=body) for _ in range(4))
+    assert [answer.status for answer in await asyncio.gather(*asked)] == [202] * 4
+    assert most == [1]
 
 
 @pytest.mark.parametrize("seconds", ["0.1", "99", "x", "nan"])

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import socket
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestClient
+from yarl import URL
 
 from audio import files
+from riffbot import hosting
 from riffbot.jam.opus import OpusEncoder
 from riffbot.jam.session import JamSession
 from riffbot.jam.values import Steerer
 from riffbot.services import Services
-from riffbot.web import wire
+from riffbot.web import jams, streams, wire
+from riffbot.web.app import create_app
 from riffbot.web.recording import Recording
+from tests.inference.fakes import until
 from tests.web.test_live import hear
 
 
@@ -46,16 +56,98 @@ async def test_all_that_was_heard_is_one_file(client: TestClient, session: JamSe
 
 
 async def test_two_listeners_record_once_and_the_end_forgets(
-    client: TestClient, session: JamSession, services: Services
+    client: TestClient, session: JamSession
 ) -> None:
-    at = f"/api/jams/{session.id}"
-    for _ in range(2):  # who comes back finds what was heard before
-        async with client.ws_connect(f"{at}/socket") as ws:
-            await hear(ws, lambda h: len(h.packets) > 30)
-    told = await (await client.get(f"{at}/recording")).json()
-    assert told["seconds"] >= 1.2
-    await session.stop()
+    at, hub = f"/api/jams/{session.id}", client.app[jams.HUB]
+    async with client.ws_connect(f"{at}/socket") as one, client.ws_connect(f"{at}/socket") as two:
+        both = await asyncio.gather(*(hear(ws, lambda h: len(h.packets) > 30) for ws in (one, two)))
+        told = await (await client.get(f"{at}/recording")).json()
+        first = min(min(heard.packets) for heard in both)
+        # All that either heard, and nothing of it twice.
+        assert 0.6 <= told["seconds"] <= (session.ring.head - first) * 0.02
+    await until(lambda: not hub.listeners())
+    async with client.ws_connect(f"{at}/socket") as ws:
+        await hear(ws, lambda h: len(h.packets) > 30)
+        later = await (await client.get(f"{at}/recording")).json()
+        # Who comes back finds what was heard before; where nobody listened is a gap.
+        assert told["seconds"] + 0.5 <= later["seconds"] <= (session.ring.head - first) * 0.02
+        await session.stop()
+        await until(lambda: not hub.listeners())
+    assert hub.remembered == 0
     assert (await client.get(f"{at}/recording.ogg")).status == 404
+
+
+async def never_read(host: str, port: int, path: str) -> socket.socket:
+    """Ask for something over a connection of one's own, and do not read the answer."""
+    reader = socket.socket()
+    reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    reader.setblocking(False)
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(reader, (host, port))
+    head = f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n"
+    await loop.sock_sendall(reader, head.encode())
+    return reader
+
+
+def fill(recording: Recording) -> None:
+    """4 MB: more than lies on the way to a reader."""
+    packet = OpusEncoder(96_000).encode(np.zeros(960, np.float32))[0].ljust(240, b"\0")
+    for place in range(0, 16_000, 8):
+        recording.add(wire.opus(place, [packet] * 8))
+
+
+async def test_a_download_that_stalls_is_let_go(
+    client: TestClient, session: JamSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "PATIENCE_S", 0.2)
+    fill(client.app[jams.HUB].recording(session))
+    at = f"/api/jams/{session.id}/recording.ogg"
+    with await never_read(client.host, client.port or 0, at) as reader:
+        server = client.server.runner.server
+        assert server is not None
+        await until(lambda: len(server.connections) == 1)
+        await until(lambda: not server.connections)
+        received = 0
+        with contextlib.suppress(ConnectionError):
+            while part := await asyncio.get_running_loop().sock_recv(reader, 65536):
+                received += len(part)
+    assert received < 1_000_000
+
+
+async def test_who_never_reads_the_stream_is_no_listener_for_ever(
+    client: TestClient, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(streams, "SEND_BUFFER", 4096)
+    session = await services.jams.start(
+        7, who=Steerer(1, "Ann"), seed_image="beat", bitrate=510_000, paced_by="clock"
+    )
+    at = f"/api/jams/{session.id}/live.ogg"
+    with await never_read(client.host, client.port or 0, at):
+        await until(lambda: session.ring.stats().listeners == 1)
+        await until(lambda: session.ring.stats().listeners == 0)
+
+
+async def test_a_download_that_stalls_does_not_hold_up_the_stop(
+    services: Services, session: JamSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hosting, "GOODBYE_S", 0.1)
+    made = []
+
+    def app(services: Services) -> web.Application:
+        made.append(create_app(services))
+        return made[0]
+
+    monkeypatch.setattr(hosting, "create_app", app)
+    settings = services.settings.model_copy(update={"web_port": 0})
+    async with asyncio.timeout(15):  # before the write's own patience ends, too
+        async with hosting.page_beside(replace(services, settings=settings)) as address:
+            fill(made[0][jams.HUB].recording(session))
+            there = URL(address)
+            at = f"/api/jams/{session.id}/recording.ogg"
+            reader = await never_read(there.host or "", there.port or 0, at)
+            await asyncio.get_running_loop().sock_recv(reader, 512)  # it has begun
+    reader.close()
 
 
 def test_a_recording_is_bounded() -> None:

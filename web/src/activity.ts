@@ -5,6 +5,14 @@ import { api, send } from "./page";
 
 export const inDiscord = (): boolean => new URLSearchParams(location.search).has("frame_id");
 
+/** An address of the page. Inside Discord it keeps what Discord opened the page with: without it, a
+ * reload would show a page that knows nothing of Discord, and that no frame may hold. */
+export function place(path: string): URL {
+  const url = new URL(path, document.baseURI);
+  if (inDiscord()) url.search = location.search;
+  return url;
+}
+
 /** Sign in with Discord; the id of the jam of the server where this runs, null where none plays. */
 export async function signedIn(): Promise<string | null> {
   const { client_id } = await api("activity");

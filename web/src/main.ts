@@ -3,7 +3,7 @@
 import "./style.css";
 
 import { inDiscord, signedIn } from "./activity";
-import { $, anchor, api, attempt, copyText, dialog, field, toast } from "./page";
+import { $, anchor, api, attempt, copyText, dialog, field, rememberRiff, toast } from "./page";
 import { edit, say, typed, wirePrompt, write } from "./prompt";
 import { showPast, showScore, showTable } from "./score";
 import { Session } from "./session";
@@ -50,6 +50,9 @@ async function keep(): Promise<void> {
   toast("Keeping the last 30 seconds …", 60000);
   const kept = await attempt(async () => {
     const { riff } = await session.wish("keep", { seconds: 30 });
+    rememberRiff(riff.id);
+    // Inside Discord no other page can be opened, and nothing downloaded.
+    if (inDiscord()) return toast(`Kept; its id is ${riff.id}.`, 15000);
     toast(
       "Kept.",
       15000,
@@ -79,6 +82,7 @@ async function record(): Promise<void> {
 }
 
 async function share(): Promise<void> {
+  if (inDiscord()) return; // the link leads nowhere from there
   await copyText(link(session, typed()));
   toast("The link is copied: it plays this jam while it lives, and starts one like it later.", 5000);
 }
@@ -140,7 +144,10 @@ async function begin(): Promise<void> {
   loadSeedImages().then(show, () => {});
   if (inDiscord()) {
     document.body.dataset.place = "discord";
-    await attempt(async () => (jamId = await signedIn()));
+    await attempt(async () => {
+      const theirs = await signedIn();
+      jamId ??= theirs; // after a reload, the one that was listened to
+    });
   }
   if (jamId) {
     try {

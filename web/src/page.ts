@@ -2,7 +2,7 @@
 
 import { $ } from "../../riffbot/web/static/api.js";
 
-export { $, api, copyText, send } from "../../riffbot/web/static/api.js";
+export { $, api, copyText, rememberRiff, send } from "../../riffbot/web/static/api.js";
 
 export const field = (id: string): HTMLInputElement => $(id);
 export const select = (id: string): HTMLSelectElement => $(id);

@@ -1,5 +1,6 @@
 // The jam that this page listens to: its sound, its picture, what it says, and what one may wish.
 
+import { place } from "./activity";
 import { Columns } from "./columns";
 import { Connection, type Entry, type Hello, type Status } from "./connection";
 import { api, attempt, send } from "./page";
@@ -56,7 +57,7 @@ export class Session {
     const began = await attempt(async () => {
       const instead_of = this.jam?.private ? this.jam.id : undefined;
       const { jam } = await send("POST", "jams", { ...wish, instead_of });
-      history.pushState({}, "", new URL(`jam/${jam.id}`, document.baseURI));
+      history.pushState({}, "", place(`jam/${jam.id}`));
       this.busy = false;
       this.listen(jam);
     });

@@ -1,6 +1,7 @@
 // The settings of a jam: the fields, the words beside them, and the link that restores them all.
 
 import { denoisingWords } from "../../riffbot/web/static/words.js";
+import { place } from "./activity";
 import { $, api, attempt, dialog, field, select, set } from "./page";
 import type { Session } from "./session";
 
@@ -56,7 +57,7 @@ export function link(session: Session, typed: string): string {
     if (guidance) told.guidance = guidance;
   } else if (typed.trim()) told.prompt = typed.trim();
   const hash = new URLSearchParams(Object.entries(told).map(([name, value]) => [name, String(value)]));
-  return `${new URL(jam ? `jam/${jam.id}` : "./", document.baseURI)}#${hash}`;
+  return `${place(jam ? `jam/${jam.id}` : "./")}#${hash}`;
 }
 
 function choose(name: string): void {

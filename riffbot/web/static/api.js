@@ -45,3 +45,23 @@ export async function copyText(text) {
     field.remove();
   }
 }
+
+const MINE = 24;
+
+/** The ids of the riffs that were made or kept in this browser, the newest first. @returns {string[]} */
+export function myRiffs() {
+  try {
+    return JSON.parse(localStorage.getItem("riffbot-mine") ?? "[]");
+  } catch {
+    return []; // a private window forgets
+  }
+}
+
+/** Remember one of them: where nothing is listed, this browser alone knows its link. @param {string} id */
+export function rememberRiff(id) {
+  try {
+    localStorage.setItem("riffbot-mine", JSON.stringify([id, ...myRiffs().filter((other) => other !== id)].slice(0, MINE)));
+  } catch {
+    // a private window forgets
+  }
+}

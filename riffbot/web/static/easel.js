@@ -182,8 +182,9 @@ export class Easel {
     drawStroke(this.layer.getContext("2d"), { ...stroke, points: stroke.points.slice(-2) }, (this.riff ? MASK : INK)(stroke.level));
   }
 
-  end() {
-    if (!this.stroke) return;
+  /** @param {PointerEvent} event */
+  end(event) {
+    if (!this.stroke || event.pointerId !== this.pointer) return; // another finger was lifted
     this.strokes.add(this.stroke);
     this.stroke = null;
     this.complain(""); // “nothing is painted” is over
@@ -275,7 +276,7 @@ export class Easel {
     const { layer } = this;
     layer.addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => this.begin(event));
     layer.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => this.go(event));
-    for (const name of ["pointerup", "pointercancel"]) layer.addEventListener(name, () => this.end());
+    for (const name of ["pointerup", "pointercancel"]) layer.addEventListener(name, (/** @type {PointerEvent} */ event) => this.end(event));
     layer.addEventListener("pointerleave", () => ($("easel-where").textContent = ""));
     for (const tool of ["brush", "eraser"]) {
       $(tool).addEventListener("click", () => {
@@ -302,7 +303,12 @@ export class Easel {
       void this.make();
     });
     $("easel-close").addEventListener("click", () => this.close());
-    $("sheet-start").addEventListener("change", () => void this.on(this.riff, Number($("sheet-start").value.replace(",", ".")) || 0));
+    $("sheet-start").addEventListener("change", () => {
+      const start = $("sheet-start").value;
+      if (this.strokes.empty) return void this.on(this.riff, Number(start.replace(",", ".")) || 0);
+      $("sheet-start").value = String(this.begins);
+      this.complain("Clear the sheet first: on another stretch, what is painted would be lost.");
+    });
     $("sheet-seconds").addEventListener("change", () => void this.blank($("sheet-seconds").value.trim().replace(",", ".")));
     addEventListener("keydown", (event) => {
       const target = /** @type {HTMLElement} */ (event.target);

@@ -1,7 +1,7 @@
 // The page: a form that asks for a riff, a stage that shows it, the last riffs below.
 // No framework; every address is relative, so that the page may live under any path.
 
-import { $, api, copyText, send } from "./api.js";
+import { $, api, copyText, myRiffs, rememberRiff, send } from "./api.js";
 import { Easel } from "./easel.js";
 import { paintFrom } from "./spectrogram.js";
 import { inked as runsAsSpans, spoken } from "./weights.js";
@@ -149,7 +149,7 @@ function follow(job) {
   on("done", ({ riff }) => {
     easel.close(); // what was painted is in the riff now
     idle();
-    remember(riff.id);
+    rememberRiff(riff.id);
     show(riff, { play: true });
     load();
   });
@@ -332,30 +332,12 @@ function card(riff) {
   return item;
 }
 
-const MINE = 24;
-
-function mine() {
-  try {
-    return JSON.parse(localStorage.getItem("riffbot-mine") ?? "[]");
-  } catch {
-    return []; // a private window forgets
-  }
-}
-
-function remember(id) {
-  try {
-    localStorage.setItem("riffbot-mine", JSON.stringify([id, ...mine().filter((other) => other !== id)].slice(0, MINE)));
-  } catch {
-    // a private window forgets
-  }
-}
-
 async function load(before = null) {
   try {
     let { riffs, next, closed } = await api(`riffs?limit=12${before ? `&before=${encodeURIComponent(before)}` : ""}`);
     if (closed) {
       // Strangers may call here, so nothing is listed: this browser knows its own links.
-      riffs = (await Promise.all(mine().map((id) => api(`riffs/${id}`).catch(() => null)))).filter(Boolean).map(({ riff }) => riff);
+      riffs = (await Promise.all(myRiffs().map((id) => api(`riffs/${id}`).catch(() => null)))).filter(Boolean).map(({ riff }) => riff);
       $("last-title").textContent = "Your riffs";
     }
     const cards = riffs.map(card);
