@@ -19,9 +19,9 @@ from cogs._viewer import origin_of, seen, viewer
 from riffbot import remixing
 from riffbot.errors import BadRequest, NotFound
 from riffbot.library.models import StoredRiff
-from riffbot.library.records import Author, Origin, pictures_of
+from riffbot.library.records import Author, Origin
 from riffbot.lineage import how
-from riffbot.recipes import Recipe
+from riffbot.recipes import Recipe, needed
 from riffbot.remixing import Start
 from riffbot.rendering import heading
 from riffbot.starts import start_of
@@ -197,7 +197,8 @@ async def may_replay(
     """The riff that a file was, if it is known here.
 
     Raises:
-        BadRequest: it, or what its recipe starts from, is a riff that its author keeps.
+        BadRequest: it, or anything that its recipe or one inside it starts from, is a riff that its
+            author keeps or that was made where the asker may not look.
     """
     library, user = interaction.client.services.library, interaction.user.id
     known = await library.of_file(hashlib.sha256(data).hexdigest())
@@ -205,8 +206,8 @@ async def may_replay(
         _admit(interaction, known, user)
         # What somebody made of a riff while they might stays theirs to offer.
         return remixing.permit(known, user)
-    for ref in sorted(pictures_of(recipe.request)):
-        # A recipe can be written by hand: it opens no riff that a remix would not.
+    for ref in sorted(needed(recipe)):
+        # A recipe can be written by hand: it opens no riff that a remix would not, however deep.
         if (source := await library.of_file(ref.removeprefix("sha256:"))) is not None:
             _admit(interaction, source, user)
             remixing.permit(source, user)

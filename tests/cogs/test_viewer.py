@@ -13,7 +13,7 @@ from riffbot.library.records import Author, Origin
 from riffbot.request import RiffRequest
 from riffbot.settings import Settings
 from tests.cogs.room import Room, buttons, open_room
-from tests.cogs.test_remix import newest
+from tests.cogs.test_remix import behind, newest
 from tests.library.conftest import files, made
 
 
@@ -153,6 +153,10 @@ async def test_who_made_a_riff_may_bring_it_anywhere(settings: Settings) -> None
         assert "cannot see" in refused.followups[0].content
         file = await next(f for f in leak.attachments if f.filename == "riff.mp3").read()
         again = await room.mia.slash(room.channel, "replay", file=("riff.mp3", file))
+        assert "cannot see" in again.followups[0].content
+        by_hand = RiffRequest(prompt="mine", seed_image=riff.image_ref).model_dump_json()
+        hidden = behind(by_hand, 0).encode()
+        again = await room.mia.slash(room.channel, "replay", file=("a.json", hidden))
         assert "cannot see" in again.followups[0].content
         assert len(await room.services.library.recent()) == 1
         # Ada shows it herself: that opens it to those who are there.
