@@ -15,7 +15,7 @@ from discord import app_commands
 
 from cogs._errors import answer
 from cogs._style import QUIET, join
-from cogs._viewer import origin_of, seen, viewer
+from cogs._viewer import common_sight, origin_of, seen, viewer
 from riffbot import remixing
 from riffbot.errors import BadRequest, NotFound
 from riffbot.library.models import StoredRiff
@@ -184,7 +184,11 @@ async def from_upload(
             )
     if known is not None and not drawing:
         # By whom says the credit below, which is written anew should they be erased.
-        note = f"I know this clip: it is `#{known.id}`."
+        note = "I know this clip."
+        here = origin_of(interaction)
+        sight = common_sight(interaction.guild, here.audience_id if here is not None else None)
+        if known.audience_id is None or sight(known.audience_id):  # an id opens what it names
+            note = f"I know this clip: it is `#{known.id}`."
         riff = await from_riff(interaction.client, known, start=start, whole=whole)
         return Beginning(riff, note)
     stored = await services.studio.adopt(source, author=author, origin=origin)

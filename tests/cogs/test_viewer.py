@@ -104,6 +104,37 @@ async def test_another_servers_and_private_riffs_are_nobody_elses(settings: Sett
         assert "open drums" in tree.response.embeds[0].description
 
 
+async def test_credits_tell_no_more_than_the_family_tree(settings: Settings) -> None:
+    async with open_room(settings) as room:
+        band = closed(room, room.ada, room.ben)
+        stage = room.guild.create_text_channel("stage")
+        await room.env.settle()
+        made = (await room.ada.slash(band, "riff", prompt="secret oboe", steps=1)).response
+        secret = await newest(room)
+        for place in (band, room.channel):
+            options = {"prompt": "x", "riff": secret.id}
+            card = (await room.ada.slash(place, "remix", **options)).response
+            told = card.embeds[0].description
+            assert ("remix of **ada**: secret oboe" in told) is (place is band)
+            assert (secret.id in told) is (place is band)
+            assert ("remix of a riff of **ada**" in told) is (place is room.channel)
+        file = await next(f for f in made.attachments if f.filename == "riff.mp3").read()
+        again = await room.ada.slash(room.channel, "remix", prompt="x", upload=("a.mp3", file))
+        assert again.response.content == "I know this clip."
+        # What everyone in the server sees keeps its words in its other channels.
+        await room.ada.slash(stage, "riff", prompt="open harp", steps=1)
+        harp = await newest(room)
+        for place in (room.channel, band):
+            options = {"prompt": "x", "riff": harp.id}
+            card = (await room.ada.slash(place, "remix", **options)).response
+            assert f"remix of **ada**: open harp `#{harp.id}`" in card.embeds[0].description
+        # A child that comes along to where its parent is unknown says no more there either.
+        await room.ada.slash(band, "remix", prompt="y", riff=secret.id)
+        child = await newest(room)
+        shown = (await room.ada.slash(stage, "library show", riff=child.id)).response
+        assert secret.id not in shown.embeds[0].description
+
+
 @pytest.mark.parametrize("private", [True, False])
 async def test_threads(settings: Settings, private: bool) -> None:
     """A public thread belongs to its channel, also when it is long forgotten; a private one to
