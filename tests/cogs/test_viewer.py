@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import discord
@@ -165,6 +166,33 @@ async def test_threads(settings: Settings, private: bool) -> None:
         await room.env.settle()
         later = (await room.ben.slash(room.channel, "library server")).response
         assert "quiet harp" in later.embeds[0].description
+
+
+async def test_old_riffs_of_archived_public_threads_are_found_again(settings: Settings) -> None:
+    """An older RiffBot kept the thread alone, and who sees it nobody knows once it is archived."""
+    async with open_room(settings) as room:
+        hall: Any = room.bot.get_channel(room.channel.id)
+        threads = {}
+        for kind in (discord.ChannelType.public_thread, discord.ChannelType.private_thread):
+            name = kind.name.removesuffix("_thread")
+            thread = await hall.create_thread(name=name, type=kind)
+            threads[name] = await kept(room, f"{name} harp", room.ada, thread.id, room.guild.id)
+            await room.env.settle()
+            await thread.edit(archived=True)
+        await room.env.settle()
+        gone = await kept(room, "lost harp", room.ada, 10**17, room.guild.id)
+        cog: Any = room.bot.get_cog("threads")
+        await cog.look()
+        library = room.services.library
+        old = {name: (await library.get(riff.id)).audience_id for name, riff in threads.items()}
+        assert old["public"] == room.channel.id
+        assert old["private"] == threads["private"].channel_id
+        assert (await library.get(gone.id)).audience_id == 10**17
+        page = (await room.ben.slash(room.channel, "library search", words="harp")).response
+        assert "public harp" in page.embeds[0].description
+        assert "private" not in page.embeds[0].description
+        # What Discord said it is not asked again.
+        assert 10**17 in json.loads((settings.data_dir / "places.json").read_text())
 
 
 async def test_who_made_a_riff_may_bring_it_anywhere(settings: Settings) -> None:
