@@ -13,7 +13,7 @@ from cogs._errors import answered, tell
 from cogs._farewell import clear_messages, tell_children
 from cogs._session import go_on, perform
 from cogs._starts import Beginning, from_riff, from_upload, preparing
-from cogs._viewer import clicked, seen
+from cogs._viewer import clicked, viewer
 from riffbot import remixing
 from riffbot.errors import BadRequest
 from riffbot.library.models import StoredRiff
@@ -61,7 +61,12 @@ async def remix(interaction: discord.Interaction[RiffBot], clip_id: str) -> None
 @pressed("save")
 async def save(interaction: discord.Interaction[RiffBot], clip_id: str) -> None:
     """Keep it among the clicker's own."""
-    riff = await seen(interaction, clip_id)  # or it would be missing among them
+    riff = await clicked(interaction, clip_id)
+    if not riff.seen_by(viewer(interaction)):
+        raise BadRequest(
+            "This riff was made in a place that you cannot see, so it would be missing among your "
+            "favourites: download its file, or remix it and save what comes of it."
+        )
     await interaction.client.services.library.save(riff.id, interaction.user.id)
     await tell(interaction, f"Saved among your favourites: `#{clip_id}`.")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import discord
@@ -35,7 +35,17 @@ VERBS = {
 """How a clip speaks of what it was made from."""
 
 
-def clip_cards(clip: Clip, limit: int, *, heading: str | None = None) -> tuple[Card, ...]:
+Seen = Callable[[int], bool]
+"""Whether all who read a card see the place of this id, as `_viewer.common_sight` knows."""
+
+
+def _nowhere(_: int) -> bool:
+    return False
+
+
+def clip_cards(
+    clip: Clip, limit: int, *, heading: str | None = None, seen: Seen = _nowhere
+) -> tuple[Card, ...]:
     """A finished clip, the richest message first.
 
     A classic message rather than a V2 card: Discord draws a V2 File component as a download, and
@@ -47,6 +57,7 @@ def clip_cards(clip: Clip, limit: int, *, heading: str | None = None) -> tuple[C
         clip: what the studio made.
         limit: bytes that may be uploaded here.
         heading: a line above the embed.
+        seen: as for `clip_embed`.
     """
     name = heading_of(clip.request)
     sound = Upload(SOUND, clip.mp3, f"{name}: {clip.duration_s:.1f} seconds of sound")
@@ -54,18 +65,23 @@ def clip_cards(clip: Clip, limit: int, *, heading: str | None = None) -> tuple[C
     raw = Upload(RAW, clip.png, "The raw spectrogram, its recipe inside: it can be remixed.")
     offers = ((sound, picture, raw), (sound, picture), (sound,), ())
     return tuple(
-        _clip_card(clip, uploads, heading)
+        _clip_card(clip, uploads, heading, seen)
         for uploads in offers
         if sum(len(upload.data) for upload in uploads) <= limit
     )
 
 
-def clip_embed(clip: Clip) -> discord.Embed:
-    """A clip in words, its credits included."""
+def clip_embed(clip: Clip, seen: Seen = _nowhere) -> discord.Embed:
+    """A clip in words, its credits included.
+
+    Args:
+        seen: which places its readers see; of what was made elsewhere it tells no more than the
+            family tree does, and by whom.
+    """
     lines = [recipe(clip.request, clip.duration_s)]
     for parent in clip.credits:
         arrival = clip.kind == "morph" and parent is not clip.credits[0]
-        lines.append(credit(parent, "arrival" if arrival else clip.kind))
+        lines.append(credit(parent.told_where(seen), "arrival" if arrival else clip.kind))
     embed = discord.Embed(
         title=title(heading_of(clip.request)), description="\n".join(lines), colour=ACCENT
     )
@@ -73,8 +89,8 @@ def clip_embed(clip: Clip) -> discord.Embed:
     return embed
 
 
-def _clip_card(clip: Clip, uploads: tuple[Upload, ...], heading: str | None) -> Card:
-    embed = clip_embed(clip)
+def _clip_card(clip: Clip, uploads: tuple[Upload, ...], heading: str | None, seen: Seen) -> Card:
+    embed = clip_embed(clip, seen)
     names = {upload.name for upload in uploads}
     if PICTURE in names:
         embed.set_image(url=f"attachment://{PICTURE}")

@@ -10,6 +10,7 @@ import discord
 
 from cogs._cards import PICTURE, RAW, clip_embed
 from cogs._place import UNDELIVERED
+from cogs._viewer import common_sight
 from riffbot.errors import RiffBotError
 from riffbot.library.riffs import Farewell
 
@@ -46,7 +47,9 @@ async def tell_children(bot: RiffBot, farewell: Farewell) -> None:
             riff = await library.get(riff_id)
             if riff.channel_id is None or riff.message_id is None or riff.kind == "upload":
                 continue
-            embed = clip_embed(await studio.clip(riff_id))
+            guild = bot.get_guild(riff.guild_id) if riff.guild_id is not None else None
+            seen = common_sight(guild, riff.audience_id)
+            embed = clip_embed(await studio.clip(riff_id), seen)
             channel = bot.get_partial_messageable(riff.channel_id)
             message = await channel.fetch_message(riff.message_id)
             # What is attached already stays, and the embed points at it again.

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import discord
 
-from cogs._viewer import audience_of
+from cogs._viewer import audience_of, common_sight
 from riffbot.library.records import Author, Origin
 
 if TYPE_CHECKING:
@@ -173,6 +173,11 @@ class Place:
             token=self.webhook.token if self.webhook is not None else None,
             token_expires_at=self.expires_at,
         )
+
+    def seen(self, place: int) -> bool:
+        """Whether all who read here see another place, too: see `_viewer.common_sight`."""
+        guild = self.bot.get_guild(self.guild_id) if self.guild_id is not None else None
+        return common_sight(guild, self.audience_id)(place)
 
     async def revise(self, card: Card) -> None:
         """Show progress in the first message; a failure costs one picture, nothing more."""

@@ -162,7 +162,8 @@ class Session:
         heading = self.heading
         if self.weights not in (None, clip.model_hash):
             heading = "Other weights made that file, so this is another take of it."
-        message_id = await deliver(*clip_cards(clip, place.filesize_limit, heading=heading))
+        cards = clip_cards(clip, place.filesize_limit, heading=heading, seen=place.seen)
+        message_id = await deliver(*cards)
         if message_id is None:
             log.warning("riff %s is in the library, but Discord did not take it", clip.id)
             return

@@ -12,7 +12,7 @@ from cogs._cards import clip_cards
 from cogs._errors import tell
 from cogs._lasting import LastingButton, LastingMenu
 from cogs._style import ACCENT, join, title
-from cogs._viewer import seen, viewer
+from cogs._viewer import common_sight, origin_of, seen, viewer
 from riffbot.errors import BadRequest
 from riffbot.library.browsing import Page
 from riffbot.library.models import StoredRiff
@@ -142,7 +142,9 @@ class OpenSelect(LastingMenu, template=r"library:open"):
 async def show(interaction: discord.Interaction[RiffBot], riff_id: str, *, private: bool) -> None:
     """Answer with a stored riff that the asker may see, as rich as Discord takes it here."""
     clip = await interaction.client.services.studio.clip(riff_id)
-    card = clip_cards(clip, interaction.filesize_limit)[0]
+    here = origin_of(interaction)
+    sight = common_sight(interaction.guild, here.audience_id if here is not None else None)
+    card = clip_cards(clip, interaction.filesize_limit, seen=sight)[0]
     await interaction.response.send_message(**card.to_send(), ephemeral=private)
 
 

@@ -15,13 +15,13 @@ from discord import app_commands
 
 from cogs._errors import answer
 from cogs._style import QUIET, join
-from cogs._viewer import author_of, origin_of, seen, viewer
+from cogs._viewer import author_of, common_sight, origin_of, seen, viewer
 from riffbot import remixing
 from riffbot.errors import BadRequest, NotFound
 from riffbot.library.models import StoredRiff
-from riffbot.library.records import Author, Origin, pictures_of
+from riffbot.library.records import Author, Origin
 from riffbot.lineage import how
-from riffbot.recipes import Recipe
+from riffbot.recipes import Recipe, needed
 from riffbot.remixing import Start
 from riffbot.rendering import heading
 from riffbot.starts import start_of
@@ -183,7 +183,11 @@ async def from_upload(
             )
     if known is not None and not drawing:
         # By whom says the credit below, which is written anew should they be erased.
-        note = f"I know this clip: it is `#{known.id}`."
+        note = "I know this clip."
+        here = origin_of(interaction)
+        sight = common_sight(interaction.guild, here.audience_id if here is not None else None)
+        if known.audience_id is None or sight(known.audience_id):  # an id opens what it names
+            note = f"I know this clip: it is `#{known.id}`."
         riff = await from_riff(interaction.client, known, start=start, whole=whole)
         return Beginning(riff, note)
     stored = await services.studio.adopt(source, author=author, origin=origin)
@@ -196,7 +200,8 @@ async def may_replay(
     """The riff that a file was, if it is known here.
 
     Raises:
-        BadRequest: it, or what its recipe starts from, is a riff that its author keeps.
+        BadRequest: it, or anything that its recipe or one inside it starts from, is a riff that its
+            author keeps or that was made where the asker may not look.
     """
     library, user = interaction.client.services.library, interaction.user.id
     known = await library.of_file(hashlib.sha256(data).hexdigest())
@@ -204,8 +209,8 @@ async def may_replay(
         _admit(interaction, known, user)
         # What somebody made of a riff while they might stays theirs to offer.
         return remixing.permit(known, user)
-    for ref in sorted(pictures_of(recipe.request)):
-        # A recipe can be written by hand: it opens no riff that a remix would not.
+    for ref in sorted(needed(recipe)):
+        # A recipe can be written by hand: it opens no riff that a remix would not, however deep.
         if (source := await library.of_file(ref.removeprefix("sha256:"))) is not None:
             _admit(interaction, source, user)
             remixing.permit(source, user)

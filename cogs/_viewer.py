@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import discord
@@ -56,6 +57,21 @@ def viewer(interaction: discord.Interaction[RiffBot]) -> Viewer:
             thread.id for thread in interaction.guild.threads if _sees_thread(member, thread)
         }
     return Viewer(member.id, frozenset(places))
+
+
+def common_sight(guild: discord.Guild | None, audience_id: int | None) -> Callable[[int], bool]:
+    """Which places all see who read what is posted in one: that one, and what the server opens to
+    everyone."""
+
+    def seen(place: int) -> bool:
+        if place == audience_id:
+            return True
+        channel = guild.get_channel(place) if guild is not None else None
+        if channel is None:
+            return False
+        return channel.permissions_for(channel.guild.default_role).view_channel
+
+    return seen
 
 
 def _sees_thread(member: discord.Member, thread: discord.Thread) -> bool:

@@ -36,6 +36,7 @@ EXTENSIONS = (
     "cogs.remix",
     "cogs.compose",
     "cogs.library",
+    "cogs.threads",
     "cogs.privacy",
     "cogs.guide",
     "cogs.recovery",

@@ -137,6 +137,19 @@ def ancestors(request: RiffRequest, images: Images) -> dict[str, str]:
     return found
 
 
+def needed(recipe: Recipe) -> set[str]:
+    """The references of all pictures that it starts from, and that theirs start from, to the end.
+
+    Any of them may be opened to make the clip again (`revived`).
+    """
+    refs, recipes = set[str](), [recipe]
+    while recipes:
+        older = recipes.pop()
+        refs |= pictures_of(older.request)
+        recipes += older.made_from.values()
+    return refs
+
+
 async def revived(
     recipe: Recipe, *, there: Callable[[str], bool], make: Make, keep: Keep
 ) -> Recipe:

@@ -14,6 +14,7 @@ from riffbot.images import Images
 from riffbot.inference.engine import Engine
 from riffbot.inference.worker import PipelineLike
 from riffbot.jam.manager import JamManager
+from riffbot.library import running
 from riffbot.library.store import Library
 from riffbot.request import RiffRequest
 from riffbot.settings import Settings
@@ -58,6 +59,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         BadRequest: a setting is wrong.
     """
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(running.noted(settings))
         library = await Library.open(settings)
         stack.push_async_callback(library.close)
         images = Images(settings.seed_images, library.files.path)

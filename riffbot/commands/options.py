@@ -248,14 +248,21 @@ def _privacy(commands: Any) -> None:
     export.add_argument("out", metavar="OUT.zip", type=Path, help="where to write it")
     delete = _add(verbs, "delete", "privacy.delete", "forget everything about a member")
     delete.add_argument("--yes", action="store_true", help="there is no way back")
-    for parser in (export, delete):
-        parser.add_argument(
-            "--member",
-            metavar="ID",
-            type=whole,
-            default=0,
-            help="Discord's id of the member (default: whoever makes clips at this machine)",
-        )
+    export.add_argument(
+        "--member",
+        metavar="ID",
+        type=whole,
+        default=0,
+        help="Discord's id of the member (default: whoever makes clips at this machine)",
+    )
+    delete.add_argument(
+        "--member",
+        metavar="ID",
+        type=whole,
+        required=True,
+        help="Discord's id of the member; 0 is everybody who makes clips at this machine or on its "
+        "page. Stop RiffBot first",
+    )
 
 
 def _add(commands: Any, name: str, run: str, summary: str) -> Parser:

@@ -40,11 +40,26 @@ def export(options: Options) -> int:
 
 
 def delete(options: Options) -> int:
-    """Forget everything about a member; what others made from their riffs stays."""
+    """Forget everything about a member; what others made from their riffs stays.
+
+    Raises:
+        BadRequest: it was not confirmed, or a RiffBot is running on the library, which would go on
+            with what it remembers of the member, in clips on their way and in jams.
+    """
+    from riffbot.library.running import is_running
+    from riffbot.settings import load_settings
+
     if not options.yes:
         raise BadRequest(
             "This deletes every riff, upload and favourite of that member for good; export them "
             "first (riffbot privacy export), then say --yes."
+        )
+
+    settings = load_settings()
+    if is_running(settings):
+        raise BadRequest(
+            f"RiffBot is running on “{settings.data_dir}” and would not forget what it knows by "
+            "heart: stop it first, or let the member say /privacy delete."
         )
 
     async def look(library: Library) -> int:

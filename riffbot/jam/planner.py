@@ -48,13 +48,13 @@ class Events:
     Attributes:
         look: something may have to be done; calls `Planner.look` while the jam plays.
         entered: a chunk came in, and whose wish it was, if it was one.
-        void: this model cannot take what a member wished.
+        void: this model cannot take a prompt, and whose vote it was, unless they are forgotten.
         end: it cannot go on, and why.
     """
 
     look: Callable[[], None]
     entered: Callable[[Wish | None], None]
-    void: Callable[[Steerer], None]
+    void: Callable[[Steerer | None], None]
     end: Callable[[str], Awaitable[None]]
 
 
@@ -224,8 +224,8 @@ class Planner:
 
     async def _failed(self, error: RiffBotError, wish: Wish | None) -> None:
         log.warning("jam %s: %s", self._jam_id, error)
-        if wish is not None and wish.who is not None and isinstance(error, BadRequest):
-            self._events.void(wish.who)  # the jam is well
+        if wish is not None and isinstance(error, BadRequest):
+            self._refused(wish)  # the jam is well, whoever wished it
             return
         self._failures += 1
         hopeless = isinstance(error, ModelError | Cancelled)
@@ -236,3 +236,13 @@ class Planner:
             if wish is not None:
                 self.wishes.take_back(wish)
             await asyncio.sleep(PAUSE_BETWEEN_TRIES_S)
+
+    def _refused(self, wish: Wish) -> None:
+        """The model cannot take a wish: its prompt is void, what else was wished with it is not."""
+        if "prompt" not in wish.changes:
+            return
+        whose = wish.whose.get("prompt")
+        wish.drop("prompt")
+        if wish.changes:
+            self.wishes.take_back(wish)
+        self._events.void(whose)

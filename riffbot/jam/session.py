@@ -310,9 +310,11 @@ class JamSession(JamView):
             self._steered_by = wish.who
             self._on_change(self)
 
-    def _void(self, who: Steerer) -> None:
+    def _void(self, who: Steerer | None) -> None:
         """This model cannot take a member's prompt, so there is no vote for it."""
-        self._ballot = self._ballot.without(who.user_id)
+        if who is not None:
+            self._ballot = self._ballot.without(who.user_id)
+            self._planner.wishes.vote_again(self._ballot.blend(self.played_s))
 
     # -- small things -----------------------------------------------------------------------------
 

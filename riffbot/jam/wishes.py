@@ -22,13 +22,22 @@ class Wish:
 
     Attributes:
         changes: as `Walk.steered` takes them.
-        who: who wished last; None is nobody any more.
+        whose: who wished each of them last; a member who was forgotten is not in it.
+        who: who wished last of all; None is nobody any more.
         since: when the first wished, in the seconds of `time.monotonic`.
+        steering: the changes, and those of an earlier wish whose place its chunk takes.
     """
 
     changes: dict[str, Any] = field(default_factory=dict)
+    whose: dict[str, Steerer] = field(default_factory=dict)
     who: Steerer | None = None
     since: float = 0.0
+    steering: dict[str, Any] = field(default_factory=dict)
+
+    def drop(self, name: str) -> None:
+        """Wish one of the changes no more."""
+        self.changes.pop(name, None)
+        self.whose.pop(name, None)
 
 
 class Wishes:
@@ -49,6 +58,7 @@ class Wishes:
         if not self.waiting.changes:
             self.waiting = Wish(since=monotonic())
         self.waiting.changes |= changes
+        self.waiting.whose |= dict.fromkeys(changes, who)
         self.waiting.who = who
 
     def take(self) -> Wish | None:
@@ -60,13 +70,25 @@ class Wishes:
 
     def take_back(self, wish: Wish) -> None:
         """A wish could not be made this time; what was wished since then goes first."""
-        wish.changes |= self.waiting.changes
-        wish.who = self.waiting.who or wish.who
+        later = self.waiting
+        # Who is forgotten meanwhile is in neither, so no earlier name may stand for a later change.
+        wish.whose = {n: w for n, w in wish.whose.items() if n not in later.changes} | later.whose
+        wish.changes |= later.changes
+        wish.who = later.who if later.changes else wish.who
         self.waiting = wish
 
     def followed(self, wish: Wish, start: int) -> None:
         """A wish's chunk comes in at a column."""
-        self._followed = (start, wish.changes)
+        self._followed = (start, wish.steering)
+
+    def vote_again(self, prompt: str | None) -> None:
+        """What waits is the blend of the votes that are left; None where there are none."""
+        if "prompt" not in self.waiting.changes:
+            return
+        if prompt is None:
+            self.waiting.drop("prompt")
+        else:
+            self.waiting.changes["prompt"] = prompt
 
     def steered(self, wish: Wish, walk: Walk, begins: int | None) -> Walk:
         """A walk bent towards a wish.
@@ -74,10 +96,11 @@ class Wishes:
         Args:
             begins: the column at which the chunk that is on came in; None while none is.
         """
+        wish.steering = dict(wish.changes)
         if self._followed is not None and (begins is None or begins < self._followed[0]):
             # A wish was followed whose beat has not come yet: this chunk may take its place.
-            wish.changes = {**self._followed[1], **wish.changes}
-        return walk.steered(**wish.changes)
+            wish.steering = {**self._followed[1], **wish.changes}
+        return walk.steered(**wish.steering)
 
     @property
     def pending(self) -> bool:
@@ -94,5 +117,8 @@ class Wishes:
     def forget_member(self, user_id: int) -> None:
         """Take a member's name out; what they wished comes all the same."""
         for wish in (self.waiting, self.making):
-            if wish is not None and wish.who is not None and wish.who.user_id == user_id:
+            if wish is None:
+                continue
+            if wish.who is not None and wish.who.user_id == user_id:
                 wish.who = None
+            wish.whose = {n: who for n, who in wish.whose.items() if who.user_id != user_id}

@@ -69,6 +69,17 @@ def connect_reader(url: URL) -> Engine | None:
     return engine
 
 
+def asking(engine: AsyncEngine) -> AsyncEngine:
+    """The same connections for questions of several statements, which all see one moment.
+
+    SQLite's transactions do; PostgreSQL's see what others commit between two statements unless
+    they are told otherwise.
+    """
+    if engine.dialect.name != "postgresql":
+        return engine
+    return engine.execution_options(isolation_level="REPEATABLE READ")
+
+
 def driver_threads(engine: AsyncEngine) -> list[threading.Thread]:
     """The threads in which aiosqlite runs an engine's connections, from now on.
 

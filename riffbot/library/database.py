@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from sqlalchemy.orm import Session
 
 from riffbot.errors import StorageError
-from riffbot.library.connection import connect, connect_reader, driver_threads
+from riffbot.library.connection import asking, connect, connect_reader, driver_threads
 from riffbot.library.files import Files
 from riffbot.library.troubles import in_words
 
@@ -41,6 +41,7 @@ class Database:
         self._writers = async_sessionmaker(
             self._engine.execution_options(writes=True), expire_on_commit=False
         )
+        self._asking = async_sessionmaker(asking(self._engine), expire_on_commit=False)
         self._reader = connect_reader(url)
         self._reading = ThreadPoolExecutor(_READERS, thread_name_prefix="library")
         # SQLite lets writers in one by one anyway, but by polling; here they stand in line.
@@ -90,8 +91,9 @@ class Database:
         take longer to fetch than to find.
         """
         if self._reader is None:
-            async with self._read() as session:
-                return await session.run_sync(question)
+            with self._used(), in_words():
+                async with self._asking() as session:
+                    return await session.run_sync(question)
         reader = self._reader
 
         def answer() -> T:

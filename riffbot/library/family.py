@@ -120,13 +120,21 @@ class Families(RiffStore):
         return await self._ask(look)
 
     async def credits(self, riff: StoredRiff) -> tuple[Credit, ...]:
-        """Whom a riff owes its beginning: its parents."""
+        """Whom a riff owes its beginning: its parents, complete.
+
+        Who shows them to somebody asks `Credit.told_where`.
+        """
         ids = [parent for parent in (riff.parent_id, riff.second_parent_id) if parent]
         if not ids:
             return ()
         parents = await self._ask(lambda s: [s.get(StoredRiff, parent_id) for parent_id in ids])
         return tuple(
-            Credit(parent.id if parent.gone is None else None, parent.author, parent.prompt)
+            Credit(
+                parent.id if parent.gone is None else None,
+                parent.author,
+                parent.prompt,
+                parent.audience_id,
+            )
             for parent in parents
             if parent is not None
         )

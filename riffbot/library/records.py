@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from riffbot.request import Layer, Morph, RiffRequest
@@ -78,14 +79,26 @@ class Credit:
     """A riff that another was made from.
 
     Attributes:
-        riff_id: None where it is no longer in the library.
+        riff_id: None where it is no longer in the library, or not for the reader's eyes.
         author: whose it is, “a former member” included.
         prompt: its words; empty where it is gone.
+        audience_id: the place whose visitors may see it (`Origin.audience_id`); None where it was
+            made in no place.
     """
 
     riff_id: str | None
     author: Author
     prompt: str = ""
+    audience_id: int | None = None
+
+    def told_where(self, seen: Callable[[int], bool]) -> Credit:
+        """The credit for readers who see these places: of what they do not, only whose it is.
+
+        Its words and its id, which opens it to whoever has it, are not for them.
+        """
+        if self.audience_id is None or seen(self.audience_id):
+            return self
+        return replace(self, riff_id=None, prompt="")
 
 
 DRAWING = "a drawing"

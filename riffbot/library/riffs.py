@@ -55,6 +55,24 @@ class RiffStore(Database):
         query = select(func.count()).select_from(StoredRiff).where(StoredRiff.gone.is_(None))
         return await self._ask(lambda session: session.scalar(query) or 0)
 
+    async def places(self) -> set[int]:
+        """The places (`Origin.audience_id`) that riffs of servers were made in."""
+        place = StoredRiff.audience_id
+        query = select(place).where(StoredRiff.guild_id.is_not(None), place.is_not(None)).distinct()
+        return await self._ask(
+            lambda session: {place for place in session.scalars(query) if place is not None}
+        )
+
+    async def seen_from(self, place: int, audience_id: int) -> int:
+        """What one place's visitors see is for another's instead. Returns how many riffs."""
+        changed = 0
+        async with self._write() as session:
+            for table in (RiffWord, StoredJob, StoredRiff):
+                there = update(table).where(table.audience_id == place)
+                result = await session.execute(there.values(audience_id=audience_id))
+                changed = int(getattr(result, "rowcount", 0))
+        return changed
+
     async def of_message(self, message_id: int) -> StoredRiff | None:
         """The riff that a message carries, if it carries one."""
         query = select(StoredRiff).where(StoredRiff.message_id == message_id)

@@ -290,6 +290,13 @@ async def test_hostile_uploads_get_a_sentence_and_leave_nothing(settings: Settin
             assert set(files.rglob("*")) == before, what
 
 
+def behind(recipe: str, number: int) -> str:
+    """A recipe by hand that starts from a picture of which another recipe tells, and it is gone."""
+    ref = f"sha256:{number:064x}"
+    request = {"prompt": "mine now", "seed": 1, "seed_image": ref, "denoising": 0.0}
+    return json.dumps({"request": request, "made_from": {ref: json.loads(recipe)}})
+
+
 async def test_a_kept_riff_is_kept_whichever_way_its_file_comes(settings: Settings) -> None:
     async with open_room(settings) as room:
         first = (await room.riff("funky sax", steps=2)).response
@@ -305,11 +312,15 @@ async def test_a_kept_riff_is_kept_whichever_way_its_file_comes(settings: Settin
         await room.services.library.allow_remixes(room.ada.id, False)
         count = await room.services.library.count()
         by_hand = RiffRequest(prompt="mine now", seed_image=riff.image_ref).model_dump_json()
+        nested = by_hand
+        for number in range(3):
+            nested = behind(nested, number)
         for name, options in (
             ("remix", {"prompt": "x", "upload": ("a.mp3", data["riff.mp3"]), "start": 0.3}),
             ("draw", {"picture": ("a.png", data["riff.png"])}),
             ("replay", {"file": ("a.png", data["riff.png"])}),
             ("replay", {"file": ("a.json", by_hand.encode())}),
+            ("replay", {"file": ("a.json", nested.encode())}),
         ):
             refused = await room.ben.slash(room.channel, name, **options)
             assert [f.ephemeral for f in refused.followups] == [True], name

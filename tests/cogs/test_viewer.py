@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import discord
@@ -13,7 +14,7 @@ from riffbot.library.records import Author, Origin
 from riffbot.request import RiffRequest
 from riffbot.settings import Settings
 from tests.cogs.room import Room, buttons, open_room
-from tests.cogs.test_remix import newest
+from tests.cogs.test_remix import behind, newest
 from tests.library.conftest import files, made
 
 
@@ -104,6 +105,37 @@ async def test_another_servers_and_private_riffs_are_nobody_elses(settings: Sett
         assert "open drums" in tree.response.embeds[0].description
 
 
+async def test_credits_tell_no_more_than_the_family_tree(settings: Settings) -> None:
+    async with open_room(settings) as room:
+        band = closed(room, room.ada, room.ben)
+        stage = room.guild.create_text_channel("stage")
+        await room.env.settle()
+        made = (await room.ada.slash(band, "riff", prompt="secret oboe", steps=1)).response
+        secret = await newest(room)
+        for place in (band, room.channel):
+            options = {"prompt": "x", "riff": secret.id}
+            card = (await room.ada.slash(place, "remix", **options)).response
+            told = card.embeds[0].description
+            assert ("remix of **ada**: secret oboe" in told) is (place is band)
+            assert (secret.id in told) is (place is band)
+            assert ("remix of a riff of **ada**" in told) is (place is room.channel)
+        file = await next(f for f in made.attachments if f.filename == "riff.mp3").read()
+        again = await room.ada.slash(room.channel, "remix", prompt="x", upload=("a.mp3", file))
+        assert again.response.content == "I know this clip."
+        # What everyone in the server sees keeps its words in its other channels.
+        await room.ada.slash(stage, "riff", prompt="open harp", steps=1)
+        harp = await newest(room)
+        for place in (room.channel, band):
+            options = {"prompt": "x", "riff": harp.id}
+            card = (await room.ada.slash(place, "remix", **options)).response
+            assert f"remix of **ada**: open harp `#{harp.id}`" in card.embeds[0].description
+        # A child that comes along to where its parent is unknown says no more there either.
+        await room.ada.slash(band, "remix", prompt="y", riff=secret.id)
+        child = await newest(room)
+        shown = (await room.ada.slash(stage, "library show", riff=child.id)).response
+        assert secret.id not in shown.embeds[0].description
+
+
 @pytest.mark.parametrize("private", [True, False])
 async def test_threads(settings: Settings, private: bool) -> None:
     """A public thread belongs to its channel, also when it is long forgotten; a private one to
@@ -136,6 +168,33 @@ async def test_threads(settings: Settings, private: bool) -> None:
         assert "quiet harp" in later.embeds[0].description
 
 
+async def test_old_riffs_of_archived_public_threads_are_found_again(settings: Settings) -> None:
+    """An older RiffBot kept the thread alone, and who sees it nobody knows once it is archived."""
+    async with open_room(settings) as room:
+        hall: Any = room.bot.get_channel(room.channel.id)
+        threads = {}
+        for kind in (discord.ChannelType.public_thread, discord.ChannelType.private_thread):
+            name = kind.name.removesuffix("_thread")
+            thread = await hall.create_thread(name=name, type=kind)
+            threads[name] = await kept(room, f"{name} harp", room.ada, thread.id, room.guild.id)
+            await room.env.settle()
+            await thread.edit(archived=True)
+        await room.env.settle()
+        gone = await kept(room, "lost harp", room.ada, 10**17, room.guild.id)
+        cog: Any = room.bot.get_cog("threads")
+        await cog.look()
+        library = room.services.library
+        old = {name: (await library.get(riff.id)).audience_id for name, riff in threads.items()}
+        assert old["public"] == room.channel.id
+        assert old["private"] == threads["private"].channel_id
+        assert (await library.get(gone.id)).audience_id == 10**17
+        page = (await room.ben.slash(room.channel, "library search", words="harp")).response
+        assert "public harp" in page.embeds[0].description
+        assert "private" not in page.embeds[0].description
+        # What Discord said it is not asked again.
+        assert 10**17 in json.loads((settings.data_dir / "places.json").read_text())
+
+
 async def test_who_made_a_riff_may_bring_it_anywhere(settings: Settings) -> None:
     async with open_room(settings) as room:
         band = closed(room, room.ada, room.ben)
@@ -145,14 +204,16 @@ async def test_who_made_a_riff_may_bring_it_anywhere(settings: Settings) -> None
         leak = (await room.ben.slash(room.channel, "library show", riff=riff.id)).response
         for name in ("Remix…", "New seed", "Save"):
             refused = await room.mia.click(leak, custom_id=buttons(leak)[name])
-            assert "cannot see" in refused.response.content or "not in the library" in (
-                refused.response.content
-            ), name
+            assert "only the one who made it can bring it" in refused.response.content, name
         refused = await room.mia.context_menu(room.channel, "Remix this riff", leak)
         refused = await room.mia.submit_modal(refused, {"prompt": "x", "denoising": "0.5"})
         assert "cannot see" in refused.followups[0].content
         file = await next(f for f in leak.attachments if f.filename == "riff.mp3").read()
         again = await room.mia.slash(room.channel, "replay", file=("riff.mp3", file))
+        assert "cannot see" in again.followups[0].content
+        by_hand = RiffRequest(prompt="mine", seed_image=riff.image_ref).model_dump_json()
+        hidden = behind(by_hand, 0).encode()
+        again = await room.mia.slash(room.channel, "replay", file=("a.json", hidden))
         assert "cannot see" in again.followups[0].content
         assert len(await room.services.library.recent()) == 1
         # Ada shows it herself: that opens it to those who are there.
@@ -161,6 +222,11 @@ async def test_who_made_a_riff_may_bring_it_anywhere(settings: Settings) -> None
         await room.mia.submit_modal(modal, {"prompt": "bells", "denoising": "0.5"})
         child = await newest(room)
         assert (child.parent_id, child.audience_id) == (riff.id, room.channel.id)
+        # Saved, it would not be among her favourites; it is no lie that it is not there.
+        refused = await room.mia.click(shown, custom_id=buttons(shown)["Save"])
+        assert "missing among your favourites" in refused.response.content
+        saved = await room.ben.click(shown, custom_id=buttons(shown)["Save"])
+        assert "Saved" in saved.response.content, "he sees where it was made"
         menu = await room.mia.context_menu(room.channel, "Remix this riff", shown)
         await room.mia.submit_modal(menu, {"prompt": "drums", "denoising": "0.5"})
         assert (await newest(room)).parent_id == riff.id

@@ -19,6 +19,7 @@ def test_a_member_is_exported_and_forgotten_from_the_command_line(
     import asyncio
 
     from riffbot.library.records import Author, Origin
+    from riffbot.library.running import noted
     from riffbot.library.store import Library
     from riffbot.settings import load_settings
     from tests.library.conftest import files, made
@@ -44,6 +45,16 @@ def test_a_member_is_exported_and_forgotten_from_the_command_line(
     capsys.readouterr()
     assert main(["privacy", "delete", "--member", "1"]) == 2
     assert "--yes" in one_line(capsys)
+    assert main(["privacy", "delete", "--yes"]) == 2
+    assert "--member" in one_line(capsys), "nobody in particular is everybody on the page"
+
+    async def beside() -> None:
+        async with noted(load_settings()):
+            words = ["privacy", "delete", "--member", "1", "--yes"]
+            assert await asyncio.to_thread(main, words) == 2
+
+    asyncio.run(beside())
+    assert "stop it first" in one_line(capsys)
     assert main(["privacy", "delete", "--member", "1", "--yes", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {
         "member": 1,

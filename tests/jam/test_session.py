@@ -350,6 +350,63 @@ async def test_prompts_that_the_model_cannot_take_do_not_end_the_jam(
     assert session.status().playing == "sax"
 
 
+def _odd(requests: Sequence[RiffRequest]) -> None:
+    target = requests[0].target
+    if target is not None and "odd" in target.prompt:
+        raise BadRequest("This model cannot take that.")
+
+
+async def test_who_only_wished_beside_an_odd_prompt_keeps_vote_and_wish(
+    start: Start, pipeline: FakePipeline
+) -> None:
+    session = await start()
+    await settled(session)
+    pipeline.gate.clear()
+    await session.steer("one", ANN)
+    await until(lambda: _goal(pipeline.batches[-1][0]) == "one")
+    await session.steer("odd", BOB)
+    await session.set_denoising(0.9, ANN)  # the last of all that waits
+    pipeline.trouble = _odd
+    pipeline.gate.set()
+    await until(lambda: [share.prompt for share in session.status().shares] == ["one"])
+    await read_until(session, lambda: session.status().denoising == pytest.approx(0.9))
+    assert session.status().playing == "one"
+    assert session.status().shares[0].voters == ("Ann",)
+
+
+async def test_a_vote_after_an_odd_one_is_not_made_with_it(
+    start: Start, pipeline: FakePipeline
+) -> None:
+    session = await start()
+    await settled(session)
+    pipeline.gate.clear()
+    await session.steer("odd", BOB)
+    await until(lambda: "odd" in (_goal(pipeline.batches[-1][0]) or ""))
+    await session.steer("bells", ANN)
+    pipeline.trouble = _odd
+    pipeline.gate.set()
+    await read_until(session, lambda: session.status().playing == "bells")
+    assert [share.voters for share in session.status().shares] == [("Ann",)]
+
+
+async def test_an_odd_prompt_of_a_member_who_was_forgotten_does_not_end_the_jam(
+    start: Start, pipeline: FakePipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("riffbot.jam.planner.PAUSE_BETWEEN_TRIES_S", 0.01)
+    session = await start()
+    await settled(session)
+    pipeline.gate.clear()
+    await session.steer("odd", BOB)
+    await until(lambda: "odd" in (_goal(pipeline.batches[-1][0]) or ""))
+    await session.forget_member(BOB.user_id)
+    pipeline.trouble = _odd
+    pipeline.gate.set()
+    await until(lambda: not session._planner.wishes.pending)
+    await session.steer("bells", ANN)
+    await read_until(session, lambda: session.status().playing == "bells")
+    assert not session.ended
+
+
 async def test_a_member_can_be_forgotten(start: Start) -> None:
     session = await start()
     await session.steer("bells", BOB)

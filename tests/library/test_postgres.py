@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,13 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.orm import Session
 
 from riffbot.errors import StorageError
 from riffbot.library import migrate
-from riffbot.library.models import Base
+from riffbot.library.models import Base, StoredRiff
 from riffbot.library.records import FORMER_MEMBER
 from riffbot.library.store import Library
 from riffbot.request import RiffRequest
@@ -115,6 +118,34 @@ async def test_the_library_works_the_same(server: str, tmp_path: Path) -> None:
     library = await Library.open(Settings(data_dir=tmp_path, database_url=server))
     again = await library.get(child.id)
     assert (again.prompt, again.parent_id, again.request) == (child.prompt, None, child.request)
+    await library.close()
+
+
+async def test_a_question_of_several_statements_sees_one_moment(
+    server: str, tmp_path: Path
+) -> None:
+    library = await Library.open(Settings(data_dir=tmp_path, database_url=server))
+    request = RiffRequest(prompt="one moment", seed=1)
+    job = await library.create_job(request, author=ANN)
+    riff = await library.finish_job(job.id, made(request), files("moment"))
+
+    async def change() -> None:
+        engine = create_async_engine(server.replace("postgresql:", "postgresql+asyncpg:"))
+        async with engine.begin() as connection:
+            await connection.execute(text("UPDATE riffs SET prompt = 'another'"))
+        await engine.dispose()
+
+    def question(session: Session) -> list[str]:
+        prompts = select(StoredRiff.prompt).where(StoredRiff.id == riff.id)
+        before = session.scalar(prompts)
+        other = threading.Thread(target=lambda: asyncio.run(change()))
+        other.start()
+        other.join()
+        return [str(before), str(session.scalar(prompts))]
+
+    assert await library._ask(question) == ["one moment", "one moment"]
+    assert (await library.get(riff.id)).prompt == "another"
+    await library.erase_member(ANN.user_id)  # writers are no readers of an old moment
     await library.close()
 
 
