@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 
 from riffbot.cli import main
 from tests.commands.answers import one_line
+
+
+@pytest.fixture(autouse=True)
+def log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`riffbot` alone sets up a log; it ends with its test."""
+    monkeypatch.setattr(logging.root, "handlers", list(logging.root.handlers))
+    monkeypatch.setattr(logging.root, "level", logging.root.level)
 
 
 def test_a_taken_port_is_told(capsys: pytest.CaptureFixture[str]) -> None:
