@@ -59,9 +59,7 @@ class RiffStore(Database):
         """The places (`Origin.audience_id`) that riffs of servers were made in."""
         place = StoredRiff.audience_id
         query = select(place).where(StoredRiff.guild_id.is_not(None), place.is_not(None)).distinct()
-        return await self._ask(
-            lambda session: {place for place in session.scalars(query) if place is not None}
-        )
+        return await self._ask(lambda session: {p for p in session.scalars(query) if p is not None})
 
     async def seen_from(self, place: int, audience_id: int) -> int:
         """What one place's visitors see is for another's instead. Returns how many riffs."""

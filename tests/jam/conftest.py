@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 
 from audio import codec
 from audio.image import encode_png
+from audio.stream import BLOCK
 from riffbot.images import Images
 from riffbot.inference.engine import Engine
 from riffbot.jam.loop import JamLoop
-from riffbot.jam.player import BLOCK_PACKETS
+from riffbot.jam.player import BLOCK_PACKETS, LONGEST_LEAD
 from riffbot.jam.ring import PacketRing
+from riffbot.jam.score import Chunk, Entry
 from riffbot.jam.session import JamSession
 from riffbot.jam.state import JamState
 from riffbot.jam.values import Steerer
@@ -100,20 +103,49 @@ async def read(session: JamSession, packets: int) -> list[bytes]:
     return heard
 
 
-async def read_until(session: JamSession, condition: Callable[[], bool]) -> None:
-    """The same until something is heard, which is no later than in ten seconds of sound."""
-    for _ in range(500):
-        if condition():
-            return
-        await read(session, 1)
-    raise AssertionError("it was not heard in ten seconds of sound")
+async def read_to(session: JamSession, column: int) -> None:
+    """Read until this column is heard next. Nothing is planned meanwhile, for it takes no time: so
+    at most to the end of what `settled` leaves planned."""
+    await read(session, max(0, -(-(column - session._player.heard_column) // 2)))
+
+
+async def at_the_next_beat(session: JamSession, wish: Awaitable[object]) -> Entry:
+    """Wish something of a jam that is at rest, and read up to where it is heard.
+
+    That is the first beat which is not written when its chunk is there, whatever was planned. And
+    as nobody reads meanwhile, no more is written by then than was ready when it was wished, or has
+    to be ready on a machine whose blocks take so long.
+    """
+    entered: list[tuple[int, Entry, int]] = []
+    enter, beat_from = session._player.enter, session.meter.beat_from
+
+    def listen(chunk: Chunk, *, at_once: bool, planned: int | None = None) -> Entry:
+        earliest = beat_from(session._performance.written)
+        entry = enter(chunk, at_once=at_once, planned=planned)
+        if at_once:
+            entered.append((earliest, entry, beat_from(session._performance.written)))
+        return entry
+
+    await settled(session)
+    wished_at, most = session._player.heard_column, 2 * LONGEST_LEAD
+    with patch.object(session._player, "enter", listen):
+        await wish
+        await until(lambda: len(entered) > 0 and not session._planner.wishes.pending)
+    earliest, entry, latest = entered[-1]
+    assert session._player.heard_column == wished_at
+    assert earliest <= entry.start <= latest
+    assert entry.start <= beat_from(wished_at + most + 2 * BLOCK)
+    await settled(session)
+    await read_to(session, entry.start)
+    return entry
 
 
 async def settled(session: JamSession) -> None:
     """Wait until the ring is full, enough is planned ahead and nothing is being made."""
 
     async def at_rest() -> bool:  # on the jams' own loop, where nothing happens in between
-        return session._planner.content and session.ring.room() < BLOCK_PACKETS
+        full = session._planner.content and session.ring.room() < BLOCK_PACKETS
+        return full and session.status().buffer_s > 1.5  # a whole turn of the loop, and some
 
     async with asyncio.timeout(20):
         while not await session._loop.run(at_rest()):  # noqa: ASYNC110

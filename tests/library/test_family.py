@@ -224,5 +224,9 @@ async def test_what_was_made_elsewhere_only_has_its_place(library: Library, add:
     thumbs = {m.id: np.zeros((128, 128), np.uint8) for m in family.members}
     without = {m.id: thumbs[m.id] for m in family.members if m.id != private.id}
     assert as_picture(family, thumbs) == as_picture(family, without)
+    asked = (await library.family(private.id)).seen_by(ann)  # about the hidden one itself
+    assert "secret wish" not in as_text(asked)
+    assert as_text(asked).splitlines()[1].startswith("└─ a riff made elsewhere")
+    assert as_picture(asked, thumbs) == as_picture(asked, without)
     bobs = (await library.family(root.id)).seen_by(bob)
     assert "secret wish" in as_text(bobs)

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from cogs import _jam_stage
 from cogs._jam_stage import Stage
 from riffbot.jam.opus import OpusEncoder
 from riffbot.jam.session import JamSession
-from riffbot.services import Services
 from riffbot.settings import ROOT
 from riffbot.voice.link import LinkState, Policy
 from tests.loopback import LoopbackDiscord, Member, Message, VoiceChannel
@@ -350,14 +349,33 @@ async def test_an_install_fault_is_named(tmp_path: Path, monkeypatch: pytest.Mon
         assert not night.bot.stages
 
 
-def patient_for(seconds: float, services: Services) -> Services:
-    settings = services.settings.model_copy(update={"jam_leave_s": seconds})
-    return replace(services, settings=settings)
+class Clock:
+    """What a stage counts its patience by; it can be stopped, and set."""
+
+    def __init__(self) -> None:
+        self.at: float | None = None
+        self._skipped = 0.0
+
+    def __call__(self) -> float:
+        return time.perf_counter() + self._skipped if self.at is None else self.at
+
+    def stop(self) -> None:
+        self.at = self()
+
+    def skip(self, seconds: float) -> None:
+        assert self.at is not None
+        self.at += seconds
+
+    def go_on(self) -> None:
+        assert self.at is not None
+        self._skipped, self.at = self.at - time.perf_counter(), None
 
 
 async def test_it_waits_for_an_audience_and_leaves_in_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    clock = Clock()
+    monkeypatch.setattr(_jam_stage, "now", clock)
     async with evening(tmp_path, monkeypatch, jam_leave_s=600.0) as night:
         panel = await night.start(prompt="funky sax")
         await night.heard.until(30)
@@ -374,10 +392,17 @@ async def test_it_waits_for_an_audience_and_leaves_in_the_end(
         await night.until(lambda: night.stage.session.status().state == "playing")
         await night.heard.until(heard + 20)
         assert night.heard.faults() == []
-        monkeypatch.setattr(night.bot, "services", patient_for(0.3, night.bot.services))
+        clock.stop()
         night.ben.leave()
+        stage = night.stage
+        await night.until(lambda: stage.session.status().state == "paused")
+        clock.skip(599.9)
+        await stage.look(at_once=True)
+        assert night.bot.stages, "not a moment sooner"
+        clock.skip(0.2)
         await night.until(lambda: not night.bot.stages)
-        assert "Nobody listened" in panel.text
+        clock.go_on()
+        assert "Nobody listened for 10 min" in panel.text
         assert night.room.people(but=0) == []
         night.ben.join(night.room)
         shown = await night.ben.click(panel, "Go on")
