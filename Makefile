@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Every job here is one process among others on the machine: two threads in two libraries fight.
 export PYTHONUNBUFFERED := 1
+# Two files of tests at a time; a file's tests share what is dear to make (models, servers).
+TWO := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := start
 PAGE := riffbot/web/built/.tried
@@ -38,7 +40,7 @@ web: ## build the page with the mountains (Node from the machine, else from PyPI
 
 test: setup ## everything CI runs: lint, types and the tests (under ten minutes on two cores)
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/python -m pytest -q -m "not slow"
+	@$(BIN)/python -m pytest -q -m "not slow" $(TWO)
 
 test-all: setup ## the slow tests too: full-size Stable Diffusion, long runs
 	@$(MAKE) --no-print-directory lint
