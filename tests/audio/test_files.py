@@ -24,8 +24,9 @@ def wav(samples: Floats, rate: int, subtype: str = "FLOAT", format: str = "WAV")
     return out.getvalue()
 
 
-def decoded_by_av(data: bytes) -> Floats:
-    with av.open(io.BytesIO(data)) as container:
+def mp3_by_av(data: bytes) -> Floats:
+    # Named, as by a file's ending: of one frame alone FFmpeg now and then guesses something else.
+    with av.open(io.BytesIO(data), format="mp3") as container:
         return np.concatenate([frame.to_ndarray() for frame in container.decode(audio=0)], axis=1)
 
 
@@ -46,13 +47,14 @@ def test_what_is_written_is_read(format: Format, rate: int, tone: Floats) -> Non
 @given(length=st.integers(1, 40_000), rate=st.sampled_from([32000, 44100, 48000]))
 @example(length=11 * 1152 + 5, rate=44100)  # more padding than a frame
 @example(length=1, rate=48000)
+@example(length=561, rate=44100)
 def test_an_mp3_is_gapless(length: int, rate: int) -> None:
     """Both decoders give back every sample and none more, so that a loop loops."""
     samples = np.sin(np.arange(length) * 0.05).astype(np.float32) * 0.5
     data = files.encode(samples, rate, "mp3")
 
     assert files.read(data).samples.shape == (length,)
-    assert decoded_by_av(data).shape == (1, length)
+    assert mp3_by_av(data).shape == (1, length)
 
 
 def test_an_mp3_at_a_strange_rate_is_resampled(tone: Floats) -> None:

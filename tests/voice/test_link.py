@@ -348,7 +348,7 @@ async def test_a_flapping_line_is_given_up_too() -> None:
         assert band is not None
         for times in range(1, len(QUICK.waits_s) + 1):
             await stage.there.voice.drop(band, 4006)
-            await stage.until(lambda times=times: stage.link.reconnects == times)
+            await stage.lost_and_found(times)  # or there is no line yet to drop
         await stage.there.voice.drop(band, 4006)
         await stage.until(lambda: stage.ends)
         assert stage.ends == [End.FAILED]
