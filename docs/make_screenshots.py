@@ -38,8 +38,8 @@ RIFF_S = 600.0
 
 
 @asynccontextmanager
-async def riffbot() -> AsyncIterator[str]:
-    """Run the command as anybody would; yields the local Discord's address."""
+async def riffbot(what: str = "local discord") -> AsyncIterator[str]:
+    """Run the command as anybody would; yields the address that it prints for this."""
     with tempfile.TemporaryDirectory(prefix="riffbot-", ignore_cleanup_errors=True) as data:
         settings = {"RIFFBOT_DATA_DIR": data, "RIFFBOT_OPEN_BROWSER": "false", "DISCORD_TOKEN": ""}
         process = await asyncio.create_subprocess_exec(
@@ -52,19 +52,19 @@ async def riffbot() -> AsyncIterator[str]:
         )
         try:
             async with asyncio.timeout(START_S):
-                yield await _address(process)
+                yield await _address(process, what)
         finally:
             process.terminate()
             await process.wait()
 
 
-async def _address(process: asyncio.subprocess.Process) -> str:
+async def _address(process: asyncio.subprocess.Process, what: str) -> str:
     assert process.stdout is not None
     async for line in process.stdout:
         name, _, address = line.decode().strip().partition(": ")
-        if name == "local discord":
+        if name == what:
             return address
-    raise RuntimeError("riffbot ended before it said where the local Discord is")
+    raise RuntimeError(f"riffbot ended before it said where its {what} is")
 
 
 async def open_discord(page: Page, address: str) -> None:
@@ -132,8 +132,19 @@ async def photograph(page: Page, path: Path) -> None:
     await asyncio.to_thread(path.write_bytes, base64.b64decode(shot["data"]))
 
 
+async def mountains(page: Page, address: str) -> None:
+    """Start a jam on the page, turn it elsewhere, and wait until its mountains stand all round."""
+    await page.open(address, width=1280, height=800)
+    for prompt in (PROMPT, TURN):
+        await page.until("document.querySelector('#prompt') !== null", seconds=RIFF_S)
+        await page.type("#prompt", prompt)
+        await page.key("Enter")
+        await page.until("riffbot.player?.running && riffbot.player.ahead > 0.1", seconds=RIFF_S)
+        await asyncio.sleep(12)
+
+
 async def main() -> None:
-    """Save docs/img/local-discord.png and docs/img/jam.png."""
+    """Save docs/img/local-discord.png, docs/img/jam.png and docs/img/page.png."""
     if CHROMIUM is None:
         print("There is no Chromium or Chrome on this machine, so no screenshots were taken.")
         return
@@ -150,6 +161,11 @@ async def main() -> None:
             path = PICTURES / name
             await photograph(page, path)
             print(f"saved {path.relative_to(ROOT)}")
+    if not wanted or "page.png" in wanted:
+        async with riffbot("page") as address, chromium() as page:
+            await mountains(page, address)
+            await page.screenshot(PICTURES / "page.png")
+            print("saved docs/img/page.png")
 
 
 if __name__ == "__main__":
