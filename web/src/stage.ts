@@ -10,7 +10,9 @@ import type { View } from "./view";
 /** Milliseconds of a frame above which sound would suffer. */
 const TOO_SLOW = 300;
 
-const LABEL = "The sound as a landscape: time flows towards you, low notes lie to the left, loud is high. The timeline is there as a table, too.";
+const TABLE = "The timeline is there as a table, too.";
+const LANDSCAPE = `The sound as a landscape: time flows towards you, low notes lie to the left, loud is high. ${TABLE}`;
+const PICTURE = `The sound as a picture: time flows to the left, low notes lie below, loud is bright. ${TABLE}`;
 
 export class Stage {
   view: View | null = null;
@@ -64,7 +66,9 @@ export class Stage {
     view.colours(select("map").value);
     view.element.tabIndex = 0;
     view.element.setAttribute("role", "img");
-    view.element.setAttribute("aria-label", LABEL);
+    const flat = view instanceof Flat;
+    view.element.setAttribute("aria-label", flat ? PICTURE : LANDSCAPE);
+    $("axis").hidden = flat;
     $("stage").replaceChildren(view.element);
     view.resize();
   }
