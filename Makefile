@@ -40,7 +40,8 @@ web: ## build the page with the mountains (Node from the machine, else from PyPI
 
 test: setup ## everything CI runs: lint, types and the tests (under ten minutes on two cores)
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/python -m pytest -q -m "not slow" $(TWO)
+	@$(BIN)/python -m pytest -q -m "not slow and not alone" $(TWO)
+	@$(BIN)/python -m pytest -q -m "alone and not slow"
 
 test-all: setup ## the slow tests too: full-size Stable Diffusion, long runs
 	@$(MAKE) --no-print-directory lint

@@ -30,6 +30,7 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here"),
     pytest.mark.skipif(not (BUILT / "index.html").exists(), reason="the page is not built"),
     pytest.mark.timeout(300),
+    pytest.mark.alone,
 ]
 
 WATCH = """window.watch = (heard) => {
