@@ -75,6 +75,11 @@ CAPTURE = """(() => {
     heard.first ??= end;
     const from = Math.max(heard.first, end - 32768);
     if (heard.end !== null && from > heard.end) heard.first = from;  // a gap of ours: begin anew
+    // The tap is now and then a quantum ahead of the clock. Then it does not say again what it said
+    // of the same moments, and the stretch begins anew; a player's own fault it would repeat.
+    for (let at = Math.max(from, (heard.end ?? from) - 2048); at < heard.end; at++)
+      if (heard.samples[at - heard.first] !== block[at - (end - 32768)])
+        return void Object.assign(heard.anew(), { anchor });
     if (end - heard.first < heard.samples.length)
       for (let at = Math.max(from, heard.end ?? from); at < end; at++)
         heard.samples[at - heard.first] = block[at - (end - 32768)];
