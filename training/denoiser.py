@@ -10,8 +10,11 @@ In the first part (`--halves`) most batches are halves of clips, whole measures 
 of them: what instruments sound like is learnt from more clips in the same time. The rest, with the
 falling learning rate, sees whole clips only.
 
-On a CPU it is `--workers` processes of one thread each that average their gradients: two threads in
-one process spin against whatever else runs on the machine. On a CUDA device it is one process.
+On a CPU it is `--workers` processes of one thread each: two threads in one process spin against
+whatever else runs on the machine. Each goes its own way for `--meet` seconds, then all go on from
+the mean of their weights (local SGD, Stich 2019). They meet by the clock, so a process whose core
+is busy with something else makes fewer steps and nobody waits for it. On a CUDA device it is one
+process.
 """
 
 from __future__ import annotations
@@ -31,12 +34,15 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.multiprocessing.spawn import spawn
 
+from riffbot.inference.beats import TOLD_BY_TEMPO
 from training.dataset import HELD_OUT, ByWidth, Json, Rows, number
 from training.networks import adopt, build_denoiser
 from training.told import Teller, grids, halves
 
 EMPTY_CAPTIONS = 0.1
 BLANK_GRIDS = 0.15
+_NOBODY = 1e-3
+"""Steps that each counts for when all were paused: the mean is then of all alike."""
 HALVED = 0.75
 """Share of the batches made of halves while there are any."""
 
@@ -95,7 +101,7 @@ class HeldOut:
         s = (torch.arange(len(said)) + 0.5) / len(said)
         grid = grids(said, latents.shape[3], latents.shape[2])
         blank = grid.clone()
-        blank[:, :10] = 0.0
+        blank[:, TOLD_BY_TEMPO] = 0.0
         told, empty = teller([t["captions"][0] for t in said]), teller([""] * len(said))
         self._rows = [part.to(device).split(16) for part in (latents, noise, s)]
         self._told = {
@@ -159,7 +165,7 @@ class Trainer:
             weight_decay=0.01,
             fused=True,
         )
-        self.step, self.spent, self.samples = 0, 0.0, 0
+        self.step, self.spent, self.samples, self.since_met = 0, 0.0, 0, 0
         if options.out.exists():
             self._resume()
         self.generator = torch.Generator().manual_seed(options.seed + 1000 * self.step + rank)
@@ -197,9 +203,18 @@ class Trainer:
         if self.rank == 0:
             path = self.options.shards / f"ready-{HELD_OUT:05d}.pt"
             held_out = HeldOut(path, self.teller, self.device)
-        started, losses, saved = time.monotonic(), list[float](), time.monotonic()
-        budget = self.options.minutes * 60
-        while (elapsed := self._agreed(self.spent + time.monotonic() - started)) < budget:
+        started = saved = self._start_together()
+        losses, met, budget = list[float](), 0, self.options.minutes * 60
+        # Whoever meets must do so as often as the others: all count the meetings by one clock.
+        while True:
+            elapsed = self.spent + time.monotonic() - started
+            due = min(elapsed, budget) - self.spent >= (met + 1) * self.options.meet
+            if self.options.workers > 1 and due:
+                self._meet()
+                met += 1
+                continue
+            if elapsed >= budget:
+                break
             if self.step % 100 == 0:
                 self.feed.refresh()
             losses.append(self._one_step(elapsed / budget))
@@ -260,7 +275,7 @@ class Trainer:
             group["lr"] = rate
         latents, grid, said = self._batch(progress)
         blank = torch.rand(len(said), generator=self.generator) < BLANK_GRIDS
-        grid[blank, :10] = 0.0
+        grid[blank.nonzero(), TOLD_BY_TEMPO] = 0.0
         latents, grid = latents.to(self.device), grid.to(self.device)
         # The networks are circular, but their strides are not: turn the clip by up to a stride.
         turn = int(torch.randint(4, (1,), generator=self.generator).item())
@@ -271,40 +286,38 @@ class Trainer:
         loss = velocity_loss(self.network, latents, grid, told, s, noise, self.weights).mean()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        value = self._averaged_gradients(loss.detach())
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0, foreach=True)
         if torch.isfinite(norm):
             self.optimizer.step()
         self.step += 1
-        self.samples += len(said) * options.workers
+        self.since_met += 1
+        self.samples += len(said)
         keep = min(options.average, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             torch._foreach_lerp_(
                 list(self.average.parameters()), list(self.network.parameters()), 1 - keep
             )
-        return value
+        return loss.item()
 
-    def _averaged_gradients(self, loss: Tensor) -> float:
-        """Average loss and gradients over the processes, in one message."""
-        if self.options.workers == 1:
-            return loss.item()
-        gradients = [p.grad for p in self.network.parameters()]
-        flat = torch.cat([g.reshape(-1) for g in gradients] + [loss.reshape(1)])
+    def _meet(self) -> None:
+        """Go on from the mean of all processes' weights, each weighed by the steps it made."""
+        mine, self.since_met = self.since_met + _NOBODY, 0
+        weights = list(self.network.parameters())
+        flat = torch.cat([w.detach().reshape(-1) * mine for w in weights])
+        flat = torch.cat([flat, torch.tensor([mine])])
         dist.all_reduce(flat)
-        flat /= self.options.workers
-        for gradient, mean in zip(
-            gradients, flat[:-1].split([g.numel() for g in gradients]), strict=True
-        ):
-            gradient.copy_(mean.view_as(gradient))
-        return flat[-1].item()
+        self.samples += (round(flat[-1].item()) - round(mine)) * self.options.batch
+        means = (flat[:-1] / flat[-1]).split([w.numel() for w in weights])
+        with torch.no_grad():
+            for weight, mean in zip(weights, means, strict=True):
+                weight.copy_(mean.view_as(weight))
 
-    def _agreed(self, elapsed: float) -> float:
-        """The first process's clock: all stop at the same step."""
-        if self.options.workers == 1:
-            return elapsed
-        told = torch.tensor([elapsed], dtype=torch.float64)
-        dist.broadcast(told, 0)
-        return told.item()
+    def _start_together(self) -> float:
+        """The first process's clock, once all are ready."""
+        now = torch.tensor([time.monotonic()], dtype=torch.float64)
+        if self.options.workers > 1:
+            dist.broadcast(now, 0)
+        return now.item()
 
 
 def work(rank: int, options: argparse.Namespace, meeting: str) -> None:
@@ -347,6 +360,7 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--batch", type=int, default=8, help="of each process")
+    parser.add_argument("--meet", type=float, default=15.0, help="seconds between two meetings")
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--warmup", type=int, default=100)
     parser.add_argument("--average", type=float, default=0.998, help="decay of the moving average")

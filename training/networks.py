@@ -25,7 +25,7 @@ def build_autoencoder(latent_channels: int = 32) -> Any:
 
 
 def build_denoiser(latent_channels: int = 32, channels: tuple[int, ...] = (64, 128, 256)) -> Any:
-    """Velocity of the rectified flow at latent and beat grid (B, C + 12, 32, W/16).
+    """Velocity of the rectified flow at latent and beat grid (B, C + 76, 32, W/16).
 
     It is told by token states (B, 32, 384) and, as `class_labels`, by the gist (B, 384).
     `attention_head_dim` is, in diffusers, the number of heads (huggingface/diffusers#2011).

@@ -2,8 +2,10 @@
 
 A tempo in words must be learnt from many clips and is then only nearly right. A clip holds whole
 beats in whole columns, so the tempo can be shown instead: for every column of cells the phase of
-the beat, of its half and quarter, and of the measure, as sine and cosine. A loop's grid is itself
-a loop. Where no tempo is known the grid is blank, and the model chooses.
+the beat, of its half and quarter, and of the measure, as sine and cosine, and a click track drawn
+in the picture's own columns of 10 ms. The latent of a cell is nearly linear in its pixels, so is
+what a click says of them. A loop's grid is itself a loop. Where no tempo is known the grid is
+blank, and the model chooses.
 """
 
 from __future__ import annotations
@@ -13,8 +15,23 @@ import math
 import torch
 from torch import Tensor
 
-CHANNELS = 12
-"""Beat, half, quarter and measure (sine and cosine each), known or not, tempo, height (two)."""
+STRIDE = 16
+"""Columns of 10 ms in a cell."""
+
+PHASES = 10
+"""Beat, half, quarter and measure (sine and cosine each), known or not, tempo."""
+
+CLICKS = (0, 1, 2, 4)
+"""Clicks a beat of each click track; 0 is one click a measure."""
+
+CHANNELS = PHASES + 2 + STRIDE * len(CLICKS)
+"""Phases, height (two), click tracks."""
+
+TOLD_BY_TEMPO = [*range(PHASES), *range(PHASES + 2, CHANNELS)]
+"""The channels that are zero where no tempo is known."""
+
+_CLICK_WIDTH = 1.0
+"""Standard deviation of a drawn click, in columns: an onset's place to a fraction of a column."""
 
 CENTRE_BPM = 110.0
 _TOLERANCE = 0.02
@@ -37,14 +54,13 @@ def meter_of(beats: int, *, waltz: bool = False) -> int:
     return next(meter for meter in (4, 2, 1) if beats % meter == 0)
 
 
-def beat_grid(cells: int, rows: int, beats: int | None, meter: int, stride: int = 16) -> Tensor:
+def beat_grid(cells: int, rows: int, beats: int | None, meter: int) -> Tensor:
     """The grid of one clip.
 
     Args:
         cells, rows: width and height in latent cells.
         beats: beats that fill the width exactly; None leaves the grid blank.
         meter: beats a measure; where it does not divide `beats`, the measure is left out.
-        stride: columns of 10 ms in a cell.
 
     Returns:
         float32 (CHANNELS, rows, cells).
@@ -59,8 +75,22 @@ def beat_grid(cells: int, rows: int, beats: int | None, meter: int, stride: int 
     for place, times in enumerate((1.0, 2.0, 4.0)):
         grid[2 * place] = torch.sin(times * beat)
         grid[2 * place + 1] = torch.cos(times * beat)
-    if meter > 1 and beats % meter == 0:
+    measured = meter > 1 and beats % meter == 0
+    if measured:
         grid[6], grid[7] = torch.sin(beat / meter), torch.cos(beat / meter)
     grid[8] = 1.0
-    grid[9] = math.log2(6000 * beats / (cells * stride) / CENTRE_BPM)
+    grid[9] = math.log2(6000 * beats / (cells * STRIDE) / CENTRE_BPM)
+    for place, times in enumerate(CLICKS):
+        if times or measured:
+            clicks = beats * times if times else beats // meter
+            first = PHASES + 2 + STRIDE * place
+            grid[first : first + STRIDE] = _click_track(cells, clicks)[:, None]
     return grid
+
+
+def _click_track(cells: int, clicks: int) -> Tensor:
+    """`clicks` clicks, evenly, the first at 0: float32 (STRIDE, cells), a column of pixels each."""
+    period = cells * STRIDE / clicks
+    column = torch.arange(cells * STRIDE, dtype=torch.float32)
+    distance = torch.remainder(column + period / 2, period) - period / 2
+    return torch.exp(-0.5 * (distance / _CLICK_WIDTH).square()).view(cells, STRIDE).T

@@ -15,6 +15,7 @@ from transformers.utils import logging as transformers_logging
 from riffbot.errors import BadRequest, ModelError
 from riffbot.inference import checkpoints
 from riffbot.inference.beats import CHANNELS as GRID_CHANNELS
+from riffbot.inference.beats import STRIDE as GRID_STRIDE
 from riffbot.inference.circular import make_circular
 from riffbot.inference.model import Model, ModelCard
 from riffbot.inference.v1 import v1_card
@@ -139,6 +140,11 @@ def _check_shape(parts: checkpoints.Parts, card: ModelCard) -> None:
         raise ModelError(
             f"{card.name}: width_multiple {card.width_multiple} is no multiple of the "
             f"autoencoder's stride {stride}; please correct its riffbot.json."
+        )
+    if card.beat_grid and stride != GRID_STRIDE:
+        raise ModelError(
+            f"{card.name}: a beat grid is drawn in cells of {GRID_STRIDE} columns, but the "
+            f"autoencoder's stride is {stride}; please correct its riffbot.json."
         )
     inputs = parts.vae.config.latent_channels + (GRID_CHANNELS if card.beat_grid else 0)
     if parts.unet.config.in_channels != inputs:

@@ -238,7 +238,7 @@ class Pipeline:
     # -- beat grids ------------------------------------------------------------------------
 
     def _grids(self, requests: Sequence[RiffRequest]) -> torch.Tensor | None:
-        """Where the beats are, float32[N, 12, h, w]; None for models that are not shown that."""
+        """Where the beats are, float32[N, 76, h, w]; None for models that are not shown that."""
         if not self.model.card.beat_grid:
             return None
         stride = self.model.stride
@@ -255,7 +255,7 @@ class Pipeline:
             known = self.images.waltz(request.seed_image)
             waltz = waltz if known is None else known
         meter = 4 if beats is None else meter_of(beats, waltz=waltz)
-        return beat_grid(cells, HEIGHT // stride, beats, meter, stride)
+        return beat_grid(cells, HEIGHT // stride, beats, meter)
 
     # -- denoising -------------------------------------------------------------------------
 

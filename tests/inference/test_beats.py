@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from riffbot.inference.beats import CHANNELS, beat_grid, meter_of, whole_beats
+from riffbot.inference.beats import CHANNELS, TOLD_BY_TEMPO, beat_grid, meter_of, whole_beats
 from riffbot.tempo import grid
 
 
@@ -53,8 +53,27 @@ def test_the_phase_is_that_of_the_column() -> None:
 
 def test_without_a_tempo_only_the_height_is_told() -> None:
     blank = beat_grid(16, 4, None, 4)
-    assert not blank[:10].any()
-    assert torch.equal(blank[10:], beat_grid(16, 4, 8, 4)[10:])
+    assert not blank[TOLD_BY_TEMPO].any()
+    assert torch.equal(blank[10:12], beat_grid(16, 4, 8, 4)[10:12])
+
+
+@given(cells=st.integers(4, 64), beats=st.integers(1, 24), waltz=st.booleans())
+def test_the_click_tracks_have_every_click_where_it_sounds(
+    cells: int, beats: int, waltz: bool
+) -> None:
+    meter = meter_of(beats, waltz=waltz)
+    drawn = beat_grid(cells, 2, beats, meter)
+    columns = 16 * cells
+    for place, clicks in enumerate((beats / meter, beats, 2 * beats, 4 * beats)):
+        track = drawn[12 + 16 * place : 28 + 16 * place, 0].T.reshape(-1)  # as in the picture
+        if place == 0 and meter == 1:
+            assert not track.any()
+            continue
+        at = [round(k * columns / clicks) % columns for k in range(round(clicks))]
+        assert (track[at] > 0.85).all()  # at most half a column off: exp(-1/8)
+        if columns / clicks > 8:
+            between = [round((k + 0.5) * columns / clicks) % columns for k in range(round(clicks))]
+            assert (track[between] < 0.01).all()
 
 
 @pytest.mark.parametrize(

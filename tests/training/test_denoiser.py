@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.multiprocessing.spawn import spawn
 
 from riffbot.images import Images
+from riffbot.inference.beats import CHANNELS as GRID_CHANNELS
 from riffbot.inference.loading import load_model
 from riffbot.inference.pipeline import Pipeline
 from riffbot.inference.resolve import resolve
@@ -18,7 +20,7 @@ from riffbot.request import RiffRequest
 from training import denoiser, networks
 from training.captions import captions
 from training.dataset import read_clips, shards
-from training.denoiser import Trainer, channel_weights, noise_levels
+from training.denoiser import Trainer, channel_weights, noise_levels, work
 from training.export import CARD, export
 from training.gist import NAMES, Listener, attributes, batch_of, corpus, loss_of
 from training.music import compose
@@ -66,6 +68,7 @@ def options(folder: Path, **changes: object) -> argparse.Namespace:
         "halves": 0.5,
         "workers": 1,
         "batch": 1,
+        "meet": 0.3,
         "lr": 1e-3,
         "warmup": 2,
         "average": 0.9,
@@ -95,6 +98,14 @@ def test_it_trains_saves_goes_on_and_exports(folder: Path, tmp_path: Path) -> No
     request = RiffRequest(prompt="slow piano", seed=1, steps=2, bpm=120.0)
     picture = pipeline.run([resolve(request, pipeline.model.card, pipeline.images)])[0]
     assert picture.shape == (512, 400)
+
+
+def test_two_processes_go_on_from_the_mean_of_their_weights(folder: Path, tmp_path: Path) -> None:
+    told = options(folder, workers=2, out=tmp_path / "denoiser.pt")
+    spawn(work, (told, str(tmp_path / "meeting")), nprocs=2)
+    held = torch.load(told.out, weights_only=True)
+    assert held["samples"] > held["step"]  # a step of one sample: the rest is the other's
+    assert all(torch.isfinite(weight).all() for weight in held["network"].values())
 
 
 def test_what_is_told_of_a_clip_is_of_that_clip(folder: Path) -> None:
@@ -134,7 +145,7 @@ def test_channels_count_by_what_they_are_of_the_picture(folder: Path) -> None:
     assert weights.mean().item() == pytest.approx(1.0)
     error = denoiser.velocity_loss  # the weighted loss of equal errors is that of unweighted ones
     network = networks.build_denoiser(LATENTS, CHANNELS).eval()
-    x, grid = torch.randn(2, LATENTS, 32, 16), torch.zeros(2, 12, 32, 16)
+    x, grid = torch.randn(2, LATENTS, 32, 16), torch.zeros(2, GRID_CHANNELS, 32, 16)
     told, s = (torch.zeros(2, 32, 384), torch.zeros(2, 384)), torch.full((2,), 0.5)
     plain = error(network, x, grid, told, s, torch.zeros_like(x))
     doubled = error(network, x, grid, told, s, torch.zeros_like(x), torch.full((LATENTS,), 2.0))
