@@ -133,15 +133,30 @@ async def photograph(page: Page, path: Path) -> None:
 
 
 async def mountains(page: Page, address: str) -> None:
-    """Start a jam on the page, turn it elsewhere, and wait until its mountains stand all round."""
-    # Asked for, or the page would think this machine, without a graphics card, too slow.
-    await page.open(f"{address}?view=mountains", width=1280, height=800)
+    """Start a jam on the page, turn it elsewhere, and let its mountains rise all round."""
+    # Without a graphics card the processor draws them, and cannot for long beside the jam: so the
+    # jam plays to the flat picture, and the mountains are asked for when there is much to see.
+    await page.open(f"{address}?view=flat", width=1280, height=800)
     for prompt in (PROMPT, TURN):
         await page.until("document.querySelector('#prompt') !== null", seconds=RIFF_S)
         await page.type("#prompt", prompt)
         await page.key("Enter")
         await page.until("riffbot.player?.running && riffbot.player.ahead > 0.1", seconds=RIFF_S)
-        await asyncio.sleep(12)
+        await asyncio.sleep(14)
+    await rise(page)
+
+
+async def rise(page: Page) -> None:
+    """Turn the page to its mountains and wait until they were drawn."""
+    # On a machine that draws so slowly the page would go back to the flat picture: not for this.
+    await page.js(
+        "{ const never = { configurable: true, get: () => 0, set() {} };"
+        " Object.defineProperty(riffbot.player, 'jumps', never);"
+        " const kind = document.querySelector('#kind'); kind.value = 'mountains';"
+        " kind.dispatchEvent(new Event('change')); }"
+    )
+    await page.until("riffbot.view?.renderer?.info.render.frame >= 3", seconds=60)
+    await asyncio.sleep(2)  # until the browser has put it on the screen
 
 
 async def main() -> None:

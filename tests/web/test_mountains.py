@@ -7,6 +7,7 @@ and where exactly the sound is, which is where the playhead must be.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import Sequence
@@ -217,6 +218,9 @@ async def test_the_plane_of_the_mountains_stands_on_what_sounds(client: TestClie
         await page.key("Enter")
         await page.until("riffbot.player?.running && riffbot.player.ahead > 0.1", seconds=100)
         assert await page.js("Boolean(riffbot.view.element.getContext('webgl2'))")
+        # However the sound stumbles here, the mountains are to stay.
+        never = "{ get: () => 0, set() {} }"
+        await page.js(f"void Object.defineProperty(riffbot.player, 'jumps', {never})")
         await page.js(WATCH)
         await page.js("watch(window.heard = { heads: [], dry: 0 })")
         await page.until("heard.heads.length >= 12", seconds=150)
@@ -226,6 +230,22 @@ async def test_the_plane_of_the_mountains_stands_on_what_sounds(client: TestClie
         assert np.ptp(heads[:, 1]) > 480  # it moved
         assert np.median(off) < 30
         assert page.complaints == []
+
+
+async def test_mountains_that_cost_the_sound_make_way(client: TestClient) -> None:
+    async with chromium() as page:
+        address = str(client.make_url("/?view=mountains#seed_image=beat"))
+        await page.open(address, width=360, height=500)
+        await page.type("#prompt", "a low tune")
+        await page.key("Enter")
+        await page.until("riffbot.player?.running && riffbot.player.ahead > 0.1", seconds=100)
+        slow = "Object.defineProperty(riffbot.view, 'effort', { get: () => 1000, set() {} })"
+        await page.js(f"void {slow}")
+        await asyncio.sleep(1)
+        assert await page.js("document.querySelector('#kind').value") == "mountains"  # as chosen
+        await page.js("riffbot.player.jumps += 3")
+        await page.until("document.querySelector('#kind').value === 'flat'", seconds=30)
+        assert "too slowly" in await page.js("document.querySelector('#toast').textContent")
 
 
 def centroid(samples: np.ndarray) -> float:
@@ -290,6 +310,13 @@ async def test_keys_links_table_calm_and_a_narrow_screen(
         assert await page.js("document.querySelector('#play').getAttribute('aria-label')") == (
             "Pause"
         )
+        # What one types into stands above the buttons, without scrolling.
+        edge = "document.querySelector('#{}').getBoundingClientRect().{}"
+        box, rail = (
+            await page.js(edge.format("go", "bottom")),
+            await page.js(edge.format("rail", "top")),
+        )
+        assert box <= rail
         # Calm: what is drawn steps from beat to beat.
         await page.until("riffbot.view.playhead > 0 && riffbot.columns.extent[1] > 0", seconds=30)
         assert await page.js("riffbot.view.playhead % 64") == 0

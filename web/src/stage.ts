@@ -9,6 +9,9 @@ import type { View } from "./view";
 
 /** Milliseconds of a frame above which sound would suffer. */
 const TOO_SLOW = 300;
+/** So many gaps in the sound within GAPS_MS are no accident any more. */
+const GAPS = 3;
+const GAPS_MS = 15000;
 
 const TABLE = "The timeline is there as a table, too.";
 const LANDSCAPE = `The sound as a landscape: time flows towards you, low notes lie to the left, loud is high. ${TABLE}`;
@@ -17,8 +20,11 @@ const PICTURE = `The sound as a picture: time flows to the left, low notes lie b
 export class Stage {
   view: View | null = null;
   readonly lullaby: Lullaby;
-  /** Somebody chose this view: it stays, however slow it is. */
+  /** Somebody chose this view: it stays, however slow it is, as long as the sound does not suffer. */
   private chosen = false;
+  /** When the sound was seen to have jumped, and how often by then. */
+  private gaps: number[] = [];
+  private jumps = 0;
   private drawn = -1e9;
   private pause = 0;
 
@@ -80,7 +86,8 @@ export class Stage {
     // A machine that cannot keep up draws less often, so that the sound has the time it needs.
     const took = now - this.drawn;
     this.drawn = now;
-    if (view.effort > TOO_SLOW && !this.chosen) {
+    const starved = this.starved(now);
+    if (view.effort > TOO_SLOW && (starved || !this.chosen)) {
       toast("This machine draws the mountains too slowly, so the picture is flat. Settings has them.", 6000);
       select("kind").value = "flat";
       return void this.look("flat");
@@ -88,6 +95,14 @@ export class Stage {
     if (took < 5000) this.pause = Math.min(1500, Math.max(0, (view.effort - 16) * 3));
     this.draw(view, now, field("calm").checked);
   };
+
+  /** Whether the sound has gaps again and again. */
+  private starved(now: number): boolean {
+    const jumps = this.session.player?.jumps ?? 0;
+    for (; this.jumps < jumps; this.jumps++) this.gaps.push(now);
+    this.gaps = this.gaps.filter((at) => now - at < GAPS_MS);
+    return this.gaps.length >= GAPS;
+  }
 
   private draw(view: View, now: number, calm: boolean): void {
     const { jam, hello, player, columns } = this.session;

@@ -35,6 +35,11 @@ const TALL = 1.55;
 const PAST = 330; // columns behind the plane
 const FUTURE = 520;
 
+/** Milliseconds of a frame above which it is measured, and softened, at once. */
+const SLOW = 60;
+/** Pixels drawn for one of the screen's, along a side, at the least. */
+const BLUNT = 0.5;
+
 const HOME = { turn: -0.16, rise: 0.46, away: 10.4 };
 
 const COMMON = /* glsl */ `
@@ -286,18 +291,24 @@ export class Terrain implements View {
     const began = performance.now();
     this.renderer.render(this.scene, this.camera);
     // One pixel read waits for the graphics card: without that the effort would be unknown.
-    if (this.frames++ % 8 === 0) {
+    const often = this.frames < 8 || this.effort > SLOW;
+    if (this.frames++ % (often ? 2 : 8) === 0) {
       const context = this.renderer.getContext();
       context.readPixels(0, 0, 1, 1, context.RGBA, context.UNSIGNED_BYTE, this.pixel);
-      this.effort += 0.3 * (performance.now() - began - this.effort);
+      const took = performance.now() - began;
+      // The first frame of all is the compiler's.
+      if (this.frames > 1) this.effort += (this.effort ? 0.3 : 1) * (took - this.effort);
       this.soften();
     }
   }
 
   /** Fewer pixels where a frame takes too long; never back, or it would flicker. */
   private soften(): void {
-    if (this.frames < 40 || this.effort < 24 || this.sharpness <= 0.7) return;
-    this.sharpness = Math.max(0.7, this.sharpness * 0.8);
+    if (this.frames < (this.effort > SLOW ? 6 : 40) || this.effort < 24 || this.sharpness <= BLUNT) return;
+    // What a frame takes goes with its pixels, so with the square of the sharpness.
+    const fewer = Math.min(0.8, Math.max(0.6, Math.sqrt(20 / this.effort)));
+    this.sharpness = Math.max(BLUNT, this.sharpness * fewer);
+    this.effort *= fewer * fewer;
     this.frames = 1;
     this.resize();
   }
