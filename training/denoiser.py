@@ -34,7 +34,7 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.multiprocessing.spawn import spawn
 
-from riffbot.inference.beats import TOLD_BY_TEMPO
+from riffbot.inference.beats import without_tempo
 from training.dataset import HELD_OUT, ByWidth, Json, Rows, number
 from training.networks import adopt, build_denoiser
 from training.told import Teller, grids, halves
@@ -100,8 +100,7 @@ class HeldOut:
         noise = torch.randn(latents.shape, generator=generator)
         s = (torch.arange(len(said)) + 0.5) / len(said)
         grid = grids(said, latents.shape[3], latents.shape[2])
-        blank = grid.clone()
-        blank[:, TOLD_BY_TEMPO] = 0.0
+        blank = without_tempo(grid)
         told, empty = teller([t["captions"][0] for t in said]), teller([""] * len(said))
         self._rows = [part.to(device).split(16) for part in (latents, noise, s)]
         self._told = {
@@ -275,7 +274,7 @@ class Trainer:
             group["lr"] = rate
         latents, grid, said = self._batch(progress)
         blank = torch.rand(len(said), generator=self.generator) < BLANK_GRIDS
-        grid[blank.nonzero(), TOLD_BY_TEMPO] = 0.0
+        grid[blank] = without_tempo(grid[blank])
         latents, grid = latents.to(self.device), grid.to(self.device)
         # The networks are circular, but their strides are not: turn the clip by up to a stride.
         turn = int(torch.randint(4, (1,), generator=self.generator).item())

@@ -88,6 +88,13 @@ def beat_grid(cells: int, rows: int, beats: int | None, meter: int) -> Tensor:
     return grid
 
 
+def without_tempo(grids: Tensor) -> Tensor:
+    """Grids (…, CHANNELS, rows, cells) as if no tempo were known of the clip."""
+    blank = grids.clone()
+    blank[..., TOLD_BY_TEMPO, :, :] = 0.0
+    return blank
+
+
 def _click_track(cells: int, clicks: int) -> Tensor:
     """`clicks` clicks, evenly, the first at 0: float32 (STRIDE, cells), a column of pixels each."""
     period = cells * STRIDE / clicks

@@ -23,7 +23,7 @@ import torch
 from riffbot.errors import Cancelled, GenerationFailed
 from riffbot.images import Images
 from riffbot.inference import pixels
-from riffbot.inference.beats import beat_grid, meter_of, whole_beats
+from riffbot.inference.beats import beat_grid, meter_of, whole_beats, without_tempo
 from riffbot.inference.model import Model, SchedulerName
 from riffbot.inference.noise import Noise
 from riffbot.inference.pixels import HEIGHT, Picture
@@ -296,22 +296,29 @@ class Pipeline:
         timestep: torch.Tensor,
         conditions: Sequence[_Conditions],
     ) -> torch.Tensor:
-        seen = latents if grids is None else torch.cat([latents, grids], dim=1)
+        told = seen = latents
+        if grids is not None:
+            told = torch.cat([latents, grids], dim=1)
+            seen = torch.cat([latents, without_tempo(grids)], dim=1)
         if len(conditions) == 1:
-            return self._guided(seen, timestep, conditions[0])
+            return self._guided(seen, told, timestep, conditions[0])
         output = torch.empty_like(latents)
         for part in conditions:
-            output[part.rows] = self._guided(seen[part.rows], timestep, part)
+            output[part.rows] = self._guided(seen[part.rows], told[part.rows], timestep, part)
         return output
 
     def _guided(
-        self, seen: torch.Tensor, timestep: torch.Tensor, part: _Conditions
+        self, seen: torch.Tensor, told: torch.Tensor, timestep: torch.Tensor, part: _Conditions
     ) -> torch.Tensor:
-        """The answer under classifier-free guidance (Ho 2022), both halves in one call."""
+        """The answer under classifier-free guidance (Ho 2022), both halves in one call.
+
+        The half without the prompt does not see the beat either, so that guidance leads towards
+        the beat as it leads towards the prompt: training/LOG.md has what that is worth.
+        """
         if part.negative is None:
-            return self._unet(seen, timestep, part.positive)
+            return self._unet(told, timestep, part.positive)
         both = part.negative + part.positive
-        without, with_prompt = self._unet(torch.cat([seen, seen]), timestep, both).chunk(2)
+        without, with_prompt = self._unet(torch.cat([seen, told]), timestep, both).chunk(2)
         return without + part.guidance * (with_prompt - without)
 
     def _unet(self, seen: torch.Tensor, timestep: torch.Tensor, told: _Told) -> torch.Tensor:
