@@ -87,14 +87,16 @@ class ByWidth:
     """Clips grouped by width, growing while training; a batch is of one width.
 
     Args:
-        favour: words, in lower case. A clip with one of them in a caption is drawn twice as often.
+        favour: words, in lower case; a clip with one of them in a caption is drawn more often.
+        times: how many times as often.
     """
 
-    def __init__(self, favour: Sequence[str] = ()) -> None:
+    def __init__(self, favour: Sequence[str] = (), times: float = 2.0) -> None:
         self.rows: dict[int, Rows] = {}
         self._favour = (
             re.compile(rf"\b(?:{'|'.join(map(re.escape, favour))})\b") if favour else None
         )
+        self._times = times
         self._odds: dict[int, Tensor] = {}
 
     def __len__(self) -> int:
@@ -111,7 +113,7 @@ class ByWidth:
 
     def _weight(self, said: Json) -> float:
         text = "\n".join(said["captions"]).lower() if self._favour else ""
-        return 2.0 if self._favour and self._favour.search(text) else 1.0
+        return self._times if self._favour and self._favour.search(text) else 1.0
 
     def draw(self, size: int, generator: torch.Generator) -> tuple[Tensor, list[Json]]:
         """`size` random clips of one width; widths in proportion to their clips' weights."""

@@ -125,9 +125,9 @@ class HeldOut:
 class Feed:
     """The ready shards, read as they appear."""
 
-    def __init__(self, folder: Path, device: torch.device, favour: list[str]) -> None:
+    def __init__(self, folder: Path, device: torch.device, store: ByWidth) -> None:
         self.folder, self.device = folder, device
-        self.store, self.seen = ByWidth(favour), set[Path]()
+        self.store, self.seen = store, set[Path]()
 
     def refresh(self) -> None:
         """Read what is new."""
@@ -168,7 +168,7 @@ class Trainer:
         if options.out.exists():
             self._resume()
         self.generator = torch.Generator().manual_seed(options.seed + 1000 * self.step + rank)
-        self.feed = Feed(options.shards, device, options.favour)
+        self.feed = Feed(options.shards, device, ByWidth(options.favour, options.favour_times))
 
     def _resume(self) -> None:
         held = torch.load(self.options.out, map_location=self.device, weights_only=True)
@@ -355,8 +355,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=60.0, help="in all, restarts included")
     parser.add_argument("--halves", type=float, default=0.6, help="share of the time with halves")
     parser.add_argument(
-        "--favour", nargs="*", default=[], help="words whose clips are drawn twice as often"
+        "--favour", nargs="*", default=[], help="words whose clips are drawn more often"
     )
+    parser.add_argument("--favour-times", type=float, default=2.0, help="how many times as often")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--batch", type=int, default=8, help="of each process")
     parser.add_argument("--meet", type=float, default=15.0, help="seconds between two meetings")

@@ -64,6 +64,7 @@ def options(folder: Path, **changes: object) -> argparse.Namespace:
         "out": folder / "denoiser.pt",
         "start": None,
         "favour": ["bell"],
+        "favour_times": 3.0,
         "minutes": 0.03,
         "halves": 0.5,
         "workers": 1,

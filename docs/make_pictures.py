@@ -1,0 +1,73 @@
+"""Makes the pictures of the README that need no browser: a riff's own and a family tree.
+
+    .venv/bin/python docs/make_pictures.py
+
+A few members of an invented server make riffs of each other's, through the very services that the
+bot uses, in an empty data folder. RIFFBOT_MODEL and the other settings hold as always.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+from riffbot import remixing
+from riffbot.clips import Clip
+from riffbot.library.records import Author
+from riffbot.lineage import as_picture
+from riffbot.remixing import Start
+from riffbot.request import RiffRequest
+from riffbot.services import Services, open_services
+from riffbot.settings import Settings
+
+PICTURES = Path(__file__).resolve().parent / "img"
+ANN, BOB, CY = (Author(number, name) for number, name in enumerate(("Ann", "Bob", "Cy"), start=1))
+
+
+def start_of(clip: Clip) -> Start:
+    """What another riff starts from."""
+    request = clip.request
+    assert request.width is not None
+    return Start(clip.image_ref, request.width, request.bpm, request.prompt, clip.id)
+
+
+async def family(services: Services) -> bytes:
+    """Six riffs, one of them of two parents, and their tree as a PNG."""
+    make = services.studio.make
+    first = await make(RiffRequest(prompt="funky saxophone riff", seed=1), author=ANN)
+    start, parent = start_of(first), first.id
+    bells = await make(
+        remixing.remix(start, "church bells, warm pad", denoising=0.7, seed=2),
+        author=BOB,
+        parent=parent,
+    )
+    await make(remixing.extend(start, bars=2, seed=3), author=BOB, parent=parent)
+    await make(
+        remixing.inpaint(start, "drum fill", where="second half", seed=4), author=ANN, parent=parent
+    )
+    await make(remixing.remix(start_of(bells), "steel drums", seed=5), author=CY, parent=bells.id)
+    await make(
+        remixing.layer(start_of(bells), start), author=CY, parent=bells.id, second_parent=parent
+    )
+    found = await services.library.family(parent)
+    return as_picture(found, services.studio.thumbnails(found.members))
+
+
+async def main() -> None:
+    """Save docs/img/riff.png and docs/img/family.png."""
+    with tempfile.TemporaryDirectory(prefix="riffbot-", ignore_cleanup_errors=True) as data:
+        settings = Settings().model_copy(update={"data_dir": Path(data)})
+        async with open_services(settings) as services:
+            asked = RiffRequest(
+                prompt="reggae with a (trumpet:1.2)", seed_image="island_sun", seed=3
+            )
+            riff = await services.studio.make(asked, author=ANN)
+            pictures = {"riff.png": riff.picture, "family.png": await family(services)}
+    for name, png in pictures.items():
+        await asyncio.to_thread((PICTURES / name).write_bytes, png)
+        print(f"saved docs/img/{name}")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
