@@ -13,8 +13,8 @@ falling learning rate, sees whole clips only.
 On a CPU it is `--workers` processes of one thread each: two threads in one process spin against
 whatever else runs on the machine. Each goes its own way for `--meet` seconds, then all go on from
 the mean of their weights (local SGD, Stich 2019). They meet by the clock, so a process whose core
-is busy with something else makes fewer steps and nobody waits for it. On a CUDA device it is one
-process.
+is busy with something else makes fewer steps, and the others need not wait for each of them. On a
+CUDA device it is one process.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ import math
 import os
 import tempfile
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +165,8 @@ class Trainer:
             weight_decay=0.01,
             fused=True,
         )
-        self.step, self.spent, self.samples, self.since_met = 0, 0.0, 0, 0
+        self.step, self.spent, self.samples = 0, 0.0, 0
+        self.since_met, self.told_of = 0, 0
         if options.out.exists():
             self._resume()
         self.generator = torch.Generator().manual_seed(options.seed + 1000 * self.step + rank)
@@ -176,6 +178,7 @@ class Trainer:
         self.average.load_state_dict(held["average"])
         self.optimizer.load_state_dict(held["optimizer"])
         self.step, self.spent, self.samples = held["step"], held["spent"], held["samples"]
+        self.told_of = self.samples
 
     def save(self, seconds: float) -> None:
         """Write the checkpoint atomically."""
@@ -301,22 +304,27 @@ class Trainer:
     def _meet(self) -> None:
         """Go on from the mean of all processes' weights, each weighed by the steps it made."""
         mine, self.since_met = self.since_met + _NOBODY, 0
+        seen = self.samples - self.told_of
         weights = list(self.network.parameters())
         flat = torch.cat([w.detach().reshape(-1) * mine for w in weights])
-        flat = torch.cat([flat, torch.tensor([mine])])
+        flat = torch.cat([flat, torch.tensor([float(seen), mine])])
         dist.all_reduce(flat)
-        self.samples += (round(flat[-1].item()) - round(mine)) * self.options.batch
-        means = (flat[:-1] / flat[-1]).split([w.numel() for w in weights])
+        self.samples += round(flat[-2].item()) - seen
+        self.told_of = self.samples
+        means = (flat[:-2] / flat[-1]).split([w.numel() for w in weights])
         with torch.no_grad():
             for weight, mean in zip(weights, means, strict=True):
                 weight.copy_(mean.view_as(weight))
 
     def _start_together(self) -> float:
-        """The first process's clock, once all are ready."""
-        now = torch.tensor([time.monotonic()], dtype=torch.float64)
+        """The first process's clock, and what it has spent before, once all are ready."""
         if self.options.workers > 1:
-            dist.broadcast(now, 0)
-        return now.item()
+            dist.barrier()
+        told = torch.tensor([time.monotonic(), self.spent], dtype=torch.float64)
+        if self.options.workers > 1:
+            dist.broadcast(told, 0)
+        now, self.spent = told.tolist()
+        return float(now)
 
 
 def work(rank: int, options: argparse.Namespace, meeting: str) -> None:
@@ -326,7 +334,13 @@ def work(rank: int, options: argparse.Namespace, meeting: str) -> None:
         torch.set_num_threads(1)
     if options.workers > 1:
         where = f"file://{meeting}"
-        dist.init_process_group("gloo", init_method=where, rank=rank, world_size=options.workers)
+        dist.init_process_group(
+            "gloo",
+            init_method=where,
+            rank=rank,
+            world_size=options.workers,
+            timeout=timedelta(days=7),  # whoever is paused is not lost
+        )
     Trainer(options, rank, device).run()
     if options.workers > 1:
         dist.destroy_process_group()
@@ -345,6 +359,13 @@ def main() -> None:
             spawn(work, (options, meeting), nprocs=options.workers)
 
 
+def seconds(text: str) -> float:
+    """A time longer than none."""
+    if not (found := float(text)) > 0:
+        raise ValueError
+    return found
+
+
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shards", type=Path, required=True)
@@ -360,7 +381,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--favour-times", type=float, default=2.0, help="how many times as often")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--batch", type=int, default=8, help="of each process")
-    parser.add_argument("--meet", type=float, default=15.0, help="seconds between two meetings")
+    parser.add_argument("--meet", type=seconds, default=15.0, help="between two meetings")
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--warmup", type=int, default=100)
     parser.add_argument("--average", type=float, default=0.998, help="decay of the moving average")

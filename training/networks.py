@@ -25,7 +25,7 @@ def build_autoencoder(latent_channels: int = 32) -> Any:
 
 
 def build_denoiser(latent_channels: int = 32, channels: tuple[int, ...] = (64, 128, 256)) -> Any:
-    """Velocity of the rectified flow at latent and beat grid (B, C + 76, 32, W/16).
+    """Velocity of the rectified flow at latent and beat grid (B, C + CHANNELS, 32, W/16).
 
     It is told by token states (B, 32, 384) and, as `class_labels`, by the gist (B, 384).
     `attention_head_dim` is, in diffusers, the number of heads (huggingface/diffusers#2011).
@@ -55,7 +55,7 @@ def build_denoiser(latent_channels: int = 32, channels: tuple[int, ...] = (64, 1
 
 def adopt(network: Any, state: dict[str, torch.Tensor]) -> list[str]:
     """Start from an older denoiser of the same channels: copy what fits, and of the first layer
-    the latents' part, the new inputs starting at zero. Returns the names left as they were made.
+    the inputs that it had, the new ones starting at zero. Returns the names left as they were made.
     """
     own = network.state_dict()
     fresh = []

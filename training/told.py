@@ -32,7 +32,7 @@ class Teller:
 
 
 def grids(told: list[Json], cells: int, rows: int, share: int = 1) -> Tensor:
-    """The grids of `told`'s clips, or of one `share`-th of each: float32 (B, 76, rows, cells)."""
+    """The grids (B, CHANNELS, rows, cells) of `told`'s clips, or of one `share`-th of each."""
     return torch.stack(
         [beat_grid(cells, rows, said["beats"] // share, said["meter"]) for said in told]
     )

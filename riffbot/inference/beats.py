@@ -2,10 +2,10 @@
 
 A tempo in words must be learnt from many clips and is then only nearly right. A clip holds whole
 beats in whole columns, so the tempo can be shown instead: for every column of cells the phase of
-the beat, of its half and quarter, and of the measure, as sine and cosine, and a click track drawn
-in the picture's own columns of 10 ms. The latent of a cell is nearly linear in its pixels, so is
-what a click says of them. A loop's grid is itself a loop. Where no tempo is known the grid is
-blank, and the model chooses.
+the beat, of its half and quarter, and of the measure, as sine and cosine; and click tracks, drawn
+in the picture's own columns of 10 ms, because a cell's latent is nearly linear in its pixels and so
+in its clicks, but not in the phase. A loop's grid is itself a loop. Where no tempo is known the
+grid is blank, and the model chooses.
 """
 
 from __future__ import annotations

@@ -238,7 +238,7 @@ class Pipeline:
     # -- beat grids ------------------------------------------------------------------------
 
     def _grids(self, requests: Sequence[RiffRequest]) -> torch.Tensor | None:
-        """Where the beats are, float32[N, 76, h, w]; None for models that are not shown that."""
+        """Where the beats are, float32[N, CHANNELS, h, w]; None where the model is not shown it."""
         if not self.model.card.beat_grid:
             return None
         stride = self.model.stride
@@ -296,29 +296,29 @@ class Pipeline:
         timestep: torch.Tensor,
         conditions: Sequence[_Conditions],
     ) -> torch.Tensor:
-        told = seen = latents
+        shown = blind = latents
         if grids is not None:
-            told = torch.cat([latents, grids], dim=1)
-            seen = torch.cat([latents, without_tempo(grids)], dim=1)
+            shown = torch.cat([latents, grids], dim=1)
+            blind = torch.cat([latents, without_tempo(grids)], dim=1)
         if len(conditions) == 1:
-            return self._guided(seen, told, timestep, conditions[0])
+            return self._guided(shown, blind, timestep, conditions[0])
         output = torch.empty_like(latents)
         for part in conditions:
-            output[part.rows] = self._guided(seen[part.rows], told[part.rows], timestep, part)
+            output[part.rows] = self._guided(shown[part.rows], blind[part.rows], timestep, part)
         return output
 
     def _guided(
-        self, seen: torch.Tensor, told: torch.Tensor, timestep: torch.Tensor, part: _Conditions
+        self, shown: torch.Tensor, blind: torch.Tensor, timestep: torch.Tensor, part: _Conditions
     ) -> torch.Tensor:
         """The answer under classifier-free guidance (Ho 2022), both halves in one call.
 
-        The half without the prompt does not see the beat either, so that guidance leads towards
+        The half without the prompt is not shown the beat either, so that guidance leads towards
         the beat as it leads towards the prompt: training/LOG.md has what that is worth.
         """
         if part.negative is None:
-            return self._unet(told, timestep, part.positive)
+            return self._unet(shown, timestep, part.positive)
         both = part.negative + part.positive
-        without, with_prompt = self._unet(torch.cat([seen, told]), timestep, both).chunk(2)
+        without, with_prompt = self._unet(torch.cat([blind, shown]), timestep, both).chunk(2)
         return without + part.guidance * (with_prompt - without)
 
     def _unet(self, seen: torch.Tensor, timestep: torch.Tensor, told: _Told) -> torch.Tensor:

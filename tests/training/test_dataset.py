@@ -92,11 +92,13 @@ def test_a_batch_is_of_one_width_and_keeps_its_rows_together() -> None:
     assert seen == {0, 1, 2, 3}
 
 
-def test_clips_with_a_favoured_word_come_twice_as_often() -> None:
-    store = ByWidth(["jazz", "hip hop"])
+@pytest.mark.parametrize("times", [2.0, 3.0])
+def test_clips_with_a_favoured_word_come_so_many_times_as_often(times: float) -> None:
+    store = ByWidth(["jazz", "hip hop"], times)
     told = [{"captions": [text]} for text in ("Jazz trio", "a jazzy flute", "hip hop beat", "rock")]
     store.add(32, Rows(torch.zeros(2, 1, 32, 2), told[:2]))
     store.add(32, Rows(torch.zeros(2, 1, 32, 2), told[2:]))
     _, drawn = store.draw(6000, torch.Generator().manual_seed(1))
-    count = [sum(said is one for said in drawn) / 1000 for one in told]
-    assert count == pytest.approx([2.0, 1.0, 2.0, 1.0], abs=0.15)
+    share = 6000 / (2 + 2 * times)
+    count = [sum(said is one for said in drawn) / share for one in told]
+    assert count == pytest.approx([times, 1.0, times, 1.0], abs=0.2)
