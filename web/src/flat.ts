@@ -11,6 +11,7 @@ export class Flat implements View {
   readonly element = document.createElement("canvas");
   playhead = 0;
   readonly effort = 0;
+  readonly plainest = true;
   private readonly context = this.element.getContext("2d", { alpha: false })!;
   private readonly strip = document.createElement("canvas");
   private palette = table("ember");

@@ -7,11 +7,14 @@ import type { Session } from "./session";
 import { MAPS } from "./colours";
 import type { View } from "./view";
 
-/** Milliseconds of a frame above which sound would suffer. */
+/** Milliseconds of a frame above which sound would suffer, and above which it may be why it does. */
 const TOO_SLOW = 300;
+const SUSPECT = 100;
 /** So many gaps in the sound within GAPS_MS are no accident any more. */
 const GAPS = 3;
 const GAPS_MS = 15000;
+/** Milliseconds between two frames that mean that nobody looked. */
+const AWAY = 6000;
 
 const TABLE = "The timeline is there as a table, too.";
 const LANDSCAPE = `The sound as a landscape: time flows towards you, low notes lie to the left, loud is high. ${TABLE}`;
@@ -59,6 +62,7 @@ export class Stage {
   private async look(kind: string): Promise<void> {
     this.view?.dispose();
     this.view = null;
+    this.gaps = [];
     if (kind !== "flat") {
       try {
         const { Terrain } = await import("./terrain");
@@ -86,8 +90,8 @@ export class Stage {
     // A machine that cannot keep up draws less often, so that the sound has the time it needs.
     const took = now - this.drawn;
     this.drawn = now;
-    const starved = this.starved(now);
-    if (view.effort > TOO_SLOW && (starved || !this.chosen)) {
+    const bearable = this.starved(now, took) ? SUSPECT : this.chosen ? Infinity : TOO_SLOW;
+    if (view.effort > bearable && view.plainest) {
       toast("This machine draws the mountains too slowly, so the picture is flat. Settings has them.", 6000);
       select("kind").value = "flat";
       return void this.look("flat");
@@ -97,8 +101,9 @@ export class Stage {
   };
 
   /** Whether the sound has gaps again and again. */
-  private starved(now: number): boolean {
+  private starved(now: number, took: number): boolean {
     const jumps = this.session.player?.jumps ?? 0;
+    if (took > AWAY) this.jumps = jumps; // no frame can have been in their way
     for (; this.jumps < jumps; this.jumps++) this.gaps.push(now);
     this.gaps = this.gaps.filter((at) => now - at < GAPS_MS);
     return this.gaps.length >= GAPS;

@@ -198,6 +198,8 @@ export class Terrain implements View {
   private readonly ridges: Line[] = [];
   private version = -1;
   private frames = 0;
+  /** How many measured frames in a row were slow. */
+  private slow = 0;
   private readonly pixel = new Uint8Array(4);
   private goal = { ...HOME };
   private eye = { ...HOME };
@@ -246,6 +248,10 @@ export class Terrain implements View {
   get playhead(): number {
     const { origin, fraction } = this.uniforms;
     return origin.value + fraction.value - this.plane.position.z / FLOW;
+  }
+
+  get plainest(): boolean {
+    return this.sharpness <= BLUNT;
   }
 
   colours(name: string): void {
@@ -297,18 +303,19 @@ export class Terrain implements View {
       context.readPixels(0, 0, 1, 1, context.RGBA, context.UNSIGNED_BYTE, this.pixel);
       const took = performance.now() - began;
       // The first frame of all is the compiler's.
-      if (this.frames > 1) this.effort += (this.effort ? 0.3 : 1) * (took - this.effort);
+      if (this.frames > 1) this.effort = this.effort ? this.effort + 0.3 * (took - this.effort) : took;
+      this.slow = took > SLOW ? this.slow + 1 : 0;
       this.soften();
     }
   }
 
   /** Fewer pixels where a frame takes too long; never back, or it would flicker. */
   private soften(): void {
-    if (this.frames < (this.effort > SLOW ? 6 : 40) || this.effort < 24 || this.sharpness <= BLUNT) return;
+    if (this.plainest || this.effort < 24 || (this.slow < 2 && this.frames < 40)) return;
     // What a frame takes goes with its pixels, so with the square of the sharpness.
     const fewer = Math.min(0.8, Math.max(0.6, Math.sqrt(20 / this.effort)));
     this.sharpness = Math.max(BLUNT, this.sharpness * fewer);
-    this.effort *= fewer * fewer;
+    this.effort = this.slow = 0; // to be measured anew
     this.frames = 1;
     this.resize();
   }

@@ -21,5 +21,7 @@ export interface View {
   readonly playhead: number;
   /** Milliseconds that a frame takes, smoothed. */
   readonly effort: number;
+  /** Whether it is drawn as cheaply as it can be. */
+  readonly plainest: boolean;
   dispose(): void;
 }
