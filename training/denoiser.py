@@ -35,7 +35,7 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.multiprocessing.spawn import spawn
 
-from riffbot.inference.beats import without_tempo
+from riffbot.inference.beats import fainter
 from training.dataset import HELD_OUT, ByWidth, Json, Rows, number
 from training.networks import adopt, build_denoiser
 from training.told import Teller, grids, halves
@@ -101,7 +101,7 @@ class HeldOut:
         noise = torch.randn(latents.shape, generator=generator)
         s = (torch.arange(len(said)) + 0.5) / len(said)
         grid = grids(said, latents.shape[3], latents.shape[2])
-        blank = without_tempo(grid)
+        blank = fainter(grid, 0.0)
         told, empty = teller([t["captions"][0] for t in said]), teller([""] * len(said))
         self._rows = [part.to(device).split(16) for part in (latents, noise, s)]
         self._told = {
@@ -277,7 +277,7 @@ class Trainer:
             group["lr"] = rate
         latents, grid, said = self._batch(progress)
         blank = torch.rand(len(said), generator=self.generator) < BLANK_GRIDS
-        grid[blank] = without_tempo(grid[blank])
+        grid[blank] = fainter(grid[blank], 0.0)
         latents, grid = latents.to(self.device), grid.to(self.device)
         # The networks are circular, but their strides are not: turn the clip by up to a stride.
         turn = int(torch.randint(4, (1,), generator=self.generator).item())

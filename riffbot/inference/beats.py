@@ -88,11 +88,14 @@ def beat_grid(cells: int, rows: int, beats: int | None, meter: int) -> Tensor:
     return grid
 
 
-def without_tempo(grids: Tensor) -> Tensor:
-    """Grids (…, CHANNELS, rows, cells) as if no tempo were known of the clip."""
-    blank = grids.clone()
-    blank[..., TOLD_BY_TEMPO, :, :] = 0.0
-    return blank
+def fainter(grids: Tensor, share: float) -> Tensor:
+    """Grids (…, CHANNELS, rows, cells) with the beat shown at a share of its size, 0 … 1.
+
+    At 0 it is as if no tempo were known of the clip.
+    """
+    faint = grids.clone()
+    faint[..., TOLD_BY_TEMPO, :, :] *= share
+    return faint
 
 
 def _click_track(cells: int, clicks: int) -> Tensor:

@@ -13,9 +13,9 @@ from riffbot.inference.beats import (
     CHANNELS,
     TOLD_BY_TEMPO,
     beat_grid,
+    fainter,
     meter_of,
     whole_beats,
-    without_tempo,
 )
 from riffbot.tempo import grid
 
@@ -61,7 +61,7 @@ def test_the_phase_is_that_of_the_column() -> None:
 def test_without_a_tempo_only_the_height_is_told() -> None:
     blank = beat_grid(16, 4, None, 4)
     assert not blank[TOLD_BY_TEMPO].any()
-    assert torch.equal(blank, without_tempo(beat_grid(16, 4, 8, 4)))
+    assert torch.equal(blank, fainter(beat_grid(16, 4, 8, 4), 0.0))
 
 
 @given(cells=st.integers(4, 64), beats=st.integers(1, 24), waltz=st.booleans())
