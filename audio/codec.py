@@ -119,6 +119,9 @@ def audio_to_image(samples: Floats, sample_rate: int, *, loop: bool = False) -> 
     if samples.ndim == 2 and samples.shape[1] != 2:
         samples = samples.mean(1)
     columns = max(1, round(len(samples) * 100 / sample_rate))
+    # Of a sound shorter than a column not every sample would survive the resampling.
+    missing = max(0, -(-sample_rate // 100) - len(samples))
+    samples = np.pad(samples, [(0, missing)] + [(0, 0)] * (samples.ndim - 1))
     sound = resample(samples, sample_rate, _ANALYSIS_RATE, loop=loop)
     if sound.ndim == 1:
         return to_pixels(mel_spectrogram(sound, columns, loop=loop))

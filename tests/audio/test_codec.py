@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from audio import codec, image, metrics, solver
@@ -135,6 +135,8 @@ def test_stereo_keeps_its_sides(music: Pixels) -> None:
 
 
 @settings(max_examples=25, deadline=None)
+@example(samples=1, rate=48000, channels=0, loop=False)
+@example(samples=1, rate=192000, channels=2, loop=True)
 @given(
     samples=st.integers(1, 30000),
     rate=st.sampled_from([8000, 16000, 44100, 48000, 192000]),
