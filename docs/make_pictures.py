@@ -20,23 +20,22 @@ from riffbot.remixing import Start
 from riffbot.request import RiffRequest
 from riffbot.services import Services, open_services
 from riffbot.settings import Settings
+from riffbot.starts import start_of
 
 PICTURES = Path(__file__).resolve().parent / "img"
 ANN, BOB, CY = (Author(number, name) for number, name in enumerate(("Ann", "Bob", "Cy"), start=1))
 
 
-def start_of(clip: Clip) -> Start:
-    """What another riff starts from."""
-    request = clip.request
-    assert request.width is not None
-    return Start(clip.image_ref, request.width, request.bpm, request.prompt, clip.id)
-
-
 async def family(services: Services) -> bytes:
     """Six riffs, one of them of two parents, and their tree as a PNG."""
-    make = services.studio.make
+    studio, library = services.studio, services.library
+    make = studio.make
+
+    async def begin(clip: Clip) -> Start:
+        return await start_of(studio, services.images, await library.get(clip.id))
+
     first = await make(RiffRequest(prompt="funky saxophone riff", seed=1), author=ANN)
-    start, parent = start_of(first), first.id
+    start, parent = await begin(first), first.id
     bells = await make(
         remixing.remix(start, "church bells, warm pad", denoising=0.7, seed=2),
         author=BOB,
@@ -46,12 +45,11 @@ async def family(services: Services) -> bytes:
     await make(
         remixing.inpaint(start, "drum fill", where="second half", seed=4), author=ANN, parent=parent
     )
-    await make(remixing.remix(start_of(bells), "steel drums", seed=5), author=CY, parent=bells.id)
-    await make(
-        remixing.layer(start_of(bells), start), author=CY, parent=bells.id, second_parent=parent
-    )
-    found = await services.library.family(parent)
-    return as_picture(found, services.studio.thumbnails(found.members))
+    rung = await begin(bells)
+    await make(remixing.remix(rung, "steel drums", seed=5), author=CY, parent=bells.id)
+    await make(remixing.layer(rung, start), author=CY, parent=bells.id, second_parent=parent)
+    found = await library.family(parent)
+    return as_picture(found, studio.thumbnails(found.members))
 
 
 async def main() -> None:

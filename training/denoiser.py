@@ -166,7 +166,7 @@ class Trainer:
             fused=True,
         )
         self.step, self.spent, self.samples = 0, 0.0, 0
-        self.since_met, self.told_of = 0, 0
+        self.steps_since_met, self.samples_met = 0, 0
         if options.out.exists():
             self._resume()
         self.generator = torch.Generator().manual_seed(options.seed + 1000 * self.step + rank)
@@ -178,7 +178,7 @@ class Trainer:
         self.average.load_state_dict(held["average"])
         self.optimizer.load_state_dict(held["optimizer"])
         self.step, self.spent, self.samples = held["step"], held["spent"], held["samples"]
-        self.told_of = self.samples
+        self.samples_met = self.samples
 
     def save(self, seconds: float) -> None:
         """Write the checkpoint atomically."""
@@ -292,7 +292,7 @@ class Trainer:
         if torch.isfinite(norm):
             self.optimizer.step()
         self.step += 1
-        self.since_met += 1
+        self.steps_since_met += 1
         self.samples += len(said)
         keep = min(options.average, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
@@ -303,14 +303,14 @@ class Trainer:
 
     def _meet(self) -> None:
         """Go on from the mean of all processes' weights, each weighed by the steps it made."""
-        mine, self.since_met = self.since_met + _NOBODY, 0
-        seen = self.samples - self.told_of
+        mine, self.steps_since_met = self.steps_since_met + _NOBODY, 0
+        seen = self.samples - self.samples_met
         weights = list(self.network.parameters())
         flat = torch.cat([w.detach().reshape(-1) * mine for w in weights])
         flat = torch.cat([flat, torch.tensor([float(seen), mine])])
         dist.all_reduce(flat)
         self.samples += round(flat[-2].item()) - seen
-        self.told_of = self.samples
+        self.samples_met = self.samples
         means = (flat[:-2] / flat[-1]).split([w.numel() for w in weights])
         with torch.no_grad():
             for weight, mean in zip(weights, means, strict=True):
