@@ -99,9 +99,7 @@ async def test_one_voter_steers_alone_and_two_are_blended(start: Start) -> None:
 async def test_wishes_that_come_together_are_one_chunk(
     start: Start, pipeline: FakePipeline
 ) -> None:
-    session = await start()
-    await settled(session)
-    pipeline.gate.clear()
+    session = await halted(start, pipeline)
     await session.steer("one", ANN)
     # A target alone would say nothing: a walk that drifts has one, too.
     await until(lambda: _goal(pipeline.batches[-1][0]) == "one")
@@ -116,6 +114,14 @@ async def test_wishes_that_come_together_are_one_chunk(
     assert session.status().coming in ("two", None)
 
 
+async def halted(start: Start, pipeline: FakePipeline) -> JamSession:
+    """A jam that has settled; what comes next waits at the pipeline's gate."""
+    session = await start()
+    await settled(session)
+    pipeline.gate.clear()
+    return session
+
+
 def _goal(request: RiffRequest) -> str | None:
     return request.target.prompt if request.target is not None else None
 
@@ -123,9 +129,7 @@ def _goal(request: RiffRequest) -> str | None:
 async def test_a_late_chunk_loops_the_last_bar_and_says_so(
     start: Start, pipeline: FakePipeline
 ) -> None:
-    session = await start()
-    await settled(session)
-    pipeline.gate.clear()
+    session = await halted(start, pipeline)
     recorder = Recorder(session)
     await read_to(session, session.plan()[-1].end)  # up to where nothing is planned
     await until(lambda: session.status().state == "catching up")
@@ -377,9 +381,7 @@ def _odd_at_the_end(pipeline: FakePipeline) -> Callable[[Sequence[RiffRequest]],
 async def test_who_only_wished_beside_an_odd_prompt_keeps_vote_and_wish(
     start: Start, pipeline: FakePipeline
 ) -> None:
-    session = await start()
-    await settled(session)
-    pipeline.gate.clear()
+    session = await halted(start, pipeline)
     await session.steer("one", ANN)
     await until(lambda: _goal(pipeline.batches[-1][0]) == "one")
     await session.steer("odd", BOB)
@@ -401,9 +403,7 @@ async def test_who_only_wished_beside_an_odd_prompt_keeps_vote_and_wish(
 async def test_a_vote_after_an_odd_one_is_not_made_with_it(
     start: Start, pipeline: FakePipeline
 ) -> None:
-    session = await start()
-    await settled(session)
-    pipeline.gate.clear()
+    session = await halted(start, pipeline)
     pipeline.trouble = _odd_at_the_end(pipeline)
     await session.steer("odd", BOB)
     await until(lambda: "odd" in (_goal(pipeline.batches[-1][0]) or ""))
@@ -420,9 +420,7 @@ async def test_an_odd_prompt_of_a_member_who_was_forgotten_does_not_end_the_jam(
     start: Start, pipeline: FakePipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("riffbot.jam.planner.PAUSE_BETWEEN_TRIES_S", 0.01)
-    session = await start()
-    await settled(session)
-    pipeline.gate.clear()
+    session = await halted(start, pipeline)
     pipeline.trouble = _odd_at_the_end(pipeline)
     await session.steer("odd", BOB)
     await until(lambda: "odd" in (_goal(pipeline.batches[-1][0]) or ""))
