@@ -7,7 +7,8 @@ or near the top of the mix, tempo words follow the tempo, moods the genre and th
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 
 from riffbot.bench_prompts import HELD_OUT
 from training import caption_wider as wider
@@ -23,6 +24,11 @@ WIDER = 0.4
 
 FRAMED = 0.12
 """Share of captions with something around them that people put around anything."""
+
+
+def mentions(words: Sequence[str]) -> re.Pattern[str]:
+    """What finds one of `words` (in lower case, each whole) in lower-case captions."""
+    return re.compile(rf"\b(?:{'|'.join(map(re.escape, words))})\b")
 
 
 class _Words:

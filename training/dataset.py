@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from audio.codec import audio_to_image
+from training.captions import mentions
 
 SAMPLE_RATE = 44_100
 HELD_OUT = 0
@@ -93,9 +93,7 @@ class ByWidth:
 
     def __init__(self, favour: Sequence[str] = (), times: float = 2.0) -> None:
         self.rows: dict[int, Rows] = {}
-        self._favour = (
-            re.compile(rf"\b(?:{'|'.join(map(re.escape, favour))})\b") if favour else None
-        )
+        self._favour = mentions(favour) if favour else None
         self._times = times
         self._odds: dict[int, Tensor] = {}
 

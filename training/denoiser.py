@@ -2,9 +2,10 @@
 
 Rectified flow (Liu et al. 2022; Esser et al. 2024): x_s = (1 - s)·x + s·n, the network answers
 n - x, s is logit-normal, drawn in strata so that each batch sees all of it. One caption in ten is
-empty, for classifier-free guidance, and one beat grid in seven is blank. What ships is an
-exponential moving average. It stops by the clock, not by steps, reads new shards as they become
-ready, and goes on from its checkpoint after a kill.
+empty, for classifier-free guidance, and then the beat is mostly faint, as guidance shows it to its
+unprompted half; one beat grid in seven is blank. What ships is an exponential moving average. It
+stops by the clock, not by steps, reads new shards as they become ready, and goes on from its
+checkpoint after a kill.
 
 In the first part (`--halves`) most batches are halves of clips, whole measures each, twice as many
 of them: what instruments sound like is learnt from more clips in the same time. The rest, with the
@@ -42,6 +43,8 @@ from training.told import Teller, grids, halves
 
 EMPTY_CAPTIONS = 0.1
 BLANK_GRIDS = 0.15
+FAINT_GRIDS = 0.8
+"""Share of the empty captions beside which the beat is shown at a random share of its size."""
 _NOBODY = 1e-3
 """Steps that each counts for when all were paused: the mean is then of all alike."""
 HALVED = 0.75
@@ -257,17 +260,23 @@ class Trainer:
         latents, told = draw(size, generator)
         return latents.float(), grids(told, latents.shape[3], latents.shape[2]), told
 
-    def _told(self, told: list[Json]) -> tuple[Tensor, Tensor]:
-        """Token states and gists of one caption each, one in ten empty."""
+    def _told(self, told: list[Json], silent: Tensor) -> tuple[Tensor, Tensor]:
+        """Token states and gists of one caption each; of the empty one where `silent`."""
         picks = torch.randint(1 << 30, (len(told),), generator=self.generator).tolist()
         texts = [
             said["captions"][pick % len(said["captions"])]
             for said, pick in zip(told, picks, strict=True)
         ]
         states, gist = self.teller(texts)
-        silent = torch.rand(len(told), generator=self.generator).to(self.device) < EMPTY_CAPTIONS
+        silent = silent.to(self.device)
         states = torch.where(silent[:, None, None], self.empty[0], states)
         return states, torch.where(silent[:, None], self.empty[1], gist)
+
+    def _shown(self, silent: Tensor) -> Tensor:
+        """How much of each clip's beat is shown, (B,): see the module's first lines."""
+        dice, share = torch.rand(2, len(silent), generator=self.generator)
+        loud = torch.where(dice < BLANK_GRIDS, 0.0, 1.0)
+        return torch.where(silent, torch.where(dice < FAINT_GRIDS, share, 1.0), loud)
 
     def _one_step(self, progress: float) -> float:
         options = self.options
@@ -276,13 +285,13 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         latents, grid, said = self._batch(progress)
-        blank = torch.rand(len(said), generator=self.generator) < BLANK_GRIDS
-        grid[blank] = fainter(grid[blank], 0.0)
+        silent = torch.rand(len(said), generator=self.generator) < EMPTY_CAPTIONS
+        grid = fainter(grid, self._shown(silent).view(-1, 1, 1, 1))
         latents, grid = latents.to(self.device), grid.to(self.device)
         # The networks are circular, but their strides are not: turn the clip by up to a stride.
         turn = int(torch.randint(4, (1,), generator=self.generator).item())
         latents, grid = latents.roll(turn, -1), grid.roll(turn, -1)
-        told = self._told(said)
+        told = self._told(said, silent)
         noise = torch.randn(latents.shape, generator=self.generator).to(self.device)
         s = noise_levels(len(said), self.generator).to(self.device)
         loss = velocity_loss(self.network, latents, grid, told, s, noise, self.weights).mean()

@@ -18,10 +18,9 @@ from typing import Any
 import torch
 
 from training.captions import captions
-from training.dataset import Clip, number, read_clips, shards, to_signal
+from training.dataset import Clip, read_clips, shards, to_signal
 from training.music import compose
 from training.networks import build_autoencoder
-from training.render import clip_seed
 
 TEMPO_TOLD = 0.3
 """Share of captions without a number that get the tempo put behind them, just as the pipeline
@@ -35,8 +34,9 @@ def told_tempo(caption: str, about: dict[str, Any], rng: random.Random) -> str:
     return f"{caption}, {round(about['bpm'])} bpm"
 
 
-def told(clip: Clip, seed: int, count: int) -> dict[str, Any]:
-    """Captions, beats and meter of the clip that was composed from `seed`."""
+def told(clip: Clip, count: int) -> dict[str, Any]:
+    """Captions, beats and meter of a clip."""
+    seed = clip.about["seed"]
     piece = compose(random.Random(seed))
     if piece.width != clip.picture.shape[1] or piece.genre != clip.about["genre"]:
         raise ValueError("the composer has changed since these clips were rendered; render again")
@@ -45,17 +45,17 @@ def told(clip: Clip, seed: int, count: int) -> dict[str, Any]:
     return {"captions": texts, "beats": piece.beats, "meter": piece.beats_per_measure}
 
 
-def prepare(clips: list[Clip], seeds: list[int], network: Any, count: int) -> dict[int, Any]:
+def prepare(clips: list[Clip], network: Any, count: int) -> dict[int, Any]:
     """Latents and what is told of one shard, by width."""
     by_width = defaultdict(list)
-    for clip, seed in zip(clips, seeds, strict=True):
-        by_width[clip.picture.shape[1]].append((clip, seed))
+    for clip in clips:
+        by_width[clip.picture.shape[1]].append(clip)
     ready = {}
     for width, group in by_width.items():
-        signal = to_signal(torch.stack([torch.from_numpy(clip.picture) for clip, _ in group]))
+        signal = to_signal(torch.stack([torch.from_numpy(clip.picture) for clip in group]))
         with torch.inference_mode():
             latents = network.encode(signal).latent_dist.mode().half()
-        ready[width] = {"latents": latents, "told": [told(*row, count) for row in group]}
+        ready[width] = {"latents": latents, "told": [told(clip, count) for clip in group]}
     return ready
 
 
@@ -63,7 +63,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shards", type=Path, required=True)
     parser.add_argument("--autoencoder", type=Path, required=True)
-    parser.add_argument("--seed", type=int, default=0, help="the renderer's")
     parser.add_argument("--captions", type=int, default=10, help="of each clip")
     parser.add_argument("--watch", action="store_true", help="wait for more shards")
     options = parser.parse_args()
@@ -77,9 +76,7 @@ def main() -> None:
         for path in shards(options.shards):
             target = path.with_name(path.stem.replace("shard", "ready") + ".pt")
             if not target.exists():
-                clips = read_clips(path)
-                seeds = [clip_seed(options.seed, number(path), i) for i in range(len(clips))]
-                ready = prepare(clips, seeds, network, options.captions)
+                ready = prepare(read_clips(path), network, options.captions)
                 torch.save(ready, target.with_suffix(".tmp"))
                 target.with_suffix(".tmp").replace(target)
                 print(target.name, flush=True)

@@ -1,7 +1,9 @@
 """`python -m training.render`: clips and captions, shard by shard, in parallel and resumable.
 
-Clip i of shard k is a pure function of (seed, k, i). A shard appears all at once: its captions
-(`shard-00042.json`) first, then its sound (`shard-00042.npz`), each renamed into place.
+Clip i of shard k is a pure function of (seed, k, i) and of `--words`, with which only pieces are
+rendered whose captions have one of these words: more of what is heard least. A shard appears all
+at once: its captions (`shard-00042.json`) first, then its sound (`shard-00042.npz`), each renamed
+into place.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import os
 import random
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +24,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 
 from training import soundfonts
-from training.captions import captions
+from training.captions import captions, mentions
 from training.fluid import FluidError
 from training.music import INSTRUMENTS, Piece, compose
 from training.music.genres import GENRES
@@ -37,9 +40,10 @@ def clip_seed(seed: int, shard: int, index: int) -> int:
     return (seed * _MIX + shard) * _MIX + index
 
 
-def describe(piece: Piece, texts: list[str]) -> dict[str, Any]:
-    """What the trainer and the evaluation know of a clip."""
+def describe(piece: Piece, texts: list[str], seed: int) -> dict[str, Any]:
+    """What the trainer and the evaluation know of a clip, and the seed it was composed from."""
     return {
+        "seed": seed,
         "captions": texts,
         "bpm": piece.bpm,
         "beats": piece.beats,
@@ -57,13 +61,27 @@ def describe(piece: Piece, texts: list[str]) -> dict[str, Any]:
     }
 
 
-def render_clip(
-    synth: Synth, seed: int, shard: int, index: int
-) -> tuple[np.ndarray, dict[str, Any]]:
+def find_piece(seed: int, words: Sequence[str] = ()) -> tuple[Piece, dict[str, Any]]:
+    """The piece of `seed` and its description; with `words`, the first of this seed's row whose
+    captions have one of them.
+
+    Raises:
+        RuntimeError: none of a thousand has.
+    """
+    wanted = mentions(words) if words else None
+    for attempt in range(1000):
+        rng = random.Random(seed + attempt * _MIX**4)
+        piece = compose(rng)
+        texts = captions(piece, rng, CAPTIONS_A_CLIP)
+        if wanted is None or wanted.search("\n".join(texts).lower()):
+            return piece, describe(piece, texts, seed + attempt * _MIX**4)
+    raise RuntimeError(f"no piece of a thousand is said to be any of: {', '.join(words)}")
+
+
+def render_clip(synth: Synth, seed: int, words: Sequence[str]) -> tuple[np.ndarray, dict[str, Any]]:
     """One clip: float32 samples and its description."""
-    rng = random.Random(clip_seed(seed, shard, index))
-    piece = compose(rng)
-    return synth.render(piece), describe(piece, captions(piece, rng, CAPTIONS_A_CLIP))
+    piece, about = find_piece(seed, words)
+    return synth.render(piece), about
 
 
 def shard_paths(out: Path, shard: int) -> tuple[Path, Path]:
@@ -93,7 +111,7 @@ def write_shard(
 
 
 def _work(
-    synth: Synth, out: Path, seed: int, shards: list[tuple[int, int]], *, turn: Any, done: Any
+    synth: Synth, options: argparse.Namespace, shards: list[tuple[int, int]], turn: Any, done: Any
 ) -> None:
     while True:
         with turn.get_lock():
@@ -104,12 +122,13 @@ def _work(
         shard, size = shards[place]
         sounds, rows = [], []
         for index in range(size):
-            sound, row = render_clip(synth, seed, shard, index)
+            seed = clip_seed(options.seed, shard, index)
+            sound, row = render_clip(synth, seed, options.words)
             sounds.append(sound)
             rows.append(row)
             with done.get_lock():
                 done.value += 1
-        write_shard(out, shard, sounds, rows)
+        write_shard(options.out, shard, sounds, rows)
 
 
 def plan(out: Path, clips: int, size: int, first: int) -> list[tuple[int, int]]:
@@ -129,9 +148,10 @@ def list_instruments() -> None:
         print(f"{name:14s} {genre.names.replace(';', ', ')}")
 
 
-def run(out: Path, shards: list[tuple[int, int]], workers: int, seed: int) -> None:
+def run(options: argparse.Namespace) -> None:
     """Render every missing shard and report progress until all workers are through."""
-    out.mkdir(parents=True, exist_ok=True)
+    options.out.mkdir(parents=True, exist_ok=True)
+    shards = plan(options.out, options.clips, options.shard_size, options.first_shard)
     total = sum(count for _, count in shards)
     if not total:
         print("all shards are there", flush=True)
@@ -141,13 +161,8 @@ def run(out: Path, shards: list[tuple[int, int]], workers: int, seed: int) -> No
     synth = Synth(soundfonts.find())
     began = time.monotonic()
     team = [
-        context.Process(
-            target=_work,
-            args=(synth, out, seed, shards),
-            kwargs={"turn": turn, "done": done},
-            daemon=True,
-        )
-        for _ in range(max(1, workers))
+        context.Process(target=_work, args=(synth, options, shards, turn, done), daemon=True)
+        for _ in range(max(1, options.workers))
     ]
     for process in team:
         process.start()
@@ -174,6 +189,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--shard-size", type=int, default=256)
     parser.add_argument("--first-shard", type=int, default=0)
+    parser.add_argument(
+        "--words", nargs="*", default=[], help="render only pieces that are said to be one of these"
+    )
     parser.add_argument("--list-instruments", action="store_true")
     options = parser.parse_args(argv)
     if options.list_instruments:
@@ -182,8 +200,7 @@ def main(argv: list[str] | None = None) -> int:
     if options.out is None:
         parser.error("--out is needed")
     try:
-        shards = plan(options.out, options.clips, options.shard_size, options.first_shard)
-        run(options.out, shards, options.workers, options.seed)
+        run(options)
     except (FluidError, RuntimeError) as error:
         print(f"render: {error}", file=sys.stderr)
         return 1

@@ -88,8 +88,10 @@ def beat_grid(cells: int, rows: int, beats: int | None, meter: int) -> Tensor:
     return grid
 
 
-def fainter(grids: Tensor, share: float) -> Tensor:
+def fainter(grids: Tensor, share: float | Tensor) -> Tensor:
     """Grids (…, CHANNELS, rows, cells) with the beat shown at a share of its size, 0 … 1.
+
+    A tensor of shares, one a grid, has three more dimensions of 1.
 
     At 0 it is as if no tempo were known of the clip.
     """

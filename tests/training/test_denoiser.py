@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import random
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +17,12 @@ from riffbot.inference.pipeline import Pipeline
 from riffbot.inference.resolve import resolve
 from riffbot.request import RiffRequest
 from training import denoiser, networks
-from training.captions import captions
 from training.dataset import read_clips, shards
 from training.denoiser import Trainer, channel_weights, noise_levels, work
 from training.export import CARD, export
 from training.gist import NAMES, Listener, attributes, batch_of, corpus, loss_of
-from training.music import compose
 from training.prepare import prepare
-from training.render import clip_seed, describe, write_shard
+from training.render import clip_seed, find_piece, write_shard
 
 LATENTS, CHANNELS, CLIPS = 8, (16, 16, 16), 12
 
@@ -43,16 +40,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.save(states, folder / "gist.pt")
     noise = np.random.default_rng(0)
     for shard in (0, 1):
-        sounds, rows, seeds = [], [], []
+        sounds, rows = [], []
         for index in range(CLIPS):
-            seeds.append(clip_seed(9, shard, index))
-            rng = random.Random(seeds[-1])
-            piece = compose(rng)
+            piece, about = find_piece(clip_seed(9, shard, index))
             sounds.append(noise.normal(0, 0.1, piece.width * 441).astype(np.float32))
-            rows.append(describe(piece, captions(piece, rng, 2)))
+            rows.append(about)
         write_shard(folder, shard, sounds, rows)
         clips = read_clips(shards(folder)[shard])
-        torch.save(prepare(clips, seeds, network, 2), folder / f"ready-{shard:05d}.pt")
+        torch.save(prepare(clips, network, 2), folder / f"ready-{shard:05d}.pt")
     return folder
 
 
@@ -173,7 +168,7 @@ def test_the_gist_learns_what_captions_say() -> None:
 
 
 def test_attributes_are_those_of_the_piece() -> None:
-    piece = compose(random.Random(3))
+    piece, _ = find_piece(3)
     row = attributes(piece)
     said = {name for name, yes in zip(NAMES, row.tolist(), strict=False) if yes}
     assert f"kind {piece.kind}" in said

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from training import soundfonts
+from training.captions import mentions
 from training.fluid import FluidError, library
 from training.music import INSTRUMENTS, Piece, compose
 from training.music.piece import Note, Track
 from training.music.textures import TEXTURES
-from training.render import clip_seed, main, plan, render_clip
+from training.render import clip_seed, find_piece, main, plan, render_clip
 from training.sounds import render_texture
 from training.synth import Synth
 
@@ -110,11 +111,25 @@ def test_shards_are_resumable_and_repeatable(
 
 
 def test_a_clip_is_a_function_of_seed_shard_and_index(synth: Synth) -> None:
-    first, row = render_clip(synth, 3, 1, 0)
-    again, same = render_clip(synth, 3, 1, 0)
+    first, row = render_clip(synth, clip_seed(3, 1, 0), [])
+    again, same = render_clip(synth, clip_seed(3, 1, 0), [])
     np.testing.assert_array_equal(first, again)
     assert row == same
     assert len({clip_seed(s, k, i) for s in range(3) for k in range(9) for i in range(256)}) == 6912
+
+
+def test_only_pieces_said_to_be_one_of_the_words_are_rendered() -> None:
+    wanted = mentions(["harp", "r&b"])
+    for index in range(8):
+        seed = clip_seed(3, 0, index)
+        piece, about = find_piece(seed, ["harp", "r&b"])
+        assert any(wanted.search(text.lower()) for text in about["captions"])
+        assert compose(random.Random(about["seed"])) == piece
+        assert find_piece(about["seed"], ["harp", "r&b"])[1] == about
+    assert find_piece(3)[1]["seed"] == 3
+    assert not wanted.search("a harpsichord")
+    with pytest.raises(RuntimeError, match="said to be any of: no such thing"):
+        find_piece(3, ["no such thing"])
 
 
 def test_what_is_missing_is_said_in_one_line(
