@@ -25,6 +25,7 @@ import copy
 import json
 import math
 import os
+import signal
 import tempfile
 import time
 from datetime import timedelta
@@ -342,6 +343,8 @@ def work(rank: int, options: argparse.Namespace, meeting: str) -> None:
     if device.type == "cpu":
         torch.set_num_threads(1)
     if options.workers > 1:
+        # PyTorch sends this when the parent dies; a shell's background job is born deaf to it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         where = f"file://{meeting}"
         dist.init_process_group(
             "gloo",
