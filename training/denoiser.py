@@ -15,7 +15,7 @@ On a CPU it is `--workers` processes of one thread each: two threads in one proc
 whatever else runs on the machine. Each goes its own way for `--meet` seconds, then all go on from
 the mean of their weights (local SGD, Stich 2019). They meet by the clock, so a process whose core
 is busy with something else makes fewer steps, and the others need not wait for each of them. On a
-CUDA device it is one process.
+CUDA device it is one process, of a batch as large as fits, best with `--compile inductor`.
 """
 
 from __future__ import annotations
@@ -162,6 +162,9 @@ class Trainer:
                 print(f"from {options.start}; new: {', '.join(fresh) or 'nothing'}", flush=True)
         self.network: Any = network.to(device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
+        self.forward = self.network
+        if options.compile:
+            self.forward = torch.compile(self.network, backend=options.compile, dynamic=True)
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(),
             lr=options.lr,
@@ -295,7 +298,7 @@ class Trainer:
         told = self._told(said, silent)
         noise = torch.randn(latents.shape, generator=self.generator).to(self.device)
         s = noise_levels(len(said), self.generator).to(self.device)
-        loss = velocity_loss(self.network, latents, grid, told, s, noise, self.weights).mean()
+        loss = velocity_loss(self.forward, latents, grid, told, s, noise, self.weights).mean()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0, foreach=True)
@@ -393,6 +396,11 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--favour-times", type=float, default=2.0, help="how many times as often")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--batch", type=int, default=8, help="of each process")
+    parser.add_argument(
+        "--compile",
+        metavar="BACKEND",
+        help="of torch.compile: inductor on a GPU; does not pay on a CPU",
+    )
     parser.add_argument("--meet", type=seconds, default=15.0, help="between two meetings")
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--warmup", type=int, default=100)

@@ -64,6 +64,7 @@ def options(folder: Path, **changes: object) -> argparse.Namespace:
         "halves": 0.5,
         "workers": 1,
         "batch": 1,
+        "compile": None,
         "meet": 0.3,
         "lr": 1e-3,
         "warmup": 2,
@@ -94,6 +95,17 @@ def test_it_trains_saves_goes_on_and_exports(folder: Path, tmp_path: Path) -> No
     request = RiffRequest(prompt="slow piano", seed=1, steps=2, bpm=120.0)
     picture = pipeline.run([resolve(request, pipeline.model.card, pipeline.images)])[0]
     assert picture.shape == (512, 400)
+
+
+def test_the_compiled_network_is_the_one_that_learns(folder: Path, tmp_path: Path) -> None:
+    """With a backend that only traces: what a GPU's compiler makes of it is the compiler's own."""
+    told = options(folder, compile="eager", halves=0.0, out=tmp_path / "denoiser.pt")
+    trainer = Trainer(told, 0, torch.device("cpu"))
+    before = trainer.network.conv_out.weight.detach().clone()
+    trainer.run()
+    held = torch.load(told.out, weights_only=True)
+    assert held["step"] > 0
+    assert not torch.equal(held["network"]["conv_out.weight"], before)
 
 
 def test_two_processes_go_on_from_the_mean_of_their_weights(folder: Path, tmp_path: Path) -> None:
