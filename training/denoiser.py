@@ -45,7 +45,8 @@ from training.told import Teller, grids, halves
 EMPTY_CAPTIONS = 0.1
 BLANK_GRIDS = 0.15
 FAINT_GRIDS = 0.8
-"""Share of the empty captions beside which the beat is shown at a random share of its size."""
+"""Below it and above `BLANK_GRIDS`: the empty captions beside which the beat is shown at a random
+share of its size."""
 _NOBODY = 1e-3
 """Steps that each counts for when all were paused: the mean is then of all alike."""
 HALVED = 0.75
@@ -280,7 +281,9 @@ class Trainer:
         """How much of each clip's beat is shown, (B,): see the module's first lines."""
         dice, share = torch.rand(2, len(silent), generator=self.generator)
         loud = torch.where(dice < BLANK_GRIDS, 0.0, 1.0)
-        return torch.where(silent, torch.where(dice < FAINT_GRIDS, share, 1.0), loud)
+        faint = torch.where(dice < FAINT_GRIDS, share, 1.0)
+        # Where no tempo is known guidance has neither words nor beat in its unprompted half.
+        return torch.where(silent & (dice >= BLANK_GRIDS), faint, loud)
 
     def _one_step(self, progress: float) -> float:
         options = self.options
@@ -320,7 +323,7 @@ class Trainer:
         seen = self.samples - self.samples_met
         weights = list(self.network.parameters())
         flat = torch.cat([w.detach().reshape(-1) * mine for w in weights])
-        flat = torch.cat([flat, torch.tensor([float(seen), mine])])
+        flat = torch.cat([flat, flat.new_tensor([float(seen), mine])])
         dist.all_reduce(flat)
         self.samples += round(flat[-2].item()) - seen
         self.samples_met = self.samples
