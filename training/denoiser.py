@@ -1,11 +1,10 @@
 """Train the denoiser: `python -m training.denoiser --shards DIR … --out CKPT`.
 
-Rectified flow (Liu et al. 2022; Esser et al. 2024): x_s = (1 - s)·x + s·n, the network answers
-n - x, s is logit-normal, drawn in strata so that each batch sees all of it. One caption in ten is
-empty, for classifier-free guidance, and then the beat is mostly faint, as guidance shows it to its
-unprompted half; one beat grid in seven is blank. What ships is an exponential moving average. It
-stops by the clock, not by steps, reads new shards as they become ready, and goes on from its
-checkpoint after a kill.
+The network learns rectified flow (`training.flow`). One caption in ten is empty, for
+classifier-free guidance, and then the beat is mostly faint, as guidance shows it to its unprompted
+half; one beat grid in seven is blank. What ships is an exponential moving average. It stops by the
+clock, not by steps, reads new shards as they become ready, and goes on from its checkpoint after a
+kill.
 
 In the first part (`--halves`) most batches are halves of clips, whole measures each, twice as many
 of them: what instruments sound like is learnt from more clips in the same time. The rest, with the
@@ -39,6 +38,7 @@ from torch.multiprocessing.spawn import spawn
 
 from riffbot.inference.beats import fainter
 from training.dataset import HELD_OUT, ByWidth, Json, Rows, number
+from training.flow import channel_weights, noise_levels, velocity_loss
 from training.networks import adopt, build_denoiser
 from training.told import Teller, grids, halves
 
@@ -51,46 +51,6 @@ _NOBODY = 1e-3
 """Steps that each counts for when all were paused: the mean is then of all alike."""
 HALVED = 0.75
 """Share of the batches made of halves while there are any."""
-
-
-def velocity_loss(  # noqa: PLR0917 - in the order in which they enter the equation
-    network: Any,
-    latents: Tensor,
-    grid: Tensor,
-    told: tuple[Tensor, Tensor],
-    s: Tensor,
-    noise: Tensor,
-    weights: Tensor | None = None,
-) -> Tensor:
-    """Mean squared error of the velocity, (B,), of all channels alike or by `weights` (C,)."""
-    at = s.view(-1, 1, 1, 1)
-    with torch.autocast(latents.device.type, torch.bfloat16):
-        mixed = torch.cat([(1 - at) * latents + at * noise, grid], dim=1)
-        mixed = mixed.contiguous(memory_format=torch.channels_last)
-        answer = network(mixed, s * 1000.0, told[0], class_labels=told[1], return_dict=False)[0]
-    error = (answer.float() - (noise - latents)).square()
-    if weights is not None:
-        error = error * weights.view(1, -1, 1, 1)
-    return error.mean(dim=(1, 2, 3))
-
-
-def channel_weights(autoencoder: Path) -> Tensor:
-    """How much each latent channel counts, (C,), of mean 1: half-way between alike and in pixels.
-
-    An error in the first channel is 27 times as much of the picture as one in the last. Counted
-    alike, most of the network would serve texture; counted in pixels, none would.
-    """
-    held = torch.load(autoencoder, map_location="cpu", weights_only=True)["network"]
-    scale = held["synthesis.weight"].flatten(1).norm(dim=1)
-    return scale / scale.mean()
-
-
-def noise_levels(count: int, generator: torch.Generator) -> Tensor:
-    """Logit-normal s (count,), one from each of `count` strata, in random order."""
-    place = (
-        torch.randperm(count, generator=generator) + torch.rand(count, generator=generator)
-    ) / count
-    return torch.sigmoid(torch.special.ndtri(place.clamp(1e-4, 1 - 1e-4)))
 
 
 class HeldOut:
@@ -278,7 +238,7 @@ class Trainer:
         return states, torch.where(silent[:, None], self.empty[1], gist)
 
     def _shown(self, silent: Tensor) -> Tensor:
-        """How much of each clip's beat is shown, (B,): see the module's first lines."""
+        """How much of each clip's beat is shown, (B,), 0 … 1: see the module's first lines."""
         dice, share = torch.rand(2, len(silent), generator=self.generator)
         loud = torch.where(dice < BLANK_GRIDS, 0.0, 1.0)
         faint = torch.where(dice < FAINT_GRIDS, share, 1.0)

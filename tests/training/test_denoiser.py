@@ -16,10 +16,11 @@ from riffbot.inference.loading import load_model
 from riffbot.inference.pipeline import Pipeline
 from riffbot.inference.resolve import resolve
 from riffbot.request import RiffRequest
-from training import denoiser, networks
+from training import networks
 from training.dataset import read_clips, shards
-from training.denoiser import Trainer, channel_weights, noise_levels, work
+from training.denoiser import BLANK_GRIDS, Trainer, work
 from training.export import CARD, export
+from training.flow import channel_weights, noise_levels, velocity_loss
 from training.gist import NAMES, Listener, attributes, batch_of, corpus, loss_of
 from training.prepare import prepare
 from training.render import clip_seed, find_piece, write_shard
@@ -127,6 +128,19 @@ def test_what_is_told_of_a_clip_is_of_that_clip(folder: Path) -> None:
             assert len(said["captions"]) == 2
 
 
+def test_without_a_caption_the_beat_is_mostly_faint(folder: Path, tmp_path: Path) -> None:
+    told = options(folder, out=tmp_path / "denoiser.pt")
+    trainer = Trainer(told, 0, torch.device("cpu"))
+    silent = torch.arange(4000) < 2000
+    unprompted, prompted = trainer._shown(silent).split(2000)
+    assert set(prompted.tolist()) == {0.0, 1.0}
+    for shown in (unprompted, prompted):
+        assert (shown == 0).float().mean().item() == pytest.approx(BLANK_GRIDS, abs=0.04)
+    faint = (unprompted > 0) & (unprompted < 1)
+    assert faint.float().mean().item() == pytest.approx(0.65, abs=0.05)
+    assert unprompted[faint].mean().item() == pytest.approx(0.5, abs=0.05)
+
+
 def test_an_older_denoiser_is_adopted(folder: Path) -> None:
     torch.manual_seed(1)
     network = networks.build_denoiser(LATENTS, CHANNELS)
@@ -151,7 +165,7 @@ def test_channels_count_by_what_they_are_of_the_picture(folder: Path) -> None:
     weights = channel_weights(folder / "autoencoder.pt")
     assert weights.shape == (LATENTS,)
     assert weights.mean().item() == pytest.approx(1.0)
-    error = denoiser.velocity_loss  # the weighted loss of equal errors is that of unweighted ones
+    error = velocity_loss  # the weighted loss of equal errors is that of unweighted ones
     network = networks.build_denoiser(LATENTS, CHANNELS).eval()
     x, grid = torch.randn(2, LATENTS, 32, 16), torch.zeros(2, GRID_CHANNELS, 32, 16)
     told, s = (torch.zeros(2, 32, 384), torch.zeros(2, 384)), torch.full((2,), 0.5)
