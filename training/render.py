@@ -62,19 +62,20 @@ def describe(piece: Piece, texts: list[str], seed: int) -> dict[str, Any]:
 
 
 def find_piece(seed: int, words: Sequence[str] = ()) -> tuple[Piece, dict[str, Any]]:
-    """The piece of `seed` and its description; with `words`, the first of this seed's row whose
-    captions have one of them.
+    """The piece of a seed and its description.
+
+    With `words`, of the first seed of the row seed, seed + _MIX⁴ … whose captions have one of them.
 
     Raises:
         RuntimeError: none of a thousand has.
     """
     wanted = mentions(words) if words else None
-    for attempt in range(1000):
-        rng = random.Random(seed + attempt * _MIX**4)
+    for place in range(seed, seed + 1000 * _MIX**4, _MIX**4):
+        rng = random.Random(place)
         piece = compose(rng)
         texts = captions(piece, rng, CAPTIONS_A_CLIP)
         if wanted is None or wanted.search("\n".join(texts).lower()):
-            return piece, describe(piece, texts, seed + attempt * _MIX**4)
+            return piece, describe(piece, texts, place)
     raise RuntimeError(f"no piece of a thousand is said to be any of: {', '.join(words)}")
 
 

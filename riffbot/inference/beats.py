@@ -89,11 +89,11 @@ def beat_grid(cells: int, rows: int, beats: int | None, meter: int) -> Tensor:
 
 
 def fainter(grids: Tensor, share: float | Tensor) -> Tensor:
-    """Grids (…, CHANNELS, rows, cells) with the beat shown at a share of its size, 0 … 1.
+    """Grids (…, CHANNELS, rows, cells) with the beat shown at a share of its size.
 
-    A tensor of shares, one a grid, has three more dimensions of 1.
-
-    At 0 it is as if no tempo were known of the clip.
+    Args:
+        share: 0 … 1, one for all, or one a grid as (…, 1, 1, 1). At 0 it is as if no tempo were
+            known of the clip.
     """
     faint = grids.clone()
     faint[..., TOLD_BY_TEMPO, :, :] *= share
