@@ -26,7 +26,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "2/3  installing PyTorch (the largest part: 200 MB for the CPU build, more with CUDA)"
 	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on -c constraints.txt torch
 	@echo "3/3  installing RiffBot and its libraries"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,postgres]"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,postgres,training]"
 	@touch $@
 	@echo "ready. Next time \`make\` starts at once."
 

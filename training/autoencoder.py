@@ -9,7 +9,6 @@ wrong. Resumes from its checkpoint; `--minutes` is the total.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import time
 from pathlib import Path
@@ -18,8 +17,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from training.dataset import HELD_OUT, PicturesByWidth, number, read_clips, shards, to_signal
+from training.dataset import (
+    PicturesByWidth,
+    folder,
+    held_out,
+    learnt_from,
+    read_clips,
+    to_signal,
+    write_checkpoint,
+)
 from training.networks import STRIDE, build_autoencoder
+from training.progress import Progress, wait_for
 
 NOISE = 0.1
 WHITENING = 0.5
@@ -54,80 +62,100 @@ def _patches(picture: Tensor) -> Tensor:
 
 
 def psnr(network: Any, pictures: list[Tensor]) -> float:
-    """Mean peak signal-to-noise ratio in dB of decode(encode(picture))."""
-    errors = []
+    """Mean peak signal-to-noise ratio in dB of decode(encode(picture)), pictures uint8 (512, W)."""
+    errors, device = [], next(network.parameters()).device
     with torch.inference_mode():
         for picture in pictures:
-            signal = to_signal(picture[None])
+            signal = to_signal(picture[None]).to(device)
             errors.append((network(signal).clamp(-1, 1) - signal).square().mean().item())
     return 10 * math.log10(4.0 / (sum(errors) / len(errors)))
 
 
+class Studio:
+    """What the trainer works with: the pictures it learns from, and those it does not."""
+
+    def __init__(self, folder: Path, use: int) -> None:
+        wait_for(held_out(folder).exists, f"{held_out(folder)} (training.render)")
+        wait_for(
+            lambda: len(learnt_from(folder)) >= use,
+            f"{use} shards besides it (training.render makes more; --use wants fewer)",
+        )
+        self.held_out = [torch.from_numpy(c.picture) for c in read_clips(held_out(folder))[:32]]
+        self.store, self.first = PicturesByWidth(), list[Tensor]()
+        for path in learnt_from(folder)[:use]:
+            for clip in read_clips(path):
+                picture = torch.from_numpy(clip.picture)
+                self.store.add(picture)
+                self.first.append(picture)
+
+
 def main() -> None:
     options = parse()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.set_num_threads(1)
     torch.manual_seed(options.seed)
-    network = build_autoencoder(options.latent_channels)
-    while len(shards(options.shards)) <= options.use:
-        time.sleep(1.0)
-    held_out = [
-        torch.from_numpy(c.picture) for c in read_clips(shards(options.shards)[HELD_OUT])[:32]
-    ]
-    store, pictures = PicturesByWidth(), []
-    for path in shards(options.shards)[: options.use + 1]:
-        if number(path) != HELD_OUT:
-            for clip in read_clips(path):
-                pictures.append(torch.from_numpy(clip.picture))
-                store.add(pictures[-1])
+    network = build_autoencoder(options.latent_channels).to(device)
+    studio = Studio(options.shards, options.use)
     learnt = [
         p for n, p in network.named_parameters() if not n.startswith(("analysis", "synthesis"))
     ]
     optimizer = torch.optim.AdamW(learnt, lr=options.lr, betas=(0.9, 0.99), weight_decay=1e-4)
-    step, spent = 0, 0.0
-    if options.out.exists():
-        held = torch.load(options.out, weights_only=True)
-        network.load_state_dict(held["network"])
-        optimizer.load_state_dict(held["optimizer"])
-        step, spent = held["step"], held["spent"]
-    else:
-        plane = fit(network, pictures[:300])
-        save(options.out, network, optimizer, 0, 0.0)
-        print(
-            json.dumps(
-                {"plane_db": round(plane, 2), "held_out_db": round(psnr(network, held_out), 2)}
-            )
-        )
-    generator = torch.Generator().manual_seed(options.seed + step)
-    started, budget, losses = time.monotonic(), options.minutes * 60, []
-    while (elapsed := spent + time.monotonic() - started) < budget:
-        left = 0.5 * (1 + math.cos(math.pi * elapsed / budget))
-        for group in optimizer.param_groups:
-            group["lr"] = options.lr * min(1.0, (step + 1) / 100) * (0.02 + 0.98 * left)
-        signal = to_signal(store.draw(options.batch, generator))
-        with torch.no_grad():
-            latent = network.encode(signal).latent_dist.mode()
-            share = torch.rand(len(latent), 1, 1, 1, generator=generator) * NOISE
-            latent = latent + torch.randn(latent.shape, generator=generator) * share
-        with torch.autocast("cpu", torch.bfloat16):
-            back = network.decode(latent).sample
-        loss = (back.float() - signal).square().mean()
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(learnt, 1.0)
-        optimizer.step()
-        step += 1
-        losses.append(loss.item())
-        if step % options.every == 0:
-            row = {
-                "step": step,
-                "seconds": round(elapsed),
-                "train_db": round(10 * math.log10(4 * len(losses) / sum(losses)), 2),
-                "held_out_db": round(psnr(network, held_out), 2),
-            }
-            losses = []
-            print(json.dumps(row), flush=True)
-            save(options.out, network, optimizer, step, elapsed)
-    save(options.out, network, optimizer, step, budget)
+    budget = options.minutes * 60
+    with Progress("autoencoder", budget, "s", options.out.with_suffix(".jsonl")) as bar:
+        step, spent = 0, 0.0
+        if options.out.exists():
+            held = torch.load(options.out, map_location=device, weights_only=True)
+            network.load_state_dict(held["network"])
+            if "optimizer" in held:  # what training.unpack wrote has none
+                optimizer.load_state_dict(held["optimizer"])
+                step, spent = held["step"], held["spent"]
+        else:
+            plane = fit(network.cpu(), studio.first[:300])
+            network.to(device)
+            save(options.out, network, optimizer, 0, 0.0)
+            found = psnr(network, studio.held_out)
+            bar.say(plane_db=round(plane, 2), held_out_db=round(found, 2))
+        generator = torch.Generator().manual_seed(options.seed + step)
+        started, losses = time.monotonic(), list[float]()
+        while (elapsed := spent + time.monotonic() - started) < budget:
+            left = 0.5 * (1 + math.cos(math.pi * elapsed / budget))
+            for group in optimizer.param_groups:
+                group["lr"] = options.lr * min(1.0, (step + 1) / 100) * (0.02 + 0.98 * left)
+            pictures = studio.store.draw(options.batch, generator)
+            losses.append(one_step(network, optimizer, learnt, pictures, generator))
+            step += 1
+            bar.to(elapsed)
+            if step % options.every == 0:
+                bar.say(
+                    step=step,
+                    seconds=round(elapsed),
+                    train_db=round(10 * math.log10(4 * len(losses) / sum(losses)), 2),
+                    held_out_db=round(psnr(network, studio.held_out), 2),
+                )
+                losses = []
+                save(options.out, network, optimizer, step, elapsed)
+        save(options.out, network, optimizer, step, budget)
+
+
+def one_step(
+    network: Any, optimizer: Any, learnt: list[Any], pictures: Tensor, generator: torch.Generator
+) -> float:
+    """One step of the correcting net on a batch of pictures; its loss."""
+    device = next(network.parameters()).device
+    signal = to_signal(pictures).to(device)
+    with torch.no_grad():
+        latent = network.encode(signal).latent_dist.mode()
+        share = torch.rand(len(latent), 1, 1, 1, generator=generator) * NOISE
+        noise = torch.randn(latent.shape, generator=generator) * share
+        latent = latent + noise.to(device)
+    with torch.autocast(device.type, torch.bfloat16):
+        back = network.decode(latent).sample
+    loss = (back.float() - signal).square().mean()
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(learnt, 1.0)
+    optimizer.step()
+    return float(loss.item())
 
 
 def save(path: Path, network: Any, optimizer: Any, step: int, spent: float) -> None:
@@ -139,14 +167,12 @@ def save(path: Path, network: Any, optimizer: Any, step: int, spent: float) -> N
         "step": step,
         "spent": spent,
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(held, path.with_suffix(".tmp"))
-    path.with_suffix(".tmp").replace(path)
+    write_checkpoint(path, held)
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--shards", type=Path, required=True)
+    parser.add_argument("--shards", type=folder, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=15.0)
     parser.add_argument("--use", type=int, default=6, help="shards to learn from")

@@ -1,263 +1,124 @@
-"""Captions as people type prompts: one word or a sentence, about what can be heard.
+"""Words for the clips: `python -m training.captions --shards DIR`.
 
-Everything a caption says is true of its clip: instruments are named only when they play on top of
-or near the top of the mix, tempo words follow the tempo, moods the genre and the mode.
+Each `shard-00042` gets a `told-00042.json`: what the denoiser is told of each clip, its captions as
+people type prompts (`training.caption_writer`), its beats and its meter. Words cost nothing, so
+after a change of the vocabulary `--again` writes them anew, and `training.prepare` puts them beside
+the latents there are. What is written follows from each clip's own seed alone. A shard that has
+its words is left as it is; `--watch` waits for more. `--examples N` prints what is said of N new
+pieces.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import random
-import re
-from collections.abc import Callable, Sequence
+import sys
+import time
+from pathlib import Path
 
-from riffbot.bench_prompts import HELD_OUT
-from training import caption_wider as wider
-from training import caption_words as lexicon
-from training.music.genres import GENRES
-from training.music.harmony import BRIGHT
-from training.music.instruments import INSTRUMENTS
-from training.music.piece import Piece
-from training.music.textures import TEXTURES
+from training.caption_writer import captions
+from training.dataset import Json, abouts, folder, shards, told_path, write_json
+from training.music import Piece, compose
+from training.progress import Progress
+from training.render import describe
 
-WIDER = 0.4
-"""Share of names that come from the wider vocabulary."""
-
-FRAMED = 0.12
-"""Share of captions with something around them that people put around anything."""
+TEMPO_TOLD = 0.3
+"""Share of captions without a number that get the tempo put behind them, just as the pipeline
+puts it behind a prompt when a seed image or the member has set one."""
 
 
-def mentions(words: Sequence[str]) -> re.Pattern[str]:
-    """What finds one of `words` (in lower case, each whole) in lower-case captions."""
-    return re.compile(rf"\b(?:{'|'.join(map(re.escape, words))})\b")
+class Outdated(ValueError):
+    """The composer no longer plays what a shard holds."""
 
 
-class _Words:
-    """What can truly be said of one piece."""
-
-    def __init__(self, piece: Piece, rng: random.Random) -> None:
-        self.piece, self.rng = piece, rng
-        self.genre = GENRES.get(piece.genre)
-        self.bright = piece.mode in BRIGHT
-
-    def mood(self) -> str:
-        moods = [m.strip() for m in self.genre.moods.split(",")] if self.genre else []
-        if self.piece.kind == "drums":
-            return self.rng.choice(moods)
-        if self.genre and self.rng.random() < 0.7:
-            return self.rng.choice(moods)
-        if self.piece.mode in {"hijaz", "double harmonic"}:
-            return self.rng.choice(("arabic", "middle eastern", "exotic", "mysterious"))
-        words = lexicon.BRIGHT if self.bright else lexicon.DARK
-        return self.rng.choice([word for word in words if not word.startswith("in a")])
-
-    def style(self) -> str:
-        assert self.genre is not None
-        style = self._wider(wider.GENRES, self.piece.genre)
-        if not style or not self._plays_all(style):
-            style = self.rng.choice(self.genre.names.split(";"))
-        if "choir" in style and "choir" not in self.piece.roles.values():
-            style = style.split()[0]
-        if self.piece.mode in {"hijaz", "double harmonic"} and self.rng.random() < 0.4:
-            foreign = self.piece.genre not in {"arabic", "indian", "klezmer", "flamenco"}
-            style = f"arabic {style}" if foreign else style
-        return style
-
-    def _plays_all(self, text: str) -> bool:
-        """Whether every instrument that a text names is played."""
-        names = " ".join(
-            name
-            for key in self.piece.roles.values()
-            for name in (INSTRUMENTS[key].names if key in INSTRUMENTS else (key,))
-        )
-        return all(word.rstrip("s") in names for word in lexicon.NAMED.findall(text.lower()))
-
-    def _wider(self, table: dict[str, tuple[str, ...]], key: str) -> str:
-        """Now and then a name of the wider vocabulary, else nothing."""
-        names = table.get(key, ())
-        return self.rng.choice(names) if names and self.rng.random() < WIDER else ""
-
-    def name(self, key: str) -> str:
-        if other := self._wider(wider.PLAYERS, key):
-            return other
-        names = INSTRUMENTS[key].names
-        if self.piece.kind != "solo":
-            names = tuple(name for name in names if not name.startswith("solo"))
-        return names[0] if self.rng.random() < 0.4 else self.rng.choice(names)
-
-    def drums(self) -> str:
-        hand = lexicon.HAND_DRUMS.get(self.piece.style)
-        if hand:
-            return self.rng.choice(hand)
-        dice = self.rng.random()
-        if dice < 0.4:
-            return self.rng.choice(("drums", "drums", "drum beat"))
-        if dice < 0.6:
-            return self.rng.choice(wider.DRUMMERS)
-        words = lexicon.DRUM_KITS[self.piece.kit]
-        word = self.rng.choice(words)
-        if "four on the floor" in word and self.piece.style not in {"techno", "house", "trance"}:
-            return "drum machine"
-        return word
-
-    def parts(self) -> list[str]:
-        """Names of what plays, most prominent first; some are left out, as people do."""
-        roles = self.piece.roles
-        parts = [self.name(roles[r]) for r in ("lead", "chords", "bass") if r in roles]
-        if "drums" in roles:
-            parts.append(self.drums())
-        keep = [p for i, p in enumerate(parts) if i == 0 or self.rng.random() < 0.6]
-        texture = [self.texture(t.name) for t in self.piece.textures]
-        return list(dict.fromkeys(keep + texture))
-
-    def texture(self, name: str) -> str:
-        return self._wider(wider.TEXTURES, name) or self.rng.choice(TEXTURES[name])
-
-    def tempo(self) -> str:
-        for limit, words in lexicon.TEMPO:
-            if self.piece.bpm < limit:
-                return self.rng.choice(words)
-        return "fast"
-
-    def bpm(self) -> str:
-        number = round(self.piece.bpm)
-        return self.rng.choice(
-            (f"{number} bpm", f"{number} bpm", f"{number} BPM", f"{number}bpm", f"tempo {number}")
-        )
+def told_tempo(caption: str, bpm: float, rng: random.Random) -> str:
+    """The caption, in some cases with the tempo behind it."""
+    if any(c.isdigit() for c in caption) or rng.random() >= TEMPO_TOLD:
+        return caption
+    return f"{caption}, {round(bpm)} bpm"
 
 
-def _listing(parts: list[str], rng: random.Random) -> str:
-    if len(parts) == 1:
-        return parts[0]
-    joint = rng.choice((" and ", " and ", ", ", " with ", " & "))
-    return ", ".join(parts[:-1]) + joint + parts[-1]
+def same(piece: Piece, about: Json) -> bool:
+    """Whether a rendered clip is what the composer makes of its seed today, words aside."""
+    now: Json = json.loads(json.dumps(describe(piece, [], about["seed"])))
+    return all(about[key] == now[key] for key in now if key != "captions")
 
 
-def _solo(words: _Words) -> str:
-    rng, who = words.rng, INSTRUMENTS[words.piece.roles["solo"]]
-    name = words.name(who.key)
-    text = rng.choice(lexicon.SOLO)
-    if "{p}" in text:
-        text = text.replace("{p}", rng.choice(lexicon.PLAYED.get(who.hand, ("melody", "part"))[:1]))
-    text = text.replace("{n}", name).replace("{m}", words.mood())
-    dice = rng.random()
-    if who.key in lexicon.CLASSICAL_SOLO and dice < 0.15:
-        text = rng.choice(
-            (f"classical {name}", f"{name}, classical music", f"classical {name} solo")
-        )
-    elif who.key == "sitar" and dice < 0.25:
-        text = rng.choice(
-            (f"indian {name}".replace("indian indian", "indian"), "indian raga on sitar")
-        )
-    elif words.piece.mode in {"hijaz", "double harmonic"} and dice < 0.3:
-        text = rng.choice((f"arabic {name}", f"middle eastern {name}", f"{name}, arabic scale"))
-    elif who.key in {"koto", "shamisen", "shakuhachi"} and dice < 0.25:
-        text = rng.choice(
-            (f"japanese {name}".replace("japanese japanese", "japanese"), f"{name} in a zen garden")
-        )
-    text = text.replace("solo solo", "solo")
-    if name.endswith("s") or name in {"brass", "piano keys", "choir singing", "woman singing"}:
-        text = text.replace(f"a {name}", name).replace("a lonely", "lonely")
-    elif name[0] in "aeiou8":
-        text = text.replace(f"just a {name}", f"just an {name}")
-    return text
+def told(about: Json, count: int) -> Json:
+    """`count` captions, beats and meter of a clip.
+
+    Raises:
+        Outdated: another piece was rendered.
+    """
+    seed = about["seed"]
+    piece = compose(random.Random(seed))
+    if not same(piece, about):
+        raise Outdated("the composer has changed since these clips were rendered; render again")
+    rng = random.Random(f"captions {seed}")
+    texts = [told_tempo(text, piece.bpm, rng) for text in captions(piece, rng, count)]
+    return {"captions": texts, "beats": piece.beats, "meter": piece.beats_per_measure}
 
 
-def _drums(words: _Words) -> str:
-    text = words.rng.choice(lexicon.DRUM_ONLY)
-    return text.format(g=words.style(), k=words.drums(), m=words.mood())
+def write(shard: Path, count: int) -> None:
+    """Put a shard's words into place. Raises Outdated, naming the shard."""
+    try:
+        rows = [told(about, count) for about in abouts(shard)]
+    except Outdated as error:
+        raise Outdated(f"{shard.name}: {error}") from error
+    write_json(told_path(shard), rows)
 
 
-def _texture(words: _Words) -> str:
-    name = words.piece.textures[0].name
-    if words.rng.random() < 0.35 and name in lexicon.TEXTURE_PLACES:
-        return words.rng.choice(lexicon.TEXTURE_PLACES[name])
-    thing = words.texture(name)
-    text = words.rng.choice(lexicon.TEXTURE)
-    if thing.startswith(("sound of", "the ")) or thing.endswith(("sounds", "effects")):
-        text = "{t}"
-    return text.format(t=thing)
+def examples(count: int, seed: int) -> None:
+    """Print what is said of some pieces."""
+    for number in range(count):
+        rng = random.Random(seed + number)
+        piece = compose(rng)
+        print(f"{piece.genre or piece.kind}, {piece.bpm:.0f} bpm")
+        for text in captions(piece, rng, 4):
+            print(f"    {text}")
 
 
-def _band(words: _Words) -> str:
-    rng, style, parts = words.rng, words.style(), words.parts()
-    mood, first = words.mood(), parts[0] if parts else ""
-    if not parts:
-        return style
-    listing = _listing(parts, rng)
-    scene = rng.choice(words.genre.scenes.split(";")) if words.genre else ""
-    ways: tuple[tuple[float, Callable[[], str]], ...] = (
-        (1.5, lambda: style),
-        (1.2, lambda: f"{mood} {style}"),
-        (0.8, lambda: f"{style} {rng.choice(lexicon.CODAS)}"),
-        (1.6, lambda: f"{style} with {listing}"),
-        (1.0, lambda: f"{style}, {', '.join(parts)}"),
-        (0.9, lambda: f"{first} playing {style}"),
-        (0.9, lambda: f"{style} {first}"),
-        (0.7, lambda: f"{mood} {style} featuring {first}"),
-        (0.6, lambda: f"{', '.join(parts)}, {style}"),
-        (0.8, lambda: f"{listing}"),
-        (0.7, lambda: f"{style} {scene}"),
-        (0.5, lambda: f"{scene}"),
-        (0.5, lambda: f"{mood} {style} {scene} with {first}"),
-        (0.5, lambda: f"{first} over {style} groove"),
-        (0.5, lambda: f"{style} groove, {mood} {first}"),
-        (0.4, lambda: f"a {mood} {style} tune with {listing}"),
-        (0.4, lambda: f"{mood} and {words.mood()} {style}"),
-        (0.4, lambda: f"{mood} {first} and {style} vibes"),
-    )
-    return rng.choices([way for _, way in ways], [weight for weight, _ in ways])[0]()
+def run(options: argparse.Namespace) -> None:
+    """Write what is missing, and with `--watch` what comes. Raises Outdated."""
+    again = set(shards(options.shards)) if options.again else set[Path]()
+    while True:
+        todo = [p for p in shards(options.shards) if p in again or not told_path(p).exists()]
+        if todo:
+            log = options.shards / "captions.jsonl"
+            with Progress("captions", len(todo), "shards", log) as bar:
+                for place, shard in enumerate(todo, 1):
+                    write(shard, options.captions)
+                    again.discard(shard)
+                    bar.to(place)
+                bar.say(shards=len(todo))
+        if not options.watch:
+            return
+        time.sleep(2.0)
 
 
-def _tempo_tail(words: _Words, text: str) -> str:
-    rng = words.rng
-    if words.piece.kind == "texture":
-        return text
-    dice = rng.random()
-    if dice < 0.35:
-        bpm = words.bpm()
-        return rng.choice((f"{text}, {bpm}", f"{text} at {bpm}", f"{text} {bpm}", f"{bpm} {text}"))
-    if dice < 0.58:
-        tempo = words.tempo()
-        return rng.choice((f"{tempo} {text}", f"{text}, {tempo}"))
-    if dice < 0.63:
-        return f"{words.tempo()} {text}, {words.bpm()}"
-    return text
+def main(argv: list[str] | None = None) -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m training.captions", description=__doc__)
+    parser.add_argument("--shards", type=folder, help="what training.render wrote")
+    parser.add_argument("--captions", type=int, default=10, help="of each clip")
+    parser.add_argument("--again", action="store_true", help="write them anew")
+    parser.add_argument("--watch", action="store_true", help="wait for more shards")
+    parser.add_argument("--examples", type=int, metavar="N", help="print those of N new pieces")
+    parser.add_argument("--seed", type=int, default=0, help="of the examples")
+    options = parser.parse_args(argv)
+    if options.examples:
+        examples(options.examples, options.seed)
+        return 0
+    if options.shards is None:
+        parser.error("--shards is needed")
+    try:
+        run(options)
+    except Outdated as error:
+        print(f"captions: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
-def _framed(words: _Words, text: str) -> str:
-    """The caption with something around it that is true of anything."""
-    if words.piece.kind == "texture" or words.rng.random() >= FRAMED:
-        return text
-    return words.rng.choice(wider.ANYTHING).format(x=text, m=words.mood())
-
-
-_WAYS: dict[str, Callable[[_Words], str]] = {
-    "solo": _solo,
-    "drums": _drums,
-    "texture": _texture,
-    "band": _band,
-}
-
-
-def held_out(text: str) -> bool:
-    """Whether a caption says what is kept for the evaluation."""
-    plain = text.lower()
-    return any(phrase in plain for phrase in HELD_OUT)
-
-
-def captions(piece: Piece, rng: random.Random, n: int) -> list[str]:
-    """`n` captions of a piece, worded differently as far as there is something to say."""
-    words = _Words(piece, rng)
-    found: list[str] = []
-    for _ in range(n * 12):
-        text = _tempo_tail(words, _framed(words, _WAYS[piece.kind](words)))
-        text = " ".join(text.split()).strip(" ,")
-        if rng.random() < 0.06:
-            text = text[:1].upper() + text[1:]
-        if text and text not in found and not held_out(text):
-            found.append(text)
-        if len(found) == n:
-            return found
-    while len(found) < n:
-        found.append(found[len(found) // 2] if found else piece.genre or "music")
-    return found
+if __name__ == "__main__":
+    raise SystemExit(main())

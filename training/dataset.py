@@ -1,12 +1,13 @@
 """What the renderer writes and the trainers read: shards of clips, picked up as they appear.
 
 `shard-00042.npz` and `.json` are the renderer's (sound and captions); `ready-00042.pt` is the same
-shard as the denoiser wants it (latents and caption states, by width), written by
-`training.prepare`.
+shard as the denoiser wants it (latents and what is told of them, by width), written by
+`training.prepare` from `told-00042.json`, the words of `training.captions`.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from audio.codec import audio_to_image
-from training.captions import mentions
+from training.caption_writer import mentions
 
 SAMPLE_RATE = 44_100
 HELD_OUT = 0
@@ -48,12 +49,61 @@ def number(path: Path) -> int:
     return int(path.stem.split("-")[1])
 
 
+def held_out(folder: Path) -> Path:
+    """Where the shard lies, or will lie, that no trainer learns from."""
+    return folder / f"shard-{HELD_OUT:05d}.npz"
+
+
+def learnt_from(folder: Path) -> list[Path]:
+    """The finished shards that may be learnt from, in order."""
+    return [path for path in shards(folder) if number(path) != HELD_OUT]
+
+
+def told_path(shard: Path) -> Path:
+    """Where a shard's words go."""
+    return shard.with_name(f"told-{number(shard):05d}.json")
+
+
+def ready_path(shard: Path) -> Path:
+    """Where a shard goes as the denoiser wants it."""
+    return shard.with_name(f"ready-{number(shard):05d}.pt")
+
+
+def folder(text: str) -> Path:
+    """A command's argument: a folder that is there."""
+    if not (path := Path(text)).is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {text}")
+    return path
+
+
+def write_json(path: Path, held: Any) -> None:
+    """Write a file all at once: a kill leaves the previous one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(f".{os.getpid()}.tmp")
+    draft.write_text(json.dumps(held, indent=1), "utf-8")
+    draft.replace(path)
+
+
+def write_checkpoint(path: Path, held: Any) -> None:
+    """Save with torch all at once: a kill leaves the previous one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(f".{os.getpid()}.tmp")
+    torch.save(held, draft)
+    draft.replace(path)
+
+
+def abouts(shard: Path) -> list[Json]:
+    """What the renderer says of each clip of a shard."""
+    rows: list[Json] = json.loads(shard.with_suffix(".json").read_text("utf-8"))
+    return rows
+
+
 def read_clips(path: Path) -> list[Clip]:
     """The clips of one shard, their sound turned into pictures by the product's own codec.
 
     The pictures are kept beside the shard, side by side in one array, so that each is made once.
     """
-    about = json.loads(path.with_suffix(".json").read_text("utf-8"))
+    about = abouts(path)
     cache = path.with_suffix(".pictures.npy")
     if not cache.exists():
         with np.load(path) as shard:

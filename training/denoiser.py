@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import json
 import math
 import os
 import signal
@@ -37,9 +36,18 @@ from torch import Tensor
 from torch.multiprocessing.spawn import spawn
 
 from riffbot.inference.beats import fainter
-from training.dataset import HELD_OUT, ByWidth, Json, Rows, number
+from training.dataset import (
+    HELD_OUT,
+    ByWidth,
+    Json,
+    Rows,
+    folder,
+    number,
+    write_checkpoint,
+)
 from training.flow import channel_weights, noise_levels, velocity_loss
 from training.networks import adopt, build_denoiser
+from training.progress import Progress, wait_for
 from training.told import Teller, grids, halves
 
 EMPTY_CAPTIONS = 0.1
@@ -57,8 +65,7 @@ class HeldOut:
     """Clips never trained on, at fixed noise: the loss with everything told, and with less."""
 
     def __init__(self, path: Path, teller: Teller, device: torch.device) -> None:
-        while not path.exists():
-            time.sleep(1.0)
+        wait_for(path.exists, f"{path} (training.prepare)")
         ready = torch.load(path, weights_only=True)
         rows = max(ready.values(), key=lambda rows: len(rows["told"]))
         latents, said = rows["latents"][:64].float(), rows["told"][:64]
@@ -109,8 +116,7 @@ class Trainer:
 
     def __init__(self, options: argparse.Namespace, rank: int, device: torch.device) -> None:
         self.options, self.rank, self.device = options, rank, device
-        while not options.gist.exists():
-            time.sleep(1.0)
+        wait_for(options.gist.exists, f"{options.gist} (training.gist)")
         self.teller = Teller(options.gist, device)
         self.empty = self.teller([""])
         self.weights = channel_weights(options.autoencoder).to(device)
@@ -160,21 +166,24 @@ class Trainer:
             "spent": seconds,
             "samples": self.samples,
         }
-        draft = self.options.out.with_suffix(".tmp")
-        torch.save(held, draft)
-        draft.replace(self.options.out)
+        write_checkpoint(self.options.out, held)
+
+    def _enough(self) -> bool:
+        self.feed.refresh()
+        return len(self.feed.store) >= self.options.batch * 8
 
     def run(self) -> None:
         """Train until the clock says stop."""
-        while len(self.feed.store) < self.options.batch * 8:
-            self.feed.refresh()
-            time.sleep(0.5)
+        wait_for(
+            self._enough, f"{8 * self.options.batch} clips (training.prepare; or a smaller --batch)"
+        )
         held_out = None
         if self.rank == 0:
             path = self.options.shards / f"ready-{HELD_OUT:05d}.pt"
             held_out = HeldOut(path, self.teller, self.device)
         started = saved = self._start_together()
         losses, met, budget = list[float](), 0, self.options.minutes * 60
+        bar = Progress("denoiser", budget, "s", self.options.out.with_suffix(".jsonl"))
         # Whoever meets must do so as often as the others: all count the meetings by one clock.
         while True:
             elapsed = self.spent + time.monotonic() - started
@@ -188,6 +197,8 @@ class Trainer:
             if self.step % 100 == 0:
                 self.feed.refresh()
             losses.append(self._one_step(elapsed / budget))
+            if held_out is not None:
+                bar.to(elapsed)
             if held_out is not None and self.step % self.options.every == 0:
                 row: dict[str, float] = {
                     "step": self.step,
@@ -199,14 +210,15 @@ class Trainer:
                 losses = []
                 if self.step % (self.options.every * 4) == 0:
                     row |= held_out.measure(self.average)
-                print(json.dumps(row), flush=True)
+                bar.say(**row)
             if self.rank == 0 and time.monotonic() - saved > self.options.save_every:
                 self.save(elapsed)
                 saved = time.monotonic()
         if held_out is not None:
             self.save(budget)
             final = held_out.measure(self.average)
-            print(json.dumps({"final": final, "samples": self.samples}), flush=True)
+            bar.say(final=final, samples=self.samples)
+        bar.close()
 
     def _batch(self, progress: float) -> tuple[Tensor, Tensor, list[Json]]:
         """Latents, their grids and what is told, of whole clips or of twice as many halves."""
@@ -346,7 +358,7 @@ def seconds(text: str) -> float:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--shards", type=Path, required=True)
+    parser.add_argument("--shards", type=folder, required=True)
     parser.add_argument("--autoencoder", type=Path, required=True)
     parser.add_argument("--gist", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)

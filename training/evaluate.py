@@ -1,18 +1,21 @@
 """How good a checkpoint is: `python -m training.evaluate --model DIR --out DIR [--judge FILE]`.
 
-Five questions, each answered in `--out/report.json` and in a line on the terminal:
+Questions, each answered in `--out/report.json` as soon as it is known, and on the terminal:
 
-    prompts   the held-out prompts with several seeds (`riffbot bench model`), beside real renders
-              of the same (`training.references`), by a judge: what is heard, and how far apart
-    weights   "x and (drums:W)" for twenty x: does the judge hear more drums as W rises, fewer with
-              the negative prompt "drums"?
-    seeds     img2img from every bundled seed image at the default denoising: is its tempo kept?
-    loops     rhythmic prompts: does the beat go on over the seam?
-    copies    is any clip nearly one of the training clips?
+    prompts      the held-out prompts with several seeds (`riffbot bench model`), beside real
+                 renders of the same (`training.references`): what a judge hears, how far apart
+    weights      "x and (drums:W)" for twenty x: does the judge hear more drums as W rises, fewer
+                 with the negative prompt "drums"?
+    seeds        img2img from every bundled seed image at each `--denoising`: is its tempo kept, and
+                 the prompt heard?
+    loops        rhythmic prompts: does the beat go on over the seam?
+    untimed      the held-out prompts at a given width, with no tempo told or found
+    copies       is any of the held-out prompts' clips nearly a training clip, turned or not, or
+                 half of one? Needs `--shards` and the clips of `prompts`
+    autoencoder  PSNR on held-out clips (`--shards`) and on `--pictures`, and the time to decode
+    install      how large the default install is
 
-The judge is a script of the shape of `judge.py score MANIFEST --json -`; without one only what
-needs no listener is reported. Only the heads of `riffbot.bench_model.HEADS` are ever asked, so
-that another head can judge in the end.
+Without a judge (`training.evaluation.judge`) only what needs no listener is reported.
 """
 
 from __future__ import annotations
@@ -20,290 +23,136 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
-
-from audio.codec import image_to_audio
-from audio.files import encode
 from audio.image import decode_image
-from audio.loudness import normalize
 from riffbot import bench_model
-from riffbot.bench_model import RATE
-from riffbot.bench_prompts import PROMPTS
 from riffbot.inference.pipeline import Pipeline
-from riffbot.inference.resolve import resolve
-from riffbot.request import RiffRequest
+from riffbot.request import DEFAULT_DENOISING
 from riffbot.settings import Settings
-from training.dataset import HELD_OUT, number, read_clips, shards
+from training.dataset import folder, write_json
+from training.evaluation import questions
+from training.evaluation.copies import copies
+from training.evaluation.install import install
+from training.evaluation.judge import Judge
+from training.evaluation.reconstruction import reconstruction
 
-CELL = 256
-NEAR_COPY = 0.97
-
-WEIGHED = (
-    *("piano", "violin", "cello", "flute", "acoustic guitar", "saxophone", "church organ", "harp"),
-    *(
-        "trumpet",
-        "choir",
-        "sitar",
-        "strings",
-        "synth pad",
-        "electric guitar",
-        "clarinet",
-        "harmonica",
-    ),
-    *("accordion", "vibraphone", "banjo", "female vocals"),
-)
-WEIGHTS = ("0.5", "1", "1.5")
-RHYTHMIC = (
-    *(
-        "funk groove",
-        "techno",
-        "house music",
-        "reggae",
-        "rock band",
-        "hip hop beat",
-        "disco",
-        "samba",
-    ),
-    *("punk rock", "jazz trio", "drum loop", "country band"),
-)
-OVER_SEEDS = ("jazz piano", "funk guitar", "techno", "violin and drums")
-
-Row = dict[str, Any]
+HEARD = ("weights", "seeds", "loops", "untimed")
+"""The questions that only a judge can answer."""
+QUESTIONS = ("prompts", *HEARD, "copies", "autoencoder", "install")
 
 
-class Judge:
-    """An independent listener, asked through its command line."""
+def answers(
+    pipeline: Pipeline, judge: Judge | None, options: argparse.Namespace
+) -> dict[str, Callable[[], Any]]:
+    """What answers each question that can be asked with these options."""
+    out, made = options.out, options.out / "prompts"
 
-    def __init__(self, script: Path, python: str | None, cache: Path) -> None:
-        self._command = [python or sys.executable, str(script)]
-        self._cache = ["--cache", str(cache), "--jobs", "1"]
+    def prompts() -> Any:
+        return questions.prompts(pipeline, made, judge, options.real, options.seeds)
 
-    def ask(self, what: str, *arguments: str) -> Any:
-        """The JSON that `judge.py WHAT ARGUMENTS --json -` prints."""
-        heads = ["--models", bench_model.HEADS]
-        command = [*self._command, what, *arguments, *heads, *self._cache, "--json", "-"]
-        told = subprocess.run(command, check=True, capture_output=True, text=True)
-        return json.loads(told.stdout)
+    def copied() -> Any:
+        names = sorted(path for path in made.glob("*.png") if re.match(r"\d", path.name))
+        return copies([decode_image(path).pixels for path in names], options.shards)
 
-    def likings(self, manifest: Path, concept: str) -> dict[str, float]:
-        """How strongly each file of a manifest sounds of a concept: mean logit of its heads."""
-        rows = self.ask("tags", "--top", "50", *files_of(manifest))
-        return {Path(row["file"]).name: _logit(row, concept) for row in rows}
-
-
-def files_of(manifest: Path) -> list[str]:
-    """The files that a manifest names."""
-    rows = json.loads(manifest.read_text("utf-8"))
-    return [str(manifest.parent / row["file"]) for row in rows]
-
-
-def _logit(row: Row, concept: str) -> float:
-    """The mean over heads of the logit of a concept's own tag."""
-    found = [
-        # The judge prints three decimals.
-        float(np.log(np.clip(p, 5e-4, 1 - 5e-4) / (1 - np.clip(p, 5e-4, 1 - 5e-4))))
-        for head in row["heads"].values()
-        for tag, p in head
-        if tag == concept
-    ]
-    return float(np.mean(found)) if found else float("nan")
-
-
-def make(pipeline: Pipeline, out: Path, rows: list[tuple[RiffRequest, Row]]) -> Path:
-    """Make clips and their manifest; returns the manifest."""
-    out.mkdir(parents=True, exist_ok=True)
-    manifest = []
-    for place, (asked, said) in enumerate(rows):
-        request = resolve(asked, pipeline.model.card, pipeline.images)
-        picture = pipeline.run([request])[0]
-        sound = normalize(image_to_audio(picture, loop=True, seed=request.seed), RATE, loop=True)
-        name = f"{place:03d}.mp3"
-        (out / name).write_bytes(encode(sound, RATE, "mp3"))
-        manifest.append({"file": name, "prompt": request.prompt, "expected_tags": [], **said})
-        print(f"{out.name} {place + 1}/{len(rows)}", file=sys.stderr, flush=True)
-    path = out / "manifest.json"
-    path.write_text(json.dumps(manifest, indent=1), "utf-8")
-    return path
-
-
-def weighed() -> list[tuple[RiffRequest, Row]]:
-    """Each of `WEIGHED` with drums at three weights, and with drums as the negative."""
-    rows = []
-    for seed, other in enumerate(WEIGHED):
-        for weight in WEIGHTS:
-            prompt = f"{other} and (drums:{weight})"
-            rows.append((RiffRequest(prompt=prompt, seed=seed, bpm=100.0), {"weight": weight}))
-        prompt = f"{other} and drums"
-        request = RiffRequest(prompt=prompt, negative="drums", seed=seed, bpm=100.0)
-        rows.append((request, {"weight": "negative"}))
-    return rows
-
-
-def weights(pipeline: Pipeline, out: Path, judge: Judge) -> Row:
-    """Mean drums logit at each weight, and how many of the twenty rise throughout."""
-    manifest = make(pipeline, out, weighed())
-    heard = list(judge.likings(manifest, "drums").values())
-    table = np.array(heard).reshape(len(WEIGHED), len(WEIGHTS) + 1)
-    return {
-        "mean_logit": dict(
-            zip((*WEIGHTS, "negative"), table.mean(0).round(3).tolist(), strict=True)
-        ),
-        "rise_throughout": int(((table[:, 1] >= table[:, 0]) & (table[:, 2] >= table[:, 1])).sum()),
-        "rise_in_all": int((table[:, 2] > table[:, 0]).sum()),
-        "fall_with_negative": int((table[:, 3] < table[:, 1]).sum()),
-        "of": len(WEIGHED),
-    }
-
-
-def seeds(pipeline: Pipeline, out: Path, judge: Judge) -> Row:
-    """Tempo kept from each seed image that has a beat, at the default denoising."""
-    rows = []
-    for name in pipeline.images.names():
-        seed_image = pipeline.images.bundled(name)
-        for seed, prompt in enumerate(OVER_SEEDS):
-            request = RiffRequest(prompt=prompt, seed=seed, seed_image=name)
-            rows.append((request, {"bpm": seed_image.bpm, "seed_image": name}))
-    beaten = [row for row in rows if row[1]["seed_image"] not in {"slow_air"}]
-    manifest = make(pipeline, out, beaten)
-    return {**judge.ask("score", str(manifest))["tempo"], "denoising": rows[0][0].denoising}
-
-
-def loops(pipeline: Pipeline, out: Path, judge: Judge) -> Row:
-    """`beat_keep` of rhythmic prompts."""
-    rows: list[tuple[RiffRequest, Row]] = [
-        (RiffRequest(prompt=prompt, seed=7), {}) for prompt in RHYTHMIC
-    ]
-    manifest = make(pipeline, out, rows)
-    found = [row["beat_keep"] for row in judge.ask("loop", *files_of(manifest))]
-    kept = [share for share in found if share is not None]  # None: no beat to keep
-    return {
-        "clips": len(kept),
-        "without_a_beat": len(found) - len(kept),
-        "mean": round(float(np.mean(kept)), 3),
-        "median": round(float(np.median(kept)), 3),
-        "at_least_0.8": int(sum(k >= 0.8 for k in kept)),
-    }
-
-
-def thumbnails(pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-    """Pictures as rows of 64×64 numbers, each of mean 0 and length 1."""
-    rows = [
-        np.asarray(Image.fromarray(p).resize((64, 64), Image.Resampling.BOX), np.float32).ravel()
-        for p in pictures
-    ]
-    table = np.stack(rows)
-    table -= table.mean(1, keepdims=True)
-    # A silent clip resembles nothing.
-    return table / np.maximum(np.linalg.norm(table, axis=1, keepdims=True), 1e-6)
-
-
-def training_clips(folder: Path) -> Iterator[NDArray[np.float32]]:
-    """The thumbnails of each shard that was learnt from."""
-    for path in shards(folder):
-        if number(path) != HELD_OUT:
-            yield thumbnails([clip.picture for clip in read_clips(path)])
-
-
-def copies(pictures: Sequence[NDArray[np.uint8]], folder: Path) -> Row:
-    """The nearest training clip of each picture, beside that of clips never trained on."""
-    fresh = [clip.picture for clip in read_clips(shards(folder)[HELD_OUT])]
-    ours, theirs = thumbnails(pictures), thumbnails(fresh)
-    best, base = np.full(len(ours), -1.0), np.full(len(theirs), -1.0)
-    count = 0
-    for table in training_clips(folder):
-        count += len(table)
-        best = np.maximum(best, (ours @ table.T).max(1))
-        base = np.maximum(base, (theirs @ table.T).max(1))
-    return {
-        "training_clips": count,
-        "nearest_max": round(float(best.max()), 3),
-        "nearest_median": round(float(np.median(best)), 3),
-        "near_copies": int((best > NEAR_COPY).sum()),
-        "held_out_renders_max": round(float(base.max()), 3),
-        "held_out_renders_median": round(float(np.median(base)), 3),
-    }
-
-
-def contact_sheet(ours: Path, real: Path, count: int = 24, columns: int = 4) -> Image.Image:
-    """Prompts with the model's first take (left) and a real render (right)."""
-    chosen = [round(i * (len(PROMPTS) - 1) / (count - 1)) for i in range(count)]
-    wide = 2 * CELL + 12
-    sheet = Image.new("L", (columns * wide, -(-count // columns) * (CELL + 18)), 255)
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)
-    for place, index in enumerate(chosen):
-        x, y = place % columns * wide, place // columns * (CELL + 18)
-        draw.text((x + 2, y + 1), PROMPTS[index].prompt[:70], 0, font)
-        for side, folder in enumerate((ours, real)):
-            pixels = decode_image(folder / f"{index:03d}-0.png").pixels
-            picture = Image.fromarray(pixels).resize((CELL, CELL))
-            sheet.paste(picture, (x + side * (CELL + 2), y + 17))
-    return sheet
-
-
-def prompts(pipeline: Pipeline, out: Path, judge: Judge | None, real: Path, count: int) -> Row:
-    """The held-out prompts, judged, and how far they lie from real renders of the same."""
-    result = bench_model.measure(pipeline, out, seeds=count)
-    found: Row = {"bench": asdict(result)}
-    if real.is_dir():
-        contact_sheet(out, real).save(out / "sheet.png")
+    found: dict[str, Callable[[], Any]] = {"prompts": prompts}
     if judge is not None:
-        found["judge"] = judge.ask("score", str(out / "manifest.json"))
-        found["spread"] = judge.ask("spread", str(out / "manifest.json"))
-        if real.is_dir():
-            told = judge.ask("fad", str(out), str(real), "--embedding", "MTT_musicnn")
-            found["distance"] = told
-            found["real"] = judge.ask("score", str(real / "manifest.json"))
+        found |= {
+            "weights": lambda: questions.weights(pipeline, out / "weights", judge),
+            "seeds": lambda: questions.seeds(pipeline, out / "seeds", judge, options.denoising),
+            "loops": lambda: questions.loops(pipeline, out / "loops", judge),
+            "untimed": lambda: questions.untimed(pipeline, out / "untimed", judge),
+        }
+    if options.shards is not None:
+        found["copies"] = copied
+    found["autoencoder"] = lambda: reconstruction(pipeline, options.shards, options.pictures)
+    found["install"] = install
     return found
 
 
-def main() -> None:
-    options = parse()
+def check(options: argparse.Namespace) -> list[str]:
+    """The questions to ask, in order; all that can be answered, if none was named.
+
+    Raises:
+        SystemExit: one that was named cannot be; the sentence says what is missing.
+    """
+    able = [
+        name
+        for name in QUESTIONS
+        if not (name in HEARD and options.judge is None)
+        and not (name == "copies" and options.shards is None)
+    ]
+    wanted = options.what or able
+    clips = "prompts" in wanted or any((options.out / "prompts").glob("[0-9]*.png"))
+    for name in wanted:
+        if name not in able:
+            missing = "--judge" if name in HEARD else "--shards"
+            raise SystemExit(f"evaluate: {name} needs {missing}")
+        if name == "copies" and not clips:
+            raise SystemExit(
+                "evaluate: copies compares the clips of `--what prompts`: ask it first"
+            )
+    return [name for name in QUESTIONS if name in wanted]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command."""
+    options = parse(argv)
+    wanted = check(options)
     pipeline = bench_model.load(Settings(), str(options.model))
     judge = None
     if options.judge is not None:
         judge = Judge(options.judge, options.judge_python, options.out / "judge")
-    wanted = set(options.what or ("prompts", "weights", "seeds", "loops", "copies"))
     path = options.out / "report.json"
     report = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    report["model"] = f"{pipeline.model.name} {pipeline.model.card.version}"
-    report["hash"] = pipeline.model.hash[:12]
-    if "prompts" in wanted:
-        made = options.out / "prompts"
-        report["prompts"] = prompts(pipeline, made, judge, options.real, options.seeds)
-    for name, question in (("weights", weights), ("seeds", seeds), ("loops", loops)):
-        if name in wanted and judge is not None:
-            report[name] = question(pipeline, options.out / name, judge)
-            path.write_text(json.dumps(report, indent=1), "utf-8")
-    if "copies" in wanted and options.shards is not None:
-        made = sorted((options.out / "prompts").glob("*.png"))
-        pictures = [decode_image(p).pixels for p in made if re.match(r"\d", p.name)]
-        report["copies"] = copies(pictures, options.shards)
-    options.out.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(report, indent=1), "utf-8")
-    print(json.dumps({key: report[key] for key in sorted(wanted & report.keys())}, indent=1))
+    model = {
+        "model": f"{pipeline.model.name} {pipeline.model.card.version}",
+        "hash": pipeline.model.hash[:12],
+    }
+    if report.get("hash", model["hash"]) != model["hash"]:
+        print(f"{path} is of {report['model']}: name another --out", file=sys.stderr)
+        return 1
+    report |= model
+    ask = answers(pipeline, judge, options)
+    for name in wanted:
+        report[name] = ask[name]()
+        write_json(path, report)
+    print(json.dumps({name: report[name] for name in wanted}, indent=1))
+    return 0
 
 
-def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, default=Path("models/riffbot-mini"))
+def share(text: str) -> float:
+    """A denoising: 0 … 1."""
+    if not 0 <= (found := float(text)) <= 1:
+        raise ValueError
+    return found
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m training.evaluate",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--model", type=folder, default=Path("models/riffbot-mini"))
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--what", nargs="*", help="some of the five questions")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument(
+        "--what", nargs="+", choices=QUESTIONS, help="all that can be, if not given"
+    )
+    parser.add_argument("--seeds", type=int, default=3, help="takes of each held-out prompt")
+    parser.add_argument(
+        "--denoising", type=share, nargs="+", default=[DEFAULT_DENOISING], help="of img2img"
+    )
     parser.add_argument("--real", type=Path, default=Path("data/evaluation/real"))
-    parser.add_argument("--shards", type=Path, help="the training clips, for `copies`")
+    parser.add_argument("--shards", type=folder, help="the training clips")
+    parser.add_argument("--pictures", type=Path, nargs="+", default=[], help="anybody's")
     parser.add_argument("--judge", type=Path, help="an independent judge's script")
     parser.add_argument("--judge-python", help="the interpreter that has the judge's libraries")
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

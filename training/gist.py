@@ -3,14 +3,14 @@
 Composing a piece takes half a millisecond and its captions are free, so this network reads far
 more captions than there will ever be clips: the language is learnt here, and the denoiser only
 learns the music. The targets are what the composer decided: genre, instruments, sounds, kind of
-clip, drum groove and kit, mode, tempo. A caption names only some of them, so the answer is what a
+clip, roles, drum kit, mode, tempo. A caption names only some of them, so the answer is what a
 listener may expect: "jazz" means a ride cymbal with some probability.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import copy
 import math
 import random
 import time
@@ -22,12 +22,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from riffbot.inference.gist import Gist
-from training.captions import captions
+from training.caption_writer import captions
+from training.dataset import write_checkpoint
 from training.music import INSTRUMENTS, Piece, compose
 from training.music.genres import GENRES
 from training.music.harmony import BRIGHT
 from training.music.instruments import KITS
 from training.music.textures import TEXTURES
+from training.progress import Progress
 from training.text import WIDTH, CaptionEncoder
 
 CAPTIONS_A_PIECE = 3
@@ -145,9 +147,10 @@ def batch_of(held: tuple[Tensor, Tensor, Tensor], picks: Tensor) -> tuple[Tensor
 
 def measure(listener: Listener, held: Any, wanted: Tensor) -> dict[str, float]:
     """On captions never read: loss, and how often genre and leading instrument come first."""
+    device = listener.read.weight.device
     with torch.inference_mode():
         states, mask = batch_of(held, torch.arange(len(wanted)))
-        logits = listener(states, mask)[1]
+        logits = listener(states.to(device), mask.to(device))[1].cpu()
     wanted = wanted.float()
     found = {"held_out": round(loss_of(logits, wanted).item(), 4)}
     for kind in ("genre", "front"):
@@ -158,55 +161,107 @@ def measure(listener: Listener, held: Any, wanted: Tensor) -> dict[str, float]:
     return found
 
 
-def main() -> None:
-    options = parse()
-    torch.set_num_threads(1)
-    torch.manual_seed(options.seed)
-    encoder = CaptionEncoder(torch.device("cpu"))
-    texts, wanted = corpus(options.pieces, options.seed)
-    print(f"{len(texts)} captions, {len(set(texts))} different", flush=True)
-    held = encoded(texts, encoder)
-    other_texts, other_wanted = corpus(600, options.seed + 1)
-    others = encoded(other_texts, encoder)
-    listener = Listener()
-    optimizer = torch.optim.AdamW(listener.parameters(), lr=options.lr, weight_decay=0.02)
-    generator = torch.Generator().manual_seed(options.seed)
-    started, step, losses = time.monotonic(), 0, list[float]()
-    budget = options.minutes * 60
-    while (elapsed := time.monotonic() - started) < budget:
-        rate = 0.5 * (1 + math.cos(math.pi * elapsed / budget))
-        for group in optimizer.param_groups:
-            group["lr"] = options.lr * min(1.0, (step + 1) / 200) * (0.01 + 0.99 * rate)
-        picks = torch.randint(len(texts), (options.batch,), generator=generator)
-        states, mask = batch_of(held, picks)
+class School:
+    """The captions to read, and others, never read, to be asked about."""
+
+    def __init__(self, pieces: int, seed: int, others: int = 600) -> None:
+        encoder = CaptionEncoder(torch.device("cpu"))
+        self.texts, self.wanted = corpus(pieces, seed)
+        self.states = encoded(self.texts, encoder)
+        read = set(self.texts)
+        texts, wanted = corpus(others, seed + 1)
+        fresh = [place for place, text in enumerate(texts) if text not in read]
+        self.other_wanted = wanted[fresh]
+        self.others = encoded([texts[place] for place in fresh], encoder)
+
+    def batch(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Token states, mask with some words hidden, and what they are about."""
+        picks = torch.randint(len(self.texts), (size,), generator=generator)
+        states, mask = batch_of(self.states, picks)
         shown = mask & (torch.rand(mask.shape, generator=generator) > WORDS_DROPPED)
         shown[:, 0] = True
-        logits = listener(states, shown)[1]
-        loss = loss_of(logits, wanted[picks].float())
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        step += 1
-        losses.append(loss.item())
-        if step % options.every == 0:
-            row = {"step": step, "seconds": round(elapsed), "loss": sum(losses) / len(losses)}
-            losses = []
-            print(json.dumps(row | measure(listener, others, other_wanted)), flush=True)
-    save(options.out, listener, batch_of(held, torch.arange(min(4000, len(texts)))))
-    print(json.dumps(measure(listener, others, other_wanted)), flush=True)
+        return states, shown, self.wanted[picks].float()
 
 
-def save(path: Path, listener: Listener, some: tuple[Tensor, Tensor]) -> None:
-    """Write the checkpoint, the gist scaled to an RMS of one and its readers to suit."""
+def main() -> None:
+    options = parse()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    torch.set_num_threads(1)
+    torch.manual_seed(options.seed)
+    school = School(options.pieces, options.seed)
+    listener = Listener().to(device)
+    optimizer = torch.optim.AdamW(listener.parameters(), lr=options.lr, weight_decay=0.02)
+    step, spent = resume(options.out, listener, optimizer)
+    budget = options.minutes * 60
+    generator = torch.Generator().manual_seed(options.seed + step)
+    some = batch_of(school.states, torch.arange(min(4000, len(school.texts))))
+    started, losses = time.monotonic(), list[float]()
+    with Progress("gist", budget, "s", options.out.with_suffix(".jsonl")) as bar:
+        bar.say(captions=len(school.texts), different=len(set(school.texts)))
+        while (elapsed := spent + time.monotonic() - started) < budget:
+            rate = 0.5 * (1 + math.cos(math.pi * elapsed / budget))
+            for group in optimizer.param_groups:
+                group["lr"] = options.lr * min(1.0, (step + 1) / 200) * (0.01 + 0.99 * rate)
+            states, shown, about = (
+                part.to(device) for part in school.batch(options.batch, generator)
+            )
+            loss = loss_of(listener(states, shown)[1], about)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            step += 1
+            losses.append(loss.item())
+            bar.to(elapsed)
+            if step % options.every == 0:
+                found = measure(listener, school.others, school.other_wanted)
+                bar.say(step=step, seconds=round(elapsed), loss=sum(losses) / len(losses), **found)
+                losses = []
+                save(options.out, listener, some, optimizer, step=step, spent=elapsed)
+        save(options.out, listener, some, optimizer, step=step, spent=budget)
+        bar.say(final=measure(listener, school.others, school.other_wanted))
+
+
+def resume(path: Path, listener: Listener, optimizer: Any) -> tuple[int, float]:
+    """Go on from a checkpoint if there is one; the steps and the seconds spent so far.
+
+    Raises:
+        SystemExit: it is the shipped gist (`training.unpack`), which the denoiser knows as it is.
+    """
+    if not path.exists():
+        return 0, 0.0
+    held = torch.load(path, map_location="cpu", weights_only=True)
+    if "training" not in held:
+        raise SystemExit(
+            f"gist: {path} is finished and the denoiser was taught by it; name another --out to "
+            f"train a new one"
+        )
+    listener.load_state_dict(held["training"]["listener"])
+    optimizer.load_state_dict(held["training"]["optimizer"])
+    return int(held["training"]["step"]), float(held["training"]["spent"])
+
+
+def save(
+    path: Path, listener: Listener, some: tuple[Tensor, Tensor], optimizer: Any, **at: float
+) -> None:
+    """Write the checkpoint: the gist scaled to an RMS of one over `some` and its readers to suit,
+    and beside them the training as it stands (`at`: step and spent), unscaled, to go on from.
+    """
+    scaled = copy.deepcopy(listener).cpu()
     with torch.inference_mode():
-        scale = listener.gist(*some).square().mean().sqrt()
-        listener.gist.outer.weight /= scale
-        listener.gist.outer.bias /= scale
-        listener.read.weight *= scale
-    path.parent.mkdir(parents=True, exist_ok=True)
-    held = {"gist": listener.gist.state_dict(), "read": listener.read.state_dict()}
-    torch.save(held, path.with_suffix(".tmp"))
-    path.with_suffix(".tmp").replace(path)
+        scale = scaled.gist(*some).square().mean().sqrt()
+        scaled.gist.outer.weight /= scale
+        scaled.gist.outer.bias /= scale
+        scaled.read.weight *= scale
+    held = {
+        "gist": scaled.gist.state_dict(),
+        "read": scaled.read.state_dict(),
+        "training": {
+            "listener": listener.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            **at,
+        },
+    }
+    write_checkpoint(path, held)
 
 
 def parse() -> argparse.Namespace:

@@ -1,15 +1,17 @@
 """Shards as the denoiser reads them: `python -m training.prepare --shards DIR --autoencoder CKPT`.
 
 Each `shard-00042` becomes `ready-00042.pt`: by width, latents float16 (n, C, 32, W/16) and what the
-denoiser is told of each clip: its captions, made anew here (they cost nothing, so a better
-vocabulary needs no new clips), its beats and its meter. Runs beside the renderer and the trainer;
+denoiser is told of each clip (`training.captions`). Latents of another autoencoder are made anew;
+where only the words are newer, only they are put in. Runs beside the renderer and the trainer;
 `--watch` waits for more.
 """
 
 from __future__ import annotations
 
 import argparse
-import random
+import hashlib
+import json
+import sys
 import time
 from collections import defaultdict
 from pathlib import Path
@@ -17,73 +19,128 @@ from typing import Any
 
 import torch
 
-from training.captions import captions
-from training.dataset import Clip, read_clips, shards, to_signal
-from training.music import compose
+from training.dataset import (
+    Clip,
+    Json,
+    abouts,
+    folder,
+    read_clips,
+    ready_path,
+    shards,
+    to_signal,
+    told_path,
+    write_checkpoint,
+)
 from training.networks import build_autoencoder
+from training.progress import Progress, wait_for
 
-TEMPO_TOLD = 0.3
-"""Share of captions without a number that get the tempo put behind them, just as the pipeline
-puts it behind a prompt when a seed image or the member has set one."""
-
-
-def told_tempo(caption: str, about: dict[str, Any], rng: random.Random) -> str:
-    """The caption, in some cases with the tempo behind it."""
-    if any(c.isdigit() for c in caption) or rng.random() >= TEMPO_TOLD:
-        return caption
-    return f"{caption}, {round(about['bpm'])} bpm"
+BATCH = 32
+"""Pictures encoded at a time."""
 
 
-def told(clip: Clip, count: int) -> dict[str, Any]:
-    """Captions, beats and meter of a clip."""
-    seed = clip.about["seed"]
-    piece = compose(random.Random(seed))
-    if piece.width != clip.picture.shape[1] or piece.genre != clip.about["genre"]:
-        raise ValueError("the composer has changed since these clips were rendered; render again")
-    rng = random.Random(f"captions {seed}")
-    texts = [told_tempo(text, clip.about, rng) for text in captions(piece, rng, count)]
-    return {"captions": texts, "beats": piece.beats, "meter": piece.beats_per_measure}
+def fingerprint(network: Any) -> str:
+    """Which latents an autoencoder makes: a hash of its analysis, which alone decides them."""
+    digest = hashlib.sha256()
+    for name, tensor in network.analysis.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().float().cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
-def prepare(clips: list[Clip], network: Any, count: int) -> dict[int, Any]:
+def prepare(clips: list[Clip], words: list[Json], network: Any) -> dict[int, Json]:
     """Latents and what is told of one shard, by width."""
+    device, made_by = next(network.parameters()).device, fingerprint(network)
     by_width = defaultdict(list)
-    for clip in clips:
-        by_width[clip.picture.shape[1]].append(clip)
-    ready = {}
+    for clip, said in zip(clips, words, strict=True):
+        by_width[clip.picture.shape[1]].append((clip.picture, said))
+    ready: dict[int, Json] = {}
     for width, group in by_width.items():
-        signal = to_signal(torch.stack([torch.from_numpy(clip.picture) for clip in group]))
+        pictures = torch.stack([torch.from_numpy(picture) for picture, _ in group])
         with torch.inference_mode():
-            latents = network.encode(signal).latent_dist.mode().half()
-        ready[width] = {"latents": latents, "told": [told(clip, count) for clip in group]}
+            latents = torch.cat(
+                [
+                    network.encode(to_signal(some).to(device)).latent_dist.mode().half().cpu()
+                    for some in pictures.split(BATCH)
+                ]
+            )
+        told = [said for _, said in group]
+        ready[width] = {"latents": latents, "told": told, "autoencoder": made_by}
     return ready
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--shards", type=Path, required=True)
-    parser.add_argument("--autoencoder", type=Path, required=True)
-    parser.add_argument("--captions", type=int, default=10, help="of each clip")
-    parser.add_argument("--watch", action="store_true", help="wait for more shards")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    while not options.autoencoder.exists():
-        time.sleep(1.0)
-    held = torch.load(options.autoencoder, weights_only=True)
+def retold(ready: dict[int, Json], clips: list[Json], words: list[Json]) -> dict[int, Json]:
+    """The same latents with other words; `clips` says how wide each is."""
+    by_width = defaultdict[int, list[Json]](list)
+    for clip, said in zip(clips, words, strict=True):
+        by_width[clip["width"]].append(said)
+    return {width: {**rows, "told": by_width[width]} for width, rows in ready.items()}
+
+
+def bring_up_to_date(shard: Path, network: Any) -> bool:
+    """Make or mend a shard's `ready` file; whether there was anything to do."""
+    words, target = told_path(shard), ready_path(shard)
+    ready = torch.load(target, weights_only=True) if target.exists() else None
+    if ready is not None:
+        # Files made before they told their autoencoder are taken at their word.
+        own = fingerprint(network)
+        if any(rows.get("autoencoder", own) != own for rows in ready.values()):
+            ready = None
+        elif not words.exists() or words.stat().st_mtime <= target.stat().st_mtime:
+            return False
+    said = json.loads(words.read_text("utf-8"))
+    if ready is None:
+        ready = prepare(read_clips(shard), said, network)
+    else:
+        ready = retold(ready, abouts(shard), said)
+    write_checkpoint(target, ready)
+    return True
+
+
+def run(options: argparse.Namespace) -> None:
+    """Bring all shards up to date, and with `--watch` those that come."""
+    wait_for(options.autoencoder.exists, f"{options.autoencoder} (training.autoencoder)")
+    held = torch.load(options.autoencoder, map_location="cpu", weights_only=True)
     network = build_autoencoder(held["latent_channels"])
     network.load_state_dict(held["network"])
-    while True:
-        for path in shards(options.shards):
-            target = path.with_name(path.stem.replace("shard", "ready") + ".pt")
-            if not target.exists():
-                ready = prepare(read_clips(path), network, options.captions)
-                torch.save(ready, target.with_suffix(".tmp"))
-                target.with_suffix(".tmp").replace(target)
-                print(target.name, flush=True)
-        if not options.watch:
-            break
-        time.sleep(2.0)
+    network.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+    done, last = set[Path](), False
+    while not last:
+        last = not options.watch
+        found = [path for path in shards(options.shards) if path not in done]
+        untold = [p for p in found if not (told_path(p).exists() or ready_path(p).exists())]
+        todo = [path for path in found if path not in untold]
+        if untold and not options.watch:
+            raise FileNotFoundError(
+                f"{untold[0].name} has no words yet: run `python -m training.captions "
+                f"--shards {options.shards}` first"
+            )
+        if todo:
+            with Progress("prepare", len(todo), "shards", options.shards / "prepare.jsonl") as bar:
+                made = 0
+                for place, path in enumerate(todo, 1):
+                    made += bring_up_to_date(path, network)
+                    done.add(path)
+                    bar.to(place)
+                bar.say(shards=len(todo), made=made)
+        if not last:
+            time.sleep(2.0)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m training.prepare", description=__doc__)
+    parser.add_argument("--shards", type=folder, required=True)
+    parser.add_argument("--autoencoder", type=Path, required=True)
+    parser.add_argument("--watch", action="store_true", help="wait for more shards")
+    options = parser.parse_args(argv)
+    torch.set_num_threads(1)
+    try:
+        run(options)
+    except FileNotFoundError as error:
+        print(f"prepare: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

@@ -8,7 +8,6 @@ the network that does chooses for it. The manifest is that of `riffbot bench mod
 from __future__ import annotations
 
 import argparse
-import json
 import random
 from pathlib import Path
 
@@ -23,16 +22,27 @@ from audio.image import encode_png
 from audio.loudness import normalize
 from riffbot.bench_prompts import PROMPTS, HeldOutPrompt
 from training import soundfonts
+from training.dataset import write_json
 from training.gist import NAMES, Listener, attributes
 from training.music import Piece, compose
+from training.progress import Progress
 from training.synth import RATE, Synth
 from training.text import CaptionEncoder
 
 
 def listener(path: Path) -> Listener:
-    """The trained gist with its readers."""
+    """The trained gist with its readers.
+
+    Raises:
+        SystemExit: it has none; what `training.unpack` writes is the gist alone.
+    """
     network = Listener()
     held = torch.load(path, map_location="cpu", weights_only=True)
+    if "read" not in held:
+        raise SystemExit(
+            f"references: {path} comes from the shipped model, which has no readers: train them "
+            f"with `python -m training.gist --out another.pt` and name that"
+        )
     network.gist.load_state_dict(held["gist"])
     network.read.load_state_dict(held["read"])
     return network.eval()
@@ -78,6 +88,7 @@ def main() -> None:
     texts = [prompt.prompt for prompt in PROMPTS]
     scores = likeness(listener(options.gist), texts, wanted)
     synth, rows = Synth(soundfonts.find()), []
+    bar = Progress("references", len(PROMPTS), "prompts")
     for number, group in enumerate(chosen(PROMPTS, pieces, scores, options.seeds)):
         for seed, piece in enumerate(group):
             # Through the codec, as everything else that is judged.
@@ -95,8 +106,9 @@ def main() -> None:
             if PROMPTS[number].bpm is not None:
                 row["bpm"] = PROMPTS[number].bpm
             rows.append(row)
-        print(f"{number + 1}/{len(PROMPTS)} {PROMPTS[number].prompt}", flush=True)
-    (options.out / "manifest.json").write_text(json.dumps(rows, indent=1), "utf-8")
+        bar.to(number + 1)
+    bar.close()
+    write_json(options.out / "manifest.json", rows)
 
 
 if __name__ == "__main__":

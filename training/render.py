@@ -24,11 +24,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 
 from training import soundfonts
-from training.captions import captions, mentions
+from training.caption_writer import captions, mentions
 from training.fluid import FluidError
 from training.music import INSTRUMENTS, Piece, compose
 from training.music.genres import GENRES
 from training.music.textures import TEXTURES
+from training.progress import Progress
 from training.synth import Synth
 
 CAPTIONS_A_CLIP = 6
@@ -64,7 +65,8 @@ def describe(piece: Piece, texts: list[str], seed: int) -> dict[str, Any]:
 def find_piece(seed: int, words: Sequence[str] = ()) -> tuple[Piece, dict[str, Any]]:
     """The piece of a seed and its description.
 
-    With `words`, of the first seed of the row seed, seed + _MIX⁴ … whose captions have one of them.
+    Of the first seed of the row seed, seed + _MIX⁴ … whose piece has somebody playing and, with
+    `words`, whose captions have one of them.
 
     Raises:
         RuntimeError: none of a thousand has.
@@ -73,6 +75,8 @@ def find_piece(seed: int, words: Sequence[str] = ()) -> tuple[Piece, dict[str, A
     for place in range(seed, seed + 1000 * _MIX**4, _MIX**4):
         rng = random.Random(place)
         piece = compose(rng)
+        if not (piece.tracks or piece.textures):
+            continue  # once in some thousand times everybody in the band rests
         texts = captions(piece, rng, CAPTIONS_A_CLIP)
         if wanted is None or wanted.search("\n".join(texts).lower()):
             return piece, describe(piece, texts, place)
@@ -161,6 +165,7 @@ def run(options: argparse.Namespace) -> None:
     turn, done = context.Value("l", 0), context.Value("l", 0)
     synth = Synth(soundfonts.find())
     began = time.monotonic()
+    bar = Progress("render", total, "clips", options.out / "render.jsonl")
     team = [
         context.Process(target=_work, args=(synth, options, shards, turn, done), daemon=True)
         for _ in range(max(1, options.workers))
@@ -170,13 +175,16 @@ def run(options: argparse.Namespace) -> None:
     told = 0.0
     while any(process.is_alive() for process in team):
         time.sleep(0.2)
+        bar.to(done.value)
         now = time.monotonic() - began
-        if now - told >= 5:
+        if now - told >= 10:
             told = now
-            print(f"{done.value}/{total} clips, {60 * done.value / now:.0f} a minute", flush=True)
+            bar.say(clips=done.value, of=total, a_minute=round(60 * done.value / now))
     failed = [process.exitcode for process in team if process.exitcode]
     now = time.monotonic() - began
-    print(f"{done.value}/{total} clips, {60 * done.value / now:.0f} a minute, done", flush=True)
+    bar.to(done.value)
+    bar.say(clips=done.value, of=total, a_minute=round(60 * done.value / now), done=not failed)
+    bar.close()
     if failed:
         raise RuntimeError(f"{len(failed)} of {len(team)} workers failed")
 

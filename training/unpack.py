@@ -2,12 +2,14 @@
 
 Writes the shipped autoencoder, gist and denoiser as the checkpoints that the trainers start from,
 so that a training can be resumed on a machine that has nothing but this repository. The optimizer's
-state is not shipped; it comes back within some hundred steps.
+state is not shipped; it comes back within some hundred steps. A checkpoint that is there already is
+left alone: it may be hours of somebody's training.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from safetensors.torch import load_file
 
 from riffbot.inference import quantised
 from riffbot.inference.patch_autoencoder import PatchAutoencoder
+from training.dataset import write_checkpoint
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -27,12 +30,12 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return {name: tensor.float() for name, tensor in held.items()}
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> int:
+    """The command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=Path("models/riffbot-mini"))
     parser.add_argument("--out", type=Path, required=True)
-    options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
+    options = parser.parse_args(argv)
     config: Any = PatchAutoencoder.load_config(options.model / "vae")
     channels = config["latent_channels"]
     made = {
@@ -41,10 +44,14 @@ def main() -> None:
     }
     if (options.model / "gist").is_dir():
         made["gist.pt"] = {"gist": weights(options.model / "gist")}
+    if there := [str(options.out / name) for name in made if (options.out / name).exists()]:
+        print(f"unpack: {', '.join(there)} exists; name another --out", file=sys.stderr)
+        return 1
     for name, held in made.items():
-        torch.save(held, options.out / name)
+        write_checkpoint(options.out / name, held)
         print(options.out / name)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

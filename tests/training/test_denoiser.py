@@ -16,13 +16,11 @@ from riffbot.inference.loading import load_model
 from riffbot.inference.pipeline import Pipeline
 from riffbot.inference.resolve import resolve
 from riffbot.request import RiffRequest
-from training import networks
-from training.dataset import read_clips, shards
+from training import captions, networks, prepare
 from training.denoiser import BLANK_GRIDS, Trainer, work
 from training.export import CARD, export
 from training.flow import channel_weights, noise_levels, velocity_loss
 from training.gist import NAMES, Listener, attributes, batch_of, corpus, loss_of
-from training.prepare import prepare
 from training.render import clip_seed, find_piece, write_shard
 
 LATENTS, CHANNELS, CLIPS = 8, (16, 16, 16), 12
@@ -47,8 +45,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             sounds.append(noise.normal(0, 0.1, piece.width * 441).astype(np.float32))
             rows.append(about)
         write_shard(folder, shard, sounds, rows)
-        clips = read_clips(shards(folder)[shard])
-        torch.save(prepare(clips, network, 2), folder / f"ready-{shard:05d}.pt")
+    captions.main(["--shards", str(folder), "--captions", "2"])
+    prepare.main(["--shards", str(folder), "--autoencoder", str(folder / "autoencoder.pt")])
     return folder
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from training import soundfonts
-from training.captions import mentions
+from training.caption_writer import mentions
 from training.fluid import FluidError, library
 from training.music import INSTRUMENTS, Piece, compose
 from training.music.piece import Note, Track

@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 from riffbot.bench_prompts import HELD_OUT, PROMPTS
-from training.captions import captions, held_out
+from training.caption_writer import captions, held_out
 from training.music import INSTRUMENTS, Piece, compose
 
 Captioned = list[tuple[Piece, list[str]]]
