@@ -25,6 +25,8 @@ from riffbot.errors import BadRequest
 MAX_SEED = 2**32 - 1
 MAX_PROMPT = 1000
 DEFAULT_DENOISING = 0.75
+"""Riffusion's, whatever the model: with riffbot-mini, too, the prompt is heard best at .75 and the
+tempo of a seed image is kept (`training.evaluate --what seeds`)."""
 MAX_COLUMNS = 36_000
 """Of a composed clip, six minutes: what a song needs and an upload to Discord still takes."""
 

@@ -2,8 +2,9 @@
 
 Loops of an exact number of measures, composed and rendered like the training clips, and the masks.
 Each seed image is the first piece, counting from a fixed seed, that fits its line in `WANTED`, so
-the folder can be made again to the pixel. Where the first is heard at half its tempo by a listener
-(a beat tracker that knows nothing of it), `take` names one that is heard at its own.
+the folder can be made again to the pixel. Where the first, or what the model makes of it, is heard
+at half or two thirds of its tempo by a listener (a beat tracker that knows nothing of it), `take`
+names one that is heard at its own.
 """
 
 from __future__ import annotations
@@ -49,8 +50,16 @@ WANTED = (
     Wanted(
         "bossa_breeze", "Bossa breeze", "bossa", (110, 135), "light, syncopated, gentle", take=6
     ),
-    Wanted("fast_lane", "Fast lane", "punk,metal,dnb", (150, 176), "fast, dense, loud", take=6),
-    Wanted("hall_waltz", "Hall waltz", "waltz", (88, 160), "three in a bar, turning", drums=False),
+    Wanted("fast_lane", "Fast lane", "punk,metal,dnb", (150, 176), "fast, tight, rolling", take=11),
+    Wanted(
+        "hall_waltz",
+        "Hall waltz",
+        "waltz",
+        (88, 160),
+        "three in a bar, turning",
+        drums=False,
+        take=3,
+    ),
     Wanted(
         "slow_air", "Slow air", "ambient,newage", (60, 80), "no beat, wide, floating", drums=False
     ),

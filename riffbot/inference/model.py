@@ -40,7 +40,6 @@ class Defaults(_CardPart):
     steps: Annotated[int, Field(ge=1, le=200)]
     guidance: Annotated[float, Field(ge=1.0, le=30.0)]
     scheduler: SchedulerName
-    denoising: Annotated[float, Field(ge=0.0, le=1.0)] = 0.75
     width: Annotated[int, Field(ge=NARROWEST, le=WIDEST)] = 512
 
 

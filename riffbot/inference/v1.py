@@ -74,7 +74,7 @@ def v1_card(ref: str) -> ModelCard:
         name=ref.rstrip("/").split("/")[-1] if Path(ref).exists() else ref,
         kind="image",
         licence="CreativeML Open RAIL-M",
-        defaults=Defaults(steps=50, guidance=7.0, scheduler="ddim", denoising=0.75, width=512),
+        defaults=Defaults(steps=50, guidance=7.0, scheduler="ddim", width=512),
         schedulers=("ddim", "dpm++", "lcm"),
         width_multiple=8,
     )
