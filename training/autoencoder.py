@@ -134,7 +134,7 @@ def main() -> None:
                 )
                 losses = []
                 save(options.out, network, optimizer, step, elapsed)
-        save(options.out, network, optimizer, step, budget)
+        save(options.out, network, optimizer, step, max(spent, budget))
 
 
 def one_step(

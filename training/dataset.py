@@ -69,6 +69,11 @@ def ready_path(shard: Path) -> Path:
     return shard.with_name(f"ready-{number(shard):05d}.pt")
 
 
+def pictures_path(shard: Path) -> Path:
+    """Where a shard's pictures are kept."""
+    return shard.with_suffix(".pictures.npy")
+
+
 def folder(text: str) -> Path:
     """A command's argument: a folder that is there."""
     if not (path := Path(text)).is_dir():
@@ -104,7 +109,7 @@ def read_clips(path: Path) -> list[Clip]:
     The pictures are kept beside the shard, side by side in one array, so that each is made once.
     """
     about = abouts(path)
-    cache = path.with_suffix(".pictures.npy")
+    cache = pictures_path(path)
     if not cache.exists():
         with np.load(path) as shard:
             audio, offsets = shard["audio"].astype(np.float32), shard["offsets"]

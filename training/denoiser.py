@@ -183,7 +183,8 @@ class Trainer:
             held_out = HeldOut(path, self.teller, self.device)
         started = saved = self._start_together()
         losses, met, budget = list[float](), 0, self.options.minutes * 60
-        bar = Progress("denoiser", budget, "s", self.options.out.with_suffix(".jsonl"))
+        log = self.options.out.with_suffix(".jsonl")
+        bar = Progress("denoiser", budget, "s", log, quiet=self.rank != 0)
         # Whoever meets must do so as often as the others: all count the meetings by one clock.
         while True:
             elapsed = self.spent + time.monotonic() - started
@@ -215,7 +216,7 @@ class Trainer:
                 self.save(elapsed)
                 saved = time.monotonic()
         if held_out is not None:
-            self.save(budget)
+            self.save(max(self.spent, budget))
             final = held_out.measure(self.average)
             bar.say(final=final, samples=self.samples)
         bar.close()

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -33,11 +32,11 @@ from riffbot import bench_model
 from riffbot.inference.pipeline import Pipeline
 from riffbot.request import DEFAULT_DENOISING
 from riffbot.settings import Settings
-from training.dataset import folder, write_json
+from training.dataset import folder, held_out, write_json
 from training.evaluation import questions
 from training.evaluation.copies import copies
 from training.evaluation.install import install
-from training.evaluation.judge import Judge
+from training.evaluation.judge import Judge, files_of
 from training.evaluation.reconstruction import reconstruction
 
 HEARD = ("weights", "seeds", "loops", "untimed")
@@ -55,8 +54,8 @@ def answers(
         return questions.prompts(pipeline, made, judge, options.real, options.seeds)
 
     def copied() -> Any:
-        names = sorted(path for path in made.glob("*.png") if re.match(r"\d", path.name))
-        return copies([decode_image(path).pixels for path in names], options.shards)
+        clips = [Path(name).with_suffix(".png") for name in files_of(made / "manifest.json")]
+        return copies([decode_image(path).pixels for path in clips], options.shards)
 
     found: dict[str, Callable[[], Any]] = {"prompts": prompts}
     if judge is not None:
@@ -86,7 +85,7 @@ def check(options: argparse.Namespace) -> list[str]:
         and not (name == "copies" and options.shards is None)
     ]
     wanted = options.what or able
-    clips = "prompts" in wanted or any((options.out / "prompts").glob("[0-9]*.png"))
+    clips = "prompts" in wanted or (options.out / "prompts" / "manifest.json").is_file()
     for name in wanted:
         if name not in able:
             missing = "--judge" if name in HEARD else "--shards"
@@ -95,6 +94,8 @@ def check(options: argparse.Namespace) -> list[str]:
             raise SystemExit(
                 "evaluate: copies compares the clips of `--what prompts`: ask it first"
             )
+        if name == "copies" and not held_out(options.shards).is_file():
+            raise SystemExit(f"evaluate: copies needs {held_out(options.shards)} beside the others")
     return [name for name in QUESTIONS if name in wanted]
 
 
@@ -146,7 +147,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--denoising", type=share, nargs="+", default=[DEFAULT_DENOISING], help="of img2img"
     )
-    parser.add_argument("--real", type=Path, default=Path("data/evaluation/real"))
+    parser.add_argument(
+        "--real", type=folder, default=Path("data/evaluation/real"), help="training.references'"
+    )
     parser.add_argument("--shards", type=folder, help="the training clips")
     parser.add_argument("--pictures", type=Path, nargs="+", default=[], help="anybody's")
     parser.add_argument("--judge", type=Path, help="an independent judge's script")

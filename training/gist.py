@@ -188,10 +188,10 @@ def main() -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.set_num_threads(1)
     torch.manual_seed(options.seed)
-    school = School(options.pieces, options.seed)
     listener = Listener().to(device)
     optimizer = torch.optim.AdamW(listener.parameters(), lr=options.lr, weight_decay=0.02)
     step, spent = resume(options.out, listener, optimizer)
+    school = School(options.pieces, options.seed)
     budget = options.minutes * 60
     generator = torch.Generator().manual_seed(options.seed + step)
     some = batch_of(school.states, torch.arange(min(4000, len(school.texts))))
@@ -217,7 +217,7 @@ def main() -> None:
                 bar.say(step=step, seconds=round(elapsed), loss=sum(losses) / len(losses), **found)
                 losses = []
                 save(options.out, listener, some, optimizer, step=step, spent=elapsed)
-        save(options.out, listener, some, optimizer, step=step, spent=budget)
+        save(options.out, listener, some, optimizer, step=step, spent=max(spent, budget))
         bar.say(final=measure(listener, school.others, school.other_wanted))
 
 

@@ -79,20 +79,17 @@ def retold(ready: dict[int, Json], clips: list[Json], words: list[Json]) -> dict
 def bring_up_to_date(shard: Path, network: Any) -> bool:
     """Make or mend a shard's `ready` file; whether there was anything to do."""
     words, target = told_path(shard), ready_path(shard)
+    text = words.read_bytes()
+    said, spoken = json.loads(text), hashlib.sha256(text).hexdigest()[:16]
     ready = torch.load(target, weights_only=True) if target.exists() else None
-    if ready is not None:
-        # Files made before they told their autoencoder are taken at their word.
-        own = fingerprint(network)
-        if any(rows.get("autoencoder", own) != own for rows in ready.values()):
-            ready = None
-        elif not words.exists() or words.stat().st_mtime <= target.stat().st_mtime:
-            return False
-    said = json.loads(words.read_text("utf-8"))
-    if ready is None:
+    own = fingerprint(network)
+    if ready is None or any(rows.get("autoencoder") != own for rows in ready.values()):
         ready = prepare(read_clips(shard), said, network)
-    else:
+    elif any(rows.get("words") != spoken for rows in ready.values()):
         ready = retold(ready, abouts(shard), said)
-    write_checkpoint(target, ready)
+    else:
+        return False
+    write_checkpoint(target, {width: {**rows, "words": spoken} for width, rows in ready.items()})
     return True
 
 
@@ -103,12 +100,13 @@ def run(options: argparse.Namespace) -> None:
     network = build_autoencoder(held["latent_channels"])
     network.load_state_dict(held["network"])
     network.to("cuda" if torch.cuda.is_available() else "cpu").eval()
-    done, last = set[Path](), False
+    done, last = dict[Path, int](), False  # when the words were written that were read last
     while not last:
         last = not options.watch
-        found = [path for path in shards(options.shards) if path not in done]
-        untold = [p for p in found if not (told_path(p).exists() or ready_path(p).exists())]
-        todo = [path for path in found if path not in untold]
+        found = shards(options.shards)
+        untold = [path for path in found if not told_path(path).exists()]
+        written = {p: told_path(p).stat().st_mtime_ns for p in found if p not in untold}
+        todo = [path for path, when in written.items() if done.get(path) != when]
         if untold and not options.watch:
             raise FileNotFoundError(
                 f"{untold[0].name} has no words yet: run `python -m training.captions "
@@ -119,7 +117,7 @@ def run(options: argparse.Namespace) -> None:
                 made = 0
                 for place, path in enumerate(todo, 1):
                     made += bring_up_to_date(path, network)
-                    done.add(path)
+                    done[path] = written[path]
                     bar.to(place)
                 bar.say(shards=len(todo), made=made)
         if not last:

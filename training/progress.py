@@ -1,4 +1,4 @@
-"""What every step of the training shows of itself: a bar, and a log that stays.
+"""What a step of the training shows of itself: a bar, and a log that stays.
 
 The bar is for a terminal only. Each report is a line of JSON on stdout and at the end of a log file
 beside what the step makes, so that a training that was stopped and went on has one log.
@@ -7,6 +7,7 @@ beside what the step makes, so that a training that was stopped and went on has 
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,11 +25,15 @@ class Progress:
         total: units until it is done; seconds, where a step goes by the clock.
         unit: what is counted.
         log: the file that the reports are added to; None keeps none.
+        quiet: no bar, for one of several processes that do the same.
     """
 
-    def __init__(self, title: str, total: float, unit: str, log: Path | None = None) -> None:
+    def __init__(
+        self, title: str, total: float, unit: str, log: Path | None = None, *, quiet: bool = False
+    ) -> None:
         # None: no bar where nobody watches, in a file or a test.
-        self._bar: Any = tqdm(total=round(total), desc=title, unit=f" {unit}", disable=None)
+        hidden = True if quiet else None
+        self._bar: Any = tqdm(total=round(total), desc=title, unit=f" {unit}", disable=hidden)
         self._log = log
 
     def to(self, done: float) -> None:
@@ -38,6 +43,7 @@ class Progress:
     def say(self, **row: Any) -> None:
         """Report something."""
         tqdm.write(json.dumps(row))
+        sys.stdout.flush()
         if self._log is not None:
             self._log.parent.mkdir(parents=True, exist_ok=True)
             with self._log.open("a", encoding="utf-8") as file:

@@ -25,6 +25,7 @@ import numpy as np
 
 from training import soundfonts
 from training.caption_writer import captions, mentions
+from training.dataset import pictures_path, ready_path, told_path
 from training.fluid import FluidError
 from training.music import INSTRUMENTS, Piece, compose
 from training.music.genres import GENRES
@@ -99,6 +100,7 @@ def write_shard(
 ) -> None:
     """Put a shard into place, captions first."""
     sound_path, text_path = shard_paths(out, shard)
+    _forget(sound_path)
     offsets = np.cumsum([0] + [len(sound) for sound in sounds], dtype=np.int64)
     widths = np.array([row["width"] for row in rows], np.int32)
     draft = text_path.with_suffix(f".{os.getpid()}.tmp")
@@ -113,6 +115,12 @@ def write_shard(
             widths=widths,
         )
     draft.replace(sound_path)
+
+
+def _forget(sound_path: Path) -> None:
+    """Whatever was made of an older shard of this number is of other clips."""
+    for path in (told_path(sound_path), ready_path(sound_path), pictures_path(sound_path)):
+        path.unlink(missing_ok=True)
 
 
 def _work(

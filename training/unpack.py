@@ -1,8 +1,10 @@
 """Go on from what is shipped: `python -m training.unpack --model models/riffbot-mini --out DIR`.
 
 Writes the shipped autoencoder, gist and denoiser as the checkpoints that the trainers start from,
-so that a training can be resumed on a machine that has nothing but this repository. The optimizer's
-state is not shipped; it comes back within some hundred steps. A checkpoint that is there already is
+so that a training can go on with nothing but this repository: `training.autoencoder` from the
+first and `training.denoiser --start` from the last, which is taught by the gist as it is
+(`training.references` needs the readers of one newly trained). The optimizers' states are not
+shipped; they come back within some hundred steps. A checkpoint that is there already is
 left alone: it may be hours of somebody's training.
 """
 

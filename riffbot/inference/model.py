@@ -42,6 +42,14 @@ class Defaults(_CardPart):
     scheduler: SchedulerName
     width: Annotated[int, Field(ge=NARROWEST, le=WIDEST)] = 512
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_older_cards(cls, given: Any) -> Any:
+        # Cards once named a denoising that nothing read; it is the request's own.
+        if isinstance(given, dict):
+            return {name: value for name, value in given.items() if name != "denoising"}
+        return given
+
 
 class ModelCard(_CardPart):
     """`riffbot.json` in a model's folder: what the weights cannot say about themselves.

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from riffbot.images import Images
 from riffbot.inference.loading import load_model
@@ -151,13 +152,17 @@ def test_what_the_autoencoder_loses(pipeline: Pipeline, tmp_path: Path) -> None:
     flat = np.full((512, 70), 128, np.uint8)
     assert 0 < psnr(pipeline, flat) < 60
     (tmp_path / "text.png").write_text("not a picture", "utf-8")
+    Image.new("L", (64, 300)).save(tmp_path / "low.png")
     write_noise(tmp_path / "shards", (0,), 2)
     seed = Path("seed_images/four_floor.png")
-    found = reconstruction(pipeline, tmp_path / "shards", [seed, tmp_path / "text.png"])
+    found = reconstruction(
+        pipeline, tmp_path / "shards", [seed, tmp_path / "text.png", tmp_path / "low.png"]
+    )
     assert found["decode_seconds"] >= 0
     assert found["held_out_clips"] == 2
     assert isinstance(found["pictures_db"]["four_floor.png"], float)
     assert isinstance(found["pictures_db"]["text.png"], str)
+    assert "300" in found["pictures_db"]["low.png"]
 
 
 def test_the_size_of_what_is_needed() -> None:

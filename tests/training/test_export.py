@@ -71,3 +71,11 @@ def test_the_autoencoder_comes_back_in_half_precision(
     back = vae.state_dict()
     for name, weight in torch.load(trained[0], weights_only=True)["network"].items():
         assert torch.equal(back[name], weight.half().float()), name
+
+
+def test_a_card_of_before_is_read(exported: Path, tmp_path: Path) -> None:
+    """Cards up to version 4 named a denoising that nothing read."""
+    told = json.loads((exported / "riffbot.json").read_text("utf-8"))
+    told["defaults"]["denoising"] = 0.75
+    (tmp_path / "riffbot.json").write_text(json.dumps(told), "utf-8")
+    assert read_card(tmp_path) == read_card(exported)

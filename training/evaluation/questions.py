@@ -99,7 +99,8 @@ def weighed() -> list[tuple[RiffRequest, Row]]:
 def weights(pipeline: Pipeline, out: Path, judge: Judge) -> Row:
     """Mean drums logit at each weight, and how many of the twenty rise throughout."""
     manifest = make(pipeline, out, weighed())
-    heard = list(judge.likings(manifest, "drums").values())
+    liked = judge.likings(manifest, "drums")
+    heard = [liked[Path(name).name] for name in files_of(manifest)]
     table = np.array(heard).reshape(len(WEIGHED), len(WEIGHTS) + 1)
     return {
         "mean_logit": dict(

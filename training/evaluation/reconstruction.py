@@ -19,6 +19,7 @@ from riffbot.inference.pipeline import Pipeline
 from training.dataset import held_out, read_clips
 
 CLIPS = 64
+HEIGHT = 512
 
 
 def psnr(pipeline: Pipeline, picture: NDArray[np.uint8]) -> float:
@@ -57,6 +58,17 @@ def decode_seconds(pipeline: Pipeline, times: int = 9) -> float:
     return float(np.median(spent))
 
 
+def _of_picture(pipeline: Pipeline, path: Path) -> float | str:
+    """PSNR in dB, or why there is none."""
+    try:
+        drawn = decode_image(path).pixels
+    except AudioError as error:
+        return str(error)
+    if drawn.ndim != 2 or drawn.shape[0] != HEIGHT:
+        return f"not a mono spectrogram of {HEIGHT} rows: {drawn.shape}"
+    return round(psnr(pipeline, drawn), 2)
+
+
 def reconstruction(
     pipeline: Pipeline, shards: Path | None, pictures: Sequence[Path]
 ) -> dict[str, Any]:
@@ -68,10 +80,7 @@ def reconstruction(
         found["held_out_db"] = round(float(np.mean(own)), 2)
     others: dict[str, float | str] = {}
     for path in pictures:
-        try:
-            others[path.name] = round(psnr(pipeline, decode_image(path).pixels), 2)
-        except AudioError as error:
-            others[path.name] = str(error)
+        others[path.name] = _of_picture(pipeline, path)
     if others:
         found["pictures_db"] = others
     return found
