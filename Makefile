@@ -57,7 +57,7 @@ format: setup ## let ruff write
 	@$(BIN)/ruff format .
 
 SECONDS := 60
-FUZZED := open_upload decode_image recipes_parse prompt_parse
+FUZZED := open_upload read_sound decode_image recipes_parse prompt_parse
 fuzz: setup ## fuzz every reader of strangers' bytes for SECONDS each (Linux and macOS)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "atheris>=3"
 	@printf '%s\n' $(FUZZED) | xargs -P 2 -I TARGET \

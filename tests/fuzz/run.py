@@ -10,7 +10,7 @@ from pathlib import Path
 
 CORPUS = Path(__file__).parent / "corpus"
 FINDINGS = Path("data/fuzz")
-MAX_LENGTH = {"open_upload": 32_768, "decode_image": 16_384}
+MAX_LENGTH = {"open_upload": 32_768, "read_sound": 32_768, "decode_image": 16_384}
 """Bytes of an input; 4,096 where nothing else is given."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 
+from audio import files
 from audio.errors import AudioError
 from audio.image import decode_image
 from riffbot import prompt, recipes
@@ -30,6 +31,16 @@ def fuzz_open_upload(data: bytes) -> None:
             on_beat=not data[0] & 32,
             drawing=bool(data[0] & 16),
         )
+
+
+def fuzz_read_sound(data: bytes) -> None:
+    """`files.read` and `read_tags` in this process, so that a crash of native code is a finding."""
+    with contextlib.suppress(AudioError):
+        sound = files.read(data, max_seconds=4.0)
+        assert len(sound.samples)
+        assert float(abs(sound.samples).max()) <= 1.001
+    with contextlib.suppress(AudioError):
+        files.read_tags(data)
 
 
 def fuzz_decode_image(data: bytes) -> None:
@@ -65,6 +76,7 @@ def fuzz_prompt_parse(data: bytes) -> None:
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "open_upload": fuzz_open_upload,
+    "read_sound": fuzz_read_sound,
     "decode_image": fuzz_decode_image,
     "recipes_parse": fuzz_recipes_parse,
     "prompt_parse": fuzz_prompt_parse,
