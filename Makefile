@@ -10,7 +10,7 @@ TWO := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := start
 PAGE := riffbot/web/built/.tried
-.PHONY: start setup web test test-all lint format fuzz bench help clean
+.PHONY: start setup web test test-all lint format chaos fuzz bench help clean
 
 start: setup ## set up if needed, then start the bot (the local Discord without a token)
 	@$(BIN)/riffbot
@@ -55,6 +55,9 @@ lint: setup ## ruff and mypy
 format: setup ## let ruff write
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+chaos: setup ## the attacks of tests/attacks, with their figures
+	@$(BIN)/python -m pytest -q -s tests/attacks
 
 SECONDS := 60
 FUZZED := open_upload read_sound decode_image recipes_parse prompt_parse
