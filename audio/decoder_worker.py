@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 
 from audio import files, image
-from audio.decoder_limits import confine, end_with_the_parent, limit_cpu
+from audio.decoder_limits import confine, end_with_the_parent, limit_cpu, trim_memory
 from audio.decoder_protocol import CHUNK, Broken, exactly, receive, send
 from audio.errors import AudioError
 
@@ -47,6 +47,8 @@ def main() -> None:
             file = io.BufferedReader(_RemoteFile(source, out, int(header["size"])), CHUNK)
             told, body = _answer(header, cast("BinaryIO", file))
             send(out, told, body)
+            del body
+            trim_memory()
         except (Broken, OSError):
             return
         if "memory" in told:
