@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -114,7 +114,11 @@ def read_tags(source: Path | bytes | BinaryIO) -> dict[str, str]:
     return {name.lower(): value for name, value in tags.items()}
 
 
-def _all_blocks(stream: BinaryIO, losses: Losses) -> Iterator[Block]:
+Blocks = Generator[Block, None, None]
+"""One block after the other; closed where enough was read."""
+
+
+def _all_blocks(stream: BinaryIO, losses: Losses) -> Blocks:
     """The recordings in a file, one after the other."""
     try:
         found = sections(stream)
@@ -124,7 +128,7 @@ def _all_blocks(stream: BinaryIO, losses: Losses) -> Iterator[Block]:
         yield from _section_blocks(section, losses)
 
 
-def _section_blocks(stream: BinaryIO, losses: Losses) -> Iterator[Block]:
+def _section_blocks(stream: BinaryIO, losses: Losses) -> Blocks:
     """One recording by the decoder that suits it; where that one breaks off, the other goes on."""
     given, given_s = 0, 0.0
     refusal, short = None, None
@@ -140,6 +144,9 @@ def _section_blocks(stream: BinaryIO, losses: Losses) -> Iterator[Block]:
                     given_s += len(fresh) / block.rate
                     yield block._replace(samples=fresh)
         except MemoryError:
+            raise
+        except GeneratorExit:
+            losses.add(found)  # enough was read; what was lost of that is known
             raise
         except AudioError as error:
             found.damaged += 1
@@ -198,7 +205,7 @@ def _mp3_blocks(stream: BinaryIO, losses: Losses) -> Iterator[Block]:
 
 
 def _gather(
-    blocks: Iterator[Block], max_seconds: float, skip_seconds: float, losses: Losses
+    blocks: Blocks, max_seconds: float, skip_seconds: float, losses: Losses
 ) -> Sound | None:
     """Blocks → one bounded Sound, or None when there were none."""
     parts: list[Floats] = []
@@ -218,6 +225,7 @@ def _gather(
             more = True
         parts.append(convert(_channels(piece, channels, places), rate))
         if more:
+            blocks.close()
             break
     if convert is None:
         return None
@@ -226,7 +234,7 @@ def _gather(
     if not len(samples):
         return None
     mono = samples[:, 0].copy() if channels == 1 else samples
-    return Sound(mono, convert.new_rate, () if more else _notes(losses, read_s), more)
+    return Sound(mono, convert.new_rate, _notes(losses, read_s), more)
 
 
 def _notes(losses: Losses, read_s: float) -> tuple[str, ...]:

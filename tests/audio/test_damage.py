@@ -164,6 +164,14 @@ def test_what_is_longer_than_the_limit_says_so() -> None:
     assert (late.seconds, late.more) == (2.0, False)
 
 
+def test_damage_in_the_part_that_was_read_of_a_longer_file_is_said() -> None:
+    found = files.read(damaged(flac(music(6.0)), 0.1), max_seconds=3.0)
+    assert (found.seconds, found.more) == (3.0, True)
+    assert "damaged" in found.notes[0]
+    whole = files.read(damaged(flac(music(6.0)), 0.9), max_seconds=3.0)
+    assert (whole.notes, whole.more) == ((), True)
+
+
 def test_eleven_minutes_are_cut_at_ten_and_say_so() -> None:
     out = io.BytesIO()
     hum = 0.2 * np.sin(np.arange(8000 * 660) * 0.1)
