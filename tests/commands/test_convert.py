@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,9 @@ import soundfile
 from audio.files import read, read_tags
 from audio.image import encode_png
 from riffbot.cli import main
+from tests.audio.containers import muxed
+from tests.audio.test_damage import damaged, flac, music
+from tests.audio.test_files import wav
 from tests.commands.answers import pixels
 
 
@@ -31,3 +36,50 @@ def test_a_picture_gives_its_recipe_to_its_sound(home: Path) -> None:
     (home / "x.png").write_bytes(encode_png(np.full((512, 64), 99, np.uint8), recipe='{"a": 1}'))
     assert main(["image-to-audio", "x.png", "x.mp3"]) == 0
     assert read_tags(home / "x.mp3")["comment"] == '{"a": 1}'
+
+
+@pytest.mark.parametrize(
+    ("kind", "make"),
+    [
+        ("flv.flv", lambda: muxed("flv", "aac")),
+        ("mpeg.mpg", lambda: muxed("mpeg", "mp2", 48000)),
+        ("vob.mp3", lambda: muxed("vob", "ac3", 48000)),
+        ("sphere.sph", lambda: wav(music(1.0), 44100, "PCM_16", "NIST")),
+    ],
+)
+def test_containers_that_once_crashed_and_sounds_without_tags_are_seen(
+    kind: str, make: Callable[[], bytes], home: Path
+) -> None:
+    (home / kind).write_bytes(make())
+    assert main(["audio-to-image", kind, "seen.png"]) == 0
+    assert pixels(home / "seen.png").shape[1] == pytest.approx(100, abs=8)
+
+
+def test_what_was_lost_is_said_on_the_command_line(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "hurt.flac").write_bytes(damaged(flac(music()), 0.3))
+    assert main(["audio-to-image", "hurt.flac", "seen.png"]) == 0
+    out, err = capsys.readouterr()
+    assert "2.00 s" in out
+    assert "damaged" in err
+    assert main(["audio-to-image", "hurt.flac", "seen.png", "--json"]) == 0
+    (note,) = json.loads(capsys.readouterr().out)["notes"]
+    assert "damaged" in note
+
+    hum = (np.sin(np.arange(8000 * 601) * 0.1) * 9000).astype(np.int16)
+    soundfile.write(home / "long.flac", hum, 8000)
+    assert main(["audio-to-image", "long.flac", "seen.png", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["seconds"] == 600
+    assert "only its first 10 minutes were read" in said["notes"][0]
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no such device")
+@pytest.mark.parametrize("command", ["audio-to-image", "image-to-audio"])
+def test_an_endless_device_is_refused_at_once(
+    command: str, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = "x.png" if command == "audio-to-image" else "x.wav"
+    assert main([command, "/dev/zero", out]) == 2
+    assert "no regular file" in capsys.readouterr().err
