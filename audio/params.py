@@ -15,7 +15,6 @@ from audio.errors import AudioError
 
 SAMPLE_RATE_TAG = 11000
 STEREO_TAG = 11005
-TRIPLE_RESOLUTION_TAG = 11007
 HOP_MS_TAG = 11010
 WINDOW_MS_TAG = 11020
 PADDED_MS_TAG = 11030
@@ -65,7 +64,6 @@ class SpectrogramParams:
         return {
             SAMPLE_RATE_TAG: self.sample_rate,
             STEREO_TAG: int(self.stereo),
-            TRIPLE_RESOLUTION_TAG: 0,
             HOP_MS_TAG: milliseconds(self.hop_length),
             WINDOW_MS_TAG: milliseconds(self.win_length),
             PADDED_MS_TAG: milliseconds(self.n_fft),
