@@ -2,7 +2,9 @@
 
 An upload is whatever a stranger sends: truncated, renamed, hours long, with a header that lies.
 It is decoded in blocks up to a limit, never believed and never handed to anything that would open
-other files for it; all that can go wrong is an `AudioError` with one sentence.
+other files for it; all that can go wrong is an `AudioError` with one sentence. What native code
+does wrong is another matter: strangers' files are read through `audio.decoder`, which does this in
+a process of its own.
 """
 
 from __future__ import annotations
@@ -10,19 +12,22 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
-import av
 import numpy as np
 import soundfile
 import soxr
 
+from audio import demuxing
 from audio.arrays import Floats
+from audio.demuxing import NO_SOUND, Block, Losses
+from audio.downmix import to_stereo
 from audio.encoding import encode
 from audio.errors import AudioError
+from audio.regular_files import open_regular_file
+from audio.sections import sections
 
 __all__ = ["Sound", "encode", "read", "read_tags"]
 
@@ -32,13 +37,6 @@ _MAX_CHANNELS = 64
 _LOUDEST = 64.0
 """Float files may peak above 1 and are scaled down; beyond this the numbers are damage."""
 
-_DEMUXERS = (
-    "aac,ac3,aiff,amr,ape,asf,au,caf,eac3,flac,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mp2,mp3,mpc,"
-    "mpc8,mpeg,mpegts,ogg,opus,rm,tta,w64,wav,wv,avi,flv"
-)
-"""No playlists: HLS, DASH and concat would open other files and addresses on a stranger's word."""
-
-_NO_SOUND = "There is no sound in that file."
 _UNREADABLE = (
     "That is no sound file that can be read; try an MP3, WAV, FLAC or OGG that plays elsewhere."
 )
@@ -51,10 +49,14 @@ class Sound:
     Attributes:
         samples: float32[n] (mono) or float32[n, 2], in [−1, 1].
         sample_rate: 8,000 to 48,000 Hz.
+        notes: sentences about what was lost to damage; none for a sound file as it should be.
+        more: the file goes on after `max_seconds`.
     """
 
     samples: Floats
     sample_rate: int
+    notes: tuple[str, ...] = ()
+    more: bool = False
 
     @property
     def seconds(self) -> float:
@@ -62,122 +64,216 @@ class Sound:
         return len(self.samples) / self.sample_rate
 
 
-def read(source: Path | bytes, *, max_seconds: float = 600.0, skip_seconds: float = 0.0) -> Sound:
+def read(
+    source: Path | bytes | BinaryIO, *, max_seconds: float = 600.0, skip_seconds: float = 0.0
+) -> Sound:
     """Decode a file or an upload.
 
     What lies before `skip_seconds` is passed over, and what lies `max_seconds` beyond is left
-    unread. More than two channels are mixed to mono; rates above 48 kHz (and below 8 kHz) become
-    48 kHz; memory is bounded by the limit, not by the file.
+    unread. More than two channels are mixed to two (ITU-R BS.775); rates above 48 kHz (and below
+    8 kHz) become 48 kHz; memory is bounded by the limit, not by the file. Damage is passed over,
+    and of recordings that were joined end to end each is read.
+
+    Args:
+        source: a file's name, its bytes, or a seekable stream of them.
+        max_seconds: of sound that are read at most.
+        skip_seconds: of sound before them that are passed over.
 
     Raises:
         AudioError: no such file, not a sound, or no samples in it.
     """
-    for decode in (_sndfile_blocks, _av_blocks):
-        try:
-            with _opened(source) as stream:
-                sound = _gather(decode(stream), max_seconds, skip_seconds)
-        except AudioError:
-            raise
-        except Exception:
-            continue
+    losses = Losses()
+    with _opened(source) as stream:
+        size = stream.seek(0, io.SEEK_END)
+        sound = _gather(_all_blocks(stream, losses), max_seconds, skip_seconds, losses)
         if sound is not None:
             return sound
-    if _size(source) == 0:
-        raise AudioError("That file is empty.")
-    raise AudioError(_UNREADABLE if not _is_sound(source) else _NO_SOUND)
+        if size == 0:
+            raise AudioError("That file is empty.")
+        raise AudioError(NO_SOUND if _is_sound(stream) else _UNREADABLE)
 
 
-def read_tags(source: Path | bytes) -> dict[str, str]:
+def read_tags(source: Path | bytes | BinaryIO) -> dict[str, str]:
     """The file's tags with lower-case names (`title`, `artist`, `comment`, …); {} without any.
 
     Raises:
         AudioError: the file cannot be opened, or is no sound file.
     """
-    try:
-        with _opened(source) as stream, closing(_av_open(stream)) as container:
-            tags = dict(container.metadata)
-            for audio in container.streams.audio[:1]:
-                tags.update(audio.metadata)
-    except AudioError:
-        raise
-    except Exception as error:
-        raise AudioError(_UNREADABLE) from error
+    with _opened(source) as stream:
+        try:
+            stream.seek(0)
+            tags = demuxing.tags(stream)
+        except Exception as error:
+            # libsndfile knows formats that FFmpeg or its list of formats here does not.
+            stream.seek(0)
+            try:
+                with soundfile.SoundFile(stream) as file:
+                    tags = file.copy_metadata()
+            except Exception:
+                raise AudioError(_UNREADABLE) from error
     return {name.lower(): value for name, value in tags.items()}
 
 
-Blocks = Iterator[tuple[Floats, int]]
-"""(float[n, channels], sample rate), one block after the other."""
+def _all_blocks(stream: BinaryIO, losses: Losses) -> Iterator[Block]:
+    """The recordings in a file, one after the other."""
+    try:
+        found = sections(stream)
+    except Exception:
+        found = [stream]
+    for section in found:
+        yield from _section_blocks(section, losses)
 
 
-def _sndfile_blocks(stream: BinaryIO) -> Blocks:
+def _section_blocks(stream: BinaryIO, losses: Losses) -> Iterator[Block]:
+    """One recording by the decoder that suits it; where that one breaks off, the other goes on."""
+    given, refusal = 0, None
+    for decode in _decoders(stream):
+        stream.seek(0)
+        ahead, found = given, Losses()
+        try:
+            for block in decode(stream, found):
+                fresh = block.samples[ahead:]
+                ahead -= len(block.samples) - len(fresh)
+                if len(fresh):
+                    given += len(fresh)
+                    yield block._replace(samples=fresh)
+        except MemoryError:
+            raise
+        except AudioError as error:
+            found.damaged += 1
+            refusal = refusal or error
+        except Exception:
+            found.damaged += 1
+            if decode is _sndfile_blocks and given:
+                continue  # whether anything is lost, the other decoder finds out
+        if given:
+            losses.damaged += found.damaged
+            losses.silent_s += found.silent_s
+            losses.announced_s = found.announced_s or losses.announced_s
+            return
+    if refusal is not None:
+        raise refusal
+
+
+Decode = Callable[[BinaryIO, Losses], Iterator[Block]]
+
+
+def _decoders(stream: BinaryIO) -> tuple[Decode, ...]:
+    """Both decoders, the one to try first first."""
+    stream.seek(0)
+    try:
+        with soundfile.SoundFile(stream) as file:
+            kind, channels = file.format, file.channels
+    except Exception:
+        return (demuxing.blocks, _sndfile_blocks)
+    if kind == "MP3":
+        # libmpg123 ends where a header says so: after the first of several joined files, too.
+        return (_mp3_blocks, _sndfile_blocks)
+    # libsndfile does not say what each channel is.
+    first_av = channels > 2
+    return (demuxing.blocks, _sndfile_blocks) if first_av else (_sndfile_blocks, demuxing.blocks)
+
+
+def _mp3_blocks(stream: BinaryIO, losses: Losses) -> Iterator[Block]:
+    # Named, for of one frame alone FFmpeg now and then guesses something else.
+    yield from demuxing.blocks(stream, losses, demuxer="mp3")
+
+
+def _sndfile_blocks(stream: BinaryIO, losses: Losses) -> Iterator[Block]:
     with soundfile.SoundFile(stream) as file:
         size = round(_BLOCK_S * file.samplerate) if file.samplerate > 0 else 0
         if not 0 < size <= 4_000_000 or not 0 < file.channels <= _MAX_CHANNELS:
             raise AudioError("That file's header makes no sense; please save it again.")
+        count = 0
         while len(block := file.read(size, dtype="float32", always_2d=True)):
-            yield cast("Floats", block), int(file.samplerate)
+            count += len(block)
+            yield Block(block, int(file.samplerate))
+        if 0 < file.frames < 2**40 and file.frames > 1.02 * count + 0.2 * file.samplerate:
+            losses.announced_s = file.frames / file.samplerate
 
 
-def _av_blocks(stream: BinaryIO) -> Blocks:
-    with closing(_av_open(stream)) as container:
-        if not container.streams.audio:
-            raise AudioError(_NO_SOUND)
-        track = container.streams.audio[0]
-        layout = "mono" if track.codec_context.channels == 1 else "stereo"
-        resampler = av.AudioResampler(format="fltp", layout=layout)
-        # A damaged tail ends the sound; what came before it is good.
-        with contextlib.suppress(av.FFmpegError):
-            for frame in container.decode(track):
-                for plane in resampler.resample(frame):
-                    yield plane.to_ndarray().T.astype(np.float32), int(plane.sample_rate)
-
-
-def _av_open(stream: BinaryIO) -> av.container.InputContainer:
-    options = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "none"}
-    return av.open(stream, "r", options=options, metadata_errors="replace")
-
-
-def _gather(blocks: Blocks, max_seconds: float, skip_seconds: float) -> Sound | None:
+def _gather(
+    blocks: Iterator[Block], max_seconds: float, skip_seconds: float, losses: Losses
+) -> Sound | None:
     """Blocks → one bounded Sound, or None when there were none."""
     parts: list[Floats] = []
-    convert: Callable[[Floats, bool], Floats] | None = None
-    rate = channels = skip = 0
-    wanted = 0.0
-    for block, block_rate in blocks:
-        if rate == 0:
-            skip = round(skip_seconds * block_rate)
-            rate, channels = block_rate, min(2, block.shape[1]) if block.shape[1] <= 2 else 1
-            convert = _converter(rate, channels)
-            wanted = max_seconds * rate
-        skipped = min(skip, len(block))
-        skip -= skipped
-        block = block[skipped:]  # noqa: PLW2901
-        piece = _channels(block[: max(0, round(wanted))], channels)
-        wanted -= len(block)
-        parts.append(convert(piece, False) if convert else piece)
-        if wanted <= 0:
+    convert: _Converter | None = None
+    skip_s, wanted_s, read_s, channels, more = skip_seconds, max_seconds, 0.0, 0, False
+    for samples, rate, places in blocks:
+        if convert is None:
+            channels = min(2, samples.shape[1])
+            convert = _Converter(rate, channels)
+        read_s += len(samples) / rate
+        skipped = min(round(skip_s * rate), len(samples))
+        skip_s -= skipped / rate
+        rest = samples[skipped:]
+        piece = rest[: max(0, round(wanted_s * rate))]
+        wanted_s -= len(piece) / rate
+        if len(rest) > len(piece):
+            more = True
+        parts.append(convert(_channels(piece, channels, places), rate))
+        if more:
             break
-    if not parts:
+    if convert is None:
         return None
-    if convert:
-        parts.append(convert(np.zeros((0, channels), np.float32), True))
+    parts.append(convert.finish())
     samples = _in_range(np.concatenate(parts))
     if not len(samples):
         return None
-    new_rate = rate if MIN_RATE <= rate <= MAX_RATE else MAX_RATE
-    return Sound(samples[:, 0].copy() if channels == 1 else samples, new_rate)
+    mono = samples[:, 0].copy() if channels == 1 else samples
+    return Sound(mono, convert.new_rate, () if more else _notes(losses, read_s), more)
 
 
-def _converter(rate: int, channels: int) -> Callable[[Floats, bool], Floats] | None:
-    if MIN_RATE <= rate <= MAX_RATE:
-        return None
-    stream = soxr.ResampleStream(rate, MAX_RATE, channels, dtype="float32", quality="HQ")
-    return lambda block, last: stream.resample_chunk(block, last=last)
+def _notes(losses: Losses, read_s: float) -> tuple[str, ...]:
+    """What was lost, in sentences for people."""
+    if losses.silent_s >= 0.005:
+        return (f"Part of that file is damaged: {losses.silent_s:.2f} s of it are silent.",)
+    if losses.announced_s is not None:
+        return (
+            f"That file ends early: of {losses.announced_s:.2f} s that it announces, "
+            f"{read_s:.2f} s are there.",
+        )
+    if losses.damaged:
+        return ("Part of that file is damaged and was left out.",)
+    return ()
 
 
-def _channels(block: Floats, channels: int) -> Floats:
-    """A finite block with the wanted number of channels."""
+class _Converter:
+    """Blocks of any rate → one rate: the first block's, where that is 8 to 48 kHz.
+
+    Chained recordings may change theirs from one to the next.
+    """
+
+    def __init__(self, rate: int, channels: int) -> None:
+        self.new_rate = rate if MIN_RATE <= rate <= MAX_RATE else MAX_RATE
+        self._channels, self._rate = channels, rate
+        self._stream: soxr.ResampleStream | None = self._resampler(rate)
+
+    def __call__(self, block: Floats, rate: int) -> Floats:
+        ended = self.finish() if rate != self._rate else None
+        if ended is not None:
+            self._rate, self._stream = rate, self._resampler(rate)
+        out = block if self._stream is None else self._stream.resample_chunk(block, last=False)
+        return out if ended is None else np.concatenate([ended, out])
+
+    def finish(self) -> Floats:
+        """What is still inside. The next block needs a new beginning."""
+        none = np.zeros((0, self._channels), np.float32)
+        return none if self._stream is None else self._stream.resample_chunk(none, last=True)
+
+    def _resampler(self, rate: int) -> soxr.ResampleStream | None:
+        if rate == self.new_rate:
+            return None
+        return soxr.ResampleStream(
+            rate, self.new_rate, self._channels, dtype="float32", quality="HQ"
+        )
+
+
+def _channels(block: Floats, channels: int, places: tuple[str, ...]) -> Floats:
+    """A finite block with the wanted number of channels, 1 or 2."""
     block = np.clip(np.nan_to_num(block, posinf=0.0, neginf=0.0), -_LOUDEST, _LOUDEST)
+    if block.shape[1] > 2:
+        block = to_stereo(block, places)
     if block.shape[1] == channels:
         return np.ascontiguousarray(block)
     return np.repeat(block.mean(1, keepdims=True), channels, axis=1)
@@ -188,26 +284,22 @@ def _in_range(samples: Floats) -> Floats:
     return samples / np.float32(peak) if peak > 1 else samples
 
 
-def _opened(source: Path | bytes) -> BinaryIO:
+@contextlib.contextmanager
+def _opened(source: Path | bytes | BinaryIO) -> Iterator[BinaryIO]:
     # Always a stream, never a name: decoders would take a name for an address or a protocol.
     if isinstance(source, bytes | bytearray | memoryview):
-        return io.BytesIO(source)
-    try:
-        return Path(source).open("rb")
-    except OSError as error:
-        raise AudioError(f"Cannot read {source}: {error.strerror or error}.") from error
-    except ValueError as error:
-        raise AudioError("That is not a file's name.") from error
+        yield io.BytesIO(source)
+    elif isinstance(source, str | Path):
+        with open_regular_file(Path(source)) as stream:
+            yield stream
+    else:
+        yield source
 
 
-def _size(source: Path | bytes) -> int:
-    with _opened(source) as stream:
-        return stream.seek(0, io.SEEK_END)
-
-
-def _is_sound(source: Path | bytes) -> bool:
+def _is_sound(stream: BinaryIO) -> bool:
     """Whether any decoder recognises the format, though it found no samples."""
-    with _opened(source) as stream, contextlib.suppress(Exception):
+    stream.seek(0)
+    with contextlib.suppress(Exception):
         soundfile.SoundFile(stream).close()
         return True
     return False

@@ -62,10 +62,9 @@ def find_loop(
     Returns:
         None where no beat is to be found (silence, a drone, a recording too short).
     """
-    mono = samples if samples.ndim == 1 else samples.mean(1)
-    if len(mono) < sample_rate or float(np.abs(mono).max(initial=0.0)) < _QUIETEST:
+    if len(samples) < sample_rate or float(np.abs(samples).max(initial=0.0)) < _QUIETEST:
         return None
-    sound = resample(np.asarray(mono, np.float32), sample_rate, _RATE)
+    sound = resample(np.asarray(samples, np.float32), sample_rate, _RATE)
     beats, bands = _beats(sound)
     if len(beats) <= _FEWEST_BEATS:
         return None
@@ -78,28 +77,32 @@ def find_loop(
     begin = max(0.0, beats[first] - _LEAD_S)
     # The beats that were found jitter by a few milliseconds; their own line does not.
     seconds = float(np.clip(beats[first + count] - beats[first], 0.98 * count * period, None))
-    seconds = min(seconds, 1.02 * count * period, len(mono) / sample_rate - begin)
+    seconds = min(seconds, 1.02 * count * period, len(samples) / sample_rate - begin)
     start = round(begin * sample_rate)
-    stop = min(len(mono), start + round(seconds * sample_rate))
+    stop = min(len(samples), start + round(seconds * sample_rate))
     return Loop(start, stop, count, 60 * count * sample_rate / (stop - start))
 
 
 def tempo(samples: Floats, sample_rate: int) -> float | None:
     """Beats a minute of a recording by its beats' own spacing; None where there are none."""
-    mono = samples if samples.ndim == 1 else samples.mean(1)
-    if float(np.abs(mono).max(initial=0.0)) < _QUIETEST:
+    if float(np.abs(samples).max(initial=0.0)) < _QUIETEST:
         return None
-    beats, _ = _beats(resample(np.asarray(mono, np.float32), sample_rate, _RATE))
+    beats, _ = _beats(resample(np.asarray(samples, np.float32), sample_rate, _RATE))
     return 60 / _period(beats) if len(beats) > 2 else None
 
 
 def _beats(sound: Floats) -> tuple[npt.NDArray[np.float64], Floats]:
-    """Seconds of the beats, and the mel bands [128, frames] in decibels that they were found in."""
+    """Seconds of the beats, and the mel bands [128, frames] in decibels that they were found in.
+
+    Channels are added as powers: sounds of opposite sign are heard, and must not cancel.
+    """
     import librosa  # noqa: PLC0415 - takes a second, and only uploads need it
 
-    bands = librosa.power_to_db(
-        librosa.feature.melspectrogram(y=sound, sr=_RATE, hop_length=_HOP), ref=np.max
-    )
+    channels = sound.reshape(len(sound), -1).T
+    powers = [
+        librosa.feature.melspectrogram(y=channel, sr=_RATE, hop_length=_HOP) for channel in channels
+    ]
+    bands = librosa.power_to_db(np.mean(powers, axis=0), ref=np.max)
     strength = librosa.onset.onset_strength(S=bands, sr=_RATE, hop_length=_HOP)
     if not np.isfinite(strength).all() or strength.max(initial=0.0) <= 0:
         return np.zeros(0), bands

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Literal
 
 from audio import encoding, image
 from audio.video import playhead_video
-from riffbot import recipes
 from riffbot.errors import BadRequest
 from riffbot.naming import slug
 from riffbot.rendering import SAMPLE_RATE, heading, is_loop, sound
@@ -68,7 +67,7 @@ def export(clip: Clip, format: str, loudness_lufs: float = -14.0) -> tuple[str, 
 
 def recipe_text(clip: Clip) -> bytes:
     """What makes the clip again, as it stands in its files."""
-    text = recipes.text_inside(clip.png) or json.dumps(
+    text = image.decode_image(clip.png, max_pixels=10**9).recipe or json.dumps(
         {"request": clip.request.model_dump(mode="json", exclude_none=True)}
     )
     return text.encode()

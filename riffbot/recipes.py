@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from audio import files, image
+from audio import decoder
 from audio.image import encode_png
 from riffbot import rendering
 from riffbot.errors import BadRequest, NotFound
@@ -112,11 +112,15 @@ def inside(data: bytes) -> Recipe | None:
 def text_inside(data: bytes) -> str | None:
     """The recipe's text in a picture or a sound, unread; None without one or for anything else."""
     try:
-        return image.decode_image(data).recipe
+        return decoder.decode_image(data).recipe
     except ValueError:
-        pass
+        return text_in_sound(data)
+
+
+def text_in_sound(data: bytes) -> str | None:
+    """The same for what is a sound, if it is a file of either kind."""
     try:
-        text = files.read_tags(data).get(RECIPE_TAG)
+        text = decoder.read_tags(data).get(RECIPE_TAG)
     except ValueError:
         return None
     ours = text and len(text) <= MAX_TEXT and text.lstrip().startswith("{")

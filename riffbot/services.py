@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
-from audio import codec
+from audio import codec, decoder
 from riffbot.errors import RiffBotError
 from riffbot.images import Images
 from riffbot.inference.engine import Engine
@@ -60,6 +60,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     """
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(running.noted(settings))
+        stack.callback(decoder.close)
         library = await Library.open(settings)
         stack.push_async_callback(library.close)
         images = Images(settings.seed_images, library.files.path)

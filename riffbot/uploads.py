@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from audio import codec, files, image, loops
+from audio import codec, decoder, loops
 from audio.errors import AudioError
+from audio.image import SpectrogramImage
 from audio.mel import N_MELS
 from riffbot import recipes
 from riffbot.errors import BadRequest
@@ -53,6 +54,7 @@ class Source:
         bpm, beats: of a loop; None where there is no beat.
         start_s, left_out_s: of a sound, where the loop begins and how much was not taken.
         inverted: a drawing, light on dark, was turned into dark on light.
+        notes: sentences about what of the file was lost or not read.
     """
 
     pixels: NDArray[np.uint8]
@@ -64,6 +66,7 @@ class Source:
     start_s: float = 0.0
     left_out_s: float = 0.0
     inverted: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def prompt(self) -> str:
@@ -77,7 +80,10 @@ class Source:
         return float(self.pixels.shape[1] / 100)
 
     def __str__(self) -> str:
-        """One sentence that says what was taken."""
+        """What was taken, in a sentence; what was lost or not read, in another."""
+        return " ".join([self._taken(), *self.notes])
+
+    def _taken(self) -> str:
         match self.kind:
             case "sound" if self.recipe:
                 return f"I know this clip: {self.seconds:.2f} s, a loop of RiffBot's."
@@ -163,8 +169,8 @@ def too_large(shown: str, size: int) -> str:
 def _from_sound(
     data: bytes, shown: str, start: float, seconds: float | None, on_beat: bool
 ) -> Source:
-    # Decoded up to a limit; what a file says of itself is not believed.
-    sound = files.read(data, max_seconds=LISTENED_S, skip_seconds=start)
+    # Decoded up to a limit, in a process of its own; what a file says of itself is not believed.
+    sound = decoder.read(data, max_seconds=LISTENED_S, skip_seconds=start)
     rate, heard = sound.sample_rate, sound.samples
     if len(heard) < NARROWEST / 100 * rate:
         raise BadRequest(
@@ -174,11 +180,17 @@ def _from_sound(
         )
     if float(np.abs(heard).max()) < _QUIETEST:
         raise BadRequest(f"“{shown}” is silent" + (" there." if start else "."))
-    recipe = recipes.text_inside(data) if not start and seconds is None else None
+    recipe = recipes.text_in_sound(data) if not start and seconds is None else None
     if (ours := _parsed(recipe)) is not None and sound.seconds <= WIDEST / 100:
         # A clip of our own is a loop already.
         pixels = _mono(codec.audio_to_image(heard, rate, loop=True))
-        return Source(pixels, "sound", shown, recipe=recipe, bpm=ours.request.bpm)
+        return Source(
+            pixels, "sound", shown, recipe=recipe, bpm=ours.request.bpm, notes=sound.notes
+        )
+    notes = sound.notes
+    if sound.more and seconds is None:
+        which = f"a minute from {start:g} s on" if start else "its first minute"
+        notes += (f"The file is longer: I listened to {which}.",)
     stretch = heard[: round((seconds or LISTENED_S) * rate)]
     loop = loops.find_loop(stretch, rate) if on_beat else None
     if loop is None:
@@ -190,6 +202,7 @@ def _from_sound(
             shown,
             start_s=start,
             left_out_s=(len(heard) - len(taken)) / rate,
+            notes=notes,
         )
     taken = stretch[loop.start : loop.stop]
     pixels = _mono(codec.audio_to_image(taken, rate, loop=True))[:, :WIDEST]
@@ -202,6 +215,7 @@ def _from_sound(
         beats=beats,
         start_s=start + loop.start / rate,
         left_out_s=(len(heard) - len(taken)) / rate,
+        notes=notes,
     )
 
 
@@ -215,7 +229,7 @@ def _counted(beats: int, width: int) -> int:
 
 
 def _from_picture(data: bytes, shown: str, seconds: float | None, drawing: bool) -> Source:
-    decoded = image.decode_image(data, max_pixels=MAX_PIXELS)
+    decoded = decoder.decode_image(data, max_pixels=MAX_PIXELS)
     pixels = _mono(decoded.pixels)
     height, width = pixels.shape
     if min(height, width) < 8:
@@ -234,7 +248,7 @@ def _from_picture(data: bytes, shown: str, seconds: float | None, drawing: bool)
 
 
 def _spectrogram(
-    decoded: image.SpectrogramImage, pixels: NDArray[np.uint8], shown: str, seconds: float | None
+    decoded: SpectrogramImage, pixels: NDArray[np.uint8], shown: str, seconds: float | None
 ) -> Source:
     """A grey picture: to the pixel where it has the format's height, else stretched to it."""
     height, width = pixels.shape

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +15,9 @@ from riffbot.errors import BadRequest
 
 Format = Literal["wav", "mp3", "flac", "ogg"]
 FORMATS: dict[str, Format] = {".wav": "wav", ".mp3": "mp3", ".flac": "flac", ".ogg": "ogg"}
+
+LONGEST_S = 600.0
+"""Seconds of a sound that become a picture at most."""
 
 
 def image_to_audio(options: Options) -> int:
@@ -29,14 +34,14 @@ def image_to_audio(options: Options) -> int:
     source = existing(options.image)
     _writable(target)
 
-    from audio import codec, files, image, loudness
+    from audio import codec, decoder, files, loudness
     from riffbot.commands.sources import RECIPE_TAG
     from riffbot.settings import load_settings
 
     settings = load_settings()
     rate = 44100
     try:
-        picture = image.decode_image(source)
+        picture = decoder.decode_image(source)
         samples = codec.image_to_audio(picture.pixels, loop=options.loop, sample_rate=rate)
     except ValueError as error:
         raise BadRequest(f"“{source.name}”: {error}") from error
@@ -60,17 +65,20 @@ def audio_to_image(options: Options) -> int:
     source = existing(options.audio)
     _writable(target)
 
-    from audio import codec, files, image
+    from audio import codec, decoder, image
     from riffbot.commands.sources import RECIPE_TAG
 
     try:
-        sound = files.read(source)
+        sound = decoder.read(source, max_seconds=LONGEST_S)
         pixels = codec.audio_to_image(sound.samples, sound.sample_rate, loop=options.loop)
-        recipe = files.read_tags(source).get(RECIPE_TAG)
+        recipe = decoder.read_tags(source).get(RECIPE_TAG)
     except ValueError as error:
         raise BadRequest(f"“{source.name}”: {error}") from error
     write(target, image.encode_png(pixels, recipe=recipe))
-    return _said(options, target, seconds=pixels.shape[1] / 100)
+    notes = [*sound.notes]
+    if sound.more:
+        notes.append(f"The file is longer: only its first {LONGEST_S / 60:g} minutes were read.")
+    return _said(options, target, seconds=pixels.shape[1] / 100, notes=notes)
 
 
 def _writable(target: Path) -> None:
@@ -80,9 +88,16 @@ def _writable(target: Path) -> None:
         raise BadRequest(f"There is no folder “{target.parent}” to write “{target.name}” into.")
 
 
-def _said(options: Options, target: Path, *, seconds: float) -> int:
+def _said(
+    options: Options, target: Path, *, seconds: float, notes: Sequence[str] | None = None
+) -> int:
     if options.json:
-        print(json.dumps({"file": str(target), "seconds": round(seconds, 3)}, ensure_ascii=False))
+        said: dict[str, object] = {"file": str(target), "seconds": round(seconds, 3)}
+        if notes:
+            said["notes"] = list(notes)
+        print(json.dumps(said, ensure_ascii=False))
     else:
         print(f"{target}  {seconds:.2f} s")
+        for note in notes or ():
+            print(f"riffbot: {note}", file=sys.stderr)
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,10 @@ class Pictures:
             self.images.load(self._brought(typed))
             return typed
         if _there(typed):
-            return self.keep(sources.read(Path(typed)))
+            source = sources.read(Path(typed))
+            for sentence in source.losses:
+                print(f"riffbot: {Path(typed).name}: {sentence}", file=sys.stderr)
+            return self.keep(source)
         self.images.bundled(typed[:80])
         return typed
 

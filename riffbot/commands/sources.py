@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from audio import codec, files, image
+from audio import codec, decoder
 from riffbot import recipes
 from riffbot.commands.files import existing
 from riffbot.errors import BadRequest
@@ -32,11 +32,21 @@ class Source:
         pixels: uint8[H, W], or uint8[H, W, 2] for stereo.
         recipe: the text in the file that says how it was made, ours or anybody's.
         cut_s: seconds that were left out because a clip holds no more.
+        notes: sentences about what else was lost.
     """
 
     pixels: NDArray[np.uint8]
     recipe: str | None = None
     cut_s: float = 0.0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """What of the file was not taken, in sentences for people; none where all of it was."""
+        if self.cut_s <= 0.005:
+            return self.notes
+        taken = self.pixels.shape[1] / 100
+        return (f"took {taken:g} s and left out {self.cut_s:.1f} s.", *self.notes)
 
 
 def read(path: Path, *, start: float = 0.0, seconds: float | None = None) -> Source:
@@ -65,7 +75,7 @@ def read(path: Path, *, start: float = 0.0, seconds: float | None = None) -> Sou
 def picture(path: Path) -> Source:
     """Read a picture of any size, with the recipe in it. Raises BadRequest."""
     try:
-        decoded = image.decode_image(existing(path))
+        decoded = decoder.decode_image(existing(path))
     except ValueError as error:
         raise BadRequest(f"“{path.name}”: {error}") from error
     return Source(decoded.pixels, decoded.recipe)
@@ -85,7 +95,7 @@ def is_sound(path: Path) -> bool:
 def recipe_in_tags(path: Path) -> str | None:
     """The recipe that a sound file carries. Raises BadRequest if it is no sound file."""
     try:
-        return files.read_tags(path).get(RECIPE_TAG)
+        return decoder.read_tags(path).get(RECIPE_TAG)
     except ValueError as error:
         raise BadRequest(f"“{path.name}”: {error}") from error
 
@@ -97,7 +107,7 @@ def _from_sound(path: Path, start: float, seconds: float | None) -> Source:
     if seconds is not None and not NARROWEST / 100 <= seconds <= longest:
         raise BadRequest(f"--seconds must be {NARROWEST / 100} … {longest}, not {seconds:g}.")
     try:
-        sound = files.read(path)
+        sound = decoder.read(path)
         first = round(start * sound.sample_rate)
         wanted = round((seconds or longest) * sound.sample_rate)
         taken = sound.samples[first : first + wanted]
@@ -112,7 +122,8 @@ def _from_sound(path: Path, start: float, seconds: float | None) -> Source:
     whole = start == 0 and len(taken) == len(sound.samples)
     left_out = 0.0 if seconds else (len(sound.samples) - first - len(taken)) / sound.sample_rate
     # A part of a clip is another clip: its recipe would not make it again.
-    return Source(pixels[:, :WIDEST], recipe_in_tags(path) if whole else None, left_out)
+    recipe = recipe_in_tags(path) if whole else None
+    return Source(pixels[:, :WIDEST], recipe, left_out, sound.notes)
 
 
 def in_library(digest: str, settings: Settings) -> Path | None:

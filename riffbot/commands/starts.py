@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from audio import image
+from audio.regular_files import read_regular_file
 from riffbot import recipes, remixing
 from riffbot.commands import sources
 from riffbot.commands.files import existing
@@ -62,7 +63,7 @@ def drawn(typed: str, options: Options, pictures: Pictures) -> Start:
     if sources.is_sound(path):
         raise BadRequest(f"“{path.name}” is a sound; `riffbot remix` starts from sounds.")
     source = open_upload(
-        path.read_bytes(), path.name, seconds=options.seconds, drawing=True, max_bytes=_LARGEST
+        _bytes_of(path), path.name, seconds=options.seconds, drawing=True, max_bytes=_LARGEST
     )
     _say(str(source))
     return _start(source, pictures, path.stem)
@@ -70,7 +71,7 @@ def drawn(typed: str, options: Options, pictures: Pictures) -> Start:
 
 def _from_file(path: Path, options: Options, pictures: Pictures) -> Start:
     source = open_upload(
-        path.read_bytes(),
+        _bytes_of(path),
         path.name,
         start=getattr(options, "start", 0.0),
         seconds=getattr(options, "seconds", None),
@@ -84,7 +85,16 @@ def _from_file(path: Path, options: Options, pictures: Pictures) -> Start:
             f"took {source.seconds:g} s and left out {source.left_out_s:.1f} s; "
             "--start and --seconds choose."
         )
+    for note in () if source.beats else source.notes:
+        _say(note)
     return _start(source, pictures, path.stem)
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        return read_regular_file(path, _LARGEST)
+    except ValueError as error:
+        raise BadRequest(str(error)) from error
 
 
 def _start(source: Source, pictures: Pictures, name: str) -> Start:
@@ -113,9 +123,9 @@ def _from_library(
     if cut and (start or pixels.shape[1] > sources.WIDEST):
         pixels = remixing.stretch(pixels, bpm, start=start, meter=meter)
         first = round(start * 100)
-        recipe = recipes.of_part(recipes.text_inside(png), first, first + pixels.shape[1])
+        recipe = recipes.of_part(decoded.recipe, first, first + pixels.shape[1])
     else:
-        recipe = recipes.text_inside(png)
+        recipe = decoded.recipe
     ref = pictures.lay(pixels, recipe)
     return Start(ref, pixels.shape[1], bpm, riff.prompt, riff.id, meter)
 

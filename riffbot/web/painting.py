@@ -26,8 +26,9 @@ from typing import Any
 import numpy as np
 from aiohttp import web
 
+from audio.decoder import decode_image
 from audio.errors import AudioError
-from audio.image import decode_image, encode_png
+from audio.image import encode_png
 from audio.mel import N_MELS, edges
 from riffbot import remixing
 from riffbot.errors import BadRequest

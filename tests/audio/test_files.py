@@ -139,7 +139,7 @@ def test_high_rates_and_many_channels_come_down() -> None:
     found = files.read(wav(noise, 384000))
 
     assert found.sample_rate == 48000
-    assert found.samples.shape == (4800,)
+    assert found.samples.shape == (4800, 2)
 
 
 def test_numbers_that_are_none_become_silence() -> None:

@@ -1,0 +1,149 @@
+"""Decoding strangers' files in a process of its own, so that a decoder's fault costs one sentence.
+
+libsndfile, FFmpeg and Pillow are large libraries of native code, and what a stranger sends may
+crash them, keep them busy, or take the process over. So they run in a child process that has no
+network, no files and little memory (`decoder_limits`), is ended when a file takes too long, and is
+started anew for the next one. The functions are those of `files` and `image`, with the same
+arguments and results, and may be called from any thread.
+
+What RiffBot itself wrote (the library's files, bundled pictures) may be read by `files` and
+`image` directly: it is not a stranger's, and a child costs time.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import io
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from audio import decoder_answers as answers
+from audio.decoder_process import Accept, T, Worker
+from audio.errors import AudioError
+from audio.files import MAX_RATE, Sound
+from audio.image import MAX_PIXELS, SpectrogramImage
+from audio.regular_files import open_regular_file, read_regular_file
+
+MAX_PICTURE_BYTES = 256 * 1024 * 1024
+"""A picture is decoded as a whole; a larger file is refused."""
+
+_WORKERS = 2
+_FILES_EACH = 200
+"""After so many files a child is replaced: what a decoder leaks goes with it."""
+
+_SECONDS = 60.0
+
+
+class Decoder:
+    """A few child processes that decode, started when they are needed.
+
+    Args:
+        workers: files that are decoded at once; whoever comes after them waits.
+        seconds: that one file may take.
+    """
+
+    def __init__(self, *, workers: int = _WORKERS, seconds: float = _SECONDS) -> None:
+        self._seconds = seconds
+        self._places = threading.BoundedSemaphore(workers)
+        self._lock = threading.Lock()
+        self._idle: list[Worker] = []
+        self._all: set[Worker] = set()
+
+    def read(
+        self, source: Path | bytes, *, max_seconds: float = 600.0, skip_seconds: float = 0.0
+    ) -> Sound:
+        """As `files.read`. Raises AudioError, also where the decoder crashed or took too long."""
+        with _opened(source) as file:
+            asked = {"do": "read", "most": max_seconds, "skip": skip_seconds}
+            most = round((max_seconds + 1) * MAX_RATE) * 2 * 4
+            return self._ask(file, asked, lambda done, body: answers.sound(done, body, most))
+
+    def read_tags(self, source: Path | bytes) -> dict[str, str]:
+        """As `files.read_tags`."""
+        with _opened(source) as file:
+            return self._ask(file, {"do": "tags"}, answers.tags)
+
+    def decode_image(
+        self, source: Path | bytes, *, max_pixels: int = MAX_PIXELS
+    ) -> SpectrogramImage:
+        """As `image.decode_image`; of a file's name, up to 256 MB are read."""
+        if isinstance(source, str | Path):
+            source = read_regular_file(Path(source), MAX_PICTURE_BYTES)
+        with _opened(source) as file:
+            asked = {"do": "image", "most": max_pixels}
+            return self._ask(file, asked, lambda done, body: answers.image(done, body, max_pixels))
+
+    def close(self) -> None:
+        """End every child at once; files that are being decoded fail with a sentence.
+
+        A later call starts a new one.
+        """
+        with self._lock:
+            workers = list(self._all)
+            self._idle.clear()
+        for worker in workers:
+            worker.kill()
+
+    def processes(self) -> list[int]:
+        """The process ids of the children that run, for whoever watches over them."""
+        with self._lock:
+            return [worker.pid for worker in self._all if worker.running]
+
+    def _ask(self, file: BinaryIO, asked: dict[str, Any], accept: Accept[T]) -> T:
+        with self._places:
+            worker = self._taken()
+            try:
+                answer = worker.ask(file, asked, self._seconds, accept)
+            except (
+                AudioError
+            ):  # a sentence about the file: the child can be asked again, or is dead
+                self._given_back(worker)
+                raise
+            except BaseException:
+                worker.kill()
+                self._given_back(worker)
+                raise
+            self._given_back(worker)
+            return answer
+
+    def _taken(self) -> Worker:
+        with self._lock:
+            while self._idle:
+                worker = self._idle.pop()
+                if worker.running:
+                    return worker
+                self._all.discard(worker)
+        worker = Worker()
+        with self._lock:
+            self._all.add(worker)
+        return worker
+
+    def _given_back(self, worker: Worker) -> None:
+        with self._lock:
+            if worker.running and worker.files < _FILES_EACH and not self._idle:
+                self._idle.append(worker)  # one is kept waiting; of more, the memory matters
+                return
+            self._all.discard(worker)
+        worker.kill()
+
+
+@contextlib.contextmanager
+def _opened(source: Path | bytes) -> Iterator[BinaryIO]:
+    if isinstance(source, bytes | bytearray | memoryview):
+        yield io.BytesIO(source)
+    else:
+        with open_regular_file(Path(source)) as file:
+            yield file
+
+
+_shared = Decoder()
+atexit.register(_shared.close)
+
+read = _shared.read
+read_tags = _shared.read_tags
+decode_image = _shared.decode_image
+close = _shared.close
+processes = _shared.processes

@@ -1,0 +1,88 @@
+"""What the decoder process answers, checked as if a stranger had written it.
+
+Each function takes an answer's header and a function that fills an array with the answer's body,
+and raises KeyError, TypeError or ValueError where the answer is not one that an honest decoder
+gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from audio.arrays import Floats, Pixels
+from audio.files import MAX_RATE, MIN_RATE, Sound
+from audio.image import SpectrogramImage
+from audio.params import SpectrogramParams
+
+Body = Callable[["np.typing.NDArray[Any]"], None]
+"""Fills an array with the body of an answer, which has to be just as large."""
+
+_LONGEST_SENTENCE = 500
+_LONGEST_TEXT = 1_000_000
+
+
+def sound(done: dict[str, Any], fill: Body, most: int) -> Sound:
+    """The answer to `read`, of `most` bytes of samples at most."""
+    shape, rate = _shape(done["shape"]), done["rate"]
+    if len(shape) > 2 or shape[1:] not in ((), (2,)) or 4 * int(np.prod(shape)) > most:
+        raise ValueError("a sound of an impossible size")
+    if type(rate) is not int or not MIN_RATE <= rate <= MAX_RATE:
+        raise ValueError("an impossible rate")
+    samples: Floats = np.empty(shape, "<f4")
+    fill(samples)
+    if not float(np.abs(samples).max()) <= 1.001:  # not so for NaN, either
+        raise ValueError("samples that are none")
+    notes = tuple(sentence(note) for note in done["notes"][:10])
+    return Sound(samples, rate, notes, done["more"] is True)
+
+
+def tags(done: dict[str, Any], _: Body) -> dict[str, str]:
+    """The answer to `tags`."""
+    if not isinstance(done, dict):
+        raise TypeError("tags that are none")
+    return {text(name): text(value) for name, value in done.items()}
+
+
+def image(done: dict[str, Any], fill: Body, max_pixels: int) -> SpectrogramImage:
+    """The answer to `image`."""
+    shape = _shape(done["shape"])
+    if len(shape) not in (2, 3) or shape[2:] not in ((), (2,)) or shape[0] * shape[1] > max_pixels:
+        raise ValueError("a picture of an impossible size")
+    pixels: Pixels = np.empty(shape, np.uint8)
+    fill(pixels)
+    told = dict(done["image"])
+    params: dict[str, Any] = {}
+    for field in fields(SpectrogramParams):
+        value, kind = told["params"][field.name], type(field.default)
+        if type(value) is not kind and not (kind is float and type(value) is int):
+            raise TypeError(f"{field.name} is no {kind}")
+        params[field.name] = value
+    told["params"] = SpectrogramParams(**params)
+    for name, value in told.items():
+        if isinstance(value, str):
+            told[name] = text(value)
+        elif name != "params" and not (value is None or isinstance(value, bool | int | float)):
+            raise TypeError(f"{name} is nothing that a picture has")
+    return SpectrogramImage(pixels, **told)
+
+
+def _shape(told: Any) -> tuple[int, ...]:
+    if not isinstance(told, list) or not all(type(n) is int and 0 < n < 2**40 for n in told):
+        raise ValueError("a shape that is none")
+    return tuple(told)
+
+
+def text(told: Any) -> str:
+    """A text of bounded length that can be encoded."""
+    if not isinstance(told, str) or len(told) > _LONGEST_TEXT:
+        raise TypeError("a text that is none")
+    return told.encode("utf-8", "replace").decode("utf-8")
+
+
+def sentence(told: Any) -> str:
+    """What is shown to people: one line, and short."""
+    return " ".join(text(told).split())[:_LONGEST_SENTENCE]

@@ -1,0 +1,189 @@
+"""One decoder process, as seen by the process that started it: start, ask, watch, end."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import os
+import platform
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
+
+import numpy as np
+import psutil
+
+from audio import decoder_answers as answers
+from audio.decoder_limits import ADDRESS_SPACE
+from audio.decoder_protocol import CHUNK, Broken, receive, send
+from audio.errors import AudioError
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Accept = Callable[[dict[str, Any], answers.Body], T]
+"""Checks an answer and makes something of it, as `decoder_answers` does."""
+
+_START_SECONDS = 60.0
+_LIMITED = platform.system() == "Linux"
+"""Linux limits a process's memory by itself; elsewhere the parent looks at it now and then."""
+
+_CRASHED = (
+    "Decoding that file failed in the middle, so I cannot use it; please save it again as WAV, "
+    "FLAC or PNG."
+)
+_TOO_SLOW = "Decoding that file takes too long; please send a shorter or simpler one."
+_TOO_LARGE = "Decoding that file needs more memory than a file gets; please send a smaller one."
+_NO_START = "My decoder does not start, so I can read no files; the log has the details."
+
+_PASSED_ON = ("PATH", "SYSTEMROOT", "WINDIR", "TEMP", "TMP", "PYTHONHOME", "LD_LIBRARY_PATH")
+"""Of the environment; nothing else, since it holds the bot's token."""
+
+
+class Worker:
+    """One child process. One thread at a time asks it; any may kill it."""
+
+    def __init__(self) -> None:
+        self.files = 0
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "audio.decoder_worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=_environment(),
+                start_new_session=True,  # Ctrl-C is the parent's
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )
+        except (OSError, ValueError) as error:
+            log.error("the decoder cannot be started: %s", error)
+            raise AudioError(_NO_START) from error
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        self._in: BinaryIO = self._process.stdin  # type: ignore[assignment]
+        self._out: BinaryIO = self._process.stdout  # type: ignore[assignment]
+        with self._watched(_START_SECONDS):
+            try:
+                ready = receive(self._out)
+            except Broken as error:
+                said = self._process.stderr.read(4000).decode("utf-8", "replace").strip()
+                self.kill()
+                log.error("the decoder does not start (%s): %s", self._process.returncode, said)
+                raise AudioError(_NO_START) from error
+        self._process.stderr.close()
+        assert ready
+
+    @property
+    def pid(self) -> int:
+        """The child's process id."""
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether it can be asked."""
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        """End it now, whatever it does; its memory and pipes are given back."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                with contextlib.suppress(OSError, ValueError):
+                    pipe.close()
+
+    def ask(self, file: BinaryIO, asked: dict[str, Any], seconds: float, accept: Accept[T]) -> T:
+        """Have one file decoded.
+
+        Args:
+            file: seekable; pieces of it go over as they are asked for.
+            asked: what to do, as `decoder_protocol` says.
+            seconds: how long it may take.
+            accept: checks the answer.
+
+        Raises:
+            AudioError: the decoder's own sentence, or that it crashed or took too long.
+        """
+        self.files += 1
+        with self._watched(seconds) as over:
+            try:
+                answer = self._converse(file, {**asked, "seconds": round(seconds)})
+                if "done" in answer:
+                    size = answer["body"]
+                    return accept(answer["done"], lambda array: self._fill(array, size))
+                memory, told = answer.get("memory") is True, answer.get("error")
+                if answer["body"] or not (memory or isinstance(told, str)):
+                    raise Broken("an answer that is none")
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                self.kill()
+                why = "out of time or memory" if over.is_set() else "broken off"
+                code = self._process.returncode
+                log.warning("the decoder was ended, %s (%s): %s", why, code, error)
+                raise AudioError(_TOO_SLOW if over.is_set() else _CRASHED) from error
+        raise AudioError(_TOO_LARGE if memory else answers.sentence(told))
+
+    def _converse(self, file: BinaryIO, asked: dict[str, Any]) -> dict[str, Any]:
+        """Ask, and hand over pieces of the file until there is an answer."""
+        size = file.seek(0, io.SEEK_END)
+        send(self._in, {**asked, "size": size})
+        while "want" in (answer := receive(self._out)):
+            at, count = answer["want"]
+            if not (type(at) is type(count) is int and at >= 0 and 0 < count <= CHUNK):
+                raise Broken("a piece that there cannot be")
+            file.seek(at)
+            send(self._in, {}, file.read(count))
+        return answer
+
+    def _fill(self, array: np.typing.NDArray[Any], size: int) -> None:
+        """Read an answer's body into an array that is as large."""
+        if array.nbytes != size:
+            raise Broken("a body of another size than its header says")
+        view = array.reshape(-1).view(np.uint8).data
+        while view.nbytes:
+            count = self._out.readinto(view)  # type: ignore[attr-defined]
+            if not count:
+                raise Broken("the stream ended")
+            view = view[count:]
+
+    @contextlib.contextmanager
+    def _watched(self, seconds: float) -> Iterator[threading.Event]:
+        """Kill the process when the time is over; the event says that it was."""
+        done, over = threading.Event(), threading.Event()
+
+        def watch() -> None:
+            end = time.monotonic() + seconds
+            while (left := end - time.monotonic()) > 0 and not self._too_large():
+                if done.wait(left if _LIMITED else min(left, 0.2)):
+                    return
+            over.set()
+            self._process.kill()
+
+        thread = threading.Thread(target=watch, name="decoder watch", daemon=True)
+        thread.start()
+        try:
+            yield over
+        finally:
+            done.set()
+            thread.join()
+
+    def _too_large(self) -> bool:
+        if _LIMITED:
+            return False
+        try:
+            return bool(psutil.Process(self.pid).memory_info().rss > ADDRESS_SPACE)
+        except psutil.Error:
+            return False
+
+
+def _environment() -> dict[str, str]:
+    root = str(Path(__file__).resolve().parent.parent)
+    passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    # One thread each: more would take memory, and a decode is short.
+    threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    return {**passed, **threads, "PYTHONPATH": root, "PYTHONUTF8": "1"}

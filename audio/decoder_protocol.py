@@ -1,0 +1,67 @@
+"""The frames between RiffBot and its decoder process: a JSON header, then raw bytes.
+
+    length of the header (4 bytes, big-endian) | header (JSON) | body (header["body"] bytes)
+
+Nothing in a frame is a program or a pickle, and every length is checked before a byte of it is
+read: the process on the other side may be in a stranger's hands.
+
+From RiffBot: `{"do": "read" | "tags" | "image", "size": …, …}` begins a file; `{"body": n}` answers
+a request for bytes. From the decoder: `{"want": [offset, count]}` asks for bytes of the file;
+`{"done": …}`, `{"error": sentence}` or `{"memory": true}` ends it.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import Any, BinaryIO
+
+from audio.errors import AudioError
+
+MAX_HEADER = 2 * 1024**2
+"""Bytes of JSON: the longest tags and recipes, escaped."""
+
+CHUNK = 512 * 1024
+"""Bytes of a file that are asked for at once, at most."""
+
+_LENGTH = struct.Struct(">I")
+
+
+class Broken(AudioError):
+    """The other side is gone, or says what it may not."""
+
+
+def send(out: BinaryIO, header: dict[str, Any], body: memoryview | bytes = b"") -> None:
+    """Write one frame. Raises OSError when the other side is gone."""
+    size = body.nbytes if isinstance(body, memoryview) else len(body)
+    text = json.dumps({**header, "body": size}).encode("ascii")
+    out.write(_LENGTH.pack(len(text)) + text)
+    if size:
+        out.write(body)
+    out.flush()
+
+
+def receive(source: BinaryIO) -> dict[str, Any]:
+    """Read one header; its body, of `header["body"]` bytes, is still to be read.
+
+    Raises:
+        Broken: the stream ended, or this is no frame.
+    """
+    (length,) = _LENGTH.unpack(exactly(source, _LENGTH.size))
+    if not 2 <= length <= MAX_HEADER:
+        raise Broken("a header of an impossible length")
+    try:
+        header = json.loads(exactly(source, length))
+    except (ValueError, RecursionError) as error:
+        raise Broken("a header that is no JSON") from error
+    if not isinstance(header, dict) or type(header.get("body")) is not int or header["body"] < 0:
+        raise Broken("a header without its body's length")
+    return header
+
+
+def exactly(source: BinaryIO, count: int) -> bytes:
+    """So many bytes. Raises Broken when the stream ends before them."""
+    data = source.read(count)
+    if data is None or len(data) != count:
+        raise Broken("the stream ended")
+    return data

@@ -1,0 +1,176 @@
+"""Sound out of FFmpeg's containers, read on past damage.
+
+Only for data that was brought as bytes: nothing here opens a file or an address, and the formats
+that would (playlists, DASH, concat) are not on the list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import BinaryIO, NamedTuple, cast
+
+import av
+import numpy as np
+
+from audio.arrays import Floats
+from audio.errors import AudioError
+
+NO_SOUND = "There is no sound in that file."
+
+DEMUXERS = (
+    "aac,ac3,aiff,amr,ape,asf,au,caf,eac3,flac,matroska,mov,mp3,mpc,mpc8,mpeg,mpegts,ogg,rm,tta,"
+    "w64,wav,wv,avi,flv"
+)
+"""FFmpeg's names of the formats that are read; `mov` is MP4, M4A and 3GP, too, `matroska` WebM,
+`mpeg` VOB. No playlists: HLS, DASH and concat would open other files and addresses."""
+
+_MOST_ERRORS = 1000
+"""Damaged places that are passed over; what lies behind them is given up."""
+
+_LONGEST_GAP_S = 10.0
+"""So much silence stands in for a damaged place at most; what a time stamp says may be damage."""
+
+_SHORTEST_GAP_S = 0.001
+
+
+class Block(NamedTuple):
+    """A stretch of decoded sound: float32[n, channels], Hz, FFmpeg's names of the channels."""
+
+    samples: Floats
+    rate: int
+    places: tuple[str, ...] = ()
+
+
+@dataclass
+class Losses:
+    """What was lost while reading.
+
+    Attributes:
+        damaged: places that could not be decoded.
+        silent_s: seconds of silence that stand in for them.
+        announced_s: how long a stream said it is, where it is clearly longer than what was there.
+    """
+
+    damaged: int = 0
+    silent_s: float = 0.0
+    announced_s: float | None = None
+
+
+def blocks(stream: BinaryIO, losses: Losses, *, demuxer: str | None = None) -> Iterator[Block]:
+    """Decode the first audio track, block by block.
+
+    A damaged packet is passed over, with as much silence in its place as the time stamps say is
+    missing, so that what follows keeps its time.
+
+    Args:
+        stream: seekable, at its beginning.
+        losses: is added to.
+        demuxer: the format, where it is known; FFmpeg guesses otherwise.
+
+    Raises:
+        AudioError: there is no audio track.
+        av.FFmpegError: it is no format that is read.
+    """
+    with closing(_opened(stream, demuxer)) as container:
+        track = _track(container)
+        end_s: float | None = None
+        read_s, broken = 0.0, False
+        for packet in _packets(container, track, losses):
+            if packet is None:
+                broken = True
+                continue
+            try:
+                frames = cast("list[av.AudioFrame]", packet.decode())
+            except av.FFmpegError:
+                losses.damaged += 1
+                broken = True
+                continue
+            for frame in frames:
+                start_s = frame.time  # by the time stamp
+                if broken and start_s is not None and end_s is not None:
+                    gap = min(start_s - end_s, _LONGEST_GAP_S)
+                    if gap > _SHORTEST_GAP_S:
+                        losses.silent_s += gap
+                        read_s += gap
+                        yield _silence(gap, frame)
+                broken = False
+                if not frame.samples:
+                    continue
+                read_s += frame.samples / frame.sample_rate
+                if start_s is not None:
+                    end_s = start_s + frame.samples / frame.sample_rate
+                yield Block(_samples(frame), int(frame.sample_rate), _places(frame))
+        _compare(track, read_s, losses)
+
+
+def tags(stream: BinaryIO) -> dict[str, str]:
+    """The tags of the container and its first audio track.
+
+    Raises:
+        av.FFmpegError: it is no format that is read.
+    """
+    with closing(_opened(stream, None)) as container:
+        found = dict(container.metadata)
+        for audio in container.streams.audio[:1]:
+            found.update(audio.metadata)
+    return found
+
+
+def _opened(stream: BinaryIO, demuxer: str | None) -> av.container.InputContainer:
+    # Not `options=`: PyAV then makes an array with a place for every stream there is, and FFmpeg
+    # writes beyond its end where a format finds its streams while reading (FLV, MPEG-PS).
+    limits = {"format_whitelist": DEMUXERS, "protocol_whitelist": "none"}
+    return av.open(stream, "r", format=demuxer, container_options=limits, metadata_errors="replace")
+
+
+def _track(container: av.container.InputContainer) -> av.AudioStream:
+    for track in container.streams.audio:
+        if track.codec_context is not None:
+            return track
+    raise AudioError(NO_SOUND)
+
+
+def _packets(
+    container: av.container.InputContainer, track: av.AudioStream, losses: Losses
+) -> Iterator[av.Packet | None]:
+    """The track's packets; None in the place of each that could not be read."""
+    while losses.damaged < _MOST_ERRORS:
+        try:
+            yield from container.demux(track)
+        except av.FFmpegError:
+            losses.damaged += 1
+            yield None
+        else:
+            return
+
+
+def _samples(frame: av.AudioFrame) -> Floats:
+    raw = frame.to_ndarray()
+    channels = frame.layout.nb_channels
+    raw = raw.T if frame.format.is_planar else raw.reshape(-1, channels)
+    if raw.dtype.kind == "f":
+        return np.asarray(raw, np.float32)
+    middle = 128 if raw.dtype == np.uint8 else 0
+    full = 2.0 ** (8 * raw.dtype.itemsize - 1)
+    return np.asarray((raw.astype(np.float64) - middle) / full, np.float32)
+
+
+def _places(frame: av.AudioFrame) -> tuple[str, ...]:
+    return tuple(channel.name for channel in frame.layout.channels)
+
+
+def _silence(seconds: float, like: av.AudioFrame) -> Block:
+    count = round(seconds * like.sample_rate)
+    shape = (count, like.layout.nb_channels)
+    return Block(np.zeros(shape, np.float32), int(like.sample_rate), _places(like))
+
+
+def _compare(track: av.AudioStream, read_s: float, losses: Losses) -> None:
+    """Note where the track says that it goes on after its end."""
+    if track.duration is None or track.time_base is None:
+        return
+    announced = float(track.duration * track.time_base)
+    if announced > 1.02 * read_s + 0.2:
+        losses.announced_s = announced
