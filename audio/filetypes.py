@@ -186,8 +186,8 @@ def identify(data: bytes) -> FileType:
 
 
 def is_json(data: bytes) -> bool:
-    """Whether this begins as a JSON object or list, in UTF-8 with or without a byte order mark."""
-    return data[:HEAD].removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")
+    """Whether this begins as a JSON object or list, in UTF-8 or, with its mark, in UTF-16."""
+    return _plain(data[:HEAD]).lstrip()[:1] in (b"{", b"[")
 
 
 def _iso_media(head: bytes) -> FileType:
@@ -212,15 +212,19 @@ def _mpeg_frame(head: bytes) -> bool:
 def _text(head: bytes) -> FileType:
     if is_json(head):
         return _JSON
-    text = head.removeprefix(b"\xef\xbb\xbf")
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        text = head[2:].replace(b"\0", b"")
-    root = _root_element(text.lower())
+    root = _root_element(_plain(head).lower())
     if root.startswith((b"<!doctype html", b"<html")):
         return _WEB_PAGE
     if root.startswith(b"<svg") and root[4:5] in b" \t\r\n/>:":
         return _drawing("an SVG drawing")
     return UNKNOWN
+
+
+def _plain(head: bytes) -> bytes:
+    """A text's ASCII without a byte order mark; of UTF-16 the other bytes go, too."""
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return head[2:].replace(b"\0", b"")
+    return head.removeprefix(b"\xef\xbb\xbf")
 
 
 _PREAMBLES = 64

@@ -25,7 +25,7 @@ from PIL import Image, ImageFile, PngImagePlugin
 from audio import filetypes, png_chunks, truncated
 from audio.arrays import Pixels
 from audio.errors import AudioError
-from audio.params import SpectrogramParams
+from audio.params import RETIRED_TAG, SpectrogramParams
 
 RECIPE_KEY = "riffbot"
 MAX_PIXELS = 32_000_000
@@ -43,7 +43,7 @@ _TEXTS = (RECIPE_KEY, "Raw profile type exif")
 _MOST_MISSING = 0.25
 """Of a file that ends too early at least the rest of this share has to be there."""
 
-_CUT_OFF = "The end of that picture is missing; what is missing stays silent."
+_CUT_OFF = "The file ends too early: the missing part of that picture is left empty."
 _STRIP = 1_000_000
 """Pixels of a deep picture that are converted at once."""
 
@@ -59,6 +59,7 @@ class SpectrogramImage:
         recipe: the `riffbot` text, or None.
         grey: the picture had no colours to speak of (stereo counts as grey).
         note: a sentence about what of the file could not be read; empty where all of it was.
+        retired_tag: an earlier version of this project wrote it (`audio.params.RETIRED_TAG`).
     """
 
     pixels: Pixels
@@ -66,10 +67,15 @@ class SpectrogramImage:
     recipe: str | None
     grey: bool = True
     note: str = ""
+    retired_tag: bool = False
 
 
 def encode_png(
-    pixels: Pixels, *, params: SpectrogramParams | None = None, recipe: str | None = None
+    pixels: Pixels,
+    *,
+    params: SpectrogramParams | None = None,
+    recipe: str | None = None,
+    retired_tag: bool = False,
 ) -> bytes:
     """Write a picture; `decode_image` gives back the same pixels to the bit.
 
@@ -77,6 +83,7 @@ def encode_png(
         pixels: uint8[H, W], or uint8[H, W, 2] for stereo.
         params: stored in EXIF; the v1 format by default, its `stereo` set from the pixels.
         recipe: stored as text, at most 64,000 characters.
+        retired_tag: write the same bytes as earlier versions did, with one EXIF tag more.
 
     Returns:
         PNG bytes, the same for the same arguments.
@@ -97,7 +104,7 @@ def encode_png(
     else:
         image = Image.fromarray(pixels)
     exif = Image.Exif()
-    for tag, value in params.to_exif().items():
+    for tag, value in params.to_exif(retired_tag=retired_tag).items():
         exif[tag] = value
     text = PngImagePlugin.PngInfo()
     if recipe is not None:
@@ -139,7 +146,8 @@ def decode_image(source: Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Spect
         params = SpectrogramParams.from_exif(exif)
         pixels, grey = _pixels(image, params.stereo)
         if missing is not None:
-            pixels[missing] = 255
+            dark = not grey and bool(np.median(pixels[~missing]) < 128)  # a drawing, light on dark
+            pixels[missing] = 0 if dark else 255
         pixels = _turned(pixels, exif.get(_ORIENTATION))
     except AudioError:
         raise
@@ -147,7 +155,9 @@ def decode_image(source: Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Spect
         raise AudioError("That picture is damaged; please send it again.") from error
     params = replace(params, stereo=pixels.ndim == 3)
     note = "" if missing is None else _CUT_OFF
-    return SpectrogramImage(pixels, params, _recipe(image.info), grey, note)
+    return SpectrogramImage(
+        pixels, params, _recipe(image.info), grey, note, retired_tag=RETIRED_TAG in exif
+    )
 
 
 def _opened(data: bytes, max_pixels: int) -> ImageFile.ImageFile:

@@ -24,6 +24,10 @@ MAX_FREQUENCY_TAG = 11060
 POWER_TAG = 11070
 MAX_VALUE_TAG = 11080
 
+RETIRED_TAG = 11007
+"""Written, as 0, by earlier versions of this project; Riffusion's tools fail on a tag that they do
+not know. It says nothing, and is only written where a picture shall be the same bytes again."""
+
 
 @dataclass(frozen=True)
 class SpectrogramParams:
@@ -55,8 +59,12 @@ class SpectrogramParams:
         """Columns of the picture in one second of sound (100)."""
         return self.sample_rate / self.hop_length
 
-    def to_exif(self) -> dict[int, int | float]:
-        """The EXIF tags that Riffusion writes, for this format."""
+    def to_exif(self, *, retired_tag: bool = False) -> dict[int, int | float]:
+        """The EXIF tags that Riffusion writes, for this format.
+
+        Args:
+            retired_tag: add `RETIRED_TAG`, as earlier versions did.
+        """
 
         def milliseconds(samples: int) -> int:
             return round(1000 * samples / self.sample_rate)
@@ -64,6 +72,7 @@ class SpectrogramParams:
         return {
             SAMPLE_RATE_TAG: self.sample_rate,
             STEREO_TAG: int(self.stereo),
+            **({RETIRED_TAG: 0} if retired_tag else {}),
             HOP_MS_TAG: milliseconds(self.hop_length),
             WINDOW_MS_TAG: milliseconds(self.win_length),
             PADDED_MS_TAG: milliseconds(self.n_fft),
