@@ -41,7 +41,8 @@ def without_metadata(data: bytes, keywords: tuple[str, ...]) -> bytes:
     if not data.startswith(SIGNATURE):
         return data
     wanted = tuple(keyword.encode("latin-1") + b"\0" for keyword in keywords)
-    kept, at, texts = [SIGNATURE], len(SIGNATURE), 0
+    kept: list[bytes | memoryview] = [SIGNATURE]
+    at, texts = len(SIGNATURE), 0
     view = memoryview(data)
     while at + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)

@@ -35,9 +35,9 @@ def is_standard(params: SpectrogramParams) -> bool:
 
     The window does not count: it decides how sharp a picture is, not what a pixel stands for.
     """
-    hop_s = params.hop_length / params.sample_rate
     return (
-        math.isclose(hop_s, _HOP_S, rel_tol=2e-3)  # at odd rates 10 ms are no whole samples
+        # At some rates 10 ms are no whole samples.
+        abs(params.hop_length - _HOP_S * params.sample_rate) <= 0.5
         and params.n_mels == _STANDARD.n_mels
         and params.min_frequency == _STANDARD.min_frequency
         and params.max_frequency == _STANDARD.max_frequency
