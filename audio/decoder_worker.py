@@ -9,6 +9,7 @@ it opens no file, and of a large one only what is needed travels.
 from __future__ import annotations
 
 import codecs
+import contextlib
 import dataclasses
 import io
 import os
@@ -18,7 +19,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 
 from audio import files, image
-from audio.decoder_limits import confine, end_with_the_parent, limit_cpu
+from audio.decoder_limits import confine, end_with_the_parent, limit_cpu, trim_memory
 from audio.decoder_protocol import CHUNK, Broken, exactly, receive, send
 from audio.errors import AudioError
 
@@ -47,6 +48,8 @@ def main() -> None:
             file = io.BufferedReader(_RemoteFile(source, out, int(header["size"])), CHUNK)
             told, body = _answer(header, cast("BinaryIO", file))
             send(out, told, body)
+            del body
+            trim_memory()
         except (Broken, OSError):
             return
         if "memory" in told:
@@ -106,11 +109,10 @@ def _load() -> None:
         files.read_tags(data)
     pixels = np.zeros((8, 8), np.uint8)
     image.decode_image(image.encode_png(pixels, recipe="é"))
-    try:
-        # No picture at all: Pillow loads every format that it knows before it says so.
-        image.decode_image(b"no picture")
-    except AudioError:
-        return
+    # None of them is a picture: before it says so, Pillow loads every format that it knows.
+    for head in (bytes(64), b"no picture", b"\0\0\0\x18ftypheic", b"RIFF\x18\0\0\0WEBPVP8 "):
+        with contextlib.suppress(AudioError):
+            image.decode_image(head + bytes(64))
 
 
 class _RemoteFile(io.RawIOBase):

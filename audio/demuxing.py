@@ -34,6 +34,12 @@ _LONGEST_GAP_S = 10.0
 
 _SHORTEST_GAP_S = 0.001
 
+_GUESSED = ("aac", "ac3", "amr", "eac3", "mpeg", "mpegts")
+"""Formats without a header that says how long they are: FFmpeg guesses by their size."""
+
+_UNTIMED = ("amr",)
+"""Formats whose time stamps are guessed, too, and far out behind damage."""
+
 
 class Block(NamedTuple):
     """A stretch of decoded sound: float32[n, channels], Hz, FFmpeg's names of the channels."""
@@ -57,6 +63,12 @@ class Losses:
     silent_s: float = 0.0
     announced_s: float | None = None
 
+    def add(self, other: Losses) -> None:
+        """Count what was lost of another recording in the same file, too."""
+        self.damaged += other.damaged
+        self.silent_s += other.silent_s
+        self.announced_s = other.announced_s or self.announced_s
+
 
 def blocks(stream: BinaryIO, losses: Losses, *, demuxer: str | None = None) -> Iterator[Block]:
     """Decode the first audio track, block by block.
@@ -77,6 +89,7 @@ def blocks(stream: BinaryIO, losses: Losses, *, demuxer: str | None = None) -> I
         track = _track(container)
         end_s: float | None = None
         read_s, broken = 0.0, False
+        timed = container.format.name not in _UNTIMED
         for packet in _packets(container, track, losses):
             if packet is None:
                 broken = True
@@ -89,7 +102,7 @@ def blocks(stream: BinaryIO, losses: Losses, *, demuxer: str | None = None) -> I
                 continue
             for frame in frames:
                 start_s = frame.time  # by the time stamp
-                if broken and start_s is not None and end_s is not None:
+                if broken and timed and start_s is not None and end_s is not None:
                     gap = min(start_s - end_s, _LONGEST_GAP_S)
                     if gap > _SHORTEST_GAP_S:
                         losses.silent_s += gap
@@ -102,7 +115,7 @@ def blocks(stream: BinaryIO, losses: Losses, *, demuxer: str | None = None) -> I
                 if start_s is not None:
                     end_s = start_s + frame.samples / frame.sample_rate
                 yield Block(_samples(frame), int(frame.sample_rate), _places(frame))
-        _compare(track, read_s, losses)
+        _compare(container, track, read_s, losses)
 
 
 def tags(stream: BinaryIO) -> dict[str, str]:
@@ -167,10 +180,17 @@ def _silence(seconds: float, like: av.AudioFrame) -> Block:
     return Block(np.zeros(shape, np.float32), int(like.sample_rate), _places(like))
 
 
-def _compare(track: av.AudioStream, read_s: float, losses: Losses) -> None:
-    """Note where the track says that it goes on after its end."""
-    if track.duration is None or track.time_base is None:
+def _compare(
+    container: av.container.InputContainer, track: av.AudioStream, read_s: float, losses: Losses
+) -> None:
+    """Note where a header says that the track goes on after its end."""
+    if container.format.name in _GUESSED:
         return
-    announced = float(track.duration * track.time_base)
+    if track.duration is not None and track.time_base is not None:
+        announced = float(track.duration * track.time_base)
+    elif container.duration is not None and len(container.streams) == 1:
+        announced = container.duration / av.time_base
+    else:
+        return
     if announced > 1.02 * read_s + 0.2:
         losses.announced_s = announced

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -20,7 +20,8 @@ import numpy as np
 import soundfile
 import soxr
 
-from audio import demuxing
+from audio import demuxing, sndfile
+from audio.announced import missing_share
 from audio.arrays import Floats
 from audio.demuxing import NO_SOUND, Block, Losses
 from audio.downmix import to_stereo
@@ -32,8 +33,7 @@ from audio.sections import sections
 __all__ = ["Sound", "encode", "read", "read_tags"]
 
 MAX_RATE, MIN_RATE = 48000, 8000
-_BLOCK_S = 1.0
-_MAX_CHANNELS = 64
+_XING_WITHIN = 1 << 20
 _LOUDEST = 64.0
 """Float files may peak above 1 and are scaled down; beyond this the numbers are damage."""
 
@@ -114,7 +114,11 @@ def read_tags(source: Path | bytes | BinaryIO) -> dict[str, str]:
     return {name.lower(): value for name, value in tags.items()}
 
 
-def _all_blocks(stream: BinaryIO, losses: Losses) -> Iterator[Block]:
+Blocks = Generator[Block, None, None]
+"""One block after the other; closed where enough was read."""
+
+
+def _all_blocks(stream: BinaryIO, losses: Losses) -> Blocks:
     """The recordings in a file, one after the other."""
     try:
         found = sections(stream)
@@ -124,35 +128,52 @@ def _all_blocks(stream: BinaryIO, losses: Losses) -> Iterator[Block]:
         yield from _section_blocks(section, losses)
 
 
-def _section_blocks(stream: BinaryIO, losses: Losses) -> Iterator[Block]:
+def _section_blocks(stream: BinaryIO, losses: Losses) -> Blocks:
     """One recording by the decoder that suits it; where that one breaks off, the other goes on."""
-    given, refusal = 0, None
+    given, given_s = 0, 0.0
+    refusal, short = None, None
     for decode in _decoders(stream):
         stream.seek(0)
-        ahead, found = given, Losses()
+        before, ahead, found = given, given, Losses()
         try:
             for block in decode(stream, found):
                 fresh = block.samples[ahead:]
                 ahead -= len(block.samples) - len(fresh)
                 if len(fresh):
                     given += len(fresh)
+                    given_s += len(fresh) / block.rate
                     yield block._replace(samples=fresh)
         except MemoryError:
+            raise
+        except GeneratorExit:
+            losses.add(found)  # enough was read; what was lost of that is known
             raise
         except AudioError as error:
             found.damaged += 1
             refusal = refusal or error
         except Exception:
             found.damaged += 1
-            if decode is _sndfile_blocks and given:
+            if decode is sndfile.blocks and given:
                 continue  # whether anything is lost, the other decoder finds out
+        if decode is sndfile.blocks and found.announced_s and short is None:
+            short = found
+            continue  # it stops at damage as if the file ended there
         if given:
-            losses.damaged += found.damaged
-            losses.silent_s += found.silent_s
-            losses.announced_s = found.announced_s or losses.announced_s
+            found = short if short is not None and given == before else found
+            _compare(stream, given_s, found)
+            losses.add(found)
             return
-    if refusal is not None:
+    if short is not None:
+        losses.add(short)
+    elif refusal is not None:
         raise refusal
+
+
+def _compare(stream: BinaryIO, read_s: float, losses: Losses) -> None:
+    """Note where the file's header announces more bytes than there are."""
+    missing = missing_share(stream)
+    if losses.announced_s is None and missing * read_s > 0.2:
+        losses.announced_s = read_s / (1 - missing)
 
 
 Decode = Callable[[BinaryIO, Losses], Iterator[Block]]
@@ -165,35 +186,26 @@ def _decoders(stream: BinaryIO) -> tuple[Decode, ...]:
         with soundfile.SoundFile(stream) as file:
             kind, channels = file.format, file.channels
     except Exception:
-        return (demuxing.blocks, _sndfile_blocks)
+        return (demuxing.blocks, sndfile.blocks)
     if kind == "MP3":
         # libmpg123 ends where a header says so: after the first of several joined files, too.
-        return (_mp3_blocks, _sndfile_blocks)
+        return (_mp3_blocks, sndfile.blocks)
     # libsndfile does not say what each channel is.
     first_av = channels > 2
-    return (demuxing.blocks, _sndfile_blocks) if first_av else (_sndfile_blocks, demuxing.blocks)
+    return (demuxing.blocks, sndfile.blocks) if first_av else (sndfile.blocks, demuxing.blocks)
 
 
 def _mp3_blocks(stream: BinaryIO, losses: Losses) -> Iterator[Block]:
+    start = stream.read(_XING_WITHIN)
+    stream.seek(0)
     # Named, for of one frame alone FFmpeg now and then guesses something else.
     yield from demuxing.blocks(stream, losses, demuxer="mp3")
-
-
-def _sndfile_blocks(stream: BinaryIO, losses: Losses) -> Iterator[Block]:
-    with soundfile.SoundFile(stream) as file:
-        size = round(_BLOCK_S * file.samplerate) if file.samplerate > 0 else 0
-        if not 0 < size <= 4_000_000 or not 0 < file.channels <= _MAX_CHANNELS:
-            raise AudioError("That file's header makes no sense; please save it again.")
-        count = 0
-        while len(block := file.read(size, dtype="float32", always_2d=True)):
-            count += len(block)
-            yield Block(block, int(file.samplerate))
-        if 0 < file.frames < 2**40 and file.frames > 1.02 * count + 0.2 * file.samplerate:
-            losses.announced_s = file.frames / file.samplerate
+    if b"Xing" not in start and b"Info" not in start:
+        losses.announced_s = None  # guessed from its first frames
 
 
 def _gather(
-    blocks: Iterator[Block], max_seconds: float, skip_seconds: float, losses: Losses
+    blocks: Blocks, max_seconds: float, skip_seconds: float, losses: Losses
 ) -> Sound | None:
     """Blocks → one bounded Sound, or None when there were none."""
     parts: list[Floats] = []
@@ -213,6 +225,7 @@ def _gather(
             more = True
         parts.append(convert(_channels(piece, channels, places), rate))
         if more:
+            blocks.close()
             break
     if convert is None:
         return None
@@ -221,7 +234,7 @@ def _gather(
     if not len(samples):
         return None
     mono = samples[:, 0].copy() if channels == 1 else samples
-    return Sound(mono, convert.new_rate, () if more else _notes(losses, read_s), more)
+    return Sound(mono, convert.new_rate, _notes(losses, read_s), more)
 
 
 def _notes(losses: Losses, read_s: float) -> tuple[str, ...]:

@@ -102,7 +102,7 @@ def _beats(sound: Floats) -> tuple[npt.NDArray[np.float64], Floats]:
     powers = [
         librosa.feature.melspectrogram(y=channel, sr=_RATE, hop_length=_HOP) for channel in channels
     ]
-    bands = librosa.power_to_db(np.mean(powers, axis=0), ref=np.max)
+    bands = np.asarray(librosa.power_to_db(np.mean(powers, axis=0), ref=np.max))
     strength = librosa.onset.onset_strength(S=bands, sr=_RATE, hop_length=_HOP)
     if not np.isfinite(strength).all() or strength.max(initial=0.0) <= 0:
         return np.zeros(0), bands

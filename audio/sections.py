@@ -1,12 +1,13 @@
-"""Where one file holds several recordings end to end: chained Ogg, joined FLAC, joined WAV.
+"""Where one file holds several recordings end to end: chained Ogg, joined FLAC, WAV and MP3.
 
-libsndfile reads the first of them and believes that this is all. (FFmpeg reads joined MP3s and AAC
-by itself.) Each section is a seekable stream of its own.
+libsndfile reads the first of them and believes that this is all. FFmpeg reads joined MP3s, but what
+is between two of them sounds like damage to it. Each section is a seekable stream of its own.
 """
 
 from __future__ import annotations
 
 import io
+import re
 import struct
 from typing import BinaryIO, cast
 
@@ -14,6 +15,9 @@ _FLAC = b"fLaC\x00\x00\x00\x22"
 _OGG_PAGE = struct.Struct("<4sBBqIIIB")
 _FIRST_PAGE = 2
 _BLOCK = 1 << 20
+_OVERLAP = 64 * 1024
+"""So much of a block is looked at with the next; a longer tag stays with the recording before."""
+
 _MOST = 1000
 """Sections of one file; what lies behind is left out."""
 
@@ -29,6 +33,8 @@ def sections(stream: BinaryIO) -> list[BinaryIO]:
         starts = _signatures(stream, _FLAC)
     elif head[:4] == b"RIFF" and head[8:] == b"WAVE":
         starts = _riffs(stream, size)
+    elif head[:3] == b"ID3" or (head[:1] == b"\xff" and head[1:2] >= b"\xe0"):
+        starts = _mp3s(stream)
     else:
         starts = [0]
     stream.seek(0)
@@ -71,6 +77,57 @@ def _signatures(stream: BinaryIO, signature: bytes) -> list[int]:
             break
         starts.append(found)
     return starts
+
+
+def _mp3s(stream: BinaryIO) -> list[int]:
+    """Where a first frame lies, by the header (Xing's or LAME's) that it carries instead of sound.
+
+    The tag before it belongs to it.
+    """
+    starts: list[int] = []
+    at, last = 0, -1
+    tag = re.compile(rb"Xing|Info")
+    tail = b""
+    stream.seek(0)
+    while (block := stream.read(_BLOCK)) and len(starts) < _MOST:
+        window = tail + block
+        for found in tag.finditer(window):
+            place = at - len(tail) + found.start()
+            if place <= last:
+                continue  # seen with the block before
+            last = place
+            if (frame := _first_frame(window, found.start())) is not None:
+                starts.append(at - len(tail) + _tag_before(window, frame))
+        at += len(block)
+        tail = window[-_OVERLAP:]
+    return [0, *starts[1:]]
+
+
+def _first_frame(window: bytes, header: int) -> int | None:
+    """Where the frame begins whose side information, all zero, such a header follows."""
+    for side in (32, 17, 9):
+        frame = header - side - 4
+        sync = window[max(0, frame) : frame + 2]
+        if (
+            len(sync) == 2
+            and sync[0] == 0xFF
+            and sync[1] >= 0xE0
+            and not any(window[frame + 4 : header])
+        ):
+            return frame
+    return None
+
+
+def _tag_before(window: bytes, frame: int) -> int:
+    """Where the ID3 tag begins that ends at a frame; the frame itself where there is none."""
+    found = window.rfind(b"ID3", 0, frame)
+    if found >= 0:
+        size = 0
+        for byte in window[found + 6 : found + 10]:
+            size = size << 7 | byte & 127
+        if found + 10 + size == frame:
+            return found
+    return frame
 
 
 def _riffs(stream: BinaryIO, size: int) -> list[int]:

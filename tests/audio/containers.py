@@ -1,4 +1,4 @@
-"""A small real file for every demuxer that is read, made by FFmpeg's own muxers where it has one."""
+"""A small real file for every demuxer, made by FFmpeg's own muxers where it has one."""
 
 from __future__ import annotations
 

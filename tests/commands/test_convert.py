@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,9 @@ from audio.files import read, read_tags
 from audio.image import encode_png
 from audio.params import SpectrogramParams
 from riffbot.cli import main
+from tests.audio.containers import muxed
+from tests.audio.test_damage import damaged, flac, music
+from tests.audio.test_files import wav
 from tests.audio.test_regrid import as_riffusion
 from tests.commands.answers import one_line, pixels
 
@@ -73,3 +78,50 @@ def test_what_is_no_spectrogram_is_named(home: Path, capsys: pytest.CaptureFixtu
     assert "SVG drawing" in one_line(capsys)
     assert main(["draw", "x.svg"]) == 2
     assert "SVG drawing" in one_line(capsys)
+
+
+@pytest.mark.parametrize(
+    ("kind", "make"),
+    [
+        ("flv.flv", lambda: muxed("flv", "aac")),
+        ("mpeg.mpg", lambda: muxed("mpeg", "mp2", 48000)),
+        ("vob.mp3", lambda: muxed("vob", "ac3", 48000)),
+        ("sphere.sph", lambda: wav(music(1.0), 44100, "PCM_16", "NIST")),
+    ],
+)
+def test_containers_that_once_crashed_and_sounds_without_tags_are_seen(
+    kind: str, make: Callable[[], bytes], home: Path
+) -> None:
+    (home / kind).write_bytes(make())
+    assert main(["audio-to-image", kind, "seen.png"]) == 0
+    assert pixels(home / "seen.png").shape[1] == pytest.approx(100, abs=8)
+
+
+def test_what_was_lost_is_said_on_the_command_line(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "hurt.flac").write_bytes(damaged(flac(music()), 0.3))
+    assert main(["audio-to-image", "hurt.flac", "seen.png"]) == 0
+    out, err = capsys.readouterr()
+    assert "2.00 s" in out
+    assert "damaged" in err
+    assert main(["audio-to-image", "hurt.flac", "json.png", "--json"]) == 0
+    (note,) = json.loads(capsys.readouterr().out)["notes"]
+    assert "damaged" in note
+
+    hum = (np.sin(np.arange(8000 * 601) * 0.1) * 9000).astype(np.int16)
+    soundfile.write(home / "long.flac", hum, 8000)
+    assert main(["audio-to-image", "long.flac", "long.png", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["seconds"] == 600
+    assert "only its first 10 minutes were read" in said["notes"][0]
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no such device")
+@pytest.mark.parametrize("command", ["audio-to-image", "image-to-audio"])
+def test_an_endless_device_is_refused_at_once(
+    command: str, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = "x.png" if command == "audio-to-image" else "x.wav"
+    assert main([command, "/dev/zero", out]) == 2
+    assert "no regular file" in capsys.readouterr().err
