@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import unicodedata
 from collections.abc import Callable
@@ -35,11 +34,8 @@ def words_of(name: str) -> str:
     >>> words_of("Song (Live 12:30)")
     'Song Live 12:30'
     """
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        name = os.fsencode(name).decode("latin-1") if os.name == "posix" else name
-        name = name.encode("utf-8", "replace").decode()
+    # Python reads a byte that is no UTF-8 as U+DC00 and the byte.
+    name = "".join(chr(ord(c) - 0xDC00) if "\udc80" <= c <= "\udcff" else c for c in name)
     shown = "".join(c if c.isprintable() and c not in "()[]\\" else " " for c in name)
     return " ".join(shown.split())[:_LONGEST_WORDS] or NAMELESS
 
