@@ -11,6 +11,7 @@ analysis, phase and synthesis, and the clip repeats without a seam.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -40,6 +41,8 @@ _ANALYSIS_RATE = 24000
 _ANALYSIS_HOP = 240
 _ANALYSIS_WINDOW = 2400
 _ANALYSIS_FFT = 9600
+_MIRROR_S = 0.2
+"""Of the mirror image on both sides: half a window and what the resampler's filter sees."""
 _BLOCK = 16
 
 _AMPLITUDE = (((255 - np.arange(256)) / 255) ** 4).astype(np.float32)
@@ -122,11 +125,15 @@ def audio_to_image(samples: Floats, sample_rate: int, *, loop: bool = False) -> 
     # Of a sound shorter than a column not every sample would survive the resampling.
     missing = max(0, -(-sample_rate // 100) - len(samples))
     samples = np.pad(samples, [(0, missing)] + [(0, 0)] * (samples.ndim - 1))
-    sound = resample(samples, sample_rate, _ANALYSIS_RATE, loop=loop)
-    if sound.ndim == 1:
-        return to_pixels(mel_spectrogram(sound, columns, loop=loop))
-    pair = [mel_spectrogram(sound[:, i], columns, loop=loop) for i in (0, 1)]
-    return to_pixels(np.stack(pair, axis=2))
+    if loop:
+        around = resample(samples, sample_rate, _ANALYSIS_RATE, loop=True)
+        analyse = lambda sound: mel_spectrogram(sound, columns, loop=True)  # noqa: E731
+    else:
+        around = _mirrored(samples, sample_rate, columns)
+        analyse = lambda sound: _analysed(sound, columns)  # noqa: E731
+    if around.ndim == 1:
+        return to_pixels(analyse(around))
+    return to_pixels(np.stack([analyse(around[:, i]) for i in (0, 1)], axis=2))
 
 
 def mel_spectrogram(sound: Floats, columns: int, *, loop: bool = False) -> Floats:
@@ -136,9 +143,29 @@ def mel_spectrogram(sound: Floats, columns: int, *, loop: bool = False) -> Float
     or goes on from the other end when it is a loop.
     """
     length = columns * _ANALYSIS_HOP
-    half = _ANALYSIS_WINDOW // 2
     sound = np.pad(sound[:length], (0, max(0, length - len(sound))))
-    padded = np.pad(sound, half, mode="wrap" if loop else "reflect").astype(np.float32)
+    half = _ANALYSIS_WINDOW // 2
+    return _analysed(np.pad(sound, half, mode="wrap" if loop else "reflect"), columns)
+
+
+def _mirrored(samples: Floats, sample_rate: int, columns: int) -> Floats:
+    """Sound at the analysis' rate, with half a window of its mirror image on both sides.
+
+    Mirrored before it is resampled: at a bare end the resampler hears a click, which would stand
+    as a grey bar over all frequencies in the first and last columns.
+    """
+    step = sample_rate // math.gcd(sample_rate, _ANALYSIS_RATE)
+    margin = step * -(-round(_MIRROR_S * sample_rate) // step)  # whole samples at both rates
+    padding = [(margin, margin)] + [(0, 0)] * (samples.ndim - 1)
+    wide = resample(np.pad(samples, padding, mode="reflect"), sample_rate, _ANALYSIS_RATE)
+    half = _ANALYSIS_WINDOW // 2
+    first = margin * _ANALYSIS_RATE // sample_rate - half
+    return wide[first : first + columns * _ANALYSIS_HOP + 2 * half]
+
+
+def _analysed(padded: Floats, columns: int) -> Floats:
+    """Magnitudes [columns, 512] of sound that has half a window more on both sides."""
+    padded = padded.astype(np.float32)
     window, bank = solver.hann(_ANALYSIS_WINDOW), analysis_bank()
     out = np.empty((columns, N_MELS), np.float32)
     for first in range(0, columns, _BLOCK):

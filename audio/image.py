@@ -5,8 +5,9 @@ Riffusion's layout. The parameters go into EXIF under Riffusion's tags, the reci
 JSON) into a text chunk named `riffbot`, so a picture that is downloaded and uploaded again can be
 remixed, replayed and reproduced.
 
-Read: the formats that pictures are sent in. Uploads are strangers' files, so size is checked in
-the header, before a pixel is decoded, and all that goes wrong is an `AudioError` with one sentence.
+Read: the formats that pictures are sent in, turned as their EXIF orientation says. Uploads are
+strangers' files, so size is checked in the header, before a pixel is decoded, and all that goes
+wrong is an `AudioError` with one sentence. Metadata never costs the picture.
 """
 
 from __future__ import annotations
@@ -14,25 +15,37 @@ from __future__ import annotations
 import io
 import warnings
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageFile, PngImagePlugin
 
+from audio import filetypes, png_chunks, truncated
 from audio.arrays import Pixels
 from audio.errors import AudioError
-from audio.params import SpectrogramParams
+from audio.params import RETIRED_TAG, SpectrogramParams
 
 RECIPE_KEY = "riffbot"
 MAX_PIXELS = 32_000_000
 _MAX_RECIPE = 64_000
-_EXIF_IFD = 0x8769
+_EXIF_IFD, _ORIENTATION = 0x8769, 0x0112
 _TINTED = 12
 """Mean difference of the colour channels from which on a picture is one in colours. What an image
 model drew as a spectrogram, or JPEG has been through, is a little off grey."""
-_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "HEIF")
 """Pillow knows many more, EPS among them, which it hands to Ghostscript: a program to run."""
+
+_TEXTS = (RECIPE_KEY, "Raw profile type exif")
+"""Keywords of the PNG text chunks that are read; the second is ImageMagick's older way."""
+
+_MOST_MISSING = 0.25
+"""Of a file that ends too early at least the rest of this share has to be there."""
+
+_CUT_OFF = "The file ends too early: the missing part of that picture is left empty."
+_STRIP = 1_000_000
+"""Pixels of a deep picture that are converted at once."""
 
 
 @dataclass(frozen=True)
@@ -45,16 +58,24 @@ class SpectrogramImage:
         params: from the EXIF tags, v1 defaults where there are none.
         recipe: the `riffbot` text, or None.
         grey: the picture had no colours to speak of (stereo counts as grey).
+        note: a sentence about what of the file could not be read; empty where all of it was.
+        retired_tag: an earlier version of this project wrote it (`audio.params.RETIRED_TAG`).
     """
 
     pixels: Pixels
     params: SpectrogramParams
     recipe: str | None
     grey: bool = True
+    note: str = ""
+    retired_tag: bool = False
 
 
 def encode_png(
-    pixels: Pixels, *, params: SpectrogramParams | None = None, recipe: str | None = None
+    pixels: Pixels,
+    *,
+    params: SpectrogramParams | None = None,
+    recipe: str | None = None,
+    retired_tag: bool = False,
 ) -> bytes:
     """Write a picture; `decode_image` gives back the same pixels to the bit.
 
@@ -62,6 +83,7 @@ def encode_png(
         pixels: uint8[H, W], or uint8[H, W, 2] for stereo.
         params: stored in EXIF; the v1 format by default, its `stereo` set from the pixels.
         recipe: stored as text, at most 64,000 characters.
+        retired_tag: write the same bytes as earlier versions did, with one EXIF tag more.
 
     Returns:
         PNG bytes, the same for the same arguments.
@@ -82,7 +104,7 @@ def encode_png(
     else:
         image = Image.fromarray(pixels)
     exif = Image.Exif()
-    for tag, value in params.to_exif().items():
+    for tag, value in params.to_exif(retired_tag=retired_tag).items():
         exif[tag] = value
     text = PngImagePlugin.PngInfo()
     if recipe is not None:
@@ -93,11 +115,12 @@ def encode_png(
 
 
 def decode_image(source: Path | bytes, *, max_pixels: int = MAX_PIXELS) -> SpectrogramImage:
-    """Read a picture (PNG, JPEG, WebP, GIF, BMP, TIFF, PPM) of any size.
+    """Read a picture (PNG, JPEG, WebP, GIF, BMP, TIFF, PPM, AVIF, HEIC) of any size.
 
     Colour becomes grey by its luminance, unless the channels are equal, when it is that channel to
     the bit (Riffusion stores grey as RGB); with the stereo tag, green and blue are left and right.
-    Transparent parts count as white, that is, silent; of an animation the first frame counts.
+    Transparent parts count as white, that is, silent; of an animation the first frame counts. Of a
+    file that ends too early, up to a quarter of the picture may be missing and is white, too.
 
     Args:
         source: a file's name or its bytes.
@@ -107,10 +130,43 @@ def decode_image(source: Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Spect
         AudioError: no such file, not a picture, too large, or damaged.
     """
     data = _bytes_of(source)
+    kind = filetypes.identify(data)
+    if kind.refusal:
+        raise AudioError(kind.refusal)
+    if kind.family == "sound":
+        raise AudioError(f"That is {kind.name}, no picture: “remix” starts from sounds.")
+    if kind in (filetypes.HEIC, filetypes.UNKNOWN) and not _reads_heic() and kind.name:
+        raise AudioError(f"That is {kind.name}; please send it as a JPEG or PNG.")
+    data = png_chunks.without_metadata(data, _TEXTS)
+    image = _opened(data, max_pixels)
+    try:
+        image, missing = _loaded(image, data, max_pixels)
+        _check_size(image, max_pixels)  # some formats tell their size only when they are decoded
+        exif = _exif(image)
+        params = SpectrogramParams.from_exif(exif)
+        pixels, grey = _pixels(image, params.stereo)
+        if missing is not None:
+            dark = not grey and bool(np.median(pixels[~missing]) < 128)  # a drawing, light on dark
+            pixels[missing] = 0 if dark else 255
+        pixels = _turned(pixels, exif.get(_ORIENTATION))
+    except AudioError:
+        raise
+    except Exception as error:
+        raise AudioError("That picture is damaged; please send it again.") from error
+    params = replace(params, stereo=pixels.ndim == 3)
+    note = "" if missing is None else _CUT_OFF
+    return SpectrogramImage(
+        pixels, params, _recipe(image.info), grey, note, retired_tag=RETIRED_TAG in exif
+    )
+
+
+def _opened(data: bytes, max_pixels: int) -> ImageFile.ImageFile:
+    """A picture's header. Raises AudioError."""
     try:
         with warnings.catch_warnings():
-            # Our own limit, checked below, stands in for Pillow's warning.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            # Our own limit stands in for Pillow's warning of large pictures; of damage in metadata
+            # nobody needs to hear.
+            warnings.simplefilter("ignore")
             image = Image.open(io.BytesIO(data), formats=_FORMATS)
     except Image.DecompressionBombError as error:
         raise AudioError(_too_large(None, max_pixels)) from error
@@ -118,18 +174,38 @@ def decode_image(source: Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Spect
         raise AudioError(
             "That is no picture that can be read; try a PNG, JPEG, WebP or GIF."
         ) from error
-    if image.width * image.height > max_pixels:
-        raise AudioError(_too_large(image.size, max_pixels))
+    _check_size(image, max_pixels)
+    return image
+
+
+def _loaded(
+    image: ImageFile.ImageFile, data: bytes, max_pixels: int
+) -> tuple[ImageFile.ImageFile, truncated.Mask | None]:
+    """The picture, decoded, and which pixels are missing where its file ends too early."""
     try:
         image.load()
-        params = SpectrogramParams.from_exif(_exif(image))
-        pixels, grey = _pixels(image, params.stereo)
-    except AudioError:
-        raise
-    except Exception as error:
-        raise AudioError("That picture is damaged; please send it again.") from error
-    params = replace(params, stereo=pixels.ndim == 3)
-    return SpectrogramImage(pixels, params, _recipe(image.info), grey)
+    except OSError as error:
+        if not truncated.is_truncated(error):
+            raise
+        image, missing = truncated.shown(data, lambda data: _opened(data, max_pixels))
+        if missing.mean() > _MOST_MISSING:
+            raise AudioError(
+                "That picture is damaged: more than a quarter of it is missing; please send it "
+                "again."
+            ) from error
+        return image, missing
+    return image, None
+
+
+@cache
+def _reads_heic() -> bool:
+    """Whether phones' pictures can be read; teaches it to Pillow where it can be done."""
+    try:
+        import pi_heif  # noqa: PLC0415 - no wheel for every machine, and rarely needed
+    except ImportError:
+        return False
+    pi_heif.register_heif_opener(decode_threads=1, thumbnails=False)
+    return True
 
 
 def _bytes_of(source: Path | bytes) -> bytes:
@@ -148,6 +224,11 @@ def _too_large(size: tuple[int, int] | None, max_pixels: int) -> str:
     return f"{what} too large: please keep it under {max_pixels / 1e6:g} megapixels."
 
 
+def _check_size(image: Image.Image, max_pixels: int) -> None:
+    if image.width * image.height > max_pixels:
+        raise AudioError(_too_large(image.size, max_pixels))
+
+
 def _exif(image: Image.Image) -> dict[int, Any]:
     try:
         exif = image.getexif()
@@ -158,11 +239,10 @@ def _exif(image: Image.Image) -> dict[int, Any]:
 
 def _pixels(image: Image.Image, stereo: bool) -> tuple[Pixels, bool]:
     """The pixels, and whether they were grey."""
-    if image.mode in ("I", "I;16", "I;16B", "I;16L", "F"):
-        return _eight_bits(np.asarray(image)), True
+    if image.mode in ("I", "I;16", "I;16B", "I;16L", "I;16N", "F"):
+        return _eight_bits(image), True
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
+        image = _on_white(image)
     if image.mode == "L":
         return np.array(image), True
     rgb = np.array(image.convert("RGB"))
@@ -174,13 +254,64 @@ def _pixels(image: Image.Image, stereo: bool) -> tuple[Pixels, bool]:
     return np.array(Image.fromarray(rgb).convert("L")), tint < _TINTED
 
 
-def _eight_bits(deep: np.typing.NDArray[Any]) -> Pixels:
-    """16-bit, 32-bit and float greys, by their format's range or, where it has none, their own."""
-    values = np.nan_to_num(deep.astype(np.float64), posinf=0.0, neginf=0.0)
+def _on_white(image: Image.Image) -> Image.Image:
+    """A picture with transparent parts, laid on white."""
+    clear = image.info.get("transparency")
+    if image.mode == "RGB" and isinstance(clear, tuple) and max(clear) > 255:
+        # Pillow makes eight bits of sixteen, but not of the colour that is transparent.
+        image.info["transparency"] = tuple(value >> 8 for value in clear)
+    if image.mode == "La":
+        image = image.convert("LA")
+    rgba = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
+
+
+def _eight_bits(image: Image.Image) -> Pixels:
+    """16-bit, 32-bit and float greys, by their format's range or, where it has none, their own.
+
+    The grey that a PNG declares transparent becomes white.
+    """
+    deep = np.asarray(image)
+    clear = image.info.get("transparency")
+    out = np.empty(deep.shape, np.uint8)
+    low, scale = 0.0, 1 / 257
     if deep.dtype.kind == "f":
-        low, high = values.min(), values.max()
-        return np.asarray(255 * (values - low) / max(high - low, 1e-20), np.uint8)
-    return np.asarray(np.clip(values, 0, 65535) / 257, np.uint8)
+        low, high = _range(deep)
+        scale = 255 / max(high - low, 1e-20)
+    rows = max(1, _STRIP // max(1, deep.shape[1]))
+    for first in range(0, len(deep), rows):
+        part = deep[first : first + rows]
+        values = np.nan_to_num(part.astype(np.float64), posinf=0.0, neginf=0.0)
+        grey = out[first : first + rows]
+        grey[:] = np.clip((values - low) * scale, 0, 255)
+        if isinstance(clear, int):
+            grey[part == clear] = 255
+    return out
+
+
+def _range(deep: np.typing.NDArray[Any]) -> tuple[float, float]:
+    finite = np.where(np.isfinite(deep), deep, 0)
+    return float(finite.min()), float(finite.max())
+
+
+def _turned(pixels: Pixels, orientation: Any) -> Pixels:
+    """A picture as it shall be seen, from one as it is stored (EXIF 2.32, tag 0x0112)."""
+    match orientation:
+        case 2:
+            pixels = pixels[:, ::-1]
+        case 3:
+            pixels = pixels[::-1, ::-1]
+        case 4:
+            pixels = pixels[::-1]
+        case 5:
+            pixels = np.swapaxes(pixels, 0, 1)
+        case 6:
+            pixels = np.rot90(pixels, -1)
+        case 7:
+            pixels = np.swapaxes(pixels[::-1, ::-1], 0, 1)
+        case 8:
+            pixels = np.rot90(pixels)
+    return np.ascontiguousarray(pixels)
 
 
 def _recipe(info: dict[Any, Any]) -> str | None:

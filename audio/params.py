@@ -15,7 +15,6 @@ from audio.errors import AudioError
 
 SAMPLE_RATE_TAG = 11000
 STEREO_TAG = 11005
-TRIPLE_RESOLUTION_TAG = 11007
 HOP_MS_TAG = 11010
 WINDOW_MS_TAG = 11020
 PADDED_MS_TAG = 11030
@@ -24,6 +23,10 @@ MIN_FREQUENCY_TAG = 11050
 MAX_FREQUENCY_TAG = 11060
 POWER_TAG = 11070
 MAX_VALUE_TAG = 11080
+
+RETIRED_TAG = 11007
+"""Written, as 0, by earlier versions of this project; Riffusion's tools fail on a tag that they do
+not know. It says nothing, and is only written where a picture shall be the same bytes again."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,12 @@ class SpectrogramParams:
         """Columns of the picture in one second of sound (100)."""
         return self.sample_rate / self.hop_length
 
-    def to_exif(self) -> dict[int, int | float]:
-        """The EXIF tags that Riffusion writes, for this format."""
+    def to_exif(self, *, retired_tag: bool = False) -> dict[int, int | float]:
+        """The EXIF tags that Riffusion writes, for this format.
+
+        Args:
+            retired_tag: add `RETIRED_TAG`, as earlier versions did.
+        """
 
         def milliseconds(samples: int) -> int:
             return round(1000 * samples / self.sample_rate)
@@ -65,7 +72,7 @@ class SpectrogramParams:
         return {
             SAMPLE_RATE_TAG: self.sample_rate,
             STEREO_TAG: int(self.stereo),
-            TRIPLE_RESOLUTION_TAG: 0,
+            **({RETIRED_TAG: 0} if retired_tag else {}),
             HOP_MS_TAG: milliseconds(self.hop_length),
             WINDOW_MS_TAG: milliseconds(self.win_length),
             PADDED_MS_TAG: milliseconds(self.n_fft),

@@ -19,6 +19,8 @@ from riffbot.inference.job import Riff
 from riffbot.library.models import StoredRiff
 from riffbot.library.records import DRAWING, Author, Origin
 from riffbot.library.store import Library
+from riffbot.naming import words_of
+from riffbot.prompt import PromptError, parse
 from riffbot.rendering import Rendered, render
 from riffbot.request import RiffRequest
 from riffbot.settings import Settings
@@ -46,7 +48,7 @@ class Adopting:
         """
         ref = await asyncio.to_thread(self.keep, source.pixels, source.recipe)
         request = RiffRequest(
-            prompt=source.name, seed=0, seed_image=ref, denoising=0.0, bpm=source.bpm
+            prompt=_title(source.name), seed=0, seed_image=ref, denoising=0.0, bpm=source.bpm
         )
         taken_as = DRAWING if source.kind == "drawing" else "an upload"
         riff = Riff(request, source.pixels, taken_as, "0" * 64)
@@ -98,3 +100,12 @@ class Adopting:
             raise GenerationFailed(
                 "The picture was made but could not be turned into sound; the log has the details."
             ) from error
+
+
+def _title(name: str) -> str:
+    """A file's name as the prompt of its riff, which has to be one that can be replayed."""
+    try:
+        parse(name)
+    except PromptError:
+        return words_of(name)
+    return name

@@ -31,7 +31,7 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from audio.errors import AudioError
 from audio.image import SpectrogramImage, decode_image
@@ -256,14 +256,14 @@ def _catalogue(folder: Path) -> list[SeedImage]:
     if not path.exists():
         return []
     try:
-        tables = tomllib.loads(path.read_text("utf-8"))
+        tables = tomllib.loads(path.read_text("utf-8-sig"))
         seeds = [
             SeedImage.model_validate(
                 {"name": name, "path": folder / table.pop("file", f"{name}.png"), **table}
             )
             for name, table in tables.items()
         ]
-    except (tomllib.TOMLDecodeError, ValidationError, AttributeError, OSError) as error:
+    except (ValueError, AttributeError, OSError) as error:
         first = str(error).splitlines()
         raise StorageError(f"{path} cannot be read: {' '.join(first[:3])}.") from error
     for seed in seeds:

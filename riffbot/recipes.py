@@ -8,12 +8,16 @@ recipe, which travels inside (`made_from`), as far back as to the first prompt.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from audio import decoder
+import numpy as np
+from numpy.typing import NDArray
+
+from audio import decoder, filetypes
 from audio.image import encode_png
 from riffbot import rendering
 from riffbot.errors import BadRequest, NotFound
@@ -50,6 +54,7 @@ class Recipe:
         made_from: the recipes of the pictures that it starts from, by reference.
         text: the JSON that it was read from.
         part: the picture is these columns of what the request makes; None is all of it.
+        retired_tag: it was in a PNG of an earlier version (`audio.params.RETIRED_TAG`).
     """
 
     request: RiffRequest
@@ -58,6 +63,7 @@ class Recipe:
     made_from: Mapping[str, Recipe] = field(default_factory=dict)
     text: str = ""
     part: tuple[int, int] | None = None
+    retired_tag: bool = False
 
 
 def parse(text: str | bytes) -> Recipe:
@@ -67,7 +73,7 @@ def parse(text: str | bytes) -> Recipe:
         BadRequest: it is none.
     """
     try:
-        told = json.loads(text)
+        told = json.loads(text.removeprefix("\ufeff") if isinstance(text, str) else text)
     except (ValueError, RecursionError) as error:
         raise BadRequest("That is not a riff's recipe: the JSON cannot be read.") from error
     return _recipe(told, 0)
@@ -101,7 +107,7 @@ def inside(data: bytes) -> Recipe | None:
     Raises:
         BadRequest: it carries one that makes no sense.
     """
-    if data[:1] in (b"{", b"["):
+    if filetypes.is_json(data):
         if len(data) > 4 * MAX_TEXT:
             raise BadRequest("That is no recipe of RiffBot's: it is far too long.")
         return parse(data)
@@ -177,11 +183,11 @@ async def revived(
             if await asyncio.to_thread(there, ref):
                 continue
             if ref not in made:
-                made[ref] = await again(recipe.made_from.get(ref))
+                made[ref] = await again(ref, recipe.made_from.get(ref))
             changes[ref] = made[ref]
         return replace(recipe, request=renamed(recipe.request, changes))
 
-    async def again(older: Recipe | None) -> str:
+    async def again(ref: str, older: Recipe | None) -> str:
         if older is None:
             raise NotFound(
                 "The picture that this was made from is not here any more, and the file does not "
@@ -198,10 +204,12 @@ async def revived(
             part = riff.image[:, begin:end]
             if part.shape[1] != end - begin:
                 raise BadRequest("That recipe takes a part of a clip that is not so long.")
-            png = encode_png(part, recipe=older.text)
-            return f"sha256:{await asyncio.to_thread(keep, png)}"
+            return await kept(ref, part, older.text)
         texts = {name: ancestor.text for name, ancestor in older.made_from.items()}
-        png = encode_png(riff.image, recipe=rendering.recipe(riff, texts))
+        return await kept(ref, riff.image, rendering.recipe(riff, texts))
+
+    async def kept(ref: str, pixels: NDArray[np.uint8], text: str) -> str:
+        png = _as_named(ref, pixels, text)
         return f"sha256:{await asyncio.to_thread(keep, png)}"
 
     return await whole(recipe)
@@ -215,6 +223,16 @@ def renamed(request: RiffRequest, refs: Mapping[str, str]) -> RiffRequest:
     for old, new in refs.items():
         text = text.replace(old, new)
     return RiffRequest.from_json(text)
+
+
+def _as_named(ref: str, pixels: NDArray[np.uint8], text: str) -> bytes:
+    """A PNG of the picture: the one that the reference names, should an earlier version have
+    written it, so that what is made from it has the same recipe and so the same bytes.
+    """
+    older = encode_png(pixels, recipe=text, retired_tag=True)
+    if f"sha256:{hashlib.sha256(older).hexdigest()}" == ref:
+        return older
+    return encode_png(pixels, recipe=text)
 
 
 def _recipe(told: Any, depth: int) -> Recipe:

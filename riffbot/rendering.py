@@ -60,7 +60,11 @@ class Rendered:
 
 
 def render(
-    riff: RiffLike, *, loudness_lufs: float = -14.0, made_from: Mapping[str, str] | None = None
+    riff: RiffLike,
+    *,
+    loudness_lufs: float = -14.0,
+    made_from: Mapping[str, str] | None = None,
+    retired_tag: bool = False,
 ) -> Rendered:
     """Turn a finished riff into files. Takes a fraction of a second; call it in a thread.
 
@@ -68,6 +72,7 @@ def render(
         riff: the picture and what decided it.
         loudness_lufs: how loud.
         made_from: as for `recipe`.
+        retired_tag: as for `encode_png`.
 
     Raises:
         audio.errors.AudioError: the picture is no spectrogram.
@@ -87,7 +92,7 @@ def render(
             "mp3",
             tags={"title": title[:TITLE_LENGTH], "artist": "RiffBot", "comment": text},
         ),
-        png=image.encode_png(riff.image, recipe=text),
+        png=image.encode_png(riff.image, recipe=text, retired_tag=retired_tag),
         picture=picture.picture(riff.image, title=title, bpm=request.bpm),
         alt=describe.describe(riff.image, bpm=request.bpm),
         duration_s=riff.image.shape[1] / 100,

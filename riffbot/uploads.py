@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from audio import codec, decoder, loops
+from audio import codec, decoder, filetypes, loops, regrid
 from audio.errors import AudioError
 from audio.image import SpectrogramImage
 from audio.mel import N_MELS
@@ -34,7 +34,6 @@ LATEST_S = 600.0
 
 MAX_PIXELS = 16_000_000
 
-_PICTURE_HEADS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"P5", b"P6")
 _SILENT, _DARK = 255, 128
 _QUIETEST = 1e-4
 _NAME = 60
@@ -140,7 +139,10 @@ def open_upload(
     if not 0 <= start <= LATEST_S:
         raise BadRequest(f"The start is a number of seconds, 0 to {LATEST_S:g}, not {start:g}.")
     try:
-        if is_picture(data):
+        kind = filetypes.identify(data)
+        if kind.refusal:
+            raise AudioError(kind.refusal)
+        if drawing or kind.family == "picture":
             return _from_picture(data, shown, seconds, drawing)
         return _from_sound(data, shown, start, seconds, on_beat)
     except AudioError as error:
@@ -150,8 +152,8 @@ def open_upload(
 
 
 def is_picture(data: bytes) -> bool:
-    """Whether the first bytes are those of a picture. What they are not is listened to."""
-    return data.startswith(_PICTURE_HEADS) or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")
+    """Whether the first bytes are those of a picture."""
+    return filetypes.identify(data).family == "picture"
 
 
 def shown_name(name: str) -> str:
@@ -230,6 +232,8 @@ def _counted(beats: int, width: int) -> int:
 
 def _from_picture(data: bytes, shown: str, seconds: float | None, drawing: bool) -> Source:
     decoded = decoder.decode_image(data, max_pixels=MAX_PIXELS)
+    if decoded.grey and not drawing:
+        decoded = regrid.standard(decoded)
     pixels = _mono(decoded.pixels)
     height, width = pixels.shape
     if min(height, width) < 8:
@@ -244,7 +248,13 @@ def _from_picture(data: bytes, shown: str, seconds: float | None, drawing: bool)
     inverted = _background(pixels) < _DARK
     if inverted:
         pixels = _SILENT - pixels
-    return Source(_resized(pixels, _columns(pixels, seconds)), "drawing", shown, inverted=inverted)
+    return Source(
+        _resized(pixels, _columns(pixels, seconds)),
+        "drawing",
+        shown,
+        inverted=inverted,
+        notes=_notes(decoded),
+    )
 
 
 def _spectrogram(
@@ -253,7 +263,8 @@ def _spectrogram(
     """A grey picture: to the pixel where it has the format's height, else stretched to it."""
     height, width = pixels.shape
     if height != N_MELS or width < NARROWEST or seconds is not None:
-        return Source(_resized(pixels, _columns(pixels, seconds)), "spectrogram", shown)
+        resized = _resized(pixels, _columns(pixels, seconds))
+        return Source(resized, "spectrogram", shown, notes=_notes(decoded))
     cut = width > WIDEST
     return Source(
         pixels[:, :WIDEST],
@@ -262,7 +273,12 @@ def _spectrogram(
         recipe=None if cut else decoded.recipe,
         bpm=ours.request.bpm if (ours := _parsed(decoded.recipe)) else None,
         left_out_s=max(0, width - WIDEST) / 100,
+        notes=_notes(decoded),
     )
+
+
+def _notes(decoded: SpectrogramImage) -> tuple[str, ...]:
+    return (decoded.note,) if decoded.note else ()
 
 
 def _columns(pixels: NDArray[np.uint8], seconds: float | None) -> int:

@@ -43,7 +43,7 @@ def hostile() -> dict[str, tuple[str, Callable[[], bytes], bool]]:
         "a zip bomb named .png": ("bomb.png", _zip_bomb, False),
         "a zip bomb named .mp3": ("bomb.mp3", _zip_bomb, False),
         "a gzip bomb named .wav": ("bomb.wav", _gzip_bomb, False),
-        "a text bomb in a PNG": ("text.png", lambda: _text_bomb(png), False),
+        "a text bomb in a PNG": ("text.png", lambda: _text_bomb(png), True),
         "eight hours of silence": ("night.flac", _eight_hours, False),
         "a minute of silence": ("silence.wav", lambda: _wav(np.zeros(60 * 8000), 8000), False),
         "NaN floats": ("nan.wav", lambda: _floats(np.full(2 * RATE, np.nan)), False),

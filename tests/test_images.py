@@ -198,3 +198,20 @@ def test_a_measure_is_handed_down_through_remixes(tmp_path: Path) -> None:
     assert [images.meter(ref) for ref in (grandchild, "sha256:" + "e" * 64)] == [3, 4]
     with images.lent(pixels.copy()) as unknown:
         assert images.waltz(unknown) is None, "then the prompt decides"
+
+
+def test_riffusions_tools_know_every_tag_of_the_bundled_pictures() -> None:
+    known = {11000, 11005, 11010, 11020, 11030, 11040, 11050, 11060, 11070, 11080}
+    for path in (Path(__file__).resolve().parent.parent / "seed_images").glob("*.png"):
+        with Image.open(path) as picture:
+            assert set(picture.getexif()) <= known, path.name
+
+
+def test_a_catalogue_is_read_whatever_editor_saved_it(tmp_path: Path) -> None:
+    (tmp_path / "plain.png").write_bytes(encode_png(np.full((512, 400), 9, np.uint8)))
+    (tmp_path / "agile.png").write_bytes(encode_png(np.full((512, 512), 9, np.uint8)))
+    (tmp_path / "seeds.toml").write_bytes(TOML.encode("utf-8-sig"))
+    assert Images(tmp_path).names() == ["og_beat", "agile"]
+    (tmp_path / "seeds.toml").write_bytes(TOML.replace("Plain", "Größe").encode("latin-1"))
+    with pytest.raises(StorageError, match="cannot be read"):
+        Images(tmp_path)

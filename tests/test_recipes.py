@@ -8,10 +8,11 @@ import json
 import numpy as np
 import pytest
 
-from audio.image import decode_image
+from audio.image import decode_image, encode_png
+from riffbot import rendering
 from riffbot.errors import BadRequest
 from riffbot.inference.job import Riff
-from riffbot.recipes import Recipe, of_part, parse, revived
+from riffbot.recipes import Recipe, inside, of_part, parse, revived
 from riffbot.request import RiffRequest
 
 LOST = "sha256:" + "d" * 64
@@ -67,3 +68,35 @@ def test_a_part_of_somebody_elses_picture_tells_nothing(text: str | None) -> Non
 @pytest.mark.parametrize("part", [[5], [5, 2], "ab", [0, 10**9], [-1, 5], [0.0, 5.0], None])
 def test_nonsense_is_no_part(part: object) -> None:
     assert parse(json.dumps({"request": {"prompt": "x"}, "part": part})).part is None
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_recipe_is_read_whatever_editor_saved_it(encoding: str) -> None:
+    text = '\n {"prompt": "Ärger", "seed": 1}\n'
+    found = inside(text.encode(encoding))
+    assert found is not None
+    assert found.request.prompt == "Ärger"
+    assert parse("\ufeff" + text).request.seed == 1
+
+
+async def test_a_picture_of_an_earlier_version_is_made_again_under_its_own_name() -> None:
+    """Its name is its sha256, and stands in the recipes of all that was made from it."""
+    first = Riff(RiffRequest(prompt="bells", seed=2), SONG[:, :512], "m", "a" * 64)
+    text = rendering.recipe(first)
+    for retired_tag in (True, False):
+        png = encode_png(first.image, recipe=text, retired_tag=retired_tag)
+        ref = f"sha256:{hashlib.sha256(png).hexdigest()}"
+        remix = {"prompt": "rain", "seed": 3, "seed_image": ref}
+        recipe = parse(json.dumps({"request": remix, "made_from": {ref: json.loads(text)}}))
+        kept = []
+
+        async def make(_: Recipe) -> Riff:
+            return first
+
+        def keep(png: bytes, kept: list[bytes] = kept) -> str:
+            kept.append(png)
+            return hashlib.sha256(png).hexdigest()
+
+        found = await revived(recipe, there=lambda ref: False, make=make, keep=keep)
+        assert found.request.seed_image == ref
+        assert kept == [png]

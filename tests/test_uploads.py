@@ -13,11 +13,13 @@ from PIL import Image
 
 from audio.image import encode_png
 from audio.loops import Loop
+from audio.params import SpectrogramParams
 from riffbot.errors import BadRequest
 from riffbot.request import RiffRequest
 from riffbot.uploads import MAX_BYTES, open_upload, shown_name
 from tests.cogs.test_remix import beat_wav
 from tests.hostile import hostile
+from tests.pictures import heic, ramp, saved
 
 ROOT = Path(__file__).resolve().parent.parent
 HOSTILE = hostile()
@@ -164,3 +166,65 @@ def test_a_tempo_that_no_request_may_have_is_counted_otherwise(
     source = open_upload(beat_wav(seconds=17.0), "drums.wav")
     assert source.beats == counted
     RiffRequest(prompt="x", bpm=source.bpm)
+
+
+@pytest.mark.parametrize("drawing", [False, True])
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "an SVG drawing, .*export it as a PNG"),
+        (b"%PDF-1.7\n" + bytes(300), "a PDF document, .*export it as a PNG"),
+        (b"MThd\0\0\0\6", "a MIDI file, which holds notes"),
+        (b"PK\3\4" + bytes(50), "a ZIP archive: please unpack it"),
+        (b'\xef\xbb\xbf{"prompt": "x"}', "a JSON file, .*“replay”"),
+    ],
+)
+def test_what_is_neither_picture_nor_sound_is_named(
+    data: bytes, sentence: str, drawing: bool
+) -> None:
+    with pytest.raises(BadRequest, match=sentence):
+        open_upload(data, "x", drawing=drawing)
+
+
+def test_a_sound_is_no_drawing() -> None:
+    with pytest.raises(BadRequest, match="a WAV sound, no picture: “remix” starts from sounds"):
+        open_upload(beat_wav(), "beat.wav", drawing=True)
+    with pytest.raises(BadRequest, match="no picture that can be read"):
+        open_upload(b"just some words", "words.png", drawing=True)
+
+
+def test_pictures_of_phones_and_browsers_are_drawings_too() -> None:
+    sheet = Image.new("RGB", (128, 512), (250, 250, 250))
+    sheet.paste((20, 10, 30), (20, 200, 100, 208))
+    for data in (saved(sheet, "AVIF"), heic()):
+        source = open_upload(data, "photo", drawing=True)
+        assert (source.kind, source.pixels.shape) == ("drawing", (512, 128))
+        assert source.pixels[204, 60] < 60
+
+
+def test_a_picture_that_ends_too_early_says_so() -> None:
+    source = open_upload(saved(ramp(), "JPEG")[:-60], "cut.jpg")
+    assert source.pixels.shape == (512, 300)
+    assert str(source).endswith(
+        "The file ends too early: the missing part of that picture is left empty."
+    )
+
+
+def test_a_drawing_lies_as_it_was_held() -> None:
+    sheet = Image.new("RGB", (512, 300), "white")
+    sheet.paste("black", (0, 0, 512, 20))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    upright = open_upload(saved(sheet, "JPEG", exif=exif), "photo.jpg", drawing=True)
+    assert upright.pixels.shape == (512, 300)
+    assert upright.pixels[:, -10].max() < 60  # the stored upper edge is on the right
+
+
+def test_riffusions_own_settings_are_honoured() -> None:
+    pixels = np.full((512, 100), 255, np.uint8)
+    pixels[300] = 20
+    told = SpectrogramParams(hop_length=882, min_frequency=10, max_frequency=20000)
+    source = open_upload(encode_png(pixels, params=told), "20k.png")
+    assert source.pixels.shape == (512, 200)
+    assert "10 to 20000 Hz and 20 ms" in str(source)
+    assert open_upload(encode_png(pixels, params=told), "x.png", drawing=True).notes == ()

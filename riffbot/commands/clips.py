@@ -179,7 +179,13 @@ def _batch(options: Options) -> int:
     orders = list(from_lines(options.batch, pictures))
     if not orders:
         raise BadRequest("The batch is empty: write one JSON object a line.")
-    maker = Maker(settings, pictures, options.out, as_json=options.json)
+    maker = Maker(
+        settings,
+        pictures,
+        options.out,
+        as_json=options.json,
+        overwrite=options.overwrite,
+    )
     return asyncio.run(maker.make(orders))
 
 
@@ -199,7 +205,12 @@ def _replay(options: Options) -> int:
             told_of(ref)
     orders = [replace(order, recipe=told) for order in takes(request, options.count)]
     if not changes:
-        orders[0] = replace(orders[0], batch=told.batch, model_hash=told.model_hash)
+        orders[0] = replace(
+            orders[0],
+            batch=told.batch,
+            model_hash=told.model_hash,
+            retired_tag=told.retired_tag,
+        )
     return _make(options, settings, pictures, orders)
 
 
@@ -239,5 +250,11 @@ def _make(
         orders = [
             replace(o, name=f"{slug(o.request.prompt)}{suffix}-{o.request.seed}") for o in orders
         ]
-    maker = Maker(settings, pictures, options.out, as_json=options.json)
+    maker = Maker(
+        settings,
+        pictures,
+        options.out,
+        as_json=options.json,
+        overwrite=options.overwrite,
+    )
     return asyncio.run(maker.make(orders))

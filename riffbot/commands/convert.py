@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from riffbot.commands.files import existing, write
+from riffbot.commands.files import existing, new_file, write
 from riffbot.commands.options import Options
 from riffbot.errors import BadRequest
 
@@ -24,7 +24,8 @@ def image_to_audio(options: Options) -> int:
     """Hear a spectrogram, at the pitch and tempo it was drawn in, at the usual loudness.
 
     Raises:
-        BadRequest: the picture cannot be read, or the format of OUT is none we write.
+        BadRequest: the picture cannot be read, or the format of OUT is none we write, or OUT is
+            there already.
         StorageError: OUT cannot be written.
     """
     target: Path = options.audio
@@ -32,16 +33,16 @@ def image_to_audio(options: Options) -> int:
     if kind is None:
         raise BadRequest(f"“{target.name}”: name OUT as .wav, .mp3, .flac or .ogg.")
     source = existing(options.image)
-    _writable(target)
+    _writable(target, options)
 
-    from audio import codec, decoder, files, loudness
+    from audio import codec, decoder, files, loudness, regrid
     from riffbot.commands.sources import RECIPE_TAG
     from riffbot.settings import load_settings
 
     settings = load_settings()
     rate = 44100
     try:
-        picture = decoder.decode_image(source)
+        picture = regrid.standard(decoder.decode_image(source))
         samples = codec.image_to_audio(picture.pixels, loop=options.loop, sample_rate=rate)
     except ValueError as error:
         raise BadRequest(f"“{source.name}”: {error}") from error
@@ -49,21 +50,22 @@ def image_to_audio(options: Options) -> int:
     # The recipe travels on: the sound can be replayed as the picture could.
     tags = {RECIPE_TAG: picture.recipe} if picture.recipe else {}
     write(target, files.encode(samples, rate, kind, tags=tags))
-    return _said(options, target, seconds=len(samples) / rate)
+    notes = [picture.note] if picture.note else []
+    return _said(options, target, seconds=len(samples) / rate, notes=notes)
 
 
 def audio_to_image(options: Options) -> int:
     """See a sound: 512 rows, 10 ms a column, with the parameters in the PNG.
 
     Raises:
-        BadRequest: the sound cannot be read, or OUT is no PNG.
+        BadRequest: the sound cannot be read, or OUT is no PNG or there already.
         StorageError: OUT cannot be written.
     """
     target: Path = options.image
     if target.suffix.lower() != ".png":
         raise BadRequest(f"“{target.name}”: the picture is a PNG; name OUT as .png.")
     source = existing(options.audio)
-    _writable(target)
+    _writable(target, options)
 
     from audio import codec, decoder, image
     from riffbot.commands.sources import RECIPE_TAG
@@ -81,11 +83,12 @@ def audio_to_image(options: Options) -> int:
     return _said(options, target, seconds=pixels.shape[1] / 100, notes=notes)
 
 
-def _writable(target: Path) -> None:
+def _writable(target: Path, options: Options) -> None:
     if target.is_dir():
         raise BadRequest(f"“{target}” is a folder; name a file in it.")
     if not target.parent.is_dir():
         raise BadRequest(f"There is no folder “{target.parent}” to write “{target.name}” into.")
+    new_file(target, overwrite=options.overwrite)
 
 
 def _said(

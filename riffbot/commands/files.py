@@ -44,6 +44,25 @@ def output_folder(path: Path) -> Path:
     return path
 
 
+def new_file(path: Path, *, overwrite: bool) -> Path:
+    """The path, if nothing would be lost by writing there.
+
+    Raises:
+        BadRequest: a file lies there and may not be overwritten.
+    """
+    if os.path.lexists(path) and not overwrite:
+        raise BadRequest(f"“{path}” is there already: name another file, or say --overwrite.")
+    return path
+
+
+def holds(path: Path, data: bytes) -> bool:
+    """Whether a file with just these bytes lies there."""
+    try:
+        return path.stat().st_size == len(data) and path.read_bytes() == data
+    except OSError:
+        return False
+
+
 def write(path: Path, data: bytes) -> None:
     """Write the whole file or leave the old one. Raises StorageError."""
     try:

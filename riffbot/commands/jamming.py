@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from riffbot.commands.files import whole
+from riffbot.commands.files import new_file, whole
 from riffbot.commands.making import running
 from riffbot.commands.options import Options
 from riffbot.commands.pictures import Pictures
@@ -158,7 +158,7 @@ def _out(options: Options) -> Path | None:
         raise BadRequest(f"--out must end in {', '.join(FORMATS)}, not “{out.name}”.")
     if out.suffix.lower() == ".mp3" and options.seconds > LONGEST_MP3_S:
         raise BadRequest("An MP3 takes at most an hour; .flac, .wav and .ogg take any length.")
-    return out
+    return new_file(out, overwrite=options.overwrite)
 
 
 async def _at_once(order: _Order) -> dict[str, Any]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import AsyncIterator, Iterable
@@ -12,12 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from riffbot.commands.files import write
+from riffbot.commands.files import holds, write
 from riffbot.commands.orders import BadLine, Order
 from riffbot.commands.pictures import Pictures
 from riffbot.commands.progress import Line
 from riffbot.errors import BadRequest, RiffBotError
-from riffbot.naming import slug
+from riffbot.naming import free_name, slug
 
 if TYPE_CHECKING:
     from riffbot.inference.engine import Engine, Riff
@@ -53,15 +54,23 @@ class Maker:
         pictures: where seed images and masks come from.
         out: the folder to write into, which exists.
         as_json: print one JSON object a clip rather than its file's name.
+        overwrite: replace files of the same name; otherwise a clip gets a number behind its name.
     """
 
     def __init__(
-        self, settings: Settings, pictures: Pictures, out: Path, *, as_json: bool = False
+        self,
+        settings: Settings,
+        pictures: Pictures,
+        out: Path,
+        *,
+        as_json: bool = False,
+        overwrite: bool = False,
     ) -> None:
         self.settings = settings
         self.pictures = pictures
         self.out = out
         self._as_json = as_json
+        self._overwrite = overwrite
         self._line = Line()
 
     async def make(self, orders: Iterable[Order | BadLine]) -> int:
@@ -139,19 +148,41 @@ class Maker:
 
         began = time.perf_counter()
         older = ancestors(riff.request, self.pictures.images)
-        rendered = render(riff, loudness_lufs=self.settings.loudness_lufs, made_from=older)
+        rendered = render(
+            riff,
+            loudness_lufs=self.settings.loudness_lufs,
+            made_from=older,
+            retired_tag=order.retired_tag,
+        )
         if order.model_hash not in (None, riff.model_hash):
             print(
                 "riffbot: other weights made that clip, so this one is not the same; "
                 "--model chooses them.",
                 file=sys.stderr,
             )
-        name = order.name or f"{slug(riff.request.prompt)}-{riff.request.seed}"
+        wanted = order.name or f"{slug(riff.request.prompt)}-{riff.request.seed}"
+        name = self._free_name(wanted, rendered)
         told = self._told(riff, rendered, name, time.perf_counter() - began, older)
         write(self.out / f"{name}.mp3", rendered.mp3)
         write(self.out / f"{name}.png", rendered.png)
         write(self.out / f"{name}.json", pretty(told))
         return {**told, **({"line": order.line} if order.line else {})}
+
+    def _free_name(self, wanted: str, rendered: Rendered) -> str:
+        """The name, or a numbered one where another clip would be lost; the same clip is not."""
+
+        def is_taken(name: str) -> bool:
+            paths = [self.out / f"{name}.{kind}" for kind in ("mp3", "png", "json")]
+            return any(os.path.lexists(path) for path in paths) and not (
+                holds(paths[0], rendered.mp3) and holds(paths[1], rendered.png)
+            )
+
+        name = wanted if self._overwrite else free_name(wanted, is_taken)
+        if name != wanted:
+            self._line.note(
+                f"“{wanted}” is there already, so this clip is “{name}”; --overwrite replaces it."
+            )
+        return name
 
     def _told(
         self,

@@ -23,6 +23,7 @@ class Options(argparse.Namespace):
 
     run: str
     json: bool = False
+    overwrite: bool = False
     debug: bool = False
 
     def __getattr__(self, name: str) -> Any:  # argparse's own attributes are dynamic
@@ -147,7 +148,9 @@ def _making(commands: Any) -> None:
     _written(layer)
 
     draw = _add(commands, "draw", "clips.draw", "hear any picture")
-    draw.add_argument("source", metavar="PICTURE", help="PNG, JPEG, WebP, GIF, BMP or TIFF")
+    draw.add_argument(
+        "source", metavar="PICTURE", help="PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
+    )
     draw.add_argument("prompt", metavar="PROMPT", nargs="?", help="paint over it towards this")
     draw.add_argument("--seconds", metavar="S", type=number, help="its length (default: its shape)")
     _recipe(draw)
@@ -183,6 +186,7 @@ def _jamming(commands: Any) -> None:
         "--busy", action="store_true", help="with --realtime: keep a line of riffs waiting beside"
     )
     _recipe(jam, count=False, out=False)
+    _overwriting(jam)
 
 
 def _converting(commands: Any) -> None:
@@ -190,10 +194,12 @@ def _converting(commands: Any) -> None:
     sound.add_argument("image", metavar="IN.png", type=Path)
     sound.add_argument("audio", metavar="OUT.{wav,mp3,flac,ogg}", type=Path)
     sound.add_argument("--loop", action="store_true", help="let the end flow into the beginning")
+    _overwriting(sound)
     image = _add(commands, "audio-to-image", "convert.audio_to_image", "see a sound")
     image.add_argument("audio", metavar="IN", type=Path, help="MP3, WAV, FLAC, OGG, …")
     image.add_argument("image", metavar="OUT.png", type=Path)
     image.add_argument("--loop", action="store_true", help="the sound is a loop")
+    _overwriting(image)
 
 
 def _looking_after(commands: Any) -> None:
@@ -235,8 +241,10 @@ def _library(commands: Any) -> None:
         parser.add_argument("riff", metavar="ID", help="the riff's id")
         if name == "export":
             parser.add_argument("out", metavar="OUT", type=Path, help=".mp4, .mp3, .wav, .zip, …")
+            _overwriting(parser)
         if name == "lineage":
             parser.add_argument("--out", metavar="OUT.png", type=Path, help="draw it, too")
+            _overwriting(parser)
 
 
 def _privacy(commands: Any) -> None:
@@ -246,6 +254,7 @@ def _privacy(commands: Any) -> None:
     verbs = privacy.add_subparsers(title="verbs", metavar="VERB", required=True)
     export = _add(verbs, "export", "privacy.export", "everything about a member, as a ZIP")
     export.add_argument("out", metavar="OUT.zip", type=Path, help="where to write it")
+    _overwriting(export)
     delete = _add(verbs, "delete", "privacy.delete", "forget everything about a member")
     delete.add_argument("--yes", action="store_true", help="there is no way back")
     export.add_argument(
@@ -336,7 +345,14 @@ def _written(parser: Parser) -> None:
     parser.add_argument(
         "--out", metavar="DIR", type=Path, default=Path(), help="where to write (default: here)"
     )
+    _overwriting(parser)
     _other_model(parser)
+
+
+def _overwriting(parser: Parser) -> None:
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace files that are there already"
+    )
 
 
 def _other_model(parser: Parser) -> None:

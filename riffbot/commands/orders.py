@@ -32,6 +32,7 @@ class Order:
         batch: `Riff.batch` of the clip that it repeats.
         model_hash: the weights that made the clip it repeats, where they are known.
         recipe: the recipe that it follows, which may tell how lost pictures are made again.
+        retired_tag: repeat a PNG of an earlier version (`audio.params.RETIRED_TAG`).
     """
 
     request: RiffRequest
@@ -40,6 +41,7 @@ class Order:
     batch: int = 1
     model_hash: str | None = None
     recipe: Recipe | None = None
+    retired_tag: bool = False
 
 
 @dataclass(frozen=True)

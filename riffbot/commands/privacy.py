@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from riffbot.commands.files import new_file, write
 from riffbot.commands.options import Options
 from riffbot.commands.shelves import with_library
 from riffbot.errors import BadRequest
@@ -23,10 +24,9 @@ def export(options: Options) -> int:
     target: Path = options.out
     if target.suffix.lower() != ".zip":
         raise BadRequest(f"“{target.name}”: name OUT as .zip.")
+    new_file(target, overwrite=options.overwrite)
 
     async def look(library: Library) -> int:
-        from riffbot.commands.files import write
-
         archive = await library.export_member(options.member, limit=_LARGEST)
         write(target, archive)
         if options.json:

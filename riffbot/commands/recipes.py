@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from audio import filetypes
+from riffbot import text_files
 from riffbot.commands.files import existing
 from riffbot.commands.orders import BadLine, Order, checked
 from riffbot.commands.pictures import Pictures
@@ -23,28 +26,42 @@ def recipe_of(path: Path) -> Recipe:
     Raises:
         BadRequest: there is none in it.
     """
+    found = _inside(path)
     try:
-        return parse(_inside(path))
+        return replace(parse(found.recipe), retired_tag=found.retired_tag)
     except BadRequest as error:
         raise BadRequest(f"“{path.name}”: {error}") from error
 
 
-def _inside(path: Path) -> bytes:
+@dataclass(frozen=True)
+class _Inside:
+    """The text of a recipe, and whether it was in a PNG of an earlier version."""
+
+    recipe: str
+    retired_tag: bool = False
+
+
+def _inside(path: Path) -> _Inside:
     """The text of the recipe. Raises BadRequest where there is none."""
     data = existing(path).read_bytes()
-    if path.suffix.lower() == ".json" or data[:1] in (b"{", b"["):
-        return data
+    if path.suffix.lower() == ".json" or filetypes.is_json(data):
+        return _Inside(text_files.decoded(data, path.name))
     # What is no sound and no picture says so itself.
-    text = recipe_in_tags(path) if is_sound(path) else picture(path).recipe
+    retired_tag = False
+    if is_sound(path):
+        text = recipe_in_tags(path)
+    else:
+        found = picture(path)
+        text, retired_tag = found.recipe, found.retired_tag
     if not text:
         raise BadRequest(f"“{path.name}” holds no recipe: take a .json, .png or .mp3 of RiffBot.")
-    return text.encode()
+    return _Inside(text, retired_tag)
 
 
 def told_by(path: Path) -> dict[str, Any]:
     """The JSON object in such a file, as it stands there. Raises BadRequest."""
     try:
-        told = json.loads(_inside(path))
+        told = json.loads(_inside(path).recipe)
     except (ValueError, RecursionError) as error:
         raise BadRequest(
             f"“{path.name}” is not a riff's recipe: the JSON cannot be read."
@@ -59,8 +76,8 @@ def from_lines(source: str, pictures: Pictures) -> Iterator[Order | BadLine]:
 
     Clips are named after their lines, so that a bad one moves no other.
     """
-    text = sys.stdin.read() if source == "-" else _text(Path(source))
-    for number, line in enumerate(text.splitlines(), start=1):
+    text = _piped() if source == "-" else _text(Path(source))
+    for number, line in enumerate(text_files.lines(text), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         try:
@@ -83,7 +100,12 @@ def _line_request(line: str, pictures: Pictures) -> RiffRequest:
 
 
 def _text(path: Path) -> str:
-    try:
-        return existing(path).read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise BadRequest(f"“{path.name}” is no text file.") from error
+    return text_files.decoded(existing(path).read_bytes(), path.name)
+
+
+def _piped() -> str:
+    """Standard input, in UTF-8 whatever the terminal's encoding is."""
+    stream = getattr(sys.stdin, "buffer", None)
+    if stream is None:
+        return sys.stdin.read().removeprefix("\ufeff")
+    return text_files.decoded(stream.read(), "standard input")

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from riffbot.commands.files import new_file, write
 from riffbot.commands.options import Options
 from riffbot.errors import BadRequest
 
@@ -61,6 +62,8 @@ def show(options: Options) -> int:
 
 def lineage(options: Options) -> int:
     """The family tree of a riff in words, and as a picture where --out names one."""
+    if options.out is not None:
+        new_file(options.out, overwrite=options.overwrite)
 
     async def look(library: Library) -> int:
         from riffbot.lineage import as_picture, as_text
@@ -72,8 +75,6 @@ def lineage(options: Options) -> int:
         else:
             print(as_text(family))
         if options.out is not None:
-            from riffbot.commands.files import write
-
             write(options.out, as_picture(family, _thumbnails(library, family.members)))
         return 0
 
@@ -88,10 +89,10 @@ def export(options: Options) -> int:
     kind = target.suffix.lower().removeprefix(".")
     if kind not in FORMATS:
         raise BadRequest(f"“{target.name}”: name OUT as .{', .'.join(FORMATS)}.")
+    new_file(target, overwrite=options.overwrite)
 
     async def look(library: Library) -> int:
         from riffbot.clips import stored_clip
-        from riffbot.commands.files import write
         from riffbot.exports import export
         from riffbot.settings import load_settings
 

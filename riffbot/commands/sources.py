@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from audio import codec, decoder
+from audio import codec, decoder, filetypes, regrid
+from audio.image import SpectrogramImage
 from riffbot import recipes
 from riffbot.commands.files import existing
 from riffbot.errors import BadRequest
@@ -33,12 +34,14 @@ class Source:
         recipe: the text in the file that says how it was made, ours or anybody's.
         cut_s: seconds that were left out because a clip holds no more.
         notes: sentences about what else was lost.
+        retired_tag: the picture was written by an earlier version (`audio.params.RETIRED_TAG`).
     """
 
     pixels: NDArray[np.uint8]
     recipe: str | None = None
     cut_s: float = 0.0
     notes: tuple[str, ...] = ()
+    retired_tag: bool = False
 
     @property
     def losses(self) -> tuple[str, ...]:
@@ -62,34 +65,40 @@ def read(path: Path, *, start: float = 0.0, seconds: float | None = None) -> Sou
     """
     if is_sound(existing(path)):
         return _from_sound(path, start, seconds)
-    source = picture(path)
+    try:
+        source = _source(regrid.standard(decoder.decode_image(path)))
+    except ValueError as error:
+        raise BadRequest(f"“{path.name}”: {error}") from error
     height, width = source.pixels.shape[:2]
     if height != HEIGHT or width < NARROWEST:
         raise BadRequest(
             f"“{path.name}” is {width} × {height} pixels; a spectrogram is {HEIGHT} high and "
             f"{NARROWEST} to {WIDEST} wide."
         )
-    return Source(source.pixels[:, :WIDEST], source.recipe, max(0, width - WIDEST) / 100)
+    cut_s = max(0, width - WIDEST) / 100
+    return replace(source, pixels=source.pixels[:, :WIDEST], cut_s=cut_s)
 
 
 def picture(path: Path) -> Source:
     """Read a picture of any size, with the recipe in it. Raises BadRequest."""
     try:
-        decoded = decoder.decode_image(existing(path))
+        return _source(decoder.decode_image(existing(path)))
     except ValueError as error:
         raise BadRequest(f"“{path.name}”: {error}") from error
-    return Source(decoded.pixels, decoded.recipe)
+
+
+def _source(decoded: SpectrogramImage) -> Source:
+    notes = (decoded.note,) if decoded.note else ()
+    return Source(decoded.pixels, decoded.recipe, notes=notes, retired_tag=decoded.retired_tag)
 
 
 def is_sound(path: Path) -> bool:
     """Whether to listen to the file rather than look at it (by its first bytes, then its name)."""
     with path.open("rb") as file:
-        head = file.read(16)
-    if head.startswith((b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM")) or head[8:12] == b"WEBP":
-        return False
-    if head.startswith((b"RIFF", b"ID3", b"fLaC", b"OggS", b"FORM")):
-        return True
-    return path.suffix.lower() in SOUND_SUFFIXES
+        kind = filetypes.identify(file.read(filetypes.HEAD))
+    if kind.family == "unknown":
+        return path.suffix.lower() in SOUND_SUFFIXES
+    return kind.family == "sound"
 
 
 def recipe_in_tags(path: Path) -> str | None:

@@ -16,6 +16,7 @@ from riffbot.commands.pictures import Pictures
 from riffbot.errors import BadRequest, NotFound
 from riffbot.library.models import StoredRiff
 from riffbot.library.store import Library
+from riffbot.naming import words_of
 from riffbot.remixing import Start
 from riffbot.settings import Settings
 from riffbot.uploads import Source, open_upload
@@ -100,7 +101,8 @@ def _bytes_of(path: Path) -> bytes:
 def _start(source: Source, pictures: Pictures, name: str) -> Start:
     ref = pictures.lay(source.pixels, source.recipe)
     meter = pictures.images.meter(ref)
-    return Start(ref, source.pixels.shape[1], source.bpm, source.prompt or name, meter=meter)
+    words = source.prompt or words_of(name)
+    return Start(ref, source.pixels.shape[1], source.bpm, words, meter=meter)
 
 
 def _from_library(

@@ -89,7 +89,7 @@ def read_card(folder: Path) -> ModelCard:
     """The `riffbot.json` of a model's folder. Raises ModelError with the first thing wrong."""
     path = folder / CARD
     try:
-        return ModelCard.model_validate_json(path.read_text("utf-8"))
+        return ModelCard.model_validate_json(path.read_text("utf-8-sig"))
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}.") from error
     except (ValidationError, UnicodeDecodeError) as error:

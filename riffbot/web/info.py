@@ -18,7 +18,7 @@ def model_info(settings: Settings) -> dict[str, Any]:
     """
     folder = Path(settings.model)
     try:
-        card = json.loads((folder / CARD).read_text("utf-8"))
+        card = json.loads((folder / CARD).read_text("utf-8-sig"))
     except (OSError, ValueError):
         card = {}
     return {

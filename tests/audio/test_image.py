@@ -18,20 +18,11 @@ from audio.arrays import Pixels
 from audio.errors import AudioError
 from audio.image import decode_image, encode_png
 from audio.params import SpectrogramParams
-
-
-def saved(picture: Image.Image, format: str, **options: object) -> bytes:
-    out = io.BytesIO()
-    picture.save(out, format, **options)
-    return out.getvalue()
+from tests.pictures import chunk, heic, ramp, saved, with_chunk
 
 
 def png_header(width: int, height: int) -> bytes:
     """A PNG that claims a size and holds almost nothing."""
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        crc = struct.pack(">I", zlib.crc32(kind + body))
-        return struct.pack(">I", len(body)) + kind + body + crc
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     data = zlib.compress(bytes(1000))
@@ -201,3 +192,153 @@ def test_what_is_no_array_of_pixels_is_refused() -> None:
         encode_png(np.zeros((0, 4), np.uint8))
     with pytest.raises(AudioError, match="recipe is too long"):
         encode_png(np.zeros((4, 4), np.uint8), recipe="x" * 100_000)
+
+
+STORED = np.full((48, 64), 255, np.uint8)
+STORED[:16, :16] = 0  # the stored picture's upper left corner is dark
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+@pytest.mark.parametrize(
+    ("orientation", "shape", "corner"),
+    [
+        (1, (48, 64), (0, 0)),
+        (2, (48, 64), (0, -1)),
+        (3, (48, 64), (-1, -1)),
+        (4, (48, 64), (-1, 0)),
+        (5, (64, 48), (0, 0)),
+        (6, (64, 48), (0, -1)),
+        (7, (64, 48), (-1, -1)),
+        (8, (64, 48), (-1, 0)),
+        (9, (48, 64), (0, 0)),  # no orientation at all
+    ],
+)
+def test_a_picture_is_upright_in_every_format(
+    format: str, orientation: int, shape: tuple[int, int], corner: tuple[int, int]
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    pixels = decode_image(saved(Image.fromarray(STORED).convert("RGB"), format, exif=exif)).pixels
+    assert pixels.shape == shape
+    dark = [(row, column) for row in (0, -1) for column in (0, -1) if pixels[row, column] < 60]
+    assert dark == [corner]
+
+
+def test_deep_and_stereo_pictures_are_turned_too() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    deep = Image.fromarray(STORED.astype(np.uint16) * 257)
+    assert decode_image(saved(deep, "PNG", exif=exif)).pixels.shape == (64, 48)
+    exif[11005] = 1
+    sides = Image.fromarray(np.dstack([STORED * 0, STORED, STORED]))
+    assert decode_image(saved(sides, "PNG", exif=exif)).pixels.shape == (64, 48, 2)
+
+
+@pytest.mark.parametrize("lost", [1, 2, 20, 60])
+@pytest.mark.parametrize(
+    ("format", "options"),
+    [
+        ("JPEG", {}),
+        ("JPEG", {"progressive": True}),
+        ("PNG", {}),
+        ("GIF", {}),
+        ("BMP", {}),
+        ("PPM", {}),
+        ("TIFF", {}),
+    ],
+)
+def test_a_file_short_of_its_last_bytes_is_read_as_viewers_show_it(
+    format: str, options: dict[str, object], lost: int
+) -> None:
+    picture = ramp()
+    whole = decode_image(saved(picture, format, **options)).pixels.astype(int)
+    found = decode_image(saved(picture, format, **options)[:-lost])
+    same = np.abs(found.pixels - whole) < 12
+    assert same.mean() > 0.9
+    assert found.pixels.shape == whole.shape
+    assert same.all() or found.note.endswith(".")
+
+
+def test_what_is_missing_of_a_jpeg_is_silent() -> None:
+    data = saved(ramp(300, 512), "JPEG")
+    found = decode_image(data[: len(data) * 9 // 10])
+    assert "ends too early" in found.note
+    assert (found.pixels[-8:] == 255).all()
+    assert found.pixels[:256].max() < 220
+    with pytest.raises(AudioError, match="more than a quarter"):
+        decode_image(data[: len(data) // 2])
+
+
+def test_the_missing_part_of_a_drawing_is_its_background() -> None:
+    board = Image.new("RGB", (300, 300), (10, 40, 10))
+    board.paste((250, 250, 120), (40, 40, 200, 60))
+    data = saved(board, "BMP")
+    found = decode_image(data[:-2000])
+    assert found.pixels.max() > 200
+    assert np.median(found.pixels[0]) < 60  # a BMP begins with its last row
+
+
+@pytest.mark.parametrize("value", [0, 60000])
+def test_the_transparent_grey_of_a_deep_png_is_silent(value: int) -> None:
+    deep = np.full((16, 16), 128 * 257, np.uint16)
+    deep[:4] = value
+    data = with_chunk(saved(Image.fromarray(deep), "PNG"), b"tRNS", struct.pack(">H", value))
+    pixels = decode_image(data).pixels
+    assert (pixels[:4] == 255).all()
+    assert (pixels[4:] == 128).all()
+
+
+def test_the_transparent_colour_of_a_deep_png_is_silent() -> None:
+    """Sixteen bits a channel, which Pillow cannot write."""
+    rows = b"".join(b"\0" + struct.pack(">HHH", 1000 * y, 500, 60000) * 8 for y in range(8))
+    header = struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0)
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
+    data += chunk(b"tRNS", struct.pack(">HHH", 3000, 500, 60000))
+    data += chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    pixels = decode_image(data).pixels
+    assert (pixels[3] == 255).all()
+    assert (pixels[5:] < 255).all()
+
+
+@pytest.mark.parametrize("mode", ["RGBa", "La", "PA", "I;16B"])
+def test_rare_modes_are_read(mode: str) -> None:
+    if mode == "I;16B":
+        data = saved(Image.fromarray(np.full((16, 16), 100 * 257, ">u2")), "TIFF")
+    elif mode == "PA":
+        data = saved(Image.new("P", (16, 16), 1), "PNG", transparency=b"\xff\x00")
+    else:
+        data = saved(Image.new("RGBA", (16, 16), (100, 100, 100, 255)).convert("RGBA"), "TIFF")
+    assert decode_image(data).pixels.shape == (16, 16)
+
+
+def test_a_phones_picture_is_read() -> None:
+    pytest.importorskip("pi_heif", reason="needs pi-heif (pip install pi-heif)")
+    pixels = decode_image(heic()).pixels
+    assert pixels.shape == (512, 128)
+    assert pixels[204, 60] < 60
+    assert pixels[100, 60] > 220
+
+
+def test_without_its_decoder_a_phones_picture_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("audio.image._reads_heic", lambda: False)
+    with pytest.raises(AudioError, match="HEIC picture; please send it as a JPEG or PNG"):
+        decode_image(heic())
+
+
+def test_a_sound_is_named_where_a_picture_is_wanted() -> None:
+    with pytest.raises(AudioError, match="a WAV sound, no picture"):
+        decode_image(b"RIFF\0\0\0\0WAVEfmt ")
+
+
+def test_riffusions_tools_know_every_tag_of_ours(music: Pixels) -> None:
+    known = {11000, 11005, 11010, 11020, 11030, 11040, 11050, 11060, 11070, 11080}
+    assert set(Image.open(io.BytesIO(encode_png(music))).getexif()) <= known
+
+
+def test_an_earlier_versions_file_is_read_and_can_be_written_to_the_byte(music: Pixels) -> None:
+    older = encode_png(music, recipe="{}", retired_tag=True)
+    found = decode_image(older)
+    assert found.retired_tag
+    assert found.params == SpectrogramParams()
+    assert encode_png(found.pixels, recipe=found.recipe, retired_tag=True) == older
+    assert not decode_image(encode_png(music)).retired_tag

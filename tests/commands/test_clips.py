@@ -13,7 +13,7 @@ import soundfile
 from PIL import Image
 
 from audio.files import read
-from audio.image import encode_png
+from audio.image import decode_image, encode_png
 from riffbot.cli import main
 from tests.commands.answers import one_line, pixels
 
@@ -114,7 +114,7 @@ def test_remix_keeps_what_denoising_leaves(home: Path) -> None:
     remix = ["remix", "a/first-1.png", "second", "--seed", "2", "--out", "a", "--denoising"]
     assert main([*remix, "0"]) == 0
     assert np.array_equal(pixels(home / "a/first-1.png"), pixels(home / "a/second-2.png"))
-    assert main([*remix, "1"]) == 0
+    assert main([*remix, "1", "--overwrite"]) == 0
     assert not np.array_equal(pixels(home / "a/first-1.png"), pixels(home / "a/second-2.png"))
 
 
@@ -265,3 +265,92 @@ def test_a_field_named_like_a_python_word_is_one_bad_line(
     (home / "odd.jsonl").write_text('{"prompt": "x", "cls": 1}\n')
     assert main(["riff", "--batch", "odd.jsonl"]) == 2
     assert "cls" in one_line(capsys)
+
+
+def test_a_batch_is_read_whatever_editor_saved_it(home: Path) -> None:
+    lines = [
+        {"prompt": "one", "seed": 1},
+        {"prompt": "a\u2028b\u0085c", "seed": 2},
+        {"prompt": "three", "seed": 3},
+    ]
+    text = "\r\n".join(json.dumps(line, ensure_ascii=False) for line in lines)
+    for encoding in ("utf-8-sig", "utf-16"):
+        (home / "batch.jsonl").write_bytes(text.encode(encoding))
+        assert main(["riff", "--batch", "batch.jsonl", "--out", encoding]) == 0
+        told = [json.loads((home / encoding / f"000{n}.json").read_text()) for n in (1, 2, 3)]
+        assert [clip["request"]["prompt"] for clip in told] == [line["prompt"] for line in lines]
+
+
+def test_a_batch_in_another_encoding_is_one_sentence(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "old.jsonl").write_bytes('{"prompt": "Ärger"}'.encode("latin-1"))
+    assert main(["riff", "--batch", "old.jsonl"]) == 2
+    assert "“old.jsonl” is no text file in UTF-8" in one_line(capsys)
+    piped = io.TextIOWrapper(io.BytesIO(b"caf\xe9"), encoding="utf-8")
+    monkeypatch.setattr(sys, "stdin", piped)
+    assert main(["riff", "--batch", "-"]) == 2
+    assert "“standard input” is no text file in UTF-8" in one_line(capsys)
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("Song (Live 12:30).wav", "song-live-12-30-extended-1.mp3"),
+        ("   .wav", "untitled-extended-1.mp3"),
+        ("caf\udce9.wav", "café-extended-1.mp3"),
+    ],
+)
+def test_a_files_name_is_no_prompt(home: Path, name: str, written: str) -> None:
+    tone = np.sin(np.arange(2 * 44100) / 20).astype(np.float32) / 3
+    soundfile.write(home / "tone.wav", tone, 44100)
+    try:
+        (home / "tone.wav").rename(home / name)
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    assert main(["extend", name, "--seconds", "4", "--seed", "1"]) == 0
+    assert (home / written).exists()
+
+
+def test_no_clip_overwrites_another_unless_told(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for prompt in ("🎷🎷", "🥁"):
+        assert main(["riff", prompt, "--seed", "1", "--out", "a"]) == 0
+    said = capsys.readouterr()
+    assert said.out.splitlines()[1].startswith(str(Path("a") / "riff-1-2.mp3"))
+    assert "“riff-1” is there already, so this clip is “riff-1-2”" in said.err
+    assert "--overwrite" in said.err
+    told = [json.loads((home / f"a/{name}.json").read_text()) for name in ("riff-1", "riff-1-2")]
+    assert [clip["request"]["prompt"] for clip in told] == ["🎷🎷", "🥁"]
+    assert told[1]["files"]["mp3"] == "riff-1-2.mp3"
+    # The same clip is written where it lies; other settings are another clip.
+    assert main(["riff", "🥁", "--seed", "1", "--out", "a"]) == 0
+    assert main(["riff", "🥁", "--seed", "1", "--steps", "1", "--out", "a"]) == 0
+    names = {path.stem for path in (home / "a").iterdir()}
+    assert names == {"riff-1", "riff-1-2", "riff-1-3"}
+    assert main(["riff", "rain", "--seed", "1", "--out", "a"]) == 0
+    first = (home / "a/rain-1.mp3").read_bytes()
+    assert main(["riff", "rain", "--seed", "1", "--steps", "1", "--out", "a", "--overwrite"]) == 0
+    assert (home / "a/rain-1.mp3").read_bytes() != first
+    assert not (home / "a/rain-1-2.mp3").exists()
+
+
+def test_a_second_batch_leaves_the_first_alone(home: Path) -> None:
+    for prompt in ("one", "two"):
+        (home / "batch.jsonl").write_text(f'{{"prompt": "{prompt}", "seed": 1}}')
+        assert main(["riff", "--batch", "batch.jsonl", "--out", "out"]) == 0
+    told = [json.loads((home / f"out/{n}.json").read_text()) for n in ("0001", "0001-2")]
+    assert [clip["request"]["prompt"] for clip in told] == ["one", "two"]
+
+
+def test_a_png_of_an_earlier_version_replays_to_the_byte(home: Path) -> None:
+    assert main(["riff", "rain", "--seed", "7", "--out", "a"]) == 0
+    now = decode_image(home / "a/rain-7.png")
+    older = encode_png(now.pixels, recipe=now.recipe, retired_tag=True)
+    (home / "a/rain-7.png").write_bytes(older)
+    assert main(["riff", "--from", "a/rain-7.png", "--out", "b"]) == 0
+    assert (home / "b/rain-7.png").read_bytes() == older
+    assert (home / "b/rain-7.mp3").read_bytes() == (home / "a/rain-7.mp3").read_bytes()
+    assert main(["riff", "--from", "a/rain-7.png", "--out", "a"]) == 0, "onto itself"
+    assert len(list((home / "a").iterdir())) == 3

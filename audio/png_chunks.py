@@ -1,0 +1,92 @@
+"""The chunks of a PNG file: which of them a spectrogram needs.
+
+A PNG may carry any amount of text, colour profiles and thumbnails beside its pixels; picture
+editors and image generators store whole projects there. Pillow refuses such a file as a whole
+(its limits are 1 MB a chunk and one wrong checksum), although nothing of that is needed here. So
+everything is left out but what decides the pixels, the EXIF tags and the recipe.
+
+See the PNG specification (third edition), section 5: length, type, data, CRC.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+MAX_METADATA = 1_000_000
+"""Bytes, unpacked, of EXIF or of a recipe that are passed on. A recipe of ours has 32 kB."""
+
+_MAX_TEXTS = 4
+_ANCILLARY = 0x20
+"""Bit of the first letter of a chunk's type: the picture can be shown without it."""
+
+_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+
+
+def without_metadata(data: bytes, keywords: tuple[str, ...]) -> bytes:
+    """The PNG without the chunks that are not needed; anything else is returned as it is.
+
+    Takes time and memory in proportion to the file: packed text is unpacked up to `MAX_METADATA`.
+
+    Args:
+        data: a PNG file, whole or cut off.
+        keywords: of the text chunks to keep, in Latin-1.
+
+    Returns:
+        The critical chunks untouched, in their order; `tRNS`, `eXIf` and the texts named, each
+        where its checksum is right. An animation becomes its still picture.
+    """
+    if not data.startswith(SIGNATURE):
+        return data
+    wanted = tuple(keyword.encode("latin-1") + b"\0" for keyword in keywords)
+    kept: list[bytes | memoryview] = [SIGNATURE]
+    at, texts = len(SIGNATURE), 0
+    view = memoryview(data)
+    while at + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        end = at + 12 + length
+        chunk = view[at:end]
+        if not kind.isalpha():
+            break  # damage: what follows cannot be told apart
+        if not kind[0] & _ANCILLARY:
+            kept.append(chunk)
+        elif end <= len(data) and _is_needed(kind, chunk, wanted, texts):
+            texts += kind in _TEXTS
+            kept.append(chunk)
+        at = end
+    return b"".join([*kept, view[at:]])
+
+
+def _is_needed(kind: bytes, chunk: memoryview, wanted: tuple[bytes, ...], texts: int) -> bool:
+    """Whether to keep an ancillary chunk, all of which is there."""
+    if len(chunk) - 12 > MAX_METADATA:
+        return False
+    if kind in _TEXTS:
+        body = bytes(chunk[8:-4])
+        if texts >= _MAX_TEXTS or not body.startswith(wanted) or not _is_small(kind, body):
+            return False
+    elif kind not in (b"tRNS", b"eXIf"):
+        return False
+    return bool(zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:], "big"))
+
+
+def _is_small(kind: bytes, body: bytes) -> bool:
+    """Whether a text that may be packed stays within bounds."""
+    rest = body.partition(b"\0")[2]
+    if kind == b"zTXt":
+        return _unpacks(rest[1:])
+    if kind == b"iTXt":
+        packed, fields = rest[:1] == b"\1", rest[2:].split(b"\0", 2)
+        return len(fields) == 3 and (not packed or _unpacks(fields[2]))
+    return True
+
+
+def _unpacks(packed: bytes) -> bool:
+    unpacker = zlib.decompressobj()
+    try:
+        unpacker.decompress(packed, MAX_METADATA)
+    except zlib.error:
+        return False
+    return unpacker.eof
