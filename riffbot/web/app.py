@@ -32,6 +32,8 @@ def create_app(services: Services) -> web.Application:
     app[api.SERVICES] = services
     app[api.JOBS] = Jobs(services.studio)
     app[api.ALLOWANCE] = Allowance()
+    app[api.READING] = Allowance(burst=120, every_s=0.25)
+    app[api.FETCHING] = Allowance(burst=600, every_s=0.1)
     app[listening.TURN] = asyncio.Semaphore()
     app[painting.LISTENING] = listening.Listening(services, app[listening.TURN])
     app[painting.LOOKING] = Allowance(burst=60, every_s=1.0)
