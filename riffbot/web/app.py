@@ -15,6 +15,7 @@ from riffbot.web.guard import (
     Allowance,
     errors_as_sentences,
     only_at_home,
+    open_to_origins,
     with_headers,
 )
 from riffbot.web.hub import Hub
@@ -26,7 +27,12 @@ def create_app(services: Services) -> web.Application:
     """Build the application; the services stay their opener's to close."""
     app = web.Application(
         # Outermost first: headers go on everything, errors included.
-        middlewares=[with_headers, errors_as_sentences, only_at_home(services.settings.host)],
+        middlewares=[
+            with_headers,
+            open_to_origins,
+            errors_as_sentences,
+            only_at_home(services.settings.host),
+        ],
         client_max_size=MAX_BODY,
     )
     app[api.SERVICES] = services
@@ -42,6 +48,7 @@ def create_app(services: Services) -> web.Application:
     inside = activity.Activity.of(services.settings)
     app[activity.ACTIVITY] = [] if inside is None else [inside]
     app[guard.OURS] = frozenset() if inside is None else frozenset({inside.origin})
+    app[guard.ORIGINS] = frozenset(services.settings.cors_origins)
     app[guard.OWNERS_KEY] = secrets.token_urlsafe(32)
     app[health.STARTED] = time.monotonic()
     # Painting before the riffs' files, whose address would swallow a sheet's.
