@@ -10,7 +10,7 @@ TWO := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := start
 PAGE := riffbot/web/built/.tried
-.PHONY: start setup web test test-all lint format bench help clean
+.PHONY: start setup web test test-all lint format chaos fuzz bench help clean
 
 start: setup ## set up if needed, then start the bot (the local Discord without a token)
 	@$(BIN)/riffbot
@@ -55,6 +55,16 @@ lint: setup ## ruff and mypy
 format: setup ## let ruff write
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+chaos: setup ## the attacks of tests/attacks, with their figures
+	@$(BIN)/python -m pytest -q -s tests/attacks
+
+SECONDS := 60
+FUZZED := open_upload read_sound decode_image recipes_parse prompt_parse
+fuzz: setup ## fuzz every reader of strangers' bytes for SECONDS each (Linux and macOS)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "atheris>=3"
+	@printf '%s\n' $(FUZZED) | xargs -P 2 -I TARGET \
+	  $(BIN)/python -m tests.fuzz.run TARGET --seconds $(SECONDS)
 
 bench: setup ## how fast, and how good, side by side with what people would use instead
 	@$(BIN)/riffbot bench
