@@ -10,6 +10,7 @@ from aiohttp import web
 
 from riffbot.services import Services
 from riffbot.web import activity, api, guard, health, jams, listening, pages, painting, riffusion
+from riffbot.web.broken_http import keep_out_of_the_log
 from riffbot.web.guard import (
     MAX_BODY,
     Allowance,
@@ -34,7 +35,11 @@ def create_app(services: Services) -> web.Application:
             only_at_home(services.settings.host),
         ],
         client_max_size=MAX_BODY,
+        # Bodies are unpacked where they are read (request_reader.py), within a limit: aiohttp would
+        # unpack those as well that nobody reads.
+        handler_args={"auto_decompress": False},
     )
+    keep_out_of_the_log()
     app[api.SERVICES] = services
     app[api.JOBS] = Jobs(services.studio)
     app[api.ALLOWANCE] = Allowance()

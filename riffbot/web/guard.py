@@ -99,6 +99,7 @@ SENTENCES = {
 async def errors_as_sentences(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Every error is `{"error": one sentence}`; a bug is logged and told calmly."""
     try:
+        _check_dates(request)
         response = await handler(request)
     except web.HTTPRedirection:
         raise
@@ -107,6 +108,15 @@ async def errors_as_sentences(request: web.Request, handler: Handler) -> web.Str
     except Exception as error:
         response = _answer(request, error)
     return response
+
+
+def _check_dates(request: web.Request) -> None:
+    """Raise BadRequest for a date in a header that no calendar has: aiohttp stumbles over some
+    while it sends a file, where nobody could answer any more."""
+    try:
+        _ = request.if_modified_since, request.if_unmodified_since, request.if_range
+    except (ValueError, OverflowError) as error:
+        raise BadRequest("A date in the request's headers is none.") from error
 
 
 @web.middleware

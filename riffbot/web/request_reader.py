@@ -18,9 +18,11 @@ numbers, `1.5` is no whole number.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import re
+import zlib
 from datetime import UTC, datetime
 from typing import Any, NoReturn, TypeVar
 
@@ -97,18 +99,35 @@ async def read_object(request: web.Request, *, limit: int = MAX_BODY) -> dict[st
 
 
 async def read_bytes(request: web.Request, *, limit: int = MAX_BODY) -> bytes:
-    """The request's body, unpacked where it came packed.
+    """The request's body, unpacked where it came packed (`Content-Encoding: gzip` or `deflate`).
 
     Raises:
         BadRequest: the sender left before all of it was here, or it cannot be unpacked.
-        TooLarge: it is longer than `limit` bytes.
+        TooLarge: it is longer than `limit` bytes, packed or unpacked.
     """
+    too_large = TooLarge(f"That is too much: please stay under {limit // 1024} KB.")
     try:
-        return await request.clone(client_max_size=limit).read()
+        data = await request.clone(client_max_size=limit).read()
     except web.HTTPRequestEntityTooLarge as error:
-        raise TooLarge(f"That is too much: please stay under {limit // 1024} KB.") from error
+        raise too_large from error
     except (web.RequestPayloadError, aiohttp.ClientError, ConnectionError, EOFError) as error:
         raise BadRequest("Only a part of the request arrived: please send it again.") from error
+    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding == "identity":
+        return data
+    data = _unpacked(data, encoding, limit + 1)
+    if len(data) > limit:
+        raise too_large
+    return data
+
+
+def _unpacked(data: bytes, encoding: str, limit: int) -> bytes:
+    """At most `limit` bytes of what was packed: a few packed bytes may be gigabytes."""
+    windows = {"gzip": (31,), "deflate": (15, -15)}.get(encoding, ())  # with a header or without
+    for window in windows:
+        with contextlib.suppress(zlib.error):
+            return zlib.decompressobj(window).decompress(data, limit)
+    raise BadRequest("The request's Content-Encoding cannot be read: please send it unpacked.")
 
 
 def parse_object(data: bytes) -> dict[str, Any]:
