@@ -221,7 +221,7 @@ class Images:
         try:
             told = json.loads(recipe)
             return RiffRequest.build(**told.get("request", told))
-        except (BadRequest, ValueError, TypeError, AttributeError):
+        except (BadRequest, ValueError, TypeError, AttributeError, RecursionError):
             return None  # somebody else's recipe; it still is a picture
 
     def _path(self, ref: str, kind: str = "seed image") -> Path:

@@ -79,13 +79,13 @@ def mask(name: str, width: int) -> NDArray[np.uint8]:
     are stretched to the width, as Riffusion's 512 are to its clip. Raises KeyError for a name that
     is not known.
     """
-    rows, columns = (_middles(np.arange(length)) for length in (SIDE, width))
+    rows, columns = (_middles(np.arange(length, dtype=float)) for length in (SIDE, width))
     stretched = (columns + 0.5) * SIDE / width - 0.5
     return np.round(_MASKS[name](rows[:, None], stretched[None, :])).astype(np.uint8)
 
 
 def _middles(places: Places) -> Places:
-    return places // CELL * CELL + CELL / 2
+    return np.asarray(places // CELL * CELL + CELL / 2)
 
 
 def _beat_lines(rows: Places, columns: Places) -> Places:
@@ -100,7 +100,7 @@ def _by_row(knots: Knots) -> Drawing:
 
 def _along(knots: Knots, places: Places) -> Places:
     at, values = zip(*knots, strict=True)
-    return np.interp(places, at, values)
+    return np.asarray(np.interp(places, at, values))
 
 
 _MASKS: dict[str, Drawing] = {

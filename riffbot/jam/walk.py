@@ -216,7 +216,7 @@ def checked(prompt: str) -> str:
         PromptError: its weights make no sense.
         BadRequest: it is empty or too long, or has half of a character in it.
     """
-    text = prompt.strip()
+    text = prompt.replace("\0", "").strip()  # which a request leaves out, too
     try:
         text.encode()
     except UnicodeEncodeError as error:  # no row of the library could hold it

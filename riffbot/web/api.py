@@ -34,7 +34,7 @@ from riffbot.services import Services
 from riffbot.web.guard import HEADERS, OURS, Allowance, by_the_owner, has_the_key
 from riffbot.web.info import model_info
 from riffbot.web.jobs import VISITOR, Event, Jobs
-from riffbot.web.request_reader import path_name, query_moment, query_whole, read_object
+from riffbot.web.request_reader import is_name, path_name, query_moment, query_whole, read_object
 from riffbot.web.views import FILES, file_name, riff_of, without_others
 
 SERVICES = web.AppKey("services", Services)
@@ -62,7 +62,7 @@ async def ask(request: web.Request) -> web.Response:
     request.app[ALLOWANCE].take(request.remote or "")
     body = await read_object(request)
     parent = body.pop("parent", None)
-    if not (parent is None or isinstance(parent, str)):
+    if not (parent is None or (isinstance(parent, str) and is_name(parent))):
         raise BadRequest("The parent is the id of a riff.")
     riff = RiffRequest.strictly(body)
     # Nonsense is answered here; what only the model can tell comes as an event.

@@ -272,6 +272,11 @@ def path_name(request: web.Request, name: str, otherwise: str) -> str:
         NotFound: `otherwise`; nothing of ours has another kind of name.
     """
     found = request.match_info[name]
-    if _NAME.fullmatch(found) is None:
+    if not is_name(found):
         raise NotFound(otherwise)
     return found
+
+
+def is_name(text: str) -> bool:
+    """Whether a riff, a job or a file of ours could be called so; PostgreSQL takes no `\\0`."""
+    return _NAME.fullmatch(text) is not None
