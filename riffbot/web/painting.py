@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 from aiohttp import web
+from pydantic import field_validator
 
 from audio.errors import AudioError
 from audio.image import decode_image, encode_png
@@ -87,6 +88,13 @@ class Inpainting(_Painting):
 
     mask: str = ""
     start: float = 0.0
+
+    @field_validator("start", mode="before")
+    @classmethod
+    def _seconds(cls, told: object) -> object:
+        if isinstance(told, bool) or not isinstance(told, int | float):
+            raise ValueError(NO_START.removesuffix("."))
+        return told
 
 
 class Drawing(_Painting):
