@@ -29,7 +29,7 @@ from riffbot.errors import Cancelled, RiffBotError
 from riffbot.inference.job import Owner, Progress
 from riffbot.library.records import Author
 from riffbot.rendering import heading as heading_of
-from riffbot.request import RiffRequest
+from riffbot.request import Layer, RiffRequest, check_prompts
 
 if TYPE_CHECKING:
     from riffbot.bot import RiffBot
@@ -222,9 +222,13 @@ async def perform(
     """Answer a command, a click or a modal with riffs; the arguments are those of `Session`.
 
     Raises:
+        PromptError: a prompt cannot be read; nothing was posted.
         Refused: so many would not be let in; nothing was posted.
         discord.HTTPException: the interaction could not even be acknowledged.
     """
+    for request in requests:
+        if not isinstance(request.piece, Layer):  # whose prompt is a caption that no model reads
+            check_prompts(request)
     author = author_of(interaction)
     interaction.client.services.engine.check(Owner(author.user_id, author.guild_id), len(requests))
     takes = [Take(request) for request in requests]

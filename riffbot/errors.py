@@ -50,3 +50,9 @@ class StorageError(RiffBotError):
 
 class VoiceError(RiffBotError):
     """The voice channel cannot be joined, or the connection to it was lost for good."""
+
+
+def shortened(text: str, limit: int = 40) -> str:
+    """A stranger's text as far as it may stand in a sentence: one line of `limit` characters."""
+    line = " ".join(text[: 4 * limit].encode(errors="replace").decode().split())
+    return line if len(line) <= limit and len(text) <= 4 * limit else f"{line[:limit]}…"

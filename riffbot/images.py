@@ -36,6 +36,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from audio.errors import AudioError
 from audio.image import SpectrogramImage, decode_image
 from audio.params import SpectrogramParams
+from riffbot import riffusion_masks
 from riffbot.errors import BadRequest, NotFound, StorageError
 from riffbot.regions import BEATS, Region
 from riffbot.request import RiffRequest
@@ -160,7 +161,8 @@ class Images:
     def mask(self, ref: str, width: int) -> NDArray[np.uint8]:
         """The mask behind a reference, stretched to `width`: uint8[512, width], 255 repaints.
 
-        A region's name (`riffbot.regions`) is its own mask, at its own columns.
+        A region's name (`riffbot.regions`) is its own mask, at its own columns; Riffusion's masks
+        (`riffbot.riffusion_masks`) are known without a file.
 
         Raises:
             NotFound: no such mask.
@@ -168,6 +170,8 @@ class Images:
         """
         if (region := Region.named(ref)) is not None:
             return region.mask(width)
+        if ref not in self._masks and riffusion_masks.known(ref):
+            return riffusion_masks.mask(ref, width)
         path = self._masks.get(ref) or self._path(ref, kind="mask")
         pixels = self._decoded(path).pixels
         grey = Image.fromarray(pixels if pixels.ndim == 2 else pixels[..., 0])
@@ -217,7 +221,7 @@ class Images:
         try:
             told = json.loads(recipe)
             return RiffRequest.build(**told.get("request", told))
-        except (BadRequest, ValueError, TypeError, AttributeError):
+        except (BadRequest, ValueError, TypeError, AttributeError, RecursionError):
             return None  # somebody else's recipe; it still is a picture
 
     def _path(self, ref: str, kind: str = "seed image") -> Path:

@@ -8,8 +8,18 @@ travel between the two unchanged:
     \\( \\) \\[ \\] \\\\                    the character itself
 
 Nobody is scolded for a missing or a stray bracket: what was opened and never closed counts to the
-end of the prompt, and what was never opened is an ordinary character. Only a weight that cannot be
-meant, such as `(x:1e9)`, is refused.
+end of the prompt, and what was never opened is an ordinary character.
+
+A colon in round brackets begins a weight only where a number from 0 to 10 stands between it and the
+closing bracket, with or without blanks: `(sax:1.3)`, `(sax: .5 )`, `(sax:+2)`. Anything else behind
+a colon is text: words (`(drums:808s)`), and what only Python reads as a number (`(take:1_0)`).
+
+A number that no weight can be is either a mistake or no weight at all, and how it is written tells
+which. Close to the colon it is a mistake, and refused: `(x:1e9)`, `(x:-1)`, `(x:nan)`. It is text
+behind a blank, as labels are written (`(bpm: 120)`, `(tempo: 90)`, `(to: infinity)`), and in a time
+of day or a length (`(live 12:30)`, `(4:33)`).
+
+The page's `weights.js` reads prompts in the same way; tests/prompts.json holds both to it.
 """
 
 from __future__ import annotations
@@ -19,7 +29,7 @@ import re
 from dataclasses import dataclass
 from itertools import groupby
 
-from riffbot.errors import BadRequest
+from riffbot.errors import BadRequest, shortened
 
 EMPHASIS = 1.1
 """What one pair of round brackets multiplies by, and one pair of square brackets divides by."""
@@ -30,19 +40,22 @@ MAX_WEIGHT = 10.0
 _TOKEN = re.compile(
     r"""
     \\(?P<literal>[()\[\]\\]?)  # an escaped bracket; a lone backslash vanishes
-    | :\s*(?P<weight>[+-]?(?:[.\d][\w.+-]*|nan|inf(?:inity)?))\s*\)  # :1.2) ends a round group
+    # :1.2) ends a round group
+    | :(?P<gap>\s*)(?P<weight>[+-]?(?:[.\d][\w.+-]*|nan|inf(?:inity)?))\s*\)
     | (?P<open>[(\[])
     | (?P<close>[)\]])
     | (?P<text>[^\\()\[\]:]+|:)
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+_HOURS = re.compile(r"(?<![\w.])\d{1,3}\Z")  # what stands before the colon of a time
+_MINUTES = re.compile(r"\d{1,3}")
 _OPENER = {")": "(", "]": "["}
 _FACTOR = {"(": EMPHASIS, "[": 1 / EMPHASIS}
 
 
 class PromptError(BadRequest):
-    """The prompt carries a weight that cannot be meant."""
+    """The prompt carries a weight that cannot be meant, or no words."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +66,21 @@ class Fragment:
     weight: float = 1.0
 
 
+def check(text: str) -> list[Fragment]:
+    """A prompt's fragments, of which at least one has something to hear.
+
+    Raises:
+        PromptError: as `parse`, or there is nothing between its brackets.
+    """
+    fragments = parse(text)
+    if not any(fragment.text.strip() for fragment in fragments):
+        raise PromptError(
+            "The prompt is empty between its brackets: write what you want to hear, for example "
+            "“funky (sax:1.2)”."
+        )
+    return fragments
+
+
 def parse(text: str) -> list[Fragment]:
     """Split a prompt into fragments; neighbours of equal weight are joined.
 
@@ -60,8 +88,8 @@ def parse(text: str) -> list[Fragment]:
         At least one fragment; their texts in order are the prompt without its brackets.
 
     Raises:
-        PromptError: a weight is not a number from 0 to 10, alone or multiplied by the brackets
-            around it.
+        PromptError: a weight lies outside of 0 to 10, alone or multiplied by the brackets around
+            it; which numbers are taken for weights stands above.
     """
     pieces: list[Fragment] = []
     # Where each open group began. Round and square brackets do not see each other: "(a [b) c]"
@@ -69,13 +97,14 @@ def parse(text: str) -> list[Fragment]:
     opened: dict[str, list[int]] = {"(": [], "[": []}
 
     for token in _TOKEN.finditer(text):
-        kind, value = token.lastgroup, token[token.lastgroup or 0]
+        kind = token.lastgroup
+        value = token[kind or 0]
         if kind == "open":
             opened[value].append(len(pieces))
         elif kind == "close" and opened[_OPENER[value]]:
             bracket = _OPENER[value]
             _scale(pieces, opened[bracket].pop(), _FACTOR[bracket])
-        elif kind == "weight" and opened["("] and (factor := _weight(value)) is not None:
+        elif kind == "weight" and opened["("] and (factor := _weight(token)) is not None:
             _scale(pieces, opened["("].pop(), factor)
         elif kind == "weight":
             pieces += _not_a_weight(token[0], opened["("], pieces)
@@ -88,17 +117,31 @@ def parse(text: str) -> list[Fragment]:
     return _joined(_checked(pieces)) or [Fragment("")]
 
 
-def _weight(number: str) -> float | None:
-    """The weight that stands behind a colon, or None if it is a word such as `808s`."""
+def _weight(token: re.Match[str]) -> float | None:
+    """The weight that stands behind a colon, or None where it is text. Raises PromptError."""
+    number = token["weight"]
+    if "_" in number:  # which Python alone reads as a number
+        return None
     try:
         weight = float(number)
     except ValueError:
-        if re.fullmatch(r"[+-]?[.\d]+", number):  # "1.2.3": surely meant as a number
-            raise _nonsense(number) from None
+        if not re.fullmatch(r"[+-]?[.\d]+", number):  # a word such as `808s`
+            return None
+        weight = math.nan  # "1.2.3"
+    if 0 <= weight <= MAX_WEIGHT:  # also false for nan
+        return weight
+    if token["gap"] or _is_time(token):
         return None
-    if not 0 <= weight <= MAX_WEIGHT:  # also false for nan
-        raise _nonsense(number)
-    return weight
+    raise PromptError(
+        f"“{shortened(number)}” is not a weight I can use: please give a number between 0 and "
+        f"{MAX_WEIGHT:g}, for example (saxophone:1.3), or a blank behind the colon if it is none."
+    )
+
+
+def _is_time(token: re.Match[str]) -> bool:
+    """Whether the colon stands in a time of day or a length, such as 12:30."""
+    before = token.string[max(0, token.start() - 4) : token.start()]
+    return bool(_HOURS.search(before) and _MINUTES.fullmatch(token["weight"]))
 
 
 def _not_a_weight(text: str, opened: list[int], pieces: list[Fragment]) -> list[Fragment]:
@@ -130,10 +173,3 @@ def _joined(pieces: list[Fragment]) -> list[Fragment]:
         Fragment("".join(piece.text for piece in run), weight)
         for weight, run in groupby((p for p in pieces if p.text), key=lambda piece: piece.weight)
     ]
-
-
-def _nonsense(number: str) -> PromptError:
-    return PromptError(
-        f"“{number}” is not a weight I can use: please give a number between 0 and "
-        f"{MAX_WEIGHT:g}, for example (saxophone:1.3)."
-    )

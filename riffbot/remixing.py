@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from riffbot.composing import check_tempos, length
 from riffbot.errors import BadRequest
 from riffbot.library.models import StoredRiff
-from riffbot.prompt import parse
 from riffbot.regions import BEATS, Region
 from riffbot.request import (
     DEFAULT_DENOISING,
     MAX_PROMPT,
     Extend,
     RiffRequest,
+    check_prompts,
 )
 from riffbot.tempo import WIDEST
 
@@ -101,7 +101,7 @@ def remix(start: Start, prompt: str, **wishes: Any) -> RiffRequest:
         BadRequest: a value is out of range, or there are no words at all.
     """
     fields = {name: value for name, value in wishes.items() if value is not None}
-    return _checked(
+    return check_prompts(
         RiffRequest.build(
             prompt=prompt or start.prompt, seed_image=start.ref, **{"bpm": start.bpm, **fields}
         )
@@ -200,7 +200,7 @@ def morph(first: Start | str, second: Start | str, *, clips: int = 5, **wishes: 
     walk: dict[str, object] = {"kind": "morph", "clips": clips, "whole": isinstance(first, Start)}
     if isinstance(second, Start):
         walk |= {"image": second.ref, "bpm": second.bpm}
-    return _checked(base.but(target=target, piece=walk))
+    return check_prompts(base.but(target=target, piece=walk))
 
 
 def layer(first: Start, second: Start, *, gain_db: float = 0.0) -> RiffRequest:
@@ -226,12 +226,3 @@ def draw(start: Start, prompt: str = "", **wishes: Any) -> RiffRequest:
 
 def _words(end: Start | str) -> str:
     return end.prompt if isinstance(end, Start) else end
-
-
-def _checked(request: RiffRequest) -> RiffRequest:
-    """Nonsense weights are refused before anything is promised."""
-    parse(request.prompt)
-    parse(request.negative)
-    if request.target is not None:
-        parse(request.target.prompt)
-    return request

@@ -8,6 +8,7 @@ unknown field is an error rather than a silent loss.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -20,7 +21,8 @@ from pydantic import (
     model_validator,
 )
 
-from riffbot.errors import BadRequest
+from riffbot.errors import BadRequest, shortened
+from riffbot.prompt import check, parse
 
 MAX_SEED = 2**32 - 1
 MAX_PROMPT = 1000
@@ -33,7 +35,11 @@ MAX_COLUMNS = 36_000
 PromptText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_PROMPT)]
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Guidance = Annotated[float, Field(ge=1.0, le=30.0)]
+Steps = Annotated[int, Field(ge=1, le=200)]
 Tempo = Annotated[float, Field(ge=40.0, le=240.0)]
+SchedulerText = Annotated[str, StringConstraints(max_length=64)]
+"""Of a sampler; the model says which it has. A name that cannot be written down is none."""
 ImageRef = Annotated[
     str, StringConstraints(pattern=r"^(sha256:[0-9a-f]{64}|[a-z0-9][a-z0-9_-]{0,63})$")
 ]
@@ -139,9 +145,9 @@ class RiffRequest(_Spoken):
     seed_image: ImageRef | None = None
     denoising: Fraction = DEFAULT_DENOISING
     mask: ImageRef | None = None
-    guidance: Annotated[float, Field(ge=1.0, le=30.0)] | None = None
-    steps: Annotated[int, Field(ge=1, le=200)] | None = None
-    scheduler: str | None = None
+    guidance: Guidance | None = None
+    steps: Steps | None = None
+    scheduler: SchedulerText | None = None
     width: Annotated[int, Field(ge=64, le=2048)] | None = None
     bpm: Tempo | None = None
     target: Target | None = None
@@ -171,6 +177,18 @@ class RiffRequest(_Spoken):
             raise BadRequest(sentence(error)) from error
 
     @classmethod
+    def strictly(cls, fields: Mapping[str, object]) -> Self:
+        """Make a request from a stranger's JSON, whose types must be right: no `"1"` for 1.
+
+        Raises:
+            BadRequest: as `build`.
+        """
+        try:
+            return cls.model_validate(fields, strict=True)
+        except ValidationError as error:
+            raise BadRequest(sentence(error)) from error
+
+    @classmethod
     def from_json(cls, text: str | bytes) -> Self:
         """Read what `model_dump_json` wrote. Raises BadRequest on anything else."""
         try:
@@ -183,6 +201,22 @@ class RiffRequest(_Spoken):
         return self.build(**{**self.model_dump(), **changes})
 
 
+def check_prompts(request: RiffRequest) -> RiffRequest:
+    """The request, if all of its prompts can be read and there is something to hear.
+
+    Whoever takes requests asks this before anything is promised, queued or posted.
+
+    Raises:
+        PromptError: a weight cannot be meant, or the prompt has no words between its brackets.
+    """
+    check(request.prompt)
+    parse(request.negative)
+    if request.target is not None:
+        parse(request.target.prompt)
+        parse(request.target.negative)
+    return request
+
+
 def takes(request: RiffRequest, count: int) -> list[RiffRequest]:
     """`count` takes of a request: its own seed and the ones that follow it."""
     return [
@@ -192,11 +226,15 @@ def takes(request: RiffRequest, count: int) -> list[RiffRequest]:
 
 
 def sentence(error: ValidationError) -> str:
-    """Pydantic's first complaint as one sentence for a person."""
+    """Pydantic's first complaint as one sentence for a person.
+
+    It repeats some characters of what was given at most, however long that was.
+    """
     first = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in first["loc"])
+    field = shortened(".".join(map(str, first["loc"])))
     given = first.get("input")
     limits = first.get("ctx", {})
+    name = field.replace("_", " ")
     match first["type"]:
         case "missing":
             return f"The request needs a {field}."
@@ -209,15 +247,43 @@ def sentence(error: ValidationError) -> str:
                 f"The {field} is too long: please keep it under {limits['max_length']} characters."
             )
         case "greater_than_equal":
-            return f"{field.capitalize()} must be {limits['ge']:g} or more, not {given!r}."
+            return f"{field.capitalize()} must be {limits['ge']:.10g} or more, not {_shown(given)}."
         case "less_than_equal":
-            return f"{field.capitalize()} must be {limits['le']:g} or less, not {given!r}."
+            return f"{field.capitalize()} must be {limits['le']:.10g} or less, not {_shown(given)}."
         case "string_pattern_mismatch":
-            return f"“{given}” is no {field.replace('_', ' ')} that I know."
+            return f"“{shortened(str(given))}” is no {name} that I know."
         case "json_invalid":
             return "That is not a riff's recipe: the JSON cannot be read."
         case "value_error":
             return f"{str(limits['error']).capitalize()}."
+        case "string_unicode":
+            return f"The {name} has half of a character in it: please type it anew."
+        case kind if kind in _KINDS and field:
+            return f"The {name} is {_KINDS[kind]}, not {_shown(given)}."
         case _:
             where = f"{field}: " if field else ""
-            return f"{where}{first['msg']} (got {str(given)[:60]!r})."
+            return f"{where}{shortened(first['msg'], 120)} (got {_shown(given)})."
+
+
+_KINDS = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_parsing_size": "a whole number of some digits",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+}
+"""Pydantic's names for a value of the wrong kind, and what it should have been."""
+
+
+def _shown(value: object) -> str:
+    """What was given, in at most some 40 characters; never raises."""
+    if isinstance(value, int) and abs(value) >= 10**20:  # str() refuses 4,300 digits
+        return "a number of more than 20 digits"
+    if isinstance(value, int | float | str) or value is None:
+        return shortened(repr(value[:80] if isinstance(value, str) else value))
+    return "a list" if isinstance(value, list | tuple) else "an object"

@@ -110,7 +110,19 @@ def test_few_large_pictures_are_kept_in_memory(tmp_path: Path) -> None:
     assert held < 2 * 512 * 20_000
 
 
-@pytest.mark.parametrize("recipe", [None, "not json", '{"somebody": "else"}'])
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        None,
+        "not json",
+        '{"somebody": "else"}',
+        '{"a":' * 12_000,
+        '{"prompt": "x", "bpm": ' + "9" * 5000 + "}",
+        '{"prompt": "x", "seed": ' + "9" * 4000 + "}",
+        '{"prompt": "\\ud800"}',
+    ],
+    ids=lambda recipe: str(recipe)[:30],
+)
 def test_a_picture_without_our_recipe_has_no_tempo(tmp_path: Path, recipe: str | None) -> None:
     (tmp_path / "riff.png").write_bytes(encode_png(np.zeros((512, 80), np.uint8), recipe=recipe))
     images = Images(tmp_path / "absent", {HASH: tmp_path / "riff.png"}.get)

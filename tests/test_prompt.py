@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import subprocess
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from riffbot.prompt import EMPHASIS, MAX_WEIGHT, Fragment, PromptError, parse
+from riffbot.prompt import EMPHASIS, MAX_WEIGHT, Fragment, PromptError, check, parse
+from tests.prompt_before import parse_before
+
+CASES: list[dict[str, Any]] = json.loads(
+    (Path(__file__).parent / "prompts.json").read_text("utf-8")
+)
+WEIGHTS_JS = Path(__file__).parents[1] / "riffbot" / "web" / "static" / "weights.js"
 
 
 def weights(text: str) -> dict[str, float]:
@@ -135,3 +146,106 @@ def test_nesting_multiplies(text: str, rounds: int, squares: int) -> None:
 @given(plain, plain)
 def test_an_unclosed_group_reaches_to_the_end(before: str, after: str) -> None:
     assert parse(f"{before}({after}") == parse(f"{before}({after})")
+
+
+# -- the same prompts, read by Python, by the page, and as they were read before -----------------
+
+
+def read(text: str) -> list[list[Any]] | None:
+    """Fragments and rounded weights; None where the prompt is refused."""
+    try:
+        return [[fragment.text, round(fragment.weight, 9)] for fragment in parse(text)]
+    except PromptError:
+        return None
+
+
+def expected(case: dict[str, Any]) -> list[list[Any]] | None:
+    fragments = case.get("fragments")
+    return fragments and [[text, round(weight, 9)] for text, weight in fragments]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["prompt"])
+def test_labels_and_times_are_text_and_mistaken_weights_are_refused(case: dict[str, Any]) -> None:
+    assert read(case["prompt"]) == expected(case)
+
+
+_PAGE = """
+import { runs } from %s;
+let text = "";
+for await (const part of process.stdin) text += part;
+const plain = (piece) => piece.replace(/\\\\([()[\\]\\\\]?)/g, "$1");
+console.log(JSON.stringify(JSON.parse(text).map((prompt) => {
+  const found = [];
+  for (const { piece, weight, syntax } of runs(prompt)) {
+    if (!(weight >= 0 && weight <= 10)) return null;
+    const words = syntax ? "" : plain(piece);
+    if (words && found.length && found.at(-1)[1] === weight) found.at(-1)[0] += words;
+    else if (words) found.push([words, weight]);
+  }
+  return found.length ? found : [["", 1]];
+})));
+"""
+
+
+def by_the_page(texts: list[str]) -> list[list[list[Any]] | None]:
+    """What weights.js makes of prompts. The caller skips where there is no Node.js."""
+    script = _PAGE % json.dumps(WEIGHTS_JS.as_uri())
+    done = subprocess.run(
+        ["node", "--input-type=module", "--eval", script],
+        input=json.dumps(texts),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    found = json.loads(done.stdout)
+    return [f and [[text, round(weight, 9)] for text, weight in f] for f in found]
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="install Node.js to read weights.js")
+def test_the_page_lights_up_the_weights_that_are_read() -> None:
+    texts = [case["prompt"] for case in CASES]
+    assert dict(zip(texts, by_the_page(texts), strict=True)) == {t: read(t) for t in texts}
+
+
+numbers = st.one_of(
+    st.from_regex(r"[+-]?[0-9]{0,4}\.?[0-9]{0,3}(e[+-]?[0-9]{1,2})?", fullmatch=True),
+    st.sampled_from(["nan", "inf", "-infinity", "1_0", "808s", "0x10", "１２", "٣", "1.2.3", ""]),
+)
+labelled = st.builds(
+    "{}({}:{}{}{}){}".format,
+    plain,
+    st.one_of(plain, st.sampled_from(["bpm", "12", "live 12", "x2", "1.5", "(a:2)", "[b]"])),
+    st.sampled_from(["", "", " ", "\t", "\u3000", "\x1c", "\ufeff"]),
+    numbers,
+    st.sampled_from(["", " "]),
+    plain,
+)
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="install Node.js to read weights.js")
+@settings(deadline=None, max_examples=10)
+@given(st.lists(labelled | prompts, min_size=100, max_size=100))
+def test_the_page_reads_any_prompt_as_python_does(texts: list[str]) -> None:
+    assert dict(zip(texts, by_the_page(texts), strict=True)) == {t: read(t) for t in texts}
+
+
+@settings(deadline=None, max_examples=500)
+@given(labelled | prompts)
+def test_what_was_read_before_is_read_alike(text: str) -> None:
+    before = parse_before(text)
+    if before is None or "_" in text:  # underscores within numbers were the one mistake
+        return
+    assert [(fragment.text, fragment.weight) for fragment in parse(text)] == before
+
+
+@pytest.mark.parametrize("text", ["()", "( )", "[]", "(:1.2)", "((\t))"])
+def test_nothing_between_brackets_is_refused_before_anything_is_made(text: str) -> None:
+    with pytest.raises(PromptError, match="empty between its brackets"):
+        check(text)
+
+
+def test_a_refusal_repeats_a_few_characters_of_a_long_number() -> None:
+    with pytest.raises(PromptError) as caught:
+        parse(f"(x:{'9' * 900})")
+    assert len(str(caught.value)) < 220

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from riffbot.commands.options import Options
 from riffbot.errors import BadRequest
-from riffbot.prompt import parse
-from riffbot.request import MAX_SEED, RiffRequest
+from riffbot.request import MAX_SEED, RiffRequest, check_prompts
 
 if TYPE_CHECKING:
     from riffbot.recipes import Recipe
@@ -60,12 +59,7 @@ def given(options: Options) -> dict[str, Any]:
 
 def checked(request: RiffRequest) -> RiffRequest:
     """The request, if its prompts can be read; so nonsense is refused before the model loads."""
-    parse(request.prompt)
-    parse(request.negative)
-    if request.target is not None:
-        parse(request.target.prompt)
-        parse(request.target.negative)
-    return request
+    return check_prompts(request)
 
 
 def takes(request: RiffRequest, count: int) -> list[Order]:

@@ -11,8 +11,7 @@ from riffbot.errors import BadRequest
 from riffbot.images import Images
 from riffbot.inference import schedulers
 from riffbot.inference.model import ModelCard
-from riffbot.prompt import parse
-from riffbot.request import RiffRequest
+from riffbot.request import RiffRequest, check_prompts
 from riffbot.tempo import NARROWEST, WIDEST, Grid, grid, is_waltz, measures, tempo_in
 
 
@@ -30,7 +29,7 @@ def resolve(request: RiffRequest, card: ModelCard, images: Images) -> RiffReques
         NotFound: the seed image or the mask does not exist.
         BadRequest: the model does not take this scheduler, number of steps or width.
     """
-    _check_prompts(request)
+    check_prompts(request)
     scheduler = request.scheduler or card.defaults.scheduler
     steps = request.steps or card.defaults.steps
     schedulers.check(scheduler, steps, card)
@@ -49,18 +48,6 @@ def resolve(request: RiffRequest, card: ModelCard, images: Images) -> RiffReques
         bpm=bpm,
         width=width,
     )
-
-
-def _check_prompts(request: RiffRequest) -> None:
-    spoken = [request.prompt, request.negative]
-    if request.target is not None:
-        spoken += [request.target.prompt, request.target.negative]
-    read = [parse(text) for text in spoken]
-    if not any(fragment.text.strip() for fragment in read[0]):
-        raise BadRequest(
-            "The prompt is empty between its brackets: write what you want to hear, for example "
-            "“funky (sax:1.2)”."
-        )
 
 
 def _tempo(request: RiffRequest, images: Images) -> float | None:

@@ -214,9 +214,15 @@ def checked(prompt: str) -> str:
 
     Raises:
         PromptError: its weights make no sense.
-        BadRequest: it is empty or too long.
+        BadRequest: it is empty or too long, or has half of a character in it.
     """
-    text = prompt.strip()
+    text = prompt.replace("\0", "").strip()  # which a request leaves out, too
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:  # no row of the library could hold it
+        raise BadRequest(
+            "The prompt has half of a character in it: please type it anew."
+        ) from error
     if len(text) > MAX_PROMPT:
         raise BadRequest(f"The prompt is too long: please keep it under {MAX_PROMPT} characters.")
     if not any(fragment.text.strip() for fragment in parse(text)):

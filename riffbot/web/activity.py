@@ -16,15 +16,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import aiohttp
 from aiohttp import web
+from pydantic import StringConstraints
 
 from riffbot.errors import BadRequest, NotFound, RiffBotError
 from riffbot.settings import Settings
-from riffbot.web.api import ALLOWANCE, SERVICES, json_body
+from riffbot.web.api import ALLOWANCE, SERVICES
+from riffbot.web.request_reader import Lenient, parse, read_body
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +47,15 @@ ANCESTORS = "https://discord.com https://*.discord.com https://*.discordsays.com
 """Who may show the page in a frame."""
 
 routes = web.RouteTableDef()
+
+Handle = Annotated[str, StringConstraints(pattern="^[0-9A-Za-z-]{1,200}$")]
+
+
+class SignIn(Lenient):
+    """What the embedded app SDK got from Discord."""
+
+    code: Handle
+    instance_id: Handle
 
 
 @dataclass(frozen=True)
@@ -105,7 +117,7 @@ class Activity:
             if str(me["id"]) not in map(str, instance["users"]):
                 raise BadRequest("You do not take part in this Activity: open it anew in Discord.")
             guild, channel = (instance["location"].get(f"{of}_id") for of in ("guild", "channel"))
-            return token, int(guild) if guild else None, int(channel) if channel else None
+            return token, _snowflake(guild), _snowflake(channel)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise RiffBotError("Discord does not answer just now; please try again.") from error
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -133,12 +145,10 @@ async def token(request: web.Request) -> web.Response:
     """Let somebody in who opened the Activity."""
     activity = _activity(request)
     request.app[ALLOWANCE].take(request.remote or "")
-    body = await json_body(request)
-    code, instance_id = body.get("code"), body.get("instance_id")
-    for given in (code, instance_id):
-        if not isinstance(given, str) or not given.replace("-", "").isalnum() or len(given) > 200:
-            raise BadRequest('Send {"code", "instance_id"} as Discord gave them.')
-    access_token, guild_id, channel_id = await activity.admit(str(code), str(instance_id))
+    body = await read_body(
+        request, SignIn, otherwise='Send {"code", "instance_id"} as Discord gave them.'
+    )
+    access_token, guild_id, channel_id = await activity.admit(body.code, body.instance_id)
     jams = request.app[SERVICES].jams
     session = jams.get(guild_id) if guild_id is not None else None
     jam = None
@@ -174,4 +184,16 @@ async def _json(asked: Any) -> Any:
                 "the log why."
             )
         answer.raise_for_status()
-        return await answer.json()
+        try:
+            return parse(await answer.read())
+        except BadRequest as error:  # Discord's fault, not the asker's
+            raise ValueError(str(error)) from error
+
+
+def _snowflake(told: Any) -> int | None:
+    """One of Discord's ids, which come as text. Raises ValueError for what is none."""
+    if told is None or told == "":
+        return None
+    if re.fullmatch("[0-9]{1,20}", str(told)) is None:
+        raise ValueError("no snowflake")
+    return int(told)

@@ -20,7 +20,6 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 
 from aiohttp import web
@@ -29,26 +28,24 @@ from riffbot.errors import BadRequest, NotFound
 from riffbot.images import Images, SeedImage
 from riffbot.library.models import StoredRiff
 from riffbot.library.records import pictures_of
-from riffbot.prompt import parse
 from riffbot.remixing import permit
-from riffbot.request import RiffRequest
+from riffbot.request import RiffRequest, check_prompts
 from riffbot.services import Services
-from riffbot.web.guard import (
-    HEADERS,
-    MAX_BODY,
-    OURS,
-    Allowance,
-    TooLarge,
-    by_the_owner,
-    has_the_key,
-)
+from riffbot.web.guard import HEADERS, OURS, Allowance, by_the_owner, has_the_key
 from riffbot.web.info import model_info
 from riffbot.web.jobs import VISITOR, Event, Jobs
+from riffbot.web.request_reader import is_name, path_name, query_moment, query_whole, read_object
 from riffbot.web.views import FILES, file_name, riff_of, without_others
 
 SERVICES = web.AppKey("services", Services)
 JOBS = web.AppKey("jobs", Jobs)
 ALLOWANCE = web.AppKey("allowance", Allowance)
+
+READING = web.AppKey("reading", Allowance)
+"""For lists of riffs and single ones: each is some questions to the database."""
+
+FETCHING = web.AppKey("fetching", Allowance)
+"""For riffs' files: a page of a hundred riffs asks for a hundred pictures at once."""
 
 MAX_PAGE = 100
 MAX_LINEAGE = 12
@@ -63,14 +60,13 @@ routes = web.RouteTableDef()
 async def ask(request: web.Request) -> web.Response:
     """Start a clip."""
     request.app[ALLOWANCE].take(request.remote or "")
-    body = await json_body(request)
+    body = await read_object(request)
     parent = body.pop("parent", None)
-    if not (parent is None or isinstance(parent, str)):
+    if not (parent is None or (isinstance(parent, str) and is_name(parent))):
         raise BadRequest("The parent is the id of a riff.")
-    riff = RiffRequest.build(**body)
+    riff = RiffRequest.strictly(body)
     # Nonsense is answered here; what only the model can tell comes as an event.
-    for prompt in (riff.prompt, riff.negative):
-        parse(prompt)
+    check_prompts(riff)
     if riff.seed_image is not None:
         await asyncio.to_thread(request.app[SERVICES].images.load, riff.seed_image)
     await permit_start(request, pictures_of(riff), parent)
@@ -154,10 +150,19 @@ async def take_back(request: web.Request) -> web.Response:
 @routes.get("/api/riffs")
 async def recent(request: web.Request) -> web.Response:
     """The newest riffs of this RiffBot; where strangers may call, links are for who has them."""
+    request.app[READING].take(request.remote or "")
+    limit = query_whole(
+        request,
+        "limit",
+        "12",
+        (1, MAX_PAGE),
+        f"The limit is a whole number from 1 to {MAX_PAGE}.",
+    )
+    before = query_moment(
+        request, "before", "“before” is a time as the page of riffs before it gave it."
+    )
     if by_a_stranger(request):
         return web.json_response({"riffs": [], "next": None, "closed": True})
-    limit = _limit(request.query.get("limit", "12"))
-    before = _moment(request.query.get("before"))
     # One more than asked for tells whether there is another page.
     riffs = await request.app[SERVICES].library.recent(before=before, limit=limit + 1)
     page = riffs[:limit]
@@ -168,8 +173,9 @@ async def recent(request: web.Request) -> web.Response:
 @routes.get("/api/riffs/{id}")
 async def one(request: web.Request) -> web.Response:
     """One riff, what it was made from, and what was made from it."""
+    request.app[READING].take(request.remote or "")
     library = request.app[SERVICES].library
-    riff = await library.get(request.match_info["id"])
+    riff = await library.get(riff_id(request))
     if by_a_stranger(request):  # a riff's id is its key, and so is that of each relative
         alone = {**riff_of(riff), "parent": None}
         alone["request"] = without_others(alone["request"])
@@ -187,6 +193,11 @@ async def one(request: web.Request) -> web.Response:
     return web.json_response({"riff": riff_of(riff), "parents": parents, "children": children})
 
 
+def riff_id(request: web.Request) -> str:
+    """The id in the address. Raises NotFound for what cannot be one."""
+    return path_name(request, "id", "There is no riff of that id.")
+
+
 def by_a_stranger(request: web.Request) -> bool:
     """Whether this may come from another than whoever sits at this machine: then nothing is listed,
     and who wants a riff or a jam must have its link, which 60 random bits keep from being guessed.
@@ -201,8 +212,9 @@ def by_a_stranger(request: web.Request) -> bool:
 @routes.get("/api/riffs/{id}/{file}")
 async def file(request: web.Request) -> web.StreamResponse:
     """One of a riff's files; `?download` saves it under a name that says what it is."""
+    request.app[FETCHING].take(request.remote or "")
     library, name = request.app[SERVICES].library, request.match_info["file"]
-    riff = await library.get(request.match_info["id"])
+    riff = await library.get(riff_id(request))
     headers = {"Cache-Control": FOREVER}
     if "download" in request.query:
         headers["Content-Disposition"] = f'attachment; filename="{file_name(riff, name)}"'
@@ -245,46 +257,6 @@ def _seed_image(seed: SeedImage) -> dict[str, Any]:
         "beats": seed.beats,
         "words": f"{seed.beats} beats at {seed.bpm:g} bpm.{mood}",
     }
-
-
-async def json_body(request: web.Request, limit: int | None = None) -> dict[str, Any]:
-    """The JSON object that was sent.
-
-    Args:
-        limit: bytes that it may have, where it may be more than `MAX_BODY`.
-
-    Raises:
-        BadRequest: it is none.
-    """
-    if limit is not None:
-        request = request.clone(client_max_size=limit)
-    try:
-        body = json.loads(await request.read())
-    except web.HTTPRequestEntityTooLarge as error:
-        raise TooLarge(
-            f"That is too much: please stay under {(limit or MAX_BODY) // 1024} KB."
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise BadRequest("That is no JSON that can be read.") from error
-    if not isinstance(body, dict):
-        raise BadRequest('Send one JSON object, for example {"prompt": "funky sax"}.')
-    return body
-
-
-def _limit(text: str) -> int:
-    if not text.isdecimal() or len(text) > 9 or not 1 <= int(text) <= MAX_PAGE:
-        raise BadRequest(f"The limit is a whole number from 1 to {MAX_PAGE}.")
-    return int(text)
-
-
-def _moment(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise BadRequest("“before” is a time as the page of riffs before it gave it.") from error
-    return moment if moment.tzinfo else moment.astimezone()
 
 
 def _line(event: Event | None) -> bytes:

@@ -10,11 +10,13 @@ from aiohttp import web
 
 from riffbot.services import Services
 from riffbot.web import activity, api, guard, health, jams, listening, pages, painting, riffusion
+from riffbot.web.broken_http import keep_out_of_the_log
 from riffbot.web.guard import (
     MAX_BODY,
     Allowance,
     errors_as_sentences,
     only_at_home,
+    open_to_origins,
     with_headers,
 )
 from riffbot.web.hub import Hub
@@ -26,12 +28,23 @@ def create_app(services: Services) -> web.Application:
     """Build the application; the services stay their opener's to close."""
     app = web.Application(
         # Outermost first: headers go on everything, errors included.
-        middlewares=[with_headers, errors_as_sentences, only_at_home(services.settings.host)],
+        middlewares=[
+            with_headers,
+            open_to_origins,
+            errors_as_sentences,
+            only_at_home(services.settings.host),
+        ],
         client_max_size=MAX_BODY,
+        # Bodies are unpacked where they are read (request_reader.py), within a limit: aiohttp would
+        # unpack those as well that nobody reads.
+        handler_args={"auto_decompress": False},
     )
+    keep_out_of_the_log()
     app[api.SERVICES] = services
     app[api.JOBS] = Jobs(services.studio)
     app[api.ALLOWANCE] = Allowance()
+    app[api.READING] = Allowance(burst=120, every_s=0.25)
+    app[api.FETCHING] = Allowance(burst=600, every_s=0.1)
     app[listening.TURN] = asyncio.Semaphore()
     app[painting.LISTENING] = listening.Listening(services, app[listening.TURN])
     app[painting.LOOKING] = Allowance(burst=60, every_s=1.0)
@@ -40,6 +53,7 @@ def create_app(services: Services) -> web.Application:
     inside = activity.Activity.of(services.settings)
     app[activity.ACTIVITY] = [] if inside is None else [inside]
     app[guard.OURS] = frozenset() if inside is None else frozenset({inside.origin})
+    app[guard.ORIGINS] = frozenset(services.settings.cors_origins)
     app[guard.OWNERS_KEY] = secrets.token_urlsafe(32)
     app[health.STARTED] = time.monotonic()
     # Painting before the riffs' files, whose address would swallow a sheet's.

@@ -48,7 +48,10 @@ OWNER = "riffbot-owner"
 """The cookie that has it."""
 
 SHARED = frozenset({"/run_inference/"})
-"""Addresses that look at `cors_origins` themselves (riffbot/web/riffusion.py)."""
+"""Addresses that other sites' pages may use where the owner names them (`cors_origins`)."""
+
+ORIGINS = web.AppKey("origins", frozenset[str])
+"""The owner's `cors_origins`; `*` is every site."""
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -96,6 +99,7 @@ SENTENCES = {
 async def errors_as_sentences(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Every error is `{"error": one sentence}`; a bug is logged and told calmly."""
     try:
+        _check_dates(request)
         response = await handler(request)
     except web.HTTPRedirection:
         raise
@@ -106,6 +110,15 @@ async def errors_as_sentences(request: web.Request, handler: Handler) -> web.Str
     return response
 
 
+def _check_dates(request: web.Request) -> None:
+    """Raise BadRequest for a date in a header that no calendar has: aiohttp stumbles over some
+    while it sends a file, where nobody could answer any more."""
+    try:
+        _ = request.if_modified_since, request.if_unmodified_since, request.if_range
+    except (ValueError, OverflowError) as error:
+        raise BadRequest("A date in the request's headers is none.") from error
+
+
 @web.middleware
 async def with_headers(request: web.Request, handler: Handler) -> web.StreamResponse:
     """The security headers of every answer; a stream has sent its own already."""
@@ -114,6 +127,33 @@ async def with_headers(request: web.Request, handler: Handler) -> web.StreamResp
         # What a handler has set is a closer look.
         response.headers.update({**HEADERS, **response.headers})
     return response
+
+
+@web.middleware
+async def open_to_origins(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The CORS headers of every answer of a shared address, errors included: without them a browser
+    keeps the answer from the other site's page and calls it a network error."""
+    response = await handler(request)
+    if request.path in SHARED and not response.prepared and (origin := allowed_origin(request)):
+        response.headers.update(
+            {
+                "Access-Control-Allow-Origin": origin,
+                "Access-Control-Allow-Headers": "Content-Type",
+                "Access-Control-Allow-Methods": "POST, OPTIONS",
+                "Access-Control-Expose-Headers": "Retry-After",
+                "Cross-Origin-Resource-Policy": "cross-origin",
+                "Vary": "Origin",
+            }
+        )
+    return response
+
+
+def allowed_origin(request: web.Request) -> str | None:
+    """The other site's origin, if the owner lets its pages in; None for everybody else."""
+    allowed, origin = request.app[ORIGINS], request.headers.get("Origin")
+    if origin is None or not origin.isascii():  # no origin has other characters (RFC 6454)
+        return None
+    return origin if "*" in allowed or origin in allowed else None
 
 
 def told(sentence: str, status: int) -> web.Response:
@@ -174,7 +214,9 @@ def by_the_owner(request: web.Request, host: str) -> bool:
 def has_the_key(request: web.Request) -> bool:
     """Whether this comes from a browser that opened the owner's link (`/owner?key=`)."""
     given = request.cookies.get(OWNER, "")
-    return secrets.compare_digest(given.encode(), request.app[OWNERS_KEY].encode())
+    # A header's bytes that are no UTF-8 come as halves of surrogate pairs.
+    key = request.app[OWNERS_KEY].encode()
+    return secrets.compare_digest(given.encode(errors="surrogateescape"), key)
 
 
 def _netloc(url: str) -> SplitResult:

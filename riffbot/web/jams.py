@@ -3,7 +3,7 @@
 | | |
 | --- | --- |
 | `GET /api/jams` | the jams that play, for whoever sits at this machine |
-| `POST /api/jams` | start a private one (`STARTABLE`); `instead_of` ends another |
+| `POST /api/jams` | start a private one (`Startable`); `instead_of` ends another |
 | `GET /api/jams/<id>` | what plays, what comes, how the stream is doing |
 | `GET /api/jams/<id>/socket?codec=opus` | sound, picture and status, live (see `wire.py`) |
 | `GET /api/jams/<id>/live.ogg` | the sound alone, Ogg Opus without an end |
@@ -25,9 +25,10 @@ import asyncio
 import contextlib
 import hashlib
 import secrets
-from typing import Any
+from typing import Annotated, Any
 
 from aiohttp import WSCloseCode, web
+from pydantic import Field, StringConstraints
 
 from audio.picture import picture
 from riffbot.errors import BadRequest, NotFound, Refused
@@ -35,13 +36,15 @@ from riffbot.jam.ogg import OggOpus
 from riffbot.jam.ring import PACKET_SAMPLES
 from riffbot.jam.session import JamSession
 from riffbot.jam.values import HOUSE, Steerer
-from riffbot.web.api import ALLOWANCE, SERVICES, by_a_stranger, json_body, permit_start
+from riffbot.request import Fraction, Guidance, ImageRef, PromptText, Seed
+from riffbot.web.api import ALLOWANCE, SERVICES, by_a_stranger, permit_start
 from riffbot.web.guard import HEADERS, LOOPBACK, from_elsewhere
 from riffbot.web.guard import told as refused
 from riffbot.web.hub import Hub, Member
 from riffbot.web.jobs import VISITOR
 from riffbot.web.pages import page_for
 from riffbot.web.recording import as_file, first_packet
+from riffbot.web.request_reader import Body, Lenient, query_text, read_body, read_object
 from riffbot.web.returning import Returning
 from riffbot.web.streams import bound, write
 from riffbot.web.views import riff_of
@@ -55,11 +58,43 @@ BACKLOG = 50
 GOODBYE_S = 2.0
 """How long a slow browser may take over the last word."""
 
-STARTABLE = ("prompt", "seed", "denoising", "guidance", "seed_image", "bpm")
-
 _SALT = secrets.token_bytes(16)
 
 routes = web.RouteTableDef()
+
+
+class Startable(Body):
+    """What a private jam begins with; None leaves a setting to its default.
+
+    Attributes:
+        instead_of: the id of the jam that ends for it.
+    """
+
+    prompt: PromptText | None = None
+    seed: Seed | None = None
+    denoising: Fraction | None = None
+    guidance: Guidance | None = None
+    seed_image: ImageRef | None = None
+    bpm: float | None = None
+    instead_of: Annotated[str, StringConstraints(max_length=64)] | None = None
+
+
+class Steering(Lenient):
+    """A vote."""
+
+    prompt: PromptText
+
+
+class Keeping(Lenient):
+    """How much of what was heard becomes a riff: seconds."""
+
+    seconds: Annotated[float, Field(ge=1, le=60)] = 30.0
+
+
+class Level(Lenient):
+    """A new denoising."""
+
+    value: Fraction
 
 
 @routes.get("/jam/{id}")
@@ -79,36 +114,18 @@ async def every(request: web.Request) -> web.Response:
 async def start(request: web.Request) -> web.Response:
     """Start a private jam."""
     request.app[ALLOWANCE].take(request.remote or "")
-    body = await json_body(request)
-    replaced = body.pop("instead_of", None)
-    if unknown := set(body) - set(STARTABLE):
-        raise BadRequest(
-            f"There is no setting called “{unknown.pop()}”; please check its spelling."
-        )
-    _check_kinds(body)
+    body = await read_body(request, Startable)
+    wish = body.model_dump(exclude={"instead_of"}, exclude_none=True)
     services = request.app[SERVICES]
-    if str(body.get("seed_image", "")).startswith("sha256:"):
-        await permit_start(request, [body["seed_image"]])
+    if body.seed_image is not None and body.seed_image.startswith("sha256:"):
+        await permit_start(request, [body.seed_image])
     # Before anything ends for it: a wish that is nonsense leaves the old jam playing.
-    await asyncio.to_thread(services.jams.first_walk, **body)
-    old = services.jams.by_id(str(replaced)) if replaced else None
+    await asyncio.to_thread(services.jams.first_walk, **wish)
+    old = services.jams.by_id(body.instead_of) if body.instead_of else None
     if old is not None and private(old):
         await old.stop()
-    session = await _begun(request, body)
+    session = await _begun(request, wish)
     return web.json_response({"jam": _told(request, session)}, status=201)
-
-
-def _check_kinds(body: dict[str, Any]) -> None:
-    for name, value in list(body.items()):
-        if value is None:
-            del body[name]
-            continue
-        text = name in ("prompt", "seed_image")
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if name == "seed" and number and value != int(value):
-            number = False
-        if not (isinstance(value, str) if text else number):
-            raise BadRequest(f"The {name.replace('_', ' ')} is {'text' if text else 'a number'}.")
 
 
 async def _begun(request: web.Request, wish: dict[str, Any]) -> JamSession:
@@ -174,7 +191,7 @@ async def socket(request: web.Request) -> web.StreamResponse:
     if from_elsewhere(request):
         return refused("Only RiffBot's own page may ask for that.", 403)
     session = _session(request)
-    codec = request.query.get("codec", "opus")
+    codec = query_text(request, "codec", "opus")
     if codec not in ("opus", "pcm"):
         raise BadRequest("The codec is opus or pcm.")
     hub = request.app[HUB]
@@ -278,11 +295,9 @@ async def steer(request: web.Request) -> web.Response:
     """Vote for a prompt."""
     request.app[ALLOWANCE].take(request.remote or "")
     session = _session(request)
-    prompt = (await json_body(request)).get("prompt")
-    if not isinstance(prompt, str):
-        raise BadRequest('Send {"prompt": "what to hear"}.')
+    body = await read_body(request, Steering)
     await _require_steering(request, session)
-    await session.steer(prompt, _voter(request))
+    await session.steer(body.prompt, _voter(request))
     return web.json_response({"jam": _told(request, session)}, status=202)
 
 
@@ -291,10 +306,8 @@ async def keep(request: web.Request) -> web.Response:
     """Put what was heard last into the library."""
     request.app[ALLOWANCE].take(request.remote or "")
     session = _session(request)
-    seconds = (await json_body(request)).get("seconds", 30)
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 1 <= seconds <= 60:
-        raise BadRequest("Keep 1 to 60 seconds.")
-    clip = await request.app[SERVICES].jams.keep(session, float(seconds), author=VISITOR)
+    body = await read_body(request, Keeping, otherwise="Keep 1 to 60 seconds.")
+    clip = await request.app[SERVICES].jams.keep(session, body.seconds, author=VISITOR)
     return web.json_response({"riff": riff_of(clip)}, status=201)
 
 
@@ -302,19 +315,18 @@ async def keep(request: web.Request) -> web.Response:
 async def wish(request: web.Request) -> web.Response:
     """Change how a private jam goes on."""
     request.app[ALLOWANCE].take(request.remote or "")
-    session, body = _own(request), await json_body(request)
-    match request.match_info["wish"]:
-        case "seed":
-            await session.new_seed(_voter(request))
-        case "denoising":
-            value = body.get("value")
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                raise BadRequest('Send {"value": 0.75}, from 0 to 1.')
-            await session.set_denoising(float(value), _voter(request))
-        case "pause":
-            await session.pause()
-        case _:
-            await session.resume()
+    session, kind = _own(request), request.match_info["wish"]
+    if kind == "denoising":
+        level = await read_body(request, Level, otherwise='Send {"value": 0.75}, from 0 to 1.')
+        await session.set_denoising(level.value, _voter(request))
+        return web.json_response({"jam": _told(request, session)}, status=202)
+    await read_object(request)  # which says no more than the address
+    if kind == "seed":
+        await session.new_seed(_voter(request))
+    elif kind == "pause":
+        await session.pause()
+    else:
+        await session.resume()
     return web.json_response({"jam": _told(request, session)}, status=202)
 
 

@@ -40,7 +40,8 @@ async def home(request: web.Request) -> web.Response:
 @routes.get("/owner")
 async def owner(request: web.Request) -> web.Response:
     """The link that RiffBot prints for its owner: this browser is theirs until the next start."""
-    if not secrets.compare_digest(request.query.get("key", "").encode(), _key(request)):
+    key = request.query.get("key", "").encode(errors="surrogateescape")
+    if not secrets.compare_digest(key, _key(request)):
         raise NotFound("This is not the owner's link: RiffBot prints a new one when it starts.")
     response = web.Response(status=303, headers={"Location": "riffs", "Cache-Control": "no-store"})
     response.set_cookie(

@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 from aiohttp import web
+from pydantic import field_validator
 
 from audio.decoder import decode_image
 from audio.errors import AudioError
@@ -33,19 +34,20 @@ from audio.mel import N_MELS, edges
 from riffbot import remixing
 from riffbot.errors import BadRequest
 from riffbot.regions import Region
+from riffbot.request import Fraction, Guidance, PromptText, SchedulerText, Seed, Steps
 from riffbot.starts import Sheet, sheet_of, start_on
 from riffbot.tempo import NARROWEST, WIDEST
 from riffbot.uploads import Source, open_upload
-from riffbot.web.api import ALLOWANCE, FOREVER, SERVICES, begun, json_body
+from riffbot.web.api import ALLOWANCE, FOREVER, SERVICES, begun, riff_id
 from riffbot.web.guard import Allowance
 from riffbot.web.jobs import VISITOR
 from riffbot.web.listening import TURN, Listening
+from riffbot.web.request_reader import Body, query_number, read_body
 
 MAX_PAINTED = 2 * 1024 * 1024
 """Bytes of a request with a picture: the widest sheet, painted all over, as a PNG in base64."""
 
-WISHES = ("negative", "seed", "denoising", "guidance", "steps", "scheduler")
-"""What a painting may say besides its picture and its prompt."""
+NO_START = "The start is a number of seconds."
 
 LISTENING = web.AppKey("listening", Listening)
 
@@ -58,10 +60,54 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 routes = web.RouteTableDef()
 
 
+class _Painting(Body):
+    """What a painting says besides its picture; None leaves a setting to its default."""
+
+    prompt: PromptText = ""
+    negative: PromptText | None = None
+    seed: Seed | None = None
+    denoising: Fraction | None = None
+    guidance: Guidance | None = None
+    steps: Steps | None = None
+    scheduler: SchedulerText | None = None
+
+    def wishes(self) -> dict[str, Any]:
+        """The settings that were made, as fields of the request."""
+        return self.model_dump(include=_SETTINGS, exclude_none=True)
+
+
+_SETTINGS = set(_Painting.model_fields) - {"prompt"}
+
+
+class Inpainting(_Painting):
+    """What to make anew.
+
+    Attributes:
+        mask: a data URL of a PNG as large as the sheet, white where to repaint.
+        start: the second of the riff that the sheet begins at.
+    """
+
+    mask: str = ""
+    start: float = 0.0
+
+    @field_validator("start", mode="before")
+    @classmethod
+    def _seconds(cls, told: object) -> object:
+        if isinstance(told, bool) or not isinstance(told, int | float):
+            raise ValueError(NO_START.removesuffix("."))
+        return told
+
+
+class Drawing(_Painting):
+    """A picture to be heard: a data URL of a PNG."""
+
+    picture: str = ""
+
+
 @routes.get("/api/sheet")
 async def blank(request: web.Request) -> web.Response:
     """An empty sheet of so many seconds."""
-    seconds = _number(request.query.get("seconds", "5.12"), "length")
+    seconds = query_number(request, "seconds", "5.12", "The length is a number of seconds.")
     if not NARROWEST <= round(seconds * 100) <= WIDEST:
         raise BadRequest(
             f"A drawing lasts {NARROWEST / 100} to {WIDEST / 100} seconds, not {seconds:g}."
@@ -75,8 +121,9 @@ async def sheet(request: web.Request) -> web.Response:
     """A riff's sheet from a second on."""
     request.app[LOOKING].take(request.remote or "")
     services = request.app[SERVICES]
-    riff = await services.library.get(request.match_info["id"])
-    found = await _sheet(request, _number(request.query.get("start", "0"), "start"))
+    start = query_number(request, "start", "0", NO_START)
+    riff = await services.library.get(riff_id(request))
+    found = await _sheet(request, start)
     png = await asyncio.to_thread(encode_png, found.pixels)
     return web.json_response(
         {
@@ -97,7 +144,7 @@ async def sheet(request: web.Request) -> web.Response:
 async def all_heard(request: web.Request) -> web.Response:
     """The spectrogram of all that a riff sounds, also where its own picture is shorter."""
     request.app[LOOKING].take(request.remote or "")
-    riff = await request.app[SERVICES].library.get(request.match_info["id"])
+    riff = await request.app[SERVICES].library.get(riff_id(request))
     whole = await request.app[LISTENING].whole(riff)
     png = await asyncio.to_thread(encode_png, whole)
     return web.Response(body=png, content_type="image/png", headers={"Cache-Control": FOREVER})
@@ -107,14 +154,13 @@ async def all_heard(request: web.Request) -> web.Response:
 async def inpaint(request: web.Request) -> web.Response:
     """Make anew what the mask covers; the rest of the sheet stays to the pixel."""
     request.app[ALLOWANCE].take(request.remote or "")
-    body = await json_body(request, MAX_PAINTED)
-    mask, start = body.pop("mask", None), body.pop("start", 0)
-    prompt, wishes = _words(body)
+    body = await read_body(request, Inpainting, limit=MAX_PAINTED)
+    prompt, wishes = body.prompt.strip(), body.wishes()
     services = request.app[SERVICES]
-    riff = await services.library.get(request.match_info["id"])
+    riff = await services.library.get(riff_id(request))
     remixing.permit(riff, VISITOR.user_id)
-    found = await _sheet(request, _number(start, "start"))
-    painted = await asyncio.to_thread(_mask, mask, found)
+    found = await _sheet(request, body.start)
+    painted = await asyncio.to_thread(_mask, body.mask, found)
     # The wishes are read before anything is kept, the start's picture among it.
     draft = remixing.Start("draft", found.pixels.shape[1], riff.request.bpm, riff.prompt)
     remixing.inpaint(draft, prompt, mask="mask_draft", **wishes)
@@ -127,9 +173,9 @@ async def inpaint(request: web.Request) -> web.Response:
 async def draw(request: web.Request) -> web.Response:
     """Hear a drawing, as it is or as a prompt reads it."""
     request.app[ALLOWANCE].take(request.remote or "")
-    body = await json_body(request, MAX_PAINTED)
-    data = _png(body.pop("picture", None), "drawing")
-    prompt, wishes = _words(body)
+    body = await read_body(request, Drawing, limit=MAX_PAINTED)
+    data = _png(body.picture, "drawing")
+    prompt, wishes = body.prompt.strip(), body.wishes()
     remixing.draw(remixing.Start("draft", WIDEST), prompt, **wishes)
     services = request.app[SERVICES]
     services.engine.check(None)
@@ -147,7 +193,7 @@ async def draw(request: web.Request) -> web.Response:
 
 async def _sheet(request: web.Request, start: float) -> Sheet:
     services = request.app[SERVICES]
-    riff = await services.library.get(request.match_info["id"])
+    riff = await services.library.get(riff_id(request))
     whole = await request.app[LISTENING].whole(riff)
     return await sheet_of(services.studio, services.images, riff, whole, start=start)
 
@@ -161,19 +207,7 @@ def _opened(data: bytes) -> Source:
     return open_upload(data, "a drawing", max_bytes=MAX_PAINTED)
 
 
-def _words(body: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """The prompt and the wishes. Raises BadRequest for what is neither."""
-    prompt = body.pop("prompt", "")
-    if not isinstance(prompt, str):
-        raise BadRequest("The prompt is text: write what you want to hear.")
-    if unknown := set(body) - set(WISHES):
-        raise BadRequest(
-            f"There is no setting called “{unknown.pop()}”; please check its spelling."
-        )
-    return prompt.strip(), body
-
-
-def _mask(told: object, under: Sheet) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
+def _mask(told: str, under: Sheet) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
     """The mask as uint8[512, W], 0 or 255. Raises BadRequest where it does not fit its sheet."""
     try:
         pixels = decode_image(_png(told, "mask"), max_pixels=N_MELS * WIDEST).pixels
@@ -205,8 +239,8 @@ def _region(mask: np.ndarray[tuple[int, int], np.dtype[np.uint8]]) -> str | None
     return region.name if (region.mask(mask.shape[1]) == mask).all() else None
 
 
-def _png(told: object, what: str) -> bytes:
-    if not isinstance(told, str) or not told.startswith(_DATA_URL):
+def _png(told: str, what: str) -> bytes:
+    if not told.startswith(_DATA_URL):
         raise BadRequest(f"Send the {what} as a data URL of a PNG.")
     try:
         data = base64.b64decode(told.removeprefix(_DATA_URL), validate=True)
@@ -215,16 +249,6 @@ def _png(told: object, what: str) -> bytes:
     if not data.startswith(_SIGNATURE):
         raise BadRequest(f"The {what} is no picture in PNG: please paint it again.")
     return data
-
-
-def _number(told: object, what: str) -> float:
-    try:
-        value = math.nan if isinstance(told, bool) else float(told)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        value = math.nan
-    if not math.isfinite(value):
-        raise BadRequest(f"The {what} is a number of seconds.")
-    return value
 
 
 def _pitches() -> list[float]:

@@ -19,12 +19,13 @@ from collections.abc import Iterator
 
 from aiohttp import web
 
-from riffbot.errors import BadRequest, NotFound
+from riffbot.errors import NotFound
 from riffbot.jam.ogg import OggOpus
 from riffbot.jam.performance import SAMPLE_RATE
 from riffbot.jam.ring import PACKET_SAMPLES
 from riffbot.web import wire
 from riffbot.web.guard import HEADERS
+from riffbot.web.request_reader import query_whole
 from riffbot.web.streams import bound, write
 
 LIMIT_S = 1800.0
@@ -86,10 +87,14 @@ def _packets(message: bytes) -> list[bytes]:
 
 def first_packet(request: web.Request) -> int:
     """The packet that the query's sample lies in. Raises BadRequest."""
-    text = request.query.get("from", "0")
-    if not text.isdecimal() or len(text) > 15:
-        raise BadRequest("“from” is a sample of the jam, at 48 kHz, as its messages count them.")
-    return int(text) // PACKET_SAMPLES
+    sample = query_whole(
+        request,
+        "from",
+        "0",
+        (0, 10**15),
+        "“from” is a sample of the jam, at 48 kHz, as its messages count them.",
+    )
+    return sample // PACKET_SAMPLES
 
 
 async def as_file(request: web.Request, recording: Recording) -> web.StreamResponse:

@@ -67,6 +67,27 @@ async def test_every_option_reaches_the_request(settings: Settings) -> None:
         assert (await room.services.library.recent())[0].request.bpm == 100
 
 
+@pytest.mark.parametrize("prompt", ["()", "[ ]", "(x:1e9)"])
+async def test_a_prompt_that_cannot_be_read_is_refused_before_anything_is_posted(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, prompt: str
+) -> None:
+    async with open_room(settings) as room:
+
+        async def never(*_: Any, **__: Any) -> Any:
+            raise AssertionError("something was posted or queued")
+
+        monkeypatch.setattr(_session.Place, "open", never)
+        monkeypatch.setattr(room.services.studio, "make", never)
+        assert "for example" in _whispered(await room.riff(prompt))
+        assert room.messages == []
+
+
+async def test_a_label_in_brackets_is_played_as_text(settings: Settings) -> None:
+    async with open_room(settings) as room:
+        await room.riff("(bpm: 120) funk", seed=1)
+        assert (await room.services.library.recent())[0].request.bpm == 120
+
+
 async def test_four_takes_are_four_messages_and_a_summary(settings: Settings) -> None:
     async with open_room(settings) as room:
         result = await room.riff("dub", seed=10, count=4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable
 
 from audio import files
@@ -12,6 +13,7 @@ from riffbot import prompt, recipes
 from riffbot.errors import BadRequest
 from riffbot.request import RiffRequest
 from riffbot.uploads import open_upload
+from riffbot.web import request_reader
 
 MAX_PIXELS = 1_000_000
 """Smaller than in production, so that a run spends its time on parsing, not on pixels."""
@@ -74,11 +76,21 @@ def fuzz_prompt_parse(data: bytes) -> None:
     assert all(0 <= fragment.weight <= prompt.MAX_WEIGHT for fragment in fragments)
 
 
+def fuzz_request_reader(data: bytes) -> None:
+    """`request_reader.parse_object`: values that can be written as strict JSON again."""
+    with contextlib.suppress(BadRequest):
+        found = request_reader.parse_object(data)
+        json.dumps(found, allow_nan=False, ensure_ascii=False).encode()
+        request = RiffRequest.strictly(found)
+        assert RiffRequest.from_json(request.model_dump_json()) == request
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "open_upload": fuzz_open_upload,
     "read_sound": fuzz_read_sound,
     "decode_image": fuzz_decode_image,
     "recipes_parse": fuzz_recipes_parse,
     "prompt_parse": fuzz_prompt_parse,
+    "request_reader": fuzz_request_reader,
 }
 """Name on the command line and of the corpus folder → function."""

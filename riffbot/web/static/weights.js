@@ -5,8 +5,43 @@ const STEP = 1.1;
 
 /** @typedef {{ piece: string, weight: number, syntax: boolean }} Run */
 
+// The classes are Python's: \w and \d know other scripts, and \s has a few more characters.
+const BLANKS = "[\\t-\\r\\x1c- \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]*";
+const TOKENS = new RegExp(
+  String.raw`\\[()[\]\\]?` +
+    String.raw`|:(${BLANKS})([+-]?(?:[.\p{Nd}][\p{L}\p{N}_.+-]*|nan|inf(?:inity)?))${BLANKS}\)` +
+    String.raw`|[()[\]]|[^\\()[\]:]+|:`,
+  "giu",
+);
+
+/** A digit of any script as 0 to 9: they stand ten in a row. @param {string} digit */
+function ascii(digit) {
+  let before = 0;
+  while (/\p{Nd}/u.test(String.fromCodePoint(/** @type {number} */ (digit.codePointAt(0)) - before - 1))) before++;
+  return String(before % 10);
+}
+
 /**
- * Text as runs with the weight that each will get.
+ * What a number behind a colon weighs; null where it is text, NaN where it is refused.
+ *
+ * @param {string} number
+ * @param {string} blanks between the colon and it
+ * @param {string} before all that stands before the colon
+ * @returns {number | null}
+ */
+function weighed(number, blanks, before) {
+  if (number.includes("_")) return null;
+  const plain = number.replace(/\p{Nd}/gu, ascii);
+  const digits = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(plain);
+  if (!digits && !/^[+-]?([.\d]+|nan|inf(inity)?)$/i.test(plain)) return null;
+  const weight = digits ? Number(plain) : NaN;
+  if (weight >= 0 && weight <= 10) return weight;
+  const time = /(?<![\p{L}\p{N}_.])\p{Nd}{1,3}$/u.test(before) && /^\d{1,3}$/.test(plain);
+  return blanks || time ? null : NaN;
+}
+
+/**
+ * Text as runs with the weight that each will get; NaN is a weight that will be refused.
  *
  * @param {string} text
  * @returns {Run[]}
@@ -20,17 +55,16 @@ export function runs(text) {
   const close = (/** @type {string} */ bracket, /** @type {number} */ factor) => {
     for (const run of found.slice(open[bracket].pop())) run.weight *= factor;
   };
-  const parts = text.matchAll(
-    /\\[()[\]\\]?|:\s*([+-]?[.\d][\w.+-]*|nan|inf(?:inity)?)\s*\)|[()[\]]|[^\\()[\]:]+|:/gi,
-  );
-  for (const [piece, weight] of parts) {
+  for (const token of text.matchAll(TOKENS)) {
+    const [piece, blanks, number] = token;
     if (piece === "(" || piece === "[") {
       open[piece].push(found.length);
       add(piece, true);
-    } else if (weight !== undefined && open["("].length) {
-      const word = Number.isNaN(Number(weight)) && !/^nan$|^[+-]?inf|^[+-]?[.\d]+$/i.test(weight);
-      add(piece, !word);
-      close("(", word ? STEP : Number(weight));
+    } else if (number !== undefined && open["("].length) {
+      const weight = weighed(number, blanks, text.slice(0, token.index));
+      if (weight === null) add(piece.slice(0, -1), false);
+      add(weight === null ? ")" : piece, true);
+      close("(", weight ?? STEP);
     } else if (piece === ")" && open["("].length) {
       add(piece, true);
       close("(", STEP);

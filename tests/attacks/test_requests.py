@@ -1,0 +1,119 @@
+"""Bodies, queries, headers and floods from strangers: refused, and never logged as bugs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections import Counter
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from yarl import URL
+
+from riffbot.services import Services
+from riffbot.web.app import create_app
+from tests.web.conftest import pipeline, services
+from tests.web.hostile_requests import BODIES, IN_QUERIES, QUERIES, bodies
+from tests.web.test_requests import BROKEN, HEADERS, JSON, House, app, house, raw
+
+__all__ = ["app", "house", "pipeline", "services"]
+
+
+def row(attack: str, **figures: object) -> None:
+    """One line of figures, visible with `pytest -s`."""
+    print(f"\n  {attack}: " + ", ".join(f"{name} {value}" for name, value in figures.items()))
+
+
+def told(statuses: Counter[int]) -> str:
+    return " ".join(f"{status}×{count}" for status, count in sorted(statuses.items()))
+
+
+async def test_hostile_bodies_and_queries_are_refused(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    statuses: Counter[int] = Counter()
+    longest, began = 0, time.monotonic()
+    for route in sorted(BODIES):
+        method, path = house.at(route)
+        for _, body in bodies(route):
+            answer = await house.client.request(method, path, data=body, headers=JSON)
+            text = await answer.text()
+            sentence = json.loads(text)["error"] if text.startswith("{") else text
+            longest = max(longest, len(sentence))
+            statuses[answer.status] += 1
+    assert set(statuses) == {400}
+    asked: Counter[int] = Counter()
+    for route, names in sorted(QUERIES.items()):
+        method, path = house.at(route)
+        for name in names:
+            for value in IN_QUERIES:
+                url = URL(f"{path}?{name}={value}", encoded=True)
+                async with house.client.request(method, url, headers=JSON) as answer:
+                    asked[answer.status] += 1
+    assert max(asked) < 500
+    assert (await house.client.get("/healthz")).status == 200
+    lines = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    took = time.monotonic() - began
+    row(
+        "hostile bodies",
+        sent=statuses.total(),
+        answered=told(statuses),
+        longest_sentence=longest,
+        log_lines=len(lines),
+        seconds=f"{took:.1f}",
+    )
+    row("hostile queries", sent=asked.total(), answered=told(asked))
+    assert not lines
+    assert longest < 400
+
+
+async def test_bytes_in_headers_broken_http_and_halves_of_uploads_leave_no_traceback(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    statuses: Counter[int] = Counter()
+    for name, value in HEADERS:
+        for method, path in (house.at("GET /api/riffs"), house.at("POST /api/drawings")):
+            head = f"{method} {path} HTTP/1.1\r\n{name}: ".encode() + value + b"\r\n"
+            status, _ = await raw(house, head, b"{}" if method == "POST" else b"")
+            statuses[status] += 1
+    assert house.client.server.port is not None
+    for data in BROKEN * 10:
+        reader, writer = await asyncio.open_connection("127.0.0.1", house.client.server.port)
+        writer.write(data)
+        async with asyncio.timeout(20):
+            statuses[int((await reader.read(4096)).split()[1])] += 1
+        writer.close()
+    for _ in range(100):
+        _, writer = await asyncio.open_connection("127.0.0.1", house.client.server.port)
+        writer.write(
+            b"POST /api/drawings HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            b'Content-Length: 1000000\r\n\r\n{"picture": "data:image/png;base64,'
+        )
+        await writer.drain()
+        writer.transport.abort()
+    await asyncio.sleep(0.2)
+    assert (await house.client.get("/healthz")).status == 200
+    errors = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    row(
+        "bytes in headers, broken HTTP",
+        sent=statuses.total(),
+        answered=told(statuses),
+        uploads_broken_off=100,
+        tracebacks=len(errors),
+    )
+    assert max(statuses) < 500
+    assert not errors
+
+
+async def test_a_flood_of_lists_is_capped(services: Services) -> None:
+    statuses: Counter[int] = Counter()
+    async with TestClient(TestServer(create_app(services))) as client:
+        for _ in range(1000):
+            async with client.get("/api/riffs?limit=100") as answer:
+                statuses[answer.status] += 1
+                waits = answer.headers.get("Retry-After")
+    row("1,000 lists of riffs from one address", answered=told(statuses), retry_after_s=waits)
+    assert set(statuses) == {200, 429}
+    assert statuses[200] < 500
