@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from riffbot import recipes
+from riffbot import pricing, recipes
 from riffbot.adopting import Adopting
 from riffbot.composing import compose
 from riffbot.errors import BadRequest, NotFound
@@ -11,6 +11,7 @@ from riffbot.inference.engine import Engine
 from riffbot.inference.job import Owner, Riff
 from riffbot.library.records import Author
 from riffbot.library.store import Library
+from riffbot.pricing import priced
 from riffbot.request import RiffRequest
 from riffbot.settings import Settings
 
@@ -64,18 +65,26 @@ class Replaying(Adopting):
 
         Raises:
             NotFound: it starts from a picture that is gone and that nothing tells of.
+            TooCostly: all of them together would take longer than one riff may.
             RiffBotError: as `make`.
         """
         owner = owner_of(author)
+        spent_s = 0.0
+
+        async def again(older: recipes.Recipe) -> Riff:
+            nonlocal spent_s
+            price = await priced(older.request, self._images, self._engine)
+            if price is not None:
+                limit_s = self._settings.max_job_s
+                spent_s += pricing.check(price, self._engine, limit_s, spent_s=spent_s) or 0.0
+            # A batch that is never made here cannot be needed for an exact copy either.
+            batch = older.batch if older.batch <= self._settings.max_batch else 1
+            return await self._replayed(older.request, batch, owner)
+
         return await recipes.revived(
             recipe,
             there=self._there,
-            make=lambda older: self._replayed(
-                older.request,
-                # A batch that is never made here cannot be needed for an exact copy either.
-                older.batch if older.batch <= self._settings.max_batch else 1,
-                owner,
-            ),
+            make=again,
             keep=lambda png: self._library.files.put(png, ".png"),
         )
 

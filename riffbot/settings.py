@@ -40,6 +40,7 @@ class Settings(BaseSettings):
 
     max_batch: int = Field(default=4, ge=1, le=64)
     max_wait_s: float = Field(default=600.0, gt=0)
+    max_job_s: float = Field(default=1800.0, gt=0)
     max_jobs_per_member: int = Field(default=10, ge=1)
 
     page_jams: int = Field(default=2, ge=0, le=64)

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from riffbot.errors import Conflict
+from riffbot.errors import Conflict, NotFound
 from riffbot.inference.job import Job, Progress, Riff
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ class Ticket:
         """Run the submitter's start hook on its loop and wait for it (worker thread only).
 
         Raises:
-            Conflict: the hook says that the job must not start.
+            Conflict, NotFound: the hook says that the job must not start.
         """
         if self._on_start is None:
             return
@@ -76,7 +76,7 @@ class Ticket:
             return
         try:
             future.result(_START_TIMEOUT_S)
-        except Conflict:
+        except (Conflict, NotFound):
             raise
         except Exception:
             log.exception("job %s: its start could not be noted", self.job.id)
