@@ -13,7 +13,7 @@ from riffbot import pricing
 from riffbot.clips import Clip, clip_of, stored_clip
 from riffbot.composing import compose
 from riffbot.composing.progress import of_many
-from riffbot.errors import Cancelled, Conflict, GenerationFailed, NotFound, RiffBotError
+from riffbot.errors import BadRequest, Cancelled, Conflict, GenerationFailed, NotFound, RiffBotError
 from riffbot.images import Images
 from riffbot.inference.engine import Engine, Reserved
 from riffbot.inference.job import Owner, Progress, Riff
@@ -120,14 +120,19 @@ class Studio(Replaying):
             owner: whose turns it is made in; the author's by default.
 
         Raises:
-            BadRequest: the request is nonsense, costs too much, or the parent is gone.
+            BadRequest: its pictures do not fit together, it costs too much, or the parent is gone.
             Refused: the line is too long, or too many of the owner's clips wait already.
             Unavailable: another program holds the library; nothing was written down.
             StorageError: the library cannot take it.
         """
         owner = owner_of(author) if owner is None else owner
         self._engine.check(owner)
-        price = await priced(request, self._images, self._engine)
+        try:
+            price = await priced(request, self._images, self._engine)
+        except BadRequest:
+            if request.piece is not None:  # which would be found out after its first picture
+                raise
+            price = None
         checked = self._checked(price)
         reserved = self._engine.reserve(owner, price.first if price is not None else None)
         try:

@@ -9,7 +9,18 @@ import time
 from aiohttp import web
 
 from riffbot.services import Services
-from riffbot.web import activity, api, guard, health, jams, listening, pages, painting, riffusion
+from riffbot.web import (
+    activity,
+    api,
+    guard,
+    health,
+    jams,
+    listening,
+    pages,
+    painting,
+    riffusion,
+    visitors,
+)
 from riffbot.web.guard import (
     MAX_BODY,
     Allowance,
@@ -24,20 +35,29 @@ from riffbot.web.returning import Returning
 
 def create_app(services: Services) -> web.Application:
     """Build the application; the services stay their opener's to close."""
+    settings = services.settings
     app = web.Application(
-        # Outermost first: headers go on everything, errors included.
-        middlewares=[with_headers, errors_as_sentences, only_at_home(services.settings.host)],
+        # Outermost first: everybody else believes what the proxies say, and headers go on
+        # everything, errors included.
+        middlewares=[
+            visitors.behind_proxies(settings),
+            with_headers,
+            errors_as_sentences,
+            only_at_home(settings.host, settings.public_url),
+            visitors.with_visitor(settings),
+        ],
         client_max_size=MAX_BODY,
     )
+    visitors.prepare(app)
     app[api.SERVICES] = services
-    app[api.JOBS] = Jobs(services.studio)
+    app[api.JOBS] = Jobs(services.studio, services.library)
     app[api.ALLOWANCE] = Allowance()
     app[listening.TURN] = asyncio.Semaphore()
     app[painting.LISTENING] = listening.Listening(services, app[listening.TURN])
     app[painting.LOOKING] = Allowance(burst=60, every_s=1.0)
-    app[jams.HUB] = Hub(services.settings.page_listeners, jams.told)
+    app[jams.HUB] = Hub(settings.page_listeners, jams.told)
     app[jams.RETURNING] = Returning(services)
-    inside = activity.Activity.of(services.settings)
+    inside = activity.Activity.of(settings)
     app[activity.ACTIVITY] = [] if inside is None else [inside]
     app[guard.OURS] = frozenset() if inside is None else frozenset({inside.origin})
     app[guard.OWNERS_KEY] = secrets.token_urlsafe(32)

@@ -27,6 +27,7 @@ from riffbot.request import MAX_SEED, RiffRequest
 from riffbot.services import Services
 from riffbot.web.api import ALLOWANCE, SERVICES
 from riffbot.web.guard import from_elsewhere, told
+from riffbot.web.visitors import owner_of
 
 PATH = "/run_inference/"
 
@@ -70,7 +71,7 @@ async def run_inference(request: web.Request) -> web.Response:
     request.app[ALLOWANCE].take(request.remote or "")
     try:
         riff_request = wanted(_object(await request.read()), services.images)
-        riff = await services.engine.submit(riff_request)
+        riff = await services.engine.submit(riff_request, owner=owner_of(request))
     except (BadRequest, NotFound) as error:
         return web.Response(text=str(error), status=400, headers=headers)
     answer = await asyncio.to_thread(_answer, riff, services)

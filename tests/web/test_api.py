@@ -157,7 +157,9 @@ async def test_a_riff_knows_its_family(client: TestClient) -> None:
 
 
 async def test_an_unknown_parent_is_told(client: TestClient) -> None:
-    assert "error" in await ask(client, prompt="x", seed=1, parent="nobody")
+    answer = await client.post("/api/riffs", json={"prompt": "x", "parent": "nobody"})
+    assert answer.status == 404
+    assert "not in the library" in (await answer.json())["error"]
 
 
 @pytest.mark.parametrize(
