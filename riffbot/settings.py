@@ -109,6 +109,6 @@ def load_settings(**overrides: object) -> Settings:
         ) from error
     except SettingsError as error:  # a list that is no JSON
         raise BadRequest(
-            f"The settings cannot be read ({error}); RIFFBOT_LORAS is a JSON list, "
+            f'The settings cannot be read ({error}); a JSON list looks like ["a", "b"], '
             "see .env.example."
         ) from error

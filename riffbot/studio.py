@@ -127,13 +127,7 @@ class Studio(Replaying):
         """
         owner = owner_of(author) if owner is None else owner
         self._engine.check(owner)
-        try:
-            price = await priced(request, self._images, self._engine)
-        except BadRequest:
-            if request.piece is not None:  # which would be found out after its first picture
-                raise
-            price = None
-        checked = self._checked(price)
+        price, checked = await self.price(request)
         reserved = self._engine.reserve(owner, price.first if price is not None else None)
         try:
             job = await self._promises.write_down(
@@ -143,6 +137,25 @@ class Studio(Replaying):
             reserved.release()
             raise
         return Accepted(job, owner, reserved, price, checked)
+
+    async def price(self, request: RiffRequest) -> tuple[Price | None, bool]:
+        """What a clip costs, and whether that was found to be no more than one may.
+
+        Returns:
+            None while the model loads, and for a single picture that is nonsense for it, which is
+            told as it is submitted; False as long as nothing was measured.
+
+        Raises:
+            TooCostly: it costs more.
+            BadRequest: it has many pictures, and they do not fit together.
+        """
+        try:
+            price = await priced(request, self._images, self._engine)
+        except BadRequest:
+            if request.piece is not None:  # which would be found out after its first picture
+                raise
+            return None, False
+        return price, self._checked(price)
 
     def _checked(self, price: Price | None) -> bool:
         """Whether one riff may cost this; False where nobody can tell yet. Raises TooCostly."""

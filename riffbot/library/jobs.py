@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 _KEPT = timedelta(days=7)
 """How long ended jobs are kept, for whoever looks into what went wrong."""
 
-_PATIENCE_S = 5.0
+_PATIENCE_S = 10.0
 """How long a new job waits behind other writers: whoever asks gets an answer."""
 
 

@@ -19,7 +19,7 @@ from hashlib import blake2b
 from urllib.parse import urlsplit
 
 from aiohttp import web
-from aiohttp.typedefs import Middleware
+from aiohttp.typedefs import Handler, Middleware
 
 from riffbot.inference.job import Owner
 from riffbot.settings import Network, Settings
@@ -58,7 +58,7 @@ def behind_proxies(settings: Settings) -> Middleware:
     trusted = settings.trusted_proxies
 
     @web.middleware
-    async def believe(request: web.Request, handler: web.Handler) -> web.StreamResponse:
+    async def believe(request: web.Request, handler: Handler) -> web.StreamResponse:
         if not trusted or not is_in(request.remote, trusted):
             return await handler(request)
         client = _client(request, trusted)
@@ -74,7 +74,7 @@ def with_visitor(settings: Settings) -> Middleware:
     """A middleware that gives a browser which opens a page its cookie."""
 
     @web.middleware
-    async def name(request: web.Request, handler: web.Handler) -> web.StreamResponse:
+    async def name(request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await handler(request)
         page = response.content_type == "text/html" and not response.prepared
         if page and response.status == 200 and _visitor(request) is None:

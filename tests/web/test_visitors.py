@@ -22,6 +22,7 @@ from riffbot.settings import Settings
 from riffbot.web import visitors
 from riffbot.web.addresses import is_in, network_of
 from riffbot.web.app import create_app
+from riffbot.web.guard import OWNERS_KEY, Allowance, TooMany
 from riffbot.web.links import page_address
 from riffbot.web.visitors import VISITOR_COOKIE
 
@@ -123,6 +124,25 @@ async def test_only_a_trusted_proxy_is_believed(serve: Serve) -> None:
     assert other["network"] != told["network"]
 
 
+async def test_sockets_and_streams_work_behind_a_proxy(serve: Serve, services: Services) -> None:
+    async def socket(request: aiohttp.web.Request) -> aiohttp.web.WebSocketResponse:
+        ws = aiohttp.web.WebSocketResponse()
+        await ws.prepare(request)
+        await ws.send_str(f"{request.remote} by {request.scheme}")
+        await ws.close()
+        return ws
+
+    client = await serve(trusted_proxies=["127.0.0.1"])
+    client.app.router._frozen = False  # type: ignore[union-attr]
+    client.app.router.add_get("/socket", socket)  # type: ignore[union-attr]
+    async with client.ws_connect("/socket", headers=PROXIED) as ws:
+        assert await ws.receive_str() == "203.0.113.7 by https"
+    asked = await client.post("/api/riffs", json={"prompt": "sax"}, headers=PROXIED)
+    assert asked.status == 202
+    events = await client.get("/" + (await asked.json())["events"], headers=PROXIED)
+    assert "event: done" in await events.text()
+
+
 @pytest.mark.parametrize(
     ("forwarded", "client"),
     [
@@ -154,7 +174,6 @@ async def test_cookies_are_secure_behind_tls(serve: Serve) -> None:
 
 
 async def test_the_owners_cookie_is_secure_behind_tls(services: Services) -> None:
-    from riffbot.web.guard import OWNERS_KEY
 
     settings = services.settings.model_copy(update={"public_url": "https://riffs.example/"})
     app = create_app(replace(services, settings=settings))
@@ -196,6 +215,15 @@ def test_what_is_no_address_is_in_no_network(text: str) -> None:
     assert not is_in(
         text + "x", Settings(_env_file=None, trusted_proxies=["0.0.0.0/0"]).trusted_proxies
     )
+
+
+def test_one_line_of_ipv6_has_one_allowance() -> None:
+    allowance = Allowance(burst=2)
+    for host in (1, 2):
+        allowance.take(f"2001:db8:0:1::{host}")
+    with pytest.raises(TooMany):
+        allowance.take("2001:db8:0:1::3")
+    allowance.take("2001:db8:0:2::1")
 
 
 def test_a_setting_that_is_no_network_or_no_address_is_refused() -> None:
