@@ -84,8 +84,8 @@ class Promises:
             except Unavailable as error:
                 if time.monotonic() > until:
                     raise Postponed(
-                        f"{error} Your riff is written down, so I make it again when I am started "
-                        "next."
+                        "The library cannot be written to just now. Your riff is not lost: it is "
+                        "written down, and I make it again when I am started next."
                     ) from error
                 log.warning("job %s waits for the library: %s", job_id, error)
                 await asyncio.sleep(RETRY_S)

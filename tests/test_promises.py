@@ -121,7 +121,7 @@ async def test_a_library_that_stays_locked_postpones_the_clip_and_says_so(
     await until(lambda: bool(stage.pipeline.batches))
     with stage.locked():
         stage.pipeline.gate.set()
-        with pytest.raises(Postponed, match=r"written down, so I make it again"):
+        with pytest.raises(Postponed, match="written down, and I make it again"):
             await making
     (job,) = await stage.library.unfinished_jobs()  # and so it is
     assert (await stage.studio.resume(job)).id == job.id

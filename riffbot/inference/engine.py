@@ -194,7 +194,8 @@ class Engine:
         else:  # opens picture files
             await asyncio.to_thread(self._worker.resolve, job)
         ticket = Ticket(job, on_progress, on_start)
-        self._line.join(ticket, promised=promised or reserved is not None)
+        let_in = promised or (reserved is not None and deadline is None)
+        self._line.join(ticket, promised=let_in)
         if reserved is not None:
             reserved.release()
         try:
