@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from riffbot import pricing, recipes
+from riffbot import recipes
 from riffbot.adopting import Adopting
 from riffbot.composing import compose
 from riffbot.errors import BadRequest, NotFound
@@ -11,7 +11,7 @@ from riffbot.inference.engine import Engine
 from riffbot.inference.job import Owner, Riff
 from riffbot.library.records import Author
 from riffbot.library.store import Library
-from riffbot.pricing import priced
+from riffbot.pricing import Pricing
 from riffbot.request import RiffRequest
 from riffbot.settings import Settings
 
@@ -24,6 +24,7 @@ class Replaying(Adopting):
     ) -> None:
         super().__init__(library, settings, images)
         self._engine = engine
+        self.pricing = Pricing(engine, self._images, settings.max_job_s)
 
     async def replay(self, riff_id: str) -> Riff:
         """Compute a stored riff once more; nothing is stored. The picture is the same to the byte.
@@ -73,10 +74,8 @@ class Replaying(Adopting):
 
         async def again(older: recipes.Recipe) -> Riff:
             nonlocal spent_s
-            price = await priced(older.request, self._images, self._engine)
-            if price is not None:
-                limit_s = self._settings.max_job_s
-                spent_s += pricing.check(price, self._engine, limit_s, spent_s=spent_s) or 0.0
+            price = await self.pricing.price(older.request)
+            spent_s += self.pricing.check(price, spent_s=spent_s) or 0.0
             # A batch that is never made here cannot be needed for an exact copy either.
             batch = older.batch if older.batch <= self._settings.max_batch else 1
             return await self._replayed(older.request, batch, owner)

@@ -9,11 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
-from riffbot import pricing
 from riffbot.clips import Clip, clip_of, stored_clip
 from riffbot.composing import compose
 from riffbot.composing.progress import of_many
-from riffbot.errors import BadRequest, Cancelled, Conflict, GenerationFailed, NotFound, RiffBotError
+from riffbot.errors import Cancelled, Conflict, GenerationFailed, NotFound, RiffBotError
 from riffbot.images import Images
 from riffbot.inference.engine import Engine, Reserved
 from riffbot.inference.job import Owner, Progress, Riff
@@ -21,7 +20,7 @@ from riffbot.inference.ticket import OnProgress
 from riffbot.library.models import StoredJob
 from riffbot.library.records import Author, Origin
 from riffbot.library.store import Library
-from riffbot.pricing import Price, priced
+from riffbot.pricing import Price
 from riffbot.promises import Promises
 from riffbot.rendering import Rendered
 from riffbot.replaying import Replaying, owner_of
@@ -127,7 +126,7 @@ class Studio(Replaying):
         """
         owner = owner_of(author) if owner is None else owner
         self._engine.check(owner)
-        price, checked = await self.price(request)
+        price, checked = await self.pricing.admit(request)
         reserved = self._engine.reserve(owner, price.first if price is not None else None)
         try:
             job = await self._promises.write_down(
@@ -137,32 +136,6 @@ class Studio(Replaying):
             reserved.release()
             raise
         return Accepted(job, owner, reserved, price, checked)
-
-    async def price(self, request: RiffRequest) -> tuple[Price | None, bool]:
-        """What a clip costs, and whether that was found to be no more than one may.
-
-        Returns:
-            None while the model loads, and for a single picture that is nonsense for it, which is
-            told as it is submitted; False as long as nothing was measured.
-
-        Raises:
-            TooCostly: it costs more.
-            BadRequest: it has many pictures, and they do not fit together.
-        """
-        try:
-            price = await priced(request, self._images, self._engine)
-        except BadRequest:
-            if request.piece is not None:  # which would be found out after its first picture
-                raise
-            return None, False
-        return price, self._checked(price)
-
-    def _checked(self, price: Price | None) -> bool:
-        """Whether one riff may cost this; False where nobody can tell yet. Raises TooCostly."""
-        if price is None:
-            return False
-        limit_s = self._settings.max_job_s
-        return pricing.check(price, self._engine, limit_s) is not None
 
     async def drop(self, accepted: Accepted) -> None:
         """Take back what was accepted and never carried out."""
@@ -195,6 +168,7 @@ class Studio(Replaying):
             RiffBotError: what the first clip that failed raised, after all others were given.
         """
         self._engine.check(owner_of(author), len(requests))
+        await self.pricing.admit_together(requests)
 
         async def one(number: int) -> tuple[int, Clip]:
             listener = None if on_progress is None else lambda news: on_progress(number, news)
@@ -248,7 +222,7 @@ class Studio(Replaying):
             raise GenerationFailed(sentence)
         price = None
         with suppress(RiffBotError):  # what is wrong with it will be told
-            price = await priced(job.request, self._images, self._engine)
+            price = await self.pricing.price(job.request)
         accepted = Accepted(job, owner_of(job.author), None, price, checked=True)
         try:
             return await self.carry_out(
@@ -342,9 +316,9 @@ class Studio(Replaying):
 
         async def submit(request: RiffRequest, number: int, count: int) -> Riff:
             if number > 0 and accepted.price is None:  # it was let in while the model loaded
-                accepted.price = await priced(job.request, self._images, self._engine)
+                accepted.price = await self.pricing.price(job.request)
             price = accepted.price
-            accepted.checked = accepted.checked or self._checked(price)
+            accepted.checked = accepted.checked or self.pricing.check(price) is not None
             rest_s = None if price is None else price.seconds(self._engine, after=number + 1)
             # The engine may still be clearing away the picture before.
             part = self._parts[job.id] = job.id if number == 0 else f"{job.id}.{number}"

@@ -21,7 +21,8 @@ from riffbot.images import Images
 from riffbot.inference.engine import Engine, Owner, Progress
 from riffbot.library.records import Author
 from riffbot.library.store import Library
-from riffbot.request import RiffRequest
+from riffbot.recipes import Recipe
+from riffbot.request import RiffRequest, takes
 from riffbot.settings import Settings
 from riffbot.studio import Studio
 from tests.inference.fakes import FakePipeline, until
@@ -213,3 +214,37 @@ async def test_what_was_let_in_while_nothing_was_measured_is_priced_after_its_fi
     finally:
         await stage.engine.close()
         await library.close()
+
+
+async def test_several_takes_of_one_command_are_priced_together(stage: Stage) -> None:
+    stage.pipeline.trouble = lambda _: time.sleep(0.05)
+    await stage.studio.make(REQUEST, author=ANN)
+    price = await stage.studio.pricing.price(REQUEST)
+    assert price is not None
+    one = price.seconds(stage.engine)
+    assert one is not None
+    settings = stage.settings.model_copy(update={"max_job_s": 3.5 * one})
+    studio = Studio(stage.engine, stage.library, settings, stage.pipeline.images)
+    await studio.pricing.admit_together(takes(REQUEST, 3))
+    with pytest.raises(TooCostly):
+        await anext(studio.make_many(takes(REQUEST, 4), author=ANN))
+    assert await stage.library.unfinished_jobs() == []
+
+
+async def test_the_pictures_of_a_recipe_are_priced_together(stage: Stage) -> None:
+    stage.pipeline.trouble = lambda _: time.sleep(0.05)
+    await stage.studio.make(REQUEST, author=ANN)
+    price = await stage.studio.pricing.price(REQUEST)
+    assert price is not None
+    one = price.seconds(stage.engine)
+    assert one is not None
+    settings = stage.settings.model_copy(update={"max_job_s": 1.5 * one})
+    studio = Studio(stage.engine, stage.library, settings, stage.pipeline.images)
+    gone = [f"sha256:{n:064x}" for n in range(2)]
+    older = Recipe(REQUEST)
+    nested = Recipe(
+        REQUEST.but(seed_image=gone[0], piece={"kind": "layer", "image": gone[1]}),
+        made_from=dict.fromkeys(gone, older),
+    )
+    with pytest.raises(TooCostly):
+        await studio.revive(nested, author=ANN)

@@ -71,7 +71,7 @@ async def run_inference(request: web.Request) -> web.Response:
     request.app[ALLOWANCE].take(request.remote or "")
     try:
         riff_request = wanted(_object(await request.read()), services.images)
-        await services.studio.price(riff_request)
+        await services.studio.pricing.admit(riff_request)
         riff = await services.engine.submit(riff_request, owner=owner_of(request))
     except (BadRequest, NotFound) as error:
         return web.Response(text=str(error), status=400, headers=headers)
