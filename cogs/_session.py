@@ -73,7 +73,11 @@ class Session:
         sessions = self.place.bot.sessions
         sessions[self.id] = self
         try:
-            self._jobs = {asyncio.create_task(self._make(take)): take for take in self.takes}
+            asked = [take.request for take in self.takes if take.job is None]
+            pricing = self.place.bot.services.studio.pricing
+            price = asyncio.ensure_future(pricing.admit_together(asked))
+            price.add_done_callback(lambda done: done.cancelled() or done.exception())
+            self._jobs = {asyncio.create_task(self._make(take, price)): take for take in self.takes}
             await self._watch()
             await self._conclude()
         except Exception:
@@ -90,12 +94,14 @@ class Session:
         for job in self._jobs:
             job.cancel()  # the engine drops what is queued and stops what runs at its next step
 
-    async def _make(self, take: Take) -> Clip:
+    async def _make(self, take: Take, price: asyncio.Future[None]) -> Clip:
+        """Make one take, after a look at what all of them cost together."""
         studio = self.place.bot.services.studio
         if take.job is not None:
             return await studio.resume(
                 take.job, on_progress=self._listener(take), wants_preview=True
             )
+        await asyncio.shield(price)
         return await studio.make(
             take.request,
             author=self.author,

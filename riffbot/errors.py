@@ -24,6 +24,14 @@ class NotFound(BadRequest):
     """A riff, a seed image or a file that was named does not exist."""
 
 
+class TooCostly(BadRequest):
+    """What was asked for would keep the machine busy for longer than one riff may."""
+
+
+class Conflict(RiffBotError):
+    """The job is in another state than this needs: it was ended, or another attempt has begun."""
+
+
 class ModelError(RiffBotError):
     """The model's files are missing, damaged, or not a spectrogram model."""
 
@@ -46,6 +54,14 @@ class GenerationFailed(RiffBotError):
 
 class StorageError(RiffBotError):
     """The disk or the database cannot take what was made."""
+
+
+class Unavailable(StorageError):
+    """The library cannot be used just now (another program holds it); later it may be."""
+
+
+class Postponed(StorageError):
+    """The clip is not there, but its job stays written down and is made at the next start."""
 
 
 class VoiceError(RiffBotError):

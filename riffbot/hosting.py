@@ -14,6 +14,7 @@ from riffbot.errors import RiffBotError
 from riffbot.services import Services
 from riffbot.web.app import create_app
 from riffbot.web.guard import LOOPBACK, OURS, OWNERS_KEY
+from riffbot.web.links import page_address
 
 GOODBYE_S = 5.0
 """How long a stop waits for those who still read something of the page's."""
@@ -44,9 +45,10 @@ async def page_beside(services: Services) -> AsyncIterator[str]:
                 f"Port {settings.web_port} on {settings.host} is taken; "
                 "choose another with --web-port."
             ) from error
-        address = f"http://{settings.host}:{_port(runner)}/"
+        address = page_address(settings, _port(runner))
         print(f"page: {address}", flush=True)
-        if settings.host not in LOOPBACK or app[OURS]:
+        open_to_others = settings.host not in LOOPBACK or settings.public_url is not None
+        if open_to_others or app[OURS]:
             print(f"page, as its owner: {address}owner?key={app[OWNERS_KEY]}", flush=True)
         services.jams.page = address
         yield address

@@ -11,6 +11,7 @@ from riffbot.inference.engine import Engine
 from riffbot.inference.job import Owner, Riff
 from riffbot.library.records import Author
 from riffbot.library.store import Library
+from riffbot.pricing import Pricing
 from riffbot.request import RiffRequest
 from riffbot.settings import Settings
 
@@ -23,6 +24,7 @@ class Replaying(Adopting):
     ) -> None:
         super().__init__(library, settings, images)
         self._engine = engine
+        self.pricing = Pricing(engine, self._images, settings.max_job_s)
 
     async def replay(self, riff_id: str) -> Riff:
         """Compute a stored riff once more; nothing is stored. The picture is the same to the byte.
@@ -64,18 +66,24 @@ class Replaying(Adopting):
 
         Raises:
             NotFound: it starts from a picture that is gone and that nothing tells of.
+            TooCostly: all of them together would take longer than one riff may.
             RiffBotError: as `make`.
         """
         owner = owner_of(author)
+        spent_s = 0.0
+
+        async def again(older: recipes.Recipe) -> Riff:
+            nonlocal spent_s
+            price = await self.pricing.price(older.request)
+            spent_s += self.pricing.check(price, spent_s=spent_s) or 0.0
+            # A batch that is never made here cannot be needed for an exact copy either.
+            batch = older.batch if older.batch <= self._settings.max_batch else 1
+            return await self._replayed(older.request, batch, owner)
+
         return await recipes.revived(
             recipe,
             there=self._there,
-            make=lambda older: self._replayed(
-                older.request,
-                # A batch that is never made here cannot be needed for an exact copy either.
-                older.batch if older.batch <= self._settings.max_batch else 1,
-                owner,
-            ),
+            make=again,
             keep=lambda png: self._library.files.put(png, ".png"),
         )
 

@@ -14,7 +14,7 @@ from riffbot.images import Images
 from riffbot.inference.engine import Engine
 from riffbot.inference.worker import PipelineLike
 from riffbot.jam.manager import JamManager
-from riffbot.library import running
+from riffbot.library import ownership, running
 from riffbot.library.store import Library
 from riffbot.request import RiffRequest
 from riffbot.settings import Settings
@@ -55,10 +55,11 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     job in the library.
 
     Raises:
-        StorageError: the library cannot be opened.
+        StorageError: the library cannot be opened, or another RiffBot works on it.
         BadRequest: a setting is wrong.
     """
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(ownership.owned(settings))
         await stack.enter_async_context(running.noted(settings))
         stack.callback(decoder.close)
         library = await Library.open(settings)

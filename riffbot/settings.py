@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from riffbot.errors import BadRequest
 
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout: models/, seed_images/ and migrations/ lie beside the package."""
+
+Network = IPvAnyNetwork
+"""A network, or a single address as a network of one."""
 
 
 class Settings(BaseSettings):
@@ -40,6 +44,7 @@ class Settings(BaseSettings):
 
     max_batch: int = Field(default=4, ge=1, le=64)
     max_wait_s: float = Field(default=600.0, gt=0)
+    max_job_s: float = Field(default=1800.0, gt=0)
     max_jobs_per_member: int = Field(default=10, ge=1)
 
     page_jams: int = Field(default=2, ge=0, le=64)
@@ -54,9 +59,25 @@ class Settings(BaseSettings):
     port: int = Field(default=0, ge=0, le=65535)
     web_port: int = Field(default=0, ge=0, le=65535)
     open_browser: bool = True
+    public_url: str | None = None
+    trusted_proxies: tuple[Network, ...] = ()
 
     loudness_lufs: float = Field(default=-14.0, ge=-40.0, le=-5.0)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_an_address(cls, given: str | None) -> str | None:
+        if given is None:
+            return None
+        try:
+            parts = urlsplit(given)
+            whole = bool(parts.hostname) and (parts.port or True)
+        except ValueError:
+            whole = False
+        if not whole or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
+            raise ValueError("it is an address such as https://riffs.example/")
+        return f"{given.rstrip('/')}/"
 
     @property
     def database(self) -> str:
@@ -88,6 +109,6 @@ def load_settings(**overrides: object) -> Settings:
         ) from error
     except SettingsError as error:  # a list that is no JSON
         raise BadRequest(
-            f"The settings cannot be read ({error}); RIFFBOT_LORAS is a JSON list, "
+            f'The settings cannot be read ({error}); a JSON list looks like ["a", "b"], '
             "see .env.example."
         ) from error

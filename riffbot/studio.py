@@ -3,32 +3,53 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 
 from riffbot.clips import Clip, clip_of, stored_clip
 from riffbot.composing import compose
 from riffbot.composing.progress import of_many
-from riffbot.errors import Cancelled, GenerationFailed, RiffBotError
+from riffbot.errors import Cancelled, Conflict, GenerationFailed, NotFound, RiffBotError
 from riffbot.images import Images
-from riffbot.inference.engine import Engine
-from riffbot.inference.job import Progress, Riff
+from riffbot.inference.engine import Engine, Reserved
+from riffbot.inference.job import Owner, Progress, Riff
 from riffbot.inference.ticket import OnProgress
 from riffbot.library.models import StoredJob
 from riffbot.library.records import Author, Origin
 from riffbot.library.store import Library
+from riffbot.pricing import Price
+from riffbot.promises import Promises
 from riffbot.rendering import Rendered
 from riffbot.replaying import Replaying, owner_of
 from riffbot.request import RiffRequest
 from riffbot.settings import Settings
 
-log = logging.getLogger(__name__)
-
 MAX_ATTEMPTS = 3
 """A job that the model started on this often without an end is not tried again."""
 
 OnTake = Callable[[int, Progress], None]
+
+
+@dataclass(eq=False)
+class Accepted:
+    """A clip that was let in and written down: what is left is to make it.
+
+    Attributes:
+        job: its row.
+        owner: whose turns it is made in.
+        reserved: its place in line; None for what was let in before a restart.
+        price: what it costs; None while the model loads.
+        checked: whether the price was found to be no more than one riff may cost.
+    """
+
+    job: StoredJob
+    owner: Owner
+    reserved: Reserved | None
+    price: Price | None
+    checked: bool
 
 
 class Studio(Replaying):
@@ -44,6 +65,7 @@ class Studio(Replaying):
     ) -> None:
         super().__init__(engine, library, settings, images)
         self._parts: dict[str, str] = {}  # job → the engine's name for what it computes of it now
+        self._promises = Promises(engine, library)
 
     async def make(
         self,
@@ -71,13 +93,55 @@ class Studio(Replaying):
             Cancelled: it was taken back.
             ModelError, GenerationFailed, StorageError: it could not be made or kept.
         """
-        self._engine.check(owner_of(author))
-        job = await self._library.create_job(
+        accepted = await self.accept(
             request, author=author, origin=origin, parent=parent, second_parent=second_parent
         )
-        return await self._carry_out(
-            job, on_progress=on_progress, wants_preview=wants_preview, deadline=deadline
+        return await self.carry_out(
+            accepted, on_progress=on_progress, wants_preview=wants_preview, deadline=deadline
         )
+
+    async def accept(
+        self,
+        request: RiffRequest,
+        *,
+        author: Author,
+        origin: Origin | None = None,
+        parent: str | None = None,
+        second_parent: str | None = None,
+        owner: Owner | None = None,
+    ) -> Accepted:
+        """Let one clip in and write it down; from then on it is a promise.
+
+        What is returned goes to `carry_out` or to `drop`. Cancelling the awaiting task leaves
+        nothing written.
+
+        Args:
+            owner: whose turns it is made in; the author's by default.
+
+        Raises:
+            BadRequest: its pictures do not fit together, it costs too much, or the parent is gone.
+            Refused: the line is too long, or too many of the owner's clips wait already.
+            Unavailable: another program holds the library; nothing was written down.
+            StorageError: the library cannot take it.
+        """
+        owner = owner_of(author) if owner is None else owner
+        self._engine.check(owner)
+        price, checked = await self.pricing.admit(request)
+        reserved = self._engine.reserve(owner, price.first if price is not None else None)
+        try:
+            job = await self._promises.write_down(
+                request, author=author, origin=origin, parent=parent, second_parent=second_parent
+            )
+        except BaseException:
+            reserved.release()
+            raise
+        return Accepted(job, owner, reserved, price, checked)
+
+    async def drop(self, accepted: Accepted) -> None:
+        """Take back what was accepted and never carried out."""
+        if accepted.reserved is not None:
+            accepted.reserved.release()
+        await self._promises.note_end(accepted.job.id, Cancelled("It was taken back."))
 
     async def make_many(
         self,
@@ -104,6 +168,7 @@ class Studio(Replaying):
             RiffBotError: what the first clip that failed raised, after all others were given.
         """
         self._engine.check(owner_of(author), len(requests))
+        await self.pricing.admit_together(requests)
 
         async def one(number: int) -> tuple[int, Clip]:
             listener = None if on_progress is None else lambda news: on_progress(number, news)
@@ -150,11 +215,23 @@ class Studio(Replaying):
                 f"I broke down {job.attempts} times while making this riff, so I gave up on it; "
                 "please try other settings."
             )
-            await self._library.fail_job(job.id, sentence)
+            try:
+                await self._library.fail_job(job.id, sentence)
+            except Conflict:
+                return await self.clip(job.id)
             raise GenerationFailed(sentence)
-        return await self._carry_out(
-            job, on_progress=on_progress, wants_preview=wants_preview, promised=True
-        )
+        price = None
+        with suppress(RiffBotError):  # what is wrong with it will be told
+            price = await self.pricing.price(job.request)
+        accepted = Accepted(job, owner_of(job.author), None, price, checked=True)
+        try:
+            return await self.carry_out(
+                accepted, on_progress=on_progress, wants_preview=wants_preview
+            )
+        except Conflict:
+            with suppress(NotFound):
+                return await self.clip(job.id)  # it was made meanwhile
+            raise
 
     async def clip(self, riff_id: str) -> Clip:
         """A stored riff with its files.
@@ -185,7 +262,7 @@ class Studio(Replaying):
         try:
             stored = await self._library.finish_job(job.id, riff, rendered)
         except (Exception, asyncio.CancelledError) as error:
-            await asyncio.shield(self._note_end(job.id, error))
+            await asyncio.shield(self._promises.note_end(job.id, error))
             raise
         return clip_of(stored, rendered, {})
 
@@ -193,24 +270,33 @@ class Studio(Replaying):
         """Take back a job by its id; whether there was anything to take back."""
         return self._engine.cancel(self._parts.get(job_id, job_id)) > 0
 
-    async def _carry_out(
+    async def carry_out(
         self,
-        job: StoredJob,
+        accepted: Accepted,
         *,
         on_progress: OnProgress | None = None,
         wants_preview: bool = False,
         deadline: float | None = None,
-        promised: bool = False,
     ) -> Clip:
+        """Make what was accepted; arguments and errors are those of `make`.
+
+        Raises:
+            Conflict: the job has ended meanwhile, or another RiffBot makes it.
+            Postponed: the library did not take it; it stays written down for the next start.
+        """
+        job = accepted.job
         try:
-            riff = await self._compute(job, on_progress, wants_preview, deadline, promised)
+            riff = await self._compute(accepted, on_progress, wants_preview, deadline)
             started = time.monotonic()
             rendered = await asyncio.to_thread(self._render, riff)
             rendered_at = time.monotonic()
-            stored = await self._library.finish_job(job.id, riff, rendered)
+            stored = await self._promises.keep(job.id, riff, rendered)
         except (Exception, asyncio.CancelledError) as error:
-            await asyncio.shield(self._note_end(job.id, error))
+            await asyncio.shield(self._promises.note_end(job.id, error))
             raise
+        finally:
+            if accepted.reserved is not None:
+                accepted.reserved.release()
         timings = {
             **riff.timings,
             "render_s": rendered_at - started,
@@ -220,43 +306,38 @@ class Studio(Replaying):
 
     async def _compute(
         self,
-        job: StoredJob,
+        accepted: Accepted,
         on_progress: OnProgress | None,
         wants_preview: bool,
         deadline: float | None,
-        promised: bool,
     ) -> Riff:
         """The job's picture, or all of its pictures as one."""
+        job, promised = accepted.job, accepted.reserved is None
 
         async def submit(request: RiffRequest, number: int, count: int) -> Riff:
+            if number > 0 and accepted.price is None:  # it was let in while the model loaded
+                accepted.price = await self.pricing.price(job.request)
+            price = accepted.price
+            accepted.checked = accepted.checked or self.pricing.check(price) is not None
+            rest_s = None if price is None else price.seconds(self._engine, after=number + 1)
             # The engine may still be clearing away the picture before.
             part = self._parts[job.id] = job.id if number == 0 else f"{job.id}.{number}"
             return await self._engine.submit(
                 request,
                 deadline=deadline,
-                owner=owner_of(job.author),
-                on_progress=of_many(on_progress, number, count),
+                owner=accepted.owner,
+                on_progress=of_many(on_progress, number, count, rest_s),
                 wants_preview=wants_preview,
                 job_id=part,
-                on_start=(lambda: self._library.begin_job(job.id)) if number == 0 else None,
+                on_start=partial(self._library.begin_job, job.id, attempts=job.attempts)
+                if number == 0
+                else None,
                 # What was let in is finished, however long the line has become meanwhile.
                 promised=promised or number > 0,
+                reserved=accepted.reserved if number == 0 else None,
             )
 
         try:
             return await compose(job.request, self._images, submit)
         finally:
             self._parts.pop(job.id, None)
-
-    async def _note_end(self, job_id: str, error: BaseException) -> None:
-        """Write down why there is no clip; when RiffBot stops, the next start finishes it."""
-        taken_back = isinstance(error, Cancelled | asyncio.CancelledError)
-        if taken_back and self._engine.closing:
-            return
-        try:
-            if taken_back:
-                await self._library.cancel_job(job_id)
-            else:
-                await self._library.fail_job(job_id, str(error))
-        except RiffBotError:
-            log.exception("job %s: its end could not be noted", job_id)

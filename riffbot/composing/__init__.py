@@ -17,13 +17,14 @@ import asyncio
 from riffbot.composing.canvas import windows
 from riffbot.composing.layers import check_tempos, layer, mixed
 from riffbot.composing.painting import Submit
+from riffbot.composing.pricing import pictures
 from riffbot.composing.songs import extend, length
 from riffbot.composing.walks import walk
 from riffbot.images import Images
 from riffbot.inference.job import Riff
 from riffbot.request import Extend, Layer, Morph, RiffRequest
 
-__all__ = ["Submit", "check_tempos", "compose", "length", "mixed", "windows"]
+__all__ = ["Submit", "check_tempos", "compose", "length", "mixed", "pictures", "windows"]
 
 
 async def compose(request: RiffRequest, images: Images, submit: Submit) -> Riff:

@@ -75,6 +75,21 @@ def windows(
     return found
 
 
+def planned(columns: int, known: int, period: int, *, backward: bool = False) -> list[Window]:
+    """The windows of a canvas that is not there yet; the arguments are as `Canvas` has them."""
+    width = window_width(period)
+    return windows(
+        known, columns, width, lambda start: turned(start, known, period, backward=backward)
+    )
+
+
+def turned(start: int, known: int, period: int, *, backward: bool) -> int:
+    """By how many columns the window from `start` on is turned to begin where the loop does."""
+    # The loop goes round from where what is known ends, in either direction.
+    ahead = known - start if backward else start - known
+    return ahead % period % window_width(period)
+
+
 class Canvas:
     """A long picture in the making, its first columns known.
 
@@ -122,7 +137,7 @@ class Canvas:
 
     def windows(self) -> list[Window]:
         """What is to be painted, in order of growth."""
-        return windows(self.known, self._columns, self.width, self._turn)
+        return planned(self._columns, self.known, self.period, backward=self.backward)
 
     def seen(self, window: Window) -> tuple[Picture, Region]:
         """What the model is shown, and where it may paint, the right way round."""
@@ -139,12 +154,7 @@ class Canvas:
         A window is a circle, and models that are shown the beat expect the first one at its
         beginning.
         """
-        return self._turn(window.start)
-
-    def _turn(self, start: int) -> int:
-        # The loop goes round from where what is known ends, in either direction.
-        ahead = self.known - start if self.backward else start - self.known
-        return int(ahead % self.period % self.width)
+        return turned(window.start, self.known, self.period, backward=self.backward)
 
     def add(self, window: Window, painted: Picture) -> None:
         """Take what a window adds.

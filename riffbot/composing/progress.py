@@ -8,8 +8,15 @@ from riffbot.inference.job import Progress
 from riffbot.inference.ticket import OnProgress
 
 
-def of_many(on_progress: OnProgress | None, number: int, count: int) -> OnProgress | None:
-    """News of one picture as news of the whole clip that it is a part of."""
+def of_many(
+    on_progress: OnProgress | None, number: int, count: int, rest_s: float | None = None
+) -> OnProgress | None:
+    """News of one picture as news of the whole clip that it is a part of.
+
+    Args:
+        number, count: which picture it is, from 0, and how many there are.
+        rest_s: how long the pictures after it will take, as far as that is known.
+    """
     if on_progress is None or count == 1:
         return on_progress
 
@@ -20,7 +27,9 @@ def of_many(on_progress: OnProgress | None, number: int, count: int) -> OnProgre
         if left is not None and news.step > 0:
             # What is left of this picture tells how long the others take.
             share = (steps - news.step) / steps
-            left = left + (count - 1 - number) * left / share if share else None
+            left = left + (count - 1 - number) * left / share if share else rest_s
+        elif left is not None and rest_s is not None:
+            left += rest_s
         on_progress(
             replace(
                 news,

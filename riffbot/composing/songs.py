@@ -53,11 +53,8 @@ def length(
 
 async def extend(request: RiffRequest, piece: Extend, images: Images, submit: Submit) -> Riff:
     assert request.seed_image is not None
-    start, bpm, loop = await asyncio.to_thread(_beginning, request, piece, images)
-    if piece.columns <= start.shape[1]:
-        raise BadRequest(
-            f"The clip lasts {start.shape[1] / 100:g} s already: extend it beyond that."
-        )
+    start, bpm, loop = await asyncio.to_thread(beginning, request, piece, images)
+    check_longer(piece, start.shape[1])
     # Backward is forward in a mirror, all but what the model sees.
     canvas = Canvas(piece.columns, start, loop=loop, backward=piece.backward)
     base = request.but(piece=None, seed_image=None, mask=None, bpm=bpm, width=None)
@@ -66,7 +63,13 @@ async def extend(request: RiffRequest, piece: Extend, images: Images, submit: Su
     return whole_riff(request, canvas.picture, riffs)
 
 
-def _beginning(
+def check_longer(piece: Extend, columns: int) -> None:
+    """Raises BadRequest where a clip of so many columns is as long already."""
+    if piece.columns <= columns:
+        raise BadRequest(f"The clip lasts {columns / 100:g} s already: extend it beyond that.")
+
+
+def beginning(
     request: RiffRequest, piece: Extend, images: Images
 ) -> tuple[Picture, float | None, Picture | None]:
     """What is extended, its tempo, and the loop on which it goes on where it is a song."""

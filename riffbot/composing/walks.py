@@ -28,29 +28,22 @@ async def walk(request: RiffRequest, piece: Morph, images: Images, submit: Submi
         start, finish = riffs[0].image, None
         bpm = riffs[0].request.bpm
     else:
-        start, bpm, finish = await asyncio.to_thread(_ends, request, piece, images)
+        start, bpm, finish = await asyncio.to_thread(ends, request, piece, images)
     width = start.shape[1]
+    check_length(piece, width)
     columns = piece.clips * width
-    if columns > MAX_COLUMNS:
-        raise BadRequest(
-            f"{piece.clips} clips of {width / 100:g} s are too long: a walk lasts "
-            f"{MAX_COLUMNS // 6000} minutes at most."
-        )
     canvas = Canvas(columns, start, ground=_ground(start, finish, columns))
     until = None
     if finish is not None:
         until = columns - width
         canvas.lay(until, fitted(finish, width))
 
-    def alpha(middle: float) -> float:
-        return float(np.clip((middle - width / 2) / (columns - width), 0, 1))
-
     riffs += await paint(
         canvas,
         base.but(seed_image=None, bpm=bpm, width=None, mask=None),
         images,
         submit,
-        alpha,
+        lambda middle: alpha_at(middle, width, columns),
         until=until,
         before=len(riffs),
         like=request.seed_image,
@@ -61,6 +54,25 @@ async def walk(request: RiffRequest, piece: Morph, images: Images, submit: Submi
     return whole_riff(request.but(bpm=bpm), picture, riffs)
 
 
+def check_length(piece: Morph, width: int) -> None:
+    """Raises BadRequest where a walk in clips of so many columns is too long."""
+    if piece.clips * width > MAX_COLUMNS:
+        raise BadRequest(
+            f"{piece.clips} clips of {width / 100:g} s are too long: a walk lasts "
+            f"{MAX_COLUMNS // 6000} minutes at most."
+        )
+
+
+def alpha_at(middle: float, width: int, columns: int) -> float:
+    """Where a window stands between a walk's ends (0 … 1), by its middle column.
+
+    Args:
+        width: columns of the first clip, which is at 0 as the last is at 1.
+        columns: length of the walk.
+    """
+    return float(np.clip((middle - width / 2) / (columns - width), 0, 1))
+
+
 def _steps_of_walk(piece: Morph, request: RiffRequest, images: Images) -> list[Window]:
     """The windows after the first clip, as far as they can be foreseen: for the progress."""
     width = request.width or WINDOW
@@ -69,7 +81,7 @@ def _steps_of_walk(piece: Morph, request: RiffRequest, images: Images) -> list[W
     return windows(width, piece.clips * width, window_width(width))
 
 
-def _ends(
+def ends(
     request: RiffRequest, piece: Morph, images: Images
 ) -> tuple[Picture, float | None, Picture]:
     """Both riffs, the second with as many beats as the first, at its own tempo."""

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 from riffbot.errors import Cancelled
 from riffbot.inference.job import Job, Owner, Picture, Progress, Riff, new_id
-from riffbot.inference.line import Line, owned_by, taken_back
+from riffbot.inference.line import Line, Reserved, owned_by, taken_back
 from riffbot.inference.ticket import OnProgress, OnStart, Ticket
 from riffbot.inference.worker import PipelineLike, Worker, batch_limit
 from riffbot.request import RiffRequest
 
-__all__ = ["Engine", "Owner", "Picture", "Progress", "Riff", "Stats", "batch_limit"]
+__all__ = ["Engine", "Owner", "Picture", "Progress", "Reserved", "Riff", "Stats", "batch_limit"]
 
 
 _LAST_STEP_S = 30.0
@@ -93,6 +93,40 @@ class Engine:
         """
         self._line.check(owner, count)
 
+    def reserve(self, owner: Owner, request: RiffRequest | None = None) -> Reserved:
+        """Ask at the door for one clip, and keep its place until it is submitted as `promised`.
+
+        Args:
+            request: its first picture, resolved; None where that is not known (yet).
+
+        Raises:
+            Refused: it would have to wait too long, or too many of the owner's wait already.
+            ModelError: the model could not be loaded.
+        """
+        return self._line.reserve(owner, request)
+
+    def resolved(self, request: RiffRequest) -> RiffRequest | None:
+        """The request of a single picture, filled from the model. Opens picture files.
+
+        Returns:
+            None while the model loads.
+
+        Raises:
+            BadRequest: the request is nonsense for this model.
+        """
+        job = Job(request)
+        self._worker.resolve(job)
+        return job.request if job.key is not None else None
+
+    def work_s(self, pictures: Sequence[RiffRequest]) -> float | None:
+        """How long this machine would compute resolved pictures one after the other, in seconds.
+
+        Returns:
+            None before anything was measured, unless there is nothing to do.
+        """
+        times = [self._line.meter.seconds([picture]) for picture in pictures]
+        return None if None in times else sum(time or 0.0 for time in times)
+
     def expected_s(self, request: RiffRequest) -> float | None:
         """How long this machine would compute a clip, from what it has measured so far.
 
@@ -102,9 +136,8 @@ class Engine:
         Raises:
             BadRequest: the request is nonsense for this model.
         """
-        job = Job(request)
-        self._worker.resolve(job)
-        return self._line.meter.seconds([job.request]) if job.key is not None else None
+        resolved = self.resolved(request)
+        return None if resolved is None else self.work_s([resolved])
 
     async def submit(
         self,
@@ -117,6 +150,7 @@ class Engine:
         job_id: str | None = None,
         on_start: OnStart | None = None,
         promised: bool = False,
+        reserved: Reserved | None = None,
         batch: int = 1,
     ) -> Riff:
         """Make one clip.
@@ -133,7 +167,9 @@ class Engine:
             wants_preview: decode the forming picture for `on_progress`, at most every 2 s.
             job_id: a name for `cancel`; a new one by default.
             on_start: awaited on this event loop just before the model starts on the job.
-            promised: the job was let in before a restart, so that the door does not refuse it.
+            promised: the job was let in already (see `reserve`, or before a restart), so that the
+                door does not refuse it.
+            reserved: the place that was kept for it, which is given back as soon as it is in line.
             batch: `Riff.batch` of the clip to be repeated to the bit; the job then runs alone,
                 in a batch of that many copies.
 
@@ -158,7 +194,10 @@ class Engine:
         else:  # opens picture files
             await asyncio.to_thread(self._worker.resolve, job)
         ticket = Ticket(job, on_progress, on_start)
-        self._line.join(ticket, promised=promised)
+        let_in = promised or (reserved is not None and deadline is None)
+        self._line.join(ticket, promised=let_in)
+        if reserved is not None:
+            reserved.release()
         try:
             return await ticket.answer
         except asyncio.CancelledError:

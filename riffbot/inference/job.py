@@ -32,10 +32,21 @@ def new_id() -> str:
 
 @dataclass(frozen=True)
 class Owner:
-    """Whose clip it is. Fairness is by member, then by server; a direct message has no server."""
+    """Whose clip it is. Fairness is by member, then by server; a direct message has no server.
+
+    Attributes:
+        network: for visitors of the page, a number for the network that they come from: all of
+            one network share one member's turns, whatever they call themselves.
+    """
 
     user_id: int
     guild_id: int | None = None
+    network: int | None = None
+
+    @property
+    def account(self) -> tuple[str, int]:
+        """What has turns of its own: a member, or a network of visitors."""
+        return ("member", self.user_id) if self.network is None else ("network", self.network)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,9 +17,14 @@ from riffbot.inference.job import Job, Owner
 from riffbot.inference.queue import FairQueue
 from riffbot.inference.speed import SpeedMeter, line_times
 from riffbot.inference.ticket import Ticket
+from riffbot.request import RiffRequest
 
 _SLACK_S = 1.5
 """A deadline that would be met by less than this counts as missed: estimates are estimates."""
+
+
+VISITORS = 3
+"""How many members' worth of clips may wait for one network of visitors."""
 
 
 @dataclass
@@ -31,6 +37,19 @@ class _Batch:
     @property
     def urgent(self) -> bool:
         return any(ticket.job.deadline is not None for ticket in self.tickets)
+
+
+class Reserved:
+    """A place in line that is kept for a clip until it joins; may be given back any time."""
+
+    def __init__(self, give_back: Callable[[], None]) -> None:
+        self._give_back: Callable[[], None] | None = give_back
+
+    def release(self) -> None:
+        """The clip has joined, or it never will. A second call does nothing."""
+        give_back, self._give_back = self._give_back, None
+        if give_back is not None:
+            give_back()
 
 
 class Line:
@@ -49,6 +68,7 @@ class Line:
         self._queue = FairQueue(patience_s=max_wait_s)
         self._tickets: dict[str, Ticket] = {}  # waiting and running
         self._running: list[_Batch] = []  # the last one overtook the one before it
+        self._reserved: Counter[Owner] = Counter()
         self._closing: RiffBotError | None = None
         self.meter = SpeedMeter()
         self.batch_limit = 1
@@ -80,18 +100,62 @@ class Line:
             raise type(self._closing)(str(self._closing))
         if owner is None:
             return
-        waiting = self._queue.waiting(owner)
+        waiting = self._queue.waiting(owner) + sum(
+            n for other, n in self._reserved.items() if other.user_id == owner.user_id
+        )
         if waiting + count > self._max_jobs:
             raise Refused(
                 f"You have {waiting} clips waiting and I keep at most {self._max_jobs} for one "
-                "member: please let some finish, or cancel some."
+                f"{'member' if owner.network is None else 'visitor'}: please let some finish, or "
+                "cancel some."
             )
+        if owner.network is None:
+            return
+        together = self._queue.waiting_of_account(owner) + sum(
+            n for other, n in self._reserved.items() if other.account == owner.account
+        )
+        if together + count > VISITORS * self._max_jobs:
+            raise Refused(
+                f"{together} clips from your network wait already and I keep at most "
+                f"{VISITORS * self._max_jobs} for one: please try again when some are done."
+            )
+
+    def reserve(self, owner: Owner, request: RiffRequest | None) -> Reserved:
+        """Ask at the door for one clip, and keep its place until it joins.
+
+        Args:
+            request: its first picture, resolved; None where that is not known yet, or where it
+                needs no model.
+
+        Raises:
+            Refused: as `join` would refuse it.
+            RiffBotError: the line is closed.
+        """
+        with self._changed:
+            self._check(owner, 1)
+            if request is not None:
+                job = Job(request, owner=owner)
+                self._queue.add(job)
+                now = monotonic()
+                _, eta = self._places(now)[job.id]
+                self._queue.remove(job.id)
+                if refusal := self._refusal(job, now, eta):
+                    raise refusal
+            self._reserved[owner] += 1
+        return Reserved(lambda: self._release(owner))
+
+    def _release(self, owner: Owner) -> None:
+        with self._changed:
+            self._reserved[owner] -= 1
+            if self._reserved[owner] <= 0:
+                del self._reserved[owner]
 
     def join(self, ticket: Ticket, *, promised: bool = False) -> None:
         """Let a ticket in, or refuse it with the reason and the wait.
 
         Args:
-            promised: it was let in before a restart; nothing but a closed line refuses it.
+            promised: it was let in already (reserved, or before a restart); nothing but a closed
+                line refuses it.
 
         Raises:
             Refused: it could not be done in time, or its member has too many waiting.

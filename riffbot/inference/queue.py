@@ -7,7 +7,9 @@ Three classes, each before the next:
 2. **Promises**: whoever has waited as long as the door promised at most goes next, so that no
    stream of newcomers can starve anybody.
 3. **Fair shares**: everybody's first clip before anybody's second. Among equals servers take turns
-   (the least recently served first), and inside a server its members do.
+   (the least recently served first), and inside a server its members do. Visitors of the page who
+   come from one network have one member's turns together (`Owner.account`), or whoever throws
+   cookies away would have as many shares as they like; inside it each has one clip at a time.
 
 "Second" is meant within one busy spell: the line keeps turns as start-time fair queueing does
 (Goyal, Vin and Cheng, 1996). A member who comes late gets their first clip at once and then joins
@@ -18,6 +20,7 @@ Nothing here locks or reads a clock: the engine holds its lock and says what tim
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -28,6 +31,10 @@ _FIRST = -1
 
 Rank = tuple[float, ...]
 """Class, then deadline, arrival or turn. Jobs of equal rank owe each other no precedence."""
+
+
+Account = tuple[str, int] | None
+"""`Owner.account`; None is the machine's own owner."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +60,9 @@ class FairQueue:
     def _forget(self) -> None:
         self._turn = 0
         self._clock = 0
-        self._last_turn: dict[int | None, int] = {}
-        self._member_served: dict[int | None, int] = {}
+        self._last_turn: dict[Account, int] = {}
+        self._member_served: dict[Account, int] = {}
+        self._visitor_served: dict[int, int] = {}
         self._server_served: dict[int | None, int] = {}
 
     def __len__(self) -> int:
@@ -83,7 +91,14 @@ class FairQueue:
     def waiting(self, owner: Owner) -> int:
         """How many fair-share jobs of this member wait, on whatever server."""
         return sum(
-            job.deadline is None and _member(job) == owner.user_id for job in self._jobs.values()
+            job.deadline is None and job.owner is not None and job.owner.user_id == owner.user_id
+            for job in self._jobs.values()
+        )
+
+    def waiting_of_account(self, owner: Owner) -> int:
+        """How many fair-share jobs wait of whoever shares turns with this owner."""
+        return sum(
+            job.deadline is None and _account(job) == owner.account for job in self._jobs.values()
         )
 
     def plan(self, now: float, limit: int) -> list[list[Job]]:
@@ -120,7 +135,7 @@ class FairQueue:
 
     def _serve(self, job: Job, rank: Rank) -> None:
         """Remember that a fair share was given."""
-        member = _member(job)
+        member = _account(job)
         newcomer = member not in self._last_turn
         turn = self._turn if newcomer else max(self._turn, self._last_turn[member] + 1)
         if not newcomer and rank[0] == _Class.FAIR:
@@ -128,25 +143,47 @@ class FairQueue:
         self._last_turn[member] = turn
         self._clock += 1
         self._member_served[member] = self._clock
+        if job.owner is not None and job.owner.network is not None:
+            self._visitor_served[job.owner.user_id] = self._clock
         self._server_served[_server(job)] = self._clock
 
     def _line(self, now: float) -> list[Place]:
         """All jobs with their ranks, in order."""
         urgent: list[Place] = []
         groups: dict[int, list[Job]] = {}
-        ahead: dict[int | None, int] = {}
-        for job in self._jobs.values():
+        ahead: dict[Account, int] = {}
+        for job in self._arrivals():
             if job.deadline is not None:
                 urgent.append(Place(job, (_Class.DEADLINE, job.deadline)))
             elif now - job.submitted >= self._patience:
                 urgent.append(Place(job, (_Class.PROMISE, job.submitted)))
             else:
-                mine = ahead[_member(job)] = ahead.get(_member(job), -1) + 1
-                groups.setdefault(self._turn_of(_member(job), mine), []).append(job)
+                mine = ahead[_account(job)] = ahead.get(_account(job), -1) + 1
+                groups.setdefault(self._turn_of(_account(job), mine), []).append(job)
         urgent.sort(key=lambda place: place.rank)
         return urgent + list(self._take_turns(groups))
 
-    def _turn_of(self, member: int | None, ahead: int) -> int:
+    def _arrivals(self) -> list[Job]:
+        """All jobs in order of arrival, but the visitors of one network take turns in its places:
+        the least recently served first, one clip of each before the second of any."""
+        jobs = list(self._jobs.values())
+        places: dict[int, list[int]] = {}
+        for place, job in enumerate(jobs):
+            if job.owner is not None and job.owner.network is not None:
+                places.setdefault(job.owner.network, []).append(place)
+        ordered = list(jobs)
+        for shared in places.values():
+            lap: Counter[int] = Counter()
+            keyed = []
+            for place in shared:
+                visitor = jobs[place].owner.user_id  # type: ignore[union-attr]
+                keyed.append((lap[visitor], self._visitor_served.get(visitor, 0), place))
+                lap[visitor] += 1
+            for place, (_, _, chosen) in zip(shared, sorted(keyed), strict=True):
+                ordered[place] = jobs[chosen]
+        return ordered
+
+    def _turn_of(self, member: Account, ahead: int) -> int:
         """The turn of a member's job that has `ahead` others of theirs before it."""
         last = self._last_turn.get(member)
         if last is not None:
@@ -159,7 +196,7 @@ class FairQueue:
         clock = self._clock
         for turn in sorted(groups):
             servers: dict[int | None, list[Job]] = {}
-            for job in sorted(groups[turn], key=lambda job: had.get(_member(job), 0)):
+            for job in sorted(groups[turn], key=lambda job: had.get(_account(job), 0)):
                 servers.setdefault(_server(job), []).append(job)
             order = sorted(servers, key=lambda server: served.get(server, 0))
             for lap in range(max(map(len, servers.values()))):
@@ -167,7 +204,7 @@ class FairQueue:
                     if lap < len(servers[server]):
                         clock += 1
                         job = servers[server][lap]
-                        served[server] = had[_member(job)] = clock
+                        served[server] = had[_account(job)] = clock
                         yield Place(job, (_Class.FAIR, turn))
 
 
@@ -175,8 +212,8 @@ class _Class:
     DEADLINE, PROMISE, FAIR = 0.0, 1.0, 2.0
 
 
-def _member(job: Job) -> int | None:
-    return job.owner.user_id if job.owner else None
+def _account(job: Job) -> Account:
+    return job.owner.account if job.owner else None
 
 
 def _server(job: Job) -> int | None:

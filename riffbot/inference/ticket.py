@@ -8,6 +8,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
+from riffbot.errors import Conflict, NotFound
 from riffbot.inference.job import Job, Progress, Riff
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,11 @@ class Ticket:
             self.tell(Progress(self.job.id, "queued", position, eta_s))
 
     def started(self) -> None:
-        """Run the submitter's start hook on its loop and wait for it (worker thread only)."""
+        """Run the submitter's start hook on its loop and wait for it (worker thread only).
+
+        Raises:
+            Conflict, NotFound: the hook says that the job must not start.
+        """
         if self._on_start is None:
             return
         hook = self._on_start
@@ -71,6 +76,8 @@ class Ticket:
             return
         try:
             future.result(_START_TIMEOUT_S)
+        except (Conflict, NotFound):
+            raise
         except Exception:
             log.exception("job %s: its start could not be noted", self.job.id)
 

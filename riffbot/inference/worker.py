@@ -147,9 +147,7 @@ class Worker:
     def _serve(self, pipeline: PipelineLike, batch: list[Ticket]) -> None:
         """Answer a batch that the line gave."""
         try:
-            alive = [ticket for ticket in batch if self._resolved(ticket)]
-            for ticket in alive:
-                ticket.started()
+            alive = [t for t in batch if self._resolved(t) and self._started(t)]
             if alive:
                 self._compute(pipeline, alive)
         except Exception as error:  # a bug: it costs this batch, never the thread
@@ -216,6 +214,15 @@ class Worker:
                 self._fail(ticket, error)
                 return False
         return not ticket.job.cancelled
+
+    def _started(self, ticket: Ticket) -> bool:
+        """Tell the submitter that the model begins; False if the job must not start."""
+        try:
+            ticket.started()
+        except RiffBotError as error:
+            self._fail(ticket, error)
+            return False
+        return True
 
     def _compute(self, pipeline: PipelineLike, tickets: list[Ticket]) -> None:
         """Answer every ticket of a batch, in smaller batches where the whole one breaks."""

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from riffbot.errors import StorageError
 from riffbot.library.connection import asking, connect, connect_reader, driver_threads
 from riffbot.library.files import Files
-from riffbot.library.troubles import in_words
+from riffbot.library.troubles import busy, in_words
 
 _READERS = 2
 """Threads that answer questions: a long one must not keep a short one waiting."""
@@ -110,8 +110,27 @@ class Database:
                 yield session
 
     @asynccontextmanager
-    async def _write(self) -> AsyncIterator[AsyncSession]:
-        """A transaction: committed as a whole, or not at all."""
+    async def _write(self, *, patience_s: float | None = None) -> AsyncIterator[AsyncSession]:
+        """A transaction: committed as a whole, or not at all.
+
+        Args:
+            patience_s: how long to stand in line behind other writers; None is for ever. The
+                database itself is waited for as long as `connection.BUSY_TIMEOUT_MS` besides.
+
+        Raises:
+            Unavailable: it took longer.
+        """
         with self._used(), in_words():
-            async with self._writing, self._writers.begin() as session:
-                yield session
+            await self._take_turn(patience_s)
+            try:
+                async with self._writers.begin() as session:
+                    yield session
+            finally:
+                self._writing.release()
+
+    async def _take_turn(self, patience_s: float | None) -> None:
+        try:
+            async with asyncio.timeout(patience_s):
+                await self._writing.acquire()
+        except TimeoutError:
+            raise busy() from None

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from riffbot.errors import NotFound
 from riffbot.inference.job import Riff, new_id
+from riffbot.library import states
 from riffbot.library.database import Database
 from riffbot.library.models import Member, RiffWord, StoredJob, StoredRiff
 from riffbot.library.records import DRAWING, Author, Origin, kind_of, second_image_of
+from riffbot.library.states import UNFINISHED
 from riffbot.library.words import words_of
 from riffbot.rendering import Rendered
 from riffbot.request import RiffRequest
 
-_UNFINISHED = ("waiting", "running")
+log = logging.getLogger(__name__)
+
 _KEPT = timedelta(days=7)
 """How long ended jobs are kept, for whoever looks into what went wrong."""
+
+_PATIENCE_S = 10.0
+"""How long a new job waits behind other writers: whoever asks gets an answer."""
 
 
 class JobStore(Database):
@@ -44,6 +50,7 @@ class JobStore(Database):
 
         Raises:
             NotFound: a parent is no longer in the library.
+            Unavailable: the library is held by others; nothing was written.
             StorageError: the library cannot take it.
         """
         job = StoredJob(
@@ -64,31 +71,40 @@ class JobStore(Database):
             attempts=0,
             error=None,
         )
-        async with self._write() as session:
+        async with self._write(patience_s=_PATIENCE_S) as session:
             for riff_id in filter(None, (parent, second_parent)):
                 if (riff := await session.get(StoredRiff, riff_id)) is None or riff.gone:
                     raise NotFound(f"The riff {riff_id} is not in the library any more.")
             session.add(job)
         return job
 
-    async def begin_job(self, job_id: str) -> None:
-        """The model starts on it: one more attempt, counted before anything can crash."""
-        await self._set(job_id, state="running", attempts=StoredJob.attempts + 1)
+    async def begin_job(self, job_id: str, *, attempts: int | None = None) -> None:
+        """The model starts on it: one more attempt, counted before anything can crash.
+
+        Args:
+            attempts: how many the caller knows of. Of two who begin the same attempt one is
+                refused; None does not look.
+
+        Raises:
+            NotFound: there is no such job (any more).
+            Conflict: it has ended, or somebody else makes it.
+        """
+        async with self._write() as session:
+            await states.move(
+                session, job_id, "running", known=attempts, attempts=StoredJob.attempts + 1
+            )
 
     async def fail_job(self, job_id: str, sentence: str) -> None:
-        """It cannot be made, for this reason."""
+        """It cannot be made, for this reason. Raises as `begin_job`."""
         await self._end(job_id, "failed", error=sentence)
 
     async def cancel_job(self, job_id: str) -> None:
-        """Its owner took it back."""
+        """Its owner took it back. Raises as `begin_job`."""
         await self._end(job_id, "cancelled")
 
     async def _end(self, job_id: str, state: str, error: str | None = None) -> None:
-        await self._set(job_id, state=state, error=error, token=None)
-
-    async def _set(self, job_id: str, **values: Any) -> None:
         async with self._write() as session:
-            await session.execute(update(StoredJob).where(StoredJob.id == job_id).values(**values))
+            await states.move(session, job_id, state, error=error, token=None)
 
     async def posted(self, job_id: str, *, channel_id: int, message_id: int) -> None:
         """Remember the message that shows a job's progress, or the riff that it became."""
@@ -110,7 +126,7 @@ class JobStore(Database):
         async with self._read() as session:
             found = await session.scalars(
                 select(StoredJob)
-                .where(StoredJob.state.in_(_UNFINISHED))
+                .where(StoredJob.state.in_(UNFINISHED))
                 .order_by(StoredJob.created_at)
             )
             return found.all()
@@ -123,16 +139,19 @@ class JobStore(Database):
 
         Raises:
             NotFound: there is no such job.
+            Conflict: it was given up or taken back meanwhile, or its riff was deleted.
             StorageError: the disk or the database cannot take it.
         """
         async with self._keeping:
             png, mp3, picture = await asyncio.to_thread(self._put, rendered)
             async with self._write() as session:
-                job = await session.get(StoredJob, job_id)
+                job = await session.get(StoredJob, job_id, with_for_update=True)
                 if job is None:
                     raise NotFound(f"There is no job {job_id}.")
                 if (stored := await session.get(StoredRiff, job_id)) is not None:
                     return stored
+                if job.state not in UNFINISHED:
+                    raise states.conflict(job_id, job.state)
                 stored = _row(job, riff, rendered, (png, mp3, picture))
                 for column in ("parent_id", "second_parent_id"):
                     parent = getattr(job, column)
@@ -187,9 +206,11 @@ class JobStore(Database):
 
     async def _prune_jobs(self) -> None:
         async with self._write() as session:
+            if healed := await states.heal(session):
+                log.info("%d jobs were unfinished or failed although their riffs exist", healed)
             await session.execute(
                 delete(StoredJob).where(
-                    StoredJob.state.not_in(_UNFINISHED),
+                    StoredJob.state.not_in(UNFINISHED),
                     StoredJob.created_at < datetime.now(UTC) - _KEPT,
                 )
             )

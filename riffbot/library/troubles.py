@@ -9,18 +9,19 @@ from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
-from riffbot.errors import StorageError
+from riffbot.errors import StorageError, Unavailable
 
 _PHRASES = {
     "database or disk is full": "The disk is full: please free some space.",
     "no space left": "The disk is full: please free some space.",
     "disk i/o error": "The disk has trouble: please check it, then start RiffBot again.",
-    "database is locked": "Another program holds the library: please close it and try again.",
     "readonly database": "The library is read-only: please check the data folder's permissions.",
     "unable to open database": "The library cannot be opened: please check the data folder.",
     "not a database": "The library's file is damaged: please restore it from a backup.",
     "malformed": "The library's file is damaged: please restore it from a backup.",
 }
+
+_LOCKED = "database is locked"
 
 
 def disk_trouble(error: OSError, path: Path) -> StorageError:
@@ -39,14 +40,16 @@ def in_words() -> Iterator[None]:
         yield
     except DBAPIError as error:
         complaint = str(error.orig).lower()
+        if _LOCKED in complaint:
+            raise busy() from error
         for phrase, sentence in _PHRASES.items():
             if phrase in complaint:
                 raise StorageError(sentence) from error
         if error.connection_invalidated:
-            raise StorageError("The library's database went away: please try again.") from error
+            raise Unavailable("The library's database went away: please try again.") from error
         raise
     except OSError as error:  # refused, no such host, no answer in time
-        raise StorageError(
+        raise Unavailable(
             "The library's database cannot be reached: please check that it runs."
         ) from error
     except Exception as error:
@@ -54,3 +57,8 @@ def in_words() -> Iterator[None]:
         if type(error).__module__.partition(".")[0] == "asyncpg":
             raise StorageError(f"The library's database refuses RiffBot: {error}.") from error
         raise
+
+
+def busy() -> Unavailable:
+    """Another program, or a long line of our own writers, holds the database."""
+    return Unavailable("Another program holds the library: please close it and try again.")

@@ -36,6 +36,7 @@ from riffbot.web.info import model_info
 from riffbot.web.jobs import VISITOR, Event, Jobs
 from riffbot.web.request_reader import is_name, path_name, query_moment, query_whole, read_object
 from riffbot.web.views import FILES, file_name, riff_of, without_others
+from riffbot.web.visitors import owner_of
 
 SERVICES = web.AppKey("services", Services)
 JOBS = web.AppKey("jobs", Jobs)
@@ -70,13 +71,18 @@ async def ask(request: web.Request) -> web.Response:
     if riff.seed_image is not None:
         await asyncio.to_thread(request.app[SERVICES].images.load, riff.seed_image)
     await permit_start(request, pictures_of(riff), parent)
-    return begun(request, riff, parent)
+    return await begun(request, riff, parent)
 
 
-def begun(request: web.Request, riff: RiffRequest, parent: str | None) -> web.Response:
-    """Start to make it; says where to follow. Raises Refused."""
-    request.app[SERVICES].engine.check(None)
-    job = request.app[JOBS].start(riff, parent)
+async def begun(request: web.Request, riff: RiffRequest, parent: str | None) -> web.Response:
+    """Start to make it; says where to follow. By then it is written down, and no crash loses it.
+
+    Raises:
+        BadRequest: it is nonsense for the model, or costs too much.
+        Refused: the line is too long, or too many of this visitor's clips wait.
+        StorageError: it cannot be written down just now.
+    """
+    job = await request.app[JOBS].start(riff, owner_of(request), parent)
     answer = {"job": job.id, "events": f"api/jobs/{job.id}/events"}
     return web.json_response(answer, status=202)
 
@@ -99,7 +105,7 @@ async def permit_start(
     library = request.app[SERVICES].library
     linked = None
     if parent is not None:
-        with contextlib.suppress(NotFound):  # which is told as an event
+        with contextlib.suppress(NotFound):  # which is told when it is written down
             linked = permit(await library.get(parent), VISITOR.user_id)
     for ref in pictures:
         start = await library.of_file(ref.removeprefix("sha256:"))
@@ -124,7 +130,7 @@ def _of_the_page(riff: StoredRiff) -> bool:
 @routes.get("/api/jobs/{job}/events", allow_head=False)
 async def follow(request: web.Request) -> web.StreamResponse:
     """Say how a clip is coming along, until it is done."""
-    job = request.app[JOBS].get(request.match_info["job"])
+    job = await request.app[JOBS].find(request.match_info["job"])
     if job is None:
         raise NotFound("That riff is not under way (any more).")
     stream = web.StreamResponse(
@@ -140,7 +146,7 @@ async def follow(request: web.Request) -> web.StreamResponse:
 @routes.delete("/api/jobs/{job}")
 async def take_back(request: web.Request) -> web.Response:
     """Cancel a clip; one that is done already stays."""
-    job = request.app[JOBS].get(request.match_info["job"])
+    job = await request.app[JOBS].find(request.match_info["job"])
     if job is None:
         raise NotFound("That riff is not under way (any more).")
     await request.app[JOBS].cancel(job)

@@ -9,7 +9,18 @@ import time
 from aiohttp import web
 
 from riffbot.services import Services
-from riffbot.web import activity, api, guard, health, jams, listening, pages, painting, riffusion
+from riffbot.web import (
+    activity,
+    api,
+    guard,
+    health,
+    jams,
+    listening,
+    pages,
+    painting,
+    riffusion,
+    visitors,
+)
 from riffbot.web.broken_http import keep_out_of_the_log
 from riffbot.web.guard import (
     MAX_BODY,
@@ -26,13 +37,17 @@ from riffbot.web.returning import Returning
 
 def create_app(services: Services) -> web.Application:
     """Build the application; the services stay their opener's to close."""
+    settings = services.settings
     app = web.Application(
-        # Outermost first: headers go on everything, errors included.
+        # Outermost first: everybody else believes what the proxies say, and headers go on
+        # everything, errors included.
         middlewares=[
+            visitors.behind_proxies(settings),
             with_headers,
             open_to_origins,
             errors_as_sentences,
-            only_at_home(services.settings.host),
+            only_at_home(settings.host, settings.public_url),
+            visitors.with_visitor(settings),
         ],
         client_max_size=MAX_BODY,
         # Bodies are unpacked where they are read (request_reader.py), within a limit: aiohttp would
@@ -40,17 +55,18 @@ def create_app(services: Services) -> web.Application:
         handler_args={"auto_decompress": False},
     )
     keep_out_of_the_log()
+    visitors.prepare(app)
     app[api.SERVICES] = services
-    app[api.JOBS] = Jobs(services.studio)
+    app[api.JOBS] = Jobs(services.studio, services.library)
     app[api.ALLOWANCE] = Allowance()
     app[api.READING] = Allowance(burst=120, every_s=0.25)
     app[api.FETCHING] = Allowance(burst=600, every_s=0.1)
     app[listening.TURN] = asyncio.Semaphore()
     app[painting.LISTENING] = listening.Listening(services, app[listening.TURN])
     app[painting.LOOKING] = Allowance(burst=60, every_s=1.0)
-    app[jams.HUB] = Hub(services.settings.page_listeners, jams.told)
+    app[jams.HUB] = Hub(settings.page_listeners, jams.told)
     app[jams.RETURNING] = Returning(services)
-    inside = activity.Activity.of(services.settings)
+    inside = activity.Activity.of(settings)
     app[activity.ACTIVITY] = [] if inside is None else [inside]
     app[guard.OURS] = frozenset() if inside is None else frozenset({inside.origin})
     app[guard.ORIGINS] = frozenset(services.settings.cors_origins)

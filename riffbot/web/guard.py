@@ -24,12 +24,15 @@ from audio.errors import AudioError
 from riffbot.errors import (
     BadRequest,
     Cancelled,
+    Conflict,
     ModelError,
     NotFound,
     Refused,
     RiffBotError,
     StorageError,
+    Unavailable,
 )
+from riffbot.web.addresses import network_of
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +84,9 @@ STATUS: tuple[tuple[type[Exception], int], ...] = (
     (TooMany, 429),
     (Refused, 503),
     (Cancelled, 409),
+    (Conflict, 409),
     (ModelError, 503),
+    (Unavailable, 503),
     (StorageError, 507),
     (RiffBotError, 500),
     (AudioError, 500),
@@ -172,18 +177,22 @@ def _answer(request: web.Request, error: Exception) -> web.Response:
     return told("Something broke in RiffBot; its log has the details.", 500)
 
 
-def only_at_home(host: str) -> Middleware:
+def only_at_home(host: str, public_url: str | None = None) -> Middleware:
     """A middleware that refuses strangers' names and other sites' requests.
 
     Args:
         host: what the server listens on; names are checked only where that is a loopback address.
+        public_url: the address that a proxy makes of it.
     """
     local = host in LOOPBACK
+    known = LOOPBACK | {host}
+    if public_url is not None and (public := _netloc(public_url).hostname):
+        known |= {public}
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         name = _netloc(f"//{request.host}").hostname
-        if local and name not in LOOPBACK | {host}:
+        if local and name not in known:
             return told(
                 f"RiffBot answers here as localhost, not as “{name}”; RIFFBOT_HOST opens it wider.",
                 421,
@@ -208,7 +217,8 @@ def by_the_owner(request: web.Request, host: str) -> bool:
             proxy on this machine, too, calls from a loopback address.
     """
     passed_on = any(name in request.headers for name in FORWARDED)
-    return host in LOOPBACK and request.remote in LOOPBACK and not passed_on
+    at_home = _netloc(f"//{request.host}").hostname in LOOPBACK  # and not by its public name
+    return host in LOOPBACK and request.remote in LOOPBACK and at_home and not passed_on
 
 
 def has_the_key(request: web.Request) -> bool:
@@ -248,7 +258,7 @@ def from_elsewhere(request: web.Request) -> bool:
 
 
 class Allowance:
-    """A bucket of requests for each address, refilled steadily.
+    """A bucket of requests for each address (of IPv6: each /64), refilled steadily.
 
     Args:
         burst: how many at once.
@@ -264,6 +274,7 @@ class Allowance:
 
     def take(self, address: str) -> None:
         """Take one. Raises Refused when the bucket is empty."""
+        address = network_of(address)
         now = time.monotonic()
         left, since = self._left.pop(address, (float(self._burst), now))
         left = min(self._burst, left + (now - since) / self._every_s)

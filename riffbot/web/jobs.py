@@ -14,20 +14,26 @@ from typing import Any
 
 from PIL import Image
 
-from riffbot.errors import Cancelled, RiffBotError
-from riffbot.inference.job import Picture, Progress, new_id
+from riffbot.errors import Cancelled, Conflict, NotFound, RiffBotError
+from riffbot.inference.job import Owner, Picture, Progress
 from riffbot.library.records import Author
+from riffbot.library.states import UNFINISHED
+from riffbot.library.store import Library
 from riffbot.request import RiffRequest
-from riffbot.studio import Studio
+from riffbot.studio import Accepted, Studio
 from riffbot.web.views import riff_of
 
 log = logging.getLogger(__name__)
 
 VISITOR = Author(0, "you")
-"""The page has no log-in: whoever sits there is the person at this machine."""
+"""The author of all that is made on the page, which has no log-in. Whose turn it is, is another
+question: see `visitors.owner_of`."""
 
 KEPT_S = 300.0
 """How long an ended job's last word can still be read, for a browser that was away."""
+
+LOOK_EVERY_S = 1.0
+"""How often the row of a job from before a restart is looked at."""
 
 HEARTBEAT_S = 15.0
 """Proxies close connections that say nothing."""
@@ -49,10 +55,15 @@ class Event:
 class Job:
     """One clip under way. Listeners get the newest event, and each that follows when they are
     quick enough; a slow one misses steps, never the end.
+
+    Attributes:
+        id: the row's, and the riff's that it becomes.
+        accepted: what was let in; None for a job from before a restart, which is only watched.
     """
 
-    def __init__(self) -> None:
-        self.id = new_id()
+    def __init__(self, job_id: str, accepted: Accepted | None = None) -> None:
+        self.id = job_id
+        self.accepted = accepted
         self.task: asyncio.Task[None] | None = None
         self.ended: float | None = None
         self._newest = Event("queued", {"position": 0, "eta_s": None})
@@ -86,21 +97,40 @@ class Job:
 class Jobs:
     """All clips that the page asked for and that are not long ended."""
 
-    def __init__(self, studio: Studio) -> None:
+    def __init__(self, studio: Studio, library: Library) -> None:
         self._studio = studio
+        self._library = library
         self._jobs: dict[str, Job] = {}
 
-    def start(self, request: RiffRequest, parent: str | None = None) -> Job:
-        """Begin to make a clip."""
+    async def start(self, request: RiffRequest, owner: Owner, parent: str | None = None) -> Job:
+        """Begin to make a clip, which is written down when this returns.
+
+        Raises:
+            RiffBotError: as `Studio.accept`; nothing was begun.
+        """
         self._forget()
-        job = Job()
-        job.task = asyncio.create_task(self._make(job, request, parent))
+        accepted = await self._studio.accept(request, author=VISITOR, owner=owner, parent=parent)
+        job = Job(accepted.job.id, accepted)
+        job.task = asyncio.create_task(self._make(job, accepted))
         self._jobs[job.id] = job
         return job
 
-    def get(self, job_id: str) -> Job | None:
-        """A job that is under way or ended lately."""
-        return self._jobs.get(job_id)
+    async def find(self, job_id: str) -> Job | None:
+        """A job that is under way or ended lately, also one from before a restart."""
+        if (known := self._jobs.get(job_id)) is not None:
+            return known
+        try:
+            row = await self._library.get_job(job_id)
+        except NotFound:
+            return None
+        if (row.author_id, row.channel_id) != (VISITOR.user_id, None):
+            return None  # of Discord
+        if (known := self._jobs.get(job_id)) is not None:  # two asked at once
+            return known
+        self._forget()
+        job = self._jobs[job_id] = Job(job_id)
+        job.task = asyncio.create_task(self._watch(job))
+        return job
 
     @property
     def running(self) -> int:
@@ -109,15 +139,28 @@ class Jobs:
 
     async def cancel(self, job: Job) -> None:
         """Take a clip back, and wait until it is."""
-        if job.task is not None and not job.task.done():
-            job.task.cancel()
-            await asyncio.wait([job.task])
-            if job.ended is None:  # it had not even begun
-                job.tell("failed", error="Cancelled.", cancelled=True)
+        if job.task is None or job.task.done():
+            return
+        if job.accepted is None and not self._studio.cancel(job.id):
+            with contextlib.suppress(Conflict, NotFound):  # it ended by itself
+                await self._library.cancel_job(job.id)
+        job.task.cancel()
+        await asyncio.wait([job.task])
+        if job.ended is None:
+            if job.accepted is not None:  # it had not even begun
+                await self._studio.drop(job.accepted)
+            job.tell("failed", error="Cancelled.", cancelled=True)
 
     async def close(self) -> None:
-        """Take everything back."""
-        await asyncio.gather(*(self.cancel(job) for job in self._jobs.values()))
+        """Take everything back; what was only watched goes on."""
+        watched = [job for job in self._jobs.values() if job.accepted is None]
+        for job in watched:
+            if job.task is not None:
+                job.task.cancel()
+            if job.ended is None:
+                job.tell("failed", error="RiffBot is stopping.")
+        made = [job for job in self._jobs.values() if job.accepted is not None]
+        await asyncio.gather(*(self.cancel(job) for job in made))
 
     def _forget(self) -> None:
         before = time.monotonic() - KEPT_S
@@ -125,12 +168,24 @@ class Jobs:
             if job.ended is not None and job.ended < before:
                 del self._jobs[job.id]
 
-    async def _make(self, job: Job, request: RiffRequest, parent: str | None) -> None:
+    async def _watch(self, job: Job) -> None:
+        """Tell of a job that goes on without us, as its row does."""
+        while job.ended is None:
+            try:
+                row = await self._library.get_job(job.id)
+                if row.state == "done":
+                    job.tell("done", riff=riff_of(await self._library.get(job.id)))
+                elif row.state not in UNFINISHED:
+                    cancelled = row.state == "cancelled"
+                    job.tell("failed", error=row.error or "Cancelled.", cancelled=cancelled)
+            except RiffBotError as error:
+                job.tell("failed", error=str(error))
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _make(self, job: Job, accepted: Accepted) -> None:
         try:
-            clip = await self._studio.make(
-                request,
-                author=VISITOR,
-                parent=parent,
+            clip = await self._studio.carry_out(
+                accepted,
                 on_progress=lambda progress: _progress(job, progress),
                 wants_preview=True,
             )

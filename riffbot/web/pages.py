@@ -11,7 +11,9 @@ from aiohttp import web
 
 from riffbot.errors import NotFound
 from riffbot.web.activity import ANCESTORS, BASE, FRAME, activity_of
+from riffbot.web.api import SERVICES
 from riffbot.web.guard import HEADERS, OWNER, OWNERS_KEY
+from riffbot.web.visitors import is_secure
 
 STATIC = Path(__file__).parent / "static"
 
@@ -45,7 +47,11 @@ async def owner(request: web.Request) -> web.Response:
         raise NotFound("This is not the owner's link: RiffBot prints a new one when it starts.")
     response = web.Response(status=303, headers={"Location": "riffs", "Cache-Control": "no-store"})
     response.set_cookie(
-        OWNER, request.query["key"], httponly=True, samesite="Strict", secure=request.secure
+        OWNER,
+        request.query["key"],
+        httponly=True,
+        samesite="Strict",
+        secure=is_secure(request, request.app[SERVICES].settings),
     )
     return response
 

@@ -43,6 +43,7 @@ from riffbot.web.guard import Allowance
 from riffbot.web.jobs import VISITOR
 from riffbot.web.listening import TURN, Listening
 from riffbot.web.request_reader import Body, query_number, read_body
+from riffbot.web.visitors import owner_of
 
 MAX_PAINTED = 2 * 1024 * 1024
 """Bytes of a request with a picture: the widest sheet, painted all over, as a PNG in base64."""
@@ -166,7 +167,7 @@ async def inpaint(request: web.Request) -> web.Response:
     remixing.inpaint(draft, prompt, mask="mask_draft", **wishes)
     begin = await start_on(services.studio, riff, found)
     ref = _region(painted) or await asyncio.to_thread(services.studio.keep, painted)
-    return begun(request, remixing.inpaint(begin, prompt, mask=ref, **wishes), riff.id)
+    return await begun(request, remixing.inpaint(begin, prompt, mask=ref, **wishes), riff.id)
 
 
 @routes.post("/api/drawings")
@@ -178,7 +179,7 @@ async def draw(request: web.Request) -> web.Response:
     prompt, wishes = body.prompt.strip(), body.wishes()
     remixing.draw(remixing.Start("draft", WIDEST), prompt, **wishes)
     services = request.app[SERVICES]
-    services.engine.check(None)
+    services.engine.check(owner_of(request))
     # A riff's own file is no drawing: its author may keep it for themselves.
     if (riff := await services.library.of_file(sha256(data).hexdigest())) is not None:
         remixing.permit(riff, VISITOR.user_id)
@@ -188,7 +189,7 @@ async def draw(request: web.Request) -> web.Response:
         source = replace(opened, kind="drawing")
         stored = await services.studio.adopt(source, author=VISITOR)
     begin = remixing.Start(stored.image_ref, source.pixels.shape[1], riff_id=stored.id)
-    return begun(request, remixing.draw(begin, prompt, **wishes), stored.id)
+    return await begun(request, remixing.draw(begin, prompt, **wishes), stored.id)
 
 
 async def _sheet(request: web.Request, start: float) -> Sheet:

@@ -35,6 +35,7 @@ from riffbot.services import Services
 from riffbot.web.api import ALLOWANCE, SERVICES
 from riffbot.web.guard import TooLarge, allowed_origin, from_elsewhere, told
 from riffbot.web.request_reader import Lenient, read_object
+from riffbot.web.visitors import owner_of
 
 PATH = "/run_inference/"
 
@@ -110,7 +111,8 @@ async def run_inference(request: web.Request) -> web.Response:
     request.app[ALLOWANCE].take(request.remote or "")
     try:
         riff_request = wanted(await read_object(request), services.images)
-        riff = await services.engine.submit(riff_request)
+        await services.studio.pricing.admit(riff_request)
+        riff = await services.engine.submit(riff_request, owner=owner_of(request))
     except TooLarge:
         raise
     except BadRequest as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from typing import Any
 
@@ -18,6 +19,7 @@ from riffbot.errors import GenerationFailed, Refused
 from riffbot.inference.job import Progress
 from riffbot.settings import Settings
 from tests.cogs.room import Room, buttons, open_room
+from tests.inference.fakes import until
 
 BUTTONS = ["New seed", "Remix…", "Again ×4", "Save", "Delete"]
 
@@ -347,3 +349,27 @@ async def test_a_poorer_message_is_tried_when_discord_finds_it_too_large(
         room.env.inject_error("PATCH", "/webhooks/*", status=413, code=40005, times=2)
         message = (await room.riff()).response
         assert [file.filename for file in message.attachments] == ["riff.mp3"]
+
+
+async def test_a_locked_library_is_told_and_what_was_told_is_true(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("riffbot.library.connection.BUSY_TIMEOUT_MS", 50)
+    monkeypatch.setattr("riffbot.library.jobs._PATIENCE_S", 0.5)
+    async with open_room(settings) as room:
+        other = sqlite3.connect(settings.data_dir / "riffbot.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        said = _whispered(await room.riff("locked out"))
+        assert "Another program holds the library" in said
+        assert room.messages == []
+        other.close()
+        assert await room.services.library.unfinished_jobs() == [], "it is not made after all"
+        assert (await room.riff("let in")).response.attachments
+
+
+async def test_a_riff_that_costs_too_much_is_refused_in_words(settings: Settings) -> None:
+    async with open_room(settings.model_copy(update={"max_job_s": 0.0001})) as room:
+        engine = room.services.engine
+        await until(lambda: engine.stats().seconds_per_clip is not None)  # of the warm-up
+        assert "one riff may for" in _whispered(await room.riff("dear"))
+        assert await room.services.library.unfinished_jobs() == []

@@ -140,3 +140,50 @@ async def test_a_line_that_breaks_answers_who_stood_in_it_and_goes_on() -> None:
         (first,) = await answers(ask(engine, "unlucky"))
         assert isinstance(first, GenerationFailed)
         assert (await ask(engine, "lucky")).request.prompt == "lucky"
+
+
+async def test_a_place_that_is_kept_counts_until_its_clip_is_in_line() -> None:
+    pipeline, me = FakePipeline(), Owner(1, 1)
+    request = RiffRequest(prompt="kept", seed=7, width=64)
+    async with running(pipeline, max_jobs_per_member=2) as engine:
+        first = await held(engine, pipeline)
+        kept = [engine.reserve(me), engine.reserve(me, engine.resolved(request))]
+        with pytest.raises(Refused, match="2 clips waiting"):
+            engine.reserve(me)
+        with pytest.raises(Refused):
+            engine.check(me)
+        engine.check(Owner(2, 1))
+        waiting = asyncio.create_task(engine.submit(request, owner=me, reserved=kept[0]))
+        await until(lambda: engine.stats().queued == 1)
+        with pytest.raises(Refused, match="2 clips waiting"):  # it is in line instead
+            engine.check(me)
+        for _ in range(2):
+            kept[1].release()
+        engine.check(me)
+        pipeline.gate.set()
+        await asyncio.gather(first, waiting)
+
+
+@pytest.mark.usefixtures("slow")
+async def test_a_place_is_kept_only_where_the_clip_would_be_let_in() -> None:
+    pipeline = FakePipeline()
+    async with running(pipeline, max_wait_s=1.5 * A_CLIP_S) as engine:
+        first = await held(engine, pipeline)
+        request = engine.resolved(RiffRequest(prompt="x", width=64))
+        with pytest.raises(Refused, match="try again in about"):
+            engine.reserve(Owner(1), request)
+        assert engine.stats().queued == 0, "asking leaves nothing in line"
+        pipeline.gate.set()
+        await first
+
+
+async def test_one_network_keeps_the_places_of_three_visitors() -> None:
+    async with running(FakePipeline(), max_jobs_per_member=2) as engine:
+        for who in range(3):
+            for _ in range(2):
+                engine.reserve(Owner(-2 - who, 0, network=1))
+            with pytest.raises(Refused, match="for one visitor"):
+                engine.check(Owner(-2 - who, 0, network=1))
+        with pytest.raises(Refused, match="6 clips from your network"):
+            engine.check(Owner(-9, 0, network=1))
+        engine.check(Owner(-9, 0, network=2))

@@ -144,3 +144,52 @@ def test_nobody_is_lost_and_the_plan_is_what_happens(
     if limit == 1:
         assert planned == happened
         assert all(before <= after for before, after in pairwise(turns))
+
+
+def visitor(name: str, who: int, network: int, **options: object) -> Job:
+    """A clip of a visitor of the page."""
+    request = RiffRequest(prompt=name, seed=0)
+    owner = Owner(-who, 0, network=network)
+    return Job(request, owner=owner, id=name, submitted=0.0, **options)  # type: ignore[arg-type]
+
+
+def test_a_hundred_cookies_of_one_network_have_one_members_turns() -> None:
+    flood = [visitor(f"a{n}", n + 2, network=1) for n in range(100)]
+    other = [visitor(f"b{n}", 500, network=2) for n in range(3)]
+    order = [batch[0] for batch in drain(queue_of(*flood, *other))]
+    assert order[:6] == ["a0", "b0", "a1", "b1", "a2", "b2"]
+
+
+def test_visitors_of_one_network_take_turns_in_it() -> None:
+    greedy = [visitor(f"a{n}", 2, network=1) for n in range(5)]
+    queue = queue_of(*greedy, visitor("b0", 3, network=1), visitor("b1", 3, network=1))
+    assert [queue.take(0, 1)[0].id for _ in range(4)] == ["a0", "b0", "a1", "b1"]
+    queue.add(visitor("c0", 4, network=1))
+    queue.add(visitor("c1", 4, network=1))
+    assert [batch[0] for batch in drain(queue)] == ["c0", "a2", "c1", "a3", "a4"]
+
+
+def test_the_page_takes_turns_with_the_servers_as_one_of_them() -> None:
+    page = [visitor(f"p{n}", n + 2, network=n) for n in range(20)]
+    members = [job(f"m{n}", 100 + n) for n in range(3)]
+    order = [batch[0] for batch in drain(queue_of(*page, *members))]
+    assert order[:6] == ["p0", "m0", "p1", "m1", "p2", "m2"]
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(2, 6), st.integers(0, 2), st.booleans()), min_size=1, max_size=40
+    ),
+    st.integers(1, 3),
+)
+def test_every_clip_of_visitors_is_made_once(
+    asked: list[tuple[int, int, bool]], limit: int
+) -> None:
+    queue = queue_of(
+        *(
+            visitor(f"{n}", who, network=network, deadline=5.0 if urgent else None)
+            for n, (who, network, urgent) in enumerate(asked)
+        )
+    )
+    done = [name for batch in drain(queue, limit=limit) for name in batch]
+    assert sorted(done, key=int) == [str(n) for n in range(len(asked))]

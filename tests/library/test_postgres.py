@@ -21,9 +21,10 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import Session
 
-from riffbot.errors import StorageError
-from riffbot.library import migrate
+from riffbot.errors import Conflict, StorageError
+from riffbot.library import migrate, ownership
 from riffbot.library.models import Base, StoredRiff
+from riffbot.library.ownership import owned
 from riffbot.library.records import FORMER_MEMBER
 from riffbot.library.store import Library
 from riffbot.request import RiffRequest
@@ -167,3 +168,71 @@ async def test_a_server_that_is_away_is_a_sentence(tmp_path: Path) -> None:
     away = Settings(data_dir=tmp_path, database_url="postgresql://nobody@127.0.0.1:1/none")
     with pytest.raises(StorageError, match="cannot be reached"):
         await Library.open(away)
+
+
+async def test_two_riffbots_on_one_database_are_told(server: str, tmp_path: Path) -> None:
+    one, two = (Settings(data_dir=tmp_path / name, database_url=server) for name in ("a", "b"))
+    async with owned(one):
+        with pytest.raises(StorageError, match=f"process {os.getpid()} on "):
+            async with owned(two):
+                pass
+    async with owned(two):
+        pass
+
+
+async def test_another_schema_is_another_library(server: str, tmp_path: Path) -> None:
+    async with create_async_engine(server.replace(":", "+asyncpg:", 1)).begin() as connection:
+        await connection.execute(text("CREATE SCHEMA elsewhere"))
+        await connection.execute(text("CREATE ROLE other LOGIN SUPERUSER"))
+        await connection.execute(text("ALTER ROLE other SET search_path TO elsewhere"))
+    one = Settings(data_dir=tmp_path / "a", database_url=server)
+    two = Settings(data_dir=tmp_path / "b", database_url=server.replace("riffbot@", "other@"))
+    async with owned(one), owned(two):
+        pass
+
+
+async def test_a_lock_that_was_lost_is_taken_again(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ownership, "_LOOK_EVERY_S", 0.05)
+    one, two = (Settings(data_dir=tmp_path / name, database_url=server) for name in ("a", "b"))
+    async with owned(one):
+        engine = create_async_engine(server.replace(":", "+asyncpg:", 1))
+        async with engine.connect() as connection:
+            mine = "FROM pg_stat_activity WHERE application_name LIKE 'riffbot, process%'"
+            pids = select(text(f"pid {mine}"))
+            (lost,) = (await connection.execute(pids)).scalars()
+            await connection.execute(text(f"SELECT pg_terminate_backend({lost})"))
+            async with asyncio.timeout(20):
+                while True:
+                    await connection.rollback()
+                    now = (await connection.execute(pids)).scalars().all()
+                    if now and lost not in now:
+                        break
+                    await asyncio.sleep(0.05)
+        await engine.dispose()
+        with pytest.raises(StorageError, match="already"):
+            async with owned(two):
+                pass
+
+
+async def test_of_two_who_end_a_job_the_first_counts(server: str, tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, database_url=server)
+    one, two = [await Library.open(settings) for _ in range(2)]
+    request = RiffRequest(prompt="once", seed=1)
+    for _ in range(5):
+        job = await one.create_job(request, author=ANN)
+        ended = await asyncio.gather(
+            one.finish_job(job.id, made(request), files("once")),
+            two.fail_job(job.id, "It broke."),
+            return_exceptions=True,
+        )
+        assert [isinstance(answer, Conflict) for answer in ended].count(True) == 1
+        state = (await one.get_job(job.id)).state
+        assert state == ("failed" if isinstance(ended[0], Conflict) else "done")
+        begun = await asyncio.gather(
+            *(library.begin_job(job.id) for library in (one, two)), return_exceptions=True
+        )
+        assert all(isinstance(answer, Conflict) for answer in begun)
+    await one.close()
+    await two.close()

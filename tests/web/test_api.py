@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -12,6 +13,7 @@ from sqlalchemy import update
 from audio.files import read
 from audio.image import decode_image
 from riffbot.library.models import StoredRiff
+from riffbot.library.records import Author, Origin
 from riffbot.request import RiffRequest
 from riffbot.services import Services
 from tests.inference.fakes import FakePipeline, drawn
@@ -160,8 +162,41 @@ async def test_a_riff_knows_its_family(client: TestClient) -> None:
     assert [riff["id"] for riff in told["children"]] == [third["id"]]
 
 
+async def test_a_riff_from_before_a_restart_is_found_again(
+    services: Services, client: TestClient, pipeline: FakePipeline
+) -> None:
+    page, discord = Author(0, "you"), Author(5, "Ann", 7)
+    jobs = [
+        await services.library.create_job(RiffRequest(prompt=f"{n}"), author=page) for n in range(3)
+    ]
+    theirs = await services.library.create_job(
+        RiffRequest(prompt="theirs"), author=discord, origin=Origin(channel_id=3)
+    )
+    assert (await client.get(f"/api/jobs/{theirs.id}/events")).status == 404
+    assert (await client.get("/api/jobs/nosuchjob/events")).status == 404
+
+    async def followed(job_id: str) -> str:
+        async with client.get(f"/api/jobs/{job_id}/events") as events:
+            assert events.status == 200
+            return (await events.read()).decode()
+
+    following = [asyncio.create_task(followed(job.id)) for job in jobs]
+    await asyncio.sleep(0.1)
+    made = await services.studio.resume(jobs[0])  # as the start does
+    await services.library.fail_job(jobs[1].id, "It broke.")
+    assert (await client.delete(f"/api/jobs/{jobs[2].id}", json={})).status == 200
+    done, failed, cancelled = await asyncio.gather(*following)
+    assert "event: queued" in done
+    assert f'"id": "{made.id}"' in done
+    assert "It broke." in failed
+    assert '"cancelled": true' in cancelled
+    assert (await services.library.get_job(jobs[2].id)).state == "cancelled"
+
+
 async def test_an_unknown_parent_is_told(client: TestClient) -> None:
-    assert "error" in await ask(client, prompt="x", seed=1, parent="nobody")
+    answer = await client.post("/api/riffs", json={"prompt": "x", "parent": "nobody"})
+    assert answer.status == 404
+    assert "not in the library" in (await answer.json())["error"]
 
 
 @pytest.mark.parametrize(
