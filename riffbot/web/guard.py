@@ -85,6 +85,9 @@ STATUS: tuple[tuple[type[Exception], int], ...] = (
 )
 """The first that fits counts."""
 
+GONE = 499
+"""The status of an answer that nobody waits for any more."""
+
 SENTENCES = {
     404: "There is nothing at this address.",
     405: "This address does not answer that method.",
@@ -101,6 +104,9 @@ async def errors_as_sentences(request: web.Request, handler: Handler) -> web.Str
         raise
     except web.HTTPException as error:
         response = told(SENTENCES.get(error.status, f"{error.reason}."), error.status)
+    except ConnectionError as error:
+        # Browsers leave at any moment; that is no fault of ours and nothing for the log.
+        response = web.Response(status=GONE) if gone(request) else _answer(request, error)
     except Exception as error:
         response = _answer(request, error)
     return response
@@ -114,6 +120,11 @@ async def with_headers(request: web.Request, handler: Handler) -> web.StreamResp
         # What a handler has set is a closer look.
         response.headers.update({**HEADERS, **response.headers})
     return response
+
+
+def gone(request: web.Request) -> bool:
+    """Whether the connection is lost, so that no answer can arrive."""
+    return request.transport is None or request.transport.is_closing()
 
 
 def told(sentence: str, status: int) -> web.Response:

@@ -31,7 +31,6 @@ from aiohttp import WSCloseCode, web
 
 from audio.picture import picture
 from riffbot.errors import BadRequest, NotFound, Refused
-from riffbot.jam.ogg import OggOpus
 from riffbot.jam.ring import PACKET_SAMPLES
 from riffbot.jam.session import JamSession
 from riffbot.jam.values import HOUSE, Steerer
@@ -48,9 +47,6 @@ from riffbot.web.views import riff_of
 
 HUB = web.AppKey("hub", Hub)
 RETURNING = web.AppKey("returning", Returning)
-
-BACKLOG = 50
-"""Packets that a browser gets at once (1 s): it stores some before it plays."""
 
 GOODBYE_S = 2.0
 """How long a slow browser may take over the last word."""
@@ -231,22 +227,22 @@ async def _read(ws: web.WebSocketResponse) -> None:
 @routes.get("/api/jams/{id}/live.ogg", allow_head=False)
 async def live(request: web.Request) -> web.StreamResponse:
     """The sound from now on. Whoever reads too slowly misses some of it, never the others."""
-    session = _session(request)
-    session.welcome()
-    stream = web.StreamResponse(
-        headers={**HEADERS, "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    )
-    stream.content_type = "audio/ogg"
-    await stream.prepare(request)
-    bound(request)
-    ogg = OggOpus(secrets.randbelow(2**31))
-    with contextlib.suppress(ConnectionError), session.ring.listen(backlog=BACKLOG) as packets:
-        await write(request, stream, ogg.head())
-        # A pause is silence here, too: a player would hang up, and one that has gone would count.
-        async for packet in packets.without_a_pause():
-            await write(request, stream, ogg.packet(packet))
-        await write(request, stream, ogg.end())
-    return stream
+    session, hub = _session(request), request.app[HUB]
+    reader = hub.join_ogg(session)  # before the answer begins: a full house can be told
+    try:
+        session.welcome()
+        stream = web.StreamResponse(
+            headers={**HEADERS, "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        )
+        stream.content_type = "audio/ogg"
+        with contextlib.suppress(ConnectionError):  # who leaves may do so at any moment
+            await stream.prepare(request)
+            bound(request)
+            while (message := await reader.next()) is not None:
+                await write(request, stream, message)
+        return stream
+    finally:
+        hub.leave_ogg(session, reader)
 
 
 @routes.get("/api/jams/{id}/recording")
