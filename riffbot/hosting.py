@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Awaitable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any
-
-from aiohttp import web
 
 from riffbot.errors import RiffBotError
 from riffbot.services import Services
 from riffbot.web.app import create_app
+from riffbot.web.connections import Limits, networks
 from riffbot.web.guard import LOOPBACK, OURS, OWNERS_KEY
+from riffbot.web.serving import served
 
 GOODBYE_S = 5.0
 """How long a stop waits for those who still read something of the page's."""
@@ -32,32 +32,31 @@ async def page_beside(services: Services) -> AsyncIterator[str]:
         RiffBotError: the port is taken.
     """
     app = create_app(services)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=GOODBYE_S)
-    await runner.setup()
     settings = services.settings
-    try:
-        site = web.TCPSite(runner, settings.host, settings.web_port)
+    limits = Limits(
+        settings.page_connections,
+        settings.page_connections_per_address,
+        networks(getattr(settings, "trusted_proxies", ())),
+    )
+    async with AsyncExitStack() as stack:
         try:
-            await site.start()
+            port = await stack.enter_async_context(
+                served(app, settings.host, settings.web_port, limits, shutdown_s=GOODBYE_S)
+            )
         except OSError as error:
             raise RiffBotError(
                 f"Port {settings.web_port} on {settings.host} is taken; "
                 "choose another with --web-port."
             ) from error
-        address = f"http://{settings.host}:{_port(runner)}/"
+        address = f"http://{settings.host}:{port}/"
         print(f"page: {address}", flush=True)
         if settings.host not in LOOPBACK or app[OURS]:
             print(f"page, as its owner: {address}owner?key={app[OWNERS_KEY]}", flush=True)
         services.jams.page = address
-        yield address
-    finally:
-        services.jams.page = None
-        await runner.cleanup()
-
-
-def _port(runner: web.AppRunner) -> int:
-    address: Any = runner.addresses[0]
-    return int(address[1])
+        try:
+            yield address
+        finally:
+            services.jams.page = None
 
 
 @contextmanager

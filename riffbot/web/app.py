@@ -10,6 +10,7 @@ from aiohttp import web
 
 from riffbot.services import Services
 from riffbot.web import activity, api, guard, health, jams, listening, pages, painting, riffusion
+from riffbot.web.connections import CONNECTIONS, bodies_in_time, heads_in_time
 from riffbot.web.guard import (
     MAX_BODY,
     Allowance,
@@ -26,9 +27,16 @@ def create_app(services: Services) -> web.Application:
     """Build the application; the services stay their opener's to close."""
     app = web.Application(
         # Outermost first: headers go on everything, errors included.
-        middlewares=[with_headers, errors_as_sentences, only_at_home(services.settings.host)],
+        middlewares=[
+            heads_in_time,
+            with_headers,
+            errors_as_sentences,
+            bodies_in_time,
+            only_at_home(services.settings.host),
+        ],
         client_max_size=MAX_BODY,
     )
+    app[CONNECTIONS] = []
     app[api.SERVICES] = services
     app[api.JOBS] = Jobs(services.studio)
     app[api.ALLOWANCE] = Allowance()

@@ -3,8 +3,9 @@
     python -m tests.attacks.page_process <folder> [--descriptors 128] [--set page_listeners=2]
 
 Prints the page's address and, where it is asked for, the id of a jam that plays; then one JSON
-object for every line that it reads: the longest time that its event loop was late since the last
-line, in ms, its open descriptors and connections. Its log goes to standard error.
+object for every line that it reads: how late its event loop was since the last line, in ms, and
+its open descriptors. The line `eat` takes every descriptor that is left, `free` gives them back.
+Its log goes to standard error, as that of `riffbot` does.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import sys
 import time
@@ -22,7 +24,7 @@ import numpy as np
 
 from audio import codec
 from audio.image import encode_png
-from riffbot import hosting
+from riffbot import hosting, logs
 from riffbot.images import Images
 from riffbot.inference.engine import Engine
 from riffbot.jam.manager import JamManager
@@ -68,9 +70,7 @@ async def main(folder: Path, descriptors: int, jam: bool, changes: dict[str, obj
     (seeds / "seeds.toml").write_text(
         '[beat]\ntitle = "Plain beat"\nbpm = 93.75\nbeats = 8\nwidth = 512\nmood = "dry"\n'
     )
-    settings = load_settings(
-        _env_file=None, data_dir=folder / "data", seed_images=seeds, **changes
-    )
+    settings = load_settings(_env_file=None, data_dir=folder / "data", seed_images=seeds, **changes)
     library = await Library.open(settings)
     pipeline = FakePipeline()
     pipeline.images = Images(settings.seed_images, library.files.path)
@@ -78,9 +78,10 @@ async def main(folder: Path, descriptors: int, jam: bool, changes: dict[str, obj
     studio = Studio(engine, library, settings)
     jams = JamManager(engine, pipeline.images, library, studio, settings)
     services = Services(settings, engine, library, studio, pipeline.images, jams)
-    await asyncio.to_thread(codec.warm_up)
+    if jam:
+        await asyncio.to_thread(codec.warm_up)
     if descriptors:
-        import resource  # noqa: PLC0415  # there is none on Windows
+        import resource  # there is none on Windows
 
         resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
     lag = Lag()
@@ -90,7 +91,15 @@ async def main(folder: Path, descriptors: int, jam: bool, changes: dict[str, obj
             session = await jams.start(None, "sax", who=HOUSE, seed_image="beat", paced_by="clock")
             print(f"jam: {session.id}", flush=True)
         print(f"ready: {address}", flush=True)
-        while await asyncio.to_thread(sys.stdin.readline):
+        eaten: list[int] = []
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            if line.strip() == "eat":
+                with contextlib.suppress(OSError):  # until there is no descriptor left
+                    while True:
+                        eaten.append(os.open(os.devnull, os.O_RDONLY))
+            elif line.strip() == "free":
+                while eaten:
+                    os.close(eaten.pop())
             told = {**lag.told(), "descriptors": descriptors_open()}
             if jam:
                 told["underruns"] = session.ring.stats().underruns
@@ -104,7 +113,7 @@ async def main(folder: Path, descriptors: int, jam: bool, changes: dict[str, obj
 def descriptors_open() -> int:
     """Descriptors of this process, where the system tells; else 0."""
     with contextlib.suppress(OSError):
-        return len(os.listdir("/proc/self/fd"))
+        return sum(1 for _ in Path("/proc/self/fd").iterdir())
     return 0
 
 
@@ -116,7 +125,5 @@ if __name__ == "__main__":
     parser.add_argument("--set", action="append", default=[])
     options = parser.parse_args()
     changes = dict(pair.split("=", 1) for pair in options.set)
-    import logging
-
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=logging.INFO, handlers=logs.handlers())
     asyncio.run(main(options.folder, options.descriptors, options.jam, changes))
