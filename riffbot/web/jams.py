@@ -3,7 +3,7 @@
 | | |
 | --- | --- |
 | `GET /api/jams` | the jams that play, for whoever sits at this machine |
-| `POST /api/jams` | start a private one (`STARTABLE`); `instead_of` ends another |
+| `POST /api/jams` | start a private one (`STARTABLE`); `instead_of` ends another for it |
 | `GET /api/jams/<id>` | what plays, what comes, how the stream is doing |
 | `GET /api/jams/<id>/socket?codec=opus` | sound, picture and status, live (see `wire.py`) |
 | `GET /api/jams/<id>/live.ogg` | the sound alone, Ogg Opus without an end |
@@ -85,12 +85,10 @@ async def start(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     if str(body.get("seed_image", "")).startswith("sha256:"):
         await permit_start(request, [body["seed_image"]])
-    # Before anything ends for it: a wish that is nonsense leaves the old jam playing.
+    # Before anything is made: a wish that is nonsense costs nothing.
     await asyncio.to_thread(services.jams.first_walk, **body)
     old = services.jams.by_id(str(replaced)) if replaced else None
-    if old is not None and private(old):
-        await old.stop()
-    session = await _begun(request, body)
+    session = await _begun(request, body, old if old is not None and private(old) else None)
     return web.json_response({"jam": _told(request, session)}, status=201)
 
 
@@ -107,14 +105,24 @@ def _check_kinds(body: dict[str, Any]) -> None:
             raise BadRequest(f"The {name.replace('_', ' ')} is {'text' if text else 'a number'}.")
 
 
-async def _begun(request: web.Request, wish: dict[str, Any]) -> JamSession:
-    """Start a private jam. One that nobody listens to gives way where there is no room."""
-    jams, returning = request.app[SERVICES].jams, request.app[RETURNING]
+async def _begun(request: web.Request, wish: dict[str, Any], old: JamSession | None) -> JamSession:
+    """Start a private jam in place of an old one, or of one that nobody listens to where there is
+    no room. Both play on where the new one cannot."""
+    app = request.app
+    jams, returning = app[SERVICES].jams, app[RETURNING]
     await returning.waiting()
     # From the choice of a slot on nothing waits until it is taken: two who start at once get two.
-    while (slot := _free_slot(request.app)) is None:
-        await _idle(request.app).stop()
-    session = await jams.start(slot, who=_voter(request), paced_by="clock", **wish)
+    gives_way = old
+    slot = old.guild_id if old is not None and old.guild_id in _slots(app) else _free_slot(app)
+    if slot is None:
+        gives_way = _idle(app)
+        slot = gives_way.guild_id
+    session = await jams.start(
+        slot, who=_voter(request), paced_by="clock", instead_of=gives_way, **wish
+    )
+    if old is not None and old is not gives_way:
+        await old.stop()
+    assert slot is not None
     returning.taken(slot)
     return session
 
@@ -133,12 +141,13 @@ def _free_slot(app: web.Application) -> int | None:
 
 def _idle(app: web.Application) -> JamSession:
     """A private jam that nobody listens to. Raises Refused."""
-    slots, hub = _slots(app), app[HUB]
+    slots, hub, jams = _slots(app), app[HUB], app[SERVICES].jams
     if not slots:
         raise Refused("No jams can be started on this page; its owner sets RIFFBOT_PAGE_JAMS.")
     for slot in slots:
-        session = app[SERVICES].jams.get(slot)
-        if session is None or session.status().state == "starting":  # nobody can listen yet
+        session = jams.get(slot)
+        # Nobody can listen to one that begins, and one place is not given away twice.
+        if session is None or session.status().state == "starting" or jams.gives_way(session):
             continue
         if not session.ring.stats().listeners and not hub.listeners(session):
             return session
