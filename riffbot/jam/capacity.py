@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 # By name: a local Discord puts a simulated clock at `time.monotonic` for the bot's own tasks.
@@ -94,7 +95,8 @@ class Capacity:
         if others:
             beside = f" beside the jams that play already (they take {others:.0%} of it)"
             advice = "please let one of them end first, or make single riffs."
+        made = math.floor(100 * factor) / 100  # never as much as is needed, by rounding
         raise Refused(
-            f"This machine makes {factor:.2f} seconds of this jam in a second and needs "
+            f"This machine makes {made:.2f} seconds of this jam in a second and needs "
             f"{1 / max(LOAD - others, 0.01):.2f}{beside}: {advice}{more}"
         )

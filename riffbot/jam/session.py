@@ -116,6 +116,7 @@ class JamSession(JamView):
             coming=state.coming,
             events=Events(self._look, self._entered, self._void, self._end),
         )
+        self._player.awaits = lambda: self._planner.busy
         self._phase: JamPhase = "starting"
         self._error: str | None = None
         self._ending: asyncio.Task[None] | None = None

@@ -216,18 +216,19 @@ class Broadcast:
             member.offer(None)
 
     async def _introduce(self, member: Member) -> None:
-        known = None
-        while known is None or known is not self._known:  # the plan may change meanwhile
-            known = self._known
+        seen: tuple[object, ...] = ()
+        sent: list[dict[wire.Codec, bytes]] = []
+        # What is planned and what is shown of it may change meanwhile.
+        while seen != (state := (self._known, self._shown)):
+            seen = state
             status, tiles = await asyncio.to_thread(self._scene)
             member.offer(status)
             for message in tiles:
                 member.offer(message)
-        sent: list[dict[wire.Codec, bytes]] = []
-        while missing := [sound for sound in self._recent if sound not in sent]:
-            for sound in missing:
-                member.offer(await self._as(member.codec, sound))
-            sent += missing
+            while missing := [sound for sound in self._recent if sound not in sent]:
+                for sound in missing:
+                    member.offer(await self._as(member.codec, sound))
+                sent += missing
         # Without a pause since the last look, so that nothing falls in between.
         if member in self.members:
             self._live.add(member)
@@ -326,7 +327,9 @@ class Broadcast:
         tiles = []
         if fresh:
             self._known = entries
-            tiles += self._tiles(max(fresh[0].start, head - PAST), entries[-1].end)
+            # A chunk that was late comes in behind a bar that looped, which is to be seen, too.
+            first = max(entries[0].start, head - PAST, min(fresh[0].start, self._shown))
+            tiles += self._tiles(first, entries[-1].end)
             self._shown = entries[-1].end
         if entries and head + LOOK_AHEAD // 2 > self._shown:  # the last bar loops
             tiles += self._tiles(self._shown, head + LOOK_AHEAD)
