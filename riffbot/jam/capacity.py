@@ -14,6 +14,9 @@ from riffbot.inference.line import in_words
 LOAD = 0.8
 """The share of the machine's time that all jams together may need."""
 
+LEAST = 0.05
+"""A share of the machine's time that is no use to a jam."""
+
 MEASURED_S = 120.0
 """What was measured longer ago refuses nobody: the machine may have been busy just then."""
 
@@ -91,12 +94,19 @@ class Capacity:
         others = self._others()
         if factor is None or 1 / factor + others <= LOAD:
             return
+        left = LOAD - others
+        jams = f"the jams that play already (they take {others:.0%} of it)"
+        if others and left < LEAST:
+            raise Refused(
+                f"This machine has nothing left for one more beside {jams}: "
+                f"please let one of them end first, or make single riffs.{more}"
+            )
         beside, advice = "", "make single riffs here, or try again when it has less to do."
         if others:
-            beside = f" beside the jams that play already (they take {others:.0%} of it)"
+            beside = f" beside {jams}"
             advice = "please let one of them end first, or make single riffs."
         made = math.floor(100 * factor) / 100  # never as much as is needed, by rounding
         raise Refused(
             f"This machine makes {made:.2f} seconds of this jam in a second and needs "
-            f"{1 / max(LOAD - others, 0.01):.2f}{beside}: {advice}{more}"
+            f"{1 / left:.2f}{beside}: {advice}{more}"
         )

@@ -35,7 +35,7 @@ from riffbot.jam.ring import PACKET_SAMPLES
 from riffbot.jam.session import JamSession
 from riffbot.jam.values import HOUSE, Steerer
 from riffbot.web.api import ALLOWANCE, SERVICES, by_a_stranger, json_body, permit_start
-from riffbot.web.guard import HEADERS, LOOPBACK, from_elsewhere
+from riffbot.web.guard import HEADERS, LOOPBACK, TooMany, from_elsewhere
 from riffbot.web.guard import told as refused
 from riffbot.web.hub import Hub, Member
 from riffbot.web.jobs import VISITOR
@@ -88,8 +88,16 @@ async def start(request: web.Request) -> web.Response:
     # Before anything is made: a wish that is nonsense costs nothing.
     await asyncio.to_thread(services.jams.first_walk, **body)
     old = services.jams.by_id(str(replaced)) if replaced else None
-    session = await _begun(request, body, old if old is not None and private(old) else None)
+    try:
+        session = await _begun(request, body, old if old is not None and private(old) else None)
+    except Refused as error:
+        return _no_jam(error)
     return web.json_response({"jam": _told(request, session)}, status=201)
+
+
+def _no_jam(error: Refused) -> web.Response:
+    """Why no jam can play, and what still works: the page offers a single riff in its place."""
+    return web.json_response({"error": str(error), "offer": "riff"}, status=503)
 
 
 def _check_kinds(body: dict[str, Any]) -> None:
@@ -165,9 +173,14 @@ def private(session: JamSession) -> bool:
 @routes.get("/api/jams/{id}")
 async def one(request: web.Request) -> web.Response:
     """One jam. Browsers look here first, so here a private one comes back after a restart."""
-    session = await request.app[RETURNING].find(
-        request.match_info["id"], lambda: request.app[ALLOWANCE].take(request.remote or "")
-    )
+    try:
+        session = await request.app[RETURNING].find(
+            request.match_info["id"], lambda: request.app[ALLOWANCE].take(request.remote or "")
+        )
+    except TooMany:
+        raise
+    except Refused as error:
+        return _no_jam(error)
     return web.json_response(
         {"jam": _told(request, session)}, headers={"Cache-Control": "no-store"}
     )

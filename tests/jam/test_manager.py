@@ -270,7 +270,7 @@ async def test_a_start_that_fails_leaves_nothing_behind(
     with pytest.raises(BadRequest, match="Bpm"):
         await jams.start(7, "sax", who=ANN, bpm=999)
     with monkeypatch.context() as patch:
-        patch.setattr("riffbot.jam.capacity.LOAD", 0.0)
+        patch.setattr("riffbot.jam.capacity.LOAD", 1e-9)
         with pytest.raises(Refused):
             await jams.start(7, "sax", who=ANN)
     assert jams.get(7) is None

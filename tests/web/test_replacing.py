@@ -29,7 +29,7 @@ async def test_a_refusal_leaves_the_old_jam_playing(
 ) -> None:
     old = await begun(client, services, RAIN)
     with monkeypatch.context() as patch:
-        patch.setattr("riffbot.jam.capacity.LOAD", 0.0)
+        patch.setattr("riffbot.jam.capacity.LOAD", 1e-9)
         answer = await client.post("/api/jams", json={**BELLS, "instead_of": old.id})
     assert answer.status == 503
     assert "single riffs" in (await answer.json())["error"]
@@ -47,7 +47,7 @@ async def test_one_that_nobody_listens_to_plays_on_as_well(
 ) -> None:
     every = [await begun(client, services, RAIN) for _ in range(services.settings.page_jams)]
     with monkeypatch.context() as patch:
-        patch.setattr("riffbot.jam.capacity.LOAD", 0.0)
+        patch.setattr("riffbot.jam.capacity.LOAD", 1e-9)
         assert (await client.post("/api/jams", json=BELLS)).status == 503
     assert services.jams.all() == every
     assert {session.status().state for session in every} == {"playing"}
