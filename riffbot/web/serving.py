@@ -156,6 +156,9 @@ async def accept_all(listener: socket.socket, server: web.Server, connections: C
                     log.warning("the page accepts nobody just now: %s", os.strerror(error.errno))
                 connections.make_room()
                 await asyncio.sleep(SHORT_WAIT_S)
+            except Exception:  # a bug: it must not end the page
+                log.exception("a connection to the page could not be accepted")
+                await asyncio.sleep(SHORT_WAIT_S)
     finally:
         refusals.close()
 

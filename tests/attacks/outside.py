@@ -67,6 +67,15 @@ class Victim:
                     writer.transport.abort()
         return 0
 
+    async def metrics(self) -> str:
+        """What `/metrics` tells."""
+        reader, writer = await asyncio.open_connection(*self.place)
+        writer.write(self.head("/metrics").replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        try:
+            return (await reader.read()).decode()
+        finally:
+            writer.close()
+
     def logged(self) -> str:
         """Its log so far."""
         return self.log.read_text("utf-8")

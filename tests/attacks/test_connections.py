@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import sys
 from collections import Counter
@@ -39,6 +40,11 @@ async def test_half_open_and_many_connections_are_capped_and_gone_after_a_deadli
         kept = sum(map(is_open, raw))
         assert await page.status() == 200
         figures = await page.say()
+        refused = re.search(
+            r"^riffbot_page_connections_refused_total (\d+)", await page.metrics(), re.M
+        )
+        assert refused is not None
+        assert int(refused[1]) >= 800
         assert kept <= 100
 
         # From one address only so many at a time; a reverse proxy beside RiffBot is not one.
