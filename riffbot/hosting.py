@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Awaitable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any
-
-from aiohttp import web
 
 from riffbot.errors import RiffBotError
 from riffbot.services import Services
 from riffbot.web.app import create_app
+from riffbot.web.connections import Limits
 from riffbot.web.guard import LOOPBACK, OURS, OWNERS_KEY
 from riffbot.web.links import page_address
+from riffbot.web.serving import served
 
 GOODBYE_S = 5.0
 """How long a stop waits for those who still read something of the page's."""
@@ -33,33 +33,32 @@ async def page_beside(services: Services) -> AsyncIterator[str]:
         RiffBotError: the port is taken.
     """
     app = create_app(services)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=GOODBYE_S)
-    await runner.setup()
     settings = services.settings
-    try:
-        site = web.TCPSite(runner, settings.host, settings.web_port)
+    limits = Limits(
+        settings.page_connections,
+        settings.page_connections_per_address,
+        settings.trusted_proxies,
+    )
+    async with AsyncExitStack() as stack:
         try:
-            await site.start()
+            port = await stack.enter_async_context(
+                served(app, settings.host, settings.web_port, limits, shutdown_s=GOODBYE_S)
+            )
         except OSError as error:
             raise RiffBotError(
                 f"Port {settings.web_port} on {settings.host} is taken; "
                 "choose another with --web-port."
             ) from error
-        address = page_address(settings, _port(runner))
+        address = page_address(settings, port)
         print(f"page: {address}", flush=True)
         open_to_others = settings.host not in LOOPBACK or settings.public_url is not None
         if open_to_others or app[OURS]:
             print(f"page, as its owner: {address}owner?key={app[OWNERS_KEY]}", flush=True)
         services.jams.page = address
-        yield address
-    finally:
-        services.jams.page = None
-        await runner.cleanup()
-
-
-def _port(runner: web.AppRunner) -> int:
-    address: Any = runner.addresses[0]
-    return int(address[1])
+        try:
+            yield address
+        finally:
+            services.jams.page = None
 
 
 @contextmanager

@@ -49,6 +49,8 @@ class Settings(BaseSettings):
 
     page_jams: int = Field(default=2, ge=0, le=64)
     page_listeners: int = Field(default=250, ge=1, le=10_000)
+    page_connections: int = Field(default=1000, ge=16, le=100_000)
+    page_connections_per_address: int = Field(default=128, ge=4, le=100_000)
     cors_origins: list[str] = []
     activity_client_id: str | None = Field(default=None, pattern=r"^\d{15,21}$")
     activity_client_secret: SecretStr | None = None
@@ -64,6 +66,7 @@ class Settings(BaseSettings):
 
     loudness_lufs: float = Field(default=-14.0, ge=-40.0, le=-5.0)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_file: Path | None = None
 
     @field_validator("public_url")
     @classmethod

@@ -18,6 +18,7 @@ def start(options: Options) -> int:
         BadRequest: a setting or a port is wrong.
         RiffBotError: a port is taken, the model or the library cannot be opened.
     """
+    from riffbot import logs
     from riffbot.settings import load_settings
 
     asked = {"port": options.port, "web_port": options.web_port}
@@ -27,11 +28,15 @@ def start(options: Options) -> int:
     settings = load_settings(**{name: port for name, port in asked.items() if port is not None})
     if 0 < settings.port == settings.web_port:
         raise BadRequest(f"--port and --web-port are both {settings.port}; the two need one each.")
-    logging.basicConfig(
-        level=settings.log_level,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        force=True,  # instead of the silence that suits a short command
-    )
+    try:
+        where = logs.handlers(settings.log_file, limited=settings.log_level != "DEBUG")
+    except OSError as error:
+        raise BadRequest(
+            f"The log file {settings.log_file} cannot be written ({error.strerror}); "
+            "set RIFFBOT_LOG_FILE to another."
+        ) from error
+    # `force`: instead of the silence that suits a short command.
+    logging.basicConfig(level=settings.log_level, handlers=where, force=True)
     online = settings.discord_token is not None
     # Seconds of loading a model, only to learn that a port is taken, would be unkind.
     for option, port in (

@@ -197,11 +197,13 @@ class Worker:
         self._line.close(ModelError(sentence))
 
     def _warm(self, request: RiffRequest) -> None:
-        """One cheap clip for nobody: first-use costs are paid and the speed is known."""
+        """A cheap clip for nobody, twice: one pays for first uses, the other tells the speed."""
         job = Job(request)
         try:
             self.resolve(job)
-            self._run([job])
+            self._run([job], measured=False)
+            if not self._line.queued:
+                self._run([job])
         except Exception:
             log.exception("the warm-up clip failed; going on")
 
@@ -256,7 +258,9 @@ class Worker:
                 size = max(len(tickets), job.repeat)
                 ticket.finish(Riff(job.request, image, model.name, model.hash, timings, batch=size))
 
-    def _run(self, jobs: list[Job], watch: _Watch | None = None) -> list[Picture]:
+    def _run(
+        self, jobs: list[Job], watch: _Watch | None = None, *, measured: bool = True
+    ) -> list[Picture]:
         """Compute a batch, telling its listeners and looking for cancellation at each step."""
         assert self._pipeline is not None
         requests = [job.request for job in jobs for _ in range(job.repeat)]
@@ -267,7 +271,8 @@ class Worker:
             if watch.forsaken:
                 raise Cancelled("Every clip of the batch was taken back.")
             seconds -= watch.overtaken_s
-        self._line.meter.measure(requests, seconds)
+        if measured:
+            self._line.meter.measure(requests, seconds)
         return list(images)[:: jobs[0].repeat]
 
     def _fail(self, ticket: Ticket, error: Exception) -> None:

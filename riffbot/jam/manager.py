@@ -12,6 +12,7 @@ from riffbot.errors import BadRequest, NotFound, RiffBotError, StorageError
 from riffbot.images import Images
 from riffbot.inference.engine import Engine
 from riffbot.inference.job import Riff
+from riffbot.jam.attempts import Attempts
 from riffbot.jam.keeping import rendered
 from riffbot.jam.locking import meter_of, seed_image_for
 from riffbot.jam.loop import JamLoop
@@ -33,6 +34,9 @@ from riffbot.studio import Studio
 log = logging.getLogger(__name__)
 
 DEFAULT_PROMPT = "funky sax"
+
+STOPPING = "RiffBot is stopping: please try again in a moment."
+PLAYS_ALREADY = "A jam plays here already: steer it with /jam prompt, or stop it first."
 
 
 class JamManager:
@@ -68,6 +72,9 @@ class JamManager:
         self._starters: dict[str, Steerer | None] = {}
         self._saving: dict[str, asyncio.Task[None]] = {}
         self._dirty: set[str] = set()
+        self._attempts = Attempts()
+        self._beginning: set[JamSession] = set()
+        self._giving_way: set[str] = set()
         self._closing = False
         self.page: str | None = None
 
@@ -87,6 +94,7 @@ class JamManager:
         bitrate: int = 96_000,
         place: Place | None = None,
         paced_by: Pace = "voice",
+        instead_of: JamSession | None = None,
     ) -> JamSession:
         """Start a server's jam; returns when it can be heard.
 
@@ -103,6 +111,7 @@ class JamManager:
             bitrate: of the packets.
             place: where it is heard and shown.
             paced_by: see `JamSession`.
+            instead_of: the jam that ends when this one can be heard, and plays on where it cannot.
 
         Raises:
             BadRequest: a jam plays here already, or something asked for is nonsense.
@@ -126,6 +135,7 @@ class JamManager:
             bitrate=bitrate,
             place=place or Place(),
             paced_by=paced_by,
+            instead_of=instead_of,
         )
 
     def first_walk(
@@ -304,13 +314,14 @@ class JamManager:
         place: Place,
         paced_by: Pace,
         id: str | None = None,
+        instead_of: JamSession | None = None,
     ) -> JamSession:
         if self._closing:
-            raise RiffBotError("RiffBot is stopping: please try again in a moment.")
-        if self.get(guild_id) is not None:
-            raise BadRequest(
-                "A jam plays here already: steer it with /jam prompt, or stop it first."
-            )
+            raise RiffBotError(STOPPING)
+        if self.get(guild_id) not in (None, instead_of):
+            raise BadRequest(PLAYS_ALREADY)
+        if instead_of is not None and instead_of.id in self._giving_way:
+            raise BadRequest("That jam is being replaced already: please wait a moment.")
         session = JamSession(
             self._engine,
             self._images,
@@ -323,20 +334,56 @@ class JamManager:
             loudness_lufs=self._settings.loudness_lufs,
             paced_by=paced_by,
             on_change=self._changed,
-            load_of_others=lambda: sum(o.load for o in self.all() if o is not session),
+            load_of_others=lambda: sum(
+                other.load for other in self.all() if other not in (session, instead_of)
+            ),
+            attempts=self._attempts,
         )
-        self._sessions[guild_id] = session
+        if self.get(guild_id) is None:
+            self._sessions[guild_id] = session
         self._starters[session.id] = starter
+        self._beginning.add(session)
+        if instead_of is not None:
+            self._giving_way.add(instead_of.id)
         try:
             await session.start()
+            if instead_of is not None:
+                await self._replace(instead_of, session)
         except BaseException:
             if self._sessions.get(guild_id) is session:
                 del self._sessions[guild_id]
             self._starters.pop(session.id, None)
+            task = asyncio.current_task()
+            if self._closing and task is not None and not task.cancelling():
+                raise RiffBotError(STOPPING) from None  # `close` has stopped it already
             await session.stop()
             raise
+        finally:
+            self._beginning.discard(session)
+            if instead_of is not None:
+                self._giving_way.discard(instead_of.id)
         await self._loop.run(self._save(session))
         return session
+
+    def gives_way(self, session: JamSession) -> bool:
+        """Whether another jam is about to take this one's place."""
+        return session.id in self._giving_way
+
+    async def _replace(self, old: JamSession, new: JamSession) -> None:
+        """End a jam whose place another takes, which can be heard by now.
+
+        The end is stored before the new one is: the newest row is what a restart goes on with.
+        """
+        if self.get(new.guild_id) not in (None, old, new):
+            raise BadRequest(PLAYS_ALREADY)
+        self._sessions[new.guild_id] = new
+        await old.stop()
+        await self._loop.run(self._stored(old))
+
+    async def _stored(self, session: JamSession) -> None:
+        """Wait until nothing of a session is being saved."""
+        if (task := self._saving.get(session.id)) is not None:
+            await asyncio.wait([task])
 
     def _jams(self) -> JamStore:
         """The store, on connections that belong to the jams' loop."""
@@ -403,6 +450,8 @@ class JamManager:
     async def _close(self) -> None:
         if self._saving:
             await asyncio.wait(list(self._saving.values()))
+        for session in self._beginning - set(self.all()):  # no more than an attempt so far
+            await session.stop()
         for session in self.all():
             status = session.stored_status
             await session.park()

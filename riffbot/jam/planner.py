@@ -17,6 +17,7 @@ from typing import Any
 from riffbot.errors import BadRequest, Cancelled, ModelError, Refused, RiffBotError
 from riffbot.inference.engine import Engine
 from riffbot.inference.job import Riff
+from riffbot.jam.attempts import Attempts
 from riffbot.jam.capacity import Capacity
 from riffbot.jam.player import Player
 from riffbot.jam.score import Chunk
@@ -24,6 +25,7 @@ from riffbot.jam.state import Planned
 from riffbot.jam.values import Steerer
 from riffbot.jam.walk import Walk
 from riffbot.jam.wishes import Wish, Wishes
+from riffbot.request import RiffRequest
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +67,7 @@ class Planner:
         engine: makes the chunks.
         player: plays them.
         capacity: told how long each took.
+        attempts: those that failed, of all jams.
         jam_id: for the log.
         width: columns of a chunk.
         walk: the next chunk.
@@ -83,6 +86,7 @@ class Planner:
         engine: Engine,
         player: Player,
         capacity: Capacity,
+        attempts: Attempts,
         *,
         jam_id: str,
         width: int,
@@ -93,6 +97,7 @@ class Planner:
         self._engine = engine
         self._player = player
         self._capacity = capacity
+        self._attempts = attempts
         self._jam_id = jam_id
         self._width = width
         self._coming = coming
@@ -108,19 +113,35 @@ class Planner:
         """Make the chunk that the jam begins with.
 
         Raises:
-            Refused: this machine is too slow.
+            Refused: this machine is too slow, as measured now or in an attempt of late.
             RiffBotError: there is none.
         """
-        self._capacity.check_expected(self._engine.expected_s(self.next.request()))
+        request = self.next.request()
+        if (lately := self._attempts.lately(request)) is not None:
+            self._capacity.check_attempt(*lately)
         chunk = await self._chunk(self.next, deadline=monotonic())
         try:
             self._capacity.check()
         except Refused:  # a first chunk pays for first uses, so a second one may judge
-            self._capacity.factor = None
-            chunk = await self._chunk(self.next, deadline=monotonic())
-            self._capacity.check()
+            chunk = await self._judged(request, took_s=self._capacity.chunk_s or 0.0)
         self.next = self._coming.walk if self._coming is not None else chunk.walk.onwards()
         return chunk
+
+    async def _judged(self, request: RiffRequest, *, took_s: float) -> Chunk:
+        self._capacity.factor = None
+        chunk = await self._chunk(self.next, deadline=monotonic())
+        try:
+            self._capacity.check()
+        except Refused:
+            took_s += self._capacity.chunk_s or 0.0
+            self._attempts.failed(request, factor=self._capacity.factor or 0.0, took_s=took_s)
+            raise
+        return chunk
+
+    async def measure(self) -> None:
+        """Make a chunk for nothing but to see how long it takes. Raises RiffBotError."""
+        self._capacity.factor = None
+        await self._chunk(self.next, deadline=monotonic())
 
     def wish(self, who: Steerer, **changes: Any) -> None:
         """Have the next chunk made as a member wishes. See `Walk.steered`."""

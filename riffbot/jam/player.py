@@ -37,6 +37,7 @@ _FORGETTING = 0.99
 """The slowest block is forgotten by so much with every other: half of it in eleven seconds."""
 
 _WAIT_S = 0.25
+_GLANCE_S = 0.02
 
 Tap = Callable[[int, Floats], None]
 
@@ -56,6 +57,7 @@ class Player:
         heard: the last minute.
         late_chunks: how often the last bar had to loop.
         failures: blocks in a row that could not be played.
+        awaits: whether a chunk is being made, which is worth waiting for before the last bar loops.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Player:
         self._column = performance.given
         self.heard = Heard(self._column * COLUMN_SAMPLES)
         self.taps: list[Tap] = []
+        self.awaits: Callable[[], bool] = lambda: False
         self.late_chunks = 0
         self.failures = 0
         self._looping = False
@@ -187,6 +190,9 @@ class Player:
         while not self._stop.is_set() and not self._ring.closed:
             if not self._ring.wait_for_room(BLOCK_PACKETS, _WAIT_S):
                 continue
+            if self._loops_too_early():
+                self._stop.wait(_GLANCE_S)
+                continue
             began = perf_counter()
             try:
                 self._block()
@@ -200,6 +206,16 @@ class Player:
                 self.failures += 1
                 self._stop.wait(_WAIT_S)
             self._on_block()
+
+    def _loops_too_early(self) -> bool:
+        """Whether the last bar would loop in the next block although what is ready suffices for a
+        while: a chunk that comes meanwhile can still come in at its own place."""
+        if self._solved is not None or self._ring.stats().ready < self.short_lead():
+            return False
+        with self._score_lock:
+            performance = self._performance
+            covered = performance.written + BLOCK <= performance.score.end
+        return not covered and self.awaits()
 
     def _block(self) -> None:
         """Play the next 160 ms. What fails is tried again, and neither lost nor played twice."""

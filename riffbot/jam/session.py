@@ -19,6 +19,7 @@ from riffbot.errors import BadRequest, Refused, RiffBotError
 from riffbot.images import Images
 from riffbot.inference.engine import Engine
 from riffbot.inference.job import new_id
+from riffbot.jam.attempts import Attempts
 from riffbot.jam.capacity import Capacity
 from riffbot.jam.locking import meter_of
 from riffbot.jam.loop import JamLoop
@@ -59,6 +60,7 @@ class JamSession(JamView):
         pause_alone: pause when the clock sets the pace and nobody listens.
         on_change: called on the jams' loop when the state is worth storing; must not wait.
         load_of_others: the share of the machine's time that the other jams need.
+        attempts: to begin jams, those of other sessions included.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class JamSession(JamView):
         pause_alone: bool = True,
         on_change: Callable[[JamSession], None] = lambda _: None,
         load_of_others: Callable[[], float] = lambda: 0.0,
+        attempts: Attempts | None = None,
     ) -> None:
         self.id = id or new_id()
         self.guild_id = guild_id
@@ -106,15 +109,18 @@ class JamSession(JamView):
             engine,
             self._player,
             self._capacity,
+            attempts or Attempts(),
             jam_id=self.id,
             width=self.meter.width,
             walk=state.now.walk,
             coming=state.coming,
             events=Events(self._look, self._entered, self._void, self._end),
         )
+        self._player.awaits = lambda: self._planner.busy
         self._phase: JamPhase = "starting"
         self._error: str | None = None
         self._ending: asyncio.Task[None] | None = None
+        self._waking: asyncio.Task[None] | None = None
         self._saved_chunk = -1
         self._parked = False
 
@@ -251,9 +257,20 @@ class JamSession(JamView):
 
     async def _resume(self) -> None:
         if self._phase == "paused":
+            await self._admit_again()
+            if self._phase == "paused":
+                self._go_on()
+                self._on_change(self)
+
+    async def _admit_again(self) -> None:
+        """Raise Refused where other jams need the machine by now."""
+        try:
             self._capacity.check_again()
-            self._go_on()
-            self._on_change(self)
+        except Refused:
+            if not self._capacity.outdated:
+                raise
+            await self._planner.measure()
+            self._capacity.check_again()
 
     def _go_on(self) -> None:
         self._phase = "playing"
@@ -267,6 +284,8 @@ class JamSession(JamView):
         self._phase = "ended"
         self._error = reason
         self._planner.cancel()
+        if self._waking is not None:
+            self._waking.cancel()
         self.ring.close()
         self._set_pace()
         await asyncio.to_thread(self._player.stop)
@@ -335,13 +354,19 @@ class JamSession(JamView):
         return True
 
     def _wake(self) -> None:
-        if self._phase == "paused" and self._pacemaker.waits:
-            try:
-                self._capacity.check_again()
-            except Refused as error:  # the next to come asks again
-                log.info("jam %s stays paused: %s", self.id, error)
-                return
-            self._go_on()
+        if self._phase == "paused" and self._pacemaker.waits and self._waking is None:
+            self._waking = asyncio.create_task(self._wake_up())
+
+    async def _wake_up(self) -> None:
+        try:
+            await self._admit_again()
+        except RiffBotError as error:  # the next to come asks again
+            log.info("jam %s stays paused: %s", self.id, error)
+        else:
+            if self._phase == "paused" and self._pacemaker.waits:
+                self._go_on()
+        finally:
+            self._waking = None
 
     def _save_now_and_then(self) -> None:
         entry = self._player.sounding(self._player.heard_column)

@@ -22,6 +22,7 @@ from riffbot.web import (
     visitors,
 )
 from riffbot.web.broken_http import keep_out_of_the_log
+from riffbot.web.connections import CONNECTIONS, bodies_in_time, heads_in_time
 from riffbot.web.guard import (
     MAX_BODY,
     Allowance,
@@ -39,13 +40,15 @@ def create_app(services: Services) -> web.Application:
     """Build the application; the services stay their opener's to close."""
     settings = services.settings
     app = web.Application(
-        # Outermost first: everybody else believes what the proxies say, and headers go on
-        # everything, errors included.
+        # Outermost first: a connection counts as asking, everybody else believes what the proxies
+        # say, and headers go on everything, errors included.
         middlewares=[
+            heads_in_time,
             visitors.behind_proxies(settings),
             with_headers,
             open_to_origins,
             errors_as_sentences,
+            bodies_in_time,
             only_at_home(settings.host, settings.public_url),
             visitors.with_visitor(settings),
         ],
@@ -56,6 +59,7 @@ def create_app(services: Services) -> web.Application:
     )
     keep_out_of_the_log()
     visitors.prepare(app)
+    app[CONNECTIONS] = []
     app[api.SERVICES] = services
     app[api.JOBS] = Jobs(services.studio, services.library)
     app[api.ALLOWANCE] = Allowance()

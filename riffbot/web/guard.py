@@ -93,6 +93,9 @@ STATUS: tuple[tuple[type[Exception], int], ...] = (
 )
 """The first that fits counts."""
 
+GONE = 499
+"""The status of an answer that nobody waits for any more."""
+
 SENTENCES = {
     404: "There is nothing at this address.",
     405: "This address does not answer that method.",
@@ -110,6 +113,9 @@ async def errors_as_sentences(request: web.Request, handler: Handler) -> web.Str
         raise
     except web.HTTPException as error:
         response = told(SENTENCES.get(error.status, f"{error.reason}."), error.status)
+    except ConnectionError as error:
+        # Browsers leave at any moment; that is no fault of ours and nothing for the log.
+        response = web.Response(status=GONE) if gone(request) else _answer(request, error)
     except Exception as error:
         response = _answer(request, error)
     return response
@@ -159,6 +165,11 @@ def allowed_origin(request: web.Request) -> str | None:
     if origin is None or not origin.isascii():  # no origin has other characters (RFC 6454)
         return None
     return origin if "*" in allowed or origin in allowed else None
+
+
+def gone(request: web.Request) -> bool:
+    """Whether the connection is lost, so that no answer can arrive."""
+    return request.transport is None or request.transport.is_closing()
 
 
 def told(sentence: str, status: int) -> web.Response:

@@ -7,6 +7,7 @@ import time
 from aiohttp import web
 
 from riffbot.web.api import JOBS, SERVICES
+from riffbot.web.connections import CONNECTIONS
 
 STARTED = web.AppKey("started", float)
 
@@ -62,6 +63,16 @@ async def metrics(request: web.Request) -> web.Response:
             time.monotonic() - request.app[STARTED],
         ),
     ]
+    for connections in request.app[CONNECTIONS]:
+        lines += [
+            _metric("riffbot_page_connections", "gauge", "Open connections.", len(connections)),
+            _metric(
+                "riffbot_page_connections_refused_total",
+                "counter",
+                "Connections that were turned away, or gave way half-open.",
+                connections.refused,
+            ),
+        ]
     if stats.seconds_per_clip is not None:
         lines.append(
             _metric(

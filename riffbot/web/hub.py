@@ -20,6 +20,7 @@ from riffbot.jam.ring import PACKET_SAMPLES
 from riffbot.jam.score import Entry
 from riffbot.jam.session import JamSession
 from riffbot.web import wire
+from riffbot.web.live_ogg import OggBroadcast, OggReader
 from riffbot.web.recording import Recording
 
 log = logging.getLogger(__name__)
@@ -89,13 +90,13 @@ class Hub:
         self._limit = limit
         self._describe = told
         self._broadcasts: dict[str, Broadcast] = {}
+        self._oggs: dict[str, OggBroadcast] = {}
         self._recordings: dict[str, tuple[JamSession, Recording]] = {}
         self.dropped = 0
 
     def join(self, session: JamSession, codec: wire.Codec) -> Member:
         """Let a browser listen. Raises Refused when there is no room."""
-        if self.listeners() >= self._limit:
-            raise Refused("So many listen here already that there is no room: please come later.")
+        self._check_room()
         broadcast = self._broadcasts.get(session.id)
         if broadcast is None or broadcast.over:
             broadcast = Broadcast(session, self.told, self.recording(session))
@@ -115,6 +116,29 @@ class Hub:
                 del self._broadcasts[session.id]
         self._forget()
 
+    def join_ogg(self, session: JamSession) -> OggReader:
+        """Let somebody read `live.ogg`. Raises Refused when there is no room."""
+        self._check_room()
+        broadcast = self._oggs.get(session.id)
+        if broadcast is None or broadcast.over:
+            broadcast = self._oggs[session.id] = OggBroadcast(session)
+        return broadcast.add()
+
+    def leave_ogg(self, session: JamSession, reader: OggReader) -> None:
+        """Forget a reader of `live.ogg`."""
+        broadcast = self._oggs.get(session.id)
+        if broadcast is None:
+            return
+        broadcast.remove(reader)
+        if not broadcast.readers:
+            broadcast.close()
+            del self._oggs[session.id]
+
+    def _check_room(self) -> None:
+        """One limit for every kind of listener. Raises Refused."""
+        if self.listeners() >= self._limit:
+            raise Refused("So many listen here already that there is no room: please come later.")
+
     def recording(self, session: JamSession) -> Recording:
         """What was heard of a jam lately; forgotten with the jam."""
         self._forget()
@@ -131,23 +155,22 @@ class Hub:
                 del self._recordings[jam]
 
     def listeners(self, session: JamSession | None = None) -> int:
-        """How many listen, to one jam or to all."""
-        return sum(
-            len(broadcast.members)
-            for jam, broadcast in self._broadcasts.items()
-            if session is None or jam == session.id
-        )
+        """How many listen, to one jam or to all, whatever way the sound takes to them."""
+        each = [(jam, len(one.members)) for jam, one in self._broadcasts.items()]
+        each += [(jam, len(one.readers)) for jam, one in self._oggs.items()]
+        return sum(count for jam, count in each if session is None or jam == session.id)
 
     def close(self) -> None:
         """Send everybody home."""
-        for broadcast in self._broadcasts.values():
+        for broadcast in (*self._broadcasts.values(), *self._oggs.values()):
             broadcast.close()
 
     def told(self, session: JamSession) -> dict[str, Any]:
         """A jam's status, with everybody counted."""
         told = self._describe(session)
-        # The ring counts the broadcast as one.
-        told["listeners"] += max(0, self.listeners(session) - 1)
+        # The ring counts each broadcast as one listener.
+        broadcasts = (session.id in self._broadcasts) + (session.id in self._oggs)
+        told["listeners"] += max(0, self.listeners(session) - broadcasts)
         return told
 
 
@@ -193,18 +216,19 @@ class Broadcast:
             member.offer(None)
 
     async def _introduce(self, member: Member) -> None:
-        known = None
-        while known is None or known is not self._known:  # the plan may change meanwhile
-            known = self._known
+        seen: tuple[object, ...] = ()
+        sent: list[dict[wire.Codec, bytes]] = []
+        # What is planned and what is shown of it may change meanwhile.
+        while seen != (state := (self._known, self._shown)):
+            seen = state
             status, tiles = await asyncio.to_thread(self._scene)
             member.offer(status)
             for message in tiles:
                 member.offer(message)
-        sent: list[dict[wire.Codec, bytes]] = []
-        while missing := [sound for sound in self._recent if sound not in sent]:
-            for sound in missing:
-                member.offer(await self._as(member.codec, sound))
-            sent += missing
+            while missing := [sound for sound in self._recent if sound not in sent]:
+                for sound in missing:
+                    member.offer(await self._as(member.codec, sound))
+                sent += missing
         # Without a pause since the last look, so that nothing falls in between.
         if member in self.members:
             self._live.add(member)
@@ -303,7 +327,9 @@ class Broadcast:
         tiles = []
         if fresh:
             self._known = entries
-            tiles += self._tiles(max(fresh[0].start, head - PAST), entries[-1].end)
+            # A chunk that was late comes in behind a bar that looped, which is to be seen, too.
+            first = max(entries[0].start, head - PAST, min(fresh[0].start, self._shown))
+            tiles += self._tiles(first, entries[-1].end)
             self._shown = entries[-1].end
         if entries and head + LOOK_AHEAD // 2 > self._shown:  # the last bar loops
             tiles += self._tiles(self._shown, head + LOOK_AHEAD)

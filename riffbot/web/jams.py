@@ -3,7 +3,7 @@
 | | |
 | --- | --- |
 | `GET /api/jams` | the jams that play, for whoever sits at this machine |
-| `POST /api/jams` | start a private one (`Startable`); `instead_of` ends another |
+| `POST /api/jams` | start a private one (`Startable`); `instead_of` ends another for it |
 | `GET /api/jams/<id>` | what plays, what comes, how the stream is doing |
 | `GET /api/jams/<id>/socket?codec=opus` | sound, picture and status, live (see `wire.py`) |
 | `GET /api/jams/<id>/live.ogg` | the sound alone, Ogg Opus without an end |
@@ -32,13 +32,12 @@ from pydantic import Field, StringConstraints
 
 from audio.picture import picture
 from riffbot.errors import BadRequest, NotFound, Refused
-from riffbot.jam.ogg import OggOpus
 from riffbot.jam.ring import PACKET_SAMPLES
 from riffbot.jam.session import JamSession
 from riffbot.jam.values import HOUSE, Steerer
 from riffbot.request import Fraction, Guidance, ImageRef, PromptText, Seed
 from riffbot.web.api import ALLOWANCE, SERVICES, by_a_stranger, permit_start
-from riffbot.web.guard import HEADERS, LOOPBACK, from_elsewhere
+from riffbot.web.guard import HEADERS, LOOPBACK, TooMany, from_elsewhere
 from riffbot.web.guard import told as refused
 from riffbot.web.hub import Hub, Member
 from riffbot.web.jobs import VISITOR
@@ -51,9 +50,6 @@ from riffbot.web.views import riff_of
 
 HUB = web.AppKey("hub", Hub)
 RETURNING = web.AppKey("returning", Returning)
-
-BACKLOG = 50
-"""Packets that a browser gets at once (1 s): it stores some before it plays."""
 
 GOODBYE_S = 2.0
 """How long a slow browser may take over the last word."""
@@ -119,23 +115,39 @@ async def start(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     if body.seed_image is not None and body.seed_image.startswith("sha256:"):
         await permit_start(request, [body.seed_image])
-    # Before anything ends for it: a wish that is nonsense leaves the old jam playing.
+    # Before anything is made: a wish that is nonsense costs nothing.
     await asyncio.to_thread(services.jams.first_walk, **wish)
     old = services.jams.by_id(body.instead_of) if body.instead_of else None
-    if old is not None and private(old):
-        await old.stop()
-    session = await _begun(request, wish)
+    try:
+        session = await _begun(request, wish, old if old is not None and private(old) else None)
+    except Refused as error:
+        return _no_jam(error)
     return web.json_response({"jam": _told(request, session)}, status=201)
 
 
-async def _begun(request: web.Request, wish: dict[str, Any]) -> JamSession:
-    """Start a private jam. One that nobody listens to gives way where there is no room."""
-    jams, returning = request.app[SERVICES].jams, request.app[RETURNING]
+def _no_jam(error: Refused) -> web.Response:
+    """Why no jam can play, and what still works: the page offers a single riff in its place."""
+    return web.json_response({"error": str(error), "offer": "riff"}, status=503)
+
+
+async def _begun(request: web.Request, wish: dict[str, Any], old: JamSession | None) -> JamSession:
+    """Start a private jam in place of an old one, or of one that nobody listens to where there is
+    no room. Both play on where the new one cannot."""
+    app = request.app
+    jams, returning = app[SERVICES].jams, app[RETURNING]
     await returning.waiting()
     # From the choice of a slot on nothing waits until it is taken: two who start at once get two.
-    while (slot := _free_slot(request.app)) is None:
-        await _idle(request.app).stop()
-    session = await jams.start(slot, who=_voter(request), paced_by="clock", **wish)
+    gives_way = old
+    slot = old.guild_id if old is not None and old.guild_id in _slots(app) else _free_slot(app)
+    if slot is None:
+        gives_way = _idle(app)
+        slot = gives_way.guild_id
+    session = await jams.start(
+        slot, who=_voter(request), paced_by="clock", instead_of=gives_way, **wish
+    )
+    if old is not None and old is not gives_way:
+        await old.stop()
+    assert slot is not None
     returning.taken(slot)
     return session
 
@@ -154,12 +166,13 @@ def _free_slot(app: web.Application) -> int | None:
 
 def _idle(app: web.Application) -> JamSession:
     """A private jam that nobody listens to. Raises Refused."""
-    slots, hub = _slots(app), app[HUB]
+    slots, hub, jams = _slots(app), app[HUB], app[SERVICES].jams
     if not slots:
         raise Refused("No jams can be started on this page; its owner sets RIFFBOT_PAGE_JAMS.")
     for slot in slots:
-        session = app[SERVICES].jams.get(slot)
-        if session is None or session.status().state == "starting":  # nobody can listen yet
+        session = jams.get(slot)
+        # Nobody can listen to one that begins, and one place is not given away twice.
+        if session is None or session.status().state == "starting" or jams.gives_way(session):
             continue
         if not session.ring.stats().listeners and not hub.listeners(session):
             return session
@@ -177,9 +190,14 @@ def private(session: JamSession) -> bool:
 @routes.get("/api/jams/{id}")
 async def one(request: web.Request) -> web.Response:
     """One jam. Browsers look here first, so here a private one comes back after a restart."""
-    session = await request.app[RETURNING].find(
-        request.match_info["id"], lambda: request.app[ALLOWANCE].take(request.remote or "")
-    )
+    try:
+        session = await request.app[RETURNING].find(
+            request.match_info["id"], lambda: request.app[ALLOWANCE].take(request.remote or "")
+        )
+    except TooMany:
+        raise
+    except Refused as error:
+        return _no_jam(error)
     return web.json_response(
         {"jam": _told(request, session)}, headers={"Cache-Control": "no-store"}
     )
@@ -248,22 +266,22 @@ async def _read(ws: web.WebSocketResponse) -> None:
 @routes.get("/api/jams/{id}/live.ogg", allow_head=False)
 async def live(request: web.Request) -> web.StreamResponse:
     """The sound from now on. Whoever reads too slowly misses some of it, never the others."""
-    session = _session(request)
-    session.welcome()
-    stream = web.StreamResponse(
-        headers={**HEADERS, "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    )
-    stream.content_type = "audio/ogg"
-    await stream.prepare(request)
-    bound(request)
-    ogg = OggOpus(secrets.randbelow(2**31))
-    with contextlib.suppress(ConnectionError), session.ring.listen(backlog=BACKLOG) as packets:
-        await write(request, stream, ogg.head())
-        # A pause is silence here, too: a player would hang up, and one that has gone would count.
-        async for packet in packets.without_a_pause():
-            await write(request, stream, ogg.packet(packet))
-        await write(request, stream, ogg.end())
-    return stream
+    session, hub = _session(request), request.app[HUB]
+    reader = hub.join_ogg(session)  # before the answer begins: a full house can be told
+    try:
+        session.welcome()
+        stream = web.StreamResponse(
+            headers={**HEADERS, "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        )
+        stream.content_type = "audio/ogg"
+        with contextlib.suppress(ConnectionError):  # who leaves may do so at any moment
+            await stream.prepare(request)
+            bound(request)
+            while (message := await reader.next()) is not None:
+                await write(request, stream, message)
+        return stream
+    finally:
+        hub.leave_ogg(session, reader)
 
 
 @routes.get("/api/jams/{id}/recording")

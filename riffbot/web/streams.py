@@ -34,6 +34,8 @@ async def write(request: web.Request, stream: web.StreamResponse, data: bytes) -
     try:
         async with asyncio.timeout(PATIENCE_S):
             await stream.write(data)
+        # To who reads as fast as is written a write never waits, and nobody else would have a turn.
+        await asyncio.sleep(0)
     except TimeoutError as error:
         if request.transport is not None:
             request.transport.abort()  # what still waits there is let go of, too

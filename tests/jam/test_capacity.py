@@ -23,10 +23,9 @@ def test_the_door_refuses_what_cannot_be_sustained_and_says_what_is_needed() -> 
     others = 0.0
     capacity = Capacity(4.0, lambda: others)
     capacity.check()  # not known yet
-    capacity.check_expected(None)
-    capacity.check_expected(6.0)  # a hint may be twice too high
-    with pytest.raises(Refused, match=r"0\.50 seconds .* needs 1\.25: a smaller model"):
-        capacity.check_expected(8.0)
+    with pytest.raises(Refused, match=r"0\.50 seconds .* needs 1\.25: .* in 3 minutes\."):
+        capacity.check_attempt(0.5, 170.0)
+    capacity.check_attempt(1.3, 170.0)
     capacity.measured(2.0)
     capacity.check()
     others = 0.4

@@ -260,7 +260,7 @@ async def test_a_jam_that_an_error_ended_is_stored_and_can_go_on(
 
 
 async def test_a_start_that_fails_leaves_nothing_behind(
-    opened: Open, library: Library, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    opened: Open, library: Library, pipeline: FakePipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jams = opened()
     with pytest.raises(NotFound):
@@ -270,7 +270,7 @@ async def test_a_start_that_fails_leaves_nothing_behind(
     with pytest.raises(BadRequest, match="Bpm"):
         await jams.start(7, "sax", who=ANN, bpm=999)
     with monkeypatch.context() as patch:
-        patch.setattr(engine, "expected_s", lambda request: 5.0)
+        patch.setattr("riffbot.jam.capacity.LOAD", 1e-9)
         with pytest.raises(Refused):
             await jams.start(7, "sax", who=ANN)
     assert jams.get(7) is None

@@ -11,7 +11,6 @@ import pytest
 
 from audio.stream import BLOCK
 from riffbot.errors import BadRequest, GenerationFailed, NotFound, Refused, RiffBotError
-from riffbot.inference.engine import Engine
 from riffbot.jam import opus
 from riffbot.jam.ring import SILENCE
 from riffbot.jam.session import JamSession
@@ -253,19 +252,6 @@ async def test_nothing_heard_is_nothing_kept_and_the_end_is_the_end(start: Start
     assert session.stored_status == "ended"
     with pytest.raises(BadRequest, match="over"):
         await session.steer("x", ANN)
-
-
-async def test_a_machine_that_is_too_slow_refuses_at_the_door_with_the_factor(
-    start: Start, pipeline: FakePipeline, engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(engine, "expected_s", lambda request: 2.56)
-    with pytest.raises(Refused, match=r"0\.50 seconds of this jam in a second and needs 1\.25:"):
-        await start()
-    assert pipeline.batches == []
-    monkeypatch.setattr(engine, "expected_s", lambda request: 1.0)
-    with pytest.raises(Refused, match=r"beside the jams that play already \(they take 50%"):
-        await start(load_of_others=lambda: 0.5)
-    await start(load_of_others=lambda: 0.1)
 
 
 async def test_only_a_chunk_of_the_jam_itself_is_a_measurement(

@@ -56,6 +56,27 @@ async def test_the_stream_is_ogg_opus_of_what_plays(
     await until(lambda: session.ring.stats().listeners == 0)
 
 
+async def test_who_comes_later_hears_what_the_others_hear(
+    client: TestClient, session: JamSession
+) -> None:
+    first = await client.get(f"/api/jams/{session.id}/live.ogg")
+    await first.content.read(64)
+    began = session.ring.head
+    await until(lambda: session.ring.head > began + 100)
+    later = await client.get(f"/api/jams/{session.id}/live.ogg")
+    data = await later.content.readexactly(64)
+    assert session.ring.stats().listeners == 1, "the stream is made once for both"
+    assert (await (await client.get(f"/api/jams/{session.id}")).json())["jam"]["listeners"] == 2
+    while len(data) < 20_000:
+        data += await later.content.readany()
+    await session.stop()
+    data += await later.content.read()
+    sound = files.read(data)
+    assert 1 < len(sound.samples) / 48000 < 10
+    assert abs(sound.samples).max() > 0.05
+    assert data[-100:] in await first.content.read(), "page for page the same"
+
+
 async def test_whoever_leaves_while_it_is_paused_is_no_listener_any_more(
     client: TestClient,
     session: JamSession,
@@ -137,9 +158,13 @@ async def test_listen_and_steer_in_a_browser(
     async with chromium() as page:
         await page.open(str(client.make_url(f"/jam/{session.id}")), width=1000, height=900)
         await page.until("document.querySelector('#playing').textContent === 'funky sax'")
+        # Somebody listens already, so the stream is joined in its middle.
+        other = await client.get(f"/api/jams/{session.id}/live.ogg")
+        await other.content.read(20_000)
         await page.js("document.querySelector('#sound').play().then(() => true)")
         await page.until("document.querySelector('#sound').currentTime > 1", seconds=60)
         assert session.ring.stats().listeners == 1
+        other.close()
         await page.type("#prompt", "church bells")
         await page.key("Enter")
         await page.until("document.querySelector('#shares').textContent.includes('church bells')")

@@ -3,10 +3,10 @@
 import "./style.css";
 
 import { inDiscord, signedIn } from "./activity";
-import { $, anchor, api, attempt, copyText, dialog, field, rememberRiff, toast } from "./page";
+import { $, anchor, api, attempt, copyText, dialog, field, rememberRiff, toast, type Refusal } from "./page";
 import { edit, say, typed, wirePrompt, write } from "./prompt";
 import { showPast, showScore, showTable } from "./score";
-import { Session } from "./session";
+import { Session, singleRiff } from "./session";
 import { fill, link, loadSeedImages, settings, showSettings, wireSettings } from "./settings";
 import { Stage } from "./stage";
 
@@ -154,7 +154,9 @@ async function begin(): Promise<void> {
       return await session.join(decodeURIComponent(jamId));
     } catch (error) {
       write(given.get("prompt") ?? "");
-      session.ended((error as Error).message);
+      const refusal = error as Refusal;
+      session.ended(refusal.message);
+      $("complaint").replaceChildren(...singleRiff(refusal, Object.fromEntries(given)));
     }
   } else void others();
   await stage.lullaby.begin();

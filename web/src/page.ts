@@ -2,7 +2,7 @@
 
 import { $ } from "../../riffbot/web/static/api.js";
 
-export { $, api, copyText, rememberRiff, send } from "../../riffbot/web/static/api.js";
+export { $, api, copyText, rememberRiff, riffInstead, send } from "../../riffbot/web/static/api.js";
 
 export const field = (id: string): HTMLInputElement => $(id);
 export const select = (id: string): HTMLSelectElement => $(id);
@@ -21,14 +21,23 @@ export function toast(text: string, ms = 3000, ...more: Node[]): void {
   toasting = window.setTimeout(() => $("toast").replaceChildren(), ms);
 }
 
-/** Do something that RiffBot may refuse; whether it went well. Its sentence is shown where not. */
-export async function attempt(work: () => Promise<unknown>): Promise<boolean> {
-  $("complaint").textContent = "";
+/** What RiffBot says where it refuses something, and what it offers in its place. */
+export interface Refusal extends Error {
+  offer?: string;
+}
+
+/**
+ * Do something that RiffBot may refuse; whether it went well. Its sentence is shown where not, with
+ * what `instead` makes of it.
+ */
+export async function attempt(work: () => Promise<unknown>, instead: (refusal: Refusal) => Node[] = () => []): Promise<boolean> {
+  $("complaint").replaceChildren();
   try {
     await work();
     return true;
   } catch (error) {
-    $("complaint").textContent = (error as Error).message;
+    const refusal = error as Refusal;
+    $("complaint").replaceChildren(refusal.message, ...instead(refusal));
     return false;
   }
 }

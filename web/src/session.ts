@@ -1,9 +1,9 @@
 // The jam that this page listens to: its sound, its picture, what it says, and what one may wish.
 
-import { place } from "./activity";
+import { inDiscord, place } from "./activity";
 import { Columns } from "./columns";
 import { Connection, type Entry, type Hello, type Status } from "./connection";
-import { api, attempt, send } from "./page";
+import { api, attempt, riffInstead, send, type Refusal } from "./page";
 import { bestCodec, Player } from "./player";
 
 export class Session {
@@ -48,7 +48,7 @@ export class Session {
   }
 
   /** Begin a jam of one's own, in place of the one before. Whether it began. */
-  async start(wish: Record<string, unknown>): Promise<boolean> {
+  async start(wish: Record<string, string | number>): Promise<boolean> {
     if (this.busy) return false;
     this.busy = true;
     this.changed();
@@ -60,7 +60,7 @@ export class Session {
       history.pushState({}, "", place(`jam/${jam.id}`));
       this.busy = false;
       this.listen(jam);
-    });
+    }, (refusal) => singleRiff(refusal, wish));
     this.busy = false;
     this.changed();
     return began;
@@ -163,4 +163,9 @@ export class Session {
     if (told.state === "paused" && before?.state !== "paused") this.player?.flush();
     this.changed();
   }
+}
+
+/** Where no jam can play a single riff still can, one click away. Discord opens no other page. */
+export function singleRiff({ offer }: Refusal, wish: Record<string, string | number>): Node[] {
+  return offer === "riff" && !inDiscord() ? [riffInstead(wish)] : [];
 }

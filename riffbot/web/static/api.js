@@ -9,7 +9,7 @@ export const $ = (/** @type {string} */ id) => /** @type {any} */ (document.getE
  * @param {string} path
  * @param {RequestInit} [options]
  * @returns {Promise<any>}
- * @throws {Error} with the sentence to show
+ * @throws {Error & { offer?: string }} with the sentence to show
  */
 export async function api(path, options = {}) {
   let response;
@@ -19,7 +19,10 @@ export async function api(path, options = {}) {
     throw new Error("RiffBot does not answer. Is it still running?");
   }
   const body = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Error(body.error || `RiffBot answered ${response.status}.`);
+  if (!response.ok) {
+    // `offer` names what works where this does not: "riff" is a single riff.
+    throw Object.assign(new Error(body.error || `RiffBot answered ${response.status}.`), { offer: body.offer });
+  }
   return body;
 }
 
@@ -63,5 +66,41 @@ export function rememberRiff(id) {
     localStorage.setItem("riffbot-mine", JSON.stringify([id, ...myRiffs().filter((other) => other !== id)].slice(0, MINE)));
   } catch {
     // a private window forgets
+  }
+}
+
+const ASKED = "riffbot-riff-asked";
+
+/**
+ * A link that makes a single riff of what a jam was to play: a click opens the form and sends it.
+ *
+ * @param {Record<string, string | number>} wish prompt and settings, as the form calls them
+ * @returns {HTMLAnchorElement}
+ */
+export function riffInstead(wish) {
+  const link = document.createElement("a");
+  const settings = new URLSearchParams(Object.entries(wish).map(([name, value]) => [name, String(value)]));
+  link.href = `riffs#${settings}`;
+  link.textContent = "Make a single riff of it";
+  link.className = "instead";
+  link.addEventListener("click", () => {
+    try {
+      // Not in the link itself: one that somebody is sent fills in the form and does no more.
+      sessionStorage.setItem(ASKED, "1");
+    } catch {
+      // where nothing is remembered, the form is filled in
+    }
+  });
+  return link;
+}
+
+/** Whether this page was opened by such a click; only once. @returns {boolean} */
+export function riffWasAsked() {
+  try {
+    const asked = sessionStorage.getItem(ASKED) !== null;
+    sessionStorage.removeItem(ASKED);
+    return asked;
+  } catch {
+    return false;
   }
 }

@@ -1,10 +1,15 @@
 // The jam's page: the sound is an <audio>, everything else is asked for once a second.
 
+import { riffInstead } from "./api.js";
+
 const id = location.pathname.split("/").pop();
 const api = `api/jams/${encodeURIComponent(id)}`;
 const at = (name) => document.getElementById(name);
 let chunk = null;
 let over = false;
+let notBefore = 0;
+
+const REFUSED_MS = 15000;
 
 function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
@@ -50,12 +55,19 @@ function end(sentence) {
   at("sound").removeAttribute("src");
 }
 
+// The link may say what the jam plays.
+const settings = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
+
 async function look() {
+  if (performance.now() < notBefore) return;
   try {
     const answer = await fetch(api);
     const told = await answer.json();
     if (answer.status === 404) return end(told.error);
-    if (answer.ok) show(told.jam);
+    if (answer.ok) return show(told.jam);
+    notBefore = performance.now() + REFUSED_MS;
+    say(at("coming"), told.error);
+    if (told.offer === "riff") at("coming").append(" ", riffInstead(settings));
   } catch {
     say(at("coming"), "RiffBot does not answer; trying again …");
   }

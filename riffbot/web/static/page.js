@@ -1,7 +1,7 @@
 // The page: a form that asks for a riff, a stage that shows it, the last riffs below.
 // No framework; every address is relative, so that the page may live under any path.
 
-import { $, api, copyText, myRiffs, rememberRiff, send } from "./api.js";
+import { $, api, copyText, myRiffs, rememberRiff, riffWasAsked, send } from "./api.js";
 import { Easel } from "./easel.js";
 import { paintFrom } from "./spectrogram.js";
 import { inked as runsAsSpans, spoken } from "./weights.js";
@@ -464,6 +464,7 @@ async function start() {
   }
   guide();
   await Promise.all([load(), restore()]);
+  if (riffWasAsked() && settingsInLink() && !state.job) await make(wish());
 }
 
 start();

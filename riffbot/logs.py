@@ -1,0 +1,147 @@
+"""A log that cannot flood: what is said again and again is counted, and files are rotated.
+
+Whatever is wrong with the world (a port scan, a full disk, a broken network) repeats itself many
+times a second. The first few records of a kind are written; the others become one line a minute,
+and a process writes at most so many records a minute altogether.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+WINDOW_S = 60.0
+"""What is counted is counted over so many seconds."""
+
+ALIKE = 10
+"""Records of one kind that are written within a window."""
+
+ALTOGETHER = 600
+"""Records of all kinds that are written within a window."""
+
+FILE_BYTES = 5 * 1024 * 1024
+FILES = 3
+"""A log file is begun anew when it is so large, and so many old ones are kept."""
+
+KINDS = 1000
+"""Kinds that are told apart; what comes in more kinds than that is counted as one."""
+
+Kind = tuple[str, int, str, str]
+
+OTHERS: Kind = ("riffbot.logs", logging.WARNING, "others", "")
+
+
+@dataclass
+class _Window:
+    """What came since `began`.
+
+    Attributes:
+        seen: records of one kind, those that were written included.
+        latest: the newest of those that were only counted.
+    """
+
+    began: float
+    seen: int = 0
+    latest: str = ""
+
+
+class Limited(logging.Handler):
+    """Passes records on to another handler, few of each kind.
+
+    Records are of one kind when they share logger, level, template (the message before its
+    arguments are filled in) and the class of the error.
+
+    Args:
+        inner: writes what is let through, with its own formatter.
+        clock: seconds that only grow.
+    """
+
+    def __init__(
+        self, inner: logging.Handler, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__()
+        self._inner = inner
+        self._clock = clock
+        self._kinds: dict[Kind, _Window] = {}  # the oldest window first
+        self._written = _Window(float("-inf"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write it, or count it. `handle` holds the lock."""
+        now = self._clock()
+        self._report(now - WINDOW_S, now)
+        kind = _kind(record)
+        if kind not in self._kinds and len(self._kinds) >= KINDS:
+            kind = OTHERS
+        window = self._kinds.setdefault(kind, _Window(now))
+        window.seen += 1
+        if now - self._written.began >= WINDOW_S:
+            self._written = _Window(now)
+        if window.seen <= ALIKE and self._written.seen < ALTOGETHER:
+            self._written.seen += 1
+            self._inner.handle(record)
+        else:
+            window.latest = _in_short(record)
+
+    def _report(self, until: float, now: float) -> None:
+        """Tell in one line each what was only counted in windows that began before `until`."""
+        while self._kinds:
+            kind, window = next(iter(self._kinds.items()))
+            if window.began > until:
+                return
+            del self._kinds[kind]
+            if window.latest:
+                words = f"{window.seen} times in {now - window.began:.0f} s, last: {window.latest}"
+                record = logging.LogRecord(kind[0], kind[1], "", 0, "%s", (words,), None)
+                self._inner.handle(record)
+
+    def flush(self) -> None:
+        """Write out what the other handler keeps back."""
+        self._inner.flush()
+
+    def close(self) -> None:
+        """Tell what was only counted, and close the other handler."""
+        now = self._clock()
+        self._report(now, now)
+        self._inner.close()
+        super().close()
+
+
+def _kind(record: logging.LogRecord) -> Kind:
+    error = record.exc_info[0] if record.exc_info else None
+    return record.name, record.levelno, str(record.msg)[:200], error.__name__ if error else ""
+
+
+def _in_short(record: logging.LogRecord) -> str:
+    try:
+        text = record.getMessage()
+    except Exception:  # a template that its arguments do not fit
+        text = str(record.msg)
+    error = record.exc_info[1] if record.exc_info else None
+    line = " ".join((text if error is None else f"{text} ({type(error).__name__})").split())
+    return line[:300]
+
+
+def handlers(file: Path | None = None, *, limited: bool = True) -> list[logging.Handler]:
+    """Where the log of a RiffBot that runs for weeks goes: standard error, and a file if named.
+
+    Args:
+        file: rotated.
+        limited: whether repetitions are only counted; whoever looks for a bug wants them all.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    every: list[logging.Handler] = [logging.StreamHandler()]
+    if file is not None:
+        every.append(
+            RotatingFileHandler(file, maxBytes=FILE_BYTES, backupCount=FILES, encoding="utf-8")
+        )
+    for handler in every:
+        handler.setFormatter(logging.Formatter(FORMAT))
+    return [Limited(handler) for handler in every] if limited else every
