@@ -61,7 +61,7 @@ async def test_an_evening_of_two(settings: Settings) -> None:
         assert embed.title == "funky sax"
         (stage,) = room.bot.stages.values()
         assert f"{PAGE}jam/{stage.session.id}" in embed.description
-        assert "115.38 bpm" in embed.description
+        assert "115.4 bpm" in embed.description
         assert embed.image.url
         assert shown.response.id == panel(room).id
 
