@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from riffbot.naming import slug
+from riffbot.naming import ascii_slug, slug
 from riffbot.request import RiffRequest
 
 
@@ -21,3 +21,19 @@ from riffbot.request import RiffRequest
 )
 def test_names_of_files(prompt: str, name: str) -> None:
     assert slug(RiffRequest(prompt=prompt).prompt) == name
+
+
+@pytest.mark.parametrize(
+    ("prompt", "name"),
+    [
+        ("Ünïcode / sax", "unicode-sax"),
+        ("Cafe\u0301 olé", "cafe-ole"),
+        ("Straße, Łódź, Ærø, ﬁne", "strasse-lodz-aero-fine"),
+        ("(crème:1.3) brûlée", "creme-brulee"),
+        ("日本 jazz", "jazz"),
+        ("🎷", "riff"),
+        ("Ü" * 300, "u" * 40),
+    ],
+)
+def test_plain_names_keep_the_letters_of_accents(prompt: str, name: str) -> None:
+    assert ascii_slug(RiffRequest(prompt=prompt).prompt) == name

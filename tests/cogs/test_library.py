@@ -133,7 +133,7 @@ async def test_export(settings: Settings, format: str) -> None:
         message = result.response
         assert message.ephemeral
         (file,) = message.attachments
-        assert file.filename.endswith(f"{riff.id}.{format}")
+        assert file.filename == f"unicode-sax-{riff.id}.{format}"
         data = await file.read()
         if format in ("mp3", "wav", "flac", "ogg"):
             assert read(data).seconds == pytest.approx(riff.duration_s, abs=0.02)
@@ -298,3 +298,44 @@ async def test_children_of_what_is_too_old_tell_the_new_truth(settings: Settings
         message = next(m for m in room.messages if m.id == second.id)
         assert "a riff that was deleted" in message.embeds[0].description
         assert "funky sax" not in message.embeds[0].description
+
+
+async def test_a_riff_is_shown_after_the_answer_and_poorer_where_it_is_too_large(
+    settings: Settings,
+) -> None:
+    async with open_room(settings) as room:
+        await room.riff("dub", steps=1)
+        riff = (await newest(room)).id
+        page = (await room.ada.slash(room.channel, "library mine")).response
+        for private in (False, True):
+            room.env.inject_error("PATCH", "/webhooks/*", status=413, code=40005, times=2)
+            shown = await room.ada.slash(room.channel, "library show", riff=riff, private=private)
+            assert shown.response.ephemeral == private
+            assert [file.filename for file in shown.response.attachments] == ["riff.mp3"]
+        room.env.inject_error("PATCH", "/webhooks/*", status=413, code=40005, times=3)
+        opened = (await room.ada.select(page, [riff], custom_id="library:open")).response
+        assert opened.ephemeral
+        assert opened.attachments == []
+        assert opened.embeds[0].fields[0].name == "No files here"
+        first = [r for r in room.env.http_requests if r.path.endswith("/callback")]
+        assert all("attachments" not in (r.json.get("data") or {}) for r in first)
+
+
+async def test_a_decision_counts_what_it_is_about(settings: Settings) -> None:
+    async with open_room(settings) as room:
+        for expected in ("everything from now on", "the one riff so far", "all 2 riffs so far"):
+            said = await room.ada.slash(room.channel, "privacy remixes", allowed=True)
+            assert expected in said.response.content
+            await room.riff("dub", steps=1)
+
+
+async def test_takes_of_one_prompt_are_told_apart_in_the_picker(settings: Settings) -> None:
+    async with open_room(settings) as room:
+        prompt = "funky sax " * 30
+        await room.riff(prompt, steps=1, count=3, seed=4294967290)
+        choices = await room.ada.autocomplete(room.channel, "library show", "riff", "fun")
+        names = [choice["name"] for choice in choices]
+        assert len(set(names)) == len(names) == 3
+        assert all(len(name) <= 100 for name in names)
+        for seed in (4294967290, 4294967291, 4294967292):
+            assert sum(f"seed {seed} · just now" in name for name in names) == 1
