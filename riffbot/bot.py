@@ -74,7 +74,9 @@ class RiffTree(app_commands.CommandTree["RiffBot"]):
         ids: of the slash commands as Discord has them, by name; empty until it has told them.
     """
 
-    ids: dict[str, int] = {}  # noqa: RUF012  # replaced whole, never changed
+    def __init__(self, client: RiffBot, **options: Any) -> None:
+        super().__init__(client, **options)
+        self.ids: dict[str, int] = {}
 
     async def sync_if_changed(self, memory: Path) -> bool:
         """Sync the global commands unless Discord has them from the last time.
