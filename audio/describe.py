@@ -82,7 +82,7 @@ def describe(pixels: Pixels, *, bpm: float | None = None) -> str:
     found = measure(pixels)
     if found is None:
         return f"Spectrogram of {pixels.shape[1] / 100:.1f} seconds of silence."
-    tempo = f" at {bpm:g} bpm" if bpm else ""
+    tempo = f" at {round(bpm, 1):g} bpm" if bpm else ""
     return (
         f"Spectrogram of {found.seconds:.1f} seconds of {_word(found.fullness, _LEVEL)}, "
         f"{_word(found.centre_hz, _BRIGHTNESS)} sound{tempo}, {_motion(found)}. "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from bisect import bisect_right
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -11,6 +12,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from audio.arrays import Pixels
 from audio.mel import MAX_FREQUENCY, hz_to_mel
+
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 _BACKGROUND = (30, 31, 34)
 _TEXT = (219, 222, 225)
@@ -78,7 +81,7 @@ def drawn(
         _draw_beats(draw, width, seconds, bpm, beats)
     _draw_hertz(draw)
     _draw_seconds(draw, width, seconds)
-    _draw_title(draw, width, title, f"{bpm:g} bpm" if bpm else "")
+    _draw_title(draw, width, title, f"{round(bpm, 1):g} bpm" if bpm else "")
     return canvas, Plot(_LEFT, _TOP, width, _PLOT_HEIGHT)
 
 
@@ -90,7 +93,7 @@ def colour_map() -> Pixels:
     return np.stack([np.interp(x, at, colours[:, i]) for i in range(3)], 1).round().astype(np.uint8)
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def _font(size: int) -> Font:
     return ImageFont.load_default(size)
 
 
@@ -134,13 +137,32 @@ def _ticks(seconds: float, width: int) -> Iterator[float]:
         yield round(i * step, 3)
 
 
+def fitting(draw: ImageDraw.ImageDraw, text: str, room: float, font: Font) -> str:
+    """A text on one line, cut with an ellipsis where it is wider than the room.
+
+    Measured some ten times, however long it is: measuring takes as long as the text is.
+
+    Args:
+        draw: measures it.
+        text: any; its white space becomes single blanks.
+        room: pixels.
+        font: which it will be drawn with.
+    """
+    line = " ".join(text.split())
+    if draw.textlength(line, font) <= room:
+        return line
+    # Of the prefixes that fit, the longest: a longer one is not narrower.
+    fits = bisect_right(
+        range(1, len(line)),
+        room,
+        key=lambda length: draw.textlength(line[:length] + "…", font),
+    )
+    return line[:fits].rstrip() + "…"
+
+
 def _draw_title(draw: ImageDraw.ImageDraw, width: int, title: str, note: str) -> None:
-    right = _LEFT + width
-    draw.text((right, _TOP / 2), note, _FAINT, _font(16), anchor="rm")
-    room = width - (draw.textlength(note, _font(16)) + 24 if note else 0)
-    line = " ".join(title.split())
-    if draw.textlength(line, _font(20)) > room:
-        while line and draw.textlength(line + "…", _font(20)) > room:
-            line = line[:-1]
-        line = line.rstrip() + "…"
-    draw.text((_LEFT, _TOP / 2), line, _TEXT, _font(20), anchor="lm")
+    right, small, large = _LEFT + width, _font(16), _font(20)
+    draw.text((right, _TOP / 2), note, _FAINT, small, anchor="rm")
+    room = width - (draw.textlength(note, small) + 24 if note else 0)
+    line = fitting(draw, title, room, large)
+    draw.text((_LEFT, _TOP / 2), line, _TEXT, large, anchor="lm")

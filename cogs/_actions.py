@@ -61,6 +61,7 @@ async def remix(interaction: discord.Interaction[RiffBot], clip_id: str) -> None
 @pressed("save")
 async def save(interaction: discord.Interaction[RiffBot], clip_id: str) -> None:
     """Keep it among the clicker's own."""
+    await interaction.response.defer(ephemeral=True, thinking=True)
     riff = await clicked(interaction, clip_id)
     if not riff.seen_by(viewer(interaction)):
         raise BadRequest(
@@ -68,7 +69,7 @@ async def save(interaction: discord.Interaction[RiffBot], clip_id: str) -> None:
             "favourites: download its file, or remix it and save what comes of it."
         )
     await interaction.client.services.library.save(riff.id, interaction.user.id)
-    await tell(interaction, f"Saved among your favourites: `#{clip_id}`.")
+    await tell(interaction, f"Saved: `/library favourites` holds `#{clip_id}` now.")
 
 
 @pressed("delete")
@@ -83,7 +84,9 @@ async def delete(interaction: discord.Interaction[RiffBot], clip_id: str) -> Non
     try:
         await interaction.delete_original_response()
     except discord.HTTPException:
-        await tell(interaction, "It is deleted; only the message resists, so remove it by hand.")
+        await tell(
+            interaction, "It is deleted, but Discord keeps its message: please remove that by hand."
+        )
     # The button may have stood under a copy that /library showed.
     await clear_messages(interaction.client, farewell)
     await tell_children(interaction.client, farewell)
@@ -95,7 +98,7 @@ async def cancel(interaction: discord.Interaction[RiffBot], session_id: str, use
         raise BadRequest("Only the one who asked, or a moderator, can cancel this.")
     session = interaction.client.sessions.get(session_id)
     if session is None:
-        await tell(interaction, "There is nothing left to cancel: it is over.")
+        await tell(interaction, "There is nothing left to cancel: it is finished.")
         return
     await tell(interaction, "Cancelled.")
     await session.stop()

@@ -10,7 +10,7 @@ import discord
 from cogs._buttons import cancel_view, clip_view
 from cogs._place import Card, Upload
 from cogs._progress import Take
-from cogs._style import ACCENT, QUIET, join, number, title
+from cogs._style import ACCENT, QUIET, join, number, plural, tempo, title
 from riffbot.clips import Clip
 from riffbot.library.records import NOBODY, Credit
 from riffbot.regions import Region
@@ -99,7 +99,7 @@ def _clip_card(clip: Clip, uploads: tuple[Upload, ...], heading: str | None, see
     if not uploads:
         embed.add_field(
             name="No files here",
-            value="They are too large for this server, or I may not attach files in this channel. "
+            value="They are too large for this place, or I may not attach files here. "
             "The riff is in the library all the same, and its buttons work.",
         )
     return Card(embed=embed, content=heading, uploads=uploads, buttons=partial(clip_view, clip.id))
@@ -119,15 +119,13 @@ def recipe(request: RiffRequest, duration_s: float | None = None) -> str:
     seconds = duration_s or (request.width / 100 if request.width else None)
     first = join(
         f"seed `{request.seed}`",
-        f"{number(request.bpm)} bpm" if request.bpm else None,
+        tempo(request.bpm) if request.bpm else None,
         f"{seconds:.1f} s" if seconds else None,
         f"guidance {number(request.guidance)}" if request.guidance else None,
-        f"{request.steps} steps" if request.steps else None,
+        plural(request.steps, "step") if request.steps else None,
     )
     second = join(
-        f"from {_source(request.seed_image)} at {number(request.denoising)}"
-        if request.seed_image and not isinstance(request.piece, Layer)
-        else None,
+        _start(request),
         _where(request.mask),
         f"without {title(request.negative, 200)}" if request.negative else None,
     )
@@ -145,8 +143,13 @@ def _where(mask: str | None) -> str | None:
     return f"only {region.begin / 100:g} to {region.end / 100:g} s{band}"
 
 
-def _source(image: str) -> str:
-    return "another riff" if image.startswith("sha256:") else f"`{image}`"
+def _start(request: RiffRequest) -> str | None:
+    """What it starts from and how far it went; who made that stands in the credits below."""
+    image = request.seed_image
+    if image is None or isinstance(request.piece, Layer):
+        return None
+    strength = f"denoising {number(request.denoising)}" if request.denoising else "as it was"
+    return strength if image.startswith("sha256:") else f"from `{image}`, {strength}"
 
 
 def progress_card(

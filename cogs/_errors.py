@@ -15,7 +15,10 @@ from typing import Any
 import discord
 from discord import app_commands
 
+from cogs._markdown import Formatted, clipped, escape_markdown, from_plain
+from cogs._mentions import command_pattern, linked_content
 from cogs._place import MESSAGE_LIMIT, UNDELIVERED
+from cogs._style import plural
 from riffbot.errors import Refused, RiffBotError
 
 log = logging.getLogger(__name__)
@@ -24,12 +27,14 @@ BROKEN = "Something broke on my side. It is in my log, and trying again may help
 UNREACHABLE = "Discord did not take my answer just now. Please try again in a moment."
 
 
-def _own(error: Exception) -> str:
-    return str(error)
+def _own(error: RiffBotError) -> str:
+    said = error.args[0] if error.args else ""
+    return said if isinstance(said, Formatted) else from_plain(str(error), command_pattern())
 
 
 def _cooldown(error: app_commands.CommandOnCooldown) -> str:
-    return f"Too fast: please try again in {error.retry_after:.0f} seconds."
+    wait = plural(max(1, round(error.retry_after)), "second")
+    return f"Too fast: please try again in {wait}."
 
 
 def _missing_mine(error: app_commands.BotMissingPermissions) -> str:
@@ -54,7 +59,10 @@ _SENTENCES: tuple[tuple[type[Exception], Callable[[Any], str]], ...] = (
     (app_commands.BotMissingPermissions, _missing_mine),
     (app_commands.MissingPermissions, _missing_yours),
     (app_commands.NoPrivateMessage, lambda _: "This works in servers only."),
-    (app_commands.TransformerError, lambda e: f"I cannot read “{e.value}” there."),
+    (
+        app_commands.TransformerError,
+        lambda e: f"I cannot read “{escape_markdown(str(e.value))}” there.",
+    ),
     (app_commands.CheckFailure, lambda _: "You may not do that here."),
     (
         app_commands.CommandSignatureMismatch,
@@ -68,7 +76,7 @@ _SENTENCES: tuple[tuple[type[Exception], Callable[[Any], str]], ...] = (
 
 
 def sentence(error: Exception) -> str:
-    """What a member is told about an error."""
+    """What a member is told about an error, in Discord's markdown."""
     cause = _cause(error)
     for kind, say in _SENTENCES:
         if isinstance(cause, kind):
@@ -91,8 +99,12 @@ async def tell(interaction: discord.Interaction[Any], text: str) -> None:
     """Say something that only the asker sees, whichever door is still open.
 
     Never raises: whoever reports a failure must not fail over it.
+
+    Args:
+        text: in Discord's markdown; members' words in it are escaped already.
     """
-    text = text[:MESSAGE_LIMIT]  # a sentence may quote what a member typed
+    # A sentence may quote what a member typed.
+    text = clipped(linked_content(interaction.client, text), MESSAGE_LIMIT)
     try:
         if not interaction.response.is_done():
             await interaction.response.send_message(text, ephemeral=True)

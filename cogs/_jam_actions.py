@@ -50,7 +50,9 @@ def _stage(interaction: discord.Interaction[RiffBot], jam_id: str) -> Stage:
     """The jam whose panel was clicked. Raises NotFound."""
     stage = _playing(interaction, jam_id)
     if stage is None:
-        raise NotFound("This jam does not play any more: /jam resume goes on, /jam start begins.")
+        raise NotFound(
+            "This jam has stopped: /jam resume takes it up again, /jam start begins a new one."
+        )
     return stage
 
 
@@ -79,7 +81,7 @@ async def new_seed(interaction: discord.Interaction[RiffBot], jam_id: str) -> No
 
     async def turn(session: JamSession) -> str:
         await session.new_seed(who(interaction))
-        return "A new seed: it turns that way at one of the next beats."
+        return "A new seed: the new take comes in at one of the next beats."
 
     await _steered(interaction, _stage(interaction, jam_id), turn)
 
@@ -125,7 +127,7 @@ async def pause(interaction: discord.Interaction[RiffBot], jam_id: str) -> None:
         return
     await require(interaction, stage, "stop")
     await stage.session.pause()
-    await tell(interaction, "Paused: **Go on** takes it up at the same beat.")
+    await tell(interaction, "Paused: the button **Go on** takes it up at the same beat.")
     await stage.look(at_once=True)
 
 
@@ -198,6 +200,7 @@ async def _steered(
     turn: Callable[[JamSession], Awaitable[str]],
 ) -> None:
     """Let whoever may turn the jam somewhere; `turn` returns what they are told."""
+    await interaction.response.defer(ephemeral=True, thinking=True)
     await require(interaction, stage, "steer")
     await tell(interaction, await turn(stage.session))
     await stage.look()
@@ -225,7 +228,9 @@ async def keep_last(
         BadRequest: the asker does not listen, nothing was heard yet, or somebody keeps it already.
     """
     if not stage.has(interaction.user):
-        raise BadRequest(f"Join {stage.where} first: who listens may keep.")
+        raise BadRequest(
+            f"Join {stage.where} first: only those who listen can keep what they heard."
+        )
     if stage.keeping:  # to encode it takes a second of the machine that also has to play
         raise BadRequest("Somebody is keeping it already: it comes in a moment.")
     stage.keeping = True

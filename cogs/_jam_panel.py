@@ -14,18 +14,22 @@ from functools import partial
 import discord
 
 from cogs._jam_buttons import panel_view, paused_view
+from cogs._markdown import from_plain
+from cogs._mentions import command_pattern
 from cogs._place import Card, Upload
-from cogs._style import ACCENT, QUIET, bar, join, number, title
+from cogs._style import ACCENT, QUIET, bar, join, number, plural, tempo, title
 from riffbot.jam.values import JamStatus, Share
 
 PICTURE = "jam.png"
 BALLOT = 5
 """Prompts that the panel shows."""
+PACKET_S = 0.02
+"""What one packet of sound lasts."""
 
 _STATES = {
     "starting": "tuning up",
     "playing": "▶ playing",
-    "catching up": "↻ catching up: the last bar goes round",
+    "catching up": "↻ catching up: the last bar plays again",
     "paused": "⏸ paused",
     "ended": "■ over",
 }
@@ -38,7 +42,7 @@ class Scene:
     Attributes:
         where: mention of the voice channel; None where there is none.
         page: address of the page that plays it; None where there is none.
-        news: a sentence about the connection, or about why it is over.
+        news: a plain sentence about the connection, or about why it is over.
         began: Unix seconds.
         alone: it is paused because nobody listens.
         parked: nothing plays; the library keeps the place.
@@ -87,17 +91,18 @@ def panel_card(
 
 def _lines(status: JamStatus, scene: Scene) -> list[str]:
     state = _STATES[status.state]
+    over = scene.parked or status.state == "ended"
     if scene.alone and status.state == "paused":
-        state = "⏸ waiting: nobody listens"
+        state = "⏸ waiting for somebody to listen"
     lines = [
         join(
             "⏸ kept" if scene.parked else state,
             scene.where,
-            f"since <t:{scene.began}:R>" if scene.began and not scene.parked else None,
+            f"since <t:{scene.began}:R>" if scene.began and not over else None,
         )
     ]
     if scene.news:
-        lines.append(f"**{scene.news}**")
+        lines.append(f"**{from_plain(scene.news, command_pattern())}**")
     if scene.page:
         lines.append(f"🎧 Listen: {scene.page}")
     if status.coming:
@@ -106,8 +111,10 @@ def _lines(status: JamStatus, scene: Scene) -> list[str]:
         lines.append(f"**Steered by** {title(status.steered_by.name, 60)}")
     lines.append(
         join(
-            f"{number(status.bpm)} bpm" if status.bpm else None,
-            f"`{status.seed_image}`" if not status.seed_image.startswith("sha256:") else "a riff",
+            tempo(status.bpm) if status.bpm else None,
+            f"`{status.seed_image}`"
+            if not status.seed_image.startswith("sha256:")
+            else "from a riff",
             f"denoising {number(status.denoising)}",
             f"seed `{status.seed}`",
         )
@@ -126,22 +133,22 @@ def _ballot_line(share: Share) -> str:
 def _footer(jam_id: str, status: JamStatus, *, over: bool) -> str:
     if over:
         return join(f"played {clock(status.played_s)}", f"#{jam_id}")
-    return join(f"buffer {health(status)}", underruns(status), f"#{jam_id}")
+    return join(health(status), dropouts(status), f"#{jam_id}")
 
 
 def health(status: JamStatus) -> str:
-    """How far the jam is ahead of its listeners, in a word: a number would change all the time."""
+    """How far the jam is ahead of its listeners, in words: a number would change all the time."""
     if status.state in {"starting", "paused"}:
         return "at rest"
     if status.state == "catching up" or status.buffer_s < 0.5:
-        return "empty"
-    return "low" if status.buffer_s < 2.0 else "full"
+        return "just in time"
+    return "a little ahead" if status.buffer_s < 2.0 else "well ahead"
 
 
-def underruns(status: JamStatus) -> str | None:
-    """What went wrong so far, if anything did."""
-    late = f"{status.late_chunks} late chunks" if status.late_chunks else None
-    missed = f"{status.underruns} packets missed" if status.underruns else None
+def dropouts(status: JamStatus) -> str | None:
+    """How often and how long the last bar stood in for what was late, if anything was."""
+    late = f"{plural(status.late_chunks, 'part')} came late" if status.late_chunks else None
+    missed = f"{status.underruns * PACKET_S:.1f} s bridged" if status.underruns else None
     return join(late, missed) or None
 
 
@@ -158,10 +165,9 @@ def now_lines(status: JamStatus, latency_s: float | None, reconnects: int) -> st
     return join(
         f"played {clock(status.played_s)}",
         f"{status.buffer_s:.1f} s ahead",
-        f"{status.packets_ready} packets ready",
-        underruns(status) or "no dropouts",
-        f"{factor:.1f}× real time" if factor else None,
-        f"voice latency {latency_s * 1000:.0f} ms" if latency_s is not None else None,
-        f"{reconnects} reconnects" if reconnects else None,
-        f"{status.listeners} on the page" if status.listeners else None,
+        dropouts(status) or "no dropouts",
+        f"made {factor:.1f}× as fast as it plays" if factor else None,
+        f"{latency_s * 1000:.0f} ms to Discord" if latency_s is not None else None,
+        f"{plural(reconnects, 'lost connection')} found again" if reconnects else None,
+        f"{plural(status.listeners, 'listener')} on the page" if status.listeners else None,
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import discord
 
+from cogs._markdown import Formatted, escaped_line
 from riffbot.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -31,14 +32,17 @@ async def require(interaction: discord.Interaction[RiffBot], stage: Stage, deed:
     settings = await interaction.client.services.library.guild_settings(interaction.guild_id)
     who = settings.jam_steer if deed == "steer" else settings.jam_stop
     if who == "starter":
-        name = stage.starter.name if stage.starter is not None else "whoever started it"
-        raise BadRequest(f"On this server only {name} may {deed} this jam, and the moderators.")
-    if who == "dj" and not _wears(user, settings.dj_role_id):
+        starter = stage.starter
+        name = escaped_line(starter.name, 60) if starter is not None else "whoever started it"
         raise BadRequest(
-            f"On this server only <@&{settings.dj_role_id}> may {deed} a jam, and the moderators."
+            Formatted(f"On this server only {name} may {deed} this jam, and the moderators.")
         )
+    if who == "dj" and not _wears(user, settings.dj_role_id):
+        role = settings.dj_role_id
+        only = "the DJs, of whom there are none yet," if role is None else f"<@&{role}>"
+        raise BadRequest(f"On this server only {only} may {deed} a jam, and the moderators.")
     if who == "anyone" and not stage.has(user):
-        raise BadRequest(f"Join {stage.where} first: who listens may {deed}.")
+        raise BadRequest(f"Join {stage.where} first: only those who listen may {deed} it.")
 
 
 def _wears(user: discord.User | discord.Member, role_id: int | None) -> bool:

@@ -24,6 +24,8 @@ import discord
 
 from audio.picture import picture
 from cogs._jam_panel import PICTURE, Scene, panel_card
+from cogs._markdown import from_plain
+from cogs._mentions import command_pattern
 from cogs._place import UNDELIVERED, Card, Place, Upload
 from cogs._style import seconds
 from riffbot.errors import Refused
@@ -174,7 +176,8 @@ class Stage:
         limit = self.bot.services.settings.jam_leave_s
         if now() - self._alone_since >= limit:
             await self._park(
-                f"Nobody listened for {seconds(limit)}, so I left. `/jam resume` goes on."
+                f"Nobody listened for {seconds(limit)}, so I left. "
+                "`/jam resume` goes on from the same place."
             )
 
     async def _go_on(self) -> None:
@@ -218,7 +221,7 @@ class Stage:
         self._news, self._parked = news, parked
         await self._take_down()
         if aloud:  # nobody looks at a panel that has scrolled away
-            await self.panel.post(Card(content=news))
+            await self.panel.post(Card(content=from_plain(news, command_pattern())))
 
     async def _take_down(self) -> None:
         try:

@@ -11,7 +11,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from cogs._starts import CHOICES, suggested
-from cogs._style import join, number
+from cogs._style import join, tempo
 from cogs._words import describe, describe_options, shared_options
 from riffbot.remixing import DENOISING_WORDS
 from riffbot.request import MAX_PROMPT, MAX_SEED
@@ -97,7 +97,7 @@ async def suggest_seed_images(
     found = []
     for name in images.names():
         seed = images.bundled(name)
-        text = join(seed.title, f"{number(seed.bpm)} bpm", seed.mood)
+        text = join(seed.title, tempo(seed.bpm), seed.mood)
         if wanted in f"{name} {text}".lower():
             found.append(app_commands.Choice(name=text[:100], value=name))
     return found[:CHOICES]

@@ -53,7 +53,7 @@ PAGES = (
         "saxophone*, an *arabic violin over a slow beat*, *church bells in the rain*.\n\n"
         "Plain and concrete works best. Words that RiffBot never learnt often work as well, "
         "because it goes by what they mean.\n\n"
-        "Type **/riff** and your words after `prompt`. The clip is a loop: it goes round without "
+        "Type `/riff` and your words after `prompt`. The clip is a loop: it goes round without "
         "a gap.",
         (
             Example("Funky sax", "funky saxophone riff"),
@@ -107,7 +107,7 @@ PAGES = (
         "tempo and rhythm go astray, which can be just the fun.\n\n"
         "🎛️ **Remix…** under any riff does the same with that riff as the start: 0.4 recolours "
         "it, 0.75 rethinks it, 0.9 keeps a memory of it.\n\n"
-        "**/jam start** puts all of this into your voice channel, without an end: **Wilder** and "
+        "`/jam start` puts all of this into your voice channel, without an end: **Wilder** and "
         "**Tamer** on its panel are denoising, and everybody's `/jam prompt` is a vote.",
         (
             Example("A touch: 0.4", "bright synthesizer lead", loop=0, denoising=0.4),

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import discord
 
+from cogs._markdown import clipped
+from cogs._mentions import linked_content, linked_embed
 from cogs._viewer import audience_of, common_sight
 from riffbot.library.records import Author, Origin
 
@@ -67,6 +69,14 @@ class Card:
     uploads: tuple[Upload, ...] = ()
     buttons: Callable[[], discord.ui.View] | None = None
     keeps_files: bool = False
+
+    def linked(self, bot: RiffBot) -> Card:
+        """The same card, its commands as mentions that can be clicked."""
+        return replace(
+            self,
+            embed=linked_embed(bot, self.embed) if self.embed is not None else None,
+            content=linked_content(bot, self.content) if self.content is not None else None,
+        )
 
     def to_send(self) -> dict[str, Any]:
         """Arguments for a `send`."""
@@ -131,6 +141,7 @@ class Place:
             discord.HTTPException: the interaction can no longer be answered.
         """
         assert interaction.channel_id is not None, "commands and buttons have a channel"
+        card = card.linked(interaction.client)
         if interaction.response.is_done():  # an upload was read meanwhile, see `_starts.preparing`
             message_id: int | None = (await interaction.edit_original_response(**card.to_edit())).id
         else:
@@ -212,7 +223,7 @@ class Place:
 
     async def post(self, *cards: Card) -> int | None:
         """Send another message by the first door that is open; arguments and result as `finish`."""
-        for door, fitting in self._doors(cards):
+        for door, fitting in self._doors([card.linked(self.bot) for card in cards]):
             sent = await self._through(door, fitting)
             if sent is not None:
                 return sent
@@ -239,7 +250,8 @@ class Place:
 
         Without a token nothing is ephemeral any more, and whoever asked must hear what happened.
         """
-        text = text[: MESSAGE_LIMIT - 100]  # room for a name before it
+        # Room for a name before it.
+        text = clipped(linked_content(self.bot, text), MESSAGE_LIMIT - 100)
         if self._door is not None:
             try:
                 await self._door.send(text, ephemeral=True)
@@ -266,7 +278,7 @@ class Place:
                 return await door(card)
             except UNDELIVERED as error:
                 log.info("channel %s: %r", self.channel_id, error)
-                if not _too_large(error):
+                if not is_too_large(error):
                     return None
         return None
 
@@ -304,6 +316,7 @@ class Place:
 
     async def _edit_first(self, card: Card) -> int:
         assert self.message_id is not None
+        card = card.linked(self.bot)
         if self._door is not None:
             await self._door.edit_message(self.message_id, **card.to_edit())
         else:
@@ -323,7 +336,8 @@ class Place:
         return (await user.send(**card.to_send())).id
 
 
-def _too_large(error: Exception) -> bool:
+def is_too_large(error: Exception) -> bool:
+    """Whether Discord refused a message for the size of its files."""
     return isinstance(error, discord.HTTPException) and (
         error.status == 413 or error.code == TOO_LARGE
     )

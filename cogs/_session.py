@@ -167,7 +167,7 @@ class Session:
         deliver = place.post if len(self.takes) > 1 else place.finish
         heading = self.heading
         if self.weights not in (None, clip.model_hash):
-            heading = "Other weights made that file, so this is another take of it."
+            heading = "Another model made that file, so this is a new take of it."
         cards = clip_cards(clip, place.filesize_limit, heading=heading, seen=place.seen)
         message_id = await deliver(*cards)
         if message_id is None:

@@ -11,6 +11,8 @@ import discord
 from cogs._cards import clip_cards
 from cogs._errors import tell
 from cogs._lasting import LastingButton, LastingMenu
+from cogs._markdown import escape_markdown
+from cogs._place import Card, is_too_large
 from cogs._style import ACCENT, join, title
 from cogs._viewer import common_sight, origin_of, seen, viewer
 from riffbot.errors import BadRequest
@@ -135,26 +137,44 @@ class OpenSelect(LastingMenu, template=r"library:open"):
     async def clicked(self, interaction: discord.Interaction[Any]) -> None:
         """Show the chosen riff to the asker alone."""
         data: Any = interaction.data or {}
+        await interaction.response.defer(ephemeral=True, thinking=True)
         riff = await seen(interaction, str((data.get("values") or ["-"])[0]))
-        await show(interaction, riff.id, private=True)
+        await show(interaction, riff.id)
 
 
-async def show(interaction: discord.Interaction[RiffBot], riff_id: str, *, private: bool) -> None:
-    """Answer with a stored riff that the asker may see, as rich as Discord takes it here."""
+async def show(interaction: discord.Interaction[RiffBot], riff_id: str) -> None:
+    """Put a stored riff in place of the first answer, as rich as Discord takes it here.
+
+    The asker may see it, and the interaction is acknowledged: a riff is megabytes, and Discord
+    waits three seconds for the first answer, upload included.
+    """
     clip = await interaction.client.services.studio.clip(riff_id)
     here = origin_of(interaction)
     sight = common_sight(interaction.guild, here.audience_id if here is not None else None)
-    card = clip_cards(clip, interaction.filesize_limit, seen=sight)[0]
-    await interaction.response.send_message(**card.to_send(), ephemeral=private)
+    *richer, plainest = clip_cards(clip, interaction.filesize_limit, seen=sight)
+    for card in richer:
+        try:
+            await _replace_answer(interaction, card)
+        except discord.HTTPException as error:
+            if not is_too_large(error):
+                raise
+        else:
+            return
+    await _replace_answer(interaction, plainest)
+
+
+async def _replace_answer(interaction: discord.Interaction[RiffBot], card: Card) -> None:
+    await interaction.edit_original_response(**card.linked(interaction.client).to_edit())
 
 
 async def open_shelf(interaction: discord.Interaction[RiffBot], shelf: Shelf) -> None:
     """Answer with the first page of a shelf, for the asker alone."""
+    await interaction.response.defer(ephemeral=True, thinking=True)
     page = await shelf.page(interaction)
     if not page.riffs:
         await tell(interaction, _nothing(shelf))
         return
-    await interaction.response.send_message(
+    await interaction.followup.send(
         embed=shelf_embed(shelf, page), view=shelf_view(shelf, page), ephemeral=True
     )
 
@@ -194,10 +214,11 @@ def _line(riff: StoredRiff, likes: int) -> str:
 
 def _nothing(shelf: Shelf) -> str:
     if shelf.words:
-        return f"I found nothing with “{shelf.words}”; try fewer words, or the beginning of one."
+        words = escape_markdown(shelf.words)
+        return f"I found nothing with “{words}”; try fewer words, or the beginning of one."
     if shelf.whose == "f":
         return (
-            "You have saved nothing yet: ⭐ **Save** under a riff keeps it here. What you saved in "
-            "another server, you find there."
+            "You have saved nothing yet: ⭐ **Save** under a riff keeps it here. What you saved on "
+            "another server is shown there."
         )
     return "There is nothing here yet: `/riff` makes the first."

@@ -14,7 +14,7 @@ import discord
 from discord import app_commands
 
 from cogs._errors import answer
-from cogs._style import QUIET, join
+from cogs._style import QUIET, age, join
 from cogs._viewer import author_of, common_sight, origin_of, seen, viewer
 from riffbot import remixing
 from riffbot.errors import BadRequest, NotFound
@@ -40,20 +40,6 @@ ELSEWHERE = (
 
 _ID = re.compile(r"#?([0-9a-z]{12})")
 _LINK = re.compile(r"https?://\S+/channels/\S+/(\d{15,21})")
-_SOUNDS = (
-    ".mp3",
-    ".wav",
-    ".flac",
-    ".ogg",
-    ".oga",
-    ".opus",
-    ".m4a",
-    ".aac",
-    ".aif",
-    ".aiff",
-    ".mp4",
-)
-_PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 
 
 @dataclass(frozen=True)
@@ -65,13 +51,18 @@ class Beginning:
 
 
 @asynccontextmanager
-async def preparing(interaction: discord.Interaction[RiffBot]) -> AsyncIterator[None]:
+async def preparing(
+    interaction: discord.Interaction[RiffBot], doing: str = "Looking at what to start from …"
+) -> AsyncIterator[None]:
     """Acknowledge at once what takes a while to read; a refusal leaves no trace in the channel.
 
     With a message rather than by deferring: what is said first after that would take the place of
     the deferred answer, for everybody to see.
+
+    Args:
+        doing: what the message says meanwhile.
     """
-    looking = discord.Embed(description="Looking at what to start from …", colour=QUIET)
+    looking = discord.Embed(description=doing, colour=QUIET)
     await interaction.response.send_message(embed=looking)
     try:
         yield
@@ -241,20 +232,6 @@ async def fetched(attachment: discord.Attachment) -> bytes:
         raise BadRequest(f"“{shown}” is gone from Discord: please upload it again.") from error
 
 
-def usable(message: discord.Message) -> discord.Attachment:
-    """The attachment of a message that one can start from: a sound before a picture.
-
-    Raises:
-        BadRequest: there is none.
-    """
-    for kind, suffixes in (("audio/", _SOUNDS), ("image/", _PICTURES)):
-        for attachment in message.attachments:
-            told = (attachment.content_type or "").startswith(kind)
-            if told or attachment.filename.lower().endswith(suffixes):
-                return attachment
-    raise BadRequest("There is no sound and no picture in that message that I could remix.")
-
-
 async def suggested(
     interaction: discord.Interaction[RiffBot], typed: str, *, mine: bool = False
 ) -> list[app_commands.Choice[str]]:
@@ -274,11 +251,14 @@ async def suggested(
 
 
 def _choice(riff: StoredRiff) -> app_commands.Choice[str]:
-    tail = join("", riff.author.name[:24], how(riff), f"{riff.duration_s:.1f} s")
+    """A riff in the picker: takes of one prompt are told apart by seed and age."""
+    seed = None if riff.kind == "upload" else f"seed {riff.seed}"
+    length, when = f"{riff.duration_s:.1f} s", age(discord.utils.utcnow() - riff.created_at)
+    tail = join(riff.author.name[:20], how(riff), length, seed, when)
     words = " ".join(heading(riff.request).split())
     room = 100 - len(tail) - 3
     words = words if len(words) <= room else words[: room - 1] + "…"
-    return app_commands.Choice(name=join(words, *tail.split(" · "))[:100], value=riff.id)
+    return app_commands.Choice(name=join(words, tail), value=riff.id)
 
 
 def _scopes(interaction: discord.Interaction[RiffBot]) -> list[dict[str, int]]:

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import discord
 
+from cogs._markdown import escaped_line
 from riffbot.bot import ACCENT
 
-__all__ = ["ACCENT", "QUIET", "bar", "join", "number", "ordinal", "seconds", "title"]
+__all__ = [
+    "ACCENT",
+    "QUIET",
+    "age",
+    "bar",
+    "join",
+    "number",
+    "ordinal",
+    "plural",
+    "seconds",
+    "tempo",
+    "title",
+]
 
 QUIET = discord.Colour(0x4F545C)
 
@@ -15,12 +30,8 @@ _CELLS = 12
 
 
 def title(prompt: str, limit: int = TITLE_LIMIT) -> str:
-    """A prompt as a heading: its own asterisks and underscores shown, cut where Discord would."""
-    safe = discord.utils.escape_markdown(" ".join(prompt.split()), as_needed=False)
-    if len(safe) <= limit:
-        return safe
-    # Cutting may not leave half an escape behind.
-    return safe[: limit - 1].rstrip("\\") + "…"
+    """Members' words on one line of markdown, shown as they are, cut where Discord would."""
+    return escaped_line(prompt, limit)
 
 
 def join(*parts: str | None) -> str:
@@ -41,11 +52,32 @@ def seconds(value: float) -> str:
     return f"{round(value / 60)} min"
 
 
+def age(passed: timedelta) -> str:
+    """How long ago, in one unit: `just now`, `5 min ago`, `3 h ago`, `12 d ago`."""
+    minutes = int(passed.total_seconds() // 60)
+    if minutes < 1:
+        return "just now"
+    for unit, size in (("d", 24 * 60), ("h", 60)):
+        if minutes >= size:
+            return f"{minutes // size} {unit} ago"
+    return f"{minutes} min ago"
+
+
 def ordinal(number: int) -> str:
     """`1st`, `2nd`, `3rd`, `11th` …"""
     if 10 <= number % 100 <= 20:
         return f"{number}th"
     return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th') }"
+
+
+def plural(count: int, thing: str, things: str | None = None) -> str:
+    """`1 step`, `0 steps`, `3 clips`; `things` where an s is not enough."""
+    return f"{count:,} {thing if count == 1 else things or thing + 's'}"
+
+
+def tempo(bpm: float) -> str:
+    """Beats a minute as people say them, with one decimal at most: `120 bpm`, `115.4 bpm`."""
+    return f"{round(bpm, 1):g} bpm"
 
 
 def number(value: float) -> str:

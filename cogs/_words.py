@@ -14,6 +14,8 @@ from discord import app_commands
 SOURCE = "en"
 CHOICES = "choices"
 """The table of choices' names, by value; all other tables are commands."""
+SHARED = "shared"
+"""The table of options that several commands have."""
 
 _FILE = Path(__file__).with_name("words.toml")
 
@@ -29,6 +31,12 @@ def languages() -> frozenset[str]:
     return frozenset(word for entry in entries for word in entry if word != "options")
 
 
+def command_names() -> frozenset[str]:
+    """Every slash command's qualified name, groups included: `jam`, `jam start` …"""
+    # A message command is a line of a menu: its name is written for people.
+    return frozenset(name for name in _table() if name not in (CHOICES, SHARED) and name.islower())
+
+
 def describe(command: str) -> str:
     """The source description of a command."""
     return str(_table()[command][SOURCE]["description"])
@@ -42,7 +50,7 @@ def describe_options(command: str, *shared: str) -> dict[str, str]:
         shared: options that mean the same in every command, from the table `shared`.
     """
     options: dict[str, Any] = dict(_table()[command].get("options", {}))
-    options |= {name: _table()["shared"]["options"][name] for name in shared}
+    options |= {name: _table()[SHARED]["options"][name] for name in shared}
     return {name: str(entry[SOURCE]["description"]) for name, entry in options.items()}
 
 
@@ -86,7 +94,7 @@ def _entry(context: app_commands.TranslationContextTypes) -> Mapping[str, Any] |
         case location.parameter_name | location.parameter_description:
             command: Mapping[str, Any] = _table().get(context.data.command.qualified_name, {})
             options: Mapping[str, Any] = command.get("options", {})
-            shared: Mapping[str, Any] = _table()["shared"]["options"]
+            shared: Mapping[str, Any] = _table()[SHARED]["options"]
             return options.get(context.data.name) or shared.get(context.data.name)
         case location.choice_name:
             choices: Mapping[str, Any] = _table().get(CHOICES, {})

@@ -10,6 +10,7 @@ from discord.ext import commands
 
 from cogs._errors import answered
 from cogs._lasting import LastingButton
+from cogs._mentions import linked_embed
 from cogs._options import anywhere
 from cogs._pages import PAGES
 from cogs._session import perform
@@ -37,7 +38,8 @@ class TurnButton(
     async def clicked(self, interaction: discord.Interaction[Any]) -> None:
         """Show the page in the same message."""
         await interaction.response.edit_message(
-            embed=page_embed(self.page), view=page_view(self.page)
+            embed=linked_embed(interaction.client, page_embed(self.page)),
+            view=page_view(self.page),
         )
 
 
@@ -111,15 +113,18 @@ class Guide(commands.Cog, name="guide"):
         """Open the guide, for the asker alone."""
         async with answered(interaction):
             await interaction.response.send_message(
-                embed=page_embed(0), view=page_view(0), ephemeral=True
+                embed=linked_embed(interaction.client, page_embed(0)),
+                view=page_view(0),
+                ephemeral=True,
             )
 
     @anywhere("about")
     async def about(self, interaction: discord.Interaction[RiffBot]) -> None:
         """Say what RiffBot is."""
         async with answered(interaction):
+            bot = interaction.client
             await interaction.response.send_message(
-                embed=about_embed(interaction.client), ephemeral=True
+                embed=linked_embed(bot, about_embed(bot)), ephemeral=True
             )
 
 
@@ -148,8 +153,9 @@ def about_embed(bot: RiffBot) -> discord.Embed:
         value="Each riff with its prompt and settings, who asked and in which channel, and each "
         "jam with its starter and the votes, on the machine of whoever runs this bot. Messages are "
         "not read, and nobody is listened to in voice channels: I am deafened there. "
-        "🗑️ **Delete** under a riff removes it from there, too. `/privacy` exports or deletes "
-        "everything about you, and decides who may remix what you make.",
+        "🗑️ **Delete** under a riff removes it from there, too. `/privacy export` gives you "
+        "everything about you, `/privacy delete` removes it, and `/privacy remixes` decides "
+        "whether others may remix what you make.",
         inline=False,
     )
     return embed

@@ -10,7 +10,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands, tasks
 
-from cogs._errors import answered, record, tell
+from cogs._errors import answered, record, sentence, tell
 from cogs._jam_actions import end_pause, keep_last, stage_here, steer_stage, stop_stage, who
 from cogs._jam_buttons import JamButton, VoteMenu
 from cogs._jam_panel import now_lines
@@ -39,6 +39,7 @@ Interaction = discord.Interaction["RiffBot"]
 
 
 @app_commands.guild_only()
+@app_commands.allowed_installs(guilds=True, users=False)
 class Jams(commands.GroupCog, name="jam", description=describe("jam")):
     """The commands, the panel's buttons, and the stages of all servers."""
 
@@ -154,12 +155,12 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
         stage = self.bot.stages.get(guild_id)
         if stage is not None:
             if stage.session.status().state != "paused":
-                raise BadRequest("It plays already.")
+                raise BadRequest("The jam plays already: /jam now shows its panel.")
             await end_pause(interaction, stage)
             return
         channel = self._channel_of(interaction)
         if self.bot.services.jams.get(guild_id) is not None:
-            raise BadRequest("It is coming back already.")
+            raise BadRequest("The jam is coming back already: it takes a moment.")
         place = await Place.open(interaction, _tuning(None))
         try:
             session = await self.bot.services.jams.resume(
@@ -307,7 +308,7 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
     async def _give_up(self, row: StoredJam, error: Exception) -> None:
         try:
             if isinstance(error, RiffBotError):
-                await self._panel_of(row).post(Card(content=str(error)))
+                await self._panel_of(row).post(Card(content=sentence(error)))
             await self.bot.services.jams.set_aside(row)
         except Exception as again:  # the other servers' jams must go on
             record(again, f"the jam of server {row.guild_id}")

@@ -88,14 +88,22 @@ class Shelves(commands.GroupCog, group_name="library", group_description=describ
     ) -> None:
         """A riff again."""
         async with answered(interaction):
-            await show(interaction, (await find(interaction, riff)).id, private=private)
+            if private:
+                await interaction.response.defer(ephemeral=True, thinking=True)
+                await show(interaction, (await find(interaction, riff)).id)
+                return
+            async with preparing(interaction, "Fetching that riff …"):
+                await show(interaction, (await find(interaction, riff)).id)
 
     @app_commands.command(name="lineage", description=describe("library lineage"))
     @app_commands.describe(**describe_options("library lineage", "riff"))
     @app_commands.autocomplete(riff=suggest_riffs)
     async def lineage(self, interaction: discord.Interaction[RiffBot], *, riff: str) -> None:
         """The family tree, drawn and in words."""
-        async with answered(interaction), preparing(interaction):
+        async with (
+            answered(interaction),
+            preparing(interaction, "Drawing the family tree …"),
+        ):
             library, studio = self.bot.services.library, self.bot.services.studio
             family = await library.family((await find(interaction, riff)).id)
             family = family.seen_by(viewer(interaction))
@@ -132,8 +140,8 @@ class Shelves(commands.GroupCog, group_name="library", group_description=describ
     ) -> None:
         """A riff as a file."""
         async with answered(interaction):
-            found = await find(interaction, riff)
             await interaction.response.defer(ephemeral=True, thinking=True)
+            found = await find(interaction, riff)
             clip = await self.bot.services.studio.clip(found.id)
             name, data = await asyncio.to_thread(
                 export, clip, format.value, self.bot.services.settings.loudness_lufs
@@ -141,7 +149,7 @@ class Shelves(commands.GroupCog, group_name="library", group_description=describ
             if len(data) > interaction.filesize_limit:
                 raise BadRequest(
                     f"As {format.value.upper()} it has {len(data) / 1024**2:.0f} MB, more than "
-                    "may be uploaded here; try MP3."
+                    "may be uploaded here; MP3 is the smallest with sound."
                 )
             await interaction.followup.send(
                 file=discord.File(io.BytesIO(data), name, description=clip.alt[:_ALT]),
@@ -154,17 +162,17 @@ class Shelves(commands.GroupCog, group_name="library", group_description=describ
     async def delete(self, interaction: discord.Interaction[RiffBot], *, riff: str) -> None:
         """Let a riff go, and its message with it."""
         async with answered(interaction):
+            await interaction.response.defer(ephemeral=True, thinking=True)
             library = self.bot.services.library
             found = await find(interaction, riff)
             if not may_delete(interaction, found):
                 raise BadRequest("Only the one who made it, or a moderator, can delete this riff.")
-            await interaction.response.defer(ephemeral=True, thinking=True)
             farewell = await library.delete(found.id)
             stay = await clear_messages(self.bot, farewell)
             await tell(
                 interaction,
                 f"`#{found.id}` is deleted."
-                + (" Its message resists, so remove it by hand." if stay else ""),
+                + (" Discord keeps its message: please remove that by hand." if stay else ""),
             )
             await tell_children(self.bot, farewell)
 

@@ -15,8 +15,10 @@ from discord.ext import commands, tasks
 from cogs._errors import answered, tell
 from cogs._farewell import clear_messages, tell_children
 from cogs._lasting import LastingButton
+from cogs._mentions import linked_content
 from cogs._options import suggest_own_riffs
 from cogs._starts import find
+from cogs._style import plural
 from cogs._words import describe, describe_options
 from riffbot.errors import BadRequest, RiffBotError
 
@@ -25,14 +27,20 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ASK = (
-    "This deletes every riff, upload and favourite of yours, what you are waiting for, and the "
-    "messages that show your riffs as far as Discord lets me. What others made from your riffs "
-    "stays, and names “a former member” instead of you; its files still hold the words and the "
-    "picture that it started from. Family trees that somebody posted (`/library lineage`) keep "
-    "your name: I do not remember where they are. If you decided that nobody may remix what you "
-    "make, that stays. There is no way back; `/privacy export` gives you everything first."
-)
+ASK = """\
+**This goes, for ever:**
+- every riff, upload and favourite of yours
+- what you are still waiting for
+- the messages that show your riffs, as far as Discord lets me delete them
+
+**This stays:**
+- what others made from your riffs: it names “a former member” instead of you, but its files \
+still hold the words and the picture that it started from
+- family trees that somebody posted with `/library lineage`: they keep your name, because I do \
+not remember where they are
+- your decision that nobody may remix what you make, if you took it
+
+There is no way back. `/privacy export` gives you everything first."""
 
 
 class EraseButton(
@@ -58,7 +66,7 @@ class EraseButton(
     async def clicked(self, interaction: discord.Interaction[Any]) -> None:
         """Erase, then say what went and what stays."""
         if interaction.user.id != self.user_id:
-            raise BadRequest("This button is somebody else's; use /privacy delete yourself.")
+            raise BadRequest("This button is somebody else's: /privacy delete gives you your own.")
         bot: RiffBot = interaction.client
         await interaction.response.defer(ephemeral=True, thinking=True)
         for job in await bot.services.library.unfinished_jobs():
@@ -111,7 +119,8 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description=describ
         async with answered(interaction):
             view = discord.ui.View(timeout=None)
             view.add_item(EraseButton(interaction.user.id))
-            await interaction.response.send_message(ASK, view=view, ephemeral=True)
+            ask = linked_content(interaction.client, ASK)
+            await interaction.response.send_message(ask, view=view, ephemeral=True)
 
     @app_commands.command(name="remixes", description=describe("privacy remixes"))
     @app_commands.describe(**describe_options("privacy remixes"))
@@ -121,6 +130,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description=describ
     ) -> None:
         """Allow or forbid, for one riff or for all."""
         async with answered(interaction):
+            await interaction.response.defer(ephemeral=True, thinking=True)
             library, user = self.bot.services.library, interaction.user.id
             may = "may remix" if allowed else "may not remix"
             if riff is not None:
@@ -129,10 +139,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description=describ
                 await tell(interaction, f"Others {may} `#{found.id}`.")
                 return
             count = await library.allow_remixes(user, allowed)
-            await tell(
-                interaction,
-                f"Others {may} what you make: the {count} riffs that there are, and those to come.",
-            )
+            await tell(interaction, f"Others {may} what you make: {_all_of(count)}.")
 
     @tasks.loop(hours=24)
     async def expire(self) -> None:
@@ -150,9 +157,16 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description=describ
             await tell_children(self.bot, farewell)
 
 
+def _all_of(count: int) -> str:
+    """Which riffs a decision is about."""
+    if count == 0:
+        return "everything from now on"
+    return f"{'the one riff' if count == 1 else f'all {count:,} riffs'} so far, and those to come"
+
+
 def _farewell(riffs: int, stay: int, *, open_again: bool) -> str:
     """What went, and honestly what did not."""
-    gone = f"Done: {riffs} riffs are deleted, and "
+    gone = f"Done: {plural(riffs, 'riff is', 'riffs are')} deleted, and "
     lines = [
         gone + "nothing in my library knows you any more."
         if open_again
@@ -160,7 +174,8 @@ def _farewell(riffs: int, stay: int, *, open_again: bool) -> str:
         "(`/privacy remixes` takes it back)."
     ]
     if stay:
-        lines.append(f"{stay} messages resist; please remove them by hand.")
+        kept = plural(stay, "message", "messages")
+        lines.append(f"Discord keeps {kept} of mine: please remove what you still find by hand.")
     lines.append("Pictures of family trees that were posted keep the names that they show.")
     return " ".join(lines)
 

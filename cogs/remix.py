@@ -10,10 +10,11 @@ from discord import app_commands
 from discord.ext import commands
 
 from cogs._actions import RemixModal
+from cogs._attachments import usable
 from cogs._errors import answered
 from cogs._options import Denoising, Guidance, Prompt, Seed, StartAt, Words, anywhere
 from cogs._session import go_on, perform
-from cogs._starts import chosen, fetched, from_upload, may_replay, preparing, usable
+from cogs._starts import chosen, fetched, from_upload, may_replay, preparing
 from cogs._viewer import audience_of, author_of, origin_of
 from riffbot import remixing
 from riffbot.library.records import Author, Origin

@@ -11,7 +11,8 @@ from discord.ext import commands
 from cogs._errors import answered
 from cogs._style import ACCENT
 from cogs._words import describe, describe_options
-from riffbot.library.guilds import Who
+from riffbot.errors import BadRequest
+from riffbot.library.guilds import NOBODY, Who
 from riffbot.library.models import GuildSettings
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ _WORDS = {choice.value: str(choice.name) for choice in WHO}
 
 
 @app_commands.guild_only()
+@app_commands.allowed_installs(guilds=True, users=False)
 @app_commands.default_permissions(manage_guild=True)
 class Server(commands.GroupCog, name="server", description=describe("server")):
     """A server's own settings, for whoever manages it."""
@@ -43,21 +45,25 @@ class Server(commands.GroupCog, name="server", description=describe("server")):
         jam_steer: str | None = None,
         jam_stop: str | None = None,
         dj_role: discord.Role | None = None,
+        no_dj_role: bool = False,
     ) -> None:
         """Show the settings, changed by what was given."""
         async with answered(interaction):
+            await interaction.response.defer(ephemeral=True, thinking=True)
             assert interaction.guild_id is not None
             library = interaction.client.services.library
-            if jam_steer is None and jam_stop is None and dj_role is None:
+            if dj_role is not None and no_dj_role:
+                raise BadRequest("Choose a DJ role or none, not both.")
+            if jam_steer is None and jam_stop is None and dj_role is None and not no_dj_role:
                 settings = await library.guild_settings(interaction.guild_id)
             else:
                 settings = await library.set_guild_settings(
                     interaction.guild_id,
                     jam_steer=_who(jam_steer),
                     jam_stop=_who(jam_stop),
-                    dj_role_id=dj_role.id if dj_role is not None else None,
+                    dj_role_id=NOBODY if no_dj_role else dj_role.id if dj_role else None,
                 )
-            await interaction.response.send_message(embed=settings_embed(settings), ephemeral=True)
+            await interaction.followup.send(embed=settings_embed(settings), ephemeral=True)
 
 
 def settings_embed(settings: GuildSettings) -> discord.Embed:

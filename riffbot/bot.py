@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import json
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -67,7 +68,15 @@ class Stoppable(Protocol):
 
 
 class RiffTree(app_commands.CommandTree["RiffBot"]):
-    """A command tree that syncs only when there is something new to say."""
+    """A command tree that syncs only when there is something new to say.
+
+    Attributes:
+        ids: of the slash commands as Discord has them, by name; empty until it has told them.
+    """
+
+    def __init__(self, client: RiffBot, **options: Any) -> None:
+        super().__init__(client, **options)
+        self.ids: dict[str, int] = {}
 
     async def sync_if_changed(self, memory: Path) -> bool:
         """Sync the global commands unless Discord has them from the last time.
@@ -82,6 +91,7 @@ class RiffTree(app_commands.CommandTree["RiffBot"]):
             json.dumps(await self.payload(), sort_keys=True).encode()
         ).hexdigest()
         if known.get(key) == digest:
+            await self._learn_ids()
             return False
         await self.sync_keeping_entry_point()
         _write(memory, {**known, key: digest})
@@ -107,7 +117,18 @@ class RiffTree(app_commands.CommandTree["RiffBot"]):
         http = self.client.http
         existing = await http.get_global_commands(application)
         kept: list[Any] = [dict(c) for c in existing if c.get("type") == ENTRY_POINT]
-        await http.bulk_upsert_global_commands(application, [*await self.payload(), *kept])
+        synced = await http.bulk_upsert_global_commands(application, [*await self.payload(), *kept])
+        self.ids = _ids(synced)
+
+    async def _learn_ids(self) -> None:
+        """Ask for the ids; without them sentences name commands in plain text."""
+        assert self.client.application_id is not None
+        try:
+            known = await self.client.http.get_global_commands(self.client.application_id)
+        except discord.HTTPException as error:
+            log.info("the commands' ids are not known: %s", error)
+        else:
+            self.ids = _ids(known)
 
 
 class RiffBot(commands.AutoShardedBot):
@@ -218,6 +239,15 @@ async def _outcome(client: asyncio.Task[None]) -> None:
         ) from error
     except (discord.HTTPException, discord.GatewayNotFound, discord.ConnectionClosed) as error:
         raise RiffBotError(f"Discord does not let RiffBot in just now ({error}).") from error
+
+
+def _ids(commands: Sequence[Any]) -> dict[str, int]:
+    slash = discord.AppCommandType.chat_input.value
+    return {
+        str(command["name"]): int(command["id"])
+        for command in commands
+        if command.get("type", slash) == slash
+    }
 
 
 def _read(memory: Path) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from audio import encoding, image
 from audio.video import playhead_video
 from riffbot.errors import BadRequest
-from riffbot.naming import slug
+from riffbot.naming import ascii_slug
 from riffbot.rendering import SAMPLE_RATE, heading, is_loop, sound
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def export(clip: Clip, format: str, loudness_lufs: float = -14.0) -> tuple[str, 
     """
     if format not in FORMATS:
         raise BadRequest(f"“{format}” is no format I can write: use {', '.join(FORMATS)}.")
-    stem = slug(heading(clip.request)).encode("ascii", "ignore").decode().strip("-") or "riff"
+    stem = ascii_slug(heading(clip.request))
     name = f"{stem}-{clip.id}.{format}"
     makers: dict[str, Callable[[], bytes]] = {
         "mp3": lambda: clip.mp3,

@@ -10,13 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from audio.picture import colour_map
+from audio.picture import Font, colour_map, fitting
 from riffbot.library.family import Family
 from riffbot.library.models import StoredRiff
 from riffbot.rendering import heading
 
 _CARD = (300, 92)
 _THUMB = (104, 72)
+_ROOM = _CARD[0] - _THUMB[0] - 34
+"""Pixels for words beside a small spectrogram."""
 _GAP_X, _GAP_Y, _EDGE = 64, 18, 28
 _LARGEST = 3600
 _BACKGROUND, _PLATE, _THIS = (30, 31, 34), (43, 45, 49), (242, 104, 60)
@@ -178,25 +180,27 @@ def _thumb(
 
 def _label(draw: ImageDraw.ImageDraw, place: _Place, riff: StoredRiff, hidden: bool) -> None:
     x, y = place.x, place.y
-    left, room = x + _THUMB[0] + 22, _CARD[0] - _THUMB[0] - 34
+    left = x + _THUMB[0] + 22
     if riff.gone is not None or hidden:
         words = line(riff, hidden=hidden).removeprefix("a ").removeprefix("riff of ")
         draw.text((left, y + _CARD[1] // 2), words, _FAINT, _font(15), anchor="lm")
         return
-    draw.text((left, y + 20), _cut(draw, riff.author.name, room, 17), _TEXT, _font(17), anchor="lm")
-    prompt = heading(riff.request)
-    draw.text((left, y + 45), _cut(draw, prompt, room, 14), _FAINT, _font(14), anchor="lm")
-    draw.text((left, y + 70), _cut(draw, how(riff), room, 14), _THIS, _font(14), anchor="lm")
+    _text(draw, (left, y + 20), riff.author.name, _TEXT, 17)
+    _text(draw, (left, y + 45), heading(riff.request), _FAINT, 14)
+    _text(draw, (left, y + 70), how(riff), _THIS, 14)
 
 
-def _cut(draw: ImageDraw.ImageDraw, words: str, room: int, size: int) -> str:
-    words = " ".join(words.split())
-    if draw.textlength(words, _font(size)) <= room:
-        return words
-    while words and draw.textlength(words + "…", _font(size)) > room:
-        words = words[:-1]
-    return words.rstrip() + "…"
+def _text(
+    draw: ImageDraw.ImageDraw,
+    place: tuple[int, int],
+    words: str,
+    colour: tuple[int, int, int],
+    size: int,
+) -> None:
+    """Write a line of a card, cut to the card's room."""
+    font = _font(size)
+    draw.text(place, fitting(draw, words, _ROOM, font), colour, font, anchor="lm")
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def _font(size: int) -> Font:
     return ImageFont.load_default(size)

@@ -12,6 +12,10 @@ NAMELESS = "untitled"
 
 _LONGEST_WORDS = 200
 
+_PLAIN_LETTERS = str.maketrans(
+    {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"}
+)
+
 
 def slug(prompt: str) -> str:
     """A prompt as part of a file's name: its words without weights, in small letters.
@@ -47,3 +51,15 @@ def free_name(name: str, is_taken: Callable[[str], bool]) -> str:
         number += 1
         free = f"{name}-{number}"
     return free
+
+
+def ascii_slug(prompt: str) -> str:
+    """The same in plain ASCII, for headers and for Discord: accents go, their letters stay.
+
+    >>> ascii_slug("Ünïcode / Straße")
+    'unicode-strasse'
+    """
+    # Letters whose plain form Unicode does not know as one of its decompositions.
+    plain = prompt.lower().translate(_PLAIN_LETTERS)
+    letters = unicodedata.normalize("NFKD", plain).encode("ascii", "ignore").decode()
+    return slug(letters)

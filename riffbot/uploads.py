@@ -87,8 +87,9 @@ class Source:
             case "sound" if self.recipe:
                 return f"I know this clip: {self.seconds:.2f} s, a loop of RiffBot's."
             case "sound" if self.beats:
+                bpm = round(self.bpm or 0, 1)
                 return (
-                    f"I took {self.beats} beats at {self.bpm:.4g} bpm from {self.start_s:.2f} s "
+                    f"I took {self.beats} beats at {bpm:g} bpm from {self.start_s:.2f} s "
                     f"on: a loop of {self.seconds:.2f} s."
                 )
             case "sound":

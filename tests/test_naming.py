@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from riffbot.naming import free_name, slug, words_of
+from riffbot.naming import ascii_slug, free_name, slug, words_of
 from riffbot.prompt import Fragment, parse
 from riffbot.request import RiffRequest
 
@@ -65,3 +65,19 @@ def test_a_free_name_is_the_wanted_one_or_the_next_number(name: str, taken: set[
     found = free_name(name, there.__contains__)
     assert found not in there
     assert all(f"{name}-{n}" in there for n in range(2, int(found.rsplit("-", 1)[1])))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "name"),
+    [
+        ("Ünïcode / sax", "unicode-sax"),
+        ("Cafe\u0301 olé", "cafe-ole"),
+        ("Straße, Łódź, Ærø, ﬁne", "strasse-lodz-aero-fine"),
+        ("(crème:1.3) brûlée", "creme-brulee"),
+        ("日本 jazz", "jazz"),
+        ("🎷", "riff"),
+        ("Ü" * 300, "u" * 40),
+    ],
+)
+def test_plain_names_keep_the_letters_of_accents(prompt: str, name: str) -> None:
+    assert ascii_slug(RiffRequest(prompt=prompt).prompt) == name

@@ -20,8 +20,8 @@ def check_tempos(first: float | None, second: float | None) -> None:
     """Raises BadRequest where two tempos are too far apart for layers of one."""
     if first and second and not 0.75 <= first / second <= 1.34:
         raise BadRequest(
-            f"One is at {first:.4g} bpm and the other at {second:.4g}: too far apart to "
-            "fit. Remix one of them at the other's tempo first."
+            f"One is at {round(first, 1):g} bpm and the other at {round(second, 1):g}: too far "
+            "apart to fit. Remix one of them at the other's tempo first."
         )
 
 

@@ -291,8 +291,8 @@ class Pipeline:
             self._tell(on_step, step + 1, len(sampler), foreseen)
         if not bool(torch.isfinite(latents).all()):
             raise GenerationFailed(
-                "The model produced something that is not a number; please try another seed, or "
-                "tell the owner to set RIFFBOT_DTYPE=float32."
+                "The model lost its way in this clip: please try another seed. Should that happen "
+                "often, the owner can set RIFFBOT_DTYPE=float32."
             )
         return latents
 

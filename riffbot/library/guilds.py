@@ -15,6 +15,10 @@ Who = Literal["anyone", "dj", "starter"]
 started it. Moderators always may."""
 
 
+NOBODY = 0
+"""A DJ role's id that takes the role away: no role has this one."""
+
+
 class GuildStore(Database):
     """The library's part that remembers servers."""
 
@@ -35,6 +39,9 @@ class GuildStore(Database):
         dj_role_id: int | None = None,
     ) -> GuildSettings:
         """Change what is given, and return what holds now.
+
+        Args:
+            dj_role_id: the DJ role's id, or `NOBODY` for no role any more.
 
         Raises:
             BadRequest: the DJs are to decide, and there is no DJ role.
@@ -57,9 +64,12 @@ class GuildStore(Database):
                 session.add(row)
             for name, value in changes.items():
                 if value is not None:
-                    setattr(row, name, value)
+                    setattr(row, name, None if value == NOBODY else value)
             if "dj" in (row.jam_steer, row.jam_stop) and row.dj_role_id is None:
-                raise BadRequest("Choose a DJ role, too: dj_role.")
+                raise BadRequest(
+                    "The DJs cannot decide while there is no DJ role: choose one, too, or let "
+                    "somebody else decide."
+                )
         return row
 
     async def forget_guild(self, guild_id: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Protocol
 
-from riffbot.naming import slug
+from riffbot.naming import ascii_slug
 from riffbot.request import RiffRequest
 
 FILES = {
@@ -76,6 +76,6 @@ def _is_picture(told: object) -> bool:
 
 def file_name(riff: RiffLike, name: str) -> str:
     """What a downloaded file is called: `funky-sax-42.mp3`."""
-    stem = slug(riff.request.prompt).encode("ascii", "ignore").decode().strip("-") or "riff"
+    stem = ascii_slug(riff.request.prompt)
     extra = "-picture" if name == "picture.png" else ""
     return f"{stem}-{riff.request.seed}{extra}.{name.rpartition('.')[2]}"

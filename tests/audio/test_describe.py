@@ -50,7 +50,7 @@ def test_silence_is_called_silence() -> None:
 
 
 def test_the_tempo_is_told_when_known() -> None:
-    assert "at 93.75 bpm" in describe(hits(64), bpm=93.75)
+    assert "at 93.8 bpm" in describe(hits(64), bpm=93.75)
     assert "bpm" not in describe(hits(64))
 
 

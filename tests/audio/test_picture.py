@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw, ImageFont
 
 from audio.arrays import Pixels
-from audio.picture import colour_map, picture
+from audio.picture import colour_map, fitting, picture
+
+DRAW = ImageDraw.Draw(Image.new("RGB", (1, 1)))
+FONT = ImageFont.load_default(20)
 
 
 def opened(data: bytes) -> Image.Image:
@@ -54,3 +60,32 @@ def test_long_and_strange_titles_fit(music: Pixels) -> None:
     plain = opened(picture(music, title="a"))
     long = opened(picture(music, title="a very long prompt\n with breaks and 🎷 " * 40))
     assert plain.size == long.size
+
+
+def one_by_one(text: str, room: float) -> str:
+    """The longest beginning that fits, found the slow and obvious way."""
+    line = " ".join(text.split())
+    if DRAW.textlength(line, FONT) <= room:
+        return line
+    while line and DRAW.textlength(line + "…", FONT) > room:
+        line = line[:-1]
+    return line.rstrip() + "…"
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.text("abcilmW .,ÄÖ漢-_", max_size=60), st.integers(0, 400))
+def test_cut_titles_are_as_long_as_fits(text: str, room: int) -> None:
+    assert fitting(DRAW, text, room, FONT) == one_by_one(text, room)
+
+
+def test_long_titles_are_measured_a_few_times_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[int] = []
+    textlength = ImageDraw.ImageDraw.textlength
+
+    def counted(self: ImageDraw.ImageDraw, text: str, *args: Any, **options: Any) -> float:
+        measured.append(len(text))
+        return textlength(self, text, *args, **options)
+
+    monkeypatch.setattr(ImageDraw.ImageDraw, "textlength", counted)
+    picture(np.zeros((512, 64), np.uint8), title="funky sax " * 1000, bpm=93.75)
+    assert len(measured) < 25

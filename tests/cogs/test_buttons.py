@@ -43,7 +43,7 @@ async def test_remix_starts_from_the_riffs_own_picture(settings: Settings) -> No
         assert shown.modal["components"][0]["component"]["value"] == "dub"
         result = await room.ben.submit_modal(shown, {"prompt": "ska", "denoising": "0,4"})
         assert result.response.embeds[0].title == "ska"
-        assert "from another riff at 0.4" in result.response.embeds[0].description
+        assert "\ndenoising 0.4\nremix of" in result.response.embeds[0].description
         child, parent = await room.services.library.recent()
         assert child.request.seed_image == parent.image_ref
         assert child.request.denoising == 0.4

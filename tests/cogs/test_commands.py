@@ -13,7 +13,7 @@ import pytest
 from cogs._words import SOURCE, languages
 from riffbot.bot import RiffTree
 from riffbot.settings import Settings
-from tests.cogs.room import open_room
+from tests.cogs.room import Room, open_room
 
 NAME = re.compile(r"^[-_\w]{1,32}$")
 MENUS = (2, 3)
@@ -166,3 +166,54 @@ async def test_a_sync_that_discord_refuses_does_not_stop_the_start(
     async with open_room(settings) as room:
         assert room.bot.is_ready()
     assert "could not be synced" in caplog.text
+
+
+async def test_every_command_says_where_it_can_be_installed_and_used(settings: Settings) -> None:
+    guild_install, user_install = 0, 1
+    for command in await _payload(settings):
+        installs = [guild_install, user_install]
+        contexts = [0, 1, 2]
+        if command["name"] in ("jam", "server"):  # they need a server of their own
+            installs, contexts = [guild_install], [0]
+        assert command["integration_types"] == installs, command["name"]
+        assert command["contexts"] == contexts, command["name"]
+
+
+async def test_sentences_name_commands_as_mentions_that_can_be_clicked(settings: Settings) -> None:
+    async with open_room(settings) as room:
+        known = {c["name"]: int(c["id"]) for c in await _registered(room)}
+        assert room.bot.tree.ids == {n: i for n, i in known.items() if n != "Remix this riff"}
+        said = (await room.ada.slash(room.channel, "library favourites")).response.content
+        assert "⭐ **Save**" in said
+        refused = await room.ada.slash(room.channel, "library show", riff="tuba", private=True)
+        assert "`/library`" in refused.response.content, "a group cannot be run"
+        refused = await room.ada.slash(room.channel, "jam prompt", prompt="dub")
+        assert f"</jam start:{known['jam']}>" in refused.response.content
+        ask = (await room.ada.slash(room.channel, "privacy delete")).response.content
+        assert f"</privacy export:{known['privacy']}>" in ask
+        assert ask.count("\n- ") == 6
+        page = (await room.ada.slash(room.channel, "guide")).response.embeds[0]
+        assert f"</riff:{known['riff']}>" in page.description
+        about = (await room.ada.slash(room.channel, "about")).response.embeds[0]
+        assert f"</privacy remixes:{known['privacy']}>" in about.fields[-1].value
+
+
+async def test_the_ids_are_asked_for_where_nothing_is_synced(settings: Settings) -> None:
+    async with open_room(settings) as room:
+        ids = room.bot.tree.ids
+        await room.restart()
+        assert room.bot.tree.ids == ids != {}
+
+
+async def test_without_ids_commands_are_named_in_plain_text(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_room(settings) as room:
+        monkeypatch.setattr(room.bot.tree, "ids", {})
+        refused = await room.ada.slash(room.channel, "jam stop")
+        assert "start one with `/jam start`." in refused.response.content
+
+
+async def _registered(room: Room) -> list[Any]:
+    assert room.bot.application_id is not None
+    return list(await room.bot.http.get_global_commands(room.bot.application_id))

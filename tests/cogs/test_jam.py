@@ -61,7 +61,7 @@ async def test_an_evening_of_two(settings: Settings) -> None:
         assert embed.title == "funky sax"
         (stage,) = room.bot.stages.values()
         assert f"{PAGE}jam/{stage.session.id}" in embed.description
-        assert "115.38 bpm" in embed.description
+        assert "115.4 bpm" in embed.description
         assert embed.image.url
         assert shown.response.id == panel(room).id
 
@@ -314,3 +314,36 @@ async def test_a_machine_that_is_too_slow_says_so_at_the_door(
         assert "seconds of this jam in a second" in await told(room, refused)
         assert room.messages == []
         assert not room.bot.stages
+
+
+async def test_a_dj_role_can_be_taken_away_again(settings: Settings) -> None:
+    async with jam_room(settings) as room:
+        manager = room.guild.create_role("boss", permissions=Permissions(manage_guild=True))
+        boss = room.guild.add_member(room.env.create_user("zoe"), roles=[manager])
+        role = room.guild.create_role("DJ")
+        await room.env.settle()
+
+        async def chosen(**options: Any) -> Any:
+            return (await boss.slash(room.channel, "server settings", **options)).response
+
+        shown = await chosen(dj_role=role, jam_steer="dj")
+        assert shown.embeds[0].fields[2].value == f"<@&{role.id}>"
+        assert "DJs cannot decide" in (await chosen(no_dj_role=True)).content
+        assert "not both" in (await chosen(no_dj_role=True, dj_role=role)).content
+        shown = await chosen(no_dj_role=True, jam_steer="anyone")
+        assert shown.embeds[0].fields[2].value == "none chosen"
+        assert (await chosen()).embeds[0].fields[2].value == "none chosen"
+
+
+async def test_a_jam_that_is_over_does_not_say_since_when(settings: Settings) -> None:
+    async with jam_room(settings) as room:
+        await start(room, prompt="funky sax")
+        assert "· since <t:" in panel(room).embeds[0].description
+        numbers = await told(room, await room.ada.slash(room.channel, "jam now"))
+        assert "packets" not in numbers
+        assert "no dropouts" in numbers or "bridged" in numbers or "late" in numbers
+        last = panel(room).id
+        await room.ada.slash(room.channel, "jam stop")
+        (over,) = [m for m in room.messages if m.id == last]
+        first_line = over.embeds[0].description.splitlines()[0]
+        assert first_line == "■ over"

@@ -48,7 +48,7 @@ async def test_ann_bob_and_cy(settings: Settings) -> None:
         asked = await ann.slash(room.channel, "privacy delete")
         assert asked.response.ephemeral
         done = await ann.click(asked.response, label="Delete everything about me")
-        assert "1 riffs are deleted" in done.response.content
+        assert "1 riff is deleted" in done.response.content
         assert "family trees" in done.response.content
         library = room.services.library
         assert await library.count() == 2
@@ -133,7 +133,7 @@ async def test_export(settings: Settings, format: str) -> None:
         message = result.response
         assert message.ephemeral
         (file,) = message.attachments
-        assert file.filename.endswith(f"{riff.id}.{format}")
+        assert file.filename == f"unicode-sax-{riff.id}.{format}"
         data = await file.read()
         if format in ("mp3", "wav", "flac", "ogg"):
             assert read(data).seconds == pytest.approx(riff.duration_s, abs=0.02)
@@ -159,7 +159,7 @@ async def test_delete_is_for_the_author_or_a_moderator(settings: Settings) -> No
         assert room.messages == []
         assert await room.services.library.count() == 0
         gone = await room.ada.slash(room.channel, "library show", riff=riff.id)
-        assert gone.response.ephemeral
+        assert [said.ephemeral for said in gone.followups] == [True]
 
 
 async def test_who_may_remix(settings: Settings) -> None:
@@ -236,7 +236,7 @@ async def test_a_moderator_elsewhere_is_none_here(settings: Settings) -> None:
         eve = other.add_member(room.env.create_user("eve"), roles=[role])
         ada = other.add_member(room.ada.user)
         unseen = await eve.slash(channel, "library show", riff=riff.id)
-        assert "found no riff" in unseen.response.content
+        assert "found no riff" in unseen.followups[0].content
         shown = (await ada.slash(channel, "library show", riff=riff.id)).response
         refused = await eve.click(shown, label="Delete")
         assert "Only the one who made it" in refused.response.content
@@ -298,3 +298,44 @@ async def test_children_of_what_is_too_old_tell_the_new_truth(settings: Settings
         message = next(m for m in room.messages if m.id == second.id)
         assert "a riff that was deleted" in message.embeds[0].description
         assert "funky sax" not in message.embeds[0].description
+
+
+async def test_a_riff_is_shown_after_the_answer_and_poorer_where_it_is_too_large(
+    settings: Settings,
+) -> None:
+    async with open_room(settings) as room:
+        await room.riff("dub", steps=1)
+        riff = (await newest(room)).id
+        page = (await room.ada.slash(room.channel, "library mine")).response
+        for private in (False, True):
+            room.env.inject_error("PATCH", "/webhooks/*", status=413, code=40005, times=2)
+            shown = await room.ada.slash(room.channel, "library show", riff=riff, private=private)
+            assert shown.response.ephemeral == private
+            assert [file.filename for file in shown.response.attachments] == ["riff.mp3"]
+        room.env.inject_error("PATCH", "/webhooks/*", status=413, code=40005, times=3)
+        opened = (await room.ada.select(page, [riff], custom_id="library:open")).response
+        assert opened.ephemeral
+        assert opened.attachments == []
+        assert opened.embeds[0].fields[0].name == "No files here"
+        first = [r for r in room.env.http_requests if r.path.endswith("/callback")]
+        assert all("attachments" not in (r.json.get("data") or {}) for r in first)
+
+
+async def test_a_decision_counts_what_it_is_about(settings: Settings) -> None:
+    async with open_room(settings) as room:
+        for expected in ("everything from now on", "the one riff so far", "all 2 riffs so far"):
+            said = await room.ada.slash(room.channel, "privacy remixes", allowed=True)
+            assert expected in said.response.content
+            await room.riff("dub", steps=1)
+
+
+async def test_takes_of_one_prompt_are_told_apart_in_the_picker(settings: Settings) -> None:
+    async with open_room(settings) as room:
+        prompt = "funky sax " * 30
+        await room.riff(prompt, steps=1, count=3, seed=4294967290)
+        choices = await room.ada.autocomplete(room.channel, "library show", "riff", "fun")
+        names = [choice["name"] for choice in choices]
+        assert len(set(names)) == len(names) == 3
+        assert all(len(name) <= 100 for name in names)
+        for seed in (4294967290, 4294967291, 4294967292):
+            assert sum(f"seed {seed} · just now" in name for name in names) == 1

@@ -82,7 +82,7 @@ async def test_a_closed_channels_riffs_are_for_those_who_see_it(settings: Settin
         link = f"https://discord.com/channels/{room.guild.id}/{band.id}/{10**17}"
         await room.services.library.posted(riff.id, channel_id=band.id, message_id=10**17)
         shown = await room.mia.slash(room.channel, "library show", riff=link)
-        assert "no riff in that message" in shown.response.content
+        assert "no riff in that message" in shown.followups[0].content
         shown = await room.ben.slash(room.channel, "library show", riff=link)
         assert shown.response.attachments
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from riffbot.errors import BadRequest
+from riffbot.library.guilds import NOBODY
 from riffbot.library.store import Library
 from riffbot.settings import Settings
 
@@ -42,3 +43,13 @@ async def test_djs_need_a_role(library: Library) -> None:
 async def test_nonsense_is_refused(library: Library) -> None:
     with pytest.raises(BadRequest, match="anyone, dj, starter"):
         await library.set_guild_settings(1, jam_steer="nobody")  # type: ignore[arg-type]
+
+
+async def test_a_dj_role_goes_only_where_no_dj_decides(library: Library) -> None:
+    await library.set_guild_settings(1, jam_steer="dj", dj_role_id=7)
+    with pytest.raises(BadRequest, match="DJs cannot decide"):
+        await library.set_guild_settings(1, dj_role_id=NOBODY)
+    assert (await library.guild_settings(1)).dj_role_id == 7
+    found = await library.set_guild_settings(1, jam_steer="anyone", dj_role_id=NOBODY)
+    assert found.dj_role_id is None
+    assert (await library.guild_settings(1)).dj_role_id is None
