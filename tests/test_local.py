@@ -16,7 +16,7 @@ from riffbot.bot import RiffBot
 from riffbot.services import open_services
 from riffbot.settings import Settings
 from tests.cogs.conftest import seed_images, settings, tiny_model  # noqa: F401
-from tests.web.browser import CHROMIUM, chromium
+from tests.web.browser import chromium
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -78,7 +78,7 @@ async def test_the_command_serves_both_and_stops_when_told(settings: Settings) -
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium or Chrome on this machine")
+@pytest.mark.needs("browser")
 async def test_a_riff_typed_in_a_browser_plays(settings: Settings) -> None:  # noqa: F811
     sys.path.insert(0, str(ROOT / "docs"))
     from make_screenshots import ask, hear, open_discord

@@ -14,9 +14,9 @@ from riffbot.jam.values import Steerer
 from riffbot.services import Services
 from riffbot.web import pages
 from tests.inference.fakes import FakePipeline, until
-from tests.web.browser import CHROMIUM, chromium
+from tests.web.browser import chromium
 
-in_a_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
+in_a_browser = pytest.mark.needs("browser")
 
 
 @pytest.fixture
