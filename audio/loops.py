@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audio.arrays import Floats
+from audio.libraries import load_librosa
 from audio.resample import resample
 
 _RATE = 22050
@@ -95,8 +96,7 @@ def tempo(samples: Floats, sample_rate: int) -> float | None:
 
 def _beats(sound: Floats) -> tuple[npt.NDArray[np.float64], Floats]:
     """Seconds of the beats, and the mel bands [128, frames] in decibels that they were found in."""
-    import librosa  # noqa: PLC0415 - takes a second, and only uploads need it
-
+    librosa = load_librosa()  # takes a second, and only uploads need it
     bands = librosa.power_to_db(
         librosa.feature.melspectrogram(y=sound, sr=_RATE, hop_length=_HOP), ref=np.max
     )

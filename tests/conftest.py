@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import pytest
 
+from audio.libraries import load_librosa
 from tests import needs
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Say at once that RIFFBOT_TESTS_REQUIRE is mistyped."""
-    del config
+    """Say at once that RIFFBOT_TESTS_REQUIRE is mistyped; compile once what the tests share.
+
+    Where several processes test at a time, each would spend its first upload's time limit on
+    compiling librosa's functions, half a minute of processor time on a fresh machine.
+    """
     needs.required()
+    if getattr(config.option, "numprocesses", None):
+        load_librosa()
 
 
 @pytest.hookimpl(tryfirst=True)
