@@ -56,16 +56,16 @@ def _codec(task: Task) -> Report:
 def _engine(task: Task) -> Report:
     from riffbot import bench_engine  # noqa: PLC0415
 
-    iterations = 1 if task.quick else bench_engine.ITERATIONS
-    result = bench_engine.run(task.settings, clips=task.clips, iterations=iterations, bar=task.bar)
+    iterations = {"iterations": 1} if task.quick else {}
+    result = bench_engine.run(task.settings, clips=task.clips, bar=task.bar, **iterations)
     return Report(result.table(), result.as_dict())
 
 
 def _model(task: Task) -> Report:
     from riffbot import bench_model  # noqa: PLC0415
 
-    prompts = 2 if task.quick else len(bench_model.PROMPTS)
-    result = bench_model.run(task.settings, clips=task.clips, prompts=prompts, bar=task.bar)
+    prompts = {"prompts": 2} if task.quick else {}
+    result = bench_model.run(task.settings, clips=task.clips, bar=task.bar, **prompts)
     return Report(result.table(), result.as_dict())
 
 

@@ -15,13 +15,18 @@ from contextlib import suppress
 from typing import Any
 
 import discord
-import simcord
 
 from riffbot.bot import ACCENT, RiffBot
 from riffbot.errors import RiffBotError
 from riffbot.hosting import page_beside, stop_signals, until
 from riffbot.services import open_services
 from riffbot.settings import Settings
+from riffbot.startup import quiet
+
+# SimCord makes a client without intents as it is imported, to see what discord.py's clients are
+# made of. discord.py warns of any such client; ours has the intents that it needs.
+with quiet("discord.state"):
+    import simcord
 
 log = logging.getLogger(__name__)
 
@@ -56,8 +61,6 @@ def run(settings: Settings) -> None:
 
 
 async def _run(settings: Settings) -> None:
-    # SimCord tries a client without intents when it is imported, and discord.py warns of that.
-    logging.getLogger("discord.state").setLevel(logging.ERROR)
     async with open_services(settings) as services, page_beside(services):
         bot = RiffBot(services, simulated=True)
         async with simcord.run(

@@ -70,11 +70,16 @@ async def test_the_command_serves_both_and_stops_when_told(settings: Settings) -
     try:
         assert said["local discord"].startswith("http://127.0.0.1:")
         assert said["page"].startswith("http://127.0.0.1:")
+        # What is happening, an empty line, and then the addresses, last and by themselves.
+        *banner, empty, page, discord = said
+        assert (empty, page, discord) == ("", "page", "local discord")
+        assert "DISCORD_TOKEN is not set" in banner[0]
+        assert str(settings.data_dir) in banner[1]
+        assert f"the model {Path(settings.model).name}" in banner[1]
     finally:
         process.send_signal(signal.SIGTERM)
         _, errors = await process.communicate()
-    assert process.returncode == 0, errors.decode()
-    assert "Traceback" not in errors.decode()
+    assert (process.returncode, errors.decode()) == (0, ""), "nothing else is said"
 
 
 @pytest.mark.timeout(900)
