@@ -15,6 +15,7 @@ from riffbot.errors import GenerationFailed
 from riffbot.request import RiffRequest
 from riffbot.settings import Settings
 from tests.cogs.room import Room, open_room
+from tests.patience import patience
 
 PAGE = "http://127.0.0.1:8765/"
 
@@ -29,7 +30,7 @@ async def jam_room(settings: Settings, **options: Any) -> AsyncIterator[Room]:
 async def heard(room: Room, seconds: float) -> None:
     """Let real time pass until so much was heard; nothing of Discord's happens meanwhile."""
     (stage,) = room.bot.stages.values()
-    async with asyncio.timeout(30):
+    async with patience(30):
         while stage.session.status().played_s < seconds:
             await asyncio.to_thread(time.sleep, 0.05)
 

@@ -24,6 +24,7 @@ from riffbot.web import api, hub, jams, wire
 from riffbot.web.app import create_app
 from riffbot.web.guard import Allowance
 from tests.inference.fakes import FakePipeline, until
+from tests.patience import patience
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ class Heard:
 
 async def hear(ws: aiohttp.ClientWebSocketResponse, enough: Any) -> Heard:
     heard = Heard()
-    async with asyncio.timeout(30):
+    async with patience(30):
         while not enough(heard):
             heard.take(await ws.receive())
     return heard
