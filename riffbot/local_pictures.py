@@ -222,7 +222,7 @@ def _page(answer: web.Response) -> dict[str, Any] | None:
     if answer.status != 200:
         return None
     try:
-        told = json.loads(answer.body if isinstance(answer.body, bytes) else b"")
+        told: dict[str, Any] = json.loads(answer.body if isinstance(answer.body, bytes) else b"")
     except ValueError:
         return None
     match told:
@@ -232,9 +232,12 @@ def _page(answer: web.Response) -> dict[str, Any] | None:
 
 
 def _lacks_a_file(told: Any) -> bool:
-    """Whether something that is shown names a file that is not there (any more)."""
+    """Whether something that is shown names a file that is not there (any more).
+
+    An emoji that nobody knows has no file in any state.
+    """
     if isinstance(told, dict):
-        if "asset_id" in told and told.get("available") is False:
+        if "asset_id" in told and told.get("available") is False and not told.get("custom"):
             return True
         return any(_lacks_a_file(value) for value in told.values())
     return isinstance(told, list) and any(_lacks_a_file(value) for value in told)

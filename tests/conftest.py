@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from audio import codec
 from audio.libraries import load_librosa
 from tests import needs
 
@@ -11,12 +12,13 @@ from tests import needs
 def pytest_configure(config: pytest.Config) -> None:
     """Say at once that RIFFBOT_TESTS_REQUIRE is mistyped; compile once what the tests share.
 
-    Where several processes test at a time, each would spend its first upload's time limit on
-    compiling librosa's functions, half a minute of processor time on a fresh machine.
+    Where several processes test at a time, each would spend the time limit of its first riff and
+    its first upload on compiling, half a minute of processor time on a fresh machine.
     """
     needs.required()
     if getattr(config.option, "numprocesses", None):
         load_librosa()
+        codec.warm_up()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -119,7 +119,7 @@ async def test_a_restart_in_the_middle_goes_on_at_the_same_place(settings: Setti
         await room.ben.click(panel(room), label="Go on")
         assert stage.session.status().state in {"playing", "catching up"}
         await room.ben.click(panel(room), label="Stop")
-        async with asyncio.timeout(10):
+        async with patience(10):
             while await room.services.jams.unfinished():
                 await asyncio.to_thread(time.sleep, 0.05)
 
@@ -141,7 +141,7 @@ async def test_after_a_restart_no_server_waits_for_another(
             asked += 1
             if asked == 2:
                 both.set()
-            async with asyncio.timeout(20):  # until the other server's first chunk is asked for
+            async with patience(20):  # until the other server's first chunk is asked for
                 await both.wait()
             return await submit(*args, **options)
 
@@ -243,7 +243,7 @@ async def test_an_error_that_ends_a_jam_is_told_and_the_jam_can_go_on(
         with monkeypatch.context() as patch:
             patch.setattr(room.services.engine, "submit", fails)
             await room.ben.slash(room.channel, "jam prompt", prompt="church bells")
-            async with asyncio.timeout(10):
+            async with patience(10):
                 while not stage.session.ended:
                     await asyncio.to_thread(time.sleep, 0.05)
             await stage.look(at_once=True)
@@ -266,7 +266,7 @@ async def test_a_jam_forgets_a_member_who_wants_to_be_forgotten(settings: Settin
         assert {share.voters for share in stage.session.status().shares} == {("ben",)}
         assert stage.starter is None
         await room.ben.slash(room.channel, "jam stop")
-        async with asyncio.timeout(10):
+        async with patience(10):
             while room.services.jams._starters:  # until its end is stored
                 await asyncio.to_thread(time.sleep, 0.05)
         row = await room.services.library.guilds_jam(room.guild.id)

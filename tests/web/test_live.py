@@ -173,7 +173,7 @@ async def test_the_end_of_the_jam_ends_the_connection(
     async with client.ws_connect(f"/api/jams/{session.id}/socket") as ws:
         await hear(ws, lambda h: h.packets)
         await session.stop()
-        async with asyncio.timeout(10):
+        async with patience(10):
             while (message := await ws.receive()).type is not aiohttp.WSMsgType.CLOSE:
                 pass
     assert message.data == aiohttp.WSCloseCode.GOING_AWAY
@@ -401,7 +401,7 @@ async def test_a_jam_that_comes_back_holds_nobody_up(
             pipeline.gate.clear()
             coming = asyncio.create_task(later.get(f"/api/jams/{jam['id']}"))
             await until(lambda: again.by_id(jam["id"]) is not None)
-            async with asyncio.timeout(30):
+            async with patience(30):
                 assert (await later.get(f"/api/jams/{plays.id}")).status == 200
                 assert (await later.get("/api/jams/nobody00nobody")).status == 404
             assert not coming.done()
