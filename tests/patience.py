@@ -57,21 +57,23 @@ async def patience(seconds: float) -> AsyncIterator[None]:
     """
     loop = asyncio.get_running_loop()
     began, before = loop.time(), starved_s()
+    looking: asyncio.TimerHandle | None = None
     async with asyncio.timeout(seconds) as limit:
-        extending = asyncio.create_task(_extend(limit, began, before, seconds))
+
+        def look_again_at(ends: float) -> None:
+            nonlocal looking
+            looking = loop.call_at(ends - _FIRST_LOOK_S, extend, ends)
+
+        def extend(ends: float) -> None:
+            allowed = min(seconds + starved_s() - before, MOST * seconds)
+            if began + allowed > ends + _FIRST_LOOK_S:
+                limit.reschedule(began + allowed)
+                look_again_at(began + allowed)
+
+        # A timer and no task: SimCord waits for the tasks of its world.
+        look_again_at(began + seconds)
         try:
             yield
         finally:
-            extending.cancel()
-
-
-async def _extend(limit: asyncio.Timeout, began: float, before: float, seconds: float) -> None:
-    loop = asyncio.get_running_loop()
-    while True:
-        ends = limit.when()
-        assert ends is not None
-        await asyncio.sleep(max(0.0, ends - loop.time() - _FIRST_LOOK_S))
-        allowed = min(seconds + starved_s() - before, MOST * seconds)
-        if began + allowed <= ends + _FIRST_LOOK_S:
-            return
-        limit.reschedule(began + allowed)
+            assert looking is not None
+            looking.cancel()

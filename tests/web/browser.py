@@ -56,7 +56,7 @@ class Page:
                 self._asked[params["requestId"]] = params["request"]["url"]
             case "Network.responseReceived":
                 self.responses.append((params["response"]["status"], params["response"]["url"]))
-            case "Network.loadingFailed":
+            case "Network.loadingFailed" if not params.get("canceled"):
                 self.responses.append((0, self._asked.get(params["requestId"], "?")))
 
     async def open(self, address: str, *, width: int = 1280, height: int = 900) -> None:
