@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audio.arrays import Floats
+from audio.libraries import load_librosa
 from audio.resample import resample
 
 _RATE = 22050
@@ -96,8 +97,7 @@ def _beats(sound: Floats) -> tuple[npt.NDArray[np.float64], Floats]:
 
     Channels are added as powers: sounds of opposite sign are heard, and must not cancel.
     """
-    import librosa  # noqa: PLC0415 - takes a second, and only uploads need it
-
+    librosa = load_librosa()  # takes a second, and only uploads need it
     channels = sound.reshape(len(sound), -1).T
     powers = [
         librosa.feature.melspectrogram(y=channel, sr=_RATE, hop_length=_HOP) for channel in channels

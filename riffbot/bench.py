@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from riffbot.bench_progress import Bar
 from riffbot.settings import Settings
 
 
@@ -26,65 +27,91 @@ class Report:
     data: dict[str, Any]
 
 
-def _codec(settings: Settings, clips: int) -> Report:
+@dataclass(frozen=True)
+class Task:
+    """How a bench is to run.
+
+    Attributes:
+        settings: whose model and seed images are measured.
+        clips: repetitions; medians count.
+        quick: as small as it can be, to see that it runs: its figures mean nothing.
+        bar: shows how far it is.
+    """
+
+    settings: Settings
+    clips: int
+    quick: bool
+    bar: Bar
+
+
+def _codec(task: Task) -> Report:
     from riffbot import bench_codec  # noqa: PLC0415 - a bench loads only what it measures
 
-    result = bench_codec.run(repeats=clips, seed_images=settings.seed_images)
+    size = bench_codec.QUICK if task.quick else bench_codec.FULL
+    seed_images = task.settings.seed_images
+    result = bench_codec.run(repeats=task.clips, seed_images=seed_images, size=size, bar=task.bar)
     return Report(result.table(), result.as_dict())
 
 
-def _engine(settings: Settings, clips: int) -> Report:
+def _engine(task: Task) -> Report:
     from riffbot import bench_engine  # noqa: PLC0415
 
-    result = bench_engine.run(settings, clips=clips)
+    iterations = {"iterations": 1} if task.quick else {}
+    result = bench_engine.run(task.settings, clips=task.clips, bar=task.bar, **iterations)
     return Report(result.table(), result.as_dict())
 
 
-def _model(settings: Settings, clips: int) -> Report:
+def _model(task: Task) -> Report:
     from riffbot import bench_model  # noqa: PLC0415
 
-    result = bench_model.run(settings, clips=clips)
+    prompts = {"prompts": 2} if task.quick else {}
+    result = bench_model.run(task.settings, clips=task.clips, bar=task.bar, **prompts)
     return Report(result.table(), result.as_dict())
 
 
-def _jam(settings: Settings, clips: int) -> Report:
+def _jam(task: Task) -> Report:
     from riffbot import bench_jam  # noqa: PLC0415
 
-    del clips  # it plays in time and once
-    result = bench_jam.run(settings)
+    # It plays in time and once, whatever the clips.
+    size = bench_jam.QUICK if task.quick else bench_jam.FULL
+    result = bench_jam.run(task.settings, size=size, bar=task.bar)
     return Report(result.table(), result.as_dict())
 
 
-def _voice(settings: Settings, clips: int) -> Report:
+def _voice(task: Task) -> Report:
     from riffbot import bench_voice  # noqa: PLC0415
 
-    del settings, clips  # no model, and it plays in time
-    result = bench_voice.run()
+    # No model, and it plays in time.
+    size = bench_voice.QUICK if task.quick else bench_voice.FULL
+    result = bench_voice.run(size=size, bar=task.bar)
     return Report(result.table(), result.as_dict())
 
 
-def _remix(settings: Settings, clips: int) -> Report:
+def _remix(task: Task) -> Report:
     from riffbot import bench_remix  # noqa: PLC0415
 
-    result = bench_remix.run(settings, repeats=clips)
+    size = bench_remix.QUICK if task.quick else bench_remix.FULL
+    result = bench_remix.run(task.settings, repeats=task.clips, size=size, bar=task.bar)
     return Report(result.table(), result.as_dict())
 
 
-def _library(_: Settings, clips: int) -> Report:
+def _library(task: Task) -> Report:
     from riffbot import bench_library  # noqa: PLC0415
 
-    result = bench_library.run(repeats=clips)
+    riffs = 500 if task.quick else bench_library.RIFFS
+    result = bench_library.run(repeats=task.clips, riffs=riffs, bar=task.bar)
     return Report(result.table(), result.as_dict())
 
 
-def _page(settings: Settings, clips: int) -> Report:
+def _page(task: Task) -> Report:
     from riffbot import bench_page  # noqa: PLC0415
 
-    result = bench_page.run(settings, clips=2 * clips)
+    size = bench_page.QUICK if task.quick else bench_page.FULL
+    result = bench_page.run(task.settings, clips=2 * task.clips, size=size, bar=task.bar)
     return Report(result.table(), result.as_dict())
 
 
-_BENCHES: dict[str, Callable[[Settings, int], Report]] = {
+_BENCHES: dict[str, Callable[[Task], Report]] = {
     "codec": _codec,
     "engine": _engine,
     "model": _model,
@@ -98,14 +125,16 @@ _BENCHES: dict[str, Callable[[Settings, int], Report]] = {
 NAMES = tuple(_BENCHES)
 
 
-def run(name: str, settings: Settings, *, clips: int = 3) -> Report:
-    """Run one bench.
+def run(name: str, settings: Settings, *, clips: int = 3, quick: bool = False) -> Report:
+    """Run one bench and show on stderr how far it is.
 
     Args:
         name: one of `NAMES`.
         clips: repetitions; medians count.
+        quick: as small as it can be, to see that it runs: its figures mean nothing.
 
     Raises:
         RiffBotError: the model cannot be loaded.
     """
-    return _BENCHES[name](settings, clips)
+    with Bar(name) as bar:
+        return _BENCHES[name](Task(settings, clips, quick, bar))

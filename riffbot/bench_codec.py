@@ -26,11 +26,32 @@ from audio import codec, image, metrics
 from audio.arrays import Floats, Pixels
 from audio.errors import AudioError
 from riffbot.bench_peers import RATE, Riffusion, librosa_image_to_audio
+from riffbot.bench_progress import Bar
 from riffbot.errors import BadRequest
 from riffbot.settings import ROOT
 
 EXCERPT_COLUMNS = 32
 MAX_PICTURES = 4
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is measured.
+
+    Attributes:
+        pictures: at most so many of the bundled ones.
+        columns: of each picture at most; None takes all of them.
+        excerpt: columns that librosa is tried on; Riffusion's conversion needs 21 of them.
+        inverted: of those, how many librosa inverts; None: all of them.
+    """
+
+    pictures: int = MAX_PICTURES
+    columns: int | None = None
+    excerpt: int = EXCERPT_COLUMNS
+    inverted: int | None = None
+
+
+FULL, QUICK = Size(), Size(pictures=1, columns=64, excerpt=22, inverted=1)
 
 T = TypeVar("T")
 
@@ -97,6 +118,8 @@ def run(
     repeats: int = 5,
     with_librosa: bool = True,
     seed_images: Path = ROOT / "seed_images",
+    size: Size = FULL,
+    bar: Bar | None = None,
 ) -> BenchResult:
     """Measure.
 
@@ -106,23 +129,38 @@ def run(
         repeats: of our codec for each picture (its median counts); Riffusion's runs once.
         with_librosa: also try librosa on an excerpt; takes a minute or so.
         seed_images: where the bundled ones lie.
+        size: how much is measured.
+        bar: shows how far it is.
 
     Raises:
         BadRequest: a picture that is no spectrogram.
     """
-    named = _load(pictures) or _bundled(seed_images) or [("synthetic", synthetic_picture())]
+    bar = bar or Bar("codec")
+    named = (
+        _load(pictures)
+        or _bundled(seed_images)[: size.pictures]
+        or [("synthetic", synthetic_picture())]
+    )
+    whole = [np.ascontiguousarray(pixels[:, : size.columns]) for _, pixels in named]
+    bar.expect(2 * len(whole) + (_LIBROSA + 3 if with_librosa else 0))
     with _one_thread():
         riffusion = Riffusion()
         codec.warm_up()
         methods = [_ours(repeats), _riffusion(riffusion)]
-        rows = _measure(methods, [pixels for _, pixels in named], riffusion)
+        rows = _measure(methods, whole, riffusion, bar)
         excerpt: list[Row] = []
         if with_librosa:
-            piece = np.ascontiguousarray(named[0][1][:, :EXCERPT_COLUMNS])
-            librosa_image_to_audio(piece[:, :12])  # imports and compiles
-            methods.append(_Method("librosa", librosa_image_to_audio, None, 1))
-            excerpt = _measure(methods, [piece], riffusion)
-    return BenchResult([name for name, _ in named], rows, excerpt, EXCERPT_COLUMNS, list(_NOTES))
+            piece = np.ascontiguousarray(named[0][1][:, : size.excerpt])
+            with bar.part("librosa, first use", _LIBROSA):
+                by_librosa = partial(librosa_image_to_audio, inverted=size.inverted)
+                by_librosa(piece[:, :12])  # imports and compiles
+            methods.append(_Method("librosa", by_librosa, None, 1))
+            excerpt = _measure(methods, [piece], riffusion, bar)
+    return BenchResult([name for name, _ in named], rows, excerpt, size.excerpt, list(_NOTES))
+
+
+_LIBROSA = 3
+"""What the first use of librosa takes, in clips of another method."""
 
 
 def synthetic_picture(columns: int = 512, seed: int = 0) -> Pixels:
@@ -164,26 +202,37 @@ def _riffusion(peer: Riffusion) -> _Method:
     return _Method("Riffusion", peer.image_to_audio, peer.audio_to_image, 1)
 
 
-def _measure(methods: list[_Method], pictures: list[Pixels], judge: Riffusion) -> list[Row]:
+def _measure(
+    methods: list[_Method], pictures: list[Pixels], judge: Riffusion, bar: Bar
+) -> list[Row]:
     found: dict[str, list[tuple[float, float, metrics.Fidelity, float, float]]] = {
         method.name: [] for method in methods
     }
-    for pixels in pictures:
-        columns = pixels.shape[1]
+    for number, pixels in enumerate(pictures, 1):
         for method in methods:
-            forth, sound = _timed(partial(method.forth, pixels), method.repeats)
-            fidelity = metrics.fidelity(pixels, judge.mel(sound, columns))
-            repeated = _as_loop(method, pixels, sound)
-            seam = metrics.seam_db(repeated, RATE)
-            back, off = float("nan"), float("nan")
-            if method.back is not None:
-                back, taken = _timed(partial(method.back, sound, columns), method.repeats)
-                reference = judge.audio_to_image(sound, taken.shape[1])
-                off = float(np.abs(taken.astype(float) - reference).mean())
-            scale = 512 / columns
-            found[method.name].append((forth * scale, back * scale, fidelity, seam, off))
+            with bar.part(f"{method.name}, {number}/{len(pictures)}"):
+                found[method.name].append(_judged(method, pixels, judge))
     base = [fmean(values) for values in list(zip(*found["Riffusion"], strict=True))[:2]]
     return [_row(name, results, base) for name, results in found.items()]
+
+
+def _judged(
+    method: _Method, pixels: Pixels, judge: Riffusion
+) -> tuple[float, float, metrics.Fidelity, float, float]:
+    """Milliseconds there and back for 512 columns, fidelity, the seam and the error of the way back
+    of one method on one picture."""
+    columns = pixels.shape[1]
+    forth, sound = _timed(partial(method.forth, pixels), method.repeats)
+    fidelity = metrics.fidelity(pixels, judge.mel(sound, columns))
+    repeated = _as_loop(method, pixels, sound)
+    seam = metrics.seam_db(repeated, RATE)
+    back, off = float("nan"), float("nan")
+    if method.back is not None:
+        back, taken = _timed(partial(method.back, sound, columns), method.repeats)
+        reference = judge.audio_to_image(sound, taken.shape[1])
+        off = float(np.abs(taken.astype(float) - reference).mean())
+    scale = 512 / columns
+    return forth * scale, back * scale, fidelity, seam, off
 
 
 def _as_loop(method: _Method, pixels: Pixels, sound: Floats) -> Floats:

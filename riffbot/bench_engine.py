@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from audio import codec, files, loudness
 from riffbot.bench_peers import FFT, HOP, ITERATIONS, MOMENTUM, RATE, WINDOW
+from riffbot.bench_progress import Bar
 from riffbot.images import Images
 from riffbot.inference.model import Model
 from riffbot.inference.opening import open_pipeline
@@ -86,11 +87,15 @@ class EngineResult:
         return "\n".join(lines)
 
 
-def run(settings: Settings, *, clips: int = 3) -> EngineResult:
+def run(
+    settings: Settings, *, clips: int = 3, iterations: int = ITERATIONS, bar: Bar | None = None
+) -> EngineResult:
     """Measure with the model of the settings at its own defaults.
 
     Args:
         clips: how often each side makes its clip, in turn; medians count.
+        iterations: of the other side's Griffin-Lim.
+        bar: shows how far it is.
 
     Raises:
         ModelError: the model cannot be loaded.
@@ -99,21 +104,28 @@ def run(settings: Settings, *, clips: int = 3) -> EngineResult:
     pipeline = open_pipeline(settings, images)
     model = pipeline.model
     use_few_threads()
-    requests = [
-        resolve(RiffRequest(prompt=PROMPT, seed=seed), model.card, images) for seed in range(BATCH)
-    ]
-    first = requests[0]
+    first = resolve(RiffRequest(prompt=PROMPT, seed=0), model.card, images)
+    # A prompt without a tempo is given one by its seed, and a width with it: a batch has one width.
+    requests = [first.but(seed=seed) for seed in range(BATCH)]
     ours = Side(model, lambda clock: _our_clip(pipeline, first, settings, clock))
-    stock = Side(model, Stock(model, first).clip)
-    for side in (ours, stock):
-        side.measure()  # first use compiles and fills caches
+    stock = Side(model, Stock(model, first, iterations=iterations).clip)
+    bar = bar or Bar("engine")
+    bar.expect(2 + 4 * clips)
+    for side, name in ((ours, "RiffBot"), (stock, "diffusers + librosa")):
+        with bar.part(f"{name}, first use"):  # compiles and fills caches
+            side.measure()
         side.times.clear()
     singles, batches = [], []
-    for _ in range(clips):
-        ours.measure()
-        stock.measure()
-        singles.append(_seconds(lambda: [pipeline.run([request]) for request in requests]))
-        batches.append(_seconds(lambda: pipeline.run(requests)))
+    for number in range(1, clips + 1):
+        of = f"{number}/{clips}"
+        with bar.part(f"RiffBot {of}"):
+            ours.measure()
+        with bar.part(f"diffusers + librosa {of}"):
+            stock.measure()
+        with bar.part(f"{BATCH} clips one by one {of}"):
+            singles.append(_seconds(lambda: [pipeline.run([request]) for request in requests]))
+        with bar.part(f"{BATCH} clips as one batch {of}"):
+            batches.append(_seconds(lambda: pipeline.run(requests)))
     assert first.steps is not None
     return EngineResult(
         model=model.name,
@@ -245,8 +257,9 @@ def grey_of(answer: Any) -> NDArray[np.uint8]:
 class Stock:
     """diffusers' own pipeline on the same weights, and librosa behind it."""
 
-    def __init__(self, model: Model, request: RiffRequest) -> None:
+    def __init__(self, model: Model, request: RiffRequest, *, iterations: int = ITERATIONS) -> None:
         self._request = request
+        self._iterations = iterations
         self._pipe = stock_pipeline(StableDiffusionPipeline, model)
         bank = librosa.filters.mel(
             sr=RATE, n_fft=FFT, n_mels=512, fmin=0, fmax=10000, htk=True, norm=None
@@ -260,7 +273,7 @@ class Stock:
             mel = ((255 - picture[::-1].astype(np.float32)) / 255) ** 4
             sound = librosa.griffinlim(
                 np.maximum(self._inverse @ mel, 0),
-                n_iter=ITERATIONS,
+                n_iter=self._iterations,
                 hop_length=HOP,
                 win_length=WINDOW,
                 n_fft=FFT,

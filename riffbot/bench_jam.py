@@ -29,6 +29,7 @@ from riffbot.bench_joins import (
     naive,
     pictures_of,
 )
+from riffbot.bench_progress import Bar
 from riffbot.images import Images
 from riffbot.inference.engine import Engine
 from riffbot.inference.opening import open_pipeline
@@ -40,17 +41,43 @@ from riffbot.jam.score import Chunk, Entry, Meter
 from riffbot.jam.walk import Walk
 from riffbot.settings import Settings
 
-SECONDS = 90.0
-SCRIPT = (Change(20, "church bells"), Change(40, "techno"))
 PROMPT = "funky sax"
 SEED_IMAGE = "steady_beat"
 
-CHANGES = 20
 EVERY_S = 4.3
 """Seconds between two wishes: no multiple of the beat, so they fall anywhere in the measure."""
 
 WISHES = ("church bells", "techno", "piano with rain", "funky sax", "jazz trio", "violin")
 CLIPS_AHEAD = 3
+
+
+@dataclass(frozen=True)
+class Size:
+    """How long is played.
+
+    Attributes:
+        seconds: of the sound whose joins are looked at.
+        script: its changes.
+        wishes: how many are made in time.
+        first_s, after_s: seconds before the first wish and after the last.
+    """
+
+    seconds: float = 90.0
+    script: tuple[Change, ...] = (Change(20, "church bells"), Change(40, "techno"))
+    wishes: int = 20
+    first_s: float = 5.0
+    after_s: float = 12.0
+
+    def changes(self) -> list[Change]:
+        """The wishes that are made in time."""
+        return [
+            Change(self.first_s + EVERY_S * number, WISHES[number % len(WISHES)])
+            for number in range(self.wishes)
+        ]
+
+
+FULL = Size()
+QUICK = Size(seconds=12.0, script=(Change(5, "church bells"),), wishes=1, first_s=0.5, after_s=3.0)
 
 
 @dataclass(frozen=True)
@@ -67,6 +94,7 @@ class JamResult:
         repeats: whether the same script gave the same samples again.
         idle, busy: 20 changes in time, alone and beside a line of riffs.
         ahead: what three clips ahead would give for the same wishes, seconds: mean and worst.
+        size: how long was played.
     """
 
     model: str
@@ -81,19 +109,26 @@ class JamResult:
     idle: Report
     busy: Report
     ahead: tuple[float, float]
+    size: Size = FULL
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`, with the ratios."""
         return {
             **asdict(self),
-            "times_sooner": self.ahead[0] / mean(self.busy.answers),
+            "times_sooner": self.times_sooner,
         }
+
+    @property
+    def times_sooner(self) -> float | None:
+        """How much sooner a wish is heard than with three clips ahead; None: none was heard."""
+        answers = self.busy.answers
+        return self.ahead[0] / mean(answers) if answers else None
 
     def table(self) -> str:
         """For people."""
         lines = [
-            f"{self.model}: {SECONDS:g} s of “{PROMPT}”, "
-            + ", ".join(f"at {c.at_s:g} s “{c.prompt}”" for c in SCRIPT)
+            f"{self.model}: {self.size.seconds:g} s of “{PROMPT}”, "
+            + ", ".join(f"at {c.at_s:g} s “{c.prompt}”" for c in self.size.script)
             + f", on {self.seed_image} ({self.bpm:.2f} bpm), {self.factor:.2f} times real time",
             f"{'at chunk boundaries':<26}{'flux dB/band':>20}{'level step dB':>20}"
             f"{'click dB':>20}{'mel error dB':>20}{'outside':>10}",
@@ -102,21 +137,25 @@ class JamResult:
         ]
         for name, joins in self.joins.items():
             lines.append(_row(name, joins, f"{joins.outside} of {joins.boundaries}"))
-        idle, busy = self.idle.answers, self.busy.answers
-        sooner = self.ahead[0] / mean(busy)
         return "\n".join(
             [
                 *lines,
                 f"loudness of the turns within {self.loudness:.1f} LU; beat period off by "
                 f"{100 * self.period_error:.4f} %; same samples again: "
                 f"{'yes' if self.repeats else 'NO'}",
-                f"{len(idle)} wishes heard after {mean(idle):.2f} s, at worst {max(idle):.2f} s; "
-                f"beside a line of riffs {mean(busy):.2f} s, at worst {max(busy):.2f} s",
+                f"wishes: {_heard(self.idle.answers)}; "
+                f"beside a line of riffs {_heard(self.busy.answers)}",
                 f"three clips ahead: {self.ahead[0]:.2f} s, at worst {self.ahead[1]:.2f} s: "
-                f"{sooner:.1f} times later",
+                f"{self.times_sooner or 0:.1f} times later",
                 "beside a line of riffs: " + self.busy.in_words().replace("\n", "; "),
             ]
         )
+
+
+def _heard(answers: Sequence[float]) -> str:
+    if not answers:
+        return "none was heard"
+    return f"{len(answers)} heard after {mean(answers):.2f} s, at worst {max(answers):.2f} s"
 
 
 def _row(name: str, values: Joins | Ordinary, outside: str) -> str:
@@ -127,40 +166,59 @@ def _row(name: str, values: Joins | Ordinary, outside: str) -> str:
     return f"{name:<26}{columns}{outside:>10}"
 
 
-def run(settings: Settings) -> JamResult:
+def run(settings: Settings, *, size: Size = FULL, bar: Bar | None = None) -> JamResult:
     """Measure with the model of the settings. Takes about five minutes, most of it in time.
+
+    Args:
+        size: how long is played.
+        bar: shows how far it is.
 
     Raises:
         ModelError: the model cannot be loaded.
         Refused: this machine cannot sustain a jam.
     """
-    return asyncio.run(_run(settings))
+    return asyncio.run(_run(settings, size, bar or Bar("jam")))
 
 
-async def _run(settings: Settings) -> JamResult:
+async def _run(settings: Settings, size: Size, bar: Bar) -> JamResult:
     images = Images(settings.seed_images)
     codec.warm_up()
     walk = Walk.begin(PROMPT, seed_image=SEED_IMAGE)
     meter = meter_of(images, SEED_IMAGE)
+    seconds, wishes = size.seconds, size.changes()
+    in_time_s = wishes[-1].at_s + size.after_s
+    bar.expect(2.5 * seconds + 2 * in_time_s)
     async with Engine(lambda: open_pipeline(settings, images), max_batch=1) as engine:
         first = await engine.submit(walk.request())  # loads the model
         began = perf_counter()
-        entries, ours = await _rehearsed(engine, walk, meter, settings)
-        factor = SECONDS / (perf_counter() - began)
-        again = await _rehearsed(engine, walk, meter, settings)
+        entries, ours = await _rehearsed(engine, walk, meter, settings, size=size, bar=bar)
+        factor = seconds / (perf_counter() - began)
+        again = await _rehearsed(engine, walk, meter, settings, size=size, bar=bar)
         boundaries = [entry.start * COLUMN_SAMPLES for entry in entries[1:]]
-        beats = [at for at in beats_of(meter, SECONDS) if at not in set(boundaries)]
+        beats = [at for at in beats_of(meter, seconds) if at not in set(boundaries)]
         sounds = {
             "RiffBot": ours,
-            "crossfade of 50 ms": crossfaded(entries, SECONDS),
-            "end to end (Riffusion)": naive(entries, SECONDS),
+            "crossfade of 50 ms": crossfaded(entries, seconds),
+            "end to end (Riffusion)": naive(entries, seconds),
         }
         pictures = pictures_of(entries)
-        ears = {name: Ear(sound, pictures) for name, sound in sounds.items()}
+        with bar.part("listening to the joins", 0.5 * seconds):
+            ears = {name: Ear(sound, pictures) for name, sound in sounds.items()}
         period = beat_period_s(ears["RiffBot"].envelope, 60 / meter.bpm)
-        wishes = _wishes()
-        idle = await _wished(engine, images, walk, settings, wishes, busy=False)
-        busy = await _wished(engine, images, walk, settings, wishes, busy=True)
+        reports = []
+        for busy in (False, True):
+            where = "beside a line of riffs" if busy else "alone"
+            with bar.part(f"{len(wishes)} wishes in time, {where}", in_time_s, seconds=in_time_s):
+                report = await in_time(
+                    engine,
+                    images,
+                    walk,
+                    changes=wishes,
+                    seconds=in_time_s,
+                    loudness_lufs=settings.loudness_lufs,
+                    busy=busy,
+                )
+            reports.append(report)
     return JamResult(
         model=first.model_name,
         seed_image=SEED_IMAGE,
@@ -171,16 +229,22 @@ async def _run(settings: Settings) -> JamResult:
         loudness=_loudness_range(ours, meter),
         period_error=abs(period * meter.bpm / 60 - 1),
         repeats=bool(np.array_equal(ours, again[1])),
-        idle=idle,
-        busy=busy,
+        idle=reports[0],
+        busy=reports[1],
         ahead=_three_clips_ahead(wishes, meter),
+        size=size,
     )
 
 
 async def _rehearsed(
-    engine: Engine, walk: Walk, meter: Meter, settings: Settings
+    engine: Engine, walk: Walk, meter: Meter, settings: Settings, *, size: Size, bar: Bar
 ) -> tuple[list[Entry], np.ndarray[tuple[int], np.dtype[np.float32]]]:
     entries: list[Entry] = []
+    begin = bar.done
+
+    def entered(entry: Entry) -> None:
+        entries.append(entry)
+        bar.to(begin + min(size.seconds, entry.end / 100))
 
     async def make(walk: Walk) -> Chunk:
         riff = await engine.submit(walk.request())
@@ -190,38 +254,15 @@ async def _rehearsed(
         make,
         walk,
         meter,
-        changes=SCRIPT,
-        seconds=SECONDS,
+        changes=size.script,
+        seconds=size.seconds,
         loudness_lufs=settings.loudness_lufs,
-        on_entry=entries.append,
+        on_entry=entered,
     )
-    samples = await rehearsal.samples()
-    inside = [entry for entry in entries if entry.start < SECONDS * 100]
+    with bar.part(f"playing {size.seconds:g} s as fast as it can", size.seconds):
+        samples = await rehearsal.samples()
+    inside = [entry for entry in entries if entry.start < size.seconds * 100]
     return inside, samples
-
-
-def _wishes() -> list[Change]:
-    return [Change(5 + EVERY_S * number, WISHES[number % len(WISHES)]) for number in range(CHANGES)]
-
-
-async def _wished(
-    engine: Engine,
-    images: Images,
-    walk: Walk,
-    settings: Settings,
-    wishes: Sequence[Change],
-    *,
-    busy: bool,
-) -> Report:
-    return await in_time(
-        engine,
-        images,
-        walk,
-        changes=wishes,
-        seconds=wishes[-1].at_s + 12,
-        loudness_lufs=settings.loudness_lufs,
-        busy=busy,
-    )
 
 
 def _three_clips_ahead(wishes: Sequence[Change], meter: Meter) -> tuple[float, float]:

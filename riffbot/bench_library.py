@@ -19,6 +19,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
+from riffbot.bench_progress import Bar
 from riffbot.library.connection import database_url, file_of
 from riffbot.library.records import Viewer
 from riffbot.library.store import Library
@@ -28,6 +29,9 @@ from riffbot.settings import Settings
 
 RIFFS = 100_000
 SERVERS, MEMBERS = 40, 3000
+_FILLING = 3
+"""What writing the riffs takes, in questions."""
+
 MINE, HERE = 7, 3
 """The member and the server that ask: busy ones, since those have the most to look through."""
 
@@ -86,24 +90,28 @@ class LibraryResult:
         return "\n".join(lines)
 
 
-def run(*, repeats: int = 3, riffs: int = RIFFS) -> LibraryResult:
+def run(*, repeats: int = 3, riffs: int = RIFFS, bar: Bar | None = None) -> LibraryResult:
     """Fill a library in a folder of its own and ask.
 
     Args:
         repeats: rounds; every question is asked twenty times a round with other words.
         riffs: how many rows.
+        bar: shows how far it is.
     """
+    bar = bar or Bar("library")
     with tempfile.TemporaryDirectory(prefix="riffbot-bench-", ignore_cleanup_errors=True) as folder:
-        return asyncio.run(_run(Settings(data_dir=Path(folder)), repeats, riffs))
+        return asyncio.run(_run(Settings(data_dir=Path(folder)), repeats, riffs, bar))
 
 
-async def _run(settings: Settings, repeats: int, riffs: int) -> LibraryResult:
+async def _run(settings: Settings, repeats: int, riffs: int, bar: Bar) -> LibraryResult:
     library = await Library.open(settings)
     try:
         path = file_of(database_url(settings.database))
         assert path is not None
-        await asyncio.to_thread(fill, path, riffs)
-        return await _ask(library, path, repeats, riffs)
+        bar.expect(_FILLING)
+        with bar.part(f"writing {riffs} riffs", _FILLING):
+            await asyncio.to_thread(fill, path, riffs)
+        return await _ask(library, path, repeats, riffs, bar)
     finally:
         await library.close()
 
@@ -159,17 +167,20 @@ def _skewed(rng: random.Random, most: int) -> int:
 Ask = Callable[[random.Random], Awaitable[object]]
 
 
-async def _ask(library: Library, path: Path, repeats: int, riffs: int) -> LibraryResult:
+async def _ask(library: Library, path: Path, repeats: int, riffs: int, bar: Bar) -> LibraryResult:
     db = sqlite3.connect(path)
     result = LibraryResult(riffs)
-    for name, (ours, theirs) in _questions(library, db, riffs).items():
+    questions = _questions(library, db, riffs)
+    bar.expect(len(questions))
+    for name, (ours, theirs) in questions.items():
         times: tuple[list[float], list[float]] = ([], [])
-        for number in range(20 * repeats):
-            for side, question in zip(times, (ours, theirs), strict=True):
-                rng = random.Random(number)
-                began = time.perf_counter()
-                await question(rng)
-                side.append(1000 * (time.perf_counter() - began))
+        with bar.part(name):
+            for number in range(20 * repeats):
+                for side, question in zip(times, (ours, theirs), strict=True):
+                    rng = random.Random(number)
+                    began = time.perf_counter()
+                    await question(rng)
+                    side.append(1000 * (time.perf_counter() - began))
         result.ours[name], result.theirs[name] = (_summary(side) for side in times)
     db.close()
     return result

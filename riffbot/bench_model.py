@@ -33,6 +33,7 @@ from audio.files import encode
 from audio.image import encode_png
 from audio.loudness import normalize
 from audio.metrics import seam_db
+from riffbot.bench_progress import Bar
 from riffbot.bench_prompts import PROMPTS, HeldOutPrompt
 from riffbot.images import Images
 from riffbot.inference.opening import open_pipeline
@@ -90,10 +91,16 @@ def takes(
 
 
 def measure(
-    pipeline: Pipeline, out: Path, *, prompts: int = len(PROMPTS), seeds: int = 3
+    pipeline: Pipeline,
+    out: Path,
+    *,
+    prompts: int = len(PROMPTS),
+    seeds: int = 3,
+    bar: Bar | None = None,
 ) -> ModelResult:
     """Make the takes, write them to `out` with `manifest.json`, and measure what can be counted."""
     out.mkdir(parents=True, exist_ok=True)
+    bar = bar or Bar("model")
     rows: list[dict[str, Any]] = []
     pictures: dict[str, list[NDArray[np.uint8]]] = {}
     seconds, seams, right = [], [], list[bool]()
@@ -114,7 +121,7 @@ def measure(
         pictures.setdefault(held_out.prompt, []).append(picture)
         seconds.append(spent)
         seams.append(seam_db(sound, RATE))
-        print(f"{name} {held_out.prompt}", file=sys.stderr, flush=True)
+        bar.step(f"{name} {held_out.prompt}")
     (out / "manifest.json").write_text(json.dumps(rows, indent=1), "utf-8")
     pairs = [pair for found in pictures.values() for pair in combinations(found, 2)]
     spread = float(np.mean([correlation(*pair) for pair in pairs])) if pairs else None
@@ -164,13 +171,23 @@ def load(settings: Settings, ref: str | None = None) -> Pipeline:
     return pipeline
 
 
-def run(settings: Settings, *, clips: int = 3) -> Results:
-    """Measure the settings' model with `clips` seeds, and whatever the environment adds."""
+def run(
+    settings: Settings, *, clips: int = 3, prompts: int = len(PROMPTS), bar: Bar | None = None
+) -> Results:
+    """Measure the settings' model with `clips` seeds, and whatever the environment adds.
+
+    Args:
+        prompts: how many of the prompts, from the first on.
+        bar: shows how far it is.
+    """
+    bar = bar or Bar("model")
     beside, judge = os.environ.get("RIFFBOT_BENCH_BESIDE"), os.environ.get("RIFFBOT_BENCH_JUDGE")
     found = []
-    for place, ref in enumerate([settings.model, *filter(None, [beside])]):
+    models = [settings.model, *filter(None, [beside])]
+    bar.expect(len(models) * len(PROMPTS[:prompts]) * clips)
+    for place, ref in enumerate(models):
         out = settings.data_dir / "bench" / f"model-{place}"
-        result = measure(load(settings, ref), out, seeds=clips)
+        result = measure(load(settings, ref), out, prompts=prompts, seeds=clips, bar=bar)
         if judge:
             python = os.environ.get("RIFFBOT_BENCH_PYTHON")
             result = replace(result, judge=judged(out / "manifest.json", Path(judge), python))

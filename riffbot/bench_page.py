@@ -24,6 +24,7 @@ import aiohttp
 import psutil
 from aiohttp import web
 
+from riffbot.bench_progress import Bar
 from riffbot.errors import RiffBotError
 from riffbot.jam.session import JamSession
 from riffbot.jam.values import HOUSE
@@ -37,8 +38,28 @@ SECONDS, LISTENERS, STALLED, CLIPS = 60.0, 200, 5, 6
 PATIENCE_S = 60.0
 """How much longer to wait for a browser that does not read to be let go of."""
 
+_STALLED_S = 10.0
+"""About how long it takes until a browser that does not read is let go of."""
+
 AT_ONCE = 4
 """Riffusion's clients that ask at the same time; more would only wait in line."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many listen, and for how long.
+
+    Attributes:
+        seconds: how long.
+        listeners, stalled: browsers that read, and that never do.
+    """
+
+    seconds: float = SECONDS
+    listeners: int = LISTENERS
+    stalled: int = STALLED
+
+
+FULL, QUICK = Size(), Size(seconds=2.0, listeners=3, stalled=0)
 
 
 @dataclass(frozen=True)
@@ -126,21 +147,26 @@ class PageResult:
 
 
 def run(
-    settings: Settings, *, seconds: float = SECONDS, listeners: int = LISTENERS, clips: int = CLIPS
+    settings: Settings, *, size: Size = FULL, clips: int = CLIPS, bar: Bar | None = None
 ) -> PageResult:
     """Measure both, one after the other.
+
+    Args:
+        size: how many listen, and for how long.
+        clips: how many are made by POST.
+        bar: shows how far it is.
 
     Raises:
         RiffBotError: the model cannot be loaded, or cannot sustain a jam.
     """
-    return asyncio.run(_run(settings, seconds, listeners, clips))
+    return asyncio.run(_run(settings, size, clips, bar))
 
 
-async def _run(settings: Settings, seconds: float, listeners: int, clips: int) -> PageResult:
+async def _run(settings: Settings, size: Size, clips: int, bar: Bar | None) -> PageResult:
     with tempfile.TemporaryDirectory(prefix="riffbot-bench-") as folder:
         changes = {"data_dir": Path(folder), "database_url": None, "host": "127.0.0.1"}
         async with open_services(settings.model_copy(update=changes)) as services:
-            return await measure(services, seconds=seconds, listeners=listeners, clips=clips)
+            return await measure(services, **asdict(size), clips=clips, bar=bar)
 
 
 async def measure(
@@ -151,8 +177,11 @@ async def measure(
     stalled: int = STALLED,
     clips: int = CLIPS,
     seed_image: str | None = None,
+    bar: Bar | None = None,
 ) -> PageResult:
     """The same with services that are open."""
+    bar = bar or Bar("page")
+    bar.expect(seconds + _STALLED_S * bool(stalled) + clips)
     room = services.settings.model_copy(update={"page_listeners": listeners + stalled})
     async with _served(replace(services, settings=room)) as (app, address):
         session = await services.jams.start(
@@ -170,10 +199,12 @@ async def measure(
         try:
             await _until(lambda: app[jams.HUB].listeners() == listeners + stalled)
             before, began = session.chunks, perf_counter()
-            await asyncio.sleep(seconds / 2)
-            middle = process.memory_info().rss / 2**20
-            await asyncio.sleep(seconds / 2)
-            await _until(lambda: app[jams.HUB].dropped >= stalled)
+            with bar.part(f"{listeners} browsers listen", seconds, seconds=seconds):
+                await asyncio.sleep(seconds / 2)
+                middle = process.memory_info().rss / 2**20
+                await asyncio.sleep(seconds / 2)
+            with bar.part("who never reads is let go", _STALLED_S * bool(stalled)):
+                await _until(lambda: app[jams.HUB].dropped >= stalled)
             took, made = perf_counter() - began, session.chunks - before
             end = process.memory_info().rss / 2**20
             told, _ = await others.communicate(b"")  # its input ends, so it tells
@@ -197,11 +228,13 @@ async def measure(
             kbit_s=median(one["received"] for one in heard) * 8 / 1000 / took,
             generations_s=made / took,
             clip_s=session.meter.width / 100,
-            clips_s=await _by_post(address, session, clips, steps),
+            clips_s=await _by_post(address, session, clips, steps, bar),
         )
 
 
-async def _by_post(address: str, session: JamSession, clips: int, steps: int | None) -> float:
+async def _by_post(
+    address: str, session: JamSession, clips: int, steps: int | None, bar: Bar
+) -> float:
     """Clips a second when some of Riffusion's clients ask at once for the same loop."""
     asked = iter(range(clips))
 
@@ -219,6 +252,7 @@ async def _by_post(address: str, session: JamSession, clips: int, steps: int | N
                 if answer.status != 200:
                     raise RiffBotError(f"A clip by POST was refused: {await answer.text()}")
                 await answer.read()
+            bar.step("clips by POST")
 
     timeout = aiohttp.ClientTimeout(total=None)
     async with aiohttp.ClientSession(timeout=timeout) as http:

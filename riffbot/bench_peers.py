@@ -70,10 +70,14 @@ class Riffusion:
         return torch.istft(spectrum, FFT, HOP, WINDOW, self._window)
 
 
-def librosa_image_to_audio(image: Pixels) -> Floats:
+def librosa_image_to_audio(image: Pixels, *, inverted: int | None = None) -> Floats:
     """librosa's own functions at Riffusion's parameters, for pictures of a few dozen columns.
 
     Columns are inverted one by one: the optimiser's memory grows by a gigabyte with each.
+
+    Args:
+        image: uint8[512, W].
+        inverted: invert only so many columns, a second each, and let the last stand for the rest.
     """
     import librosa  # noqa: PLC0415 - heavy, and needed here only
 
@@ -84,7 +88,8 @@ def librosa_image_to_audio(image: Pixels) -> Floats:
         return np.asarray(found, np.float32)
 
     mel = mel_targets(image).T
-    magnitudes = np.hstack([invert(mel[:, i : i + 1]) for i in range(mel.shape[1])])
+    columns = [invert(mel[:, i : i + 1]) for i in range(mel.shape[1])[:inverted]]
+    magnitudes = np.hstack(columns + columns[-1:] * (mel.shape[1] - len(columns)))
     sound = librosa.griffinlim(
         magnitudes,
         n_iter=ITERATIONS,

@@ -28,7 +28,8 @@ from audio.picture import drawn
 from audio.resample import resample
 from audio.video import playhead_video
 from riffbot.bench_engine import Clock, Stock, grey_of, stock_pipeline
-from riffbot.bench_peers import RATE
+from riffbot.bench_peers import ITERATIONS, RATE
+from riffbot.bench_progress import Bar
 from riffbot.composing import compose, length, windows
 from riffbot.composing.canvas import window_width
 from riffbot.images import Images
@@ -44,8 +45,25 @@ from riffbot.settings import Settings
 
 PROMPT = "jazz piano trio"
 DENOISING = 0.75
-SONG_S = 30.0
 _FRAMES = 25
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is measured.
+
+    Attributes:
+        song_s: seconds of the extended song.
+        columns: of the picture that the MP4 is made of, at most.
+        iterations: of librosa's Griffin-Lim.
+    """
+
+    song_s: float = 30.0
+    columns: int | None = None
+    iterations: int = ITERATIONS
+
+
+FULL, QUICK = Size(), Size(song_s=7.0, columns=32, iterations=1)
 
 
 @dataclass
@@ -75,11 +93,15 @@ class RemixResult:
         return "\n".join(lines)
 
 
-def run(settings: Settings, *, repeats: int = 3) -> RemixResult:
+def run(
+    settings: Settings, *, repeats: int = 3, size: Size = FULL, bar: Bar | None = None
+) -> RemixResult:
     """Measure with the model of the settings.
 
     Args:
         repeats: how often each side is timed, in turn; medians count.
+        size: how much is measured.
+        bar: shows how far it is.
 
     Raises:
         ModelError: the model cannot be loaded.
@@ -97,22 +119,29 @@ def run(settings: Settings, *, repeats: int = 3) -> RemixResult:
         images,
     )
     result = RemixResult(model.name)
-    rival = _Rival(model, request)
-    result.rows.append(_remix(pipeline, request, source, rival, repeats))
-    result.rows += _inpaint(pipeline, request, source, rival, repeats)
-    result.rows += _extend(pipeline, images, request, source, repeats)
-    result.rows.append(_loop(settings))
-    result.rows.append(_video(source, repeats))
+    rival = _Rival(model, request, size.iterations)
+    steps: dict[str, Callable[[], list[Row]]] = {
+        "remix": lambda: _remix(pipeline, request, source, rival, repeats),
+        "inpaint": lambda: _inpaint(pipeline, request, source, rival, repeats),
+        "extend": lambda: _extend(pipeline, images, request, source, size.song_s),
+        "loop out of a recording": lambda: _loop(settings),
+        "MP4": lambda: _video(source[:, : size.columns], repeats),
+    }
+    bar = bar or Bar("remix")
+    bar.expect(len(steps))
+    for name, step in steps.items():
+        with bar.part(name):
+            result.rows += step()
     return result
 
 
 class _Rival:
     """diffusers' img2img and inpainting on the same weights."""
 
-    def __init__(self, model: Model, request: RiffRequest) -> None:
+    def __init__(self, model: Model, request: RiffRequest, iterations: int) -> None:
         self._request = request
         self._model = model
-        self.stock = Stock(model, request)
+        self.stock = Stock(model, request, iterations=iterations)
         self._img2img = stock_pipeline(StableDiffusionImg2ImgPipeline, model)
         self._inpaint = stock_pipeline(StableDiffusionInpaintPipeline, model)
 
@@ -160,7 +189,7 @@ Row = tuple[str, str, float, float, str]
 
 def _remix(
     pipeline: Pipeline, request: RiffRequest, source: Pixels, rival: _Rival, repeats: int
-) -> Row:
+) -> list[Row]:
     def ours() -> object:
         (picture,) = pipeline.run([request])
         return files.encode(_sound(picture), RATE, "mp3")
@@ -171,7 +200,7 @@ def _remix(
         return rival.stock.clip(Clock())
 
     fast, slow = _in_turn(ours, theirs, repeats)
-    return ("remix, picture to MP3", "s", fast, slow, "diffusers img2img + librosa")
+    return [("remix, picture to MP3", "s", fast, slow, "diffusers img2img + librosa")]
 
 
 def _inpaint(
@@ -211,11 +240,11 @@ def _inpaint(
 
 
 def _extend(
-    pipeline: Pipeline, images: Images, request: RiffRequest, source: Pixels, repeats: int
+    pipeline: Pipeline, images: Images, request: RiffRequest, source: Pixels, song_s: float
 ) -> list[Row]:
     """A song, beside variations of the same loop made to sound one by one and put end to end."""
     width = source.shape[1]
-    columns = length(width, request.bpm, seconds=SONG_S)
+    columns = length(width, request.bpm, seconds=song_s)
     song = request.but(piece=Extend(columns=columns).model_dump())
 
     async def submit(asked: RiffRequest, _number: int, _count: int) -> Riff:
@@ -234,9 +263,8 @@ def _extend(
     spent_apart = time.perf_counter() - began
     joins = [window.begin for window in windows(width, columns, window_width(width))]
     ends = list(range(width, columns, width))
-    del repeats
     return [
-        (f"extend to {SONG_S:g} s, picture to sound", "s", spent, spent_apart, "clips end to end"),
+        (f"extend to {song_s:g} s, picture to sound", "s", spent, spent_apart, "clips end to end"),
         (
             "extend, change at joins over elsewhere",
             "×",
@@ -270,7 +298,7 @@ def change_at(sound: Floats, rate: int, joins: list[int]) -> float:
     return float(np.mean(there) / np.mean(elsewhere))
 
 
-def _loop(settings: Settings) -> Row:
+def _loop(settings: Settings) -> list[Row]:
     """The seam of a loop cut on the beat, beside the first 5.12 seconds as they come."""
     images = Images(settings.seed_images)
     name = images.names()[0]
@@ -284,16 +312,11 @@ def _loop(settings: Settings) -> Row:
         twice = np.concatenate([sound, sound])
         return change_at(twice, RATE, [round(len(sound) * 100 / RATE)])
 
-    return (
-        "loop out of a recording, its seam",
-        "×",
-        seam(cut),
-        seam(plain),
-        "the first seconds as they come",
-    )
+    what = "loop out of a recording, its seam"
+    return [(what, "×", seam(cut), seam(plain), "the first seconds as they come")]
 
 
-def _video(source: Pixels, repeats: int) -> Row:
+def _video(source: Pixels, repeats: int) -> list[Row]:
     sound = _sound(source)
     canvas, plot = drawn(source, title=PROMPT)
 
@@ -311,7 +334,7 @@ def _video(source: Pixels, repeats: int) -> Row:
         return frames
 
     fast, slow = _in_turn(ours, theirs, min(repeats, 2))
-    return ("MP4 with a playhead", "s", fast, slow, "frames drawn anew, not yet encoded")
+    return [("MP4 with a playhead", "s", fast, slow, "frames drawn anew, not yet encoded")]
 
 
 def _sound(picture: NDArray[np.uint8], *, loop: bool = True) -> Floats:

@@ -23,15 +23,32 @@ from discord import opus
 from discord.player import AudioPlayer
 
 from audio.arrays import Floats
+from riffbot.bench_progress import Bar
 from riffbot.jam.opus import OpusEncoder
 from riffbot.jam.ring import PACKET_SAMPLES, PacketRing
 from riffbot.voice.source import RingSource
 
 BITRATE = 96_000
-ROUNDS = 3
-STALL_S = 1.0
 BURST_S = 0.005
 """Packets closer together than this are a burst, of which a listener's client drops most."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How long is played.
+
+    Attributes:
+        seconds: of each way in all.
+        rounds: by turns.
+        stall_s: how long the process is away, once.
+    """
+
+    seconds: float = 12.0
+    rounds: int = 3
+    stall_s: float = 1.0
+
+
+FULL, QUICK = Size(), Size(seconds=0.6, rounds=1, stall_s=0.3)
 
 
 @dataclass(frozen=True)
@@ -42,7 +59,7 @@ class Pace:
         packet_us: median microseconds on the player's thread for one packet, until it can be sent.
         p99_ms, worst_ms: distance between packets beside a busy Python thread; 20 would be right.
             p99 is the median of the rounds.
-        burst: packets sent at once after a stall of a second.
+        burst: packets sent at once after the stall.
     """
 
     packet_us: float
@@ -58,6 +75,7 @@ class VoiceResult:
     seconds: float
     ours: Pace
     pcm: Pace | None
+    stall_s: float = FULL.stall_s
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -73,7 +91,7 @@ class VoiceResult:
             ("player thread, one packet", "packet_us", "µs", 1),
             ("spacing p99 (20 is right)", "p99_ms", "ms", 2),
             ("spacing worst", "worst_ms", "ms", 1),
-            (f"burst after {STALL_S:g} s away", "burst", "packets", 0),
+            (f"burst after {self.stall_s:g} s away", "burst", "packets", 0),
         )
         lines += [head, *(self._row(*row) for row in rows)]
         if self.pcm is None:
@@ -134,25 +152,40 @@ class _PCM(discord.AudioSource):
 class _Way:
     """One way to play: its source for a socket, its encoder, and one packet's work."""
 
+    name: str
     source: Callable[[_Socket], discord.AudioSource]
     encode: Callable[[bytes], bytes]
     one: Callable[[], object]
 
 
-def run(*, seconds: float = 12.0) -> VoiceResult:
-    """Measure both by turns: what else the machine does hits both alike."""
-    sound = _sound(seconds / ROUNDS)
+def run(*, size: Size = FULL, bar: Bar | None = None) -> VoiceResult:
+    """Measure both by turns: what else the machine does hits both alike.
+
+    Args:
+        size: how long is played.
+        bar: shows how far it is.
+    """
+    turn_s = size.seconds / size.rounds
+    sound = _sound(turn_s)
     ways = [_ours(sound), *([_pcm(sound)] if _libopus() else [])]
+    bar = bar or Bar("voice")
+    stalled_s = 1.0 + size.stall_s
+    bar.expect(len(ways) * (size.seconds + stalled_s))
     gaps: list[list[Floats]] = [[] for _ in ways]
-    for _ in range(ROUNDS):
+    for number in range(1, size.rounds + 1):
         for way, seen in zip(ways, gaps, strict=True):
-            seen.append(_play(way, seconds / ROUNDS, busy=True))
-    ours, *theirs = (_pace(way, seen) for way, seen in zip(ways, gaps, strict=True))
-    return VoiceResult(seconds, ours, theirs[0] if theirs else None)
+            with bar.part(f"{way.name}, round {number}/{size.rounds}", turn_s, seconds=turn_s):
+                seen.append(_play(way, turn_s, busy=True))
+    paces = []
+    for way, seen in zip(ways, gaps, strict=True):
+        with bar.part(f"{way.name}, away for {size.stall_s:g} s", stalled_s, seconds=stalled_s):
+            paces.append(_pace(way, seen, size.stall_s))
+    theirs = paces[1] if len(paces) > 1 else None
+    return VoiceResult(size.seconds, paces[0], theirs, size.stall_s)
 
 
-def _pace(way: _Way, gaps: list[Floats]) -> Pace:
-    away = _play(way, 1.0 + STALL_S, stall=True)
+def _pace(way: _Way, gaps: list[Floats], stall_s: float) -> Pace:
+    away = _play(way, 1.0 + stall_s, stall_s=stall_s)
     return Pace(
         packet_us=_microseconds(way.one),
         p99_ms=float(np.median([np.percentile(some, 99) for some in gaps])) * 1000,
@@ -170,7 +203,10 @@ def _ours(sound: Floats) -> _Way:
             full.put(packet, position)
         return full
 
-    return _Way(lambda s: RingSource(ring(), s.is_connected, s.resume), bytes, ring().read)
+    def source(socket: _Socket) -> discord.AudioSource:
+        return RingSource(ring(), socket.is_connected, socket.resume)
+
+    return _Way("ready packets", source, bytes, ring().read)
 
 
 def _pcm(sound: Floats) -> _Way:
@@ -180,16 +216,16 @@ def _pcm(sound: Floats) -> _Way:
     def encode(data: bytes) -> bytes:
         return bytes(encoder.encode(data, PACKET_SAMPLES))
 
-    return _Way(lambda _: _PCM(sound), encode, lambda: encode(source.read()))
+    return _Way("PCM source", lambda _: _PCM(sound), encode, lambda: encode(source.read()))
 
 
-def _play(way: _Way, seconds: float, *, busy: bool = False, stall: bool = False) -> Floats:
+def _play(way: _Way, seconds: float, *, busy: bool = False, stall_s: float = 0.0) -> Floats:
     """Distances between the packets that the real player sends, in seconds."""
     socket = _Socket(way.encode)
     stop = threading.Event()
     made = way.source(socket)
-    if stall:
-        made = _Stalled(made)
+    if stall_s:
+        made = _Stalled(made, stall_s)
     player = socket.player = AudioPlayer(made, socket)  # type: ignore[arg-type]
     loop = threading.Thread(target=socket.client.loop.run_forever, daemon=True)
     other = threading.Thread(target=_spin, args=(stop,), daemon=True)
@@ -213,14 +249,15 @@ def _play(way: _Way, seconds: float, *, busy: bool = False, stall: bool = False)
 class _Stalled(discord.AudioSource):
     """A source whose process is away for a while, once."""
 
-    def __init__(self, inner: discord.AudioSource) -> None:
+    def __init__(self, inner: discord.AudioSource, stall_s: float) -> None:
         self._inner = inner
+        self._stall_s = stall_s
         self._reads = 0
 
     def read(self) -> bytes:
         self._reads += 1
         if self._reads == 10:
-            time.sleep(STALL_S)
+            time.sleep(self._stall_s)
         return self._inner.read()
 
     def is_opus(self) -> bool:

@@ -15,13 +15,19 @@ from contextlib import suppress
 from typing import Any
 
 import discord
-import simcord
 
+from riffbot import local_pictures
 from riffbot.bot import ACCENT, RiffBot
 from riffbot.errors import RiffBotError
 from riffbot.hosting import page_beside, stop_signals, until
 from riffbot.services import open_services
 from riffbot.settings import Settings
+from riffbot.startup import quiet
+
+# SimCord makes a client without intents as it is imported, to see what discord.py's clients are
+# made of. discord.py warns of any such client; ours has the intents that it needs.
+with quiet("discord.state"):
+    import simcord
 
 log = logging.getLogger(__name__)
 
@@ -56,8 +62,6 @@ def run(settings: Settings) -> None:
 
 
 async def _run(settings: Settings) -> None:
-    # SimCord tries a client without intents when it is imported, and discord.py warns of that.
-    logging.getLogger("discord.state").setLevel(logging.ERROR)
     async with open_services(settings) as services, page_beside(services):
         bot = RiffBot(services, simulated=True)
         async with simcord.run(
@@ -65,20 +69,21 @@ async def _run(settings: Settings) -> None:
         ) as world:
             channel, you = await furnish(world, bot)
             try:
-                async with world.preview(
-                    channel, viewers=[you], layout="channel", port=settings.port
-                ) as preview:
+                async with (
+                    world.preview(channel, viewers=[you], layout="channel") as preview,
+                    local_pictures.served(preview.url, settings.port) as address,
+                ):
                     with stop_signals() as stop:
-                        print(f"local discord: {preview.url}", flush=True)
+                        print(f"local discord: {address}", flush=True)
                         if settings.open_browser:
-                            _open(preview.url)
+                            _open(address)
                         bot.dispatch("furnished", channel.id)
                         pulse = asyncio.create_task(_pulse(preview, bot))
                         await until(stop, preview.wait_closed())
                         pulse.cancel()
                         # What is being made ends first: the page waits for open requests.
                         await bot.say_goodbye()
-            except simcord.SetupError as error:
+            except (simcord.SetupError, OSError) as error:
                 raise RiffBotError(
                     f"The local Discord cannot be shown ({error}); is port {settings.port} taken? "
                     "Choose another with --port."

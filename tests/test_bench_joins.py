@@ -86,11 +86,11 @@ def test_all_ways_of_joining_play_the_same_columns() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_the_whole_bench_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench_jam, "SECONDS", 45.0)
-    monkeypatch.setattr(bench_jam, "CHANGES", 2)
+def test_the_whole_bench_runs(tmp_path: Path) -> None:
+    size = bench_jam.Size(seconds=45.0, wishes=2)
     model = tiny_embedded_model(tmp_path / "model")
-    result = bench_jam.run(Settings(_env_file=None, model=str(model), data_dir=tmp_path))
+    settings = Settings(_env_file=None, model=str(model), data_dir=tmp_path)
+    result = bench_jam.run(settings, size=size)
     assert result.repeats
     assert result.joins["RiffBot"].boundaries >= 8
     assert result.busy.underruns == 0

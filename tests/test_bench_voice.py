@@ -9,7 +9,7 @@ from riffbot import bench_voice
 
 @pytest.mark.slow
 def test_a_stall_ends_without_a_burst() -> None:
-    result = bench_voice.run(seconds=1.5)
+    result = bench_voice.run(size=bench_voice.Size(seconds=1.5))
     assert result.ours.burst == 0
     assert result.ours.packet_us > 0
     if result.pcm is not None:

@@ -16,7 +16,7 @@ from riffbot.bot import RiffBot
 from riffbot.services import open_services
 from riffbot.settings import Settings
 from tests.cogs.conftest import seed_images, settings, tiny_model  # noqa: F401
-from tests.web.browser import CHROMIUM, chromium
+from tests.web.browser import chromium
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -70,15 +70,20 @@ async def test_the_command_serves_both_and_stops_when_told(settings: Settings) -
     try:
         assert said["local discord"].startswith("http://127.0.0.1:")
         assert said["page"].startswith("http://127.0.0.1:")
+        # What is happening, an empty line, and then the addresses, last and by themselves.
+        *banner, empty, page, discord = said
+        assert (empty, page, discord) == ("", "page", "local discord")
+        assert "DISCORD_TOKEN is not set" in banner[0]
+        assert str(settings.data_dir) in banner[1]
+        assert f"the model {Path(settings.model).name}" in banner[1]
     finally:
         process.send_signal(signal.SIGTERM)
         _, errors = await process.communicate()
-    assert process.returncode == 0, errors.decode()
-    assert "Traceback" not in errors.decode()
+    assert (process.returncode, errors.decode()) == (0, ""), "nothing else is said"
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium or Chrome on this machine")
+@pytest.mark.needs("browser")
 async def test_a_riff_typed_in_a_browser_plays(settings: Settings) -> None:  # noqa: F811
     sys.path.insert(0, str(ROOT / "docs"))
     from make_screenshots import ask, hear, open_discord

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 STEMS = 8
+REMEDY = "install libfluidsynth3 and fluidr3mono-gm-soundfont"
 
 
 class FluidError(RuntimeError):
@@ -22,12 +23,16 @@ class FluidError(RuntimeError):
 
 
 def library() -> ctypes.CDLL:
-    """Load libfluidsynth; `RIFFBOT_FLUIDSYNTH` names another place."""
+    """Load libfluidsynth; `RIFFBOT_FLUIDSYNTH` names another place.
+
+    Raises:
+        FluidError: it is not installed, or not to be found there.
+    """
     name = os.environ.get("RIFFBOT_FLUIDSYNTH") or ctypes.util.find_library("fluidsynth")
     try:
         lib = ctypes.CDLL(name or "libfluidsynth.so.3")
     except OSError as error:
-        raise FluidError(f"libfluidsynth is missing: {error}") from error
+        raise FluidError(f"libfluidsynth is missing: {REMEDY} ({error})") from error
     pointer, number = ctypes.c_void_p, ctypes.c_int
     for call, result, arguments in (
         ("new_fluid_settings", pointer, []),
@@ -58,9 +63,9 @@ class Fluid:
     """One synthesiser with its SoundFonts loaded; safe to use after a fork."""
 
     def __init__(self, soundfonts: Sequence[Path], sample_rate: int) -> None:
-        if not soundfonts:
-            raise FluidError("no SoundFont was found: install fluidr3mono-gm-soundfont")
         self._lib = lib = library()
+        if not soundfonts:
+            raise FluidError(f"no SoundFont was found: {REMEDY}, or name one in RIFFBOT_SOUNDFONTS")
         for level in range(1, 5):
             lib.fluid_set_log_function(level, None, None)
         self._settings = settings = lib.new_fluid_settings()

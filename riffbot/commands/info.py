@@ -57,7 +57,7 @@ def bench(options: Options) -> int:
     settings = load_settings(**({"model": options.model} if options.model else {}))
     told = {}
     for name in options.what or benches.NAMES:
-        report = benches.run(name, settings, clips=options.clips)
+        report = benches.run(name, settings, clips=options.clips, quick=options.quick)
         told[name] = report.data
         if not options.json:
             print(f"{name}\n{report.text}\n", flush=True)

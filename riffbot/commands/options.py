@@ -210,12 +210,15 @@ def _looking_after(commands: Any) -> None:
     bench = _add(commands, "bench", "info.bench", "how fast and how good, beside what others use")
     bench.add_argument(
         "what",
-        metavar="codec|engine|model|jam|voice|remix|library",
+        metavar="codec|engine|model|jam|voice|remix|library|page",
         nargs="*",
         help="which to run (default: all of them)",
     )
     bench.add_argument("--clips", type=whole, default=3, help="repetitions (default: 3)")
     bench.add_argument("--model", metavar="DIR|ID", help="the model to time")
+    bench.add_argument(
+        "--quick", action="store_true", help="as small as can be: runs it, measures nothing"
+    )
     _library(commands)
     _privacy(commands)
     database = _add(commands, "db", "info.database", "look after the library's database")

@@ -12,13 +12,13 @@ from riffbot.errors import BadRequest, RiffBotError
 
 
 def start(options: Options) -> int:
-    """Run until stopped; prints what it serves, one address a line.
+    """Run until stopped; prints what it does, then what it serves, one address a line.
 
     Raises:
         BadRequest: a setting or a port is wrong.
         RiffBotError: a port is taken, the model or the library cannot be opened.
     """
-    from riffbot import logs
+    from riffbot import logs, startup
     from riffbot.settings import load_settings
 
     asked = {"port": options.port, "web_port": options.web_port}
@@ -44,6 +44,8 @@ def start(options: Options) -> int:
         ("--web-port", settings.web_port),
     ):
         _free(settings.host, port, option)
+    startup.set_levels(settings.log_level)
+    print(startup.banner(settings), flush=True)
     try:
         if online:
             from riffbot.bot import run

@@ -22,6 +22,7 @@ from riffbot.inference.model import Defaults, ModelCard
 from riffbot.inference.pipeline import StepEvent
 from riffbot.inference.plan import batch_key, steps_to_run
 from riffbot.request import RiffRequest
+from tests.patience import patience
 
 CARD = ModelCard(
     name="fake",
@@ -33,7 +34,7 @@ CARD = ModelCard(
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for something that another thread brings about."""
-    async with asyncio.timeout(20):
+    async with patience(20):
         while not condition():  # noqa: ASYNC110  # a thread has no asyncio.Event to set
             await asyncio.sleep(0.005)
 

@@ -25,6 +25,7 @@ from riffbot.jam.values import Steerer
 from riffbot.jam.votes import Ballot
 from riffbot.jam.walk import Walk
 from tests.inference.fakes import FakePipeline, until
+from tests.patience import patience
 
 ANN, BOB = Steerer(1, "Ann"), Steerer(2, "Bob")
 
@@ -147,7 +148,7 @@ async def settled(session: JamSession) -> None:
         full = session._planner.content and session.ring.room() < BLOCK_PACKETS
         return full and session.status().buffer_s > 1.5  # a whole turn of the loop, and some
 
-    async with asyncio.timeout(20):
+    async with patience(20):
         while not await session._loop.run(at_rest()):  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 

@@ -21,6 +21,7 @@ from riffbot.jam.ring import PacketRing
 from riffbot.jam.score import Chunk, Meter, Score
 from riffbot.jam.walk import Walk
 from tests.inference.fakes import until
+from tests.patience import patience
 
 METER = Meter(width=128, beats=4)
 BLOCKS = 9
@@ -126,7 +127,7 @@ async def test_the_score_can_be_looked_at_and_changed_while_a_block_is_solved(
                 assert player.ahead() == 2 * METER.width - BLOCK - AHEAD
                 assert player.enter(chunk(3), at_once=True).start == 32
 
-            async with asyncio.timeout(20):
+            async with patience(20):
                 await asyncio.to_thread(look)
         finally:
             go_on.set()

@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import pwd
-import shutil
-import socket
-import subprocess
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -29,65 +22,17 @@ from riffbot.library.records import FORMER_MEMBER
 from riffbot.library.store import Library
 from riffbot.request import RiffRequest
 from riffbot.settings import Settings
+from tests.library import postgres
 from tests.library.conftest import ANN, BOB, files, made
-
-pytest.importorskip("asyncpg")
-
-
-def _binaries() -> Path | None:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if found:
-        return found[-1].parent
-    initdb = shutil.which("initdb")
-    return Path(initdb).parent if initdb else None
-
-
-def _as_nobody_special() -> dict[str, Any]:
-    """PostgreSQL refuses to run as root."""
-    if os.geteuid() != 0:
-        return {}
-    try:
-        account = pwd.getpwnam("postgres")
-    except KeyError:
-        pytest.skip("PostgreSQL does not run as root, and there is no account for it")
-    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    binaries = _binaries()
-    if binaries is None:
-        pytest.skip("no PostgreSQL server is installed")
-    account = _as_nobody_special()
-    with tempfile.TemporaryDirectory(prefix="riffbot-pg-") as name:
-        folder = Path(name)
-        if account:
-            os.chown(folder, account["user"], account["group"])
-        data = folder / "data"
-
-        def run(program: str, *arguments: str | Path) -> None:
-            # No pipes: the server would inherit them, and this would wait until it stops.
-            subprocess.run(
-                [binaries / program, "-D", data, *arguments],
-                cwd=folder,
-                check=True,
-                stdout=subprocess.DEVNULL,
-                timeout=100,
-                **account,
-            )
-
-        run("initdb", "-U", "riffbot", "-A", "trust", "-E", "UTF8", "-N")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        options = f"-p {port} -h 127.0.0.1 -k {folder} -F"
-        run("pg_ctl", "-l", folder / "log", "-o", options, "-w", "start")
-        try:
-            yield f"postgresql://riffbot@127.0.0.1:{port}/postgres"
-        finally:
-            run("pg_ctl", "-m", "immediate", "stop")
+    with postgres.running() as url:
+        yield url
 
 
+@pytest.mark.needs("postgres", "asyncpg")
 async def test_the_library_works_the_same(server: str, tmp_path: Path) -> None:
     library = await Library.open(Settings(data_dir=tmp_path, database_url=server))
     request = RiffRequest(prompt="Funky (Sax:1.3)", seed=2**32 - 1)
@@ -122,6 +67,7 @@ async def test_the_library_works_the_same(server: str, tmp_path: Path) -> None:
     await library.close()
 
 
+@pytest.mark.needs("postgres", "asyncpg")
 async def test_a_question_of_several_statements_sees_one_moment(
     server: str, tmp_path: Path
 ) -> None:
@@ -150,6 +96,7 @@ async def test_a_question_of_several_statements_sees_one_moment(
     await library.close()
 
 
+@pytest.mark.needs("postgres", "asyncpg")
 async def test_up_down_and_exactly_the_models(server: str) -> None:
     await asyncio.gather(*(asyncio.to_thread(migrate.upgrade, server) for _ in range(3)))
     engine = create_async_engine(server.replace("postgresql:", "postgresql+asyncpg:"))
@@ -164,6 +111,7 @@ async def test_up_down_and_exactly_the_models(server: str) -> None:
     await asyncio.to_thread(migrate.upgrade, server)
 
 
+@pytest.mark.needs("asyncpg")
 async def test_a_server_that_is_away_is_a_sentence(tmp_path: Path) -> None:
     away = Settings(data_dir=tmp_path, database_url="postgresql://nobody@127.0.0.1:1/none")
     with pytest.raises(StorageError, match="cannot be reached"):

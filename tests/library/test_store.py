@@ -290,11 +290,11 @@ async def test_another_database_is_refused_by_name(tmp_path: Path, url: str) -> 
         await Library.open(Settings(data_dir=tmp_path / "data", database_url=url))
 
 
+@pytest.mark.needs("asyncpg")
 @pytest.mark.parametrize(
     "url", ["postgresql://nobody@127.0.0.1:1/x", "postgresql://nobody@no-such-host.invalid/x"]
 )
 async def test_a_database_server_that_is_not_there_is_a_sentence(tmp_path: Path, url: str) -> None:
-    pytest.importorskip("asyncpg")
     with pytest.raises(StorageError, match="cannot be reached"):
         await Library.open(Settings(data_dir=tmp_path, database_url=url))
 

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
+from tests.patience import patience
+
 T = TypeVar("T")
 
 
@@ -29,7 +31,7 @@ class Pulse:
             AssertionError: nothing after `timeout_s` seconds; the message says `what` was awaited.
         """
         try:
-            async with asyncio.timeout(timeout_s):
+            async with patience(timeout_s):
                 while True:
                     found = look()
                     if found is not None and found is not False:

@@ -16,7 +16,8 @@ from riffbot.inference.loading import load_model
 from riffbot.inference.pipeline import Pipeline
 from riffbot.inference.resolve import resolve
 from riffbot.request import RiffRequest
-from training import captions, networks, prepare
+from tests.patience import by_steps
+from training import captions, denoiser, networks, prepare
 from training.denoiser import BLANK_GRIDS, Trainer, work
 from training.export import CARD, export
 from training.flow import channel_weights, noise_levels, velocity_loss
@@ -77,7 +78,10 @@ def options(folder: Path, **changes: object) -> argparse.Namespace:
     return argparse.Namespace(**{**given, **changes})
 
 
-def test_it_trains_saves_goes_on_and_exports(folder: Path, tmp_path: Path) -> None:
+def test_it_trains_saves_goes_on_and_exports(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_steps(monkeypatch, denoiser, 0.2)
     device = torch.device("cpu")
     Trainer(options(folder), 0, device).run()
     held = torch.load(folder / "denoiser.pt", weights_only=True)
@@ -96,8 +100,11 @@ def test_it_trains_saves_goes_on_and_exports(folder: Path, tmp_path: Path) -> No
     assert picture.shape == (512, 400)
 
 
-def test_the_compiled_network_is_the_one_that_learns(folder: Path, tmp_path: Path) -> None:
+def test_the_compiled_network_is_the_one_that_learns(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With a backend that only traces: what a GPU's compiler makes of it is the compiler's own."""
+    by_steps(monkeypatch, denoiser, 0.2)
     told = options(folder, compile="eager", halves=0.0, out=tmp_path / "denoiser.pt")
     trainer = Trainer(told, 0, torch.device("cpu"))
     before = trainer.network.conv_out.weight.detach().clone()

@@ -6,13 +6,13 @@ import json
 import random
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
-from training import soundfonts
+from training import fluid, soundfonts
 from training.caption_writer import mentions
-from training.fluid import FluidError, library
 from training.music import INSTRUMENTS, Piece, compose
 from training.music.piece import Note, Track
 from training.music.textures import TEXTURES
@@ -23,12 +23,6 @@ from training.synth import Synth
 
 @pytest.fixture(scope="module")
 def synth() -> Synth:
-    try:
-        library()
-    except FluidError as error:
-        pytest.skip(str(error))
-    if not soundfonts.find():
-        pytest.skip("no SoundFont is installed")
     return Synth(soundfonts.find()[:1])
 
 
@@ -40,6 +34,7 @@ def _piece(kind: str) -> Piece:
     raise AssertionError(kind)
 
 
+@pytest.mark.needs("synth")
 @pytest.mark.parametrize("kind", ["solo", "band", "drums", "texture"])
 def test_a_clip_is_a_function_of_its_piece(synth: Synth, kind: str) -> None:
     piece = _piece(kind)
@@ -51,6 +46,7 @@ def test_a_clip_is_a_function_of_its_piece(synth: Synth, kind: str) -> None:
     assert np.max(np.abs(sound)) == pytest.approx(10 ** (-3 / 20), rel=1e-3)
 
 
+@pytest.mark.needs("synth")
 def test_the_seam_is_no_louder_a_step_than_the_rest(synth: Synth) -> None:
     for seed in range(5):
         sound = synth.render(compose(random.Random(seed)))
@@ -58,6 +54,7 @@ def test_the_seam_is_no_louder_a_step_than_the_rest(synth: Synth) -> None:
         assert steps[-1] <= max(0.02, float(np.quantile(steps, 0.9999)))
 
 
+@pytest.mark.needs("synth")
 def test_every_instrument_sounds(synth: Synth) -> None:
     base = replace(
         _piece("solo"),
@@ -86,6 +83,7 @@ def test_every_texture_sounds() -> None:
         assert np.isfinite(sound).all(), name
 
 
+@pytest.mark.needs("synth")
 def test_shards_are_resumable_and_repeatable(
     synth: Synth, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,6 +111,7 @@ def test_shards_are_resumable_and_repeatable(
     assert len(rows) == len(widths)
 
 
+@pytest.mark.needs("synth")
 def test_a_clip_is_a_function_of_seed_shard_and_index(synth: Synth) -> None:
     first, row = render_clip(synth, clip_seed(3, 1, 0), [])
     again, same = render_clip(synth, clip_seed(3, 1, 0), [])
@@ -135,9 +134,35 @@ def test_only_pieces_said_to_be_one_of_the_words_are_rendered() -> None:
         find_piece(3, ["no such thing"])
 
 
-def test_what_is_missing_is_said_in_one_line(
+@pytest.fixture
+def no_fluidsynth(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A machine without libfluidsynth, whatever this one has."""
+    monkeypatch.setenv("RIFFBOT_FLUIDSYNTH", str(tmp_path / "libnothing.so"))
+
+
+@pytest.mark.parametrize("fonts", [True, False])
+def test_a_missing_libfluidsynth_is_said_in_one_line(
+    no_fluidsynth: None,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    fonts: bool,
+) -> None:
+    font = tmp_path / "some.sf3"
+    font.touch()
+    monkeypatch.delenv("RIFFBOT_SOUNDFONTS", raising=False)
+    monkeypatch.setattr(soundfonts, "_USUAL", (str(font),) if fonts else ())
+    assert main(["--out", str(tmp_path / "out"), "--clips", "1"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("render: libfluidsynth is missing: install libfluidsynth3 and")
+
+
+def test_a_missing_soundfont_is_said_in_one_line(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("RIFFBOT_FLUIDSYNTH", str(tmp_path / "libnothing.so"))
+    monkeypatch.delenv("RIFFBOT_SOUNDFONTS", raising=False)
+    monkeypatch.setattr(soundfonts, "_USUAL", ())
+    monkeypatch.setattr(fluid, "library", Mock())  # stands in where it is not installed either
     assert main(["--out", str(tmp_path / "out"), "--clips", "1"]) == 1
-    assert capsys.readouterr().err.startswith("render: libfluidsynth is missing")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("render: no SoundFont was found: install libfluidsynth3 and")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.patience import by_steps
 from training import autoencoder, gist, networks, references, unpack
 from training.export import CARD, export
 from training.gist import Listener
@@ -69,6 +70,7 @@ def test_a_gist_goes_on_where_it_was_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "gist.pt"
+    by_steps(monkeypatch, gist, 0.3)
 
     def train(minutes: float) -> dict[str, float]:
         told = ["gist", "--out", str(path), "--pieces", "12", "--batch", "4", "--every", "3"]
@@ -78,10 +80,10 @@ def test_a_gist_goes_on_where_it_was_stopped(
         return held
 
     first = train(0.02)
-    assert first["step"] > 0
+    assert first["step"] in {3, 4}  # of 0.3 s, in 1.2 s
     assert first["spent"] == pytest.approx(1.2)
     second = train(0.04)
-    assert second["step"] > first["step"]
+    assert second["step"] - first["step"] in {3, 4}
     assert references.listener(path).training is False
     lines = path.with_suffix(".jsonl").read_text("utf-8").splitlines()
     assert sum("final" in line for line in lines) == 2
@@ -96,6 +98,7 @@ def test_the_autoencoder_goes_on_from_what_was_unpacked(
     unpack.main(["--model", str(model), "--out", str(out)])
     write_noise(shards, (0, 3), 2)
     before = torch.load(out / "autoencoder.pt", weights_only=True)["network"]
+    by_steps(monkeypatch, autoencoder, 0.6)
     told = ["autoencoder", "--shards", str(shards), "--out", str(out / "autoencoder.pt")]
     more = ["--latent-channels", "4", "--use", "1", "--batch", "1", "--minutes", "0.03"]
     monkeypatch.setattr("sys.argv", [*told, *more])

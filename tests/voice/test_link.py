@@ -21,6 +21,7 @@ from tests.loopback import LoopbackDiscord, VoiceChannel
 from tests.loopback.test_voice import chirp, packed
 from tests.loopback.toybot import ToyBot
 from tests.loopback.voice.heard import Heard
+from tests.patience import patience
 
 QUICK = Policy(waits_s=(0.1, 0.2, 0.3), connect_s=5.0, closed_s=0.5)
 IMPATIENT = replace(QUICK, stall_s=1.0)
@@ -48,7 +49,7 @@ class Stage:
         return self.there.voice.heard(self.room.guild)
 
     async def until(self, look: Callable[[], object], *, timeout_s: float = 15.0) -> None:
-        async with asyncio.timeout(timeout_s):
+        async with patience(timeout_s):
             while not look():  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 

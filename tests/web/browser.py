@@ -15,6 +15,8 @@ from typing import Any
 
 import aiohttp
 
+from tests.patience import patience
+
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
@@ -26,7 +28,10 @@ class Page:
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
         self._ids = itertools.count(1)
+        self._asked: dict[str, str] = {}
         self.complaints: list[str] = []
+        self.responses: list[tuple[int, str]] = []
+        """Status and address of every answer that the page got, from `watch` on; 0: none came."""
 
     async def call(self, method: str, **params: Any) -> dict[str, Any]:
         """One command of the DevTools protocol."""
@@ -47,6 +52,12 @@ class Page:
                 self.complaints.append(json.dumps(params["exceptionDetails"])[:500])
             case "Log.entryAdded" if params["entry"]["level"] == "error":
                 self.complaints.append(params["entry"]["text"] + str(params["entry"].get("url")))
+            case "Network.requestWillBeSent":
+                self._asked[params["requestId"]] = params["request"]["url"]
+            case "Network.responseReceived":
+                self.responses.append((params["response"]["status"], params["response"]["url"]))
+            case "Network.loadingFailed" if not params.get("canceled"):
+                self.responses.append((0, self._asked.get(params["requestId"], "?")))
 
     async def open(self, address: str, *, width: int = 1280, height: int = 900) -> None:
         """Go there in a window of this size."""
@@ -62,6 +73,10 @@ class Page:
         await self.call("Page.navigate", url=address)
         await self.until("document.readyState === 'complete'")
 
+    async def watch(self) -> None:
+        """Note every answer from now on."""
+        await self.call("Network.enable")
+
     async def js(self, expression: str) -> Any:
         """The value of an expression (or of the promise that it is)."""
         answer = await self.call(
@@ -76,7 +91,7 @@ class Page:
 
     async def until(self, expression: str, *, seconds: float = 30) -> Any:
         """Wait until an expression is true; its value."""
-        async with asyncio.timeout(seconds):
+        async with patience(seconds):
             while not (value := await self.js(expression)):  # noqa: ASYNC110 - it is remote
                 await asyncio.sleep(0.05)
         return value
@@ -149,7 +164,7 @@ async def chromium() -> AsyncIterator[Page]:
 
 async def _port(profile: Path) -> int:
     file = profile / "DevToolsActivePort"
-    async with asyncio.timeout(60):
+    async with patience(60):
         while not (file.exists() and "\n" in file.read_text()):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     return int(file.read_text().splitlines()[0])

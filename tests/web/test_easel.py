@@ -14,11 +14,11 @@ from riffbot.errors import GenerationFailed
 from riffbot.regions import Region
 from riffbot.services import Services
 from tests.inference.fakes import FakePipeline
-from tests.web.browser import CHROMIUM, Page, chromium
+from tests.web.browser import Page, chromium
 from tests.web.test_api import ask
 
 pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here"),
+    pytest.mark.needs("browser"),
     pytest.mark.timeout(300),
 ]
 

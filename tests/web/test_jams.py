@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -14,9 +13,10 @@ from riffbot.jam.values import Steerer
 from riffbot.services import Services
 from riffbot.web import pages
 from tests.inference.fakes import FakePipeline, until
-from tests.web.browser import CHROMIUM, chromium
+from tests.patience import patience
+from tests.web.browser import chromium
 
-in_a_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
+in_a_browser = pytest.mark.needs("browser")
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ async def test_the_server_stops_while_somebody_listens(
 ) -> None:
     answer = await client.get(f"/api/jams/{session.id}/live.ogg")
     await answer.content.read(64)
-    async with asyncio.timeout(5):
+    async with patience(5):
         await client.server.close()
     assert session.status().state == "playing"
 

@@ -24,6 +24,7 @@ from riffbot.web import api, hub, jams, wire
 from riffbot.web.app import create_app
 from riffbot.web.guard import Allowance
 from tests.inference.fakes import FakePipeline, until
+from tests.patience import patience
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ class Heard:
 
 async def hear(ws: aiohttp.ClientWebSocketResponse, enough: Any) -> Heard:
     heard = Heard()
-    async with asyncio.timeout(30):
+    async with patience(30):
         while not enough(heard):
             heard.take(await ws.receive())
     return heard
@@ -172,7 +173,7 @@ async def test_the_end_of_the_jam_ends_the_connection(
     async with client.ws_connect(f"/api/jams/{session.id}/socket") as ws:
         await hear(ws, lambda h: h.packets)
         await session.stop()
-        async with asyncio.timeout(10):
+        async with patience(10):
             while (message := await ws.receive()).type is not aiohttp.WSMsgType.CLOSE:
                 pass
     assert message.data == aiohttp.WSCloseCode.GOING_AWAY
@@ -400,7 +401,7 @@ async def test_a_jam_that_comes_back_holds_nobody_up(
             pipeline.gate.clear()
             coming = asyncio.create_task(later.get(f"/api/jams/{jam['id']}"))
             await until(lambda: again.by_id(jam["id"]) is not None)
-            async with asyncio.timeout(30):
+            async with patience(30):
                 assert (await later.get(f"/api/jams/{plays.id}")).status == 200
                 assert (await later.get("/api/jams/nobody00nobody")).status == 404
             assert not coming.done()

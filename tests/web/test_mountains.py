@@ -22,13 +22,11 @@ from riffbot.inference.job import Picture
 from riffbot.jam.session import JamSession
 from riffbot.request import RiffRequest
 from riffbot.services import Services
-from riffbot.web.pages import BUILT
 from tests.inference.fakes import FakePipeline
-from tests.web.browser import CHROMIUM, Page, chromium
+from tests.web.browser import Page, chromium
 
 pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here"),
-    pytest.mark.skipif(not (BUILT / "index.html").exists(), reason="the page is not built"),
+    pytest.mark.needs("browser", "page"),
     pytest.mark.timeout(300),
     pytest.mark.alone,
 ]

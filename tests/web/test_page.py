@@ -10,9 +10,9 @@ from aiohttp.test_utils import TestClient
 
 from riffbot.web.pages import STATIC
 from tests.inference.fakes import FakePipeline
-from tests.web.browser import CHROMIUM, Page, chromium
+from tests.web.browser import Page, chromium
 
-in_a_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
+in_a_browser = pytest.mark.needs("browser")
 
 
 async def test_the_page_is_one_page_at_every_address(client: TestClient) -> None:

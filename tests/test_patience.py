@@ -1,0 +1,50 @@
+"""A slow machine is no failed test, and a hanging one still is."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from tests import patience as module
+from tests.patience import patience, starved_s
+
+
+async def test_a_limit_holds_where_the_machine_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "starved_s", lambda: 0.0)
+    began = time.monotonic()
+    with pytest.raises(TimeoutError):
+        async with patience(0.2):
+            await asyncio.sleep(60)
+    assert time.monotonic() - began >= 0.2
+
+
+async def test_time_without_a_processor_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    began = time.monotonic()
+    # It got a processor in a quarter of the time.
+    monkeypatch.setattr(module, "starved_s", lambda: 0.75 * (time.monotonic() - began))
+    async with patience(0.2):
+        await asyncio.sleep(0.4)
+    with pytest.raises(TimeoutError):
+        async with patience(0.1):
+            await asyncio.sleep(60)
+
+
+async def test_even_a_machine_that_is_always_busy_ends_what_hangs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    began = time.monotonic()
+    monkeypatch.setattr(module, "starved_s", lambda: 100 * (time.monotonic() - began))
+    with pytest.raises(TimeoutError):
+        async with patience(0.06):
+            await asyncio.sleep(60)
+
+
+async def test_what_is_done_in_time_leaves_nothing_behind() -> None:
+    before = asyncio.all_tasks()
+    async with patience(30):
+        pass
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before
+    assert starved_s() >= 0.0
