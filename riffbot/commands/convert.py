@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Literal
 
-from riffbot.commands.files import existing, write
+from riffbot.commands.files import LARGEST_PICTURE, existing, is_folder, write
 from riffbot.commands.options import Options
 from riffbot.errors import BadRequest
 
@@ -26,7 +26,7 @@ def image_to_audio(options: Options) -> int:
     kind = FORMATS.get(target.suffix.lower())
     if kind is None:
         raise BadRequest(f"“{target.name}”: name OUT as .wav, .mp3, .flac or .ogg.")
-    source = existing(options.image)
+    source = existing(options.image, max_bytes=LARGEST_PICTURE)
     _writable(target)
 
     from audio import codec, files, image, loudness
@@ -74,9 +74,9 @@ def audio_to_image(options: Options) -> int:
 
 
 def _writable(target: Path) -> None:
-    if target.is_dir():
+    if is_folder(target):
         raise BadRequest(f"“{target}” is a folder; name a file in it.")
-    if not target.parent.is_dir():
+    if not is_folder(target.parent):
         raise BadRequest(f"There is no folder “{target.parent}” to write “{target.name}” into.")
 
 

@@ -8,13 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from riffbot.commands.files import existing
+from riffbot.commands.files import contents
 from riffbot.commands.orders import BadLine, Order, checked
 from riffbot.commands.pictures import Pictures
 from riffbot.commands.sources import is_sound, picture, recipe_in_tags
 from riffbot.errors import BadRequest
 from riffbot.recipes import Recipe, parse
 from riffbot.request import RiffRequest
+
+MAX_BYTES = 256 * 1024**2
+"""Of a batch, a recipe or a clip that holds one; a song of six minutes has 20 MB."""
 
 
 def recipe_of(path: Path) -> Recipe:
@@ -23,15 +26,16 @@ def recipe_of(path: Path) -> Recipe:
     Raises:
         BadRequest: there is none in it.
     """
+    inside = _inside(path)
     try:
-        return parse(_inside(path))
+        return parse(inside)
     except BadRequest as error:
         raise BadRequest(f"“{path.name}”: {error}") from error
 
 
 def _inside(path: Path) -> bytes:
     """The text of the recipe. Raises BadRequest where there is none."""
-    data = existing(path).read_bytes()
+    data = contents(path, MAX_BYTES)
     if path.suffix.lower() == ".json" or data[:1] in (b"{", b"["):
         return data
     # What is no sound and no picture says so itself.
@@ -59,7 +63,7 @@ def from_lines(source: str, pictures: Pictures) -> Iterator[Order | BadLine]:
 
     Clips are named after their lines, so that a bad one moves no other.
     """
-    text = sys.stdin.read() if source == "-" else _text(Path(source))
+    text = _decoded(_piped() if source == "-" else contents(Path(source), MAX_BYTES), source)
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
@@ -82,8 +86,18 @@ def _line_request(line: str, pictures: Pictures) -> RiffRequest:
     return checked(RiffRequest.build(**fields))
 
 
-def _text(path: Path) -> str:
+def _piped() -> bytes:
+    """What is piped in, read as bytes: the terminal's encoding has no say in it."""
+    stream = getattr(sys.stdin, "buffer", None)
+    data: bytes = stream.read(MAX_BYTES + 1) if stream is not None else sys.stdin.read().encode()
+    if len(data) > MAX_BYTES:
+        raise BadRequest(f"That is too much: a batch may have {MAX_BYTES // 1024**2} MB.")
+    return data
+
+
+def _decoded(data: bytes, source: str) -> str:
     try:
-        return existing(path).read_text(encoding="utf-8")
+        return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise BadRequest(f"“{path.name}” is no text file.") from error
+        name = "What is piped in" if source == "-" else f"“{Path(source).name}”"
+        raise BadRequest(f"{name} is no UTF-8 text: please save it as UTF-8.") from error

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from audio import codec, files, image
 from riffbot import recipes
-from riffbot.commands.files import existing
+from riffbot.commands.files import LARGEST_PICTURE, existing
 from riffbot.errors import BadRequest
 from riffbot.images import HEIGHT
 from riffbot.library.files import Files
@@ -64,6 +64,7 @@ def read(path: Path, *, start: float = 0.0, seconds: float | None = None) -> Sou
 
 def picture(path: Path) -> Source:
     """Read a picture of any size, with the recipe in it. Raises BadRequest."""
+    existing(path, max_bytes=LARGEST_PICTURE)
     try:
         decoded = image.decode_image(existing(path))
     except ValueError as error:

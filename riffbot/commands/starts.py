@@ -9,7 +9,7 @@ from pathlib import Path
 from audio import image
 from riffbot import recipes, remixing
 from riffbot.commands import sources
-from riffbot.commands.files import existing
+from riffbot.commands.files import contents, existing, is_folder
 from riffbot.commands.options import Options
 from riffbot.commands.pictures import Pictures
 from riffbot.errors import BadRequest, NotFound
@@ -36,9 +36,16 @@ def start_of(
         BadRequest: it can be no clip.
     """
     path = Path(typed)
-    if path.exists() or "/" in typed or path.suffix:
+    if "/" in typed or path.suffix or _there(path):
         return _from_file(existing(path), options, pictures)
     return _from_library(typed, options, settings, pictures, cut)
+
+
+def _there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # too long for a name, or with a null byte
+        return False
 
 
 def end_of(typed: str, options: Options, settings: Settings, pictures: Pictures) -> Start | str:
@@ -62,7 +69,11 @@ def drawn(typed: str, options: Options, pictures: Pictures) -> Start:
     if sources.is_sound(path):
         raise BadRequest(f"“{path.name}” is a sound; `riffbot remix` starts from sounds.")
     source = open_upload(
-        path.read_bytes(), path.name, seconds=options.seconds, drawing=True, max_bytes=_LARGEST
+        contents(path, _LARGEST),
+        path.name,
+        seconds=options.seconds,
+        drawing=True,
+        max_bytes=_LARGEST,
     )
     _say(str(source))
     return _start(source, pictures, path.stem)
@@ -70,7 +81,7 @@ def drawn(typed: str, options: Options, pictures: Pictures) -> Start:
 
 def _from_file(path: Path, options: Options, pictures: Pictures) -> Start:
     source = open_upload(
-        path.read_bytes(),
+        contents(path, _LARGEST),
         path.name,
         start=getattr(options, "start", 0.0),
         seconds=getattr(options, "seconds", None),
@@ -97,7 +108,7 @@ def _from_library(
     clip_id: str, options: Options, settings: Settings, pictures: Pictures, cut: bool
 ) -> Start:
     unknown = NotFound(f"“{clip_id[:60]}” is neither a file here nor a riff in the library.")
-    if settings.database_url is None and not settings.data_dir.is_dir():
+    if settings.database_url is None and not is_folder(settings.data_dir):
         raise unknown  # looking something up must not make an empty library
     try:
         riff, png = asyncio.run(_stored(clip_id, settings))
