@@ -8,9 +8,9 @@ factor (−1)^k against the phase at the window's centre.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from audio.arrays import Floats, Spectra
+from audio.jit import compiled
 from audio.mel import Bands
 
 _FLOOR = np.float32(1e-7)
@@ -19,10 +19,8 @@ _FLOOR = np.float32(1e-7)
 LANES = 16
 """Frames that are worked on side by side, one in each lane of the processor's vectors."""
 
-_jit = njit(cache=True, nogil=True, fastmath=True)
 
-
-@_jit
+@compiled
 def cut_frames(sound: Floats, start: int, hop: int, window: Floats, out: Floats) -> None:
     """out[i] = the windowed frame that begins at sample start + i·hop."""
     for i in range(out.shape[0]):
@@ -31,7 +29,7 @@ def cut_frames(sound: Floats, start: int, hop: int, window: Floats, out: Floats)
             out[i, j] = sound[offset + j] * window[j]
 
 
-@_jit
+@compiled
 def overlap_add(frames: Floats, start: int, hop: int, window: Floats, out: Floats) -> None:
     """Add windowed frames to `out`, the first at sample `start`."""
     for i in range(frames.shape[0]):
@@ -40,7 +38,7 @@ def overlap_add(frames: Floats, start: int, hop: int, window: Floats, out: Float
             out[offset + j] += frames[i, j] * window[j]
 
 
-@_jit
+@compiled
 def _apply(bands: Bands, columns: Floats, out: Floats) -> None:
     """out = bands @ columns, both [rows, LANES]: one frame a lane, so that lanes vectorise."""
     bounds, first, weights = bands.bounds, bands.first, bands.weights
@@ -54,7 +52,7 @@ def _apply(bands: Bands, columns: Floats, out: Floats) -> None:
                 out[r, lane] += columns[shift + j, lane] * weight
 
 
-@_jit
+@compiled
 def _divide(mel: Floats, bands: Floats, frame: int) -> None:
     """bands = mel / bands, for the LANES frames from `frame` on (the last lanes may be idle)."""
     lanes = min(LANES, mel.shape[0] - frame)
@@ -63,7 +61,7 @@ def _divide(mel: Floats, bands: Floats, frame: int) -> None:
             bands[m, lane] = mel[frame + lane, m] / (bands[m, lane] + _FLOOR)
 
 
-@_jit
+@compiled
 def mel_of_spectra(spectra: Spectra, bands: Bands, out: Floats) -> None:
     """out[i] = bands @ |spectra[i]|; bins beyond the bank are ignored."""
     bins = bands.first.max() + np.diff(bands.bounds).max()
@@ -81,7 +79,7 @@ def mel_of_spectra(spectra: Spectra, bands: Bands, out: Floats) -> None:
                 out[frame + lane, m] = mel[m, lane]
 
 
-@_jit
+@compiled
 def invert_mel(mel: Floats, coarse: Bands, back: Bands, updates: int, out: Floats) -> None:
     """Non-negative magnitudes [frames, bins] whose mel bands are `mel` [frames, 512].
 
@@ -104,7 +102,7 @@ def invert_mel(mel: Floats, coarse: Bands, back: Bands, updates: int, out: Float
                 out[frame + lane, k] = found[k, lane]
 
 
-@_jit
+@compiled
 def impose_magnitudes(spectra: Spectra, magnitudes: Floats) -> None:
     """Keep each bin's phase, replace its magnitude (Griffin & Lim's projection), in place."""
     for i in range(spectra.shape[0]):
@@ -114,7 +112,7 @@ def impose_magnitudes(spectra: Spectra, magnitudes: Floats) -> None:
             spectra[i, k] = value * (magnitudes[i, k] / (size + np.float32(1e-9)))
 
 
-@_jit
+@compiled
 def impose_mel(spectra: Spectra, mel: Floats, fine: Bands, back: Bands, taps: Floats) -> None:
     """Scale each bin so that the mel bands move to `mel` [frames, 512], in place.
 
@@ -147,7 +145,7 @@ def impose_mel(spectra: Spectra, mel: Floats, fine: Bands, back: Bands, taps: Fl
                 spectra[frame + lane, k] *= gain[k, lane]
 
 
-@_jit
+@compiled
 def _fine_magnitudes(real: Floats, imag: Floats, taps: Floats, bins: int, out: Floats) -> None:
     """out[2k] = the magnitude of bin k, out[2k + 1] = half a bin higher; bin k lies at k + 2."""
     near, mid, far = taps[0], taps[1], taps[2]

@@ -15,17 +15,15 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from audio.arrays import Floats
+from audio.jit import compiled
 
 GAMMA = 0.25645
 """The Gaussian closest to a Hann window of length L has γ = 0.25645·L² (the paper, table II)."""
 
 TOLERANCE_DB = 80.0
 """Bins further below the loudest keep the phase they came with."""
-
-_jit = njit(cache=True, nogil=True, fastmath=True)
 
 
 def integrate(
@@ -95,7 +93,7 @@ def _gradients(log_magnitude: Floats, hop: int, n_fft: int, circular: bool) -> G
     return Gradients(along_time.astype(np.float32), along_bins.astype(np.float32))
 
 
-@_jit
+@compiled
 def _integrate(
     levels: npt.NDArray[np.uint8],
     order: npt.NDArray[np.int32],
@@ -149,7 +147,7 @@ def _integrate(
             loudest = max(loudest, _settle(node - 1, phase - step, phase_of, queue))
 
 
-@_jit
+@compiled
 def _settle(node: int, phase: float, phases: Floats, queue: Queue) -> int:
     """Give a node its phase and put it on the stack of its level, which is returned."""
     level = int(queue.levels[node])

@@ -21,6 +21,7 @@ from discord.ext import commands
 
 from riffbot.errors import BadRequest, RiffBotError
 from riffbot.hosting import page_beside, stop_signals, until
+from riffbot.inference.engine import STOP_GRACE_S
 from riffbot.services import Services, open_services
 from riffbot.settings import Settings
 
@@ -183,7 +184,7 @@ class RiffBot(commands.AutoShardedBot):
         """
         await self.leave_stages()
         await self.services.jams.close()  # first, or an engine that stops would end them
-        await self.services.engine.close()
+        await self.services.engine.close(grace_s=STOP_GRACE_S, last_step_s=STOP_GRACE_S)
         with suppress(TimeoutError):
             async with asyncio.timeout(GOODBYE_S):
                 while self.sessions:  # noqa: ASYNC110  # each ends by itself within an edit or two

@@ -22,8 +22,10 @@ from pathlib import Path
 import numpy as np
 
 from audio.arrays import Floats
-from riffbot.errors import RiffBotError
-from riffbot.settings import Settings
+from riffbot import caches
+from riffbot.errors import RiffBotError, told
+from riffbot.settings import DATABASE_FILE, Settings
+from riffbot.trial import nearest
 
 GOOD, NOTE, BAD = "good", "note", "bad"
 MARKS = {GOOD: "✓", NOTE: "•", BAD: "✗"}
@@ -56,9 +58,19 @@ Check = Callable[[Settings], Finding]
 
 
 def examine(settings: Settings, *, speed: bool = False) -> Iterator[Finding]:
-    """Look at everything, one after the other; with `speed`, time one clip too."""
-    for name, check in [*CHECKS, ("speed", _speed)] if speed else CHECKS:
-        yield _looked(name, check, settings)
+    """Look at everything, one after the other, then try it; with `speed`, time one clip too."""
+    bad: list[str] = []
+    for name, check in CHECKS:
+        finding = _looked(name, check, settings)
+        if finding.state == BAD and name in NEEDED:
+            bad.append(name)
+        yield finding
+    if bad:
+        yield Finding("a riff", NOTE, "not tried", f"mend {' and '.join(bad)} first")
+    else:
+        yield _looked("a riff", _a_riff, settings)
+    if speed:
+        yield _looked("speed", _speed, settings)
 
 
 def healthy(findings: list[Finding]) -> bool:
@@ -88,7 +100,7 @@ def _looked(name: str, check: Check, settings: Settings) -> Finding:
     try:
         return check(settings)
     except RiffBotError as error:
-        return Finding(name, BAD, str(error), "see above")
+        return Finding(name, BAD, told(error), "see above")
     except Exception as error:
         what = " ".join(str(error).split())[:160]
         return Finding(
@@ -226,7 +238,7 @@ def _dave(_: Settings) -> Finding:
 
 def _folder(settings: Settings) -> Finding:
     folder = settings.data_dir.absolute()
-    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    there = nearest(folder)
     try:
         with tempfile.TemporaryFile(dir=there):
             pass
@@ -240,9 +252,21 @@ def _folder(settings: Settings) -> Finding:
     return Finding("data folder", GOOD, f"{folder}{'' if there == folder else ' (will be made)'}")
 
 
+def _caches(_: Settings) -> Finding:
+    folder = caches.compiled_code()
+    if folder is None:
+        return Finding(
+            "cache",
+            NOTE,
+            "no folder can be written, so every start compiles for half a minute",
+            "set NUMBA_CACHE_DIR to a folder that this user can write to",
+        )
+    return Finding("cache", GOOD, f"compiled code is kept in {folder}")
+
+
 def _disk(settings: Settings) -> Finding:
     folder = settings.data_dir.absolute()
-    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    there = nearest(folder)
     free = shutil.disk_usage(there).free
     found = f"{free / GIB:.1f} GB free, room for some {free // 400_000:,} riffs"
     if free < LEAST_DISK:
@@ -264,6 +288,17 @@ def _database(settings: Settings) -> Finding:
             NOTE,
             f"revision {has}, and this RiffBot knows {newest}",
             "the next start upgrades it, or riffbot db upgrade does; back it up before",
+        )
+    if (
+        path is not None
+        and path.parent != settings.data_dir.absolute()
+        and settings.database_url is None
+    ):
+        return Finding(
+            "database",
+            NOTE,
+            f"up to date (revision {has}), in {path}, where an older RiffBot put it",
+            f"stop RiffBot and move it to {settings.data_dir.absolute() / DATABASE_FILE}",
         )
     return Finding("database", GOOD, f"up to date (revision {has})")
 
@@ -317,6 +352,15 @@ def _taken(settings: Settings, port: int) -> bool:
     return False
 
 
+def _a_riff(settings: Settings) -> Finding:
+    from riffbot import trial
+
+    outcome = trial.attempt(settings)
+    if outcome.failed:
+        return Finding("a riff", BAD, f"{outcome.failed} fails: {outcome.reason}", outcome.remedy)
+    return Finding("a riff", GOOD, f"made, kept and heard, all in {outcome.seconds:.1f} s")
+
+
 def _speed(settings: Settings) -> Finding:
     from riffbot.images import Images
     from riffbot.inference.opening import open_pipeline
@@ -350,8 +394,11 @@ CHECKS: list[tuple[str, Check]] = [
     ("Opus", _opus),
     ("DAVE", _dave),
     ("data folder", _folder),
+    ("cache", _caches),
     ("disk", _disk),
     ("database", _database),
     ("seed images", _seed_images),
     ("ports", _ports),
 ]
+NEEDED = {"Python", "model", "device", "MP3", "data folder", "database", "seed images"}
+"""Without these no riff can be made, so that trying would only say the same again."""

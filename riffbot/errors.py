@@ -7,11 +7,44 @@ is a bug: it is logged with its traceback and the person is told only that somet
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+from typing import Self
+
+_PART = r"[^\s'\"“”()\[\],:;/\\]"
+_ABSOLUTE = re.compile(rf"(?<![\w:/.])(?:/|[A-Za-z]:[\\/])(?:{_PART}+[/\\])+({_PART}*)")
+
 
 class RiffBotError(Exception):
-    """Base of all errors meant for people; the command line ends with exit code 1."""
+    """Base of all errors meant for people; the command line ends with exit code 1.
+
+    A sentence may be read by strangers, on Discord and over HTTP: it names no folder of this
+    machine. Where one would help the owner, `at` keeps it beside.
+
+    Attributes:
+        where: the file or folder that it is about, for the command line and the log only.
+    """
 
     exit_code = 1
+    where: Path | None = None
+
+    def at(self, where: Path | None) -> Self:
+        """The same error, knowing which file or folder it is about."""
+        self.where = where
+        return self
+
+
+def told(error: RiffBotError) -> str:
+    """An error for the owner: the command line and the log, where folders help."""
+    return f"{error} ({error.where})" if error.where is not None else str(error)
+
+
+def without_folders(text: str) -> str:
+    """A library's words without the folders of this machine: of each path its last part.
+
+    An absolute path of two parts or more counts, so that `/jam` and `https://…` stay.
+    """
+    return _ABSOLUTE.sub(lambda found: found[1], text)
 
 
 class BadRequest(RiffBotError):

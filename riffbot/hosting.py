@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any
 
+from riffbot import interrupts, terminal
 from riffbot.errors import RiffBotError
 from riffbot.services import Services
 from riffbot.web.app import create_app
@@ -15,6 +16,9 @@ from riffbot.web.connections import Limits
 from riffbot.web.guard import LOOPBACK, OURS, OWNERS_KEY
 from riffbot.web.links import page_address
 from riffbot.web.serving import served
+
+STOP_S = 20.0
+"""How long an orderly stop may take in all, Discord's answers included, before it is cut short."""
 
 GOODBYE_S = 5.0
 """How long a stop waits for those who still read something of the page's."""
@@ -65,14 +69,24 @@ async def page_beside(services: Services) -> AsyncIterator[str]:
 def stop_signals() -> Iterator[asyncio.Event]:
     """Yield an event that SIGINT and SIGTERM set, instead of ending the process where it stands.
 
+    The first says a word and gives the orderly way `STOP_S`; a second ends the process at once.
     Enter it before telling anybody that you are there: they may ask you to stop at once.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     signals = (signal.SIGINT, signal.SIGTERM)
+
+    def asked(number: int) -> None:
+        code = interrupts.INTERRUPTED if number == signal.SIGINT else 128 + number
+        if stop.is_set():
+            interrupts.end_now(code)
+        terminal.say("stopping; what is not finished goes on at the next start.")
+        interrupts.end_after(STOP_S, code)
+        stop.set()
+
     for number in signals:
         with suppress(NotImplementedError):  # Windows: Ctrl-C arrives as KeyboardInterrupt
-            loop.add_signal_handler(number, stop.set)
+            loop.add_signal_handler(number, asked, number)
     try:
         yield stop
     finally:

@@ -248,9 +248,13 @@ class Images:
 
 def _decode(path: Path) -> SpectrogramImage:
     try:
-        decoded = decode_image(path)
+        # Its bytes, not its path, which the decoder's sentences would name.
+        decoded = decode_image(path.read_bytes())
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise BadRequest(f"The picture {path.name} cannot be read: {reason}.").at(path) from error
     except AudioError as error:
-        raise BadRequest(f"The picture {path.name} cannot be read: {error}") from error
+        raise BadRequest(f"The picture {path.name} cannot be read: {error}").at(path) from error
     decoded.pixels.flags.writeable = False
     return decoded
 
@@ -267,12 +271,16 @@ def _catalogue(folder: Path) -> list[SeedImage]:
             )
             for name, table in tables.items()
         ]
+    except UnicodeDecodeError as error:
+        raise StorageError(
+            f"{path.name}, which describes the seed images, is no UTF-8: please save it as UTF-8."
+        ).at(path) from error
     except (ValueError, AttributeError, OSError) as error:
-        first = str(error).splitlines()
-        raise StorageError(f"{path} cannot be read: {' '.join(first[:3])}.") from error
+        reason = getattr(error, "strerror", None) or " ".join(str(error).splitlines()[:3])
+        raise StorageError(f"{path.name} cannot be read: {reason}.").at(path) from error
     for seed in seeds:
         if not seed.path.is_file():
-            raise StorageError(f"{path} names {seed.path.name}, which is not there.")
+            raise StorageError(f"{path.name} names {seed.path.name}, which is not there.").at(path)
     return seeds
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -11,8 +12,9 @@ from dataclasses import dataclass
 from audio import codec, decoder
 from riffbot.errors import RiffBotError
 from riffbot.images import Images
-from riffbot.inference.engine import Engine
+from riffbot.inference.engine import STOP_GRACE_S, Engine
 from riffbot.inference.worker import PipelineLike
+from riffbot.interrupts import WARM_UP_THREAD
 from riffbot.jam.manager import JamManager
 from riffbot.library import ownership, running
 from riffbot.library.store import Library
@@ -72,9 +74,9 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             max_jobs_per_member=settings.max_jobs_per_member,
             warm_up=_WARM_UP,
         )
-        stack.push_async_callback(engine.close)
-        warming = asyncio.create_task(asyncio.to_thread(codec.warm_up))
-        stack.push_async_callback(_ended, warming)
+        stack.push_async_callback(engine.close, grace_s=STOP_GRACE_S, last_step_s=STOP_GRACE_S)
+        # A thread of its own, which nobody waits for: compiling takes up to half a minute.
+        threading.Thread(target=_warm_up, name=WARM_UP_THREAD, daemon=True).start()
         tidying = asyncio.create_task(_tidy(library))
         stack.push_async_callback(_ended, tidying)
         studio = Studio(engine, library, settings, images)
@@ -93,6 +95,14 @@ def open_pipeline(settings: Settings, images: Images) -> PipelineLike:
     from riffbot.inference import opening  # noqa: PLC0415  # brings torch
 
     return opening.open_pipeline(settings, images)
+
+
+def _warm_up() -> None:
+    """Compile the codec's inner loops, or read them from their cache."""
+    try:
+        codec.warm_up()
+    except Exception:
+        log.exception("the codec could not be warmed up; going on")
 
 
 async def _tidy(library: Library) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
@@ -17,12 +17,17 @@ ROOT = Path(__file__).resolve().parent.parent
 Network = IPvAnyNetwork
 """A network, or a single address as a network of one."""
 
+ENV_FILE = ".env"
+DATABASE_FILE = "riffbot.db"
+_SQLITE_HEAD = b"SQLite format 3\0"
+
 
 class Settings(BaseSettings):
     """Everything an owner can set; `.env.example` documents each (a test keeps the two equal)."""
 
     model_config = SettingsConfigDict(
-        env_file=".env",
+        env_file=ENV_FILE,
+        env_file_encoding="utf-8-sig",
         env_prefix="RIFFBOT_",
         env_ignore_empty=True,  # `DISCORD_TOKEN=` means no token, not an empty one
         extra="ignore",
@@ -82,12 +87,38 @@ class Settings(BaseSettings):
             raise ValueError("it is an address such as https://riffs.example/")
         return f"{given.rstrip('/')}/"
 
+    @field_validator("data_dir", "seed_images", "model", "log_file")
+    @classmethod
+    def _at_home(cls, given: Path | str | None) -> Path | str | None:
+        """`~` is the home folder, unless a folder of that very name is there."""
+        if given is None:
+            return None
+        expanded = _expanded(str(given))
+        return expanded if isinstance(given, str) else Path(expanded)
+
+    @field_validator("loras")
+    @classmethod
+    def _all_at_home(cls, given: list[Path]) -> list[Path]:
+        return [Path(_expanded(str(path))) for path in given]
+
     @property
     def database(self) -> str:
-        """SQLAlchemy URL of the library; SQLite in the data folder unless told otherwise."""
-        return (
-            self.database_url or f"sqlite+aiosqlite:///{(self.data_dir / 'riffbot.db').absolute()}"
-        )
+        """SQLAlchemy URL of the library; SQLite in the data folder unless told otherwise.
+
+        In the URL the path is quoted, as `?` and `%` mean something else there.
+        """
+        return self.database_url or f"sqlite+aiosqlite:///{quote(str(self.database_file))}"
+
+    @property
+    def database_file(self) -> Path:
+        """Where the SQLite library lies, absolute, if it is in a file at all.
+
+        Earlier versions put it elsewhere where the data folder's path held `?` or `%`, which is
+        where it stays if it exists.
+        """
+        path = (self.data_dir / DATABASE_FILE).absolute()
+        older = Path(unquote(str(path).partition("?")[0]))
+        return older if older != path and not path.exists() and _is_sqlite(older) else path
 
     @property
     def files_dir(self) -> Path:
@@ -99,8 +130,10 @@ def load_settings(**overrides: object) -> Settings:
     """Read the settings.
 
     Raises:
-        BadRequest: one sentence naming the setting that is wrong.
+        BadRequest: one sentence naming the setting that is wrong, or `.env` if it is no text.
     """
+    if not _is_text_file(Path(ENV_FILE)):
+        overrides = {"_env_file": None, **overrides}
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
@@ -108,10 +141,75 @@ def load_settings(**overrides: object) -> Settings:
         name = str(first["loc"][0]).upper() if first["loc"] else "a setting"
         prefix = "" if name == "DISCORD_TOKEN" else "RIFFBOT_"
         raise BadRequest(
-            f"The setting {prefix}{name} is wrong ({first['msg'].lower()}); see .env.example."
+            f"The setting {prefix}{name} is wrong ({_lowered(first['msg'])}); see .env.example."
         ) from error
     except SettingsError as error:  # a list that is no JSON
         raise BadRequest(
             f'The settings cannot be read ({error}); a JSON list looks like ["a", "b"], '
             "see .env.example."
         ) from error
+
+
+def _lowered(message: str) -> str:
+    """Pydantic's complaint, to stand within a sentence; our own words keep their capitals."""
+    ours = message.removeprefix("Value error, ")
+    return ours if ours != message else message.lower()
+
+
+def _is_text_file(path: Path) -> bool:
+    """Whether there is a `.env` to read; a pipe or a folder of that name is none.
+
+    Raises:
+        BadRequest: it cannot be read as text; one sentence that says what to do.
+    """
+    try:
+        if not path.is_file():
+            return False
+        data = path.read_bytes()
+    except OSError as error:
+        raise BadRequest(
+            f"The settings in {path.absolute()} cannot be read "
+            f"({(error.strerror or str(error)).lower()}): please check the file's permissions."
+        ) from error
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise BadRequest(
+            f"The settings in {path.absolute()} are UTF-16: please save the file as UTF-8."
+        )
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise BadRequest(
+            f"The settings in {path.absolute()} are not UTF-8 (line {line}): please save the file "
+            "as UTF-8, or write that line anew."
+        ) from error
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise BadRequest(
+            f"The settings in {path.absolute()} are no text (line {line} has a null character): "
+            "please write the file anew, from .env.example."
+        )
+    return True
+
+
+def _expanded(given: str) -> str:
+    if not given.startswith("~"):
+        return given
+    try:
+        if Path(given).exists():
+            return given
+        return str(Path(given).expanduser())
+    except RuntimeError:
+        raise ValueError(f"there is no home folder for “{given[:60]}”") from None
+    except OSError:
+        raise ValueError(f"“{given[:60]}…” is no path") from None
+
+
+def _is_sqlite(path: Path) -> bool:
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return file.read(len(_SQLITE_HEAD)) == _SQLITE_HEAD
+    except (OSError, ValueError):
+        return False

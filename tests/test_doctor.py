@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,10 @@ import pytest
 from pydantic import SecretStr
 
 from audio.image import encode_png
-from riffbot import doctor
+from riffbot import doctor, trial
 from riffbot.cli import main
 from riffbot.doctor import BAD, GOOD, NOTE, Finding
+from riffbot.library import migrate
 from riffbot.settings import Settings
 from tests.inference.tiny import tiny_embedded_model
 
@@ -107,3 +109,62 @@ def test_the_command(
     assert [f["name"] for f in told["findings"] if f["state"] == BAD] == ["model"]
     assert main(["doctor", "--model", settings.model]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "All is well."
+
+
+def test_a_riff_is_tried_and_leaves_nothing(settings: Settings, tmp_path: Path) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    finding = found(settings, "a riff")
+    assert finding.state == GOOD, finding
+    assert "made, kept and heard" in finding.found
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("broken", "part"),
+    [
+        ("riffbot.inference.pipeline.Pipeline.run", "drawing a picture"),
+        ("riffbot.rendering.sound", "making sound of it"),
+        ("riffbot.rendering.render", "writing MP3 and PNG"),
+        ("riffbot.library.files.os.fsync", "keeping it in a library"),
+        ("audio.loops.tempo", "listening to it"),
+    ],
+)
+def test_the_part_that_fails_is_named_with_its_remedy(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, broken: str, part: str
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise OSError(13, "Permission denied")
+
+    monkeypatch.setattr(broken, fails)
+    outcome = trial.attempt(settings)
+    assert outcome.failed == part
+    assert outcome.reason
+    assert outcome.remedy
+
+
+def test_a_part_that_hangs_is_named_too(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = threading.Event()
+    monkeypatch.setattr("riffbot.inference.pipeline.Pipeline.run", lambda *_, **__: gate.wait(60))
+    outcome = trial.attempt(settings, limit_s=3)
+    gate.set()
+    assert outcome.failed in ("loading the model", "drawing a picture")
+    assert "not done after 3 s" in outcome.reason
+
+
+def test_nothing_is_tried_where_something_it_needs_is_missing(settings: Settings) -> None:
+    finding = found(settings.model_copy(update={"model": "/nowhere/model"}), "a riff")
+    assert (finding.state, finding.found) == (NOTE, "not tried")
+    assert "model" in finding.remedy
+
+
+def test_a_library_that_an_older_riffbot_put_elsewhere_is_worth_a_note(
+    settings: Settings, tmp_path: Path
+) -> None:
+    data = tmp_path / "what?now" / "data"
+    data.mkdir(parents=True)
+    migrate.upgrade(f"sqlite+aiosqlite:///{tmp_path / 'what'}")
+    finding = found(settings.model_copy(update={"data_dir": data}), "database")
+    assert finding.state == NOTE
+    assert str(data / "riffbot.db") in finding.remedy

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from riffbot.commands.files import existing, new_file, write
+from riffbot.commands.files import LARGEST_PICTURE, existing, is_folder, new_file, write
 from riffbot.commands.options import Options
 from riffbot.errors import BadRequest
 
@@ -32,7 +32,7 @@ def image_to_audio(options: Options) -> int:
     kind = FORMATS.get(target.suffix.lower())
     if kind is None:
         raise BadRequest(f"“{target.name}”: name OUT as .wav, .mp3, .flac or .ogg.")
-    source = existing(options.image)
+    source = existing(options.image, max_bytes=LARGEST_PICTURE)
     _writable(target, options)
 
     from audio import codec, decoder, files, loudness, regrid
@@ -84,9 +84,9 @@ def audio_to_image(options: Options) -> int:
 
 
 def _writable(target: Path, options: Options) -> None:
-    if target.is_dir():
+    if is_folder(target):
         raise BadRequest(f"“{target}” is a folder; name a file in it.")
-    if not target.parent.is_dir():
+    if not is_folder(target.parent):
         raise BadRequest(f"There is no folder “{target.parent}” to write “{target.name}” into.")
     new_file(target, overwrite=options.overwrite)
 

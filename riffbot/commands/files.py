@@ -9,21 +9,59 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from audio.errors import AudioError
+from audio.regular_files import read_regular_file
 from riffbot.errors import BadRequest, NotFound, StorageError
+from riffbot.interrupts import unfinished
+
+LARGEST_PICTURE = 256 * 1024**2
+"""Bytes; a picture is read as a whole."""
 
 
-def existing(path: Path) -> Path:
-    """The path, if a file lies there. Raises NotFound or BadRequest in one sentence."""
+def existing(path: Path, *, max_bytes: int | None = None) -> Path:
+    """The path, if a regular file lies there. Raises NotFound or BadRequest in one sentence.
+
+    A device never ends and a pipe waits for its writer, so neither is opened.
+
+    Args:
+        max_bytes: a larger file is refused.
+    """
     try:
         if path.is_dir():
             raise BadRequest(f"“{path}” is a folder; name a file in it.")
         if not path.exists():
             raise NotFound(f"There is no file “{path}”.")
+        if not path.is_file():
+            raise BadRequest(f"“{path}” is a device or a pipe; save what it gives as a file first.")
+    except PermissionError as error:
+        raise BadRequest(f"“{path}” cannot be read: check its permissions.") from error
     except (OSError, ValueError) as error:  # a name too long, or with a null byte in it
         raise NotFound(f"“{str(path)[:60]}” is no name of a file.") from error
     if not os.access(path, os.R_OK):
         raise BadRequest(f"“{path}” cannot be read: check its permissions.")
+    size = path.stat().st_size
+    if max_bytes is not None and size > max_bytes:
+        raise BadRequest(
+            f"“{path.name}” has {size / 1024**2:,.0f} MB; such a file may have "
+            f"{max_bytes / 1024**2:,.0f}."
+        )
     return path
+
+
+def contents(path: Path, max_bytes: int) -> bytes:
+    """The bytes of a regular file. Raises NotFound or BadRequest, also where there are more."""
+    try:
+        return read_regular_file(existing(path, max_bytes=max_bytes), max_bytes)
+    except AudioError as error:  # it changed meanwhile
+        raise BadRequest(str(error)) from error
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder is there; False also where that cannot be seen."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def output_folder(path: Path) -> Path:
@@ -33,14 +71,14 @@ def output_folder(path: Path) -> Path:
         BadRequest: a file lies there.
         StorageError: the system refuses.
     """
-    if path.exists() and not path.is_dir():
-        raise BadRequest(f"--out needs a folder, and “{path}” is a file.")
     try:
+        if path.exists() and not path.is_dir():
+            raise BadRequest(f"--out needs a folder, and “{path}” is a file.")
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
             pass
     except OSError as error:
-        raise StorageError(f"“{path}” cannot be written: {_reason(error)}.") from error
+        raise StorageError(f"“{_short(path)}” cannot be written: {_reason(error)}.") from error
     return path
 
 
@@ -77,7 +115,7 @@ def write(path: Path, data: bytes) -> None:
             Path(name).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise StorageError(f"“{path}” cannot be written: {_reason(error)}.") from error
+        raise StorageError(f"“{_short(path)}” cannot be written: {_reason(error)}.") from error
 
 
 @contextmanager
@@ -90,12 +128,13 @@ def whole(path: Path) -> Iterator[Path]:
     beside = path.with_name(f".riffbot-{os.getpid()}-{path.name}")
     try:
         try:
-            yield beside
-            beside.replace(path)
+            with unfinished(beside):
+                yield beside
+                beside.replace(path)
         finally:
             beside.unlink(missing_ok=True)
     except OSError as error:
-        raise StorageError(f"“{path}” cannot be written: {_reason(error)}.") from error
+        raise StorageError(f"“{_short(path)}” cannot be written: {_reason(error)}.") from error
 
 
 class Shelf:
@@ -121,6 +160,12 @@ class Shelf:
         """Where the picture with this sha256 lies, if it does."""
         path = self.folder / f"{digest}.png"
         return path if path.exists() else None
+
+
+def _short(path: Path) -> str:
+    """A path as a sentence can hold it."""
+    text = str(path)
+    return text if len(text) <= 100 else f"{text[:60]}…"
 
 
 def _umask() -> int:

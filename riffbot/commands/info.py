@@ -70,6 +70,7 @@ def database(options: Options) -> int:
     """Bring the library's tables up to date, as every start does by itself."""
     from riffbot.library.connection import database_url, file_of
     from riffbot.library.migrate import revisions, upgrade
+    from riffbot.library.private import make_file, make_private
     from riffbot.library.troubles import disk_trouble
     from riffbot.settings import load_settings
 
@@ -77,7 +78,8 @@ def database(options: Options) -> int:
     path = file_of(database_url(settings.database))
     if path is not None:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_private(path.parent)
+            make_file(path)
         except OSError as error:
             raise disk_trouble(error, settings.data_dir) from error
     upgrade(settings.database)

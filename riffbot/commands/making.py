@@ -37,7 +37,7 @@ async def running(settings: Settings, pictures: Pictures) -> AsyncIterator[Engin
         yield engine
     finally:
         # Whoever leaves early (Ctrl-C) does not wait for a clip that nobody will hear.
-        await engine.close(grace_s=0)
+        await engine.close(grace_s=0, last_step_s=1.0)
 
 
 def _open(settings: Settings, pictures: Pictures) -> Any:

@@ -7,6 +7,7 @@ the command line, Discord and the page refuse the same things with the same word
 from __future__ import annotations
 
 import argparse
+import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NoReturn
@@ -36,6 +37,11 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **settings: Any) -> None:
         # `--den` would start to mean something else the day another option begins so.
         super().__init__(**{"allow_abbrev": False, **settings})
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """As argparse does it, but a full disk is an error: `--help > file` must not say 0."""
+        if message:
+            (file or sys.stderr).write(message)
 
     def error(self, message: str) -> NoReturn:
         """Raise BadRequest instead of printing the usage and leaving."""
@@ -333,7 +339,11 @@ def _recipe(
     parser.set_defaults(usual_denoising=denoising)
     parser.add_argument("--guidance", type=number, help="how strictly to follow the prompt, 1 … 30")
     parser.add_argument("--steps", type=whole, help="denoising steps, 1 … 200")
-    parser.add_argument("--scheduler", help="ddim, dpm, lcm, … as the model offers")
+    parser.add_argument(
+        "--scheduler",
+        help="flow for the embedded model; for v1 checkpoints ddim, dpm++ (or dpm), lcm, pndm, "
+        "euler, euler_a or lms",
+    )
     if count:
         parser.add_argument(
             "--count", type=whole, default=1, help="how many takes: seeds S, S+1, … (default: 1)"

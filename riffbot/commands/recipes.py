@@ -11,13 +11,16 @@ from typing import Any
 
 from audio import filetypes
 from riffbot import text_files
-from riffbot.commands.files import existing
+from riffbot.commands.files import contents
 from riffbot.commands.orders import BadLine, Order, checked
 from riffbot.commands.pictures import Pictures
 from riffbot.commands.sources import is_sound, picture, recipe_in_tags
 from riffbot.errors import BadRequest
 from riffbot.recipes import Recipe, parse
 from riffbot.request import RiffRequest
+
+MAX_BYTES = 256 * 1024**2
+"""Of a batch, a recipe or a clip that holds one; a song of six minutes has 20 MB."""
 
 
 def recipe_of(path: Path) -> Recipe:
@@ -43,7 +46,7 @@ class _Inside:
 
 def _inside(path: Path) -> _Inside:
     """The text of the recipe. Raises BadRequest where there is none."""
-    data = existing(path).read_bytes()
+    data = contents(path, MAX_BYTES)
     if path.suffix.lower() == ".json" or filetypes.is_json(data):
         return _Inside(text_files.decoded(data, path.name))
     # What is no sound and no picture says so itself.
@@ -100,12 +103,15 @@ def _line_request(line: str, pictures: Pictures) -> RiffRequest:
 
 
 def _text(path: Path) -> str:
-    return text_files.decoded(existing(path).read_bytes(), path.name)
+    return text_files.decoded(contents(path, MAX_BYTES), path.name)
 
 
 def _piped() -> str:
-    """Standard input, in UTF-8 whatever the terminal's encoding is."""
+    """Standard input, read as bytes: the terminal's encoding has no say in it."""
     stream = getattr(sys.stdin, "buffer", None)
     if stream is None:
         return sys.stdin.read().removeprefix("\ufeff")
-    return text_files.decoded(stream.read(), "standard input")
+    data = stream.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise BadRequest(f"That is too much: a batch may have {MAX_BYTES // 1024**2} MB.")
+    return text_files.decoded(data, "standard input")

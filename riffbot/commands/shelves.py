@@ -145,7 +145,9 @@ def with_library(look: Callable[[Library], Awaitable[int]]) -> int:
 
 def _exists(settings: Settings) -> None:
     """Looking must not make an empty library."""
-    if settings.database_url is None and not settings.data_dir.is_dir():
+    from riffbot.commands.files import is_folder
+
+    if settings.database_url is None and not is_folder(settings.data_dir):
         raise BadRequest(f"There is no library in “{settings.data_dir}” yet.")
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from audio import codec, decoder, filetypes, regrid
 from audio.image import SpectrogramImage
 from riffbot import recipes
-from riffbot.commands.files import existing
+from riffbot.commands.files import LARGEST_PICTURE, existing
 from riffbot.errors import BadRequest
 from riffbot.images import HEIGHT
 from riffbot.library.files import Files
@@ -81,6 +81,7 @@ def read(path: Path, *, start: float = 0.0, seconds: float | None = None) -> Sou
 
 def picture(path: Path) -> Source:
     """Read a picture of any size, with the recipe in it. Raises BadRequest."""
+    existing(path, max_bytes=LARGEST_PICTURE)
     try:
         return _source(decoder.decode_image(existing(path)))
     except ValueError as error:

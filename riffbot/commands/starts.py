@@ -7,10 +7,9 @@ import sys
 from pathlib import Path
 
 from audio import image
-from audio.regular_files import read_regular_file
 from riffbot import recipes, remixing
 from riffbot.commands import sources
-from riffbot.commands.files import existing
+from riffbot.commands.files import contents, existing, is_folder
 from riffbot.commands.options import Options
 from riffbot.commands.pictures import Pictures
 from riffbot.errors import BadRequest, NotFound
@@ -38,9 +37,16 @@ def start_of(
         BadRequest: it can be no clip.
     """
     path = Path(typed)
-    if path.exists() or "/" in typed or path.suffix:
+    if "/" in typed or path.suffix or _there(path):
         return _from_file(existing(path), options, pictures)
     return _from_library(typed, options, settings, pictures, cut)
+
+
+def _there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # too long for a name, or with a null byte
+        return False
 
 
 def end_of(typed: str, options: Options, settings: Settings, pictures: Pictures) -> Start | str:
@@ -64,7 +70,11 @@ def drawn(typed: str, options: Options, pictures: Pictures) -> Start:
     if sources.is_sound(path):
         raise BadRequest(f"“{path.name}” is a sound; `riffbot remix` starts from sounds.")
     source = open_upload(
-        _bytes_of(path), path.name, seconds=options.seconds, drawing=True, max_bytes=_LARGEST
+        contents(path, _LARGEST),
+        path.name,
+        seconds=options.seconds,
+        drawing=True,
+        max_bytes=_LARGEST,
     )
     _say(str(source))
     return _start(source, pictures, path.stem)
@@ -72,7 +82,7 @@ def drawn(typed: str, options: Options, pictures: Pictures) -> Start:
 
 def _from_file(path: Path, options: Options, pictures: Pictures) -> Start:
     source = open_upload(
-        _bytes_of(path),
+        contents(path, _LARGEST),
         path.name,
         start=getattr(options, "start", 0.0),
         seconds=getattr(options, "seconds", None),
@@ -91,13 +101,6 @@ def _from_file(path: Path, options: Options, pictures: Pictures) -> Start:
     return _start(source, pictures, path.stem)
 
 
-def _bytes_of(path: Path) -> bytes:
-    try:
-        return read_regular_file(path, _LARGEST)
-    except ValueError as error:
-        raise BadRequest(str(error)) from error
-
-
 def _start(source: Source, pictures: Pictures, name: str) -> Start:
     ref = pictures.lay(source.pixels, source.recipe)
     meter = pictures.images.meter(ref)
@@ -109,7 +112,7 @@ def _from_library(
     clip_id: str, options: Options, settings: Settings, pictures: Pictures, cut: bool
 ) -> Start:
     unknown = NotFound(f"“{clip_id[:60]}” is neither a file here nor a riff in the library.")
-    if settings.database_url is None and not settings.data_dir.is_dir():
+    if settings.database_url is None and not is_folder(settings.data_dir):
         raise unknown  # looking something up must not make an empty library
     try:
         riff, png = asyncio.run(_stored(clip_id, settings))

@@ -17,7 +17,7 @@ from huggingface_hub import snapshot_download
 from safetensors.torch import load_file
 from transformers import AutoTokenizer, BertModel, CLIPTextConfig, CLIPTextModel
 
-from riffbot.errors import ModelError
+from riffbot.errors import ModelError, without_folders
 from riffbot.inference import quantised, v1
 from riffbot.inference.gist import Gist
 from riffbot.inference.model import ModelCard, TextEncoderCard
@@ -58,10 +58,15 @@ def locate(ref: str) -> Path:
     Raises:
         ModelError: there is nothing of that name, or it cannot be fetched.
     """
-    path = Path(ref).expanduser()
-    if ref and path.is_dir():
+    path = Path(ref)
+    try:
+        path = path.expanduser()
+        is_folder, is_file = bool(ref) and path.is_dir(), path.is_file()
+    except (OSError, RuntimeError, ValueError):  # a name too long, a user without a home
+        is_folder = is_file = False
+    if is_folder:
         return path
-    if path.is_file():
+    if is_file:
         if path.suffix != ".safetensors":
             raise ModelError(
                 f"{path.name} is not a .safetensors file; a .ckpt can run programs on your "
@@ -70,9 +75,9 @@ def locate(ref: str) -> Path:
         return path
     if not _HUB_ID.fullmatch(ref):
         raise ModelError(
-            f"There is no model at {ref}; RIFFBOT_MODEL takes a folder, a .safetensors file or a "
-            f"hub id such as riffusion/riffusion-model-v1."
-        )
+            f"There is no model at {without_folders(ref)[:100]}; RIFFBOT_MODEL takes a folder, a "
+            f".safetensors file or a hub id such as riffusion/riffusion-model-v1."
+        ).at(path)
     try:
         return Path(snapshot_download(ref, allow_patterns=_FETCHED))
     except Exception as error:
@@ -143,7 +148,9 @@ def _network(kind: Any, folder: Path) -> tuple[Any, Path]:
 def _text_encoder(folder: Path) -> tuple[Any, Path]:
     config = folder / "config.json"
     if not config.is_file():
-        raise ModelError(f"{folder} holds no text encoder (its config.json is missing).")
+        raise ModelError(f"{folder.name} holds no text encoder (its config.json is missing).").at(
+            folder
+        )
     bert = json.loads(config.read_text("utf-8")).get("model_type") == "bert"
     kind: Any = BertModel if bert else CLIPTextModel
     options: dict[str, Any] = {"add_pooling_layer": False} if bert else {}
@@ -176,7 +183,9 @@ def _weights(folder: Path, stems: tuple[str, ...]) -> tuple[Path, str | None]:
                 file = folder / f"{stem}{middle}{suffix}"
                 if file.is_file():
                     return file, variant
-    raise ModelError(f"There are no weights in {folder} ({stems[0]}.safetensors or .bin).")
+    raise ModelError(f"There are no weights in {folder.name} ({stems[0]}.safetensors or .bin).").at(
+        folder
+    )
 
 
 def _installed(card: TextEncoderCard) -> Path:
@@ -191,9 +200,9 @@ def _installed(card: TextEncoderCard) -> Path:
 def _check_complete(folder: Path, missing: Any) -> None:
     if missing:
         raise ModelError(
-            f"The weights in {folder} are not complete: {len(missing)} are missing, "
+            f"The weights in {folder.name} are not complete: {len(missing)} are missing, "
             f"{sorted(missing)[0]} among them."
-        )
+        ).at(folder)
 
 
 # -- single files --------------------------------------------------------------------------------

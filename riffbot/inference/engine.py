@@ -21,6 +21,11 @@ _LAST_STEP_S = 30.0
 """How long to wait for the step under way, which nothing can interrupt."""
 
 
+STOP_GRACE_S = 0.8
+"""For processes that were told to stop: a clip that is nearly done is finished, and what is not
+finished is made at the next start."""
+
+
 @dataclass(frozen=True)
 class Stats:
     """How the engine is doing, for health pages and the doctor.
@@ -229,15 +234,19 @@ class Engine:
             real_time_factor=meter.real_time_factor,
         )
 
-    async def close(self, *, grace_s: float = 10.0) -> None:
+    async def close(self, *, grace_s: float = 10.0, last_step_s: float = _LAST_STEP_S) -> None:
         """Stop: queued jobs answer Cancelled, the running batch gets `grace_s` to finish.
 
-        After that it is cancelled at its next step. A second call does nothing.
+        After that it is cancelled at its next step, which is waited for `last_step_s`. A model
+        that is still being loaded is left to its thread, which ends by itself. A second call does
+        nothing.
         """
         self._worker.closing = True
         stopping = Cancelled("RiffBot is stopping, so the riff was not made.")
         self._line.close(stopping)
+        if self._worker.state == "loading":
+            return
         if await asyncio.to_thread(self._worker.join, grace_s):
             return
         self._line.cancel(lambda _: True, stopping)
-        await asyncio.to_thread(self._worker.join, _LAST_STEP_S)
+        await asyncio.to_thread(self._worker.join, last_step_s)

@@ -12,7 +12,7 @@ from diffusers.utils import logging as diffusers_logging
 from pydantic import ValidationError
 from transformers.utils import logging as transformers_logging
 
-from riffbot.errors import BadRequest, ModelError
+from riffbot.errors import BadRequest, ModelError, without_folders
 from riffbot.inference import checkpoints
 from riffbot.inference.beats import CHANNELS as GRID_CHANNELS
 from riffbot.inference.beats import STRIDE as GRID_STRIDE
@@ -91,10 +91,16 @@ def read_card(folder: Path) -> ModelCard:
     try:
         return ModelCard.model_validate_json(path.read_text("utf-8-sig"))
     except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror}.") from error
-    except (ValidationError, UnicodeDecodeError) as error:
-        said = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
-        raise ModelError(f"{path} is not a model's card: {said}.") from error
+        raise ModelError(
+            f"The model's {CARD} cannot be read: {error.strerror or type(error).__name__}."
+        ).at(path) from error
+    except UnicodeDecodeError as error:
+        raise ModelError(
+            f"The model's {CARD} is no UTF-8: please save it as UTF-8, or fetch it anew."
+        ).at(path) from error
+    except ValidationError as error:
+        said = error.errors()[0]["msg"]
+        raise ModelError(f"The model's {CARD} is not a model's card: {said}.").at(path) from error
 
 
 def _device(name: str) -> torch.device:
@@ -129,8 +135,8 @@ def _check_kind(ref: str, where: Path, card: ModelCard, allow_any: bool) -> None
     if checkpoints.names_riffusion(ref, where):
         return
     raise ModelError(
-        f"{ref} does not look like a spectrogram model; set RIFFBOT_ALLOW_ANY_MODEL=true to use it "
-        f"all the same."
+        f"{_named(ref)} does not look like a spectrogram model; set RIFFBOT_ALLOW_ANY_MODEL=true "
+        f"to use it all the same."
     )
 
 
@@ -177,6 +183,11 @@ def _hash(files: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
+def _named(ref: str | Path) -> str:
+    """A model as strangers may read of it: a hub id whole, of a path its last part."""
+    return Path(ref).name if Path(ref).exists() else str(ref)
+
+
 @contextmanager
 def _in_words(ref: str | Path) -> Iterator[None]:
     """What the libraries raise over a damaged file, as one sentence."""
@@ -186,7 +197,9 @@ def _in_words(ref: str | Path) -> Iterator[None]:
         raise
     except Exception as error:
         said = str(error).strip().splitlines() or [type(error).__name__]
-        raise ModelError(f"The model {ref} cannot be loaded: {said[0][:200]}") from error
+        raise ModelError(
+            f"The model {_named(ref)} cannot be loaded: {without_folders(said[0])[:200]}"
+        ).at(Path(ref) if Path(ref).exists() else None) from error
 
 
 @contextmanager

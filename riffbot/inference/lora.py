@@ -8,7 +8,7 @@ from typing import Any
 from diffusers import PNDMScheduler, StableDiffusionPipeline
 from peft import PeftModel
 
-from riffbot.errors import ModelError
+from riffbot.errors import ModelError, without_folders
 from riffbot.inference.checkpoints import Parts
 
 _PEFT = "adapter_config.json"
@@ -27,11 +27,13 @@ def merge(parts: Parts, folder: Path) -> list[Path]:
     Raises:
         ModelError: there are no adapters, or they do not fit this model.
     """
-    files = sorted(folder.rglob("*.safetensors")) if folder.is_dir() else []
+    found = sorted(folder.rglob("*.safetensors")) if folder.is_dir() else []
+    files = [file for file in found if file.is_file()]  # no pipe, which would hang
     if not files:
         raise ModelError(
-            f"There is no LoRA in {folder}; RIFFBOT_LORAS takes folders with a .safetensors file."
-        )
+            f"There is no LoRA in {folder.name}; RIFFBOT_LORAS takes folders with a .safetensors "
+            "file."
+        ).at(folder)
     try:
         if list(folder.rglob(_PEFT)):
             _merge_peft(parts, folder)
@@ -42,8 +44,8 @@ def merge(parts: Parts, folder: Path) -> list[Path]:
     except Exception as error:
         said = str(error).strip().splitlines() or [type(error).__name__]
         raise ModelError(
-            f"The LoRA in {folder} does not fit this model: {said[0][:200]}"
-        ) from error
+            f"The LoRA in {folder.name} does not fit this model: {without_folders(said[0])[:200]}"
+        ).at(folder) from error
     return files
 
 

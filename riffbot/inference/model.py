@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from riffbot.tempo import NARROWEST, WIDEST
 
-SchedulerName = Literal["ddim", "dpm++", "lcm", "flow"]
+SchedulerName = Literal["ddim", "dpm++", "lcm", "flow", "pndm", "euler", "euler_a", "lms"]
 
 
 class _CardPart(BaseModel):

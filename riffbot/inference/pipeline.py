@@ -278,8 +278,8 @@ class Pipeline:
         grids = self._grids(requests)
         draw = self._noise(requests)
         noise = draw()
-        latents = noise
-        if seeds.latents is not None and len(sampler) < (requests[0].steps or 0):
+        latents = sampler.begin(noise)
+        if seeds.latents is not None and not sampler.from_noise:
             latents = sampler.noised(seeds.latents, noise, 0)
 
         for step in range(len(sampler)):

@@ -30,7 +30,7 @@ def resolve(request: RiffRequest, card: ModelCard, images: Images) -> RiffReques
         BadRequest: the model does not take this scheduler, number of steps or width.
     """
     check_prompts(request)
-    scheduler = request.scheduler or card.defaults.scheduler
+    scheduler = schedulers.canonical(request.scheduler or card.defaults.scheduler)
     steps = request.steps or card.defaults.steps
     schedulers.check(scheduler, steps, card)
     bpm = _tempo(request, images)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from riffbot.inference.model import Defaults, ModelCard
+from riffbot.inference.schedulers import DIFFUSION
 
 UNET: dict[str, Any] = {
     "_class_name": "UNet2DConditionModel",
@@ -75,7 +76,7 @@ def v1_card(ref: str) -> ModelCard:
         kind="image",
         licence="CreativeML Open RAIL-M",
         defaults=Defaults(steps=50, guidance=7.0, scheduler="ddim", width=512),
-        schedulers=("ddim", "dpm++", "lcm"),
+        schedulers=DIFFUSION,
         width_multiple=8,
     )
 

@@ -11,13 +11,14 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
-from riffbot.errors import Cancelled, GenerationFailed, ModelError, RiffBotError
+from riffbot.errors import Cancelled, GenerationFailed, ModelError, RiffBotError, told
 from riffbot.inference.job import Job, Picture, Progress, Riff
 from riffbot.inference.line import Line
 from riffbot.inference.plan import batch_key
 from riffbot.inference.speed import remaining
 from riffbot.inference.threads import use_few_threads
 from riffbot.inference.ticket import Ticket
+from riffbot.interrupts import ENGINE_THREAD
 from riffbot.request import RiffRequest
 
 log = logging.getLogger(__name__)
@@ -95,7 +96,7 @@ class Worker:
         self._most = max_batch
         self._warm_up = warm_up
         self._pipeline: PipelineLike | None = None
-        self._thread = threading.Thread(target=self._work, name="riffbot-engine", daemon=True)
+        self._thread = threading.Thread(target=self._work, name=ENGINE_THREAD, daemon=True)
         self.state = "loading"
         self.done = 0
         self.failed = 0
@@ -188,13 +189,14 @@ class Worker:
     def _break(self, error: Exception) -> None:
         """The model cannot be loaded: say so to everybody, now and later."""
         self.state = "broken"
+        where = None
         if isinstance(error, RiffBotError):
-            log.error("the model could not be loaded: %s", error)
-            sentence = str(error)
+            log.error("the model could not be loaded: %s", told(error))
+            sentence, where = str(error), error.where
         else:
             log.error("the model could not be loaded", exc_info=error)
             sentence = "The model could not be loaded; the log says why, and so may riffbot doctor."
-        self._line.close(ModelError(sentence))
+        self._line.close(ModelError(sentence).at(where))
 
     def _warm(self, request: RiffRequest) -> None:
         """A cheap clip for nobody, twice: one pays for first uses, the other tells the speed."""

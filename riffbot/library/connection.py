@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,9 @@ def database_url(text: str) -> URL:
             f"RIFFBOT_DATABASE_URL names {backend}; RiffBot keeps its library in sqlite or "
             "postgresql."
         )
+    if backend == "sqlite" and url.database and url.database.startswith("~"):
+        with suppress(RuntimeError):  # a user without a home folder: taken as it stands
+            url = url.set(database=str(Path(url.database).expanduser()))
     return url.set(drivername=drivers[backend])
 
 

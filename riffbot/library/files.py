@@ -5,13 +5,18 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import stat
 import tempfile
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
+from io import BufferedReader
 from pathlib import Path
 
 from riffbot.errors import NotFound, StorageError
+from riffbot.library.private import make_private
 from riffbot.library.troubles import disk_trouble
 
 log = logging.getLogger(__name__)
@@ -19,16 +24,26 @@ log = logging.getLogger(__name__)
 GRACE_S = 3600.0
 """Younger files are never collected: a job that wrote them may not have written its row yet."""
 
+_REMEMBERED = 10_000
+"""Files whose check is remembered; each takes some 300 bytes."""
+
+_Stamp = tuple[int, int, int]
+"""Size, time of the last change in nanoseconds, number of the file on its disk."""
+
 
 class Files:
     """`root/ab/cd/abcd….png`: sha256 in two levels of folders, so that none grows large.
 
     A file appears under its name only when it is whole and on the disk: it is written beside,
-    synced, and renamed.
+    synced, and renamed. What a disk damaged later is found out: a file whose content is not what
+    its name says counts as absent, so that whoever makes it again (a replay) puts it right.
+    Symbolic links count as absent, too: they would lead out of the store.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._checked: OrderedDict[Path, tuple[_Stamp, bool]] = OrderedDict()
+        self._lock = threading.Lock()  # files are asked for in many threads
 
     def put(self, data: bytes, suffix: str) -> str:
         """Keep some bytes.
@@ -49,15 +64,24 @@ class Files:
             return digest
         folder = self._folder(digest)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_private(folder)
             _write_whole(folder / f"{digest}{suffix}", data)
         except OSError as error:
             raise disk_trouble(error, self._root) from error
         return digest
 
     def path(self, digest: str) -> Path | None:
-        """Where a file lies; None if it is not here. Fits `Images(lookup=…)`."""
-        return next(self._folder(digest).glob(f"{digest}.*"), None)
+        """Where a file lies; None if it is not here, or damaged. Fits `Images(lookup=…)`.
+
+        Its content is read and checked once for every time that it changes.
+        """
+        path = self._found(digest)
+        return path if path is not None and self._is_whole(path, digest) else None
+
+    def is_damaged(self, digest: str) -> bool:
+        """Whether a file is here whose content is not what its name says."""
+        path = self._found(digest)
+        return path is not None and not self._is_whole(path, digest)
 
     def read(self, digest: str) -> bytes:
         """A file's bytes.
@@ -66,21 +90,22 @@ class Files:
             NotFound: it is not here.
             StorageError: it cannot be read, or its content is not what its name says.
         """
-        path = self.path(digest)
+        path = self._found(digest)
         if path is None:
             raise NotFound(f"The file {digest[:12]}… is not in the library any more.")
         try:
-            data = path.read_bytes()
+            with _opened(path) as file:
+                data = file.read()
         except OSError as error:
             raise disk_trouble(error, self._root) from error
         if hashlib.sha256(data).hexdigest() != digest:
-            raise StorageError(f"The file {path} is damaged: restore it from a backup.")
+            raise damaged(digest).at(path)
         return data
 
     def remove(self, digests: Iterable[str]) -> None:
         """Remove files; those that are not here are no trouble."""
         for digest in digests:
-            path = self.path(digest)
+            path = self._found(digest)
             if path is not None:
                 with suppress(OSError):  # busy on some systems: `collect` gets it later
                     path.unlink()
@@ -127,6 +152,51 @@ class Files:
 
     def _folder(self, digest: str) -> Path:
         return self._root / digest[:2] / digest[2:4]
+
+    def _found(self, digest: str) -> Path | None:
+        """A regular file of that name in folders of the store's own."""
+        folder = self._folder(digest)
+        if folder.is_symlink() or folder.parent.is_symlink():
+            return None
+        for path in folder.glob(f"{digest}.*"):
+            with suppress(OSError):
+                if stat.S_ISREG(path.lstat().st_mode):
+                    return path
+        return None
+
+    def _is_whole(self, path: Path, digest: str) -> bool:
+        try:
+            with _opened(path) as file:
+                found = os.fstat(file.fileno())
+                stamp = (found.st_size, found.st_mtime_ns, found.st_ino)
+                with self._lock:
+                    known = self._checked.get(path)
+                if known is not None and known[0] == stamp:
+                    return known[1]
+                whole = hashlib.file_digest(file, "sha256").hexdigest() == digest
+        except OSError:
+            return False
+        if not whole:
+            log.error("the file %s is damaged: restore it from a backup, or replay its riff", path)
+        with self._lock:
+            self._checked[path] = (stamp, whole)
+            self._checked.move_to_end(path)
+            while len(self._checked) > _REMEMBERED:
+                self._checked.popitem(last=False)
+        return whole
+
+
+def damaged(digest: str) -> StorageError:
+    """The sentence about a file whose content is not what its name says."""
+    return StorageError(
+        f"The file {digest[:12]}… is damaged: /replay makes its riff again, or a backup has it."
+    )
+
+
+def _opened(path: Path) -> BufferedReader:
+    """Open a file of the store for reading, unless it is a link. Raises OSError."""
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    return os.fdopen(os.open(path, flags | getattr(os, "O_BINARY", 0)), "rb")
 
 
 def _write_whole(path: Path, data: bytes) -> None:

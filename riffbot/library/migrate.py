@@ -17,6 +17,7 @@ from sqlalchemy.engine import URL
 
 from riffbot.errors import StorageError
 from riffbot.library.connection import connect, database_url, file_of
+from riffbot.library.private import FILE_MODE
 from riffbot.library.troubles import disk_trouble, in_words
 from riffbot.settings import ROOT
 
@@ -95,7 +96,7 @@ def _file_lock(url: URL) -> Iterator[None]:
         yield
         return
     try:
-        with FileLock(f"{path}.lock", timeout=_LOCK_TIMEOUT_S):
+        with FileLock(f"{path}.lock", timeout=_LOCK_TIMEOUT_S, mode=FILE_MODE):
             yield
     except Timeout as error:
         raise StorageError(
@@ -107,5 +108,6 @@ def _file_lock(url: URL) -> Iterator[None]:
 
 def _config() -> Config:
     config = Config()
-    config.set_main_option("script_location", str(ROOT / "migrations"))
+    # ConfigParser would take a lone % for the beginning of a reference.
+    config.set_main_option("script_location", str(ROOT / "migrations").replace("%", "%%"))
     return config

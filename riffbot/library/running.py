@@ -11,6 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from riffbot.library.private import FILE_MODE, make_private
 from riffbot.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ async def noted(settings: Settings) -> AsyncIterator[None]:
     """
     path = settings.data_dir / _FOLDER / f"{secrets.token_hex(8)}{_SUFFIX}"
     # The lock belongs to the process: whichever thread it was taken in may give it back.
-    lock = FileLock(path, timeout=0, thread_local=False)
+    lock = FileLock(path, timeout=0, thread_local=False, mode=FILE_MODE)
     try:
         await asyncio.to_thread(_take, lock, path)
     except (OSError, NotImplementedError, Timeout) as error:
@@ -55,7 +56,7 @@ def is_running(settings: Settings) -> bool:
 
 
 def _take(lock: FileLock, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private(path.parent)
     lock.acquire()
 
 

@@ -14,6 +14,7 @@ from riffbot.library.guilds import GuildStore
 from riffbot.library.jams import JamStore
 from riffbot.library.jobs import JobStore
 from riffbot.library.migrate import upgrade
+from riffbot.library.private import close_to_others, make_file, make_private
 from riffbot.library.troubles import disk_trouble
 from riffbot.settings import Settings
 
@@ -35,9 +36,11 @@ class Library(Browser, Families, Consent, JobStore, JamStore, GuildStore):
         """
         url = database_url(settings.database)
         try:
-            settings.files_dir.mkdir(parents=True, exist_ok=True)
+            make_private(settings.files_dir)
             if (path := file_of(url)) is not None:
-                path.parent.mkdir(parents=True, exist_ok=True)
+                make_private(path.parent)
+                make_file(path)
+            close_to_others(path, settings.files_dir)
         except OSError as error:
             raise disk_trouble(error, settings.data_dir) from error
         await asyncio.to_thread(upgrade, settings.database)

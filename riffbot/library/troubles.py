@@ -27,10 +27,13 @@ _LOCKED = "database is locked"
 def disk_trouble(error: OSError, path: Path) -> StorageError:
     """An operating system's complaint as a sentence."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StorageError("The disk is full: please free some space.")
+        return StorageError("The disk is full: please free some space.").at(path)
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return StorageError(f"RiffBot may not write to {path}: please check its permissions.")
-    return StorageError(f"The files in {path} cannot be used ({error.strerror or error}).")
+        return StorageError(
+            "RiffBot may not write to its data folder: please check its permissions."
+        ).at(path)
+    reason = error.strerror or type(error).__name__
+    return StorageError(f"The files in the data folder cannot be used ({reason}).").at(path)
 
 
 @contextmanager

@@ -234,8 +234,13 @@ async def file(request: web.Request) -> web.StreamResponse:
         raise NotFound(f"A riff's files are {', '.join([*FILES, 'recipe.json'])}.")
     kind, content_type = FILES[name]
     # The name comes out of the database, never out of the address.
-    path = await asyncio.to_thread(library.files.path, getattr(riff, kind))
+    digest = getattr(riff, kind)
+    path = await asyncio.to_thread(library.files.path, digest)
     if path is None:
+        if await asyncio.to_thread(library.files.is_damaged, digest):
+            raise NotFound(
+                "That file is damaged on RiffBot's disk; replaying the riff's recipe makes it anew."
+            )
         raise NotFound("That file is not in the library any more.")
     return web.FileResponse(path, headers={**headers, "Content-Type": content_type})
 

@@ -16,6 +16,7 @@ from riffbot.inference.pipeline import Pipeline, StepEvent
 from riffbot.inference.pixels import FEATHER, Picture
 from riffbot.inference.plan import steps_to_run
 from riffbot.inference.resolve import resolve
+from riffbot.inference.schedulers import DIFFUSION
 from riffbot.request import RiffRequest, Target
 from tests.inference.tiny import tiny_embedded_model, tiny_v1_checkpoint
 
@@ -253,7 +254,7 @@ def test_not_a_number_is_an_error_with_a_remedy(folder: Path, tmp_path: Path) ->
 # -- other models ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scheduler", ["ddim", "dpm++", "lcm"])
+@pytest.mark.parametrize("scheduler", DIFFUSION)
 def test_every_sampler_on_a_v1_checkpoint(folder: Path, tmp_path: Path, scheduler: str) -> None:
     model = load_model(tiny_v1_checkpoint(tmp_path / "v1"))
     v1 = Pipeline(model, Images(folder))
@@ -263,6 +264,9 @@ def test_every_sampler_on_a_v1_checkpoint(folder: Path, tmp_path: Path, schedule
     together = v1.run(requests)
     assert apart(v1.run(requests[1:])[0], together[1]) <= 1
     assert apart(together[0], together[1]) > 1
+    assert apart(v1.run(requests)[0], together[0]) == 0, "the seed decides"
+    painted = [ask(v1, scheduler=scheduler, seed_image="beat", seed=seed) for seed in (1, 2)]
+    assert apart(*v1.run(painted)) > 0
 
 
 def test_colour_models_draw_grey_pictures(folder: Path, tmp_path: Path) -> None:

@@ -136,3 +136,9 @@ def test_batches_are_of_one_shape_and_one_walk() -> None:
     assert batch_key(request) == batch_key(request.but(seed=2, prompt="rock", guidance=9.0))
     for change in ({"steps": 3}, {"width": 640}, {"guidance": 1.0}):
         assert batch_key(request) != batch_key(request.but(**change))
+
+
+def test_another_name_of_a_sampler_is_kept_as_the_one_name() -> None:
+    card = CARD.model_copy(update={"schedulers": ("ddim", "dpm++")})
+    asked = RiffRequest(prompt="funk", scheduler="dpm", width=512)
+    assert resolve(asked, card, NO_IMAGES).scheduler == "dpm++"

@@ -1,19 +1,34 @@
-"""The four samplers against diffusers' own and against a denoiser that knows the answer."""
+"""The samplers against diffusers' own and against a denoiser that knows the answer."""
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 import torch
-from diffusers import DDIMScheduler, LCMScheduler
+from diffusers import (
+    DDIMScheduler,
+    EulerAncestralDiscreteScheduler,
+    EulerDiscreteScheduler,
+    LCMScheduler,
+    LMSDiscreteScheduler,
+    PNDMScheduler,
+)
 
 from riffbot.errors import BadRequest
 from riffbot.inference.model import ModelCard, SchedulerName
-from riffbot.inference.schedulers import Sampler, check, suitable
+from riffbot.inference.schedulers import Sampler, canonical, check, suitable
 from riffbot.inference.v1 import SCHEDULER
 from tests.inference.tiny import FLOW
 
 CPU = torch.device("cpu")
-ALL: list[SchedulerName] = ["ddim", "dpm++", "lcm", "flow"]
+ALL: list[SchedulerName] = ["ddim", "dpm++", "lcm", "flow", "pndm", "euler", "euler_a", "lms"]
+ORIGINAL = {
+    "pndm": PNDMScheduler,
+    "euler": EulerDiscreteScheduler,
+    "euler_a": EulerAncestralDiscreteScheduler,
+    "lms": LMSDiscreteScheduler,
+}
 
 
 def sampler(name: SchedulerName, *, steps: int = 8, start: int = 0) -> Sampler:
@@ -42,8 +57,9 @@ def oracle(name: SchedulerName, start: int) -> tuple[torch.Tensor, list[torch.Te
 def test_a_perfect_denoiser_gives_the_clean_latents(name: SchedulerName, start: int) -> None:
     clean, seen = oracle(name, start)
     # DDIM and LCM end a hair before zero noise, as their configs say.
-    assert torch.allclose(seen[-1], clean, atol=0.15 if name in ("ddim", "lcm") else 1e-3)
-    assert len(seen) == 8 - start + 1
+    assert torch.allclose(seen[-1], clean, atol=0.15 if name in ("ddim", "lcm", "pndm") else 1e-3)
+    # PNDM's first step is looked at twice.
+    assert len(seen) == 8 - start + (2 if name == "pndm" else 1)
     assert torch.allclose(seen[-2], clean, atol=0.15)
 
 
@@ -76,7 +92,54 @@ def test_start_takes_the_tail_of_the_way() -> None:
 
 def test_what_suits_a_model() -> None:
     assert suitable(FLOW) == ("flow",)
-    assert suitable(SCHEDULER) == ("ddim", "dpm++", "lcm")
+    assert suitable(SCHEDULER) == ("ddim", "dpm++", "lcm", "pndm", "euler", "euler_a", "lms")
+
+
+@pytest.mark.parametrize("name", ORIGINAL)
+def test_riffusions_samplers_take_the_steps_of_diffusers_own(name: SchedulerName) -> None:
+    def denoise(latents: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(latents * 0.7 + float(timestep) / 1000)
+
+    noise = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(1))
+    stock = ORIGINAL[name](**{k: v for k, v in SCHEDULER.items() if k in _known(ORIGINAL[name])})
+    stock.set_timesteps(7)
+    theirs, drawn = noise * stock.init_noise_sigma, torch.Generator().manual_seed(2)
+    extra = {"generator": drawn} if name == "euler_a" else {}
+    for timestep in stock.timesteps:
+        output = denoise(stock.scale_model_input(theirs, timestep), timestep)
+        theirs = stock.step(output, timestep, theirs, **extra).prev_sample
+
+    run, again = sampler(name, steps=7), torch.Generator().manual_seed(2)
+    ours = run.begin(noise)
+    for step in range(len(run)):
+        output = denoise(ours, run.timestep(step))
+        ours, _ = run.step(output, step, ours, lambda: torch.randn(2, 4, 8, 8, generator=again))
+    assert torch.allclose(ours, theirs, atol=1e-4)
+
+
+def _known(kind: type) -> set[str]:
+    return set(inspect.signature(kind).parameters)
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("dpm", "dpm++"),
+        ("DPM++", "dpm++"),
+        ("DPMSolverMultistepScheduler", "dpm++"),
+        ("PNDMScheduler", "pndm"),
+        ("PLMS", "pndm"),
+        ("Euler a", "euler_a"),
+        ("euler-ancestral", "euler_a"),
+        ("EulerAncestralDiscreteScheduler", "euler_a"),
+        ("k_lms", "lms"),
+        ("LMSDiscreteScheduler", "lms"),
+        ("ddim", "ddim"),
+        ("magic", "magic"),
+    ],
+)
+def test_a_sampler_has_one_name_in_recipes(typed: str, kept: str) -> None:
+    assert canonical(typed) == kept
 
 
 def test_what_does_not_is_refused_with_the_list() -> None:

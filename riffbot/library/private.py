@@ -1,0 +1,52 @@
+"""The library is its owner's: other accounts of the machine read none of it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+FOLDER_MODE, FILE_MODE = 0o700, 0o600
+_OTHERS = stat.S_IRWXO
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder and those above it, each new one for its owner alone. Raises OSError."""
+    missing = [folder]
+    while not missing[-1].parent.exists():
+        missing.append(missing[-1].parent)
+    for path in reversed(missing):
+        path.mkdir(mode=FOLDER_MODE, exist_ok=True)
+
+
+def make_file(path: Path) -> None:
+    """Make an empty file for its owner alone, if none is there. Raises OSError.
+
+    SQLite gives its journal files the mode of the database.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE))
+
+
+def close_to_others(database: Path | None, *folders: Path) -> None:
+    """Take from other accounts what earlier versions let them read, with one line in the log.
+
+    What the owner's group may do stays: that was somebody's decision. The data folder itself is
+    left as it is, since it may hold other things than the library.
+    """
+    closed = []
+    files = [Path(f"{database}{end}") for end in ("", "-wal", "-shm")] if database else []
+    for path in (*files, *folders):
+        try:
+            mode = stat.S_IMODE(path.lstat().st_mode)
+            if mode & _OTHERS and not path.is_symlink():
+                path.chmod(mode & ~_OTHERS)
+                closed.append(path.name)
+        except OSError:  # not there, or another user's: then its owner decides
+            continue
+    if closed:
+        log.info("closed to other accounts of this machine: %s", ", ".join(closed))
