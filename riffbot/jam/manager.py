@@ -354,7 +354,8 @@ class JamManager:
                 del self._sessions[guild_id]
             self._starters.pop(session.id, None)
             task = asyncio.current_task()
-            if self._closing and task is not None and not task.cancelling():
+            cancelled = task is not None and task.cancelling() > 0
+            if self._is_closing() and not cancelled:
                 raise RiffBotError(STOPPING) from None  # `close` has stopped it already
             await session.stop()
             raise
@@ -364,6 +365,10 @@ class JamManager:
                 self._giving_way.discard(instead_of.id)
         await self._loop.run(self._save(session))
         return session
+
+    def _is_closing(self) -> bool:
+        """Whether `close` was called, at whatever moment it is asked."""
+        return self._closing
 
     def gives_way(self, session: JamSession) -> bool:
         """Whether another jam is about to take this one's place."""

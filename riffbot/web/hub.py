@@ -162,8 +162,10 @@ class Hub:
 
     def close(self) -> None:
         """Send everybody home."""
-        for broadcast in (*self._broadcasts.values(), *self._oggs.values()):
+        for broadcast in self._broadcasts.values():
             broadcast.close()
+        for ogg in self._oggs.values():
+            ogg.close()
 
     def told(self, session: JamSession) -> dict[str, Any]:
         """A jam's status, with everybody counted."""
