@@ -34,7 +34,7 @@ def sound(done: dict[str, Any], fill: Body, most: int) -> Sound:
         raise ValueError("an impossible rate")
     samples: Floats = np.empty(shape, "<f4")
     fill(samples)
-    if not float(np.abs(samples).max()) <= 1.001:  # not so for NaN, either
+    if not (samples.max() <= 1.001 and samples.min() >= -1.001):  # not so for NaN, either
         raise ValueError("samples that are none")
     notes = tuple(sentence(note) for note in done["notes"][:10])
     return Sound(samples, rate, notes, done["more"] is True)

@@ -98,7 +98,7 @@ def test_containers_that_once_crashed_and_sounds_without_tags_are_seen(
 
 
 def test_what_was_lost_is_said_on_the_command_line(
-    home: Path, capsys: pytest.CaptureFixture[str]
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (home / "hurt.flac").write_bytes(damaged(flac(music()), 0.3))
     assert main(["audio-to-image", "hurt.flac", "seen.png"]) == 0
@@ -109,12 +109,13 @@ def test_what_was_lost_is_said_on_the_command_line(
     (note,) = json.loads(capsys.readouterr().out)["notes"]
     assert "damaged" in note
 
-    hum = (np.sin(np.arange(8000 * 601) * 0.1) * 9000).astype(np.int16)
+    monkeypatch.setattr("riffbot.commands.convert.LONGEST_S", 120.0)
+    hum = (np.sin(np.arange(8000 * 121) * 0.1) * 9000).astype(np.int16)
     soundfile.write(home / "long.flac", hum, 8000)
     assert main(["audio-to-image", "long.flac", "long.png", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
-    assert said["seconds"] == 600
-    assert "only its first 10 minutes were read" in said["notes"][0]
+    assert said["seconds"] == 120
+    assert "only its first 2 minutes were read" in said["notes"][0]
 
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no such device")
