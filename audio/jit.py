@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from numba import njit
 
@@ -17,6 +17,6 @@ def compiled(function: F) -> F:
     cache at all): every process compiles anew, which takes seconds but changes no result.
     """
     try:
-        return njit(cache=True, nogil=True, fastmath=True)(function)
+        return cast("F", njit(cache=True, nogil=True, fastmath=True)(function))
     except RuntimeError:  # “no locator available”: no folder can be written
-        return njit(nogil=True, fastmath=True)(function)
+        return cast("F", njit(nogil=True, fastmath=True)(function))
