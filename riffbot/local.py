@@ -83,11 +83,8 @@ async def _run(settings: Settings) -> None:
                         pulse.cancel()
                         # What is being made ends first: the page waits for open requests.
                         await bot.say_goodbye()
-            except (simcord.SetupError, OSError) as error:
-                raise RiffBotError(
-                    f"The local Discord cannot be shown ({error}); is port {settings.port} taken? "
-                    "Choose another with --port."
-                ) from error
+            except simcord.SetupError as error:
+                raise RiffBotError(f"The local Discord cannot be shown ({error}).") from error
 
 
 async def furnish(world: Any, bot: RiffBot) -> tuple[Any, Any]:

@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from aiohttp import web
 
+from riffbot.errors import RiffBotError
 from riffbot.web.pages import STATIC
 
 KEPT_BYTES = 128 * 1024 * 1024
@@ -88,7 +89,7 @@ async def served(simcord_url: str, port: int) -> AsyncIterator[str]:
         the address to open; whoever has it can act in the local Discord.
 
     Raises:
-        OSError: the port is taken.
+        RiffBotError: the port is taken.
     """
     parts = urlsplit(simcord_url)
     timeout = aiohttp.ClientTimeout(total=None)  # an action lasts as long as the riff that it makes
@@ -104,7 +105,12 @@ async def served(simcord_url: str, port: int) -> AsyncIterator[str]:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=GOODBYE_S)
         await runner.setup()
         try:
-            await web.TCPSite(runner, "127.0.0.1", port).start()
+            try:
+                await web.TCPSite(runner, "127.0.0.1", port).start()
+            except OSError as error:
+                raise RiffBotError(
+                    f"Port {port} on 127.0.0.1 is taken; choose another with --port."
+                ) from error
             proxy.port = int(runner.addresses[0][1])
             yield f"http://127.0.0.1:{proxy.port}/#{parts.fragment}"
         finally:

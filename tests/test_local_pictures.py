@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ from aiohttp import web
 from simcord.preview._media import MediaWorker
 
 from riffbot import local, local_pictures, services
+from riffbot.errors import RiffBotError
 from riffbot.images import Images
 from riffbot.settings import Settings
 from tests.inference.tiny import tiny_embedded_model
@@ -219,6 +221,14 @@ async def test_only_this_computer_is_answered(simcord: tuple[Preview, str]) -> N
     assert origins[0].startswith("http://127.0.0.1:"), "as if SimCord's own page had asked"
     assert origins[0] != here
     assert origins[1] == "http://elsewhere.example", "SimCord refuses that itself"
+
+
+async def test_a_taken_port_is_a_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(RiffBotError, match=f"Port {port} on 127.0.0.1 is taken"):
+            async with local_pictures.served("http://127.0.0.1:1/#key", port):
+                pass
 
 
 async def test_the_oldest_files_go() -> None:
