@@ -57,7 +57,8 @@ async def tell_children(bot: RiffBot, farewell: Farewell) -> None:
                 embed.set_image(url=f"attachment://{PICTURE}")
             if message.embeds and message.embeds[0].thumbnail:
                 embed.set_thumbnail(url=f"attachment://{RAW}")
-            await message.edit(embed=embed)
+            nobody = discord.AllowedMentions.none()
+            await message.edit(embed=embed, allowed_mentions=nobody)
         except RiffBotError as error:
             log.info("the credits of riff %s stay as they are: %s", riff_id, error)
         except UNDELIVERED as error:
