@@ -13,12 +13,11 @@ from riffbot.services import Services
 from riffbot.web import api, pages
 from riffbot.web.app import create_app
 from riffbot.web.guard import Allowance
-from riffbot.web.pages import BUILT
 from tests.inference.fakes import FakePipeline
-from tests.web.browser import CHROMIUM, Page, chromium
+from tests.web.browser import Page, chromium
 
-in_a_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
-built = pytest.mark.skipif(not (BUILT / "index.html").exists(), reason="the page is not built")
+in_a_browser = pytest.mark.needs("browser")
+built = pytest.mark.needs("page")
 
 
 @pytest.fixture
