@@ -200,7 +200,7 @@ async def test_what_others_could_read_is_closed_at_the_next_start(tmp_path: Path
     settings.files_dir.chmod(0o755)
     await (await Library.open(settings)).close()
     assert settings.database_file.stat().st_mode & 0o777 == 0o660, "the group was a decision"
-    assert settings.files_dir.stat().st_mode & 0o777 == 0o750
+    assert settings.files_dir.stat().st_mode & 0o777 == 0o700, "the group was the umask's"
     row("a library of an earlier version, 0644 and 0755", "closed to others at the start")
 
 
