@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import os
-import platform
 import signal
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,14 +20,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from audio import decoder, decoder_answers, decoder_process, files, image, regrid
+from audio import decoder, decoder_process, files, image
 from audio.arrays import Floats
 from audio.decoder import Decoder
-from audio.decoder_calls import MACHINES
 from audio.decoder_protocol import Broken, receive, send
 from audio.encoding import FORMATS, Format
 from audio.errors import AudioError
-from audio.params import SpectrogramParams
 
 ROOT = Path(__file__).resolve().parents[2]
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux confines it")
@@ -268,181 +263,6 @@ def test_a_decode_in_progress_ends_with_its_parent() -> None:
 
 
 @LINUX
-def test_it_can_open_no_file_no_socket_and_no_program() -> None:
-    code = (
-        "import os, socket, subprocess, sys, ctypes, json\n"
-        "import numpy as np\n"
-        "from audio.decoder_limits import confine\n"
-        "confine()\n"
-        "told = {}\n"
-        "def tried(name, what):\n"
-        "    try: told[name] = repr(what())\n"
-        "    except BaseException as error: told[name] = type(error).__name__\n"
-        "tried('socket', socket.socket)\n"
-        "tried('unix', lambda: socket.socket(socket.AF_UNIX))\n"
-        "tried('program', lambda: os.execv('/bin/true', ['true']))\n"
-        "tried('signal', lambda: os.kill(os.getppid(), 0))\n"
-        "tried('file', lambda: open('/etc/hostname'))\n"
-        "tried('folder', lambda: os.listdir('/'))\n"
-        "tried('writing', lambda: open(sys.argv[1], 'w'))\n"
-        "tried('environment', lambda: open(f'/proc/{os.getppid()}/environ'))\n"
-        "tried('memory', lambda: len(np.ones(3 * 2**30, np.uint8)))\n"
-        "tried('some memory', lambda: len(np.ones(2**29, np.uint8)))\n"
-        "print(json.dumps(told))\n"
-    )
-    told = json.loads(python(code, str(ROOT / "never")).stdout)
-    assert told["memory"] in ("MemoryError", "_ArrayMemoryError")
-    assert told["some memory"] == str(2**29)
-    for name in ("socket", "unix", "program", "signal"):
-        assert told[name] == "PermissionError", (name, told[name])
-    if landlocked():
-        for name in ("file", "folder", "writing", "environment"):
-            assert told[name] == "PermissionError", (name, told[name])
-
-
-# Each entry: a call that reaches other processes or outlives this one, made as a library in a
-# stranger's hands would make it. `victim` is another process of the same user.
-CALLS = """
-import ctypes, errno, json, os, platform, sys, threading
-from audio.decoder_calls import MACHINES
-from audio.decoder_limits import confine
-victim = int(sys.argv[1])
-libc = ctypes.CDLL(None, use_errno=True)
-pipe = os.pipe()
-missing = confine()
-here = platform.machine()
-machine = MACHINES[here]
-refused = machine.refused
-info, limits = ctypes.create_string_buffer(128), ctypes.create_string_buffer(64)
-ctypes.c_int.from_buffer(info, 0).value = 9
-ctypes.c_int.from_buffer(info, 8).value = -1
-told = {}
-def call(name, number, *arguments):
-    ctypes.set_errno(0)
-    result = libc.syscall(number, *arguments)
-    if result == 0 and name in ("fork", "vfork", "clone", "clone with a parent"):
-        os._exit(0)
-    told[name] = errno.errorcode.get(ctypes.get_errno(), "") if result == -1 else "done"
-call("rt_sigqueueinfo", refused["rt_sigqueueinfo"], victim, 0, info)
-call("rt_tgsigqueueinfo", refused["rt_tgsigqueueinfo"], victim, victim, 0, info)
-call("kill", refused["kill"], victim, 0)
-call("tgkill", refused["tgkill"], victim, victim, 0)
-call("setpriority", refused["setpriority"], 0, victim, 19)
-call("sched_setaffinity", refused["sched_setaffinity"], victim, 8, limits)
-call("sched_setscheduler", refused["sched_setscheduler"], victim, 0, info)
-call("ioprio_set", refused["ioprio_set"], 1, victim, 0)
-call("prlimit of another", machine.prlimit, victim, 7, None, limits)
-call("fcntl owner", machine.fcntl, pipe[0], 8, victim)
-call("fcntl signal", machine.fcntl, pipe[0], 10, 9)
-call("clone", machine.clone, 17, None, None, None, None)
-call("clone with a parent", machine.clone, 0x8000 | 17, None, None, None, None)
-if "fork" in refused:
-    call("fork", refused["fork"])
-call("setsid", refused["setsid"])
-call("openat", refused["openat"], -100, b"/dev/null", 0)
-call("ptrace", refused["ptrace"], 16, victim, None, None)
-call("pidfd_send_signal", 424, 3, 0, None, 0)
-call("pidfd_open", 434, victim, 0)
-call("clone3", 435, ctypes.create_string_buffer(88), 88)
-call("openat2", 437, -100, b"/dev/null", limits, 24)
-call("io_uring_setup", 425, 1, limits)
-if here == "x86_64":
-    call("x32 kill", 0x40000000 + 62, victim, 0)
-call("own prlimit", machine.prlimit, 0, 7, None, limits)
-call("own fcntl", machine.fcntl, pipe[0], 3, 0)
-done = []
-thread = threading.Thread(target=lambda: done.append(1))
-thread.start(), thread.join()
-told["thread"] = "done" if done else ""
-print(json.dumps([missing, told]))
-"""
-
-
-@LINUX
-@pytest.mark.parametrize("landlock", [True, False])
-def test_it_can_reach_no_other_process_and_make_none(landlock: bool) -> None:
-    if platform.machine() not in MACHINES:
-        pytest.skip("no filter is known for this machine")
-    code = CALLS
-    if not landlock:
-        code = code.replace("missing = confine()", WITHOUT_LANDLOCK)
-    missing, told = json.loads(python(code, str(os.getpid())).stdout)
-    if landlock == landlocked():
-        assert ("Landlock" in missing) != landlock
-    assert "a filter of system calls" not in missing
-    allowed = {"own prlimit", "own fcntl", "thread"}
-    unknown = {"pidfd_send_signal", "pidfd_open", "clone3", "openat2", "io_uring_setup", "x32 kill"}
-    assert {name for name, what in told.items() if what == "done"} == allowed
-    assert {name for name, what in told.items() if what == "ENOSYS"} == unknown & told.keys()
-    assert {told[name] for name in told.keys() - allowed - unknown} == {"EPERM"}
-
-
-WITHOUT_LANDLOCK = """
-from audio import decoder_limits
-decoder_limits._close_the_files = lambda libc: False
-missing = confine()
-"""
-
-
-FORKS = """
-import os, sys, time
-from audio.decoder_protocol import send
-forked = os.fork()
-if not forked:
-    time.sleep(60)
-send(sys.stdout.buffer, {"ready": True, "forked": forked})
-if sys.argv[1] == "waits":
-    time.sleep(60)
-"""
-
-
-@LINUX
-@pytest.mark.parametrize("child", ["waits", "is gone"])
-def test_what_a_child_left_behind_in_its_group_ends_with_it(
-    child: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where the filter does not keep it from making processes."""
-    starting, seen = subprocess.Popen, []
-
-    def popen(_: object, **options: Any) -> Any:
-        return starting([sys.executable, "-c", FORKS, child], **options)
-
-    def receiving(source: BinaryIO) -> dict[str, Any]:
-        seen.append(receive(source))
-        return seen[-1]
-
-    with monkeypatch.context() as only_here:
-        only_here.setattr(decoder_process, "receive", receiving)
-        only_here.setattr(subprocess, "Popen", popen)
-        worker = decoder_process.Worker()
-    until = time.monotonic() + 30
-    while child == "is gone" and worker.running and time.monotonic() < until:
-        time.sleep(0.01)
-    worker.kill()
-    ended(seen[0]["forked"])
-
-
-@LINUX
-def test_a_limit_that_the_system_lacks_is_one_line_in_the_log(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(decoder_process, "_reported", set())
-    decoder_process._report(["Landlock", "a network namespace"])
-    decoder_process._report(["Landlock"])
-    decoder_process._report([])
-    (line,) = caplog.messages
-    assert "without Landlock, a network namespace" in line
-
-
-def landlocked() -> bool:
-    try:
-        return "landlock" in Path("/sys/kernel/security/lsm").read_text()
-    except OSError:
-        code = "import ctypes; print(ctypes.CDLL(None).syscall(444, None, 0, 1))"
-        return int(python(code).stdout) > 0
-
-
-@LINUX
 def test_nothing_of_the_environment_reaches_it_but_what_it_needs(
     monkeypatch: pytest.MonkeyPatch, tone: Floats
 ) -> None:
@@ -484,133 +304,3 @@ def test_frames_come_through(header: dict[str, object], body: bytes) -> None:
     found = receive(out)
     assert found == {**header, "body": len(body)}
     assert out.read() == body
-
-
-any_value = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.sampled_from([0, -1, 10**400, float("nan"), float("inf")])
-    | st.floats()
-    | st.text(max_size=9),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(
-            st.sampled_from(["shape", "rate", "notes", "more", "image"]), inner, max_size=8
-        )
-    ),
-    max_leaves=20,
-)
-
-
-@st.composite
-def pictures(draw: st.DrawFn) -> tuple[dict[str, Any], bool]:
-    """A picture's answer, and whether an honest decoder could have given it."""
-    height, width = draw(st.integers(1, 40)), draw(st.integers(1, 40))
-    stereo = draw(st.booleans())
-    rate = draw(st.integers(1000, 768000))
-    samples = st.integers(round(rate / 1000), rate * 10)
-    lowest = draw(st.integers(0, rate - 1))
-    params: dict[str, Any] = {
-        "sample_rate": rate,
-        **{name: draw(samples) for name in ("hop_length", "win_length", "n_fft")},
-        "n_mels": draw(st.integers(1, 8192)),
-        "min_frequency": lowest,
-        "max_frequency": draw(st.integers(lowest + 1, rate)),
-        "power": draw(st.floats(0.01, 10)),
-        "stereo": stereo,
-    }
-    told: dict[str, Any] = {
-        "params": params,
-        "recipe": draw(st.none() | st.text(max_size=9)),
-        "grey": draw(st.booleans()),
-        "note": draw(st.sampled_from(["", "The file ends too early."])),
-        "retired_tag": draw(st.booleans()),
-    }
-    honest = draw(st.booleans())
-    if not honest:
-        where = draw(st.sampled_from([params, told]))
-        where[draw(st.sampled_from(sorted(where)))] = draw(any_value)
-    shape = [height, width, 2] if stereo else [height, width]
-    return {"shape": shape, "image": told}, honest
-
-
-def blank(array: np.ndarray) -> None:
-    assert array.nbytes <= 1_000_000
-    array[:] = 128
-
-
-@settings(max_examples=150, deadline=None)
-@given(pictures())
-def test_a_picture_of_a_process_in_a_strangers_hands_can_be_used_or_is_refused(
-    answer: tuple[dict[str, Any], bool],
-) -> None:
-    told, honest = answer
-    try:
-        found = decoder_answers.image(told, blank, 500_000)
-    except (ValueError, KeyError, TypeError):
-        assert not honest
-        return
-    assert found.recipe is None or isinstance(found.recipe, str)
-    assert isinstance(found.note, str)
-    image.encode_png(found.pixels, params=found.params)
-    with contextlib.suppress(AudioError):
-        # As it was made, that is, not scaled; a column of it, which is quick.
-        regrid.standard(replace(found, pixels=np.zeros((found.params.n_mels, 1), np.uint8)))
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        *(("sample_rate", value) for value in (0, -1, True, 44100.0, 10**400)),
-        *(("power", value) for value in (0, 0.0, -1.0, float("nan"), 10**400, "1")),
-        *(("max_frequency", value) for value in (0, 10**400, 44101)),
-        *(("hop_length", value) for value in (0, 1, 441001)),
-        *(("n_mels", value) for value in (0, 8193)),
-        *(("stereo", value) for value in (1, True, None)),
-        *(("recipe", value) for value in (5, [], True)),
-        *(("note", value) for value in (7, None)),
-        *(("grey", value) for value in (1, None)),
-    ],
-)
-def test_a_picture_that_says_of_itself_what_none_can_is_refused(name: str, value: object) -> None:
-    told: dict[str, Any] = {
-        "params": asdict(SpectrogramParams()),
-        "recipe": None,
-        "grey": True,
-        "note": "",
-        "retired_tag": False,
-    }
-    answer = {"shape": [4, 4], "image": told}
-    assert decoder_answers.image(answer, blank, 100).params == SpectrogramParams()
-    (told["params"] if name in told["params"] else told)[name] = value
-    with pytest.raises((ValueError, TypeError)):
-        decoder_answers.image(answer, blank, 100)
-
-
-@settings(max_examples=300, deadline=None)
-@given(any_value)
-def test_an_answer_of_a_process_in_a_strangers_hands_is_no_worse_than_refused(
-    told: object,
-) -> None:
-    def fill(array: object) -> None:
-        assert getattr(array, "nbytes", 0) <= 1_000_000
-
-    for check in (
-        lambda: decoder_answers.sound(told, fill, 1_000_000),  # type: ignore[arg-type]
-        lambda: decoder_answers.tags(told, fill),  # type: ignore[arg-type]
-        lambda: decoder_answers.image(told, fill, 500_000),  # type: ignore[arg-type]
-    ):
-        try:
-            check()
-        except (ValueError, KeyError, TypeError):
-            continue
-
-
-def test_samples_that_are_no_sound_are_refused() -> None:
-    def fill(array: np.ndarray) -> None:
-        array[:] = np.nan
-
-    told = {"shape": [100], "rate": 44100, "notes": [], "more": False}
-    with pytest.raises(ValueError, match="samples"):
-        decoder_answers.sound(told, fill, 1000)
