@@ -25,6 +25,7 @@ from riffbot.uploads import Source, open_upload
 from riffbot.web import painting
 from riffbot.web.app import create_app
 from riffbot.web.guard import Allowance
+from riffbot.web.listening import TURN
 from tests.inference.fakes import FakePipeline, drawn, until
 from tests.web.test_api import ask, follow
 
@@ -240,3 +241,37 @@ async def test_a_sheet_has_a_length(client: TestClient, seconds: str) -> None:
     answer = await client.get(f"/api/sheet?seconds={seconds}")
     assert answer.status == 400
     assert (await answer.json())["error"].endswith(".")
+
+
+async def test_a_mask_waits_for_the_turn_that_pictures_share(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = (await ask(client, prompt="first", seed=1))["riff"]
+    path = f"/api/riffs/{first['id']}/inpaint"
+    await paint(client, path, mask=url(disc(64)), seed=2)  # its sheet is known now
+    decoded: list[bytes] = []
+    decoding = painting.decode_image
+
+    def counted(data: bytes, **limits: Any) -> Any:
+        decoded.append(data)
+        return decoding(data, **limits)
+
+    monkeypatch.setattr(painting, "decode_image", counted)
+    turn, taken = client.app[TURN], 0
+    before = painting._sheet
+
+    async def sheet(*asked: Any) -> Any:
+        nonlocal taken
+        found = await before(*asked)
+        await turn.acquire()
+        taken += 1
+        return found
+
+    monkeypatch.setattr(painting, "_sheet", sheet)
+    asked = asyncio.create_task(paint(client, path, mask=url(disc(64)), seed=3))
+    await until(lambda: taken == 1)
+    await asyncio.sleep(0.1)
+    assert decoded == []
+    turn.release()
+    await asked
+    assert len(decoded) == 1
