@@ -91,7 +91,7 @@ async def _run(settings: Settings) -> None:
 
 def _set_clock(world: Any) -> None:
     """Let SimCord's calendar begin today instead of at a fixed day: riffs have real dates."""
-    clock = getattr(world.backend, "clock", None)
+    clock: Any = getattr(world.backend, "clock", None)
     if hasattr(clock, "_epoch"):  # SimCord's inside: without it only dates look odd
         clock._epoch = datetime.now(UTC) - timedelta(seconds=clock.elapsed)
 
