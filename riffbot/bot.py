@@ -218,7 +218,7 @@ async def _run(settings: Settings) -> None:
         raise BadRequest("There is no DISCORD_TOKEN; see .env.example.")
     async with open_services(settings) as services, page_beside(services):
         bot = RiffBot(services)
-        with stop_signals() as stop:
+        with stop_signals(services.ownership) as stop:
             async with bot:
                 client = asyncio.create_task(bot.start(token.get_secret_value()))
                 await until(stop, client)

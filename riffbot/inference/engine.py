@@ -132,18 +132,6 @@ class Engine:
         times = [self._line.meter.seconds([picture]) for picture in pictures]
         return None if None in times else sum(time or 0.0 for time in times)
 
-    def expected_s(self, request: RiffRequest) -> float | None:
-        """How long this machine would compute a clip, from what it has measured so far.
-
-        Returns:
-            Seconds, without any wait; None while the model loads and before its first clip.
-
-        Raises:
-            BadRequest: the request is nonsense for this model.
-        """
-        resolved = self.resolved(request)
-        return None if resolved is None else self.work_s([resolved])
-
     async def submit(
         self,
         request: RiffRequest,

@@ -206,11 +206,7 @@ async def _sheet(request: web.Request, start: float) -> Sheet:
 
 def _opened(data: bytes) -> Source:
     """A drawing as a start; nothing larger than a sheet is decoded. Raises BadRequest."""
-    try:
-        decode_image(data, max_pixels=N_MELS * WIDEST)
-    except AudioError as error:
-        raise BadRequest(f"The drawing: {error}") from error
-    return open_upload(data, "a drawing", max_bytes=MAX_PAINTED)
+    return open_upload(data, "a drawing", max_bytes=MAX_PAINTED, max_pixels=N_MELS * WIDEST)
 
 
 def _mask(told: str, under: Sheet) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:

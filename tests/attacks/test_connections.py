@@ -7,15 +7,17 @@ import re
 import socket
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from ipaddress import ip_network
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from riffbot import hosting
 from riffbot.services import Services
 from riffbot.web import connections, serving
-from riffbot.web.connections import Limits
+from riffbot.web.connections import Connection, Connections, Limits
 from tests.attacks.outside import STRANGER, Victim, connect, is_open, row, victim
 from tests.web.conftest import pipeline, services
 
@@ -121,6 +123,44 @@ def test_trusted_proxies_and_loopback_have_no_limit_of_their_own() -> None:
         assert not limits.counts(address), address
     for address in ("203.0.113.7", "2001:db8::2", "127.0.0.2", "fe80::1%eth0", ""):
         assert limits.counts(address), address
+
+
+def entering(limits: Limits, addresses: Iterable[str], *, asked: bool = True) -> Connections:
+    """Connections from these addresses, as far as they are let in; `asked`: with a whole head."""
+    entrance = Connections(limits)
+    for address in addresses:
+        if entrance.admit(address):
+            connection = Connection(entrance, Mock(), address)
+            transport = Mock(spec=asyncio.Transport)
+            connection.connection_made(transport)
+            if asked:
+                entrance.requested(transport)
+    return entrance
+
+
+async def test_one_line_of_ipv6_takes_no_more_places_than_one_address() -> None:
+    limits = Limits(100, 8)
+    many = [f"2001:db8::{number:x}" for number in range(1, 200)]
+    entrance = entering(limits, many)
+    half_open = entering(limits, many, asked=False)
+    assert len(entrance) == len(half_open) == half_open.half_open == 8
+    assert entrance.admit("2001:db8:0:1::1"), "the neighbour"
+    assert entrance.admit("203.0.113.7")
+    mixed = entering(limits, ["::ffff:203.0.113.7", "203.0.113.7"] * 20)
+    assert len(mixed) == 8, "one address, written in two ways"
+    row("199 addresses of one /64, limit 8 of 100", asked=len(entrance), half_open=len(half_open))
+    for connection in list(half_open._half_open):
+        connection.abort()
+    assert len(half_open) == 0
+
+
+async def test_a_proxy_spends_nothing_of_its_neighbours_limit() -> None:
+    limits = Limits(100, 8, (ip_network("2001:db8::1"),))
+    entrance = entering(limits, ["2001:db8::1"] * 40)
+    assert len(entrance) == 40
+    neighbours = [f"2001:db8::2:{number:x}" for number in range(20)]
+    assert len(entering(limits, neighbours)) == 8
+    assert entrance.admit("2001:db8::2")
 
 
 async def test_a_body_that_does_not_arrive_is_answered_and_its_handler_let_go(

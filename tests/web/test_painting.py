@@ -14,9 +14,10 @@ from aiohttp.test_utils import TestClient, TestServer
 from PIL import Image
 from sqlalchemy import update
 
+from audio import decoder
 from audio.codec import audio_to_image
 from audio.encoding import encode
-from audio.image import decode_image
+from audio.image import SpectrogramImage, decode_image
 from riffbot.jam.values import Steerer
 from riffbot.library.models import StoredRiff
 from riffbot.regions import Region
@@ -234,6 +235,24 @@ async def test_drawings_are_read_one_at_a_time(
     asked = (client.post("/api/drawings", json=body) for _ in range(4))
     assert [answer.status for answer in await asyncio.gather(*asked)] == [202] * 4
     assert most == [1]
+
+
+async def test_a_drawing_is_decoded_once_and_nothing_larger_than_a_sheet(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    decode = decoder.decode_image
+
+    def counted(data: bytes, *, max_pixels: int) -> SpectrogramImage:
+        asked.append(max_pixels)
+        return decode(data, max_pixels=max_pixels)
+
+    monkeypatch.setattr(decoder, "decode_image", counted)
+    for picture, status in ((disc(64), 202), (np.zeros((1024, 2048), np.uint8), 400)):
+        answer = await client.post("/api/drawings", json={"picture": url(picture), "prompt": "x"})
+        assert answer.status == status
+    assert "too large" in (await answer.json())["error"]
+    assert asked == [512 * 2048] * 2
 
 
 @pytest.mark.parametrize("seconds", ["0.1", "99", "x", "nan"])
