@@ -27,7 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from riffbot.errors import StorageError
 from riffbot.library.connection import connect, database_url, file_of
-from riffbot.library.troubles import disk_trouble, in_words
+from riffbot.library.troubles import database_errors, disk_trouble
 from riffbot.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -163,7 +163,7 @@ class _AdvisoryLock:
         Raises:
             StorageError: somebody else has it, or the database cannot be reached.
         """
-        with in_words():
+        with database_errors():
             connection = await self._engine.connect()
             self._connection = connection
             await connection.execution_options(isolation_level="AUTOCOMMIT")
@@ -186,7 +186,7 @@ class _AdvisoryLock:
                 if self._connection is None:
                     await self.take()
                 else:
-                    with in_words():
+                    with database_errors():
                         await self._connection.execute(text("SELECT 1"))
             except (StorageError, SQLAlchemyError) as error:
                 log.error("what keeps a second RiffBot from the database is lost: %s", error)
