@@ -150,12 +150,12 @@ def _read(inputs: dict[str, Any]) -> InferenceInput:
         )
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        path, kind, value = ".".join(map(str, first["loc"])), first["type"], first["input"]
+        field, kind, value = ".".join(map(str, first["loc"])), first["type"], first["input"]
         if kind == "missing":
-            raise BadRequest(f'missing value for field "{path}"') from error
+            raise BadRequest(f'missing value for field "{field}"') from error
         if kind in _KINDS:
             raise BadRequest(
-                f'wrong value type for field "{path}" - should be "{_KINDS[kind]}" '
+                f'wrong value type for field "{field}" - should be "{_KINDS[kind]}" '
                 f'instead of value "{shortened(str(value))}" of type "{type(value).__name__}"'
             ) from error
         raise BadRequest(sentence(error)) from error
