@@ -15,7 +15,7 @@ from cogs._session import go_on, perform
 from cogs._starts import Beginning, from_riff, from_upload, preparing
 from cogs._viewer import clicked, viewer
 from riffbot import remixing
-from riffbot.errors import BadRequest
+from riffbot.errors import BadRequest, shortened
 from riffbot.library.models import StoredRiff
 from riffbot.library.records import Author, Origin
 from riffbot.request import MAX_PROMPT, MAX_SEED, RiffRequest, takes
@@ -187,7 +187,7 @@ def _strength(typed: str) -> float:
         return float(typed.strip().replace(",", "."))
     except ValueError:
         raise BadRequest(
-            f"Denoising is a number from 0 to 1, for example 0.75, not “{typed}”."
+            f"Denoising is a number from 0 to 1, for example 0.75, not “{shortened(typed)}”."
         ) from None
 
 

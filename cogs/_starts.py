@@ -16,7 +16,7 @@ from cogs._errors import answer
 from cogs._style import QUIET, age, join
 from cogs._viewer import author_of, common_sight, origin_of, seen, viewer
 from riffbot import remixing
-from riffbot.errors import BadRequest, NotFound
+from riffbot.errors import BadRequest, NotFound, shortened
 from riffbot.file_turns import in_file_thread
 from riffbot.library.models import StoredRiff
 from riffbot.library.records import Author, Origin
@@ -120,7 +120,7 @@ async def find(interaction: discord.Interaction[RiffBot], typed: str) -> StoredR
         if hits := await library.search(typed, **scope, viewer=eyes, limit=1):
             return hits[0]
     raise NotFound(
-        f"I found no riff of yours or of this server's with “{typed[:60]}”; "
+        f"I found no riff of yours or of this server's with “{shortened(typed, 60)}”; "
         "pick one from the list, or see /library."
     )
 

@@ -8,6 +8,7 @@ import discord
 
 from cogs._markdown import escaped_line
 from riffbot.bot import ACCENT
+from riffbot.wording import plural
 
 __all__ = [
     "ACCENT",
@@ -68,11 +69,6 @@ def ordinal(number: int) -> str:
     if 10 <= number % 100 <= 20:
         return f"{number}th"
     return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th') }"
-
-
-def plural(count: int, thing: str, things: str | None = None) -> str:
-    """`1 step`, `0 steps`, `3 clips`; `things` where an s is not enough."""
-    return f"{count:,} {thing if count == 1 else things or thing + 's'}"
 
 
 def tempo(bpm: float) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Self
 
 _PART = r"[^\s'\"“”()\[\],:;/\\]"
+_PLAIN_QUOTES = str.maketrans(dict.fromkeys("“”„‟", '"'))
 _ABSOLUTE = re.compile(rf"(?<![\w:/.])(?:/|[A-Za-z]:[\\/])(?:{_PART}+[/\\])+({_PART}*)")
 
 
@@ -101,7 +102,16 @@ class VoiceError(RiffBotError):
     """The voice channel cannot be joined, or the connection to it was lost for good."""
 
 
+def quotable(text: str) -> str:
+    """A stranger's text for a place between “ and ”, which it cannot leave: with plain quotes.
+
+    Readers of sentences go by these two: Discord escapes what stands between them.
+    """
+    return text.translate(_PLAIN_QUOTES)
+
+
 def shortened(text: str, limit: int = 40) -> str:
-    """A stranger's text as far as it may stand in a sentence: one line of `limit` characters."""
+    """A stranger's text as far as it may be quoted: `quotable`, one line of `limit` characters."""
+    text = quotable(text)
     line = " ".join(text[: 4 * limit].encode(errors="replace").decode().split())
     return line if len(line) <= limit and len(text) <= 4 * limit else f"{line[:limit]}…"

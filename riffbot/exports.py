@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from audio import encoding, image
 from audio.video import playhead_video
-from riffbot.errors import BadRequest
+from riffbot.errors import BadRequest, shortened
 from riffbot.naming import ascii_slug
 from riffbot.rendering import SAMPLE_RATE, heading, is_loop, sound
 
@@ -50,7 +50,9 @@ def export(clip: Clip, format: str, loudness_lufs: float = -14.0) -> tuple[str, 
         BadRequest: there is no such format.
     """
     if format not in FORMATS:
-        raise BadRequest(f"“{format}” is no format I can write: use {', '.join(FORMATS)}.")
+        raise BadRequest(
+            f"“{shortened(format)}” is no format I can write: use {', '.join(FORMATS)}."
+        )
     stem = ascii_slug(heading(clip.request))
     name = f"{stem}-{clip.id}.{format}"
     makers: dict[str, Callable[[], bytes]] = {

@@ -37,7 +37,7 @@ from audio.errors import AudioError
 from audio.image import SpectrogramImage, decode_image
 from audio.params import SpectrogramParams
 from riffbot import riffusion_masks
-from riffbot.errors import BadRequest, NotFound, StorageError
+from riffbot.errors import BadRequest, NotFound, StorageError, shortened
 from riffbot.regions import BEATS, Region
 from riffbot.request import RiffRequest
 from riffbot.tempo import is_waltz
@@ -286,10 +286,10 @@ def _catalogue(folder: Path) -> list[SeedImage]:
 
 def _unknown(kind: str, name: str, names: list[str]) -> NotFound:
     if not names:
-        return NotFound(f"There is no {kind} called “{name}”; none is installed.")
+        return NotFound(f"There is no {kind} called “{shortened(name, 80)}”; none is installed.")
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(names)}."
-    return NotFound(f"There is no {kind} called “{name}”; {hint}")
+    return NotFound(f"There is no {kind} called “{shortened(name, 80)}”; {hint}")
 
 
 def _mono(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -10,8 +10,16 @@ from riffbot.composing import pictures
 from riffbot.errors import BadRequest, TooCostly
 from riffbot.images import Images
 from riffbot.inference.engine import Engine
-from riffbot.inference.line import in_words
+from riffbot.inference.speed import work
 from riffbot.request import RiffRequest
+from riffbot.wording import in_words
+
+RESUMED = 2.0
+"""A piece from before a restart may cost so many times as much: what was found cheap enough when
+it was let in is kept, also where the machine is slower now."""
+
+_ORDINARY = 2.0
+"""An ordinary clip is this many times the work of the model's default clip at most."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +31,6 @@ class Price:
     """
 
     pictures: tuple[RiffRequest, ...]
-
-    @property
-    def first(self) -> RiffRequest | None:
-        """The first picture, which is the one that joins the line; None without any."""
-        return self.pictures[0] if self.pictures else None
 
     def seconds(self, engine: Engine, after: int = 0) -> float | None:
         """How long the engine would compute it, without any wait.
@@ -83,11 +86,14 @@ class Pricing:
             return look()
         return await asyncio.to_thread(look)  # opens picture files
 
-    def check(self, price: Price | None, *, spent_s: float = 0.0) -> float | None:
+    def check(
+        self, price: Price | None, *, spent_s: float = 0.0, resumed: bool = False
+    ) -> float | None:
         """Refuse what would keep the machine busy for too long.
 
         Args:
             spent_s: what belongs to the same clip or command and was let in before.
+            resumed: it was let in before a restart.
 
         Returns:
             The clip's seconds; None where nothing is known or measured yet, so that it has to be
@@ -97,7 +103,8 @@ class Pricing:
             TooCostly: it would take longer.
         """
         seconds = None if price is None else price.seconds(self._engine)
-        if seconds is None or spent_s + seconds <= self._limit_s:
+        limit_s = self._limit_s * (RESUMED if resumed else 1.0)
+        if seconds is None or spent_s + seconds <= limit_s:
             return seconds
         needed = in_words(spent_s + seconds)
         raise TooCostly(
@@ -108,6 +115,9 @@ class Pricing:
 
     async def admit(self, request: RiffRequest) -> tuple[Price | None, bool]:
         """What a clip costs, and whether that was found to be no more than one may.
+
+        An ordinary clip on an idle machine is always let in: it measures anew, or one slow moment
+        would refuse everything for ever.
 
         Returns:
             None while the model loads, and for a single picture that is nonsense for it, which is
@@ -123,7 +133,18 @@ class Pricing:
             if request.piece is not None:  # which would be found out after its first picture
                 raise
             return None, False
+        if price is not None and self._engine.idle and self._ordinary(price):
+            return price, True
         return price, self.check(price) is not None
+
+    def _ordinary(self, price: Price) -> bool:
+        """Whether it is a single picture of about the model's own length and steps."""
+        usual = self._engine.resolved(RiffRequest(prompt="any", seed=0))
+        return (
+            usual is not None
+            and len(price.pictures) == 1
+            and work(price.pictures[0]) <= _ORDINARY * work(usual)
+        )
 
     async def admit_together(self, requests: Sequence[RiffRequest]) -> None:
         """Refuse several clips of one command that cost more than one may in all.

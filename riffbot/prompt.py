@@ -157,8 +157,8 @@ def _checked(pieces: list[Fragment]) -> list[Fragment]:
     for piece in pieces:
         if not math.isfinite(piece.weight) or piece.weight > MAX_WEIGHT:
             raise PromptError(
-                f"“{piece.text.strip()[:40]}” would weigh {piece.weight:.3g}: please keep weights, "
-                f"all brackets multiplied, between 0 and {MAX_WEIGHT:g}."
+                f"“{shortened(piece.text.strip())}” would weigh {piece.weight:.3g}: please keep "
+                f"weights, all brackets multiplied, between 0 and {MAX_WEIGHT:g}."
             )
     return pieces
 

@@ -259,7 +259,7 @@ def sentence(error: ValidationError) -> str:
         case "string_unicode":
             return f"The {name} has half of a character in it: please type it anew."
         case kind if kind in _KINDS and field:
-            return f"The {name} is {_KINDS[kind]}, not {_shown(given)}."
+            return f"The {name} must be {_KINDS[kind]}, not {_shown(given)}."
         case _:
             where = f"{field}: " if field else ""
             return f"{where}{shortened(first['msg'], 120)} (got {_shown(given)})."
@@ -284,6 +284,8 @@ def _shown(value: object) -> str:
     """What was given, in at most some 40 characters; never raises."""
     if isinstance(value, int) and abs(value) >= 10**20:  # str() refuses 4,300 digits
         return "a number of more than 20 digits"
-    if isinstance(value, int | float | str) or value is None:
-        return shortened(repr(value[:80] if isinstance(value, str) else value))
+    if isinstance(value, str):  # in quotes, which Discord's markdown goes by
+        return f"“{shortened(value)}”"
+    if isinstance(value, int | float) or value is None:
+        return shortened(repr(value))
     return "a list" if isinstance(value, list | tuple) else "an object"

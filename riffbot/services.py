@@ -76,6 +76,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             max_batch=settings.max_batch,
             max_wait_s=settings.max_wait_s,
             max_jobs_per_member=settings.max_jobs_per_member,
+            max_work_s=settings.max_job_s,
             warm_up=_WARM_UP,
         )
         stack.push_async_callback(engine.close, grace_s=STOP_GRACE_S, last_step_s=STOP_GRACE_S)

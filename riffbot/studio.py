@@ -40,16 +40,18 @@ class Accepted:
     Attributes:
         job: its row.
         owner: whose turns it is made in.
-        reserved: its place in line; None for what was let in before a restart.
+        reserved: its place in the queue, and its pictures to come.
         price: what it costs; None while the model loads.
         checked: whether the price was found to be no more than one riff may cost.
+        resumed: it was let in before a restart.
     """
 
     job: StoredJob
     owner: Owner
-    reserved: Reserved | None
+    reserved: Reserved
     price: Price | None
     checked: bool
+    resumed: bool = False
 
 
 class Studio(Replaying):
@@ -127,7 +129,7 @@ class Studio(Replaying):
         owner = owner_of(author) if owner is None else owner
         self._engine.check(owner)
         price, checked = await self.pricing.admit(request)
-        reserved = self._engine.reserve(owner, price.first if price is not None else None)
+        reserved = self._engine.reserve(owner, *(price.pictures if price is not None else ()))
         try:
             job = await self._promises.write_down(
                 request, author=author, origin=origin, parent=parent, second_parent=second_parent
@@ -139,8 +141,7 @@ class Studio(Replaying):
 
     async def drop(self, accepted: Accepted) -> None:
         """Take back what was accepted and never carried out."""
-        if accepted.reserved is not None:
-            accepted.reserved.release()
+        accepted.reserved.release()
         await self._promises.note_end(accepted.job.id, Cancelled("It was taken back."))
 
     async def make_many(
@@ -204,9 +205,11 @@ class Studio(Replaying):
         on_progress: OnProgress | None = None,
         wants_preview: bool = False,
     ) -> Clip:
-        """Finish a job of `Library.unfinished_jobs` after a crash; the door does not refuse it.
+        """Finish a job of `Library.unfinished_jobs` after a crash, however long the queue is.
 
         Raises:
+            TooCostly: it is a piece that costs far more than one riff may; it was let in while
+                nothing was measured yet, and is ended with that sentence.
             GenerationFailed: it was tried `MAX_ATTEMPTS` times, and each time RiffBot went down.
             RiffBotError: as `make`.
         """
@@ -223,7 +226,11 @@ class Studio(Replaying):
         price = None
         with suppress(RiffBotError):  # what is wrong with it will be told
             price = await self.pricing.price(job.request)
-        accepted = Accepted(job, owner_of(job.author), None, price, checked=True)
+        owner = owner_of(job.author)
+        pictures = price.pictures if price is not None else ()
+        reserved = self._engine.reserve(owner, *pictures, promised=True)
+        checked = job.request.piece is None  # which alone may be far too dear
+        accepted = Accepted(job, owner, reserved, price, checked, resumed=True)
         try:
             return await self.carry_out(
                 accepted, on_progress=on_progress, wants_preview=wants_preview
@@ -295,8 +302,7 @@ class Studio(Replaying):
             await asyncio.shield(self._promises.note_end(job.id, error))
             raise
         finally:
-            if accepted.reserved is not None:
-                accepted.reserved.release()
+            accepted.reserved.release()
         timings = {
             **riff.timings,
             "render_s": rendered_at - started,
@@ -312,13 +318,14 @@ class Studio(Replaying):
         deadline: float | None,
     ) -> Riff:
         """The job's picture, or all of its pictures as one."""
-        job, promised = accepted.job, accepted.reserved is None
+        job = accepted.job
 
         async def submit(request: RiffRequest, number: int, count: int) -> Riff:
             if number > 0 and accepted.price is None:  # it was let in while the model loaded
                 accepted.price = await self.pricing.price(job.request)
             price = accepted.price
-            accepted.checked = accepted.checked or self.pricing.check(price) is not None
+            if not accepted.checked:
+                self._check(accepted, number)
             rest_s = None if price is None else price.seconds(self._engine, after=number + 1)
             # The engine may still be clearing away the picture before.
             part = self._parts[job.id] = job.id if number == 0 else f"{job.id}.{number}"
@@ -333,11 +340,26 @@ class Studio(Replaying):
                 if number == 0
                 else None,
                 # What was let in is finished, however long the line has become meanwhile.
-                promised=promised or number > 0,
-                reserved=accepted.reserved if number == 0 else None,
+                promised=accepted.resumed or number > 0,
+                reserved=accepted.reserved,
             )
 
         try:
             return await compose(job.request, self._images, submit)
         finally:
             self._parts.pop(job.id, None)
+
+    def _check(self, accepted: Accepted, number: int) -> None:
+        """Refuse what costs too much and was let in before anything was measured.
+
+        Args:
+            number: its next picture, from 0.
+
+        Raises:
+            TooCostly: it costs too much by itself.
+            Refused: it does, together with what its owner has waiting.
+        """
+        price, resumed = accepted.price, accepted.resumed
+        accepted.checked = self.pricing.check(price, resumed=resumed) is not None
+        if accepted.checked and price is not None:
+            self._engine.expect(accepted.reserved, price.pictures[number:], promised=resumed)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 
-from riffbot.errors import BadRequest
+from riffbot.errors import BadRequest, shortened
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -35,7 +35,9 @@ def decoded(data: bytes, name: str) -> str:
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
-        raise BadRequest(f"“{name}” is no text file in UTF-8: please save it as one.") from error
+        raise BadRequest(
+            f"“{shortened(name, 80)}” is no text file in UTF-8: please save it as one."
+        ) from error
 
 
 def lines(text: str) -> list[str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -25,17 +25,29 @@ MOST = 10.0
 _FIRST_LOOK_S = 0.05
 
 
-def starved_s() -> float:
-    """Seconds that this process's threads have waited for a processor, all together so far.
+def starved() -> dict[str, float]:
+    """Seconds that each of this process's threads has waited for a processor so far.
 
-    0 where the system does not tell. What a thread waited is forgotten when it ends.
+    Empty where the system does not tell. What a thread waited is forgotten when it ends.
     """
-    total = 0
+    waited = {}
     with contextlib.suppress(OSError):
         for thread in THREADS.iterdir():
             with contextlib.suppress(OSError, ValueError, IndexError):
-                total += int((thread / "schedstat").read_text("ascii").split()[1])
-    return total / 1e9
+                nanoseconds = int((thread / "schedstat").read_text("ascii").split()[1])
+                waited[thread.name] = nanoseconds / 1e9
+    return waited
+
+
+def starved_s(before: Mapping[str, float]) -> float:
+    """Seconds that one thread has waited for a processor since: the one that waited longest.
+
+    Threads wait at the same time, so that the sum of all would be longer than the time itself.
+
+    Args:
+        before: what `starved` said then.
+    """
+    return max((waited - before.get(name, 0.0) for name, waited in starved().items()), default=0.0)
 
 
 def by_steps(monkeypatch: pytest.MonkeyPatch, module: ModuleType, step_s: float) -> None:
@@ -56,7 +68,7 @@ async def patience(seconds: float) -> AsyncIterator[None]:
         TimeoutError: the block took longer.
     """
     loop = asyncio.get_running_loop()
-    began, before = loop.time(), starved_s()
+    began, before = loop.time(), starved()
     looking: asyncio.TimerHandle | None = None
     async with asyncio.timeout(seconds) as limit:
 
@@ -65,7 +77,7 @@ async def patience(seconds: float) -> AsyncIterator[None]:
             looking = loop.call_at(ends - _FIRST_LOOK_S, extend, ends)
 
         def extend(ends: float) -> None:
-            allowed = min(seconds + starved_s() - before, MOST * seconds)
+            allowed = min(seconds + starved_s(before), MOST * seconds)
             if began + allowed > ends + _FIRST_LOOK_S:
                 limit.reschedule(began + allowed)
                 look_again_at(began + allowed)

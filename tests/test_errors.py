@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from riffbot.errors import ModelError, StorageError, told, without_folders
+from riffbot.errors import ModelError, StorageError, shortened, told, without_folders
 
 ROOT = Path(__file__).resolve().parent.parent
 OWNERS = ("riffbot/commands/", "riffbot/bench", "riffbot/settings.py", "riffbot/doctor.py")
@@ -49,6 +50,50 @@ def test_no_sentence_for_strangers_has_a_path_in_it() -> None:
         or (isinstance(value, ast.Attribute) and value.attr in PATHS - {"where"})
     ]
     assert not found, f"say path.name, and .at(path) for the owner: {found}"
+
+
+QUOTING = {"shortened", "quotable", "escape_markdown", "shown_name", "_permissions"}
+QUOTED_AS_THEY_ARE = {
+    ("riffbot/uploads.py", "shown"),  # of `shown_name`
+    ("cogs/_starts.py", "shown"),
+    ("cogs/_shelves.py", "words"),  # escaped
+    ("cogs/_shelves.py", "self.words"),  # a title, escaped as a whole
+    ("riffbot/request.py", "field"),  # shortened
+    ("riffbot/text_files.py", "name"),
+    # Not of members: names of ours, of the owner's settings, and of addresses on the page.
+    ("riffbot/inference/loading.py", "name"),
+    ("riffbot/library/ownership.py", "what"),
+    ("riffbot/library/ownership.py", "self._engine.url.database"),
+    ("riffbot/web/guard.py", "name"),
+    ("riffbot/web/request_reader.py", "name"),
+}
+
+
+def test_members_words_between_quotes_cannot_leave_them() -> None:
+    found = []
+    for source in [*(ROOT / "riffbot").rglob("*.py"), *(ROOT / "cogs").rglob("*.py")]:
+        name = source.relative_to(ROOT).as_posix()
+        if name.startswith(OWNERS):
+            continue
+        for text in ast.walk(ast.parse(source.read_text("utf-8"))):
+            parts = text.values if isinstance(text, ast.JoinedStr) else []
+            for before, part in pairwise(parts):
+                opened = isinstance(before, ast.Constant) and str(before.value).endswith("“")
+                if not opened or not isinstance(part, ast.FormattedValue):
+                    continue
+                call = part.value.func if isinstance(part.value, ast.Call) else None
+                said = ast.unparse(part.value)
+                if (
+                    getattr(call, "id", "") not in QUOTING
+                    and (name, said) not in QUOTED_AS_THEY_ARE
+                ):
+                    found.append(f"{name}:{part.lineno} {said}")
+    assert not found, f"say shortened(…), which leaves no “ or ” in it: {found}"
+
+
+@pytest.mark.parametrize("words", ["a” <@&1> “b", "”", "„x‟"])
+def test_quoted_words_stay_between_their_quotes(words: str) -> None:
+    assert not set(shortened(words)) & set("“”„‟")
 
 
 def test_the_owner_is_told_where() -> None:

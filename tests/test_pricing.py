@@ -1,158 +1,84 @@
-"""The price of every kind of clip, before any of its pictures is made."""
+"""What a clip may cost: on an idle machine, and after a restart."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from audio.image import encode_png
-from riffbot.composing import compose, pictures
-from riffbot.errors import BadRequest
-from riffbot.images import Images
-from riffbot.inference.job import Riff
-from riffbot.inference.plan import denoising_of, steps_to_run
-from riffbot.inference.resolve import resolve
-from riffbot.inference.speed import passes, work
+from riffbot.errors import TooCostly
+from riffbot.library.store import Library
 from riffbot.request import RiffRequest
-from tests.inference.fakes import CARD, drawn
+from riffbot.settings import Settings
+from tests.inference.fakes import until
+from tests.test_promises import ANN, BOB, REQUEST, WALK, Stage, stage
 
-TARGET = {"prompt": "bells", "seed": 2, "denoising": 0.25}
-SONG = "a_song"
+__all__ = ["stage"]
 
-# What is asked for, then how many pictures that is and the columns that the denoiser runs over
-# (width × steps × passes, of all pictures together).
-PRICES: dict[str, tuple[dict[str, object], int, int]] = {
-    "a clip": ({}, 1, 64 * 4 * 2),
-    "a clip without guidance": ({"guidance": 1.0}, 1, 64 * 4),
-    "the dearest clip": ({"steps": 200, "width": 2048}, 1, 2048 * 200 * 2),
-    "a remix": ({"seed_image": "beat", "denoising": 0.5}, 1, 128 * 2 * 2),
-    "a seed image as it is": ({"seed_image": "beat", "denoising": 0.0}, 1, 0),
-    "an inpainted clip": ({"seed_image": "beat", "mask": "region_c16-64_h0-200"}, 1, 128 * 3 * 2),
-    "a jam's chunk": (
-        {"seed_image": "beat", "target": TARGET, "alpha": 0.5, "guidance": 1.0},
-        1,
-        128 * 2,
-    ),
-    "an extended loop": (
-        {"seed_image": "beat", "piece": {"kind": "extend", "columns": 1000}},
-        4,
-        4 * 384 * 3 * 2,
-    ),
-    "the same backward": (
-        {"seed_image": "beat", "piece": {"kind": "extend", "columns": 1000, "backward": True}},
-        4,
-        4 * 384 * 3 * 2,
-    ),
-    "an extended song": (
-        {"seed_image": SONG, "piece": {"kind": "extend", "columns": 6000}},
-        10,
-        10 * 512 * 3 * 2,
-    ),
-    "a walk between words": (
-        {"target": TARGET, "piece": {"kind": "morph", "clips": 5}},
-        2,
-        64 * 4 * 2 + 384 * 2 * 2,
-    ),
-    "a walk from a riff": (
-        {"seed_image": "beat", "target": TARGET, "piece": {"kind": "morph", "clips": 5}},
-        3,
-        128 * 3 * 2 + 384 * 2 * 2 + 384 * 1 * 2,
-    ),
-    "a walk that begins with the riff itself": (
-        {
-            "seed_image": "beat",
-            "target": TARGET,
-            "piece": {"kind": "morph", "clips": 5, "whole": True},
-        },
-        2,
-        384 * 2 * 2 + 384 * 1 * 2,
-    ),
-    "a walk between two riffs": (
-        {
-            "seed_image": "beat",
-            "target": TARGET,
-            "piece": {"kind": "morph", "clips": 5, "image": "other"},
-        },
-        2,
-        384 * 2 * 2 + 384 * 1 * 2,
-    ),
-    "two riffs at once": (
-        {"seed_image": "beat", "piece": {"kind": "layer", "image": "other"}},
-        0,
-        0,
-    ),
-    "what took the engine for a day": (
-        {
-            "steps": 200,
-            "width": 2048,
-            "guidance": 2,
-            "target": {"prompt": "b", "seed": 2},
-            "piece": {"kind": "morph", "clips": 17},
-        },
-        91,
-        2048 * 200 * 2 + 90 * 512 * 150 * 2,
-    ),
-}
+USUAL = RiffRequest(prompt="x", seed=1, width=64, steps=4, guidance=3.0)
 
 
-@pytest.fixture(scope="module")
-def images(tmp_path_factory: pytest.TempPathFactory) -> Images:
-    folder: Path = tmp_path_factory.mktemp("seeds")
-    rng, card = np.random.default_rng(0), ""
-    for name, width in (("beat", 128), ("other", 160)):
-        picture = rng.integers(0, 255, (512, width), dtype=np.uint8)
-        (folder / f"{name}.png").write_bytes(encode_png(picture))
-        card += (
-            f'[{name}]\ntitle = "{name}"\nbpm = 93.75\nbeats = 2\nwidth = {width}\nmood = "dry"\n'
-        )
-    (folder / "seeds.toml").write_text(card)
-    return Images(folder)
+def slow_moment(stage: Stage) -> None:
+    stage.engine._line.meter.measure([USUAL], 10_000.0)
 
 
-@pytest.fixture(scope="module")
-def song(images: Images) -> Iterator[str]:
-    picture = np.random.default_rng(1).integers(0, 255, (512, 2400), dtype=np.uint8)
-    with images.lent(picture) as ref:
-        yield ref
+async def test_one_slow_moment_does_not_refuse_clips_for_ever(stage: Stage) -> None:
+    slow_moment(stage)
+    assert (await stage.studio.make(REQUEST, author=ANN)).request.prompt == "sax"
+    stage.pipeline.gate.clear()
+    first = await stage.studio.accept(REQUEST, author=ANN)
+    second = await stage.studio.accept(REQUEST, author=BOB)  # which is not idle any more
+    expected = stage.engine.expected_s(USUAL)
+    assert expected is not None
+    assert expected < 60
+    for accepted in (first, second):
+        await stage.studio.drop(accepted)
 
 
-@pytest.fixture(scope="module")
-def filled(images: Images) -> Callable[[RiffRequest], RiffRequest]:
-    return lambda request: resolve(request, CARD, images)
+async def test_what_is_not_ordinary_is_refused_on_an_idle_machine_too(stage: Stage) -> None:
+    slow_moment(stage)
+    for dear in (WALK, REQUEST.but(steps=200), REQUEST.but(width=2048)):
+        with pytest.raises(TooCostly, match="busy for"):
+            await stage.studio.accept(dear, author=ANN)
+    await stage.studio.accept(REQUEST, author=ANN)
+    with pytest.raises(TooCostly, match="busy for"):
+        await stage.studio.accept(REQUEST, author=BOB)
 
 
-@pytest.mark.parametrize("kind", PRICES)
-async def test_the_price_is_that_of_the_pictures_that_are_made(
-    images: Images, song: str, filled: Callable[[RiffRequest], RiffRequest], kind: str
+@pytest.mark.parametrize("measured", [True, False])
+async def test_a_piece_that_was_never_priced_is_priced_after_a_restart(
+    tmp_path: Path, measured: bool
 ) -> None:
-    fields, count, columns = PRICES[kind]
-    fields = {**fields, **({"seed_image": song} if fields.get("seed_image") == SONG else {})}
-    request = RiffRequest.build(prompt="sax", seed=1, **fields)
-    asked: list[RiffRequest] = []
+    settings = Settings(_env_file=None, data_dir=tmp_path / "other", max_job_s=1e-9)
+    library = await Library.open(settings)
+    stage = Stage(settings, library)
+    try:
+        await until(lambda: stage.engine.stats().state == "ready")
+        job = await library.create_job(WALK, author=ANN)
+        if measured:
+            slow_moment(stage)
+        with pytest.raises(TooCostly, match="busy for"):
+            await stage.studio.resume(job)
+        assert len(stage.pipeline.batches) == (0 if measured else 1)
+        assert await stage.state(job.id) == "failed"
+        assert stage.engine.idle
+        single = await library.create_job(REQUEST, author=ANN)
+        assert (await stage.studio.resume(single)).id == single.id, "what was promised is kept"
+    finally:
+        await stage.engine.close()
+        await library.close()
 
-    async def submit(part: RiffRequest, _number: int, _count: int) -> Riff:
-        asked.append(filled(part))
-        return Riff(asked[-1], drawn(asked[-1]), "fake", "f" * 64)
 
-    priced = pictures(request, images, filled)
-    await compose(request, images, submit)
-    assert list(map(work, priced)) == list(map(work, asked))
-    assert list(map(denoising_of, priced)) == pytest.approx(list(map(denoising_of, asked)))
-    assert len(priced) == count
-    assert sum((p.width or 0) * steps_to_run(p) * passes(p) for p in priced) == columns
-
-
-def test_what_cannot_be_made_has_no_price(
-    images: Images, song: str, filled: Callable[[RiffRequest], RiffRequest]
-) -> None:
-    target = {"prompt": "b", "seed": 2}
-    for fields, why in (
-        ({"target": target, "width": 2048, "piece": {"kind": "morph", "clips": 64}}, "too long"),
-        ({"seed_image": song, "piece": {"kind": "extend", "columns": 2000}}, "24 s already"),
-        ({"scheduler": "no such"}, "no such"),
-    ):
-        with pytest.raises(BadRequest, match=why):
-            pictures(RiffRequest.build(prompt="a", seed=1, **fields), images, filled)
+async def test_a_piece_that_was_cheap_enough_is_kept_on_a_slower_machine(stage: Stage) -> None:
+    price = await stage.studio.pricing.price(WALK)
+    assert price is not None
+    stage.engine._line.meter.measure([USUAL], 1.0)
+    at_one = price.seconds(stage.engine)
+    assert at_one is not None
+    limit = stage.settings.max_job_s
+    stage.engine._line.meter.__init__()  # type: ignore[misc]
+    stage.engine._line.meter.measure([USUAL], 1.5 * limit / at_one)
+    with pytest.raises(TooCostly):
+        await stage.studio.accept(WALK, author=ANN)
+    job = await stage.library.create_job(WALK, author=ANN)
+    assert (await stage.studio.resume(job)).id == job.id

@@ -9,7 +9,9 @@ from typing import Self
 
 from riffbot.errors import Cancelled
 from riffbot.inference.job import Job, Owner, Picture, Progress, Riff, new_id
-from riffbot.inference.line import Line, Reserved, owned_by, taken_back
+from riffbot.inference.line import Line, owned_by, taken_back
+from riffbot.inference.reservations import Reserved
+from riffbot.inference.speed import seconds_of
 from riffbot.inference.ticket import OnProgress, OnStart, Ticket
 from riffbot.inference.worker import PipelineLike, Worker, batch_limit
 from riffbot.request import RiffRequest
@@ -34,7 +36,7 @@ class Stats:
         state: `loading` the model, `ready`, `broken` (the model failed to load) or `closed`.
         queued, running: clips waiting and being computed.
         done, failed, cancelled: clips since the start.
-        seconds_per_clip: measured, an exponentially weighted average; None before the first.
+        seconds_per_clip: measured, the median of the last; None before the first.
         real_time_factor: seconds of sound made in one second; above 1 a jam can be sustained.
     """
 
@@ -60,6 +62,7 @@ class Engine:
         max_batch: most clips computed together, see `batch_limit`.
         max_wait_s: what would take longer is refused at the door.
         max_jobs_per_member: more waiting clips of one member are refused at the door.
+        max_work_s: so is what would make one member's waiting clips longer than this in all.
         warm_up: a cheap request to run once the model is there, if nobody waits yet, so that
             the first member gets an honest estimate.
     """
@@ -71,9 +74,14 @@ class Engine:
         max_batch: int = 4,
         max_wait_s: float = 600.0,
         max_jobs_per_member: int = 10,
+        max_work_s: float = 1800.0,
         warm_up: RiffRequest | None = None,
     ) -> None:
-        self._line = Line(max_wait_s=max_wait_s, max_jobs_per_member=max_jobs_per_member)
+        self._line = Line(
+            max_wait_s=max_wait_s,
+            max_jobs_per_member=max_jobs_per_member,
+            max_work_s=max_work_s,
+        )
         self._worker = Worker(self._line, load, max_batch=max_batch, warm_up=warm_up)
         self._cancelled = 0
         self._worker.start()
@@ -98,17 +106,36 @@ class Engine:
         """
         self._line.check(owner, count)
 
-    def reserve(self, owner: Owner, request: RiffRequest | None = None) -> Reserved:
-        """Ask at the door for one clip, and keep its place until it is submitted as `promised`.
+    def reserve(self, owner: Owner, *pictures: RiffRequest, promised: bool = False) -> Reserved:
+        """Ask for one clip, and keep its place in the queue until it is released.
 
         Args:
-            request: its first picture, resolved; None where that is not known (yet).
+            pictures: all of its pictures, resolved, in order; none where they are not known (yet).
+            promised: it was let in before a restart; nothing but a closed queue refuses it.
 
         Raises:
-            Refused: it would have to wait too long, or too many of the owner's wait already.
+            Refused: it would have to wait too long, or too much of the owner's waits already.
             ModelError: the model could not be loaded.
         """
-        return self._line.reserve(owner, request)
+        return self._line.reserve(owner, *pictures, promised=promised)
+
+    def expect(
+        self, reserved: Reserved, to_come: Sequence[RiffRequest], *, promised: bool = False
+    ) -> None:
+        """Say which pictures a clip has to come that was let in before they were known.
+
+        Args:
+            promised: it was let in before a restart and is not refused.
+
+        Raises:
+            Refused: they are too much work together with what its owner has waiting.
+        """
+        self._line.expect(reserved, to_come, promised=promised)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing runs, waits, or was let in and has not ended yet."""
+        return self._line.idle
 
     def resolved(self, request: RiffRequest) -> RiffRequest | None:
         """The request of a single picture, filled from the model. Opens picture files.
@@ -129,8 +156,7 @@ class Engine:
         Returns:
             None before anything was measured, unless there is nothing to do.
         """
-        times = [self._line.meter.seconds([picture]) for picture in pictures]
-        return None if None in times else sum(time or 0.0 for time in times)
+        return seconds_of(self._line.meter, pictures)
 
     async def submit(
         self,
@@ -162,7 +188,8 @@ class Engine:
             on_start: awaited on this event loop just before the model starts on the job.
             promised: the job was let in already (see `reserve`, or before a restart), so that the
                 door does not refuse it.
-            reserved: the place that was kept for it, which is given back as soon as it is in line.
+            reserved: the place that was kept for its clip; as soon as this picture waits in the
+                queue itself, it no longer counts among those to come.
             batch: `Riff.batch` of the clip to be repeated to the bit; the job then runs alone,
                 in a batch of that many copies.
 
@@ -190,7 +217,7 @@ class Engine:
         let_in = promised or (reserved is not None and deadline is None)
         self._line.join(ticket, promised=let_in)
         if reserved is not None:
-            reserved.release()
+            reserved.joined()
         try:
             return await ticket.answer
         except asyncio.CancelledError:

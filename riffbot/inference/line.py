@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 
 # By name, so that the local Discord, which puts a simulated clock at `time.monotonic` for the bot's
 # own tasks, cannot give a submitter another time than the worker has.
@@ -15,16 +15,20 @@ from typing import Any
 from riffbot.errors import Cancelled, Refused, RiffBotError
 from riffbot.inference.job import Job, Owner
 from riffbot.inference.queue import FairQueue
-from riffbot.inference.speed import SpeedMeter, line_times
+from riffbot.inference.reservations import (
+    VISITORS,
+    Reservations,
+    Reserved,
+    check_work,
+    held_work,
+)
+from riffbot.inference.speed import SpeedMeter, line_times, seconds_of
 from riffbot.inference.ticket import Ticket
 from riffbot.request import RiffRequest
+from riffbot.wording import in_words, plural
 
 _SLACK_S = 1.5
 """A deadline that would be met by less than this counts as missed: estimates are estimates."""
-
-
-VISITORS = 3
-"""How many members' worth of clips may wait for one network of visitors."""
 
 
 @dataclass
@@ -39,19 +43,6 @@ class _Batch:
         return any(ticket.job.deadline is not None for ticket in self.tickets)
 
 
-class Reserved:
-    """A place in line that is kept for a clip until it joins; may be given back any time."""
-
-    def __init__(self, give_back: Callable[[], None]) -> None:
-        self._give_back: Callable[[], None] | None = give_back
-
-    def release(self) -> None:
-        """The clip has joined, or it never will. A second call does nothing."""
-        give_back, self._give_back = self._give_back, None
-        if give_back is not None:
-            give_back()
-
-
 class Line:
     """Thread-safe: any number of event loops put tickets in, one worker takes batches out.
 
@@ -59,16 +50,21 @@ class Line:
         max_wait_s: refuse at the door what could not be done within this time; also the wait
             after which nobody is overtaken any more.
         max_jobs_per_member: refuse a member's next clip while this many of theirs wait.
+        max_work_s: refuse a member's next clip where it would take longer than this together with
+            all of theirs that wait, their pictures to come included.
     """
 
-    def __init__(self, *, max_wait_s: float, max_jobs_per_member: int) -> None:
+    def __init__(
+        self, *, max_wait_s: float, max_jobs_per_member: int, max_work_s: float = inf
+    ) -> None:
         self._max_wait = max_wait_s
         self._max_jobs = max_jobs_per_member
+        self._max_work = max_work_s
         self._changed = threading.Condition()
         self._queue = FairQueue(patience_s=max_wait_s)
         self._tickets: dict[str, Ticket] = {}  # waiting and running
         self._running: list[_Batch] = []  # the last one overtook the one before it
-        self._reserved: Counter[Owner] = Counter()
+        self._reservations = Reservations()
         self._closing: RiffBotError | None = None
         self.meter = SpeedMeter()
         self.batch_limit = 1
@@ -82,6 +78,11 @@ class Line:
     def running(self) -> int:
         """How many are being computed now."""
         return sum(len(batch.tickets) for batch in self._running)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing runs, waits, or was let in and has not ended yet."""
+        return not (self._tickets or self._running or self._reservations)
 
     # -- the event loops' side ------------------------------------------------------------------
 
@@ -100,55 +101,90 @@ class Line:
             raise type(self._closing)(str(self._closing))
         if owner is None:
             return
-        waiting = self._queue.waiting(owner) + sum(
-            n for other, n in self._reserved.items() if other.user_id == owner.user_id
-        )
+        waiting = self._queue.waiting(owner) + self._reservations.kept(owner)
         if waiting + count > self._max_jobs:
             raise Refused(
-                f"You have {waiting} clips waiting and I keep at most {self._max_jobs} for one "
+                f"You have {plural(waiting, 'clip')} waiting and I keep at most {self._max_jobs} "
+                f"for one "
                 f"{'member' if owner.network is None else 'visitor'}: please let some finish, or "
                 "cancel some."
             )
         if owner.network is None:
             return
-        together = self._queue.waiting_of_account(owner) + sum(
-            n for other, n in self._reserved.items() if other.account == owner.account
-        )
+        together = self._queue.waiting_of_account(owner) + self._reservations.kept_of_account(owner)
         if together + count > VISITORS * self._max_jobs:
             raise Refused(
-                f"{together} clips from your network wait already and I keep at most "
+                f"Your network has {plural(together, 'clip')} waiting and I keep at most "
                 f"{VISITORS * self._max_jobs} for one: please try again when some are done."
             )
 
-    def reserve(self, owner: Owner, request: RiffRequest | None) -> Reserved:
-        """Ask at the door for one clip, and keep its place until it joins.
+    def reserve(self, owner: Owner, *pictures: RiffRequest, promised: bool = False) -> Reserved:
+        """Ask for one clip, and keep its place until it is released.
 
         Args:
-            request: its first picture, resolved; None where that is not known yet, or where it
-                needs no model.
+            pictures: all of its pictures, resolved, in order; none where they are not known yet,
+                or where it needs no model.
+            promised: as for `join`.
 
         Raises:
-            Refused: as `join` would refuse it.
+            Refused: as `join` would refuse it, or it would wait too long for its last picture.
             RiffBotError: the line is closed.
         """
         with self._changed:
-            self._check(owner, 1)
-            if request is not None:
-                job = Job(request, owner=owner)
-                self._queue.add(job)
-                now = monotonic()
-                _, eta = self._places(now)[job.id]
-                self._queue.remove(job.id)
-                if refusal := self._refusal(job, now, eta):
+            if not promised:
+                self._check(owner, 1)
+                self._check_work(owner, pictures)
+                if pictures and (refusal := self._too_late(owner, pictures)):
                     raise refusal
-            self._reserved[owner] += 1
-        return Reserved(lambda: self._release(owner))
+            return self._reservations.add(owner, pictures, self._release)
 
-    def _release(self, owner: Owner) -> None:
+    def expect(
+        self, reserved: Reserved, to_come: Sequence[RiffRequest], *, promised: bool = False
+    ) -> None:
+        """What was let in before its pictures were known has these still to come.
+
+        Args:
+            promised: as for `join`.
+
+        Raises:
+            Refused: they are too much work together with what its owner has waiting.
+        """
         with self._changed:
-            self._reserved[owner] -= 1
-            if self._reserved[owner] <= 0:
-                del self._reserved[owner]
+            reserved.to_come = ()
+            if not promised:
+                self._check_work(reserved.owner, to_come)
+            reserved.to_come = tuple(to_come)
+
+    def _check_work(self, owner: Owner | None, pictures: Sequence[RiffRequest]) -> None:
+        if owner is not None:
+            held = held_work(self._queue, self._reservations)
+            check_work(self.meter, held, owner, pictures, self._max_work)
+
+    def _release(self, reserved: Reserved) -> None:
+        with self._changed:
+            self._reservations.remove(reserved)
+
+    def _too_late(self, owner: Owner, pictures: Sequence[RiffRequest]) -> Refused | None:
+        """What refuses a clip that would wait too long for others, before or between its pictures.
+
+        Everybody's pictures to come join the queue for a moment, in the order in which they will,
+        so that its own fair order says who comes between whom: a single clip does not wait for
+        the rest of another member's song, and a song does.
+        """
+        own = [Job(picture, owner=owner) for picture in pictures]
+        jobs = self._reservations.to_come(own)
+        for job in jobs:
+            self._queue.add(job)
+        now = monotonic()
+        try:
+            _, eta = self._places(now)[own[-1].id]
+        finally:
+            for job in jobs:
+                self._queue.remove(job.id)
+        rest = seconds_of(self.meter, pictures[1:])  # which nobody but itself is to blame for
+        if eta is None or rest is None:
+            return None
+        return self._refusal(own[-1], now, eta - rest)
 
     def join(self, ticket: Ticket, *, promised: bool = False) -> None:
         """Let a ticket in, or refuse it with the reason and the wait.
@@ -166,7 +202,12 @@ class Line:
         with self._changed:
             if job.id in self._tickets:  # two tickets of one name would lose each other
                 raise ValueError(f"the job {job.id} is in line already")
-            self._check(None if promised or job.deadline is not None else job.owner, 1)
+            if not promised and job.deadline is None:
+                self._check(job.owner, 1)
+                if job.key is not None:
+                    self._check_work(job.owner, [job.request])
+            else:
+                self._check(None, 1)
             self._queue.add(job)
             now = monotonic()
             position, eta = self._places(now)[job.id]
@@ -184,7 +225,9 @@ class Line:
             return Refused(
                 f"That cannot be ready in time: it would take {in_words(eta)}.", wait_s=eta
             )
-        if job.deadline is None and job.owner is not None and eta > self._max_wait:
+        # A clip that has nobody before it does not wait; and it measures anew how long one takes.
+        waits = job.deadline is None and job.owner is not None and not self.idle
+        if waits and eta > self._max_wait:
             return Refused(
                 f"The line is {in_words(eta)} long and I only promise what I can finish within "
                 f"{in_words(self._max_wait)}: please try again in about "
@@ -295,11 +338,3 @@ def owned_by(owner: Owner) -> Callable[[Job], bool]:
 def taken_back() -> Cancelled:
     """What a cancelled job answers."""
     return Cancelled("The riff was cancelled.")
-
-
-def in_words(seconds: float) -> str:
-    """`about a minute` in the plainest words: "8 seconds", "3 minutes", "2 hours"."""
-    for unit, size in (("hour", 3600), ("minute", 60)):
-        if seconds >= 1.5 * size:
-            return f"{round(seconds / size)} {unit}s"
-    return f"{max(1, round(seconds))} second{'s' if round(seconds) > 1 else ''}"

@@ -109,11 +109,16 @@ class FairQueue:
         cannot make anybody's second clip overtake another's first; and what has a deadline takes
         along only what has one too, because company costs time.
         """
-        line = self._line(now)
+        line, first = self._line(now), 0
         batches = []
-        while line:
-            batch, line = _split(line, limit)
-            batches.append(batch)
+        while first < len(line):
+            if _runs_alone(line[first].job, limit):  # no copy: long songs make long queues
+                batches.append([line[first].job])
+                first += 1
+            else:
+                batch, line = _split(line[first:], limit)
+                first = 0
+                batches.append(batch)
         return batches
 
     def take(self, now: float, limit: int) -> list[Job]:
@@ -220,10 +225,14 @@ def _server(job: Job) -> int | None:
     return job.owner.guild_id if job.owner else None
 
 
+def _runs_alone(job: Job, limit: int) -> bool:
+    return limit == 1 or job.repeat > 1 or job.key is None
+
+
 def _split(line: list[Place], limit: int) -> tuple[list[Job], list[Place]]:
     """The first batch of a line, and the line without it."""
     first = line[0]
-    if limit == 1 or first.job.repeat > 1 or first.job.key is None:
+    if _runs_alone(first.job, limit):
         return [first.job], line[1:]
     batch, rest = [first.job], []
     barrier: Rank | None = None

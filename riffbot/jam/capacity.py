@@ -9,7 +9,7 @@ from collections.abc import Callable
 from time import monotonic
 
 from riffbot.errors import Refused
-from riffbot.inference.line import in_words
+from riffbot.wording import in_words
 
 LOAD = 0.8
 """The share of the machine's time that all jams together may need."""

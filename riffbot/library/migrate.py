@@ -18,7 +18,7 @@ from sqlalchemy.engine import URL
 from riffbot.errors import StorageError
 from riffbot.library.connection import connect, database_url, file_of
 from riffbot.library.private import FILE_MODE
-from riffbot.library.troubles import disk_trouble, in_words
+from riffbot.library.troubles import database_errors, disk_trouble
 from riffbot.settings import ROOT
 
 _LOCK_TIMEOUT_S = 60.0
@@ -84,7 +84,7 @@ def _inside(url: URL, function: Callable[[Connection], None]) -> None:
         finally:
             await engine.dispose()
 
-    with in_words():
+    with database_errors():
         asyncio.run(run())
 
 

@@ -28,7 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from riffbot.errors import StorageError
 from riffbot.library.connection import connect, database_url, file_of
 from riffbot.library.private import FILE_MODE, close_to_others, make_file, make_private
-from riffbot.library.troubles import disk_trouble, in_words
+from riffbot.library.troubles import database_errors, disk_trouble
 from riffbot.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -123,7 +123,8 @@ async def owned(settings: Settings) -> AsyncIterator[Ownership]:
         path = file_of(url)
         if url.get_backend_name() == "postgresql":
             await stack.enter_async_context(_advised(url, ownership))
-        elif path is not None and path.absolute().parent != folder.absolute():
+        elif path is not None:  # which another one may name by RIFFBOT_DATABASE_URL
+            path = path.resolve()
             lock, note = (path.with_name(f"{path.name}.{name}") for name in (_LOCK, _NOTE))
             await stack.enter_async_context(_locked(lock, note, path))
         yield ownership
@@ -221,7 +222,7 @@ class _AdvisoryLock:
         Raises:
             StorageError: somebody else has it, or the database cannot be reached.
         """
-        with in_words():
+        with database_errors():
             connection = await self._engine.connect()
             self._connection = connection
             await connection.execution_options(isolation_level="AUTOCOMMIT")
@@ -246,7 +247,7 @@ class _AdvisoryLock:
                 if self._connection is None:
                     await self.take()
                 else:
-                    with in_words():
+                    with database_errors():
                         await self._connection.execute(text("SELECT 1"))
             except _Taken as error:
                 if error.backend in (None, self._backend):

@@ -37,7 +37,7 @@ def disk_trouble(error: OSError, path: Path) -> StorageError:
 
 
 @contextmanager
-def in_words() -> Iterator[None]:
+def database_errors() -> Iterator[None]:
     """Turn the database's complaints into StorageError; its bugs (wrong SQL) stay what they are."""
     try:
         yield

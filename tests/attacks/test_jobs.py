@@ -19,11 +19,16 @@ import aiohttp
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
+from riffbot.errors import Refused
+from riffbot.inference.job import Owner
+from riffbot.inference.speed import SpeedMeter
 from riffbot.library.store import Library
+from riffbot.request import RiffRequest
 from riffbot.services import Services
 from riffbot.settings import ROOT, Settings
 from riffbot.studio import Studio
 from riffbot.web.app import create_app
+from riffbot.web.jobs import VISITOR
 from tests.attacks.figures import row
 from tests.inference.fakes import FakePipeline, until
 from tests.web.conftest import client, pipeline, services
@@ -72,6 +77,50 @@ async def test_a_small_request_does_not_take_the_engine_for_a_day(
         assert all(job.request.piece is None for job in await services.library.unfinished_jobs())
         row(f"{len(pieces)} anonymous POSTs of up to 70,400 steps", f"400, 0 steps: “{sentence}”")
         assert (await client.post("/api/riffs", json={"prompt": "usual"})).status == 202
+
+
+async def test_many_pieces_just_under_the_cap_do_not_take_the_engine_for_a_day(
+    services: Services, pipeline: FakePipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    piece = RiffRequest.build(
+        prompt="a",
+        target={"prompt": "b", "seed": 2},
+        piece={"kind": "morph", "clips": 60},
+    )
+    single = RiffRequest(prompt="usual")
+    studio = services.studio
+    await until(lambda: services.engine.stats().state == "ready")
+    price = await studio.pricing.price(piece)
+    assert price is not None
+    picture_s = 0.99 * services.settings.max_job_s / len(price.pictures)
+    monkeypatch.setattr(SpeedMeter, "seconds", lambda _, asked: picture_s * len(asked))
+    pipeline.gate.clear()
+    making, sentences = [], []
+    for number in range(30):
+        owner = Owner(-2 - number % 3, 0, network=1)
+        try:
+            accepted = await studio.accept(piece, author=VISITOR, owner=owner)
+        except Refused as error:
+            sentences.append(str(error))
+            continue
+        making.append(asyncio.create_task(studio.carry_out(accepted)))
+        await until(lambda: services.engine.stats().running == 1)
+    hours = len(making) * price_s / 3600 if (price_s := price.seconds(services.engine)) else 0
+    assert len(making) == 1
+    assert any("of work waiting" in sentence for sentence in sentences)
+    assert any("try again in about" in sentence for sentence in sentences)
+    row("30 pieces just under the cap of one network", f"{len(making)} let in, {hours:.1f} h")
+    for owner in (Owner(-9, 0, network=1), Owner(-10, 0, network=2), Owner(1, 10)):
+        accepted = await studio.accept(single, author=VISITOR, owner=owner)
+        making.append(asyncio.create_task(studio.carry_out(accepted)))
+    with pytest.raises(Refused, match="try again in about"):  # another song would wait for it
+        await studio.accept(piece, author=VISITOR, owner=Owner(2, 10))
+    for task in making:
+        task.cancel()
+    await asyncio.gather(*making, return_exceptions=True)
+    pipeline.gate.set()
+    await until(lambda: services.engine.idle)  # what ended holds nothing back
+    await studio.make(single, author=VISITOR)
 
 
 async def test_a_locked_library_loses_no_accepted_riff(

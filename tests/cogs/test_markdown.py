@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cogs._markdown import clipped, escape_markdown, escaped_line, from_plain
 from cogs._mentions import command_pattern, linked
+from riffbot.errors import RiffBotError, quotable
+from riffbot.images import Images
+from riffbot.prompt import parse
+from riffbot.regions import Region
+from riffbot.request import RiffRequest
+from riffbot.text_files import decoded
+from riffbot.uploads import open_upload
 from tests.cogs.discord_markdown import Shown, shown
 
 LIVE = {
@@ -40,7 +50,10 @@ LIVE = {
 PIECES = st.sampled_from(
     [
         *LIVE,
-        *"\\*_~`|[](){}<>@#:-+.!/ \n1a\u00e4\U0001f3b7",
+        *"\\*_~`|[](){}<>@#:-+.!/ \n1a\u00e4\U0001f3b7“”„",
+        "”<@&123>",
+        "”`",
+        "”</privacy delete:1>“",
         "**",
         "__",
         "://",
@@ -104,7 +117,7 @@ def test_clipped_sentences_end_with_whole_mentions() -> None:
 
 @given(WORDS)
 def test_quoted_words_in_sentences_are_escaped(text: str) -> None:
-    words = text.replace("”", "")
+    words = quotable(text)
     sentence = from_plain(f"I know no “{words}”: /jam start, please.", command_pattern())
     runs = shown(sentence)
     assert runs == [
@@ -112,6 +125,28 @@ def test_quoted_words_in_sentences_are_escaped(text: str) -> None:
         Shown("code", "`/jam start`"),
         Shown("text", ", please."),
     ]
+
+
+@given(WORDS)
+def test_members_words_never_leave_their_quotes_in_errors(text: str) -> None:
+    asks: list[Callable[[], object]] = [
+        lambda: RiffRequest.build(prompt="x", steps=text),
+        lambda: RiffRequest.build(prompt="x", seed_image=text),
+        lambda: RiffRequest.strictly({"prompt": "x", text: 1}),
+        lambda: RiffRequest.strictly({"prompt": "x", "steps": text}),
+        lambda: parse(f"({text}:99)"),
+        lambda: parse(f"(a:{text})"),
+        lambda: Region.told(text, 512, None),
+        lambda: Images(Path("none")).load(text),
+        lambda: open_upload(b"", text),
+        lambda: decoded(text.encode() + b"\xff", text),
+    ]
+    for ask in asks:
+        try:
+            ask()
+        except RiffBotError as error:
+            said = from_plain(str(error), command_pattern())
+            assert {run.kind for run in shown(said)} <= {"text"}
 
 
 @pytest.mark.parametrize(

@@ -371,5 +371,5 @@ async def test_a_riff_that_costs_too_much_is_refused_in_words(settings: Settings
     async with open_room(settings.model_copy(update={"max_job_s": 0.0001})) as room:
         engine = room.services.engine
         await until(lambda: engine.stats().seconds_per_clip is not None)  # of the warm-up
-        assert "one riff may for" in _whispered(await room.riff("dear"))
+        assert "one riff may for" in _whispered(await room.riff("dear", steps=100))
         assert await room.services.library.unfinished_jobs() == []

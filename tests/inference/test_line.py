@@ -186,6 +186,6 @@ async def test_one_network_keeps_the_places_of_three_visitors() -> None:
                 engine.reserve(Owner(-2 - who, 0, network=1))
             with pytest.raises(Refused, match="for one visitor"):
                 engine.check(Owner(-2 - who, 0, network=1))
-        with pytest.raises(Refused, match="6 clips from your network"):
+        with pytest.raises(Refused, match="Your network has 6 clips"):
             engine.check(Owner(-9, 0, network=1))
         engine.check(Owner(-9, 0, network=2))

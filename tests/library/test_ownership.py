@@ -75,6 +75,18 @@ async def test_a_database_file_elsewhere_is_owned_as_well(tmp_path: Path) -> Non
         pass
 
 
+async def test_the_database_in_a_data_folder_is_owned_under_any_name(tmp_path: Path) -> None:
+    one = Settings(_env_file=None, data_dir=tmp_path / "a")
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    for folder in ("a", "link"):
+        url = f"sqlite:///{tmp_path / folder / 'riffbot.db'}"
+        two = Settings(_env_file=None, data_dir=tmp_path / "b", database_url=url)
+        async with owned(one):
+            with pytest.raises(StorageError, match=r"riffbot\.db"):
+                async with owned(two):
+                    pass
+
+
 async def test_a_note_that_cannot_be_read_costs_no_sentence(settings: Settings) -> None:
     async with owned(settings):
         (settings.data_dir / "owner.json").write_text("{")

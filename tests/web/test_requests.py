@@ -425,7 +425,7 @@ async def test_a_whole_number_may_be_written_with_a_point(house: House) -> None:
     body = b'\xef\xbb\xbf{"prompt": "x", "seed": 4294967295, "negative": null}'
     answer = await house.client.post("/api/riffs", data=body, headers=JSON)
     assert answer.status == 400
-    assert (await answer.json())["error"] == "The negative is text, not None."
+    assert (await answer.json())["error"] == "The negative must be text, not None."
 
 
 @pytest.mark.parametrize("text", ["\ud800", "a \udfff b"])
