@@ -40,6 +40,7 @@ class Promises:
         self._engine = engine
         self._library = library
         self._background: set[asyncio.Task[None]] = set()
+        self._begun: dict[str, int] = {}  # job → its attempts, with the one under way
 
     async def write_down(
         self,
@@ -69,6 +70,42 @@ class Promises:
             self._in_background(self._unwritten(writing))
             raise
 
+    async def begin(self, job: StoredJob) -> None:
+        """The model starts on a job: one more attempt.
+
+        Raises:
+            NotFound: there is no such job (any more).
+            Conflict: it has ended, or somebody else makes it.
+        """
+        # Before it is written: a write that is cancelled in the middle may have happened.
+        self._begun[job.id] = job.attempts + 1
+        try:
+            await self._library.begin_job(job.id, attempts=job.attempts)
+        except (NotFound, Conflict):
+            self._begun.pop(job.id, None)
+            raise
+
+    async def close(self) -> None:
+        """Give back every attempt that is still under way: a stop is no breakdown.
+
+        Called after the engine was closed and before the library is. Never raises.
+        """
+        for job_id in list(self._begun):
+            await self._give_back(job_id)
+
+    async def _give_back(self, job_id: str) -> None:
+        attempts = self._begun.get(job_id)
+        if attempts is None:
+            return
+        try:
+            await self._library.give_back_job(job_id, attempts=attempts)
+        except (Conflict, NotFound) as error:
+            log.info("job %s: its attempt is not given back (%s)", job_id, error)
+        except RiffBotError as error:
+            log.warning("job %s: its attempt counts, although it was stopped: %s", job_id, error)
+            return
+        self._begun.pop(job_id, None)
+
     async def keep(self, job_id: str, riff: Riff, rendered: Rendered) -> StoredRiff:
         """Put a clip into the library, which may have to be waited for.
 
@@ -80,7 +117,7 @@ class Promises:
         until = time.monotonic() + KEEP_TRYING_S
         while True:
             try:
-                return await self._library.finish_job(job_id, riff, rendered)
+                stored = await self._library.finish_job(job_id, riff, rendered)
             except Unavailable as error:
                 if time.monotonic() > until:
                     raise Postponed(
@@ -89,15 +126,25 @@ class Promises:
                     ) from error
                 log.warning("job %s waits for the library: %s", job_id, error)
                 await asyncio.sleep(RETRY_S)
+            else:
+                self._begun.pop(job_id, None)
+                return stored
 
     async def note_end(self, job_id: str, error: BaseException) -> None:
-        """Write down why there is no clip; when RiffBot stops, the next start finishes it.
+        """Write down why there is no clip; when RiffBot stops, the next start finishes it, and the
+        attempt that the stop ended is given back.
 
         Never raises. Where the library cannot be written to just now, this goes on in the
         background: what its owner was told is to hold.
         """
         taken_back = isinstance(error, Cancelled | asyncio.CancelledError)
-        if isinstance(error, Postponed | Conflict) or (taken_back and self._engine.closing):
+        if taken_back and self._engine.closing:
+            await self._give_back(job_id)
+            return
+        if isinstance(error, Postponed):
+            return
+        if isinstance(error, Conflict):
+            self._begun.pop(job_id, None)  # whoever ended or began it counts the attempts
             return
         failure = None if taken_back else str(error)
         if not await self._noted(job_id, failure):
@@ -116,6 +163,7 @@ class Promises:
             return False
         except RiffBotError:
             log.exception("job %s: its end could not be noted", job_id)
+        self._begun.pop(job_id, None)
         return True
 
     async def _noted_later(self, job_id: str, failure: str | None) -> None:

@@ -79,12 +79,14 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             max_work_s=settings.max_job_s,
             warm_up=_WARM_UP,
         )
+        studio = Studio(engine, library, settings, images)
+        # After the engine: what it leaves unfinished was no breakdown.
+        stack.push_async_callback(studio.close)
         stack.push_async_callback(engine.close, grace_s=STOP_GRACE_S, last_step_s=STOP_GRACE_S)
         # A thread of its own, which nobody waits for: compiling takes up to half a minute.
         threading.Thread(target=_warm_up, name=WARM_UP_THREAD, daemon=True).start()
         tidying = asyncio.create_task(_tidy(library))
         stack.push_async_callback(_ended, tidying)
-        studio = Studio(engine, library, settings, images)
         jams = JamManager(engine, images, library, studio, settings)
         # Before the engine: where the jams are is stored while they still play.
         stack.push_async_callback(jams.close)

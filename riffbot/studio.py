@@ -273,6 +273,10 @@ class Studio(Replaying):
             raise
         return clip_of(stored, rendered, {})
 
+    async def close(self) -> None:
+        """Let no attempt count that a stop ended; after the engine's end, before the library's."""
+        await self._promises.close()
+
     def cancel(self, job_id: str) -> bool:
         """Take back a job by its id; whether there was anything to take back."""
         return self._engine.cancel(self._parts.get(job_id, job_id)) > 0
@@ -336,9 +340,7 @@ class Studio(Replaying):
                 on_progress=of_many(on_progress, number, count, rest_s),
                 wants_preview=wants_preview,
                 job_id=part,
-                on_start=partial(self._library.begin_job, job.id, attempts=job.attempts)
-                if number == 0
-                else None,
+                on_start=partial(self._promises.begin, job) if number == 0 else None,
                 # What was let in is finished, however long the line has become meanwhile.
                 promised=accepted.resumed or number > 0,
                 reserved=accepted.reserved,

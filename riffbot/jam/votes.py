@@ -32,6 +32,10 @@ MAX_BALLOT = 25
 """Prompts that are kept, as many as one Discord select shows."""
 
 
+MAX_VOTES = 500
+"""Votes that are kept; of more the oldest go, which weigh least."""
+
+
 class Vote(BaseModel):
     """One member's vote.
 
@@ -140,8 +144,9 @@ def _weights(votes: Sequence[Vote], now_s: float) -> dict[str, float]:
 
 
 def _without_the_weakest(votes: list[Vote], now_s: float) -> list[Vote]:
-    """At most `MAX_BALLOT` prompts, and no vote that has faded to a thousandth."""
-    alive = [v for v in votes if now_s - v.cast_s < 10 * HALF_LIFE_S]
+    """At most `MAX_BALLOT` prompts and the newest `MAX_VOTES` votes, and none that has faded to a
+    thousandth."""
+    alive = [v for v in votes if now_s - v.cast_s < 10 * HALF_LIFE_S][-MAX_VOTES:]
     weights = _weights(alive, now_s)
     kept = sorted(weights, key=lambda prompt: -weights[prompt])[:MAX_BALLOT]
     return [vote for vote in alive if vote.prompt in kept]

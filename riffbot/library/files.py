@@ -27,6 +27,9 @@ GRACE_S = 3600.0
 _REMEMBERED = 10_000
 """Files whose check is remembered; each takes some 300 bytes."""
 
+_TRUSTED_S = 600.0
+"""How long a check holds: a disk damages a file without a word, and without a new date."""
+
 _Stamp = tuple[int, int, int]
 """Size, time of the last change in nanoseconds, number of the file on its disk."""
 
@@ -35,14 +38,15 @@ class Files:
     """`root/ab/cd/abcd….png`: sha256 in two levels of folders, so that none grows large.
 
     A file appears under its name only when it is whole and on the disk: it is written beside,
-    synced, and renamed. What a disk damaged later is found out: a file whose content is not what
-    its name says counts as absent, so that whoever makes it again (a replay) puts it right.
+    synced, and renamed. What a disk damaged later is found out, ten minutes after the last check at
+    the latest: a file whose content is not what its name says counts as absent, so that whoever
+    makes it again (a replay) puts it right.
     Symbolic links count as absent, too: they would lead out of the store.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._checked: OrderedDict[Path, tuple[_Stamp, bool]] = OrderedDict()
+        self._checked: OrderedDict[Path, tuple[_Stamp, bool, float]] = OrderedDict()
         self._lock = threading.Lock()  # files are asked for in many threads
 
     def put(self, data: bytes, suffix: str) -> str:
@@ -73,7 +77,8 @@ class Files:
     def path(self, digest: str) -> Path | None:
         """Where a file lies; None if it is not here, or damaged. Fits `Images(lookup=…)`.
 
-        Its content is read and checked once for every time that it changes.
+        Its content is read and checked when it has changed and when the last check is ten minutes
+        old; damage that leaves size and date as they were may be given out until then.
         """
         path = self._found(digest)
         return path if path is not None and self._is_whole(path, digest) else None
@@ -171,7 +176,8 @@ class Files:
                 stamp = (found.st_size, found.st_mtime_ns, found.st_ino)
                 with self._lock:
                     known = self._checked.get(path)
-                if known is not None and known[0] == stamp:
+                now = time.monotonic()
+                if known is not None and known[0] == stamp and now - known[2] < _TRUSTED_S:
                     return known[1]
                 whole = hashlib.file_digest(file, "sha256").hexdigest() == digest
         except OSError:
@@ -179,7 +185,7 @@ class Files:
         if not whole:
             log.error("the file %s is damaged: restore it from a backup, or replay its riff", path)
         with self._lock:
-            self._checked[path] = (stamp, whole)
+            self._checked[path] = (stamp, whole, now)
             self._checked.move_to_end(path)
             while len(self._checked) > _REMEMBERED:
                 self._checked.popitem(last=False)

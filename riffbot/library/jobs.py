@@ -94,6 +94,19 @@ class JobStore(Database):
                 session, job_id, "running", known=attempts, attempts=StoredJob.attempts + 1
             )
 
+    async def give_back_job(self, job_id: str, *, attempts: int) -> None:
+        """The attempt was ended by an orderly stop, so it does not count.
+
+        Args:
+            attempts: how many there are with this one.
+
+        Raises:
+            NotFound: there is no such job (any more).
+            Conflict: it does not run, or somebody else makes it.
+        """
+        async with self._write() as session:
+            await states.give_back(session, job_id, attempts)
+
     async def fail_job(self, job_id: str, sentence: str) -> None:
         """It cannot be made, for this reason. Raises as `begin_job`."""
         await self._end(job_id, "failed", error=sentence)

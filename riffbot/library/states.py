@@ -1,11 +1,14 @@
-"""The states of a job and the moves between them, which only go forward.
+"""The states of a job and the moves between them, which only go forward, but for one.
 
 ```
 waiting ─► running ─► done | failed | cancelled
-    └──────────────────▲
+  │  ▲       │         ▲
+  │  └───────┘         │
+  └────────────────────┘
 ```
 
-A job that is `running` may begin again: after a crash nobody runs it any more. Each move is one
+A job that is `running` may begin again: after a crash nobody runs it any more. It goes back to
+`waiting` only where RiffBot is stopped in an orderly way, which is no attempt. Each move is one
 UPDATE that names the states it may start from, so of two that end a job only the first counts,
 whichever task, process or machine they come from.
 """
@@ -52,6 +55,36 @@ async def move(
         update(StoredJob)
         .where(*still)
         .values(state=state, **values)
+        .returning(StoredJob.id)
+        .execution_options(synchronize_session=False)
+    )
+    if moved.scalar() is not None:
+        return
+    found = await session.scalar(select(StoredJob.state).where(StoredJob.id == job_id))
+    if found is None:
+        raise NotFound(f"There is no job {job_id}.")
+    raise conflict(job_id, found)
+
+
+async def give_back(session: AsyncSession, job_id: str, attempts: int) -> None:
+    """Bring a running job back to `waiting`, with one attempt less, where RiffBot is stopped.
+
+    Args:
+        attempts: how many there are with the one that is given back, which must be the newest.
+
+    Raises:
+        NotFound: there is no such job (any more).
+        Conflict: it does not run, or another attempt was begun meanwhile.
+    """
+    moved = await session.execute(
+        update(StoredJob)
+        .where(
+            StoredJob.id == job_id,
+            StoredJob.state == "running",
+            StoredJob.attempts == attempts,
+            StoredJob.attempts > 0,
+        )
+        .values(state="waiting", attempts=StoredJob.attempts - 1)
         .returning(StoredJob.id)
         .execution_options(synchronize_session=False)
     )

@@ -33,6 +33,7 @@ from riffbot.web.guard import (
     with_headers,
 )
 from riffbot.web.hub import Hub
+from riffbot.web.jam_starts import JamStarts
 from riffbot.web.jobs import Jobs
 from riffbot.web.returning import Returning
 
@@ -71,6 +72,7 @@ def create_app(services: Services) -> web.Application:
     app[painting.LISTENING] = listening.Listening(services, app[listening.TURN])
     app[painting.LOOKING] = Allowance(burst=60, every_s=1.0)
     app[jams.HUB] = Hub(settings.page_listeners, jams.told)
+    app[jams.STARTS] = JamStarts()
     app[jams.RETURNING] = Returning(services)
     inside = activity.Activity.of(settings)
     app[activity.ACTIVITY] = [] if inside is None else [inside]

@@ -24,6 +24,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import math
 import secrets
 from typing import Annotated, Any
 
@@ -36,10 +37,12 @@ from riffbot.jam.ring import PACKET_SAMPLES
 from riffbot.jam.session import JamSession
 from riffbot.jam.values import HOUSE, Steerer
 from riffbot.request import Fraction, Guidance, ImageRef, PromptText, Seed
+from riffbot.web.addresses import network_of
 from riffbot.web.api import ALLOWANCE, SERVICES, by_a_stranger, permit_start
 from riffbot.web.guard import HEADERS, LOOPBACK, TooMany, from_elsewhere
 from riffbot.web.guard import told as refused
 from riffbot.web.hub import Hub, Member
+from riffbot.web.jam_starts import JamStarts
 from riffbot.web.jobs import VISITOR
 from riffbot.web.pages import page_for
 from riffbot.web.recording import as_file, first_packet
@@ -50,6 +53,7 @@ from riffbot.web.views import riff_of
 
 HUB = web.AppKey("hub", Hub)
 RETURNING = web.AppKey("returning", Returning)
+STARTS = web.AppKey("starts", JamStarts)
 
 GOODBYE_S = 2.0
 """How long a slow browser may take over the last word."""
@@ -120,6 +124,8 @@ async def start(request: web.Request) -> web.Response:
     old = services.jams.by_id(body.instead_of) if body.instead_of else None
     try:
         session = await _begun(request, wish, old if old is not None and private(old) else None)
+    except TooMany:
+        raise
     except Refused as error:
         return _no_jam(error)
     return web.json_response({"jam": _told(request, session)}, status=201)
@@ -127,24 +133,34 @@ async def start(request: web.Request) -> web.Response:
 
 def _no_jam(error: Refused) -> web.Response:
     """Why no jam can play, and what still works: the page offers a single riff in its place."""
-    return web.json_response({"error": str(error), "offer": "riff"}, status=503)
+    response = web.json_response({"error": str(error), "offer": "riff"}, status=503)
+    if error.wait_s:
+        response.headers["Retry-After"] = str(math.ceil(error.wait_s))
+    return response
 
 
 async def _begun(request: web.Request, wish: dict[str, Any], old: JamSession | None) -> JamSession:
     """Start a private jam in place of an old one, or of one that nobody listens to where there is
     no room. Both play on where the new one cannot."""
     app = request.app
-    jams, returning = app[SERVICES].jams, app[RETURNING]
+    jams, returning, starts = app[SERVICES].jams, app[RETURNING], app[STARTS]
+    who = _voter(request)
     await returning.waiting()
     # From the choice of a slot on nothing waits until it is taken: two who start at once get two.
     gives_way = old
     slot = old.guild_id if old is not None and old.guild_id in _slots(app) else _free_slot(app)
     if slot is None:
-        gives_way = _idle(app)
+        gives_way = _idle(app, who)
         slot = gives_way.guild_id
-    session = await jams.start(
-        slot, who=_voter(request), paced_by="clock", instead_of=gives_way, **wish
-    )
+    if by_a_stranger(request):
+        starts.admit(request.remote or "")
+        with starts.measured():
+            session = await jams.start(
+                slot, who=who, paced_by="clock", instead_of=gives_way, **wish
+            )
+    else:
+        session = await jams.start(slot, who=who, paced_by="clock", instead_of=gives_way, **wish)
+    starts.began(session.id)
     if old is not None and old is not gives_way:
         await old.stop()
     assert slot is not None
@@ -164,15 +180,19 @@ def _free_slot(app: web.Application) -> int | None:
     return min(free, key=lambda slot: (returning.keeps(slot), -slot), default=None)
 
 
-def _idle(app: web.Application) -> JamSession:
-    """A private jam that nobody listens to. Raises Refused."""
-    slots, hub, jams = _slots(app), app[HUB], app[SERVICES].jams
+def _idle(app: web.Application, who: Steerer) -> JamSession:
+    """A private jam that nobody listens to, and that was heard already or is this visitor's own.
+    Raises Refused."""
+    slots, hub, jams, starts = _slots(app), app[HUB], app[SERVICES].jams, app[STARTS]
     if not slots:
         raise Refused("No jams can be started on this page; its owner sets RIFFBOT_PAGE_JAMS.")
     for slot in slots:
         session = jams.get(slot)
         # Nobody can listen to one that begins, and one place is not given away twice.
         if session is None or session.status().state == "starting" or jams.gives_way(session):
+            continue
+        starter = jams.starter(session)
+        if starts.waits(session.id) and (starter is None or starter.user_id != who.user_id):
             continue
         if not session.ring.stats().listeners and not hub.listeners(session):
             return session
@@ -215,6 +235,7 @@ async def socket(request: web.Request) -> web.StreamResponse:
     hub = request.app[HUB]
     # Before the upgrade, so that a full house is an answer that can be read.
     member = hub.join(session, "opus" if codec == "opus" else "pcm")
+    request.app[STARTS].heard(session.id)
     try:
         session.welcome()
         ws = web.WebSocketResponse(
@@ -268,6 +289,7 @@ async def live(request: web.Request) -> web.StreamResponse:
     """The sound from now on. Whoever reads too slowly misses some of it, never the others."""
     session, hub = _session(request), request.app[HUB]
     reader = hub.join_ogg(session)  # before the answer begins: a full house can be told
+    request.app[STARTS].heard(session.id)
     try:
         session.welcome()
         stream = web.StreamResponse(
@@ -395,12 +417,12 @@ async def _require_steering(request: web.Request, session: JamSession) -> None:
 
 
 def _voter(request: web.Request) -> Steerer:
-    """Whose vote it is: everybody at one address shares one, which nobody can stuff the ballot
-    with, and no address is kept."""
+    """Whose vote it is: everybody at one address (of IPv6: in one /64) shares one, which nobody can
+    stuff the ballot with, and no address is kept."""
     remote = request.remote or ""
     if remote in LOOPBACK:
         return HOUSE
-    digest = hashlib.blake2b(remote.encode(), key=_SALT, digest_size=6).digest()
+    digest = hashlib.blake2b(network_of(remote).encode(), key=_SALT, digest_size=6).digest()
     return Steerer(-1 - int.from_bytes(digest, "big"), "a listener")
 
 

@@ -30,7 +30,7 @@ class Crowd:
 
     def __init__(self, stack: AsyncExitStack, url: URL) -> None:
         self._stack = stack
-        self._url = url
+        self.url = url
 
     async def browser(self, address: str, *, cookie: bool = True) -> aiohttp.ClientSession:
         """A browser that calls from an address, and has opened the page unless told otherwise."""
@@ -39,13 +39,13 @@ class Crowd:
             aiohttp.ClientSession(cookie_jar=jar, headers={"X-Forwarded-For": address})
         )
         if cookie:
-            async with session.get(self._url / "riffs") as page:
+            async with session.get(self.url / "riffs") as page:
                 assert page.status == 200
         return session
 
     async def ask(self, browser: aiohttp.ClientSession, prompt: str) -> tuple[int, str]:
         """The status, and the sentence where it is refused."""
-        async with browser.post(self._url / "api/riffs", json={"prompt": prompt}) as answer:
+        async with browser.post(self.url / "api/riffs", json={"prompt": prompt}) as answer:
             return answer.status, str((await answer.json()).get("error", ""))
 
 

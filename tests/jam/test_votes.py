@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from riffbot.errors import NotFound
-from riffbot.jam.votes import HALF_LIFE_S, MAX_BALLOT, Ballot
+from riffbot.jam.votes import HALF_LIFE_S, MAX_BALLOT, MAX_VOTES, Ballot
 from riffbot.prompt import PromptError, parse
 
 
@@ -87,3 +87,12 @@ def test_it_stays_small_whoever_votes() -> None:
         made = made.cast(user, "x" * 30, f"prompt {user}", float(user))
     assert len({vote.prompt for vote in made.votes}) <= MAX_BALLOT
     assert Ballot.model_validate_json(made.model_dump_json()) == made
+
+
+def test_of_very_many_votes_the_oldest_go() -> None:
+    crowd = ballot(*((user, "noise", user / 100) for user in range(MAX_VOTES + 50)))
+    assert len(crowd.votes) == MAX_VOTES
+    assert crowd.votes[0].user_id == 50
+    later = crowd.cast(10_000, "Ann", "bells", 10.0)
+    assert len(later.votes) == MAX_VOTES
+    assert later.votes[-1].prompt == "bells"

@@ -43,6 +43,28 @@ def test_a_damaged_file_is_told_and_not_served(tmp_path: Path) -> None:
         files.read(digest)
 
 
+def test_damage_without_a_new_date_is_found_when_the_check_is_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("riffbot.library.files.time.monotonic", lambda: now[0])
+    files = Files(tmp_path)
+    digest = files.put(b"whole", ".png")
+    path = files.path(digest)
+    assert path is not None
+    before = path.stat()
+    with path.open("r+b") as file:
+        file.write(b"W")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    now[0] += 599
+    assert files.path(digest) == path, "as the docstring says"
+    now[0] += 2
+    assert files.path(digest) is None
+    assert files.is_damaged(digest)
+    files.put(b"whole", ".png")
+    assert files.path(digest) == path
+
+
 def test_a_full_disk_is_a_sentence_and_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

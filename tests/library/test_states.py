@@ -73,6 +73,27 @@ async def test_a_job_is_begun_again_after_a_crash(library: Library) -> None:
     assert (await library.get_job(job.id)).attempts == 2
 
 
+async def test_an_attempt_that_a_stop_ended_is_given_back(library: Library) -> None:
+    job = await library.create_job(REQUEST, author=ANN)
+    with pytest.raises(Conflict):
+        await library.give_back_job(job.id, attempts=0)  # nobody has begun
+    await library.begin_job(job.id)
+    await library.begin_job(job.id)
+    with pytest.raises(Conflict, match="another RiffBot"):
+        await library.give_back_job(job.id, attempts=1)  # somebody has begun another since
+    await library.give_back_job(job.id, attempts=2)
+    with pytest.raises(Conflict):
+        await library.give_back_job(job.id, attempts=2)  # once
+    given_back = await library.get_job(job.id)
+    assert (given_back.state, given_back.attempts) == ("waiting", 1)
+    await library.begin_job(job.id, attempts=1)
+    await library.finish_job(job.id, made(REQUEST), files("a"))
+    with pytest.raises(Conflict):
+        await library.give_back_job(job.id, attempts=2)
+    with pytest.raises(NotFound):
+        await library.give_back_job("nosuch", attempts=1)
+
+
 async def test_a_riff_that_was_deleted_is_not_made_again_by_a_late_answer(
     library: Library,
 ) -> None:

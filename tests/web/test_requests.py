@@ -22,10 +22,11 @@ from riffbot.errors import BadRequest
 from riffbot.jam.values import HOUSE
 from riffbot.request import RiffRequest
 from riffbot.services import Services
-from riffbot.web import api, guard, painting
+from riffbot.web import api, guard, jams, painting
 from riffbot.web.activity import ACTIVITY
 from riffbot.web.app import create_app
 from riffbot.web.guard import Allowance
+from riffbot.web.jam_starts import JamStarts
 from riffbot.web.request_reader import parse_object
 from tests.inference.fakes import FakePipeline
 from tests.web.hostile_requests import (
@@ -81,6 +82,7 @@ def app(services: Services) -> web.Application:
 async def house(app: web.Application, pipeline: FakePipeline) -> AsyncIterator[House]:
     for key in (api.ALLOWANCE, api.READING, api.FETCHING, painting.LOOKING):
         app[key] = Allowance(burst=10**6)
+    app[jams.STARTS] = JamStarts(Allowance(burst=10**6))
     there = TestServer(Discord().app())
     await there.start_server()
     app[ACTIVITY][0] = replace(app[ACTIVITY][0], api=str(there.make_url("")).rstrip("/"))

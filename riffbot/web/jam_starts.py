@@ -1,0 +1,110 @@
+"""Who may start a jam on the page now: each start computes a chunk before everybody's riffs.
+
+Three limits, none of them for whoever sits at this machine:
+
+- each network starts a few jams at once and then one every 20 s;
+- all starts together take a third of the engine's time at most, as failed attempts do
+  (`riffbot/jam/attempts.py`);
+- a jam that its starter had no time to listen to yet is ended for nobody else (this one holds for
+  everybody).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+from riffbot.errors import Refused
+from riffbot.jam.attempts import PAUSE
+from riffbot.web.guard import Allowance, TooMany
+
+GRACE_S = 20.0
+"""How long a new jam waits for its first listener."""
+
+SAVED_S = 5.0
+"""Seconds of the engine's time that quiet times save up for starts."""
+
+SHARE = 1 / (1 + PAUSE)
+"""Of the engine's time, for all starts together."""
+
+
+class JamStarts:
+    """Limits the starts of jams on the page.
+
+    Args:
+        allowance: for each network; by default three at once and one every 20 s.
+        clock: seconds that only grow.
+    """
+
+    def __init__(
+        self, allowance: Allowance | None = None, clock: Callable[[], float] = monotonic
+    ) -> None:
+        self._allowance = allowance or Allowance(burst=3, every_s=20.0)
+        self._clock = clock
+        self._saved = SAVED_S
+        self._since = clock()
+        self._unheard: dict[str, float] = {}  # jam → when its grace ends
+
+    def admit(self, address: str) -> None:
+        """Let one start of a visitor in.
+
+        Raises:
+            TooMany: this network started several just now.
+            Refused: all starts together took too much of the engine's time lately.
+        """
+        self._save_up()
+        if self._saved <= 0:
+            wait_s = -self._saved / SHARE + 1
+            raise Refused(
+                "Several jams were started here just now, and everybody's riffs have their turn "
+                f"first: please try again in {math.ceil(wait_s)} seconds.",
+                wait_s=wait_s,
+            )
+        try:
+            self._allowance.take(address)
+        except TooMany as error:
+            wait_s = error.wait_s or 0.0
+            raise TooMany(
+                "You started several jams just now: please listen to one of them, or try again in "
+                f"{math.ceil(wait_s)} seconds.",
+                wait_s=wait_s,
+            ) from None
+
+    @contextmanager
+    def measured(self) -> Iterator[None]:
+        """Count the time of a start. One that is refused is counted by its jam's `Attempts`."""
+        began = self._clock()
+        try:
+            yield
+        except Refused:
+            raise
+        except BaseException:
+            self._spend(began)
+            raise
+        else:
+            self._spend(began)
+
+    def began(self, jam_id: str) -> None:
+        """A jam can be heard from now on, and waits for its first listener."""
+        now = self._clock()
+        self._unheard = {jam: until for jam, until in self._unheard.items() if until > now}
+        self._unheard[jam_id] = now + GRACE_S
+
+    def heard(self, jam_id: str) -> None:
+        """Somebody listens to a jam: when nobody does any more, it may be ended for another."""
+        self._unheard.pop(jam_id, None)
+
+    def waits(self, jam_id: str) -> bool:
+        """Whether a jam waits for its first listener, so that it is ended for nobody else."""
+        return self._unheard.get(jam_id, -math.inf) > self._clock()
+
+    def _save_up(self) -> None:
+        now = self._clock()
+        self._saved = min(SAVED_S, self._saved + (now - self._since) * SHARE)
+        self._since = now
+
+    def _spend(self, began: float) -> None:
+        self._save_up()
+        self._saved -= self._clock() - began
