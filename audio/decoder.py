@@ -21,14 +21,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from audio import decoder_answers as answers
-from audio.decoder_process import Accept, T, Worker
+from audio.decoder_process import Accept, BrokenWhileIdle, T, Worker
 from audio.errors import AudioError
 from audio.files import MAX_RATE, Sound
-from audio.image import MAX_PIXELS, SpectrogramImage
+from audio.image import MAX_BYTES, MAX_PIXELS, SpectrogramImage
 from audio.regular_files import open_regular_file, read_regular_file
-
-MAX_PICTURE_BYTES = 256 * 1024 * 1024
-"""A picture is decoded as a whole; a larger file is refused."""
 
 _WORKERS = 2
 _FILES_EACH = 200
@@ -51,6 +48,7 @@ class Decoder:
         self._lock = threading.Lock()
         self._idle: list[Worker] = []
         self._all: set[Worker] = set()
+        self._closings = 0
 
     def read(
         self, source: Path | bytes, *, max_seconds: float = 600.0, skip_seconds: float = 0.0
@@ -71,7 +69,7 @@ class Decoder:
     ) -> SpectrogramImage:
         """As `image.decode_image`; of a file's name, up to 256 MB are read."""
         if isinstance(source, str | Path):
-            source = read_regular_file(Path(source), MAX_PICTURE_BYTES)
+            source = read_regular_file(Path(source), MAX_BYTES)
         with _opened(source) as file:
             asked = {"do": "image", "most": max_pixels}
             return self._ask(file, asked, lambda done, body: answers.image(done, body, max_pixels))
@@ -83,6 +81,7 @@ class Decoder:
         """
         with self._lock:
             workers = list(self._all)
+            self._closings += 1
             self._idle.clear()
         for worker in workers:
             worker.kill()
@@ -94,20 +93,29 @@ class Decoder:
 
     def _ask(self, file: BinaryIO, asked: dict[str, Any], accept: Accept[T]) -> T:
         with self._places:
-            worker = self._taken()
+            closings = self._closings
             try:
-                answer = worker.ask(file, asked, self._seconds, accept)
-            except (
-                AudioError
-            ):  # a sentence about the file: the child can be asked again, or is dead
-                self._given_back(worker)
-                raise
-            except BaseException:
-                worker.kill()
-                self._given_back(worker)
-                raise
+                return self._ask_one(self._taken(), file, asked, accept)
+            except BrokenWhileIdle:
+                if self._closings != closings:
+                    raise
+                # What an earlier file left behind is not this one's fault.
+                return self._ask_one(self._started(), file, asked, accept)
+
+    def _ask_one(
+        self, worker: Worker, file: BinaryIO, asked: dict[str, Any], accept: Accept[T]
+    ) -> T:
+        try:
+            answer = worker.ask(file, asked, self._seconds, accept)
+        except AudioError:  # a sentence about the file: the child can be asked again, or is dead
             self._given_back(worker)
-            return answer
+            raise
+        except BaseException:
+            worker.kill()
+            self._given_back(worker)
+            raise
+        self._given_back(worker)
+        return answer
 
     def _taken(self) -> Worker:
         with self._lock:
@@ -116,6 +124,10 @@ class Decoder:
                 if worker.running:
                     return worker
                 self._all.discard(worker)
+                worker.kill()
+        return self._started()
+
+    def _started(self) -> Worker:
         worker = Worker()
         with self._lock:
             self._all.add(worker)

@@ -54,20 +54,31 @@ def image(done: dict[str, Any], fill: Body, max_pixels: int) -> SpectrogramImage
         raise ValueError("a picture of an impossible size")
     pixels: Pixels = np.empty(shape, np.uint8)
     fill(pixels)
-    told = dict(done["image"])
-    params: dict[str, Any] = {}
+    told = done["image"]
+    params = _params(told["params"])
+    if params.stereo != (pixels.ndim == 3):
+        raise ValueError("a number of channels that the picture does not have")
+    recipe, grey, note, tag = (told[name] for name in ("recipe", "grey", "note", "retired_tag"))
+    if type(grey) is not bool or type(tag) is not bool:
+        raise TypeError("an answer that is neither yes nor no")
+    recipe = None if recipe is None else text(recipe)
+    return SpectrogramImage(pixels, params, recipe, grey, sentence(note), retired_tag=tag)
+
+
+def _params(told: Any) -> SpectrogramParams:
+    """A picture's parameters, in the ranges that `SpectrogramParams.from_exif` admits."""
+    values: dict[str, Any] = {}
     for field in fields(SpectrogramParams):
-        value, kind = told["params"][field.name], type(field.default)
-        if type(value) is not kind and not (kind is float and type(value) is int):
+        value, kind = told[field.name], type(field.default)
+        if kind is float and type(value) is int and abs(value) < 2**31:
+            value = float(value)
+        if type(value) is not kind:
             raise TypeError(f"{field.name} is no {kind}")
-        params[field.name] = value
-    told["params"] = SpectrogramParams(**params)
-    for name, value in told.items():
-        if isinstance(value, str):
-            told[name] = text(value)
-        elif name != "params" and not (value is None or isinstance(value, bool | int | float)):
-            raise TypeError(f"{name} is nothing that a picture has")
-    return SpectrogramImage(pixels, **told)
+        values[field.name] = value
+    params = SpectrogramParams(**values)
+    if not params.possible:
+        raise ValueError("parameters that no picture has")
+    return params
 
 
 def _shape(told: Any) -> tuple[int, ...]:

@@ -1,9 +1,11 @@
 """What the decoder's process takes from itself before it looks at a stranger's file.
 
 On Linux: the network (a namespace of its own without any, and a filter of system calls), every
-file (Landlock), new programs, and memory beyond a limit. Elsewhere what the system offers: memory
-and file sizes on macOS; on Windows the parent's watch over time and memory is all there is. What
-is not available is left out without a word: the process itself is the first of the walls.
+file (Landlock and the filter), new programs and processes, signals and whatever else reaches other
+processes (the filter, and Landlock where it knows signals), and memory beyond a limit. Elsewhere
+what the system offers: file sizes on macOS; on Windows the parent's watch over time and memory is
+all there is. What a Linux system does not have is told to the parent, which logs it; files are
+decoded all the same, for the process itself is the first protection.
 """
 
 from __future__ import annotations
@@ -17,82 +19,51 @@ import struct
 import sys
 import threading
 
+from audio.decoder_calls import MACHINES, refuse_calls
+
 ADDRESS_SPACE = 2 * 1024**3
 """Bytes that may be mapped beyond what the libraries take."""
 
 _FILES = 64
 _CLONE_NEWIPC, _CLONE_NEWUSER, _CLONE_NEWNET = 0x08000000, 0x10000000, 0x40000000
-_PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 4, 22, 38
-_SECCOMP_FILTER = 2
-_LANDLOCK_CREATE, _LANDLOCK_RESTRICT = 444, 446
-_LANDLOCK_RIGHTS = (1 << 13) - 1
-"""Reading, writing, running, making and removing: all rights of Landlock's first version."""
+_PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
 
-# Number of each forbidden call by machine; they fail with EPERM.
-_ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-_FORBIDDEN = {
-    "x86_64": {
-        "socket": 41,
-        "connect": 42,
-        "bind": 49,
-        "socketpair": 53,
-        "execve": 59,
-        "kill": 62,
-        "ptrace": 101,
-        "mount": 165,
-        "add_key": 248,
-        "keyctl": 250,
-        "unshare": 272,
-        "setns": 308,
-        "tkill": 200,
-        "tgkill": 234,
-        "process_vm_readv": 310,
-        "process_vm_writev": 311,
-        "bpf": 321,
-        "execveat": 322,
-        "io_uring_setup": 425,
-        "pidfd_open": 434,
-    },
-    "aarch64": {
-        "mount": 40,
-        "unshare": 97,
-        "ptrace": 117,
-        "kill": 129,
-        "tkill": 130,
-        "tgkill": 131,
-        "socket": 198,
-        "socketpair": 199,
-        "add_key": 217,
-        "keyctl": 219,
-        "setns": 268,
-        "bind": 200,
-        "connect": 203,
-        "execve": 221,
-        "process_vm_readv": 270,
-        "process_vm_writev": 271,
-        "bpf": 280,
-        "execveat": 281,
-        "io_uring_setup": 425,
-        "pidfd_open": 434,
-    },
-}
+_LANDLOCK_CREATE, _LANDLOCK_RESTRICT, _LANDLOCK_VERSION = 444, 446, 1
+_LANDLOCK_FILES = {1: (1 << 13) - 1, 3: 1 << 14, 5: 1 << 15}
+"""Rights over files, by the version that brought them: reading, writing, running, making and
+removing; cutting off; controlling devices."""
+_LANDLOCK_NETWORK = {4: 0b11}
+"""Listening and connecting over TCP."""
+_LANDLOCK_SCOPES = {6: 0b11}
+"""Abstract sockets of, and signals to, processes outside."""
 
 
-def confine() -> None:
+def confine() -> list[str]:
     """Give up everything that decoding does not need.
 
     Call it after the libraries are loaded (no file can be opened any more) and before there are
     threads (a process with threads cannot leave its namespaces).
+
+    Returns:
+        The limits that this Linux system does not have, as words for the log; none elsewhere.
     """
-    _limit_resources()
-    if sys.platform == "linux":
-        with contextlib.suppress(Exception):
-            libc = ctypes.CDLL(None, use_errno=True)
-            libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET | _CLONE_NEWIPC)
-            libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
-            libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-            _close_the_files(libc)
-            _filter_calls(libc)
+    missing = [] if _limit_resources() else ["a memory limit"]
+    if sys.platform != "linux":
+        return []
+    try:
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET | _CLONE_NEWIPC) != 0:
+            missing.append("a network namespace")
+        libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+        libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        if not _close_the_files(libc):
+            missing.append("Landlock")
+        machine = MACHINES.get(platform.machine())
+        if machine is None or not refuse_calls(libc, machine):
+            missing.append("a filter of system calls")
+    except Exception as error:  # an odd C library: whatever follows is missing, too
+        missing.append(f"what follows ({type(error).__name__})")
+    return missing
 
 
 def limit_cpu(seconds: int) -> None:
@@ -126,17 +97,20 @@ def end_with_the_parent(stdin: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _limit_resources() -> None:
+def _limit_resources() -> bool:
+    """Whether memory is limited."""
     try:
         import resource  # noqa: PLC0415 - absent on Windows
     except ImportError:
-        return
+        return False
 
-    def limit(what: int, most: int) -> None:
+    def limit(what: int, most: int) -> bool:
         with contextlib.suppress(ValueError, OSError):
             hard = resource.getrlimit(what)[1]
             most = most if hard == resource.RLIM_INFINITY else min(most, hard)
             resource.setrlimit(what, (most, most))
+            return True
+        return False
 
     limit(resource.RLIMIT_CORE, 0)
     limit(resource.RLIMIT_FSIZE, 0)
@@ -145,40 +119,25 @@ def _limit_resources() -> None:
         with contextlib.suppress(OSError, ValueError):
             with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
                 pages = int(file.read().split()[0])
-            limit(resource.RLIMIT_AS, pages * resource.getpagesize() + ADDRESS_SPACE)
+            return limit(resource.RLIMIT_AS, pages * resource.getpagesize() + ADDRESS_SPACE)
+    return False
 
 
-def _close_the_files(libc: ctypes.CDLL) -> None:
-    """A Landlock domain that allows no file at all; other processes cannot be traced from it."""
-    attributes = struct.pack("<Q", _LANDLOCK_RIGHTS)
+def _close_the_files(libc: ctypes.CDLL) -> bool:
+    """A Landlock domain that allows no file at all, and no signals to processes outside.
+
+    Processes outside cannot be traced from it, either.
+    """
+    version = libc.syscall(_LANDLOCK_CREATE, None, ctypes.c_size_t(0), _LANDLOCK_VERSION)
+    if version < 1:
+        return False
+    kinds = (_LANDLOCK_FILES, _LANDLOCK_NETWORK, _LANDLOCK_SCOPES)
+    # What a version does not know must not be told to it, unless it is zero.
+    rights = [sum(bits for since, bits in kind.items() if since <= version) for kind in kinds]
+    attributes = struct.pack("<QQQ", *rights)
     ruleset = libc.syscall(_LANDLOCK_CREATE, attributes, ctypes.c_size_t(len(attributes)), 0)
-    if ruleset >= 0:
-        libc.syscall(_LANDLOCK_RESTRICT, ruleset, 0)
-        os.close(ruleset)
-
-
-def _filter_calls(libc: ctypes.CDLL) -> None:
-    """Sockets, new programs and other processes' memory are refused by the kernel."""
-    machine = platform.machine()
-    forbidden = sorted(_FORBIDDEN.get(machine, {}).values())
-    if not forbidden:
-        return
-    load, equal, at_least, give = 0x20, 0x15, 0x35, 0x06
-    allow, refuse = 0x7FFF0000, 0x00050000 | 1  # 1 is EPERM
-    count = len(forbidden)
-    # A call by another architecture's numbers is refused whole, and so are x32's (from 2^30 on).
-    program = [
-        (load, 0, 0, 4),
-        (equal, 0, count + 3, _ARCHITECTURES[machine]),
-        (load, 0, 0, 0),
-        (at_least, count + 1, 0, 0x40000000),
-    ]
-    program += [(equal, count - i, 0, number) for i, number in enumerate(forbidden)]
-    program += [(give, 0, 0, allow), (give, 0, 0, refuse)]
-    code = b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
-
-    class Program(ctypes.Structure):
-        _fields_ = [("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p)]
-
-    told = Program(len(program), code)
-    libc.prctl(_PR_SET_SECCOMP, _SECCOMP_FILTER, ctypes.byref(told), 0, 0)
+    if ruleset < 0:
+        return False
+    closed = libc.syscall(_LANDLOCK_RESTRICT, ruleset, 0) == 0
+    os.close(ruleset)
+    return closed

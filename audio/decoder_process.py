@@ -7,6 +7,7 @@ import io
 import logging
 import os
 import platform
+import signal
 import subprocess
 import sys
 import threading
@@ -45,11 +46,25 @@ _PASSED_ON = ("PATH", "SYSTEMROOT", "WINDIR", "TEMP", "TMP", "PYTHONHOME", "LD_L
 """Of the environment; nothing else, since it holds the bot's token."""
 
 
+_reported: set[str] = set()
+"""Limits whose absence is in the log already."""
+
+
+class BrokenWhileIdle(AudioError):
+    """The child, which had decoded other files before, broke before it looked at this one."""
+
+
 class Worker:
-    """One child process. One thread at a time asks it; any may kill it."""
+    """One child process. One thread at a time asks it; any may kill it.
+
+    Attributes:
+        files: how many it was asked to decode.
+    """
 
     def __init__(self) -> None:
         self.files = 0
+        self._begun = False
+        self._ending = threading.Lock()
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "audio.decoder_worker"],
@@ -79,7 +94,7 @@ class Worker:
                 log.error("the decoder does not start (%s): %s", self._process.returncode, said)
                 raise AudioError(_NO_START) from error
         self._process.stderr.close()
-        assert ready
+        _report(ready.get("missing"))
 
     @property
     def pid(self) -> int:
@@ -89,16 +104,36 @@ class Worker:
     @property
     def running(self) -> bool:
         """Whether it can be asked."""
-        return self._process.poll() is None
+        with self._ending:
+            if self._process.returncode is not None or not hasattr(os, "waitid"):
+                return self._process.poll() is None
+            # It stays a zombie until `kill`: as long as it is one, the number of its group is its.
+            try:
+                return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+            except ChildProcessError:
+                return False
 
     def kill(self) -> None:
-        """End it now, whatever it does; its memory and pipes are given back."""
-        self._process.kill()
-        self._process.wait()
+        """End it now, whatever it does, with every process that it made.
+
+        Its memory and pipes are given back.
+        """
+        with self._ending:
+            self._signal()
+            self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             if pipe is not None:
                 with contextlib.suppress(OSError, ValueError):
                     pipe.close()
+
+    def _signal(self) -> None:
+        """Kill the process and its group; with the lock, for later the number may be another's."""
+        if self._process.returncode is not None:
+            return
+        if sys.platform != "win32":
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+        self._process.kill()
 
     def ask(self, file: BinaryIO, asked: dict[str, Any], seconds: float, accept: Accept[T]) -> T:
         """Have one file decoded.
@@ -110,9 +145,11 @@ class Worker:
             accept: checks the answer.
 
         Raises:
+            BrokenWhileIdle: it is dead, and that was not this file's doing.
             AudioError: the decoder's own sentence, or that it crashed or took too long.
         """
         self.files += 1
+        self._begun = False
         with self._watched(seconds) as over:
             try:
                 answer = self._converse(file, {**asked, "seconds": round(seconds)})
@@ -127,7 +164,11 @@ class Worker:
                 why = "out of time or memory" if over.is_set() else "broken off"
                 code = self._process.returncode
                 log.warning("the decoder was ended, %s (%s): %s", why, code, error)
+                if self.files > 1 and not self._begun and not over.is_set():
+                    raise BrokenWhileIdle(_CRASHED) from error
                 raise AudioError(_TOO_SLOW if over.is_set() else _CRASHED) from error
+        if memory:
+            self.kill()  # it ends by itself, but not before the next file could be given to it
         raise AudioError(_TOO_LARGE if memory else answers.sentence(told))
 
     def _converse(self, file: BinaryIO, asked: dict[str, Any]) -> dict[str, Any]:
@@ -135,6 +176,7 @@ class Worker:
         size = file.seek(0, io.SEEK_END)
         send(self._in, {**asked, "size": size})
         while "want" in (answer := receive(self._out)):
+            self._begun = True
             at, count = answer["want"]
             if not (type(at) is type(count) is int and at >= 0 and 0 < count <= CHUNK):
                 raise Broken("a piece that there cannot be")
@@ -164,7 +206,8 @@ class Worker:
                 if done.wait(left if _LIMITED else min(left, 0.2)):
                     return
             over.set()
-            self._process.kill()
+            with self._ending:
+                self._signal()
 
         thread = threading.Thread(target=watch, name="decoder watch", daemon=True)
         thread.start()
@@ -181,6 +224,16 @@ class Worker:
             return bool(psutil.Process(self.pid).memory_info().rss > ADDRESS_SPACE)
         except psutil.Error:
             return False
+
+
+def _report(missing: Any) -> None:
+    """Log which limits a child does not have, once for each."""
+    if not isinstance(missing, list):
+        return
+    fresh = {str(name) for name in missing} - _reported
+    if fresh:
+        _reported.update(fresh)
+        log.warning("this system lets the decoder process run without %s", ", ".join(sorted(fresh)))
 
 
 def _widen(pipe: BinaryIO) -> None:

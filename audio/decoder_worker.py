@@ -37,9 +37,9 @@ def main() -> None:
     _load()
     confined = os.open(os.devnull, os.O_RDWR)
     os.dup2(confined, 1)
-    confine()
+    missing = confine()
     end_with_the_parent(0)
-    send(out, {"ready": True})
+    send(out, {"ready": True, "missing": missing})
     os.dup2(confined, 2)  # up to here it may say why it does not start
     while True:
         try:

@@ -103,12 +103,16 @@ def read_tags(source: Path | bytes | BinaryIO) -> dict[str, str]:
         try:
             stream.seek(0)
             tags = demuxing.tags(stream)
+        except MemoryError:
+            raise
         except Exception as error:
             # libsndfile knows formats that FFmpeg or its list of formats here does not.
             stream.seek(0)
             try:
                 with soundfile.SoundFile(stream) as file:
                     tags = file.copy_metadata()
+            except MemoryError:
+                raise
             except Exception:
                 raise AudioError(_UNREADABLE) from error
     return {name.lower(): value for name, value in tags.items()}
@@ -122,6 +126,8 @@ def _all_blocks(stream: BinaryIO, losses: Losses) -> Blocks:
     """The recordings in a file, one after the other."""
     try:
         found = sections(stream)
+    except MemoryError:
+        raise
     except Exception:
         found = [stream]
     for section in found:
@@ -185,6 +191,8 @@ def _decoders(stream: BinaryIO) -> tuple[Decode, ...]:
     try:
         with soundfile.SoundFile(stream) as file:
             kind, channels = file.format, file.channels
+    except MemoryError:
+        raise
     except Exception:
         return (demuxing.blocks, sndfile.blocks)
     if kind == "MP3":
@@ -312,7 +320,10 @@ def _opened(source: Path | bytes | BinaryIO) -> Iterator[BinaryIO]:
 def _is_sound(stream: BinaryIO) -> bool:
     """Whether any decoder recognises the format, though it found no samples."""
     stream.seek(0)
-    with contextlib.suppress(Exception):
+    try:
         soundfile.SoundFile(stream).close()
-        return True
-    return False
+    except MemoryError:
+        raise
+    except Exception:
+        return False
+    return True

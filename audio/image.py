@@ -26,9 +26,13 @@ from audio import filetypes, png_chunks, truncated
 from audio.arrays import Pixels
 from audio.errors import AudioError
 from audio.params import RETIRED_TAG, SpectrogramParams
+from audio.regular_files import read_regular_file
 
 RECIPE_KEY = "riffbot"
 MAX_PIXELS = 32_000_000
+MAX_BYTES = 256 * 1024 * 1024
+"""A picture is decoded as a whole; a larger file is refused."""
+
 _MAX_RECIPE = 64_000
 _EXIF_IFD, _ORIENTATION = 0x8769, 0x0112
 _TINTED = 12
@@ -149,7 +153,7 @@ def decode_image(source: Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Spect
             dark = not grey and bool(np.median(pixels[~missing]) < 128)  # a drawing, light on dark
             pixels[missing] = 0 if dark else 255
         pixels = _turned(pixels, exif.get(_ORIENTATION))
-    except AudioError:
+    except (AudioError, MemoryError):
         raise
     except Exception as error:
         raise AudioError("That picture is damaged; please send it again.") from error
@@ -170,6 +174,8 @@ def _opened(data: bytes, max_pixels: int) -> ImageFile.ImageFile:
             image = Image.open(io.BytesIO(data), formats=_FORMATS)
     except Image.DecompressionBombError as error:
         raise AudioError(_too_large(None, max_pixels)) from error
+    except MemoryError:
+        raise
     except Exception as error:
         raise AudioError(
             "That is no picture that can be read; try a PNG, JPEG, WebP or GIF."
@@ -211,12 +217,7 @@ def _reads_heic() -> bool:
 def _bytes_of(source: Path | bytes) -> bytes:
     if isinstance(source, bytes | bytearray | memoryview):
         return bytes(source)
-    try:
-        return Path(source).read_bytes()
-    except OSError as error:
-        raise AudioError(f"Cannot read {source}: {error.strerror or error}.") from error
-    except ValueError as error:
-        raise AudioError("That is not a file's name.") from error
+    return read_regular_file(Path(source), MAX_BYTES)
 
 
 def _too_large(size: tuple[int, int] | None, max_pixels: int) -> str:
@@ -233,6 +234,8 @@ def _exif(image: Image.Image) -> dict[int, Any]:
     try:
         exif = image.getexif()
         return {**exif.get_ifd(_EXIF_IFD), **dict(exif)}
+    except MemoryError:
+        raise
     except Exception:  # damaged metadata must not cost the picture
         return {}
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,15 +40,47 @@ def load_librosa() -> Any:
 
 @contextmanager
 def _one_process() -> Iterator[None]:
-    user = os.getuid() if hasattr(os, "getuid") else 0
+    folder = _lock_folder()
+    if folder is None:  # nothing can be written, so nothing is kept that could be mixed up
+        yield
+        return
     try:
-        path = Path(tempfile.gettempdir()) / f"riffbot-compiling-{user}.lock"
-        lock = FileLock(path, mode=0o600)
+        lock = FileLock(folder / "riffbot-compiling.lock", mode=0o600)
         lock.acquire()
-    except OSError:  # nothing can be written here, so nothing is kept that could be mixed up
+    except OSError:
         yield
         return
     try:
         yield
     finally:
         lock.release()
+
+
+def _lock_folder() -> Path | None:
+    """A folder that no other account can write to, or hold a lock in for ever; None without one.
+
+    The folder of the compiled code where one is named, else a private one among temporary files.
+    """
+    named = os.environ.get("NUMBA_CACHE_DIR")
+    folder = _private(Path(named)) if named else None
+    if folder is not None:
+        return folder
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    try:
+        return _private(Path(tempfile.gettempdir()) / f"riffbot-compiling-{user}")
+    except OSError:
+        return None
+
+
+def _private(folder: Path) -> Path | None:
+    """The folder, made if it does not exist; None where others can write to it or it is a link."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.lstat()
+    except OSError:
+        return None
+    if not stat.S_ISDIR(found.st_mode):
+        return None
+    if hasattr(os, "getuid") and (found.st_uid != os.getuid() or found.st_mode & 0o022):
+        return None
+    return folder

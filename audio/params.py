@@ -13,6 +13,12 @@ from typing import Any
 
 from audio.errors import AudioError
 
+RATES = (1000, 768000)
+DURATIONS_MS = (1, 10000)
+BANDS = (1, 8192)
+POWERS = (0.01, 10)
+"""What a picture may say of itself: Hz, milliseconds, rows, and the power of the magnitude."""
+
 SAMPLE_RATE_TAG = 11000
 STEREO_TAG = 11005
 HOP_MS_TAG = 11010
@@ -59,6 +65,21 @@ class SpectrogramParams:
         """Columns of the picture in one second of sound (100)."""
         return self.sample_rate / self.hop_length
 
+    @property
+    def possible(self) -> bool:
+        """Whether `from_exif` could have read these numbers."""
+        rate = self.sample_rate
+        if not RATES[0] <= rate <= RATES[1]:
+            return False
+        shortest, longest = (round(ms * rate / 1000) for ms in DURATIONS_MS)
+        lengths = (self.hop_length, self.win_length, self.n_fft)
+        return (
+            all(shortest <= samples <= longest for samples in lengths)
+            and BANDS[0] <= self.n_mels <= BANDS[1]
+            and 0 <= self.min_frequency < self.max_frequency <= rate
+            and POWERS[0] <= self.power <= POWERS[1]
+        )
+
     def to_exif(self, *, retired_tag: bool = False) -> dict[int, int | float]:
         """The EXIF tags that Riffusion writes, for this format.
 
@@ -103,10 +124,10 @@ class SpectrogramParams:
                 )
             return value
 
-        rate = round(number(SAMPLE_RATE_TAG, default.sample_rate, 1000, 768000))
+        rate = round(number(SAMPLE_RATE_TAG, default.sample_rate, *RATES))
 
         def samples(tag: int, fallback_ms: float) -> int:
-            return round(number(tag, fallback_ms, 1, 10000) * rate / 1000)
+            return round(number(tag, fallback_ms, *DURATIONS_MS) * rate / 1000)
 
         lowest = round(number(MIN_FREQUENCY_TAG, default.min_frequency, 0, rate))
         return cls(
@@ -114,9 +135,9 @@ class SpectrogramParams:
             hop_length=samples(HOP_MS_TAG, 10),
             win_length=samples(WINDOW_MS_TAG, 100),
             n_fft=samples(PADDED_MS_TAG, 400),
-            n_mels=round(number(N_MELS_TAG, default.n_mels, 1, 8192)),
+            n_mels=round(number(N_MELS_TAG, default.n_mels, *BANDS)),
             min_frequency=lowest,
             max_frequency=round(number(MAX_FREQUENCY_TAG, default.max_frequency, lowest + 1, rate)),
-            power=number(POWER_TAG, default.power, 0.01, 10),
+            power=number(POWER_TAG, default.power, *POWERS),
             stereo=bool(number(STEREO_TAG, 0, 0, 1)),
         )

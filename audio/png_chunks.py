@@ -19,6 +19,8 @@ MAX_METADATA = 1_000_000
 """Bytes, unpacked, of EXIF or of a recipe that are passed on. A recipe of ours has 32 kB."""
 
 _MAX_TEXTS = 4
+"""Texts with a keyword that is wanted of which more are not looked at."""
+
 _ANCILLARY = 0x20
 """Bit of the first letter of a chunk's type: the picture can be shown without it."""
 
@@ -52,20 +54,23 @@ def without_metadata(data: bytes, keywords: tuple[str, ...]) -> bytes:
             break  # damage: what follows cannot be told apart
         if not kind[0] & _ANCILLARY:
             kept.append(chunk)
-        elif end <= len(data) and _is_needed(kind, chunk, wanted, texts):
-            texts += kind in _TEXTS
-            kept.append(chunk)
+        elif end <= len(data) and (kind not in _TEXTS or texts < _MAX_TEXTS):
+            # Counted whether it is kept or not: a file of packed texts that all unpack to
+            # `MAX_METADATA` would cost a thousand times its size.
+            texts += kind in _TEXTS and data.startswith(wanted, at + 8)
+            if _is_needed(kind, chunk, wanted):
+                kept.append(chunk)
         at = end
     return b"".join([*kept, view[at:]])
 
 
-def _is_needed(kind: bytes, chunk: memoryview, wanted: tuple[bytes, ...], texts: int) -> bool:
+def _is_needed(kind: bytes, chunk: memoryview, wanted: tuple[bytes, ...]) -> bool:
     """Whether to keep an ancillary chunk, all of which is there."""
     if len(chunk) - 12 > MAX_METADATA:
         return False
     if kind in _TEXTS:
         body = bytes(chunk[8:-4])
-        if texts >= _MAX_TEXTS or not body.startswith(wanted) or not _is_small(kind, body):
+        if not body.startswith(wanted) or not _is_small(kind, body):
             return False
     elif kind not in (b"tRNS", b"eXIf"):
         return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import re
 from collections.abc import AsyncIterator, Sequence
@@ -18,6 +17,7 @@ from cogs._style import QUIET, age, join
 from cogs._viewer import author_of, common_sight, origin_of, seen, viewer
 from riffbot import remixing
 from riffbot.errors import BadRequest, NotFound, shortened
+from riffbot.file_turns import in_file_thread
 from riffbot.library.models import StoredRiff
 from riffbot.library.records import Author, Origin
 from riffbot.lineage import how
@@ -164,7 +164,7 @@ async def from_upload(
         elif author.user_id != user and not await services.library.remixes_allowed(author.user_id):
             raise BadRequest("The author of this message keeps their sounds for themselves.")
         if known is None or drawing:
-            source = await asyncio.to_thread(
+            source = await in_file_thread(
                 open_upload,
                 data,
                 attachment.filename,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import discord
@@ -17,6 +16,7 @@ from cogs._session import go_on, perform
 from cogs._starts import chosen, fetched, from_upload, may_replay, preparing
 from cogs._viewer import audience_of, author_of, origin_of
 from riffbot import remixing
+from riffbot.file_turns import in_file_thread
 from riffbot.library.records import Author, Origin
 from riffbot.request import DEFAULT_DENOISING
 
@@ -131,7 +131,7 @@ class Remixes(commands.Cog, name="remix"):
             studio = interaction.client.services.studio
             async with interaction.client.reading:  # what is fetched takes memory, too
                 data = await fetched(file)
-                recipe = await asyncio.to_thread(studio.recipe_in, data)
+                recipe = await in_file_thread(studio.recipe_in, data)
             known = await may_replay(interaction, data, recipe)
             recipe = await studio.revive(recipe, author=author_of(interaction))
             await perform(

@@ -20,6 +20,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from riffbot.errors import BadRequest, RiffBotError
+from riffbot.file_turns import FileTurns
 from riffbot.hosting import page_beside, stop_signals, until
 from riffbot.inference.engine import STOP_GRACE_S
 from riffbot.services import Services, open_services
@@ -160,7 +161,7 @@ class RiffBot(commands.AutoShardedBot):
         self.stages: dict[int, Any] = {}
         """The jam of each server (`cogs._jam_stage.Stage`), by the server's id."""
         self.simulated = simulated
-        self.reading = asyncio.Semaphore(2)
+        self.reading = FileTurns(2)
         """Uploads that are decoded at a time: each may take a hundred megabytes while it lasts."""
 
     async def setup_hook(self) -> None:
@@ -217,7 +218,7 @@ async def _run(settings: Settings) -> None:
         raise BadRequest("There is no DISCORD_TOKEN; see .env.example.")
     async with open_services(settings) as services, page_beside(services):
         bot = RiffBot(services)
-        with stop_signals() as stop:
+        with stop_signals(services.ownership) as stop:
             async with bot:
                 client = asyncio.create_task(bot.start(token.get_secret_value()))
                 await until(stop, client)

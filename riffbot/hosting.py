@@ -9,7 +9,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, supp
 from typing import Any
 
 from riffbot import interrupts, terminal
-from riffbot.errors import RiffBotError
+from riffbot.errors import RiffBotError, StorageError
+from riffbot.library.ownership import Ownership
 from riffbot.services import Services
 from riffbot.web.app import create_app
 from riffbot.web.connections import Limits
@@ -66,8 +67,9 @@ async def page_beside(services: Services) -> AsyncIterator[str]:
 
 
 @contextmanager
-def stop_signals() -> Iterator[asyncio.Event]:
-    """Yield an event that SIGINT and SIGTERM set, instead of ending the process where it stands.
+def stop_signals(ownership: Ownership) -> Iterator[asyncio.Event]:
+    """Yield an event that SIGINT and SIGTERM set, instead of ending the process where it stands,
+    and the loss of the library to another RiffBot.
 
     The first says a word and gives the orderly way `STOP_S`; a second ends the process at once.
     Enter it before telling anybody that you are there: they may ask you to stop at once.
@@ -84,6 +86,11 @@ def stop_signals() -> Iterator[asyncio.Event]:
         interrupts.end_after(STOP_S, code)
         stop.set()
 
+    def lost() -> None:
+        interrupts.end_after(STOP_S, StorageError.exit_code)
+        stop.set()
+
+    ownership.when_lost(lost)
     for number in signals:
         with suppress(NotImplementedError):  # Windows: Ctrl-C arrives as KeyboardInterrupt
             loop.add_signal_handler(number, asked, number)

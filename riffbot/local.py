@@ -12,6 +12,7 @@ import asyncio
 import logging
 import webbrowser
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import discord
@@ -67,13 +68,14 @@ async def _run(settings: Settings) -> None:
         async with simcord.run(
             bot, shard_count=1, check_errors=False, settle_timeout=SETTLE_S
         ) as world:
+            _set_clock(world)
             channel, you = await furnish(world, bot)
             try:
                 async with (
                     world.preview(channel, viewers=[you], layout="channel") as preview,
                     local_pictures.served(preview.url, settings.port) as address,
                 ):
-                    with stop_signals() as stop:
+                    with stop_signals(services.ownership) as stop:
                         print(f"local discord: {address}", flush=True)
                         if settings.open_browser:
                             _open(address)
@@ -85,6 +87,13 @@ async def _run(settings: Settings) -> None:
                         await bot.say_goodbye()
             except simcord.SetupError as error:
                 raise RiffBotError(f"The local Discord cannot be shown ({error}).") from error
+
+
+def _set_clock(world: Any) -> None:
+    """Let SimCord's calendar begin today instead of at a fixed day: riffs have real dates."""
+    clock: Any = getattr(world.backend, "clock", None)
+    if hasattr(clock, "_epoch"):  # SimCord's inside: without it only dates look odd
+        clock._epoch = datetime.now(UTC) - timedelta(seconds=clock.elapsed)
 
 
 async def furnish(world: Any, bot: RiffBot) -> tuple[Any, Any]:

@@ -91,7 +91,9 @@ def parse(text: str) -> list[Fragment]:
         PromptError: a weight lies outside of 0 to 10, alone or multiplied by the brackets around
             it; which numbers are taken for weights stands above.
     """
-    pieces: list[Fragment] = []
+    # Texts and weights apart: each of up to 500 brackets may change each of as many weights.
+    texts: list[str] = []
+    weights: list[float] = []
     # Where each open group began. Round and square brackets do not see each other: "(a [b) c]"
     # closes both groups, as it does in Riffusion.
     opened: dict[str, list[int]] = {"(": [], "[": []}
@@ -100,21 +102,24 @@ def parse(text: str) -> list[Fragment]:
         kind = token.lastgroup
         value = token[kind or 0]
         if kind == "open":
-            opened[value].append(len(pieces))
+            opened[value].append(len(texts))
         elif kind == "close" and opened[_OPENER[value]]:
             bracket = _OPENER[value]
-            _scale(pieces, opened[bracket].pop(), _FACTOR[bracket])
+            _scale(weights, opened[bracket].pop(), _FACTOR[bracket])
         elif kind == "weight" and opened["("] and (factor := _weight(token)) is not None:
-            _scale(pieces, opened["("].pop(), factor)
-        elif kind == "weight":
-            pieces += _not_a_weight(token[0], opened["("], pieces)
+            _scale(weights, opened["("].pop(), factor)
+        elif kind == "weight" and opened["("]:  # `:808s)` is text and the group's end
+            texts.append(token[0][:-1])
+            weights.append(1.0)
+            _scale(weights, opened["("].pop(), EMPHASIS)
         else:
-            pieces.append(Fragment(value))
+            texts.append(token[0] if kind == "weight" else value)
+            weights.append(1.0)
 
     for bracket, starts in opened.items():
         for start in starts:
-            _scale(pieces, start, _FACTOR[bracket])
-    return _joined(_checked(pieces)) or [Fragment("")]
+            _scale(weights, start, _FACTOR[bracket])
+    return _joined(_checked(list(map(Fragment, texts, weights)))) or [Fragment("")]
 
 
 def _weight(token: re.Match[str]) -> float | None:
@@ -144,18 +149,8 @@ def _is_time(token: re.Match[str]) -> bool:
     return bool(_HOURS.search(before) and _MINUTES.fullmatch(token["weight"]))
 
 
-def _not_a_weight(text: str, opened: list[int], pieces: list[Fragment]) -> list[Fragment]:
-    """`:808s)` within a group is text and the group's end; outside of one it is text."""
-    if not opened:
-        return [Fragment(text)]
-    tail = Fragment(text[:-1])
-    start = opened.pop()
-    _scale(pieces, start, EMPHASIS)
-    return [Fragment(tail.text, tail.weight * EMPHASIS)]
-
-
-def _scale(pieces: list[Fragment], start: int, factor: float) -> None:
-    pieces[start:] = [Fragment(piece.text, piece.weight * factor) for piece in pieces[start:]]
+def _scale(weights: list[float], start: int, factor: float) -> None:
+    weights[start:] = [weight * factor for weight in weights[start:]]
 
 
 def _checked(pieces: list[Fragment]) -> list[Fragment]:

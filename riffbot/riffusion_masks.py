@@ -66,11 +66,6 @@ def known(name: str) -> bool:
     return name in _MASKS
 
 
-def names() -> list[str]:
-    """All of Riffusion's masks."""
-    return list(_MASKS)
-
-
 def mask(name: str, width: int) -> NDArray[np.uint8]:
     """One of Riffusion's masks: uint8[512, width], 255 repaints freely, 0 keeps.
 

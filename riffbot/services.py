@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from audio import codec, decoder
 from riffbot.errors import RiffBotError
@@ -17,6 +17,7 @@ from riffbot.inference.worker import PipelineLike
 from riffbot.interrupts import WARM_UP_THREAD
 from riffbot.jam.manager import JamManager
 from riffbot.library import ownership, running
+from riffbot.library.ownership import Ownership
 from riffbot.library.store import Library
 from riffbot.request import RiffRequest
 from riffbot.settings import Settings
@@ -38,6 +39,7 @@ class Services:
         studio: the way from a request to a stored clip.
         images: what a clip may start from, the library's pictures included.
         jams: the jams that play.
+        ownership: of the library; whoever runs until told to stop ends when it is lost.
     """
 
     settings: Settings
@@ -46,6 +48,7 @@ class Services:
     studio: Studio
     images: Images
     jams: JamManager
+    ownership: Ownership = field(default_factory=Ownership)
 
 
 @asynccontextmanager
@@ -57,11 +60,12 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     job in the library.
 
     Raises:
-        StorageError: the library cannot be opened, or another RiffBot works on it.
+        StorageError: the library cannot be opened, or another RiffBot works on it; at the end, if
+            another one has taken it over.
         BadRequest: a setting is wrong.
     """
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(ownership.owned(settings))
+        owned = await stack.enter_async_context(ownership.owned(settings))
         await stack.enter_async_context(running.noted(settings))
         stack.callback(decoder.close)
         library = await Library.open(settings)
@@ -84,7 +88,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         jams = JamManager(engine, images, library, studio, settings)
         # Before the engine: where the jams are is stored while they still play.
         stack.push_async_callback(jams.close)
-        yield Services(settings, engine, library, studio, images, jams)
+        yield Services(settings, engine, library, studio, images, jams, owned)
 
 
 def open_pipeline(settings: Settings, images: Images) -> PipelineLike:

@@ -113,6 +113,7 @@ def open_upload(
     on_beat: bool = True,
     drawing: bool = False,
     max_bytes: int = MAX_BYTES,
+    max_pixels: int = MAX_PIXELS,
 ) -> Source:
     """Make something of an upload. Takes up to some seconds; call it in a thread.
 
@@ -124,6 +125,7 @@ def open_upload(
         on_beat: cut a sound to whole beats.
         drawing: take a picture as a drawing though it looks like a spectrogram.
         max_bytes: larger files are refused.
+        max_pixels: larger pictures are refused before they are decoded.
 
     Raises:
         BadRequest: one sentence that says what is wrong with it.
@@ -144,17 +146,12 @@ def open_upload(
         if kind.refusal:
             raise AudioError(kind.refusal)
         if drawing or kind.family == "picture":
-            return _from_picture(data, shown, seconds, drawing)
+            return _from_picture(data, shown, seconds, drawing, max_pixels)
         return _from_sound(data, shown, start, seconds, on_beat)
     except AudioError as error:
         raise BadRequest(f"“{shown}”: {error}") from error
     except MemoryError as error:
         raise BadRequest(f"“{shown}” needs more memory than I have.") from error
-
-
-def is_picture(data: bytes) -> bool:
-    """Whether the first bytes are those of a picture."""
-    return filetypes.identify(data).family == "picture"
 
 
 def shown_name(name: str) -> str:
@@ -231,8 +228,10 @@ def _counted(beats: int, width: int) -> int:
     return beats
 
 
-def _from_picture(data: bytes, shown: str, seconds: float | None, drawing: bool) -> Source:
-    decoded = decoder.decode_image(data, max_pixels=MAX_PIXELS)
+def _from_picture(
+    data: bytes, shown: str, seconds: float | None, drawing: bool, max_pixels: int
+) -> Source:
+    decoded = decoder.decode_image(data, max_pixels=max_pixels)
     if decoded.grey and not drawing:
         decoded = regrid.standard(decoded)
     pixels = _mono(decoded.pixels)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,8 @@ from tests.web import browser
 from training import fluid, soundfonts
 
 BUILT = Path(__file__).resolve().parent.parent / "riffbot" / "web" / "built" / "index.html"
+
+BESIDE = Path(sys.executable).parent
 
 REQUIRE = "RIFFBOT_TESTS_REQUIRE"
 
@@ -62,12 +66,22 @@ def _asyncpg() -> str | None:
     return None if importlib.util.find_spec("asyncpg") else "there is no Python package asyncpg"
 
 
+def node() -> str | None:
+    """The program `node`: the machine's, or the one that web/build.py has installed from PyPI."""
+    return shutil.which("node") or shutil.which("node", path=str(BESIDE))
+
+
+def _node() -> str | None:
+    return None if node() else "there is no Node.js"
+
+
 NEEDS: Mapping[str, Need] = {
     "browser": Need(_browser, "apt-get install chromium"),
     "page": Need(_page, "make web"),
     "synth": Need(_synth, "apt-get install libfluidsynth3 fluidr3mono-gm-soundfont"),
     "postgres": Need(postgres.missing, "apt-get install postgresql"),
     "asyncpg": Need(_asyncpg, "pip install asyncpg"),
+    "node": Need(_node, "apt-get install nodejs"),
 }
 
 

@@ -225,5 +225,5 @@ def test_a_catalogue_is_read_whatever_editor_saved_it(tmp_path: Path) -> None:
     (tmp_path / "seeds.toml").write_bytes(TOML.encode("utf-8-sig"))
     assert Images(tmp_path).names() == ["og_beat", "agile"]
     (tmp_path / "seeds.toml").write_bytes(TOML.replace("Plain", "Größe").encode("latin-1"))
-    with pytest.raises(StorageError, match="cannot be read"):
+    with pytest.raises(StorageError, match="no UTF-8"):
         Images(tmp_path)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from riffbot.prompt import EMPHASIS, MAX_WEIGHT, Fragment, PromptError, check, parse
+from riffbot.request import MAX_PROMPT
+from tests import needs
 from tests.prompt_before import parse_before
 
 CASES: list[dict[str, Any]] = json.loads(
@@ -191,7 +193,7 @@ def by_the_page(texts: list[str]) -> list[list[list[Any]] | None]:
     """What weights.js makes of prompts. The caller skips where there is no Node.js."""
     script = _PAGE % json.dumps(WEIGHTS_JS.as_uri())
     done = subprocess.run(
-        ["node", "--input-type=module", "--eval", script],
+        [needs.node() or "node", "--input-type=module", "--eval", script],
         input=json.dumps(texts),
         capture_output=True,
         text=True,
@@ -202,7 +204,7 @@ def by_the_page(texts: list[str]) -> list[list[list[Any]] | None]:
     return [f and [[text, round(weight, 9)] for text, weight in f] for f in found]
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="install Node.js to read weights.js")
+@pytest.mark.needs("node")
 def test_the_page_lights_up_the_weights_that_are_read() -> None:
     texts = [case["prompt"] for case in CASES]
     assert dict(zip(texts, by_the_page(texts), strict=True)) == {t: read(t) for t in texts}
@@ -223,11 +225,30 @@ labelled = st.builds(
 )
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="install Node.js to read weights.js")
+@pytest.mark.needs("node")
 @settings(deadline=None, max_examples=10)
 @given(st.lists(labelled | prompts, min_size=100, max_size=100))
 def test_the_page_reads_any_prompt_as_python_does(texts: list[str]) -> None:
     assert dict(zip(texts, by_the_page(texts), strict=True)) == {t: read(t) for t in texts}
+
+
+@pytest.mark.parametrize("bracket", ["[a", "(a", "[a]", "((a:0)b", "(a:x)", "(a:1)[", ":", "(:8s)"])
+def test_many_brackets_make_no_more_pieces_than_the_prompt_has_characters(
+    bracket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = 0
+
+    class Counted(Fragment):
+        def __init__(self, text: str, weight: float = 1.0) -> None:
+            nonlocal made
+            made += 1
+            super().__init__(text, weight)
+
+    monkeypatch.setattr("riffbot.prompt.Fragment", Counted)
+    text = bracket * (MAX_PROMPT // len(bracket))
+    with suppress(PromptError):  # too loud
+        parse(text)
+    assert 0 < made <= 2 * len(text)
 
 
 @settings(deadline=None, max_examples=500)

@@ -28,7 +28,7 @@ def test_a_riff_carries_its_recipe_everywhere() -> None:
     found = render(riff, loudness_lufs=-16)
 
     assert found.duration_s == 1.28
-    assert "93.75 bpm" in found.alt
+    assert "93.8 bpm" in found.alt
     sound = files.read(found.mp3)
     assert len(sound.samples) == 128 * 441
     level = loudness.integrated_loudness(sound.samples, sound.sample_rate, loop=True)

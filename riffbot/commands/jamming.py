@@ -54,6 +54,11 @@ def jam(options: Options) -> int:
     if options.prompt is None:
         raise BadRequest("Write what to hear, for example riffbot jam “funky sax” --out jam.flac.")
     changes = [change(text) for text in options.then or []]
+    if late := [one.at_s for one in changes if one.at_s >= options.seconds]:
+        raise BadRequest(
+            f"--then “{late[0]:g}:…” comes when the jam is over: it lasts {options.seconds:g} s; "
+            "--seconds makes it longer."
+        )
     if options.busy and not options.realtime:
         raise BadRequest("--busy measures how a jam keeps time, so it needs --realtime.")
     settings, pictures = open_workshop(options, folder=out.parent if out else Path())

@@ -57,6 +57,13 @@ def whole(text: str) -> int:
         raise argparse.ArgumentTypeError(f"this needs a whole number, not {text!r}") from None
 
 
+def member(text: str) -> int:
+    """A member's id, which has 63 bits in Discord and in databases."""
+    if not 0 <= (found := whole(text)) < 2**63:
+        raise argparse.ArgumentTypeError(f"this needs Discord's id of a member, not {text[:30]!r}")
+    return found
+
+
 def number(text: str) -> float:
     """A number; not-a-number and infinity are refused by whoever uses it."""
     try:
@@ -269,14 +276,14 @@ def _privacy(commands: Any) -> None:
     export.add_argument(
         "--member",
         metavar="ID",
-        type=whole,
+        type=member,
         default=0,
         help="Discord's id of the member (default: whoever makes clips at this machine)",
     )
     delete.add_argument(
         "--member",
         metavar="ID",
-        type=whole,
+        type=member,
         required=True,
         help="Discord's id of the member; 0 is everybody who makes clips at this machine or on its "
         "page. Stop RiffBot first",

@@ -158,18 +158,6 @@ class Engine:
         """
         return seconds_of(self._line.meter, pictures)
 
-    def expected_s(self, request: RiffRequest) -> float | None:
-        """How long this machine would compute a clip, from what it has measured so far.
-
-        Returns:
-            Seconds, without any wait; None while the model loads and before its first clip.
-
-        Raises:
-            BadRequest: the request is nonsense for this model.
-        """
-        resolved = self.resolved(request)
-        return None if resolved is None else self.work_s([resolved])
-
     async def submit(
         self,
         request: RiffRequest,

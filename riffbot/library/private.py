@@ -11,7 +11,7 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
-_OTHERS = stat.S_IRWXO
+_OTHERS, _GROUP = stat.S_IRWXO, stat.S_IRWXG
 
 
 def make_private(folder: Path) -> None:
@@ -35,8 +35,9 @@ def make_file(path: Path) -> None:
 def close_to_others(database: Path | None, *folders: Path) -> None:
     """Take from other accounts what earlier versions let them read, with one line in the log.
 
-    What the owner's group may do stays: that was somebody's decision. The data folder itself is
-    left as it is, since it may hold other things than the library.
+    Where the group may do as much as everybody, that was the umask's doing, and it is closed to
+    the group as well; other rights of the group were somebody's decision and stay. The data folder
+    itself is left as it is, since it may hold other things than the library.
     """
     closed = []
     files = [Path(f"{database}{end}") for end in ("", "-wal", "-shm")] if database else []
@@ -44,7 +45,8 @@ def close_to_others(database: Path | None, *folders: Path) -> None:
         try:
             mode = stat.S_IMODE(path.lstat().st_mode)
             if mode & _OTHERS and not path.is_symlink():
-                path.chmod(mode & ~_OTHERS)
+                by_umask = (mode & _GROUP) >> 3 == mode & _OTHERS
+                path.chmod(mode & ~(_OTHERS | (_GROUP if by_umask else 0)))
                 closed.append(path.name)
         except OSError:  # not there, or another user's: then its owner decides
             continue

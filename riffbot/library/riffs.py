@@ -11,7 +11,7 @@ from sqlalchemy import Select, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
-from riffbot.errors import NotFound
+from riffbot.errors import NotFound, shortened
 from riffbot.library.database import Database
 from riffbot.library.jams import forget_in_jams
 from riffbot.library.models import Favourite, Member, RiffWord, StoredJam, StoredJob, StoredRiff
@@ -213,7 +213,8 @@ class RiffStore(Database):
 
 def living(session: Session, riff_id: str) -> StoredRiff:
     """A riff by its id. Raises NotFound."""
-    riff = session.get(StoredRiff, riff_id)
+    # No other text is an id, and not all of it can be asked for.
+    riff = session.get(StoredRiff, riff_id) if riff_id.isascii() and "\0" not in riff_id else None
     if riff is None or riff.gone is not None:
         raise not_there(riff_id)
     return riff
@@ -221,7 +222,7 @@ def living(session: Session, riff_id: str) -> StoredRiff:
 
 def not_there(riff_id: str) -> NotFound:
     """What whoever asks for a riff that is not there is told."""
-    return NotFound(f"The riff {riff_id[:20]} is not in the library (any more).")
+    return NotFound(f"The riff {shortened(riff_id, 20)} is not in the library (any more).")
 
 
 def count_likes(session: Session, riff_ids: Sequence[str]) -> dict[str, int]:

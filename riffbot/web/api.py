@@ -33,7 +33,7 @@ from riffbot.request import RiffRequest, check_prompts
 from riffbot.services import Services
 from riffbot.web.guard import HEADERS, OURS, Allowance, by_the_owner, has_the_key
 from riffbot.web.info import model_info
-from riffbot.web.jobs import VISITOR, Event, Jobs
+from riffbot.web.jobs import VISITOR, Event, Job, Jobs
 from riffbot.web.request_reader import is_name, path_name, query_moment, query_whole, read_object
 from riffbot.web.views import FILES, file_name, riff_of, without_others
 from riffbot.web.visitors import owner_of
@@ -43,7 +43,7 @@ JOBS = web.AppKey("jobs", Jobs)
 ALLOWANCE = web.AppKey("allowance", Allowance)
 
 READING = web.AppKey("reading", Allowance)
-"""For lists of riffs and single ones: each is some questions to the database."""
+"""For lists of riffs, single ones and jobs: each is some questions to the database."""
 
 FETCHING = web.AppKey("fetching", Allowance)
 """For riffs' files: a page of a hundred riffs asks for a hundred pictures at once."""
@@ -130,9 +130,7 @@ def _of_the_page(riff: StoredRiff) -> bool:
 @routes.get("/api/jobs/{job}/events", allow_head=False)
 async def follow(request: web.Request) -> web.StreamResponse:
     """Say how a clip is coming along, until it is done."""
-    job = await request.app[JOBS].find(request.match_info["job"])
-    if job is None:
-        raise NotFound("That riff is not under way (any more).")
+    job = await _job(request)
     stream = web.StreamResponse(
         headers={**HEADERS, "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )
@@ -146,11 +144,19 @@ async def follow(request: web.Request) -> web.StreamResponse:
 @routes.delete("/api/jobs/{job}")
 async def take_back(request: web.Request) -> web.Response:
     """Cancel a clip; one that is done already stays."""
-    job = await request.app[JOBS].find(request.match_info["job"])
-    if job is None:
-        raise NotFound("That riff is not under way (any more).")
+    job = await _job(request)
     await request.app[JOBS].cancel(job)
     return web.json_response({"job": job.id})
+
+
+async def _job(request: web.Request) -> Job:
+    """The job in the address. Raises NotFound, TooMany."""
+    request.app[READING].take(request.remote or "")
+    otherwise = "That riff is not under way (any more)."
+    job = await request.app[JOBS].find(path_name(request, "job", otherwise))
+    if job is None:
+        raise NotFound(otherwise)
+    return job
 
 
 @routes.get("/api/riffs")
@@ -260,13 +266,14 @@ def _seed_images(images: Images) -> list[dict[str, Any]]:
 
 
 def _seed_image(seed: SeedImage) -> dict[str, Any]:
+    bpm = f"{round(seed.bpm, 1):g}"
     mood = f" {seed.mood.capitalize()}." if seed.mood else ""
     return {
         "name": seed.name,
-        "label": f"{seed.title}, {seed.bpm:g} bpm",
+        "label": f"{seed.title}, {bpm} bpm",
         "bpm": seed.bpm,
         "beats": seed.beats,
-        "words": f"{seed.beats} beats at {seed.bpm:g} bpm.{mood}",
+        "words": f"{seed.beats} beats at {bpm} bpm.{mood}",
     }
 
 

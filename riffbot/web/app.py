@@ -8,6 +8,7 @@ import time
 
 from aiohttp import web
 
+from riffbot.file_turns import FileTurns
 from riffbot.services import Services
 from riffbot.web import (
     activity,
@@ -66,6 +67,7 @@ def create_app(services: Services) -> web.Application:
     app[api.READING] = Allowance(burst=120, every_s=0.25)
     app[api.FETCHING] = Allowance(burst=600, every_s=0.1)
     app[listening.TURN] = asyncio.Semaphore()
+    app[painting.SENT] = FileTurns(1)
     app[painting.LISTENING] = listening.Listening(services, app[listening.TURN])
     app[painting.LOOKING] = Allowance(burst=60, every_s=1.0)
     app[jams.HUB] = Hub(settings.page_listeners, jams.told)

@@ -1,5 +1,5 @@
-"""Who may hold a connection to the page: how many in all, how many an address, and how long one
-may take to say what it wants.
+"""Who may hold a connection to the page: how many in all, how many a network (an IPv4 address, or
+the /64 that one line of IPv6 has), and how long one may take to say what it wants.
 
     socket ─► accept (serving.py) ─► Connections.admit ─► Connection ─► aiohttp's RequestHandler
 
@@ -16,10 +16,12 @@ import ipaddress
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from aiohttp import web
+
+from riffbot.settings import Network
+from riffbot.web.addresses import is_in, network_of
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +39,8 @@ BODY_S = 300.0
 REPORT_EVERY_S = 60.0
 """Refusals are logged at most so often, as a number."""
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+LOOPBACK = (ipaddress.ip_network("127.0.0.1"), ipaddress.ip_network("::1"))
+"""A reverse proxy beside RiffBot, or its owner."""
 
 TOO_SLOW = "That took too long to arrive; please send it again."
 
@@ -48,7 +51,8 @@ class Limits:
 
     Attributes:
         total: at a time, all addresses together.
-        per_address: at a time, from one address; loopback and `exempt` are not counted.
+        per_address: at a time, from one IPv4 address or one /64 of IPv6; loopback and `exempt` are
+            not counted.
         exempt: reverse proxies, behind which many visitors share one address.
     """
 
@@ -58,14 +62,12 @@ class Limits:
 
     def counts(self, address: str) -> bool:
         """Whether an address has a limit of its own."""
-        with suppress(ValueError):
-            # `fe80::1%eth0` names an interface as well.
-            parsed = ipaddress.ip_address(address.partition("%")[0])
-            parsed = getattr(parsed, "ipv4_mapped", None) or parsed
-            if str(parsed) in ("127.0.0.1", "::1"):  # a reverse proxy beside RiffBot, or its owner
-                return False
-            return not any(parsed in network for network in self.exempt)
-        return True
+        return not is_in(address, (*LOOPBACK, *self.exempt))
+
+    def group(self, address: str) -> str:
+        """What the connections of an address are counted under: its network, or the address itself
+        where it has no limit, which a neighbour's then is not spent by."""
+        return network_of(address) if self.counts(address) else address
 
 
 class Connections:
@@ -80,7 +82,7 @@ class Connections:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._open: dict[str, int] = {}  # by address, those without a limit included
+        self._open: dict[str, int] = {}  # by `Limits.group`, those without a limit included
         self._half_open: dict[Connection, None] = {}  # the oldest first
         self._by_transport: dict[asyncio.BaseTransport, Connection] = {}
         self._unreported = 0
@@ -98,11 +100,12 @@ class Connections:
     def admit(self, address: str) -> bool:
         """Whether one more connection from this address may be opened.
 
-        A half-open connection gives way to it where the address or the page is full.
+        A half-open connection gives way to it where the network or the page is full.
         """
-        mine = self._open.get(address, 0)
+        group = self.group(address)
+        mine = self._open.get(group, 0)
         if mine >= self._limits.per_address and self._limits.counts(address):
-            oldest = next((one for one in self._half_open if one.address == address), None)
+            oldest = next((one for one in self._half_open if one.group == group), None)
         elif len(self) >= self._limits.total:
             oldest = next(iter(self._half_open), None)
         else:
@@ -112,6 +115,10 @@ class Connections:
             return False
         oldest.abort()
         return True
+
+    def group(self, address: str) -> str:
+        """What an address's connections are counted under; see `Limits.group`."""
+        return self._limits.group(address)
 
     def make_room(self, count: int = 16) -> int:
         """Let go of the oldest half-open connections, where descriptors ran out; how many."""
@@ -123,7 +130,7 @@ class Connections:
 
     def opened(self, connection: Connection, transport: asyncio.BaseTransport) -> None:
         """A connection was made."""
-        self._open[connection.address] = self._open.get(connection.address, 0) + 1
+        self._open[connection.group] = self._open.get(connection.group, 0) + 1
         self._half_open[connection] = None
         self._by_transport[transport] = connection
 
@@ -132,11 +139,11 @@ class Connections:
         if transport is None or self._by_transport.pop(transport, None) is None:
             return
         self._half_open.pop(connection, None)
-        left = self._open.get(connection.address, 0) - 1
+        left = self._open.get(connection.group, 0) - 1
         if left > 0:
-            self._open[connection.address] = left
+            self._open[connection.group] = left
         else:
-            self._open.pop(connection.address, None)
+            self._open.pop(connection.group, None)
 
     def requested(self, transport: asyncio.BaseTransport | None) -> None:
         """The head of a request is complete."""
@@ -167,13 +174,20 @@ class Connection(asyncio.Protocol):
         connections: where it is counted.
         handler: aiohttp's protocol.
         address: of the other side.
+
+    Attributes:
+        group: what it is counted under.
     """
 
     connections: Connections
     handler: web.RequestHandler
     address: str
+    group: str = field(init=False)
     _transport: asyncio.Transport | None = field(default=None, init=False)
     _deadline: asyncio.TimerHandle | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.group = self.connections.group(self.address)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count it and start its deadline."""

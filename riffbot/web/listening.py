@@ -8,6 +8,7 @@ from collections import OrderedDict
 from aiohttp import web
 
 from audio.arrays import Pixels
+from riffbot.file_turns import in_file_thread
 from riffbot.library.models import StoredRiff
 from riffbot.services import Services
 from riffbot.starts import heard
@@ -42,7 +43,7 @@ class Listening:
             if riff.mp3 in self._kept:
                 self._kept.move_to_end(riff.mp3)
                 return self._kept[riff.mp3]
-            own, whole = await asyncio.to_thread(self._look, riff)
+            own, whole = await in_file_thread(self._look, riff)
             if whole is not own:  # which the pictures keep themselves
                 self._kept[riff.mp3] = whole
                 while len(self._kept) > KEPT:

@@ -33,6 +33,7 @@ from audio.image import encode_png
 from audio.mel import N_MELS, edges
 from riffbot import remixing
 from riffbot.errors import BadRequest
+from riffbot.file_turns import FileTurns, in_file_thread
 from riffbot.regions import Region
 from riffbot.request import Fraction, Guidance, PromptText, SchedulerText, Seed, Steps
 from riffbot.starts import Sheet, sheet_of, start_on
@@ -51,6 +52,9 @@ MAX_PAINTED = 2 * 1024 * 1024
 NO_START = "The start is a number of seconds."
 
 LISTENING = web.AppKey("listening", Listening)
+
+SENT = web.AppKey("sent", FileTurns)
+"""Pictures that visitors send: few may wait for the turn that they share with all other files."""
 
 LOOKING = web.AppKey("looking", Allowance)
 """For looking, apart from asking: whoever leafs through many riffs may still make one."""
@@ -161,7 +165,8 @@ async def inpaint(request: web.Request) -> web.Response:
     riff = await services.library.get(riff_id(request))
     remixing.permit(riff, VISITOR.user_id)
     found = await _sheet(request, body.start)
-    painted = await asyncio.to_thread(_mask, body.mask, found)
+    async with request.app[SENT], request.app[TURN]:
+        painted = await in_file_thread(_mask, body.mask, found)
     # The wishes are read before anything is kept, the start's picture among it.
     draft = remixing.Start("draft", found.pixels.shape[1], riff.request.bpm, riff.prompt)
     remixing.inpaint(draft, prompt, mask="mask_draft", **wishes)
@@ -183,8 +188,8 @@ async def draw(request: web.Request) -> web.Response:
     # A riff's own file is no drawing: its author may keep it for themselves.
     if (riff := await services.library.of_file(sha256(data).hexdigest())) is not None:
         remixing.permit(riff, VISITOR.user_id)
-    async with request.app[TURN]:
-        opened = await asyncio.to_thread(_opened, data)
+    async with request.app[SENT], request.app[TURN]:
+        opened = await in_file_thread(_opened, data)
         # A grey one is read to the pixel, as a spectrogram is; it was drawn all the same.
         source = replace(opened, kind="drawing")
         stored = await services.studio.adopt(source, author=VISITOR)
@@ -201,11 +206,7 @@ async def _sheet(request: web.Request, start: float) -> Sheet:
 
 def _opened(data: bytes) -> Source:
     """A drawing as a start; nothing larger than a sheet is decoded. Raises BadRequest."""
-    try:
-        decode_image(data, max_pixels=N_MELS * WIDEST)
-    except AudioError as error:
-        raise BadRequest(f"The drawing: {error}") from error
-    return open_upload(data, "a drawing", max_bytes=MAX_PAINTED)
+    return open_upload(data, "a drawing", max_bytes=MAX_PAINTED, max_pixels=N_MELS * WIDEST)
 
 
 def _mask(told: str, under: Sheet) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:

@@ -8,7 +8,8 @@ Python's reader does:
 - no NaN, no Infinity, no number beyond a float's range;
 - numbers of at most `MAX_DIGITS` characters (integers) and `MAX_FRACTION` (others). `42.0` is the
   integer 42: JSON knows one kind of number;
-- at most `MAX_DEPTH` levels of nesting, no name twice in one object;
+- at most `MAX_DEPTH` levels of nesting, no name twice in one object, at most `MAX_NAMES` names in
+  an object and `MAX_VALUES` values in all;
 - text that UTF-8 can write: no half of a surrogate pair, which neither a database nor a recipe
   could keep.
 
@@ -18,6 +19,7 @@ numbers, `1.5` is no whole number.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import math
@@ -42,6 +44,15 @@ MAX_FRACTION = 64
 
 MAX_DEPTH = 16
 """Levels of nesting; a request has three."""
+
+MAX_NAMES = 256
+"""Names in one object; a request has fifteen."""
+
+MAX_VALUES = 10_000
+"""Values in all, those within lists and objects included."""
+
+MAX_ON_LOOP = 64 * 1024
+"""Bytes of a body that is parsed on the event loop; longer ones are parsed in a thread."""
 
 MAX_QUERY = 128
 """Characters of one value in an address."""
@@ -95,7 +106,10 @@ async def read_body(
 
 async def read_object(request: web.Request, *, limit: int = MAX_BODY) -> dict[str, Any]:
     """The request's JSON object. Raises BadRequest, TooLarge."""
-    return parse_object(await read_bytes(request, limit=limit))
+    data = await read_bytes(request, limit=limit)
+    if len(data) > MAX_ON_LOOP:
+        return await asyncio.to_thread(parse_object, data)
+    return parse_object(data)
 
 
 async def read_bytes(request: web.Request, *, limit: int = MAX_BODY) -> bytes:
@@ -139,19 +153,56 @@ def parse_object(data: bytes) -> dict[str, Any]:
 
 
 def parse(data: bytes) -> Any:
-    """Any JSON value, as strict as `parse_object`. Raises BadRequest."""
+    """Any JSON value, as strict as `parse_object`, in time linear in its length.
+
+    Raises:
+        BadRequest: it is none, or holds too much.
+    """
+    counted = _Counted()
     try:
         value = json.loads(
             data.decode("utf-8-sig"),
-            parse_int=_integer,
-            parse_float=_fraction,
+            parse_int=counted.integer,
+            parse_float=counted.fraction,
             parse_constant=_no_number,
-            object_pairs_hook=_object,
+            object_pairs_hook=counted.object,
         )
     except (ValueError, RecursionError) as error:
         raise BadRequest(NO_JSON) from error
     _check(value)
     return value
+
+
+class _Counted:
+    """What Python's reader of JSON calls while it reads one text, which ends it early where the
+    text holds too much; what it does not call for (texts in lists) `_check` counts afterwards."""
+
+    def __init__(self) -> None:
+        self._values = 0
+
+    def integer(self, text: str) -> int:
+        """An integer's value. Raises BadRequest."""
+        self._count()
+        return _integer(text)
+
+    def fraction(self, text: str) -> float | int:
+        """The value of any other number. Raises BadRequest."""
+        self._count()
+        return _fraction(text)
+
+    def object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        """An object of these names and values. Raises BadRequest."""
+        self._count()
+        return _object(pairs)
+
+    def _count(self) -> None:
+        self._values += 1
+        if self._values > MAX_VALUES:
+            raise _too_many_values()
+
+
+def _too_many_values() -> BadRequest:
+    return BadRequest(f"The request holds more than {MAX_VALUES:,} values; no request needs those.")
 
 
 def _integer(text: str) -> int:
@@ -175,21 +226,26 @@ def _no_number(name: str) -> NoReturn:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise BadRequest(f"“{shortened(twice)}” stands twice in one object of the request.")
+    if len(pairs) > MAX_NAMES:
+        raise BadRequest(f"An object in the request has more than {MAX_NAMES} names.")
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise BadRequest(f"“{shortened(name)}” stands twice in one object of the request.")
+        found[name] = value
     return found
 
 
 def _check(value: Any) -> None:
-    """Raise BadRequest for what is nested too deep and for text that is none."""
-    level, depth = [value], 0
+    """Raise BadRequest for what is nested too deep or too much, and for text that is none."""
+    level, depth, values = [value], 0, 0
     while level:
         depth += 1
+        values += len(level)
         if depth > MAX_DEPTH:
             raise BadRequest(f"The request is nested more than {MAX_DEPTH} levels deep.")
+        if values > MAX_VALUES:
+            raise _too_many_values()
         deeper: list[Any] = []
         for item in level:
             if isinstance(item, str):

@@ -12,7 +12,6 @@ it in `RIFFBOT_TRUSTED_PROXIES`; anybody else's X-Forwarded-For is not believed.
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import re
 import secrets
 from hashlib import blake2b
@@ -23,7 +22,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from riffbot.inference.job import Owner
 from riffbot.settings import Network, Settings
-from riffbot.web.addresses import is_in, network_of
+from riffbot.web.addresses import forwarded, is_in, network_of
 
 VISITOR_COOKIE = "riffbot-visitor"
 
@@ -122,10 +121,8 @@ def _client(request: web.Request, trusted: tuple[Network, ...]) -> str:
     client = request.remote or ""
     hops = ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")
     for hop in reversed(hops[-_HOPS:]):
-        address = hop.strip()
-        try:
-            ipaddress.ip_address(address)
-        except ValueError:
+        address = forwarded(hop)
+        if address is None:
             break
         client = address
         if not is_in(address, trusted):

@@ -7,15 +7,17 @@ import re
 import socket
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from ipaddress import ip_network
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from riffbot import hosting
 from riffbot.services import Services
 from riffbot.web import connections, serving
-from riffbot.web.connections import Limits
+from riffbot.web.connections import Connection, Connections, Limits
 from tests.attacks.outside import STRANGER, Victim, connect, is_open, row, victim
 from tests.web.conftest import pipeline, services
 
@@ -49,11 +51,11 @@ async def test_half_open_and_many_connections_are_capped_and_gone_after_a_deadli
         assert kept <= 100
 
         # From one address only so many at a time; a reverse proxy beside RiffBot is not one.
-        strangers = [await connect(page.place, whole, source=STRANGER) for _ in range(40)]
-        beside = [await connect(page.place, whole) for _ in range(40)]
-        await asyncio.sleep(0.5)
-        answers = Counter(map(status_of, strangers))
-        proxied = Counter(map(status_of, beside))
+        # One after the other, as who has not asked yet gives way to who comes.
+        strangers = [await ask(page, whole, STRANGER) for _ in range(40)]
+        beside = [await ask(page, whole, "") for _ in range(40)]
+        answers = Counter(status for _, status in strangers)
+        proxied = Counter(status for _, status in beside)
         assert answers[200] == 8
         assert answers[503] > 0
         assert proxied[200] == 40
@@ -67,7 +69,7 @@ async def test_half_open_and_many_connections_are_capped_and_gone_after_a_deadli
         row("40 from one address, limit 8", answered=answers[200], told=answers[503])
         row("40 from a proxy", answered=proxied[200])
         assert size < 20_000
-        for one in (*raw, *strangers, *beside):
+        for one in (*raw, *(asked for asked, _ in (*strangers, *beside))):
             if one is not None:
                 one.close()
 
@@ -99,12 +101,20 @@ async def test_a_page_with_few_or_no_descriptors_stays_up_and_its_log_small(tmp_
                 one.close()
 
 
-def status_of(raw: socket.socket | None) -> int:
-    """The status of the answer that lies ready; 0 where the connection was reset."""
+async def ask(page: Victim, request: bytes, source: str) -> tuple[socket.socket | None, int]:
+    """A connection that stays open, and the status of its answer; 0 where there is none.
+
+    The answer is read as soon as it comes: who is turned away is told so for a second only.
+    """
+    raw = await connect(page.place, request, source=source)
+    if raw is None:
+        return None, 0
     try:
-        return int(raw.recv(12).split()[1]) if raw is not None else 0
-    except (OSError, IndexError):
-        return 0
+        async with asyncio.timeout(20):
+            head = await asyncio.get_running_loop().sock_recv(raw, 12)
+        return raw, int(head.split()[1])
+    except (OSError, IndexError):  # a TimeoutError is one, too
+        return raw, 0
 
 
 def test_trusted_proxies_and_loopback_have_no_limit_of_their_own() -> None:
@@ -113,6 +123,44 @@ def test_trusted_proxies_and_loopback_have_no_limit_of_their_own() -> None:
         assert not limits.counts(address), address
     for address in ("203.0.113.7", "2001:db8::2", "127.0.0.2", "fe80::1%eth0", ""):
         assert limits.counts(address), address
+
+
+def entering(limits: Limits, addresses: Iterable[str], *, asked: bool = True) -> Connections:
+    """Connections from these addresses, as far as they are let in; `asked`: with a whole head."""
+    entrance = Connections(limits)
+    for address in addresses:
+        if entrance.admit(address):
+            connection = Connection(entrance, Mock(), address)
+            transport = Mock(spec=asyncio.Transport)
+            connection.connection_made(transport)
+            if asked:
+                entrance.requested(transport)
+    return entrance
+
+
+async def test_one_line_of_ipv6_takes_no_more_places_than_one_address() -> None:
+    limits = Limits(100, 8)
+    many = [f"2001:db8::{number:x}" for number in range(1, 200)]
+    entrance = entering(limits, many)
+    half_open = entering(limits, many, asked=False)
+    assert len(entrance) == len(half_open) == half_open.half_open == 8
+    assert entrance.admit("2001:db8:0:1::1"), "the neighbour"
+    assert entrance.admit("203.0.113.7")
+    mixed = entering(limits, ["::ffff:203.0.113.7", "203.0.113.7"] * 20)
+    assert len(mixed) == 8, "one address, written in two ways"
+    row("199 addresses of one /64, limit 8 of 100", asked=len(entrance), half_open=len(half_open))
+    for connection in list(half_open._half_open):
+        connection.abort()
+    assert len(half_open) == 0
+
+
+async def test_a_proxy_spends_nothing_of_its_neighbours_limit() -> None:
+    limits = Limits(100, 8, (ip_network("2001:db8::1"),))
+    entrance = entering(limits, ["2001:db8::1"] * 40)
+    assert len(entrance) == 40
+    neighbours = [f"2001:db8::2:{number:x}" for number in range(20)]
+    assert len(entering(limits, neighbours)) == 8
+    assert entrance.admit("2001:db8::2")
 
 
 async def test_a_body_that_does_not_arrive_is_answered_and_its_handler_let_go(

@@ -19,8 +19,9 @@ from audio.image import encode_png
 from riffbot.inference.engine import Engine
 from riffbot.inference.opening import open_pipeline
 from riffbot.jam.manager import JamManager
+from riffbot.library.ownership import owned
 from riffbot.library.store import Library
-from riffbot.services import Services
+from riffbot.services import Services, open_services
 from riffbot.settings import Settings
 from riffbot.studio import Studio
 from riffbot.web.app import create_app
@@ -193,6 +194,37 @@ async def test_other_accounts_can_read_nothing_of_a_library(tmp_path: Path) -> N
     row("another account looks into a new library", f"{count} files and folders, 0 to be read")
 
 
+async def test_other_accounts_can_read_nothing_of_what_a_start_makes(tmp_path: Path) -> None:
+    settings = Settings(
+        _env_file=None,
+        data_dir=tmp_path / "above" / "data",
+        database_url=f"sqlite:///{tmp_path / 'elsewhere' / 'riffs.db'}",
+        model="no-such-folder",
+    )
+    before = os.umask(0o022)
+    try:
+        async with open_services(settings):
+            made = [settings.data_dir.parent, tmp_path / "elsewhere"]
+            paths = [path for folder in made for path in (folder, *folder.rglob("*"))]
+            modes = {path.relative_to(tmp_path): path.stat().st_mode & 0o077 for path in paths}
+    finally:
+        os.umask(before)
+    names = {path.name for path in modes}
+    assert {"data", "owner.lock", "owner.json", "riffs.db.owner.lock", "riffs.db"} <= names
+    assert [path for path, mode in modes.items() if mode] == []
+    row("another account looks beside a running one", f"{len(modes)} paths, 0 to be read")
+
+
+async def test_a_note_that_an_earlier_version_left_open_is_closed(tmp_path: Path) -> None:
+    settings = Settings(_env_file=None, data_dir=tmp_path / "data")
+    settings.data_dir.mkdir()
+    for name in ("owner.lock", "owner.json"):
+        (settings.data_dir / name).touch(0o644)
+    async with owned(settings):
+        for name in ("owner.lock", "owner.json"):
+            assert (settings.data_dir / name).stat().st_mode & 0o007 == 0, name
+
+
 async def test_what_others_could_read_is_closed_at_the_next_start(tmp_path: Path) -> None:
     settings = Settings(_env_file=None, data_dir=tmp_path / "data")
     await (await Library.open(settings)).close()
@@ -200,7 +232,7 @@ async def test_what_others_could_read_is_closed_at_the_next_start(tmp_path: Path
     settings.files_dir.chmod(0o755)
     await (await Library.open(settings)).close()
     assert settings.database_file.stat().st_mode & 0o777 == 0o660, "the group was a decision"
-    assert settings.files_dir.stat().st_mode & 0o777 == 0o750
+    assert settings.files_dir.stat().st_mode & 0o777 == 0o700, "the group was the umask's"
     row("a library of an earlier version, 0644 and 0755", "closed to others at the start")
 
 

@@ -16,6 +16,7 @@ from riffbot.services import Services
 from riffbot.web.app import create_app
 from tests.web.conftest import pipeline, services
 from tests.web.hostile_requests import BODIES, IN_QUERIES, QUERIES, bodies
+from tests.web.test_request_reader import many
 from tests.web.test_requests import BROKEN, HEADERS, JSON, House, app, house, raw
 
 __all__ = ["app", "house", "pipeline", "services"]
@@ -67,6 +68,27 @@ async def test_hostile_bodies_and_queries_are_refused(
     row("hostile queries", sent=asked.total(), answered=told(asked))
     assert not lines
     assert longest < 400
+
+
+@pytest.mark.parametrize(
+    ("route", "size"), [("POST /api/riffs", 60_000), ("POST /api/drawings", 2_000_000)]
+)
+async def test_json_that_is_made_to_be_slow_is_refused_and_the_page_answers_on(
+    house: House, route: str, size: int
+) -> None:
+    method, path = house.at(route)
+    figures: dict[str, object] = {}
+    kinds = ("names, the last one twice", "one name", "objects", "numbers", "texts", "brackets")
+    for what in kinds:
+        body = many(what, size)
+        began = time.process_time()
+        asking = asyncio.create_task(house.client.request(method, path, data=body, headers=JSON))
+        assert (await house.client.get("/healthz")).status == 200
+        answer = await asking
+        assert answer.status == 400, what
+        assert len((await answer.json())["error"]) < 200
+        figures[what] = f"{1000 * (time.process_time() - began):.0f} ms of the processor"
+    row(f"JSON of {size // 1000} kB that is slow to read", **figures)
 
 
 async def test_bytes_in_headers_broken_http_and_halves_of_uploads_leave_no_traceback(

@@ -225,3 +225,26 @@ def test_missing_files_are_one_sentence(tmp_path: Path) -> None:
     for path in (tmp_path / "no.wav", tmp_path, Path("http://127.0.0.1/x.mp3")):
         with pytest.raises(AudioError, match="Cannot read"):
             files.read(path)
+
+
+@pytest.mark.parametrize("where", ["audio.files.sections", "audio.files.soundfile.SoundFile"])
+def test_a_lack_of_memory_is_not_called_damage(
+    where: str, monkeypatch: pytest.MonkeyPatch, tone: Floats
+) -> None:
+    data = wav(tone, 44100)
+    monkeypatch.setattr(where, scarce)
+    with pytest.raises(MemoryError):
+        files.read(data)
+
+
+@pytest.mark.parametrize("where", ["demuxing.tags", "soundfile.SoundFile"])
+def test_a_lack_of_memory_is_not_taken_for_a_file_without_tags(
+    where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"audio.files.{where}", scarce)
+    with pytest.raises(MemoryError):
+        files.read_tags(b"no sound at all" * 100)
+
+
+def scarce(*_: object, **__: object) -> None:
+    raise MemoryError

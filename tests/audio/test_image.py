@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -341,3 +342,25 @@ def test_an_earlier_versions_file_is_read_and_can_be_written_to_the_byte(music: 
     assert found.params == SpectrogramParams()
     assert encode_png(found.pixels, recipe=found.recipe, retired_tag=True) == older
     assert not decode_image(encode_png(music)).retired_tag
+
+
+@pytest.mark.parametrize(
+    "where", ["Image.open", "_loaded", "_exif", "_pixels", "ImageFile.ImageFile.getexif"]
+)
+def test_a_lack_of_memory_is_not_called_damage(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = saved(ramp(), "PNG")
+
+    def scarce(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(f"audio.image.{where}", scarce)
+    with pytest.raises(MemoryError):
+        decode_image(data)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no FIFOs")
+def test_what_is_no_regular_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    for path in (tmp_path / "pipe.png", Path("/dev/zero"), tmp_path):
+        with pytest.raises(AudioError, match="Cannot read"):
+            decode_image(path)

@@ -94,3 +94,21 @@ def test_what_is_no_png_is_left_alone() -> None:
 def test_packed_text_is_not_unpacked_beyond_the_limit() -> None:
     bomb = with_chunk(OURS, b"zTXt", b"riffbot\0\0" + zlib.compress(bytes(60 * MAX_METADATA)))
     assert without_metadata(bomb, ("riffbot",)) == without_metadata(OURS, ("riffbot",))
+
+
+def test_many_packed_texts_cost_no_more_than_a_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = b"riffbot\0\0" + zlib.compress(bytes(2 * MAX_METADATA))
+    bomb = encode_png(PIXELS)
+    end = bomb.index(b"IDAT") - 4
+    bomb = bomb[:end] + chunk(b"zTXt", packed) * 1000 + bomb[end:]
+    unpacked = 0
+    unpacker = zlib.decompressobj
+
+    def counted() -> object:
+        nonlocal unpacked
+        unpacked += 1
+        return unpacker()
+
+    monkeypatch.setattr("audio.png_chunks.zlib.decompressobj", counted)
+    assert without_metadata(bomb, ("riffbot",)) == encode_png(PIXELS)
+    assert 0 < unpacked < 10

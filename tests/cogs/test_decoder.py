@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from typing import Any, BinaryIO
 
 import pytest
 
-from audio import decoder
+from audio import decoder, decoder_process
 from riffbot.settings import Settings
 from tests.audio.containers import muxed
 from tests.audio.test_damage import damaged, flac, music
@@ -18,14 +19,23 @@ from tests.cogs.test_remix import beat_wav
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="the system stops no processes")
 async def test_a_decoder_killed_in_the_middle_costs_a_sentence_and_the_next_upload_works(
-    settings: Settings,
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with open_room(settings) as room:
         drums = ("drums.wav", beat_wav())
         await asyncio.to_thread(decoder.read, drums[1])  # it runs
         (pid,) = decoder.processes()
-        os.kill(pid, signal.SIGSTOP)  # so that it is in the middle when it is killed
-        asyncio.get_running_loop().call_later(0.5, os.kill, pid, signal.SIGKILL)
+
+        def killing(*frame: Any) -> None:
+            monkeypatch.setattr(decoder_process, "send", sending)
+            os.kill(pid, signal.SIGKILL)
+            sending(*frame)
+
+        def waiting(out: BinaryIO, header: dict[str, Any], body: bytes = b"") -> None:
+            (killing if "do" not in header else sending)(out, header, body)
+
+        sending = decoder_process.send
+        monkeypatch.setattr(decoder_process, "send", waiting)  # killed at the first piece of it
 
         refused = await room.ben.slash(room.channel, "remix", prompt="harp", upload=drums)
         (told,) = refused.followups

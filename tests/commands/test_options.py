@@ -14,6 +14,7 @@ from riffbot.cli import main
 from tests.commands.answers import one_line
 
 BAD = {
+    "a member": (["privacy", "export", "me.zip", "--member", "9" * 23], "id of a member"),
     "an empty prompt": (["riff", ""], "empty"),
     "no prompt": (["riff"], "riffbot riff"),
     "denoising": (["riff", "x", "--denoising", "1.7"], "Denoising must be 1 or less, not 1.7"),

@@ -52,5 +52,6 @@ def test_the_library_from_the_command_line(home: Path, capsys: pytest.CaptureFix
     assert "made from it stay" in capsys.readouterr().out
     assert main(["library", "show", second]) == 0
     assert json.loads(capsys.readouterr().out)["credits"][0]["author"] == "nobody"
-    assert main(["library", "show", first]) == 2
-    one_line(capsys)
+    for unknown in (first, "caf\udce9", "日本é", "a\0b"):  # bytes that are no UTF-8, too
+        assert main(["library", "show", unknown]) == 2
+        assert "is not in the library" in one_line(capsys)

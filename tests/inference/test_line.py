@@ -77,13 +77,15 @@ async def test_a_deadline_that_cannot_be_met_is_refused() -> None:
 async def test_the_expected_time_is_known_once_something_was_measured() -> None:
     async with running(FakePipeline()) as engine:
         request = RiffRequest(prompt="x", width=64)
-        assert engine.expected_s(request) is None
+        assert engine.resolved(request) is None or engine.work_s([request]) is None
         await ask(engine, "one")
-        seconds = engine.expected_s(request)
+        picture = engine.resolved(request)
+        assert picture is not None
+        seconds = engine.work_s([picture])
         assert seconds is not None
         assert seconds > 0
         with pytest.raises(BadRequest):
-            engine.expected_s(RiffRequest(prompt="x", width=65))
+            engine.resolved(RiffRequest(prompt="x", width=65))
 
 
 async def test_jobs_that_come_before_the_model_wait_for_it_and_nonsense_is_told_then() -> None:

@@ -163,6 +163,7 @@ def test_against_the_clock_it_reports(
         (["sax", "--out", "x.doc"], "must end in"),
         (["sax", "--out", "x.wav", "--seconds", "0.5"], "--seconds"),
         (["sax", "--out", "x.wav", "--then", "bells"], "SECONDS:PROMPT"),
+        (["sax", "--out", "x.wav", "--then", "9:bells", "--seconds", "9"], "--seconds"),
         (["sax", "--out", "x.wav", "--then", "5:"], "empty"),
         (["sax", "--out", "x.wav", "--then", "nan:x"], "SECONDS:PROMPT"),
         (["", "--out", "x.wav"], "empty"),

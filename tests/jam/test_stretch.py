@@ -124,7 +124,7 @@ async def test_a_kept_file_is_made_again_by_the_command(
         return codes[0]
 
     for name in ("kept.mp3", "kept.png"):
-        out = tmp_path / "again.wav"
+        out = tmp_path / f"{name}.wav"
         words = ["--from", str(tmp_path / name), "--out", str(out), "--model", str(folder)]
         assert again(*words) == 0
         sound, rate = soundfile.read(out)

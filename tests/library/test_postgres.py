@@ -12,16 +12,19 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import select, text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.orm import Session
 
+from riffbot import hosting
 from riffbot.errors import Conflict, StorageError
 from riffbot.library import migrate, ownership
+from riffbot.library.connection import database_url
 from riffbot.library.models import Base, StoredRiff
 from riffbot.library.ownership import owned
 from riffbot.library.records import FORMER_MEMBER
 from riffbot.library.store import Library
 from riffbot.request import RiffRequest
+from riffbot.services import open_services
 from riffbot.settings import Settings
 from tests.library import postgres
 from tests.library.conftest import ANN, BOB, files, made
@@ -119,6 +122,7 @@ async def test_a_server_that_is_away_is_a_sentence(tmp_path: Path) -> None:
         await Library.open(away)
 
 
+@pytest.mark.needs("postgres", "asyncpg")
 async def test_two_riffbots_on_one_database_are_told(server: str, tmp_path: Path) -> None:
     one, two = (Settings(data_dir=tmp_path / name, database_url=server) for name in ("a", "b"))
     async with owned(one):
@@ -129,6 +133,7 @@ async def test_two_riffbots_on_one_database_are_told(server: str, tmp_path: Path
         pass
 
 
+@pytest.mark.needs("postgres", "asyncpg")
 async def test_another_schema_is_another_library(server: str, tmp_path: Path) -> None:
     async with create_async_engine(server.replace(":", "+asyncpg:", 1)).begin() as connection:
         await connection.execute(text("CREATE SCHEMA elsewhere"))
@@ -140,10 +145,12 @@ async def test_another_schema_is_another_library(server: str, tmp_path: Path) ->
         pass
 
 
+@pytest.mark.needs("postgres", "asyncpg")
 async def test_a_lock_that_was_lost_is_taken_again(
     server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ownership, "_LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr(ownership, "_AGAIN_S", 0.05)
     one, two = (Settings(data_dir=tmp_path / name, database_url=server) for name in ("a", "b"))
     async with owned(one):
         engine = create_async_engine(server.replace(":", "+asyncpg:", 1))
@@ -165,6 +172,66 @@ async def test_a_lock_that_was_lost_is_taken_again(
                 pass
 
 
+@pytest.mark.needs("postgres", "asyncpg")
+async def test_who_loses_the_lock_to_another_one_stops_in_order(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends: list[float] = []
+    monkeypatch.setattr("riffbot.interrupts.end_after", lambda seconds, code: ends.append(seconds))
+    monkeypatch.setattr(ownership, "_LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr(ownership, "_AGAIN_S", 1.0)
+    url = server.replace(":", "+asyncpg:", 1)
+    settings = Settings(
+        _env_file=None, data_dir=tmp_path / "a", database_url=server, model="no-such-folder"
+    )
+    engine = create_async_engine(url)
+    async with engine.connect() as other:
+        await other.execution_options(isolation_level="AUTOCOMMIT")
+        with pytest.raises(StorageError, match=r"has taken over the database “postgres” \(.*127"):
+            await running_until_lost(settings, other)
+    await engine.dispose()
+    assert ends == [hosting.STOP_S] * 2
+
+
+async def running_until_lost(settings: Settings, other: AsyncConnection) -> None:
+    """Be told to stop when `other` takes the lock that a lost connection has given back."""
+    pids = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'riffbot, process%'"
+    take = "SELECT pg_advisory_lock(:key, hashtext(current_schema()))"
+    async with open_services(settings) as services:
+        with hosting.stop_signals(services.ownership) as stop:
+            assert not stop.is_set()
+            lost = await other.scalar(text(pids))
+            await other.execute(text(f"SELECT pg_terminate_backend({lost})"))
+            await other.execute(text(take), ownership._KEY)
+            async with asyncio.timeout(20):
+                await stop.wait()
+        with hosting.stop_signals(services.ownership) as late:
+            assert late.is_set(), "it was lost before anybody listened"
+
+
+@pytest.mark.needs("postgres", "asyncpg")
+async def test_ones_own_connection_that_the_server_still_believes_in_is_no_other_riffbot(
+    server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ownership, "_AGAIN_S", 0.02)
+    lock, mine = ownership._AdvisoryLock(database_url(server)), ownership.Ownership()
+    await lock.take()
+    believed, lock._connection = lock._connection, None
+    assert believed is not None
+    watching = asyncio.create_task(lock.watch(mine))
+    await asyncio.sleep(0.3)
+    assert mine.lost is None
+    await believed.invalidate()
+    await believed.close()
+    async with asyncio.timeout(20):
+        while lock._connection is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    watching.cancel()
+    await lock.close()
+    assert mine.lost is None
+
+
+@pytest.mark.needs("postgres", "asyncpg")
 async def test_of_two_who_end_a_job_the_first_counts(server: str, tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, database_url=server)
     one, two = [await Library.open(settings) for _ in range(2)]

@@ -388,7 +388,7 @@ async def test_it_waits_for_an_audience_and_leaves_in_the_end(
         night.ann.leave()
         night.ben.leave()
         await night.until(lambda: night.stage.session.status().state == "paused")
-        await night.until(lambda: "nobody listens" in panel.text)
+        await night.until(lambda: "waiting for somebody to listen" in panel.text)
         heard = len(night.heard.music)
         with monkeypatch.context() as patch:  # other jams need the machine meanwhile
             patch.setattr(night.stage.session._capacity, "_others", lambda: 0.9)

@@ -119,7 +119,9 @@ async def test_a_remix_starts_from_a_riff_and_knows_it(client: TestClient) -> No
 async def test_what_the_form_needs_to_know(client: TestClient) -> None:
     info = await (await client.get("/api/info")).json()
     assert [seed["name"] for seed in info["seed_images"]] == ["beat"]
-    assert info["seed_images"][0]["words"] == "2 beats at 93.75 bpm. Dry."
+    assert info["seed_images"][0]["words"] == "2 beats at 93.8 bpm. Dry."
+    assert info["seed_images"][0]["label"] == "Plain beat, 93.8 bpm"
+    assert info["seed_images"][0]["bpm"] == 93.75
     assert info["model"]["state"] in ("loading", "ready")
 
 

@@ -14,9 +14,10 @@ from aiohttp.test_utils import TestClient, TestServer
 from PIL import Image
 from sqlalchemy import update
 
+from audio import decoder
 from audio.codec import audio_to_image
 from audio.encoding import encode
-from audio.image import decode_image
+from audio.image import SpectrogramImage, decode_image
 from riffbot.jam.values import Steerer
 from riffbot.library.models import StoredRiff
 from riffbot.regions import Region
@@ -25,6 +26,7 @@ from riffbot.uploads import Source, open_upload
 from riffbot.web import painting
 from riffbot.web.app import create_app
 from riffbot.web.guard import Allowance
+from riffbot.web.listening import TURN
 from tests.inference.fakes import FakePipeline, drawn, until
 from tests.web.test_api import ask, follow
 
@@ -235,8 +237,60 @@ async def test_drawings_are_read_one_at_a_time(
     assert most == [1]
 
 
+async def test_a_drawing_is_decoded_once_and_nothing_larger_than_a_sheet(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    decode = decoder.decode_image
+
+    def counted(data: bytes, *, max_pixels: int) -> SpectrogramImage:
+        asked.append(max_pixels)
+        return decode(data, max_pixels=max_pixels)
+
+    monkeypatch.setattr(decoder, "decode_image", counted)
+    for picture, status in ((disc(64), 202), (np.zeros((1024, 2048), np.uint8), 400)):
+        answer = await client.post("/api/drawings", json={"picture": url(picture), "prompt": "x"})
+        assert answer.status == status
+    assert "too large" in (await answer.json())["error"]
+    assert asked == [512 * 2048] * 2
+
+
 @pytest.mark.parametrize("seconds", ["0.1", "99", "x", "nan"])
 async def test_a_sheet_has_a_length(client: TestClient, seconds: str) -> None:
     answer = await client.get(f"/api/sheet?seconds={seconds}")
     assert answer.status == 400
     assert (await answer.json())["error"].endswith(".")
+
+
+async def test_a_mask_waits_for_the_turn_that_pictures_share(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = (await ask(client, prompt="first", seed=1))["riff"]
+    path = f"/api/riffs/{first['id']}/inpaint"
+    await paint(client, path, mask=url(disc(64)), seed=2)  # its sheet is known now
+    decoded: list[bytes] = []
+    decoding = painting.decode_image
+
+    def counted(data: bytes, **limits: Any) -> Any:
+        decoded.append(data)
+        return decoding(data, **limits)
+
+    monkeypatch.setattr(painting, "decode_image", counted)
+    turn, taken = client.app[TURN], 0
+    before = painting._sheet
+
+    async def sheet(*asked: Any) -> Any:
+        nonlocal taken
+        found = await before(*asked)
+        await turn.acquire()
+        taken += 1
+        return found
+
+    monkeypatch.setattr(painting, "_sheet", sheet)
+    asked = asyncio.create_task(paint(client, path, mask=url(disc(64)), seed=3))
+    await until(lambda: taken == 1)
+    await asyncio.sleep(0.1)
+    assert decoded == []
+    turn.release()
+    await asked
+    assert len(decoded) == 1

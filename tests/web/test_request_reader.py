@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from riffbot.errors import BadRequest
 from riffbot.request import RiffRequest
-from riffbot.web.request_reader import MAX_DEPTH, parse, parse_object
+from riffbot.web.request_reader import MAX_DEPTH, MAX_NAMES, MAX_VALUES, parse, parse_object
 
 texts = st.text(st.characters(codec="utf-8"), max_size=20)
 numbers = st.integers(-(10**19), 10**19) | st.floats(allow_nan=False, allow_infinity=False)
@@ -58,6 +59,12 @@ def test_any_bytes_are_read_or_refused_in_a_short_sentence(data: bytes) -> None:
         ('{"' + "x" * 5000 + '": 1, "' + "x" * 5000 + '": 1}', "xxx…” stands twice"),
         ("[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1), "levels deep"),
         ("[" * 100_000, "no JSON"),
+        (json.dumps(dict.fromkeys(map(str, range(MAX_NAMES + 1)))), f"more than {MAX_NAMES} names"),
+        (json.dumps([1] * (MAX_VALUES + 1)), "holds more than 10,000 values"),
+        (json.dumps([0.5] * (MAX_VALUES + 1)), "holds more than 10,000 values"),
+        (json.dumps([""] * (MAX_VALUES + 1)), "holds more than 10,000 values"),
+        (json.dumps([{}] * (MAX_VALUES + 1)), "holds more than 10,000 values"),
+        (json.dumps([[None]] * (MAX_VALUES // 2)), "holds more than 10,000 values"),
         ("{} {}", "no JSON"),
         ("", "no JSON"),
     ],
@@ -76,6 +83,61 @@ def test_a_whole_number_is_an_integer_however_it_is_written() -> None:
     assert parse(b"[" * MAX_DEPTH + b"]" * MAX_DEPTH) is not None
     assert parse(rb'"\ud83c\udfb7"') == "🎷"
     assert parse(b"\xef\xbb\xbf{}") == {}
+
+
+def many(what: str, size: int) -> bytes:
+    """JSON of about `size` bytes that is made to be slow to read."""
+    match what:
+        case "names, the last one twice":
+            names = [f'"{number:07d}":1' for number in range(size // 12)]
+            return ("{" + ",".join([*names, names[-1]]) + "}").encode()
+        case "one name":
+            return ("{" + ",".join(['"a":1'] * (size // 6)) + "}").encode()
+        case "objects":
+            return ("[" + ",".join(['{"a":1}'] * (size // 8)) + "]").encode()
+        case "numbers":
+            return ("[" + ",".join(["1.5"] * (size // 4)) + "]").encode()
+        case "texts":
+            return ("[" + ",".join(['""'] * (size // 3)) + "]").encode()
+        case "brackets":
+            return b"[" * size
+        case _:
+            return ('{"a":"' + "\\n" * (size // 2)).encode()
+
+
+def spent(data: bytes) -> float:
+    """Processor seconds that reading takes, the least of three tries."""
+    times = []
+    for _ in range(3):
+        began = time.process_time()
+        with pytest.raises(BadRequest):
+            parse(data)
+        times.append(time.process_time() - began)
+    return min(times)
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "names, the last one twice",
+        "one name",
+        "objects",
+        "numbers",
+        "texts",
+        "brackets",
+        "an open text",
+    ],
+)
+def test_reading_takes_time_in_proportion_to_the_length(what: str) -> None:
+    small, large = many(what, 64 * 1024), many(what, 2 * 1024 * 1024)
+    # 32 times as long; what grew with the square would take a thousand times as long.
+    assert spent(large) < 200 * max(spent(small), 0.0005)
+
+
+def test_an_object_of_as_many_names_as_are_allowed_is_read() -> None:
+    names = dict.fromkeys(map(str, range(MAX_NAMES)), 1)
+    assert parse(json.dumps(names).encode()) == names
+    assert len(parse(json.dumps([1] * (MAX_VALUES - 1)).encode())) == MAX_VALUES - 1
 
 
 @pytest.mark.parametrize(

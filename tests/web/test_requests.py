@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 import logging
+import threading
 import zlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ from riffbot.web import api, guard, painting
 from riffbot.web.activity import ACTIVITY
 from riffbot.web.app import create_app
 from riffbot.web.guard import Allowance
+from riffbot.web.request_reader import parse_object
 from tests.inference.fakes import FakePipeline
 from tests.web.hostile_requests import (
     BODIES,
@@ -386,6 +388,34 @@ async def test_lists_and_files_of_riffs_have_an_allowance(services: Services) ->
         assert int(last.headers["Retry-After"]) >= 1
         files = [(await client.get("/api/riffs/nobody/clip.mp3")).status for _ in range(50)]
         assert set(files) == {404}  # a page full of pictures is not a lot
+
+
+async def test_looking_for_jobs_has_an_allowance(services: Services) -> None:
+    async with TestClient(TestServer(create_app(services))) as client:
+        for ask_for in (
+            lambda: client.get("/api/jobs/x/events"),
+            lambda: client.delete("/api/jobs/x", headers=JSON),
+        ):
+            statuses = {(await ask_for()).status for _ in range(200)}
+            assert statuses <= {404, 429}
+            assert 429 in statuses
+
+
+async def test_a_long_body_is_parsed_beside_the_event_loop(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[bool] = []
+
+    def noted(data: bytes) -> dict[str, Any]:
+        threads.append(threading.current_thread() is threading.main_thread())
+        return parse_object(data)
+
+    monkeypatch.setattr("riffbot.web.request_reader.parse_object", noted)
+    for size in (100, 200_000):
+        body = json.dumps({"picture": "x" * size}).encode()
+        answer = await house.client.post("/api/drawings", data=body, headers=JSON)
+        assert answer.status == 400
+    assert threads == [True, False]
 
 
 async def test_a_whole_number_may_be_written_with_a_point(house: House) -> None:

@@ -12,10 +12,10 @@ from aiohttp.test_utils import TestClient, TestServer
 from PIL import Image
 
 from audio.files import read
-from riffbot import riffusion_masks
 from riffbot.services import Services
 from riffbot.web.app import create_app
 from tests.inference.fakes import FakePipeline
+from tests.test_riffusion_masks import MEASURED
 
 WISH: dict[str, Any] = {
     "start": {
@@ -105,7 +105,7 @@ async def test_what_riffusions_server_took_is_still_taken(
     assert pipeline.batches[-1][0].seed == 2**32 - 1
 
 
-@pytest.mark.parametrize("name", riffusion_masks.names())
+@pytest.mark.parametrize("name", sorted(MEASURED))
 async def test_a_mask_of_riffusions_repaints_its_region_by_its_share(
     client: TestClient, services: Services, pipeline: FakePipeline, name: str
 ) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 import aiohttp
@@ -20,7 +21,7 @@ from riffbot.inference.engine import Owner
 from riffbot.services import Services
 from riffbot.settings import Settings
 from riffbot.web import visitors
-from riffbot.web.addresses import is_in, network_of
+from riffbot.web.addresses import forwarded, is_in, network_of, parsed
 from riffbot.web.app import create_app
 from riffbot.web.guard import OWNERS_KEY, Allowance, TooMany
 from riffbot.web.links import page_address
@@ -154,6 +155,17 @@ async def test_sockets_and_streams_work_behind_a_proxy(serve: Serve, services: S
         ("nonsense, 203.0.113.7", "203.0.113.7"),
         (", , ,", "127.0.0.1"),
         ("2001:db8::7", "2001:db8::7"),
+        ("203.0.113.7:567", "203.0.113.7"),  # as some proxies write it
+        ("[2001:db8::7]:567", "2001:db8::7"),
+        ("[2001:db8::7]", "2001:db8::7"),
+        ("203.0.113.7:1, 10.0.0.5:2", "203.0.113.7"),
+        ('for="[2001:db8::7]:567"', "2001:db8::7"),  # as in the header Forwarded
+        ("For=203.0.113.7", "203.0.113.7"),
+        ("by=203.0.113.7", "127.0.0.1"),
+        ("unknown", "127.0.0.1"),
+        ("_hidden:567", "127.0.0.1"),
+        ("[203.0.113.7", "127.0.0.1"),
+        ("203.0.113.7:x", "127.0.0.1"),
         (",".join(["203.0.113.7"] + ["10.0.0.5"] * 500), "10.0.0.5"),
     ],
 )
@@ -215,6 +227,22 @@ def test_what_is_no_address_is_in_no_network(text: str) -> None:
     assert not is_in(
         text + "x", Settings(_env_file=None, trusted_proxies=["0.0.0.0/0"]).trusted_proxies
     )
+
+
+@given(st.ip_addresses(), st.none() | st.integers(0, 65535))
+def test_a_forwarded_address_is_read_with_a_port_and_without(
+    address: IPv4Address | IPv6Address, port: int | None
+) -> None:
+    text = f"[{address}]" if address.version == 6 and port is not None else str(address)
+    text += "" if port is None else f":{port}"
+    assert forwarded(text) == forwarded(f' for="{text}" ') == str(address)
+    assert forwarded(f"by={text}") is None
+
+
+@given(st.text(max_size=60) | st.from_regex(r"(for=)?[\[\]0-9a-f:.]{0,20}", fullmatch=True))
+def test_what_is_forwarded_is_an_address_or_nothing(text: str) -> None:
+    found = forwarded(text)
+    assert found is None or (found in text and parsed(found) is not None)
 
 
 def test_one_line_of_ipv6_has_one_allowance() -> None:

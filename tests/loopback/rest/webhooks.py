@@ -7,11 +7,11 @@ from aiohttp import web
 from tests.loopback import posting
 from tests.loopback.errors import Json, token_expired, unknown_message, unknown_webhook
 from tests.loopback.interactions import Interaction
-from tests.loopback.messages import Message
+from tests.loopback.messages import EPHEMERAL, Message
 from tests.loopback.ratelimits import WEBHOOK
 from tests.loopback.rest.router import Handler, Route
 from tests.loopback.state import State
-from tests.loopback.uploads import read_body
+from tests.loopback.uploads import Body, read_body
 
 
 class WebhookRoutes:
@@ -43,7 +43,7 @@ class WebhookRoutes:
         interaction = self._interaction(request)
         original = interaction.original
         if original is not None and original.is_loading and not original.deleted:
-            posting.write(self._state, original, body)
+            posting.write(self._state, original, _as_edit(body))
             message = original
         else:
             message = posting.post(self._state, interaction.channel, body, interaction=interaction)
@@ -88,3 +88,10 @@ class WebhookRoutes:
             if message is interaction.original if wanted is None else message.id == int(wanted):
                 return interaction, message
         raise unknown_message()
+
+
+def _as_edit(body: Body) -> Body:
+    """A follow-up that takes the place of "thinking…": its ephemeral flag is ignored, says
+    Discord's reference ("Create Followup Message"), since whom a message is for cannot change."""
+    flags = int((body.data or {}).get("flags") or 0)
+    return Body({**(body.data or {}), "flags": flags & ~EPHEMERAL}, body.files)
