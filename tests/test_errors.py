@@ -63,7 +63,8 @@ QUOTED_AS_THEY_ARE = {
     # Not of members: names of ours, of the owner's settings, and of addresses on the page.
     ("riffbot/inference/loading.py", "name"),
     ("riffbot/library/ownership.py", "what"),
-    ("riffbot/library/ownership.py", "self._engine.url.database"),
+    ("riffbot/library/ownership.py", "database"),
+    ("riffbot/library/ownership.py", "error.database"),
     ("riffbot/web/guard.py", "name"),
     ("riffbot/web/request_reader.py", "name"),
 }

@@ -28,7 +28,7 @@ async def test_one_slow_moment_does_not_refuse_clips_for_ever(stage: Stage) -> N
     stage.pipeline.gate.clear()
     first = await stage.studio.accept(REQUEST, author=ANN)
     second = await stage.studio.accept(REQUEST, author=BOB)  # which is not idle any more
-    expected = stage.engine.expected_s(USUAL)
+    expected = stage.engine.work_s([USUAL])
     assert expected is not None
     assert expected < 60
     for accepted in (first, second):

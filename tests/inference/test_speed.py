@@ -64,7 +64,7 @@ async def test_an_idle_engine_makes_a_clip_and_measures_anew() -> None:
     async with running(pipeline) as engine:
         slow_moment(engine)
         await ask(engine, "first after it")
-        expected = engine.expected_s(CLIP)
+        expected = engine.work_s([CLIP])
         assert expected is not None
         assert expected < 60
         first = await held(engine, pipeline)
