@@ -19,6 +19,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from riffbot import interrupts
 from riffbot.errors import BadRequest, RiffBotError
 from riffbot.file_turns import FileTurns
 from riffbot.hosting import page_beside, stop_signals, until
@@ -216,15 +217,16 @@ async def _run(settings: Settings) -> None:
     token = settings.discord_token
     if token is None:
         raise BadRequest("There is no DISCORD_TOKEN; see .env.example.")
-    async with open_services(settings) as services, page_beside(services):
-        bot = RiffBot(services)
-        with stop_signals(services.ownership) as stop:
-            async with bot:
-                client = asyncio.create_task(bot.start(token.get_secret_value()))
-                await until(stop, client)
-                await bot.say_goodbye()
-                await bot.close()
-                await _outcome(client)
+    with interrupts.stopping_in_order():
+        async with open_services(settings) as services, page_beside(services):
+            bot = RiffBot(services)
+            with stop_signals(services.ownership) as stop:
+                async with bot:
+                    client = asyncio.create_task(bot.start(token.get_secret_value()))
+                    await until(stop, client)
+                    await bot.say_goodbye()
+                    await bot.close()
+                    await _outcome(client)
 
 
 async def _outcome(client: asyncio.Task[None]) -> None:

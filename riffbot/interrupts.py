@@ -27,6 +27,7 @@ word_said = threading.Event()
 """Set once the first word is out, which comes before any other."""
 
 _unfinished: set[Path] = set()
+_countdowns: list[threading.Timer] = []
 
 
 @contextmanager
@@ -67,10 +68,24 @@ def unfinished(path: Path) -> Iterator[None]:
 
 
 def end_after(seconds: float, code: int) -> None:
-    """End the process then, unless it has ended by itself."""
+    """End the process then, unless it has ended by itself or left `stopping_in_order`."""
     timer = threading.Timer(seconds, end_now, (code,))
     timer.daemon = True
+    _countdowns.append(timer)
     timer.start()
+
+
+@contextmanager
+def stopping_in_order() -> Iterator[None]:
+    """The end of the block calls off what `end_after` has begun: the stop was orderly.
+
+    Whoever runs RiffBot inside a process of their own keeps that process.
+    """
+    try:
+        yield
+    finally:
+        while _countdowns:
+            _countdowns.pop().cancel()
 
 
 def end_now(code: int) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import discord
 
-from riffbot import local_pictures
+from riffbot import interrupts, local_pictures
 from riffbot.bot import ACCENT, RiffBot
 from riffbot.errors import RiffBotError
 from riffbot.hosting import page_beside, stop_signals, until
@@ -63,30 +63,31 @@ def run(settings: Settings) -> None:
 
 
 async def _run(settings: Settings) -> None:
-    async with open_services(settings) as services, page_beside(services):
-        bot = RiffBot(services, simulated=True)
-        async with simcord.run(
-            bot, shard_count=1, check_errors=False, settle_timeout=SETTLE_S
-        ) as world:
-            _set_clock(world)
-            channel, you = await furnish(world, bot)
-            try:
-                async with (
-                    world.preview(channel, viewers=[you], layout="channel") as preview,
-                    local_pictures.served(preview.url, settings.port) as address,
-                ):
-                    with stop_signals(services.ownership) as stop:
-                        print(f"local discord: {address}", flush=True)
-                        if settings.open_browser:
-                            _open(address)
-                        bot.dispatch("furnished", channel.id)
-                        pulse = asyncio.create_task(_pulse(preview, bot))
-                        await until(stop, preview.wait_closed())
-                        pulse.cancel()
-                        # What is being made ends first: the page waits for open requests.
-                        await bot.say_goodbye()
-            except simcord.SetupError as error:
-                raise RiffBotError(f"The local Discord cannot be shown ({error}).") from error
+    with interrupts.stopping_in_order():
+        async with open_services(settings) as services, page_beside(services):
+            bot = RiffBot(services, simulated=True)
+            async with simcord.run(
+                bot, shard_count=1, check_errors=False, settle_timeout=SETTLE_S
+            ) as world:
+                _set_clock(world)
+                channel, you = await furnish(world, bot)
+                try:
+                    async with (
+                        world.preview(channel, viewers=[you], layout="channel") as preview,
+                        local_pictures.served(preview.url, settings.port) as address,
+                    ):
+                        with stop_signals(services.ownership) as stop:
+                            print(f"local discord: {address}", flush=True)
+                            if settings.open_browser:
+                                _open(address)
+                            bot.dispatch("furnished", channel.id)
+                            pulse = asyncio.create_task(_pulse(preview, bot))
+                            await until(stop, preview.wait_closed())
+                            pulse.cancel()
+                            # What is being made ends first: the page waits for open requests.
+                            await bot.say_goodbye()
+                except simcord.SetupError as error:
+                    raise RiffBotError(f"The local Discord cannot be shown ({error}).") from error
 
 
 def _set_clock(world: Any) -> None:

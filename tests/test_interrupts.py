@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from riffbot import interrupts
 from riffbot.interrupts import PATIENCE_S
 from tests.inference.tiny import tiny_embedded_model
 
@@ -166,3 +167,18 @@ def test_the_bot_stops_while_its_model_loads(
     assert code == 0
     assert "riffbot: stopping" in said
     assert "Traceback" not in said
+
+
+def test_who_runs_riffbot_in_a_process_of_their_own_keeps_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended: list[int] = []
+    monkeypatch.setattr(interrupts, "end_now", ended.append)
+    with interrupts.stopping_in_order():
+        interrupts.end_after(0.3, 143)
+    time.sleep(0.6)
+    assert ended == []
+    with interrupts.stopping_in_order():
+        interrupts.end_after(0.05, 143)
+        time.sleep(0.6)
+    assert ended == [143]
