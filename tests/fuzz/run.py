@@ -10,6 +10,9 @@ from pathlib import Path
 
 CORPUS = Path(__file__).parent / "corpus"
 FINDINGS = Path("data/fuzz")
+COMPILED = ["audio.kernels", "audio.pghi"]
+"""What numba compiles, which cannot be instrumented."""
+
 MAX_LENGTH = {"open_upload": 32_768, "read_sound": 32_768, "decode_image": 16_384}
 """Bytes of an input; 4,096 where nothing else is given."""
 
@@ -25,7 +28,9 @@ def main() -> None:
         import atheris  # type: ignore[import-not-found]
     except ImportError:
         raise SystemExit("fuzz: `make fuzz` installs atheris, which this needs") from None
-    with atheris.instrument_imports(include=["audio", "riffbot", "PIL", "soundfile"]):
+    with atheris.instrument_imports(
+        include=["audio", "riffbot", "PIL", "soundfile"], exclude=COMPILED
+    ):
         targets = importlib.import_module("tests.fuzz.targets").TARGETS
     if options.target not in targets:
         raise SystemExit(f"fuzz: there is no {options.target}; there are {', '.join(targets)}")
