@@ -43,7 +43,7 @@ def main() -> None:
         f"-max_total_time={options.seconds}",
         f"-max_len={MAX_LENGTH.get(options.target, 4096)}",
         f"-artifact_prefix={found}/",
-        "-timeout=60",
+        "-timeout=300",  # compiling comes first
         "-rss_limit_mb=8192",  # Pillow's TIFF reader leaks some hundred bytes a broken file
         "-print_final_stats=1",
         "-verbosity=1",
