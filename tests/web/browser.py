@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import itertools
 import json
 import shutil
@@ -20,6 +21,10 @@ from tests.patience import patience
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
+
+
+class Navigated(AssertionError):
+    """The page was left while something was asked of it."""
 
 
 class Page:
@@ -41,6 +46,8 @@ class Page:
             message = json.loads((await self._socket.receive()).data)
             self._note(message)
             if message.get("id") == number:
+                if "navigated" in str(message.get("error")):
+                    raise Navigated(message["error"])
                 assert "error" not in message, message["error"]
                 return dict(message["result"])
 
@@ -90,11 +97,13 @@ class Page:
         return answer["result"].get("value")
 
     async def until(self, expression: str, *, seconds: float = 30) -> Any:
-        """Wait until an expression is true; its value."""
+        """Wait until an expression is true, also on the page that comes next; its value."""
         async with patience(seconds):
-            while not (value := await self.js(expression)):  # noqa: ASYNC110 - it is remote
+            while True:
+                with contextlib.suppress(Navigated):
+                    if value := await self.js(expression):
+                        return value
                 await asyncio.sleep(0.05)
-        return value
 
     async def type(self, selector: str, text: str) -> None:
         """Type into a field, as a keyboard would."""
