@@ -72,7 +72,13 @@ def riff_of(prompt: str) -> Callable[[Message], bool]:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("expired", [False, True], ids=["token alive", "token dead"])
+@pytest.mark.parametrize(
+    "expired",
+    [
+        pytest.param(False, id="token alive"),
+        pytest.param(True, id="token dead", marks=pytest.mark.slow),
+    ],
+)
 async def test_a_killed_bot_keeps_its_promise(tmp_path: Path, expired: bool) -> None:
     async with LoopbackDiscord() as there:
         asked = await ask_and_end(there, tmp_path, signal.SIGKILL)
@@ -82,6 +88,7 @@ async def test_a_killed_bot_keeps_its_promise(tmp_path: Path, expired: bool) -> 
     await check_library(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 async def test_a_stopped_bot_keeps_its_promise(tmp_path: Path) -> None:
     async with LoopbackDiscord() as there:

@@ -100,6 +100,7 @@ def test_it_trains_saves_goes_on_and_exports(
     assert picture.shape == (512, 400)
 
 
+@pytest.mark.slow
 def test_the_compiled_network_is_the_one_that_learns(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
