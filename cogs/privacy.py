@@ -12,14 +12,14 @@ import discord
 from discord import app_commands
 from discord.ext import commands, tasks
 
-from cogs._errors import answered, tell
-from cogs._farewell import clear_messages, tell_children
-from cogs._lasting import LastingButton
-from cogs._mentions import linked_content
-from cogs._options import suggest_own_riffs
-from cogs._starts import find
-from cogs._style import plural
-from cogs._words import describe, describe_options
+from cogs.common.cleanup import clear_messages, tell_children
+from cogs.common.errors import answered, tell
+from cogs.common.formatting import plural
+from cogs.common.i18n import describe, describe_options
+from cogs.common.mentions import linked_content
+from cogs.common.options import suggest_own_riffs
+from cogs.common.persistent import LastingButton
+from cogs.common.sources import find
 from riffbot.errors import BadRequest, RiffBotError
 
 if TYPE_CHECKING:

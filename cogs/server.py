@@ -8,9 +8,9 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from cogs._errors import answered
-from cogs._style import ACCENT
-from cogs._words import describe, describe_options
+from cogs.common.errors import answered
+from cogs.common.formatting import ACCENT
+from cogs.common.i18n import describe, describe_options
 from riffbot.errors import BadRequest
 from riffbot.library.guilds import NOBODY, Who
 from riffbot.library.models import GuildSettings

@@ -12,15 +12,15 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from riffbot import remixing
-from riffbot.clips import Clip
-from riffbot.library.records import Author
-from riffbot.lineage import as_picture
-from riffbot.remixing import Start
+from riffbot.clips import edits
+from riffbot.clips.clip import Clip
+from riffbot.clips.edits import Start
+from riffbot.clips.lineage import as_picture
+from riffbot.clips.sources import start_of
+from riffbot.library.types import Author
 from riffbot.request import RiffRequest
 from riffbot.services import Services, open_services
 from riffbot.settings import Settings
-from riffbot.starts import start_of
 
 PICTURES = Path(__file__).resolve().parent / "img"
 ANN, BOB, CY = (Author(number, name) for number, name in enumerate(("Ann", "Bob", "Cy"), start=1))
@@ -37,17 +37,17 @@ async def family(services: Services) -> bytes:
     first = await make(RiffRequest(prompt="funky saxophone riff", seed=1), author=ANN)
     start, parent = await begin(first), first.id
     bells = await make(
-        remixing.remix(start, "church bells, warm pad", denoising=0.7, seed=2),
+        edits.remix(start, "church bells, warm pad", denoising=0.7, seed=2),
         author=BOB,
         parent=parent,
     )
-    await make(remixing.extend(start, bars=2, seed=3), author=BOB, parent=parent)
+    await make(edits.extend(start, bars=2, seed=3), author=BOB, parent=parent)
     await make(
-        remixing.inpaint(start, "drum fill", where="second half", seed=4), author=ANN, parent=parent
+        edits.inpaint(start, "drum fill", where="second half", seed=4), author=ANN, parent=parent
     )
     rung = await begin(bells)
-    await make(remixing.remix(rung, "steel drums", seed=5), author=CY, parent=bells.id)
-    await make(remixing.layer(rung, start), author=CY, parent=bells.id, second_parent=parent)
+    await make(edits.remix(rung, "steel drums", seed=5), author=CY, parent=bells.id)
+    await make(edits.layer(rung, start), author=CY, parent=bells.id, second_parent=parent)
     found = await library.family(parent)
     return as_picture(found, studio.thumbnails(found.members))
 

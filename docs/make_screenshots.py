@@ -23,7 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.web.browser import CHROMIUM, Page, chromium  # noqa: E402
+from tests.support.browser import CHROMIUM, Page, chromium  # noqa: E402
 
 PROMPT = "funky (saxophone:1.3) riff"
 TURN = "church bells"

@@ -22,8 +22,8 @@ from discord.ext import commands
 from riffbot import interrupts
 from riffbot.errors import BadRequest, RiffBotError
 from riffbot.file_turns import FileTurns
-from riffbot.hosting import page_beside, stop_signals, until
-from riffbot.inference.engine import STOP_GRACE_S
+from riffbot.inference.engine.engine import STOP_GRACE_S
+from riffbot.process import page_beside, stop_signals, until
 from riffbot.services import Services, open_services
 from riffbot.settings import Settings
 
@@ -32,18 +32,18 @@ log = logging.getLogger(__name__)
 # The words and the error table first: the cogs' commands are synced with one and answered by the
 # other. A cog that does not load stops the start: half a bot that looks alive helps nobody.
 EXTENSIONS = (
-    "cogs.locales",
-    "cogs.errors",
+    "cogs.system.locales",
+    "cogs.system.errors",
     "cogs.riff",
     "cogs.jam",
     "cogs.server",
-    "cogs.remix",
-    "cogs.compose",
+    "cogs.edit.remix",
+    "cogs.edit.compose",
     "cogs.library",
-    "cogs.threads",
+    "cogs.system.threads",
     "cogs.privacy",
     "cogs.guide",
-    "cogs.recovery",
+    "cogs.system.recovery",
 )
 
 ACCENT = discord.Colour(0xF2683C)
@@ -103,7 +103,9 @@ class RiffTree(app_commands.CommandTree["RiffBot"]):
     async def payload(self) -> list[dict[str, Any]]:
         """The global commands as Discord will be told, every language included."""
         translator = self.translator
-        assert translator is not None, "cogs.locales is loaded before the commands are synced"
+        assert translator is not None, (
+            "cogs.system.locales is loaded before the commands are synced"
+        )
         return [
             await command.get_translated_payload(self, translator)
             for command in self.get_commands()
@@ -160,7 +162,7 @@ class RiffBot(commands.AutoShardedBot):
         self.sessions: dict[str, Stoppable] = {}
         """What is being made right now, by the name that its Cancel button carries."""
         self.stages: dict[int, Any] = {}
-        """The jam of each server (`cogs._jam_stage.Stage`), by the server's id."""
+        """The jam of each server (`cogs.jam._controller.Stage`), by the server's id."""
         self.simulated = simulated
         self.reading = FileTurns(2)
         """Uploads that are decoded at a time: each may take a hundred megabytes while it lasts."""

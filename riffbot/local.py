@@ -20,7 +20,7 @@ import discord
 from riffbot import interrupts, local_pictures
 from riffbot.bot import ACCENT, RiffBot
 from riffbot.errors import RiffBotError
-from riffbot.hosting import page_beside, stop_signals, until
+from riffbot.process import page_beside, stop_signals, until
 from riffbot.services import open_services
 from riffbot.settings import Settings
 from riffbot.startup import quiet

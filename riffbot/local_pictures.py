@@ -26,7 +26,7 @@ import aiohttp
 from aiohttp import web
 
 from riffbot.errors import RiffBotError
-from riffbot.web.pages import STATIC
+from riffbot.web.routes.pages import STATIC
 
 KEPT_BYTES = 128 * 1024 * 1024
 PATIENCE_S = 5.0

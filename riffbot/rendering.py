@@ -22,7 +22,7 @@ MAX_RECIPE = 32_000
 
 
 class RiffLike(Protocol):
-    """What `render` needs of a riff (`riffbot.inference.engine.Riff` has it)."""
+    """What `render` needs of a riff (`riffbot.inference.engine.engine.Riff` has it)."""
 
     @property
     def request(self) -> RiffRequest: ...

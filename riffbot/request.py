@@ -115,7 +115,7 @@ class Layer(_Value):
 
 
 Piece = Annotated[Extend | Morph | Layer, Field(discriminator="kind")]
-"""What is composed of more than one picture, see `riffbot.composing`."""
+"""What is composed of more than one picture, see `riffbot.composition`."""
 
 
 class RiffRequest(_Spoken):
@@ -136,7 +136,7 @@ class RiffRequest(_Spoken):
         bpm: tempo, 40 … 240; decides `width` (an exact number of beats) and is told to the model.
         target, alpha: interpolate from this request (alpha 0) to `target` (alpha 1).
         piece: makes a longer or a mixed clip of this request; the engine itself knows single
-            pictures only and is given them one by one (`riffbot.composing`).
+            pictures only and is given them one by one (`riffbot.composition`).
     """
 
     prompt: Annotated[PromptText, Field(min_length=1)]

@@ -10,18 +10,18 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from audio import codec, decoder
+from riffbot.clips.service import Studio
 from riffbot.errors import RiffBotError
 from riffbot.images import Images
-from riffbot.inference.engine import STOP_GRACE_S, Engine
-from riffbot.inference.worker import PipelineLike
+from riffbot.inference.engine.engine import STOP_GRACE_S, Engine
+from riffbot.inference.engine.worker import PipelineLike
 from riffbot.interrupts import WARM_UP_THREAD
 from riffbot.jam.manager import JamManager
-from riffbot.library import ownership, running
-from riffbot.library.ownership import Ownership
+from riffbot.library import instance_lock, running
+from riffbot.library.instance_lock import Ownership
 from riffbot.library.store import Library
 from riffbot.request import RiffRequest
 from riffbot.settings import Settings
-from riffbot.studio import Studio
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         BadRequest: a setting is wrong.
     """
     async with AsyncExitStack() as stack:
-        owned = await stack.enter_async_context(ownership.owned(settings))
+        owned = await stack.enter_async_context(instance_lock.owned(settings))
         await stack.enter_async_context(running.noted(settings))
         stack.callback(decoder.close)
         library = await Library.open(settings)
@@ -99,7 +99,7 @@ def open_pipeline(settings: Settings, images: Images) -> PipelineLike:
     Raises:
         ModelError: it is missing, damaged, or no spectrogram model.
     """
-    from riffbot.inference import opening  # noqa: PLC0415  # brings torch
+    from riffbot.inference.pipeline import opening  # noqa: PLC0415  # brings torch
 
     return opening.open_pipeline(settings, images)
 

@@ -6,7 +6,7 @@ import pytest
 
 from audio import codec
 from audio.libraries import load_librosa
-from tests import needs
+from tests.support import needs
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -10,7 +10,7 @@ import random
 import re
 from collections.abc import Callable, Sequence
 
-from riffbot.bench_prompts import HELD_OUT
+from riffbot.bench.held_out_prompts import HELD_OUT
 from training import caption_wider as wider
 from training import caption_words as lexicon
 from training.music.genres import GENRES

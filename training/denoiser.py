@@ -35,7 +35,7 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.multiprocessing.spawn import spawn
 
-from riffbot.inference.beats import fainter
+from riffbot.inference.models.beats import fainter
 from training.dataset import (
     HELD_OUT,
     ByWidth,

@@ -28,8 +28,8 @@ from pathlib import Path
 from typing import Any
 
 from audio.image import decode_image
-from riffbot import bench_model
-from riffbot.inference.pipeline import Pipeline
+from riffbot.bench import model as bench_model
+from riffbot.inference.pipeline.pipeline import Pipeline
 from riffbot.request import DEFAULT_DENOISING
 from riffbot.settings import Settings
 from training.dataset import folder, held_out, write_json

@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from diffusers import DPMSolverMultistepScheduler
 
-from riffbot.inference import quantised
-from riffbot.inference.gist import Gist
-from riffbot.inference.model import Defaults, ModelCard, TextEncoderCard
+from riffbot.inference.models import quantised
+from riffbot.inference.models.model import Defaults, ModelCard, TextEncoderCard
+from riffbot.inference.models.prompt_embedding import Gist
 from training.networks import STRIDE, build_autoencoder, build_denoiser
 from training.text import MAX_TOKENS, WIDTH
 
@@ -71,7 +71,7 @@ def export(autoencoder: Path, gist: Path, denoiser: Path, out: Path, card: Model
         "text_encoder": ["transformers", "BertModel"],
         "tokenizer": ["transformers", "BertTokenizer"],
         "unet": ["diffusers", "UNet2DConditionModel"],
-        "vae": ["riffbot.inference.patch_autoencoder", "PatchAutoencoder"],
+        "vae": ["riffbot.inference.models.patch_autoencoder", "PatchAutoencoder"],
     }
     (out / "model_index.json").write_text(json.dumps(index, indent=2) + "\n", "utf-8")
     (out / "riffbot.json").write_text(card.model_dump_json(indent=2) + "\n", "utf-8")

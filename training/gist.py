@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from riffbot.inference.gist import Gist
+from riffbot.inference.models.prompt_embedding import Gist
 from training.caption_writer import captions
 from training.dataset import write_checkpoint
 from training.music import INSTRUMENTS, Piece, compose

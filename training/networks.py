@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from diffusers import UNet2DConditionModel
 
-from riffbot.inference.beats import CHANNELS as GRID_CHANNELS
-from riffbot.inference.circular import make_circular
-from riffbot.inference.patch_autoencoder import PatchAutoencoder
+from riffbot.inference.models.beats import CHANNELS as GRID_CHANNELS
+from riffbot.inference.models.circular import make_circular
+from riffbot.inference.models.patch_autoencoder import PatchAutoencoder
 
 TEXT_GAIN = 2.5
 GIST_SIZE = 384

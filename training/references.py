@@ -20,7 +20,7 @@ from audio.codec import audio_to_image, image_to_audio
 from audio.files import encode
 from audio.image import encode_png
 from audio.loudness import normalize
-from riffbot.bench_prompts import PROMPTS, HeldOutPrompt
+from riffbot.bench.held_out_prompts import PROMPTS, HeldOutPrompt
 from training import soundfonts
 from training.dataset import write_json
 from training.gist import NAMES, Listener, attributes

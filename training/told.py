@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from riffbot.inference.beats import beat_grid
-from riffbot.inference.gist import Gist
+from riffbot.inference.models.beats import beat_grid
+from riffbot.inference.models.prompt_embedding import Gist
 from training.dataset import Json
 from training.text import WIDTH, CaptionEncoder
 

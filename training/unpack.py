@@ -18,8 +18,8 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from riffbot.inference import quantised
-from riffbot.inference.patch_autoencoder import PatchAutoencoder
+from riffbot.inference.models import quantised
+from riffbot.inference.models.patch_autoencoder import PatchAutoencoder
 from training.dataset import write_checkpoint
 
 

@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from riffbot.commands.jobs import Order, changed, checked, given, takes
 from riffbot.commands.options import Options
-from riffbot.commands.orders import Order, changed, checked, given, takes
 from riffbot.errors import BadRequest
 from riffbot.naming import slug
 from riffbot.request import RiffRequest
@@ -42,13 +42,13 @@ def riff(options: Options) -> int:
 def remix(options: Options) -> int:
     """Change a clip towards a prompt (img2img from its picture)."""
     _sensible(options)
-    from riffbot import remixing
-    from riffbot.commands.starts import start_of
+    from riffbot.clips import edits
+    from riffbot.commands.edit_sources import start_of
 
     settings, pictures = open_workshop(options)
     mask = {"mask": pictures.mask(options.mask)} if options.mask else {}
     start = start_of(options.source, options, settings, pictures)
-    request = remixing.remix(start, options.prompt, **mask, **given(options))
+    request = edits.remix(start, options.prompt, **mask, **given(options))
     return _make(options, settings, pictures, takes(request, options.count))
 
 
@@ -58,24 +58,24 @@ def inpaint(options: Options) -> int:
     timed = options.begin is not None or options.end is not None
     if timed + bool(options.where) + bool(options.mask) > 1:
         raise BadRequest("Say the place once: --from and --to, or --where, or --mask.")
-    from riffbot import remixing
-    from riffbot.commands.starts import start_of
+    from riffbot.clips import edits
+    from riffbot.commands.edit_sources import start_of
     from riffbot.regions import Region
 
     settings, pictures = open_workshop(options)
     start = start_of(options.source, options, settings, pictures)
     wish = {"denoising": options.usual_denoising, **given(options)}
     if options.mask:
-        request = remixing.remix(start, options.prompt, mask=pictures.mask(options.mask), **wish)
+        request = edits.remix(start, options.prompt, mask=pictures.mask(options.mask), **wish)
     elif timed:
         begin = 0.0 if options.begin is None else options.begin
         end = start.width / 100 if options.end is None else options.end
         low = 0.0 if options.low is None else options.low
         high = 10_000.0 if options.high is None else options.high
         region = Region.between(start.width, begin, end, low, high)
-        request = remixing.remix(start, options.prompt, mask=region.name, **wish)
+        request = edits.remix(start, options.prompt, mask=region.name, **wish)
     else:
-        request = remixing.inpaint(
+        request = edits.inpaint(
             start, options.prompt, where=options.where, low=options.low, high=options.high, **wish
         )
     return _make(options, settings, pictures, takes(request, options.count))
@@ -87,13 +87,13 @@ def extend(options: Options) -> int:
         _sensible(options)
     if (options.length is None) == (options.bars is None):
         raise BadRequest("Say how long: --seconds for the whole, or --bars to add.")
-    from riffbot import remixing
-    from riffbot.commands.starts import start_of
+    from riffbot.clips import edits
+    from riffbot.commands.edit_sources import start_of
 
     settings, pictures = open_workshop(options)
     whole = not getattr(options, "start", 0.0)
     start = start_of(options.source, options, settings, pictures, cut=not whole)
-    request = remixing.extend(
+    request = edits.extend(
         start,
         options.prompt or "",
         seconds=options.length,
@@ -116,12 +116,12 @@ def morph(options: Options) -> int:
     checked(RiffRequest.build(prompt=options.prompt, **given(options)))
     # The far end goes through the same door as a prompt of its own.
     checked(RiffRequest.build(prompt=options.target))
-    from riffbot import remixing
-    from riffbot.commands.starts import end_of
+    from riffbot.clips import edits
+    from riffbot.commands.edit_sources import end_of
 
     settings, pictures = open_workshop(options)
     seed_image = pictures.seed_image(options.seed_image) if options.seed_image else None
-    request = remixing.morph(
+    request = edits.morph(
         end_of(options.prompt, options, settings, pictures),
         end_of(options.target, options, settings, pictures),
         clips=options.clips,
@@ -136,15 +136,15 @@ def morph(options: Options) -> int:
 
 def layer(options: Options) -> int:
     """Mix two clips of one tempo."""
-    from riffbot import remixing
-    from riffbot.commands.starts import start_of
+    from riffbot.clips import edits
+    from riffbot.commands.edit_sources import start_of
 
     settings, pictures = open_workshop(options)
     first, second = (
         start_of(source, options, settings, pictures, cut=False)
         for source in (options.source, options.other)
     )
-    request = remixing.layer(first, second, gain_db=options.gain)
+    request = edits.layer(first, second, gain_db=options.gain)
     name = f"{slug(first.prompt or 'a')}-and-{slug(second.prompt or 'b')}"
     return _make(options, settings, pictures, [Order(request, name=name)])
 
@@ -152,12 +152,12 @@ def layer(options: Options) -> int:
 def draw(options: Options) -> int:
     """Hear any picture, dark on light or light on dark; with a prompt, diffusion paints over it."""
     _sensible(options)
-    from riffbot import remixing
-    from riffbot.commands.starts import drawn
+    from riffbot.clips import edits
+    from riffbot.commands.edit_sources import drawn
 
     settings, pictures = open_workshop(options)
     start = drawn(options.source, options, pictures)
-    request = remixing.draw(start, options.prompt or "", **given(options))
+    request = edits.draw(start, options.prompt or "", **given(options))
     return _make(options, settings, pictures, takes(request, options.count))
 
 
@@ -172,8 +172,8 @@ def _batch(options: Options) -> int:
     typed = [name for name in ("prompt", "recipe") if getattr(options, name) is not None]
     if typed or given(options) or options.seed_image or options.mask or options.count != 1:
         raise BadRequest("With --batch every line says what to make: give no prompt or options.")
-    from riffbot.commands.making import Maker
     from riffbot.commands.recipes import from_lines
+    from riffbot.commands.runner import Maker
 
     settings, pictures = open_workshop(options)
     orders = list(from_lines(options.batch, pictures))
@@ -244,7 +244,7 @@ def _make(
     *,
     suffix: str = "",
 ) -> int:
-    from riffbot.commands.making import Maker
+    from riffbot.commands.runner import Maker
 
     if suffix:
         orders = [

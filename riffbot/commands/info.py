@@ -31,7 +31,7 @@ def seed_images(options: Options) -> int:
 
 def doctor(options: Options) -> int:
     """Check what must be right; 1 if something essential is wrong."""
-    from riffbot import doctor as clinic
+    from riffbot.commands import doctor as clinic
     from riffbot.settings import load_settings
 
     settings = load_settings(**({"model": options.model} if options.model else {}))
@@ -46,7 +46,7 @@ def doctor(options: Options) -> int:
 
 def bench(options: Options) -> int:
     """Measure, beside what people would use instead, in one run."""
-    from riffbot import bench as benches
+    from riffbot.bench import run as benches
     from riffbot.settings import load_settings
 
     unknown = sorted(set(options.what) - set(benches.NAMES))
@@ -69,9 +69,9 @@ def bench(options: Options) -> int:
 def database(options: Options) -> int:
     """Bring the library's tables up to date, as every start does by itself."""
     from riffbot.library.connection import database_url, file_of
+    from riffbot.library.db_errors import disk_trouble
+    from riffbot.library.file_modes import make_file, make_private
     from riffbot.library.migrate import revisions, upgrade
-    from riffbot.library.private import make_file, make_private
-    from riffbot.library.troubles import disk_trouble
     from riffbot.settings import load_settings
 
     settings = load_settings()

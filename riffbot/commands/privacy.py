@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from riffbot.commands.files import new_file, write
+from riffbot.commands.library import with_library
 from riffbot.commands.options import Options
-from riffbot.commands.shelves import with_library
 from riffbot.errors import BadRequest
 
 if TYPE_CHECKING:

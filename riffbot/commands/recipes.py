@@ -11,12 +11,12 @@ from typing import Any
 
 from audio import filetypes
 from riffbot import text_files
+from riffbot.clips.recipes import Recipe, parse
 from riffbot.commands.files import contents
-from riffbot.commands.orders import BadLine, Order, checked
+from riffbot.commands.jobs import BadLine, Order, checked
 from riffbot.commands.pictures import Pictures
 from riffbot.commands.sources import is_sound, picture, recipe_in_tags
 from riffbot.errors import BadRequest
-from riffbot.recipes import Recipe, parse
 from riffbot.request import RiffRequest
 
 MAX_BYTES = 256 * 1024**2

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from audio import codec, decoder, filetypes, regrid
 from audio.image import SpectrogramImage
-from riffbot import recipes
+from riffbot.clips import recipes
 from riffbot.commands.files import LARGEST_PICTURE, existing
 from riffbot.errors import BadRequest
 from riffbot.images import HEIGHT

@@ -9,7 +9,7 @@ import numpy as np
 from audio import describe, encoding, image, picture
 from riffbot import rendering
 from riffbot.inference.job import Riff
-from riffbot.jam.values import Kept
+from riffbot.jam.types import Kept
 
 _FADE_S = 0.02
 """A kept stretch begins and ends within the music; so much keeps its ends from clicking."""

@@ -7,29 +7,29 @@ import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from riffbot.clips import Clip
+from riffbot.clips.clip import Clip
+from riffbot.clips.service import Studio
 from riffbot.errors import BadRequest, NotFound, RiffBotError, StorageError
 from riffbot.images import Images
-from riffbot.inference.engine import Engine
+from riffbot.inference.engine.engine import Engine
 from riffbot.inference.job import Riff
 from riffbot.jam.attempts import Attempts
+from riffbot.jam.ballot import Ballot
 from riffbot.jam.keeping import rendered
-from riffbot.jam.locking import meter_of, seed_image_for
-from riffbot.jam.loop import JamLoop
-from riffbot.jam.pace import Pace
+from riffbot.jam.loop_thread import JamLoop
+from riffbot.jam.pacing import Pace
+from riffbot.jam.prompt_path import Walk
 from riffbot.jam.session import JamSession
-from riffbot.jam.state import JamState
-from riffbot.jam.values import Place, Steerer
-from riffbot.jam.votes import Ballot
-from riffbot.jam.walk import Walk
+from riffbot.jam.snapshot import JamState
+from riffbot.jam.tempo_lock import meter_of, seed_image_for
+from riffbot.jam.types import Place, Steerer
 from riffbot.library.connection import database_url
 from riffbot.library.jams import JamStore
 from riffbot.library.models import StoredJam
-from riffbot.library.records import Author, Origin
 from riffbot.library.store import Library
+from riffbot.library.types import Author, Origin
 from riffbot.request import DEFAULT_DENOISING
 from riffbot.settings import Settings
-from riffbot.studio import Studio
 
 log = logging.getLogger(__name__)
 

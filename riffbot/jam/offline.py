@@ -12,9 +12,9 @@ import numpy as np
 
 from audio.arrays import Floats
 from audio.stream import BLOCK
-from riffbot.jam.performance import COLUMN_SAMPLES, Performance
-from riffbot.jam.score import Chunk, Entry, Meter, Score
-from riffbot.jam.walk import Walk
+from riffbot.jam.prompt_path import Walk
+from riffbot.jam.synthesizer import COLUMN_SAMPLES, Performance
+from riffbot.jam.timeline import Chunk, Entry, Meter, Score
 
 MakeChunk = Callable[[Walk], Awaitable[Chunk]]
 

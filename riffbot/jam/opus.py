@@ -6,8 +6,8 @@ import av
 import numpy as np
 
 from audio.arrays import Floats
-from riffbot.jam.performance import SAMPLE_RATE
 from riffbot.jam.ring import PACKET_SAMPLES
+from riffbot.jam.synthesizer import SAMPLE_RATE
 
 LOWEST, HIGHEST = 16_000, 128_000
 """Bits a second; above, nobody hears a difference on what a picture can say."""

@@ -15,16 +15,16 @@ from time import monotonic
 from typing import Any
 
 from riffbot.errors import BadRequest, Cancelled, ModelError, Refused, RiffBotError
-from riffbot.inference.engine import Engine
+from riffbot.inference.engine.engine import Engine
 from riffbot.inference.job import Riff
 from riffbot.jam.attempts import Attempts
 from riffbot.jam.capacity import Capacity
+from riffbot.jam.pending_changes import Wish, Wishes
 from riffbot.jam.player import Player
-from riffbot.jam.score import Chunk
-from riffbot.jam.state import Planned
-from riffbot.jam.values import Steerer
-from riffbot.jam.walk import Walk
-from riffbot.jam.wishes import Wish, Wishes
+from riffbot.jam.prompt_path import Walk
+from riffbot.jam.snapshot import Planned
+from riffbot.jam.timeline import Chunk
+from riffbot.jam.types import Steerer
 from riffbot.request import RiffRequest
 
 log = logging.getLogger(__name__)

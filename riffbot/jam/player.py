@@ -10,11 +10,11 @@ from time import perf_counter
 
 from audio.arrays import Floats, Pixels
 from audio.stream import BLOCK
-from riffbot.jam.heard import Heard
+from riffbot.jam.history import Heard
 from riffbot.jam.opus import OpusEncoder
-from riffbot.jam.performance import COLUMN_SAMPLES, Performance, Sound
 from riffbot.jam.ring import PACKET_S, PACKET_SAMPLES, PacketRing
-from riffbot.jam.score import Chunk, Entry
+from riffbot.jam.synthesizer import COLUMN_SAMPLES, Performance, Sound
+from riffbot.jam.timeline import Chunk, Entry
 
 log = logging.getLogger(__name__)
 

@@ -16,15 +16,15 @@ from typing import Any
 from audio.arrays import Floats
 from riffbot.errors import RiffBotError
 from riffbot.images import Images
-from riffbot.inference.engine import Engine, Owner
-from riffbot.jam.loop import JamLoop
+from riffbot.inference.engine.engine import Engine, Owner
+from riffbot.jam.ballot import Ballot
+from riffbot.jam.loop_thread import JamLoop
 from riffbot.jam.offline import Change
-from riffbot.jam.performance import SAMPLE_RATE
+from riffbot.jam.prompt_path import Walk
 from riffbot.jam.session import JamSession
-from riffbot.jam.state import JamState
-from riffbot.jam.values import HOUSE
-from riffbot.jam.votes import Ballot
-from riffbot.jam.walk import Walk
+from riffbot.jam.snapshot import JamState
+from riffbot.jam.synthesizer import SAMPLE_RATE
+from riffbot.jam.types import HOUSE
 from riffbot.request import RiffRequest
 
 BUSY_MEMBERS = 3

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from riffbot.errors import BadRequest
-from riffbot.jam.performance import COLUMN_SAMPLES, SAMPLE_RATE
+from riffbot.jam.excerpt import Stretch
 from riffbot.jam.player import Player
-from riffbot.jam.score import Meter
-from riffbot.jam.stretch import Stretch
-from riffbot.jam.values import Kept
+from riffbot.jam.synthesizer import COLUMN_SAMPLES, SAMPLE_RATE
+from riffbot.jam.timeline import Meter
+from riffbot.jam.types import Kept
 
 
 def recalled(player: Player, meter: Meter, *, seconds: float, began_at: int) -> Kept:

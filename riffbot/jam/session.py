@@ -17,26 +17,26 @@ from typing import Any
 
 from riffbot.errors import BadRequest, Refused, RiffBotError
 from riffbot.images import Images
-from riffbot.inference.engine import Engine
+from riffbot.inference.engine.engine import Engine
 from riffbot.inference.job import new_id
 from riffbot.jam.attempts import Attempts
+from riffbot.jam.ballot import Ballot
 from riffbot.jam.capacity import Capacity
-from riffbot.jam.locking import meter_of
-from riffbot.jam.loop import JamLoop
+from riffbot.jam.loop_thread import JamLoop
 from riffbot.jam.opus import OpusEncoder
-from riffbot.jam.pace import Pace, Pacemaker
-from riffbot.jam.performance import Performance
+from riffbot.jam.pacing import Pace, Pacemaker
+from riffbot.jam.pending_changes import Wish
 from riffbot.jam.planner import BROKEN, TRIES, Events, Planner
 from riffbot.jam.player import BLOCK_PACKETS, LEAD, Player
+from riffbot.jam.prompt_path import TAMEST, WILDER, WILDEST, Walk
 from riffbot.jam.recall import recalled
 from riffbot.jam.ring import PacketRing
-from riffbot.jam.score import Score
-from riffbot.jam.state import JamState
-from riffbot.jam.values import JamPhase, Kept, Place, Steerer
+from riffbot.jam.snapshot import JamState
+from riffbot.jam.synthesizer import Performance
+from riffbot.jam.tempo_lock import meter_of
+from riffbot.jam.timeline import Score
+from riffbot.jam.types import JamPhase, Kept, Place, Steerer
 from riffbot.jam.view import PACKET_COLUMNS, JamView
-from riffbot.jam.votes import Ballot
-from riffbot.jam.walk import TAMEST, WILDER, WILDEST, Walk
-from riffbot.jam.wishes import Wish
 
 log = logging.getLogger(__name__)
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from audio.arrays import Floats, Pixels
+from riffbot.jam.ballot import Ballot
 from riffbot.jam.capacity import Capacity
 from riffbot.jam.opus import OpusEncoder
-from riffbot.jam.performance import COLUMN_SAMPLES, SAMPLE_RATE
 from riffbot.jam.planner import Planner
 from riffbot.jam.player import Player, Tap
 from riffbot.jam.ring import PACKET_SAMPLES, PacketRing
-from riffbot.jam.score import Entry, Meter
-from riffbot.jam.state import JamState, Planned
-from riffbot.jam.values import JamPhase, JamStatus, Steerer
-from riffbot.jam.votes import Ballot
+from riffbot.jam.snapshot import JamState, Planned
+from riffbot.jam.synthesizer import COLUMN_SAMPLES, SAMPLE_RATE
+from riffbot.jam.timeline import Entry, Meter
+from riffbot.jam.types import JamPhase, JamStatus, Steerer
 
 PACKET_COLUMNS = PACKET_SAMPLES // COLUMN_SAMPLES
 

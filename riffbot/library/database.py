@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from riffbot.errors import StorageError
 from riffbot.library.connection import asking, connect, connect_reader, driver_threads
+from riffbot.library.db_errors import busy, database_errors
 from riffbot.library.files import Files
-from riffbot.library.troubles import busy, database_errors
 
 _READERS = 2
 """Threads that answer questions: a long one must not keep a short one waiting."""

@@ -8,8 +8,8 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from riffbot.library.models import StoredRiff
-from riffbot.library.records import Credit, Viewer
 from riffbot.library.riffs import RiffStore, living
+from riffbot.library.types import Credit, Viewer
 
 MOST = 60
 """Riffs in one drawing; a family may have thousands."""

@@ -16,8 +16,8 @@ from io import BufferedReader
 from pathlib import Path
 
 from riffbot.errors import NotFound, StorageError
-from riffbot.library.private import make_private
-from riffbot.library.troubles import disk_trouble
+from riffbot.library.db_errors import disk_trouble
+from riffbot.library.file_modes import make_private
 
 log = logging.getLogger(__name__)
 

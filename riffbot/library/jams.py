@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from riffbot.errors import StorageError
-from riffbot.jam.state import JamState
+from riffbot.jam.snapshot import JamState
 from riffbot.library.database import Database
 from riffbot.library.models import StoredJam
 

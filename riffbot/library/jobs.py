@@ -12,12 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from riffbot.errors import NotFound
 from riffbot.inference.job import Riff, new_id
-from riffbot.library import states
+from riffbot.library import job_states
 from riffbot.library.database import Database
+from riffbot.library.job_states import UNFINISHED
 from riffbot.library.models import Member, RiffWord, StoredJob, StoredRiff
-from riffbot.library.records import DRAWING, Author, Origin, kind_of, second_image_of
-from riffbot.library.states import UNFINISHED
-from riffbot.library.words import words_of
+from riffbot.library.tokenize import words_of
+from riffbot.library.types import DRAWING, Author, Origin, kind_of, second_image_of
 from riffbot.rendering import Rendered
 from riffbot.request import RiffRequest
 
@@ -90,7 +90,7 @@ class JobStore(Database):
             Conflict: it has ended, or somebody else makes it.
         """
         async with self._write() as session:
-            await states.move(
+            await job_states.move(
                 session, job_id, "running", known=attempts, attempts=StoredJob.attempts + 1
             )
 
@@ -105,7 +105,7 @@ class JobStore(Database):
             Conflict: it does not run, or somebody else makes it.
         """
         async with self._write() as session:
-            await states.give_back(session, job_id, attempts)
+            await job_states.give_back(session, job_id, attempts)
 
     async def fail_job(self, job_id: str, sentence: str) -> None:
         """It cannot be made, for this reason. Raises as `begin_job`."""
@@ -117,7 +117,7 @@ class JobStore(Database):
 
     async def _end(self, job_id: str, state: str, error: str | None = None) -> None:
         async with self._write() as session:
-            await states.move(session, job_id, state, error=error, token=None)
+            await job_states.move(session, job_id, state, error=error, token=None)
 
     async def posted(self, job_id: str, *, channel_id: int, message_id: int) -> None:
         """Remember the message that shows a job's progress, or the riff that it became."""
@@ -164,7 +164,7 @@ class JobStore(Database):
                 if (stored := await session.get(StoredRiff, job_id)) is not None:
                     return stored
                 if job.state not in UNFINISHED:
-                    raise states.conflict(job_id, job.state)
+                    raise job_states.conflict(job_id, job.state)
                 stored = _row(job, riff, rendered, (png, mp3, picture))
                 for column in ("parent_id", "second_parent_id"):
                     parent = getattr(job, column)
@@ -219,7 +219,7 @@ class JobStore(Database):
 
     async def _prune_jobs(self) -> None:
         async with self._write() as session:
-            if healed := await states.heal(session):
+            if healed := await job_states.heal(session):
                 log.info("%d jobs were unfinished or failed although their riffs exist", healed)
             await session.execute(
                 delete(StoredJob).where(

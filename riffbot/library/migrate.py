@@ -17,8 +17,8 @@ from sqlalchemy.engine import URL
 
 from riffbot.errors import StorageError
 from riffbot.library.connection import connect, database_url, file_of
-from riffbot.library.private import FILE_MODE
-from riffbot.library.troubles import database_errors, disk_trouble
+from riffbot.library.db_errors import database_errors, disk_trouble
+from riffbot.library.file_modes import FILE_MODE
 from riffbot.settings import ROOT
 
 _LOCK_TIMEOUT_S = 60.0

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from riffbot.library.records import FORMER_MEMBER, NOBODY, Author, Origin, Viewer
+from riffbot.library.types import FORMER_MEMBER, NOBODY, Author, Origin, Viewer
 from riffbot.request import RiffRequest
 
 NAMING = {
@@ -216,7 +216,7 @@ class StoredJam(Base):
         bitrate: of its packets, bits a second.
         seed_image: as in the state; keeps that file from being collected.
         status: `running`, `paused` (also: stopped by an error or by whoever left) or `ended`.
-        state: `riffbot.jam.state.JamState` as JSON.
+        state: `riffbot.jam.snapshot.JamState` as JSON.
     """
 
     __tablename__ = "jams"

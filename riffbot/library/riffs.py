@@ -15,7 +15,7 @@ from riffbot.errors import NotFound, shortened
 from riffbot.library.database import Database
 from riffbot.library.jams import forget_in_jams
 from riffbot.library.models import Favourite, Member, RiffWord, StoredJam, StoredJob, StoredRiff
-from riffbot.library.records import pictures_of
+from riffbot.library.types import pictures_of
 from riffbot.request import RiffRequest
 
 PAGE = 25

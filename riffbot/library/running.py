@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from riffbot.library.private import FILE_MODE, make_private
+from riffbot.library.file_modes import FILE_MODE, make_private
 from riffbot.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 from typing import Self
 
-from riffbot.library.browsing import Browser
 from riffbot.library.connection import database_url, file_of
-from riffbot.library.consent import Consent
+from riffbot.library.db_errors import disk_trouble
 from riffbot.library.family import Families
+from riffbot.library.file_modes import close_to_others, make_file, make_private
 from riffbot.library.files import Files
 from riffbot.library.guilds import GuildStore
 from riffbot.library.jams import JamStore
 from riffbot.library.jobs import JobStore
 from riffbot.library.migrate import upgrade
-from riffbot.library.private import close_to_others, make_file, make_private
-from riffbot.library.troubles import disk_trouble
+from riffbot.library.privacy import Consent
+from riffbot.library.queries import Browser
 from riffbot.settings import Settings
 
 

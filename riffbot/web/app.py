@@ -10,21 +10,14 @@ from aiohttp import web
 
 from riffbot.file_turns import FileTurns
 from riffbot.services import Services
-from riffbot.web import (
-    activity,
-    api,
-    guard,
-    health,
-    jams,
-    listening,
-    pages,
-    painting,
-    riffusion,
-    visitors,
-)
+from riffbot.web import security, spectrogram_cache, visitors
+from riffbot.web.broadcast import Hub
 from riffbot.web.broken_http import keep_out_of_the_log
 from riffbot.web.connections import CONNECTIONS, bodies_in_time, heads_in_time
-from riffbot.web.guard import (
+from riffbot.web.jam_starts import JamStarts
+from riffbot.web.jobs import Jobs
+from riffbot.web.routes import activity, api, health, jams, pages, painting, riffusion
+from riffbot.web.security import (
     MAX_BODY,
     Allowance,
     errors_as_sentences,
@@ -32,10 +25,7 @@ from riffbot.web.guard import (
     open_to_origins,
     with_headers,
 )
-from riffbot.web.hub import Hub
-from riffbot.web.jam_starts import JamStarts
-from riffbot.web.jobs import Jobs
-from riffbot.web.returning import Returning
+from riffbot.web.session_restore import Returning
 
 
 def create_app(services: Services) -> web.Application:
@@ -67,18 +57,18 @@ def create_app(services: Services) -> web.Application:
     app[api.ALLOWANCE] = Allowance()
     app[api.READING] = Allowance(burst=120, every_s=0.25)
     app[api.FETCHING] = Allowance(burst=600, every_s=0.1)
-    app[listening.TURN] = asyncio.Semaphore()
+    app[spectrogram_cache.TURN] = asyncio.Semaphore()
     app[painting.SENT] = FileTurns(1)
-    app[painting.LISTENING] = listening.Listening(services, app[listening.TURN])
+    app[painting.LISTENING] = spectrogram_cache.Listening(services, app[spectrogram_cache.TURN])
     app[painting.LOOKING] = Allowance(burst=60, every_s=1.0)
     app[jams.HUB] = Hub(settings.page_listeners, jams.told)
     app[jams.STARTS] = JamStarts()
     app[jams.RETURNING] = Returning(services)
     inside = activity.Activity.of(settings)
     app[activity.ACTIVITY] = [] if inside is None else [inside]
-    app[guard.OURS] = frozenset() if inside is None else frozenset({inside.origin})
-    app[guard.ORIGINS] = frozenset(services.settings.cors_origins)
-    app[guard.OWNERS_KEY] = secrets.token_urlsafe(32)
+    app[security.OURS] = frozenset() if inside is None else frozenset({inside.origin})
+    app[security.ORIGINS] = frozenset(services.settings.cors_origins)
+    app[security.OWNERS_KEY] = secrets.token_urlsafe(32)
     app[health.STARTED] = time.monotonic()
     # Painting before the riffs' files, whose address would swallow a sheet's.
     for part in (pages, painting, api, jams, activity, riffusion, health):

@@ -18,7 +18,7 @@ from time import monotonic
 
 from riffbot.errors import Refused
 from riffbot.jam.attempts import PAUSE
-from riffbot.web.guard import Allowance, TooMany
+from riffbot.web.security import Allowance, TooMany
 
 GRACE_S = 20.0
 """How long a new jam waits for its first listener."""

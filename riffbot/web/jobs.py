@@ -14,14 +14,14 @@ from typing import Any
 
 from PIL import Image
 
+from riffbot.clips.service import Accepted, Studio
 from riffbot.errors import Cancelled, Conflict, NotFound, RiffBotError
 from riffbot.inference.job import Owner, Picture, Progress
-from riffbot.library.records import Author
-from riffbot.library.states import UNFINISHED
+from riffbot.library.job_states import UNFINISHED
 from riffbot.library.store import Library
+from riffbot.library.types import Author
 from riffbot.request import RiffRequest
-from riffbot.studio import Accepted, Studio
-from riffbot.web.views import riff_of
+from riffbot.web.serializers import riff_of
 
 log = logging.getLogger(__name__)
 

@@ -21,11 +21,11 @@ from aiohttp import web
 
 from riffbot.errors import NotFound
 from riffbot.jam.ogg import OggOpus
-from riffbot.jam.performance import SAMPLE_RATE
 from riffbot.jam.ring import PACKET_SAMPLES
-from riffbot.web import wire
-from riffbot.web.guard import HEADERS
+from riffbot.jam.synthesizer import SAMPLE_RATE
+from riffbot.web import protocol
 from riffbot.web.request_reader import query_whole
+from riffbot.web.security import HEADERS
 from riffbot.web.streams import bound, write
 
 LIMIT_S = 1800.0
@@ -70,15 +70,15 @@ class Recording:
 
 
 def _extent(message: bytes) -> tuple[int, int]:
-    _, _, count, _, place = wire.HEAD.unpack_from(message)
+    _, _, count, _, place = protocol.HEAD.unpack_from(message)
     first = round(place / PACKET_SAMPLES)
     return first, first + count
 
 
 def _packets(message: bytes) -> list[bytes]:
-    count = wire.HEAD.unpack_from(message)[2]
-    lengths = struct.unpack_from(f"<{count}H", message, wire.HEAD.size)
-    packets, at = [], wire.HEAD.size + 2 * count
+    count = protocol.HEAD.unpack_from(message)[2]
+    lengths = struct.unpack_from(f"<{count}H", message, protocol.HEAD.size)
+    packets, at = [], protocol.HEAD.size + 2 * count
     for length in lengths:
         packets.append(message[at : at + length])
         at += length

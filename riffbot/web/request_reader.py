@@ -34,7 +34,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from riffbot.errors import BadRequest, NotFound, shortened
 from riffbot.request import sentence
-from riffbot.web.guard import MAX_BODY, TooLarge
+from riffbot.web.security import MAX_BODY, TooLarge
 
 MAX_DIGITS = 20
 """Of an integer: as many as 64 bits have, with a sign. Python's own limit of 4,300 is never met."""

@@ -24,16 +24,16 @@ import numpy as np
 
 from audio import codec
 from audio.image import encode_png
-from riffbot import hosting, logs
+from riffbot import logs, process
+from riffbot.clips.service import Studio
 from riffbot.images import Images
-from riffbot.inference.engine import Engine
+from riffbot.inference.engine.engine import Engine
 from riffbot.jam.manager import JamManager
-from riffbot.jam.values import HOUSE
+from riffbot.jam.types import HOUSE
 from riffbot.library.store import Library
 from riffbot.services import Services
 from riffbot.settings import load_settings
-from riffbot.studio import Studio
-from tests.inference.fakes import FakePipeline
+from tests.support.fake_pipeline import FakePipeline
 
 TICK_S = 0.005
 
@@ -85,7 +85,7 @@ async def main(folder: Path, descriptors: int, jam: bool, changes: dict[str, obj
 
         resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
     lag = Lag()
-    async with hosting.page_beside(services) as address:
+    async with process.page_beside(services) as address:
         watching = asyncio.create_task(lag.watch())
         if jam:
             session = await jams.start(None, "sax", who=HOUSE, seed_image="beat", paced_by="clock")

@@ -14,12 +14,12 @@ from unittest.mock import Mock
 
 import pytest
 
-from riffbot import hosting
+from riffbot import process
 from riffbot.services import Services
 from riffbot.web import connections, serving
 from riffbot.web.connections import Connection, Connections, Limits
 from tests.attacks.outside import STRANGER, Victim, connect, is_open, row, victim
-from tests.web.conftest import pipeline, services
+from tests.riffbot.web.conftest import pipeline, services
 
 __all__ = ["pipeline", "services"]
 
@@ -167,7 +167,7 @@ async def test_a_body_that_does_not_arrive_is_answered_and_its_handler_let_go(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, "BODY_LOOK_S", 0.3)
-    async with hosting.page_beside(services) as address:
+    async with process.page_beside(services) as address:
         page = Victim(None, address, "", Path())  # type: ignore[arg-type]  # it runs in here
         host = f"127.0.0.1:{page.place[1]}"
         head = (
@@ -188,7 +188,7 @@ async def test_a_slow_body_that_keeps_coming_is_read(
 ) -> None:
     monkeypatch.setattr(connections, "BODY_LOOK_S", 0.3)
     monkeypatch.setattr(connections, "BODY_BYTES", 2)
-    async with hosting.page_beside(services) as address:
+    async with process.page_beside(services) as address:
         page = Victim(None, address, "", Path())  # type: ignore[arg-type]  # it runs in here
         body = b'{"prompt": "rain", "steps": 1, "seed": 3}'
         head = (
@@ -209,7 +209,7 @@ async def test_an_open_connection_outlives_the_deadline_once_it_has_asked(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, "HEAD_S", 0.5)
-    async with hosting.page_beside(services) as address:
+    async with process.page_beside(services) as address:
         page = Victim(None, address, "", Path())  # type: ignore[arg-type]  # it runs in here
         reader, writer = await asyncio.open_connection(*page.place)
         silent, _ = await asyncio.open_connection(*page.place)

@@ -16,24 +16,23 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from audio.image import encode_png
-from riffbot.inference.engine import Engine
-from riffbot.inference.opening import open_pipeline
+from riffbot.clips.service import Studio
+from riffbot.inference.engine.engine import Engine
+from riffbot.inference.pipeline.opening import open_pipeline
 from riffbot.jam.manager import JamManager
-from riffbot.library.ownership import owned
+from riffbot.library.instance_lock import owned
 from riffbot.library.store import Library
 from riffbot.services import Services, open_services
-from riffbot.settings import Settings
-from riffbot.studio import Studio
+from riffbot.settings import ROOT, Settings
 from riffbot.web.app import create_app
 from tests.attacks.figures import row
-from tests.inference.fakes import FakePipeline
-from tests.inference.tiny import tiny_embedded_model
-from tests.web.conftest import client, pipeline, services
-from tests.web.test_api import ask
+from tests.riffbot.web.conftest import client, pipeline, services
+from tests.riffbot.web.routes.test_api import ask
+from tests.support.fake_pipeline import FakePipeline
+from tests.support.tiny_models import tiny_embedded_model
 
 __all__ = ["client", "pipeline", "services"]
 
-ROOT = Path(__file__).resolve().parents[2]
 SECRET = b"root:x:0:0: not for strangers"
 
 

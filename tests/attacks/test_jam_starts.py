@@ -12,8 +12,8 @@ import pytest
 from riffbot.services import Services
 from tests.attacks.figures import row
 from tests.attacks.test_visitors import crowd
-from tests.inference.fakes import FakePipeline, until
-from tests.web.conftest import pipeline, services
+from tests.riffbot.web.conftest import pipeline, services
+from tests.support.fake_pipeline import FakePipeline, until
 
 __all__ = ["pipeline", "services"]
 

@@ -19,19 +19,19 @@ import aiohttp
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
+from riffbot.clips.service import Studio
 from riffbot.errors import Refused
+from riffbot.inference.engine.throughput import SpeedMeter
 from riffbot.inference.job import Owner
-from riffbot.inference.speed import SpeedMeter
 from riffbot.library.store import Library
 from riffbot.request import RiffRequest
 from riffbot.services import Services
 from riffbot.settings import ROOT, Settings
-from riffbot.studio import Studio
 from riffbot.web.app import create_app
 from riffbot.web.jobs import VISITOR
 from tests.attacks.figures import row
-from tests.inference.fakes import FakePipeline, until
-from tests.web.conftest import client, pipeline, services
+from tests.riffbot.web.conftest import client, pipeline, services
+from tests.support.fake_pipeline import FakePipeline, until
 
 __all__ = ["client", "pipeline", "services"]
 
@@ -156,7 +156,7 @@ from aiohttp import web
 from riffbot import services
 from riffbot.settings import Settings
 from riffbot.web.app import create_app
-from tests.inference.fakes import FakePipeline
+from tests.support.fake_pipeline import FakePipeline
 
 async def main():
     pipeline = FakePipeline()

@@ -13,12 +13,12 @@ from yarl import URL
 
 from riffbot.services import Services
 from riffbot.settings import Settings
-from riffbot.web.api import ALLOWANCE
 from riffbot.web.app import create_app
-from riffbot.web.guard import Allowance
+from riffbot.web.routes.api import ALLOWANCE
+from riffbot.web.security import Allowance
 from tests.attacks.figures import row
-from tests.inference.fakes import FakePipeline, until
-from tests.web.conftest import pipeline, services
+from tests.riffbot.web.conftest import pipeline, services
+from tests.support.fake_pipeline import FakePipeline, until
 
 __all__ = ["pipeline", "services"]
 

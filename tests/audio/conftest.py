@@ -9,7 +9,7 @@ import pytest
 
 from audio import codec
 from audio.arrays import Floats, Pixels
-from riffbot.bench_codec import synthetic_picture
+from riffbot.bench.codec import synthetic_picture
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 

@@ -13,7 +13,7 @@ from audio import files, loops
 from audio.arrays import Floats
 from audio.downmix import to_stereo
 from tests.audio.test_files import wav
-from tests.cogs.test_remix import beat_wav
+from tests.cogs.edit.test_remix import beat_wav
 
 RATE = 48000
 FAULTS = Path(__file__).resolve().parents[3] / "shared" / "data" / "faults"

@@ -26,8 +26,8 @@ from audio.decoder import Decoder
 from audio.decoder_protocol import Broken, receive, send
 from audio.encoding import FORMATS, Format
 from audio.errors import AudioError
+from riffbot.settings import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux confines it")
 POSIX = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="the system stops no processes")
 

@@ -14,7 +14,7 @@ from PIL import Image
 from audio import files, image
 from audio.decoder import Decoder
 from audio.errors import AudioError
-from tests.pictures import heic, ramp, saved
+from tests.support.picture_files import heic, ramp, saved
 
 T = TypeVar("T")
 

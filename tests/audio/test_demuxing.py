@@ -11,7 +11,7 @@ import soundfile
 
 from audio import decoder, demuxing
 from audio.arrays import Floats
-from tests.audio.containers import FILES, PEAK, SECONDS, SILENT
+from tests.support.containers import FILES, PEAK, SECONDS, SILENT
 
 
 @pytest.mark.parametrize("kind", FILES)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from audio.filetypes import AVIF, HEAD, HEIC, UNKNOWN, identify, is_json
-from tests.pictures import heic, saved
+from tests.support.picture_files import heic, saved
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF"])

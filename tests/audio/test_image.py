@@ -19,7 +19,7 @@ from audio.arrays import Pixels
 from audio.errors import AudioError
 from audio.image import decode_image, encode_png
 from audio.params import SpectrogramParams
-from tests.pictures import chunk, heic, ramp, saved, with_chunk
+from tests.support.picture_files import chunk, heic, ramp, saved, with_chunk
 
 
 def png_header(width: int, height: int) -> bytes:

@@ -11,8 +11,8 @@ import pytest
 from filelock import FileLock
 
 from audio import libraries
+from riffbot.settings import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 COMPILES = """
 import os, pathlib, time
 log = pathlib.Path(__file__).with_name("log")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from audio.errors import AudioError
 from audio.image import decode_image, encode_png
 from audio.png_chunks import MAX_METADATA, without_metadata
-from tests.pictures import chunk, with_chunk
+from tests.support.picture_files import chunk, with_chunk
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (64, 48), dtype=np.uint8)
 OURS = encode_png(PIXELS, recipe='{"prompt":"x"}')

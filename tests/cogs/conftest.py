@@ -7,7 +7,7 @@ import pytest
 
 from audio.image import encode_png
 from riffbot.settings import Settings
-from tests.inference.tiny import tiny_embedded_model
+from tests.support.tiny_models import tiny_embedded_model
 
 SEEDS = """
 [steady]

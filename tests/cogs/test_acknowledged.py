@@ -18,9 +18,9 @@ import pytest
 from discord import Permissions
 
 from riffbot.settings import Settings
-from tests.cogs.room import Room, open_room
+from tests.cogs.edit.test_remix import newest
 from tests.cogs.test_jam import heard, jam_room, panel
-from tests.cogs.test_remix import newest
+from tests.support.simulated_discord import Room, open_room
 
 PATIENCE_S = 8.0
 """Less than the library waits for a lock, more than a busy machine needs to say a word."""

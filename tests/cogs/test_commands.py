@@ -10,10 +10,10 @@ from typing import Any
 import discord
 import pytest
 
-from cogs._words import SOURCE, languages
+from cogs.common.i18n import SOURCE, languages
 from riffbot.bot import RiffTree
 from riffbot.settings import Settings
-from tests.cogs.room import Room, open_room
+from tests.support.simulated_discord import Room, open_room
 
 NAME = re.compile(r"^[-_\w]{1,32}$")
 MENUS = (2, 3)
@@ -116,7 +116,7 @@ async def test_commands_are_synced_once_and_again_only_when_they_change(
         assert syncs() == 1
         await room.restart()
         assert syncs() == 1
-        monkeypatch.setattr("cogs._words.describe", lambda _: "Another description")
+        monkeypatch.setattr("cogs.common.i18n.describe", lambda _: "Another description")
         await room.restart()
         assert syncs() == 2
 

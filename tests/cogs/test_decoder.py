@@ -11,10 +11,10 @@ import pytest
 
 from audio import decoder, decoder_process
 from riffbot.settings import Settings
-from tests.audio.containers import muxed
 from tests.audio.test_damage import damaged, flac, music
-from tests.cogs.room import open_room
-from tests.cogs.test_remix import beat_wav
+from tests.cogs.edit.test_remix import beat_wav
+from tests.support.containers import muxed
+from tests.support.simulated_discord import open_room
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="the system stops no processes")

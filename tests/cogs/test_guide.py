@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from cogs._pages import PAGES
+from cogs.guide._content import PAGES
 from riffbot.images import Images
 from riffbot.settings import Settings
-from tests.cogs.room import buttons, open_room
+from tests.support.simulated_discord import buttons, open_room
 
 
 async def test_the_guide_turns_its_pages_there_and_back(settings: Settings) -> None:

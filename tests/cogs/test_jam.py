@@ -14,8 +14,8 @@ from discord import Permissions
 from riffbot.errors import GenerationFailed
 from riffbot.request import RiffRequest
 from riffbot.settings import Settings
-from tests.cogs.room import Room, open_room
-from tests.patience import patience
+from tests.support.patience import patience
+from tests.support.simulated_discord import Room, open_room
 
 PAGE = "http://127.0.0.1:8765/"
 

@@ -13,11 +13,11 @@ from discord import Permissions
 
 from audio.files import read
 from riffbot.jam.manager import JamManager
-from riffbot.library.records import Author
+from riffbot.library.types import Author
 from riffbot.request import RiffRequest
 from riffbot.settings import Settings
-from tests.cogs.room import Room, buttons, open_room
-from tests.cogs.test_remix import beat_wav, newest
+from tests.cogs.edit.test_remix import beat_wav, newest
+from tests.support.simulated_discord import Room, buttons, open_room
 
 
 async def remixed(room: Room, who: Any, message: Any, prompt: str) -> Any:

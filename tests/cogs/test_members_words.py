@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from riffbot.settings import Settings
-from tests.cogs.discord_markdown import shown
-from tests.cogs.room import Room, buttons
+from tests.cogs.edit.test_remix import beat_wav, newest
 from tests.cogs.test_jam import heard, jam_room, panel, parts
-from tests.cogs.test_remix import beat_wav, newest
+from tests.support.discord_markdown import shown
+from tests.support.simulated_discord import Room, buttons
 
 LINKS = "[a](https://evil.org) and [b](https://evil.org) <https://evil.org> https://evil.org"
 MENTIONS = "<@1> <@&2> <#3> @everyone </jam stop:1> `/jam stop` <id:home> <t:0> <:x:1> :fire:"

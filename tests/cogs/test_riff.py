@@ -13,13 +13,13 @@ import pytest
 
 from audio.files import read
 from audio.image import decode_image
-from cogs import _session
-from cogs._cards import clip_cards
+from cogs.common import generation
+from cogs.common.cards import clip_cards
 from riffbot.errors import GenerationFailed, Refused
 from riffbot.inference.job import Progress
 from riffbot.settings import Settings
-from tests.cogs.room import Room, buttons, open_room
-from tests.inference.fakes import until
+from tests.support.fake_pipeline import until
+from tests.support.simulated_discord import Room, buttons, open_room
 
 BUTTONS = ["New seed", "Remix…", "Again ×4", "Save", "Delete"]
 
@@ -78,7 +78,7 @@ async def test_a_prompt_that_cannot_be_read_is_refused_before_anything_is_posted
         async def never(*_: Any, **__: Any) -> Any:
             raise AssertionError("something was posted or queued")
 
-        monkeypatch.setattr(_session.Place, "open", never)
+        monkeypatch.setattr(generation.Place, "open", never)
         monkeypatch.setattr(room.services.studio, "make", never)
         assert "for example" in _whispered(await room.riff(prompt))
         assert room.messages == []
@@ -114,7 +114,7 @@ async def test_progress_is_shown_and_replaced_by_the_result(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown: list[tuple[str, list[str]]] = []
-    revise = _session.Place.revise
+    revise = generation.Place.revise
 
     seen = asyncio.Event()
 
@@ -142,9 +142,9 @@ async def test_progress_is_shown_and_replaced_by_the_result(
                     await asyncio.to_thread(time.sleep, 0.02)
             return clip
 
-        monkeypatch.setattr(_session, "FIRST_LOOK_S", 0.05)
-        monkeypatch.setattr(_session, "INTERVAL_S", 0.05)
-        monkeypatch.setattr(_session.Place, "revise", watching)
+        monkeypatch.setattr(generation, "FIRST_LOOK_S", 0.05)
+        monkeypatch.setattr(generation, "INTERVAL_S", 0.05)
+        monkeypatch.setattr(generation.Place, "revise", watching)
         monkeypatch.setattr(room.services.studio, "make", watched)
         result = await room.riff("dub")
         texts = [text for text, _ in shown]
@@ -278,7 +278,9 @@ async def test_without_permission_in_the_channel_a_late_clip_goes_by_mail(
             "closed",
             overwrites={room.guild.default_role: discord.PermissionOverwrite(attach_files=True)},
         )
-        monkeypatch.setattr("cogs._place.Place._permissions", lambda _: discord.Permissions.none())
+        monkeypatch.setattr(
+            "cogs.common.delivery.Place._permissions", lambda _: discord.Permissions.none()
+        )
         await room.ada.slash(closed, "riff", prompt="dub")
         letters = room.ada.user.dm_channel.history()
         assert "riff.mp3" in [file.filename for file in letters[-1].attachments]
@@ -290,7 +292,8 @@ async def test_a_late_clip_without_attach_files_is_told_in_words(
     async with open_room(settings) as room:
         _late(room, monkeypatch)
         monkeypatch.setattr(
-            "cogs._place.Place._permissions", lambda _: discord.Permissions(send_messages=True)
+            "cogs.common.delivery.Place._permissions",
+            lambda _: discord.Permissions(send_messages=True),
         )
         await room.riff()
         (message,) = room.messages

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from audio import files
 from audio.errors import AudioError
 from audio.image import decode_image
-from riffbot import prompt, recipes
+from riffbot import prompt
+from riffbot.clips import recipes
+from riffbot.clips.uploads import open_upload
 from riffbot.errors import BadRequest
 from riffbot.request import RiffRequest
-from riffbot.uploads import open_upload
 from riffbot.web import request_reader
 
 MAX_PIXELS = 1_000_000

@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from riffbot.bench_prompts import HELD_OUT, PROMPTS
+from riffbot.bench.held_out_prompts import HELD_OUT, PROMPTS
 from training.caption_writer import captions, held_out
 from training.music import INSTRUMENTS, Piece, compose
 

@@ -11,12 +11,12 @@ import torch
 from torch.multiprocessing.spawn import spawn
 
 from riffbot.images import Images
-from riffbot.inference.beats import CHANNELS as GRID_CHANNELS
-from riffbot.inference.loading import load_model
-from riffbot.inference.pipeline import Pipeline
-from riffbot.inference.resolve import resolve
+from riffbot.inference.models.beats import CHANNELS as GRID_CHANNELS
+from riffbot.inference.models.loading import load_model
+from riffbot.inference.pipeline.pipeline import Pipeline
+from riffbot.inference.pipeline.resolve import resolve
 from riffbot.request import RiffRequest
-from tests.patience import by_steps
+from tests.support.patience import by_steps
 from training import captions, denoiser, networks, prepare
 from training.denoiser import BLANK_GRIDS, Trainer, work
 from training.export import CARD, export

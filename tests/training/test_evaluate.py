@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 
 from riffbot.images import Images
-from riffbot.inference.loading import load_model
-from riffbot.inference.pipeline import Pipeline
+from riffbot.inference.models.loading import load_model
+from riffbot.inference.pipeline.pipeline import Pipeline
 from training import evaluate, networks
 from training.evaluation import copies, install, questions
 from training.evaluation.judge import Judge

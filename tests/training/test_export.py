@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from riffbot.inference import checkpoints, quantised
-from riffbot.inference.gist import Gist
-from riffbot.inference.loading import read_card
-from riffbot.inference.schedulers import suitable
+from riffbot.inference.models import checkpoints, quantised
+from riffbot.inference.models.loading import read_card
+from riffbot.inference.models.prompt_embedding import Gist
+from riffbot.inference.models.schedulers import suitable
 from training import networks
 from training.export import CARD, export
 from training.text import WIDTH

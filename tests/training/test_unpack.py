@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.patience import by_steps
+from tests.support.patience import by_steps
 from training import autoencoder, gist, networks, references, unpack
 from training.export import CARD, export
 from training.gist import Listener

@@ -1,7 +1,7 @@
 """An independent listener, asked through its command line.
 
 A script of the shape of `judge.py score MANIFEST --json -`. Only the heads of
-`riffbot.bench_model.HEADS` are ever asked, so that another head can judge in the end.
+`riffbot.bench.model.HEADS` are ever asked, so that another head can judge in the end.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from riffbot import bench_model
+from riffbot.bench import model
 
 Row = dict[str, Any]
 
@@ -32,7 +32,7 @@ class Judge:
         Raises:
             subprocess.CalledProcessError: the judge failed; its words are on stderr.
         """
-        heads = ["--models", bench_model.HEADS]
+        heads = ["--models", model.HEADS]
         command = [*self._command, what, *arguments, *heads, *self._cache, "--json", "-"]
         told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
         return json.loads(told.stdout)

@@ -13,11 +13,11 @@ from audio.codec import image_to_audio
 from audio.files import encode
 from audio.image import decode_image
 from audio.loudness import normalize
-from riffbot import bench_model
-from riffbot.bench_model import RATE
-from riffbot.bench_prompts import PROMPTS
-from riffbot.inference.pipeline import Pipeline
-from riffbot.inference.resolve import resolve
+from riffbot.bench import model
+from riffbot.bench.held_out_prompts import PROMPTS
+from riffbot.bench.model import RATE
+from riffbot.inference.pipeline.pipeline import Pipeline
+from riffbot.inference.pipeline.resolve import resolve
 from riffbot.request import RiffRequest
 from training.dataset import write_json
 from training.evaluation.judge import Judge, Row, files_of
@@ -186,7 +186,7 @@ def contact_sheet(ours: Path, real: Path, count: int = 24, columns: int = 4) -> 
 
 def prompts(pipeline: Pipeline, out: Path, judge: Judge | None, real: Path, count: int) -> Row:
     """The held-out prompts, judged, and how far they lie from real renders of the same."""
-    result = bench_model.measure(pipeline, out, seeds=count)
+    result = model.measure(pipeline, out, seeds=count)
     found: Row = {"bench": asdict(result)}
     if real.is_dir():
         contact_sheet(out, real).save(out / "sheet.png")

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from audio.errors import AudioError
 from audio.image import decode_image
-from riffbot.inference import pixels
-from riffbot.inference.pipeline import Pipeline
+from riffbot.inference.pipeline import pixels
+from riffbot.inference.pipeline.pipeline import Pipeline
 from training.dataset import held_out, read_clips
 
 CLIPS = 64

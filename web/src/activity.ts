@@ -1,5 +1,5 @@
 // Inside Discord, as an Activity: Discord opens the page with a `frame_id` and puts everything that
-// it asks for behind `/.proxy/`, which is the page's base then (riffbot/web/activity.py).
+// it asks for behind `/.proxy/`, which is the page's base then (riffbot/web/routes/activity.py).
 
 import { api, send } from "./page";
 

@@ -1,4 +1,4 @@
-// The live jam's WebSocket (riffbot/web/wire.py) and what a lost one asks for.
+// The live jam's WebSocket (riffbot/web/protocol.py) and what a lost one asks for.
 
 export interface Entry {
   start: number;

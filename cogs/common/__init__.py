@@ -1,0 +1,1 @@
+"""What several cogs share: delivery, cards, buttons, sources, visibility, errors, languages."""

@@ -1,0 +1,74 @@
+"""Slash commands in sentences: written as code, sent as mentions that can be clicked.
+
+A sentence names a command as `` `/jam resume` ``. Where Discord has told the command's id, that
+becomes `</jam resume:id>`, which Discord shows in the reader's language and runs on a click;
+elsewhere the code stays. Members' words cannot do this: their backticks are escaped.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING
+
+import discord
+
+from cogs.common.i18n import command_names
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from riffbot.bot import RiffBot
+
+
+@cache
+def command_pattern() -> re.Pattern[str]:
+    """Matches every slash command of ours in a sentence, with its slash."""
+    names = sorted(command_names(), key=len, reverse=True)
+    return re.compile(rf"(?<![\w/<.])/(?:{'|'.join(map(re.escape, names))})(?![\w/-])")
+
+
+def linked(text: str, ids: Mapping[str, int]) -> str:
+    """A formatted text, its commands as mentions.
+
+    Args:
+        text: in Discord's markdown.
+        ids: of top-level commands, by name; the commands that it lacks stay code.
+    """
+
+    def mention(match: re.Match[str]) -> str:
+        name = match[1]
+        known = ids.get(name.split()[0])
+        return match[0] if known is None or name not in _invocable() else f"</{name}:{known}>"
+
+    return re.sub(r"(?<![\\`])`/([a-z]+(?: [a-z]+)?)`(?!`)", mention, text)
+
+
+def linked_content(bot: RiffBot, text: str) -> str:
+    """A message's content with its commands as mentions."""
+    return linked(text, bot.tree.ids)
+
+
+def linked_embed(bot: RiffBot, embed: discord.Embed) -> discord.Embed:
+    """A copy of an embed with the commands in its description and fields as mentions.
+
+    Discord shows no mentions in titles and footers, and the local Discord in no part of an embed.
+    """
+    if bot.simulated:
+        return embed
+    embed, ids = embed.copy(), bot.tree.ids
+    if embed.description:
+        embed.description = linked(embed.description, ids)
+    for number, field in enumerate(embed.fields):
+        embed.set_field_at(
+            number, name=field.name, value=linked(field.value or "", ids), inline=field.inline
+        )
+    return embed
+
+
+@cache
+def _invocable() -> frozenset[str]:
+    """Commands that can be run: all but those that only hold others."""
+    names = command_names()
+    groups = {name.split()[0] for name in names if " " in name}
+    return frozenset(names - groups)

@@ -1,0 +1,1 @@
+"""/remix, /draw, /replay, /inpaint, /extend, /morph and /layer: riffs made of riffs."""

@@ -1,0 +1,204 @@
+"""/inpaint, /extend, /morph and /layer: parts of riffs, and riffs of riffs."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from cogs.common.errors import answered
+from cogs.common.generation import go_on, perform
+from cogs.common.options import (
+    Denoising,
+    Guidance,
+    Prompt,
+    Seed,
+    StartAt,
+    Words,
+    anywhere,
+    check_seed_image,
+    suggest_riffs,
+)
+from cogs.common.sources import CHOICES, chosen, find, from_riff, preparing
+from cogs.common.visibility import seen
+from riffbot.clips import edits
+from riffbot.clips.edits import Start
+from riffbot.errors import NotFound, RiffBotError
+from riffbot.regions import bars
+from riffbot.request import DEFAULT_DENOISING
+from riffbot.tempo import tempo_in
+
+if TYPE_CHECKING:
+    from riffbot.bot import RiffBot
+
+_MOST_BARS = 12
+
+
+async def suggest_places(
+    interaction: discord.Interaction[RiffBot], current: str
+) -> list[app_commands.Choice[str]]:
+    """The bars of the riff that is chosen already, the halves, and the bundled masks."""
+    known = 4
+    if isinstance(picked := getattr(interaction.namespace, "riff", None), str) and picked:
+        try:
+            riff = await find(interaction, picked)
+            images = interaction.client.services.images
+            meter = await asyncio.to_thread(images.meter, riff.image_ref)
+            known = bars(riff.duration_s, riff.request.bpm, meter)
+        except RiffBotError:
+            pass  # half typed
+    names = [f"bar {number + 1}" for number in range(min(known, _MOST_BARS))]
+    names += ["first half", "second half"]
+    names += interaction.client.services.images.masks()
+    wanted = current.strip().casefold()
+    return [
+        app_commands.Choice(name=name.removeprefix("mask_").replace("_", " "), value=name)
+        for name in names
+        if wanted in name
+    ][:CHOICES]
+
+
+class Compositions(commands.Cog, name="compose"):
+    """What is more, or less, than one whole picture."""
+
+    def __init__(self, bot: RiffBot) -> None:
+        self.bot = bot
+
+    @anywhere("inpaint")
+    @app_commands.autocomplete(where=suggest_places)
+    async def inpaint(
+        self,
+        interaction: discord.Interaction[RiffBot],
+        *,
+        prompt: Prompt,
+        riff: str | None = None,
+        upload: discord.Attachment | None = None,
+        where: app_commands.Range[str, 0, 60] = "",
+        low: app_commands.Range[float, 0, 10000] | None = None,
+        high: app_commands.Range[float, 0, 10000] | None = None,
+        negative: Words = "",
+        denoising: Denoising = edits.REPAINTED,
+        seed: Seed | None = None,
+        start: StartAt = 0.0,
+    ) -> None:
+        """Repaint a stretch, a band, or both."""
+        async with answered(interaction), preparing(interaction):
+            begin = await chosen(interaction, riff, upload, start=start)
+            request = edits.inpaint(
+                begin.start,
+                prompt,
+                where=where,
+                low=low,
+                high=high,
+                negative=negative,
+                denoising=denoising,
+                seed=seed,
+            )
+            await go_on(interaction, begin, request)
+
+    @anywhere("extend")
+    async def extend(
+        self,
+        interaction: discord.Interaction[RiffBot],
+        *,
+        seconds: app_commands.Range[float, 1, 360],
+        riff: str | None = None,
+        upload: discord.Attachment | None = None,
+        prompt: Words = "",
+        backward: bool = False,
+        negative: Words = "",
+        denoising: Denoising = DEFAULT_DENOISING,
+        seed: Seed | None = None,
+        start: StartAt = 0.0,
+    ) -> None:
+        """A riff becomes a song."""
+        async with answered(interaction), preparing(interaction):
+            begin = await chosen(interaction, riff, upload, start=start, whole=start == 0)
+            request = edits.extend(
+                begin.start,
+                prompt or begin.start.prompt or "more of it",
+                seconds=seconds,
+                backward=backward,
+                negative=negative,
+                denoising=denoising,
+                seed=seed,
+            )
+            await go_on(interaction, begin, request)
+
+    @anywhere("morph")
+    @app_commands.autocomplete(first=suggest_riffs, second=suggest_riffs)
+    async def morph(
+        self,
+        interaction: discord.Interaction[RiffBot],
+        *,
+        first: Prompt,
+        second: Prompt,
+        clips: app_commands.Range[int, 2, 16] = 5,
+        seed_image: str | None = None,
+        negative: Words = "",
+        denoising: Denoising = DEFAULT_DENOISING,
+        guidance: Guidance | None = None,
+        seed: Seed | None = None,
+    ) -> None:
+        """A walk between two riffs or prompts."""
+        async with answered(interaction), preparing(interaction):
+            check_seed_image(interaction.client, seed_image)
+            ends = [await _end(interaction, typed) for typed in (first, second)]
+            request = edits.morph(
+                *ends,
+                clips=clips,
+                seed_image=seed_image,
+                negative=negative,
+                denoising=denoising,
+                guidance=guidance,
+                seed=seed,
+                bpm=tempo_in(first) if isinstance(ends[0], str) else None,
+            )
+            parents = [end.riff_id for end in ends if isinstance(end, Start)]
+            await perform(
+                interaction,
+                [request],
+                parent=parents[0] if parents else None,
+                second_parent=parents[1] if len(parents) > 1 else None,
+            )
+
+    @anywhere("layer")
+    @app_commands.autocomplete(second=suggest_riffs)
+    async def layer(
+        self,
+        interaction: discord.Interaction[RiffBot],
+        *,
+        riff: str,
+        second: str,
+        gain: app_commands.Range[float, -40, 20] = 0.0,
+    ) -> None:
+        """Two riffs at once."""
+        async with answered(interaction), preparing(interaction):
+            starts = [
+                (await chosen(interaction, typed, None, whole=True)).start
+                for typed in (riff, second)
+            ]
+            await perform(
+                interaction,
+                [edits.layer(*starts, gain_db=gain)],
+                parent=starts[0].riff_id,
+                second_parent=starts[1].riff_id,
+            )
+
+
+async def _end(interaction: discord.Interaction[RiffBot], typed: str) -> Start | str:
+    """An end of a walk: a riff that was picked, else the words themselves."""
+    try:
+        named = await seen(interaction, typed.strip().removeprefix("#"))
+    except NotFound:
+        return typed
+    riff = edits.permit(named, interaction.user.id)
+    return await from_riff(interaction.client, riff)
+
+
+async def setup(bot: RiffBot) -> None:
+    """Called by discord.py when the extension is loaded."""
+    await bot.add_cog(Compositions(bot))

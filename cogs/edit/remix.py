@@ -1,0 +1,148 @@
+"""/remix, /draw, /replay and “Remix this riff”: from one sound or picture to another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from cogs.common.actions import RemixModal
+from cogs.common.attachments import usable
+from cogs.common.errors import answered
+from cogs.common.generation import go_on, perform
+from cogs.common.options import Denoising, Guidance, Prompt, Seed, StartAt, Words, anywhere
+from cogs.common.sources import chosen, fetched, from_upload, may_replay, preparing
+from cogs.common.visibility import audience_of, author_of, origin_of
+from riffbot.clips import edits
+from riffbot.file_turns import in_file_thread
+from riffbot.library.types import Author, Origin
+from riffbot.request import DEFAULT_DENOISING
+
+if TYPE_CHECKING:
+    from riffbot.bot import RiffBot
+
+MENU = "Remix this riff"
+
+
+class Remixes(commands.Cog, name="remix"):
+    """Starting from what is there."""
+
+    def __init__(self, bot: RiffBot) -> None:
+        self.bot = bot
+        self._menu = app_commands.ContextMenu(name=MENU, callback=self.remix_message)
+
+    async def cog_load(self) -> None:
+        """A cog's message command has to be added by hand."""
+        app_commands.allowed_installs(guilds=True, users=True)(self._menu)
+        app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)(self._menu)
+        self.bot.tree.add_command(self._menu)
+
+    async def cog_unload(self) -> None:
+        """And taken away again."""
+        self.bot.tree.remove_command(MENU, type=self._menu.type)
+
+    async def remix_message(
+        self, interaction: discord.Interaction[RiffBot], message: discord.Message
+    ) -> None:
+        """Remix what a message carries: a riff, or anybody's sound or picture."""
+        async with answered(interaction):
+            riff = await interaction.client.services.library.of_message(message.id)
+            if riff is not None:
+                edits.permit(riff, interaction.user.id)
+                await interaction.response.send_modal(RemixModal.of_riff(riff))
+                return
+            attachment = usable(message)
+            author = message.author
+            if author == self.bot.user and message.interaction_metadata is not None:
+                author = message.interaction_metadata.user  # who had it shown here
+            brought = Author(author.id, author.display_name, interaction.guild_id)
+            here = message.channel
+            origin = Origin(
+                channel_id=here.id,
+                audience_id=audience_of(here, here.id),
+                message_id=message.id,
+            )
+            await interaction.response.send_modal(
+                RemixModal.of_upload(attachment, brought, origin, message.id)
+            )
+
+    @anywhere("remix")
+    async def remix(
+        self,
+        interaction: discord.Interaction[RiffBot],
+        *,
+        prompt: Prompt,
+        riff: str | None = None,
+        upload: discord.Attachment | None = None,
+        negative: Words = "",
+        denoising: Denoising = DEFAULT_DENOISING,
+        guidance: Guidance | None = None,
+        seed: Seed | None = None,
+        start: StartAt = 0.0,
+    ) -> None:
+        """Img2img from a riff or an upload."""
+        async with answered(interaction), preparing(interaction):
+            begin = await chosen(interaction, riff, upload, start=start)
+            request = edits.remix(
+                begin.start,
+                prompt,
+                negative=negative,
+                denoising=denoising,
+                guidance=guidance,
+                seed=seed,
+            )
+            await go_on(interaction, begin, request)
+
+    @anywhere("draw")
+    async def draw(
+        self,
+        interaction: discord.Interaction[RiffBot],
+        *,
+        picture: discord.Attachment,
+        prompt: Words = "",
+        seconds: app_commands.Range[float, 0.64, 20.48] | None = None,
+        negative: Words = "",
+        denoising: Denoising = DEFAULT_DENOISING,
+        seed: Seed | None = None,
+    ) -> None:
+        """A picture as sound, with or without diffusion on top."""
+        async with answered(interaction), preparing(interaction):
+            author, here = author_of(interaction), origin_of(interaction)
+            begin = await from_upload(
+                interaction, picture, author, here, seconds=seconds, drawing=True
+            )
+            request = edits.draw(
+                begin.start,
+                prompt,
+                negative=negative,
+                denoising=denoising,
+                seed=seed,
+            )
+            await go_on(interaction, begin, request)
+
+    @anywhere("replay")
+    async def replay(
+        self, interaction: discord.Interaction[RiffBot], *, file: discord.Attachment
+    ) -> None:
+        """Make a clip again from its file, wherever its database is."""
+        async with answered(interaction), preparing(interaction):
+            studio = interaction.client.services.studio
+            async with interaction.client.reading:  # what is fetched takes memory, too
+                data = await fetched(file)
+                recipe = await in_file_thread(studio.recipe_in, data)
+            known = await may_replay(interaction, data, recipe)
+            recipe = await studio.revive(recipe, author=author_of(interaction))
+            await perform(
+                interaction,
+                [recipe.request],
+                parent=known.id if known is not None else None,
+                heading="Made again from its file.",
+                weights=recipe.model_hash,
+            )
+
+
+async def setup(bot: RiffBot) -> None:
+    """Called by discord.py when the extension is loaded."""
+    await bot.add_cog(Remixes(bot))

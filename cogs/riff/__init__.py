@@ -1,0 +1,5 @@
+"""/riff: words in, riffs out."""
+
+from cogs.riff._cog import setup
+
+__all__ = ["setup"]

@@ -1,0 +1,75 @@
+"""/riff: words in, riffs out. This cog reads what was typed and computes nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+import cogs.common.actions  # noqa: F401  (registers what the buttons do)
+from cogs.common.buttons import CancelButton, ClipButton
+from cogs.common.errors import answered
+from cogs.common.generation import perform
+from cogs.common.options import (
+    Denoising,
+    Guidance,
+    Prompt,
+    Seed,
+    Words,
+    anywhere,
+    check_seed_image,
+    suggest_seed_images,
+)
+from riffbot.request import DEFAULT_DENOISING, RiffRequest, takes
+
+if TYPE_CHECKING:
+    from riffbot.bot import RiffBot
+
+
+class Riffs(commands.Cog, name="riff"):
+    """The command and the buttons under what it makes."""
+
+    def __init__(self, bot: RiffBot) -> None:
+        self.bot = bot
+
+    async def cog_load(self) -> None:
+        """Make the buttons of every riff ever posted work again."""
+        self.bot.add_dynamic_items(ClipButton, CancelButton)
+
+    @anywhere("riff")
+    @app_commands.autocomplete(seed_image=suggest_seed_images)
+    async def riff(
+        self,
+        interaction: discord.Interaction[RiffBot],
+        *,
+        prompt: Prompt,
+        negative: Words = "",
+        seed: Seed | None = None,
+        seed_image: str | None = None,
+        denoising: Denoising = DEFAULT_DENOISING,
+        guidance: Guidance | None = None,
+        steps: app_commands.Range[int, 1, 200] | None = None,
+        count: app_commands.Range[int, 1, 4] = 1,
+        tempo: app_commands.Range[float, 40, 240] | None = None,
+    ) -> None:
+        """Make one to four riffs."""
+        async with answered(interaction):
+            check_seed_image(interaction.client, seed_image)
+            first = RiffRequest.build(
+                prompt=prompt,
+                negative=negative,
+                seed_image=seed_image,
+                denoising=denoising,
+                guidance=guidance,
+                steps=steps,
+                bpm=tempo,
+                **({} if seed is None else {"seed": seed}),
+            )
+            await perform(interaction, takes(first, count))
+
+
+async def setup(bot: RiffBot) -> None:
+    """Called by discord.py when the extension is loaded."""
+    await bot.add_cog(Riffs(bot))

@@ -1,0 +1,1 @@
+"""Extensions without commands: errors, languages, recovery after a restart, old threads."""

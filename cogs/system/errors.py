@@ -1,0 +1,23 @@
+"""Extension: what a command raises and nobody caught ends in the one table of `_errors`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from cogs.common.errors import answer
+
+
+async def on_tree_error(
+    interaction: discord.Interaction[Any], error: app_commands.AppCommandError
+) -> None:
+    """The tree's error handler: failed checks, unreadable options, unknown commands, bugs."""
+    await answer(interaction, error)
+
+
+async def setup(bot: commands.Bot | commands.AutoShardedBot) -> None:
+    """Called by discord.py when the extension is loaded."""
+    bot.tree.error(on_tree_error)

@@ -1,0 +1,1 @@
+"""`riffbot bench`: one module a benchmark, each beside what people would use instead."""

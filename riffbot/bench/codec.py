@@ -1,0 +1,361 @@
+"""`riffbot bench codec`: our codec beside Riffusion's own conversion and librosa's, in one run.
+
+All methods run in this process, on one thread, interleaved picture by picture; times are processor
+time, which other work on the machine moves least. Every sound is judged by Riffusion's analysis,
+not ours. librosa's mel inversion takes so long that it gets an excerpt of the first picture; its
+time a clip is that excerpt's, scaled by length, and its quality is set beside ours on the same
+excerpt.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from statistics import fmean, median
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+
+from audio import codec, image, metrics
+from audio.arrays import Floats, Pixels
+from audio.errors import AudioError
+from riffbot.bench.peers import RATE, Riffusion, librosa_image_to_audio
+from riffbot.bench.progress import Bar
+from riffbot.errors import BadRequest
+from riffbot.settings import ROOT
+
+EXCERPT_COLUMNS = 32
+MAX_PICTURES = 4
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is measured.
+
+    Attributes:
+        pictures: at most so many of the bundled ones.
+        columns: of each picture at most; None takes all of them.
+        excerpt: columns that librosa is tried on; Riffusion's conversion needs 21 of them.
+        inverted: of those, how many librosa inverts; None: all of them.
+    """
+
+    pictures: int = MAX_PICTURES
+    columns: int | None = None
+    excerpt: int = EXCERPT_COLUMNS
+    inverted: int | None = None
+
+
+FULL, QUICK = Size(), Size(pictures=1, columns=64, excerpt=22, inverted=1)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method, averaged over the pictures.
+
+    Attributes:
+        method: its name.
+        clip_ms: processor time for 512 columns, picture → sound.
+        faster: how many times faster than Riffusion's.
+        fidelity: means of `audio.metrics.Fidelity`.
+        seam_db: the click when the clip is repeated, over its ordinary moments.
+        back_ms, back_faster: the same for sound → picture; None where there is no such thing.
+        back_mae: pixels off Riffusion's own analysis of the same sound.
+    """
+
+    method: str
+    clip_ms: float
+    faster: float
+    fidelity: metrics.Fidelity
+    seam_db: float
+    back_ms: float | None = None
+    back_faster: float | None = None
+    back_mae: float | None = None
+
+
+@dataclass(frozen=True)
+class BenchResult:
+    """What was measured.
+
+    Attributes:
+        pictures: names of what the clips were made from.
+        rows: whole clips: ours, then Riffusion's.
+        excerpt: the same on a short excerpt, with librosa; empty when that was left out.
+        excerpt_columns: its length in columns of 10 ms.
+        notes: what to know when reading the figures.
+    """
+
+    pictures: list[str]
+    rows: list[Row]
+    excerpt: list[Row] = field(default_factory=list)
+    excerpt_columns: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        return asdict(self)
+
+    def table(self) -> str:
+        """For people."""
+        lines = [f"{len(self.pictures)} pictures: {', '.join(self.pictures)}", *_table(self.rows)]
+        if self.excerpt:
+            seconds = self.excerpt_columns / 100
+            lines += ["", f"an excerpt of {seconds:g} s, times scaled to a clip:"]
+            lines += _table(self.excerpt)
+        return "\n".join([*lines, "", *self.notes])
+
+
+def run(
+    *,
+    pictures: Sequence[Path] = (),
+    repeats: int = 5,
+    with_librosa: bool = True,
+    seed_images: Path = ROOT / "seed_images",
+    size: Size = FULL,
+    bar: Bar | None = None,
+) -> BenchResult:
+    """Measure.
+
+    Args:
+        pictures: spectrograms to use; the bundled seed images (at most four) when empty, and a
+            picture built in code when there are none.
+        repeats: of our codec for each picture (its median counts); Riffusion's runs once.
+        with_librosa: also try librosa on an excerpt; takes a minute or so.
+        seed_images: where the bundled ones lie.
+        size: how much is measured.
+        bar: shows how far it is.
+
+    Raises:
+        BadRequest: a picture that is no spectrogram.
+    """
+    bar = bar or Bar("codec")
+    named = (
+        _load(pictures)
+        or _bundled(seed_images)[: size.pictures]
+        or [("synthetic", synthetic_picture())]
+    )
+    whole = [np.ascontiguousarray(pixels[:, : size.columns]) for _, pixels in named]
+    bar.expect(2 * len(whole) + (_LIBROSA + 3 if with_librosa else 0))
+    with _one_thread():
+        riffusion = Riffusion()
+        codec.warm_up()
+        methods = [_ours(repeats), _riffusion(riffusion)]
+        rows = _measure(methods, whole, riffusion, bar)
+        excerpt: list[Row] = []
+        if with_librosa:
+            piece = np.ascontiguousarray(named[0][1][:, : size.excerpt])
+            with bar.part("librosa, first use", _LIBROSA):
+                by_librosa = partial(librosa_image_to_audio, inverted=size.inverted)
+                by_librosa(piece[:, :12])  # imports and compiles
+            methods.append(_Method("librosa", by_librosa, None, 1))
+            excerpt = _measure(methods, [piece], riffusion, bar)
+    return BenchResult([name for name, _ in named], rows, excerpt, size.excerpt, list(_NOTES))
+
+
+_LIBROSA = 3
+"""What the first use of librosa takes, in clips of another method."""
+
+
+def synthetic_picture(columns: int = 512, seed: int = 0) -> Pixels:
+    """Plucked chords and noise bursts on a beat, as a picture uint8[512, columns]."""
+    random = np.random.default_rng(seed)
+    time_axis = np.arange(columns * RATE // 100) / RATE
+    sound = np.zeros(len(time_axis))
+    for start in np.arange(0, columns / 100, 0.32):
+        age = time_axis - start
+        heard = age >= 0
+        for note in random.choice(np.arange(40, 76), 3, replace=False):
+            hz = 440 * 2 ** ((note - 69) / 12)
+            for harmonic in range(1, 9):
+                decay = np.exp(-age[heard] * (1 + harmonic)) / harmonic
+                sound[heard] += decay * np.sin(2 * np.pi * hz * harmonic * age[heard])
+        burst = random.standard_normal(int(heard.sum()))
+        sound[heard] += burst * np.exp(-age[heard] * 40)
+    return codec.audio_to_image(sound.astype(np.float32), RATE)
+
+
+@dataclass(frozen=True)
+class _Method:
+    name: str
+    forth: Callable[[Pixels], Floats]
+    back: Callable[[Floats, int], Pixels] | None
+    repeats: int
+
+
+def _ours(repeats: int) -> _Method:
+    return _Method(
+        "RiffBot",
+        lambda pixels: codec.image_to_audio(pixels, sample_rate=RATE),
+        lambda sound, columns: codec.audio_to_image(sound, RATE)[:, :columns],
+        repeats,
+    )
+
+
+def _riffusion(peer: Riffusion) -> _Method:
+    return _Method("Riffusion", peer.image_to_audio, peer.audio_to_image, 1)
+
+
+def _measure(
+    methods: list[_Method], pictures: list[Pixels], judge: Riffusion, bar: Bar
+) -> list[Row]:
+    found: dict[str, list[tuple[float, float, metrics.Fidelity, float, float]]] = {
+        method.name: [] for method in methods
+    }
+    for number, pixels in enumerate(pictures, 1):
+        for method in methods:
+            with bar.part(f"{method.name}, {number}/{len(pictures)}"):
+                found[method.name].append(_judged(method, pixels, judge))
+    base = [fmean(values) for values in list(zip(*found["Riffusion"], strict=True))[:2]]
+    return [_row(name, results, base) for name, results in found.items()]
+
+
+def _judged(
+    method: _Method, pixels: Pixels, judge: Riffusion
+) -> tuple[float, float, metrics.Fidelity, float, float]:
+    """Milliseconds there and back for 512 columns, fidelity, the seam and the error of the way back
+    of one method on one picture."""
+    columns = pixels.shape[1]
+    forth, sound = _timed(partial(method.forth, pixels), method.repeats)
+    fidelity = metrics.fidelity(pixels, judge.mel(sound, columns))
+    repeated = _as_loop(method, pixels, sound)
+    seam = metrics.seam_db(repeated, RATE)
+    back, off = float("nan"), float("nan")
+    if method.back is not None:
+        back, taken = _timed(partial(method.back, sound, columns), method.repeats)
+        reference = judge.audio_to_image(sound, taken.shape[1])
+        off = float(np.abs(taken.astype(float) - reference).mean())
+    scale = 512 / columns
+    return forth * scale, back * scale, fidelity, seam, off
+
+
+def _as_loop(method: _Method, pixels: Pixels, sound: Floats) -> Floats:
+    """What a player would repeat: our codec has loops, the others repeat what they made."""
+    if method.name != "RiffBot":
+        return sound
+    return codec.image_to_audio(pixels, loop=True, sample_rate=RATE)
+
+
+def _row(
+    name: str,
+    results: list[tuple[float, float, metrics.Fidelity, float, float]],
+    base: list[float],
+) -> Row:
+    forth, back, fidelities, seams, off = zip(*results, strict=True)
+    dicts = [asdict(one) for one in fidelities]
+    mean = metrics.Fidelity(**{key: fmean(one[key] for one in dicts) for key in dicts[0]})
+    has_back = not np.isnan(back[0])
+    return Row(
+        name,
+        fmean(forth),
+        base[0] / fmean(forth),
+        mean,
+        fmean(seams),
+        fmean(back) if has_back else None,
+        base[1] / fmean(back) if has_back else None,
+        fmean(off) if has_back else None,
+    )
+
+
+def _timed(work: Callable[[], T], repeats: int) -> tuple[float, T]:
+    """Median processor time in ms, and the last result."""
+    times = []
+    for _ in range(max(1, repeats)):
+        start = time.process_time()
+        result = work()
+        times.append((time.process_time() - start) * 1000)
+    return median(times), result
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # librosa on short excerpts
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _load(paths: Sequence[Path]) -> list[tuple[str, Pixels]]:
+    return [(path.stem, _picture(path)) for path in paths]
+
+
+def _picture(path: Path) -> Pixels:
+    try:
+        pixels = image.decode_image(path).pixels
+    except AudioError as error:
+        raise BadRequest(str(error)) from error
+    mono = pixels if pixels.ndim == 2 else pixels[..., 0]
+    if mono.shape[0] != 512 or mono.shape[1] < EXCERPT_COLUMNS:
+        raise BadRequest(
+            f"{path.name} is no spectrogram to measure with: it needs 512 rows and at least "
+            f"{EXCERPT_COLUMNS} columns."
+        )
+    return np.ascontiguousarray(mono)
+
+
+def _bundled(folder: Path) -> list[tuple[str, Pixels]]:
+    """The first few pictures of music in a folder; masks, which are flat, are no music."""
+    found = []
+    for path in sorted(folder.glob("*.png")):
+        try:
+            pixels = _picture(path)
+        except BadRequest:
+            continue
+        if len(np.unique(pixels)) > 100 and np.median(np.abs(np.diff(pixels.astype(int), axis=1))):
+            found.append((path.stem, pixels))
+    return found[:MAX_PICTURES]
+
+
+_NOTES = [
+    "ms: processor time on one thread for a clip of 512 columns; x: times faster than Riffusion.",
+    "MAE, PSNR: picture of the sound against the picture it was made from, each scaled by its own",
+    "maximum; MAE*: after the best gain; mel: error of what is heard; SC: spectral convergence;",
+    "seam: click when the clip is repeated, over its ordinary moments. Lower is better, but for",
+    "PSNR. Every sound is judged by Riffusion's own analysis.",
+    "back: sound to picture; off: its pixels against Riffusion's of the same sound.",
+]
+
+
+_HEADINGS = (
+    "method", "ms", "x", "MAE", "PSNR", "MAE*", "mel dB", "SC dB", "seam dB", "back ms", "x", "off",
+)  # fmt: skip
+_WIDTHS = (10, 9, 7, 7, 7, 7, 8, 8, 9, 9, 7, 7)
+
+
+def _table(rows: list[Row]) -> list[str]:
+    lines = [_line(_HEADINGS)]
+    for row in rows:
+        fidelity = row.fidelity
+        back = [row.back_ms, row.back_faster, row.back_mae]
+        cells = [
+            row.method,
+            f"{row.clip_ms:,.0f}",
+            f"{row.faster:.3g}",
+            f"{fidelity.image_mae:.2f}",
+            f"{fidelity.image_psnr:.1f}",
+            f"{fidelity.image_mae_levelled:.2f}",
+            f"{fidelity.log_mel_db:.2f}",
+            f"{fidelity.convergence_db:.1f}",
+            f"{row.seam_db:+.1f}",
+            *("-" if value is None else f"{value:.3g}" for value in back),
+        ]
+        lines.append(_line(cells))
+    return lines
+
+
+def _line(cells: Sequence[str]) -> str:
+    first, *rest = (
+        f"{cell:{'<' if i == 0 else '>'}{width}}"
+        for i, (cell, width) in enumerate(zip(cells, _WIDTHS, strict=True))
+    )
+    return first + "".join(rest)

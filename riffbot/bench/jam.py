@@ -1,0 +1,283 @@
+"""`riffbot bench jam`: the joins, the beat, how soon a wish is heard, and whether time is kept.
+
+Beside each stands what people would use instead: clips put end to end (Riffusion), an equal-power
+crossfade, and a buffer of three clips ahead (Riffusion's web app), all on the same chunks and the
+same machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from statistics import mean
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from audio import codec, loudness
+from riffbot.bench.joins import (
+    Ear,
+    Joins,
+    Ordinary,
+    at_beats,
+    at_boundaries,
+    beat_period_s,
+    beats_of,
+    crossfaded,
+    naive,
+    pictures_of,
+)
+from riffbot.bench.progress import Bar
+from riffbot.images import Images
+from riffbot.inference.engine.engine import Engine
+from riffbot.inference.pipeline.opening import open_pipeline
+from riffbot.jam.offline import Change, Rehearsal
+from riffbot.jam.prompt_path import Walk
+from riffbot.jam.realtime import Report, in_time
+from riffbot.jam.synthesizer import COLUMN_SAMPLES, SAMPLE_RATE
+from riffbot.jam.tempo_lock import meter_of
+from riffbot.jam.timeline import Chunk, Entry, Meter
+from riffbot.settings import Settings
+
+PROMPT = "funky sax"
+SEED_IMAGE = "steady_beat"
+
+EVERY_S = 4.3
+"""Seconds between two wishes: no multiple of the beat, so they fall anywhere in the measure."""
+
+WISHES = ("church bells", "techno", "piano with rain", "funky sax", "jazz trio", "violin")
+CLIPS_AHEAD = 3
+
+
+@dataclass(frozen=True)
+class Size:
+    """How long is played.
+
+    Attributes:
+        seconds: of the sound whose joins are looked at.
+        script: its changes.
+        wishes: how many are made in time.
+        first_s, after_s: seconds before the first wish and after the last.
+    """
+
+    seconds: float = 90.0
+    script: tuple[Change, ...] = (Change(20, "church bells"), Change(40, "techno"))
+    wishes: int = 20
+    first_s: float = 5.0
+    after_s: float = 12.0
+
+    def changes(self) -> list[Change]:
+        """The wishes that are made in time."""
+        return [
+            Change(self.first_s + EVERY_S * number, WISHES[number % len(WISHES)])
+            for number in range(self.wishes)
+        ]
+
+
+FULL = Size()
+QUICK = Size(seconds=12.0, script=(Change(5, "church bells"),), wishes=1, first_s=0.5, after_s=3.0)
+
+
+@dataclass(frozen=True)
+class JamResult:
+    """What was measured.
+
+    Attributes:
+        model, seed_image, bpm: what was played.
+        factor: seconds of sound for a second of work, chunks and sound together.
+        ordinary: at the beats of our sound where no chunk begins.
+        joins: at the chunk boundaries, by way of joining.
+        loudness: range of the loudness of our sound's turns, LU.
+        period_error: of the beat over the whole sound, as a share.
+        repeats: whether the same script gave the same samples again.
+        idle, busy: 20 changes in time, alone and beside a line of riffs.
+        ahead: what three clips ahead would give for the same wishes, seconds: mean and worst.
+        size: how long was played.
+    """
+
+    model: str
+    seed_image: str
+    bpm: float
+    factor: float
+    ordinary: Ordinary
+    joins: dict[str, Joins]
+    loudness: float
+    period_error: float
+    repeats: bool
+    idle: Report
+    busy: Report
+    ahead: tuple[float, float]
+    size: Size = FULL
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`, with the ratios."""
+        return {
+            **asdict(self),
+            "times_sooner": self.times_sooner,
+        }
+
+    @property
+    def times_sooner(self) -> float | None:
+        """How much sooner a wish is heard than with three clips ahead; None: none was heard."""
+        answers = self.busy.answers
+        return self.ahead[0] / mean(answers) if answers else None
+
+    def table(self) -> str:
+        """For people."""
+        lines = [
+            f"{self.model}: {self.size.seconds:g} s of “{PROMPT}”, "
+            + ", ".join(f"at {c.at_s:g} s “{c.prompt}”" for c in self.size.script)
+            + f", on {self.seed_image} ({self.bpm:.2f} bpm), {self.factor:.2f} times real time",
+            f"{'at chunk boundaries':<26}{'flux dB/band':>20}{'level step dB':>20}"
+            f"{'click dB':>20}{'mel error dB':>20}{'outside':>10}",
+            f"{'':<26}" + f"{'median  p95   max':>20}" * 4,
+            _row("ordinary beats", self.ordinary, ""),
+        ]
+        for name, joins in self.joins.items():
+            lines.append(_row(name, joins, f"{joins.outside} of {joins.boundaries}"))
+        return "\n".join(
+            [
+                *lines,
+                f"loudness of the turns within {self.loudness:.1f} LU; beat period off by "
+                f"{100 * self.period_error:.4f} %; same samples again: "
+                f"{'yes' if self.repeats else 'NO'}",
+                f"wishes: {_heard(self.idle.answers)}; "
+                f"beside a line of riffs {_heard(self.busy.answers)}",
+                f"three clips ahead: {self.ahead[0]:.2f} s, at worst {self.ahead[1]:.2f} s: "
+                f"{self.times_sooner or 0:.1f} times later",
+                "beside a line of riffs: " + self.busy.in_words().replace("\n", "; "),
+            ]
+        )
+
+
+def _heard(answers: Sequence[float]) -> str:
+    if not answers:
+        return "none was heard"
+    return f"{len(answers)} heard after {mean(answers):.2f} s, at worst {max(answers):.2f} s"
+
+
+def _row(name: str, values: Joins | Ordinary, outside: str) -> str:
+    columns = "".join(
+        f"{f'{v.median:.2f} {v.p95:5.2f} {v.most:5.2f}':>20}"
+        for v in (values.flux, values.level, values.click, values.error)
+    )
+    return f"{name:<26}{columns}{outside:>10}"
+
+
+def run(settings: Settings, *, size: Size = FULL, bar: Bar | None = None) -> JamResult:
+    """Measure with the model of the settings. Takes about five minutes, most of it in time.
+
+    Args:
+        size: how long is played.
+        bar: shows how far it is.
+
+    Raises:
+        ModelError: the model cannot be loaded.
+        Refused: this machine cannot sustain a jam.
+    """
+    return asyncio.run(_run(settings, size, bar or Bar("jam")))
+
+
+async def _run(settings: Settings, size: Size, bar: Bar) -> JamResult:
+    images = Images(settings.seed_images)
+    codec.warm_up()
+    walk = Walk.begin(PROMPT, seed_image=SEED_IMAGE)
+    meter = meter_of(images, SEED_IMAGE)
+    seconds, wishes = size.seconds, size.changes()
+    in_time_s = wishes[-1].at_s + size.after_s
+    bar.expect(2.5 * seconds + 2 * in_time_s)
+    async with Engine(lambda: open_pipeline(settings, images), max_batch=1) as engine:
+        first = await engine.submit(walk.request())  # loads the model
+        began = perf_counter()
+        entries, ours = await _rehearsed(engine, walk, meter, settings, size=size, bar=bar)
+        factor = seconds / (perf_counter() - began)
+        again = await _rehearsed(engine, walk, meter, settings, size=size, bar=bar)
+        boundaries = [entry.start * COLUMN_SAMPLES for entry in entries[1:]]
+        beats = [at for at in beats_of(meter, seconds) if at not in set(boundaries)]
+        sounds = {
+            "RiffBot": ours,
+            "crossfade of 50 ms": crossfaded(entries, seconds),
+            "end to end (Riffusion)": naive(entries, seconds),
+        }
+        pictures = pictures_of(entries)
+        with bar.part("listening to the joins", 0.5 * seconds):
+            ears = {name: Ear(sound, pictures) for name, sound in sounds.items()}
+        period = beat_period_s(ears["RiffBot"].envelope, 60 / meter.bpm)
+        reports = []
+        for busy in (False, True):
+            where = "beside a line of riffs" if busy else "alone"
+            with bar.part(f"{len(wishes)} wishes in time, {where}", in_time_s, seconds=in_time_s):
+                report = await in_time(
+                    engine,
+                    images,
+                    walk,
+                    changes=wishes,
+                    seconds=in_time_s,
+                    loudness_lufs=settings.loudness_lufs,
+                    busy=busy,
+                )
+            reports.append(report)
+    return JamResult(
+        model=first.model_name,
+        seed_image=SEED_IMAGE,
+        bpm=meter.bpm,
+        factor=factor,
+        ordinary=at_beats(ears["RiffBot"], beats),
+        joins={name: at_boundaries(ear, boundaries, beats) for name, ear in ears.items()},
+        loudness=_loudness_range(ours, meter),
+        period_error=abs(period * meter.bpm / 60 - 1),
+        repeats=bool(np.array_equal(ours, again[1])),
+        idle=reports[0],
+        busy=reports[1],
+        ahead=_three_clips_ahead(wishes, meter),
+        size=size,
+    )
+
+
+async def _rehearsed(
+    engine: Engine, walk: Walk, meter: Meter, settings: Settings, *, size: Size, bar: Bar
+) -> tuple[list[Entry], np.ndarray[tuple[int], np.dtype[np.float32]]]:
+    entries: list[Entry] = []
+    begin = bar.done
+
+    def entered(entry: Entry) -> None:
+        entries.append(entry)
+        bar.to(begin + min(size.seconds, entry.end / 100))
+
+    async def make(walk: Walk) -> Chunk:
+        riff = await engine.submit(walk.request())
+        return Chunk(walk, riff.request, riff.image)
+
+    rehearsal = Rehearsal(
+        make,
+        walk,
+        meter,
+        changes=size.script,
+        seconds=size.seconds,
+        loudness_lufs=settings.loudness_lufs,
+        on_entry=entered,
+    )
+    with bar.part(f"playing {size.seconds:g} s as fast as it can", size.seconds):
+        samples = await rehearsal.samples()
+    inside = [entry for entry in entries if entry.start < size.seconds * 100]
+    return inside, samples
+
+
+def _three_clips_ahead(wishes: Sequence[Change], meter: Meter) -> tuple[float, float]:
+    """What Riffusion's web app does: a wish is heard when the clip that plays and the three that
+    are buffered have ended. Our own chunks' length and the same moments; no time to compute, for
+    its new clip is made while the others play."""
+    clip = meter.width / 100
+    waits = [clip - wish.at_s % clip + CLIPS_AHEAD * clip for wish in wishes]
+    return mean(waits), max(waits)
+
+
+def _loudness_range(sound: np.ndarray[Any, np.dtype[np.float32]], meter: Meter) -> float:
+    turn = meter.width * COLUMN_SAMPLES
+    heard = [
+        loudness.integrated_loudness(sound[at : at + turn], SAMPLE_RATE)
+        for at in range(0, len(sound) - turn + 1, turn)
+    ]
+    return float(max(heard) - min(heard))

@@ -1,0 +1,267 @@
+"""How long the library's questions take at 100,000 riffs, beside the ordinary way to ask them.
+
+The rival is what such bots do: `prompt LIKE '%word%'` on the same table in the same file, and
+pages by OFFSET.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sqlite3
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from operator import itemgetter
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+from riffbot.bench.progress import Bar
+from riffbot.library.connection import database_url, file_of
+from riffbot.library.store import Library
+from riffbot.library.tokenize import words_of
+from riffbot.library.types import Viewer
+from riffbot.request import RiffRequest
+from riffbot.settings import Settings
+
+RIFFS = 100_000
+SERVERS, MEMBERS = 40, 3000
+_FILLING = 3
+"""What writing the riffs takes, in questions."""
+
+MINE, HERE = 7, 3
+"""The member and the server that ask: busy ones, since those have the most to look through."""
+
+CHANNELS = 60
+SEEN = frozenset(range(CHANNELS * HERE, CHANNELS * HERE + CHANNELS // 20))
+"""A server's channels, and the few of them that a guest sees, who has the most to pass over."""
+
+
+_WORDS = {
+    "moods": "slow fast dark bright warm dusty late sunny lonely huge tiny broken calm wild",
+    "styles": "funky lo-fi acid ambient jazz techno dub reggae disco trance folk metal gospel "
+    "blues bossa swing house garage jungle grime soul ska punk surf klezmer flamenco samba",
+    "sounds": "saxophone violin piano guitar bass drums bells rain organ flute choir synth "
+    "marimba trumpet cello harp clavinet vibraphone banjo accordion sitar koto oud birds waves",
+}
+_MOODS, _STYLES, _SOUNDS = (words.split() for words in _WORDS.values())
+
+
+@dataclass(frozen=True)
+class LibraryResult:
+    """What was measured, in milliseconds.
+
+    Attributes:
+        riffs: rows in the library.
+        ours, theirs: (median, 95th percentile) by question.
+    """
+
+    riffs: int
+    ours: dict[str, tuple[float, float]] = field(default_factory=dict)
+    theirs: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`, with the ratios of the 95th percentiles."""
+        return {
+            "riffs": self.riffs,
+            "milliseconds": {
+                name: {
+                    "median": self.ours[name][0],
+                    "p95": self.ours[name][1],
+                    "like_p95": self.theirs[name][1],
+                    "times_faster": self.theirs[name][1] / self.ours[name][1],
+                }
+                for name in self.ours
+            },
+        }
+
+    def table(self) -> str:
+        """For people."""
+        lines = [
+            f"{self.riffs} riffs, SQLite, one process",
+            f"{'milliseconds':<34}{'median':>9}{'p95':>9}{'LIKE/OFFSET p95':>18}{'ratio':>9}",
+        ]
+        for name, (half, most) in self.ours.items():
+            theirs = self.theirs[name][1]
+            lines.append(f"{name:<34}{half:>9.2f}{most:>9.2f}{theirs:>18.2f}{theirs / most:>8.1f}×")
+        return "\n".join(lines)
+
+
+def run(*, repeats: int = 3, riffs: int = RIFFS, bar: Bar | None = None) -> LibraryResult:
+    """Fill a library in a folder of its own and ask.
+
+    Args:
+        repeats: rounds; every question is asked twenty times a round with other words.
+        riffs: how many rows.
+        bar: shows how far it is.
+    """
+    bar = bar or Bar("library")
+    with tempfile.TemporaryDirectory(prefix="riffbot-bench-", ignore_cleanup_errors=True) as folder:
+        return asyncio.run(_run(Settings(data_dir=Path(folder)), repeats, riffs, bar))
+
+
+async def _run(settings: Settings, repeats: int, riffs: int, bar: Bar) -> LibraryResult:
+    library = await Library.open(settings)
+    try:
+        path = file_of(database_url(settings.database))
+        assert path is not None
+        bar.expect(_FILLING)
+        with bar.part(f"writing {riffs} riffs", _FILLING):
+            await asyncio.to_thread(fill, path, riffs)
+        return await _ask(library, path, repeats, riffs, bar)
+    finally:
+        await library.close()
+
+
+def fill(path: Path, riffs: int, *, seed: int = 0) -> None:
+    """Write made-up riffs into a library's SQLite file: rows and words, without files."""
+    rng = random.Random(seed)
+    now = datetime.now(UTC)
+    db = sqlite3.connect(path)
+    rows, words = [], []
+    for number in range(riffs):
+        prompt = _prompt(rng)
+        riff_id = f"{number:012d}"
+        author, guild = _skewed(rng, MEMBERS), _skewed(rng, SERVERS)
+        at = str((now - timedelta(seconds=13 * number)).replace(tzinfo=None))
+        parent = f"{rng.randrange(number):012d}" if number and rng.random() < 0.4 else None
+        request = RiffRequest(prompt=prompt, seed=number).model_dump_json()
+        place = CHANNELS * guild + rng.randrange(CHANNELS)
+        told = (request, prompt, prompt.casefold(), number, 0.75, author, guild, place, at, parent)
+        rows.append((riff_id, *told))
+        words += [(riff_id, word, at, author, guild, place) for word in words_of(prompt)]
+    with db:
+        db.executemany(
+            "INSERT INTO riffs (id, request, prompt, prompt_key, seed, denoising, author_id, "
+            "guild_id, audience_id, created_at, parent_id, model_name, model_hash, batch, "
+            "author_name, duration_s, alt, png, mp3, picture, remix_allowed, kind) VALUES "
+            "(?,?,?,?,?,?,?,?,?,?,?,'mini','0',1,'somebody',5.12,'', '', '', '', 1, 'riff')",
+            rows,
+        )
+        db.executemany(
+            "INSERT INTO riff_words (riff_id, word, created_at, author_id, guild_id, audience_id) "
+            "VALUES (?,?,?,?,?,?)",
+            sorted(words, key=itemgetter(1, 2)),  # as the table lies; the order is no part of it
+        )
+    db.execute("ANALYZE")
+    db.close()
+
+
+def _prompt(rng: random.Random) -> str:
+    parts = [rng.choice(_MOODS), rng.choice(_STYLES), rng.choice(_SOUNDS)]
+    if rng.random() < 0.5:
+        parts += ["with", rng.choice(_SOUNDS)]
+    if rng.random() < 0.3:
+        parts.append(f"take{rng.randrange(3000)}")
+    return " ".join(parts)
+
+
+def _skewed(rng: random.Random, most: int) -> int:
+    """A few do most: member 1 has more than member 2000."""
+    return min(most, int(rng.paretovariate(0.6)))
+
+
+Ask = Callable[[random.Random], Awaitable[object]]
+
+
+async def _ask(library: Library, path: Path, repeats: int, riffs: int, bar: Bar) -> LibraryResult:
+    db = sqlite3.connect(path)
+    result = LibraryResult(riffs)
+    questions = _questions(library, db, riffs)
+    bar.expect(len(questions))
+    for name, (ours, theirs) in questions.items():
+        times: tuple[list[float], list[float]] = ([], [])
+        with bar.part(name):
+            for number in range(20 * repeats):
+                for side, question in zip(times, (ours, theirs), strict=True):
+                    rng = random.Random(number)
+                    began = time.perf_counter()
+                    await question(rng)
+                    side.append(1000 * (time.perf_counter() - began))
+        result.ours[name], result.theirs[name] = (_summary(side) for side in times)
+    db.close()
+    return result
+
+
+def _questions(library: Library, db: sqlite3.Connection, riffs: int) -> dict[str, tuple[Ask, Ask]]:
+    async def like(*patterns: str, where: str = "1", offset: int = 0, limit: int = 25) -> object:
+        likes = " AND ".join(["prompt LIKE ?"] * len(patterns)) or "1"
+        query = (
+            f"SELECT * FROM riffs WHERE {where} AND {likes} ORDER BY created_at DESC LIMIT {limit} "
+            f"OFFSET {offset}"
+        )
+        return db.execute(query, patterns).fetchall()
+
+    def search(words: Callable[[random.Random], str], where: str, **scope: Any) -> tuple[Ask, Ask]:
+        async def ours(rng: random.Random) -> object:
+            return await library.page(text=words(rng), **scope)
+
+        async def theirs(rng: random.Random) -> object:
+            return await like(*(f"%{word}%" for word in words(rng).split()), where=where)
+
+        return ours, theirs
+
+    def begins(where: str, **scope: Any) -> tuple[Ask, Ask]:
+        async def ours(rng: random.Random) -> object:
+            return await library.complete(_two(rng)[: rng.randrange(1, 9)], **scope)
+
+        async def theirs(rng: random.Random) -> object:
+            return await like(_two(rng)[: rng.randrange(1, 9)] + "%", where=where)
+
+        return ours, theirs
+
+    def turn(where: str, **scope: Any) -> tuple[Ask, Ask]:
+        async def ours(rng: random.Random) -> object:
+            return await library.page(older_than=f"{rng.randrange(riffs):012d}", **scope)
+
+        async def theirs(rng: random.Random) -> object:
+            return await like(where=where, offset=rng.randrange(riffs), limit=10)
+
+        return ours, theirs
+
+    async def family(rng: random.Random) -> object:
+        return await library.family(f"{rng.randrange(riffs):012d}")
+
+    async def family_by_query(rng: random.Random) -> object:
+        tree = (
+            "WITH RECURSIVE up(id, parent_id) AS (SELECT id, parent_id FROM riffs WHERE id = ? "
+            "UNION SELECT r.id, r.parent_id FROM riffs r JOIN up ON r.id = up.parent_id), "
+            "down(id) AS (SELECT id FROM up UNION SELECT r.id FROM riffs r JOIN down "
+            "ON r.parent_id = down.id) SELECT riffs.* FROM riffs JOIN down USING (id)"
+        )
+        return db.execute(tree, (f"{rng.randrange(riffs):012d}",)).fetchall()
+
+    mine, here = f"author_id = {MINE}", f"guild_id = {HERE}"
+    guest = f"{here} AND audience_id IN ({', '.join(map(str, sorted(SEEN)))})"
+    return {
+        "search here, a common word": search(lambda r: r.choice(_STYLES), here, guild_id=HERE),
+        "search here, two words": search(_two, here, guild_id=HERE),
+        "search here, an unfinished word": search(
+            lambda r: r.choice(_SOUNDS)[:1], here, guild_id=HERE
+        ),
+        "search here, as a guest": search(_two, guest, guild_id=HERE, viewer=Viewer(0, SEEN)),
+        "search everything, three words": search(_prompt_words, "1"),
+        "search everything, a rare word": search(lambda r: f"take{r.randrange(3000)}", "1"),
+        "search everything, never together": search(lambda r: "funky acid techno", "1"),
+        "search mine, two words": search(_two, mine, author_id=MINE),
+        "autocomplete here": begins(here, guild_id=HERE),
+        "autocomplete mine": begins(mine, author_id=MINE),
+        "a page of this server": turn(here, guild_id=HERE),
+        "a page of everything": turn("1"),
+        "a family": (family, family_by_query),
+    }
+
+
+def _two(rng: random.Random) -> str:
+    return f"{rng.choice(_MOODS)} {rng.choice(_STYLES)}"
+
+
+def _prompt_words(rng: random.Random) -> str:
+    return f"{rng.choice(_MOODS)} {rng.choice(_STYLES)} {rng.choice(_SOUNDS)}"
+
+
+def _summary(times: Sequence[float]) -> tuple[float, float]:
+    return median(times), quantiles(times, n=20)[-1]

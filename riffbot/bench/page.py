@@ -1,0 +1,280 @@
+"""`riffbot bench page`: one jam for two hundred browsers, beside Riffusion's way to serve them.
+
+Riffusion's web app asks for its own clips, one POST after the other, so every listener costs
+generation. Here a jam is generated once and its packets go to everybody. Both run on the same
+machine with the same model and the same number of steps: first the browsers over real WebSockets
+on loopback, some of which never read; then clips by POST /run_inference/, as many as can be made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import aiohttp
+import psutil
+from aiohttp import web
+
+from riffbot.bench.progress import Bar
+from riffbot.errors import RiffBotError
+from riffbot.jam.session import JamSession
+from riffbot.jam.types import HOUSE
+from riffbot.services import Services, open_services
+from riffbot.settings import Settings
+from riffbot.web.app import create_app
+from riffbot.web.routes import api, jams
+from riffbot.web.security import Allowance
+
+SECONDS, LISTENERS, STALLED, CLIPS = 60.0, 200, 5, 6
+PATIENCE_S = 60.0
+"""How much longer to wait for a browser that does not read to be let go of."""
+
+_STALLED_S = 10.0
+"""About how long it takes until a browser that does not read is let go of."""
+
+AT_ONCE = 4
+"""Riffusion's clients that ask at the same time; more would only wait in line."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many listen, and for how long.
+
+    Attributes:
+        seconds: how long.
+        listeners, stalled: browsers that read, and that never do.
+    """
+
+    seconds: float = SECONDS
+    listeners: int = LISTENERS
+    stalled: int = STALLED
+
+
+FULL, QUICK = Size(), Size(seconds=2.0, listeners=3, stalled=0)
+
+
+@dataclass(frozen=True)
+class PageResult:
+    """What was measured.
+
+    Attributes:
+        seconds: how long the browsers listened.
+        listeners, stalled: browsers that read, and that never did.
+        packets: median of what each got, 20 ms each.
+        gaps: packets that any of them never got.
+        lost: browsers that read and could still not listen to the end.
+        dropped: browsers that were let go because they did not read.
+        underruns: packets that the jam did not have in time.
+        memory_mb: of the server, before anybody came, in the middle and at the end.
+        kbit_s: what one browser receives.
+        generations_s: clips that the jam was made of, a second.
+        clip_s: how long one of them sounds.
+        clips_s: clips by POST that the same machine makes in a second.
+    """
+
+    seconds: float
+    listeners: int
+    stalled: int
+    packets: float
+    gaps: int
+    lost: int
+    dropped: int
+    underruns: int
+    memory_mb: tuple[float, float, float]
+    kbit_s: float
+    generations_s: float
+    clip_s: float
+    clips_s: float
+
+    @property
+    def needed_s(self) -> float:
+        """Clips a second that as many listeners of Riffusion's need."""
+        return self.listeners / self.clip_s
+
+    @property
+    def ours_s(self) -> float:
+        """Clips a second that the jam needs: what it made, or should have made where it was late
+        and looped its last bar, which must not count in its favour."""
+        return max(self.generations_s, 1 / self.clip_s)
+
+    @property
+    def served(self) -> float:
+        """Listeners that the machine can keep in sound with clips by POST."""
+        return self.clips_s * self.clip_s
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON, with the ratios."""
+        return {
+            **asdict(self),
+            "needed_s": self.needed_s,
+            "served": self.served,
+            "ratio_generations": self.needed_s / self.ours_s,
+            "ratio_listeners": self.listeners / self.served,
+        }
+
+    def table(self) -> str:
+        """For people."""
+        start, middle, end = self.memory_mb
+        head = f"{'':34}{'one jam for all':>16}{'clips by POST':>16}{'ratio':>9}"
+        late = ["  the jam itself was late here: this machine had too much else to do"]
+        return "\n".join(
+            [
+                f"page: {self.listeners} browsers and {self.stalled} that never read, "
+                f"{self.seconds:.0f} s on loopback",
+                head,
+                f"  {'clips to make a second':32}{self.ours_s:>16.2f}{self.needed_s:>16.1f}"
+                f"{self.needed_s / self.ours_s:>8.0f}×",
+                f"  {'listeners on this machine':32}{self.listeners:>14} +{self.served:>16.1f}"
+                f"{self.listeners / self.served:>8.0f}×",
+                f"  each got {self.packets * 0.02:.1f} s of sound at {self.kbit_s:.0f} kbit/s with "
+                f"its picture; {self.gaps} packets missing, {self.underruns} late, "
+                f"{self.lost} lost",
+                f"  {self.dropped} of {self.stalled} that never read were let go",
+                f"  memory {start:.0f} MB before, {middle:.0f} MB in the middle, {end:.0f} MB at "
+                "the end",
+                *(late if self.underruns else []),
+            ]
+        )
+
+
+def run(
+    settings: Settings, *, size: Size = FULL, clips: int = CLIPS, bar: Bar | None = None
+) -> PageResult:
+    """Measure both, one after the other.
+
+    Args:
+        size: how many listen, and for how long.
+        clips: how many are made by POST.
+        bar: shows how far it is.
+
+    Raises:
+        RiffBotError: the model cannot be loaded, or cannot sustain a jam.
+    """
+    return asyncio.run(_run(settings, size, clips, bar))
+
+
+async def _run(settings: Settings, size: Size, clips: int, bar: Bar | None) -> PageResult:
+    with tempfile.TemporaryDirectory(prefix="riffbot-bench-") as folder:
+        changes = {"data_dir": Path(folder), "database_url": None, "host": "127.0.0.1"}
+        async with open_services(settings.model_copy(update=changes)) as services:
+            return await measure(services, **asdict(size), clips=clips, bar=bar)
+
+
+async def measure(
+    services: Services,
+    *,
+    seconds: float = SECONDS,
+    listeners: int = LISTENERS,
+    stalled: int = STALLED,
+    clips: int = CLIPS,
+    seed_image: str | None = None,
+    bar: Bar | None = None,
+) -> PageResult:
+    """The same with services that are open."""
+    bar = bar or Bar("page")
+    bar.expect(seconds + _STALLED_S * bool(stalled) + clips)
+    room = services.settings.model_copy(update={"page_listeners": listeners + stalled})
+    async with _served(replace(services, settings=room)) as (app, address):
+        session = await services.jams.start(
+            None, who=HOUSE, seed_image=seed_image, paced_by="clock"
+        )
+        process = psutil.Process()
+        start = process.memory_info().rss / 2**20
+        others = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "riffbot.bench.listeners"),
+            f"{address}api/jams/{session.id}/socket",
+            *(str(listeners), str(stalled)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        try:
+            await _until(lambda: app[jams.HUB].listeners() == listeners + stalled)
+            before, began = session.chunks, perf_counter()
+            with bar.part(f"{listeners} browsers listen", seconds, seconds=seconds):
+                await asyncio.sleep(seconds / 2)
+                middle = process.memory_info().rss / 2**20
+                await asyncio.sleep(seconds / 2)
+            with bar.part("who never reads is let go", _STALLED_S * bool(stalled)):
+                await _until(lambda: app[jams.HUB].dropped >= stalled)
+            took, made = perf_counter() - began, session.chunks - before
+            end = process.memory_info().rss / 2**20
+            told, _ = await others.communicate(b"")  # its input ends, so it tells
+        finally:
+            if others.returncode is None:
+                others.kill()
+                await others.wait()
+        heard = json.loads(told)
+        underruns, steps = session.status().underruns, session.plan()[-1].chunk.request.steps
+        await session.stop()
+        return PageResult(
+            seconds=took,
+            listeners=listeners,
+            stalled=stalled,
+            packets=median(one["packets"] for one in heard),
+            gaps=sum(one["gaps"] for one in heard),
+            lost=sum(bool(one["ended"]) for one in heard),
+            dropped=app[jams.HUB].dropped,
+            underruns=underruns,
+            memory_mb=(start, middle, end),
+            kbit_s=median(one["received"] for one in heard) * 8 / 1000 / took,
+            generations_s=made / took,
+            clip_s=session.meter.width / 100,
+            clips_s=await _by_post(address, session, clips, steps, bar),
+        )
+
+
+async def _by_post(
+    address: str, session: JamSession, clips: int, steps: int | None, bar: Bar
+) -> float:
+    """Clips a second when some of Riffusion's clients ask at once for the same loop."""
+    asked = iter(range(clips))
+
+    async def client(http: aiohttp.ClientSession) -> None:
+        for seed in asked:
+            prompt = {"prompt": "funky sax", "seed": seed, "denoising": 0.75, "guidance": 7.0}
+            body = {
+                "start": prompt,
+                "end": {**prompt, "seed": seed + 1},
+                "alpha": 0.5,
+                "num_inference_steps": steps,
+                "seed_image_id": session.seed_image,
+            }
+            async with http.post(f"{address}run_inference/", json=body) as answer:
+                if answer.status != 200:
+                    raise RiffBotError(f"A clip by POST was refused: {await answer.text()}")
+                await answer.read()
+            bar.step("clips by POST")
+
+    timeout = aiohttp.ClientTimeout(total=None)
+    async with aiohttp.ClientSession(timeout=timeout) as http:
+        began = perf_counter()
+        await asyncio.gather(*(client(http) for _ in range(AT_ONCE)))
+        return clips / (perf_counter() - began)
+
+
+@asynccontextmanager
+async def _served(services: Services) -> AsyncIterator[tuple[web.Application, str]]:
+    app = create_app(services)
+    app[api.ALLOWANCE] = Allowance(burst=1_000_000)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield app, f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    finally:
+        await runner.cleanup()
+
+
+async def _until(condition: Any) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():  # noqa: ASYNC110  # what is waited for happens in another process
+            await asyncio.sleep(0.1)

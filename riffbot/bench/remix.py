@@ -1,0 +1,360 @@
+"""Remixing beside what people would use: diffusers' own pipelines, and librosa behind them.
+
+Both sides run the same weights, scheduler, steps, guidance and denoising, in one process, in turn.
+A remix is timed from the source's picture to the MP3. An inpainted clip is judged by what it did
+where it should do nothing, a song by its joins: how much the sound changes there, over how much it
+changes everywhere else (1 is a song without seams).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionInpaintPipeline
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from audio import codec, files, loops, loudness
+from audio.arrays import Floats, Pixels
+from audio.codec import mel_spectrogram
+from audio.picture import drawn
+from audio.resample import resample
+from audio.video import playhead_video
+from riffbot.bench.engine import Clock, Stock, grey_of, stock_pipeline
+from riffbot.bench.peers import ITERATIONS, RATE
+from riffbot.bench.progress import Bar
+from riffbot.composition import compose, length, windows
+from riffbot.composition.canvas import window_width
+from riffbot.images import Images
+from riffbot.inference.job import Riff
+from riffbot.inference.models.model import Model
+from riffbot.inference.pipeline.opening import open_pipeline
+from riffbot.inference.pipeline.pipeline import Pipeline
+from riffbot.inference.pipeline.resolve import resolve
+from riffbot.inference.torch_threads import use_few_threads
+from riffbot.regions import Region
+from riffbot.request import Extend, RiffRequest
+from riffbot.settings import Settings
+
+PROMPT = "jazz piano trio"
+DENOISING = 0.75
+_FRAMES = 25
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is measured.
+
+    Attributes:
+        song_s: seconds of the extended song.
+        columns: of the picture that the MP4 is made of, at most.
+        iterations: of librosa's Griffin-Lim.
+    """
+
+    song_s: float = 30.0
+    columns: int | None = None
+    iterations: int = ITERATIONS
+
+
+FULL, QUICK = Size(), Size(song_s=7.0, columns=32, iterations=1)
+
+
+@dataclass
+class RemixResult:
+    """What was measured.
+
+    Attributes:
+        rows: (what, unit, ours, theirs, who they are) in order; smaller is better in all of them.
+    """
+
+    model: str
+    rows: list[tuple[str, str, float, float, str]] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        names = ("what", "unit", "riffbot", "instead", "instead_is")
+        rows = [dict(zip(names, row, strict=True)) for row in self.rows]
+        return {**asdict(self), "rows": [{**r, "ratio": _ratio(r)} for r in rows]}
+
+    def table(self) -> str:
+        """For people."""
+        lines = [f"{self.model}", f"{'':<38}{'RiffBot':>9}{'instead':>10}{'ratio':>9}"]
+        for what, unit, ours, theirs, who in self.rows:
+            ratio = _ratio({"riffbot": ours, "instead": theirs})
+            shown = f"{ratio:8.1f}×" if ratio is not None else "        –"
+            lines.append(f"{f'{what}, {unit}':<38}{ours:>9.3f}{theirs:>10.3f}{shown}  {who}")
+        return "\n".join(lines)
+
+
+def run(
+    settings: Settings, *, repeats: int = 3, size: Size = FULL, bar: Bar | None = None
+) -> RemixResult:
+    """Measure with the model of the settings.
+
+    Args:
+        repeats: how often each side is timed, in turn; medians count.
+        size: how much is measured.
+        bar: shows how far it is.
+
+    Raises:
+        ModelError: the model cannot be loaded.
+        NotFound: there is no bundled loop to remix.
+    """
+    images = Images(settings.seed_images)
+    pipeline = open_pipeline(settings, images)
+    model = pipeline.model
+    use_few_threads()
+    name = images.names()[0]
+    source = images.load(name)
+    request = resolve(
+        RiffRequest(prompt=PROMPT, seed=1, seed_image=name, denoising=DENOISING),
+        model.card,
+        images,
+    )
+    result = RemixResult(model.name)
+    rival = _Rival(model, request, size.iterations)
+    steps: dict[str, Callable[[], list[Row]]] = {
+        "remix": lambda: _remix(pipeline, request, source, rival, repeats),
+        "inpaint": lambda: _inpaint(pipeline, request, source, rival, repeats),
+        "extend": lambda: _extend(pipeline, images, request, source, size.song_s),
+        "loop out of a recording": lambda: _loop(settings),
+        "MP4": lambda: _video(source[:, : size.columns], repeats),
+    }
+    bar = bar or Bar("remix")
+    bar.expect(len(steps))
+    for name, step in steps.items():
+        with bar.part(name):
+            result.rows += step()
+    return result
+
+
+class _Rival:
+    """diffusers' img2img and inpainting on the same weights."""
+
+    def __init__(self, model: Model, request: RiffRequest, iterations: int) -> None:
+        self._request = request
+        self._model = model
+        self.stock = Stock(model, request, iterations=iterations)
+        self._img2img = stock_pipeline(StableDiffusionImg2ImgPipeline, model)
+        self._inpaint = stock_pipeline(StableDiffusionInpaintPipeline, model)
+
+    @property
+    def inpaints(self) -> bool:
+        """diffusers inpaints with four latent channels (or nine) and refuses all others."""
+        return self._model.latent_channels == 4
+
+    def remix(self, source: Pixels, seed: int = 1) -> Pixels:
+        """The picture of an img2img."""
+        return self._run(self._img2img, source, seed)
+
+    def inpaint(self, source: Pixels, mask: Pixels) -> Pixels:
+        """The picture of an inpainting, or of the whole where diffusers cannot inpaint it."""
+        if not self.inpaints:
+            return self.remix(source)
+        size = {"height": source.shape[0], "width": source.shape[1]}
+        white = Image.fromarray(mask)
+        return self._run(self._inpaint, source, 1, mask_image=white, strength=1.0, **size)
+
+    def _run(self, pipe: Any, source: Pixels, seed: int, **options: Any) -> Pixels:
+        image: Any = Image.fromarray(source)
+        if self._model.vae.config.in_channels == 1:
+            # Its own preprocessing makes colours of it: give it what the autoencoder takes.
+            image = torch.from_numpy(source.astype(np.float32) / 255)[None, None]
+            if "mask_image" in options:
+                grey = np.asarray(options["mask_image"], np.float32) / 255
+                options["mask_image"] = torch.from_numpy(grey)[None, None]
+        else:
+            image = image.convert("RGB")
+        answer = pipe(
+            self._request.prompt,
+            image=image,
+            num_inference_steps=self._request.steps,
+            guidance_scale=self._request.guidance,
+            generator=torch.Generator().manual_seed(seed),
+            output_type="np",
+            **{"strength": self._request.denoising, **options},
+        )
+        return grey_of(answer)
+
+
+Row = tuple[str, str, float, float, str]
+
+
+def _remix(
+    pipeline: Pipeline, request: RiffRequest, source: Pixels, rival: _Rival, repeats: int
+) -> list[Row]:
+    def ours() -> object:
+        (picture,) = pipeline.run([request])
+        return files.encode(_sound(picture), RATE, "mp3")
+
+    def theirs() -> object:
+        picture = rival.remix(source)
+        rival.stock._picture = lambda: picture  # type: ignore[method-assign]
+        return rival.stock.clip(Clock())
+
+    fast, slow = _in_turn(ours, theirs, repeats)
+    return [("remix, picture to MP3", "s", fast, slow, "diffusers img2img + librosa")]
+
+
+def _inpaint(
+    pipeline: Pipeline, request: RiffRequest, source: Pixels, rival: _Rival, repeats: int
+) -> list[Row]:
+    width = source.shape[1]
+    region = Region(width // 3, 2 * width // 3)
+    mask = region.mask(width)
+    asked = request.but(mask=region.name, denoising=1.0)
+    pictures: dict[str, Pixels] = {}
+
+    def ours() -> object:
+        pictures["ours"] = pipeline.run([asked])[0]
+        return None
+
+    def theirs() -> object:
+        pictures["theirs"] = rival.inpaint(source, mask)
+        return None
+
+    fast, slow = _in_turn(ours, theirs, repeats)
+    outside = mask == 0
+
+    def wrong(picture: Pixels) -> float:
+        return float(np.abs(picture.astype(int) - source)[outside].mean())
+
+    who = "diffusers inpaint" if rival.inpaints else "diffusers img2img: it cannot inpaint this"
+    return [
+        ("inpaint, the picture", "s", fast, slow, who),
+        (
+            "inpaint, error outside the mask",
+            "greys",
+            wrong(pictures["ours"]),
+            wrong(pictures["theirs"]),
+            who,
+        ),
+    ]
+
+
+def _extend(
+    pipeline: Pipeline, images: Images, request: RiffRequest, source: Pixels, song_s: float
+) -> list[Row]:
+    """A song, beside variations of the same loop made to sound one by one and put end to end."""
+    width = source.shape[1]
+    columns = length(width, request.bpm, seconds=song_s)
+    song = request.but(piece=Extend(columns=columns).model_dump())
+
+    async def submit(asked: RiffRequest, _number: int, _count: int) -> Riff:
+        resolved = resolve(asked, pipeline.model.card, images)
+        (picture,) = pipeline.run([resolved])
+        return Riff(resolved, picture, "", "")
+
+    began = time.perf_counter()
+    riff = asyncio.run(compose(song, images, submit))
+    ours = _sound(riff.image, loop=False)
+    spent = time.perf_counter() - began
+
+    began = time.perf_counter()
+    takes = [pipeline.run([request.but(seed=number)])[0] for number in range(-(-columns // width))]
+    theirs = np.concatenate([_sound(picture) for picture in takes])[: len(ours)]
+    spent_apart = time.perf_counter() - began
+    joins = [window.begin for window in windows(width, columns, window_width(width))]
+    ends = list(range(width, columns, width))
+    return [
+        (f"extend to {song_s:g} s, picture to sound", "s", spent, spent_apart, "clips end to end"),
+        (
+            "extend, change at joins over elsewhere",
+            "×",
+            change_at(ours, RATE, joins),
+            change_at(theirs, RATE, ends),
+            "clips end to end (Riffusion)",
+        ),
+    ]
+
+
+def change_at(sound: Floats, rate: int, joins: list[int]) -> float:
+    """How much a sound changes around some columns of 10 ms, over how much it does elsewhere.
+
+    The mean change of its mel bands in decibels from column to column, the largest within 40 ms;
+    the means of both kinds of places are compared.
+    """
+    columns = len(sound) * 100 // rate
+    mel = mel_spectrogram(resample(sound, rate, 24000), columns)
+    level = 20 * np.log10(np.maximum(mel, 1e-3 * mel.max()))
+    change = np.abs(np.diff(level, axis=0)).mean(1)
+    inside = [j for j in joins if 8 <= j < len(change) - 8]
+    ordinary = np.ones(len(change), bool)
+    for join in inside:
+        ordinary[join - 8 : join + 8] = False
+
+    def around(column: int) -> float:
+        return float(change[column - 4 : column + 4].max())
+
+    there = [around(join) for join in inside]
+    elsewhere = [around(c) for c in range(4, len(change) - 4) if ordinary[c]]
+    return float(np.mean(there) / np.mean(elsewhere))
+
+
+def _loop(settings: Settings) -> list[Row]:
+    """The seam of a loop cut on the beat, beside the first 5.12 seconds as they come."""
+    images = Images(settings.seed_images)
+    name = images.names()[0]
+    # A recording that begins and ends anywhere: three rounds of a bundled loop, cut off the beat.
+    rounds = np.tile(_sound(images.load(name)), 3)[round(0.37 * RATE) :]
+    loop = loops.find_loop(rounds, RATE)
+    assert loop is not None
+    cut, plain = rounds[loop.start : loop.stop], rounds[: round(5.12 * RATE * 0.93)]
+
+    def seam(sound: Floats) -> float:
+        twice = np.concatenate([sound, sound])
+        return change_at(twice, RATE, [round(len(sound) * 100 / RATE)])
+
+    what = "loop out of a recording, its seam"
+    return [(what, "×", seam(cut), seam(plain), "the first seconds as they come")]
+
+
+def _video(source: Pixels, repeats: int) -> list[Row]:
+    sound = _sound(source)
+    canvas, plot = drawn(source, title=PROMPT)
+
+    def ours() -> object:
+        return playhead_video(source, sound, RATE, title=PROMPT)
+
+    def theirs() -> object:
+        # What a script does: draw every frame anew and hand the pictures on as PNGs.
+        frames = []
+        for number in range(source.shape[1] * _FRAMES // 100):
+            frame, _ = drawn(source, title=PROMPT)
+            x = plot.left + plot.width * number / (source.shape[1] * _FRAMES / 100)
+            ImageDraw.Draw(frame).line((x, plot.top, x, plot.top + plot.height), "white", 3)
+            frames.append(np.asarray(frame.resize(canvas.size)))
+        return frames
+
+    fast, slow = _in_turn(ours, theirs, min(repeats, 2))
+    return [("MP4 with a playhead", "s", fast, slow, "frames drawn anew, not yet encoded")]
+
+
+def _sound(picture: NDArray[np.uint8], *, loop: bool = True) -> Floats:
+    sound = codec.image_to_audio(picture, loop=loop)
+    return loudness.normalize(sound, RATE, loop=loop)
+
+
+def _in_turn(
+    ours: Callable[[], object], theirs: Callable[[], object], repeats: int
+) -> tuple[float, float]:
+    """Median seconds of both, after one round that fills caches."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for number in range(repeats + 1):
+        for side, work in zip(times, (ours, theirs), strict=True):
+            began = time.perf_counter()
+            work()
+            if number:
+                side.append(time.perf_counter() - began)
+    return median(times[0]), median(times[1])
+
+
+def _ratio(row: dict[str, Any]) -> float | None:
+    return row["instead"] / row["riffbot"] if row["riffbot"] > 1e-9 else None

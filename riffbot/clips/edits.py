@@ -1,0 +1,228 @@
+"""What can be made of a riff: remix, inpaint, extend, morph, layer, draw.
+
+Each is a request; making it is the studio's (or the command line's) business. Discord, the
+command line and whoever comes next ask here, so that one word means one thing everywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riffbot.composition import check_tempos, length
+from riffbot.errors import BadRequest
+from riffbot.library.models import StoredRiff
+from riffbot.regions import BEATS, Region
+from riffbot.request import (
+    DEFAULT_DENOISING,
+    MAX_PROMPT,
+    Extend,
+    RiffRequest,
+    check_prompts,
+)
+from riffbot.tempo import WIDEST
+
+REPAINTED = 1.0
+"""Inpainting forgets what stood there: the rest of the picture tells what fits."""
+
+DENOISING_WORDS = (
+    (0.25, "0.25 · a touch: nearly the same"),
+    (0.4, "0.4 · recolours it"),
+    (0.6, "0.6 · a new arrangement"),
+    (0.75, "0.75 · rethinks it and keeps the beat (a good start)"),
+    (0.85, "0.85 · bold: the beat may wander"),
+    (0.95, "0.95 · a leap, with a memory of it; tempo and rhythm may go astray"),
+    (0.0, "0 · gives it back as it is"),
+)
+"""What the prompt guide says about each, the usual ones first within their neighbours."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a request starts from.
+
+    Attributes:
+        ref: the picture, as a request's seed image.
+        width: its columns of 10 ms.
+        bpm: its tempo, where it has one.
+        prompt: what it was made from, in case there are no new words.
+        riff_id: the riff that it is, or comes from.
+        meter: its beats a measure.
+    """
+
+    ref: str
+    width: int
+    bpm: float | None = None
+    prompt: str = ""
+    riff_id: str | None = None
+    meter: int = BEATS
+
+
+def permit(riff: StoredRiff, user_id: int) -> StoredRiff:
+    """The riff, if its author lets this member start from it. Raises BadRequest."""
+    if not riff.remix_allowed and user_id != riff.author_id:
+        raise BadRequest("The author of this riff keeps it for themselves.")
+    return riff
+
+
+def stretch(
+    picture: NDArray[np.uint8], bpm: float | None, *, start: float = 0.0, meter: int = BEATS
+) -> NDArray[np.uint8]:
+    """The part of a long picture that one clip can start from: whole measures, at most 20.48 s.
+
+    Raises:
+        BadRequest: it begins behind the picture's end.
+    """
+    width = picture.shape[1]
+    first = round(start * 100)
+    if not 0 <= first <= width - 64:
+        raise BadRequest(f"This clip lasts {width / 100:g} s; say a start before its end.")
+    if first == 0 and width <= WIDEST:
+        return picture
+    bar = meter * 6000 / bpm if bpm else 512.0
+    room = min(WIDEST, width - first)
+    # About as long as a clip usually is: a song's minute would be one long wait.
+    bars = max(1, min(int(room / bar), round(512 / bar)))
+    return picture[:, first : first + min(room, round(bars * bar))]
+
+
+def remix(start: Start, prompt: str, **wishes: Any) -> RiffRequest:
+    """Img2img: the start's picture, repainted towards a prompt.
+
+    Args:
+        start: what to change.
+        prompt: what to hear; empty keeps the start's own words.
+        wishes: further fields of the request; None leaves one to its default.
+
+    Raises:
+        BadRequest: a value is out of range, or there are no words at all.
+    """
+    fields = {name: value for name, value in wishes.items() if value is not None}
+    return check_prompts(
+        RiffRequest.build(
+            prompt=prompt or start.prompt, seed_image=start.ref, **{"bpm": start.bpm, **fields}
+        )
+    )
+
+
+def inpaint(
+    start: Start,
+    prompt: str,
+    *,
+    where: str = "",
+    low: float | None = None,
+    high: float | None = None,
+    mask: str | None = None,
+    **wishes: Any,
+) -> RiffRequest:
+    """Repaint a stretch of time, a band of pitch, or what a mask says; the rest stays to the pixel.
+
+    Args:
+        start, prompt, wishes: as for `remix`; denoising is 1 unless told.
+        where: “bar 2”, “2-3.5”, “second half” …, or a bundled mask's name; empty for all of it.
+        low, high: the band in Hz.
+        mask: a painted mask's reference, in place of all these.
+
+    Raises:
+        BadRequest: the place is none, or is everything.
+    """
+    if mask is None and where.startswith("mask_"):
+        mask = where
+    elif mask is None:
+        if not where.strip() and low is None and high is None:
+            raise BadRequest(
+                "Say which part to repaint: for example where: bar 2, or high: 200 for all that "
+                "lies under 200 Hz."
+            )
+        mask = Region.told(
+            where.strip() or "all",
+            start.width,
+            start.bpm,
+            0.0 if low is None else low,
+            10_000.0 if high is None else high,
+            meter=start.meter,
+        ).name
+    wishes = {"denoising": REPAINTED, **{k: v for k, v in wishes.items() if v is not None}}
+    return remix(start, prompt, mask=mask, **wishes)
+
+
+def extend(
+    start: Start,
+    prompt: str = "",
+    *,
+    seconds: float | None = None,
+    bars: int | None = None,
+    backward: bool = False,
+    **wishes: Any,
+) -> RiffRequest:
+    """Let a riff go on, forward or backward, by whole measures.
+
+    Args:
+        start, prompt, wishes: as for `remix`.
+        seconds: how long the whole shall become, to the nearest measure, or
+        bars: how many measures to add.
+        backward: put what is new before the riff.
+
+    Raises:
+        BadRequest: that is no longer than it was, or too long.
+    """
+    columns = length(start.width, start.bpm, seconds=seconds, bars=bars, meter=start.meter)
+    return remix(start, prompt, piece=Extend(columns=columns, backward=backward), **wishes)
+
+
+def morph(first: Start | str, second: Start | str, *, clips: int = 5, **wishes: Any) -> RiffRequest:
+    """A walk from one riff or prompt to another, as one clip.
+
+    Args:
+        first, second: riffs, or words. A walk from a riff begins with that very riff, one between
+            two riffs ends with the second. Words alone, or with a seed image among the wishes, or
+            towards a riff, walk on one beat.
+        clips: how long: as many clips as the first one lasts.
+        wishes: further fields of the request.
+
+    Raises:
+        BadRequest: a value is out of range.
+    """
+    fields = {name: value for name, value in wishes.items() if value is not None}
+    target_seed = fields.pop("target_seed", None)
+    if isinstance(first, str) and isinstance(second, Start):
+        fields["seed_image"], fields["bpm"] = second.ref, second.bpm
+        second = second.prompt
+    if isinstance(first, Start):
+        fields |= {"seed_image": first.ref, "bpm": first.bpm}
+    base = RiffRequest.build(prompt=_words(first), **fields)
+    target = base.but(
+        prompt=_words(second), seed=base.seed if target_seed is None else target_seed
+    ).model_dump(include={"prompt", "negative", "seed", "denoising"})
+    walk: dict[str, object] = {"kind": "morph", "clips": clips, "whole": isinstance(first, Start)}
+    if isinstance(second, Start):
+        walk |= {"image": second.ref, "bpm": second.bpm}
+    return check_prompts(base.but(target=target, piece=walk))
+
+
+def layer(first: Start, second: Start, *, gain_db: float = 0.0) -> RiffRequest:
+    """Two riffs at once, the second at the first one's tempo.
+
+    Raises:
+        BadRequest: their tempos are too far apart to fit.
+    """
+    check_tempos(first.bpm, second.bpm)
+    prompt = f"{first.prompt} + {second.prompt}"[:MAX_PROMPT]
+    piece = {"kind": "layer", "image": second.ref, "gain_db": gain_db, "bpm": second.bpm}
+    return RiffRequest.build(
+        prompt=prompt, seed=0, seed_image=first.ref, denoising=0.0, bpm=first.bpm, piece=piece
+    )
+
+
+def draw(start: Start, prompt: str = "", **wishes: Any) -> RiffRequest:
+    """A picture as sound: as it is, or with diffusion on top where there are words."""
+    if prompt.strip():
+        return remix(start, prompt, **{"denoising": DEFAULT_DENOISING, **wishes})
+    return remix(start, start.prompt or "a drawing", **{**wishes, "denoising": 0.0})
+
+
+def _words(end: Start | str) -> str:
+    return end.prompt if isinstance(end, Start) else end

@@ -1,0 +1,112 @@
+"""A riff as a file of any kind: sound, picture, video, recipe, or all of them."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
+
+from audio import encoding, image
+from audio.video import playhead_video
+from riffbot.errors import BadRequest, shortened
+from riffbot.naming import ascii_slug
+from riffbot.rendering import SAMPLE_RATE, heading, is_loop, sound
+
+if TYPE_CHECKING:
+    from riffbot.clips.clip import Clip
+
+FORMATS = {
+    "mp4": "MP4 · video with a moving playhead",
+    "mp3": "MP3 · the clip, its recipe inside",
+    "wav": "WAV · 24 bit, for your studio",
+    "flac": "FLAC · the same, smaller",
+    "ogg": "OGG · Vorbis",
+    "png": "PNG · the raw spectrogram, its recipe inside",
+    "json": "JSON · the recipe alone",
+    "zip": "ZIP · sound, pictures and recipe",
+}
+"""What a riff can be taken along as, with words for people."""
+
+_VIDEO_S = 10.0
+"""A loop goes round in a video until about so long."""
+
+_PLAIN: tuple[Literal["wav", "flac", "ogg"], ...] = ("wav", "flac", "ogg")
+
+
+def export(clip: Clip, format: str, loudness_lufs: float = -14.0) -> tuple[str, bytes]:
+    """Make a file of a stored clip. Takes up to some seconds; call it in a thread.
+
+    Args:
+        clip: with its files.
+        format: one of `FORMATS`.
+        loudness_lufs: of sounds that are made anew.
+
+    Returns:
+        The file's name, in plain ASCII, and its bytes.
+
+    Raises:
+        BadRequest: there is no such format.
+    """
+    if format not in FORMATS:
+        raise BadRequest(
+            f"“{shortened(format)}” is no format I can write: use {', '.join(FORMATS)}."
+        )
+    stem = ascii_slug(heading(clip.request))
+    name = f"{stem}-{clip.id}.{format}"
+    makers: dict[str, Callable[[], bytes]] = {
+        "mp3": lambda: clip.mp3,
+        "png": lambda: clip.png,
+        "json": lambda: recipe_text(clip),
+        "mp4": lambda: _video(clip, loudness_lufs),
+        "zip": lambda: _zip(clip, stem),
+    }
+    for kind in _PLAIN:
+        makers[kind] = lambda kind=kind: _sound(clip, kind, loudness_lufs)  # type: ignore[misc]
+    return name, makers[format]()
+
+
+def recipe_text(clip: Clip) -> bytes:
+    """What makes the clip again, as it stands in its files."""
+    text = image.decode_image(clip.png, max_pixels=10**9).recipe or json.dumps(
+        {"request": clip.request.model_dump(mode="json", exclude_none=True)}
+    )
+    return text.encode()
+
+
+def _sound(clip: Clip, kind: Literal["wav", "flac", "ogg"], loudness_lufs: float) -> bytes:
+    # From the picture, not from the MP3: nothing is lost on the way.
+    pixels = image.decode_image(clip.png, max_pixels=10**9).pixels
+    samples = sound(
+        pixels,
+        seed=clip.request.seed,
+        loudness_lufs=loudness_lufs,
+        loop=is_loop(clip.request),
+    )
+    tags = {"title": heading(clip.request)[:100], "artist": "RiffBot"}
+    return encoding.encode(samples, SAMPLE_RATE, kind, tags=tags)
+
+
+def _video(clip: Clip, loudness_lufs: float) -> bytes:
+    pixels = image.decode_image(clip.png, max_pixels=10**9).pixels
+    loop = is_loop(clip.request)
+    samples = sound(pixels, seed=clip.request.seed, loudness_lufs=loudness_lufs, loop=loop)
+    return playhead_video(
+        pixels,
+        samples,
+        SAMPLE_RATE,
+        title=heading(clip.request),
+        bpm=clip.request.bpm,
+        rounds=max(1, round(_VIDEO_S / clip.duration_s)) if loop else 1,
+    )
+
+
+def _zip(clip: Clip, stem: str) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr(f"{stem}.mp3", clip.mp3)
+        archive.writestr(f"{stem}.png", clip.png)
+        archive.writestr(f"{stem}-picture.png", clip.picture)
+        archive.writestr(f"{stem}.json", recipe_text(clip))
+    return out.getvalue()

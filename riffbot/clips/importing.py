@@ -1,0 +1,111 @@
+"""What comes into the studio as a picture, and what leaves it as one."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audio.image import encode_png
+from riffbot.clips import recipes
+from riffbot.clips.uploads import Source
+from riffbot.errors import GenerationFailed, RiffBotError
+from riffbot.images import Images
+from riffbot.inference.job import Riff
+from riffbot.library.models import StoredRiff
+from riffbot.library.store import Library
+from riffbot.library.types import DRAWING, Author, Origin
+from riffbot.naming import words_of
+from riffbot.prompt import PromptError, parse
+from riffbot.rendering import Rendered, render
+from riffbot.request import RiffRequest
+from riffbot.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class Adopting:
+    """The studio's half that keeps pictures and gives them out; no model is asked."""
+
+    def __init__(self, library: Library, settings: Settings, images: Images | None = None) -> None:
+        self._library = library
+        self._settings = settings
+        # Composed clips lend their half-made pictures to the engine's pipeline through these.
+        self._images = images or Images(settings.seed_images, library.files.path)
+
+    async def adopt(
+        self, source: Source, *, author: Author, origin: Origin | None = None
+    ) -> StoredRiff:
+        """Keep an upload as its bringer's, so that what is made from it can name its beginning.
+
+        Raises:
+            StorageError: it cannot be kept.
+        """
+        ref = await asyncio.to_thread(self.keep, source.pixels, source.recipe)
+        request = RiffRequest(
+            prompt=_title(source.name), seed=0, seed_image=ref, denoising=0.0, bpm=source.bpm
+        )
+        taken_as = DRAWING if source.kind == "drawing" else "an upload"
+        riff = Riff(request, source.pixels, taken_as, "0" * 64)
+        rendered = await asyncio.to_thread(self._render, riff)
+        # The picture itself as it came: one that was made here knows its recipe.
+        png = await asyncio.to_thread(encode_png, source.pixels, recipe=source.recipe)
+        return await self._library.adopt(
+            riff, replace(rendered, png=png), author=author, origin=origin
+        )
+
+    def keep(self, pixels: NDArray[np.uint8], recipe: str | None = None) -> str:
+        """Put a picture into the library's files; returns its reference. For a thread.
+
+        A file that no riff refers to within the hour is collected.
+
+        Raises:
+            StorageError: the disk is full or read-only.
+        """
+        return f"sha256:{self._library.files.put(encode_png(pixels, recipe=recipe), '.png')}"
+
+    def picture(self, ref: str) -> NDArray[np.uint8]:
+        """The picture behind a reference, of any width: uint8[512, W]. For a thread.
+
+        Raises:
+            NotFound: there is none (any more).
+        """
+        return self._images.any_width(ref)
+
+    def thumbnails(self, riffs: Iterable[StoredRiff]) -> dict[str, NDArray[np.uint8]]:
+        """The first five seconds of each riff's picture, small: for drawings. For a thread."""
+        found = {}
+        for riff in riffs:
+            if riff.gone is None:
+                with suppress(RiffBotError):
+                    found[riff.id] = self._images.any_width(riff.image_ref)[::4, :512:4]
+        return found
+
+    def _render(self, riff: Riff) -> Rendered:
+        try:
+            return render(
+                riff,
+                loudness_lufs=self._settings.loudness_lufs,
+                made_from=recipes.ancestors(riff.request, self._images),
+            )
+        except RiffBotError:
+            raise
+        except Exception as error:
+            log.exception("a riff could not be rendered: %s", riff.request.model_dump_json())
+            raise GenerationFailed(
+                "The picture was made but could not be turned into sound; the log has the details."
+            ) from error
+
+
+def _title(name: str) -> str:
+    """A file's name as the prompt of its riff, which has to be one that can be replayed."""
+    try:
+        parse(name)
+    except PromptError:
+        return words_of(name)
+    return name

@@ -1,0 +1,163 @@
+"""What a clip costs this machine, and how much one clip may."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from riffbot.composition import pictures
+from riffbot.errors import BadRequest, TooCostly
+from riffbot.images import Images
+from riffbot.inference.engine.engine import Engine
+from riffbot.inference.engine.throughput import work
+from riffbot.request import RiffRequest
+from riffbot.wording import in_words
+
+RESUMED = 2.0
+"""A piece from before a restart may cost so many times as much: what was found cheap enough when
+it was let in is kept, also where the machine is slower now."""
+
+_ORDINARY = 2.0
+"""An ordinary clip is this many times the work of the model's default clip at most."""
+
+
+@dataclass(frozen=True)
+class Price:
+    """What a clip costs.
+
+    Attributes:
+        pictures: what the model will be asked for, resolved as far as the price depends on it.
+    """
+
+    pictures: tuple[RiffRequest, ...]
+
+    def seconds(self, engine: Engine, after: int = 0) -> float | None:
+        """How long the engine would compute it, without any wait.
+
+        Args:
+            after: leave out so many pictures, which are made already.
+
+        Returns:
+            None before the engine has measured anything.
+        """
+        return engine.work_s(self.pictures[after:])
+
+
+class Pricing:
+    """Knows what clips cost, and how much they may.
+
+    Args:
+        engine: measures how fast this machine is.
+        images: what clips start from.
+        limit_s: how long one clip, or all that one command asks for, may keep the engine busy
+            (`RIFFBOT_MAX_JOB_S`).
+    """
+
+    def __init__(self, engine: Engine, images: Images, limit_s: float) -> None:
+        self._engine = engine
+        self._images = images
+        self._limit_s = limit_s
+
+    async def price(self, request: RiffRequest) -> Price | None:
+        """The price of a clip of one or many pictures.
+
+        Returns:
+            None while the model loads, which decides what the request leaves open.
+
+        Raises:
+            BadRequest: the request is nonsense for this model.
+            NotFound: a picture that it starts from is gone.
+        """
+
+        def look() -> Price | None:
+            try:
+                return Price(tuple(pictures(request, self._images, resolve)))
+            except _StillLoading:
+                return None
+
+        def resolve(picture: RiffRequest) -> RiffRequest:
+            resolved = self._engine.resolved(picture)
+            if resolved is None:
+                raise _StillLoading
+            return resolved
+
+        if request.piece is None and request.seed_image is None:
+            return look()
+        return await asyncio.to_thread(look)  # opens picture files
+
+    def check(
+        self, price: Price | None, *, spent_s: float = 0.0, resumed: bool = False
+    ) -> float | None:
+        """Refuse what would keep the machine busy for too long.
+
+        Args:
+            spent_s: what belongs to the same clip or command and was let in before.
+            resumed: it was let in before a restart.
+
+        Returns:
+            The clip's seconds; None where nothing is known or measured yet, so that it has to be
+            looked at again.
+
+        Raises:
+            TooCostly: it would take longer.
+        """
+        seconds = None if price is None else price.seconds(self._engine)
+        limit_s = self._limit_s * (RESUMED if resumed else 1.0)
+        if seconds is None or spent_s + seconds <= limit_s:
+            return seconds
+        needed = in_words(spent_s + seconds)
+        raise TooCostly(
+            f"That would keep this machine busy for {needed}, and one riff may for "
+            f"{in_words(self._limit_s)}: please ask for a shorter one, for fewer clips or for "
+            "fewer steps."
+        )
+
+    async def admit(self, request: RiffRequest) -> tuple[Price | None, bool]:
+        """What a clip costs, and whether that was found to be no more than one may.
+
+        An ordinary clip on an idle machine is always let in: it measures anew, or one slow moment
+        would refuse everything for ever.
+
+        Returns:
+            None while the model loads, and for a single picture that is nonsense for it, which is
+            told as it is submitted; False as long as nothing was measured.
+
+        Raises:
+            TooCostly: it costs more.
+            BadRequest: it has many pictures, and they do not fit together.
+        """
+        try:
+            price = await self.price(request)
+        except BadRequest:
+            if request.piece is not None:  # which would be found out after its first picture
+                raise
+            return None, False
+        if price is not None and self._engine.idle and self._ordinary(price):
+            return price, True
+        return price, self.check(price) is not None
+
+    def _ordinary(self, price: Price) -> bool:
+        """Whether it is a single picture of about the model's own length and steps."""
+        usual = self._engine.resolved(RiffRequest(prompt="any", seed=0))
+        return (
+            usual is not None
+            and len(price.pictures) == 1
+            and work(price.pictures[0]) <= _ORDINARY * work(usual)
+        )
+
+    async def admit_together(self, requests: Sequence[RiffRequest]) -> None:
+        """Refuse several clips of one command that cost more than one may in all.
+
+        Raises:
+            TooCostly: they do.
+            BadRequest: as `admit`.
+        """
+        spent_s = 0.0
+        for request in requests if len(requests) > 1 else ():
+            price, _ = await self.admit(request)
+            spent_s += self.check(price, spent_s=spent_s) or 0.0
+
+
+class _StillLoading(Exception):
+    pass

@@ -1,0 +1,109 @@
+"""The same clip again: a stored riff to the byte, and what a downloaded file tells of itself."""
+
+from __future__ import annotations
+
+from riffbot.clips import recipes
+from riffbot.clips.importing import Adopting
+from riffbot.clips.pricing import Pricing
+from riffbot.composition import compose
+from riffbot.errors import BadRequest, NotFound
+from riffbot.images import Images
+from riffbot.inference.engine.engine import Engine
+from riffbot.inference.job import Owner, Riff
+from riffbot.library.store import Library
+from riffbot.library.types import Author
+from riffbot.request import RiffRequest
+from riffbot.settings import Settings
+
+
+class Replaying(Adopting):
+    """The studio's half that computes once more what was computed before."""
+
+    def __init__(
+        self, engine: Engine, library: Library, settings: Settings, images: Images | None = None
+    ) -> None:
+        super().__init__(library, settings, images)
+        self._engine = engine
+        self.pricing = Pricing(engine, self._images, settings.max_job_s)
+
+    async def replay(self, riff_id: str) -> Riff:
+        """Compute a stored riff once more; nothing is stored. The picture is the same to the byte.
+
+        Raises:
+            NotFound: there is no such riff.
+            BadRequest: it was made by a model that is not the one loaded.
+            RiffBotError: as `make`.
+        """
+        stored = await self._library.get(riff_id)
+        riff = await self._replayed(stored.request, stored.batch)
+        if riff.model_hash != stored.model_hash:
+            raise BadRequest(
+                f"The riff {riff_id} was made by the model {stored.model_name} "
+                f"({stored.model_hash[:8]}); {riff.model_name} ({riff.model_hash[:8]}) would make "
+                "another one of it."
+            )
+        return riff
+
+    def recipe_in(self, data: bytes) -> recipes.Recipe:
+        """The recipe in a downloaded clip. For a thread.
+
+        Raises:
+            BadRequest: the file holds no recipe.
+        """
+        recipe = recipes.inside(data)
+        if recipe is None:
+            raise BadRequest(
+                "That file holds no recipe: take a .png, .mp3 or .json that RiffBot made, as it "
+                "was downloaded."
+            )
+        return recipe
+
+    async def revive(self, recipe: recipes.Recipe, *, author: Author) -> recipes.Recipe:
+        """The recipe of a downloaded clip, ready to be made again here.
+
+        Pictures that it starts from and that are gone are made again first, from the recipes that
+        travel in the file, in their asker's turn like any other clip.
+
+        Raises:
+            NotFound: it starts from a picture that is gone and that nothing tells of.
+            TooCostly: all of them together would take longer than one riff may.
+            RiffBotError: as `make`.
+        """
+        owner = owner_of(author)
+        spent_s = 0.0
+
+        async def again(older: recipes.Recipe) -> Riff:
+            nonlocal spent_s
+            price = await self.pricing.price(older.request)
+            spent_s += self.pricing.check(price, spent_s=spent_s) or 0.0
+            # A batch that is never made here cannot be needed for an exact copy either.
+            batch = older.batch if older.batch <= self._settings.max_batch else 1
+            return await self._replayed(older.request, batch, owner)
+
+        return await recipes.revived(
+            recipe,
+            there=self._there,
+            make=again,
+            keep=lambda png: self._library.files.put(png, ".png"),
+        )
+
+    def _there(self, ref: str) -> bool:
+        try:
+            self._images.any_width(ref)
+        except NotFound:
+            return False
+        return True
+
+    async def _replayed(self, request: RiffRequest, batch: int, owner: Owner | None = None) -> Riff:
+        return await compose(
+            request,
+            self._images,
+            lambda r, number, _: self._engine.submit(
+                r, batch=batch, owner=owner, promised=number > 0
+            ),
+        )
+
+
+def owner_of(author: Author) -> Owner:
+    """An author as the engine knows whoever waits in its line."""
+    return Owner(author.user_id, author.guild_id)

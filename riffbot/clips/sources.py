@@ -1,0 +1,128 @@
+"""A stored riff as something to start from: its picture, or the stretch that one clip can hold."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import numpy as np
+
+from audio import codec, files
+from audio.arrays import Pixels
+from riffbot.clips import edits
+from riffbot.clips.edits import Start
+from riffbot.clips.recipes import of_part
+from riffbot.clips.service import Studio
+from riffbot.images import Images
+from riffbot.library.models import StoredRiff
+from riffbot.library.store import Library
+from riffbot.tempo import WIDEST
+
+
+async def start_of(
+    studio: Studio, images: Images, riff: StoredRiff, *, start: float = 0.0, whole: bool = False
+) -> Start:
+    """A riff as a start; of a song, the stretch that one clip can hold (unless `whole`).
+
+    Args:
+        start: the second to begin at.
+        whole: take all of it, however long.
+
+    Raises:
+        NotFound: its picture is gone.
+        BadRequest: it ends before that second.
+    """
+    meter = await asyncio.to_thread(images.meter, riff.image_ref)
+
+    def cut() -> tuple[str, int]:
+        picture = studio.picture(riff.image_ref)
+        if whole or (picture.shape[1] <= WIDEST and start == 0):
+            return riff.image_ref, picture.shape[1]
+        part = edits.stretch(picture, riff.request.bpm, start=start, meter=meter)
+        first, width = round(start * 100), part.shape[1]
+        return studio.keep(
+            part, of_part(images.recipe(riff.image_ref), first, first + width)
+        ), width
+
+    ref, width = await asyncio.to_thread(cut)
+    return Start(ref, width, riff.request.bpm, _words(riff), riff.id, meter)
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """A stretch of a riff's spectrogram, as somebody sees it who paints on it.
+
+    Attributes:
+        pixels: uint8[512, 64 … 2048], 255 silent.
+        begins_s: where in the riff it begins.
+        whole_s: how long the riff's whole spectrogram is.
+        meter: beats a measure.
+        ref: the riff's own picture where the sheet is just that.
+    """
+
+    pixels: Pixels
+    begins_s: float
+    whole_s: float
+    meter: int
+    ref: str | None = None
+
+
+async def sheet_of(
+    studio: Studio, images: Images, riff: StoredRiff, whole: Pixels, *, start: float = 0.0
+) -> Sheet:
+    """What one hears of a riff from a second on, as a picture.
+
+    What was kept of a jam sounds longer than its own picture is, which shows the last chunk only:
+    its sheet is read out of its sound.
+
+    Args:
+        whole: the spectrogram of all that it sounds (`heard`).
+        start: the second to begin at.
+
+    Raises:
+        NotFound: its picture is gone.
+        BadRequest: it ends before that second.
+    """
+    meter = await asyncio.to_thread(images.meter, riff.image_ref)
+
+    def look() -> Sheet:
+        own = studio.picture(riff.image_ref)
+        part = edits.stretch(whole, riff.request.bpm, start=start, meter=meter)
+        return Sheet(
+            pixels=part,
+            begins_s=start,
+            whole_s=whole.shape[1] / 100,
+            meter=meter,
+            ref=riff.image_ref if np.array_equal(part, own) else None,
+        )
+
+    return await asyncio.to_thread(look)
+
+
+def heard(own: Pixels, library: Library, riff: StoredRiff) -> Pixels:
+    """The spectrogram of all that a riff sounds: uint8[512, W]. For a thread.
+
+    Args:
+        own: the riff's own picture.
+
+    Raises:
+        NotFound, StorageError: its sound is gone.
+    """
+    if riff.duration_s * 100 <= own.shape[1] + 2:  # an MP3 may be some samples longer
+        return own
+    sound = files.read(library.files.read(riff.mp3))
+    mono = sound.samples if sound.samples.ndim == 1 else sound.samples.mean(1)
+    return codec.audio_to_image(mono, sound.sample_rate)
+
+
+async def start_on(studio: Studio, riff: StoredRiff, sheet: Sheet) -> Start:
+    """A sheet as a start. Raises StorageError."""
+    ref = sheet.ref
+    if ref is None:
+        ref = await asyncio.to_thread(studio.keep, sheet.pixels)
+    width = sheet.pixels.shape[1]
+    return Start(ref, width, riff.request.bpm, _words(riff), riff.id, sheet.meter)
+
+
+def _words(riff: StoredRiff) -> str:
+    return riff.prompt if riff.kind != "upload" else ""

@@ -1,0 +1,191 @@
+"""`riffbot library …`: the same library that the bot keeps, from the command line."""
+# ruff: noqa: PLC0415
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from riffbot.commands.files import new_file, write
+from riffbot.commands.options import Options
+from riffbot.errors import BadRequest
+
+if TYPE_CHECKING:
+    from riffbot.library.models import StoredRiff
+    from riffbot.library.store import Library
+    from riffbot.settings import Settings
+
+
+def listed(options: Options) -> int:
+    """The newest riffs, or those whose prompts have all the words."""
+    if not 1 <= options.limit <= 1000:
+        raise BadRequest(f"--limit must be 1 … 1000, not {options.limit}.")
+    words = " ".join(options.words or [])
+
+    async def look(library: Library) -> int:
+        page = await library.page(text=words, limit=options.limit)
+        for riff in page.riffs:
+            print(json.dumps(_told(riff), ensure_ascii=False) if options.json else _line(riff))
+        if not page.riffs and not options.json:
+            print("Nothing was found." if words else "The library is empty.")
+        return 0
+
+    return with_library(look)
+
+
+def show(options: Options) -> int:
+    """Everything about one riff."""
+
+    async def look(library: Library) -> int:
+        riff = await library.get(options.riff)
+        told = _told(riff) | {
+            "request": riff.request.model_dump(mode="json", exclude_none=True),
+            "credits": [
+                {"riff": credit.riff_id, "author": credit.author.name}
+                for credit in await library.credits(riff)
+            ],
+            "likes": (await library.likes([riff.id])).get(riff.id, 0),
+            "files": {
+                name: str(library.files.path(getattr(riff, name)))
+                for name in ("mp3", "png", "picture")
+            },
+            "description": riff.alt,
+        }
+        print(json.dumps(told, indent=None if options.json else 2, ensure_ascii=False))
+        return 0
+
+    return with_library(look)
+
+
+def lineage(options: Options) -> int:
+    """The family tree of a riff in words, and as a picture where --out names one."""
+    if options.out is not None:
+        new_file(options.out, overwrite=options.overwrite)
+
+    async def look(library: Library) -> int:
+        from riffbot.clips.lineage import as_picture, as_text
+
+        family = await library.family(options.riff)
+        if options.json:
+            told = [_told(member) for member in family.members]
+            print(json.dumps({"family": told, "left_out": family.left_out}, ensure_ascii=False))
+        else:
+            print(as_text(family))
+        if options.out is not None:
+            write(options.out, as_picture(family, _thumbnails(library, family.members)))
+        return 0
+
+    return with_library(look)
+
+
+def export(options: Options) -> int:
+    """Write a riff as MP4, MP3, WAV, FLAC, OGG, PNG, JSON or ZIP."""
+    from riffbot.clips.export import FORMATS
+
+    target: Path = options.out
+    kind = target.suffix.lower().removeprefix(".")
+    if kind not in FORMATS:
+        raise BadRequest(f"“{target.name}”: name OUT as .{', .'.join(FORMATS)}.")
+    new_file(target, overwrite=options.overwrite)
+
+    async def look(library: Library) -> int:
+        from riffbot.clips.clip import stored_clip
+        from riffbot.clips.export import export
+        from riffbot.settings import load_settings
+
+        settings = load_settings()
+        clip = await stored_clip(library, options.riff)
+        _, data = await asyncio.to_thread(export, clip, kind, settings.loudness_lufs)
+        write(target, data)
+        if options.json:
+            print(json.dumps({"file": str(target), "bytes": len(data)}, ensure_ascii=False))
+        else:
+            print(f"{target}  {len(data) / 1024:.0f} kB")
+        return 0
+
+    return with_library(look)
+
+
+def delete(options: Options) -> int:
+    """Forget a riff; what was made from it stays."""
+
+    async def look(library: Library) -> int:
+        farewell = await library.delete(options.riff)
+        left = len(farewell.children)
+        if options.json:
+            print(json.dumps({"deleted": options.riff, "children_kept": left}))
+        else:
+            print(f"{options.riff} is deleted" + (f"; {left} made from it stay." if left else "."))
+        return 0
+
+    return with_library(look)
+
+
+def with_library(look: Callable[[Library], Awaitable[int]]) -> int:
+    """Run something on the library of the settings. Raises BadRequest where there is none."""
+    from riffbot.settings import load_settings
+
+    settings = load_settings()
+    _exists(settings)
+
+    async def run() -> int:
+        from riffbot.library.store import Library
+
+        library = await Library.open(settings)
+        try:
+            return await look(library)
+        finally:
+            await library.close()
+
+    return asyncio.run(run())
+
+
+def _exists(settings: Settings) -> None:
+    """Looking must not make an empty library."""
+    from riffbot.commands.files import is_folder
+
+    if settings.database_url is None and not is_folder(settings.data_dir):
+        raise BadRequest(f"There is no library in “{settings.data_dir}” yet.")
+
+
+def _told(riff: StoredRiff) -> dict[str, Any]:
+    return {
+        "id": riff.id,
+        "kind": riff.kind,
+        "prompt": riff.prompt,
+        "author": riff.author.name,
+        "created_at": riff.created_at.isoformat(),
+        "duration_s": riff.duration_s,
+        "parents": [p for p in (riff.parent_id, riff.second_parent_id) if p],
+        "remix_allowed": riff.remix_allowed,
+    }
+
+
+def _line(riff: StoredRiff) -> str:
+    from riffbot.clips.lineage import how
+    from riffbot.rendering import heading
+
+    when = riff.created_at.strftime("%Y-%m-%d %H:%M")
+    words = " ".join(heading(riff.request).split())
+    return (
+        f"{riff.id}  {when}  {riff.duration_s:6.2f} s  {how(riff):<13} "
+        f"{riff.author.name[:16]:<16}  {words[:60]}"
+    )
+
+
+def _thumbnails(library: Library, riffs: tuple[StoredRiff, ...]) -> dict[str, Any]:
+    from audio.image import decode_image
+    from riffbot.errors import NotFound
+
+    found = {}
+    for riff in riffs:
+        if riff.gone is None:
+            try:
+                png = library.files.read(riff.png)
+            except NotFound:
+                continue
+            found[riff.id] = decode_image(png, max_pixels=10**9).pixels[::4, :512:4]
+    return found

@@ -1,0 +1,83 @@
+"""Two riffs at once: their spectrograms are added up, and no model is needed."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audio.mel import N_MELS
+from riffbot.composition.time_stretch import Picture, blocks, fitted
+from riffbot.errors import BadRequest
+from riffbot.images import SILENT, Images
+from riffbot.inference.job import Riff
+from riffbot.request import MAX_COLUMNS, Layer, RiffRequest
+
+NO_MODEL = ("no model", "0" * 64)
+"""Name and hash of the model that layers did not need."""
+
+
+def check_tempos(first: float | None, second: float | None) -> None:
+    """Raises BadRequest where two tempos are too far apart for layers of one."""
+    if first and second and not 0.75 <= first / second <= 1.34:
+        raise BadRequest(
+            f"One is at {round(first, 1):g} bpm and the other at {round(second, 1):g}: too far "
+            "apart to fit. Remix one of them at the other's tempo first."
+        )
+
+
+def layer(request: RiffRequest, piece: Layer, images: Images) -> Riff:
+    assert request.seed_image is not None
+    first, second = images.any_width(request.seed_image), images.any_width(piece.image)
+    for picture in (first, second):
+        if picture.shape[0] != N_MELS or picture.shape[1] > MAX_COLUMNS:
+            raise BadRequest(
+                f"A layer of {picture.shape[1]} × {picture.shape[0]} pixels is no spectrogram of "
+                f"{N_MELS} rows and {MAX_COLUMNS // 6000} minutes at most."
+            )
+    bpm = request.bpm or images.tempo(request.seed_image)
+    other = piece.bpm or images.tempo(piece.image)
+    check_tempos(bpm, other)
+    second = _in_time(second, other, bpm)
+    columns = min(max(first.shape[1], second.shape[1]), MAX_COLUMNS)
+    # Two loops of one tempo go on together until the longer one is round.
+    first, second = (_repeated(p, columns) for p in (first, second))
+    name, model_hash = NO_MODEL
+    resolved = request.but(bpm=bpm)
+    return Riff(resolved, mixed(first, second, piece.gain_db), name, model_hash)
+
+
+def mixed(first: Picture, second: Picture, gain_db: float = 0.0) -> Picture:
+    """Two pictures uint8[512, W] heard together, scaled by the loudest pixel as the format says.
+
+    Sounds that know nothing of each other add up in power, band by band.
+    """
+    gain = 10 ** (gain_db / 20)
+
+    def mel(part: slice) -> NDArray[np.float64]:
+        power = _magnitude(first[:, part]) ** 2 + (gain * _magnitude(second[:, part])) ** 2
+        return np.asarray(np.sqrt(power))
+
+    parts = list(blocks(first.shape[1]))
+    loudest = max(1e-12, *(float(mel(part).max()) for part in parts))
+    found = np.empty(first.shape, np.uint8)
+    for part in parts:
+        found[:, part] = np.round(SILENT - SILENT * (mel(part) / loudest) ** 0.25)
+    return found
+
+
+def _magnitude(picture: Picture) -> NDArray[np.float64]:
+    return ((SILENT - picture.astype(np.float64)) / SILENT) ** 4
+
+
+def _in_time(picture: Picture, own: float | None, wanted: float | None) -> Picture:
+    """A picture at another tempo: stretched in time, its pitch kept."""
+    if not own or not wanted or abs(own / wanted - 1) < 1e-3:
+        return picture
+    return fitted(picture, max(1, round(picture.shape[1] * own / wanted)))
+
+
+def _repeated(picture: Picture, columns: int) -> Picture:
+    assert picture.shape[0] == N_MELS
+    # Rounding leaves a column here and there; whole repetitions are stretched by it.
+    times = max(1, round(columns / picture.shape[1]))
+    return fitted(np.tile(picture, (1, times)), columns)

@@ -1,0 +1,124 @@
+"""Walks between two riffs or prompts, as one clip."""
+
+from __future__ import annotations
+
+import asyncio
+
+import numpy as np
+
+from riffbot.composition.canvas import WINDOW, Canvas, Window, window_width, windows
+from riffbot.composition.time_stretch import Picture, blocks, fitted, resampled
+from riffbot.composition.windowed_inpaint import Submit, loop_of, paint, whole_riff
+from riffbot.errors import BadRequest
+from riffbot.images import Images
+from riffbot.inference.job import Riff
+from riffbot.request import MAX_COLUMNS, Morph, RiffRequest
+
+
+async def walk(request: RiffRequest, piece: Morph, images: Images, submit: Submit) -> Riff:
+    base = request.but(piece=None, alpha=0.0)
+    riffs: list[Riff] = []
+    if piece.image is None and piece.whole and request.seed_image is not None:
+        start, bpm = await asyncio.to_thread(loop_of, request, images)
+        finish = None
+    elif piece.image is None:
+        # The first clip of the walk is made, and every other is a variation of it.
+        total = 1 + len(_steps_of_walk(piece, request, images))
+        riffs.append(await submit(base, 0, total))
+        start, finish = riffs[0].image, None
+        bpm = riffs[0].request.bpm
+    else:
+        start, bpm, finish = await asyncio.to_thread(ends, request, piece, images)
+    width = start.shape[1]
+    check_length(piece, width)
+    columns = piece.clips * width
+    canvas = Canvas(columns, start, ground=_ground(start, finish, columns))
+    until = None
+    if finish is not None:
+        until = columns - width
+        canvas.lay(until, fitted(finish, width))
+
+    riffs += await paint(
+        canvas,
+        base.but(seed_image=None, bpm=bpm, width=None, mask=None),
+        images,
+        submit,
+        lambda middle: alpha_at(middle, width, columns),
+        until=until,
+        before=len(riffs),
+        like=request.seed_image,
+    )
+    picture = canvas.picture
+    if finish is not None and finish.shape[1] != width:
+        picture = _glide(picture, width, finish)
+    return whole_riff(request.but(bpm=bpm), picture, riffs)
+
+
+def check_length(piece: Morph, width: int) -> None:
+    """Raises BadRequest where a walk in clips of so many columns is too long."""
+    if piece.clips * width > MAX_COLUMNS:
+        raise BadRequest(
+            f"{piece.clips} clips of {width / 100:g} s are too long: a walk lasts "
+            f"{MAX_COLUMNS // 6000} minutes at most."
+        )
+
+
+def alpha_at(middle: float, width: int, columns: int) -> float:
+    """Where a window stands between a walk's ends (0 … 1), by its middle column.
+
+    Args:
+        width: columns of the first clip, which is at 0 as the last is at 1.
+        columns: length of the walk.
+    """
+    return float(np.clip((middle - width / 2) / (columns - width), 0, 1))
+
+
+def _steps_of_walk(piece: Morph, request: RiffRequest, images: Images) -> list[Window]:
+    """The windows after the first clip, as far as they can be foreseen: for the progress."""
+    width = request.width or WINDOW
+    if request.seed_image is not None:
+        width = images.load(request.seed_image).shape[1]
+    return windows(width, piece.clips * width, window_width(width))
+
+
+def ends(
+    request: RiffRequest, piece: Morph, images: Images
+) -> tuple[Picture, float | None, Picture]:
+    """Both riffs, the second with as many beats as the first, at its own tempo."""
+    assert request.seed_image is not None
+    assert piece.image is not None
+    start, finish = images.load(request.seed_image), images.load(piece.image)
+    bpm = request.bpm or images.tempo(request.seed_image)
+    other = piece.bpm or images.tempo(piece.image)
+    if bpm and other:
+        columns = round(start.shape[1] * bpm / other)
+        finish = np.take(finish, np.arange(columns), axis=1, mode="wrap")
+    return start, bpm, finish
+
+
+def _ground(start: Picture, finish: Picture | None, columns: int) -> Picture:
+    """What a walk is painted over: its beginning again and again, fading into its end."""
+    width = start.shape[1]
+    at = np.arange(columns)
+    ground = np.take(start, at, axis=1, mode="wrap")
+    if finish is None:
+        return ground
+    share = np.clip((at - width) / max(1, columns - 2 * width), 0, 1)
+    other = np.take(fitted(finish, width), at, axis=1, mode="wrap")
+    for part in blocks(columns):
+        mixed = ground[:, part] + share[part] * (
+            other[:, part].astype(np.float64) - ground[:, part]
+        )
+        ground[:, part] = np.round(mixed)
+    return ground
+
+
+def _glide(picture: Picture, width: int, finish: Picture) -> Picture:
+    """The walk's middle at a tempo that goes from that of its beginning to that of its end."""
+    middle = picture.shape[1] - 2 * width
+    ratio = finish.shape[1] / width
+    # Speed goes in a straight line from 1 to 1 / ratio: `at` is its integral.
+    steps = max(1, round(middle * (1 + ratio) / 2))
+    pace = np.linspace(1, 1 / ratio, steps)
+    at = width + np.cumsum(pace) * middle / max(pace.sum(), 1e-9) - pace * middle / pace.sum()
+    return np.concatenate([picture[:, :width], resampled(picture, at), finish], axis=1)

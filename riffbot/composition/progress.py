@@ -1,0 +1,42 @@
+"""How far a clip of many pictures is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from riffbot.inference.engine.pending_job import OnProgress
+from riffbot.inference.job import Progress
+
+
+def of_many(
+    on_progress: OnProgress | None, number: int, count: int, rest_s: float | None = None
+) -> OnProgress | None:
+    """News of one picture as news of the whole clip that it is a part of.
+
+    Args:
+        number, count: which picture it is, from 0, and how many there are.
+        rest_s: how long the pictures after it will take, as far as that is known.
+    """
+    if on_progress is None or count == 1:
+        return on_progress
+
+    def tell(news: Progress) -> None:
+        if news.stage == "queued" and number > 0:
+            return  # between its pictures a clip is not waiting: it goes on
+        left, steps = news.eta_s, news.steps or 1
+        if left is not None and news.step > 0:
+            # What is left of this picture tells how long the others take.
+            share = (steps - news.step) / steps
+            left = left + (count - 1 - number) * left / share if share else rest_s
+        elif left is not None and rest_s is not None:
+            left += rest_s
+        on_progress(
+            replace(
+                news,
+                eta_s=left,
+                step=number * steps + news.step,
+                steps=count * steps if news.steps else 0,
+            )
+        )
+
+    return tell

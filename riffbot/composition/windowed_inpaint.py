@@ -1,0 +1,77 @@
+"""Filling a canvas window by window, and the clip that comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+import numpy as np
+
+from riffbot.composition.canvas import Canvas
+from riffbot.composition.time_stretch import Picture
+from riffbot.images import Images
+from riffbot.inference.job import Riff
+from riffbot.request import MAX_SEED, RiffRequest
+
+Submit = Callable[[RiffRequest, int, int], Awaitable[Riff]]
+"""Makes one picture, given its request, its number from 0 and how many there will be."""
+
+
+async def paint(
+    canvas: Canvas,
+    base: RiffRequest,
+    images: Images,
+    submit: Submit,
+    alpha: Callable[[float], float],
+    *,
+    until: int | None = None,
+    before: int = 0,
+    like: str | None = None,
+) -> list[Riff]:
+    """Fill a canvas window by window; each has a seed of its own.
+
+    Args:
+        alpha: where a window stands between the request and its target, by its middle column.
+        until: what lies from this column on stands already and is kept.
+        before: pictures that were made before these.
+        like: the picture whose measure the windows have; None is what the prompt says.
+    """
+    plan = [w for w in canvas.windows() if until is None or w.begin < until]
+    riffs = []
+    for number, window in enumerate(plan):
+        shown, region = canvas.seen(window)
+        if until is not None and window.start + window.width > until:
+            region = replace(region, end=until - window.start)
+            window = replace(window, end=min(window.end, until))  # noqa: PLW2901
+        turn = canvas.turn(window)
+        region = region.turned(turn, window.width)
+        with images.lent(np.roll(shown, turn, axis=1), like=like) as ref:
+            request = base.but(
+                seed_image=ref,
+                mask=region.name,
+                seed=(base.seed + before + number) % (MAX_SEED + 1),
+                alpha=alpha((window.begin + window.end) / 2),
+            )
+            riff = await submit(request, before + number, before + len(plan))
+        canvas.add(window, np.roll(riff.image, -turn, axis=1))
+        riffs.append(riff)
+    return riffs
+
+
+def whole_riff(request: RiffRequest, picture: Picture, riffs: list[Riff]) -> Riff:
+    """The clip of several pictures; what the model filled in is the same in all of them."""
+    first = riffs[0]
+    resolved = request.but(
+        guidance=first.request.guidance,
+        steps=first.request.steps,
+        scheduler=first.request.scheduler,
+        bpm=first.request.bpm,
+        width=first.request.width,
+    )
+    timings = {name: sum(r.timings.get(name, 0.0) for r in riffs) for name in first.timings}
+    return Riff(resolved, picture, first.model_name, first.model_hash, timings, first.batch)
+
+
+def loop_of(request: RiffRequest, images: Images) -> tuple[Picture, float | None]:
+    assert request.seed_image is not None
+    return images.load(request.seed_image), request.bpm or images.tempo(request.seed_image)

@@ -1,0 +1,267 @@
+"""One queue, one worker thread, one model: `await engine.submit(request)` gives a riff."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from riffbot.errors import Cancelled
+from riffbot.inference.engine.dispatcher import Line, owned_by, taken_back
+from riffbot.inference.engine.pending_job import OnProgress, OnStart, Ticket
+from riffbot.inference.engine.reservations import Reserved
+from riffbot.inference.engine.throughput import seconds_of
+from riffbot.inference.engine.worker import PipelineLike, Worker, batch_limit
+from riffbot.inference.job import Job, Owner, Picture, Progress, Riff, new_id
+from riffbot.request import RiffRequest
+
+__all__ = ["Engine", "Owner", "Picture", "Progress", "Reserved", "Riff", "Stats", "batch_limit"]
+
+
+_LAST_STEP_S = 30.0
+"""How long to wait for the step under way, which nothing can interrupt."""
+
+
+STOP_GRACE_S = 0.8
+"""For processes that were told to stop: a clip that is nearly done is finished, and what is not
+finished is made at the next start."""
+
+
+@dataclass(frozen=True)
+class Stats:
+    """How the engine is doing, for health pages and the doctor.
+
+    Attributes:
+        state: `loading` the model, `ready`, `broken` (the model failed to load) or `closed`.
+        queued, running: clips waiting and being computed.
+        done, failed, cancelled: clips since the start.
+        seconds_per_clip: measured, the median of the last; None before the first.
+        real_time_factor: seconds of sound made in one second; above 1 a jam can be sustained.
+    """
+
+    state: str
+    queued: int
+    running: int
+    done: int
+    failed: int
+    cancelled: int
+    seconds_per_clip: float | None
+    real_time_factor: float | None
+
+
+class Engine:
+    """Makes clips, one batch at a time, in a fair order, from any number of event loops.
+
+    The worker thread starts at once and loads the model; clips may be submitted from then on and
+    wait for it. Nothing waits on an event loop while the engine is idle.
+
+    Args:
+        load: makes the pipeline; called once, in the worker's thread. What it raises answers
+            every job.
+        max_batch: most clips computed together, see `batch_limit`.
+        max_wait_s: what would take longer is refused at the door.
+        max_jobs_per_member: more waiting clips of one member are refused at the door.
+        max_work_s: so is what would make one member's waiting clips longer than this in all.
+        warm_up: a cheap request to run once the model is there, if nobody waits yet, so that
+            the first member gets an honest estimate.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[], PipelineLike],
+        *,
+        max_batch: int = 4,
+        max_wait_s: float = 600.0,
+        max_jobs_per_member: int = 10,
+        max_work_s: float = 1800.0,
+        warm_up: RiffRequest | None = None,
+    ) -> None:
+        self._line = Line(
+            max_wait_s=max_wait_s,
+            max_jobs_per_member=max_jobs_per_member,
+            max_work_s=max_work_s,
+        )
+        self._worker = Worker(self._line, load, max_batch=max_batch, warm_up=warm_up)
+        self._cancelled = 0
+        self._worker.start()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @property
+    def closing(self) -> bool:
+        """Whether `close` was called: jobs that end now may be finished at the next start."""
+        return self._worker.closing
+
+    def check(self, owner: Owner | None, count: int = 1) -> None:
+        """Ask at the door whether `count` more clips of this owner would be let in.
+
+        Raises:
+            Refused: too many of theirs wait already.
+            ModelError: the model could not be loaded.
+        """
+        self._line.check(owner, count)
+
+    def reserve(self, owner: Owner, *pictures: RiffRequest, promised: bool = False) -> Reserved:
+        """Ask for one clip, and keep its place in the queue until it is released.
+
+        Args:
+            pictures: all of its pictures, resolved, in order; none where they are not known (yet).
+            promised: it was let in before a restart; nothing but a closed queue refuses it.
+
+        Raises:
+            Refused: it would have to wait too long, or too much of the owner's waits already.
+            ModelError: the model could not be loaded.
+        """
+        return self._line.reserve(owner, *pictures, promised=promised)
+
+    def expect(
+        self, reserved: Reserved, to_come: Sequence[RiffRequest], *, promised: bool = False
+    ) -> None:
+        """Say which pictures a clip has to come that was let in before they were known.
+
+        Args:
+            promised: it was let in before a restart and is not refused.
+
+        Raises:
+            Refused: they are too much work together with what its owner has waiting.
+        """
+        self._line.expect(reserved, to_come, promised=promised)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing runs, waits, or was let in and has not ended yet."""
+        return self._line.idle
+
+    def resolved(self, request: RiffRequest) -> RiffRequest | None:
+        """The request of a single picture, filled from the model. Opens picture files.
+
+        Returns:
+            None while the model loads.
+
+        Raises:
+            BadRequest: the request is nonsense for this model.
+        """
+        job = Job(request)
+        self._worker.resolve(job)
+        return job.request if job.key is not None else None
+
+    def work_s(self, pictures: Sequence[RiffRequest]) -> float | None:
+        """How long this machine would compute resolved pictures one after the other, in seconds.
+
+        Returns:
+            None before anything was measured, unless there is nothing to do.
+        """
+        return seconds_of(self._line.meter, pictures)
+
+    async def submit(
+        self,
+        request: RiffRequest,
+        *,
+        deadline: float | None = None,
+        owner: Owner | None = None,
+        on_progress: OnProgress | None = None,
+        wants_preview: bool = False,
+        job_id: str | None = None,
+        on_start: OnStart | None = None,
+        promised: bool = False,
+        reserved: Reserved | None = None,
+        batch: int = 1,
+    ) -> Riff:
+        """Make one clip.
+
+        Cancelling the awaiting task takes the job back; a running one stops at its next step.
+
+        Args:
+            request: fields left None are filled from the model.
+            deadline: `time.monotonic()` at which the picture is needed. Such jobs go first,
+                earliest first; where it would be missed, before the next step of what is
+                running. The others share what is left fairly.
+            owner: who asks. None is the machine's own owner, who is never refused.
+            on_progress: called on this event loop with news, the newest only when it is busy.
+            wants_preview: decode the forming picture for `on_progress`, at most every 2 s.
+            job_id: a name for `cancel`; a new one by default.
+            on_start: awaited on this event loop just before the model starts on the job.
+            promised: the job was let in already (see `reserve`, or before a restart), so that the
+                door does not refuse it.
+            reserved: the place that was kept for its clip; as soon as this picture waits in the
+                queue itself, it no longer counts among those to come.
+            batch: `Riff.batch` of the clip to be repeated to the bit; the job then runs alone,
+                in a batch of that many copies.
+
+        Raises:
+            BadRequest: the request is nonsense for this model.
+            Refused: it cannot be done in time, or the member has too many waiting.
+            Cancelled: it was taken back, or the engine was closed.
+            ModelError: the model could not be loaded.
+            GenerationFailed: the model ran and broke.
+        """
+        self._line.check(None)
+        job = Job(
+            request,
+            owner=owner,
+            deadline=deadline,
+            repeat=batch,
+            id=job_id or new_id(),
+            wants_preview=wants_preview,
+        )
+        if request.seed_image is None:
+            self._worker.resolve(job)
+        else:  # opens picture files
+            await asyncio.to_thread(self._worker.resolve, job)
+        ticket = Ticket(job, on_progress, on_start)
+        let_in = promised or (reserved is not None and deadline is None)
+        self._line.join(ticket, promised=let_in)
+        if reserved is not None:
+            reserved.joined()
+        try:
+            return await ticket.answer
+        except asyncio.CancelledError:
+            self.cancel(job.id)
+            raise
+
+    def cancel(self, what: str | Owner) -> int:
+        """Take back a job by its id, or all of a member's; running ones stop at their next step.
+
+        Returns:
+            How many jobs were taken back; 0 when there was nothing (any more) to cancel.
+        """
+        wanted = owned_by(what) if isinstance(what, Owner) else lambda job: job.id == what
+        count = self._line.cancel(wanted, taken_back())
+        self._cancelled += count
+        return count
+
+    def stats(self) -> Stats:
+        """A snapshot of how the engine is doing."""
+        meter = self._line.meter
+        return Stats(
+            state=self._worker.state,
+            queued=self._line.queued,
+            running=self._line.running,
+            done=self._worker.done,
+            failed=self._worker.failed,
+            cancelled=self._cancelled,
+            seconds_per_clip=meter.seconds_per_clip,
+            real_time_factor=meter.real_time_factor,
+        )
+
+    async def close(self, *, grace_s: float = 10.0, last_step_s: float = _LAST_STEP_S) -> None:
+        """Stop: queued jobs answer Cancelled, the running batch gets `grace_s` to finish.
+
+        After that it is cancelled at its next step, which is waited for `last_step_s`. A model
+        that is still being loaded is left to its thread, which ends by itself. A second call does
+        nothing.
+        """
+        self._worker.closing = True
+        stopping = Cancelled("RiffBot is stopping, so the riff was not made.")
+        self._line.close(stopping)
+        if self._worker.state == "loading":
+            return
+        if await asyncio.to_thread(self._worker.join, grace_s):
+            return
+        self._line.cancel(lambda _: True, stopping)
+        await asyncio.to_thread(self._worker.join, last_step_s)

@@ -1,0 +1,363 @@
+"""The one thread that owns the model: it loads it, takes batches from the line and answers them."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, Protocol
+
+from riffbot.errors import Cancelled, GenerationFailed, ModelError, RiffBotError, told
+from riffbot.inference.batching import batch_key
+from riffbot.inference.engine.dispatcher import Line
+from riffbot.inference.engine.pending_job import Ticket
+from riffbot.inference.engine.throughput import remaining
+from riffbot.inference.job import Job, Picture, Progress, Riff
+from riffbot.inference.torch_threads import use_few_threads
+from riffbot.interrupts import ENGINE_THREAD
+from riffbot.request import RiffRequest
+
+log = logging.getLogger(__name__)
+
+PREVIEW_EVERY_S = 2.0
+
+LINE_REPAIRS = 3
+"""How often in a row the line may break before it is given up."""
+
+LINE_BROKE = "Something broke in my line of clips; please ask again. The log has the details."
+
+
+class StepEvent(Protocol):
+    """What a pipeline tells after each denoising step."""
+
+    step: int
+    steps: int
+
+    @property
+    def preview(self) -> Callable[[], Sequence[Picture]]:
+        """Decodes the forming pictures, one a request."""
+        ...
+
+
+class PipelineLike(Protocol):
+    """What the engine needs of `riffbot.inference.pipeline.pipeline.Pipeline`."""
+
+    @property
+    def model(self) -> Any:
+        """With `name`, `hash`, `card` and `device`."""
+        ...
+
+    @property
+    def images(self) -> Any:
+        """The pictures that requests name."""
+        ...
+
+    def run(
+        self, requests: Sequence[RiffRequest], *, on_step: Callable[[Any], bool | None] | None
+    ) -> Sequence[Picture]:
+        """One picture a request; stops when `on_step` returns False."""
+        ...
+
+
+def batch_limit(device: str, most: int) -> int:
+    """How many clips to compute together on a device type.
+
+    A CPU is busy with one clip already: a step of a 10 M denoiser took 138, 115 and 109 ms of CPU
+    time a clip in batches of 1, 2 and 4. So there a batch would only keep the first clip waiting
+    for the last one, and batches of one make the same request give the same bits whoever else is
+    in line (in a batch of two they differed by 2e-6). Accelerators are nearly idle on one clip.
+    """
+    return 1 if device == "cpu" else most
+
+
+class Worker:
+    """Runs in one daemon thread from `start` until the line is closed.
+
+    Attributes:
+        state: `loading`, `ready`, `broken` or `closed`.
+        done, failed: clips answered since the start.
+        closing: set by the engine when it is told to stop.
+    """
+
+    def __init__(
+        self,
+        line: Line,
+        load: Callable[[], PipelineLike],
+        *,
+        max_batch: int,
+        warm_up: RiffRequest | None,
+    ) -> None:
+        self._line = line
+        self._load = load
+        self._most = max_batch
+        self._warm_up = warm_up
+        self._pipeline: PipelineLike | None = None
+        self._thread = threading.Thread(target=self._work, name=ENGINE_THREAD, daemon=True)
+        self.state = "loading"
+        self.done = 0
+        self.failed = 0
+        self.closing = False
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait for the thread to end; whether it did."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def resolve(self, job: Job) -> None:
+        """Fill a job's request from the model; a job that comes before the model waits for it.
+
+        Raises:
+            BadRequest: it is nonsense for this model.
+        """
+        if self._pipeline is None:
+            return
+        from riffbot.inference.pipeline.resolve import resolve  # noqa: PLC0415  # brings torch
+
+        model = self._pipeline.model
+        job.request = resolve(job.request, model.card, self._pipeline.images)
+        job.key = batch_key(job.request)
+
+    # -- in the worker's thread only -------------------------------------------------------------
+
+    def _work(self) -> None:
+        try:
+            self._pipeline = pipeline = self._load()
+        except Exception as error:
+            self._break(error)
+            return
+        use_few_threads()
+        self._line.batch_limit = batch_limit(str(pipeline.model.device).split(":")[0], self._most)
+        self.state = "ready"
+        if self._warm_up is not None and not self._line.queued:
+            self._warm(self._warm_up)
+        for ticket in self._line.unresolved():
+            self._resolved(ticket)
+        while batch := self._next():
+            self._serve(pipeline, batch)
+        if self.state == "ready":
+            self.state = "closed"
+
+    def _serve(self, pipeline: PipelineLike, batch: list[Ticket]) -> None:
+        """Answer a batch that the line gave."""
+        try:
+            alive = [t for t in batch if self._resolved(t) and self._started(t)]
+            if alive:
+                self._compute(pipeline, alive)
+        except Exception as error:  # a bug: it costs this batch, never the thread
+            for ticket in batch:
+                self._fail(ticket, error)
+        finally:
+            self._line.done()
+
+    def _give_way(self) -> float:
+        """Make what has a deadline before the running batch goes on; the seconds that it took.
+
+        The running batch stands still on the stack with all it has. Nobody's picture depends on
+        who came in between.
+        """
+        assert self._pipeline is not None
+        began = time.monotonic()
+        while batch := self._line.take_urgent():
+            self._serve(self._pipeline, batch)
+        return time.monotonic() - began
+
+    def _next(self) -> list[Ticket]:
+        """The next batch; none when the line is closed.
+
+        A line that breaks costs whoever stood in it; one that is broken for good closes.
+        """
+        for _ in range(LINE_REPAIRS):
+            try:
+                return self._line.take()
+            except Exception:
+                log.exception("the line broke: everybody in it is told, and it goes on")
+                with suppress(Exception):  # what broke it may stand in the way once more
+                    self._line.cancel(lambda _: True, GenerationFailed(LINE_BROKE))
+        self.state = "broken"
+        with suppress(Exception):
+            self._line.close(GenerationFailed(LINE_BROKE))
+        return []
+
+    def _break(self, error: Exception) -> None:
+        """The model cannot be loaded: say so to everybody, now and later."""
+        self.state = "broken"
+        where = None
+        if isinstance(error, RiffBotError):
+            log.error("the model could not be loaded: %s", told(error))
+            sentence, where = str(error), error.where
+        else:
+            log.error("the model could not be loaded", exc_info=error)
+            sentence = "The model could not be loaded; the log says why, and so may riffbot doctor."
+        self._line.close(ModelError(sentence).at(where))
+
+    def _warm(self, request: RiffRequest) -> None:
+        """A cheap clip for nobody, twice: one pays for first uses, the other tells the speed."""
+        job = Job(request)
+        try:
+            self.resolve(job)
+            self._run([job], measured=False)
+            if not self._line.queued:
+                self._run([job])
+        except Exception:
+            log.exception("the warm-up clip failed; going on")
+
+    def _resolved(self, ticket: Ticket) -> bool:
+        """Make sure that a ticket's request is resolved; False if that answered it."""
+        if ticket.job.key is None:
+            try:
+                self.resolve(ticket.job)
+            except Exception as error:
+                self._fail(ticket, error)
+                return False
+        return not ticket.job.cancelled
+
+    def _started(self, ticket: Ticket) -> bool:
+        """Tell the submitter that the model begins; False if the job must not start."""
+        try:
+            ticket.started()
+        except RiffBotError as error:
+            self._fail(ticket, error)
+            return False
+        return True
+
+    def _compute(self, pipeline: PipelineLike, tickets: list[Ticket]) -> None:
+        """Answer every ticket of a batch, in smaller batches where the whole one breaks."""
+        started = time.monotonic()
+        watch = _Watch(self._line, tickets, self._give_way)
+        try:
+            images = self._run([ticket.job for ticket in tickets], watch)
+        except Exception as error:
+            if all(ticket.job.cancelled for ticket in tickets):
+                return
+            if out_of_memory(error):
+                free_memory()
+            if len(tickets) == 1:
+                self._fail(tickets[0], error)
+                return
+            half = len(tickets) // 2
+            if out_of_memory(error):
+                self._line.batch_limit = half
+                log.warning("out of memory with %d clips at once: now %d", len(tickets), half)
+            # Whatever broke, the guilty one alone shall pay for it.
+            self._compute(pipeline, tickets[:half])
+            self._compute(pipeline, tickets[half:])
+            return
+        seconds = time.monotonic() - started - watch.overtaken_s
+        model = pipeline.model
+        for ticket, image in zip(tickets, images, strict=True):
+            job = ticket.job
+            if not job.cancelled:
+                self.done += 1
+                timings = {"queued_s": started - job.submitted, "generate_s": seconds}
+                size = max(len(tickets), job.repeat)
+                ticket.finish(Riff(job.request, image, model.name, model.hash, timings, batch=size))
+
+    def _run(
+        self, jobs: list[Job], watch: _Watch | None = None, *, measured: bool = True
+    ) -> list[Picture]:
+        """Compute a batch, telling its listeners and looking for cancellation at each step."""
+        assert self._pipeline is not None
+        requests = [job.request for job in jobs for _ in range(job.repeat)]
+        started = time.monotonic()
+        images = self._pipeline.run(requests, on_step=watch.step if watch else None)
+        seconds = time.monotonic() - started
+        if watch is not None:
+            if watch.forsaken:
+                raise Cancelled("Every clip of the batch was taken back.")
+            seconds -= watch.overtaken_s
+        if measured:
+            self._line.meter.measure(requests, seconds)
+        return list(images)[:: jobs[0].repeat]
+
+    def _fail(self, ticket: Ticket, error: Exception) -> None:
+        """Answer one ticket with a sentence."""
+        if ticket.job.cancelled:
+            return
+        self.failed += 1
+        if isinstance(error, RiffBotError):
+            ticket.fail(error)
+        elif out_of_memory(error):
+            ticket.fail(
+                GenerationFailed(
+                    "There is not enough memory for this clip: please ask for a shorter one."
+                )
+            )
+        else:
+            log.error("job %s failed", ticket.job.id, exc_info=error)
+            ticket.fail(
+                GenerationFailed("Something broke while making this clip; the log has the details.")
+            )
+
+
+class _Watch:
+    """Follows one run of the pipeline for those who wait for it.
+
+    Attributes:
+        overtaken_s: seconds in which the run stood still for others.
+    """
+
+    def __init__(
+        self, line: Line, tickets: Sequence[Ticket], give_way: Callable[[], float]
+    ) -> None:
+        self._line = line
+        self._tickets = tickets
+        self._give_way = give_way
+        self._started = self._previewed = time.monotonic()
+        self.overtaken_s = 0.0
+
+    @property
+    def forsaken(self) -> bool:
+        """Whether nobody waits any more."""
+        return all(ticket.job.cancelled for ticket in self._tickets)
+
+    def step(self, event: StepEvent) -> bool:
+        """Tell everybody, and let pass who is in a hurry; False when nobody waits any more."""
+        if self.forsaken:
+            return False
+        self.overtaken_s += self._give_way()
+        spent = time.monotonic() - self._started - self.overtaken_s
+        eta = remaining(self._tickets[0].job.request, spent, event.step, event.steps)
+        self._line.still_needs(eta)
+        previews = self._previews(event)
+        for ticket, preview in zip(self._tickets, previews, strict=True):
+            ticket.tell(
+                Progress(ticket.job.id, "running", 0, eta, event.step, event.steps, preview)
+            )
+        return True
+
+    def _previews(self, event: StepEvent) -> list[Picture | None]:
+        wanted = any(t.job.wants_preview and not t.job.cancelled for t in self._tickets)
+        if not wanted or time.monotonic() - self._previewed < PREVIEW_EVERY_S:
+            return [None] * len(self._tickets)
+        pictures = list(event.preview())[:: self._tickets[0].job.repeat]
+        self._previewed = time.monotonic()
+        return [
+            picture if ticket.job.wants_preview else None
+            for ticket, picture in zip(self._tickets, pictures, strict=True)
+        ]
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, on any device. Torch says so in three ways."""
+    torch = sys.modules.get("torch")
+    return (
+        isinstance(error, MemoryError)
+        or (torch is not None and isinstance(error, torch.OutOfMemoryError))
+        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+    )
+
+
+def free_memory() -> None:
+    """Give back what the failed batch held, so that the retry finds room."""
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()

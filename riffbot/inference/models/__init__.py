@@ -1,0 +1,1 @@
+"""Models: reading checkpoints, their networks, their schedulers."""

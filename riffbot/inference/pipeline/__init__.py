@@ -1,0 +1,1 @@
+"""A generation, from prompt to spectrogram."""

@@ -1,0 +1,96 @@
+"""What a member left open is decided here, once, before anything waits in a queue.
+
+A resolved request says everything that decides its clip, so it can be replayed for ever, whatever
+defaults a later model has. Nonsense is refused here too: at the door, not after a wait in line.
+"""
+
+from __future__ import annotations
+
+from riffbot import style_tempos
+from riffbot.errors import BadRequest
+from riffbot.images import Images
+from riffbot.inference.models import schedulers
+from riffbot.inference.models.model import ModelCard
+from riffbot.request import RiffRequest, check_prompts
+from riffbot.tempo import NARROWEST, WIDEST, Grid, grid, is_waltz, measures, tempo_in
+
+
+def resolve(request: RiffRequest, card: ModelCard, images: Images) -> RiffRequest:
+    """Fill what is None from the seed image, the tempo and the model's defaults.
+
+    `bpm` is the request's, else the one that the prompt names, else the seed image's. Where nobody
+    names one, it is a tempo at home in what the words describe, another for each seed, if the
+    model is shown the beat grid; with other models, or a width or an image of unknown tempo, it
+    stays None. `width` is the seed image's, else the whole beats nearest to the
+    model's default width, else that width. Resolving twice changes nothing.
+
+    Raises:
+        PromptError: a weight in one of the prompts cannot be meant.
+        NotFound: the seed image or the mask does not exist.
+        BadRequest: the model does not take this scheduler, number of steps or width.
+    """
+    check_prompts(request)
+    scheduler = schedulers.canonical(request.scheduler or card.defaults.scheduler)
+    steps = request.steps or card.defaults.steps
+    schedulers.check(scheduler, steps, card)
+    bpm = _tempo(request, images)
+    if bpm is None and card.beat_grid and request.seed_image is None and request.width is None:
+        usual = _usual(request, card)
+        bpm, width = round(usual.bpm, 3), usual.width
+    else:
+        width = _width(request, bpm, card, images)
+    if request.mask is not None:
+        images.mask(request.mask, width)
+    return request.but(
+        guidance=request.guidance or card.defaults.guidance,
+        steps=steps,
+        scheduler=scheduler,
+        bpm=bpm,
+        width=width,
+    )
+
+
+def _tempo(request: RiffRequest, images: Images) -> float | None:
+    if request.bpm is not None:
+        return request.bpm
+    named = tempo_in(request.prompt)
+    if named is None and request.seed_image is not None:
+        return images.tempo(request.seed_image)
+    return named
+
+
+def _usual(request: RiffRequest, card: ModelCard) -> Grid:
+    """What the words suggest, moved to the nearest tempo that fills a clip with whole measures."""
+    suggested = style_tempos.suggested(request.prompt, request.seed)
+    meter = 3 if is_waltz(request.prompt) else 4
+    return measures(suggested, card.width_multiple, card.defaults.width, meter)
+
+
+def _width(request: RiffRequest, bpm: float | None, card: ModelCard, images: Images) -> int:
+    if request.seed_image is not None:
+        return _seed_width(request, images.load(request.seed_image).shape[1])
+    multiple = card.width_multiple
+    if request.width is not None:
+        return _checked_width(request.width, multiple)
+    if bpm is not None:
+        return grid(bpm, multiple, around=card.defaults.width).width
+    return card.defaults.width
+
+
+def _seed_width(request: RiffRequest, width: int) -> int:
+    if request.width not in (None, width):
+        raise BadRequest(
+            f"The seed image is {width} columns wide and a riff made from it is as well; please "
+            f"leave the width out."
+        )
+    return width
+
+
+def _checked_width(width: int, multiple: int) -> int:
+    if width % multiple == 0:
+        return width
+    below, above = width // multiple * multiple, -(-width // multiple) * multiple
+    near = [str(w) for w in (below, above) if NARROWEST <= w <= WIDEST]
+    raise BadRequest(
+        f"The width must be a multiple of {multiple}, for example {' or '.join(near)}, not {width}."
+    )

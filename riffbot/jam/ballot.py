@@ -1,0 +1,152 @@
+"""Many wishes, one prompt: everybody has one vote, votes fade, prompts are blended by share.
+
+A vote counts 1 when it is cast and half as much every three minutes. All votes fade alike, so the
+blend changes only when somebody votes, never by itself: who spoke last weighs most, who left is
+soon forgotten, and two who vote at the same time hear both of their prompts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from riffbot.errors import NotFound
+from riffbot.jam.prompt_path import checked
+from riffbot.jam.types import Share
+from riffbot.prompt import MAX_WEIGHT, parse
+from riffbot.request import MAX_PROMPT
+
+HALF_LIFE_S = 180.0
+BLENDED = 4
+"""Prompts that a blend has at most: more would be none."""
+
+HEARD = 0.15
+"""A smaller share of the votes is not heard."""
+
+_BRACKETS = re.compile(r"[()\[\]\\]")
+
+MAX_BALLOT = 25
+"""Prompts that are kept, as many as one Discord select shows."""
+
+
+MAX_VOTES = 500
+"""Votes that are kept; of more the oldest go, which weigh least."""
+
+
+class Vote(BaseModel):
+    """One member's vote.
+
+    Attributes:
+        user_id, name: whose.
+        prompt: for what.
+        cast_s: when, in seconds of the jam's own time (what was heard), so that a pause or a
+            restart fades nothing.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    user_id: int
+    name: str
+    prompt: str
+    cast_s: Annotated[float, Field(ge=0)]
+
+
+class Ballot(BaseModel):
+    """All votes of a jam, the oldest first; a value, like the walk."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    votes: tuple[Vote, ...] = ()
+
+    def cast(self, user_id: int, name: str, prompt: str, now_s: float) -> Self:
+        """The ballot after a member's vote, which replaces the one they had.
+
+        Raises:
+            BadRequest: the prompt cannot be read.
+        """
+        vote = Vote(user_id=user_id, name=name, prompt=checked(prompt), cast_s=now_s)
+        others = [other for other in self.votes if other.user_id != user_id]
+        kept = _without_the_weakest([*others, vote], now_s)
+        return self.model_copy(update={"votes": tuple(kept)})
+
+    def joined(self, user_id: int, name: str, prompt: str, now_s: float) -> Self:
+        """The same for a prompt that is on the ballot already. Raises NotFound."""
+        there = next((v.prompt for v in self.votes if v.prompt == prompt.strip()), None)
+        if there is None:
+            raise NotFound("That prompt has faded: add it again with /jam prompt.")
+        return self.cast(user_id, name, there, now_s)
+
+    def without(self, user_id: int) -> Self:
+        """The ballot without a member, who wants to be forgotten."""
+        return self.model_copy(
+            update={"votes": tuple(v for v in self.votes if v.user_id != user_id)}
+        )
+
+    def shares(self, now_s: float) -> tuple[Share, ...]:
+        """Every prompt with its share of the votes, the strongest first."""
+        weights = _weights(self.votes, now_s)
+        total = sum(weights.values())
+        order = sorted(weights, key=lambda prompt: -weights[prompt])
+        return tuple(
+            Share(
+                prompt,
+                weights[prompt] / total,
+                tuple(v.name for v in reversed(self.votes) if v.prompt == prompt),
+            )
+            for prompt in order
+        )
+
+    def blend(self, now_s: float) -> str | None:
+        """One prompt for all of them; None when nobody has voted.
+
+        A lone prompt is passed on as it is. Several become one text in which each carries its
+        share as a weight, on top of the weights that its author gave; equal shares all weigh 1.
+        """
+        heard = [s for s in self.shares(now_s)[:BLENDED] if s.share >= HEARD]
+        while len(heard) > 1:
+            text = _joined(heard)
+            if len(text) <= MAX_PROMPT:
+                return text
+            heard = heard[:-1]
+        return heard[0].prompt if heard else None
+
+
+def _joined(shares: list[Share]) -> str:
+    total = sum(share.share for share in shares)
+    # Between a half and one and a half: a token that weighs more than that drowns the others.
+    weights = [min(1.5, max(0.5, s.share / total * len(shares))) for s in shares]
+    return ", ".join(_spelled(s.prompt, w) for s, w in zip(shares, weights, strict=True))
+
+
+def _spelled(prompt: str, factor: float) -> str:
+    """The prompt with every weight multiplied; fragment by fragment, so that a bracket that its
+    author left open swallows nobody else's words."""
+    parts = []
+    for fragment in parse(prompt):
+        text = _BRACKETS.sub(r"\\\g<0>", fragment.text)
+        # One decimal: a vote that hardly moves the shares does not move the music.
+        weight = round(min(MAX_WEIGHT, fragment.weight * factor), 1)
+        parts.append(text if weight == 1 else f"({text}:{weight:g})")
+    return "".join(parts)
+
+
+def _weights(votes: Sequence[Vote], now_s: float) -> dict[str, float]:
+    weights: dict[str, float] = {}
+    # From the newest vote on all fade alike, and after two days the float is zero.
+    now_s = min(now_s, max((vote.cast_s for vote in votes), default=now_s))
+    for vote in votes:
+        faded = 0.5 ** (max(0.0, now_s - vote.cast_s) / HALF_LIFE_S)
+        weights[vote.prompt] = weights.get(vote.prompt, 0.0) + faded
+    return weights
+
+
+def _without_the_weakest(votes: list[Vote], now_s: float) -> list[Vote]:
+    """At most `MAX_BALLOT` prompts and the newest `MAX_VOTES` votes, and none that has faded to a
+    thousandth."""
+    alive = [v for v in votes if now_s - v.cast_s < 10 * HALF_LIFE_S][-MAX_VOTES:]
+    weights = _weights(alive, now_s)
+    kept = sorted(weights, key=lambda prompt: -weights[prompt])[:MAX_BALLOT]
+    return [vote for vote in alive if vote.prompt in kept]

@@ -1,0 +1,39 @@
+"""What locks a jam: the seed image that fits, and its loop."""
+
+from __future__ import annotations
+
+from riffbot.errors import BadRequest, NotFound
+from riffbot.images import Images
+from riffbot.jam.timeline import Meter
+from riffbot.tempo import FASTEST, SLOWEST, tempo_in
+
+DEFAULT_SEED_IMAGE = "steady_beat"
+
+
+def seed_image_for(images: Images, bpm: float | None, prompt: str = "") -> str:
+    """The bundled seed image whose tempo is nearest to the one asked for or named in the prompt.
+
+    Raises:
+        BadRequest: the tempo is no tempo.
+        NotFound: no seed images are installed.
+    """
+    if bpm is not None and not SLOWEST <= bpm <= FASTEST:
+        raise BadRequest(f"Bpm must be {SLOWEST:g} … {FASTEST:g}, not {bpm:g}.")
+    wanted = bpm or tempo_in(prompt)
+    names = images.names()
+    if not names:
+        raise NotFound("A jam needs a seed image, and none is installed.")
+    if wanted is None:
+        return DEFAULT_SEED_IMAGE if DEFAULT_SEED_IMAGE in names else names[0]
+    return min(names, key=lambda name: abs(images.bundled(name).bpm - wanted))
+
+
+def meter_of(images: Images, seed_image: str) -> Meter:
+    """The loop that a seed image locks a jam to. Raises NotFound, BadRequest."""
+    width = images.load(seed_image).shape[1]
+    if seed_image in images.names():
+        seed = images.bundled(seed_image)
+        return Meter(width, seed.beats, seed.meter)
+    bpm = images.tempo(seed_image)
+    beats = max(1, round(width * bpm / 6000)) if bpm else 4
+    return Meter(width, beats)

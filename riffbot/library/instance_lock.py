@@ -1,0 +1,281 @@
+"""One RiffBot a data folder and a database: a second one is told who works there already.
+
+What a start finds unfinished it makes again, so two processes on one library would take each
+other's riffs over. The command line's looking and making is no such work and asks for nothing here.
+
+A lock file belongs to its process, and PostgreSQL's advisory lock to its connection: both are
+given back however the process ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from sqlalchemy import text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from riffbot.errors import StorageError
+from riffbot.library.connection import connect, database_url, file_of
+from riffbot.library.db_errors import database_errors, disk_trouble
+from riffbot.library.file_modes import FILE_MODE, close_to_others, make_file, make_private
+from riffbot.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_LOCK, _NOTE = "owner.lock", "owner.json"
+
+_ADVISORY_LOCK = 0x51FFB08
+"""The first of an advisory lock's two numbers; the second is the schema's name, hashed."""
+
+_KEY = {"key": _ADVISORY_LOCK}
+
+_NAME = text("SELECT set_config('application_name', :name, false)")
+
+_TAKE = text("SELECT pg_try_advisory_lock(:key, hashtext(current_schema()))")
+
+_BACKEND = text("SELECT pg_backend_pid()")
+
+_HOLDER = text(
+    "SELECT a.pid, a.application_name, a.client_addr::text FROM pg_locks l "
+    "JOIN pg_stat_activity a ON a.pid = l.pid "
+    "WHERE l.locktype = 'advisory' AND l.granted AND l.classid = CAST(CAST(:key AS bigint) AS oid) "
+    "AND l.objid = CAST(CAST(hashtext(current_schema()) AS bigint) & 4294967295 AS oid) "
+    "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
+
+_LOOK_EVERY_S = 30.0
+_AGAIN_S = 2.0
+"""Until a lock that was lost with its connection is asked for again."""
+
+
+class _Taken(StorageError):
+    """Another RiffBot has the lock of a database.
+
+    Attributes:
+        who: that one, in words.
+        backend: the server's process that serves it, if it is there still.
+    """
+
+    def __init__(self, database: str | None, who: str, backend: int | None) -> None:
+        super().__init__(
+            f"Another RiffBot works on the database “{database}” already ({who}): stop it first, "
+            "or give this one a database of its own with RIFFBOT_DATABASE_URL."
+        )
+        self.database, self.who, self.backend = database, who, backend
+
+
+class Ownership:
+    """The right to work on a data folder and a database.
+
+    Attributes:
+        lost: why another RiffBot has it now, in one sentence; None while it lasts.
+    """
+
+    def __init__(self) -> None:
+        self.lost: str | None = None
+        self._when_lost: list[Callable[[], None]] = []
+
+    def when_lost(self, then: Callable[[], None]) -> None:
+        """Call `then` once it is lost; at once where it is lost already."""
+        if self.lost is not None:
+            then()
+        else:
+            self._when_lost.append(then)
+
+    def lose(self, why: str) -> None:
+        """Note that another one has it, and tell whoever wants to know."""
+        self.lost = why
+        log.error("%s", why)
+        for then in self._when_lost:
+            then()
+
+
+@asynccontextmanager
+async def owned(settings: Settings) -> AsyncIterator[Ownership]:
+    """Be the one RiffBot that works on the settings' data folder and database.
+
+    On a disk that knows no locks it runs all the same, with a warning.
+
+    Yields:
+        What tells when it is lost: then the block should come to its end.
+
+    Raises:
+        BadRequest: the setting of the database is nonsense.
+        StorageError: another one does already, in one sentence that names it; or the folder or the
+            database cannot be used; or, at the end of the block, it was lost.
+    """
+    ownership = Ownership()
+    url = database_url(settings.database)
+    folder = settings.data_dir
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(_locked(folder / _LOCK, folder / _NOTE, folder))
+        path = file_of(url)
+        if url.get_backend_name() == "postgresql":
+            await stack.enter_async_context(_advised(url, ownership))
+        elif path is not None:  # which another one may name by RIFFBOT_DATABASE_URL
+            path = path.resolve()
+            lock, note = (path.with_name(f"{path.name}.{name}") for name in (_LOCK, _NOTE))
+            await stack.enter_async_context(_locked(lock, note, path))
+        yield ownership
+    if ownership.lost is not None:
+        raise StorageError(ownership.lost)
+
+
+@asynccontextmanager
+async def _locked(path: Path, note: Path, what: Path) -> AsyncIterator[None]:
+    # The lock belongs to the process: whichever thread it was taken in may give it back.
+    lock = FileLock(path, timeout=0, thread_local=False, mode=FILE_MODE)
+    try:
+        await asyncio.to_thread(_take, lock, path, note)
+    except Timeout as error:
+        raise StorageError(
+            f"Another RiffBot works on “{what}” already ({_holder(note)}): stop it first, or give "
+            "this one a folder of its own with RIFFBOT_DATA_DIR."
+        ) from error
+    except NotImplementedError as error:
+        log.warning("nothing keeps a second RiffBot from “%s”: %s", what, error)
+    except OSError as error:
+        raise disk_trouble(error, what) from error
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(_give_back, lock, note)
+
+
+def _take(lock: FileLock, path: Path, note: Path) -> None:
+    make_private(path.parent)
+    lock.acquire()
+    close_to_others(None, path)  # of an earlier version; who may read a file may lock it
+    with suppress(OSError):  # a full disk: the lock holds without it
+        note.unlink(missing_ok=True)  # of an earlier version, too
+        make_file(note)
+        note.write_text(
+            json.dumps(
+                {
+                    "process": os.getpid(),
+                    "machine": socket.gethostname(),
+                    "since": datetime.now().astimezone().isoformat(timespec="seconds"),
+                }
+            ),
+            encoding="utf-8",
+        )
+
+
+def _give_back(lock: FileLock, note: Path) -> None:
+    if lock.is_locked:
+        with suppress(OSError):
+            note.unlink(missing_ok=True)
+        lock.release()
+
+
+def _holder(note: Path) -> str:
+    """Who holds a lock, in words."""
+    try:
+        told = json.loads(note.read_text(encoding="utf-8"))
+        since = datetime.fromisoformat(told["since"])
+        return f"process {told['process']} on {told['machine']}, since {since:%Y-%m-%d %H:%M}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "it does not say which process it is"
+
+
+@asynccontextmanager
+async def _advised(url: URL, ownership: Ownership) -> AsyncIterator[None]:
+    lock = _AdvisoryLock(url)
+    try:
+        await lock.take()
+        watching = asyncio.create_task(lock.watch(ownership))
+        try:
+            yield
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+    finally:
+        await lock.close()
+
+
+class _AdvisoryLock:
+    """PostgreSQL's lock of this database and schema, on a connection of its own.
+
+    PostgreSQL gives it back with the connection: one that is lost is made anew.
+    """
+
+    def __init__(self, url: URL) -> None:
+        self._engine = connect(url)
+        self._connection: AsyncConnection | None = None
+        self._backend: int | None = None  # the server's process that had the lock for us last
+        self._logged = False  # in the log, once a loss
+
+    async def take(self) -> None:
+        """Connect and take the lock.
+
+        Raises:
+            StorageError: somebody else has it, or the database cannot be reached.
+        """
+        with database_errors():
+            connection = await self._engine.connect()
+            self._connection = connection
+            await connection.execution_options(isolation_level="AUTOCOMMIT")
+            me = f"process {os.getpid()} on {socket.gethostname()}"
+            await connection.execute(_NAME, {"name": f"riffbot, {me}"[:63]})
+            if await connection.scalar(_TAKE, _KEY):
+                self._backend = await connection.scalar(_BACKEND)
+                return
+            holder = (await connection.execute(_HOLDER, _KEY)).first()
+        backend, *names = holder or (None,)
+        who = ", ".join(filter(None, names)) or "it has just gone"
+        raise _Taken(self._engine.url.database, who, backend)
+
+    async def watch(self, ownership: Ownership) -> None:
+        """Look after the connection; a lock that is lost is taken again, unless it is gone.
+
+        Returns once another RiffBot has it: two would make each other's riffs.
+        """
+        while True:
+            await asyncio.sleep(_LOOK_EVERY_S if self._connection is not None else _AGAIN_S)
+            try:
+                if self._connection is None:
+                    await self.take()
+                else:
+                    with database_errors():
+                        await self._connection.execute(text("SELECT 1"))
+            except _Taken as error:
+                if error.backend in (None, self._backend):
+                    # Nobody, or ourselves: the server has not noticed yet that we are gone.
+                    await self._drop()
+                    continue
+                ownership.lose(
+                    f"Another RiffBot has taken over the database “{error.database}” ({error.who}) "
+                    "while this one had lost its connection to it, so this one has stopped; what "
+                    "is not finished goes on there."
+                )
+                return
+            except (StorageError, SQLAlchemyError) as error:
+                if not self._logged:
+                    log.error("what keeps a second RiffBot from the database is lost: %s", error)
+                self._logged = True
+                await self._drop()
+            else:
+                self._logged = False
+
+    async def close(self) -> None:
+        """Give the lock back."""
+        await self._drop()
+        await self._engine.dispose()
+
+    async def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(SQLAlchemyError, OSError):
+                await connection.invalidate()  # a lock would outlive the way back into a pool
+                await connection.close()

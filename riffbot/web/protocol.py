@@ -1,0 +1,103 @@
+"""What goes over a live jam's WebSocket, as bytes and JSON. Pure functions, no clock.
+
+Binary messages begin with 16 bytes, little-endian: kind (u8), codec (u8), count (u16), rows (u32),
+place (f64). Everything has its place on the jam's one clock: samples at 48 kHz, or columns of 480
+samples.
+
+| kind | place | count, rows | then |
+| --- | --- | --- | --- |
+| 1 sound, codec 0 | sample | Opus packets, 0 | `count` u16 lengths, then the packets (20 ms each) |
+| 1 sound, codec 1 | sample | 0, samples | i16 samples, mono |
+| 2 tile | column | columns, bands | u8[bands, columns], loud = 255, low notes in the last row |
+
+A tile replaces what an earlier one said of its columns: what is only planned may change.
+A decoder's sound lags `pre_skip` samples behind its packet's place.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from audio.arrays import Floats, Pixels
+from riffbot.jam.opus import PRE_SKIP
+from riffbot.jam.ring import PACKET_SAMPLES
+from riffbot.jam.synthesizer import COLUMN_SAMPLES, SAMPLE_RATE
+from riffbot.jam.timeline import Entry, Meter
+
+Codec = Literal["opus", "pcm"]
+
+HEAD = struct.Struct("<BBHId")
+SOUND, TILE = 1, 2
+OPUS, PCM = 0, 1
+
+BANDS = 256
+"""Rows of a tile: half of the picture's, more than a screen shows of them."""
+
+TILE_COLUMNS = 512
+"""A tile is at most so wide (128 kB)."""
+
+
+def opus(position: int, packets: Sequence[bytes]) -> bytes:
+    """Packets that follow each other; `position` is the first one's number."""
+    head = HEAD.pack(SOUND, OPUS, len(packets), 0, position * PACKET_SAMPLES)
+    lengths = struct.pack(f"<{len(packets)}H", *map(len, packets))
+    return b"".join((head, lengths, *packets))
+
+
+def pcm(sample: int, samples: Floats) -> bytes:
+    """float32[n] in [−1, 1] from a sample on."""
+    head = HEAD.pack(SOUND, PCM, 0, len(samples), sample)
+    fixed: bytes = np.round(np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
+    return head + fixed
+
+
+def tile(column: int, picture: Pixels) -> bytes:
+    """Columns of a picture (uint8[512, n], 255 silent), at half its height."""
+    rows, columns = picture.shape
+    # The louder of two rows: a mean would wash thin partials out.
+    halved = 255 - picture.reshape(BANDS, rows // BANDS, columns).min(1)
+    levels: bytes = halved.tobytes()
+    return HEAD.pack(TILE, 0, columns, BANDS, column) + levels
+
+
+def tiles(column: int, picture: Pixels) -> list[bytes]:
+    """The same in pieces that are no wider than `TILE_COLUMNS`."""
+    return [
+        tile(column + at, picture[:, at : at + TILE_COLUMNS])
+        for at in range(0, picture.shape[1], TILE_COLUMNS)
+    ]
+
+
+def hello(codec: Codec, meter: Meter) -> dict[str, Any]:
+    """The first message of every connection."""
+    return {
+        "type": "hello",
+        "codec": codec,
+        "sample_rate": SAMPLE_RATE,
+        "pre_skip": PRE_SKIP if codec == "opus" else 0,
+        "packet_samples": PACKET_SAMPLES,
+        "column_samples": COLUMN_SAMPLES,
+        "bands": BANDS,
+        "meter": {"width": meter.width, "beats": meter.beats, "measure": meter.measure},
+    }
+
+
+def timeline(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    """The chunks of a jam in their order, for the list of prompts and for the table."""
+    return [
+        {
+            "start": entry.start,
+            "end": entry.end,
+            "prompt": entry.chunk.prompt,
+            "seed": entry.chunk.request.seed,
+            "denoising": entry.chunk.request.denoising,
+            "guidance": entry.chunk.request.guidance,
+            "alpha": entry.chunk.request.alpha,
+            "towards": target.prompt if (target := entry.chunk.request.target) else None,
+        }
+        for entry in entries
+    ]

@@ -1,0 +1,193 @@
+"""`POST /run_inference/`: Riffusion's own API, so that its published web app runs against RiffBot.
+
+Takes what Riffusion's Flask server took (`start`, `end`, `alpha`, `num_inference_steps`,
+`seed_image_id`, `mask_image_id`) and gives what it gave: `image`, a JPEG of the spectrogram, and
+`audio`, an MP3, both as data URLs, and `duration_s`. Wrong input is a 400 with the reason as text.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+from typing import Any
+
+from aiohttp import web
+from PIL import Image
+from pydantic import ValidationError
+
+from audio import encoding
+from audio.arrays import Pixels
+from riffbot import riffusion_masks
+from riffbot.errors import BadRequest, shortened
+from riffbot.images import Images
+from riffbot.inference.job import Riff
+from riffbot.rendering import SAMPLE_RATE, sound
+from riffbot.request import (
+    DEFAULT_DENOISING,
+    MAX_SEED,
+    Fraction,
+    RiffRequest,
+    Steps,
+    sentence,
+)
+from riffbot.services import Services
+from riffbot.web.request_reader import Lenient, read_object
+from riffbot.web.routes.api import ALLOWANCE, SERVICES
+from riffbot.web.security import TooLarge, allowed_origin, from_elsewhere, told
+from riffbot.web.visitors import owner_of
+
+PATH = "/run_inference/"
+
+STAND_INS = {
+    "og_beat": "steady_beat",
+    "agile": "funk_groove",
+    "marim": "island_sun",
+    "motorway": "four_floor",
+    "vibes": "slow_jam",
+}
+"""Riffusion's seed images are not ours to ship: an image of ours with a like feel stands in."""
+
+_KINDS = {
+    "string_type": "str",
+    "string_unicode": "str",
+    "int_type": "int",
+    "int_from_float": "int",
+    "float_type": "float",
+    "finite_number": "float",
+    "model_type": "PromptInput",
+    "model_attributes_type": "PromptInput",
+}
+"""Pydantic's names for a value of the wrong kind → what Riffusion's server called the right one."""
+
+
+class PromptInput(Lenient):
+    """One end of the interpolation, as Riffusion has it; unknown names are ignored as there."""
+
+    prompt: str
+    seed: int
+    negative_prompt: str = ""
+    denoising: float = DEFAULT_DENOISING
+    guidance: float = 7.0
+
+    def fields(self) -> dict[str, Any]:
+        """The same as fields of a request or its target."""
+        return {
+            "prompt": self.prompt,
+            "seed": self.seed % (MAX_SEED + 1),
+            "negative": self.negative_prompt,
+            "denoising": self.denoising,
+        }
+
+
+class InferenceInput(Lenient):
+    """What Riffusion's server took. `alpha` is 0 (all `start`) … 1 (all `end`)."""
+
+    start: PromptInput
+    end: PromptInput
+    alpha: Fraction
+    num_inference_steps: Steps = 50
+    seed_image_id: str = "og_beat"
+    mask_image_id: str | None = None
+
+
+routes = web.RouteTableDef()
+
+
+@routes.route("OPTIONS", PATH)
+async def preflight(request: web.Request) -> web.Response:
+    """A browser asks whether another site's page may."""
+    if not allowed_origin(request):
+        return told("Only RiffBot's own page may ask for that.", 403)
+    return web.Response(status=204)
+
+
+@routes.post(PATH)
+async def run_inference(request: web.Request) -> web.Response:
+    """One clip, as Riffusion's server made it."""
+    services = request.app[SERVICES]
+    if not allowed_origin(request) and from_elsewhere(request):
+        return told("Only RiffBot's own page may ask for that; see RIFFBOT_CORS_ORIGINS.", 403)
+    request.app[ALLOWANCE].take(request.remote or "")
+    try:
+        riff_request = wanted(await read_object(request), services.images)
+        await services.studio.pricing.admit(riff_request)
+        riff = await services.engine.submit(riff_request, owner=owner_of(request))
+    except TooLarge:
+        raise
+    except BadRequest as error:
+        return web.Response(text=str(error), status=400)
+    answer = await asyncio.to_thread(_answer, riff, services)
+    return web.json_response(answer)
+
+
+def wanted(inputs: dict[str, Any], images: Images) -> RiffRequest:
+    """Riffusion's `InferenceInput` as a request. Raises BadRequest, NotFound."""
+    told = _read(inputs)
+    start, end, alpha = told.start.fields(), told.end.fields(), told.alpha
+    seed_image = _known(told.seed_image_id, images.names(), STAND_INS, "seed image")
+    mask = told.mask_image_id or None
+    if mask is not None and mask not in images.masks() and not riffusion_masks.known(mask):
+        raise BadRequest(f"Invalid mask image: {shortened(mask)}")
+    guidance = told.start.guidance * (1 - alpha) + told.end.guidance * alpha
+    interpolates = alpha > 0 and start != end
+    return RiffRequest.build(
+        **start,
+        target=end if interpolates else None,
+        alpha=alpha if interpolates else 0.0,
+        guidance=max(1.0, guidance),
+        steps=told.num_inference_steps,
+        seed_image=seed_image,
+        mask=mask,
+    )
+
+
+def _read(inputs: dict[str, Any]) -> InferenceInput:
+    """The inputs, with Riffusion's sentences for what is wrong. A null counts as left out."""
+    try:
+        return InferenceInput.model_validate(
+            {name: _given(value) for name, value in _given(inputs).items()}
+        )
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field, kind, value = ".".join(map(str, first["loc"])), first["type"], first["input"]
+        if kind == "missing":
+            raise BadRequest(f'missing value for field "{field}"') from error
+        if kind in _KINDS:
+            raise BadRequest(
+                f'wrong value type for field "{field}" - should be "{_KINDS[kind]}" '
+                f'instead of value "{shortened(str(value))}" of type "{type(value).__name__}"'
+            ) from error
+        raise BadRequest(sentence(error)) from error
+
+
+def _given(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {name: item for name, item in value.items() if item is not None}
+
+
+def _known(name: str, names: list[str], stand_ins: dict[str, str], kind: str) -> str:
+    if name in names:
+        return name
+    if stand_ins.get(name) in names:
+        return stand_ins[name]
+    raise BadRequest(f"Invalid {kind}: {shortened(name)}")
+
+
+def _answer(riff: Riff, services: Services) -> dict[str, Any]:
+    samples = sound(
+        riff.image, seed=riff.request.seed, loudness_lufs=services.settings.loudness_lufs
+    )
+    return {
+        "image": "data:image/jpeg;base64," + base64.b64encode(_jpeg(riff.image)).decode(),
+        "audio": "data:audio/mpeg;base64,"
+        + base64.b64encode(encoding.encode(samples, SAMPLE_RATE, "mp3")).decode(),
+        "duration_s": riff.image.shape[1] / 100,
+    }
+
+
+def _jpeg(picture: Pixels) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(picture).convert("RGB").save(out, "JPEG", quality=90)
+    return out.getvalue()

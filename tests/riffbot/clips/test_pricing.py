@@ -1,0 +1,84 @@
+"""What a clip may cost: on an idle machine, and after a restart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from riffbot.errors import TooCostly
+from riffbot.library.store import Library
+from riffbot.request import RiffRequest
+from riffbot.settings import Settings
+from tests.riffbot.clips.test_job_ledger import ANN, BOB, REQUEST, WALK, Stage, stage
+from tests.support.fake_pipeline import until
+
+__all__ = ["stage"]
+
+USUAL = RiffRequest(prompt="x", seed=1, width=64, steps=4, guidance=3.0)
+
+
+def slow_moment(stage: Stage) -> None:
+    stage.engine._line.meter.measure([USUAL], 10_000.0)
+
+
+async def test_one_slow_moment_does_not_refuse_clips_for_ever(stage: Stage) -> None:
+    slow_moment(stage)
+    assert (await stage.studio.make(REQUEST, author=ANN)).request.prompt == "sax"
+    stage.pipeline.gate.clear()
+    first = await stage.studio.accept(REQUEST, author=ANN)
+    second = await stage.studio.accept(REQUEST, author=BOB)  # which is not idle any more
+    expected = stage.engine.work_s([USUAL])
+    assert expected is not None
+    assert expected < 60
+    for accepted in (first, second):
+        await stage.studio.drop(accepted)
+
+
+async def test_what_is_not_ordinary_is_refused_on_an_idle_machine_too(stage: Stage) -> None:
+    slow_moment(stage)
+    for dear in (WALK, REQUEST.but(steps=200), REQUEST.but(width=2048)):
+        with pytest.raises(TooCostly, match="busy for"):
+            await stage.studio.accept(dear, author=ANN)
+    await stage.studio.accept(REQUEST, author=ANN)
+    with pytest.raises(TooCostly, match="busy for"):
+        await stage.studio.accept(REQUEST, author=BOB)
+
+
+@pytest.mark.parametrize("measured", [True, False])
+async def test_a_piece_that_was_never_priced_is_priced_after_a_restart(
+    tmp_path: Path, measured: bool
+) -> None:
+    settings = Settings(_env_file=None, data_dir=tmp_path / "other", max_job_s=1e-9)
+    library = await Library.open(settings)
+    stage = Stage(settings, library)
+    try:
+        await until(lambda: stage.engine.stats().state == "ready")
+        job = await library.create_job(WALK, author=ANN)
+        if measured:
+            slow_moment(stage)
+        with pytest.raises(TooCostly, match="busy for"):
+            await stage.studio.resume(job)
+        assert len(stage.pipeline.batches) == (0 if measured else 1)
+        assert await stage.state(job.id) == "failed"
+        assert stage.engine.idle
+        single = await library.create_job(REQUEST, author=ANN)
+        assert (await stage.studio.resume(single)).id == single.id, "what was promised is kept"
+    finally:
+        await stage.engine.close()
+        await library.close()
+
+
+async def test_a_piece_that_was_cheap_enough_is_kept_on_a_slower_machine(stage: Stage) -> None:
+    price = await stage.studio.pricing.price(WALK)
+    assert price is not None
+    stage.engine._line.meter.measure([USUAL], 1.0)
+    at_one = price.seconds(stage.engine)
+    assert at_one is not None
+    limit = stage.settings.max_job_s
+    stage.engine._line.meter.__init__()  # type: ignore[misc]
+    stage.engine._line.meter.measure([USUAL], 1.5 * limit / at_one)
+    with pytest.raises(TooCostly):
+        await stage.studio.accept(WALK, author=ANN)
+    job = await stage.library.create_job(WALK, author=ANN)
+    assert (await stage.studio.resume(job)).id == job.id

@@ -1,0 +1,191 @@
+"""The door of the engine's line: who is let in, who is refused, and what they are told."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+
+import pytest
+
+from riffbot.errors import BadRequest, GenerationFailed, ModelError, Refused
+from riffbot.inference.engine.engine import Engine, Owner, Progress, Riff
+from riffbot.inference.engine.throughput import SpeedMeter
+from riffbot.request import RiffRequest
+from tests.support.driven_engine import answers, ask, held, running
+from tests.support.fake_pipeline import FakePipeline, until
+
+
+async def test_nonsense_is_refused_at_the_door() -> None:
+    pipeline = FakePipeline()
+    async with running(pipeline) as engine:
+        with pytest.raises(BadRequest):
+            await engine.submit(RiffRequest(prompt="sax", seed=1, scheduler="no such"))
+    assert pipeline.batches == []
+
+
+async def test_a_member_has_a_limit_and_others_do_not_feel_it() -> None:
+    pipeline = FakePipeline()
+    async with running(pipeline, max_jobs_per_member=2) as engine:
+        first = await held(engine, pipeline)
+        tasks = [ask(engine, "a", 1), ask(engine, "b", 1, guild=2)]
+        await until(lambda: engine.stats().queued == 2)
+        with pytest.raises(Refused, match="2 clips waiting"):
+            await ask(engine, "c", 1)
+        with pytest.raises(Refused):
+            engine.check(Owner(2), count=3)
+        tasks += [ask(engine, "d", 2), ask(engine, "resumed", 1, promised=True)]
+        await until(lambda: engine.stats().queued == 4)
+        pipeline.gate.set()
+        assert len(await asyncio.gather(first, *tasks)) == 5
+
+
+A_CLIP_S = 1000.0
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine believes that a clip takes a quarter of an hour."""
+    monkeypatch.setattr(SpeedMeter, "seconds", lambda _, requests: A_CLIP_S * len(requests))
+
+
+@pytest.mark.usefixtures("slow")
+async def test_what_would_take_too_long_is_refused_with_the_wait() -> None:
+    pipeline = FakePipeline()
+    heard: list[Progress] = []
+    async with running(pipeline, max_wait_s=3.5 * A_CLIP_S) as engine:
+        first = await held(engine, pipeline)
+        tasks = [ask(engine, "a", 1), ask(engine, "b", 2, on_progress=heard.append)]
+        await until(lambda: engine.stats().queued == 2)
+        with pytest.raises(Refused, match="try again in about") as refusal:
+            await ask(engine, "c", 3)
+        assert refusal.value.wait_s == pytest.approx(4 * A_CLIP_S, rel=0.1)
+        machines_own = asyncio.create_task(engine.submit(RiffRequest(prompt="d", width=64)))
+        await until(lambda: engine.stats().queued == 3)
+        pipeline.gate.set()
+        await asyncio.gather(first, machines_own, *tasks)
+    assert heard[0].eta_s == pytest.approx(3 * A_CLIP_S, rel=0.1)
+
+
+@pytest.mark.usefixtures("slow")
+async def test_a_deadline_that_cannot_be_met_is_refused() -> None:
+    async with running(FakePipeline()) as engine:
+        with pytest.raises(Refused, match="in time"):
+            await ask(engine, "jam", deadline=time.monotonic() + A_CLIP_S / 2)
+
+
+async def test_the_expected_time_is_known_once_something_was_measured() -> None:
+    async with running(FakePipeline()) as engine:
+        request = RiffRequest(prompt="x", width=64)
+        assert engine.resolved(request) is None or engine.work_s([request]) is None
+        await ask(engine, "one")
+        picture = engine.resolved(request)
+        assert picture is not None
+        seconds = engine.work_s([picture])
+        assert seconds is not None
+        assert seconds > 0
+        with pytest.raises(BadRequest):
+            engine.resolved(RiffRequest(prompt="x", width=65))
+
+
+async def test_jobs_that_come_before_the_model_wait_for_it_and_nonsense_is_told_then() -> None:
+    loading = threading.Event()
+    pipeline = FakePipeline()
+
+    def load() -> FakePipeline:
+        loading.wait(20)
+        return pipeline
+
+    async with Engine(load) as engine:
+        good, bad = ask(engine, "good", 1), ask(engine, "(:1.1)", 2)
+        await until(lambda: engine.stats().queued == 2)
+        loading.set()
+        done = await answers(good, bad)
+    assert isinstance(done[0], Riff)
+    assert isinstance(done[1], BadRequest)
+
+
+async def test_a_model_that_fails_to_load_answers_all_jobs_before_and_after() -> None:
+    loading = threading.Event()
+
+    def load() -> FakePipeline:
+        loading.wait(20)
+        raise ModelError("There is no model here.")
+
+    async with Engine(load) as engine:
+        early = ask(engine, "early")
+        await until(lambda: engine.stats().queued == 1)
+        assert engine.stats().state == "loading"
+        loading.set()
+        with pytest.raises(ModelError, match="no model here"):
+            await early
+        assert engine.stats().state == "broken"
+        with pytest.raises(ModelError, match="no model here"):
+            await ask(engine, "late")
+        with pytest.raises(ModelError, match="no model here"):
+            engine.check(Owner(1))
+
+
+async def test_a_line_that_breaks_answers_who_stood_in_it_and_goes_on() -> None:
+    async with running(FakePipeline()) as engine:
+        line = engine._line
+        take, broken = line.take, iter([True])
+
+        def breaks_once() -> object:
+            batch = take()
+            if next(broken, False):
+                raise KeyError("a bug")
+            return batch
+
+        line.take = breaks_once  # type: ignore[method-assign,assignment]
+        await ask(engine, "the take that waits began before the patch")
+        (first,) = await answers(ask(engine, "unlucky"))
+        assert isinstance(first, GenerationFailed)
+        assert (await ask(engine, "lucky")).request.prompt == "lucky"
+
+
+async def test_a_place_that_is_kept_counts_until_its_clip_is_in_line() -> None:
+    pipeline, me = FakePipeline(), Owner(1, 1)
+    request = RiffRequest(prompt="kept", seed=7, width=64)
+    async with running(pipeline, max_jobs_per_member=2) as engine:
+        first = await held(engine, pipeline)
+        kept = [engine.reserve(me), engine.reserve(me, engine.resolved(request))]
+        with pytest.raises(Refused, match="2 clips waiting"):
+            engine.reserve(me)
+        with pytest.raises(Refused):
+            engine.check(me)
+        engine.check(Owner(2, 1))
+        waiting = asyncio.create_task(engine.submit(request, owner=me, reserved=kept[0]))
+        await until(lambda: engine.stats().queued == 1)
+        with pytest.raises(Refused, match="2 clips waiting"):  # it is in line instead
+            engine.check(me)
+        for _ in range(2):
+            kept[1].release()
+        engine.check(me)
+        pipeline.gate.set()
+        await asyncio.gather(first, waiting)
+
+
+@pytest.mark.usefixtures("slow")
+async def test_a_place_is_kept_only_where_the_clip_would_be_let_in() -> None:
+    pipeline = FakePipeline()
+    async with running(pipeline, max_wait_s=1.5 * A_CLIP_S) as engine:
+        first = await held(engine, pipeline)
+        request = engine.resolved(RiffRequest(prompt="x", width=64))
+        with pytest.raises(Refused, match="try again in about"):
+            engine.reserve(Owner(1), request)
+        assert engine.stats().queued == 0, "asking leaves nothing in line"
+        pipeline.gate.set()
+        await first
+
+
+async def test_one_network_keeps_the_places_of_three_visitors() -> None:
+    async with running(FakePipeline(), max_jobs_per_member=2) as engine:
+        for who in range(3):
+            for _ in range(2):
+                engine.reserve(Owner(-2 - who, 0, network=1))
+            with pytest.raises(Refused, match="for one visitor"):
+                engine.check(Owner(-2 - who, 0, network=1))
+        with pytest.raises(Refused, match="Your network has 6 clips"):
+            engine.check(Owner(-9, 0, network=1))
+        engine.check(Owner(-9, 0, network=2))

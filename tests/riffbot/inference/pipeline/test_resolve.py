@@ -1,0 +1,144 @@
+"""What is left open is decided once; nonsense is refused at the door."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from audio.image import encode_png
+from riffbot.errors import BadRequest, NotFound
+from riffbot.images import Images
+from riffbot.inference.batching import batch_key, steps_to_run
+from riffbot.inference.models.model import ModelCard
+from riffbot.inference.pipeline.resolve import resolve
+from riffbot.prompt import PromptError
+from riffbot.request import RiffRequest, Target
+
+CARD = ModelCard(
+    name="mini",
+    defaults={"steps": 12, "guidance": 4, "scheduler": "flow", "width": 512},
+    schedulers=("flow",),
+    width_multiple=16,
+)
+NO_IMAGES = Images(Path("no-such-folder"))
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Images:
+    (tmp_path / "seeds.toml").write_text(
+        '[beat]\ntitle = "Beat"\nbpm = 100.0\nbeats = 8\nwidth = 480\n'
+    )
+    (tmp_path / "beat.png").write_bytes(encode_png(np.full((512, 480), 200, np.uint8)))
+    return Images(tmp_path)
+
+
+def test_defaults_are_the_models() -> None:
+    resolved = resolve(RiffRequest(prompt="funk"), CARD, NO_IMAGES)
+    assert (resolved.steps, resolved.guidance, resolved.scheduler) == (12, 4, "flow")
+    assert (resolved.width, resolved.bpm) == (512, None)
+
+
+def test_what_was_said_stays() -> None:
+    request = RiffRequest(prompt="funk", steps=3, guidance=2.0, width=640, bpm=70)
+    resolved = resolve(request, CARD, NO_IMAGES)
+    assert resolved == request.but(scheduler="flow")
+
+
+def test_a_tempo_decides_the_width() -> None:
+    for request in (
+        RiffRequest(prompt="funk", bpm=120),
+        RiffRequest(prompt="funk, 120 bpm"),
+    ):
+        resolved = resolve(request, CARD, NO_IMAGES)
+        assert (resolved.bpm, resolved.width) == (120, 400)
+
+
+def test_a_seed_image_brings_width_and_tempo(images: Images) -> None:
+    resolved = resolve(RiffRequest(prompt="funk", seed_image="beat"), CARD, images)
+    assert (resolved.width, resolved.bpm) == (480, 100)
+    named = resolve(RiffRequest(prompt="funk, 90 bpm", seed_image="beat"), CARD, images)
+    assert (named.width, named.bpm) == (480, 90)
+
+
+def test_another_width_than_the_seed_images(images: Images) -> None:
+    with pytest.raises(BadRequest, match="480 columns wide"):
+        resolve(RiffRequest(prompt="funk", seed_image="beat", width=512), CARD, images)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"scheduler": "ddim"}, "mini cannot be sampled with “ddim”; it supports flow"),
+        ({"scheduler": "magic"}, "supports flow"),
+        ({"width": 500}, "multiple of 16, for example 496 or 512, not 500"),
+        ({"width": 2047}, "for example 2032 or 2048"),
+        ({"prompt": "( )"}, "empty between its brackets"),
+    ],
+)
+def test_what_the_model_cannot_do(fields: dict[str, object], said: str) -> None:
+    with pytest.raises(BadRequest, match=said):
+        resolve(RiffRequest.build(**{"prompt": "funk", **fields}), CARD, NO_IMAGES)
+
+
+def test_nonsense_is_refused_wherever_it_stands() -> None:
+    target = Target(prompt="funk", negative="(x:nan)", seed=1)
+    for request in (
+        RiffRequest(prompt="(x:nan)"),
+        RiffRequest(prompt="funk", negative="(x:1e9)"),
+        RiffRequest(prompt="funk", target=target),
+        RiffRequest(prompt="funk", target=target.model_copy(update={"prompt": "(x:99)"})),
+    ):
+        with pytest.raises(PromptError, match="between 0 and 10"):
+            resolve(request, CARD, NO_IMAGES)
+
+
+def test_images_that_are_not_there(images: Images) -> None:
+    with pytest.raises(NotFound, match="did you mean beat"):
+        resolve(RiffRequest(prompt="funk", seed_image="beet"), CARD, images)
+    with pytest.raises(NotFound, match="no mask called"):
+        resolve(RiffRequest(prompt="funk", seed_image="beat", mask="half"), CARD, images)
+
+
+@settings(deadline=None)
+@given(
+    bpm=st.none() | st.floats(40, 240),
+    width=st.none() | st.integers(4, 128).map(lambda n: n * 16),
+    prompt=st.sampled_from(["funk", "funk, 99 bpm", "(loud:1.3) 60 bpm waltz"]),
+)
+def test_resolving_twice_changes_nothing(bpm: float | None, width: int | None, prompt: str) -> None:
+    once = resolve(RiffRequest(prompt=prompt, bpm=bpm, width=width), CARD, NO_IMAGES)
+    assert resolve(once, CARD, NO_IMAGES) == once
+    assert RiffRequest.from_json(once.model_dump_json()) == once
+    assert once.width is not None
+    assert once.width % 16 == 0
+
+
+def test_steps_lie_between_the_two_ends() -> None:
+    request = RiffRequest(
+        prompt="a",
+        steps=10,
+        seed_image="beat",
+        denoising=0.2,
+        target=Target(prompt="b", seed=1, denoising=0.8),
+    )
+    steps = [steps_to_run(request.but(alpha=alpha)) for alpha in (0.0, 0.5, 1.0)]
+    assert steps == [2, 5, 8]
+    assert steps_to_run(request.but(denoising=0.0)) == 0
+    assert steps_to_run(request.but(seed_image=None)) == 10
+
+
+def test_batches_are_of_one_shape_and_one_walk() -> None:
+    request = resolve(RiffRequest(prompt="funk", seed=1), CARD, NO_IMAGES)
+    assert batch_key(request) == batch_key(request.but(seed=2, prompt="rock", guidance=9.0))
+    for change in ({"steps": 3}, {"width": 640}, {"guidance": 1.0}):
+        assert batch_key(request) != batch_key(request.but(**change))
+
+
+def test_another_name_of_a_sampler_is_kept_as_the_one_name() -> None:
+    card = CARD.model_copy(update={"schedulers": ("ddim", "dpm++")})
+    asked = RiffRequest(prompt="funk", scheduler="dpm", width=512)
+    assert resolve(asked, card, NO_IMAGES).scheduler == "dpm++"

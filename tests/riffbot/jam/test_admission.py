@@ -1,0 +1,172 @@
+"""Whether a machine is let begin a jam: what is only expected is tried, what was measured ages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+
+import pytest
+
+from riffbot.errors import Refused
+from riffbot.inference.engine.engine import Engine
+from riffbot.jam.attempts import Attempts
+from riffbot.jam.session import JamSession
+from riffbot.request import RiffRequest
+from tests.riffbot.jam.conftest import Start, read, settled
+from tests.support.fake_pipeline import FakePipeline, until
+
+
+class Machine:
+    """A machine whose clips take as long as the test says; only a picture's making takes time."""
+
+    def __init__(self, pipeline: FakePipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        self.clip_s = 0.1
+        clock = SimpleNamespace(monotonic=lambda: self.now)
+        monkeypatch.setattr("riffbot.inference.engine.worker.time", clock)
+        pipeline.trouble = self._compute
+
+    def _compute(self, requests: Sequence[RiffRequest]) -> None:
+        self.now += self.clip_s
+
+
+@pytest.fixture
+def machine(pipeline: FakePipeline, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    return Machine(pipeline, monkeypatch)
+
+
+async def test_one_slow_moment_keeps_no_jam_from_being_tried(
+    start: Start, engine: Engine, pipeline: FakePipeline, machine: Machine
+) -> None:
+    machine.clip_s = 60.0
+    await engine.submit(RiffRequest(prompt="in a busy moment", width=128))
+    picture = engine.resolved(RiffRequest(prompt="sax", width=128))
+    assert picture is not None
+    expected = engine.work_s([picture])
+    assert expected is not None
+    assert expected > 10 * 1.28, "by other clips' measure a jam is out of the question"
+    machine.clip_s = 0.1
+    session = await start()
+    assert session.status().state == "playing"
+
+
+async def test_a_machine_that_is_too_slow_is_told_after_its_first_chunks(
+    start: Start, pipeline: FakePipeline, machine: Machine
+) -> None:
+    machine.clip_s = 2.56
+    with pytest.raises(Refused) as refusal:
+        await start()
+    assert len(pipeline.batches) == 2, "the first pays for first uses, so a second one judges"
+    assert str(refusal.value) == (
+        "This machine makes 0.50 seconds of this jam in a second and needs 1.25: "
+        "make single riffs here, or try again when it has less to do."
+    )
+    machine.clip_s = 1.0
+    with pytest.raises(Refused, match=r"beside the jams that play already \(they take 50%"):
+        await start(load_of_others=lambda: 0.5)
+    await start(load_of_others=lambda: 0.01)
+
+
+async def test_what_first_uses_cost_does_not_count(
+    start: Start, pipeline: FakePipeline, machine: Machine
+) -> None:
+    machine.clip_s = 30.0
+    compute = pipeline.trouble
+
+    def first_use(requests: Sequence[RiffRequest]) -> None:
+        compute(requests)
+        machine.clip_s = 0.1
+
+    pipeline.trouble = first_use
+    assert (await start()).status().state == "playing"
+
+
+async def test_the_warm_up_pays_for_first_uses_and_is_not_measured(pipeline: FakePipeline) -> None:
+    costs = iter([30.0, 0.1])
+    now = 0.0
+
+    def compute(requests: Sequence[RiffRequest]) -> None:
+        nonlocal now
+        now += next(costs, 0.1)
+
+    pipeline.trouble = compute
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "riffbot.inference.engine.worker.time", SimpleNamespace(monotonic=lambda: now)
+        )
+        warm_up = RiffRequest(prompt="warming up", seed=0)
+        async with Engine(lambda: pipeline, warm_up=warm_up) as engine:
+            await until(lambda: engine.stats().seconds_per_clip is not None)
+            assert engine.stats().seconds_per_clip == pytest.approx(0.1)
+
+
+async def test_who_is_refused_cannot_keep_the_engine_busy_with_attempts(
+    start: Start, pipeline: FakePipeline, machine: Machine
+) -> None:
+    clock = SimpleNamespace(now=0.0)
+    attempts = Attempts(clock=lambda: clock.now)
+    machine.clip_s = 2.56
+    for _ in range(5):
+        with pytest.raises(Refused, match=r"0\.50 seconds"):
+            await start(attempts=attempts)
+    assert len(pipeline.batches) == 2, "measured once"
+    with pytest.raises(Refused, match="measured again in 10 seconds"):
+        await start(attempts=attempts)
+    # It took 5 s, so it may be tried again after 10 more: a third of the time at most.
+    clock.now = 10.3
+    machine.clip_s = 0.1
+    await start(attempts=attempts)
+    assert len(pipeline.batches) >= 3
+
+
+async def test_however_slow_it_was_a_measurement_counts_for_minutes_only(
+    start: Start, pipeline: FakePipeline, machine: Machine
+) -> None:
+    clock = SimpleNamespace(now=0.0)
+    attempts = Attempts(clock=lambda: clock.now)
+    machine.clip_s = 3600.0
+    with pytest.raises(Refused):
+        await start(attempts=attempts)
+    clock.now = 121.0
+    machine.clip_s = 0.1
+    assert (await start(attempts=attempts)).status().state == "playing"
+
+
+def test_what_is_easier_to_make_is_tried_at_once() -> None:
+    attempts = Attempts(clock=lambda: 0.0)
+    attempts.failed(request(denoising=0.7), factor=0.9, took_s=5.0)
+    assert attempts.lately(request(denoising=0.7)) is not None
+    assert attempts.lately(request(denoising=0.9)) is not None
+    assert attempts.lately(request(denoising=0.3)) is None
+    assert attempts.lately(request(denoising=0.7, guidance=1.0)) is None
+
+
+def request(**fields: object) -> RiffRequest:
+    return RiffRequest(prompt="sax", seed_image="beat", **fields)
+
+
+async def paused_and_slow(start: Start, machine: Machine) -> JamSession:
+    """A jam that was measured in a busy moment, paused, beside another that plays."""
+    session = await start(load_of_others=lambda: 0.3)
+    await settled(session)
+    session._capacity.factor = 1.0
+    await session.pause()
+    return session
+
+
+async def test_a_pause_beside_others_does_not_last_because_of_an_old_measurement(
+    start: Start, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = await paused_and_slow(start, machine)
+    with pytest.raises(Refused, match="beside the jams"):
+        await session.resume()
+    assert session.status().state == "paused"
+    monkeypatch.setattr("riffbot.jam.capacity.MEASURED_S", 0.0)
+    machine.clip_s = 2.56
+    with pytest.raises(Refused, match="beside the jams"):
+        await session.resume()  # measured anew, and still too slow
+    assert session.status().state == "paused"
+    machine.clip_s = 0.1
+    await session.resume()
+    assert session.status().state == "playing"
+    await read(session, 10)

@@ -1,0 +1,95 @@
+"""One RiffBot a data folder and a database; a second one is told in words."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from riffbot.errors import StorageError
+from riffbot.library.instance_lock import owned
+from riffbot.library.store import Library
+from riffbot.services import open_services
+from riffbot.settings import Settings
+
+_HOLDS = """
+import asyncio, sys
+from pathlib import Path
+from riffbot.library.instance_lock import owned
+from riffbot.settings import Settings
+
+async def main():
+    async with owned(Settings(_env_file=None, data_dir=Path(sys.argv[1]))):
+        print("holding", flush=True)
+        await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+async def test_a_second_process_is_told_which_one_holds_the_folder(settings: Settings) -> None:
+    holder = subprocess.Popen(  # noqa: ASYNC220  # nothing else runs on this loop
+        [sys.executable, "-c", _HOLDS, str(settings.data_dir)], stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None
+    try:
+        assert holder.stdout.readline() == "holding\n"
+        with pytest.raises(StorageError, match=f"process {holder.pid} on .*, since 20") as told:
+            async with owned(settings):
+                pass
+        assert str(settings.data_dir) in str(told.value)
+        assert "RIFFBOT_DATA_DIR" in str(told.value)
+        library = await Library.open(settings)  # what only looks is let in
+        assert await library.recent() == []
+        await library.close()
+    finally:
+        holder.send_signal(signal.SIGKILL)
+        holder.wait(20)
+        holder.stdout.close()
+    async with owned(settings):  # the system has taken the lock back
+        pass
+
+
+async def test_services_are_opened_once_a_folder(settings: Settings) -> None:
+    settings = settings.model_copy(update={"model": "no-such-folder"})
+    async with open_services(settings):
+        with pytest.raises(StorageError, match=f"process {os.getpid()} "):
+            async with open_services(settings):
+                pass
+    async with open_services(settings):
+        pass
+
+
+async def test_a_database_file_elsewhere_is_owned_as_well(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'shared.db'}"
+    one, two = (Settings(data_dir=tmp_path / name, database_url=url) for name in ("a", "b"))
+    async with owned(one):
+        with pytest.raises(StorageError, match=r"shared\.db"):
+            async with owned(two):
+                pass
+    async with owned(two):
+        pass
+
+
+async def test_the_database_in_a_data_folder_is_owned_under_any_name(tmp_path: Path) -> None:
+    one = Settings(_env_file=None, data_dir=tmp_path / "a")
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    for folder in ("a", "link"):
+        url = f"sqlite:///{tmp_path / folder / 'riffbot.db'}"
+        two = Settings(_env_file=None, data_dir=tmp_path / "b", database_url=url)
+        async with owned(one):
+            with pytest.raises(StorageError, match=r"riffbot\.db"):
+                async with owned(two):
+                    pass
+
+
+async def test_a_note_that_cannot_be_read_costs_no_sentence(settings: Settings) -> None:
+    async with owned(settings):
+        (settings.data_dir / "owner.json").write_text("{")
+        with pytest.raises(StorageError, match="does not say which process"):
+            async with owned(settings):
+                pass
