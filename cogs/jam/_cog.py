@@ -130,9 +130,9 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
             status = stage.session.status()
             place = await Place.open(interaction, _tuning(status.playing))
             await stage.move_panel(place)
-            link = stage.link
-            latency = link.latency_s if link is not None else None
-            reconnects = link.reconnects if link is not None else 0
+            connection = stage.connection
+            latency = connection.latency_s if connection is not None else None
+            reconnects = connection.reconnects if connection is not None else 0
             await tell(interaction, now_lines(status, latency, reconnects))
 
     @app_commands.command(name="resume", description=describe("jam resume"))
