@@ -114,13 +114,13 @@ async def test_progress_is_shown_and_replaced_by_the_result(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown: list[tuple[str, list[str]]] = []
-    revise = generation.ReplyTarget.edit
+    edit = generation.ReplyTarget.edit
 
     seen = asyncio.Event()
 
-    async def watching(place: Any, card: Any) -> None:
-        shown.append((card.embed.description, [upload.name for upload in card.uploads]))
-        await revise(place, card)
+    async def watching(target: Any, card: Any) -> None:
+        shown.append((card.embed.description, [file.name for file in card.files]))
+        await edit(target, card)
         seen.set()
 
     async with open_room(settings) as room:
@@ -337,7 +337,7 @@ async def test_pictures_are_dropped_first_where_uploads_are_small(settings: Sett
         clip = await room.services.studio.clip(stored.id)
 
     def offered(limit: int) -> list[list[str]]:
-        return [[upload.name for upload in card.uploads] for card in clip_cards(clip, limit)]
+        return [[file.name for file in card.files] for card in clip_cards(clip, limit)]
 
     everything = len(clip.mp3) + len(clip.picture) + len(clip.png)
     assert offered(everything)[0] == ["riff.mp3", "spectrogram.png", "riff.png"]
