@@ -21,7 +21,7 @@ from cogs.jam._controller import Stage
 from cogs.jam._panel import now_lines
 from riffbot.errors import BadRequest, RiffBotError
 from riffbot.jam.session import JamSession
-from riffbot.jam.types import Place as JamPlace
+from riffbot.jam.types import JamChannels
 from riffbot.library.models import StoredJam
 from riffbot.library.types import Author, Origin
 
@@ -128,7 +128,7 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
         async with answered(interaction):
             stage = stage_here(interaction)
             status = stage.session.status()
-            place = await Place.open(interaction, _tuning(status.playing))
+            place = await Place.open(interaction, _tuning(status.current_prompt))
             await stage.move_panel(place)
             link = stage.link
             latency = link.latency_s if link is not None else None
@@ -154,7 +154,7 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
         guild_id = _guild_id(interaction)
         stage = self.bot.stages.get(guild_id)
         if stage is not None:
-            if stage.session.status().state != "paused":
+            if stage.session.status().phase != "paused":
                 raise BadRequest("The jam plays already: /jam now shows its panel.")
             await end_pause(interaction, stage)
             return
@@ -167,7 +167,7 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
                 guild_id,
                 paced_by="voice" if channel is not None else "clock",
                 bitrate=_bitrate(channel),
-                place=JamPlace(),
+                channels=JamChannels(),
             )
             await self._set_up(session, channel, place)
         except Exception:
@@ -289,7 +289,7 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
         hiccup, which is an `on_ready` too, would start it out of the blue.
         """
         async with self._recovering:
-            rows = await self.bot.services.jams.unfinished()
+            rows = await self.bot.services.jams.find_unfinished()
             # At the same time: no server waits for another's voice channel.
             await asyncio.gather(*map(self._recover_one, rows))
 
@@ -300,7 +300,7 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
             return
         try:
             if not await self._go_on(guild, row):
-                await jams.set_aside(row)
+                await jams.mark_paused(row)
         except Exception as error:
             record(error, f"the jam of server {guild.id}")
             await self._give_up(row, error)
@@ -309,7 +309,7 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
         try:
             if isinstance(error, RiffBotError):
                 await self._panel_of(row).post(Card(content=sentence(error)))
-            await self.bot.services.jams.set_aside(row)
+            await self.bot.services.jams.mark_paused(row)
         except Exception as again:  # the other servers' jams must go on
             record(again, f"the jam of server {row.guild_id}")
 

@@ -12,17 +12,16 @@ from riffbot.clips.service import Studio
 from riffbot.errors import BadRequest, NotFound, RiffBotError, StorageError
 from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine
-from riffbot.inference.job import Riff
-from riffbot.jam.attempts import Attempts
+from riffbot.jam.attempts import FailedAttempts
 from riffbot.jam.ballot import Ballot
-from riffbot.jam.keeping import rendered
-from riffbot.jam.loop_thread import JamLoop
-from riffbot.jam.pacing import Pace
-from riffbot.jam.prompt_path import Walk
+from riffbot.jam.excerpt import render_excerpt
+from riffbot.jam.loop_thread import LoopThread
+from riffbot.jam.pacing import PaceSource
+from riffbot.jam.prompt_path import PromptPath
 from riffbot.jam.session import JamSession
-from riffbot.jam.snapshot import JamState
+from riffbot.jam.snapshot import JamSnapshot
 from riffbot.jam.tempo_lock import meter_of, seed_image_for
-from riffbot.jam.types import Place, Steerer
+from riffbot.jam.types import JamChannels, Participant
 from riffbot.library.connection import database_url
 from riffbot.library.jams import JamStore
 from riffbot.library.models import StoredJam
@@ -66,13 +65,13 @@ class JamManager:
         self._studio = studio
         self._settings = settings
         self._files = library.files
-        self._loop = JamLoop()
+        self._loop = LoopThread()
         self._store: JamStore | None = None
         self._sessions: dict[int | None, JamSession] = {}
-        self._starters: dict[str, Steerer | None] = {}
+        self._starters: dict[str, Participant | None] = {}
         self._saving: dict[str, asyncio.Task[None]] = {}
         self._dirty: set[str] = set()
-        self._attempts = Attempts()
+        self._attempts = FailedAttempts()
         self._beginning: set[JamSession] = set()
         self._giving_way: set[str] = set()
         self._closing = False
@@ -85,15 +84,15 @@ class JamManager:
         guild_id: int | None,
         prompt: str | None = None,
         *,
-        who: Steerer,
+        who: Participant,
         seed_image: str | None = None,
         bpm: float | None = None,
         denoising: float | None = None,
         seed: int = 0,
         guidance: float | None = None,
         bitrate: int = 96_000,
-        place: Place | None = None,
-        paced_by: Pace = "voice",
+        channels: JamChannels | None = None,
+        paced_by: PaceSource = "voice",
         instead_of: JamSession | None = None,
     ) -> JamSession:
         """Start a server's jam; returns when it can be heard.
@@ -109,7 +108,7 @@ class JamManager:
             seed: of the walk's beginning.
             guidance: how strictly the prompt is followed, 1 … 30; the model's own by default.
             bitrate: of the packets.
-            place: where it is heard and shown.
+            channels: where it is heard and shown.
             paced_by: see `JamSession`.
             instead_of: the jam that ends when this one can be heard, and plays on where it cannot.
 
@@ -119,7 +118,7 @@ class JamManager:
             Refused: this machine cannot sustain it; the sentence has the measured factor.
             ModelError, GenerationFailed: there is no sound to begin with.
         """
-        walk = self.first_walk(
+        path = self.build_path(
             prompt,
             seed_image=seed_image,
             bpm=bpm,
@@ -127,18 +126,18 @@ class JamManager:
             seed=seed,
             guidance=guidance,
         )
-        ballot = Ballot().cast(who.user_id, who.name, walk.prompt, 0.0)
+        ballot = Ballot().cast(who.user_id, who.name, path.prompt, 0.0)
         return await self._open(
             guild_id,
-            JamState.begin(walk, ballot=ballot),
+            JamSnapshot.begin(path, ballot=ballot),
             starter=who,
             bitrate=bitrate,
-            place=place or Place(),
+            channels=channels or JamChannels(),
             paced_by=paced_by,
             instead_of=instead_of,
         )
 
-    def first_walk(
+    def build_path(
         self,
         prompt: str | None = None,
         *,
@@ -147,7 +146,7 @@ class JamManager:
         denoising: float | None = None,
         seed: int = 0,
         guidance: float | None = None,
-    ) -> Walk:
+    ) -> PromptPath:
         """What `start` begins with, judged before anything is: its arguments. May read a file.
 
         Raises:
@@ -156,7 +155,7 @@ class JamManager:
         """
         text = (prompt or DEFAULT_PROMPT).strip()
         chosen = seed_image or self.seed_image_for(bpm, text)
-        walk = Walk.begin(
+        path = PromptPath.begin(
             text,
             seed_image=chosen,
             seed=seed,
@@ -164,7 +163,7 @@ class JamManager:
             guidance=guidance,
         )
         meter_of(self._images, chosen)
-        return walk
+        return path
 
     def seed_image_for(self, bpm: float | None, prompt: str = "") -> str:
         """The bundled seed image whose tempo is nearest. Raises BadRequest, NotFound."""
@@ -173,7 +172,7 @@ class JamManager:
     def get(self, guild_id: int | None) -> JamSession | None:
         """The jam that plays (or is paused) on a server."""
         session = self._sessions.get(guild_id)
-        return None if session is None or session.ended else session
+        return None if session is None or session.is_ended else session
 
     def by_id(self, jam_id: str) -> JamSession | None:
         """A jam by its name."""
@@ -181,9 +180,9 @@ class JamManager:
 
     def all(self) -> list[JamSession]:
         """All jams that play or are paused."""
-        return [session for session in list(self._sessions.values()) if not session.ended]
+        return [session for session in list(self._sessions.values()) if not session.is_ended]
 
-    def starter(self, session: JamSession) -> Steerer | None:
+    def get_starter(self, session: JamSession) -> Participant | None:
         """Who began a jam; None for a former member."""
         return self._starters.get(session.id)
 
@@ -193,7 +192,7 @@ class JamManager:
 
     # -- coming back ------------------------------------------------------------------------------
 
-    async def unfinished(self) -> Sequence[StoredJam]:
+    async def find_unfinished(self) -> Sequence[StoredJam]:
         """Stored jams that run or are paused and that nobody plays now."""
 
         async def find() -> Sequence[StoredJam]:
@@ -209,9 +208,9 @@ class JamManager:
         self,
         guild_id: int | None,
         *,
-        paced_by: Pace = "voice",
+        paced_by: PaceSource = "voice",
         bitrate: int | None = None,
-        place: Place | None = None,
+        channels: JamChannels | None = None,
     ) -> JamSession:
         """Go on with a server's jam at the same place: one that is paused, or the stored one.
 
@@ -221,8 +220,8 @@ class JamManager:
         """
         if (session := self.get(guild_id)) is not None:
             await session.resume()
-            if place is not None:
-                session.place = place
+            if channels is not None:
+                session.channels = channels
             session.set_pace(paced_by)
             return session
 
@@ -233,16 +232,18 @@ class JamManager:
         if row is None:
             raise NotFound("There is no jam to go on with here: start one with /jam start.")
         starter = (
-            Steerer(row.starter_id, row.starter_name or "") if row.starter_id is not None else None
+            Participant(row.starter_id, row.starter_name or "")
+            if row.starter_id is not None
+            else None
         )
-        stored = Place(row.voice_channel_id, row.text_channel_id, row.message_id)
+        stored = JamChannels(row.voice_channel_id, row.text_channel_id, row.message_id)
         return await self._open(
             guild_id,
-            JamState.from_json(row.state),
+            JamSnapshot.from_json(row.state),
             id=row.id,
             starter=starter,
             bitrate=bitrate or row.bitrate,
-            place=place or stored,
+            channels=channels or stored,
             paced_by=paced_by,
         )
 
@@ -252,17 +253,17 @@ class JamManager:
         await self._loop.run(self._save(session))
         self._forget(session)
 
-    async def set_aside(self, jam: StoredJam) -> None:
+    async def mark_paused(self, jam: StoredJam) -> None:
         """Let a stored jam wait for `resume`: the next start does not go on with it by itself."""
         if not self._closing:  # what a stop interrupts is gone on with
             await self._loop.run(self._jams().set_jam_aside(jam.id))
 
-    async def move(self, session: JamSession, place: Place) -> None:
+    async def update_channels(self, session: JamSession, channels: JamChannels) -> None:
         """Remember where a jam is heard and where its panel is."""
-        session.place = place
+        session.channels = channels
         await self._loop.run(self._save(session))
 
-    async def keep(
+    async def save_excerpt(
         self,
         session: JamSession,
         seconds: float = 30.0,
@@ -280,10 +281,9 @@ class JamManager:
             BadRequest: nothing was heard yet.
             StorageError: it cannot be kept.
         """
-        kept = await session.keep(seconds)
-        files = await asyncio.to_thread(rendered, kept)
-        riff = Riff(kept.request, kept.chunk, kept.model_name, kept.model_hash)
-        return await self._studio.store(riff, files, author=author, origin=origin)
+        excerpt = await session.take_excerpt(seconds)
+        files = await asyncio.to_thread(render_excerpt, excerpt)
+        return await self._studio.store(excerpt.riff, files, author=author, origin=origin)
 
     async def forget_member(self, user_id: int) -> None:
         """Take a member's votes and name out of the jams that play (the library does its rows)."""
@@ -307,12 +307,12 @@ class JamManager:
     async def _open(
         self,
         guild_id: int | None,
-        state: JamState,
+        state: JamSnapshot,
         *,
-        starter: Steerer | None,
+        starter: Participant | None,
         bitrate: int,
-        place: Place,
-        paced_by: Pace,
+        channels: JamChannels,
+        paced_by: PaceSource,
         id: str | None = None,
         instead_of: JamSession | None = None,
     ) -> JamSession:
@@ -329,7 +329,7 @@ class JamManager:
             loop=self._loop,
             id=id,
             guild_id=guild_id,
-            place=place,
+            channels=channels,
             bitrate=bitrate,
             loudness_lufs=self._settings.loudness_lufs,
             paced_by=paced_by,
@@ -370,7 +370,7 @@ class JamManager:
         """Whether `close` was called, at whatever moment it is asked."""
         return self._closing
 
-    def gives_way(self, session: JamSession) -> bool:
+    def is_being_replaced(self, session: JamSession) -> bool:
         """Whether another jam is about to take this one's place."""
         return session.id in self._giving_way
 
@@ -412,7 +412,7 @@ class JamManager:
         try:
             while session.id in self._dirty:
                 self._dirty.discard(session.id)
-                final = session.ended
+                final = session.is_ended
                 await self._save(session)
         finally:
             self._saving.pop(session.id, None)
@@ -426,13 +426,13 @@ class JamManager:
         status = status or session.stored_status
         starter = self._starters[session.id]
         # The phase of the sound is worth its bytes only where the sound really goes on from it.
-        state = session.state(sound=status == "paused" or self._closing)
+        state = session.snapshot(sound=status == "paused" or self._closing)
         row = StoredJam(
             id=session.id,
             guild_id=session.guild_id,
-            voice_channel_id=session.place.voice_channel_id,
-            text_channel_id=session.place.text_channel_id,
-            message_id=session.place.message_id,
+            voice_channel_id=session.channels.voice_channel_id,
+            text_channel_id=session.channels.text_channel_id,
+            message_id=session.channels.message_id,
             starter_id=starter.user_id if starter else None,
             starter_name=starter.name if starter else None,
             bitrate=session.bitrate,

@@ -17,14 +17,14 @@ from typing import Any
 from riffbot.errors import BadRequest, Cancelled, ModelError, Refused, RiffBotError
 from riffbot.inference.engine.engine import Engine
 from riffbot.inference.job import Riff
-from riffbot.jam.attempts import Attempts
+from riffbot.jam.attempts import FailedAttempts
 from riffbot.jam.capacity import Capacity
-from riffbot.jam.pending_changes import Wish, Wishes
+from riffbot.jam.pending_changes import PendingChange, PendingChanges
 from riffbot.jam.player import Player
-from riffbot.jam.prompt_path import Walk
-from riffbot.jam.snapshot import Planned
+from riffbot.jam.prompt_path import PromptPath
+from riffbot.jam.snapshot import PlannedChunk
 from riffbot.jam.timeline import Chunk
-from riffbot.jam.types import Steerer
+from riffbot.jam.types import Participant
 from riffbot.request import RiffRequest
 
 log = logging.getLogger(__name__)
@@ -55,8 +55,8 @@ class Events:
     """
 
     look: Callable[[], None]
-    entered: Callable[[Wish | None], None]
-    void: Callable[[Steerer | None], None]
+    entered: Callable[[PendingChange | None], None]
+    void: Callable[[Participant | None], None]
     end: Callable[[str], Awaitable[None]]
 
 
@@ -71,14 +71,14 @@ class Planner:
         jam_id: for the log.
         width: columns of a chunk.
         walk: the next chunk.
-        coming: the chunk after the first and its place, where a restart has to keep them.
+        upcoming: the chunk after the first and its place, where a restart has to keep them.
         events: see `Events`.
 
     Attributes:
-        wishes: what members wish.
+        pending: the changes that members asked for.
         next: the walk whose chunk is next while nobody wishes anything.
-        answers: seconds from the last hundred wishes to the sound that changed.
-        chunks: how many came in after the first.
+        response_times: seconds from each of the last hundred changes to its sound.
+        chunk_count: how many were placed after the first.
     """
 
     def __init__(
@@ -86,12 +86,12 @@ class Planner:
         engine: Engine,
         player: Player,
         capacity: Capacity,
-        attempts: Attempts,
+        attempts: FailedAttempts,
         *,
         jam_id: str,
         width: int,
-        walk: Walk,
-        coming: Planned | None,
+        path: PromptPath,
+        upcoming: PlannedChunk | None,
         events: Events,
     ) -> None:
         self._engine = engine
@@ -100,55 +100,55 @@ class Planner:
         self._attempts = attempts
         self._jam_id = jam_id
         self._width = width
-        self._coming = coming
+        self._upcoming = upcoming
         self._events = events
         self._making: asyncio.Task[None] | None = None
         self._failures = 0
-        self.wishes = Wishes()
-        self.next = walk
-        self.answers: list[float] = []
-        self.chunks = 0
+        self.pending = PendingChanges()
+        self.next_path = path
+        self.response_times: list[float] = []
+        self.chunk_count = 0
 
-    async def first(self) -> Chunk:
+    async def generate_first(self) -> Chunk:
         """Make the chunk that the jam begins with.
 
         Raises:
             Refused: this machine is too slow, as measured now or in an attempt of late.
             RiffBotError: there is none.
         """
-        request = self.next.request()
-        if (lately := self._attempts.lately(request)) is not None:
-            self._capacity.check_attempt(*lately)
-        chunk = await self._chunk(self.next, deadline=monotonic())
+        request = self.next_path.build_request()
+        if (lately := self._attempts.find(request)) is not None:
+            self._capacity.check_failed_attempt(*lately)
+        chunk = await self._chunk(self.next_path, deadline=monotonic())
         try:
             self._capacity.check()
         except Refused:  # a first chunk pays for first uses, so a second one may judge
             chunk = await self._judged(request, took_s=self._capacity.chunk_s or 0.0)
-        self.next = self._coming.walk if self._coming is not None else chunk.walk.onwards()
+        self.next_path = self._upcoming.path if self._upcoming is not None else chunk.path.advance()
         return chunk
 
     async def _judged(self, request: RiffRequest, *, took_s: float) -> Chunk:
         self._capacity.factor = None
-        chunk = await self._chunk(self.next, deadline=monotonic())
+        chunk = await self._chunk(self.next_path, deadline=monotonic())
         try:
             self._capacity.check()
         except Refused:
             took_s += self._capacity.chunk_s or 0.0
-            self._attempts.failed(request, factor=self._capacity.factor or 0.0, took_s=took_s)
+            self._attempts.record(request, factor=self._capacity.factor or 0.0, took_s=took_s)
             raise
         return chunk
 
     async def measure(self) -> None:
         """Make a chunk for nothing but to see how long it takes. Raises RiffBotError."""
         self._capacity.factor = None
-        await self._chunk(self.next, deadline=monotonic())
+        await self._chunk(self.next_path, deadline=monotonic())
 
-    def wish(self, who: Steerer, **changes: Any) -> None:
-        """Have the next chunk made as a member wishes. See `Walk.steered`."""
-        self.wishes.add(who, changes)
+    def request_change(self, who: Participant, **changes: Any) -> None:
+        """Have the next chunk made as a member wishes. See `PromptPath.steered`."""
+        self.pending.add(who, changes)
         # What is being made as planned is in the way; another wish is let finish, or members who
         # keep wishing would never hear anything.
-        if self._making is not None and self.wishes.making is None:
+        if self._making is not None and self.pending.in_progress is None:
             self._making.cancel()
             self._making = None
         self._events.look()
@@ -157,7 +157,9 @@ class Planner:
         """See whether something is to be made, and make it."""
         if self._making is not None:
             return
-        if (wish := self.wishes.take()) is not None or self._player.ahead() <= self._in_store():
+        if (
+            wish := self.pending.take()
+        ) is not None or self._player.columns_ahead() <= self._in_store():
             self._making = asyncio.get_running_loop().create_task(self._make(wish))
 
     def cancel(self) -> None:
@@ -166,25 +168,25 @@ class Planner:
             self._making.cancel()
 
     @property
-    def busy(self) -> bool:
+    def is_busy(self) -> bool:
         """Whether a chunk is being made."""
         return self._making is not None
 
     @property
-    def content(self) -> bool:
+    def is_settled(self) -> bool:
         """Whether nothing is being made, and nothing has to be."""
-        return not self.busy and self._player.ahead() > self._in_store()
+        return not self.is_busy and self._player.columns_ahead() > self._in_store()
 
     @property
-    def goal(self) -> str:
+    def target_prompt(self) -> str:
         """The prompt that the jam moves to, as far as was wished."""
-        return str(self.wishes.wanted("prompt") or self.next.there.prompt)
+        return str(self.pending.find("prompt") or self.next_path.end.prompt)
 
     @property
-    def denoising(self) -> float:
+    def target_denoising(self) -> float:
         """The denoising that it moves to."""
-        wanted = self.wishes.wanted("denoising")
-        return float(self.next.there.denoising if wanted is None else wanted)
+        wanted = self.pending.find("denoising")
+        return float(self.next_path.end.denoising if wanted is None else wanted)
 
     def _in_store(self) -> float:
         """Columns that should be planned ahead: more than a chunk takes, at most one turn.
@@ -195,12 +197,12 @@ class Planner:
         chunk = self._width if chunk_s is None else 100 * chunk_s
         return min(self._width, max(EARLIEST, IN_STORE * chunk))
 
-    async def _make(self, wish: Wish | None) -> None:
+    async def _make(self, wish: PendingChange | None) -> None:
         me = asyncio.current_task()
         try:
-            walk, start = self._planned(wish)
-            due = monotonic() if wish else monotonic() + self._player.ahead() / 100
-            chunk = await self._chunk(walk, deadline=due)
+            path, start = self._planned(wish)
+            due = monotonic() if wish else monotonic() + self._player.columns_ahead() / 100
+            chunk = await self._chunk(path, deadline=due)
             if self._making is me:
                 self._enter(chunk, wish, start)
         except asyncio.CancelledError:
@@ -214,36 +216,41 @@ class Planner:
             self._failures = 0
         finally:
             if self._making is me:
-                self._making = self.wishes.making = None
+                self._making = self.pending.in_progress = None
                 self._events.look()
 
-    def _planned(self, wish: Wish | None) -> tuple[Walk, int | None]:
-        """The walk whose next chunk is to be made, and where it was to come in before a restart."""
+    def _planned(self, wish: PendingChange | None) -> tuple[PromptPath, int | None]:
+        """The path whose next chunk is to be made, and its planned column from before a restart."""
         if wish is None:
-            coming = self._coming
-            planned = coming.start if coming and coming.walk == self.next else None
-            return self.next, planned
-        last = self._player.last()
-        walk = last.chunk.walk.onwards() if last else self.next
-        return self.wishes.steered(wish, walk, last.start if last else None), None
+            upcoming = self._upcoming
+            planned = upcoming.start if upcoming and upcoming.path == self.next_path else None
+            return self.next_path, planned
+        last = self._player.rendering()
+        path = last.chunk.path.advance() if last else self.next_path
+        return self.pending.apply(wish, path, last.start if last else None), None
 
-    def _enter(self, chunk: Chunk, wish: Wish | None, start: int | None) -> None:
-        entry = self._player.enter(chunk, at_once=wish is not None, planned=start)
-        self.chunks += 1
-        self.next = chunk.walk.onwards()
+    def _enter(self, chunk: Chunk, wish: PendingChange | None, start: int | None) -> None:
+        entry = self._player.insert(chunk, at_next_beat=wish is not None, planned=start)
+        self.chunk_count += 1
+        self.next_path = chunk.path.advance()
         if wish is not None:
-            self.wishes.followed(wish, entry.start)
+            self.pending.mark_placed(wish, entry.start)
             # When the change is heard, from what is heard now.
             heard = (entry.start - self._player.heard_column) / 100
-            self.answers = [*self.answers[-99:], monotonic() + heard - wish.since]
+            self.response_times = [
+                *self.response_times[-99:],
+                monotonic() + heard - wish.requested_at,
+            ]
         self._events.entered(wish)
 
-    async def _chunk(self, walk: Walk, *, deadline: float) -> Chunk:
-        riff: Riff = await self._engine.submit(walk.request(), deadline=deadline, promised=True)
-        self._capacity.measured(riff.timings.get("generate_s", 0.0))
-        return Chunk(walk, riff.request, riff.image, riff.model_name, riff.model_hash)
+    async def _chunk(self, path: PromptPath, *, deadline: float) -> Chunk:
+        riff: Riff = await self._engine.submit(
+            path.build_request(), deadline=deadline, promised=True
+        )
+        self._capacity.record(riff.timings.get("generate_s", 0.0))
+        return Chunk(path, riff.request, riff.image, riff.model_name, riff.model_hash)
 
-    async def _failed(self, error: RiffBotError, wish: Wish | None) -> None:
+    async def _failed(self, error: RiffBotError, wish: PendingChange | None) -> None:
         log.warning("jam %s: %s", self._jam_id, error)
         if wish is not None and isinstance(error, BadRequest):
             self._refused(wish)  # the jam is well, whoever wished it
@@ -255,15 +262,15 @@ class Planner:
             await self._events.end(str(error))
         else:
             if wish is not None:
-                self.wishes.take_back(wish)
+                self.pending.requeue(wish)
             await asyncio.sleep(PAUSE_BETWEEN_TRIES_S)
 
-    def _refused(self, wish: Wish) -> None:
+    def _refused(self, wish: PendingChange) -> None:
         """The model cannot take a wish: its prompt is void, what else was wished with it is not."""
         if "prompt" not in wish.changes:
             return
-        whose = wish.whose.get("prompt")
+        whose = wish.authors.get("prompt")
         wish.drop("prompt")
         if wish.changes:
-            self.wishes.take_back(wish)
+            self.pending.requeue(wish)
         self._events.void(whose)

@@ -1,11 +1,11 @@
 """One living jam: what members do to it, and how it begins and ends.
 
-    wishes ─► ballot ─► walk ─► Engine.submit ─► Player.enter ─► ring ─► voice channel, page
-                         ▲          │
-                         └─ Planner ┘ one turn of the loop ahead; a wish overtakes what is planned
+    votes ─► ballot ─► path ─► Engine.submit ─► Player.insert ─► ring ─► voice channel, page
+                        ▲          │
+                        └─ Planner ┘ one turn of the loop ahead; a change overtakes what is planned
 
-Everything here happens on the jams' own loop (`JamLoop`), and every method may be called from any
-other: the asynchronous ones are carried over, the others only read (`JamView`).
+Everything here happens on the jams' own loop (`LoopThread`), and every method may be called from
+any other: the asynchronous ones are run on it, the others only read (`JamReader`).
 """
 
 from __future__ import annotations
@@ -19,31 +19,36 @@ from riffbot.errors import BadRequest, Refused, RiffBotError
 from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine
 from riffbot.inference.job import new_id
-from riffbot.jam.attempts import Attempts
+from riffbot.jam.attempts import FailedAttempts
 from riffbot.jam.ballot import Ballot
 from riffbot.jam.capacity import Capacity
-from riffbot.jam.loop_thread import JamLoop
+from riffbot.jam.excerpt import Excerpt, select_excerpt
+from riffbot.jam.loop_thread import LoopThread
 from riffbot.jam.opus import OpusEncoder
-from riffbot.jam.pacing import Pace, Pacemaker
-from riffbot.jam.pending_changes import Wish
+from riffbot.jam.pacing import PaceSource, RingPacer
+from riffbot.jam.pending_changes import PendingChange
 from riffbot.jam.planner import BROKEN, TRIES, Events, Planner
-from riffbot.jam.player import BLOCK_PACKETS, LEAD, Player
-from riffbot.jam.prompt_path import TAMEST, WILDER, WILDEST, Walk
-from riffbot.jam.recall import recalled
+from riffbot.jam.player import BLOCK_PACKETS, RELAXED_LEAD, Player
+from riffbot.jam.prompt_path import (
+    DENOISING_STEP,
+    MAX_STEERED_DENOISING,
+    MIN_STEERED_DENOISING,
+    PromptPath,
+)
 from riffbot.jam.ring import PacketRing
-from riffbot.jam.snapshot import JamState
-from riffbot.jam.synthesizer import Performance
+from riffbot.jam.snapshot import JamSnapshot
+from riffbot.jam.synthesizer import Synthesizer
 from riffbot.jam.tempo_lock import meter_of
-from riffbot.jam.timeline import Score
-from riffbot.jam.types import JamPhase, Kept, Place, Steerer
-from riffbot.jam.view import PACKET_COLUMNS, JamView
+from riffbot.jam.timeline import Timeline
+from riffbot.jam.types import JamChannels, JamPhase, Participant
+from riffbot.jam.view import PACKET_COLUMNS, JamReader
 
 log = logging.getLogger(__name__)
 
 _GLANCE_S = 0.01
 
 
-class JamSession(JamView):
+class JamSession(JamReader):
     """A jam that plays.
 
     Args:
@@ -53,11 +58,11 @@ class JamSession(JamView):
         loop: the jams' loop.
         id: its name; a new one by default.
         guild_id: the server; None outside of Discord.
-        place: where it is heard and shown.
+        channels: where it is heard and shown.
         bitrate: of the packets.
         loudness_lufs: of the sound.
         paced_by: `voice` when somebody else reads `ring`, `clock` to have it read in real time.
-        pause_alone: pause when the clock sets the pace and nobody listens.
+        pause_when_idle: pause when the clock sets the pace and nobody listens.
         on_change: called on the jams' loop when the state is worth storing; must not wait.
         load_of_others: the share of the machine's time that the other jams need.
         attempts: to begin jams, those of other sessions included.
@@ -67,56 +72,58 @@ class JamSession(JamView):
         self,
         engine: Engine,
         images: Images,
-        state: JamState,
+        state: JamSnapshot,
         *,
-        loop: JamLoop,
+        loop: LoopThread,
         id: str | None = None,
         guild_id: int | None = None,
-        place: Place | None = None,
+        channels: JamChannels | None = None,
         bitrate: int = 96_000,
         loudness_lufs: float = -14.0,
-        paced_by: Pace = "voice",
-        pause_alone: bool = True,
+        paced_by: PaceSource = "voice",
+        pause_when_idle: bool = True,
         on_change: Callable[[JamSession], None] = lambda _: None,
         load_of_others: Callable[[], float] = lambda: 0.0,
-        attempts: Attempts | None = None,
+        attempts: FailedAttempts | None = None,
     ) -> None:
         self.id = id or new_id()
         self.guild_id = guild_id
-        self.place = place or Place()
+        self.channels = channels or JamChannels()
         self._loop = loop
         self._state = state
         self._on_change = on_change
-        self.meter = meter_of(images, state.now.walk.seed_image)
-        self.seed_image = state.now.walk.seed_image
+        self.meter = meter_of(images, state.current.path.seed_image)
+        self.seed_image = state.current.path.seed_image
         self._encoder = OpusEncoder(bitrate)
-        sound = state.heard_sound()
-        first = state.at
-        self._performance = Performance(
-            Score(self.meter), loudness_lufs=loudness_lufs, first=first, sound=sound
+        sound = state.synthesizer_state()
+        first = state.column
+        self._synthesizer = Synthesizer(
+            Timeline(self.meter), loudness_lufs=loudness_lufs, first=first, state=sound
         )
         bar = self.meter.bar // PACKET_COLUMNS
-        self.ring = PacketRing(LEAD, measure=bar, head=first // PACKET_COLUMNS + state.heard)
+        self.ring = PacketRing(
+            RELAXED_LEAD, measure=bar, head=first // PACKET_COLUMNS + state.packets_heard
+        )
         self._player = Player(
-            self._performance, self.ring, self._encoder, on_block=self._after_block
+            self._synthesizer, self.ring, self._encoder, on_block=self._after_block
         )
         self._began_at = first
-        self._pacemaker = Pacemaker(self.ring, paced_by, pause_alone=pause_alone)
+        self._pacer = RingPacer(self.ring, paced_by, pause_when_idle=pause_when_idle)
         self._ballot = state.ballot
-        self._steered_by = Steerer(*state.steered_by) if state.steered_by else None
+        self._steered_by = Participant(*state.steered_by) if state.steered_by else None
         self._capacity = Capacity(self.meter.width / 100, load_of_others)
         self._planner = Planner(
             engine,
             self._player,
             self._capacity,
-            attempts or Attempts(),
+            attempts or FailedAttempts(),
             jam_id=self.id,
             width=self.meter.width,
-            walk=state.now.walk,
-            coming=state.coming,
+            path=state.current.path,
+            upcoming=state.upcoming,
             events=Events(self._look, self._entered, self._void, self._end),
         )
-        self._player.awaits = lambda: self._planner.busy
+        self._player.expects_chunk = lambda: self._planner.is_busy
         self._phase: JamPhase = "starting"
         self._error: str | None = None
         self._ending: asyncio.Task[None] | None = None
@@ -137,7 +144,7 @@ class JamSession(JamView):
         """
         await self._loop.run(self._start())
 
-    async def steer(self, text: str, who: Steerer) -> None:
+    async def steer(self, text: str, who: Participant) -> None:
         """Vote for a prompt, which need not be on the ballot yet; what plays is the votes' blend.
 
         Raises:
@@ -147,30 +154,35 @@ class JamSession(JamView):
             self._voted(lambda: self._ballot.cast(who.user_id, who.name, text, self.played_s), who)
         )
 
-    async def vote(self, text: str, who: Steerer) -> None:
+    async def vote(self, text: str, who: Participant) -> None:
         """Vote for a prompt that is on the ballot. Raises NotFound."""
         await self._loop.run(
             self._voted(
-                lambda: self._ballot.joined(who.user_id, who.name, text, self.played_s), who
+                lambda: self._ballot.cast_for_listed(who.user_id, who.name, text, self.played_s),
+                who,
             )
         )
 
-    async def new_seed(self, who: Steerer) -> None:
+    async def new_seed(self, who: Participant) -> None:
         """Another take of the same prompt."""
-        await self._loop.run(self._wished(who, seed=_far(self._planner.next)))
+        await self._loop.run(self._wished(who, seed=_far(self._planner.next_path)))
 
-    async def set_denoising(self, value: float, who: Steerer) -> float:
+    async def set_denoising(self, value: float, who: Participant) -> float:
         """How far chunks may leave the seed image, 0 … 1; returns the value. Raises BadRequest."""
         await self._loop.run(self._wished(who, denoising=value))
         return value
 
-    async def wilder(self, who: Steerer) -> float:
+    async def increase_denoising(self, who: Participant) -> float:
         """A little more denoising; returns the new one."""
-        return await self.set_denoising(min(WILDEST, self._planner.denoising + WILDER), who)
+        return await self.set_denoising(
+            min(MAX_STEERED_DENOISING, self._planner.target_denoising + DENOISING_STEP), who
+        )
 
-    async def tamer(self, who: Steerer) -> float:
+    async def decrease_denoising(self, who: Participant) -> float:
         """A little less denoising; returns the new one."""
-        return await self.set_denoising(max(TAMEST, self._planner.denoising - WILDER), who)
+        return await self.set_denoising(
+            max(MIN_STEERED_DENOISING, self._planner.target_denoising - DENOISING_STEP), who
+        )
 
     async def pause(self) -> None:
         """Stand still: silence is read, nothing is made, the place is kept."""
@@ -184,75 +196,77 @@ class JamSession(JamView):
         """End the jam; `reason` is a sentence for the panel where nobody asked for the end."""
         await self._loop.run(self._end(reason))
 
-    async def park(self) -> JamState:
+    async def park(self) -> JamSnapshot:
         """End the jam in such a way that it can be gone on with; returns where it is."""
         await self._loop.run(self._pause())
-        state = self.state()
+        state = self.snapshot()
         self._parked = True
         await self._loop.run(self._end(None))
         return state
 
-    async def keep(self, seconds: float = 30.0) -> Kept:
+    async def take_excerpt(self, seconds: float = 30.0) -> Excerpt:
         """What was heard last, up to a minute. Raises BadRequest when nothing was heard yet."""
-        return await self._loop.run(self._kept(seconds))
+        return await self._loop.run(self._take_excerpt(seconds))
 
     async def forget_member(self, user_id: int) -> None:
         """Take a member's votes and name out of the jam; what plays stays."""
 
         async def forget() -> None:
-            self._ballot = self._ballot.without(user_id)
+            self._ballot = self._ballot.without_member(user_id)
             if self._steered_by is not None and self._steered_by.user_id == user_id:
                 self._steered_by = None
-            self._planner.wishes.forget_member(user_id)
+            self._planner.pending.forget_member(user_id)
             self._on_change(self)
 
         await self._loop.run(forget())
 
     # -- who listens ------------------------------------------------------------------------------
 
-    def set_pace(self, pace: Pace) -> None:
+    def set_pace(self, pace: PaceSource) -> None:
         """Who reads the ring from now on: a voice channel, or the clock."""
-        self._pacemaker.pace = pace
+        self._pacer.pace = pace
         self._loop.call(self._set_pace)
 
-    def welcome(self) -> None:
+    def notify_listener(self) -> None:
         """A listener has come: a jam that paused because nobody listened goes on."""
         self._loop.call(self._wake)
 
     # -- on the jams' loop ------------------------------------------------------------------------
 
     async def _start(self) -> None:
-        chunk = await self._planner.first()
-        self._performance.score.enter(chunk, self._state.now.start)
+        chunk = await self._planner.generate_first()
+        self._synthesizer.timeline.insert(chunk, self._state.current.start)
         self._phase = "playing"
         self._player.start()
         # A thread fills it, which has no asyncio.Event to set.
-        while self.ring.room() >= BLOCK_PACKETS and not self.ring.closed:  # noqa: ASYNC110
+        while self.ring.free_slots() >= BLOCK_PACKETS and not self.ring.closed:  # noqa: ASYNC110
             await asyncio.sleep(_GLANCE_S)
         if self._error is not None:
             raise RiffBotError(self._error)
         self._set_pace()
         self._look()
 
-    async def _voted(self, vote: Callable[[], Ballot], who: Steerer) -> None:
+    async def _voted(self, vote: Callable[[], Ballot], who: Participant) -> None:
         self._check_alive()
         self._ballot = vote()
         blend = self._ballot.blend(self.played_s)
-        if blend is not None and blend != self._planner.goal:
-            self._planner.wish(who, prompt=blend)
+        if blend is not None and blend != self._planner.target_prompt:
+            self._planner.request_change(who, prompt=blend)
         self._on_change(self)
 
-    async def _wished(self, who: Steerer, **changes: Any) -> None:
+    async def _wished(self, who: Participant, **changes: Any) -> None:
         self._check_alive()
-        self._planner.next.steered(**changes)  # nonsense is refused here, not when its turn comes
-        self._planner.wish(who, **changes)
+        self._planner.next_path.steer(
+            **changes
+        )  # nonsense is refused here, not when its turn comes
+        self._planner.request_change(who, **changes)
         self._on_change(self)
 
     async def _pause(self) -> None:
         if self._phase in ("playing", "catching up"):
             self._phase = "paused"
-            self._pacemaker.forget()  # whoever comes to listen does not undo what a member did
-            self.ring.hush(True)
+            self._pacer.reset_idle()  # whoever comes to listen does not undo what a member did
+            self.ring.set_silent(True)
             self._on_change(self)
 
     async def _resume(self) -> None:
@@ -265,17 +279,17 @@ class JamSession(JamView):
     async def _admit_again(self) -> None:
         """Raise Refused where other jams need the machine by now."""
         try:
-            self._capacity.check_again()
+            self._capacity.check_resume()
         except Refused:
-            if not self._capacity.outdated:
+            if not self._capacity.is_outdated:
                 raise
             await self._planner.measure()
-            self._capacity.check_again()
+            self._capacity.check_resume()
 
     def _go_on(self) -> None:
         self._phase = "playing"
-        self._pacemaker.forget()
-        self.ring.hush(False)
+        self._pacer.reset_idle()
+        self.ring.set_silent(False)
         self._look()
 
     async def _end(self, reason: str | None) -> None:
@@ -291,8 +305,8 @@ class JamSession(JamView):
         await asyncio.to_thread(self._player.stop)
         self._on_change(self)
 
-    async def _kept(self, seconds: float) -> Kept:
-        return recalled(self._player, self.meter, seconds=seconds, began_at=self._began_at)
+    async def _take_excerpt(self, seconds: float) -> Excerpt:
+        return select_excerpt(self._player, self.meter, seconds=seconds, began_at=self._began_at)
 
     # -- looking after it -------------------------------------------------------------------------
 
@@ -321,19 +335,19 @@ class JamSession(JamView):
         player = self._player
         chunk_s = self._capacity.chunk_s or 0.0
         self.ring.resize(
-            player.short_lead() if self._planner.wishes.pending else player.lead(chunk_s)
+            player.min_lead() if self._planner.pending.has_any else player.relaxed_lead(chunk_s)
         )
 
-    def _entered(self, wish: Wish | None) -> None:
+    def _entered(self, wish: PendingChange | None) -> None:
         if wish is not None:
-            self._steered_by = wish.who
+            self._steered_by = wish.last_author
             self._on_change(self)
 
-    def _void(self, who: Steerer | None) -> None:
+    def _void(self, who: Participant | None) -> None:
         """This model cannot take a member's prompt, so there is no vote for it."""
         if who is not None:
-            self._ballot = self._ballot.without(who.user_id)
-            self._planner.wishes.vote_again(self._ballot.blend(self.played_s))
+            self._ballot = self._ballot.without_member(who.user_id)
+            self._planner.pending.replace_prompt(self._ballot.blend(self.played_s))
 
     # -- small things -----------------------------------------------------------------------------
 
@@ -342,19 +356,19 @@ class JamSession(JamView):
             raise BadRequest("This jam is over: start another with /jam start.")
 
     def _set_pace(self) -> None:
-        self._pacemaker.follow(alive=self._phase not in ("starting", "ended"))
+        self._pacer.update(alive=self._phase not in ("starting", "ended"))
 
     def _pauses_alone(self) -> bool:
         """Pause where nobody has listened for a while; whether it does."""
-        if not self._pacemaker.left_alone():
+        if not self._pacer.check_idle():
             return False
         self._phase = "paused"
-        self.ring.hush(True)
+        self.ring.set_silent(True)
         self._on_change(self)
         return True
 
     def _wake(self) -> None:
-        if self._phase == "paused" and self._pacemaker.waits and self._waking is None:
+        if self._phase == "paused" and self._pacer.is_idle and self._waking is None:
             self._waking = asyncio.create_task(self._wake_up())
 
     async def _wake_up(self) -> None:
@@ -363,18 +377,18 @@ class JamSession(JamView):
         except RiffBotError as error:  # the next to come asks again
             log.info("jam %s stays paused: %s", self.id, error)
         else:
-            if self._phase == "paused" and self._pacemaker.waits:
+            if self._phase == "paused" and self._pacer.is_idle:
                 self._go_on()
         finally:
             self._waking = None
 
     def _save_now_and_then(self) -> None:
-        entry = self._player.sounding(self._player.heard_column)
-        if entry is not None and entry.chunk.walk.chunk != self._saved_chunk:
-            self._saved_chunk = entry.chunk.walk.chunk
+        entry = self._player.placement_at(self._player.heard_column)
+        if entry is not None and entry.chunk.path.chunk_number != self._saved_chunk:
+            self._saved_chunk = entry.chunk.path.chunk_number
             self._on_change(self)
 
 
-def _far(walk: Walk) -> int:
+def _far(path: PromptPath) -> int:
     """A seed far from those that the walk would come to by itself, the same every time."""
-    return (walk.there.seed * 2_654_435_761 + 97) % 2**32
+    return (path.end.seed * 2_654_435_761 + 97) % 2**32

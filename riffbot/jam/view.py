@@ -7,17 +7,17 @@ from riffbot.jam.ballot import Ballot
 from riffbot.jam.capacity import Capacity
 from riffbot.jam.opus import OpusEncoder
 from riffbot.jam.planner import Planner
-from riffbot.jam.player import Player, Tap
+from riffbot.jam.player import BlockCallback, Player
 from riffbot.jam.ring import PACKET_SAMPLES, PacketRing
-from riffbot.jam.snapshot import JamState, Planned
+from riffbot.jam.snapshot import JamSnapshot, PlannedChunk
 from riffbot.jam.synthesizer import COLUMN_SAMPLES, SAMPLE_RATE
-from riffbot.jam.timeline import Entry, Meter
-from riffbot.jam.types import JamPhase, JamStatus, Steerer
+from riffbot.jam.timeline import Meter, Placement
+from riffbot.jam.types import JamPhase, JamStatus, Participant
 
 PACKET_COLUMNS = PACKET_SAMPLES // COLUMN_SAMPLES
 
 
-class JamView:
+class JamReader:
     """A jam's half that only reads; every method may be called from any thread.
 
     Attributes:
@@ -31,9 +31,9 @@ class JamView:
     ring: PacketRing
     meter: Meter
     seed_image: str
-    _state: JamState
+    _state: JamSnapshot
     _ballot: Ballot
-    _steered_by: Steerer | None
+    _steered_by: Participant | None
     _player: Player
     _encoder: OpusEncoder
     _planner: Planner
@@ -48,14 +48,14 @@ class JamView:
         return self.ring.head * PACKET_SAMPLES / SAMPLE_RATE
 
     @property
-    def answers(self) -> list[float]:
+    def response_times(self) -> list[float]:
         """Seconds from the last hundred wishes to the sound that changed."""
-        return self._planner.answers
+        return self._planner.response_times
 
     @property
-    def chunks(self) -> int:
+    def chunk_count(self) -> int:
         """How many came in after the first."""
-        return self._planner.chunks
+        return self._planner.chunk_count
 
     @property
     def bitrate(self) -> int:
@@ -63,7 +63,7 @@ class JamView:
         return self._encoder.bitrate
 
     @property
-    def ended(self) -> bool:
+    def is_ended(self) -> bool:
         """Whether it is over."""
         return self._phase == "ended"
 
@@ -82,87 +82,89 @@ class JamView:
         """The share of the machine's time that this jam needs; 0 while it stands still."""
         return 0.0 if self._phase in ("paused", "ended") else self._capacity.load
 
-    def tap(self, callback: Tap) -> None:
+    def add_block_callback(self, callback: BlockCallback) -> None:
         """Call `callback(position, samples)` with every block of sound before it is encoded.
 
         Args:
             callback: told the position in samples at 48 kHz and float32[7680], mono, on the
                 player's thread.
         """
-        self._player.taps.append(callback)
+        self._player.block_callbacks.append(callback)
 
-    def columns(self, first: int, last: int) -> Pixels:
+    def read_pixels(self, first: int, last: int) -> Pixels:
         """The picture of a stretch, played or planned: uint8[512, last − first].
 
         Raises:
             LookupError: it is forgotten, or the jam has not begun.
         """
-        return self._player.pictures(first, last)[0]
+        return self._player.read_pixels(first, last)[0]
 
-    def sound(self, first: int, last: int) -> tuple[int, Floats]:
+    def read_samples(self, first: int, last: int) -> tuple[int, Floats]:
         """What is remembered of the samples `first` … `last` (a minute): its beginning, float32."""
-        return self._player.heard.between(first, last)
+        return self._player.history.read(first, last)
 
-    def plan(self) -> list[Entry]:
+    def placements(self) -> list[Placement]:
         """Which chunks sounded lately, sound now and are to sound, in order."""
-        return self._player.entries()
+        return self._player.placements()
 
     def status(self) -> JamStatus:
         """A snapshot for the panel."""
         ring = self.ring.stats()
-        entry = self._player.sounding(self._player.heard_column)
-        walk = entry.chunk.walk if entry else self._planner.next
-        goal = self._planner.goal
-        playing = walk.prompt
+        entry = self._player.placement_at(self._player.heard_column)
+        path = entry.chunk.path if entry else self._planner.next_path
+        goal = self._planner.target_prompt
+        playing = path.prompt
         return JamStatus(
             id=self.id,
-            state=self._phase,
-            playing=playing,
-            coming=goal if goal != playing else None,
+            phase=self._phase,
+            current_prompt=playing,
+            next_prompt=goal if goal != playing else None,
             shares=self._ballot.shares(self.played_s),
             steered_by=self._steered_by,
             seed_image=self.seed_image,
             bpm=self.meter.bpm,
             beats=self.meter.beats,
-            denoising=walk.request().denoising,
-            seed=walk.request().seed,
-            alpha=walk.alpha,
+            denoising=path.base_waypoint.denoising,
+            seed=path.base_waypoint.seed,
+            alpha=path.alpha,
             played_s=self.played_s,
-            buffer_s=(self._player.ahead() + ring.ready * PACKET_COLUMNS) / 100,
+            buffer_s=(self._player.columns_ahead() + ring.ready * PACKET_COLUMNS) / 100,
             packets_ready=ring.ready,
             underruns=ring.underruns,
             late_chunks=self._player.late_chunks,
             real_time_factor=self._capacity.factor,
             listeners=ring.listeners,
-            spectrogram=entry.chunk.picture if entry else None,
+            spectrogram=entry.chunk.pixels if entry else None,
             error=self._error,
         )
 
-    def state(self, *, sound: bool = True) -> JamState:
+    def snapshot(self, *, sound: bool = True) -> JamSnapshot:
         """Where the jam is, to be stored.
 
         Args:
             sound: with the phase of the sound (70 kB), for going on to the same bits.
         """
         head = self.ring.head
-        column, heard = self._player.sound_at(head * PACKET_COLUMNS)
-        written = heard.seen if heard else column
-        entry = self._player.sounding(written)
+        column, heard = self._player.state_at(head * PACKET_COLUMNS)
+        written = heard.consumed if heard else column
+        entry = self._player.placement_at(written)
         if entry is None:
             return self._state.model_copy(
                 update={"ballot": self._ballot, "steered_by": _pair(self._steered_by)}
             )
-        following = self._player.following(entry)
-        return JamState(
-            now=Planned(walk=entry.chunk.walk, start=entry.start),
-            coming=Planned(walk=following.chunk.walk, start=following.start) if following else None,
-            at=column,
-            heard=head - column // PACKET_COLUMNS,
+        following = self._player.placement_after(entry)
+        return JamSnapshot(
+            current=PlannedChunk(path=entry.chunk.path, start=entry.start),
+            upcoming=PlannedChunk(path=following.chunk.path, start=following.start)
+            if following
+            else None,
+            column=column,
+            packets_heard=head - column // PACKET_COLUMNS,
             ballot=self._ballot,
             steered_by=_pair(self._steered_by),
-            sound=heard.to_json() if sound and heard else None,
+            sound_state=heard.to_json() if sound and heard else None,
         )
 
 
-def _pair(who: Steerer | None) -> tuple[int, str] | None:
+def _pair(who: Participant | None) -> tuple[int, str] | None:
     return (who.user_id, who.name) if who else None

@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from riffbot.errors import StorageError
-from riffbot.jam.snapshot import JamState
+from riffbot.jam.snapshot import JamSnapshot
 from riffbot.library.database import Database
 from riffbot.library.models import StoredJam
 
@@ -93,13 +93,8 @@ async def forget_in_jams(session: AsyncSession, user_id: int) -> None:
         if jam.starter_id == user_id:
             jam.starter_id = jam.starter_name = None
         try:
-            state = JamState.from_json(jam.state)
+            snapshot = JamSnapshot.from_json(jam.state)
         except StorageError:  # nobody can go on with it anyway
             await session.delete(jam)
             continue
-        steered_by = state.steered_by
-        if steered_by is not None and steered_by[0] == user_id:
-            steered_by = None
-        jam.state = state.model_copy(
-            update={"ballot": state.ballot.without(user_id), "steered_by": steered_by}
-        ).model_dump_json()
+        jam.state = snapshot.without_member(user_id).model_dump_json()

@@ -26,7 +26,7 @@ from audio.arrays import Floats, Pixels
 from riffbot.jam.opus import PRE_SKIP
 from riffbot.jam.ring import PACKET_SAMPLES
 from riffbot.jam.synthesizer import COLUMN_SAMPLES, SAMPLE_RATE
-from riffbot.jam.timeline import Entry, Meter
+from riffbot.jam.timeline import Meter, Placement
 
 Codec = Literal["opus", "pcm"]
 
@@ -86,7 +86,7 @@ def hello(codec: Codec, meter: Meter) -> dict[str, Any]:
     }
 
 
-def timeline(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+def timeline(entries: Sequence[Placement]) -> list[dict[str, Any]]:
     """The chunks of a jam in their order, for the list of prompts and for the table."""
     return [
         {

@@ -81,7 +81,7 @@ class Returning:
         """
         async with self._reading:
             if self._waiting is None:
-                unfinished = await self._services.jams.unfinished()
+                unfinished = await self._services.jams.find_unfinished()
                 rows = {row.guild_id: row.id for row in unfinished if row.updated_at < self._since}
                 slots = range(-self._services.settings.page_jams, 0)
                 self._waiting = {slot: rows[slot] for slot in slots if slot in rows}

@@ -119,10 +119,10 @@ async def test_a_restart_in_the_middle_goes_on_at_the_same_place(settings: Setti
         assert "Paused" in paused.response.content
         assert "Go on" in labels(panel(room))
         await room.ben.click(panel(room), label="Go on")
-        assert stage.session.status().state in {"playing", "catching up"}
+        assert stage.session.status().phase in {"playing", "catching up"}
         await room.ben.click(panel(room), label="Stop")
         async with patience(10):
-            while await room.services.jams.unfinished():
+            while await room.services.jams.find_unfinished():
                 await asyncio.to_thread(time.sleep, 0.05)
 
 
@@ -225,9 +225,9 @@ async def test_who_may_not_stop_it_may_not_end_a_pause_either(settings: Settings
         refused = await room.ben.slash(room.channel, "jam resume")
         assert "only ada may stop" in refused.response.content
         (stage,) = room.bot.stages.values()
-        assert stage.session.status().state == "paused"
+        assert stage.session.status().phase == "paused"
         await room.ada.slash(room.channel, "jam resume")
-        assert stage.session.status().state != "paused"
+        assert stage.session.status().phase != "paused"
         await room.ada.slash(room.channel, "jam stop")
 
 
@@ -246,7 +246,7 @@ async def test_an_error_that_ends_a_jam_is_told_and_the_jam_can_go_on(
             patch.setattr(room.services.engine, "submit", fails)
             await room.ben.slash(room.channel, "jam prompt", prompt="church bells")
             async with patience(10):
-                while not stage.session.ended:
+                while not stage.session.is_ended:
                     await asyncio.to_thread(time.sleep, 0.05)
             await stage.look(at_once=True)
         told_all = [m for m in room.messages if "The model made no numbers." in m.content]
@@ -311,7 +311,7 @@ async def test_a_stopped_jam_can_be_resumed(settings: Settings) -> None:
 async def test_a_machine_that_is_too_slow_says_so_at_the_door(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("riffbot.jam.capacity.LOAD", 1e-6)
+    monkeypatch.setattr("riffbot.jam.capacity.MAX_LOAD", 1e-6)
     async with jam_room(settings) as room:
         refused = await start(room, prompt="funky sax")
         assert "seconds of this jam in a second" in await told(room, refused)

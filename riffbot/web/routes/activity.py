@@ -154,7 +154,7 @@ async def token(request: web.Request) -> web.Response:
     jam = None
     # Whoever takes part sees this channel, but perhaps not the one that the server's jam is in.
     if session is not None and channel_id is not None:
-        jam = session.id if session.place.voice_channel_id == channel_id else None
+        jam = session.id if session.channels.voice_channel_id == channel_id else None
     return web.json_response(
         {"access_token": access_token, "jam": jam}, headers={"Cache-Control": "no-store"}
     )

@@ -35,7 +35,7 @@ from audio.picture import picture
 from riffbot.errors import BadRequest, NotFound, Refused
 from riffbot.jam.ring import PACKET_SAMPLES
 from riffbot.jam.session import JamSession
-from riffbot.jam.types import HOUSE, Steerer
+from riffbot.jam.types import LOCAL_USER, Participant
 from riffbot.request import Fraction, Guidance, ImageRef, PromptText, Seed
 from riffbot.web.addresses import network_of
 from riffbot.web.broadcast import Hub, Member
@@ -120,7 +120,7 @@ async def start(request: web.Request) -> web.Response:
     if body.seed_image is not None and body.seed_image.startswith("sha256:"):
         await permit_start(request, [body.seed_image])
     # Before anything is made: a wish that is nonsense costs nothing.
-    await asyncio.to_thread(services.jams.first_walk, **wish)
+    await asyncio.to_thread(services.jams.build_path, **wish)
     old = services.jams.by_id(body.instead_of) if body.instead_of else None
     try:
         session = await _begun(request, wish, old if old is not None and private(old) else None)
@@ -180,7 +180,7 @@ def _free_slot(app: web.Application) -> int | None:
     return min(free, key=lambda slot: (returning.keeps(slot), -slot), default=None)
 
 
-def _idle(app: web.Application, who: Steerer) -> JamSession:
+def _idle(app: web.Application, who: Participant) -> JamSession:
     """A private jam that nobody listens to, and that was heard already or is this visitor's own.
     Raises Refused."""
     slots, hub, jams, starts = _slots(app), app[HUB], app[SERVICES].jams, app[STARTS]
@@ -189,9 +189,13 @@ def _idle(app: web.Application, who: Steerer) -> JamSession:
     for slot in slots:
         session = jams.get(slot)
         # Nobody can listen to one that begins, and one place is not given away twice.
-        if session is None or session.status().state == "starting" or jams.gives_way(session):
+        if (
+            session is None
+            or session.status().phase == "starting"
+            or jams.is_being_replaced(session)
+        ):
             continue
-        starter = jams.starter(session)
+        starter = jams.get_starter(session)
         if starts.waits(session.id) and (starter is None or starter.user_id != who.user_id):
             continue
         if not session.ring.stats().listeners and not hub.listeners(session):
@@ -237,7 +241,7 @@ async def socket(request: web.Request) -> web.StreamResponse:
     member = hub.join(session, "opus" if codec == "opus" else "pcm")
     request.app[STARTS].heard(session.id)
     try:
-        session.welcome()
+        session.notify_listener()
         ws = web.WebSocketResponse(
             compress=False, heartbeat=20, max_msg_size=4096, timeout=GOODBYE_S
         )
@@ -291,7 +295,7 @@ async def live(request: web.Request) -> web.StreamResponse:
     reader = hub.join_ogg(session)  # before the answer begins: a full house can be told
     request.app[STARTS].heard(session.id)
     try:
-        session.welcome()
+        session.notify_listener()
         stream = web.StreamResponse(
             headers={**HEADERS, "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         )
@@ -326,7 +330,9 @@ async def drawn(request: web.Request) -> web.Response:
     status = _session(request).status()
     if status.spectrogram is None:
         raise NotFound("Nothing is heard yet.")
-    png = await asyncio.to_thread(picture, status.spectrogram, title=status.playing, bpm=status.bpm)
+    png = await asyncio.to_thread(
+        picture, status.spectrogram, title=status.current_prompt, bpm=status.bpm
+    )
     return web.Response(body=png, content_type="image/png", headers={"Cache-Control": "no-store"})
 
 
@@ -347,7 +353,7 @@ async def keep(request: web.Request) -> web.Response:
     request.app[ALLOWANCE].take(request.remote or "")
     session = _session(request)
     body = await read_body(request, Keeping, otherwise="Keep 1 to 60 seconds.")
-    clip = await request.app[SERVICES].jams.keep(session, body.seconds, author=VISITOR)
+    clip = await request.app[SERVICES].jams.save_excerpt(session, body.seconds, author=VISITOR)
     return web.json_response({"riff": riff_of(clip)}, status=201)
 
 
@@ -382,7 +388,7 @@ async def end_streams(app: web.Application) -> None:
     """The server waits for open streams when it stops: jams that play on would keep it."""
     app[HUB].close()
     for session in app[SERVICES].jams.all():
-        session.ring.send_listeners_home()
+        session.ring.end_listeners()
 
 
 def _session(request: web.Request) -> JamSession:
@@ -416,14 +422,14 @@ async def _require_steering(request: web.Request, session: JamSession) -> None:
         )
 
 
-def _voter(request: web.Request) -> Steerer:
+def _voter(request: web.Request) -> Participant:
     """Whose vote it is: everybody at one address (of IPv6: in one /64) shares one, which nobody can
     stuff the ballot with, and no address is kept."""
     remote = request.remote or ""
     if remote in LOOPBACK:
-        return HOUSE
+        return LOCAL_USER
     digest = hashlib.blake2b(network_of(remote).encode(), key=_SALT, digest_size=6).digest()
-    return Steerer(-1 - int.from_bytes(digest, "big"), "a listener")
+    return Participant(-1 - int.from_bytes(digest, "big"), "a listener")
 
 
 def _told(request: web.Request, session: JamSession) -> dict[str, Any]:
@@ -435,9 +441,9 @@ def told(session: JamSession) -> dict[str, Any]:
     status = session.status()
     return {
         "id": status.id,
-        "state": status.state,
-        "playing": status.playing,
-        "coming": status.coming,
+        "state": status.phase,
+        "playing": status.current_prompt,
+        "coming": status.next_prompt,
         "shares": [
             {"prompt": s.prompt, "share": round(s.share, 3), "votes": len(s.voters)}
             for s in status.shares

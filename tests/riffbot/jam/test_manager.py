@@ -21,7 +21,7 @@ from riffbot.inference.engine.engine import Engine
 from riffbot.jam.manager import JamManager
 from riffbot.jam.ring import SILENCE
 from riffbot.jam.tempo_lock import seed_image_for
-from riffbot.jam.types import Place
+from riffbot.jam.types import JamChannels
 from riffbot.library.store import Library
 from riffbot.library.types import Author
 from riffbot.request import RiffRequest
@@ -76,16 +76,16 @@ async def test_one_jam_a_server_and_many_servers(opened: Open) -> None:
     await one.stop()
     await until(lambda: jams.get(1) is None)
     again = await jams.start(1, "techno", who=BOB)
-    assert again.status().playing == "techno"
+    assert again.status().current_prompt == "techno"
     assert again.status().shares[0].voters == ("Bob",)
 
 
 async def test_a_restart_goes_on_with_the_same_walk_at_the_same_place(opened: Open) -> None:
     first = opened()
     session = await first.start(
-        7, "sax", who=ANN, seed_image="beat", bitrate=64_000, place=Place(10, 11)
+        7, "sax", who=ANN, seed_image="beat", bitrate=64_000, channels=JamChannels(10, 11)
     )
-    await first.move(session, Place(10, 11, 12))
+    await first.update_channels(session, JamChannels(10, 11, 12))
     await read(session, 60)
     await session.steer("bells", ANN)
     await read(session, 200)
@@ -94,7 +94,7 @@ async def test_a_restart_goes_on_with_the_same_walk_at_the_same_place(opened: Op
     assert session.ring.read() == b""
 
     second = opened()
-    (row,) = await second.unfinished()
+    (row,) = await second.find_unfinished()
     assert (row.status, row.voice_channel_id, row.text_channel_id, row.message_id) == (
         "running",
         10,
@@ -105,11 +105,15 @@ async def test_a_restart_goes_on_with_the_same_walk_at_the_same_place(opened: Op
     status = resumed.status()
     assert resumed.id == session.id
     assert resumed.bitrate == 64_000
-    assert resumed.place == Place(10, 11, 12)
+    assert resumed.channels == JamChannels(10, 11, 12)
     assert status.played_s == here.played_s
-    assert (status.playing, status.seed, status.denoising) == ("bells", here.seed, here.denoising)
+    assert (status.current_prompt, status.seed, status.denoising) == (
+        "bells",
+        here.seed,
+        here.denoising,
+    )
     np.testing.assert_array_equal(status.spectrogram, here.spectrogram)
-    assert await second.unfinished() == []
+    assert await second.find_unfinished() == []
     await read(resumed, 100)
 
 
@@ -137,12 +141,12 @@ async def test_a_jam_from_before_a_crash_does_not_come_back_over_a_newer_one(
     second = opened()  # the first never said goodbye
     newer = await second.start(7, "bells", who=BOB, seed_image="beat")
     await newer.stop()
-    await until(lambda: second.starter(newer) is None)  # its end is stored
+    await until(lambda: second.get_starter(newer) is None)  # its end is stored
     third = opened()
-    (row,) = await third.unfinished()
+    (row,) = await third.find_unfinished()
     assert (row.guild_id, row.status) == (8, "running")
-    await third.set_aside(row)
-    (row,) = await third.unfinished()
+    await third.mark_paused(row)
+    (row,) = await third.find_unfinished()
     assert row.status == "paused", "only who asks for it goes on with it"
 
 
@@ -154,11 +158,11 @@ async def test_a_parked_jam_frees_its_place_and_comes_back(opened: Open) -> None
     await jams.park(session)
     assert jams.get(7) is None
     assert session.ring.read() == b""
-    (row,) = await jams.unfinished()
+    (row,) = await jams.find_unfinished()
     assert row.status == "paused"
     resumed = await jams.resume(7)
     assert resumed.ring.head == at
-    assert jams.starter(resumed) == ANN
+    assert jams.get_starter(resumed) == ANN
 
 
 @pytest.mark.parametrize("end", ["park", "stop"])
@@ -178,7 +182,7 @@ async def test_an_end_while_an_older_state_is_written_is_stored_all_the_same(
     monkeypatch.setattr(session._player, "stop", slowly)
     await session.set_denoising(0.8, ANN)  # a change is written just now
     await (jams.park(session) if end == "park" else session.stop())
-    await until(lambda: jams.starter(session) is None)  # its end is stored
+    await until(lambda: jams.get_starter(session) is None)  # its end is stored
     row = await library.guilds_jam(7)
     assert row is not None
     assert (row.status, row.starter_name) == ("paused" if end == "park" else "ended", "Ann")
@@ -191,7 +195,7 @@ async def test_resuming_a_paused_jam_is_going_on_and_without_one_it_is_a_sentenc
     session = await jams.start(7, "sax", who=ANN, seed_image="beat")
     await session.pause()
     assert await jams.resume(7) is session
-    assert session.status().state == "playing"
+    assert session.status().phase == "playing"
     with pytest.raises(NotFound, match="/jam start"):
         await jams.resume(8)
 
@@ -200,18 +204,18 @@ async def test_a_pause_does_not_end_where_other_jams_need_the_machine_by_now(
     opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jams = opened()
-    waiting = await jams.start(7, "sax", who=ANN, seed_image="beat", place=Place(10, 11))
+    waiting = await jams.start(7, "sax", who=ANN, seed_image="beat", channels=JamChannels(10, 11))
     await waiting.pause()
     other = await jams.start(8, "bells", who=BOB, seed_image="beat")
     with monkeypatch.context() as patch:
         patch.setattr(type(other), "load", property(lambda session: 0.79999))
         with pytest.raises(Refused, match="beside the jams that play already"):
-            await jams.resume(7, place=Place(20, 21))
-    assert waiting.status().state == "paused"
+            await jams.resume(7, channels=JamChannels(20, 21))
+    assert waiting.status().phase == "paused"
     assert waiting.ring.read() == SILENCE
-    assert waiting.place == Place(10, 11)
-    assert await jams.resume(7, place=Place(20, 21)) is waiting
-    assert (waiting.status().state, waiting.place) == ("playing", Place(20, 21))
+    assert waiting.channels == JamChannels(10, 11)
+    assert await jams.resume(7, channels=JamChannels(20, 21)) is waiting
+    assert (waiting.status().phase, waiting.channels) == ("playing", JamChannels(20, 21))
 
 
 async def test_a_stretch_becomes_a_riff_of_the_library(opened: Open, library: Library) -> None:
@@ -219,12 +223,12 @@ async def test_a_stretch_becomes_a_riff_of_the_library(opened: Open, library: Li
     session = await jams.start(7, "funky sax", who=ANN, seed_image="beat")
     await read(session, 120)
     await session.steer("bells", ANN)
-    await until(lambda: len(session.answers) == 1)  # `read` is faster than time
+    await until(lambda: len(session.response_times) == 1)  # `read` is faster than time
     # A machine whose blocks take long writes more ahead, so the change is heard later there.
-    while session.status().playing != "bells":
+    while session.status().current_prompt != "bells":
         await read(session, 10)
     await read(session, 100)
-    clip = await jams.keep(session, 4.0, author=Author(1, "Ann", 7))
+    clip = await jams.save_excerpt(session, 4.0, author=Author(1, "Ann", 7))
     stored = await library.get(clip.id)
     assert stored.author.user_id == 1
     assert 3 < clip.duration_s <= 4
@@ -251,7 +255,7 @@ async def test_a_jam_that_an_error_ended_is_stored_and_can_go_on(
 
     pipeline.trouble = trouble
     await session.steer("bells", ANN)
-    await until(lambda: jams.starter(session) is None)  # its end is stored
+    await until(lambda: jams.get_starter(session) is None)  # its end is stored
     assert session.status().error == "not a number"
     row = await library.guilds_jam(7)
     assert row is not None
@@ -259,7 +263,7 @@ async def test_a_jam_that_an_error_ended_is_stored_and_can_go_on(
     pipeline.trouble = lambda _: None
     resumed = await jams.resume(7)
     await read(resumed, 40)
-    assert resumed.status().state == "playing"
+    assert resumed.status().phase == "playing"
 
 
 async def test_a_start_that_fails_leaves_nothing_behind(
@@ -273,7 +277,7 @@ async def test_a_start_that_fails_leaves_nothing_behind(
     with pytest.raises(BadRequest, match="Bpm"):
         await jams.start(7, "sax", who=ANN, bpm=999)
     with monkeypatch.context() as patch:
-        patch.setattr("riffbot.jam.capacity.LOAD", 1e-9)
+        patch.setattr("riffbot.jam.capacity.MAX_LOAD", 1e-9)
         with pytest.raises(Refused):
             await jams.start(7, "sax", who=ANN)
     assert jams.get(7) is None
@@ -291,7 +295,7 @@ async def test_a_member_is_forgotten_in_rows_and_in_what_plays(
     await jams.forget_member(ANN.user_id)
     await library.erase_member(ANN.user_id)
     await until(lambda: not jams._saving)
-    await jams.move(session, Place())
+    await jams.update_channels(session, JamChannels())
     row = await library.guilds_jam(7)
     assert row is not None
     assert "Ann" not in row.state + str(row.starter_name)
@@ -304,7 +308,7 @@ async def test_jams_need_no_loop_of_the_caller(opened: Open) -> None:
     session = await jams.start(7, "sax", who=ANN, seed_image="beat")
     await settled(session)
     await asyncio.to_thread(lambda: asyncio.run(session.steer("bells", BOB)))
-    await until(lambda: len(session.answers) == 1)
+    await until(lambda: len(session.response_times) == 1)
     others = asyncio.all_tasks() - {asyncio.current_task()}
     assert others == set(), "nothing of a jam waits on the caller's loop"
 

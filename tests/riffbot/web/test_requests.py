@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from yarl import URL
 
 from riffbot.errors import BadRequest
-from riffbot.jam.types import HOUSE
+from riffbot.jam.types import LOCAL_USER
 from riffbot.request import RiffRequest
 from riffbot.services import Services
 from riffbot.web import security
@@ -434,8 +434,8 @@ async def test_half_a_character_is_refused_behind_the_reader_too(
     jam = services.jams.by_id(house.jam)
     assert jam is not None
     with pytest.raises(BadRequest, match="half of a character"):
-        await jam.steer(text, HOUSE)
-    jam.state().model_dump_json()  # it can still be written down
+        await jam.steer(text, LOCAL_USER)
+    jam.snapshot().model_dump_json()  # it can still be written down
 
 
 @pytest.mark.parametrize(
