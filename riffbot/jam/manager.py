@@ -199,7 +199,7 @@ class JamManager:
             if self._closing:  # Discord came while RiffBot was told to go
                 return []
             playing = {session.id for session in self.all()}
-            rows = await self._jams().unfinished_jams()
+            rows = await self._jams().find_unfinished_jams()
             return [row for row in rows if row.id not in playing]
 
         return [] if self._closing else await self._loop.run(find())
@@ -226,7 +226,7 @@ class JamManager:
             return session
 
         async def find() -> StoredJam | None:
-            return await self._jams().guilds_jam(guild_id)
+            return await self._jams().find_latest_jam(guild_id)
 
         row = await self._loop.run(find())
         if row is None:
@@ -256,7 +256,7 @@ class JamManager:
     async def mark_paused(self, jam: StoredJam) -> None:
         """Let a stored jam wait for `resume`: the next start does not go on with it by itself."""
         if not self._closing:  # what a stop interrupts is gone on with
-            await self._loop.run(self._jams().set_jam_aside(jam.id))
+            await self._loop.run(self._jams().mark_jam_paused(jam.id))
 
     async def update_channels(self, session: JamSession, channels: JamChannels) -> None:
         """Remember where a jam is heard and where its panel is."""

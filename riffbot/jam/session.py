@@ -256,9 +256,8 @@ class JamSession(JamReader):
 
     async def _wished(self, who: Participant, **changes: Any) -> None:
         self._check_alive()
-        self._planner.next_path.steer(
-            **changes
-        )  # nonsense is refused here, not when its turn comes
+        # Invalid values are refused here, not when the change is applied.
+        self._planner.next_path.steer(**changes)
         self._planner.request_change(who, **changes)
         self._on_change(self)
 

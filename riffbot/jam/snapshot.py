@@ -97,3 +97,12 @@ class JamSnapshot(_Stored):
             return SynthesizerState.from_json(self.sound_state)
         except AudioError:  # the position in the music is what matters
             return None
+
+
+def scrub_jam(stored: str, user_id: int) -> str | None:
+    """A stored jam without a member's votes and name; None where it cannot be read."""
+    try:
+        snapshot = JamSnapshot.from_json(stored)
+    except StorageError:
+        return None
+    return snapshot.without_member(user_id).model_dump_json()

@@ -1,27 +1,30 @@
-"""Jams: where each of them is, so that a restart goes on at the same place."""
+"""Stored jams, so that a restart can resume each of them where it was."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from riffbot.errors import StorageError
-from riffbot.jam.snapshot import JamSnapshot
 from riffbot.library.database import Database
 from riffbot.library.models import StoredJam
 
-_KEPT = timedelta(days=30)
-"""How long a jam that nobody goes on with is kept."""
+ScrubJam = Callable[[str, int], str | None]
+"""Removes a member (user id) from a stored jam (JSON): the new JSON, or None if it is unreadable.
+
+"""Removes a member (user id) from a stored jam (JSON): the new JSON, or None if unreadable.
+
+_MAX_AGE = timedelta(days=30)
+"""How long a jam that nobody resumes is stored."""
 
 
 class JamStore(Database):
-    """The library's part that remembers jams."""
+    """The library's table of jams."""
 
     async def save_jam(self, jam: StoredJam) -> None:
-        """Write a jam down, as a new row or over the one of its id; `updated_at` becomes now."""
+        """Insert a jam, or replace the row of its id; `updated_at` becomes now."""
         now = datetime.now(UTC)
         async with self._write() as session:
             old = await session.get(StoredJam, jam.id)
@@ -42,7 +45,7 @@ class JamStore(Database):
             )
             await session.merge(row)
 
-    async def guilds_jam(self, guild_id: int | None) -> StoredJam | None:
+    async def find_latest_jam(self, guild_id: int | None) -> StoredJam | None:
         """A server's newest jam, ended or not; None if it never had one."""
         async with self._read() as session:
             found: StoredJam | None = await session.scalar(
@@ -53,8 +56,8 @@ class JamStore(Database):
             )
             return found
 
-    async def unfinished_jams(self) -> Sequence[StoredJam]:
-        """Each server's newest jam where it runs or is paused, oldest first.
+    async def find_unfinished_jams(self) -> Sequence[StoredJam]:
+        """Each server's newest jam where it is running or paused, oldest first.
 
         An older one that a crash left running is over: the server has begun another since.
         """
@@ -71,8 +74,8 @@ class JamStore(Database):
             )
             return rows.all()
 
-    async def set_jam_aside(self, jam_id: str) -> None:
-        """A jam that ran is paused from now on: no start goes on with it by itself."""
+    async def mark_jam_paused(self, jam_id: str) -> None:
+        """Change a running jam to paused: no restart resumes it by itself."""
         async with self._write() as session:
             await session.execute(
                 update(StoredJam)
@@ -83,18 +86,17 @@ class JamStore(Database):
     async def _prune_jams(self) -> None:
         async with self._write() as session:
             await session.execute(
-                delete(StoredJam).where(StoredJam.updated_at < datetime.now(UTC) - _KEPT)
+                delete(StoredJam).where(StoredJam.updated_at < datetime.now(UTC) - _MAX_AGE)
             )
 
 
-async def forget_in_jams(session: AsyncSession, user_id: int) -> None:
-    """Take a member's name and votes out of all stored jams."""
+async def scrub_jams(session: AsyncSession, user_id: int, scrub_jam: ScrubJam) -> None:
+    """Remove a member's name and votes from all stored jams."""
     for jam in await session.scalars(select(StoredJam)):
         if jam.starter_id == user_id:
             jam.starter_id = jam.starter_name = None
-        try:
-            snapshot = JamSnapshot.from_json(jam.state)
-        except StorageError:  # nobody can go on with it anyway
+        scrubbed = scrub_jam(jam.state, user_id)
+        if scrubbed is None:  # unreadable, so it cannot be resumed anyway
             await session.delete(jam)
-            continue
-        jam.state = snapshot.without_member(user_id).model_dump_json()
+        else:
+            jam.state = scrubbed

@@ -8,7 +8,7 @@ import pytest
 
 from riffbot.jam.excerpt import ExcerptRecipe
 from riffbot.jam.prompt_path import PromptPath
-from riffbot.jam.snapshot import JamSnapshot
+from riffbot.jam.snapshot import JamSnapshot, scrub_jam
 
 PLAYING = (
     '{"version":1,"now":{"walk":{"seed_image":"beat","here":{"prompt":"funky sax","seed":5,'
@@ -56,6 +56,20 @@ def test_a_stored_jam_means_what_it_meant() -> None:
     assert snapshot.steered_by == (2, "Bob")
     assert [vote.name for vote in snapshot.ballot.votes] == ["Ann", "Bob"]
     assert snapshot.sound_state == {"stream": {}, "leveller": {}}
+
+
+def test_a_member_is_scrubbed_from_a_stored_jam_and_nothing_else_is() -> None:
+    scrubbed = scrub_jam(PLAYING, 2)
+    assert scrubbed is not None
+    assert "Bob" not in scrubbed
+    before, after = json.loads(PLAYING), json.loads(scrubbed)
+    assert after["ballot"]["votes"] == before["ballot"]["votes"][:1]
+    assert after["steered_by"] is None
+    before.update(ballot=after["ballot"], steered_by=None)
+    assert after == before
+    assert scrub_jam(PLAYING, 3) == PLAYING
+    assert scrub_jam('{"version":9}', 1) is None
+    assert scrub_jam("{", 1) is None
 
 
 def test_what_begins_is_written_as_it_always_was() -> None:
