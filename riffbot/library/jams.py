@@ -12,9 +12,10 @@ from riffbot.library.database import Database
 from riffbot.library.models import StoredJam
 
 ScrubJam = Callable[[str, int], str | None]
-"""Removes a member (user id) from a stored jam (JSON): the new JSON, or None if it is unreadable.
-
 """Removes a member (user id) from a stored jam (JSON): the new JSON, or None if unreadable.
+
+The library stores jams as they are given; `riffbot.jam.snapshot.scrub_jam` knows what is in them.
+"""
 
 _MAX_AGE = timedelta(days=30)
 """How long a jam that nobody resumes is stored."""

@@ -35,8 +35,8 @@ def chunk(seed: int) -> Chunk:
 
 def score() -> Timeline:
     written = Timeline(METER)
-    written.enter(chunk(1), 0)
-    written.enter(chunk(2), METER.width)
+    written.insert(chunk(1), 0)
+    written.insert(chunk(2), METER.width)
     return written
 
 
