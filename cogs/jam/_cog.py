@@ -22,7 +22,7 @@ from cogs.jam._panel import now_lines
 from riffbot.errors import BadRequest, RiffBotError
 from riffbot.jam.session import JamSession
 from riffbot.jam.types import JamChannels
-from riffbot.library.models import StoredJam
+from riffbot.library.jam_record import GuildJam, JamRecord
 from riffbot.library.types import Author, Origin
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
             channel = self._channel_of(interaction)
             guild_id = _guild_id(interaction)
             jams = self.bot.services.jams
-            if jams.get(guild_id) is not None:
+            if jams.get(GuildJam(guild_id)) is not None:
                 raise BadRequest(
                     "A jam plays here already: /jam prompt steers it, /jam stop ends it."
                 )
@@ -86,7 +86,7 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
             place = await Place.open(interaction, _tuning(prompt))
             try:
                 session = await jams.start(
-                    guild_id,
+                    GuildJam(guild_id),
                     prompt,
                     who=who(interaction),
                     seed_image=seed_image,
@@ -159,12 +159,12 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
             await end_pause(interaction, stage)
             return
         channel = self._channel_of(interaction)
-        if self.bot.services.jams.get(guild_id) is not None:
+        if self.bot.services.jams.get(GuildJam(guild_id)) is not None:
             raise BadRequest("The jam is coming back already: it takes a moment.")
         place = await Place.open(interaction, _tuning(None))
         try:
             session = await self.bot.services.jams.resume(
-                guild_id,
+                GuildJam(guild_id),
                 paced_by="voice" if channel is not None else "clock",
                 bitrate=_bitrate(channel),
                 channels=JamChannels(),
@@ -293,10 +293,10 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
             # At the same time: no server waits for another's voice channel.
             await asyncio.gather(*map(self._recover_one, rows))
 
-    async def _recover_one(self, row: StoredJam) -> None:
+    async def _recover_one(self, row: JamRecord) -> None:
         jams = self.bot.services.jams
         guild = self.bot.get_guild(row.guild_id or 0)
-        if guild is None or row.status != "running" or jams.get(guild.id) is not None:
+        if guild is None or row.status != "running" or jams.get(GuildJam(guild.id)) is not None:
             return
         try:
             if not await self._go_on(guild, row):
@@ -305,7 +305,7 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
             record(error, f"the jam of server {guild.id}")
             await self._give_up(row, error)
 
-    async def _give_up(self, row: StoredJam, error: Exception) -> None:
+    async def _give_up(self, row: JamRecord, error: Exception) -> None:
         try:
             if isinstance(error, RiffBotError):
                 await self._panel_of(row).post(Card(content=sentence(error)))
@@ -313,7 +313,7 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
         except Exception as again:  # the other servers' jams must go on
             record(again, f"the jam of server {row.guild_id}")
 
-    async def _go_on(self, guild: discord.Guild, row: StoredJam) -> bool:
+    async def _go_on(self, guild: discord.Guild, row: JamRecord) -> bool:
         """Play on where somebody listens; whether somebody does."""
         channel = guild.get_channel(row.voice_channel_id or 0)
         voice = channel if isinstance(channel, discord.VoiceChannel) else None
@@ -324,14 +324,14 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
             await panel.revise(Card(embed=quiet))
             return False
         session = await self.bot.services.jams.resume(
-            guild.id,
+            GuildJam(guild.id),
             paced_by="clock" if self.bot.simulated else "voice",
             bitrate=_bitrate(voice),
         )
         await self._set_up(session, None if self.bot.simulated else voice, panel)
         return True
 
-    def _panel_of(self, row: StoredJam) -> Place:
+    def _panel_of(self, row: JamRecord) -> Place:
         author = Author(row.starter_id or 0, row.starter_name or "", row.guild_id)
         origin = Origin(channel_id=row.text_channel_id or 0, message_id=row.message_id)
         return Place.again(self.bot, author, origin)

@@ -49,13 +49,8 @@ class RingPacer:
             self._clock.stop()
             self._clock = None
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether nobody listened at the last `check_idle`: the next listener ends the pause."""
-        return self._idle_since is not None
-
     def reset_idle(self) -> None:
-        """Count the idle time from zero, and let no listener end a pause."""
+        """Count the idle time from zero."""
         self._idle_since = None
 
     def check_idle(self) -> bool:

@@ -18,6 +18,7 @@ from riffbot.errors import RiffBotError
 from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine, Owner
 from riffbot.jam.ballot import Ballot
+from riffbot.jam.config import JamConfig, JamHost
 from riffbot.jam.loop_thread import LoopThread
 from riffbot.jam.offline import ScheduledPrompt
 from riffbot.jam.prompt_path import PromptPath
@@ -116,13 +117,9 @@ async def in_time(
     loop = LoopThread()
     ballot = Ballot().cast(LOCAL_USER.user_id, LOCAL_USER.name, path.start.prompt, 0.0)
     session = JamSession(
-        engine,
-        images,
+        JamHost(engine, images, loop),
         JamSnapshot.begin(path, ballot=ballot),
-        loop=loop,
-        loudness_lufs=loudness_lufs,
-        paced_by="clock",
-        pause_when_idle=False,
+        JamConfig(loudness_lufs=loudness_lufs, paced_by="clock", pause_when_idle=False),
     )
     report.bpm = session.meter.bpm
     recording = _recording(session, record, seconds) if record else contextlib.nullcontext()
@@ -146,10 +143,10 @@ async def _follow(
     say: Callable[[str], None],
 ) -> None:
     looks = [seconds * share for share in (0.1, 0.5)]
-    while session.played_s < seconds:
-        while changes and session.played_s >= changes[0].at_s:
+    while session.reader.played_s < seconds:
+        while changes and session.reader.played_s >= changes[0].at_s:
             await session.steer(changes.pop(0).prompt, LOCAL_USER)
-        while looks and session.played_s >= looks[0]:
+        while looks and session.reader.played_s >= looks[0]:
             looks.pop(0)
             report.memory_mb.append(resident_mb())
         status = session.status()
@@ -160,15 +157,15 @@ async def _follow(
             f"{status.played_s:.1f} of {seconds:g} s: {status.current_prompt} ({status.phase}, "
             f"{status.buffer_s:.1f} s ahead)"
         )
-        await asyncio.sleep(min(_EVERY_S, max(0.02, seconds - session.played_s)))
+        await asyncio.sleep(min(_EVERY_S, max(0.02, seconds - session.reader.played_s)))
     status = session.status()
     report.memory_mb.append(resident_mb())
-    report.seconds = session.played_s
+    report.seconds = session.reader.played_s
     report.underruns = status.underruns
     report.late_chunks = status.late_chunks
     report.real_time_factor = status.real_time_factor
-    report.answers = list(session.response_times)
-    report.chunks = session.chunk_count
+    report.answers = list(session.reader.response_times)
+    report.chunks = session.reader.chunk_count
 
 
 @contextlib.asynccontextmanager
@@ -224,7 +221,7 @@ def _recording(
                 troubles.append(error)
 
     writer = threading.Thread(target=write, name="riffbot-jam-recorder")
-    session.add_block_callback(tap)
+    session.reader.add_block_callback(tap)
     writer.start()
     try:
         yield

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from audio.arrays import Pixels
-
-JamPhase = Literal["starting", "playing", "catching up", "paused", "ended"]
-"""`starting`: the first chunk is being generated. `catching up`: a chunk is late and the last bar
-loops."""
+from riffbot.jam.phase import JamPhase
 
 
 @dataclass(frozen=True)

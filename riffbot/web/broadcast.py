@@ -238,7 +238,7 @@ class Broadcast:
             member.offer(None)
 
     def _scene(self) -> tuple[str, list[bytes]]:
-        entries = self._session.placements()
+        entries = self._session.reader.placements()
         if not entries:
             return self._status_text(), []
         head = self._session.ring.head * PACKET_SAMPLES // COLUMN_SAMPLES
@@ -249,7 +249,7 @@ class Broadcast:
     def _tiles(self, first: int, last: int) -> list[bytes]:
         try:
             return (
-                protocol.tiles(first, self._session.read_pixels(first, last))
+                protocol.tiles(first, self._session.reader.read_pixels(first, last))
                 if last > first
                 else []
             )
@@ -260,7 +260,7 @@ class Broadcast:
         message: schema.StatusMessage = {
             "type": "status",
             **self._told(self._session),
-            "timeline": protocol.timeline(self._session.placements()[-12:]),
+            "timeline": protocol.timeline(self._session.reader.placements()[-12:]),
         }
         return json.dumps(message, ensure_ascii=False)
 
@@ -307,7 +307,9 @@ class Broadcast:
             _, _, count, _, place = protocol.HEAD.unpack_from(sound["opus"])
             first = round(place)
             last = first + count * PACKET_SAMPLES
-            begins, samples = await asyncio.to_thread(self._session.read_samples, first, last)
+            begins, samples = await asyncio.to_thread(
+                self._session.reader.read_samples, first, last
+            )
             sound[codec] = protocol.pcm(begins, samples)
         return sound[codec]
 
@@ -330,7 +332,7 @@ class Broadcast:
             await asyncio.sleep(PULSE_S)
 
     def _news(self) -> tuple[str, list[bytes]]:
-        entries = tuple(self._session.placements())
+        entries = tuple(self._session.reader.placements())
         head = self._session.ring.head * PACKET_SAMPLES // COLUMN_SAMPLES
         fresh = [entry for entry in entries if entry not in self._known]
         tiles = []

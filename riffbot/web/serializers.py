@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from riffbot.jam.ring import PACKET_SAMPLES
 from riffbot.jam.session import JamSession
+from riffbot.library.jam_record import PageJam
 from riffbot.naming import ascii_slug
 from riffbot.request import RiffRequest
 from riffbot.web import schema
@@ -99,7 +100,7 @@ def serialize_jam(session: JamSession) -> schema.JamStatus:
 
 def is_private(session: JamSession) -> bool:
     """Whether a jam was started on the page, so that it belongs to no server."""
-    return session.guild_id is None or session.guild_id < 0
+    return isinstance(session.key, PageJam)
 
 
 def without_others(request: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import pytest
 from discord import Permissions
 
 from riffbot.errors import GenerationFailed
+from riffbot.library.jam_record import GuildJam
 from riffbot.request import RiffRequest
 from riffbot.settings import Settings
 from tests.support.patience import patience
@@ -271,7 +272,7 @@ async def test_a_jam_forgets_a_member_who_wants_to_be_forgotten(settings: Settin
         async with patience(10):
             while room.services.jams._starters:  # until its end is stored
                 await asyncio.to_thread(time.sleep, 0.05)
-        row = await room.services.library.find_latest_jam(room.guild.id)
+        row = await room.services.library.find_latest_jam(GuildJam(room.guild.id))
         assert row is not None
         assert (row.starter_id, row.starter_name) == (None, None)
         assert "ada" not in row.state

@@ -98,7 +98,7 @@ async def venue(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Evening]:
 
     async def start(self: JamSession) -> None:
         recordings.append(Recording())
-        self.tap(recordings[-1])
+        self.reader.add_block_callback(recordings[-1])
         await original(self)
 
     monkeypatch.setattr(JamSession, "start", start)

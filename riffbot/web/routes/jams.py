@@ -34,6 +34,7 @@ from audio.picture import picture
 from riffbot.errors import BadRequest, NotFound, Refused
 from riffbot.jam.session import JamSession
 from riffbot.jam.types import LOCAL_USER, Participant
+from riffbot.library.jam_record import JamKey, PageJam
 from riffbot.web import schema
 from riffbot.web.addresses import network_of
 from riffbot.web.broadcast import Hub, Member
@@ -85,7 +86,7 @@ async def start(request: web.Request) -> web.Response:
         await permit_start(request, [body.seed_image])
     # Before anything is made: a wish that is nonsense costs nothing.
     await asyncio.to_thread(services.jams.build_path, **wish)
-    old = services.jams.by_id(body.instead_of) if body.instead_of else None
+    old = services.jams.get_by_id(body.instead_of) if body.instead_of else None
     try:
         session = await _begun(request, wish, old if old is not None and is_private(old) else None)
     except TooMany:
@@ -112,10 +113,12 @@ async def _begun(request: web.Request, wish: dict[str, Any], old: JamSession | N
     await returning.waiting()
     # From the choice of a slot on nothing waits until it is taken: two who start at once get two.
     gives_way = old
-    slot = old.guild_id if old is not None and old.guild_id in _slots(app) else _free_slot(app)
+    slot: JamKey | None = _free_slot(app)
+    if old is not None and old.key in _slots(app):
+        slot = old.key
     if slot is None:
         gives_way = _idle(app, who)
-        slot = gives_way.guild_id
+        slot = gives_way.key
     if by_a_stranger(request):
         starts.admit(request.remote or "")
         with starts.measured():
@@ -127,21 +130,20 @@ async def _begun(request: web.Request, wish: dict[str, Any], old: JamSession | N
     starts.began(session.id)
     if old is not None and old is not gives_way:
         await old.stop()
-    assert slot is not None
     returning.taken(slot)
     return session
 
 
-def _slots(app: web.Application) -> range:
-    """The numbers of private jams: below those of servers."""
-    return range(-1, -1 - app[SERVICES].settings.page_jams, -1)
+def _slots(app: web.Application) -> list[PageJam]:
+    """The keys of the page's private jams."""
+    return [PageJam(slot) for slot in range(1, 1 + app[SERVICES].settings.page_jams)]
 
 
-def _free_slot(app: web.Application) -> int | None:
+def _free_slot(app: web.Application) -> PageJam | None:
     jams, returning = app[SERVICES].jams, app[RETURNING]
     free = [slot for slot in _slots(app) if jams.get(slot) is None and slot not in returning.busy]
     # A jam that could go on after a restart keeps its place while there is another.
-    return min(free, key=lambda slot: (returning.keeps(slot), -slot), default=None)
+    return min(free, key=lambda slot: (returning.keeps(slot), slot.slot), default=None)
 
 
 def _idle(app: web.Application, who: Participant) -> JamSession:
@@ -353,7 +355,7 @@ async def end_streams(app: web.Application) -> None:
 
 
 def _session(request: web.Request) -> JamSession:
-    session = request.app[SERVICES].jams.by_id(request.match_info["id"])
+    session = request.app[SERVICES].jams.get_by_id(request.match_info["id"])
     if session is None:
         raise NotFound("This jam is over.")
     return session

@@ -15,7 +15,9 @@ from audio.image import encode_png
 from audio.stream import BLOCK
 from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine
+from riffbot.jam.attempts import FailedAttempts
 from riffbot.jam.ballot import Ballot
+from riffbot.jam.config import JamConfig, JamHost
 from riffbot.jam.loop_thread import LoopThread
 from riffbot.jam.player import BLOCK_PACKETS, MAX_LEAD
 from riffbot.jam.prompt_path import PromptPath
@@ -76,16 +78,21 @@ async def start(engine: Engine, pipeline: FakePipeline) -> AsyncIterator[Start]:
     loop, sessions = LoopThread(), list[JamSession]()
 
     async def begin(
-        prompt: str = "sax", *, state: JamSnapshot | None = None, **options: object
+        prompt: str = "sax",
+        *,
+        state: JamSnapshot | None = None,
+        attempts: FailedAttempts | None = None,
+        load_of_others: Callable[[], float] = lambda: 0.0,
+        **options: object,
     ) -> JamSession:
         if state is None:
             ballot = Ballot().cast(ANN.user_id, ANN.name, prompt, 0.0)
             state = JamSnapshot.begin(
                 PromptPath.begin(prompt, seed_image="beat", seed=5), ballot=ballot
             )
-        session = JamSession(
-            engine, pipeline.images, state, loop=loop, **{"pause_when_idle": False, **options}
-        )
+        host = JamHost(engine, pipeline.images, loop, attempts or FailedAttempts())
+        config = JamConfig(**{"pause_when_idle": False, **options})  # type: ignore[arg-type]
+        session = JamSession(host, state, config, load_of_others=load_of_others)
         sessions.append(session)
         await session.start()
         return session

@@ -18,6 +18,7 @@ from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine
 from riffbot.inference.models.loading import load_model
 from riffbot.inference.pipeline.pipeline import Pipeline
+from riffbot.jam.config import JamConfig, JamHost
 from riffbot.jam.excerpt import ExcerptRecipe, render_excerpt
 from riffbot.jam.loop_thread import LoopThread
 from riffbot.jam.prompt_path import PromptPath
@@ -98,7 +99,7 @@ async def test_a_kept_file_is_made_again_by_the_command(
     loop = LoopThread()
     async with Engine(lambda: Pipeline(load_model(folder), images)) as engine:
         state = JamSnapshot.begin(PromptPath.begin("sax", seed_image="beat", seed=5))
-        session = JamSession(engine, images, state, loop=loop)
+        session = JamSession(JamHost(engine, images, loop), state, JamConfig())
         await session.start()
         await read(session, 60)
         await session.steer("bells", ANN)

@@ -26,7 +26,7 @@ class Recorder:
     def __init__(self, session: JamSession) -> None:
         self.blocks: list[np.ndarray] = []
         self.positions: list[int] = []
-        session.add_block_callback(self)
+        session.reader.add_block_callback(self)
 
     def __call__(self, position: int, samples: np.ndarray) -> None:
         self.positions.append(position)
@@ -69,7 +69,7 @@ async def test_a_wish_is_heard_at_the_next_beat_not_after_what_was_planned(start
     await read(session, 30)
     heard = session.ring.head * 2
     await session.steer("church bells", BOB)
-    await until(lambda: len(session.response_times) == 1)
+    await until(lambda: len(session.reader.response_times) == 1)
     entry = session._player.placement_after(session._player.placement_at(heard))  # type: ignore[arg-type]
     assert entry is not None
     assert entry.start % 32 == 0, "on a beat"
@@ -106,7 +106,7 @@ async def test_wishes_that_come_together_are_one_chunk(
     await session.set_denoising(0.9, ANN)
     made = len(pipeline.batches)
     pipeline.gate.set()
-    await until(lambda: len(session.response_times) == 2)
+    await until(lambda: len(session.reader.response_times) == 2)
     wish = pipeline.batches[made][0]
     assert wish.target is not None
     assert (wish.target.prompt, wish.target.denoising) == ("two", 0.9)
@@ -130,18 +130,18 @@ async def test_a_late_chunk_loops_the_last_bar_and_says_so(
 ) -> None:
     session = await halted(start, pipeline)
     recorder = Recorder(session)
-    await read_to(session, session.placements()[-1].end)  # up to where nothing is planned
+    await read_to(session, session.reader.placements()[-1].end)  # up to where nothing is planned
     await until(lambda: session.status().phase == "catching up")
     await read(session, 50)
     status = session.status()
     assert (status.late_chunks, status.underruns) == (1, 0)
     loud = [np.abs(block).max() for block in recorder.blocks]
     assert min(loud) > 0.05, "never silence"
-    planned = len(session.placements())
+    planned = len(session.reader.placements())
     written = session._synthesizer.consumed
     pipeline.gate.set()
-    await until(lambda: len(session.placements()) > planned)
-    late = session.placements()[planned]
+    await until(lambda: len(session.reader.placements()) > planned)
+    late = session.reader.placements()[planned]
     assert written <= late.start <= session.meter.next_beat(written + 2 * BLOCK), "the next beat"
     await settled(session)
     await read_to(session, late.start + BLOCK)
@@ -180,7 +180,7 @@ async def test_a_pause_is_silent_keeps_the_place_and_makes_nothing(
     await asyncio.sleep(0.1)
     assert (len(pipeline.batches), session.ring.head) == (made, head)
     assert session.status().phase == "paused"
-    assert session.load == 0
+    assert session.reader.load == 0
     await session.resume()
     assert session.ring.read() != SILENCE
     assert session.ring.head == head + 1
@@ -193,7 +193,7 @@ async def test_put_away_and_taken_up_it_goes_on_with_the_same_samples(start: Sta
 
     first = await start()
     await read(first, 101)
-    state = JamSnapshot.from_json(first.snapshot().model_dump_json())
+    state = JamSnapshot.from_json(first.reader.snapshot().model_dump_json())
     await first.stop()
     assert (state.column, state.packets_heard) == (96 * 2, 5), (
         "the block of packet 101, and packets of it"
@@ -216,7 +216,7 @@ async def test_put_away_and_taken_up_it_goes_on_with_the_same_samples(start: Sta
 async def test_a_state_without_its_sound_goes_on_at_the_same_place(start: Start) -> None:
     first = await start()
     await read(first, 101)
-    state = first.snapshot(sound=False)
+    state = first.reader.snapshot(sound=False)
     assert len(state.model_dump_json()) < 2000
     second = await start(state=state)
     assert second.ring.head == first.ring.head == 101
@@ -230,7 +230,7 @@ async def test_the_last_seconds_can_be_kept_as_they_were_heard(start: Start) -> 
     recorder = Recorder(session)
     await read(session, 40)
     await session.steer("bells", ANN)
-    await until(lambda: len(session.response_times) == 1)  # `read` is faster than time
+    await until(lambda: len(session.reader.response_times) == 1)  # `read` is faster than time
     await read(session, 160)
     kept = await session.take_excerpt(3.0)
     assert kept.sample_rate == 48000
@@ -291,7 +291,7 @@ async def test_a_chunk_that_fails_is_tried_again_and_three_failures_end_the_jam_
     pipeline.trouble = trouble
     failures = 2
     await session.steer("bells", ANN)
-    await until(lambda: len(session.response_times) == 1)
+    await until(lambda: len(session.reader.response_times) == 1)
     failures = 99
     await session.steer("techno", ANN)
     await until(lambda: session.is_ended)
@@ -308,7 +308,7 @@ async def test_sound_that_cannot_be_made_ends_the_jam_in_words(
     def broken(*_: object) -> None:
         raise MemoryError
 
-    session.add_block_callback(broken)
+    session.reader.add_block_callback(broken)
     for _ in range(200):  # the voice channel reads on, whatever is there
         session.ring.read()
     await until(lambda: session.is_ended)
@@ -346,7 +346,7 @@ async def test_prompts_that_the_model_cannot_take_do_not_end_the_jam(
         await until(lambda made=made: len(pipeline.batches) > made)
         await until(lambda: session._planner.pending.in_progress is None)
     assert not session.is_ended
-    assert "odd" not in session.snapshot(sound=False).model_dump_json()
+    assert "odd" not in session.reader.snapshot(sound=False).model_dump_json()
     pipeline.trouble = lambda _: None
     await read(session, 100)
     assert session.status().current_prompt == "sax"
@@ -381,7 +381,7 @@ async def test_who_only_wished_beside_an_odd_prompt_keeps_vote_and_wish(
     await until(lambda: [share.prompt for share in session.status().shares] == ["one"])
     await until(lambda: not session._planner.pending.has_any)
     await settled(session)
-    last = session.placements()[-1]
+    last = session.reader.placements()[-1]
     await read_to(session, last.start)
     await settled(session)
     await read_to(session, last.end)  # half-way first, all the way with the next turn
@@ -401,7 +401,7 @@ async def test_a_vote_after_an_odd_one_is_not_made_with_it(
     pipeline.gate.set()
     await until(lambda: not session._planner.pending.has_any)
     await settled(session)
-    await read_to(session, session.placements()[-1].start)
+    await read_to(session, session.reader.placements()[-1].start)
     assert session.status().current_prompt == "bells"
     assert [share.voters for share in session.status().shares] == [("Ann",)]
 
@@ -427,5 +427,5 @@ async def test_a_member_can_be_forgotten(start: Start) -> None:
     await session.steer("bells", BOB)
     await read(session, 100)
     await session.forget_member(BOB.user_id)
-    assert "Bob" not in session.snapshot(sound=False).model_dump_json()
+    assert "Bob" not in session.reader.snapshot(sound=False).model_dump_json()
     assert session.status().steered_by is None

@@ -17,7 +17,7 @@ from PIL import Image
 from riffbot.clips.lineage import as_picture, as_text
 from riffbot.errors import BadRequest
 from riffbot.jam.snapshot import scrub_jam
-from riffbot.library.models import StoredJam
+from riffbot.library.jam_record import JamRecord, PageJam, StoredJamStatus
 from riffbot.library.riffs import Farewell
 from riffbot.library.store import Library
 from riffbot.library.types import FORMER_MEMBER, NOBODY, Viewer
@@ -180,14 +180,15 @@ async def test_the_export_tells_of_jams_and_survives_a_damaged_file(
     assert path is not None
     path.write_bytes(b"rust")
     await library.save_jam(
-        StoredJam(
+        JamRecord(
             id="jam",
+            key=PageJam(),
             starter_id=ANN.user_id,
             starter_name="Ann",
             bitrate=96000,
             seed_image="steady",
-            status="paused",
-            state="{}",
+            status=StoredJamStatus.PAUSED,
+            snapshot="{}",
         )
     )
     archive = zipfile.ZipFile(io.BytesIO(await library.export_member(1, limit=10_000_000)))

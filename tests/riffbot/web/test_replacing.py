@@ -19,7 +19,7 @@ BELLS = {"prompt": "bells", "seed_image": "beat"}
 async def begun(client: TestClient, services: Services, wish: dict[str, Any]) -> JamSession:
     answer = await client.post("/api/jams", json=wish)
     assert answer.status == 201, await answer.text()
-    session = services.jams.by_id((await answer.json())["jam"]["id"])
+    session = services.jams.get_by_id((await answer.json())["jam"]["id"])
     assert session is not None
     return session
 
@@ -37,7 +37,7 @@ async def test_a_refusal_leaves_the_old_jam_playing(
     assert old.status().phase == "playing"
     heard = old.ring.head
     await until(lambda: old.ring.head > heard + 10)
-    row = await services.library.find_latest_jam(old.guild_id)
+    row = await services.library.find_latest_jam(old.key)
     assert row is not None
     assert (row.id, row.status) == (old.id, "running")
 
@@ -73,7 +73,7 @@ async def test_the_old_jam_is_heard_until_the_new_one_can_be(
     assert answer.status == 201
     (new,) = services.jams.all()
     assert new.id == (await answer.json())["jam"]["id"]
-    assert new.guild_id == old.guild_id
+    assert new.key == old.key
     assert old.is_ended
     # What a restart after a crash would go on with is the new one.
     rows = await services.library.find_unfinished_jams()

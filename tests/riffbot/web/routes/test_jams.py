@@ -10,6 +10,7 @@ from aiohttp.test_utils import TestClient
 from audio import files
 from riffbot.jam.session import JamSession
 from riffbot.jam.types import Participant
+from riffbot.library.jam_record import PageJam
 from riffbot.services import Services
 from riffbot.web.routes import pages
 from tests.support.browser import chromium
@@ -22,7 +23,7 @@ in_a_browser = pytest.mark.needs("browser")
 @pytest.fixture
 async def session(services: Services) -> JamSession:
     return await services.jams.start(
-        None, "funky sax", who=Participant(1, "Ann"), seed_image="beat", paced_by="clock"
+        PageJam(), "funky sax", who=Participant(1, "Ann"), seed_image="beat", paced_by="clock"
     )
 
 
@@ -115,8 +116,8 @@ async def test_a_prompt_is_the_vote_of_whoever_sits_here(
         answer = await client.post(f"/api/jams/{session.id}/prompt", json=wrong)
         assert answer.status == 400
         assert (await answer.json())["error"].endswith(".")
-    made = session.chunk_count
-    await until(lambda: session.chunk_count > made + 1)  # and it plays on
+    made = session.reader.chunk_count
+    await until(lambda: session.reader.chunk_count > made + 1)  # and it plays on
 
 
 async def test_the_picture_is_what_is_heard(client: TestClient, session: JamSession) -> None:
