@@ -121,7 +121,7 @@ class Planner:
         self._width = width
         self._upcoming = upcoming
         self._wakeup = asyncio.Event()
-        self._generation: asyncio.Task[Outcome | None] | None = None
+        self._generation: asyncio.Task[_Generated | Outcome | None] | None = None
         self._failures = 0
         self.pending = PendingChanges()
         self.next_path = path
