@@ -18,13 +18,14 @@ from riffbot.errors import RiffBotError
 from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine, Owner
 from riffbot.jam.ballot import Ballot
-from riffbot.jam.loop_thread import JamLoop
-from riffbot.jam.offline import Change
-from riffbot.jam.prompt_path import Walk
+from riffbot.jam.config import JamConfig, JamHost
+from riffbot.jam.loop_thread import LoopThread
+from riffbot.jam.offline import ScheduledPrompt
+from riffbot.jam.prompt_path import PromptPath
 from riffbot.jam.session import JamSession
-from riffbot.jam.snapshot import JamState
+from riffbot.jam.snapshot import JamSnapshot
 from riffbot.jam.synthesizer import SAMPLE_RATE
-from riffbot.jam.types import HOUSE
+from riffbot.jam.types import LOCAL_USER
 from riffbot.request import RiffRequest
 
 BUSY_MEMBERS = 3
@@ -34,7 +35,7 @@ _EVERY_S = 0.5
 
 
 @dataclass
-class Report:
+class RealtimeReport:
     """How well a jam kept time.
 
     Attributes:
@@ -90,15 +91,15 @@ class Report:
 async def in_time(
     engine: Engine,
     images: Images,
-    walk: Walk,
+    path: PromptPath,
     *,
-    changes: Sequence[Change] = (),
+    changes: Sequence[ScheduledPrompt] = (),
     seconds: float,
     loudness_lufs: float = -14.0,
     busy: bool = False,
     record: Callable[[Floats], object] | None = None,
     say: Callable[[str], None] = lambda _: None,
-) -> Report:
+) -> RealtimeReport:
     """Play a jam against the clock.
 
     Args:
@@ -112,17 +113,13 @@ async def in_time(
         RiffBotError: it ended by itself.
     """
     began = perf_counter()
-    report = Report(least_ready=10**6)
-    loop = JamLoop()
-    ballot = Ballot().cast(HOUSE.user_id, HOUSE.name, walk.here.prompt, 0.0)
+    report = RealtimeReport(least_ready=10**6)
+    loop = LoopThread()
+    ballot = Ballot().cast(LOCAL_USER.user_id, LOCAL_USER.name, path.start.prompt, 0.0)
     session = JamSession(
-        engine,
-        images,
-        JamState.begin(walk, ballot=ballot),
-        loop=loop,
-        loudness_lufs=loudness_lufs,
-        paced_by="clock",
-        pause_alone=False,
+        JamHost(engine, images, loop),
+        JamSnapshot.begin(path, ballot=ballot),
+        JamConfig(loudness_lufs=loudness_lufs, paced_by="clock", pause_when_idle=False),
     )
     report.bpm = session.meter.bpm
     recording = _recording(session, record, seconds) if record else contextlib.nullcontext()
@@ -140,16 +137,16 @@ async def in_time(
 
 async def _follow(
     session: JamSession,
-    changes: list[Change],
+    changes: list[ScheduledPrompt],
     seconds: float,
-    report: Report,
+    report: RealtimeReport,
     say: Callable[[str], None],
 ) -> None:
     looks = [seconds * share for share in (0.1, 0.5)]
-    while session.played_s < seconds:
-        while changes and session.played_s >= changes[0].at_s:
-            await session.steer(changes.pop(0).prompt, HOUSE)
-        while looks and session.played_s >= looks[0]:
+    while session.reader.played_s < seconds:
+        while changes and session.reader.played_s >= changes[0].at_s:
+            await session.steer(changes.pop(0).prompt, LOCAL_USER)
+        while looks and session.reader.played_s >= looks[0]:
             looks.pop(0)
             report.memory_mb.append(resident_mb())
         status = session.status()
@@ -157,22 +154,22 @@ async def _follow(
             raise RiffBotError(status.error)
         report.least_ready = min(report.least_ready, status.packets_ready)
         say(
-            f"{status.played_s:.1f} of {seconds:g} s: {status.playing} ({status.state}, "
+            f"{status.played_s:.1f} of {seconds:g} s: {status.current_prompt} ({status.phase}, "
             f"{status.buffer_s:.1f} s ahead)"
         )
-        await asyncio.sleep(min(_EVERY_S, max(0.02, seconds - session.played_s)))
+        await asyncio.sleep(min(_EVERY_S, max(0.02, seconds - session.reader.played_s)))
     status = session.status()
     report.memory_mb.append(resident_mb())
-    report.seconds = session.played_s
+    report.seconds = session.reader.played_s
     report.underruns = status.underruns
     report.late_chunks = status.late_chunks
     report.real_time_factor = status.real_time_factor
-    report.answers = list(session.answers)
-    report.chunks = session.chunks
+    report.answers = list(session.reader.response_times)
+    report.chunks = session.reader.chunk_count
 
 
 @contextlib.asynccontextmanager
-async def _others(engine: Engine, report: Report) -> AsyncIterator[None]:
+async def _others(engine: Engine, report: RealtimeReport) -> AsyncIterator[None]:
     """Members who always want another riff."""
 
     async def member(number: int) -> None:
@@ -224,7 +221,7 @@ def _recording(
                 troubles.append(error)
 
     writer = threading.Thread(target=write, name="riffbot-jam-recorder")
-    session.tap(tap)
+    session.reader.add_block_callback(tap)
     writer.start()
     try:
         yield
