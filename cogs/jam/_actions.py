@@ -93,7 +93,8 @@ async def wilder(interaction: discord.Interaction[RiffBot], jam_id: str) -> None
     """Further from the seed image."""
 
     async def turn(session: JamSession) -> str:
-        return f"Wilder: denoising {format_number(await session.increase_denoising(who(interaction)))}."
+        value = await session.increase_denoising(who(interaction))
+        return f"Wilder: denoising {format_number(value)}."
 
     await _steered(interaction, _stage(interaction, jam_id), turn)
 
@@ -103,7 +104,9 @@ async def tamer(interaction: discord.Interaction[RiffBot], jam_id: str) -> None:
     """Closer to the seed image."""
 
     async def turn(session: JamSession) -> str:
-        return f"Tamer: denoising {format_number(await session.decrease_denoising(who(interaction)))}."
+        return (
+            f"Tamer: denoising {format_number(await session.decrease_denoising(who(interaction)))}."
+        )
 
     await _steered(interaction, _stage(interaction, jam_id), turn)
 

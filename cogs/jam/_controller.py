@@ -272,7 +272,9 @@ class Stage:
         png = await asyncio.to_thread(
             picture, pixels, title=status.current_prompt, bpm=status.bpm, beats=status.beats
         )
-        self._picture = CardFile(PICTURE, png, f"The spectrogram of what plays: {status.current_prompt}")
+        self._picture = CardFile(
+            PICTURE, png, f"The spectrogram of what plays: {status.current_prompt}"
+        )
         return True
 
     async def move_panel(self, place: ReplyTarget) -> None:
