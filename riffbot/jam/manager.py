@@ -20,7 +20,7 @@ from riffbot.jam.registry import JamRegistry
 from riffbot.jam.saver import JamSaver
 from riffbot.jam.session import JamSession
 from riffbot.jam.snapshot import JamSnapshot
-from riffbot.jam.tempo_lock import meter_of, seed_image_for
+from riffbot.jam.tempo_lock import choose_seed_image, read_meter
 from riffbot.jam.types import JamChannels, Participant
 from riffbot.library.jam_record import JamKey, JamRecord
 from riffbot.library.store import Library
@@ -71,7 +71,7 @@ class JamManager:
         key: JamKey,
         prompt: str | None = None,
         *,
-        who: Participant,
+        starter: Participant,
         seed_image: str | None = None,
         bpm: float | None = None,
         denoising: float | None = None,
@@ -87,7 +87,7 @@ class JamManager:
         Args:
             key: whose jam it is; one jam each.
             prompt: what to hear; `DEFAULT_PROMPT` by default.
-            who: starts it, and has the first vote.
+            starter: has the first vote.
             seed_image: what locks tempo and measure; by default the one whose tempo is nearest to
                 `bpm` or to the one that the prompt names, else a plain beat.
             bpm: the tempo wanted, where no seed image is named.
@@ -113,7 +113,7 @@ class JamManager:
             seed=seed,
             guidance=guidance,
         )
-        ballot = Ballot().cast(who.user_id, who.name, path.prompt, 0.0)
+        ballot = Ballot().cast(starter.user_id, starter.name, path.prompt, 0.0)
         config = JamConfig(
             key=key,
             channels=channels or JamChannels(),
@@ -121,7 +121,7 @@ class JamManager:
             loudness_lufs=self._settings.loudness_lufs,
             paced_by=paced_by,
         )
-        return await self._open(JamSnapshot.begin(path, ballot=ballot), config, who, instead_of)
+        return await self._open(JamSnapshot.begin(path, ballot=ballot), config, starter, instead_of)
 
     def build_path(
         self,
@@ -140,7 +140,7 @@ class JamManager:
             NotFound: there is no such seed image.
         """
         text = (prompt or DEFAULT_PROMPT).strip()
-        chosen = seed_image or self.seed_image_for(bpm, text)
+        chosen = seed_image or choose_seed_image(self._images, bpm, text)
         path = PromptPath.begin(
             text,
             seed_image=chosen,
@@ -148,12 +148,8 @@ class JamManager:
             denoising=DEFAULT_DENOISING if denoising is None else denoising,
             guidance=guidance,
         )
-        meter_of(self._images, chosen)
+        read_meter(self._images, chosen)
         return path
-
-    def seed_image_for(self, bpm: float | None, prompt: str = "") -> str:
-        """The bundled seed image whose tempo is nearest. Raises BadRequest, NotFound."""
-        return seed_image_for(self._images, bpm, prompt)
 
     # -- finding ----------------------------------------------------------------------------------
 

@@ -32,7 +32,7 @@ from tests.support.patience import patience
 @pytest.fixture
 async def session(services: Services) -> JamSession:
     return await services.jams.start(
-        GuildJam(7), "funky sax", who=Participant(1, "Ann"), seed_image="beat", paced_by="clock"
+        GuildJam(7), "funky sax", starter=Participant(1, "Ann"), seed_image="beat", paced_by="clock"
     )
 
 
@@ -399,7 +399,7 @@ async def test_a_jam_that_comes_back_holds_nobody_up(
     app = create_app(replace(services, jams=again))
     try:
         async with TestClient(TestServer(app)) as later:
-            plays = await again.start(GuildJam(9), who=Participant(1, "Ann"), seed_image="beat")
+            plays = await again.start(GuildJam(9), starter=Participant(1, "Ann"), seed_image="beat")
             pipeline.gate.clear()
             coming = asyncio.create_task(later.get(f"/api/jams/{jam['id']}"))
             await until(lambda: again.by_id(jam["id"]) is not None)
