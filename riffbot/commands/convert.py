@@ -68,7 +68,7 @@ def audio_to_image(options: Options) -> int:
     _writable(target, options)
 
     from audio import codec, decoder, image
-    from riffbot import recipes
+    from riffbot.clips import recipes
     from riffbot.commands.sources import RECIPE_TAG, head
 
     try:
