@@ -90,7 +90,7 @@ class Jams(commands.GroupCog, name="jam", description=command_description("jam")
                 session = await jams.start(
                     GuildJam(guild_id),
                     prompt,
-                    who=who(interaction),
+                    starter=who(interaction),
                     seed_image=seed_image,
                     bpm=bpm,
                     denoising=denoising,

@@ -35,9 +35,9 @@ from riffbot.inference.engine.engine import Engine
 from riffbot.inference.pipeline.opening import open_pipeline
 from riffbot.jam.offline import OfflineRenderer, ScheduledPrompt
 from riffbot.jam.prompt_path import PromptPath
-from riffbot.jam.realtime import RealtimeReport, in_time
+from riffbot.jam.realtime import RealtimeReport, run_realtime
 from riffbot.jam.synthesizer import COLUMN_SAMPLES, SAMPLE_RATE
-from riffbot.jam.tempo_lock import meter_of
+from riffbot.jam.tempo_lock import read_meter
 from riffbot.jam.timeline import Chunk, Meter, Placement
 from riffbot.settings import Settings
 
@@ -152,7 +152,7 @@ class JamResult:
                 f"beside a line of riffs {_heard(self.busy.answers)}",
                 f"three clips ahead: {self.ahead[0]:.2f} s, at worst {self.ahead[1]:.2f} s: "
                 f"{self.times_sooner or 0:.1f} times later",
-                "beside a line of riffs: " + self.busy.in_words().replace("\n", "; "),
+                "beside a line of riffs: " + self.busy.as_text().replace("\n", "; "),
             ]
         )
 
@@ -189,7 +189,7 @@ async def _run(settings: Settings, size: Size, bar: Bar) -> JamResult:
     images = Images(settings.seed_images)
     codec.warm_up()
     path = PromptPath.begin(PROMPT, seed_image=SEED_IMAGE)
-    meter = meter_of(images, SEED_IMAGE)
+    meter = read_meter(images, SEED_IMAGE)
     seconds, wishes = size.seconds, size.changes()
     in_time_s = wishes[-1].at_s + size.after_s
     bar.expect(2.5 * seconds + 2 * in_time_s)
@@ -214,7 +214,7 @@ async def _run(settings: Settings, size: Size, bar: Bar) -> JamResult:
         for busy in (False, True):
             where = "beside a line of riffs" if busy else "alone"
             with bar.part(f"{len(wishes)} wishes in time, {where}", in_time_s, seconds=in_time_s):
-                report = await in_time(
+                report = await run_realtime(
                     engine,
                     images,
                     path,

@@ -186,7 +186,7 @@ async def measure(
     room = services.settings.model_copy(update={"page_listeners": listeners + stalled})
     async with _served(replace(services, settings=room)) as (app, address):
         session = await services.jams.start(
-            PageJam(), who=LOCAL_USER, seed_image=seed_image, paced_by="clock"
+            PageJam(), starter=LOCAL_USER, seed_image=seed_image, paced_by="clock"
         )
         process = psutil.Process()
         start = process.memory_info().rss / 2**20

@@ -42,7 +42,7 @@ def jam(options: Options) -> int:
     """
     from riffbot.commands.clips import open_workshop
     from riffbot.jam.prompt_path import PromptPath
-    from riffbot.jam.tempo_lock import meter_of, seed_image_for
+    from riffbot.jam.tempo_lock import choose_seed_image, read_meter
 
     if not SHORTEST_S <= options.seconds <= LONGEST_S:
         raise BadRequest(
@@ -67,7 +67,7 @@ def jam(options: Options) -> int:
         options.prompt,
         seed_image=pictures.seed_image(named)
         if named
-        else seed_image_for(pictures.images, options.bpm, options.prompt),
+        else choose_seed_image(pictures.images, options.bpm, options.prompt),
         seed=options.seed or 0,
         **{
             name: value
@@ -75,7 +75,7 @@ def jam(options: Options) -> int:
             if (value := getattr(options, name)) is not None
         },
     )
-    meter = meter_of(pictures.images, path.seed_image)
+    meter = read_meter(pictures.images, path.seed_image)
     order = _Order(settings, pictures, path, meter, changes, options.seconds, out, options.busy)
     told = asyncio.run(_in_time(order) if options.realtime else _at_once(order))
     print(json.dumps(told, ensure_ascii=False) if options.json else told["words"])
@@ -218,13 +218,13 @@ async def _chunk(engine: Engine, path: PromptPath) -> Chunk:
 
 
 async def _in_time(order: _Order) -> dict[str, Any]:
-    from riffbot.jam.realtime import in_time
+    from riffbot.jam.realtime import run_realtime
 
     line = Line()
     with contextlib.ExitStack() as stack:
         record = stack.enter_context(recorder(order.out)) if order.out else None
         async with running(order.settings, order.pictures) as engine:
-            report = await in_time(
+            report = await run_realtime(
                 engine,
                 order.pictures.images,
                 order.path,
@@ -233,11 +233,11 @@ async def _in_time(order: _Order) -> dict[str, Any]:
                 loudness_lufs=order.settings.loudness_lufs,
                 busy=order.busy,
                 record=record,
-                say=line.say,
+                on_progress=line.say,
             )
             line.clear()
     return {
-        "words": report.in_words(),
+        "words": report.as_text(),
         "file": str(order.out) if order.out else None,
         "seed_image": order.path.seed_image,
         **report.as_dict(),

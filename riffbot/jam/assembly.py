@@ -15,7 +15,7 @@ from riffbot.jam.ring import PacketRing
 from riffbot.jam.snapshot import JamSnapshot
 from riffbot.jam.steering import Steering
 from riffbot.jam.synthesizer import Synthesizer
-from riffbot.jam.tempo_lock import meter_of
+from riffbot.jam.tempo_lock import read_meter
 from riffbot.jam.timeline import Meter, Timeline
 
 
@@ -37,7 +37,7 @@ def assemble_jam(
         BadRequest, NotFound: the seed image cannot be read.
     """
     path = snapshot.current.path
-    meter = meter_of(host.images, path.seed_image)
+    meter = read_meter(host.images, path.seed_image)
     encoder, ring = OpusEncoder(config.bitrate), _build_ring(meter, snapshot)
     synthesizer = Synthesizer(
         Timeline(meter),

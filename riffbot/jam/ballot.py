@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from riffbot.errors import NotFound
 from riffbot.jam.prompt_path import validate_prompt
 from riffbot.jam.types import PromptShare
-from riffbot.prompt import MAX_WEIGHT, parse
+from riffbot.prompt import MAX_WEIGHT, Fragment, parse
 from riffbot.request import MAX_PROMPT
 
 HALF_LIFE_S = 180.0
@@ -105,31 +105,40 @@ class Ballot(BaseModel):
         A lone prompt is passed on as it is. Several become one text in which each carries its
         share as a weight, on top of the weights that its author gave; equal shares all weigh 1.
         """
-        heard = [s for s in self.shares(now_s)[:MAX_BLENDED] if s.share >= MIN_SHARE]
-        while len(heard) > 1:
-            text = _joined(heard)
+        shares = [s for s in self.shares(now_s)[:MAX_BLENDED] if s.share >= MIN_SHARE]
+        while len(shares) > 1:
+            text = _spell(_blend(shares))
             if len(text) <= MAX_PROMPT:
                 return text
-            heard = heard[:-1]
-        return heard[0].prompt if heard else None
+            shares = shares[:-1]
+        return shares[0].prompt if shares else None
 
 
-def _joined(shares: list[PromptShare]) -> str:
+def _blend(shares: Sequence[PromptShare]) -> list[Fragment]:
+    """The fragments of all prompts, weighted by their shares, with commas in between."""
     total = sum(share.share for share in shares)
-    # Between a half and one and a half: a token that weighs more than that drowns the others.
-    weights = [min(1.5, max(0.5, s.share / total * len(shares))) for s in shares]
-    return ", ".join(_spelled(s.prompt, w) for s, w in zip(shares, weights, strict=True))
+    blended: list[Fragment] = []
+    for share in shares:
+        # Between a half and one and a half: a token that weighs more than that drowns the others.
+        factor = min(1.5, max(0.5, share.share / total * len(shares)))
+        if blended:
+            blended.append(Fragment(", "))
+        blended += [_scale(fragment, factor) for fragment in parse(share.prompt)]
+    return blended
 
 
-def _spelled(prompt: str, factor: float) -> str:
-    """The prompt with every weight multiplied; fragment by fragment, so that a bracket that its
-    author left open swallows nobody else's words."""
+def _scale(fragment: Fragment, factor: float) -> Fragment:
+    # One decimal: a vote that hardly moves the shares does not move the music.
+    return Fragment(fragment.text, round(min(MAX_WEIGHT, fragment.weight * factor), 1))
+
+
+def _spell(fragments: Sequence[Fragment]) -> str:
+    """Fragments as a prompt. Each has its own brackets, so that one which an author left open
+    applies to nobody else's words."""
     parts = []
-    for fragment in parse(prompt):
+    for fragment in fragments:
         text = _BRACKETS.sub(r"\\\g<0>", fragment.text)
-        # One decimal: a vote that hardly moves the shares does not move the music.
-        weight = round(min(MAX_WEIGHT, fragment.weight * factor), 1)
-        parts.append(text if weight == 1 else f"({text}:{weight:g})")
+        parts.append(text if fragment.weight == 1 else f"({text}:{fragment.weight:g})")
     return "".join(parts)
 
 

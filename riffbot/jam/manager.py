@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 from riffbot.clips.clip import Clip
 from riffbot.clips.service import Studio
-from riffbot.errors import NotFound, RiffBotError
+from riffbot.errors import NotFound
 from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine
 from riffbot.jam.ballot import Ballot
@@ -20,17 +21,12 @@ from riffbot.jam.registry import JamRegistry
 from riffbot.jam.saver import JamSaver
 from riffbot.jam.session import JamSession
 from riffbot.jam.snapshot import JamSnapshot
-from riffbot.jam.tempo_lock import meter_of, seed_image_for
+from riffbot.jam.starting import JamStarter, build_path
 from riffbot.jam.types import JamChannels, Participant
 from riffbot.library.jam_record import JamKey, JamRecord
 from riffbot.library.store import Library
 from riffbot.library.types import Author, Origin
-from riffbot.request import DEFAULT_DENOISING
 from riffbot.settings import Settings
-
-DEFAULT_PROMPT = "funky sax"
-
-STOPPING = "RiffBot is stopping: please try again in a moment."
 
 
 class JamManager:
@@ -55,13 +51,13 @@ class JamManager:
         studio: Studio,
         settings: Settings,
     ) -> None:
-        self._images = images
         self._studio = studio
         self._settings = settings
         self._loop = LoopThread()
         self._host = JamHost(engine, images, self._loop)
         self._registry = JamRegistry()
         self._saver = JamSaver(self._registry, self._loop, settings, library.files)
+        self._starter = JamStarter(self._host, self._registry, self._saver)
         self.page: str | None = None
 
     # -- starting ---------------------------------------------------------------------------------
@@ -71,7 +67,7 @@ class JamManager:
         key: JamKey,
         prompt: str | None = None,
         *,
-        who: Participant,
+        starter: Participant,
         seed_image: str | None = None,
         bpm: float | None = None,
         denoising: float | None = None,
@@ -87,7 +83,7 @@ class JamManager:
         Args:
             key: whose jam it is; one jam each.
             prompt: what to hear; `DEFAULT_PROMPT` by default.
-            who: starts it, and has the first vote.
+            starter: has the first vote.
             seed_image: what locks tempo and measure; by default the one whose tempo is nearest to
                 `bpm` or to the one that the prompt names, else a plain beat.
             bpm: the tempo wanted, where no seed image is named.
@@ -105,7 +101,8 @@ class JamManager:
             Refused: this machine cannot sustain it; the message has the measured factor.
             ModelError, GenerationFailed: there is no sound to begin with.
         """
-        path = self.build_path(
+        path = build_path(
+            self._host.images,
             prompt,
             seed_image=seed_image,
             bpm=bpm,
@@ -113,7 +110,7 @@ class JamManager:
             seed=seed,
             guidance=guidance,
         )
-        ballot = Ballot().cast(who.user_id, who.name, path.prompt, 0.0)
+        ballot = Ballot().cast(starter.user_id, starter.name, path.prompt, 0.0)
         config = JamConfig(
             key=key,
             channels=channels or JamChannels(),
@@ -121,39 +118,13 @@ class JamManager:
             loudness_lufs=self._settings.loudness_lufs,
             paced_by=paced_by,
         )
-        return await self._open(JamSnapshot.begin(path, ballot=ballot), config, who, instead_of)
-
-    def build_path(
-        self,
-        prompt: str | None = None,
-        *,
-        seed_image: str | None = None,
-        bpm: float | None = None,
-        denoising: float | None = None,
-        seed: int = 0,
-        guidance: float | None = None,
-    ) -> PromptPath:
-        """The path that `start` begins with; validates its arguments. May read a file.
-
-        Raises:
-            BadRequest: an argument is invalid.
-            NotFound: there is no such seed image.
-        """
-        text = (prompt or DEFAULT_PROMPT).strip()
-        chosen = seed_image or self.seed_image_for(bpm, text)
-        path = PromptPath.begin(
-            text,
-            seed_image=chosen,
-            seed=seed,
-            denoising=DEFAULT_DENOISING if denoising is None else denoising,
-            guidance=guidance,
+        return await self._starter.open(
+            JamSnapshot.begin(path, ballot=ballot), config, starter, instead_of
         )
-        meter_of(self._images, chosen)
-        return path
 
-    def seed_image_for(self, bpm: float | None, prompt: str = "") -> str:
-        """The bundled seed image whose tempo is nearest. Raises BadRequest, NotFound."""
-        return seed_image_for(self._images, bpm, prompt)
+    def build_path(self, prompt: str | None = None, **options: Any) -> PromptPath:
+        """The path that `start` begins with: validates its arguments, as `build_path` does."""
+        return build_path(self._host.images, prompt, **options)
 
     # -- finding ----------------------------------------------------------------------------------
 
@@ -222,7 +193,9 @@ class JamManager:
             loudness_lufs=self._settings.loudness_lufs,
             paced_by=paced_by,
         )
-        return await self._open(JamSnapshot.from_json(record.snapshot), config, starter, None)
+        return await self._starter.open(
+            JamSnapshot.from_json(record.snapshot), config, starter, None
+        )
 
     async def mark_paused(self, record: JamRecord) -> None:
         """Change a stored jam to paused: the next start of RiffBot does not resume it by itself."""
@@ -273,7 +246,7 @@ class JamManager:
 
     async def close(self) -> None:
         """Store every jam and stop it; the next start of RiffBot can resume it."""
-        if self._is_closing():
+        if self._saver.is_closing:
             return
         self._saver.is_closing = True
         if self._registry.has_any or self._saver.is_open:
@@ -289,53 +262,3 @@ class JamManager:
             await session.park()
             await self._saver.save(session, status)
         await self._saver.close()
-
-    def _is_closing(self) -> bool:
-        """Whether `close` was called, at whatever moment it is asked."""
-        return self._saver.is_closing
-
-    # -- opening a session ------------------------------------------------------------------------
-
-    async def _open(
-        self,
-        snapshot: JamSnapshot,
-        config: JamConfig,
-        starter: Participant | None,
-        replaced: JamSession | None,
-    ) -> JamSession:
-        if self._is_closing():
-            raise RiffBotError(STOPPING)
-        self._registry.check_free(config.key, replaced)
-        session = JamSession(
-            self._host,
-            snapshot,
-            config,
-            on_change=self._saver.schedule,
-            load_of_others=lambda: self._registry.get_load(without=(session, replaced)),
-        )
-        self._registry.begin_start(session, starter, replaced)
-        try:
-            await session.start()
-            if replaced is not None:
-                await self._replace(replaced, session)
-        except BaseException:
-            self._registry.remove(session)
-            task = asyncio.current_task()
-            cancelled = task is not None and task.cancelling() > 0
-            if self._is_closing() and not cancelled:
-                raise RiffBotError(STOPPING) from None  # `close` has stopped it already
-            await session.stop()
-            raise
-        finally:
-            self._registry.end_start(session, replaced)
-        await self._saver.save(session)
-        return session
-
-    async def _replace(self, old: JamSession, new: JamSession) -> None:
-        """End a jam that another replaces, which can be heard by now.
-
-        The end is stored before the new one is: the newest row is what a restart resumes.
-        """
-        self._registry.replace(old, new)
-        await old.stop()
-        await self._saver.wait_saved(old)

@@ -69,7 +69,7 @@ class RealtimeReport:
         """For `--json`."""
         return asdict(self)
 
-    def in_words(self) -> str:
+    def as_text(self) -> str:
         """For people."""
         memory = " → ".join("?" if mb is None else f"{mb:.0f}" for mb in self.memory_mb)
         lines = [
@@ -88,7 +88,7 @@ class RealtimeReport:
         return "\n".join(lines)
 
 
-async def in_time(
+async def run_realtime(
     engine: Engine,
     images: Images,
     path: PromptPath,
@@ -98,15 +98,15 @@ async def in_time(
     loudness_lufs: float = -14.0,
     busy: bool = False,
     record: Callable[[Floats], object] | None = None,
-    say: Callable[[str], None] = lambda _: None,
+    on_progress: Callable[[str], None] = lambda _: None,
 ) -> RealtimeReport:
     """Play a jam against the clock.
 
     Args:
-        changes: wishes, made when their time has come.
-        busy: keep a line of riffs waiting beside it, as on a busy server.
-        record: given every block of sound, `seconds` in all, on another thread.
-        say: told every half second how it goes.
+        changes: prompts, voted for when their time has come.
+        busy: keep a queue of riffs waiting, as on a busy server.
+        record: called on another thread with every block of sound, `seconds` in all.
+        on_progress: called every half second with a line for people.
 
     Raises:
         Refused: this machine cannot sustain the jam.
@@ -128,7 +128,9 @@ async def in_time(
             async with _others(engine, report) if busy else contextlib.nullcontext():
                 await session.start()
                 report.start_s = perf_counter() - began
-                await _follow(session, sorted(changes, key=lambda c: c.at_s), seconds, report, say)
+                await _follow(
+                    session, sorted(changes, key=lambda c: c.at_s), seconds, report, on_progress
+                )
         finally:
             await session.stop()
             loop.stop()
@@ -140,20 +142,20 @@ async def _follow(
     changes: list[ScheduledPrompt],
     seconds: float,
     report: RealtimeReport,
-    say: Callable[[str], None],
+    on_progress: Callable[[str], None],
 ) -> None:
-    looks = [seconds * share for share in (0.1, 0.5)]
+    checkpoints = [seconds * share for share in (0.1, 0.5)]
     while session.reader.played_s < seconds:
         while changes and session.reader.played_s >= changes[0].at_s:
             await session.steer(changes.pop(0).prompt, LOCAL_USER)
-        while looks and session.reader.played_s >= looks[0]:
-            looks.pop(0)
+        while checkpoints and session.reader.played_s >= checkpoints[0]:
+            checkpoints.pop(0)
             report.memory_mb.append(resident_mb())
         status = session.status()
         if status.error is not None:
             raise RiffBotError(status.error)
         report.least_ready = min(report.least_ready, status.packets_ready)
-        say(
+        on_progress(
             f"{status.played_s:.1f} of {seconds:g} s: {status.current_prompt} ({status.phase}, "
             f"{status.buffer_s:.1f} s ahead)"
         )

@@ -90,7 +90,7 @@ async def main(folder: Path, descriptors: int, jam: bool, changes: dict[str, obj
         watching = asyncio.create_task(lag.watch())
         if jam:
             session = await jams.start(
-                PageJam(), "sax", who=LOCAL_USER, seed_image="beat", paced_by="clock"
+                PageJam(), "sax", starter=LOCAL_USER, seed_image="beat", paced_by="clock"
             )
             print(f"jam: {session.id}", flush=True)
         print(f"ready: {address}", flush=True)

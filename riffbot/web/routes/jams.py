@@ -123,10 +123,12 @@ async def _begun(request: web.Request, wish: dict[str, Any], old: JamSession | N
         starts.admit(request.remote or "")
         with starts.measured():
             session = await jams.start(
-                slot, who=who, paced_by="clock", instead_of=gives_way, **wish
+                slot, starter=who, paced_by="clock", instead_of=gives_way, **wish
             )
     else:
-        session = await jams.start(slot, who=who, paced_by="clock", instead_of=gives_way, **wish)
+        session = await jams.start(
+            slot, starter=who, paced_by="clock", instead_of=gives_way, **wish
+        )
     starts.began(session.id)
     if old is not None and old is not gives_way:
         await old.stop()

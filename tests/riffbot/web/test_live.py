@@ -32,7 +32,7 @@ from tests.support.patience import patience
 @pytest.fixture
 async def session(services: Services) -> JamSession:
     return await services.jams.start(
-        GuildJam(7), "funky sax", who=Participant(1, "Ann"), seed_image="beat", paced_by="clock"
+        GuildJam(7), "funky sax", starter=Participant(1, "Ann"), seed_image="beat", paced_by="clock"
     )
 
 
@@ -363,7 +363,7 @@ async def test_a_private_jam_comes_back_after_a_restart(
             assert other.status == 201
             both = await asyncio.gather(*(later.get(f"/api/jams/{jam['id']}") for _ in range(2)))
             assert [answer.status for answer in both] == [200, 200]
-            back = again.by_id(jam["id"])
+            back = again.get_by_id(jam["id"])
             assert back is not None
             assert back.ring.head >= head
             assert back.status().current_prompt == "rain"
@@ -399,10 +399,10 @@ async def test_a_jam_that_comes_back_holds_nobody_up(
     app = create_app(replace(services, jams=again))
     try:
         async with TestClient(TestServer(app)) as later:
-            plays = await again.start(GuildJam(9), who=Participant(1, "Ann"), seed_image="beat")
+            plays = await again.start(GuildJam(9), starter=Participant(1, "Ann"), seed_image="beat")
             pipeline.gate.clear()
             coming = asyncio.create_task(later.get(f"/api/jams/{jam['id']}"))
-            await until(lambda: again.by_id(jam["id"]) is not None)
+            await until(lambda: again.get_by_id(jam["id"]) is not None)
             async with patience(30):
                 assert (await later.get(f"/api/jams/{plays.id}")).status == 200
                 assert (await later.get("/api/jams/nobody00nobody")).status == 404

@@ -25,7 +25,7 @@ from tests.support.fake_pipeline import FakePipeline, until
 async def session(services: Services) -> JamSession:
     """A jam that the test reads, as a voice channel would."""
     return await services.jams.start(
-        GuildJam(7), "sax", who=Participant(1, "Ann"), seed_image="beat"
+        GuildJam(7), "sax", starter=Participant(1, "Ann"), seed_image="beat"
     )
 
 

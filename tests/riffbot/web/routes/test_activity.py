@@ -116,7 +116,7 @@ async def test_who_takes_part_hears_the_servers_jam(
     jam = await services.jams.start(
         GuildJam(GUILD),
         "funky sax",
-        who=Participant(1, "Ann"),
+        starter=Participant(1, "Ann"),
         seed_image="beat",
         channels=JamChannels(voice_channel_id=CHANNEL),
         paced_by="clock",

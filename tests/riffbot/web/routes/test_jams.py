@@ -23,7 +23,7 @@ in_a_browser = pytest.mark.needs("browser")
 @pytest.fixture
 async def session(services: Services) -> JamSession:
     return await services.jams.start(
-        PageJam(), "funky sax", who=Participant(1, "Ann"), seed_image="beat", paced_by="clock"
+        PageJam(), "funky sax", starter=Participant(1, "Ann"), seed_image="beat", paced_by="clock"
     )
 
 

@@ -102,7 +102,7 @@ async def test_what_a_jam_kept_is_painted_where_it_is_heard(
 
     monkeypatch.setattr("riffbot.clips.sources.codec.audio_to_image", counted)
     session = await services.jams.start(
-        PageJam(), "funky sax", who=Participant(1, "Ann"), seed_image="beat", paced_by="clock"
+        PageJam(), "funky sax", starter=Participant(1, "Ann"), seed_image="beat", paced_by="clock"
     )
     await until(lambda: session.ring.head > 150)
     kept = await (await client.post(f"/api/jams/{session.id}/keep", json={"seconds": 2})).json()
