@@ -97,7 +97,7 @@ async def cancel(interaction: discord.Interaction[RiffBot], session_id: str, use
     """Stop what is not finished yet."""
     if not may_undo(interaction, user_id):
         raise BadRequest("Only the one who asked, or a moderator, can cancel this.")
-    session = interaction.client.sessions.get(session_id)
+    session = interaction.client.generation_tasks.get(session_id)
     if session is None:
         await send_ephemeral(interaction, "There is nothing left to cancel: it is finished.")
         return

@@ -71,7 +71,7 @@ class GenerationTask:
 
     async def run(self) -> None:
         """Make, show and deliver; returns when everything asked for is posted or accounted for."""
-        sessions = self.place.bot.sessions
+        sessions = self.place.bot.generation_tasks
         sessions[self.id] = self
         try:
             asked = [take.request for take in self.takes if take.job is None]

@@ -157,7 +157,7 @@ async def source_from_upload(
     """
     services = interaction.client.services
     user = interaction.user.id
-    async with interaction.client.reading:  # what is fetched takes memory, too
+    async with interaction.client.upload_slots:  # what is fetched takes memory, too
         data = await download_attachment(attachment)
         known = await services.library.of_file(hashlib.sha256(data).hexdigest())
         if known is not None:

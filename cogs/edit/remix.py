@@ -143,7 +143,7 @@ class Remixes(commands.Cog, name="remix"):
         """Make a clip again from its file, wherever its database is."""
         async with reporting_errors(interaction), acknowledging(interaction):
             studio = interaction.client.services.studio
-            async with interaction.client.reading:  # what is fetched takes memory, too
+            async with interaction.client.upload_slots:  # what is fetched takes memory, too
                 data = await download_attachment(file)
                 recipe = await in_file_thread(studio.recipe_in, data)
             known = await authorise_replay(interaction, data, recipe)

@@ -37,15 +37,9 @@ class Recovery(commands.Cog, name="recovery"):
         self._left = await self.bot.services.library.unfinished_jobs()
 
     @commands.Cog.listener()
-    async def on_ready(self) -> None:
-        """Discord is there: may come again after a reconnect, and then means nothing."""
-        if not self.bot.simulated:
-            await self.recover()
-
-    @commands.Cog.listener()
-    async def on_furnished(self, channel_id: int) -> None:
-        """The local Discord is there; its world is new, so old promises are kept in its channel."""
-        await self.recover(channel_id)
+    async def on_host_ready(self, fallback_channel_id: int | None) -> None:
+        """Finish the jobs of before a restart; after a reconnect there are none left."""
+        await self.recover(fallback_channel_id)
 
     async def recover(self, channel_id: int | None = None) -> None:
         """Finish everything; returns when the last of it is posted.

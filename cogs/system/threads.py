@@ -32,9 +32,9 @@ class Threads(commands.Cog, name="threads"):
         self._looked = False
 
     @commands.Cog.listener()
-    async def on_ready(self) -> None:
-        """The channels are known; the local Discord's world is new, so there is nothing to find."""
-        if not self.bot.simulated and not self._looked:
+    async def on_host_ready(self, fallback_channel_id: int | None) -> None:
+        """Search once, and only in a Discord that has the channels of earlier runs."""
+        if fallback_channel_id is None and not self._looked:
             self._looked = True
             await self.look()
 

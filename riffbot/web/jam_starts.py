@@ -14,8 +14,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from time import monotonic
 
+from riffbot.clock import monotonic
 from riffbot.errors import Refused
 from riffbot.jam.attempts import PAUSE_FACTOR
 from riffbot.web.security import Allowance, TooMany
