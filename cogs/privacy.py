@@ -71,7 +71,7 @@ class EraseButton(
         await interaction.response.defer(ephemeral=True, thinking=True)
         for job in await bot.services.library.unfinished_jobs():
             if job.author_id == self.user_id:
-                bot.services.studio.cancel(job.id)
+                bot.services.clip_service.cancel(job.id)
         # The jams that play come first: each writes its row anew at every chunk.
         await bot.services.jams.forget_member(self.user_id)
         farewell = await bot.services.library.erase_member(self.user_id)

@@ -222,7 +222,7 @@ async def _run(settings: Settings) -> None:
     with interrupts.stopping_in_order():
         async with open_services(settings) as services, page_beside(services):
             bot = RiffBot(services)
-            with stop_signals(services.ownership) as stop:
+            with stop_signals(services.instance_lock) as stop:
                 async with bot:
                     client = asyncio.create_task(bot.start(token.get_secret_value()))
                     await until(stop, client)

@@ -193,7 +193,7 @@ def _strength(typed: str) -> float:
 
 async def _riff(interaction: discord.Interaction[RiffBot], riff_id: str) -> StoredRiff:
     """The riff to start from, if its author lets the clicker."""
-    return edits.permit(await clicked(interaction, riff_id), interaction.user.id)
+    return edits.check_remix_allowed(await clicked(interaction, riff_id), interaction.user.id)
 
 
 def _reseeded(request: RiffRequest) -> RiffRequest:

@@ -81,7 +81,7 @@ def clip_embed(clip: Clip, seen: Seen = _nowhere) -> discord.Embed:
     lines = [recipe(clip.request, clip.duration_s)]
     for parent in clip.credits:
         arrival = clip.kind == "morph" and parent is not clip.credits[0]
-        lines.append(credit(parent.told_where(seen), "arrival" if arrival else clip.kind))
+        lines.append(credit(parent.redact(seen), "arrival" if arrival else clip.kind))
     embed = discord.Embed(
         title=title(heading_of(clip.request)), description="\n".join(lines), colour=ACCENT
     )

@@ -16,10 +16,10 @@ from cogs.common.errors import answer
 from cogs.common.formatting import QUIET, age, join
 from cogs.common.visibility import author_of, common_sight, origin_of, seen, viewer
 from riffbot.clips import edits
-from riffbot.clips.edits import Start
+from riffbot.clips.edits import EditSource
 from riffbot.clips.lineage import how
-from riffbot.clips.recipes import Recipe, needed
-from riffbot.clips.sources import start_of
+from riffbot.clips.recipes import Recipe, required_images
+from riffbot.clips.sources import load_edit_source
 from riffbot.clips.uploads import MAX_BYTES, Source, open_upload, shown_name, too_large
 from riffbot.errors import BadRequest, NotFound, shortened
 from riffbot.file_turns import in_file_thread
@@ -46,7 +46,7 @@ _LINK = re.compile(r"https?://\S+/channels/\S+/(\d{15,21})")
 class Beginning:
     """A start, and a sentence about how it was taken where there is something to say."""
 
-    start: Start
+    start: EditSource
     note: str | None = None
 
 
@@ -96,7 +96,7 @@ async def chosen(
         author, here = author_of(interaction), origin_of(interaction)
         return await from_upload(interaction, upload, author, here, start=start, whole=whole)
     assert riff is not None
-    stored = edits.permit(await find(interaction, riff), interaction.user.id)
+    stored = edits.check_remix_allowed(await find(interaction, riff), interaction.user.id)
     return Beginning(await from_riff(interaction.client, stored, start=start, whole=whole))
 
 
@@ -127,10 +127,10 @@ async def find(interaction: discord.Interaction[RiffBot], typed: str) -> StoredR
 
 async def from_riff(
     bot: RiffBot, riff: StoredRiff, *, start: float = 0.0, whole: bool = False
-) -> Start:
+) -> EditSource:
     """A riff as a start; of a song, the stretch that one clip can hold (unless `whole`)."""
     services = bot.services
-    return await start_of(services.studio, services.images, riff, start=start, whole=whole)
+    return await load_edit_source(services.clip_service, services.images, riff, start=start, whole=whole)
 
 
 async def from_upload(
@@ -160,7 +160,7 @@ async def from_upload(
         known = await services.library.of_file(hashlib.sha256(data).hexdigest())
         if known is not None:
             _admit(interaction, known, author.user_id)
-            edits.permit(known, user)  # whichever part of it is taken
+            edits.check_remix_allowed(known, user)  # whichever part of it is taken
         elif author.user_id != user and not await services.library.remixes_allowed(author.user_id):
             raise BadRequest("The author of this message keeps their sounds for themselves.")
         if known is None or drawing:
@@ -181,7 +181,7 @@ async def from_upload(
             note = f"I know this clip: it is `#{known.id}`."
         riff = await from_riff(interaction.client, known, start=start, whole=whole)
         return Beginning(riff, note)
-    stored = await services.studio.adopt(source, author=author, origin=origin)
+    stored = await services.clip_service.adopt(source, author=author, origin=origin)
     return Beginning(_of_source(stored, source), str(source))
 
 
@@ -199,12 +199,12 @@ async def may_replay(
     if known is not None:
         _admit(interaction, known, user)
         # What somebody made of a riff while they might stays theirs to offer.
-        return edits.permit(known, user)
-    for ref in sorted(needed(recipe)):
+        return edits.check_remix_allowed(known, user)
+    for ref in sorted(required_images(recipe)):
         # A recipe can be written by hand: it opens no riff that a remix would not, however deep.
         if (source := await library.of_file(ref.removeprefix("sha256:"))) is not None:
             _admit(interaction, source, user)
-            edits.permit(source, user)
+            edits.check_remix_allowed(source, user)
     return None
 
 
@@ -269,5 +269,5 @@ def _scopes(interaction: discord.Interaction[RiffBot]) -> list[dict[str, int]]:
     return scopes
 
 
-def _of_source(stored: StoredRiff, source: Source) -> Start:
-    return Start(stored.image_ref, source.pixels.shape[1], source.bpm, source.prompt, stored.id)
+def _of_source(stored: StoredRiff, source: Source) -> EditSource:
+    return EditSource(stored.image_ref, source.pixels.shape[1], source.bpm, source.prompt, stored.id)

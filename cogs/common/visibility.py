@@ -9,7 +9,7 @@ import discord
 
 from riffbot.errors import NotFound
 from riffbot.library.models import StoredRiff
-from riffbot.library.riffs import not_there
+from riffbot.library.riffs import riff_not_found
 from riffbot.library.types import Author, Origin, Viewer
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ async def seen(interaction: discord.Interaction[RiffBot], riff_id: str) -> Store
     """
     riff = await interaction.client.services.library.get(riff_id)
     if not riff.seen_by(viewer(interaction)):
-        raise not_there(riff_id)
+        raise riff_not_found(riff_id)
     return riff
 
 

@@ -50,7 +50,7 @@ class Remixes(commands.Cog, name="remix"):
         async with answered(interaction):
             riff = await interaction.client.services.library.of_message(message.id)
             if riff is not None:
-                edits.permit(riff, interaction.user.id)
+                edits.check_remix_allowed(riff, interaction.user.id)
                 await interaction.response.send_modal(RemixModal.of_riff(riff))
                 return
             attachment = usable(message)
@@ -128,12 +128,12 @@ class Remixes(commands.Cog, name="remix"):
     ) -> None:
         """Make a clip again from its file, wherever its database is."""
         async with answered(interaction), preparing(interaction):
-            studio = interaction.client.services.studio
+            clip_service = interaction.client.services.clip_service
             async with interaction.client.reading:  # what is fetched takes memory, too
                 data = await fetched(file)
-                recipe = await in_file_thread(studio.recipe_in, data)
+                recipe = await in_file_thread(clip_service.recipe_in, data)
             known = await may_replay(interaction, data, recipe)
-            recipe = await studio.revive(recipe, author=author_of(interaction))
+            recipe = await clip_service.restore_sources(recipe, author=author_of(interaction))
             await perform(
                 interaction,
                 [recipe.request],

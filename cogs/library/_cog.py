@@ -104,12 +104,12 @@ class Shelves(commands.GroupCog, group_name="library", group_description=describ
             answered(interaction),
             preparing(interaction, "Drawing the family tree …"),
         ):
-            library, studio = self.bot.services.library, self.bot.services.studio
+            library, clip_service = self.bot.services.library, self.bot.services.clip_service
             family = await library.family((await find(interaction, riff)).id)
             family = family.seen_by(viewer(interaction))
             text = as_text(family, width=_WIDTH, ids=False)
             tree = await asyncio.to_thread(
-                lambda: as_picture(family, studio.thumbnails(family.members))
+                lambda: as_picture(family, clip_service.thumbnails(family.members))
             )
             embed = discord.Embed(
                 title=f"The family of {title(heading(family.riff.request), 200)}",
@@ -142,7 +142,7 @@ class Shelves(commands.GroupCog, group_name="library", group_description=describ
         async with answered(interaction):
             await interaction.response.defer(ephemeral=True, thinking=True)
             found = await find(interaction, riff)
-            clip = await self.bot.services.studio.clip(found.id)
+            clip = await self.bot.services.clip_service.clip(found.id)
             name, data = await asyncio.to_thread(
                 export, clip, format.value, self.bot.services.settings.loudness_lufs
             )

@@ -148,7 +148,7 @@ async def show(interaction: discord.Interaction[RiffBot], riff_id: str) -> None:
     The asker may see it, and the interaction is acknowledged: a riff is megabytes, and Discord
     waits three seconds for the first answer, upload included.
     """
-    clip = await interaction.client.services.studio.clip(riff_id)
+    clip = await interaction.client.services.clip_service.clip(riff_id)
     here = origin_of(interaction)
     sight = common_sight(interaction.guild, here.audience_id if here is not None else None)
     *richer, plainest = clip_cards(clip, interaction.filesize_limit, seen=sight)

@@ -76,7 +76,7 @@ class Recovery(commands.Cog, name="recovery"):
     async def _finish_unseen(self, job: StoredJob) -> None:
         """A job of the web page: nobody waits in a channel, the library keeps the riff."""
         try:
-            await self.bot.services.studio.resume(job)
+            await self.bot.services.clip_service.resume(job)
         except RiffBotError as error:
             log.info("job %s is not finished: %s", job.id, error)
 

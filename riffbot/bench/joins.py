@@ -210,7 +210,7 @@ def crossfaded(entries: Sequence[Entry], seconds: float) -> Floats:
     return _cut(out, seconds)
 
 
-def pictures_of(entries: Sequence[Entry]) -> Pixels:
+def referenced_images(entries: Sequence[Entry]) -> Pixels:
     """The columns that are to be heard, uint8[512, n]."""
     return np.concatenate(
         [

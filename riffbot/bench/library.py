@@ -22,7 +22,7 @@ from typing import Any
 from riffbot.bench.progress import Bar
 from riffbot.library.connection import database_url, file_of
 from riffbot.library.store import Library
-from riffbot.library.tokenize import words_of
+from riffbot.library.tokenize import tokenize
 from riffbot.library.types import Viewer
 from riffbot.request import RiffRequest
 from riffbot.settings import Settings
@@ -132,7 +132,7 @@ def fill(path: Path, riffs: int, *, seed: int = 0) -> None:
         place = CHANNELS * guild + rng.randrange(CHANNELS)
         told = (request, prompt, prompt.casefold(), number, 0.75, author, guild, place, at, parent)
         rows.append((riff_id, *told))
-        words += [(riff_id, word, at, author, guild, place) for word in words_of(prompt)]
+        words += [(riff_id, word, at, author, guild, place) for word in tokenize(prompt)]
     with db:
         db.executemany(
             "INSERT INTO riffs (id, request, prompt, prompt_key, seed, denoising, author_id, "

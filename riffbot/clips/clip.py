@@ -52,7 +52,7 @@ class Clip:
     remix_allowed: bool = True
 
 
-async def stored_clip(library: Library, riff_id: str) -> Clip:
+async def load_clip(library: Library, riff_id: str) -> Clip:
     """A clip out of a library, no engine needed.
 
     Raises:
@@ -71,10 +71,10 @@ async def stored_clip(library: Library, riff_id: str) -> Clip:
         )
 
     rendered = await asyncio.to_thread(read)
-    return clip_of(stored, rendered, {}, await library.credits(stored))
+    return build_clip(stored, rendered, {}, await library.credits(stored))
 
 
-def clip_of(
+def build_clip(
     stored: StoredRiff,
     rendered: Rendered,
     timings: Mapping[str, float],

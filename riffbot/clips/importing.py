@@ -91,7 +91,7 @@ class Adopting:
             return render(
                 riff,
                 loudness_lufs=self._settings.loudness_lufs,
-                made_from=recipes.ancestors(riff.request, self._images),
+                made_from=recipes.collect_ancestors(riff.request, self._images),
             )
         except RiffBotError:
             raise

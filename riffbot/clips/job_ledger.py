@@ -33,7 +33,7 @@ KEEP_TRYING_S = 300.0
 RETRY_S = 2.0
 
 
-class Promises:
+class JobLedger:
     """Writes jobs down and notes how they end, also where another program holds the library."""
 
     def __init__(self, engine: Engine, library: Library) -> None:
@@ -42,7 +42,7 @@ class Promises:
         self._background: set[asyncio.Task[None]] = set()
         self._begun: dict[str, int] = {}  # job → its attempts, with the one under way
 
-    async def write_down(
+    async def create(
         self,
         request: RiffRequest,
         *,
@@ -130,7 +130,7 @@ class Promises:
                 self._begun.pop(job_id, None)
                 return stored
 
-    async def note_end(self, job_id: str, error: BaseException) -> None:
+    async def record_end(self, job_id: str, error: BaseException) -> None:
         """Write down why there is no clip; when RiffBot stops, the next start finishes it, and the
         attempt that the stop ended is given back.
 
@@ -176,7 +176,7 @@ class Promises:
         """Take back a job whose asker left while it was written down."""
         with suppress(RiffBotError):
             job = await writing
-            await self.note_end(job.id, Cancelled("It was taken back."))
+            await self.record_end(job.id, Cancelled("It was taken back."))
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -23,7 +23,7 @@ from riffbot import rendering
 from riffbot.errors import BadRequest, NotFound
 from riffbot.images import Images
 from riffbot.inference.job import Riff
-from riffbot.library.types import pictures_of
+from riffbot.library.types import referenced_images
 from riffbot.request import MAX_COLUMNS, RiffRequest
 
 RECIPE_TAG = "comment"
@@ -66,7 +66,7 @@ class Recipe:
     retired_tag: bool = False
 
 
-def parse(text: str | bytes) -> Recipe:
+def parse_recipe(text: str | bytes) -> Recipe:
     """Read a recipe's JSON: `{"request": {…}, "model_hash": …}` as RiffBot writes it, or a request.
 
     Raises:
@@ -79,7 +79,7 @@ def parse(text: str | bytes) -> Recipe:
     return _recipe(told, 0)
 
 
-def of_part(text: str | None, begin: int, end: int) -> str | None:
+def crop_recipe(text: str | None, begin: int, end: int) -> str | None:
     """The recipe of some columns of a picture, given the picture's own.
 
     It is made again as the whole is, and cut; and it tells tempo and measure as the whole does.
@@ -87,7 +87,7 @@ def of_part(text: str | None, begin: int, end: int) -> str | None:
     if text is None:
         return None
     try:
-        parse(text)
+        parse_recipe(text)
     except BadRequest:  # somebody else's
         return None
     told = json.loads(text)
@@ -98,7 +98,7 @@ def of_part(text: str | None, begin: int, end: int) -> str | None:
     return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
 
 
-def inside(data: bytes) -> Recipe | None:
+def read_recipe(data: bytes) -> Recipe | None:
     """The recipe that a downloaded file carries: a PNG, an MP3, or the JSON itself.
 
     Returns:
@@ -110,20 +110,20 @@ def inside(data: bytes) -> Recipe | None:
     if filetypes.is_json(data):
         if len(data) > 4 * MAX_TEXT:
             raise BadRequest("That is no recipe of RiffBot's: it is far too long.")
-        return parse(data)
-    text = text_inside(data)
-    return parse(text) if text else None
+        return parse_recipe(data)
+    text = read_recipe_text(data)
+    return parse_recipe(text) if text else None
 
 
-def text_inside(data: bytes) -> str | None:
+def read_recipe_text(data: bytes) -> str | None:
     """The recipe's text in a picture or a sound, unread; None without one or for anything else."""
     try:
         return decoder.decode_image(data).recipe
     except ValueError:
-        return text_in_sound(data)
+        return read_sound_recipe(data)
 
 
-def text_in_sound(data: bytes) -> str | None:
+def read_sound_recipe(data: bytes) -> str | None:
     """The same for what is a sound, if it is a file of either kind."""
     try:
         text = decoder.read_tags(data).get(RECIPE_TAG)
@@ -133,34 +133,34 @@ def text_in_sound(data: bytes) -> str | None:
     return text if ours else None
 
 
-def ancestors(request: RiffRequest, images: Images) -> dict[str, str]:
+def collect_ancestors(request: RiffRequest, images: Images) -> dict[str, str]:
     """The recipes in the pictures that a request starts from; those without one are left out."""
     found = {}
-    for ref in sorted(pictures_of(request)):
+    for ref in sorted(referenced_images(request)):
         try:
             text = images.recipe(ref)
             if text is not None:
-                parse(text)
+                parse_recipe(text)
                 found[ref] = text
         except BadRequest:
             continue  # gone, or somebody else's recipe: it still is a picture
     return found
 
 
-def needed(recipe: Recipe) -> set[str]:
+def required_images(recipe: Recipe) -> set[str]:
     """The references of all pictures that it starts from, and that theirs start from, to the end.
 
-    Any of them may be opened to make the clip again (`revived`).
+    Any of them may be opened to make the clip again (`restore_sources`).
     """
     refs, recipes = set[str](), [recipe]
     while recipes:
         older = recipes.pop()
-        refs |= pictures_of(older.request)
+        refs |= referenced_images(older.request)
         recipes += older.made_from.values()
     return refs
 
 
-async def revived(
+async def restore_sources(
     recipe: Recipe, *, there: Callable[[str], bool], make: Make, keep: Keep
 ) -> Recipe:
     """The recipe with every picture that it needs in its place again.
@@ -179,13 +179,13 @@ async def revived(
 
     async def whole(recipe: Recipe) -> Recipe:
         changes: dict[str, str] = {}
-        for ref in sorted(pictures_of(recipe.request)):
+        for ref in sorted(referenced_images(recipe.request)):
             if await asyncio.to_thread(there, ref):
                 continue
             if ref not in made:
                 made[ref] = await again(ref, recipe.made_from.get(ref))
             changes[ref] = made[ref]
-        return replace(recipe, request=renamed(recipe.request, changes))
+        return replace(recipe, request=replace_refs(recipe.request, changes))
 
     async def again(ref: str, older: Recipe | None) -> str:
         if older is None:
@@ -215,7 +215,7 @@ async def revived(
     return await whole(recipe)
 
 
-def renamed(request: RiffRequest, refs: Mapping[str, str]) -> RiffRequest:
+def replace_refs(request: RiffRequest, refs: Mapping[str, str]) -> RiffRequest:
     """A request whose pictures have other references; made again, a picture may differ a little."""
     if not refs:
         return request

@@ -50,7 +50,7 @@ class Replaying(Adopting):
         Raises:
             BadRequest: the file holds no recipe.
         """
-        recipe = recipes.inside(data)
+        recipe = recipes.read_recipe(data)
         if recipe is None:
             raise BadRequest(
                 "That file holds no recipe: take a .png, .mp3 or .json that RiffBot made, as it "
@@ -58,7 +58,7 @@ class Replaying(Adopting):
             )
         return recipe
 
-    async def revive(self, recipe: recipes.Recipe, *, author: Author) -> recipes.Recipe:
+    async def restore_sources(self, recipe: recipes.Recipe, *, author: Author) -> recipes.Recipe:
         """The recipe of a downloaded clip, ready to be made again here.
 
         Pictures that it starts from and that are gone are made again first, from the recipes that
@@ -80,7 +80,7 @@ class Replaying(Adopting):
             batch = older.batch if older.batch <= self._settings.max_batch else 1
             return await self._replayed(older.request, batch, owner)
 
-        return await recipes.revived(
+        return await recipes.restore_sources(
             recipe,
             there=self._there,
             make=again,

@@ -9,8 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
-from riffbot.clips.clip import Clip, clip_of, stored_clip
-from riffbot.clips.job_ledger import Promises
+from riffbot.clips.clip import Clip, build_clip, load_clip
+from riffbot.clips.job_ledger import JobLedger
 from riffbot.clips.pricing import Price
 from riffbot.clips.replay import Replaying, owner_of
 from riffbot.composition import compose
@@ -34,7 +34,7 @@ OnTake = Callable[[int, Progress], None]
 
 
 @dataclass(eq=False)
-class Accepted:
+class AcceptedJob:
     """A clip that was let in and written down: what is left is to make it.
 
     Attributes:
@@ -54,7 +54,7 @@ class Accepted:
     resumed: bool = False
 
 
-class Studio(Replaying):
+class ClipService(Replaying):
     """Makes clips and keeps them.
 
     Every clip takes the same way: its job is written down, the engine makes the picture, a thread
@@ -67,7 +67,7 @@ class Studio(Replaying):
     ) -> None:
         super().__init__(engine, library, settings, images)
         self._parts: dict[str, str] = {}  # job → the engine's name for what it computes of it now
-        self._promises = Promises(engine, library)
+        self._ledger = JobLedger(engine, library)
 
     async def make(
         self,
@@ -111,7 +111,7 @@ class Studio(Replaying):
         parent: str | None = None,
         second_parent: str | None = None,
         owner: Owner | None = None,
-    ) -> Accepted:
+    ) -> AcceptedJob:
         """Let one clip in and write it down; from then on it is a promise.
 
         What is returned goes to `carry_out` or to `drop`. Cancelling the awaiting task leaves
@@ -131,18 +131,18 @@ class Studio(Replaying):
         price, checked = await self.pricing.admit(request)
         reserved = self._engine.reserve(owner, *(price.pictures if price is not None else ()))
         try:
-            job = await self._promises.write_down(
+            job = await self._ledger.create(
                 request, author=author, origin=origin, parent=parent, second_parent=second_parent
             )
         except BaseException:
             reserved.release()
             raise
-        return Accepted(job, owner, reserved, price, checked)
+        return AcceptedJob(job, owner, reserved, price, checked)
 
-    async def drop(self, accepted: Accepted) -> None:
+    async def drop(self, accepted: AcceptedJob) -> None:
         """Take back what was accepted and never carried out."""
         accepted.reserved.release()
-        await self._promises.note_end(accepted.job.id, Cancelled("It was taken back."))
+        await self._ledger.record_end(accepted.job.id, Cancelled("It was taken back."))
 
     async def make_many(
         self,
@@ -230,7 +230,7 @@ class Studio(Replaying):
         pictures = price.pictures if price is not None else ()
         reserved = self._engine.reserve(owner, *pictures, promised=True)
         checked = job.request.piece is None  # which alone may be far too dear
-        accepted = Accepted(job, owner, reserved, price, checked, resumed=True)
+        accepted = AcceptedJob(job, owner, reserved, price, checked, resumed=True)
         try:
             return await self.carry_out(
                 accepted, on_progress=on_progress, wants_preview=wants_preview
@@ -247,7 +247,7 @@ class Studio(Replaying):
             NotFound: it, or one of its files, is gone.
             StorageError: a file cannot be read.
         """
-        return await stored_clip(self._library, riff_id)
+        return await load_clip(self._library, riff_id)
 
     async def store(
         self,
@@ -269,13 +269,13 @@ class Studio(Replaying):
         try:
             stored = await self._library.finish_job(job.id, riff, rendered)
         except (Exception, asyncio.CancelledError) as error:
-            await asyncio.shield(self._promises.note_end(job.id, error))
+            await asyncio.shield(self._ledger.record_end(job.id, error))
             raise
-        return clip_of(stored, rendered, {})
+        return build_clip(stored, rendered, {})
 
     async def close(self) -> None:
         """Let no attempt count that a stop ended; after the engine's end, before the library's."""
-        await self._promises.close()
+        await self._ledger.close()
 
     def cancel(self, job_id: str) -> bool:
         """Take back a job by its id; whether there was anything to take back."""
@@ -283,7 +283,7 @@ class Studio(Replaying):
 
     async def carry_out(
         self,
-        accepted: Accepted,
+        accepted: AcceptedJob,
         *,
         on_progress: OnProgress | None = None,
         wants_preview: bool = False,
@@ -301,9 +301,9 @@ class Studio(Replaying):
             started = time.monotonic()
             rendered = await asyncio.to_thread(self._render, riff)
             rendered_at = time.monotonic()
-            stored = await self._promises.keep(job.id, riff, rendered)
+            stored = await self._ledger.keep(job.id, riff, rendered)
         except (Exception, asyncio.CancelledError) as error:
-            await asyncio.shield(self._promises.note_end(job.id, error))
+            await asyncio.shield(self._ledger.record_end(job.id, error))
             raise
         finally:
             accepted.reserved.release()
@@ -312,11 +312,11 @@ class Studio(Replaying):
             "render_s": rendered_at - started,
             "store_s": time.monotonic() - rendered_at,
         }
-        return clip_of(stored, rendered, timings, await self._library.credits(stored))
+        return build_clip(stored, rendered, timings, await self._library.credits(stored))
 
     async def _compute(
         self,
-        accepted: Accepted,
+        accepted: AcceptedJob,
         on_progress: OnProgress | None,
         wants_preview: bool,
         deadline: float | None,
@@ -340,7 +340,7 @@ class Studio(Replaying):
                 on_progress=of_many(on_progress, number, count, rest_s),
                 wants_preview=wants_preview,
                 job_id=part,
-                on_start=partial(self._promises.begin, job) if number == 0 else None,
+                on_start=partial(self._ledger.begin, job) if number == 0 else None,
                 # What was let in is finished, however long the line has become meanwhile.
                 promised=accepted.resumed or number > 0,
                 reserved=accepted.reserved,
@@ -351,7 +351,7 @@ class Studio(Replaying):
         finally:
             self._parts.pop(job.id, None)
 
-    def _check(self, accepted: Accepted, number: int) -> None:
+    def _check(self, accepted: AcceptedJob, number: int) -> None:
         """Refuse what costs too much and was let in before anything was measured.
 
         Args:

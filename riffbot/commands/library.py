@@ -92,12 +92,12 @@ def export(options: Options) -> int:
     new_file(target, overwrite=options.overwrite)
 
     async def look(library: Library) -> int:
-        from riffbot.clips.clip import stored_clip
+        from riffbot.clips.clip import load_clip
         from riffbot.clips.export import export
         from riffbot.settings import load_settings
 
         settings = load_settings()
-        clip = await stored_clip(library, options.riff)
+        clip = await load_clip(library, options.riff)
         _, data = await asyncio.to_thread(export, clip, kind, settings.loudness_lufs)
         write(target, data)
         if options.json:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from riffbot.clips.clip import Clip
-from riffbot.clips.service import Studio
+from riffbot.clips.service import ClipService
 from riffbot.errors import BadRequest, NotFound, RiffBotError, StorageError
 from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine
@@ -58,12 +58,12 @@ class JamManager:
         engine: Engine,
         images: Images,
         library: Library,
-        studio: Studio,
+        clip_service: ClipService,
         settings: Settings,
     ) -> None:
         self._engine = engine
         self._images = images
-        self._studio = studio
+        self._clip_service = clip_service
         self._settings = settings
         self._files = library.files
         self._loop = JamLoop()
@@ -283,7 +283,7 @@ class JamManager:
         kept = await session.keep(seconds)
         files = await asyncio.to_thread(rendered, kept)
         riff = Riff(kept.request, kept.chunk, kept.model_name, kept.model_hash)
-        return await self._studio.store(riff, files, author=author, origin=origin)
+        return await self._clip_service.store(riff, files, author=author, origin=origin)
 
     async def forget_member(self, user_id: int) -> None:
         """Take a member's votes and name out of the jams that play (the library does its rows)."""

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from riffbot.errors import StorageError
 from riffbot.library.connection import asking, connect, connect_reader, driver_threads
-from riffbot.library.db_errors import busy, database_errors
+from riffbot.library.db_errors import busy, translate_db_errors
 from riffbot.library.files import Files
 
 _READERS = 2
@@ -91,13 +91,13 @@ class Database:
         take longer to fetch than to find.
         """
         if self._reader is None:
-            with self._used(), database_errors():
+            with self._used(), translate_db_errors():
                 async with self._asking() as session:
                     return await session.run_sync(question)
         reader = self._reader
 
         def answer() -> T:
-            with database_errors(), Session(reader, expire_on_commit=False) as session:
+            with translate_db_errors(), Session(reader, expire_on_commit=False) as session:
                 return question(session)
 
         with self._used():
@@ -105,7 +105,7 @@ class Database:
 
     @asynccontextmanager
     async def _read(self) -> AsyncIterator[AsyncSession]:
-        with self._used(), database_errors():
+        with self._used(), translate_db_errors():
             async with self._sessions() as session:
                 yield session
 
@@ -120,7 +120,7 @@ class Database:
         Raises:
             Unavailable: it took longer.
         """
-        with self._used(), database_errors():
+        with self._used(), translate_db_errors():
             await self._take_turn(patience_s)
             try:
                 async with self._writers.begin() as session:

@@ -122,7 +122,7 @@ class Families(RiffStore):
     async def credits(self, riff: StoredRiff) -> tuple[Credit, ...]:
         """Whom a riff owes its beginning: its parents, complete.
 
-        Who shows them to somebody asks `Credit.told_where`.
+        Who shows them to somebody asks `Credit.redact`.
         """
         ids = [parent for parent in (riff.parent_id, riff.second_parent_id) if parent]
         if not ids:

@@ -16,8 +16,8 @@ from riffbot.library import job_states
 from riffbot.library.database import Database
 from riffbot.library.job_states import UNFINISHED
 from riffbot.library.models import Member, RiffWord, StoredJob, StoredRiff
-from riffbot.library.tokenize import words_of
-from riffbot.library.types import DRAWING, Author, Origin, kind_of, second_image_of
+from riffbot.library.tokenize import tokenize
+from riffbot.library.types import DRAWING, Author, Origin, classify_request, second_image_ref
 from riffbot.rendering import Rendered
 from riffbot.request import RiffRequest
 
@@ -242,8 +242,8 @@ def _row(
         seed=request.seed,
         seed_image=request.seed_image,
         mask=request.mask,
-        second_image=second_image_of(request),
-        kind=kind_of(request),
+        second_image=second_image_ref(request),
+        kind=classify_request(request),
         denoising=request.denoising,
         model_name=riff.model_name,
         model_hash=riff.model_hash,
@@ -275,7 +275,7 @@ async def _add(session: AsyncSession, stored: StoredRiff) -> None:
             guild_id=stored.guild_id,
             audience_id=stored.audience_id,
         )
-        for word in words_of(stored.prompt)
+        for word in tokenize(stored.prompt)
     )
 
 

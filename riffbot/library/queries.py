@@ -17,8 +17,8 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from riffbot.library.models import Favourite, RiffWord, StoredRiff, UTCTime
 from riffbot.library.riffs import PAGE, RiffStore, count_likes
-from riffbot.library.search import Scope, Stretch, matching
-from riffbot.library.tokenize import prefix_end, words_of
+from riffbot.library.search import RiffFilter, PageSlice, find_matching
+from riffbot.library.tokenize import prefix_end, tokenize
 from riffbot.library.types import Viewer
 
 
@@ -84,7 +84,7 @@ class Browser(RiffStore):
         Returns:
             The page. A riff to turn from that is gone by now gives the first page.
         """
-        words = words_of(text)
+        words = tokenize(text)
         if text and not words:
             return Page((), None, None, {})
         scope = _scope(author_id, guild_id, None if saved_by is not None else viewer)
@@ -102,10 +102,10 @@ class Browser(RiffStore):
             place = _place(session, turned, saved_by) if turned else None
             back = newer_than is not None and place is not None
             # One more than the page has: it tells whether there is another page.
-            stretch = Stretch(place, back, limit + 1)
+            stretch = PageSlice(place, back, limit + 1)
             if words and saved_by is None:
-                hits = matching(session, words, scope, stretch)
-                asked = _sorted(_living(Scope()).where(StoredRiff.id.in_(hits)), order, back)
+                hits = find_matching(session, words, scope, stretch)
+                asked = _sorted(_living(RiffFilter()).where(StoredRiff.id.in_(hits)), order, back)
             else:
                 asked = _cut(query, order, stretch)
             found = list(session.scalars(asked))
@@ -131,7 +131,7 @@ class Browser(RiffStore):
         limit: int = PAGE,
     ) -> Sequence[StoredRiff]:
         """Riffs whose prompts have all these words (the last may be unfinished), newest first."""
-        if not words_of(text):
+        if not tokenize(text):
             return []
         page = await self.page(
             text=text, author_id=author_id, guild_id=guild_id, viewer=viewer, limit=limit
@@ -165,7 +165,7 @@ def _sorted(query: Select[StoredRiff], order: Sequence[Any], back: bool) -> Sele
     return query.order_by(*(column.asc() if back else column.desc() for column in order))
 
 
-def _cut(query: Select[StoredRiff], order: Sequence[Any], stretch: Stretch) -> Select[StoredRiff]:
+def _cut(query: Select[StoredRiff], order: Sequence[Any], stretch: PageSlice) -> Select[StoredRiff]:
     if stretch.place is not None:
         here = tuple_(literal(stretch.place[0], UTCTime), literal(stretch.place[1]))
         query = query.where(tuple_(*order) > here if stretch.back else tuple_(*order) < here)
@@ -182,13 +182,13 @@ def _place(session: Session, riff_id: str, saved_by: int | None) -> tuple[dateti
     return (found.created_at, riff_id) if found is not None else None
 
 
-def _scope(author_id: int | None, guild_id: int | None, viewer: Viewer | None) -> Scope:
+def _scope(author_id: int | None, guild_id: int | None, viewer: Viewer | None) -> RiffFilter:
     if viewer is None or author_id == viewer.user_id:
-        return Scope(author_id, guild_id)
-    return Scope(author_id, guild_id, viewer.audiences)
+        return RiffFilter(author_id, guild_id)
+    return RiffFilter(author_id, guild_id, viewer.audiences)
 
 
-def _living(scope: Scope) -> Select[StoredRiff]:
+def _living(scope: RiffFilter) -> Select[StoredRiff]:
     query = select(StoredRiff).where(StoredRiff.gone.is_(None))
     if scope.author_id is not None:
         query = query.where(StoredRiff.author_id == scope.author_id)

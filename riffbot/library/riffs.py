@@ -15,7 +15,7 @@ from riffbot.errors import NotFound, shortened
 from riffbot.library.database import Database
 from riffbot.library.jams import forget_in_jams
 from riffbot.library.models import Favourite, Member, RiffWord, StoredJam, StoredJob, StoredRiff
-from riffbot.library.types import pictures_of
+from riffbot.library.types import referenced_images
 from riffbot.request import RiffRequest
 
 PAGE = 25
@@ -29,7 +29,7 @@ _EMPTY = RiffRequest(prompt="gone", seed=0, denoising=0.0)
 
 
 @dataclass(frozen=True)
-class Farewell:
+class DeletionResult:
     """What went when riffs were let go.
 
     Attributes:
@@ -126,7 +126,7 @@ class RiffStore(Database):
         ids = list(riff_ids)
         return await self._ask(lambda session: count_likes(session, ids))
 
-    async def delete(self, riff_id: str) -> Farewell:
+    async def delete(self, riff_id: str) -> DeletionResult:
         """Forget a riff and the files that nothing else needs; what was made from it stays.
 
         Raises:
@@ -134,7 +134,7 @@ class RiffStore(Database):
         """
         return await self._forget([await self.get(riff_id)], "deleted")
 
-    async def erase_member(self, user_id: int) -> Farewell:
+    async def erase_member(self, user_id: int) -> DeletionResult:
         """Forget everything about a member: riffs, favourites, jobs, votes.
 
         What others made from their riffs stays; its parent is a former member's. A decision that
@@ -145,7 +145,7 @@ class RiffStore(Database):
             riffs = await self._some(select(StoredRiff).where(StoredRiff.author_id == user_id))
             return await self._forgotten(riffs, "erased", user_id=user_id)
 
-    async def expire(self, before: datetime) -> Farewell:
+    async def expire(self, before: datetime) -> DeletionResult:
         """Forget the riffs older than this that nobody keeps among their favourites."""
         kept = select(Favourite.riff_id)
         query = select(StoredRiff).where(
@@ -159,7 +159,7 @@ class RiffStore(Database):
             for riff in riffs:  # a child of what went before
                 children.pop(riff.id, None)
             children |= dict.fromkeys(some.children)
-        return Farewell(total, tuple(messages), tuple(children))
+        return DeletionResult(total, tuple(messages), tuple(children))
 
     async def collect_files(self) -> int:
         """Remove the files that no riff, no unfinished job and no jam needs. Returns how many.
@@ -172,18 +172,18 @@ class RiffStore(Database):
                 kept = await _needed(session, None)
             return await asyncio.to_thread(self.files.collect, kept, at_most=len(kept))
 
-    async def _forget(self, riffs: Sequence[StoredRiff], why: str) -> Farewell:
+    async def _forget(self, riffs: Sequence[StoredRiff], why: str) -> DeletionResult:
         async with self._keeping:
             return await self._forgotten(riffs, why)
 
     async def _forgotten(
         self, riffs: Sequence[StoredRiff], why: str, *, user_id: int | None = None
-    ) -> Farewell:
+    ) -> DeletionResult:
         """The same, `_keeping` being held: no file is taken for needless while its row is made."""
         files = {digest for riff in riffs for digest in (riff.png, riff.mp3, riff.picture)} - {""}
         # What they started from may have been kept for their sake alone.
         files |= {
-            ref.removeprefix("sha256:") for riff in riffs for ref in pictures_of(riff.request)
+            ref.removeprefix("sha256:") for riff in riffs for ref in referenced_images(riff.request)
         }
         ids = [riff.id for riff in riffs]
         async with self._write() as session:
@@ -201,7 +201,7 @@ class RiffStore(Database):
             needed = await _needed(session, files)
         await asyncio.to_thread(self.files.remove, files - needed)
         posted = ((r.channel_id, r.message_id) for r in riffs if r.kind != "upload")
-        return Farewell(
+        return DeletionResult(
             len(riffs),
             tuple((channel, message) for channel, message in posted if channel and message),
             tuple(child for child in children if child not in set(ids)),
@@ -216,11 +216,11 @@ def living(session: Session, riff_id: str) -> StoredRiff:
     # No other text is an id, and not all of it can be asked for.
     riff = session.get(StoredRiff, riff_id) if riff_id.isascii() and "\0" not in riff_id else None
     if riff is None or riff.gone is not None:
-        raise not_there(riff_id)
+        raise riff_not_found(riff_id)
     return riff
 
 
-def not_there(riff_id: str) -> NotFound:
+def riff_not_found(riff_id: str) -> NotFound:
     """What whoever asks for a riff that is not there is told."""
     return NotFound(f"The riff {shortened(riff_id, 20)} is not in the library (any more).")
 
@@ -308,7 +308,7 @@ async def _needed(session: AsyncSession, among: Iterable[str] | None) -> set[str
                 needed |= set(await session.scalars(select(column).where(column.in_(chunk))))
     jobs = select(StoredJob).where(StoredJob.state.in_(("waiting", "running")))
     for job in await session.scalars(jobs):
-        needed |= pictures_of(job.request)
+        needed |= referenced_images(job.request)
     needed |= set(await session.scalars(select(StoredJam.seed_image)))
     return {value.removeprefix("sha256:") for value in needed}
 

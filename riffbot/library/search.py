@@ -29,7 +29,7 @@ COUNTED = 1000
 
 
 @dataclass(frozen=True)
-class Scope:
+class RiffFilter:
     """Which riffs are asked for; None leaves it open.
 
     Attributes:
@@ -44,7 +44,7 @@ class Scope:
 
 
 @dataclass(frozen=True)
-class Stretch:
+class PageSlice:
     """Which part of a list in the order of time is asked for.
 
     Attributes:
@@ -58,8 +58,8 @@ class Stretch:
     limit: int
 
 
-def matching(
-    session: Session, words: Sequence[str], scope: Scope, stretch: Stretch
+def find_matching(
+    session: Session, words: Sequence[str], scope: RiffFilter, stretch: PageSlice
 ) -> Sequence[str]:
     """The ids of the riffs with all these words; the last word may be unfinished."""
     terms = _terms(session, words)
@@ -132,7 +132,7 @@ def _terms(session: Session, words: Sequence[str]) -> list[_Term]:
     return [*(_Term(n, (word,)) for n, word in enumerate(whole)), unfinished]
 
 
-def _counts(session: Session, terms: Sequence[_Term], scope: Scope) -> list[int]:
+def _counts(session: Session, terms: Sequence[_Term], scope: RiffFilter) -> list[int]:
     """How many riffs each word has, counted up to `COUNTED`."""
     within = _within(scope)
     counts = [
@@ -145,7 +145,7 @@ def _counts(session: Session, terms: Sequence[_Term], scope: Scope) -> list[int]
 
 
 def _met(
-    session: Session, terms: Sequence[_Term], driver: int, scope: Scope, stretch: Stretch
+    session: Session, terms: Sequence[_Term], driver: int, scope: RiffFilter, stretch: PageSlice
 ) -> Sequence[str]:
     """The riffs in the list of one word that are in the lists of all others."""
     conditions = [terms[driver].among("w") + _within(scope)]
@@ -165,7 +165,7 @@ def _met(
     return session.scalars(found, values).all()
 
 
-def _within(scope: Scope) -> str:
+def _within(scope: RiffFilter) -> str:
     """The conditions of a scope on rows of `w`."""
     conditions = []
     if scope.author_id is not None:
@@ -177,7 +177,7 @@ def _within(scope: Scope) -> str:
     return "".join(conditions)
 
 
-def _values(terms: Sequence[_Term], scope: Scope) -> dict[str, Any]:
+def _values(terms: Sequence[_Term], scope: RiffFilter) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for term in terms:
         values |= term.values

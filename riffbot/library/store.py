@@ -6,9 +6,9 @@ import asyncio
 from typing import Self
 
 from riffbot.library.connection import database_url, file_of
-from riffbot.library.db_errors import disk_trouble
+from riffbot.library.db_errors import disk_error
 from riffbot.library.family import Families
-from riffbot.library.file_modes import close_to_others, make_file, make_private
+from riffbot.library.file_modes import restrict_to_owner, create_private_file, make_private_dir
 from riffbot.library.files import Files
 from riffbot.library.guilds import GuildStore
 from riffbot.library.jams import JamStore
@@ -36,13 +36,13 @@ class Library(Browser, Families, Consent, JobStore, JamStore, GuildStore):
         """
         url = database_url(settings.database)
         try:
-            make_private(settings.files_dir)
+            make_private_dir(settings.files_dir)
             if (path := file_of(url)) is not None:
-                make_private(path.parent)
-                make_file(path)
-            close_to_others(path, settings.files_dir)
+                make_private_dir(path.parent)
+                create_private_file(path)
+            restrict_to_owner(path, settings.files_dir)
         except OSError as error:
-            raise disk_trouble(error, settings.data_dir) from error
+            raise disk_error(error, settings.data_dir) from error
         await asyncio.to_thread(upgrade, settings.database)
         library = cls(url, Files(settings.files_dir))
         await library._prune_jobs()

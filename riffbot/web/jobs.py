@@ -14,7 +14,7 @@ from typing import Literal
 
 from PIL import Image
 
-from riffbot.clips.service import Accepted, Studio
+from riffbot.clips.service import AcceptedJob, ClipService
 from riffbot.errors import Cancelled, Conflict, NotFound, RiffBotError
 from riffbot.inference.job import Owner, Picture, Progress
 from riffbot.library.job_states import UNFINISHED
@@ -65,7 +65,7 @@ class Job:
         accepted: what was let in; None for a job from before a restart, which is only watched.
     """
 
-    def __init__(self, job_id: str, accepted: Accepted | None = None) -> None:
+    def __init__(self, job_id: str, accepted: AcceptedJob | None = None) -> None:
         self.id = job_id
         self.accepted = accepted
         self.task: asyncio.Task[None] | None = None
@@ -101,8 +101,8 @@ class Job:
 class Jobs:
     """All clips that the page asked for and that are not long ended."""
 
-    def __init__(self, studio: Studio, library: Library) -> None:
-        self._studio = studio
+    def __init__(self, clip_service: ClipService, library: Library) -> None:
+        self._clip_service = clip_service
         self._library = library
         self._jobs: dict[str, Job] = {}
 
@@ -110,10 +110,10 @@ class Jobs:
         """Begin to make a clip, which is written down when this returns.
 
         Raises:
-            RiffBotError: as `Studio.accept`; nothing was begun.
+            RiffBotError: as `ClipService.accept`; nothing was begun.
         """
         self._forget()
-        accepted = await self._studio.accept(request, author=VISITOR, owner=owner, parent=parent)
+        accepted = await self._clip_service.accept(request, author=VISITOR, owner=owner, parent=parent)
         job = Job(accepted.job.id, accepted)
         job.task = asyncio.create_task(self._make(job, accepted))
         self._jobs[job.id] = job
@@ -145,14 +145,14 @@ class Jobs:
         """Take a clip back, and wait until it is."""
         if job.task is None or job.task.done():
             return
-        if job.accepted is None and not self._studio.cancel(job.id):
+        if job.accepted is None and not self._clip_service.cancel(job.id):
             with contextlib.suppress(Conflict, NotFound):  # it ended by itself
                 await self._library.cancel_job(job.id)
         job.task.cancel()
         await asyncio.wait([job.task])
         if job.ended is None:
             if job.accepted is not None:  # it had not even begun
-                await self._studio.drop(job.accepted)
+                await self._clip_service.drop(job.accepted)
             job.publish(_failed("Cancelled.", cancelled=True))
 
     async def close(self) -> None:
@@ -186,9 +186,9 @@ class Jobs:
                 job.publish(_failed(str(error)))
             await asyncio.sleep(LOOK_EVERY_S)
 
-    async def _make(self, job: Job, accepted: Accepted) -> None:
+    async def _make(self, job: Job, accepted: AcceptedJob) -> None:
         try:
-            clip = await self._studio.carry_out(
+            clip = await self._clip_service.carry_out(
                 accepted,
                 on_progress=lambda progress: _progress(job, progress),
                 wants_preview=True,

@@ -64,7 +64,7 @@ async def test_ann_bob_and_cy(settings: Settings) -> None:
         assert "a riff of a former member" in tree.embeds[0].description
         assert "ada" not in tree.embeds[0].description
         # Bob's clip still replays to the pixel.
-        await room.services.studio.replay(middle.id)
+        await room.services.clip_service.replay(middle.id)
         assert third.id in {message.id for message in room.messages}
 
 
@@ -274,7 +274,7 @@ async def test_what_a_member_waits_for_is_taken_back_when_they_go(
 ) -> None:
     async with open_room(settings) as room:
         library, cancelled = room.services.library, []
-        monkeypatch.setattr(room.services.studio, "cancel", cancelled.append)
+        monkeypatch.setattr(room.services.clip_service, "cancel", cancelled.append)
         jobs = [
             await library.create_job(RiffRequest(prompt="x"), author=Author(who.id, who.name))
             for who in (room.ada, room.ben)

@@ -79,7 +79,7 @@ async def test_a_prompt_that_cannot_be_read_is_refused_before_anything_is_posted
             raise AssertionError("something was posted or queued")
 
         monkeypatch.setattr(generation.Place, "open", never)
-        monkeypatch.setattr(room.services.studio, "make", never)
+        monkeypatch.setattr(room.services.clip_service, "make", never)
         assert "for example" in _whispered(await room.riff(prompt))
         assert room.messages == []
 
@@ -126,7 +126,7 @@ async def test_progress_is_shown_and_replaced_by_the_result(
     async with open_room(settings) as room:
         await room.riff("dub")
         (stored,) = await room.services.library.recent()
-        clip = await room.services.studio.clip(stored.id)
+        clip = await room.services.clip_service.clip(stored.id)
         news = [
             Progress("x", "queued", position=3, eta_s=7.0),
             Progress("x", "running", eta_s=2.0, step=1, steps=4, preview=_forming(200)),
@@ -145,7 +145,7 @@ async def test_progress_is_shown_and_replaced_by_the_result(
         monkeypatch.setattr(generation, "FIRST_LOOK_S", 0.05)
         monkeypatch.setattr(generation, "INTERVAL_S", 0.05)
         monkeypatch.setattr(generation.Place, "revise", watching)
-        monkeypatch.setattr(room.services.studio, "make", watched)
+        monkeypatch.setattr(room.services.clip_service, "make", watched)
         result = await room.riff("dub")
         texts = [text for text, _ in shown]
         assert "3rd in line · about 7 s left" in texts
@@ -200,7 +200,7 @@ async def test_a_failure_in_the_model_is_told_and_leaves_no_litter(
         async def broken(*_: Any, **__: Any) -> Any:
             raise GenerationFailed("The model gave no picture; please try another seed.")
 
-        monkeypatch.setattr(room.services.studio, "make", broken)
+        monkeypatch.setattr(room.services.clip_service, "make", broken)
         assert "another seed" in _whispered(await room.riff())
         assert "another seed" in _whispered(await room.riff(count=3))
         assert room.messages == []
@@ -214,7 +214,7 @@ async def test_a_bug_is_logged_and_answered_calmly(
         async def bug(*_: Any, **__: Any) -> Any:
             raise ZeroDivisionError("secret detail")
 
-        monkeypatch.setattr(room.services.studio, "make", bug)
+        monkeypatch.setattr(room.services.clip_service, "make", bug)
         said = _whispered(await room.riff())
         assert said.startswith("Something broke on my side")
         assert "secret detail" in caplog.text
@@ -246,14 +246,14 @@ def _whispered(result: Any) -> str:
 
 def _late(room: Room, monkeypatch: pytest.MonkeyPatch, seconds: float = 901) -> None:
     """Let the clip be finished only after the interaction's token has died."""
-    make = room.services.studio.make
+    make = room.services.clip_service.make
 
     async def slow(*args: Any, **options: Any) -> Any:
         clip = await make(*args, **options)
         room.env.backend.advance_clock(seconds)
         return clip
 
-    monkeypatch.setattr(room.services.studio, "make", slow)
+    monkeypatch.setattr(room.services.clip_service, "make", slow)
 
 
 async def test_a_clip_that_outlives_its_token_is_posted_in_the_channel(
@@ -333,7 +333,7 @@ async def test_pictures_are_dropped_first_where_uploads_are_small(settings: Sett
     async with open_room(settings) as room:
         await room.riff()
         (stored,) = await room.services.library.recent()
-        clip = await room.services.studio.clip(stored.id)
+        clip = await room.services.clip_service.clip(stored.id)
 
     def offered(limit: int) -> list[list[str]]:
         return [[upload.name for upload in card.uploads] for card in clip_cards(clip, limit)]

@@ -110,7 +110,7 @@ async def test_every_riff_is_listed_with_its_files(services: Services) -> None:
     assert excerpt.kind == "riff"
     assert [riff.id for riff in await library.saved(IDS["ben"])] == [RIFF]
     assert (await library.guild_settings(IDS["guild"])).jam_steer == "starter"
-    remix = await services.studio.clip(RIFFS["remix"])
+    remix = await services.clip_service.clip(RIFFS["remix"])
     assert (remix.kind, remix.parent_id, remix.author.user_id) == ("remix", RIFF, IDS["ben"])
     found = await library.page(text="funky sax", author_id=IDS["ada"])
     assert RIFF in {riff.id for riff in found.riffs}
@@ -121,12 +121,12 @@ async def test_every_riff_is_listed_with_its_files(services: Services) -> None:
 
 @pytest.mark.parametrize("name", RIFFS)
 async def test_every_riff_replays(services: Services, settings: Settings, name: str) -> None:
-    clip = await services.studio.clip(RIFFS[name])
-    riff = await services.studio.replay(clip.id)
+    clip = await services.clip_service.clip(RIFFS[name])
+    riff = await services.clip_service.replay(clip.id)
     check_pixels(riff.image, decode_image(clip.png).pixels)
     if name == "excerpt":  # whose sound is more than its last chunk, see below
         return
-    ancestors = recipes.ancestors(riff.request, services.images)
+    ancestors = recipes.collect_ancestors(riff.request, services.images)
     again = render(riff, loudness_lufs=settings.loudness_lufs, made_from=ancestors)
     if same_machine():
         assert (again.png, again.mp3) == (clip.png, clip.mp3)
@@ -138,9 +138,9 @@ async def test_every_riff_replays(services: Services, settings: Settings, name: 
 
 async def test_the_recipes_in_the_files_are_read(services: Services) -> None:
     for riff_id in RIFFS.values():
-        clip = await services.studio.clip(riff_id)
+        clip = await services.clip_service.clip(riff_id)
         for data in (clip.png, clip.mp3):
-            recipe = services.studio.recipe_in(data)
+            recipe = services.clip_service.recipe_in(data)
             assert (recipe.request, recipe.model_hash) == (clip.request, clip.model_hash)
 
 
@@ -180,7 +180,7 @@ async def test_the_jam_goes_on_at_its_place(settings: Settings) -> None:
 async def test_the_unfinished_riff_is_finished(services: Services) -> None:
     (job,) = await services.library.unfinished_jobs()
     assert (job.id, job.attempts) == (KNOWN["job"], 1)
-    clip = await services.studio.resume(job)
+    clip = await services.clip_service.resume(job)
     assert (clip.id, clip.request.prompt, clip.request.seed) == (job.id, "slow organ", 11)
     assert await services.library.unfinished_jobs() == []
 

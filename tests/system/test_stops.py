@@ -67,12 +67,12 @@ async def stopped_in_the_middle(
 
         pipeline.trouble = hold
         if job_id is None:
-            accepted = await services.studio.accept(PIECE, author=ANN, origin=origin)
-            making = asyncio.create_task(services.studio.carry_out(accepted))
+            accepted = await services.clip_service.accept(PIECE, author=ANN, origin=origin)
+            making = asyncio.create_task(services.clip_service.carry_out(accepted))
             job_id = accepted.job.id
         else:
             (job,) = await services.library.unfinished_jobs()
-            making = asyncio.create_task(services.studio.resume(job))
+            making = asyncio.create_task(services.clip_service.resume(job))
         await until(lambda: not pipeline.gate.is_set() or making.done())
         assert not making.done()
     pipeline.gate.set()
@@ -95,7 +95,7 @@ async def test_clean_stops_take_no_attempts(process: Process, origin: Origin | N
         assert (attempts, state) == (0, "waiting")
     async with process.running() as services:
         (job,) = await services.library.unfinished_jobs()
-        clip = await services.studio.resume(job)
+        clip = await services.clip_service.resume(job)
         assert clip.id == job_id
         assert await services.library.unfinished_jobs() == []
 

@@ -23,11 +23,11 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
-from riffbot.clips.edits import permit
+from riffbot.clips.edits import check_remix_allowed
 from riffbot.errors import BadRequest, NotFound
 from riffbot.images import Images, SeedImage
 from riffbot.library.models import StoredRiff
-from riffbot.library.types import pictures_of
+from riffbot.library.types import referenced_images
 from riffbot.request import RiffRequest, check_prompts
 from riffbot.services import Services
 from riffbot.web import schema
@@ -70,7 +70,7 @@ async def ask(request: web.Request) -> web.Response:
     check_prompts(riff)
     if riff.seed_image is not None:
         await asyncio.to_thread(request.app[SERVICES].images.load, riff.seed_image)
-    await permit_start(request, pictures_of(riff), parent)
+    await permit_start(request, referenced_images(riff), parent)
     return await begun(request, riff, parent)
 
 
@@ -106,11 +106,11 @@ async def permit_start(
     linked = None
     if parent is not None:
         with contextlib.suppress(NotFound):  # which is told when it is written down
-            linked = permit(await library.get(parent), VISITOR.user_id)
+            linked = check_remix_allowed(await library.get(parent), VISITOR.user_id)
     for ref in pictures:
         start = await library.of_file(ref.removeprefix("sha256:"))
         if start is not None:
-            permit(start, VISITOR.user_id)
+            check_remix_allowed(start, VISITOR.user_id)
         if not by_a_stranger(request) or (linked is not None and linked.image_ref == ref):
             continue
         # A mask, or a stretch of a song, is no riff itself: it is whose riffs need it.

@@ -150,7 +150,7 @@ async def test_cancel_stops_what_is_not_finished(
                 raise
             raise Cancelled("too late")
 
-        monkeypatch.setattr(room.services.studio, "make", pressed_meanwhile)
+        monkeypatch.setattr(room.services.clip_service, "make", pressed_meanwhile)
         await room.riff()
         assert cancelled.is_set()
         assert room.messages == []

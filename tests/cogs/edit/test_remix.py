@@ -113,7 +113,7 @@ async def test_a_sound_in_a_message_becomes_a_loop_on_its_beat(settings: Setting
         # Denoising 0 gives the loop itself back.
         assert np.array_equal(
             await picture_of(result.response),
-            room.services.studio.picture(upload.image_ref),
+            room.services.clip_service.picture(upload.image_ref),
         )
         # The same sound again is the same upload.
         again = await room.ada.context_menu(room.channel, "Remix this riff", message)
@@ -165,7 +165,7 @@ async def test_inpaint_by_bar(settings: Settings) -> None:
         )
         child = await newest(room)
         assert child.kind == "inpaint"
-        before = room.services.studio.picture(parent.image_ref)
+        before = room.services.clip_service.picture(parent.image_ref)
         after = await picture_of(result.response)
         changed = before != after
         width = before.shape[1]
@@ -188,7 +188,7 @@ async def test_extend_makes_a_song_that_can_be_remixed(settings: Settings) -> No
         assert (song.kind, song.prompt, song.parent_id) == ("extend", "dub", parent.id)
         assert song.duration_s == pytest.approx(24, abs=2.6)
         whole = await picture_of(result.response)
-        before = room.services.studio.picture(parent.image_ref)
+        before = room.services.clip_service.picture(parent.image_ref)
         assert np.array_equal(whole[:, : before.shape[1]], before)
         assert "goes on from **ada**" in result.response.embeds[0].description
         await room.mia.slash(
@@ -196,7 +196,7 @@ async def test_extend_makes_a_song_that_can_be_remixed(settings: Settings) -> No
         )
         piece = await newest(room)
         assert piece.parent_id == song.id
-        part = room.services.studio.picture(piece.image_ref)
+        part = room.services.clip_service.picture(piece.image_ref)
         assert np.array_equal(part, whole[:, 500 : 500 + part.shape[1]])
         assert room.services.images.tempo(piece.request.seed_image) == 93.75
         # The song goes on as a song.

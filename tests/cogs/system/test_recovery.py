@@ -128,7 +128,7 @@ async def test_whoever_waits_at_a_stop_is_told_that_it_goes_on_later(settings: S
             await room.services.engine.close()
             raise Cancelled("RiffBot is stopping, so the riff was not made.")
 
-        room.services.studio.make = interrupted  # type: ignore[method-assign]
+        room.services.clip_service.make = interrupted  # type: ignore[method-assign]
         await room.riff()
         (message,) = room.messages
         assert message.embeds[0].description == POSTPONED

@@ -18,7 +18,7 @@ from riffbot.bench.joins import (
     crossfaded,
     naive,
     onset_envelope,
-    pictures_of,
+    referenced_images,
 )
 from riffbot.jam.prompt_path import Walk
 from riffbot.jam.timeline import Chunk, Entry, Meter
@@ -77,7 +77,7 @@ def test_all_ways_of_joining_play_the_same_columns() -> None:
     walk = Walk.begin("x", seed_image="beat")
     chunk = Chunk(walk, walk.request(), picture)
     entries = [Entry(chunk, 0, 128), Entry(chunk, 96, 256), Entry(chunk, 256, 384)]
-    pictures = pictures_of(entries)
+    pictures = referenced_images(entries)
     assert pictures.shape == (512, 384)
     np.testing.assert_array_equal(pictures[:, 96], picture[:, 96])
     for sound in (naive(entries, 3.84), crossfaded(entries, 3.84)):

@@ -10,7 +10,7 @@ import pytest
 
 from audio.image import decode_image, encode_png
 from riffbot import rendering
-from riffbot.clips.recipes import Recipe, inside, of_part, parse, revived
+from riffbot.clips.recipes import Recipe, read_recipe, crop_recipe, parse_recipe, restore_sources
 from riffbot.errors import BadRequest
 from riffbot.inference.job import Riff
 from riffbot.request import RiffRequest
@@ -37,24 +37,24 @@ async def again(text: str) -> np.ndarray:
         kept[hashlib.sha256(png).hexdigest()] = png
         return hashlib.sha256(png).hexdigest()
 
-    recipe = parse(json.dumps(told | {"made_from": {LOST: json.loads(text)}}))
-    found = await revived(recipe, there=lambda ref: False, make=make, keep=keep)
+    recipe = parse_recipe(json.dumps(told | {"made_from": {LOST: json.loads(text)}}))
+    found = await restore_sources(recipe, there=lambda ref: False, make=make, keep=keep)
     assert found.request.seed_image is not None
     return decode_image(kept[found.request.seed_image.removeprefix("sha256:")]).pixels
 
 
 async def test_a_part_of_a_song_is_made_again_as_a_part() -> None:
-    text = of_part(song_recipe(), 500, 1012)
+    text = crop_recipe(song_recipe(), 500, 1012)
     assert text is not None
     assert np.array_equal(await again(text), SONG[:, 500:1012])
-    within = of_part(text, 100, 300)
+    within = crop_recipe(text, 100, 300)
     assert within is not None
     assert np.array_equal(await again(within), SONG[:, 600:800]), "a part of a part"
-    assert parse(within).request.bpm == 90, "it keeps the tempo, and the words that tell a waltz"
+    assert parse_recipe(within).request.bpm == 90, "it keeps the tempo, and the words that tell a waltz"
 
 
 async def test_a_part_that_the_song_does_not_have_is_refused() -> None:
-    text = of_part(song_recipe(), 2900, 3100)
+    text = crop_recipe(song_recipe(), 2900, 3100)
     assert text is not None
     with pytest.raises(BadRequest, match="not so long"):
         await again(text)
@@ -62,21 +62,21 @@ async def test_a_part_that_the_song_does_not_have_is_refused() -> None:
 
 @pytest.mark.parametrize("text", [None, "not json", "[]", '{"somebody": "else"}'])
 def test_a_part_of_somebody_elses_picture_tells_nothing(text: str | None) -> None:
-    assert of_part(text, 0, 100) is None
+    assert crop_recipe(text, 0, 100) is None
 
 
 @pytest.mark.parametrize("part", [[5], [5, 2], "ab", [0, 10**9], [-1, 5], [0.0, 5.0], None])
 def test_nonsense_is_no_part(part: object) -> None:
-    assert parse(json.dumps({"request": {"prompt": "x"}, "part": part})).part is None
+    assert parse_recipe(json.dumps({"request": {"prompt": "x"}, "part": part})).part is None
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_a_recipe_is_read_whatever_editor_saved_it(encoding: str) -> None:
     text = '\n {"prompt": "Ärger", "seed": 1}\n'
-    found = inside(text.encode(encoding))
+    found = read_recipe(text.encode(encoding))
     assert found is not None
     assert found.request.prompt == "Ärger"
-    assert parse("\ufeff" + text).request.seed == 1
+    assert parse_recipe("\ufeff" + text).request.seed == 1
 
 
 async def test_a_picture_of_an_earlier_version_is_made_again_under_its_own_name() -> None:
@@ -87,7 +87,7 @@ async def test_a_picture_of_an_earlier_version_is_made_again_under_its_own_name(
         png = encode_png(first.image, recipe=text, retired_tag=retired_tag)
         ref = f"sha256:{hashlib.sha256(png).hexdigest()}"
         remix = {"prompt": "rain", "seed": 3, "seed_image": ref}
-        recipe = parse(json.dumps({"request": remix, "made_from": {ref: json.loads(text)}}))
+        recipe = parse_recipe(json.dumps({"request": remix, "made_from": {ref: json.loads(text)}}))
         kept = []
 
         async def make(_: Recipe) -> Riff:
@@ -97,6 +97,6 @@ async def test_a_picture_of_an_earlier_version_is_made_again_under_its_own_name(
             kept.append(png)
             return hashlib.sha256(png).hexdigest()
 
-        found = await revived(recipe, there=lambda ref: False, make=make, keep=keep)
+        found = await restore_sources(recipe, there=lambda ref: False, make=make, keep=keep)
         assert found.request.seed_image == ref
         assert kept == [png]

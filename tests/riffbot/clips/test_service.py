@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from audio.image import decode_image
-from riffbot.clips.service import MAX_ATTEMPTS, Studio
+from riffbot.clips.service import MAX_ATTEMPTS, ClipService
 from riffbot.errors import BadRequest, Cancelled, GenerationFailed, NotFound, Refused
 from riffbot.inference.engine.engine import Engine, Progress
 from riffbot.library.store import Library
@@ -50,7 +50,7 @@ async def services(settings: Settings) -> AsyncIterator[Services]:
 
 async def test_a_clip_is_made_kept_and_found_again(services: Services) -> None:
     heard: list[Progress] = []
-    clip = await services.studio.make(
+    clip = await services.clip_service.make(
         REQUEST, author=ANN, origin=Origin(channel_id=5), on_progress=heard.append
     )
     assert clip.request.width is not None
@@ -62,7 +62,7 @@ async def test_a_clip_is_made_kept_and_found_again(services: Services) -> None:
     assert {"queued_s", "generate_s", "render_s", "store_s"} <= clip.timings.keys()
     assert heard[-1].stage == "running"
 
-    again = await services.studio.clip(clip.id)
+    again = await services.clip_service.clip(clip.id)
     assert (again.png, again.mp3, again.picture) == (clip.png, clip.mp3, clip.picture)
     assert (again.author, again.request) == (ANN, clip.request)
     assert await services.library.unfinished_jobs() == []
@@ -71,18 +71,18 @@ async def test_a_clip_is_made_kept_and_found_again(services: Services) -> None:
 async def test_replaying_gives_the_identical_picture_and_another_seed_another(
     services: Services,
 ) -> None:
-    clip = await services.studio.make(REQUEST, author=ANN)
-    riff = await services.studio.replay(clip.id)
+    clip = await services.clip_service.make(REQUEST, author=ANN)
+    riff = await services.clip_service.replay(clip.id)
     assert np.array_equal(riff.image, decode_image(clip.png).pixels)
-    other = await services.studio.make(REQUEST.but(seed=43), author=ANN)
+    other = await services.clip_service.make(REQUEST.but(seed=43), author=ANN)
     assert other.png != clip.png
-    assert (await services.studio.make(REQUEST, author=ANN)).png == clip.png
+    assert (await services.clip_service.make(REQUEST, author=ANN)).png == clip.png
 
 
 async def test_a_remix_starts_from_its_parents_picture(services: Services) -> None:
-    parent = await services.studio.make(REQUEST, author=ANN)
+    parent = await services.clip_service.make(REQUEST, author=ANN)
     request = RiffRequest(prompt="bells", seed=1, seed_image=parent.image_ref, denoising=0.0)
-    child = await services.studio.make(request, author=ANN, parent=parent.id)
+    child = await services.clip_service.make(request, author=ANN, parent=parent.id)
     assert np.array_equal(decode_image(child.png).pixels, decode_image(parent.png).pixels)
     assert child.parent_id == parent.id
 
@@ -91,7 +91,7 @@ async def test_takes_are_given_as_they_are_done(services: Services) -> None:
     heard: set[int] = set()
     made = {
         number: clip
-        async for number, clip in services.studio.make_many(
+        async for number, clip in services.clip_service.make_many(
             takes(REQUEST, 3), author=ANN, on_progress=lambda number, _: heard.add(number)
         )
     }
@@ -102,7 +102,7 @@ async def test_takes_are_given_as_they_are_done(services: Services) -> None:
 
 async def test_one_failed_take_spoils_no_other(services: Services) -> None:
     bad = REQUEST.model_copy(update={"scheduler": "no such"})
-    making = services.studio.make_many([bad, REQUEST], author=ANN)
+    making = services.clip_service.make_many([bad, REQUEST], author=ANN)
     number, _ = await anext(making)
     assert number == 1
     with pytest.raises(BadRequest, match="no such"):
@@ -111,9 +111,9 @@ async def test_one_failed_take_spoils_no_other(services: Services) -> None:
 
 async def test_what_the_door_refuses_leaves_no_job(services: Services) -> None:
     with pytest.raises(Refused):
-        await anext(services.studio.make_many(takes(REQUEST, 11), author=ANN))
+        await anext(services.clip_service.make_many(takes(REQUEST, 11), author=ANN))
     with pytest.raises(NotFound):
-        await services.studio.make(REQUEST, author=ANN, parent="nosuch")
+        await services.clip_service.make(REQUEST, author=ANN, parent="nosuch")
     assert await services.library.unfinished_jobs() == []
     assert await services.library.count() == 0
 
@@ -122,7 +122,7 @@ async def test_a_model_that_is_not_there_answers_every_job(settings: Settings) -
     missing = settings.model_copy(update={"model": str(settings.data_dir / "no-model")})
     async with open_services(missing) as services:
         with pytest.raises(Exception, match="model") as told:
-            await services.studio.make(REQUEST, author=ANN)
+            await services.clip_service.make(REQUEST, author=ANN)
         assert type(told.value).__name__ == "ModelError"
 
 
@@ -130,25 +130,25 @@ async def test_a_model_that_is_not_there_answers_every_job(settings: Settings) -
 
 
 @pytest.fixture
-async def held(tmp_path: Path) -> AsyncIterator[tuple[Studio, Library, Engine, FakePipeline]]:
+async def held(tmp_path: Path) -> AsyncIterator[tuple[ClipService, Library, Engine, FakePipeline]]:
     """A studio whose pipeline waits for the test."""
     settings = Settings(data_dir=tmp_path / "data")
     library = await Library.open(settings)
     pipeline = FakePipeline()
     pipeline.gate.clear()
     engine = Engine(lambda: pipeline)
-    yield Studio(engine, library, settings), library, engine, pipeline
+    yield ClipService(engine, library, settings), library, engine, pipeline
     pipeline.gate.set()
     await engine.close()
     await library.close()
 
 
-Held = tuple[Studio, Library, Engine, FakePipeline]
+Held = tuple[ClipService, Library, Engine, FakePipeline]
 
 
 async def test_an_attempt_is_counted_before_the_model_begins(held: Held) -> None:
-    studio, library, _, pipeline = held
-    making = asyncio.create_task(studio.make(REQUEST, author=ANN))
+    clip_service, library, _, pipeline = held
+    making = asyncio.create_task(clip_service.make(REQUEST, author=ANN))
     await until(lambda: bool(pipeline.batches))
     (job,) = await library.unfinished_jobs()
     assert (job.state, job.attempts) == ("running", 1)
@@ -157,20 +157,20 @@ async def test_an_attempt_is_counted_before_the_model_begins(held: Held) -> None
 
 
 async def test_a_cancelled_job_is_not_resumed(held: Held) -> None:
-    studio, library, _, pipeline = held
-    making = asyncio.create_task(studio.make(REQUEST, author=ANN))
+    clip_service, library, _, pipeline = held
+    making = asyncio.create_task(clip_service.make(REQUEST, author=ANN))
     await until(lambda: bool(pipeline.batches))
     (job,) = await library.unfinished_jobs()
-    assert studio.cancel(job.id)
-    assert not studio.cancel(job.id)
+    assert clip_service.cancel(job.id)
+    assert not clip_service.cancel(job.id)
     with pytest.raises(Cancelled):
         await making
     assert await library.unfinished_jobs() == []
 
 
 async def test_a_cancelled_task_cancels_its_job(held: Held) -> None:
-    studio, library, engine, pipeline = held
-    making = asyncio.create_task(studio.make(REQUEST, author=ANN))
+    clip_service, library, engine, pipeline = held
+    making = asyncio.create_task(clip_service.make(REQUEST, author=ANN))
     await until(lambda: bool(pipeline.batches))
     making.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -180,8 +180,8 @@ async def test_a_cancelled_task_cancels_its_job(held: Held) -> None:
 
 
 async def test_stopping_keeps_the_promise_for_the_next_start(held: Held) -> None:
-    studio, library, engine, pipeline = held
-    tasks = [asyncio.create_task(studio.make(REQUEST, author=ANN)) for _ in range(2)]
+    clip_service, library, engine, pipeline = held
+    tasks = [asyncio.create_task(clip_service.make(REQUEST, author=ANN)) for _ in range(2)]
     await until(lambda: bool(pipeline.batches))
     threading.Timer(0.2, pipeline.gate.set).start()
     await engine.close(grace_s=0)
@@ -191,26 +191,26 @@ async def test_stopping_keeps_the_promise_for_the_next_start(held: Held) -> None
 
 
 async def test_a_job_that_keeps_crashing_is_given_up_with_the_reason(held: Held) -> None:
-    studio, library, _, pipeline = held
+    clip_service, library, _, pipeline = held
     job = await library.create_job(REQUEST, author=ANN)
     for _ in range(MAX_ATTEMPTS):
         await library.begin_job(job.id)
     (job,) = await library.unfinished_jobs()
     with pytest.raises(GenerationFailed, match="3 times"):
-        await studio.resume(job)
+        await clip_service.resume(job)
     assert await library.unfinished_jobs() == []
     assert "3 times" in ((await library.get_job(job.id)).error or "")
     assert pipeline.batches == []
 
 
 async def test_a_replay_repeats_the_batch_that_the_clip_was_made_in(held: Held) -> None:
-    studio, library, _, pipeline = held
+    clip_service, library, _, pipeline = held
     pipeline.gate.set()
-    clip = await studio.make(REQUEST, author=ANN)
+    clip = await clip_service.make(REQUEST, author=ANN)
     async with library._write() as session:
         stored = await session.get_one(type(await library.get(clip.id)), clip.id)
         stored.batch = 3
-    riff = await studio.replay(clip.id)
+    riff = await clip_service.replay(clip.id)
     assert (riff.batch, len(pipeline.batches[-1])) == (3, 3)
 
 
@@ -274,9 +274,9 @@ async def test_kill_9_in_the_middle_of_a_job_breaks_no_promise(settings: Setting
         assert (long.state, long.attempts, long.author) == ("running", 1, ANN)
         assert long.origin == Origin(channel_id=5, token="t")
         assert (queued.state, queued.attempts) == ("waiting", 0)
-        finished = await services.studio.resume(long)
-        assert (await services.studio.resume(queued)).author.name == "Bob"
+        finished = await services.clip_service.resume(long)
+        assert (await services.clip_service.resume(queued)).author.name == "Bob"
         assert await library.unfinished_jobs() == []
         assert finished.id == long.id
-        unharmed = await services.studio.make(long.request, author=ANN)
+        unharmed = await services.clip_service.make(long.request, author=ANN)
         assert finished.png == unharmed.png

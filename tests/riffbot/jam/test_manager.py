@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from audio.image import decode_image
-from riffbot.clips.service import Studio
+from riffbot.clips.service import ClipService
 from riffbot.errors import BadRequest, GenerationFailed, NotFound, Refused
 from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine
@@ -54,8 +54,8 @@ async def opened(
     settings = settings_of(tmp_path)
 
     def open_one() -> JamManager:
-        studio = Studio(engine, library, settings)
-        managers.append(JamManager(engine, pipeline.images, library, studio, settings))
+        clip_service = ClipService(engine, library, settings)
+        managers.append(JamManager(engine, pipeline.images, library, clip_service, settings))
         return managers[-1]
 
     yield open_one

@@ -17,7 +17,7 @@ from PIL import Image
 from riffbot.clips.lineage import as_picture, as_text
 from riffbot.errors import BadRequest
 from riffbot.library.models import StoredJam
-from riffbot.library.riffs import Farewell
+from riffbot.library.riffs import DeletionResult
 from riffbot.library.store import Library
 from riffbot.library.types import FORMER_MEMBER, NOBODY, Viewer
 from riffbot.request import RiffRequest
@@ -136,11 +136,11 @@ async def test_pages_meet_and_do_not_overlap(library: Library, add: Add, text: s
 async def test_old_riffs_that_nobody_saved_go(library: Library, add: Add) -> None:
     kept, gone = await add("kept"), await add("gone", BOB)
     await library.save(kept.id, BOB.user_id)
-    assert await library.expire(datetime.now(UTC) - timedelta(days=1)) == Farewell(0)
+    assert await library.expire(datetime.now(UTC) - timedelta(days=1)) == DeletionResult(0)
     child = await add("child", parent=gone.id)
     await library.save(child.id, BOB.user_id)
     farewell = await library.expire(datetime.now(UTC) + timedelta(seconds=1))
-    assert farewell == Farewell(1, children=(child.id,))
+    assert farewell == DeletionResult(1, children=(child.id,))
     await library.delete(child.id)
     assert [riff.id for riff in await library.recent()] == [kept.id]
     assert library.files.path(gone.mp3) is None

@@ -198,14 +198,14 @@ async def running_until_lost(settings: Settings, other: AsyncConnection) -> None
     pids = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'riffbot, process%'"
     take = "SELECT pg_advisory_lock(:key, hashtext(current_schema()))"
     async with open_services(settings) as services:
-        with process.stop_signals(services.ownership) as stop:
+        with process.stop_signals(services.instance_lock) as stop:
             assert not stop.is_set()
             lost = await other.scalar(text(pids))
             await other.execute(text(f"SELECT pg_terminate_backend({lost})"))
             await other.execute(text(take), instance_lock._KEY)
             async with asyncio.timeout(20):
                 await stop.wait()
-        with process.stop_signals(services.ownership) as late:
+        with process.stop_signals(services.instance_lock) as late:
             assert late.is_set(), "it was lost before anybody listened"
 
 
@@ -214,7 +214,7 @@ async def test_ones_own_connection_that_the_server_still_believes_in_is_no_other
     server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(instance_lock, "_AGAIN_S", 0.02)
-    lock, mine = instance_lock._AdvisoryLock(database_url(server)), instance_lock.Ownership()
+    lock, mine = instance_lock._AdvisoryLock(database_url(server)), instance_lock.InstanceLock()
     await lock.take()
     believed, lock._connection = lock._connection, None
     assert believed is not None

@@ -352,7 +352,7 @@ async def test_a_private_jam_comes_back_after_a_restart(
     await services.jams.close()
     head = session.ring.head
     again = JamManager(
-        services.engine, services.images, services.library, services.studio, services.settings
+        services.engine, services.images, services.library, services.clip_service, services.settings
     )
     app = create_app(replace(services, jams=again))
     try:
@@ -385,7 +385,7 @@ async def test_a_jam_that_comes_back_holds_nobody_up(
     jam = (await (await client.post("/api/jams", json={"seed_image": "beat"})).json())["jam"]
     await services.jams.close()
     again = JamManager(
-        services.engine, services.images, services.library, services.studio, services.settings
+        services.engine, services.images, services.library, services.clip_service, services.settings
     )
     looks = []
 

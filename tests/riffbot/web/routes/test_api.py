@@ -184,7 +184,7 @@ async def test_a_riff_from_before_a_restart_is_found_again(
 
     following = [asyncio.create_task(followed(job.id)) for job in jobs]
     await asyncio.sleep(0.1)
-    made = await services.studio.resume(jobs[0])  # as the start does
+    made = await services.clip_service.resume(jobs[0])  # as the start does
     await services.library.fail_job(jobs[1].id, "It broke.")
     assert (await client.delete(f"/api/jobs/{jobs[2].id}", json={})).status == 200
     done, failed, cancelled = await asyncio.gather(*following)
