@@ -14,9 +14,9 @@ from pathlib import Path
 
 from riffbot.clips import edits
 from riffbot.clips.clip import Clip
-from riffbot.clips.edits import Start
+from riffbot.clips.edits import EditSource
 from riffbot.clips.lineage import as_picture
-from riffbot.clips.sources import start_of
+from riffbot.clips.sources import load_edit_source
 from riffbot.library.types import Author
 from riffbot.request import RiffRequest
 from riffbot.services import Services, open_services
@@ -28,11 +28,11 @@ ANN, BOB, CY = (Author(number, name) for number, name in enumerate(("Ann", "Bob"
 
 async def family(services: Services) -> bytes:
     """Six riffs, one of them of two parents, and their tree as a PNG."""
-    studio, library = services.studio, services.library
-    make = studio.make
+    clip_service, library = services.clip_service, services.library
+    make = clip_service.make
 
-    async def begin(clip: Clip) -> Start:
-        return await start_of(studio, services.images, await library.get(clip.id))
+    async def begin(clip: Clip) -> EditSource:
+        return await load_edit_source(clip_service, services.images, await library.riffs.get(clip.id))
 
     first = await make(RiffRequest(prompt="funky saxophone riff", seed=1), author=ANN)
     start, parent = await begin(first), first.id
@@ -48,8 +48,8 @@ async def family(services: Services) -> bytes:
     rung = await begin(bells)
     await make(edits.remix(rung, "steel drums", seed=5), author=CY, parent=bells.id)
     await make(edits.layer(rung, start), author=CY, parent=bells.id, second_parent=parent)
-    found = await library.family(parent)
-    return as_picture(found, studio.thumbnails(found.members))
+    found = await library.riffs.family(parent)
+    return as_picture(found, clip_service.importer.thumbnails(found.members))
 
 
 async def main() -> None:
@@ -60,7 +60,7 @@ async def main() -> None:
             asked = RiffRequest(
                 prompt="reggae with a (trumpet:1.2)", seed_image="island_sun", seed=3
             )
-            riff = await services.studio.make(asked, author=ANN)
+            riff = await services.clip_service.make(asked, author=ANN)
             pictures = {"riff.png": riff.picture, "family.png": await family(services)}
     for name, png in pictures.items():
         await asyncio.to_thread((PICTURES / name).write_bytes, png)

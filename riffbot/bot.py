@@ -140,7 +140,7 @@ class RiffBot(commands.AutoShardedBot):
     """The bot of one process. It owns no service: whoever opened them closes them.
 
     Args:
-        services: engine, library, studio and settings, opened.
+        services: engine, library, clip service and settings, opened.
         simulated: this is a local Discord, which begins empty: the commands are synced at every
             start, and what was promised in an older world waits until this one is furnished.
     """

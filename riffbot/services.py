@@ -35,8 +35,8 @@ class Services:
     Attributes:
         settings: as read at the start.
         engine: the queue and the model, which may still be loading.
-        library: what was made and what was promised.
-        studio: the way from a request to a stored clip.
+        library: riffs, jobs, jams and settings.
+        clip_service: makes clips from requests and stores them.
         images: what a clip may start from, the library's pictures included.
         jams: the jams that play.
         ownership: of the library; whoever runs until told to stop ends when it is lost.
@@ -115,7 +115,7 @@ def _warm_up() -> None:
 async def _tidy(library: Library) -> None:
     """Remove what a crash left behind; nobody waits for it, and nothing depends on it."""
     try:
-        removed = await library.collect_files()
+        removed = await library.riffs.collect_files()
     except RiffBotError as error:
         log.warning("the library's files could not be tidied: %s", error)
     else:

@@ -54,7 +54,7 @@ def clip_cards(
     can be saved and neither stands there twice.
 
     Args:
-        clip: what the studio made.
+        clip: what is shown.
         limit: bytes that may be uploaded here.
         heading: a line above the embed.
         seen: as for `clip_embed`.

@@ -44,7 +44,7 @@ async def tell_children(bot: RiffBot, farewell: DeletionResult) -> None:
     clip_service, library = bot.services.clip_service, bot.services.library
     for riff_id in farewell.children[:_MOST]:
         try:
-            riff = await library.get(riff_id)
+            riff = await library.riffs.get(riff_id)
             if riff.channel_id is None or riff.message_id is None or riff.kind == "upload":
                 continue
             guild = bot.get_guild(riff.guild_id) if riff.guild_id is not None else None

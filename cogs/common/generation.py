@@ -175,7 +175,9 @@ class Session:
             return
         library = place.bot.services.library
         try:
-            await library.posted(clip.id, channel_id=place.channel_id, message_id=message_id)
+            await library.jobs.set_message(
+                clip.id, channel_id=place.channel_id, message_id=message_id
+            )
         except RiffBotError as error:
             log.warning("where riff %s was posted could not be noted: %s", clip.id, error)
 

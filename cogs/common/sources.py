@@ -108,8 +108,8 @@ async def find(interaction: discord.Interaction[RiffBot], typed: str) -> StoredR
     """
     library, typed = interaction.client.services.library, typed.strip()
     if link := _LINK.fullmatch(typed):
-        found = await library.of_message(int(link[1]))
-        if found is not None and found.seen_by(viewer(interaction)):
+        found = await library.riffs.find_by_message(int(link[1]))
+        if found is not None and found.is_visible_to(viewer(interaction)):
             return found
         raise NotFound("There is no riff in that message that you can see from here.")
     if named := _ID.fullmatch(typed):
@@ -117,7 +117,7 @@ async def find(interaction: discord.Interaction[RiffBot], typed: str) -> StoredR
             return await seen(interaction, named[1])
     eyes = viewer(interaction)
     for scope in _scopes(interaction):
-        if hits := await library.search(typed, **scope, viewer=eyes, limit=1):
+        if hits := await library.riffs.search(typed, **scope, viewer=eyes, limit=1):
             return hits[0]
     raise NotFound(
         f"I found no riff of yours or of this server's with “{shortened(typed, 60)}”; "
@@ -130,7 +130,9 @@ async def from_riff(
 ) -> EditSource:
     """A riff as a start; of a song, the stretch that one clip can hold (unless `whole`)."""
     services = bot.services
-    return await load_edit_source(services.clip_service, services.images, riff, start=start, whole=whole)
+    return await load_edit_source(
+        services.clip_service, services.images, riff, start=start, whole=whole
+    )
 
 
 async def from_upload(
@@ -157,11 +159,13 @@ async def from_upload(
     user = interaction.user.id
     async with interaction.client.reading:  # what is fetched takes memory, too
         data = await fetched(attachment)
-        known = await services.library.of_file(hashlib.sha256(data).hexdigest())
+        known = await services.library.riffs.find_by_file(hashlib.sha256(data).hexdigest())
         if known is not None:
             _admit(interaction, known, author.user_id)
             edits.check_remix_allowed(known, user)  # whichever part of it is taken
-        elif author.user_id != user and not await services.library.remixes_allowed(author.user_id):
+        elif author.user_id != user and not await services.library.privacy.remixes_allowed(
+            author.user_id
+        ):
             raise BadRequest("The author of this message keeps their sounds for themselves.")
         if known is None or drawing:
             source = await in_file_thread(
@@ -181,7 +185,9 @@ async def from_upload(
             note = f"I know this clip: it is `#{known.id}`."
         riff = await from_riff(interaction.client, known, start=start, whole=whole)
         return Beginning(riff, note)
-    stored = await services.clip_service.adopt(source, author=author, origin=origin)
+    stored = await services.clip_service.importer.import_upload(
+        source, author=author, origin=origin
+    )
     return Beginning(_of_source(stored, source), str(source))
 
 
@@ -195,14 +201,14 @@ async def may_replay(
             author keeps or that was made where the asker may not look.
     """
     library, user = interaction.client.services.library, interaction.user.id
-    known = await library.of_file(hashlib.sha256(data).hexdigest())
+    known = await library.riffs.find_by_file(hashlib.sha256(data).hexdigest())
     if known is not None:
         _admit(interaction, known, user)
         # What somebody made of a riff while they might stays theirs to offer.
         return edits.check_remix_allowed(known, user)
     for ref in sorted(required_images(recipe)):
         # A recipe can be written by hand: it opens no riff that a remix would not, however deep.
-        if (source := await library.of_file(ref.removeprefix("sha256:"))) is not None:
+        if (source := await library.riffs.find_by_file(ref.removeprefix("sha256:"))) is not None:
             _admit(interaction, source, user)
             edits.check_remix_allowed(source, user)
     return None
@@ -217,7 +223,7 @@ def _admit(interaction: discord.Interaction[RiffBot], riff: StoredRiff, brought_
         BadRequest: it was made where the asker may not look.
     """
     nowhere = riff.audience_id is None and riff.guild_id is None
-    if not nowhere and brought_by != riff.author_id and not riff.seen_by(viewer(interaction)):
+    if not nowhere and brought_by != riff.author_id and not riff.is_visible_to(viewer(interaction)):
         raise BadRequest(ELSEWHERE)
 
 
@@ -241,10 +247,12 @@ async def suggested(
     eyes = viewer(interaction)
     scopes = [{"author_id": interaction.user.id}] if mine else _scopes(interaction)
     for scope in scopes:
-        hits: Sequence[StoredRiff] = await library.complete(typed, **scope, viewer=eyes)
+        hits: Sequence[StoredRiff] = await library.riffs.complete(typed, **scope, viewer=eyes)
         found.update((riff.id, riff) for riff in hits)
     for scope in scopes if typed.strip() and len(found) < CHOICES else ():
-        found.update((riff.id, riff) for riff in await library.search(typed, **scope, viewer=eyes))
+        found.update(
+            (riff.id, riff) for riff in await library.riffs.search(typed, **scope, viewer=eyes)
+        )
     user = interaction.user.id
     open_to_me = [r for r in found.values() if r.remix_allowed or r.author_id == user]
     return [_choice(riff) for riff in open_to_me[:CHOICES]]
@@ -270,4 +278,6 @@ def _scopes(interaction: discord.Interaction[RiffBot]) -> list[dict[str, int]]:
 
 
 def _of_source(stored: StoredRiff, source: Source) -> EditSource:
-    return EditSource(stored.image_ref, source.pixels.shape[1], source.bpm, source.prompt, stored.id)
+    return EditSource(
+        stored.image_ref, source.pixels.shape[1], source.bpm, source.prompt, stored.id
+    )

@@ -90,8 +90,8 @@ async def seen(interaction: discord.Interaction[RiffBot], riff_id: str) -> Store
     Raises:
         NotFound: it is not there, or not for their eyes; which of both is not told.
     """
-    riff = await interaction.client.services.library.get(riff_id)
-    if not riff.seen_by(viewer(interaction)):
+    riff = await interaction.client.services.library.riffs.get(riff_id)
+    if not riff.is_visible_to(viewer(interaction)):
         raise riff_not_found(riff_id)
     return riff
 
@@ -104,8 +104,8 @@ async def clicked(interaction: discord.Interaction[RiffBot], riff_id: str) -> St
     Raises:
         NotFound: it is gone, or somebody showed it to whom it does not belong.
     """
-    riff = await interaction.client.services.library.get(riff_id)
-    if riff.seen_by(viewer(interaction)) or shown_by(interaction.message) == riff.author_id:
+    riff = await interaction.client.services.library.riffs.get(riff_id)
+    if riff.is_visible_to(viewer(interaction)) or shown_by(interaction.message) == riff.author_id:
         return riff
     raise NotFound(
         "This riff was made in a place that you cannot see: only the one who made it can bring it "

@@ -48,7 +48,7 @@ class Remixes(commands.Cog, name="remix"):
     ) -> None:
         """Remix what a message carries: a riff, or anybody's sound or picture."""
         async with answered(interaction):
-            riff = await interaction.client.services.library.of_message(message.id)
+            riff = await interaction.client.services.library.riffs.find_by_message(message.id)
             if riff is not None:
                 edits.check_remix_allowed(riff, interaction.user.id)
                 await interaction.response.send_modal(RemixModal.of_riff(riff))
@@ -131,9 +131,11 @@ class Remixes(commands.Cog, name="remix"):
             clip_service = interaction.client.services.clip_service
             async with interaction.client.reading:  # what is fetched takes memory, too
                 data = await fetched(file)
-                recipe = await in_file_thread(clip_service.recipe_in, data)
+                recipe = await in_file_thread(clip_service.replayer.read_recipe, data)
             known = await may_replay(interaction, data, recipe)
-            recipe = await clip_service.restore_sources(recipe, author=author_of(interaction))
+            recipe = await clip_service.replayer.restore_sources(
+                recipe, author=author_of(interaction)
+            )
             await perform(
                 interaction,
                 [recipe.request],

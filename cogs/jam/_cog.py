@@ -267,7 +267,7 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
             if stage is not None:
                 await stage.stop()
         finally:
-            await self.bot.services.library.forget_guild(guild.id)
+            await self.bot.services.library.guilds.forget(guild.id)
 
     # -- after a restart --------------------------------------------------------------------------
 

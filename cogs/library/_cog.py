@@ -105,11 +105,11 @@ class Shelves(commands.GroupCog, group_name="library", group_description=describ
             preparing(interaction, "Drawing the family tree …"),
         ):
             library, clip_service = self.bot.services.library, self.bot.services.clip_service
-            family = await library.family((await find(interaction, riff)).id)
-            family = family.seen_by(viewer(interaction))
+            family = await library.riffs.family((await find(interaction, riff)).id)
+            family = family.redact_for(viewer(interaction))
             text = as_text(family, width=_WIDTH, ids=False)
             tree = await asyncio.to_thread(
-                lambda: as_picture(family, clip_service.thumbnails(family.members))
+                lambda: as_picture(family, clip_service.importer.thumbnails(family.members))
             )
             embed = discord.Embed(
                 title=f"The family of {title(heading(family.riff.request), 200)}",
@@ -167,7 +167,7 @@ class Shelves(commands.GroupCog, group_name="library", group_description=describ
             found = await find(interaction, riff)
             if not may_delete(interaction, found):
                 raise BadRequest("Only the one who made it, or a moderator, can delete this riff.")
-            farewell = await library.delete(found.id)
+            farewell = await library.riffs.delete(found.id)
             stay = await clear_messages(self.bot, farewell)
             await tell(
                 interaction,

@@ -67,7 +67,7 @@ class Shelf:
         user = interaction.user.id
         if self.whose == "s" and interaction.guild_id is None:
             raise BadRequest("There is no server here: `/library mine` shows your own riffs.")
-        return await interaction.client.services.library.page(
+        return await interaction.client.services.library.riffs.page(
             author_id=user if self.whose == "m" else None,
             guild_id=interaction.guild_id if self.whose == "s" else None,
             saved_by=user if self.whose == "f" else None,

@@ -34,7 +34,7 @@ class Recovery(commands.Cog, name="recovery"):
 
     async def cog_load(self) -> None:
         """Look before anybody can ask for anything new: that would be unfinished, too."""
-        self._left = await self.bot.services.library.unfinished_jobs()
+        self._left = await self.bot.services.library.jobs.unfinished()
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:

@@ -197,7 +197,7 @@ def _questions(library: Library, db: sqlite3.Connection, riffs: int) -> dict[str
 
     def search(words: Callable[[random.Random], str], where: str, **scope: Any) -> tuple[Ask, Ask]:
         async def ours(rng: random.Random) -> object:
-            return await library.page(text=words(rng), **scope)
+            return await library.riffs.page(text=words(rng), **scope)
 
         async def theirs(rng: random.Random) -> object:
             return await like(*(f"%{word}%" for word in words(rng).split()), where=where)
@@ -206,7 +206,7 @@ def _questions(library: Library, db: sqlite3.Connection, riffs: int) -> dict[str
 
     def begins(where: str, **scope: Any) -> tuple[Ask, Ask]:
         async def ours(rng: random.Random) -> object:
-            return await library.complete(_two(rng)[: rng.randrange(1, 9)], **scope)
+            return await library.riffs.complete(_two(rng)[: rng.randrange(1, 9)], **scope)
 
         async def theirs(rng: random.Random) -> object:
             return await like(_two(rng)[: rng.randrange(1, 9)] + "%", where=where)
@@ -215,7 +215,7 @@ def _questions(library: Library, db: sqlite3.Connection, riffs: int) -> dict[str
 
     def turn(where: str, **scope: Any) -> tuple[Ask, Ask]:
         async def ours(rng: random.Random) -> object:
-            return await library.page(older_than=f"{rng.randrange(riffs):012d}", **scope)
+            return await library.riffs.page(older_than=f"{rng.randrange(riffs):012d}", **scope)
 
         async def theirs(rng: random.Random) -> object:
             return await like(where=where, offset=rng.randrange(riffs), limit=10)
@@ -223,7 +223,7 @@ def _questions(library: Library, db: sqlite3.Connection, riffs: int) -> dict[str
         return ours, theirs
 
     async def family(rng: random.Random) -> object:
-        return await library.family(f"{rng.randrange(riffs):012d}")
+        return await library.riffs.family(f"{rng.randrange(riffs):012d}")
 
     async def family_by_query(rng: random.Random) -> object:
         tree = (

@@ -1,7 +1,7 @@
 """What can be made of a riff: remix, inpaint, extend, morph, layer, draw.
 
-Each is a request; making it is the studio's (or the command line's) business. Discord, the
-command line and whoever comes next ask here, so that one word means one thing everywhere.
+Each is a request; the clip service or the command line makes it. Discord, the page and the
+command line all build their requests here, so that one word means the same everywhere.
 """
 
 from __future__ import annotations
@@ -173,7 +173,9 @@ def extend(
     return remix(start, prompt, piece=Extend(columns=columns, backward=backward), **wishes)
 
 
-def morph(first: EditSource | str, second: EditSource | str, *, clips: int = 5, **wishes: Any) -> RiffRequest:
+def morph(
+    first: EditSource | str, second: EditSource | str, *, clips: int = 5, **wishes: Any
+) -> RiffRequest:
     """A walk from one riff or prompt to another, as one clip.
 
     Args:
@@ -197,7 +199,11 @@ def morph(first: EditSource | str, second: EditSource | str, *, clips: int = 5, 
     target = base.but(
         prompt=_words(second), seed=base.seed if target_seed is None else target_seed
     ).model_dump(include={"prompt", "negative", "seed", "denoising"})
-    walk: dict[str, object] = {"kind": "morph", "clips": clips, "whole": isinstance(first, EditSource)}
+    walk: dict[str, object] = {
+        "kind": "morph",
+        "clips": clips,
+        "whole": isinstance(first, EditSource),
+    }
     if isinstance(second, EditSource):
         walk |= {"image": second.ref, "bpm": second.bpm}
     return check_prompts(base.but(target=target, piece=walk))

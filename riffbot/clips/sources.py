@@ -20,7 +20,12 @@ from riffbot.tempo import WIDEST
 
 
 async def load_edit_source(
-    clip_service: ClipService, images: Images, riff: StoredRiff, *, start: float = 0.0, whole: bool = False
+    clip_service: ClipService,
+    images: Images,
+    riff: StoredRiff,
+    *,
+    start: float = 0.0,
+    whole: bool = False,
 ) -> EditSource:
     """A riff as a start; of a song, the stretch that one clip can hold (unless `whole`).
 
@@ -35,12 +40,12 @@ async def load_edit_source(
     meter = await asyncio.to_thread(images.meter, riff.image_ref)
 
     def cut() -> tuple[str, int]:
-        picture = clip_service.picture(riff.image_ref)
+        picture = clip_service.importer.load_picture(riff.image_ref)
         if whole or (picture.shape[1] <= WIDEST and start == 0):
             return riff.image_ref, picture.shape[1]
         part = edits.stretch(picture, riff.request.bpm, start=start, meter=meter)
         first, width = round(start * 100), part.shape[1]
-        return clip_service.keep(
+        return clip_service.importer.store_picture(
             part, crop_recipe(images.recipe(riff.image_ref), first, first + width)
         ), width
 
@@ -68,7 +73,12 @@ class PaintCanvas:
 
 
 async def load_paint_canvas(
-    clip_service: ClipService, images: Images, riff: StoredRiff, whole: Pixels, *, start: float = 0.0
+    clip_service: ClipService,
+    images: Images,
+    riff: StoredRiff,
+    whole: Pixels,
+    *,
+    start: float = 0.0,
 ) -> PaintCanvas:
     """What one hears of a riff from a second on, as a picture.
 
@@ -86,7 +96,7 @@ async def load_paint_canvas(
     meter = await asyncio.to_thread(images.meter, riff.image_ref)
 
     def look() -> PaintCanvas:
-        own = clip_service.picture(riff.image_ref)
+        own = clip_service.importer.load_picture(riff.image_ref)
         part = edits.stretch(whole, riff.request.bpm, start=start, meter=meter)
         return PaintCanvas(
             pixels=part,
@@ -115,11 +125,13 @@ def heard(own: Pixels, library: Library, riff: StoredRiff) -> Pixels:
     return codec.audio_to_image(mono, sound.sample_rate)
 
 
-async def store_canvas(clip_service: ClipService, riff: StoredRiff, sheet: PaintCanvas) -> EditSource:
+async def store_canvas(
+    clip_service: ClipService, riff: StoredRiff, sheet: PaintCanvas
+) -> EditSource:
     """A sheet as a start. Raises StorageError."""
     ref = sheet.ref
     if ref is None:
-        ref = await asyncio.to_thread(clip_service.keep, sheet.pixels)
+        ref = await asyncio.to_thread(clip_service.importer.store_picture, sheet.pixels)
     width = sheet.pixels.shape[1]
     return EditSource(ref, width, riff.request.bpm, _words(riff), riff.id, sheet.meter)
 

@@ -49,7 +49,9 @@ def _there(path: Path) -> bool:
         return False
 
 
-def end_of(typed: str, options: Options, settings: Settings, pictures: Pictures) -> EditSource | str:
+def end_of(
+    typed: str, options: Options, settings: Settings, pictures: Pictures
+) -> EditSource | str:
     """An end of a walk: a file if one lies there, a clip of the library by its id, else words."""
     try:
         if Path(typed).is_file():
@@ -138,7 +140,7 @@ def _from_library(
 async def _stored(clip_id: str, settings: Settings) -> tuple[StoredRiff, bytes]:
     library = await Library.open(settings)
     try:
-        riff = await library.get(clip_id)
+        riff = await library.riffs.get(clip_id)
         return riff, await asyncio.to_thread(library.files.read, riff.png)
     finally:
         await library.close()

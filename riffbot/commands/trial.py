@@ -135,8 +135,8 @@ class _Trial:
         there = self._settings.model_copy(update={"data_dir": folder, "database_url": None})
         library = await Library.open(there)
         try:
-            job = await library.create_job(cast("Any", riff).request, author=Author(0, "trial"))
-            stored = await library.finish_job(job.id, cast("Any", riff), cast("Any", rendered))
+            job = await library.jobs.create(cast("Any", riff).request, author=Author(0, "trial"))
+            stored = await library.jobs.finish(job.id, cast("Any", riff), cast("Any", rendered))
             clip = await load_clip(library, stored.id)
         finally:
             await library.close()

@@ -24,7 +24,8 @@ from riffbot.jam.snapshot import JamState
 from riffbot.jam.tempo_lock import meter_of, seed_image_for
 from riffbot.jam.types import Place, Steerer
 from riffbot.library.connection import database_url
-from riffbot.library.jams import JamStore
+from riffbot.library.database import Database
+from riffbot.library.jams import JamRepository
 from riffbot.library.models import StoredJam
 from riffbot.library.store import Library
 from riffbot.library.types import Author, Origin
@@ -46,7 +47,7 @@ class JamManager:
     connection to the library's database.
 
     Args:
-        engine, images, library, studio, settings: as in `riffbot.services.Services`.
+        engine, images, library, clip_service, settings: as in `riffbot.services.Services`.
 
     Attributes:
         page: the address of RiffBot's own page while it is served, for example
@@ -67,7 +68,7 @@ class JamManager:
         self._settings = settings
         self._files = library.files
         self._loop = JamLoop()
-        self._store: JamStore | None = None
+        self._store: Database | None = None
         self._sessions: dict[int | None, JamSession] = {}
         self._starters: dict[str, Steerer | None] = {}
         self._saving: dict[str, asyncio.Task[None]] = {}
@@ -200,7 +201,7 @@ class JamManager:
             if self._closing:  # Discord came while RiffBot was told to go
                 return []
             playing = {session.id for session in self.all()}
-            rows = await self._jams().unfinished_jams()
+            rows = await self._jams().unfinished()
             return [row for row in rows if row.id not in playing]
 
         return [] if self._closing else await self._loop.run(find())
@@ -227,7 +228,7 @@ class JamManager:
             return session
 
         async def find() -> StoredJam | None:
-            return await self._jams().guilds_jam(guild_id)
+            return await self._jams().newest(guild_id)
 
         row = await self._loop.run(find())
         if row is None:
@@ -255,7 +256,7 @@ class JamManager:
     async def set_aside(self, jam: StoredJam) -> None:
         """Let a stored jam wait for `resume`: the next start does not go on with it by itself."""
         if not self._closing:  # what a stop interrupts is gone on with
-            await self._loop.run(self._jams().set_jam_aside(jam.id))
+            await self._loop.run(self._jams().set_aside(jam.id))
 
     async def move(self, session: JamSession, place: Place) -> None:
         """Remember where a jam is heard and where its panel is."""
@@ -390,13 +391,13 @@ class JamManager:
         if (task := self._saving.get(session.id)) is not None:
             await asyncio.wait([task])
 
-    def _jams(self) -> JamStore:
+    def _jams(self) -> JamRepository:
         """The store, on connections that belong to the jams' loop."""
         if self._store is None:
             if self._closing:  # nobody would close it any more
                 raise StorageError("RiffBot is stopping: please try again when it is back.")
-            self._store = JamStore(database_url(self._settings.database), self._files)
-        return self._store
+            self._store = Database(database_url(self._settings.database), self._files)
+        return JamRepository(self._store)
 
     def _changed(self, session: JamSession) -> None:
         """Save soon; changes that come while it is being saved are saved once more."""
@@ -443,7 +444,7 @@ class JamManager:
             updated_at=datetime.now(UTC),
         )
         try:
-            await self._jams().save_jam(row)
+            await self._jams().save(row)
         except RiffBotError as error:  # the music goes on; the next change tries again
             log.warning("jam %s could not be stored: %s", session.id, error)
 

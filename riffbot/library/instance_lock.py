@@ -27,8 +27,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from riffbot.errors import StorageError
 from riffbot.library.connection import connect, database_url, file_of
-from riffbot.library.db_errors import translate_db_errors, disk_error
-from riffbot.library.file_modes import FILE_MODE, restrict_to_owner, create_private_file, make_private_dir
+from riffbot.library.db_errors import disk_error, translate_db_errors
+from riffbot.library.file_modes import (
+    FILE_MODE,
+    create_private_file,
+    make_private_dir,
+    restrict_to_owner,
+)
 from riffbot.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -17,13 +17,16 @@ _KEPT = timedelta(days=30)
 """How long a jam that nobody goes on with is kept."""
 
 
-class JamStore(Database):
-    """The library's part that remembers jams."""
+class JamRepository:
+    """Stores jams, so that a restart can go on with them."""
 
-    async def save_jam(self, jam: StoredJam) -> None:
-        """Write a jam down, as a new row or over the one of its id; `updated_at` becomes now."""
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def save(self, jam: StoredJam) -> None:
+        """Store a jam, as a new row or over the one of its id; `updated_at` becomes now."""
         now = datetime.now(UTC)
-        async with self._write() as session:
+        async with self._database.write() as session:
             old = await session.get(StoredJam, jam.id)
             row = StoredJam(
                 id=jam.id,
@@ -42,9 +45,9 @@ class JamStore(Database):
             )
             await session.merge(row)
 
-    async def guilds_jam(self, guild_id: int | None) -> StoredJam | None:
+    async def newest(self, guild_id: int | None) -> StoredJam | None:
         """A server's newest jam, ended or not; None if it never had one."""
-        async with self._read() as session:
+        async with self._database.read() as session:
             found: StoredJam | None = await session.scalar(
                 select(StoredJam)
                 .where(StoredJam.guild_id == guild_id)
@@ -53,7 +56,7 @@ class JamStore(Database):
             )
             return found
 
-    async def unfinished_jams(self) -> Sequence[StoredJam]:
+    async def unfinished(self) -> Sequence[StoredJam]:
         """Each server's newest jam where it runs or is paused, oldest first.
 
         An older one that a crash left running is over: the server has begun another since.
@@ -62,7 +65,7 @@ class JamStore(Database):
             partition_by=StoredJam.guild_id, order_by=StoredJam.updated_at.desc()
         )
         ages = select(StoredJam.id, age.label("age")).subquery()
-        async with self._read() as session:
+        async with self._database.read() as session:
             rows = await session.scalars(
                 select(StoredJam)
                 .join(ages, ages.c.id == StoredJam.id)
@@ -71,17 +74,18 @@ class JamStore(Database):
             )
             return rows.all()
 
-    async def set_jam_aside(self, jam_id: str) -> None:
-        """A jam that ran is paused from now on: no start goes on with it by itself."""
-        async with self._write() as session:
+    async def set_aside(self, jam_id: str) -> None:
+        """Pause a running jam, so that a restart does not go on with it by itself."""
+        async with self._database.write() as session:
             await session.execute(
                 update(StoredJam)
                 .where(StoredJam.id == jam_id, StoredJam.status == "running")
                 .values(status="paused")
             )
 
-    async def _prune_jams(self) -> None:
-        async with self._write() as session:
+    async def prune(self) -> None:
+        """Delete jams that nobody has gone on with for a month."""
+        async with self._database.write() as session:
             await session.execute(
                 delete(StoredJam).where(StoredJam.updated_at < datetime.now(UTC) - _KEPT)
             )

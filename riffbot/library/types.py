@@ -91,12 +91,12 @@ class Credit:
     prompt: str = ""
     audience_id: int | None = None
 
-    def redact(self, seen: Callable[[int], bool]) -> Credit:
+    def redact(self, is_visible: Callable[[int], bool]) -> Credit:
         """The credit for readers who see these places: of what they do not, only whose it is.
 
         Its words and its id, which opens it to whoever has it, are not for them.
         """
-        if self.audience_id is None or seen(self.audience_id):
+        if self.audience_id is None or is_visible(self.audience_id):
             return self
         return replace(self, riff_id=None, prompt="")
 

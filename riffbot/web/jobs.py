@@ -113,7 +113,9 @@ class Jobs:
             RiffBotError: as `ClipService.accept`; nothing was begun.
         """
         self._forget()
-        accepted = await self._clip_service.accept(request, author=VISITOR, owner=owner, parent=parent)
+        accepted = await self._clip_service.accept(
+            request, author=VISITOR, owner=owner, parent=parent
+        )
         job = Job(accepted.job.id, accepted)
         job.task = asyncio.create_task(self._make(job, accepted))
         self._jobs[job.id] = job
@@ -124,7 +126,7 @@ class Jobs:
         if (known := self._jobs.get(job_id)) is not None:
             return known
         try:
-            row = await self._library.get_job(job_id)
+            row = await self._library.jobs.get(job_id)
         except NotFound:
             return None
         if (row.author_id, row.channel_id) != (VISITOR.user_id, None):
@@ -147,7 +149,7 @@ class Jobs:
             return
         if job.accepted is None and not self._clip_service.cancel(job.id):
             with contextlib.suppress(Conflict, NotFound):  # it ended by itself
-                await self._library.cancel_job(job.id)
+                await self._library.jobs.cancel(job.id)
         job.task.cancel()
         await asyncio.wait([job.task])
         if job.ended is None:
@@ -176,9 +178,9 @@ class Jobs:
         """Tell of a job that goes on without us, as its row does."""
         while job.ended is None:
             try:
-                row = await self._library.get_job(job.id)
+                row = await self._library.jobs.get(job.id)
                 if row.state == "done":
-                    job.publish(_done(await self._library.get(job.id)))
+                    job.publish(_done(await self._library.riffs.get(job.id)))
                 elif row.state not in UNFINISHED:
                     cancelled = row.state == "cancelled"
                     job.publish(_failed(row.error or "Cancelled.", cancelled=cancelled))

@@ -74,7 +74,7 @@ async def test_a_small_request_does_not_take_the_engine_for_a_day(
             assert answer.status == 400, sentence
             assert "busy for" in sentence or "too long" in sentence
         assert pipeline.steps_done == steps
-        assert all(job.request.piece is None for job in await services.library.unfinished_jobs())
+        assert all(job.request.piece is None for job in await services.library.jobs.unfinished())
         row(f"{len(pieces)} anonymous POSTs of up to 70,400 steps", f"400, 0 steps: “{sentence}”")
         assert (await client.post("/api/riffs", json={"prompt": "usual"})).status == 202
 
@@ -141,7 +141,7 @@ async def test_a_locked_library_loses_no_accepted_riff(
         sentence = (await asked[0].json())["error"]
         assert "Another program holds the library" in sentence
         other.close()
-        assert await library.unfinished_jobs() == []
+        assert await library.jobs.unfinished() == []
         assert (await client.post("/api/riffs", json={"prompt": "again"})).status == 202
         row("8 riffs while the database is locked", f"503 for each: “{sentence}”, no row")
         await until(lambda: services.engine.stats().done == 1)
@@ -229,7 +229,7 @@ async def test_kill_9_loses_no_accepted_riff(tmp_path: Path, moment: str) -> Non
         await asyncio.gather(*posting, return_exceptions=True)
         await process.wait()
     library = await Library.open(settings)
-    left = {job.id for job in await library.unfinished_jobs()}
+    left = {job.id for job in await library.jobs.unfinished()}
     await library.close()
     assert accepted
     assert set(accepted) <= left
@@ -261,7 +261,7 @@ async def test_a_second_process_is_told_and_takes_nothing_over(tmp_path: Path) -
         async with browser.post(f"{page}/api/riffs", json={"prompt": "sax"}) as answer:
             job = (await answer.json())["job"]
         library = await Library.open(Settings(_env_file=None, data_dir=data))
-        while (await library.get_job(job)).state != "running":  # noqa: ASYNC110  # its row
+        while (await library.jobs.get(job)).state != "running":  # noqa: ASYNC110  # its row
             await asyncio.sleep(0.05)
         second = await asyncio.to_thread(riffbot)
         assert second.returncode == 1, second.stderr
@@ -271,7 +271,7 @@ async def test_a_second_process_is_told_and_takes_nothing_over(tmp_path: Path) -
         assert "Traceback" not in second.stderr
         found = await asyncio.to_thread(riffbot, "library", "search", "sax")
         assert found.returncode == 0, found.stderr
-        row_of_job = await library.get_job(job)
+        row_of_job = await library.jobs.get(job)
         assert (row_of_job.state, row_of_job.attempts) == ("running", 1)
         await library.close()
     row("a second `riffbot` on the same folder", f"exit {second.returncode}: {last}")

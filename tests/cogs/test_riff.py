@@ -41,7 +41,7 @@ async def test_a_prompt_becomes_a_message_that_plays(settings: Settings) -> None
         assert len(sound.samples) == picture.pixels.shape[1] * sound.sample_rate // 100
         assert files["spectrogram.png"].description.startswith("Spectrogram of")
         assert list(buttons(message)) == BUTTONS
-        stored = (await room.services.library.recent())[0]
+        stored = (await room.services.library.riffs.recent())[0]
         assert (stored.message_id, stored.channel_id) == (message.id, room.channel.id)
         assert stored.author_id == room.ada.id
 
@@ -57,7 +57,7 @@ async def test_every_option_reaches_the_request(settings: Settings) -> None:
             guidance=2.5,
             steps=2,
         )
-        request = (await room.services.library.recent())[0].request
+        request = (await room.services.library.riffs.recent())[0].request
         assert request.negative == "drums"
         assert request.seed == 7
         assert request.seed_image == "steady"
@@ -66,7 +66,7 @@ async def test_every_option_reaches_the_request(settings: Settings) -> None:
         assert request.steps == 2
         assert request.bpm == 120
         await room.riff("dub", tempo=100.0)
-        assert (await room.services.library.recent())[0].request.bpm == 100
+        assert (await room.services.library.riffs.recent())[0].request.bpm == 100
 
 
 @pytest.mark.parametrize("prompt", ["()", "[ ]", "(x:1e9)"])
@@ -87,7 +87,7 @@ async def test_a_prompt_that_cannot_be_read_is_refused_before_anything_is_posted
 async def test_a_label_in_brackets_is_played_as_text(settings: Settings) -> None:
     async with open_room(settings) as room:
         await room.riff("(bpm: 120) funk", seed=1)
-        assert (await room.services.library.recent())[0].request.bpm == 120
+        assert (await room.services.library.riffs.recent())[0].request.bpm == 120
 
 
 async def test_four_takes_are_four_messages_and_a_summary(settings: Settings) -> None:
@@ -96,7 +96,7 @@ async def test_four_takes_are_four_messages_and_a_summary(settings: Settings) ->
         assert [f.attachments[0].filename for f in result.followups] == ["riff.mp3"] * 4
         assert "4 takes below" in result.response.embeds[0].description
         assert not buttons(result.response)
-        seeds = {riff.seed for riff in await room.services.library.recent()}
+        seeds = {riff.seed for riff in await room.services.library.riffs.recent()}
         assert seeds == {10, 11, 12, 13}
 
 
@@ -125,7 +125,7 @@ async def test_progress_is_shown_and_replaced_by_the_result(
 
     async with open_room(settings) as room:
         await room.riff("dub")
-        (stored,) = await room.services.library.recent()
+        (stored,) = await room.services.library.riffs.recent()
         clip = await room.services.clip_service.clip(stored.id)
         news = [
             Progress("x", "queued", position=3, eta_s=7.0),
@@ -310,7 +310,7 @@ async def test_a_clip_is_posted_anew_when_its_message_cannot_be_edited(
         result = await room.riff()
         assert [f.attachments[0].filename for f in result.followups] == ["riff.mp3"]
         assert result.response is None, "the progress message is taken away"
-        assert len(await room.services.library.recent()) == 1
+        assert len(await room.services.library.riffs.recent()) == 1
 
 
 async def test_when_discord_takes_nothing_the_clip_is_in_the_library(
@@ -325,14 +325,14 @@ async def test_when_discord_takes_nothing_the_clip_is_in_the_library(
         ):
             room.env.inject_error(method, path, status=500, times=None)
         await room.riff()
-        (stored,) = await room.services.library.recent()
+        (stored,) = await room.services.library.riffs.recent()
         assert f"riff {stored.id} is in the library" in caplog.text
 
 
 async def test_pictures_are_dropped_first_where_uploads_are_small(settings: Settings) -> None:
     async with open_room(settings) as room:
         await room.riff()
-        (stored,) = await room.services.library.recent()
+        (stored,) = await room.services.library.riffs.recent()
         clip = await room.services.clip_service.clip(stored.id)
 
     def offered(limit: int) -> list[list[str]]:
@@ -366,7 +366,7 @@ async def test_a_locked_library_is_told_and_what_was_told_is_true(
         assert "Another program holds the library" in said
         assert room.messages == []
         other.close()
-        assert await room.services.library.unfinished_jobs() == [], "it is not made after all"
+        assert await room.services.library.jobs.unfinished() == [], "it is not made after all"
         assert (await room.riff("let in")).response.attachments
 
 
@@ -375,4 +375,4 @@ async def test_a_riff_that_costs_too_much_is_refused_in_words(settings: Settings
         engine = room.services.engine
         await until(lambda: engine.stats().seconds_per_clip is not None)  # of the warm-up
         assert "one riff may for" in _whispered(await room.riff("dear", steps=100))
-        assert await room.services.library.unfinished_jobs() == []
+        assert await room.services.library.jobs.unfinished() == []

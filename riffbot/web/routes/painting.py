@@ -82,7 +82,7 @@ async def sheet(request: web.Request) -> web.Response:
     request.app[LOOKING].take(request.remote or "")
     services = request.app[SERVICES]
     start = query_number(request, "start", "0", NO_START)
-    riff = await services.library.get(riff_id(request))
+    riff = await services.library.riffs.get(riff_id(request))
     found = await _sheet(request, start)
     png = await asyncio.to_thread(encode_png, found.pixels)
     return web.json_response(
@@ -104,7 +104,7 @@ async def sheet(request: web.Request) -> web.Response:
 async def all_heard(request: web.Request) -> web.Response:
     """The spectrogram of all that a riff sounds, also where its own picture is shorter."""
     request.app[LOOKING].take(request.remote or "")
-    riff = await request.app[SERVICES].library.get(riff_id(request))
+    riff = await request.app[SERVICES].library.riffs.get(riff_id(request))
     whole = await request.app[LISTENING].whole(riff)
     png = await asyncio.to_thread(encode_png, whole)
     return web.Response(body=png, content_type="image/png", headers={"Cache-Control": FOREVER})
@@ -117,7 +117,7 @@ async def inpaint(request: web.Request) -> web.Response:
     body = await read_body(request, schema.InpaintBody, limit=MAX_PAINTED)
     prompt, options = body.prompt.strip(), body.options()
     services = request.app[SERVICES]
-    riff = await services.library.get(riff_id(request))
+    riff = await services.library.riffs.get(riff_id(request))
     edits.check_remix_allowed(riff, VISITOR.user_id)
     found = await _sheet(request, body.start)
     async with request.app[SENT], request.app[TURN]:
@@ -126,7 +126,9 @@ async def inpaint(request: web.Request) -> web.Response:
     draft = edits.EditSource("draft", found.pixels.shape[1], riff.request.bpm, riff.prompt)
     edits.inpaint(draft, prompt, mask="mask_draft", **options)
     begin = await store_canvas(services.clip_service, riff, found)
-    ref = _region(painted) or await asyncio.to_thread(services.clip_service.keep, painted)
+    ref = _region(painted) or await asyncio.to_thread(
+        services.clip_service.importer.store_picture, painted
+    )
     return await begun(request, edits.inpaint(begin, prompt, mask=ref, **options), riff.id)
 
 
@@ -141,20 +143,20 @@ async def draw(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     services.engine.check(owner_of(request))
     # A riff's own file is no drawing: its author may keep it for themselves.
-    if (riff := await services.library.of_file(sha256(data).hexdigest())) is not None:
+    if (riff := await services.library.riffs.find_by_file(sha256(data).hexdigest())) is not None:
         edits.check_remix_allowed(riff, VISITOR.user_id)
     async with request.app[SENT], request.app[TURN]:
         opened = await in_file_thread(_opened, data)
         # A grey one is read to the pixel, as a spectrogram is; it was drawn all the same.
         source = replace(opened, kind="drawing")
-        stored = await services.clip_service.adopt(source, author=VISITOR)
+        stored = await services.clip_service.importer.import_upload(source, author=VISITOR)
     begin = edits.EditSource(stored.image_ref, source.pixels.shape[1], riff_id=stored.id)
     return await begun(request, edits.draw(begin, prompt, **options), stored.id)
 
 
 async def _sheet(request: web.Request, start: float) -> PaintCanvas:
     services = request.app[SERVICES]
-    riff = await services.library.get(riff_id(request))
+    riff = await services.library.riffs.get(riff_id(request))
     whole = await request.app[LISTENING].whole(riff)
     return await load_paint_canvas(services.clip_service, services.images, riff, whole, start=start)
 

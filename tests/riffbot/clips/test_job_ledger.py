@@ -38,7 +38,7 @@ WALK = RiffRequest(
 
 
 class Stage:
-    """A studio whose pipeline waits where the test says so."""
+    """A clip service whose pipeline waits where the test says so."""
 
     def __init__(self, settings: Settings, library: Library) -> None:
         self.settings = settings
@@ -49,7 +49,7 @@ class Stage:
         self.clip_service = ClipService(self.engine, library, settings, self.pipeline.images)
 
     async def state(self, job_id: str) -> str:
-        return (await self.library.get_job(job_id)).state
+        return (await self.library.jobs.get(job_id)).state
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -80,10 +80,11 @@ async def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 async def test_what_cannot_be_written_down_is_not_let_in(stage: Stage) -> None:
     with stage.locked():
         asked = await asyncio.gather(
-            *(stage.clip_service.accept(REQUEST, author=ANN) for _ in range(10)), return_exceptions=True
+            *(stage.clip_service.accept(REQUEST, author=ANN) for _ in range(10)),
+            return_exceptions=True,
         )
     assert all(isinstance(answer, Unavailable) for answer in asked)
-    assert await stage.library.unfinished_jobs() == []
+    assert await stage.library.jobs.unfinished() == []
     stage.engine.check(Owner(1, 10), 10)  # no place is kept for what was not let in
     assert (await stage.clip_service.make(REQUEST, author=ANN)).request.prompt == "sax"
 
@@ -96,7 +97,7 @@ async def test_who_leaves_while_it_is_written_down_leaves_nothing(stage: Stage) 
         with pytest.raises(asyncio.CancelledError):
             await asking
     await until(lambda: not stage.clip_service._ledger._background)
-    assert await stage.library.unfinished_jobs() == []
+    assert await stage.library.jobs.unfinished() == []
     stage.engine.check(Owner(1, 10), 10)
 
 
@@ -116,7 +117,7 @@ async def test_a_clip_waits_for_a_library_that_is_locked_when_it_is_done(stage: 
 async def test_a_library_that_stays_locked_postpones_the_clip_and_says_so(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job_ledger, "KEEP_TRYING_S", 0.3)
+    monkeypatch.setattr(job_ledger, "STORE_TIMEOUT_S", 0.3)
     stage.pipeline.gate.clear()
     making = asyncio.create_task(stage.clip_service.make(REQUEST, author=ANN))
     await until(lambda: bool(stage.pipeline.batches))
@@ -124,7 +125,7 @@ async def test_a_library_that_stays_locked_postpones_the_clip_and_says_so(
         stage.pipeline.gate.set()
         with pytest.raises(Postponed, match="written down, and I make it again"):
             await making
-    (job,) = await stage.library.unfinished_jobs()  # and so it is
+    (job,) = await stage.library.jobs.unfinished()  # and so it is
     assert (await stage.clip_service.resume(job)).id == job.id
 
 
@@ -151,12 +152,12 @@ async def test_what_is_dropped_gives_its_place_back(stage: Stage) -> None:
 
 
 async def test_a_job_that_ended_meanwhile_is_not_computed(stage: Stage) -> None:
-    job = await stage.library.create_job(REQUEST, author=ANN)
+    job = await stage.library.jobs.create(REQUEST, author=ANN)
     made = await stage.clip_service.resume(job)
     computed = len(stage.pipeline.batches)
     assert (await stage.clip_service.resume(job)).id == made.id, "what is made already is given"
-    taken_back = await stage.library.create_job(REQUEST, author=ANN)
-    await stage.library.cancel_job(taken_back.id)
+    taken_back = await stage.library.jobs.create(REQUEST, author=ANN)
+    await stage.library.jobs.cancel(taken_back.id)
     with pytest.raises(Conflict, match="taken back"):
         await stage.clip_service.resume(taken_back)
     assert len(stage.pipeline.batches) == computed
@@ -228,7 +229,7 @@ async def test_several_takes_of_one_command_are_priced_together(stage: Stage) ->
     await clip_service.pricing.admit_together(takes(REQUEST, 3))
     with pytest.raises(TooCostly):
         await anext(clip_service.make_many(takes(REQUEST, 4), author=ANN))
-    assert await stage.library.unfinished_jobs() == []
+    assert await stage.library.jobs.unfinished() == []
 
 
 async def test_the_pictures_of_a_recipe_are_priced_together(stage: Stage) -> None:
@@ -247,4 +248,4 @@ async def test_the_pictures_of_a_recipe_are_priced_together(stage: Stage) -> Non
         made_from=dict.fromkeys(gone, older),
     )
     with pytest.raises(TooCostly):
-        await clip_service.restore_sources(nested, author=ANN)
+        await clip_service.replayer.restore_sources(nested, author=ANN)

@@ -54,7 +54,7 @@ async def test_a_piece_that_was_never_priced_is_priced_after_a_restart(
     stage = Stage(settings, library)
     try:
         await until(lambda: stage.engine.stats().state == "ready")
-        job = await library.create_job(WALK, author=ANN)
+        job = await library.jobs.create(WALK, author=ANN)
         if measured:
             slow_moment(stage)
         with pytest.raises(TooCostly, match="busy for"):
@@ -62,8 +62,10 @@ async def test_a_piece_that_was_never_priced_is_priced_after_a_restart(
         assert len(stage.pipeline.batches) == (0 if measured else 1)
         assert await stage.state(job.id) == "failed"
         assert stage.engine.idle
-        single = await library.create_job(REQUEST, author=ANN)
-        assert (await stage.clip_service.resume(single)).id == single.id, "what was promised is kept"
+        single = await library.jobs.create(REQUEST, author=ANN)
+        assert (await stage.clip_service.resume(single)).id == single.id, (
+            "what was promised is kept"
+        )
     finally:
         await stage.engine.close()
         await library.close()
@@ -80,5 +82,5 @@ async def test_a_piece_that_was_cheap_enough_is_kept_on_a_slower_machine(stage: 
     stage.engine._line.meter.measure([USUAL], 1.5 * limit / at_one)
     with pytest.raises(TooCostly):
         await stage.clip_service.accept(WALK, author=ANN)
-    job = await stage.library.create_job(WALK, author=ANN)
+    job = await stage.library.jobs.create(WALK, author=ANN)
     assert (await stage.clip_service.resume(job)).id == job.id

@@ -10,7 +10,7 @@ import pytest
 
 from audio.image import decode_image, encode_png
 from riffbot import rendering
-from riffbot.clips.recipes import Recipe, read_recipe, crop_recipe, parse_recipe, restore_sources
+from riffbot.clips.recipes import Recipe, crop_recipe, parse_recipe, read_recipe, restore_sources
 from riffbot.errors import BadRequest
 from riffbot.inference.job import Riff
 from riffbot.request import RiffRequest
@@ -50,7 +50,9 @@ async def test_a_part_of_a_song_is_made_again_as_a_part() -> None:
     within = crop_recipe(text, 100, 300)
     assert within is not None
     assert np.array_equal(await again(within), SONG[:, 600:800]), "a part of a part"
-    assert parse_recipe(within).request.bpm == 90, "it keeps the tempo, and the words that tell a waltz"
+    assert parse_recipe(within).request.bpm == 90, (
+        "it keeps the tempo, and the words that tell a waltz"
+    )
 
 
 async def test_a_part_that_the_song_does_not_have_is_refused() -> None:

@@ -65,14 +65,14 @@ async def test_a_clip_is_made_kept_and_found_again(services: Services) -> None:
     again = await services.clip_service.clip(clip.id)
     assert (again.png, again.mp3, again.picture) == (clip.png, clip.mp3, clip.picture)
     assert (again.author, again.request) == (ANN, clip.request)
-    assert await services.library.unfinished_jobs() == []
+    assert await services.library.jobs.unfinished() == []
 
 
 async def test_replaying_gives_the_identical_picture_and_another_seed_another(
     services: Services,
 ) -> None:
     clip = await services.clip_service.make(REQUEST, author=ANN)
-    riff = await services.clip_service.replay(clip.id)
+    riff = await services.clip_service.replayer.replay(clip.id)
     assert np.array_equal(riff.image, decode_image(clip.png).pixels)
     other = await services.clip_service.make(REQUEST.but(seed=43), author=ANN)
     assert other.png != clip.png
@@ -114,8 +114,8 @@ async def test_what_the_door_refuses_leaves_no_job(services: Services) -> None:
         await anext(services.clip_service.make_many(takes(REQUEST, 11), author=ANN))
     with pytest.raises(NotFound):
         await services.clip_service.make(REQUEST, author=ANN, parent="nosuch")
-    assert await services.library.unfinished_jobs() == []
-    assert await services.library.count() == 0
+    assert await services.library.jobs.unfinished() == []
+    assert await services.library.riffs.count() == 0
 
 
 async def test_a_model_that_is_not_there_answers_every_job(settings: Settings) -> None:
@@ -131,7 +131,7 @@ async def test_a_model_that_is_not_there_answers_every_job(settings: Settings) -
 
 @pytest.fixture
 async def held(tmp_path: Path) -> AsyncIterator[tuple[ClipService, Library, Engine, FakePipeline]]:
-    """A studio whose pipeline waits for the test."""
+    """A clip service whose pipeline waits for the test."""
     settings = Settings(data_dir=tmp_path / "data")
     library = await Library.open(settings)
     pipeline = FakePipeline()
@@ -150,7 +150,7 @@ async def test_an_attempt_is_counted_before_the_model_begins(held: Held) -> None
     clip_service, library, _, pipeline = held
     making = asyncio.create_task(clip_service.make(REQUEST, author=ANN))
     await until(lambda: bool(pipeline.batches))
-    (job,) = await library.unfinished_jobs()
+    (job,) = await library.jobs.unfinished()
     assert (job.state, job.attempts) == ("running", 1)
     pipeline.gate.set()
     assert (await making).id == job.id
@@ -160,12 +160,12 @@ async def test_a_cancelled_job_is_not_resumed(held: Held) -> None:
     clip_service, library, _, pipeline = held
     making = asyncio.create_task(clip_service.make(REQUEST, author=ANN))
     await until(lambda: bool(pipeline.batches))
-    (job,) = await library.unfinished_jobs()
+    (job,) = await library.jobs.unfinished()
     assert clip_service.cancel(job.id)
     assert not clip_service.cancel(job.id)
     with pytest.raises(Cancelled):
         await making
-    assert await library.unfinished_jobs() == []
+    assert await library.jobs.unfinished() == []
 
 
 async def test_a_cancelled_task_cancels_its_job(held: Held) -> None:
@@ -175,7 +175,7 @@ async def test_a_cancelled_task_cancels_its_job(held: Held) -> None:
     making.cancel()
     with pytest.raises(asyncio.CancelledError):
         await making
-    assert await library.unfinished_jobs() == []
+    assert await library.jobs.unfinished() == []
     assert engine.stats().cancelled == 1
 
 
@@ -187,19 +187,19 @@ async def test_stopping_keeps_the_promise_for_the_next_start(held: Held) -> None
     await engine.close(grace_s=0)
     answers = await asyncio.gather(*tasks, return_exceptions=True)
     assert all(isinstance(answer, Cancelled) for answer in answers)
-    assert len(await library.unfinished_jobs()) == 2
+    assert len(await library.jobs.unfinished()) == 2
 
 
 async def test_a_job_that_keeps_crashing_is_given_up_with_the_reason(held: Held) -> None:
     clip_service, library, _, pipeline = held
-    job = await library.create_job(REQUEST, author=ANN)
+    job = await library.jobs.create(REQUEST, author=ANN)
     for _ in range(MAX_ATTEMPTS):
-        await library.begin_job(job.id)
-    (job,) = await library.unfinished_jobs()
+        await library.jobs.begin(job.id)
+    (job,) = await library.jobs.unfinished()
     with pytest.raises(GenerationFailed, match="3 times"):
         await clip_service.resume(job)
-    assert await library.unfinished_jobs() == []
-    assert "3 times" in ((await library.get_job(job.id)).error or "")
+    assert await library.jobs.unfinished() == []
+    assert "3 times" in ((await library.jobs.get(job.id)).error or "")
     assert pipeline.batches == []
 
 
@@ -207,10 +207,10 @@ async def test_a_replay_repeats_the_batch_that_the_clip_was_made_in(held: Held) 
     clip_service, library, _, pipeline = held
     pipeline.gate.set()
     clip = await clip_service.make(REQUEST, author=ANN)
-    async with library._write() as session:
-        stored = await session.get_one(type(await library.get(clip.id)), clip.id)
+    async with library._database.write() as session:
+        stored = await session.get_one(type(await library.riffs.get(clip.id)), clip.id)
         stored.batch = 3
-    riff = await clip_service.replay(clip.id)
+    riff = await clip_service.replayer.replay(clip.id)
     assert (riff.batch, len(pipeline.batches[-1])) == (3, 3)
 
 
@@ -228,13 +228,13 @@ async def main():
     settings = Settings(data_dir=Path(sys.argv[1]), model=sys.argv[2], device="cpu")
     async with open_services(settings) as services:
         before = RiffRequest(prompt="before", seed=1)
-        await services.studio.make(before, author=Author(1, "Ann", 10))
+        await services.clip_service.make(before, author=Author(1, "Ann", 10))
         def tell(news):
             if news.step >= 2:
                 print("running", flush=True)
         long = RiffRequest(prompt="funky (sax:1.2)", seed=42, steps=200)
         queued = RiffRequest(prompt="queued", seed=3)
-        make = services.studio.make
+        make = services.clip_service.make
         await asyncio.gather(
             make(long, author=Author(1, "Ann", 10), origin=Origin(channel_id=5, token="t"),
                  on_progress=tell),
@@ -263,20 +263,20 @@ async def test_kill_9_in_the_middle_of_a_job_breaks_no_promise(settings: Setting
 
     async with open_services(settings) as services:
         library = services.library
-        (before,) = await library.recent()
+        (before,) = await library.riffs.recent()
         assert before.prompt == "before"
         for digest in (before.png, before.mp3, before.picture):
             assert library.files.read(digest)
         on_disk = {path.stem for path in settings.files_dir.rglob("*") if path.is_file()}
         assert on_disk == {before.png, before.mp3, before.picture}, "nothing half-written"
 
-        long, queued = await library.unfinished_jobs()
+        long, queued = await library.jobs.unfinished()
         assert (long.state, long.attempts, long.author) == ("running", 1, ANN)
         assert long.origin == Origin(channel_id=5, token="t")
         assert (queued.state, queued.attempts) == ("waiting", 0)
         finished = await services.clip_service.resume(long)
         assert (await services.clip_service.resume(queued)).author.name == "Bob"
-        assert await library.unfinished_jobs() == []
+        assert await library.jobs.unfinished() == []
         assert finished.id == long.id
         unharmed = await services.clip_service.make(long.request, author=ANN)
         assert finished.png == unharmed.png

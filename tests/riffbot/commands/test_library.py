@@ -25,7 +25,9 @@ def test_the_library_from_the_command_line(home: Path, capsys: pytest.CaptureFix
     async def fill() -> list[str]:
         async with open_services(load_settings()) as services:
             clip_service = services.clip_service
-            first = await clip_service.make(RiffRequest(prompt="funky sax"), author=Author(1, "Ann"))
+            first = await clip_service.make(
+                RiffRequest(prompt="funky sax"), author=Author(1, "Ann")
+            )
             remix = RiffRequest(prompt="church bells", seed_image=first.image_ref)
             second = await clip_service.make(remix, author=Author(2, "Bob"), parent=first.id)
             return [first.id, second.id]

@@ -336,7 +336,9 @@ async def test_a_layer_comes_into_time_though_its_file_says_no_tempo(pipeline: P
     second[:] = 255
     second[:, 120:124] = 0  # a click in the middle
     with pipeline.images.lent(first) as one, pipeline.images.lent(second) as two:
-        request = layer(EditSource(one, 200, 120.0, "a", "1"), EditSource(two, 240, 100.0, "b", "2"))
+        request = layer(
+            EditSource(one, 200, 120.0, "a", "1"), EditSource(two, 240, 100.0, "b", "2")
+        )
         riff = await made(pipeline, request)
         assert riff.image.shape == (512, 200)
         assert riff.image[:, 100:103].max() < 60, "still in the middle"

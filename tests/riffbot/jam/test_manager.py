@@ -118,7 +118,7 @@ async def test_after_a_crash_it_goes_on_at_the_last_chunk(opened: Open, library:
     session = await first.start(7, "sax", who=ANN, seed_image="beat")
     await read(session, 300)
     await until(lambda: not first._saving)
-    row = await library.guilds_jam(7)
+    row = await library.jams.newest(7)
     assert row is not None
     assert len(row.state) < 3000, "while it plays only the place is stored, not the sound"
     second = opened()  # the first never said goodbye
@@ -179,7 +179,7 @@ async def test_an_end_while_an_older_state_is_written_is_stored_all_the_same(
     await session.set_denoising(0.8, ANN)  # a change is written just now
     await (jams.park(session) if end == "park" else session.stop())
     await until(lambda: jams.starter(session) is None)  # its end is stored
-    row = await library.guilds_jam(7)
+    row = await library.jams.newest(7)
     assert row is not None
     assert (row.status, row.starter_name) == ("paused" if end == "park" else "ended", "Ann")
 
@@ -225,7 +225,7 @@ async def test_a_stretch_becomes_a_riff_of_the_library(opened: Open, library: Li
         await read(session, 10)
     await read(session, 100)
     clip = await jams.keep(session, 4.0, author=Author(1, "Ann", 7))
-    stored = await library.get(clip.id)
+    stored = await library.riffs.get(clip.id)
     assert stored.author.user_id == 1
     assert 3 < clip.duration_s <= 4
     sound, rate = soundfile.read(io.BytesIO(clip.mp3))
@@ -253,7 +253,7 @@ async def test_a_jam_that_an_error_ended_is_stored_and_can_go_on(
     await session.steer("bells", ANN)
     await until(lambda: jams.starter(session) is None)  # its end is stored
     assert session.status().error == "not a number"
-    row = await library.guilds_jam(7)
+    row = await library.jams.newest(7)
     assert row is not None
     assert row.status == "paused"
     pipeline.trouble = lambda _: None
@@ -277,7 +277,7 @@ async def test_a_start_that_fails_leaves_nothing_behind(
         with pytest.raises(Refused):
             await jams.start(7, "sax", who=ANN)
     assert jams.get(7) is None
-    assert await library.guilds_jam(7) is None
+    assert await library.jams.newest(7) is None
     await jams.start(7, "sax", who=ANN)
 
 
@@ -289,10 +289,10 @@ async def test_a_member_is_forgotten_in_rows_and_in_what_plays(
     await session.steer("bells", BOB)
     await until(lambda: not jams._saving)
     await jams.forget_member(ANN.user_id)
-    await library.erase_member(ANN.user_id)
+    await library.privacy.erase_member(ANN.user_id)
     await until(lambda: not jams._saving)
     await jams.move(session, Place())
-    row = await library.guilds_jam(7)
+    row = await library.jams.newest(7)
     assert row is not None
     assert "Ann" not in row.state + str(row.starter_name)
     assert "Bob" in row.state

@@ -223,7 +223,7 @@ async def test_the_page_steers_only_where_the_server_lets_anyone(
     client: TestClient, services: Services, session: JamSession, who: Who, words: str
 ) -> None:
     at, wish = f"/api/jams/{session.id}", {"prompt": "church bells"}
-    await services.library.set_guild_settings(7, jam_steer=who, dj_role_id=5)
+    await services.library.guilds.set_settings(7, jam_steer=who, dj_role_id=5)
     refused = await client.post(f"{at}/prompt", json=wish)
     assert refused.status == 400
     assert words in (await refused.json())["error"]
@@ -231,7 +231,7 @@ async def test_the_page_steers_only_where_the_server_lets_anyone(
     assert (await client.get(at)).status == 200, "but whoever has the link may listen"
     async with client.ws_connect(f"{at}/socket") as ws:
         await hear(ws, lambda h: h.packets)
-    await services.library.set_guild_settings(7, jam_steer="anyone")
+    await services.library.guilds.set_settings(7, jam_steer="anyone")
     assert (await client.post(f"{at}/prompt", json=wish)).status == 202
     assert session.status().shares[0].prompt == "church bells"
 
