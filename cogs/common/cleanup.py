@@ -12,7 +12,7 @@ from cogs.common.clip_cards import PICTURE, RAW, clip_embed
 from cogs.common.delivery import DELIVERY_ERRORS
 from cogs.common.visibility import visible_to_all
 from riffbot.errors import RiffBotError
-from riffbot.library.riffs import DeletionResult
+from riffbot.library.deletion import DeletionResult
 
 if TYPE_CHECKING:
     from riffbot.bot import RiffBot

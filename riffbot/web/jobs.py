@@ -14,7 +14,8 @@ from typing import Literal
 
 from PIL import Image
 
-from riffbot.clips.service import AcceptedJob, ClipService
+from riffbot.clips.job_runner import AcceptedJob
+from riffbot.clips.service import ClipService
 from riffbot.errors import Cancelled, Conflict, NotFound, RiffBotError
 from riffbot.inference.job import Owner, Picture, Progress
 from riffbot.library.job_states import UNFINISHED

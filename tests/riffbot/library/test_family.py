@@ -16,8 +16,8 @@ from PIL import Image
 
 from riffbot.clips.lineage import as_picture, as_text
 from riffbot.errors import BadRequest
+from riffbot.library.deletion import DeletionResult
 from riffbot.library.models import StoredJam
-from riffbot.library.riffs import DeletionResult
 from riffbot.library.store import Library
 from riffbot.library.types import FORMER_MEMBER, NOBODY, Viewer
 from riffbot.request import RiffRequest
