@@ -32,7 +32,10 @@ REQUEST = RiffRequest(prompt="funky (sax:1.2)", seed=42)
 @pytest.fixture
 def settings(tmp_path: Path, tiny_model: Path) -> Settings:
     return Settings(
-        data_dir=tmp_path / "data", model=str(tiny_model), device="cpu", seed_images=tmp_path / "none"
+        data_dir=tmp_path / "data",
+        model=str(tiny_model),
+        device="cpu",
+        seed_images=tmp_path / "none",
     )
 
 
