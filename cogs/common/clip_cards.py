@@ -55,7 +55,7 @@ def clip_cards(
     can be saved and neither stands there twice.
 
     Args:
-        clip: what the studio made.
+        clip: what is shown.
         limit: bytes that may be uploaded here.
         heading: a line above the embed.
         is_visible: as for `clip_embed`.

@@ -13,7 +13,7 @@ from sqlalchemy import delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from riffbot.library.database import Database
-from riffbot.library.jams import forget_in_jams
+from riffbot.library.jams import ScrubJam, scrub_jams
 from riffbot.library.models import Favourite, Member, RiffWord, StoredJam, StoredJob, StoredRiff
 from riffbot.library.types import referenced_images
 from riffbot.request import RiffRequest
@@ -41,13 +41,18 @@ class DeletionResult:
 
 
 async def delete_riffs(
-    database: Database, riffs: Sequence[StoredRiff], reason: str, *, user_id: int | None = None
+    database: Database,
+    riffs: Sequence[StoredRiff],
+    reason: str,
+    *,
+    member: tuple[int, ScrubJam] | None = None,
 ) -> DeletionResult:
     """Delete riffs and the files that nothing else refers to; the caller holds `files_lock`.
 
     Args:
         reason: what the cleared rows say, `deleted` or `erased`.
-        user_id: delete everything else about this member, too.
+        member: delete everything else about a member, too: the user id, and what removes the
+            member from a stored jam.
     """
     files = {digest for riff in riffs for digest in (riff.png, riff.mp3, riff.picture)} - {""}
     # What they started from may have been kept for their sake alone.
@@ -59,8 +64,8 @@ async def delete_riffs(
         children = await _children_of(session, ids)
         for chunk in _chunks(ids):
             await _clear_rows(session, chunk, reason)
-        if user_id is not None:
-            await _erase_member(session, user_id)
+        if member is not None:
+            await _erase_member(session, *member)
         await _remove_childless(session)
         needed = await referenced_files(session, files)
     await asyncio.to_thread(database.files.remove, files - needed)
@@ -72,11 +77,11 @@ async def delete_riffs(
     )
 
 
-async def _erase_member(session: AsyncSession, user_id: int) -> None:
+async def _erase_member(session: AsyncSession, user_id: int, scrub_jam: ScrubJam) -> None:
     """Delete what is known about a member besides their riffs."""
     await session.execute(delete(Favourite).where(Favourite.user_id == user_id))
     await session.execute(delete(StoredJob).where(StoredJob.author_id == user_id))
-    await forget_in_jams(session, user_id)
+    await scrub_jams(session, user_id, scrub_jam)
     # A “no” outlives its riffs: files that others saved may come back.
     yes = Member.remix_allowed.is_(True)
     await session.execute(delete(Member).where(Member.user_id == user_id, yes))

@@ -14,6 +14,7 @@ from sqlalchemy import select, update
 from riffbot.errors import BadRequest, NotFound, StorageError
 from riffbot.library.database import Database
 from riffbot.library.deletion import DeletionResult, delete_riffs
+from riffbot.library.jams import ScrubJam
 from riffbot.library.models import Favourite, Member, StoredJam, StoredJob, StoredRiff
 from riffbot.library.riff_rows import is_remix_allowed
 from riffbot.library.riffs import get_riff
@@ -95,18 +96,22 @@ class PrivacyRepository:
         }
         return await asyncio.to_thread(self._zip, data, riffs, limit)
 
-    async def erase_member(self, user_id: int) -> DeletionResult:
+    async def erase_member(self, user_id: int, scrub_jam: ScrubJam) -> DeletionResult:
         """Delete everything about a member: riffs, favourites, jobs, votes.
 
         What others made from their riffs stays, with “a former member” as its parent's author. A
         decision that nobody may remix their riffs stays, too: it protects them, and is deleted
         only when they take it back.
+
+        Args:
+            user_id: of the member.
+            scrub_jam: removes the member from a stored jam.
         """
         database = self._database
         async with database.files_lock:  # until then a clip that is being made may still be stored
             query = select(StoredRiff).where(StoredRiff.author_id == user_id)
             riffs = await database.query(lambda session: session.scalars(query).all())
-            return await delete_riffs(database, riffs, "erased", user_id=user_id)
+            return await delete_riffs(database, riffs, "erased", member=(user_id, scrub_jam))
 
     def _zip(self, data: dict[str, Any], riffs: Sequence[StoredRiff], limit: int) -> bytes:
         out = io.BytesIO()

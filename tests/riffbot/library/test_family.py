@@ -16,8 +16,9 @@ from PIL import Image
 
 from riffbot.clips.lineage import as_picture, as_text
 from riffbot.errors import BadRequest
-from riffbot.library.deletion import DeletionResult
-from riffbot.library.models import StoredJam
+from riffbot.jam.snapshot import scrub_jam
+from riffbot.library.jam_record import JamRecord, PageJam, StoredJamStatus
+from riffbot.library.riffs import DeletionResult
 from riffbot.library.store import Library
 from riffbot.library.types import FORMER_MEMBER, NOBODY, Viewer
 from riffbot.request import RiffRequest
@@ -57,7 +58,7 @@ async def test_whoever_goes_leaves_a_place_while_there_are_children(
     text = as_text(await library.riffs.family(grandchild.id))
     assert text.splitlines()[1] == "└─ a deleted riff"
     assert "Bob" not in text
-    await library.privacy.erase_member(ANN.user_id)
+    await library.privacy.erase_member(ANN.user_id, scrub_jam)
     assert await library.riffs.count() == 0
     with pytest.raises(Exception, match="not in the library"):
         await library.riffs.family(root.id)
@@ -66,7 +67,7 @@ async def test_whoever_goes_leaves_a_place_while_there_are_children(
 async def test_names_go_when_their_member_does(library: Library, add: Add) -> None:
     root = await add("root secret")
     child = await add("child", BOB, parent=root.id)
-    farewell = await library.privacy.erase_member(ANN.user_id)
+    farewell = await library.privacy.erase_member(ANN.user_id, scrub_jam)
     assert (farewell.riffs, farewell.children) == (1, (child.id,))
     (credit,) = await library.riffs.credits(await library.riffs.get(child.id))
     assert (credit.author, credit.riff_id, credit.prompt) == (FORMER_MEMBER, None, "")
@@ -179,14 +180,15 @@ async def test_the_export_tells_of_jams_and_survives_a_damaged_file(
     assert path is not None
     path.write_bytes(b"rust")
     await library.jams.save(
-        StoredJam(
+        JamRecord(
             id="jam",
+            key=PageJam(),
             starter_id=ANN.user_id,
             starter_name="Ann",
             bitrate=96000,
             seed_image="steady",
-            status="paused",
-            state="{}",
+            status=StoredJamStatus.PAUSED,
+            snapshot="{}",
         )
     )
     archive = zipfile.ZipFile(io.BytesIO(await library.privacy.export_member(1, limit=10_000_000)))
@@ -205,7 +207,7 @@ async def test_a_clip_that_is_kept_while_its_author_goes_goes_too(
     async with library._database.files_lock:
         finishing = asyncio.create_task(library.jobs.finish(job.id, made(request), files("late")))
         await asyncio.sleep(0)
-        erasing = asyncio.create_task(library.privacy.erase_member(ANN.user_id))
+        erasing = asyncio.create_task(library.privacy.erase_member(ANN.user_id, scrub_jam))
         await asyncio.sleep(0.05)
     await finishing
     assert (await erasing).riffs == 1
@@ -217,16 +219,16 @@ async def test_what_was_made_elsewhere_only_has_its_place(library: Library, add:
     private = await add("secret wish", replace(BOB, guild_id=None), parent=root.id, channel=6)
     await add("open", BOB, parent=private.id, channel=5)
     ann, bob = (Viewer(author.user_id, frozenset({5})) for author in (ANN, BOB))
-    family = (await library.riffs.family(root.id)).redact_for(ann)
+    family = (await library.riffs.family(root.id)).seen_by(ann)
     lines = as_text(family).splitlines()
     assert lines[1] == "└─ a riff made elsewhere"
     assert "Bob · riff · open" in lines[2]
     thumbs = {m.id: np.zeros((128, 128), np.uint8) for m in family.members}
     without = {m.id: thumbs[m.id] for m in family.members if m.id != private.id}
     assert as_picture(family, thumbs) == as_picture(family, without)
-    asked = (await library.riffs.family(private.id)).redact_for(ann)  # about the hidden one itself
+    asked = (await library.riffs.family(private.id)).seen_by(ann)  # about the hidden one itself
     assert "secret wish" not in as_text(asked)
     assert as_text(asked).splitlines()[1].startswith("└─ a riff made elsewhere")
     assert as_picture(asked, thumbs) == as_picture(asked, without)
-    bobs = (await library.riffs.family(root.id)).redact_for(bob)
+    bobs = (await library.riffs.family(root.id)).seen_by(bob)
     assert "secret wish" in as_text(bobs)

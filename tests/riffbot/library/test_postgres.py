@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from riffbot import process
 from riffbot.errors import Conflict, StorageError
+from riffbot.jam.snapshot import scrub_jam
 from riffbot.library import instance_lock, migrate
 from riffbot.library.connection import database_url
 from riffbot.library.instance_lock import owned
@@ -54,7 +55,7 @@ async def test_the_library_works_the_same(server: str, tmp_path: Path) -> None:
     assert [riff.id for riff in await library.riffs.complete("FUNKY (s")] == [parent.id]
     await library.riffs.add_favourite(parent.id, BOB.user_id)
     assert [riff.id for riff in await library.riffs.favourites(BOB.user_id)] == [parent.id]
-    await library.privacy.erase_member(ANN.user_id)
+    await library.privacy.erase_member(ANN.user_id, scrub_jam)
     (credit,) = await library.riffs.credits(await library.riffs.get(child.id))
     assert (credit.riff_id, credit.author) == (None, FORMER_MEMBER)
     page = await library.riffs.page(guild_id=10, text="bells")
@@ -96,7 +97,9 @@ async def test_a_question_of_several_statements_sees_one_moment(
 
     assert await library._database.query(question) == ["one moment", "one moment"]
     assert (await library.riffs.get(riff.id)).prompt == "another"
-    await library.privacy.erase_member(ANN.user_id)  # writers are no readers of an old moment
+    await library.privacy.erase_member(
+        ANN.user_id, scrub_jam
+    )  # writers are no readers of an old moment
     await library.close()
 
 
@@ -237,14 +240,14 @@ async def test_of_two_who_end_a_job_the_first_counts(server: str, tmp_path: Path
     one, two = [await Library.open(settings) for _ in range(2)]
     request = RiffRequest(prompt="once", seed=1)
     for _ in range(5):
-        job = await one.jobs.create(request, author=ANN)
+        job = await one.create_job(request, author=ANN)
         ended = await asyncio.gather(
-            one.jobs.finish(job.id, made(request), files("once")),
-            two.jobs.fail(job.id, "It broke."),
+            one.finish_job(job.id, made(request), files("once")),
+            two.fail_job(job.id, "It broke."),
             return_exceptions=True,
         )
         assert [isinstance(answer, Conflict) for answer in ended].count(True) == 1
-        state = (await one.jobs.get(job.id)).state
+        state = (await one.get_job(job.id)).state
         assert state == ("failed" if isinstance(ended[0], Conflict) else "done")
         begun = await asyncio.gather(
             *(library.jobs.begin(job.id) for library in (one, two)), return_exceptions=True
