@@ -17,8 +17,8 @@ from PIL import Image
 from riffbot.clips.lineage import as_picture, as_text
 from riffbot.errors import BadRequest
 from riffbot.jam.snapshot import scrub_jam
+from riffbot.library.deletion import DeletionResult
 from riffbot.library.jam_record import JamRecord, PageJam, StoredJamStatus
-from riffbot.library.riffs import DeletionResult
 from riffbot.library.store import Library
 from riffbot.library.types import FORMER_MEMBER, NOBODY, Viewer
 from riffbot.request import RiffRequest
@@ -219,16 +219,16 @@ async def test_what_was_made_elsewhere_only_has_its_place(library: Library, add:
     private = await add("secret wish", replace(BOB, guild_id=None), parent=root.id, channel=6)
     await add("open", BOB, parent=private.id, channel=5)
     ann, bob = (Viewer(author.user_id, frozenset({5})) for author in (ANN, BOB))
-    family = (await library.riffs.family(root.id)).seen_by(ann)
+    family = (await library.riffs.family(root.id)).redact_for(ann)
     lines = as_text(family).splitlines()
     assert lines[1] == "└─ a riff made elsewhere"
     assert "Bob · riff · open" in lines[2]
     thumbs = {m.id: np.zeros((128, 128), np.uint8) for m in family.members}
     without = {m.id: thumbs[m.id] for m in family.members if m.id != private.id}
     assert as_picture(family, thumbs) == as_picture(family, without)
-    asked = (await library.riffs.family(private.id)).seen_by(ann)  # about the hidden one itself
+    asked = (await library.riffs.family(private.id)).redact_for(ann)  # about the hidden one itself
     assert "secret wish" not in as_text(asked)
     assert as_text(asked).splitlines()[1].startswith("└─ a riff made elsewhere")
     assert as_picture(asked, thumbs) == as_picture(asked, without)
-    bobs = (await library.riffs.family(root.id)).seen_by(bob)
+    bobs = (await library.riffs.family(root.id)).redact_for(bob)
     assert "secret wish" in as_text(bobs)

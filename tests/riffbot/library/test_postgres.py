@@ -240,14 +240,14 @@ async def test_of_two_who_end_a_job_the_first_counts(server: str, tmp_path: Path
     one, two = [await Library.open(settings) for _ in range(2)]
     request = RiffRequest(prompt="once", seed=1)
     for _ in range(5):
-        job = await one.create_job(request, author=ANN)
+        job = await one.jobs.create(request, author=ANN)
         ended = await asyncio.gather(
-            one.finish_job(job.id, made(request), files("once")),
-            two.fail_job(job.id, "It broke."),
+            one.jobs.finish(job.id, made(request), files("once")),
+            two.jobs.fail(job.id, "It broke."),
             return_exceptions=True,
         )
         assert [isinstance(answer, Conflict) for answer in ended].count(True) == 1
-        state = (await one.get_job(job.id)).state
+        state = (await one.jobs.get(job.id)).state
         assert state == ("failed" if isinstance(ended[0], Conflict) else "done")
         begun = await asyncio.gather(
             *(library.jobs.begin(job.id) for library in (one, two)), return_exceptions=True

@@ -90,9 +90,9 @@ async def test_old_ended_jobs_are_forgotten_at_the_next_start(
     async with library._database.write() as session:
         await session.execute(update(StoredJob).values(created_at=long_ago))
     again = await Library.open(settings)
-    assert [job.id for job in await again.unfinished_jobs()] == [waiting.id]
+    assert [job.id for job in await again.jobs.unfinished()] == [waiting.id]
     with pytest.raises(NotFound):
-        await again.get_job(failed.id)
+        await again.jobs.get(failed.id)
     await again.close()
 
 
@@ -244,10 +244,10 @@ async def test_a_locked_database_is_a_sentence(
     other = sqlite3.connect(settings.data_dir / "riffbot.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StorageError, match="Another program"):
-        await impatient.create_job(REQUEST, author=ANN)
-    assert await impatient.unfinished_jobs() == [], "readers do not wait for writers"
+        await impatient.jobs.create(REQUEST, author=ANN)
+    assert await impatient.jobs.unfinished() == [], "readers do not wait for writers"
     other.close()
-    assert await impatient.create_job(REQUEST, author=ANN)
+    assert await impatient.jobs.create(REQUEST, author=ANN)
     await impatient.close()
 
 
@@ -259,7 +259,7 @@ async def test_closing_waits_for_who_is_there_and_refuses_who_comes_later(
     other.execute("BEGIN IMMEDIATE")
     writing = asyncio.create_task(library.jobs.create(REQUEST, author=ANN))
     cancelled = asyncio.create_task(library.jobs.create(REQUEST, author=BOB))
-    while not library._writing.locked():  # noqa: ASYNC110  # there is no event for it
+    while not library._database._writing.locked():  # noqa: ASYNC110  # there is no event for it
         await asyncio.sleep(0)
     closing = asyncio.create_task(library.close())
     await asyncio.sleep(0)
