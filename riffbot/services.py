@@ -99,9 +99,9 @@ def open_pipeline(settings: Settings, images: Images) -> PipelineLike:
     Raises:
         ModelError: it is missing, damaged, or no spectrogram model.
     """
-    from riffbot.inference.pipeline import opening  # noqa: PLC0415  # brings torch
+    from riffbot.inference.pipeline import factory  # noqa: PLC0415  # brings torch
 
-    return opening.open_pipeline(settings, images)
+    return factory.open_pipeline(settings, images)
 
 
 def _warm_up() -> None:

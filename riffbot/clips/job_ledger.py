@@ -138,7 +138,7 @@ class Promises:
         background: what its owner was told is to hold.
         """
         taken_back = isinstance(error, Cancelled | asyncio.CancelledError)
-        if taken_back and self._engine.closing:
+        if taken_back and self._engine.is_closing:
             await self._give_back(job_id)
             return
         if isinstance(error, Postponed):

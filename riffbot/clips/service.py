@@ -17,7 +17,7 @@ from riffbot.composition import compose
 from riffbot.composition.progress import of_many
 from riffbot.errors import Cancelled, Conflict, GenerationFailed, NotFound, RiffBotError
 from riffbot.images import Images
-from riffbot.inference.engine.engine import Engine, Reserved
+from riffbot.inference.engine.engine import Engine, Reservation
 from riffbot.inference.engine.pending_job import OnProgress
 from riffbot.inference.job import Owner, Progress, Riff
 from riffbot.library.models import StoredJob
@@ -48,7 +48,7 @@ class Accepted:
 
     job: StoredJob
     owner: Owner
-    reserved: Reserved
+    reserved: Reservation
     price: Price | None
     checked: bool
     resumed: bool = False
@@ -364,4 +364,6 @@ class Studio(Replaying):
         price, resumed = accepted.price, accepted.resumed
         accepted.checked = self.pricing.check(price, resumed=resumed) is not None
         if accepted.checked and price is not None:
-            self._engine.expect(accepted.reserved, price.pictures[number:], promised=resumed)
+            self._engine.announce_pictures(
+                accepted.reserved, price.pictures[number:], promised=resumed
+            )

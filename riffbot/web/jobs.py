@@ -14,9 +14,10 @@ from typing import Any
 
 from PIL import Image
 
+from audio.arrays import Pixels
 from riffbot.clips.service import Accepted, Studio
 from riffbot.errors import Cancelled, Conflict, NotFound, RiffBotError
-from riffbot.inference.job import Owner, Picture, Progress
+from riffbot.inference.job import Owner, Progress
 from riffbot.library.job_states import UNFINISHED
 from riffbot.library.store import Library
 from riffbot.library.types import Author
@@ -214,7 +215,7 @@ def _progress(job: Job, progress: Progress) -> None:
     )
 
 
-def small(picture: Picture) -> str:
+def small(picture: Pixels) -> str:
     """A forming picture at half size, as a data URL of some 30 KB."""
     out = io.BytesIO()
     with contextlib.closing(Image.fromarray(picture)) as image:
