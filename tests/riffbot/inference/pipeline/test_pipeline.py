@@ -283,7 +283,7 @@ def test_a_circular_model_makes_loops(folder: Path, tmp_path: Path) -> None:
         model = load_model(tiny_embedded_model(tmp_path / f"model{shift}"))
         looping = Pipeline(model, Images(folder))
         request = ask(looping)
-        drawn = looping._noise([request])
-        looping._noise = lambda _, d=drawn, s=shift: lambda: d().roll(s, -1)  # type: ignore[method-assign, misc]
+        drawn = looping._noise_source([request])
+        looping._noise_source = lambda _, d=drawn, s=shift: lambda: d().roll(s, -1)  # type: ignore[method-assign, misc]
         pictures.append(looping.run([request])[0])
     assert apart(np.roll(pictures[0], 2 * 16, axis=1), pictures[1]) <= 1
