@@ -23,9 +23,10 @@ from typing import TYPE_CHECKING
 import discord
 
 from audio.picture import picture
-from cogs.common.delivery import UNDELIVERED, Card, Place, Upload
-from cogs.common.formatting import seconds
-from cogs.common.markdown import from_plain
+from cogs.common.cards import Card, CardFile
+from cogs.common.delivery import DELIVERY_ERRORS, ReplyTarget
+from cogs.common.formatting import format_duration
+from cogs.common.markdown import sentence_to_markdown
 from cogs.common.mentions import command_pattern
 from cogs.jam._panel import PICTURE, Scene, panel_card
 from riffbot.errors import Refused
@@ -69,7 +70,7 @@ class Stage:
 
     bot: RiffBot
     session: JamSession
-    panel: Place
+    panel: ReplyTarget
     link: Link | None = None
     began: float = field(default_factory=lambda: discord.utils.utcnow().timestamp())
     over: bool = field(default=False, init=False)
@@ -84,7 +85,7 @@ class Stage:
     _drawn: object = field(default=None, init=False)
     _drawn_at: float = field(default=0.0, init=False)
     _drawn_prompt: str = field(default="", init=False)
-    _picture: Upload | None = field(default=None, init=False)
+    _picture: CardFile | None = field(default=None, init=False)
     _status_text: str | None = field(default=None, init=False)
     _status_channel: discord.VoiceChannel | None = field(default=None, init=False)
     _status_task: asyncio.Task[None] | None = field(default=None, init=False)
@@ -176,7 +177,7 @@ class Stage:
         limit = self.bot.services.settings.jam_leave_s
         if now() - self._alone_since >= limit:
             await self._park(
-                f"Nobody listened for {seconds(limit)}, so I left. "
+                f"Nobody listened for {format_duration(limit)}, so I left. "
                 "`/jam resume` goes on from the same place."
             )
 
@@ -221,7 +222,7 @@ class Stage:
         self._news, self._parked = news, parked
         await self._take_down()
         if aloud:  # nobody looks at a panel that has scrolled away
-            await self.panel.post(Card(content=from_plain(news, command_pattern())))
+            await self.panel.post(Card(content=sentence_to_markdown(news, command_pattern())))
 
     async def _take_down(self) -> None:
         try:
@@ -256,7 +257,7 @@ class Stage:
         if not fresh and shown == self._shown:
             return
         self._shown, self._edited_at = shown, now()
-        await self.panel.revise(card)
+        await self.panel.edit(card)
 
     async def _draw(self, status: JamStatus) -> bool:
         """Draw the spectrogram if there is a new one, off the event loop; whether there was."""
@@ -270,16 +271,16 @@ class Stage:
         png = await asyncio.to_thread(
             picture, pixels, title=status.playing, bpm=status.bpm, beats=status.beats
         )
-        self._picture = Upload(PICTURE, png, f"The spectrogram of what plays: {status.playing}")
+        self._picture = CardFile(PICTURE, png, f"The spectrogram of what plays: {status.playing}")
         return True
 
-    async def move_panel(self, place: Place) -> None:
+    async def move_panel(self, place: ReplyTarget) -> None:
         """The panel now stands somewhere else; the old one goes."""
         async with self._busy:
             old, self.panel = self.panel, place
             self._shown, self._picture, self._drawn = None, None, None
             await self.remember()
-        await old.withdraw()
+        await old.delete()
         await self.look(at_once=True)
 
     async def remember(self) -> None:
@@ -329,7 +330,7 @@ class Stage:
 async def _set_status(channel: discord.VoiceChannel, text: str | None) -> None:
     try:
         await channel.edit(status=text)
-    except UNDELIVERED as error:
+    except DELIVERY_ERRORS as error:
         log.info("the status of voice channel %s stays: %s", channel.id, error)
 
 
