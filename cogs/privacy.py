@@ -22,6 +22,7 @@ from cogs.common.options import suggest_own_riffs
 from cogs.common.persistent import PersistentButton
 from cogs.common.sources import find_riff
 from riffbot.errors import BadRequest, RiffBotError
+from riffbot.jam.snapshot import scrub_jam
 
 if TYPE_CHECKING:
     from riffbot.bot import RiffBot
@@ -75,7 +76,7 @@ class EraseButton(
                 bot.services.studio.cancel(job.id)
         # The jams that play come first: each writes its row anew at every chunk.
         await bot.services.jams.forget_member(self.user_id)
-        farewell = await bot.services.library.erase_member(self.user_id)
+        farewell = await bot.services.library.erase_member(self.user_id, scrub_jam)
         stay = await delete_messages(bot, farewell)
         open_again = await bot.services.library.remixes_allowed(self.user_id)
         await send_ephemeral(interaction, _farewell(farewell.riffs, stay, open_again=open_again))

@@ -152,7 +152,7 @@ class Remixes(commands.Cog, name="remix"):
                 interaction,
                 [recipe.request],
                 parent=known.id if known is not None else None,
-                heading="Made again from its file.",
+                heading=" ".join(["Made again from its file.", recipe.differs]).strip(),
                 weights=recipe.model_hash,
             )
 

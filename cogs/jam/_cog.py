@@ -23,8 +23,8 @@ from cogs.jam._controller import Stage
 from cogs.jam._panel import now_lines
 from riffbot.errors import BadRequest, RiffBotError
 from riffbot.jam.session import JamSession
-from riffbot.jam.types import Place as JamPlace
-from riffbot.library.models import StoredJam
+from riffbot.jam.types import JamChannels
+from riffbot.library.jam_record import GuildJam, JamRecord
 from riffbot.library.types import Author, Origin
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Jams(commands.GroupCog, name="jam", description=command_description("jam")
             channel = self._channel_of(interaction)
             guild_id = _guild_id(interaction)
             jams = self.bot.services.jams
-            if jams.get(guild_id) is not None:
+            if jams.get(GuildJam(guild_id)) is not None:
                 raise BadRequest(
                     "A jam plays here already: /jam prompt steers it, /jam stop ends it."
                 )
@@ -88,9 +88,9 @@ class Jams(commands.GroupCog, name="jam", description=command_description("jam")
             place = await ReplyTarget.respond(interaction, _tuning(prompt))
             try:
                 session = await jams.start(
-                    guild_id,
+                    GuildJam(guild_id),
                     prompt,
-                    who=who(interaction),
+                    starter=who(interaction),
                     seed_image=seed_image,
                     bpm=bpm,
                     denoising=denoising,
@@ -130,11 +130,11 @@ class Jams(commands.GroupCog, name="jam", description=command_description("jam")
         async with reporting_errors(interaction):
             stage = stage_here(interaction)
             status = stage.session.status()
-            place = await ReplyTarget.respond(interaction, _tuning(status.playing))
+            place = await ReplyTarget.respond(interaction, _tuning(status.current_prompt))
             await stage.move_panel(place)
-            link = stage.link
-            latency = link.latency_s if link is not None else None
-            reconnects = link.reconnects if link is not None else 0
+            connection = stage.connection
+            latency = connection.latency_s if connection is not None else None
+            reconnects = connection.reconnects if connection is not None else 0
             await send_ephemeral(interaction, now_lines(status, latency, reconnects))
 
     @app_commands.command(name="resume", description=command_description("jam resume"))
@@ -156,20 +156,20 @@ class Jams(commands.GroupCog, name="jam", description=command_description("jam")
         guild_id = _guild_id(interaction)
         stage = self.bot.stages.get(guild_id)
         if stage is not None:
-            if stage.session.status().state != "paused":
+            if stage.session.status().phase != "paused":
                 raise BadRequest("The jam plays already: /jam now shows its panel.")
             await end_pause(interaction, stage)
             return
         channel = self._channel_of(interaction)
-        if self.bot.services.jams.get(guild_id) is not None:
+        if self.bot.services.jams.get(GuildJam(guild_id)) is not None:
             raise BadRequest("The jam is coming back already: it takes a moment.")
         place = await ReplyTarget.respond(interaction, _tuning(None))
         try:
             session = await self.bot.services.jams.resume(
-                guild_id,
+                GuildJam(guild_id),
                 paced_by="voice" if channel is not None else "clock",
                 bitrate=_bitrate(channel),
-                place=JamPlace(),
+                channels=JamChannels(),
             )
             await self._set_up(session, channel, place)
         except Exception:
@@ -291,31 +291,31 @@ class Jams(commands.GroupCog, name="jam", description=command_description("jam")
         hiccup, which is an `on_ready` too, would start it out of the blue.
         """
         async with self._recovering:
-            rows = await self.bot.services.jams.unfinished()
+            rows = await self.bot.services.jams.find_unfinished()
             # At the same time: no server waits for another's voice channel.
             await asyncio.gather(*map(self._recover_one, rows))
 
-    async def _recover_one(self, row: StoredJam) -> None:
+    async def _recover_one(self, row: JamRecord) -> None:
         jams = self.bot.services.jams
         guild = self.bot.get_guild(row.guild_id or 0)
-        if guild is None or row.status != "running" or jams.get(guild.id) is not None:
+        if guild is None or row.status != "running" or jams.get(GuildJam(guild.id)) is not None:
             return
         try:
             if not await self._go_on(guild, row):
-                await jams.set_aside(row)
+                await jams.mark_paused(row)
         except Exception as error:
             log_error(error, f"the jam of server {guild.id}")
             await self._give_up(row, error)
 
-    async def _give_up(self, row: StoredJam, error: Exception) -> None:
+    async def _give_up(self, row: JamRecord, error: Exception) -> None:
         try:
             if isinstance(error, RiffBotError):
                 await self._panel_of(row).post(Card(content=error_message(error)))
-            await self.bot.services.jams.set_aside(row)
+            await self.bot.services.jams.mark_paused(row)
         except Exception as again:  # the other servers' jams must go on
             log_error(again, f"the jam of server {row.guild_id}")
 
-    async def _go_on(self, guild: discord.Guild, row: StoredJam) -> bool:
+    async def _go_on(self, guild: discord.Guild, row: JamRecord) -> bool:
         """Play on where somebody listens; whether somebody does."""
         channel = guild.get_channel(row.voice_channel_id or 0)
         voice = channel if isinstance(channel, discord.VoiceChannel) else None
@@ -326,14 +326,14 @@ class Jams(commands.GroupCog, name="jam", description=command_description("jam")
             await panel.edit(Card(embed=quiet))
             return False
         session = await self.bot.services.jams.resume(
-            guild.id,
+            GuildJam(guild.id),
             paced_by="clock" if self.bot.simulated else "voice",
             bitrate=_bitrate(voice),
         )
         await self._set_up(session, None if self.bot.simulated else voice, panel)
         return True
 
-    def _panel_of(self, row: StoredJam) -> ReplyTarget:
+    def _panel_of(self, row: JamRecord) -> ReplyTarget:
         author = Author(row.starter_id or 0, row.starter_name or "", row.guild_id)
         origin = Origin(channel_id=row.text_channel_id or 0, message_id=row.message_id)
         return ReplyTarget.from_origin(self.bot, author, origin)

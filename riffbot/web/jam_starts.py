@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from time import monotonic
 
 from riffbot.errors import Refused
-from riffbot.jam.attempts import PAUSE
+from riffbot.jam.attempts import PAUSE_FACTOR
 from riffbot.web.security import Allowance, TooMany
 
 GRACE_S = 20.0
@@ -26,7 +26,7 @@ GRACE_S = 20.0
 SAVED_S = 5.0
 """Seconds of the engine's time that quiet times save up for starts."""
 
-SHARE = 1 / (1 + PAUSE)
+SHARE = 1 / (1 + PAUSE_FACTOR)
 """Of the engine's time, for all starts together."""
 
 
@@ -74,7 +74,7 @@ class JamStarts:
 
     @contextmanager
     def measured(self) -> Iterator[None]:
-        """Count the time of a start. One that is refused is counted by its jam's `Attempts`."""
+        """Count the time of a start. One that is refused counts in `FailedAttempts`."""
         began = self._clock()
         try:
             yield

@@ -28,6 +28,7 @@ from audio import codec, files
 from audio.image import decode_image
 from riffbot import cli
 from riffbot.clips import recipes
+from riffbot.library.jam_record import GuildJam
 from riffbot.rendering import render
 from riffbot.request import RiffRequest
 from riffbot.services import Services, open_services
@@ -167,7 +168,7 @@ def test_an_excerpt_is_made_again_from_its_file(
 async def test_the_jam_goes_on_at_its_place(settings: Settings) -> None:
     async with open_services(settings) as services:
         await loaded(services)
-        session = await services.jams.resume(IDS["guild"], paced_by="voice")
+        session = await services.jams.resume(GuildJam(IDS["guild"]), paced_by="voice")
         assert session.id == JAM
         status = session.status()
         assert [share.prompt for share in status.shares] == ["church bells"]
@@ -322,7 +323,7 @@ async def test_an_old_panel_of_a_jam(settings: Settings) -> None:
         jams = server.room.services.jams
         jams.page = "http://127.0.0.1:8765/"
         await server.click(ada, press["pause"])  # which takes it up again
-        session = jams.get(IDS["guild"])
+        session = jams.get(GuildJam(IDS["guild"]))
         assert session is not None
         assert session.id == JAM
         assert session.status().played_s >= KNOWN["jam"]["at"] / 100
@@ -342,7 +343,7 @@ async def test_an_old_panel_of_a_jam(settings: Settings) -> None:
         await server.click(server.ben, press["keep"])
         assert await server.room.services.library.count() == before + 1
         await server.click(ada, press["pause"])
-        assert session.status().state == "paused"
+        assert session.status().phase == "paused"
         await server.click(ada, press["stop"])
         assert session.ended
 
