@@ -156,7 +156,11 @@ async def test_starts_in_one_batch_are_charged_once_together(
     services: Services, pipeline: FakePipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     took: dict[Capacity, float] = {}
-    monkeypatch.setattr(Capacity, "measured", lambda self, seconds: took.setdefault(self, seconds))
+
+    def measured(capacity: Capacity, seconds: float) -> None:
+        took.setdefault(capacity, seconds)
+
+    monkeypatch.setattr(Capacity, "measured", measured)
     pipeline.model.device = "cuda"
     async with Engine(lambda: pipeline, max_batch=2) as engine:
         jams = JamManager(
