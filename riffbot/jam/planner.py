@@ -79,6 +79,7 @@ class Planner:
         next: the walk whose chunk is next while nobody wishes anything.
         answers: seconds from the last hundred wishes to the sound that changed.
         chunks: how many came in after the first.
+        start_s: seconds of the engine's time that `first` took.
     """
 
     def __init__(
@@ -108,6 +109,8 @@ class Planner:
         self.next = walk
         self.answers: list[float] = []
         self.chunks = 0
+        self.start_s = 0.0
+        self._engine_s = 0.0
 
     async def first(self) -> Chunk:
         """Make the chunk that the jam begins with.
@@ -125,6 +128,7 @@ class Planner:
         except Refused:  # a first chunk pays for first uses, so a second one may judge
             chunk = await self._judged(request, took_s=self._capacity.chunk_s or 0.0)
         self.next = self._coming.walk if self._coming is not None else chunk.walk.onwards()
+        self.start_s = self._engine_s
         return chunk
 
     async def _judged(self, request: RiffRequest, *, took_s: float) -> Chunk:
@@ -240,7 +244,9 @@ class Planner:
 
     async def _chunk(self, walk: Walk, *, deadline: float) -> Chunk:
         riff: Riff = await self._engine.submit(walk.request(), deadline=deadline, promised=True)
-        self._capacity.measured(riff.timings.get("generate_s", 0.0))
+        seconds = riff.timings.get("generate_s", 0.0)
+        self._capacity.measured(seconds)
+        self._engine_s += seconds / riff.batch
         return Chunk(walk, riff.request, riff.image, riff.model_name, riff.model_hash)
 
     async def _failed(self, error: RiffBotError, wish: Wish | None) -> None:

@@ -58,6 +58,11 @@ class JamView:
         return self._planner.chunks
 
     @property
+    def start_s(self) -> float:
+        """Seconds of the engine's time that its first chunk took."""
+        return self._planner.start_s
+
+    @property
     def bitrate(self) -> int:
         """Bits a second of the packets."""
         return self._encoder.bitrate

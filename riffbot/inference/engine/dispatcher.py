@@ -84,6 +84,14 @@ class Line:
         """Whether nothing runs, waits, or was let in and has not ended yet."""
         return not (self._tickets or self._running or self._reservations)
 
+    @property
+    def has_clips(self) -> bool:
+        """Whether a clip without a deadline (not a jam's chunk) runs, waits, or was let in."""
+        with self._changed:
+            return bool(self._reservations) or any(
+                ticket.job.deadline is None for ticket in self._tickets.values()
+            )
+
     # -- the event loops' side ------------------------------------------------------------------
 
     def check(self, owner: Owner | None, count: int = 1) -> None:
