@@ -30,31 +30,35 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 	@echo "ready. Next time \`make\` starts at once."
 
-$(PAGE): $(STAMP) web/package-lock.json web/index.html $(wildcard web/src/*)
+$(PAGE): $(STAMP) web/package-lock.json $(wildcard web/*.html web/vite.config.js web/src/* web/src/*/*)
 	@$(MAKE) --no-print-directory web
 
-web: ## build the page with the mountains (Node from the machine, else from PyPI)
-	@echo "     building the page"
+web: ## build the pages (Node from the machine, else from PyPI)
+	@echo "     building the pages"
 	@$(BIN)/python web/build.py
 	@mkdir -p $(dir $(PAGE)) && touch $(PAGE)
 
 test: setup ## everything CI runs: lint, types and the tests (under ten minutes on two cores)
 	@$(MAKE) --no-print-directory lint
+	@$(BIN)/python web/build.py test
 	@$(BIN)/python -m pytest -q -m "not slow and not alone" $(TWO)
 	@$(BIN)/python -m pytest -q -m "alone and not slow"
 
 test-all: setup ## the slow tests too: full-size Stable Diffusion, long runs
 	@$(MAKE) --no-print-directory lint
+	@$(BIN)/python web/build.py test
 	@$(BIN)/python -m pytest -q
 
-lint: setup ## ruff and mypy
+lint: setup ## ruff and mypy; biome and tsc for the pages
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/python web/build.py lint
 
-format: setup ## let ruff write
+format: setup ## let ruff and biome write
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+	@$(BIN)/python web/build.py format
 
 chaos: setup ## the attacks of tests/attacks, with their figures
 	@$(BIN)/python -m pytest -q -s tests/attacks

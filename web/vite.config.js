@@ -1,4 +1,4 @@
-import { defineConfig } from "vite";
+import { defineConfig } from "vitest/config";
 
 // Relative addresses only: the page may live under any path. One script, one sheet, no CDN.
 export default defineConfig({
@@ -12,4 +12,5 @@ export default defineConfig({
     target: "es2022",
     chunkSizeWarningLimit: 900,
   },
+  test: { include: ["tests/**/*.test.ts"] },
 });

@@ -25,6 +25,7 @@ from riffbot.web.security import (
     open_to_origins,
     with_headers,
 )
+from riffbot.web.serializers import serialize_jam
 from riffbot.web.session_restore import Returning
 
 
@@ -61,7 +62,7 @@ def create_app(services: Services) -> web.Application:
     app[painting.SENT] = FileTurns(1)
     app[painting.LISTENING] = spectrogram_cache.Listening(services, app[spectrogram_cache.TURN])
     app[painting.LOOKING] = Allowance(burst=60, every_s=1.0)
-    app[jams.HUB] = Hub(settings.page_listeners, jams.told)
+    app[jams.HUB] = Hub(settings.page_listeners, serialize_jam)
     app[jams.STARTS] = JamStarts(has_riffs=lambda: services.engine.has_clips)
     app[jams.RETURNING] = Returning(services)
     inside = activity.Activity.of(settings)

@@ -19,7 +19,7 @@ from riffbot.jam.ring import PACKET_SAMPLES
 from riffbot.jam.session import JamSession
 from riffbot.jam.synthesizer import COLUMN_SAMPLES
 from riffbot.jam.timeline import Entry
-from riffbot.web import protocol
+from riffbot.web import protocol, schema
 from riffbot.web.live_ogg import OggBroadcast, OggReader
 from riffbot.web.recording import Recording
 
@@ -45,7 +45,7 @@ STATUS_EVERY = 4
 """Pulses after which the status is told although nothing changed."""
 
 Message = bytes | str
-Told = Callable[[JamSession], dict[str, Any]]
+Told = Callable[[JamSession], schema.JamStatus]
 
 
 @dataclass(eq=False)
@@ -57,7 +57,7 @@ class Member:
         lost: set when it was too slow.
     """
 
-    codec: protocol.Codec
+    codec: schema.Codec
     lost: asyncio.Event = field(default_factory=asyncio.Event)
     _queue: asyncio.Queue[Message | None] = field(default_factory=lambda: asyncio.Queue(QUEUE))
 
@@ -94,7 +94,7 @@ class Hub:
         self._recordings: dict[str, tuple[JamSession, Recording]] = {}
         self.dropped = 0
 
-    def join(self, session: JamSession, codec: protocol.Codec) -> Member:
+    def join(self, session: JamSession, codec: schema.Codec) -> Member:
         """Let a browser listen. Raises Refused when there is no room."""
         self._check_room()
         broadcast = self._broadcasts.get(session.id)
@@ -167,7 +167,7 @@ class Hub:
         for ogg in self._oggs.values():
             ogg.close()
 
-    def told(self, session: JamSession) -> dict[str, Any]:
+    def told(self, session: JamSession) -> schema.JamStatus:
         """A jam's status, with everybody counted."""
         told = self._describe(session)
         # The ring counts each broadcast as one listener.
@@ -189,7 +189,7 @@ class Broadcast:
         self._recording = recording
         self._known: tuple[Entry, ...] = ()
         self._shown = 0
-        self._recent: deque[dict[protocol.Codec, bytes]] = deque(maxlen=RECENT)
+        self._recent: deque[dict[schema.Codec, bytes]] = deque(maxlen=RECENT)
         self._status = ""
         self._tasks = [
             asyncio.create_task(self._sound()),
@@ -219,7 +219,7 @@ class Broadcast:
 
     async def _introduce(self, member: Member) -> None:
         seen: tuple[object, ...] = ()
-        sent: list[dict[protocol.Codec, bytes]] = []
+        sent: list[dict[schema.Codec, bytes]] = []
         # What is planned and what is shown of it may change meanwhile.
         while seen != (state := (self._known, self._shown)):
             seen = state
@@ -253,9 +253,12 @@ class Broadcast:
             return []
 
     def _status_text(self) -> str:
-        told = {"type": "status", **self._told(self._session)}
-        told["timeline"] = protocol.timeline(self._session.plan()[-12:])
-        return json.dumps(told, ensure_ascii=False)
+        message: schema.StatusMessage = {
+            "type": "status",
+            **self._told(self._session),
+            "timeline": protocol.timeline(self._session.plan()[-12:]),
+        }
+        return json.dumps(message, ensure_ascii=False)
 
     def _tell(self, message: Message) -> None:
         for member in self._live:
@@ -285,7 +288,7 @@ class Broadcast:
         self.close()
 
     async def _send_sound(self, first: int, packets: list[bytes]) -> None:
-        sound: dict[protocol.Codec, bytes] = {"opus": protocol.opus(first, packets)}
+        sound: dict[schema.Codec, bytes] = {"opus": protocol.opus(first, packets)}
         self._recent.append(sound)
         self._recording.add(sound["opus"])
         if any(member.codec == "pcm" for member in self._live):
@@ -294,7 +297,7 @@ class Broadcast:
             if member.codec in sound:  # who came in this moment has it already
                 member.offer(sound[member.codec])
 
-    async def _as(self, codec: protocol.Codec, sound: dict[protocol.Codec, bytes]) -> bytes:
+    async def _as(self, codec: schema.Codec, sound: dict[schema.Codec, bytes]) -> bytes:
         """A message of sound for a codec; the rarer one is made when it is first wanted."""
         if codec not in sound:
             _, _, count, _, place = protocol.HEAD.unpack_from(sound["opus"])

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from riffbot.settings import Settings
+from riffbot.web import schema
 
 CARD = "riffbot.json"
 
 
-def model_info(settings: Settings) -> dict[str, Any]:
+def model_info(settings: Settings) -> schema.ModelInfo:
     """Name, defaults and schedulers out of the model's card; a foreign checkpoint has none.
 
     The page must not wait for torch, so the card is read as the plain JSON that it is.
@@ -21,8 +21,8 @@ def model_info(settings: Settings) -> dict[str, Any]:
         card = json.loads((folder / CARD).read_text("utf-8-sig"))
     except (OSError, ValueError):
         card = {}
-    return {
-        "model": {"name": card.get("name") or folder.name, "licence": card.get("licence")},
-        "defaults": card.get("defaults", {}),
-        "schedulers": card.get("schedulers", []),
-    }
+    return schema.ModelInfo(
+        model=schema.ModelName(name=card.get("name") or folder.name, licence=card.get("licence")),
+        defaults=card.get("defaults", {}),
+        schedulers=card.get("schedulers", []),
+    )

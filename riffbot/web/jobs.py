@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 from PIL import Image
 
@@ -21,7 +21,8 @@ from riffbot.library.job_states import UNFINISHED
 from riffbot.library.store import Library
 from riffbot.library.types import Author
 from riffbot.request import RiffRequest
-from riffbot.web.serializers import riff_of
+from riffbot.web import schema
+from riffbot.web.serializers import RiffLike, serialize_riff
 
 log = logging.getLogger(__name__)
 
@@ -39,12 +40,15 @@ HEARTBEAT_S = 15.0
 """Proxies close connections that say nothing."""
 
 
+EventData = schema.QueuedEvent | schema.StepEvent | schema.DoneEvent | schema.FailedEvent
+
+
 @dataclass(frozen=True, eq=False)
 class Event:
-    """One thing to say: `queued`, `step`, `done` or `failed`; the last two are the end."""
+    """A job's event; `done` and `failed` are the last. `schema.JobEvents` has the data of each."""
 
-    name: str
-    data: dict[str, Any]
+    name: Literal["queued", "step", "done", "failed"]
+    data: EventData
 
     @property
     def last(self) -> bool:
@@ -66,12 +70,12 @@ class Job:
         self.accepted = accepted
         self.task: asyncio.Task[None] | None = None
         self.ended: float | None = None
-        self._newest = Event("queued", {"position": 0, "eta_s": None})
+        self._newest = Event("queued", schema.QueuedEvent(position=0, eta_s=None))
         self._changed = asyncio.Event()
 
-    def tell(self, name: str, **data: Any) -> None:
-        """Say something to everybody who listens."""
-        self._newest = Event(name, data)
+    def publish(self, event: Event) -> None:
+        """Send an event to everybody who follows the job."""
+        self._newest = event
         if self._newest.last:
             self.ended = time.monotonic()
         changed, self._changed = self._changed, asyncio.Event()
@@ -149,7 +153,7 @@ class Jobs:
         if job.ended is None:
             if job.accepted is not None:  # it had not even begun
                 await self._studio.drop(job.accepted)
-            job.tell("failed", error="Cancelled.", cancelled=True)
+            job.publish(_failed("Cancelled.", cancelled=True))
 
     async def close(self) -> None:
         """Take everything back; what was only watched goes on."""
@@ -158,7 +162,7 @@ class Jobs:
             if job.task is not None:
                 job.task.cancel()
             if job.ended is None:
-                job.tell("failed", error="RiffBot is stopping.")
+                job.publish(_failed("RiffBot is stopping."))
         made = [job for job in self._jobs.values() if job.accepted is not None]
         await asyncio.gather(*(self.cancel(job) for job in made))
 
@@ -174,12 +178,12 @@ class Jobs:
             try:
                 row = await self._library.get_job(job.id)
                 if row.state == "done":
-                    job.tell("done", riff=riff_of(await self._library.get(job.id)))
+                    job.publish(_done(await self._library.get(job.id)))
                 elif row.state not in UNFINISHED:
                     cancelled = row.state == "cancelled"
-                    job.tell("failed", error=row.error or "Cancelled.", cancelled=cancelled)
+                    job.publish(_failed(row.error or "Cancelled.", cancelled=cancelled))
             except RiffBotError as error:
-                job.tell("failed", error=str(error))
+                job.publish(_failed(str(error)))
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def _make(self, job: Job, accepted: Accepted) -> None:
@@ -190,28 +194,39 @@ class Jobs:
                 wants_preview=True,
             )
         except (Cancelled, asyncio.CancelledError):
-            job.tell("failed", error="Cancelled.", cancelled=True)
+            job.publish(_failed("Cancelled.", cancelled=True))
         except RiffBotError as error:
-            job.tell("failed", error=str(error))
+            job.publish(_failed(str(error)))
         except Exception:
             log.exception("a clip for the page broke")
-            job.tell("failed", error="Something broke in RiffBot; its log has the details.")
+            job.publish(_failed("Something broke in RiffBot; its log has the details."))
         else:
-            job.tell("done", riff=riff_of(clip))
+            job.publish(_done(clip))
+
+
+def _done(riff: RiffLike) -> Event:
+    return Event("done", schema.DoneEvent(riff=serialize_riff(riff)))
+
+
+def _failed(sentence: str, *, cancelled: bool | None = None) -> Event:
+    data = schema.FailedEvent(error=sentence)
+    if cancelled is not None:
+        data["cancelled"] = cancelled
+    return Event("failed", data)
 
 
 def _progress(job: Job, progress: Progress) -> None:
     if progress.stage == "queued":
-        job.tell("queued", position=progress.position, eta_s=progress.eta_s)
+        queued = schema.QueuedEvent(position=progress.position, eta_s=progress.eta_s)
+        job.publish(Event("queued", queued))
         return
-    preview = None if progress.preview is None else small(progress.preview)
-    job.tell(
-        "step",
+    step = schema.StepEvent(
         step=progress.step,
         steps=progress.steps,
         eta_s=progress.eta_s,
-        preview=preview,
+        preview=None if progress.preview is None else small(progress.preview),
     )
+    job.publish(Event("step", step))
 
 
 def small(picture: Picture) -> str:

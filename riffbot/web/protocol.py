@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from typing import Any, Literal
 
 import numpy as np
 
@@ -27,8 +26,8 @@ from riffbot.jam.opus import PRE_SKIP
 from riffbot.jam.ring import PACKET_SAMPLES
 from riffbot.jam.synthesizer import COLUMN_SAMPLES, SAMPLE_RATE
 from riffbot.jam.timeline import Entry, Meter
-
-Codec = Literal["opus", "pcm"]
+from riffbot.web import schema
+from riffbot.web.schema import Codec
 
 HEAD = struct.Struct("<BBHId")
 SOUND, TILE = 1, 2
@@ -72,32 +71,32 @@ def tiles(column: int, picture: Pixels) -> list[bytes]:
     ]
 
 
-def hello(codec: Codec, meter: Meter) -> dict[str, Any]:
+def hello(codec: Codec, meter: Meter) -> schema.HelloMessage:
     """The first message of every connection."""
-    return {
-        "type": "hello",
-        "codec": codec,
-        "sample_rate": SAMPLE_RATE,
-        "pre_skip": PRE_SKIP if codec == "opus" else 0,
-        "packet_samples": PACKET_SAMPLES,
-        "column_samples": COLUMN_SAMPLES,
-        "bands": BANDS,
-        "meter": {"width": meter.width, "beats": meter.beats, "measure": meter.measure},
-    }
+    return schema.HelloMessage(
+        type="hello",
+        codec=codec,
+        sample_rate=SAMPLE_RATE,
+        pre_skip=PRE_SKIP if codec == "opus" else 0,
+        packet_samples=PACKET_SAMPLES,
+        column_samples=COLUMN_SAMPLES,
+        bands=BANDS,
+        meter=schema.Meter(width=meter.width, beats=meter.beats, measure=meter.measure),
+    )
 
 
-def timeline(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+def timeline(entries: Sequence[Entry]) -> list[schema.TimelineEntry]:
     """The chunks of a jam in their order, for the list of prompts and for the table."""
     return [
-        {
-            "start": entry.start,
-            "end": entry.end,
-            "prompt": entry.chunk.prompt,
-            "seed": entry.chunk.request.seed,
-            "denoising": entry.chunk.request.denoising,
-            "guidance": entry.chunk.request.guidance,
-            "alpha": entry.chunk.request.alpha,
-            "towards": target.prompt if (target := entry.chunk.request.target) else None,
-        }
+        schema.TimelineEntry(
+            start=entry.start,
+            end=entry.end,
+            prompt=entry.chunk.prompt,
+            seed=entry.chunk.request.seed,
+            denoising=entry.chunk.request.denoising,
+            guidance=entry.chunk.request.guidance,
+            alpha=entry.chunk.request.alpha,
+            towards=target.prompt if (target := entry.chunk.request.target) else None,
+        )
         for entry in entries
     ]

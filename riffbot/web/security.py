@@ -15,6 +15,7 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
 from aiohttp import web
@@ -33,6 +34,9 @@ from riffbot.errors import (
     Unavailable,
 )
 from riffbot.web.addresses import network_of
+
+if TYPE_CHECKING:  # schema.py reads requests by way of this module
+    from riffbot.web.schema import ErrorResponse
 
 log = logging.getLogger(__name__)
 
@@ -174,7 +178,8 @@ def gone(request: web.Request) -> bool:
 
 def told(sentence: str, status: int) -> web.Response:
     """An error as the page expects it."""
-    return web.json_response({"error": sentence}, status=status)
+    body: ErrorResponse = {"error": sentence}
+    return web.json_response(body, status=status)
 
 
 def _answer(request: web.Request, error: Exception) -> web.Response:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Protocol
 
+from riffbot.jam.ring import PACKET_SAMPLES
+from riffbot.jam.session import JamSession
 from riffbot.naming import ascii_slug
 from riffbot.request import RiffRequest
+from riffbot.web import schema
 
 FILES = {
     "clip.mp3": ("mp3", "audio/mpeg"),
@@ -39,23 +42,64 @@ class RiffLike(Protocol):
     def created_at(self) -> datetime: ...
 
 
-def riff_of(riff: RiffLike) -> dict[str, Any]:
+def serialize_riff(riff: RiffLike) -> schema.Riff:
     """One riff. Who made it stays in Discord: the page shows no names."""
-    here = f"api/riffs/{riff.id}"
-    return {
-        "id": riff.id,
-        "request": riff.request.model_dump(mode="json", exclude_none=True),
-        "picture_ref": riff.image_ref,
-        "alt": riff.alt,
-        "duration_s": riff.duration_s,
-        "model": riff.model_name,
-        "model_hash": riff.model_hash,
-        "parent": riff.parent_id,
-        "created": riff.created_at.isoformat(),
-        "page": f"riff/{riff.id}",
-        "files": {kind: f"{here}/{name}" for name, (kind, _) in FILES.items()}
-        | {"heard": f"{here}/heard.png", "recipe": f"{here}/recipe.json"},
-    }
+    address = f"api/riffs/{riff.id}"
+    return schema.Riff(
+        id=riff.id,
+        request=riff.request.model_dump(mode="json", exclude_none=True),
+        picture_ref=riff.image_ref,
+        alt=riff.alt,
+        duration_s=riff.duration_s,
+        model=riff.model_name,
+        model_hash=riff.model_hash,
+        parent=riff.parent_id,
+        created=riff.created_at.isoformat(),
+        page=f"riff/{riff.id}",
+        files=schema.RiffFiles(
+            mp3=f"{address}/clip.mp3",
+            png=f"{address}/spectrogram.png",
+            picture=f"{address}/picture.png",
+            heard=f"{address}/heard.png",
+            recipe=f"{address}/recipe.json",
+        ),
+    )
+
+
+def serialize_jam(session: JamSession) -> schema.JamStatus:
+    """One jam. The page shows no names of listeners."""
+    status = session.status()
+    return schema.JamStatus(
+        id=status.id,
+        state=status.state,
+        playing=status.playing,
+        coming=status.coming,
+        shares=[
+            schema.PromptShare(prompt=s.prompt, share=round(s.share, 3), votes=len(s.voters))
+            for s in status.shares
+        ],
+        seed_image=status.seed_image,
+        bpm=session.meter.bpm,
+        denoising=round(status.denoising, 3),
+        seed=status.seed,
+        chunk=f"{status.seed}-{status.alpha:g}-{status.denoising:g}",
+        played_s=round(status.played_s, 2),
+        buffer_s=round(status.buffer_s, 2),
+        underruns=status.underruns,
+        late_chunks=status.late_chunks,
+        real_time_factor=status.real_time_factor,
+        listeners=status.listeners,
+        private=is_private(session),
+        beats=status.beats,
+        alpha=status.alpha,
+        error=status.error,
+        head=session.ring.head * PACKET_SAMPLES,
+    )
+
+
+def is_private(session: JamSession) -> bool:
+    """Whether a jam was started on the page, so that it belongs to no server."""
+    return session.guild_id is None or session.guild_id < 0
 
 
 def without_others(request: dict[str, Any]) -> dict[str, Any]:

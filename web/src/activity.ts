@@ -19,8 +19,16 @@ export async function signedIn(): Promise<string | null> {
   const { DiscordSDK } = await import("@discord/embedded-app-sdk");
   const sdk = new DiscordSDK(client_id);
   await sdk.ready();
-  const { code } = await sdk.commands.authorize({ client_id, response_type: "code", prompt: "none", scope: ["identify"] });
-  const { access_token, jam } = await send("POST", "activity/token", { code, instance_id: sdk.instanceId });
+  const { code } = await sdk.commands.authorize({
+    client_id,
+    response_type: "code",
+    prompt: "none",
+    scope: ["identify"],
+  });
+  const { access_token, jam } = await send("POST", "activity/token", {
+    code,
+    instance_id: sdk.instanceId,
+  });
   await sdk.commands.authenticate({ access_token });
   return jam;
 }

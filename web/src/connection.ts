@@ -88,9 +88,13 @@ export class Connection {
   };
 
   private open(): void {
-    const address = new URL(`api/jams/${encodeURIComponent(this.id)}/socket?codec=${this.codec}`, document.baseURI);
+    const address = new URL(
+      `api/jams/${encodeURIComponent(this.id)}/socket?codec=${this.codec}`,
+      document.baseURI,
+    );
     address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
-    const socket = (this.socket = new WebSocket(address));
+    const socket = new WebSocket(address);
+    this.socket = socket;
     socket.binaryType = "arraybuffer";
     socket.onmessage = ({ data }) => {
       this.tries = 0;
@@ -107,13 +111,17 @@ export class Connection {
   private async again(reason: string): Promise<void> {
     try {
       const answer = await fetch(`api/jams/${encodeURIComponent(this.id)}`);
-      if (answer.status === 404) return this.listener.over(((await answer.json()) as { error: string }).error);
+      if (answer.status === 404)
+        return this.listener.over(((await answer.json()) as { error: string }).error);
     } catch {
       // RiffBot is away, or we are: try again.
     }
     if (this.closed) return;
     this.listener.lost(reason || "The connection was lost; coming back at the live edge …");
-    this.timer = window.setTimeout(() => this.open(), 1000 * WAITS[Math.min(this.tries++, WAITS.length - 1)]);
+    this.timer = window.setTimeout(
+      () => this.open(),
+      1000 * WAITS[Math.min(this.tries++, WAITS.length - 1)],
+    );
   }
 
   private text(data: string): void {
@@ -124,10 +132,21 @@ export class Connection {
 
   private binary(data: ArrayBuffer): void {
     const view = new DataView(data);
-    const [kind, codec, count, rows] = [view.getUint8(0), view.getUint8(1), view.getUint16(2, true), view.getUint32(4, true)];
+    const [kind, codec, count, rows] = [
+      view.getUint8(0),
+      view.getUint8(1),
+      view.getUint16(2, true),
+      view.getUint32(4, true),
+    ];
     const place = view.getFloat64(8, true);
-    if (kind === 2) return this.listener.tile(place, count, new Uint8Array(data, 16, rows * count));
-    if (codec === 1) return this.listener.samples(place, new Int16Array(data, 16, rows));
+    if (kind === 2) {
+      this.listener.tile(place, count, new Uint8Array(data, 16, rows * count));
+      return;
+    }
+    if (codec === 1) {
+      this.listener.samples(place, new Int16Array(data, 16, rows));
+      return;
+    }
     let at = 16 + 2 * count;
     const packets: Uint8Array[] = [];
     for (let number = 0; number < count; number++) {

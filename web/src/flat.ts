@@ -1,7 +1,7 @@
 // The picture without WebGL: the spectrogram from left to right, the playhead on what sounds.
 
 import { table } from "./colours";
-import { LENGTH, type Columns } from "./columns";
+import { type Columns, LENGTH } from "./columns";
 import type { Moment, View } from "./view";
 
 const PLAYHEAD = 0.4;
@@ -52,7 +52,17 @@ export class Flat implements View {
     for (let at = from; at < to; ) {
       const within = ((at % LENGTH) + LENGTH) % LENGTH;
       const part = Math.min(to - at, LENGTH - within);
-      context.drawImage(this.strip, within, 0, part, this.columns.bands, (at - left) * scale, 0, part * scale, height);
+      context.drawImage(
+        this.strip,
+        within,
+        0,
+        part,
+        this.columns.bands,
+        (at - left) * scale,
+        0,
+        part * scale,
+        height,
+      );
       at += part;
     }
     const line = (this.playhead - left) * scale;

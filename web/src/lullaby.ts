@@ -23,7 +23,8 @@ export class Lullaby {
     if (width < 32) return;
     const tile = new Uint8Array(width * BANDS);
     for (let band = 0; band < BANDS; band++) {
-      for (let x = 0; x < width; x++) tile[band * width + x] = this.data[band * this.width + ((this.dreamt + x) % this.width)];
+      for (let x = 0; x < width; x++)
+        tile[band * width + x] = this.data[band * this.width + ((this.dreamt + x) % this.width)];
     }
     this.columns.put(this.dreamt, width, tile);
     this.dreamt = end;
@@ -37,11 +38,17 @@ export class Lullaby {
       const image = new Image();
       image.src = riffs[0].files.png;
       await image.decode();
-      const canvas = Object.assign(document.createElement("canvas"), { width: image.naturalWidth, height: BANDS });
+      const canvas = Object.assign(document.createElement("canvas"), {
+        width: image.naturalWidth,
+        height: BANDS,
+      });
       const context = canvas.getContext("2d", { willReadFrequently: true })!;
       context.drawImage(image, 0, 0, canvas.width, BANDS);
       const pixels = context.getImageData(0, 0, canvas.width, BANDS).data;
-      this.take(canvas.width, Uint8Array.from({ length: canvas.width * BANDS }, (_, at) => 255 - pixels[4 * at]));
+      this.take(
+        canvas.width,
+        Uint8Array.from({ length: canvas.width * BANDS }, (_, at) => 255 - pixels[4 * at]),
+      );
     } catch {
       // the hills do
     }
@@ -59,9 +66,16 @@ function hills(width: number): Uint8Array<ArrayBuffer> {
   for (let band = 0; band < BANDS; band++) {
     for (let x = 0; x < width; x++) {
       const low = 255 - band;
-      const ridge = Math.max(0, Math.sin((low + 6 * Math.sin((x * Math.PI) / 128)) / 7.5)) ** 6 * Math.exp(-low / 90);
+      const ridge =
+        Math.max(0, Math.sin((low + 6 * Math.sin((x * Math.PI) / 128)) / 7.5)) ** 6 *
+        Math.exp(-low / 90);
       const pulse = Math.exp(-(x % 64) / 22);
-      data[band * width + x] = 255 * Math.min(1, 0.2 + 0.75 * ridge * (0.45 + 0.55 * pulse) + 0.25 * pulse * Math.exp(-low / 30));
+      data[band * width + x] =
+        255 *
+        Math.min(
+          1,
+          0.2 + 0.75 * ridge * (0.45 + 0.55 * pulse) + 0.25 * pulse * Math.exp(-low / 30),
+        );
     }
   }
   return data;

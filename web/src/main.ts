@@ -3,7 +3,18 @@
 import "./style.css";
 
 import { inDiscord, signedIn } from "./activity";
-import { $, anchor, api, attempt, copyText, dialog, field, rememberRiff, toast, type Refusal } from "./page";
+import {
+  $,
+  anchor,
+  api,
+  attempt,
+  copyText,
+  dialog,
+  field,
+  type Refusal,
+  rememberRiff,
+  toast,
+} from "./page";
 import { edit, say, typed, wirePrompt, write } from "./prompt";
 import { showPast, showScore, showTable } from "./score";
 import { Session, singleRiff } from "./session";
@@ -40,7 +51,11 @@ async function steer(text: string): Promise<void> {
     if (!session.ready().running) void session.player!.play();
     await session.wish("prompt", { prompt: text });
     write("");
-    say(jam.private ? "It comes in at the next beat that is not made yet." : "Your vote counts; listen.");
+    say(
+      jam.private
+        ? "It comes in at the next beat that is not made yet."
+        : "Your vote counts; listen.",
+    );
   });
 }
 
@@ -72,11 +87,15 @@ async function record(): Promise<void> {
   const address = `jams/${jam.id}/recording`;
   await attempt(async () => {
     const { seconds, limit } = await api(`${address}?from=${heardFrom}`);
-    const minutes = (s: number) => `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStart(2, "0")}`;
+    const minutes = (s: number) =>
+      `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStart(2, "0")}`;
     toast(
       `You heard ${minutes(seconds)} minutes; at most the last ${Math.round(limit / 60)} are remembered.`,
       15000,
-      anchor(`api/${address}.ogg?from=${heardFrom}`, "Download them", { id: "recording", download: "" }),
+      anchor(`api/${address}.ogg?from=${heardFrom}`, "Download them", {
+        id: "recording",
+        download: "",
+      }),
     );
   });
 }
@@ -84,7 +103,10 @@ async function record(): Promise<void> {
 async function share(): Promise<void> {
   if (inDiscord()) return; // the link leads nowhere from there
   await copyText(link(session, typed()));
-  toast("The link is copied: it plays this jam while it lives, and starts one like it later.", 5000);
+  toast(
+    "The link is copied: it plays this jam while it lives, and starts one like it later.",
+    5000,
+  );
 }
 
 function wire(): void {
@@ -108,7 +130,13 @@ function wire(): void {
 
 function keys(event: KeyboardEvent): void {
   const target = event.target as HTMLElement;
-  if (target.closest("input, select, textarea, dialog, [contenteditable]") || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (
+    target.closest("input, select, textarea, dialog, [contenteditable]") ||
+    event.ctrlKey ||
+    event.metaKey ||
+    event.altKey
+  )
+    return;
   if (event.key === " " && target.closest("button, a")) return;
   const acts: Record<string, () => void> = {
     " ": () => void play(),
@@ -166,19 +194,32 @@ async function begin(): Promise<void> {
 async function others(): Promise<void> {
   const { jams } = await api("jams").catch(() => ({ jams: [] }));
   $("elsewhere").hidden = jams.length === 0;
-  $("elsewhere").replaceChildren("Or listen along: ", ...jams.slice(0, 3).flatMap((other: { id: string; playing: string }, number: number) => [
-    ...(number ? [", "] : []),
-    anchor(`jam/${other.id}`, other.playing),
-  ]));
+  $("elsewhere").replaceChildren(
+    "Or listen along: ",
+    ...jams
+      .slice(0, 3)
+      .flatMap((other: { id: string; playing: string }, number: number) => [
+        ...(number ? [", "] : []),
+        anchor(`jam/${other.id}`, other.playing),
+      ]),
+  );
 }
 
 // What the tests measure, and anybody's console may.
 Object.assign(window, {
   riffbot: {
-    get player() { return session.player; },
-    get view() { return stage.view; },
-    get jam() { return session.jam; },
-    get hello() { return session.hello; },
+    get player() {
+      return session.player;
+    },
+    get view() {
+      return stage.view;
+    },
+    get jam() {
+      return session.jam;
+    },
+    get hello() {
+      return session.hello;
+    },
     columns: session.columns,
   },
 });

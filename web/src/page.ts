@@ -30,7 +30,10 @@ export interface Refusal extends Error {
  * Do something that RiffBot may refuse; whether it went well. Its sentence is shown where not, with
  * what `instead` makes of it.
  */
-export async function attempt(work: () => Promise<unknown>, instead: (refusal: Refusal) => Node[] = () => []): Promise<boolean> {
+export async function attempt(
+  work: () => Promise<unknown>,
+  instead: (refusal: Refusal) => Node[] = () => [],
+): Promise<boolean> {
   $("complaint").replaceChildren();
   try {
     await work();
@@ -42,7 +45,11 @@ export async function attempt(work: () => Promise<unknown>, instead: (refusal: R
   }
 }
 
-export function anchor(href: string, textContent: string, more: Partial<HTMLAnchorElement> = {}): HTMLAnchorElement {
+export function anchor(
+  href: string,
+  textContent: string,
+  more: Partial<HTMLAnchorElement> = {},
+): HTMLAnchorElement {
   return Object.assign(document.createElement("a"), { href, textContent, ...more });
 }
 

@@ -20,7 +20,11 @@ interface Scheduled {
 
 export async function bestCodec(): Promise<"opus" | "pcm"> {
   try {
-    const told = await AudioDecoder.isConfigSupported({ codec: "opus", sampleRate: RATE, numberOfChannels: 2 });
+    const told = await AudioDecoder.isConfigSupported({
+      codec: "opus",
+      sampleRate: RATE,
+      numberOfChannels: 2,
+    });
     return told.supported ? "opus" : "pcm";
   } catch {
     return "pcm";
@@ -88,7 +92,8 @@ export class Player {
   packets(sample: number, packets: Uint8Array[]): void {
     this.heardOf(sample + packets.length * 960);
     if (!this.running) return;
-    const decoder = (this.decoder ??= this.newDecoder());
+    this.decoder ??= this.newDecoder();
+    const { decoder } = this;
     packets.forEach((data, number) => {
       const timestamp = ((sample + number * 960) / RATE) * 1e6;
       decoder.decode(new EncodedAudioChunk({ type: "key", timestamp, duration: 20000, data }));
@@ -99,13 +104,17 @@ export class Player {
   samples(sample: number, samples: Int16Array): void {
     this.heardOf(sample + samples.length);
     if (!this.running) return;
-    this.schedule(sample, Float32Array.from(samples, (value) => value / 32767));
+    this.schedule(
+      sample,
+      Float32Array.from(samples, (value) => value / 32767),
+    );
   }
 
   /** The sample of the jam that leaves the loudspeakers now; null before anything is known. */
   position(): number | null {
     // Where sound is missing, nothing moves: the playhead never runs ahead of what is heard.
-    if (this.running && this.anchor !== null) return Math.min(this.sampleAt(this.sounding())!, this.end);
+    if (this.running && this.anchor !== null)
+      return Math.min(this.sampleAt(this.sounding())!, this.end);
     if (this.newest === -Infinity) return null;
     const silent = this.newest + ((performance.now() - this.newestAt) / 1000) * RATE;
     return Math.min(silent, this.newest + RATE / 2) - LEAD * RATE;
@@ -192,7 +201,8 @@ export class Player {
     if (this.anchor !== null) this.jumps++;
     // Less than LEAD is already in store when the first messages come in a burst.
     const begins = Math.ceil((now + LEAD * 0.75) * RATE);
-    for (const { source, until } of this.playing) if (until > begins / RATE) source.stop(begins / RATE);
+    for (const { source, until } of this.playing)
+      if (until > begins / RATE) source.stop(begins / RATE);
     this.anchor = begins - sample;
     this.stretch = this.context.createGain();
     this.stretch.gain.setValueAtTime(0, begins / RATE);

@@ -12,7 +12,10 @@ export const typed = (): string => input.value.trim();
 function ink(): void {
   $("ink").replaceChildren(...inked(input.value));
   $("ink").scrollLeft = input.scrollLeft;
-  say(spoken(input.value) || "(word:1.3) makes a word count more, (word) a little more, [word] a little less.");
+  say(
+    spoken(input.value) ||
+      "(word:1.3) makes a word count more, (word) a little more, [word] a little less.",
+  );
 }
 
 export function say(text: string): void {
@@ -32,11 +35,16 @@ export function edit(text: string): void {
 }
 
 function chips(): void {
-  $("chips").replaceChildren(...suggestions(4).map((text) => {
-    const button = Object.assign(document.createElement("button"), { type: "button", textContent: text });
-    button.addEventListener("click", () => edit(text));
-    return button;
-  }));
+  $("chips").replaceChildren(
+    ...suggestions(4).map((text) => {
+      const button = Object.assign(document.createElement("button"), {
+        type: "button",
+        textContent: text,
+      });
+      button.addEventListener("click", () => edit(text));
+      return button;
+    }),
+  );
 }
 
 export function wirePrompt(): void {
@@ -46,7 +54,8 @@ export function wirePrompt(): void {
     input.focus();
   });
   input.addEventListener("input", ink);
-  for (const name of ["scroll", "keyup", "select"]) input.addEventListener(name, () => ($("ink").scrollLeft = input.scrollLeft));
+  for (const name of ["scroll", "keyup", "select"])
+    input.addEventListener(name, () => ($("ink").scrollLeft = input.scrollLeft));
   $("dice").addEventListener("click", () => {
     edit(rolled());
     chips();

@@ -3,7 +3,7 @@
 import { inDiscord, place } from "./activity";
 import { Columns } from "./columns";
 import { Connection, type Entry, type Hello, type Status } from "./connection";
-import { api, attempt, riffInstead, send, type Refusal } from "./page";
+import { api, attempt, type Refusal, riffInstead, send } from "./page";
 import { bestCodec, Player } from "./player";
 
 export class Session {
@@ -22,7 +22,10 @@ export class Session {
   private codec: "opus" | "pcm" = "pcm";
 
   /** Called when there is something new to show, and with the jam when one ends. */
-  constructor(private readonly changed: () => void, private readonly over: (last: Status | null) => void) {}
+  constructor(
+    private readonly changed: () => void,
+    private readonly over: (last: Status | null) => void,
+  ) {}
 
   async prepare(): Promise<void> {
     this.codec = await bestCodec();
@@ -54,13 +57,16 @@ export class Session {
     this.changed();
     // A browser lets sound begin only with the click itself.
     void this.ready().play();
-    const began = await attempt(async () => {
-      const instead_of = this.jam?.private ? this.jam.id : undefined;
-      const { jam } = await send("POST", "jams", { ...wish, instead_of });
-      history.pushState({}, "", place(`jam/${jam.id}`));
-      this.busy = false;
-      this.listen(jam);
-    }, (refusal) => singleRiff(refusal, wish));
+    const began = await attempt(
+      async () => {
+        const instead_of = this.jam?.private ? this.jam.id : undefined;
+        const { jam } = await send("POST", "jams", { ...wish, instead_of });
+        history.pushState({}, "", place(`jam/${jam.id}`));
+        this.busy = false;
+        this.listen(jam);
+      },
+      (refusal) => singleRiff(refusal, wish),
+    );
     this.busy = false;
     this.changed();
     return began;
@@ -158,7 +164,8 @@ export class Session {
     const before = this.jam;
     this.jam = told;
     const first = told.timeline[0]?.start;
-    for (const start of this.history.keys()) if (first !== undefined && start >= first) this.history.delete(start);
+    for (const start of this.history.keys())
+      if (first !== undefined && start >= first) this.history.delete(start);
     for (const entry of told.timeline) this.history.set(entry.start, entry);
     if (told.state === "paused" && before?.state !== "paused") this.player?.flush();
     this.changed();

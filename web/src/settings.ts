@@ -16,7 +16,8 @@ interface SeedImage {
 
 let seeds: SeedImage[] = [];
 
-export const seedTitle = (name: string): string => seeds.find((seed) => seed.name === name)?.label.split(",")[0] ?? name;
+export const seedTitle = (name: string): string =>
+  seeds.find((seed) => seed.name === name)?.label.split(",")[0] ?? name;
 
 /** What is set, as RiffBot takes it. */
 export function settings(): Record<string, string | number> {
@@ -53,16 +54,24 @@ export function link(session: Session, typed: string): string {
   if (jam) {
     delete told.bpm;
     const guidance = session.entry?.guidance;
-    Object.assign(told, { prompt: jam.coming ?? jam.playing, seed: jam.seed, denoising: jam.denoising, seed_image: jam.seed_image });
+    Object.assign(told, {
+      prompt: jam.coming ?? jam.playing,
+      seed: jam.seed,
+      denoising: jam.denoising,
+      seed_image: jam.seed_image,
+    });
     if (guidance) told.guidance = guidance;
   } else if (typed.trim()) told.prompt = typed.trim();
-  const hash = new URLSearchParams(Object.entries(told).map(([name, value]) => [name, String(value)]));
+  const hash = new URLSearchParams(
+    Object.entries(told).map(([name, value]) => [name, String(value)]),
+  );
   return `${place(jam ? `jam/${jam.id}` : "./")}#${hash}`;
 }
 
 function choose(name: string): void {
   const list = select("seed-image");
-  if (name && ![...list.options].some(({ value }) => value === name)) list.add(new Option(name, name));
+  if (name && ![...list.options].some(({ value }) => value === name))
+    list.add(new Option(name, name));
   list.value = name;
 }
 
@@ -92,9 +101,14 @@ function words(): void {
 export function showSettings({ jam }: Session): void {
   const foreign = jam !== null && !jam.private;
   $("locked").toggleAttribute("disabled", foreign);
-  set("locked-words", foreign
-    ? "This jam is a server’s: its members decide these in Discord."
-    : jam ? "Denoising and the seed change while it plays; the others need a new beginning." : "");
+  set(
+    "locked-words",
+    foreign
+      ? "This jam is a server’s: its members decide these in Discord."
+      : jam
+        ? "Denoising and the seed change while it plays; the others need a new beginning."
+        : "",
+  );
   $("anew").hidden = jam === null;
   if (jam && !dialog("settings").open && field("denoising").value !== String(jam.denoising)) {
     field("denoising").value = String(jam.denoising);
@@ -104,9 +118,11 @@ export function showSettings({ jam }: Session): void {
 
 export function wireSettings(session: Session, anew: () => void): void {
   $("open-settings").addEventListener("click", () => dialog("settings").showModal());
-  for (const id of ["denoising", "guidance", "seed-image"]) field(id).addEventListener("input", words);
+  for (const id of ["denoising", "guidance", "seed-image"])
+    field(id).addEventListener("input", words);
   field("denoising").addEventListener("change", () => {
-    if (session.jam?.private) void attempt(() => session.wish("denoising", { value: Number(field("denoising").value) }));
+    if (session.jam?.private)
+      void attempt(() => session.wish("denoising", { value: Number(field("denoising").value) }));
   });
   $("seed-dice").addEventListener("click", () => {
     field("seed").value = String(Math.floor(Math.random() * 2 ** 32));

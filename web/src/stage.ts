@@ -1,10 +1,10 @@
 // The picture: which view it is, and a frame at a time of it.
 
+import { MAPS } from "./colours";
 import { Flat } from "./flat";
 import { Lullaby } from "./lullaby";
 import { $, field, remember, remembered, select, toast } from "./page";
 import type { Session } from "./session";
-import { MAPS } from "./colours";
 import type { View } from "./view";
 
 /** Milliseconds of a frame above which sound would suffer, and above which it may be why it does. */
@@ -38,13 +38,16 @@ export class Stage {
   async begin(): Promise<void> {
     const asked = new URLSearchParams(location.search).get("view");
     const still = matchMedia("(prefers-reduced-motion: reduce)");
-    for (const [name, { title }] of Object.entries(MAPS)) select("map").add(new Option(title, name));
+    for (const [name, { title }] of Object.entries(MAPS))
+      select("map").add(new Option(title, name));
     select("map").value = remembered("map") ?? "ember";
     select("kind").value = asked ?? remembered("kind") ?? "mountains";
     this.chosen = asked !== null || remembered("kind") !== null;
     field("calm").checked = remembered("calm") ? remembered("calm") === "yes" : still.matches;
     still.addEventListener("change", () => (field("calm").checked = still.matches));
-    field("calm").addEventListener("change", () => remember("calm", field("calm").checked ? "yes" : "no"));
+    field("calm").addEventListener("change", () =>
+      remember("calm", field("calm").checked ? "yes" : "no"),
+    );
     select("map").addEventListener("change", () => {
       this.view?.colours(select("map").value);
       remember("map", select("map").value);
@@ -72,7 +75,8 @@ export class Stage {
         select("kind").value = "flat";
       }
     }
-    const view = (this.view ??= new Flat(this.session.columns));
+    this.view ??= new Flat(this.session.columns);
+    const { view } = this;
     view.colours(select("map").value);
     view.element.tabIndex = 0;
     view.element.setAttribute("role", "img");
@@ -92,7 +96,10 @@ export class Stage {
     this.drawn = now;
     const bearable = this.starved(now, took) ? SUSPECT : this.chosen ? Infinity : TOO_SLOW;
     if (view.effort > bearable && view.plainest) {
-      toast("This machine draws the mountains too slowly, so the picture is flat. Settings has them.", 6000);
+      toast(
+        "This machine draws the mountains too slowly, so the picture is flat. Settings has them.",
+        6000,
+      );
       select("kind").value = "flat";
       return void this.look("flat");
     }

@@ -26,7 +26,7 @@ import {
 } from "three";
 
 import { table } from "./colours";
-import { LENGTH, type Columns } from "./columns";
+import { type Columns, LENGTH } from "./columns";
 import {
   FLOW,
   FUTURE,
@@ -72,7 +72,11 @@ export class Terrain implements View {
 
   /** Raises where there is no WebGL 2. */
   constructor(private readonly columns: Columns) {
-    this.renderer = new WebGLRenderer({ antialias: true, alpha: true, powerPreference: "low-power" });
+    this.renderer = new WebGLRenderer({
+      antialias: true,
+      alpha: true,
+      powerPreference: "low-power",
+    });
     this.element = this.renderer.domElement;
     this.element.className = "view";
     const phone = matchMedia("(max-width: 700px)").matches;
@@ -168,7 +172,8 @@ export class Terrain implements View {
       context.readPixels(0, 0, 1, 1, context.RGBA, context.UNSIGNED_BYTE, this.pixel);
       const took = performance.now() - began;
       // The first frame of all is the compiler's.
-      if (this.frames > 1) this.effort = this.effort ? this.effort + 0.3 * (took - this.effort) : took;
+      if (this.frames > 1)
+        this.effort = this.effort ? this.effort + 0.3 * (took - this.effort) : took;
       this.slow = took > SLOW ? this.slow + 1 : 0;
       this.soften();
     }
@@ -248,7 +253,8 @@ export class Terrain implements View {
 
   private look(calm: boolean): void {
     const ease = calm ? 1 : 0.12;
-    for (const name of ["turn", "rise", "away"] as const) this.eye[name] += (this.goal[name] - this.eye[name]) * ease;
+    for (const name of ["turn", "rise", "away"] as const)
+      this.eye[name] += (this.goal[name] - this.eye[name]) * ease;
     const { turn, rise, away } = this.eye;
     const narrow = this.camera.aspect < 1 ? 1.1 : 1;
     const target = new Vector3(0, 0.15, -1.1);
@@ -272,10 +278,14 @@ export class Terrain implements View {
     element.addEventListener("pointermove", (event) => {
       if (event.buttons & 1) by(-event.movementX * 0.006, event.movementY * 0.005);
     });
-    element.addEventListener("wheel", (event) => {
-      event.preventDefault();
-      by(0, 0, Math.exp(event.deltaY * 0.001));
-    }, { passive: false });
+    element.addEventListener(
+      "wheel",
+      (event) => {
+        event.preventDefault();
+        by(0, 0, Math.exp(event.deltaY * 0.001));
+      },
+      { passive: false },
+    );
     element.addEventListener("dblclick", () => (this.goal = { ...HOME }));
     element.addEventListener("keydown", (event) => {
       const steps: Record<string, () => void> = {

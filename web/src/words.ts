@@ -1,9 +1,62 @@
 // What the dice and the suggestions are made of.
 
-const FEELS = ["funky", "dreamy", "slow", "jamaican", "arabic", "midnight", "joyful", "dusty", "icy", "lo-fi", "sunny", "smoky", "spacious", "driving"];
-const SOUNDS = ["saxophone", "violin", "church bells", "piano", "acoustic guitar", "flute", "hammond organ", "trumpet", "marimba", "strings", "synth bass", "accordion", "harp"];
-const STYLES = ["jazz", "gospel", "bossa nova", "techno", "blues", "funk", "dub", "folk", "house", "tango", "hip hop", "ambient", "swing", "disco"];
-const PLACES = ["", "", "", " in the rain", " at sunrise", " in a cathedral", " on a rooftop", " by the sea"];
+const FEELS = [
+  "funky",
+  "dreamy",
+  "slow",
+  "jamaican",
+  "arabic",
+  "midnight",
+  "joyful",
+  "dusty",
+  "icy",
+  "lo-fi",
+  "sunny",
+  "smoky",
+  "spacious",
+  "driving",
+];
+const SOUNDS = [
+  "saxophone",
+  "violin",
+  "church bells",
+  "piano",
+  "acoustic guitar",
+  "flute",
+  "hammond organ",
+  "trumpet",
+  "marimba",
+  "strings",
+  "synth bass",
+  "accordion",
+  "harp",
+];
+const STYLES = [
+  "jazz",
+  "gospel",
+  "bossa nova",
+  "techno",
+  "blues",
+  "funk",
+  "dub",
+  "folk",
+  "house",
+  "tango",
+  "hip hop",
+  "ambient",
+  "swing",
+  "disco",
+];
+const PLACES = [
+  "",
+  "",
+  "",
+  " in the rain",
+  " at sunrise",
+  " in a cathedral",
+  " on a rooftop",
+  " by the sea",
+];
 
 const pick = <T>(from: readonly T[]): T => from[Math.floor(Math.random() * from.length)];
 
@@ -12,7 +65,16 @@ export function rolled(): string {
 }
 
 export function suggestions(count: number): string[] {
-  const fixed = ["funky (saxophone:1.3) riff", "church bells in the rain", "acoustic folk violin jam", "jamaican dub, deep bass", "arabic gospel, slow piano", "lo-fi beat with [vinyl noise]", "bossa nova with nylon guitar", "techno with a driving synth bass"];
+  const fixed = [
+    "funky (saxophone:1.3) riff",
+    "church bells in the rain",
+    "acoustic folk violin jam",
+    "jamaican dub, deep bass",
+    "arabic gospel, slow piano",
+    "lo-fi beat with [vinyl noise]",
+    "bossa nova with nylon guitar",
+    "techno with a driving synth bass",
+  ];
   const found = new Set<string>();
   while (found.size < count) found.add(Math.random() < 0.5 ? pick(fixed) : rolled());
   return [...found];

@@ -18,15 +18,15 @@ import asyncio
 import logging
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 import aiohttp
 from aiohttp import web
-from pydantic import StringConstraints
 
 from riffbot.errors import BadRequest, NotFound, RiffBotError
 from riffbot.settings import Settings
-from riffbot.web.request_reader import Lenient, parse, read_body
+from riffbot.web import schema
+from riffbot.web.request_reader import parse, read_body
 from riffbot.web.routes.api import ALLOWANCE, SERVICES
 
 log = logging.getLogger(__name__)
@@ -47,15 +47,6 @@ ANCESTORS = "https://discord.com https://*.discord.com https://*.discordsays.com
 """Who may show the page in a frame."""
 
 routes = web.RouteTableDef()
-
-Handle = Annotated[str, StringConstraints(pattern="^[0-9A-Za-z-]{1,200}$")]
-
-
-class SignIn(Lenient):
-    """What the embedded app SDK got from Discord."""
-
-    code: Handle
-    instance_id: Handle
 
 
 @dataclass(frozen=True)
@@ -137,7 +128,7 @@ def activity_of(app: web.Application) -> Activity | None:
 @routes.get("/api/activity")
 async def about(request: web.Request) -> web.Response:
     """What the embedded app SDK begins with."""
-    return web.json_response({"client_id": _activity(request).client_id})
+    return web.json_response(schema.ActivityInfo(client_id=_activity(request).client_id))
 
 
 @routes.post("/api/activity/token")
@@ -146,7 +137,9 @@ async def token(request: web.Request) -> web.Response:
     activity = _activity(request)
     request.app[ALLOWANCE].take(request.remote or "")
     body = await read_body(
-        request, SignIn, otherwise='Send {"code", "instance_id"} as Discord gave them.'
+        request,
+        schema.ActivitySignIn,
+        otherwise='Send {"code", "instance_id"} as Discord gave them.',
     )
     access_token, guild_id, channel_id = await activity.admit(body.code, body.instance_id)
     jams = request.app[SERVICES].jams
@@ -156,7 +149,8 @@ async def token(request: web.Request) -> web.Response:
     if session is not None and channel_id is not None:
         jam = session.id if session.place.voice_channel_id == channel_id else None
     return web.json_response(
-        {"access_token": access_token, "jam": jam}, headers={"Cache-Control": "no-store"}
+        schema.ActivityToken(access_token=access_token, jam=jam),
+        headers={"Cache-Control": "no-store"},
     )
 
 

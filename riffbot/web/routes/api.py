@@ -20,7 +20,6 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Iterable
-from typing import Any
 
 from aiohttp import web
 
@@ -31,11 +30,12 @@ from riffbot.library.models import StoredRiff
 from riffbot.library.types import pictures_of
 from riffbot.request import RiffRequest, check_prompts
 from riffbot.services import Services
+from riffbot.web import schema
 from riffbot.web.info import model_info
 from riffbot.web.jobs import VISITOR, Event, Job, Jobs
 from riffbot.web.request_reader import is_name, path_name, query_moment, query_whole, read_object
 from riffbot.web.security import HEADERS, OURS, Allowance, by_the_owner, has_the_key
-from riffbot.web.serializers import FILES, file_name, riff_of, without_others
+from riffbot.web.serializers import FILES, file_name, serialize_riff, without_others
 from riffbot.web.visitors import owner_of
 
 SERVICES = web.AppKey("services", Services)
@@ -83,8 +83,8 @@ async def begun(request: web.Request, riff: RiffRequest, parent: str | None) -> 
         StorageError: it cannot be written down just now.
     """
     job = await request.app[JOBS].start(riff, owner_of(request), parent)
-    answer = {"job": job.id, "events": f"api/jobs/{job.id}/events"}
-    return web.json_response(answer, status=202)
+    body = schema.JobStarted(job=job.id, events=f"api/jobs/{job.id}/events")
+    return web.json_response(body, status=202)
 
 
 async def permit_start(
@@ -146,7 +146,7 @@ async def take_back(request: web.Request) -> web.Response:
     """Cancel a clip; one that is done already stays."""
     job = await _job(request)
     await request.app[JOBS].cancel(job)
-    return web.json_response({"job": job.id})
+    return web.json_response(schema.JobCancelled(job=job.id))
 
 
 async def _job(request: web.Request) -> Job:
@@ -174,12 +174,13 @@ async def recent(request: web.Request) -> web.Response:
         request, "before", "“before” is a time as the page of riffs before it gave it."
     )
     if by_a_stranger(request):
-        return web.json_response({"riffs": [], "next": None, "closed": True})
+        return web.json_response(schema.RiffList(riffs=[], next=None, closed=True))
     # One more than asked for tells whether there is another page.
     riffs = await request.app[SERVICES].library.recent(before=before, limit=limit + 1)
     page = riffs[:limit]
     more = page[-1].created_at.isoformat() if len(riffs) > limit else None
-    return web.json_response({"riffs": [riff_of(riff) for riff in page], "next": more})
+    body = schema.RiffList(riffs=[serialize_riff(riff) for riff in page], next=more)
+    return web.json_response(body)
 
 
 @routes.get("/api/riffs/{id}")
@@ -189,20 +190,22 @@ async def one(request: web.Request) -> web.Response:
     library = request.app[SERVICES].library
     riff = await library.get(riff_id(request))
     if by_a_stranger(request):  # a riff's id is its key, and so is that of each relative
-        alone = {**riff_of(riff), "parent": None}
+        alone = serialize_riff(riff)
+        alone["parent"] = None
         alone["request"] = without_others(alone["request"])
-        return web.json_response({"riff": alone, "parents": [], "children": []})
-    parents: list[dict[str, Any]] = []
+        return web.json_response(schema.RiffFamily(riff=alone, parents=[], children=[]))
+    parents: list[schema.Riff] = []
     parent_id = riff.parent_id
     while parent_id is not None and len(parents) < MAX_LINEAGE:
         try:
             parent = await library.get(parent_id)
         except NotFound:  # deleted; its children stay
             break
-        parents.append(riff_of(parent))
+        parents.append(serialize_riff(parent))
         parent_id = parent.parent_id
-    children = [riff_of(child) for child in (await library.children(riff.id))[:MAX_LINEAGE]]
-    return web.json_response({"riff": riff_of(riff), "parents": parents, "children": children})
+    children = [serialize_riff(child) for child in (await library.children(riff.id))[:MAX_LINEAGE]]
+    body = schema.RiffFamily(riff=serialize_riff(riff), parents=parents, children=children)
+    return web.json_response(body)
 
 
 def riff_id(request: web.Request) -> str:
@@ -255,26 +258,30 @@ async def file(request: web.Request) -> web.StreamResponse:
 async def info(request: web.Request) -> web.Response:
     """What the form needs to know."""
     services = request.app[SERVICES]
-    told = await asyncio.to_thread(model_info, services.settings)
-    told["model"]["state"] = services.engine.stats().state
-    told["seed_images"] = await asyncio.to_thread(_seed_images, services.images)
-    return web.json_response(told)
+    card = await asyncio.to_thread(model_info, services.settings)
+    body = schema.Info(
+        model={**card["model"], "state": services.engine.stats().state},
+        defaults=card["defaults"],
+        schedulers=card["schedulers"],
+        seed_images=await asyncio.to_thread(_seed_images, services.images),
+    )
+    return web.json_response(body)
 
 
-def _seed_images(images: Images) -> list[dict[str, Any]]:
+def _seed_images(images: Images) -> list[schema.SeedImage]:
     return [_seed_image(images.bundled(name)) for name in images.names()]
 
 
-def _seed_image(seed: SeedImage) -> dict[str, Any]:
+def _seed_image(seed: SeedImage) -> schema.SeedImage:
     bpm = f"{round(seed.bpm, 1):g}"
     mood = f" {seed.mood.capitalize()}." if seed.mood else ""
-    return {
-        "name": seed.name,
-        "label": f"{seed.title}, {bpm} bpm",
-        "bpm": seed.bpm,
-        "beats": seed.beats,
-        "words": f"{seed.beats} beats at {bpm} bpm.{mood}",
-    }
+    return schema.SeedImage(
+        name=seed.name,
+        label=f"{seed.title}, {bpm} bpm",
+        bpm=seed.bpm,
+        beats=seed.beats,
+        words=f"{seed.beats} beats at {bpm} bpm.{mood}",
+    )
 
 
 def _line(event: Event | None) -> bytes:

@@ -3,7 +3,7 @@
 | | |
 | --- | --- |
 | `GET /api/jams` | the jams that play, for whoever sits at this machine |
-| `POST /api/jams` | start a private one (`Startable`); `instead_of` ends another for it |
+| `POST /api/jams` | start a private one (`schema.NewJam`); `instead_of` ends another for it |
 | `GET /api/jams/<id>` | what plays, what comes, how the stream is doing |
 | `GET /api/jams/<id>/socket?codec=opus` | sound, picture and status, live (see `wire.py`) |
 | `GET /api/jams/<id>/live.ogg` | the sound alone, Ogg Opus without an end |
@@ -26,28 +26,26 @@ import contextlib
 import hashlib
 import math
 import secrets
-from typing import Annotated, Any
+from typing import Any
 
 from aiohttp import WSCloseCode, web
-from pydantic import Field, StringConstraints
 
 from audio.picture import picture
 from riffbot.errors import BadRequest, GenerationFailed, NotFound, Refused
-from riffbot.jam.ring import PACKET_SAMPLES
 from riffbot.jam.session import JamSession
 from riffbot.jam.types import HOUSE, Steerer
-from riffbot.request import Fraction, Guidance, ImageRef, PromptText, Seed
+from riffbot.web import schema
 from riffbot.web.addresses import network_of
 from riffbot.web.broadcast import Hub, Member
 from riffbot.web.jam_starts import JamStarts
 from riffbot.web.jobs import VISITOR
 from riffbot.web.recording import as_file, first_packet
-from riffbot.web.request_reader import Body, Lenient, query_text, read_body, read_object
+from riffbot.web.request_reader import query_text, read_body, read_object
 from riffbot.web.routes.api import ALLOWANCE, SERVICES, by_a_stranger, permit_start
 from riffbot.web.routes.pages import page_for
 from riffbot.web.security import HEADERS, LOOPBACK, TooMany, from_elsewhere
 from riffbot.web.security import told as refused
-from riffbot.web.serializers import riff_of
+from riffbot.web.serializers import is_private, serialize_riff
 from riffbot.web.session_restore import Returning
 from riffbot.web.streams import bound, write
 
@@ -63,40 +61,6 @@ _SALT = secrets.token_bytes(16)
 routes = web.RouteTableDef()
 
 
-class Startable(Body):
-    """What a private jam begins with; None leaves a setting to its default.
-
-    Attributes:
-        instead_of: the id of the jam that ends for it.
-    """
-
-    prompt: PromptText | None = None
-    seed: Seed | None = None
-    denoising: Fraction | None = None
-    guidance: Guidance | None = None
-    seed_image: ImageRef | None = None
-    bpm: float | None = None
-    instead_of: Annotated[str, StringConstraints(max_length=64)] | None = None
-
-
-class Steering(Lenient):
-    """A vote."""
-
-    prompt: PromptText
-
-
-class Keeping(Lenient):
-    """How much of what was heard becomes a riff: seconds."""
-
-    seconds: Annotated[float, Field(ge=1, le=60)] = 30.0
-
-
-class Level(Lenient):
-    """A new denoising."""
-
-    value: Fraction
-
-
 @routes.get("/jam/{id}")
 async def page(request: web.Request) -> web.Response:
     """The page; a jam that is over is told by its script."""
@@ -107,14 +71,14 @@ async def page(request: web.Request) -> web.Response:
 async def every(request: web.Request) -> web.Response:
     """The jams that play or are paused, for the owner; everybody else has a link or has none."""
     jams = [] if by_a_stranger(request) else request.app[SERVICES].jams.all()
-    return web.json_response({"jams": [_told(request, jam) for jam in jams]})
+    return web.json_response(schema.JamList(jams=[request.app[HUB].told(jam) for jam in jams]))
 
 
 @routes.post("/api/jams")
 async def start(request: web.Request) -> web.Response:
     """Start a private jam."""
     request.app[ALLOWANCE].take(request.remote or "")
-    body = await read_body(request, Startable)
+    body = await read_body(request, schema.NewJam)
     wish = body.model_dump(exclude={"instead_of"}, exclude_none=True)
     services = request.app[SERVICES]
     if body.seed_image is not None and body.seed_image.startswith("sha256:"):
@@ -123,17 +87,17 @@ async def start(request: web.Request) -> web.Response:
     await asyncio.to_thread(services.jams.first_walk, **wish)
     old = services.jams.by_id(body.instead_of) if body.instead_of else None
     try:
-        session = await _begun(request, wish, old if old is not None and private(old) else None)
+        session = await _begun(request, wish, old if old is not None and is_private(old) else None)
     except TooMany:
         raise
     except Refused as error:
         return _no_jam(error)
-    return web.json_response({"jam": _told(request, session)}, status=201)
+    return _response(request, session, 201)
 
 
 def _no_jam(error: Refused) -> web.Response:
     """Why no jam can play, and what still works: the page offers a single riff in its place."""
-    response = web.json_response({"error": str(error), "offer": "riff"}, status=503)
+    response = web.json_response(schema.ErrorResponse(error=str(error), offer="riff"), status=503)
     if error.wait_s:
         response.headers["Retry-After"] = str(math.ceil(error.wait_s))
     return response
@@ -205,11 +169,6 @@ def _idle(app: web.Application, who: Steerer) -> JamSession:
     )
 
 
-def private(session: JamSession) -> bool:
-    """Whether a jam was started on the page, and is no server's."""
-    return session.guild_id is None or session.guild_id < 0
-
-
 @routes.get("/api/jams/{id}")
 async def one(request: web.Request) -> web.Response:
     """One jam. Browsers look here first, so here a private one comes back after a restart."""
@@ -221,9 +180,9 @@ async def one(request: web.Request) -> web.Response:
         raise
     except Refused as error:
         return _no_jam(error)
-    return web.json_response(
-        {"jam": _told(request, session)}, headers={"Cache-Control": "no-store"}
-    )
+    response = _response(request, session)
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 @routes.get("/api/jams/{id}/socket", allow_head=False)
@@ -314,7 +273,7 @@ async def heard(request: web.Request) -> web.Response:
     """How much was heard here, and how much can be."""
     recording = request.app[HUB].recording(_session(request))
     seconds = recording.seconds(first_packet(request))
-    return web.json_response({"seconds": seconds, "limit": recording.limit_s})
+    return web.json_response(schema.RecordingLength(seconds=seconds, limit=recording.limit_s))
 
 
 @routes.get("/api/jams/{id}/recording.ogg", allow_head=False)
@@ -338,10 +297,10 @@ async def steer(request: web.Request) -> web.Response:
     """Vote for a prompt."""
     request.app[ALLOWANCE].take(request.remote or "")
     session = _session(request)
-    body = await read_body(request, Steering)
+    body = await read_body(request, schema.PromptVote)
     await _require_steering(request, session)
     await session.steer(body.prompt, _voter(request))
-    return web.json_response({"jam": _told(request, session)}, status=202)
+    return _response(request, session, 202)
 
 
 @routes.post("/api/jams/{id}/keep")
@@ -349,9 +308,9 @@ async def keep(request: web.Request) -> web.Response:
     """Put what was heard last into the library."""
     request.app[ALLOWANCE].take(request.remote or "")
     session = _session(request)
-    body = await read_body(request, Keeping, otherwise="Keep 1 to 60 seconds.")
+    body = await read_body(request, schema.KeepSeconds, otherwise="Keep 1 to 60 seconds.")
     clip = await request.app[SERVICES].jams.keep(session, body.seconds, author=VISITOR)
-    return web.json_response({"riff": riff_of(clip)}, status=201)
+    return web.json_response(schema.RiffKept(riff=serialize_riff(clip)), status=201)
 
 
 @routes.post("/api/jams/{id}/{wish:seed|denoising|pause|resume}")
@@ -360,9 +319,11 @@ async def wish(request: web.Request) -> web.Response:
     request.app[ALLOWANCE].take(request.remote or "")
     session, kind = _own(request), request.match_info["wish"]
     if kind == "denoising":
-        level = await read_body(request, Level, otherwise='Send {"value": 0.75}, from 0 to 1.')
+        level = await read_body(
+            request, schema.DenoisingChange, otherwise='Send {"value": 0.75}, from 0 to 1.'
+        )
         await session.set_denoising(level.value, _voter(request))
-        return web.json_response({"jam": _told(request, session)}, status=202)
+        return _response(request, session, 202)
     await read_object(request)  # which says no more than the address
     if kind == "seed":
         await session.new_seed(_voter(request))
@@ -370,7 +331,7 @@ async def wish(request: web.Request) -> web.Response:
         await session.pause()
     else:
         await session.resume()
-    return web.json_response({"jam": _told(request, session)}, status=202)
+    return _response(request, session, 202)
 
 
 @routes.delete("/api/jams/{id}")
@@ -378,7 +339,7 @@ async def stop(request: web.Request) -> web.Response:
     """End a private jam."""
     session = _own(request)
     await session.stop()
-    return web.json_response({"id": session.id})
+    return web.json_response(schema.JamStopped(id=session.id))
 
 
 async def end_streams(app: web.Application) -> None:
@@ -397,7 +358,7 @@ def _session(request: web.Request) -> JamSession:
 
 def _own(request: web.Request) -> JamSession:
     session = _session(request)
-    if not private(session):
+    if not is_private(session):
         raise BadRequest("This jam is a server's: its members decide that in Discord.")
     return session
 
@@ -408,7 +369,7 @@ async def _require_steering(request: web.Request, session: JamSession) -> None:
     Raises:
         BadRequest: this server lets only some of its members steer.
     """
-    if private(session):
+    if is_private(session):
         return
     assert session.guild_id is not None
     settings = await request.app[SERVICES].library.guild_settings(session.guild_id)
@@ -429,36 +390,6 @@ def _voter(request: web.Request) -> Steerer:
     return Steerer(-1 - int.from_bytes(digest, "big"), "a listener")
 
 
-def _told(request: web.Request, session: JamSession) -> dict[str, Any]:
-    return request.app[HUB].told(session)
-
-
-def told(session: JamSession) -> dict[str, Any]:
-    """A jam for the page, which shows no names."""
-    status = session.status()
-    return {
-        "id": status.id,
-        "state": status.state,
-        "playing": status.playing,
-        "coming": status.coming,
-        "shares": [
-            {"prompt": s.prompt, "share": round(s.share, 3), "votes": len(s.voters)}
-            for s in status.shares
-        ],
-        "seed_image": status.seed_image,
-        "bpm": status.bpm,
-        "denoising": round(status.denoising, 3),
-        "seed": status.seed,
-        "chunk": f"{status.seed}-{status.alpha:g}-{status.denoising:g}",
-        "played_s": round(status.played_s, 2),
-        "buffer_s": round(status.buffer_s, 2),
-        "underruns": status.underruns,
-        "late_chunks": status.late_chunks,
-        "real_time_factor": status.real_time_factor,
-        "listeners": status.listeners,
-        "private": private(session),
-        "beats": status.beats,
-        "alpha": status.alpha,
-        "error": status.error,
-        "head": session.ring.head * PACKET_SAMPLES,
-    }
+def _response(request: web.Request, session: JamSession, status: int = 200) -> web.Response:
+    body = schema.JamResponse(jam=request.app[HUB].told(session))
+    return web.json_response(body, status=status)

@@ -21,11 +21,9 @@ import binascii
 import math
 from dataclasses import replace
 from hashlib import sha256
-from typing import Any
 
 import numpy as np
 from aiohttp import web
-from pydantic import field_validator
 
 from audio.decoder import decode_image
 from audio.errors import AudioError
@@ -37,10 +35,10 @@ from riffbot.clips.uploads import Source, open_upload
 from riffbot.errors import BadRequest
 from riffbot.file_turns import FileTurns, in_file_thread
 from riffbot.regions import Region
-from riffbot.request import Fraction, Guidance, PromptText, SchedulerText, Seed, Steps
 from riffbot.tempo import NARROWEST, WIDEST
+from riffbot.web import schema
 from riffbot.web.jobs import VISITOR
-from riffbot.web.request_reader import Body, query_number, read_body
+from riffbot.web.request_reader import query_number, read_body
 from riffbot.web.routes.api import ALLOWANCE, FOREVER, SERVICES, begun, riff_id
 from riffbot.web.security import Allowance
 from riffbot.web.spectrogram_cache import TURN, Listening
@@ -65,50 +63,6 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 routes = web.RouteTableDef()
 
 
-class _Painting(Body):
-    """What a painting says besides its picture; None leaves a setting to its default."""
-
-    prompt: PromptText = ""
-    negative: PromptText | None = None
-    seed: Seed | None = None
-    denoising: Fraction | None = None
-    guidance: Guidance | None = None
-    steps: Steps | None = None
-    scheduler: SchedulerText | None = None
-
-    def wishes(self) -> dict[str, Any]:
-        """The settings that were made, as fields of the request."""
-        return self.model_dump(include=_SETTINGS, exclude_none=True)
-
-
-_SETTINGS = set(_Painting.model_fields) - {"prompt"}
-
-
-class Inpainting(_Painting):
-    """What to make anew.
-
-    Attributes:
-        mask: a data URL of a PNG as large as the sheet, white where to repaint.
-        start: the second of the riff that the sheet begins at.
-    """
-
-    mask: str = ""
-    start: float = 0.0
-
-    @field_validator("start", mode="before")
-    @classmethod
-    def _seconds(cls, told: object) -> object:
-        if isinstance(told, bool) or not isinstance(told, int | float):
-            raise ValueError(NO_START.removesuffix("."))
-        return told
-
-
-class Drawing(_Painting):
-    """A picture to be heard: a data URL of a PNG."""
-
-    picture: str = ""
-
-
 @routes.get("/api/sheet")
 async def blank(request: web.Request) -> web.Response:
     """An empty sheet of so many seconds."""
@@ -118,7 +72,8 @@ async def blank(request: web.Request) -> web.Response:
             f"A drawing lasts {NARROWEST / 100} to {WIDEST / 100} seconds, not {seconds:g}."
         )
     columns = round(seconds * 100)
-    return web.json_response({"columns": columns, "seconds": columns / 100, "hz": _pitches()})
+    body = schema.BlankSheet(columns=columns, seconds=columns / 100, hz=_pitches())
+    return web.json_response(body)
 
 
 @routes.get("/api/riffs/{id}/sheet")
@@ -131,16 +86,16 @@ async def sheet(request: web.Request) -> web.Response:
     found = await _sheet(request, start)
     png = await asyncio.to_thread(encode_png, found.pixels)
     return web.json_response(
-        {
-            "picture": _DATA_URL + base64.b64encode(png).decode(),
-            "columns": found.pixels.shape[1],
-            "seconds": found.pixels.shape[1] / 100,
-            "begins": found.begins_s,
-            "whole": found.whole_s,
-            "bpm": riff.request.bpm,
-            "meter": found.meter,
-            "hz": _pitches(),
-        },
+        schema.RiffSheet(
+            picture=_DATA_URL + base64.b64encode(png).decode(),
+            columns=found.pixels.shape[1],
+            seconds=found.pixels.shape[1] / 100,
+            begins=found.begins_s,
+            whole=found.whole_s,
+            bpm=riff.request.bpm,
+            meter=found.meter,
+            hz=_pitches(),
+        ),
         headers={"Cache-Control": "no-store"},
     )
 
@@ -159,30 +114,30 @@ async def all_heard(request: web.Request) -> web.Response:
 async def inpaint(request: web.Request) -> web.Response:
     """Make anew what the mask covers; the rest of the sheet stays to the pixel."""
     request.app[ALLOWANCE].take(request.remote or "")
-    body = await read_body(request, Inpainting, limit=MAX_PAINTED)
-    prompt, wishes = body.prompt.strip(), body.wishes()
+    body = await read_body(request, schema.InpaintBody, limit=MAX_PAINTED)
+    prompt, options = body.prompt.strip(), body.options()
     services = request.app[SERVICES]
     riff = await services.library.get(riff_id(request))
     edits.permit(riff, VISITOR.user_id)
     found = await _sheet(request, body.start)
     async with request.app[SENT], request.app[TURN]:
         painted = await in_file_thread(_mask, body.mask, found)
-    # The wishes are read before anything is kept, the start's picture among it.
+    # The options are checked before anything is kept, the start's picture among it.
     draft = edits.Start("draft", found.pixels.shape[1], riff.request.bpm, riff.prompt)
-    edits.inpaint(draft, prompt, mask="mask_draft", **wishes)
+    edits.inpaint(draft, prompt, mask="mask_draft", **options)
     begin = await start_on(services.studio, riff, found)
     ref = _region(painted) or await asyncio.to_thread(services.studio.keep, painted)
-    return await begun(request, edits.inpaint(begin, prompt, mask=ref, **wishes), riff.id)
+    return await begun(request, edits.inpaint(begin, prompt, mask=ref, **options), riff.id)
 
 
 @routes.post("/api/drawings")
 async def draw(request: web.Request) -> web.Response:
     """Hear a drawing, as it is or as a prompt reads it."""
     request.app[ALLOWANCE].take(request.remote or "")
-    body = await read_body(request, Drawing, limit=MAX_PAINTED)
+    body = await read_body(request, schema.DrawingBody, limit=MAX_PAINTED)
     data = _png(body.picture, "drawing")
-    prompt, wishes = body.prompt.strip(), body.wishes()
-    edits.draw(edits.Start("draft", WIDEST), prompt, **wishes)
+    prompt, options = body.prompt.strip(), body.options()
+    edits.draw(edits.Start("draft", WIDEST), prompt, **options)
     services = request.app[SERVICES]
     services.engine.check(owner_of(request))
     # A riff's own file is no drawing: its author may keep it for themselves.
@@ -194,7 +149,7 @@ async def draw(request: web.Request) -> web.Response:
         source = replace(opened, kind="drawing")
         stored = await services.studio.adopt(source, author=VISITOR)
     begin = edits.Start(stored.image_ref, source.pixels.shape[1], riff_id=stored.id)
-    return await begun(request, edits.draw(begin, prompt, **wishes), stored.id)
+    return await begun(request, edits.draw(begin, prompt, **options), stored.id)
 
 
 async def _sheet(request: web.Request, start: float) -> Sheet:
