@@ -69,6 +69,18 @@ async def test_sound_can_be_sought_and_downloaded(client: TestClient) -> None:
     assert "beats-1.png" in saved.headers["Content-Disposition"]
 
 
+async def test_ones_own_riff_is_followed_however_much_its_network_reads(
+    client: TestClient, pipeline: FakePipeline
+) -> None:
+    while (await client.get("/api/riffs")).status == 200:
+        pass
+    assert "riff" in await ask(client, prompt="mine", seed=1)
+    pipeline.gate.clear()
+    job = (await (await client.post("/api/riffs", json={"prompt": "slow"})).json())["job"]
+    assert (await client.delete(f"/api/jobs/{job}", json={})).status == 200
+    assert (await client.get("/api/jobs/nosuch/events")).status == 429
+
+
 async def test_progress_comes_with_previews(client: TestClient, pipeline: FakePipeline) -> None:
     pipeline.gate.clear()
     answer = await client.post("/api/riffs", json={"prompt": "slow", "seed": 1})
