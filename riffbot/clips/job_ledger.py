@@ -43,6 +43,7 @@ class Promises:
         self._ownership = ownership
         self._background: set[asyncio.Task[None]] = set()
         self._begun: dict[str, int] = {}  # job → its attempts, with the one under way
+        self._left: set[str] = set()  # jobs that a stop ends
 
     async def write_down(
         self,
@@ -86,6 +87,10 @@ class Promises:
         except (NotFound, Conflict):
             self._begun.pop(job.id, None)
             raise
+
+    def leave(self, job_id: str) -> None:
+        """RiffBot stops: a job that is cancelled from now on is left to the next start."""
+        self._left.add(job_id)
 
     async def close(self) -> None:
         """Give back every attempt that is still under way: a stop is no breakdown.
@@ -144,7 +149,7 @@ class Promises:
         background: what its owner was told is to hold.
         """
         taken_back = isinstance(error, Cancelled | asyncio.CancelledError)
-        if taken_back and self._engine.closing:
+        if taken_back and (self._engine.closing or job_id in self._left):
             await self._give_back(job_id)
             return
         if isinstance(error, Postponed):

@@ -150,6 +150,10 @@ class Studio(Replaying):
         accepted.reserved.release()
         await self._promises.note_end(accepted.job.id, Cancelled("It was taken back."))
 
+    def leave(self, accepted: Accepted) -> None:
+        """RiffBot stops: from now on, cancelling `carry_out` leaves this to the next start."""
+        self._promises.leave(accepted.job.id)
+
     async def make_many(
         self,
         requests: Sequence[RiffRequest],
