@@ -16,7 +16,7 @@ from collections.abc import Callable
 from time import monotonic
 
 from riffbot.errors import Refused
-from riffbot.jam.attempts import PAUSE
+from riffbot.jam.attempts import PAUSE_FACTOR
 from riffbot.web.security import Allowance, TooMany
 
 GRACE_S = 20.0
@@ -25,7 +25,7 @@ GRACE_S = 20.0
 SAVED_S = 5.0
 """Seconds of the engine's time that quiet times save up for starts."""
 
-SHARE = 1 / (1 + PAUSE)
+SHARE = 1 / (1 + PAUSE_FACTOR)
 """Of the engine's time, for all starts together."""
 
 LONGEST_WAIT_S = 120.0
@@ -87,7 +87,7 @@ class JamStarts:
     def charge(self, engine_s: float, *, had_riffs: bool) -> None:
         """Count a start's time of the engine, unless no riff wanted the engine before or after it.
 
-        A start that is refused is counted by its jam's `Attempts` instead.
+        A start that is refused counts in `FailedAttempts` instead.
         """
         if had_riffs or self._has_riffs():
             self._save_up()

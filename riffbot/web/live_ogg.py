@@ -104,7 +104,7 @@ class OggBroadcast:
             with self._session.ring.listen(backlog=BACKLOG) as packets:
                 # A pause is silence here: a player would hang up, and a write is what tells that
                 # a reader has gone.
-                async for packet in packets.without_a_pause():
+                async for packet in packets.continuous():
                     pages.append(self._ogg.packet(packet))
                     if len(pages) == PACKETS:
                         self._send(b"".join(pages))

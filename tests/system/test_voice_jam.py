@@ -98,7 +98,7 @@ async def venue(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Evening]:
 
     async def start(self: JamSession) -> None:
         recordings.append(Recording())
-        self.tap(recordings[-1])
+        self.reader.add_block_callback(recordings[-1])
         await original(self)
 
     monkeypatch.setattr(JamSession, "start", start)
@@ -387,21 +387,21 @@ async def test_it_waits_for_an_audience_and_leaves_in_the_end(
         await night.heard.until(30)
         night.ann.leave()
         night.ben.leave()
-        await night.until(lambda: night.stage.session.status().state == "paused")
+        await night.until(lambda: night.stage.session.status().phase == "paused")
         await night.until(lambda: "waiting for somebody to listen" in panel.text)
         heard = len(night.heard.music)
         with monkeypatch.context() as patch:  # other jams need the machine meanwhile
             patch.setattr(night.stage.session._capacity, "_others", lambda: 0.9)
             night.ben.join(night.room)
             await night.until(lambda: "please let one of them end first" in panel.text)
-            assert night.stage.session.status().state == "paused"
-        await night.until(lambda: night.stage.session.status().state == "playing")
+            assert night.stage.session.status().phase == "paused"
+        await night.until(lambda: night.stage.session.status().phase == "playing")
         await night.heard.until(heard + 20)
         assert night.heard.faults() == []
         clock.stop()
         night.ben.leave()
         stage = night.stage
-        await night.until(lambda: stage.session.status().state == "paused")
+        await night.until(lambda: stage.session.status().phase == "paused")
         clock.skip(599.9)
         await stage.look(at_once=True)
         assert night.bot.stages, "not a moment sooner"
@@ -432,7 +432,7 @@ async def test_the_channel_shows_what_plays(
         await night.there.voice.move(night.room.guild, other)
         await night.until(lambda: "church bells" in (other.status or ""))
         assert night.room.status is None
-        assert night.stage.session.place.voice_channel_id == other.id
+        assert night.stage.session.channels.voice_channel_id == other.id
         await night.ann.slash("jam stop")
         await night.until(lambda: other.status is None)
 

@@ -16,7 +16,8 @@ from riffbot.errors import Refused
 from riffbot.inference.engine.engine import Engine
 from riffbot.jam.capacity import Capacity
 from riffbot.jam.manager import JamManager
-from riffbot.jam.types import HOUSE
+from riffbot.jam.types import LOCAL_USER
+from riffbot.library.jam_record import PageJam
 from riffbot.library.types import Author
 from riffbot.request import RiffRequest
 from riffbot.services import Services
@@ -92,14 +93,14 @@ async def test_a_jam_that_nobody_could_listen_to_yet_is_not_ended_for_another(
     # Its own starter may have another in its place.
     status, told, _ = await page.post("203.0.113.1")
     assert status == 201
-    assert services.jams.by_id(begun[0]) is None
+    assert services.jams.get_by_id(begun[0]) is None
     begun[0] = told["jam"]["id"]
     # Whoever was heard has had its time, and so has a jam that nobody came to.
     await page.listen(begun[1], "203.0.113.2")
-    await until(lambda: services.jams.by_id(begun[1]) is not None)
+    await until(lambda: services.jams.get_by_id(begun[1]) is not None)
     status, told, _ = await page.post("203.0.113.4")
     assert status == 201
-    assert services.jams.by_id(begun[1]) is None
+    assert services.jams.get_by_id(begun[1]) is None
     page.now += GRACE_S + 1
     assert (await page.post("203.0.113.5"))[0] == 201
 
@@ -157,10 +158,10 @@ async def test_starts_in_one_batch_are_charged_once_together(
 ) -> None:
     took: dict[Capacity, float] = {}
 
-    def measured(capacity: Capacity, seconds: float) -> None:
+    def record(capacity: Capacity, seconds: float) -> None:
         took.setdefault(capacity, seconds)
 
-    monkeypatch.setattr(Capacity, "measured", measured)
+    monkeypatch.setattr(Capacity, "record", record)
     pipeline.model.device = "cuda"
     async with Engine(lambda: pipeline, max_batch=2) as engine:
         jams = JamManager(
@@ -169,12 +170,14 @@ async def test_starts_in_one_batch_are_charged_once_together(
         pipeline.gate.clear()
         riff = asyncio.create_task(engine.submit(RiffRequest(prompt="x")))
         await until(lambda: bool(pipeline.batches))
-        starting = [asyncio.create_task(jams.start(-n, "y", who=HOUSE)) for n in (1, 2)]
+        starting = [
+            asyncio.create_task(jams.start(PageJam(n), "y", starter=LOCAL_USER)) for n in (1, 2)
+        ]
         await until(lambda: engine.stats().queued == 2)
         pipeline.gate.set()
-        first, second = [await start for start in starting]
+        first, second = [(await start).reader for start in starting]
         assert len(pipeline.batches[1]) == 2
-        assert first.start_s + second.start_s == pytest.approx(took[first._capacity])
+        assert first.start_engine_s + second.start_engine_s == pytest.approx(took[first.capacity])
         await riff
         await jams.close()
 
@@ -223,7 +226,7 @@ async def test_all_addresses_of_one_network_have_one_vote(page: Page, services: 
             f"2001:db8::{n + 1:x}", f"/{jam}/prompt", {"prompt": "noise"}
         )
         assert status == 202
-    session = services.jams.by_id(jam)
+    session = services.jams.get_by_id(jam)
     assert session is not None
     votes = {share.prompt: len(share.voters) for share in session.status().shares}
     assert votes == {"sax": 1, "noise": 1}
