@@ -79,7 +79,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             max_work_s=settings.max_job_s,
             warm_up=_WARM_UP,
         )
-        studio = Studio(engine, library, settings, images)
+        studio = Studio(engine, library, settings, images, owned)
         # After the engine: what it leaves unfinished was no breakdown.
         stack.push_async_callback(studio.close)
         stack.push_async_callback(engine.close, grace_s=STOP_GRACE_S, last_step_s=STOP_GRACE_S)

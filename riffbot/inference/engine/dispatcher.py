@@ -66,7 +66,7 @@ class Dispatcher:
         self._max_work = max_work_s
         self._changed = threading.Condition()
         self._queue = FairQueue(patience_s=max_wait_s)
-        self._tickets: dict[str, PendingJob] = {}  # waiting and running
+        self._pending: dict[str, PendingJob] = {}  # waiting and running
         self._running: list[_Batch] = []  # the last one overtook the one before it
         self._reservations = Reservations()
         self._closing: RiffBotError | None = None
@@ -86,7 +86,15 @@ class Dispatcher:
     @property
     def is_idle(self) -> bool:
         """Whether nothing runs, waits, or was let in and has not ended yet."""
-        return not (self._tickets or self._running or self._reservations)
+        return not (self._pending or self._running or self._reservations)
+
+    @property
+    def has_clips(self) -> bool:
+        """Whether a clip without a deadline (not a jam's chunk) runs, waits, or was let in."""
+        with self._changed:
+            return bool(self._reservations) or any(
+                pending.job.deadline is None for pending in self._pending.values()
+            )
 
     # -- the event loops' side ------------------------------------------------------------------
 
@@ -208,7 +216,7 @@ class Dispatcher:
         """
         job = pending_job.job
         with self._changed:
-            if job.id in self._tickets:  # two pending of one name would lose each other
+            if job.id in self._pending:  # two pending of one name would lose each other
                 raise ValueError(f"the job {job.id} is in line already")
             if not promised and job.deadline is None:
                 self._check(job.owner, 1)
@@ -222,7 +230,7 @@ class Dispatcher:
             if not promised and (refusal := self._refusal(job, now, eta)):
                 self._queue.remove(job.id)
                 raise refusal
-            self._tickets[job.id] = pending_job
+            self._pending[job.id] = pending_job
             pending_job.report_position(position, eta)
             self._changed.notify_all()
 
@@ -251,11 +259,11 @@ class Dispatcher:
             How many were taken back.
         """
         with self._changed:
-            chosen = [t for t in self._tickets.values() if wanted(t.job)]
+            chosen = [t for t in self._pending.values() if wanted(t.job)]
             for pending_job in chosen:
                 pending_job.job.cancelled = True
                 self._queue.remove(pending_job.job.id)
-                del self._tickets[pending_job.job.id]
+                del self._pending[pending_job.job.id]
                 pending_job.set_error(type(error)(str(error)))
             if chosen:
                 self._report_positions()
@@ -275,7 +283,7 @@ class Dispatcher:
     def unresolved_jobs(self) -> list[PendingJob]:
         """Tickets that were let in before the model was there to resolve them."""
         with self._changed:
-            return [self._tickets[job.id] for job in self._queue if job.key is None]
+            return [self._pending[job.id] for job in self._queue if job.key is None]
 
     def take_batch(self) -> list[PendingJob]:
         """Wait for the next batch; an empty list means that the line is closed."""
@@ -306,7 +314,7 @@ class Dispatcher:
 
     def _begin(self, jobs: list[Job]) -> list[PendingJob]:
         expected = self.throughput.seconds([job.request for job in jobs])
-        batch = _Batch([self._tickets[job.id] for job in jobs], monotonic() + (expected or 0.0))
+        batch = _Batch([self._pending[job.id] for job in jobs], monotonic() + (expected or 0.0))
         self._running.append(batch)
         self._report_positions()
         return list(batch.pending)
@@ -319,7 +327,7 @@ class Dispatcher:
         """The batch that was begun last is over; each of its pending has been answered."""
         with self._changed:
             for pending_job in self._running.pop().pending if self._running else []:
-                self._tickets.pop(pending_job.job.id, None)
+                self._pending.pop(pending_job.job.id, None)
             self._changed.notify_all()
 
     def _positions(self, now: float) -> dict[str, tuple[int, float | None]]:
@@ -337,7 +345,7 @@ class Dispatcher:
 
     def _report_positions(self) -> None:
         for job_id, (position, eta) in self._positions(monotonic()).items():
-            self._tickets[job_id].report_position(position, eta)
+            self._pending[job_id].report_position(position, eta)
 
 
 def belongs_to(owner: Owner) -> Callable[[Job], bool]:

@@ -137,6 +137,11 @@ class Engine:
         """Whether nothing runs, waits, or was let in and has not ended yet."""
         return self._dispatcher.is_idle
 
+    @property
+    def has_clips(self) -> bool:
+        """Whether a clip without a deadline (not a jam's chunk) runs, waits, or was let in."""
+        return self._dispatcher.has_clips
+
     def resolve(self, request: RiffRequest) -> RiffRequest | None:
         """The request of a single picture, filled from the model. Opens picture files.
 

@@ -313,7 +313,7 @@ class _BatchProgress:
         self, dispatcher: Dispatcher, pending: Sequence[PendingJob], give_way: Callable[[], float]
     ) -> None:
         self._dispatcher = dispatcher
-        self._tickets = pending
+        self._pending = pending
         self._give_way = give_way
         self._started = self._previewed = time.monotonic()
         self.overtaken_s = 0.0
@@ -321,7 +321,7 @@ class _BatchProgress:
     @property
     def is_cancelled(self) -> bool:
         """Whether nobody waits any more."""
-        return all(pending_job.job.cancelled for pending_job in self._tickets)
+        return all(pending_job.job.cancelled for pending_job in self._pending)
 
     def step(self, event: StepEvent) -> bool:
         """Tell everybody, and let pass who is in a hurry; False when nobody waits any more."""
@@ -329,24 +329,24 @@ class _BatchProgress:
             return False
         self.overtaken_s += self._give_way()
         spent = time.monotonic() - self._started - self.overtaken_s
-        eta = remaining_seconds(self._tickets[0].job.request, spent, event.step, event.steps)
+        eta = remaining_seconds(self._pending[0].job.request, spent, event.step, event.steps)
         self._dispatcher.set_remaining_seconds(eta)
         previews = self._previews(event)
-        for pending_job, preview in zip(self._tickets, previews, strict=True):
+        for pending_job, preview in zip(self._pending, previews, strict=True):
             pending_job.report_progress(
                 Progress(pending_job.job.id, "running", 0, eta, event.step, event.steps, preview)
             )
         return True
 
     def _previews(self, event: StepEvent) -> list[Pixels | None]:
-        wanted = any(t.job.wants_preview and not t.job.cancelled for t in self._tickets)
+        wanted = any(t.job.wants_preview and not t.job.cancelled for t in self._pending)
         if not wanted or time.monotonic() - self._previewed < PREVIEW_EVERY_S:
-            return [None] * len(self._tickets)
-        pictures = list(event.preview())[:: self._tickets[0].job.repeat]
+            return [None] * len(self._pending)
+        pictures = list(event.preview())[:: self._pending[0].job.repeat]
         self._previewed = time.monotonic()
         return [
             picture if pending_job.job.wants_preview else None
-            for pending_job, picture in zip(self._tickets, pictures, strict=True)
+            for pending_job, picture in zip(self._pending, pictures, strict=True)
         ]
 
 
