@@ -1,8 +1,8 @@
-// Colour maps, from silence to loud: a few anchors each, blended to 256 colours.
+// Colour maps, from silent to loud: a few anchors each, blended to 256 colours.
 
 type Rgb = readonly [number, number, number];
 
-export const MAPS: Record<string, { title: string; anchors: readonly Rgb[] }> = {
+export const COLOUR_MAPS: Record<string, { title: string; anchors: readonly Rgb[] }> = {
   ember: {
     title: "Ember",
     anchors: [
@@ -57,16 +57,16 @@ export const MAPS: Record<string, { title: string; anchors: readonly Rgb[] }> = 
   },
 };
 
-/** 256 × RGBA of a map; an unknown name is the first. */
-export function table(name: string): Uint8Array {
-  const anchors = (MAPS[name] ?? MAPS.ember).anchors;
+/** The 256 colours of a map as RGBA bytes; an unknown name gives the first map. */
+export function createColourTable(name: string): Uint8Array {
+  const anchors = (COLOUR_MAPS[name] ?? COLOUR_MAPS.ember).anchors;
   const out = new Uint8Array(1024);
   for (let level = 0; level < 256; level++) {
-    const place = (level / 255) * (anchors.length - 1);
-    const low = Math.min(Math.floor(place), anchors.length - 2);
+    const position = (level / 255) * (anchors.length - 1);
+    const low = Math.min(Math.floor(position), anchors.length - 2);
     for (let i = 0; i < 3; i++) {
       const from = anchors[low][i];
-      out[4 * level + i] = Math.round(from + (anchors[low + 1][i] - from) * (place - low));
+      out[4 * level + i] = Math.round(from + (anchors[low + 1][i] - from) * (position - low));
     }
     out[4 * level + 3] = 255;
   }

@@ -1,4 +1,4 @@
-// What the dice and the suggestions are made of.
+// Prompts by chance, for the dice and the suggestions.
 
 const FEELS = [
   "funky",
@@ -58,29 +58,27 @@ const PLACES = [
   " by the sea",
 ];
 
+const WRITTEN = [
+  "funky (saxophone:1.3) riff",
+  "church bells in the rain",
+  "acoustic folk violin jam",
+  "jamaican dub, deep bass",
+  "arabic gospel, slow piano",
+  "lo-fi beat with [vinyl noise]",
+  "bossa nova with nylon guitar",
+  "techno with a driving synth bass",
+];
+
 const pick = <T>(from: readonly T[]): T => from[Math.floor(Math.random() * from.length)];
 
-export function rolled(): string {
+/** A prompt put together by chance. */
+export function rollPrompt(): string {
   return `${pick(FEELS)} ${pick(STYLES)} with ${pick(SOUNDS)}${pick(PLACES)}`;
 }
 
-export function suggestions(count: number): string[] {
-  const fixed = [
-    "funky (saxophone:1.3) riff",
-    "church bells in the rain",
-    "acoustic folk violin jam",
-    "jamaican dub, deep bass",
-    "arabic gospel, slow piano",
-    "lo-fi beat with [vinyl noise]",
-    "bossa nova with nylon guitar",
-    "techno with a driving synth bass",
-  ];
+/** So many different prompts, half of them written by hand. */
+export function suggestPrompts(count: number): string[] {
   const found = new Set<string>();
-  while (found.size < count) found.add(Math.random() < 0.5 ? pick(fixed) : rolled());
+  while (found.size < count) found.add(Math.random() < 0.5 ? pick(WRITTEN) : rollPrompt());
   return [...found];
-}
-
-export function clock(seconds: number): string {
-  const whole = Math.max(0, Math.floor(seconds));
-  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 }
