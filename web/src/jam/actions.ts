@@ -4,7 +4,7 @@ import { get } from "../shared/api";
 import { copyText } from "../shared/clipboard";
 import { $, attempt, createLink, showToast } from "../shared/dom";
 import { formatDuration } from "../shared/format";
-import type { Riff } from "../shared/responses";
+import type { RecordingLength, RiffKept } from "../shared/protocol";
 import { rememberRiff } from "../shared/storage";
 import { isInDiscord } from "./activity";
 import { getPrompt, setPrompt, showHint } from "./prompt_field";
@@ -56,7 +56,7 @@ export class Actions {
     if (!this.session.jam) return;
     showToast("Keeping the last 30 seconds …", 60000);
     const isKept = await attempt(async () => {
-      const { riff } = await this.session.control<{ riff: Riff }>("keep", { seconds: KEPT_S });
+      const { riff } = await this.session.control<RiffKept>("keep", { seconds: KEPT_S });
       rememberRiff(riff.id);
       // Inside Discord no other page can be opened, and nothing downloaded.
       if (isInDiscord()) return showToast(`Kept; its id is ${riff.id}.`, TOAST_MS);
@@ -78,9 +78,7 @@ export class Actions {
     if (from === null) return showToast("Nothing was heard yet: press play first.");
     const address = `jams/${jam.id}/recording`;
     await attempt(async () => {
-      const { seconds, limit } = await get<{ seconds: number; limit: number }>(
-        `${address}?from=${from}`,
-      );
+      const { seconds, limit } = await get<RecordingLength>(`${address}?from=${from}`);
       showToast(
         `You heard ${formatDuration(seconds)} minutes; at most the last ${Math.round(limit / 60)} are remembered.`,
         TOAST_MS,

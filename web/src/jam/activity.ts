@@ -2,6 +2,7 @@
 // behind `/.proxy/`, which is the page's base then (riffbot/web/routes/activity.py).
 
 import { get, send } from "../shared/api";
+import type { ActivityInfo, ActivityToken } from "../shared/protocol";
 
 /** Whether Discord shows this page as an Activity. */
 export function isInDiscord(): boolean {
@@ -24,7 +25,7 @@ export function resolveAddress(path: string): URL {
  * @returns the id of the jam of the server where this runs; null where none plays.
  */
 export async function signIn(): Promise<string | null> {
-  const { client_id } = await get<{ client_id: string }>("activity");
+  const { client_id } = await get<ActivityInfo>("activity");
   const { DiscordSDK } = await import("@discord/embedded-app-sdk");
   const sdk = new DiscordSDK(client_id);
   await sdk.ready();
@@ -34,11 +35,10 @@ export async function signIn(): Promise<string | null> {
     prompt: "none",
     scope: ["identify"],
   });
-  const { access_token, jam } = await send<{ access_token: string; jam: string | null }>(
-    "POST",
-    "activity/token",
-    { code, instance_id: sdk.instanceId },
-  );
+  const { access_token, jam } = await send<ActivityToken>("POST", "activity/token", {
+    code,
+    instance_id: sdk.instanceId,
+  });
   await sdk.commands.authenticate({ access_token });
   return jam;
 }

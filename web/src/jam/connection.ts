@@ -1,11 +1,11 @@
 // The WebSocket of a live jam (riffbot/web/protocol.py): reads its messages, and connects again
 // after a loss.
 
-import type { Hello, Status } from "../shared/protocol";
+import type { ErrorResponse, HelloMessage, StatusMessage } from "../shared/protocol";
 
 export interface ConnectionHandlers {
-  onHello(hello: Hello): void;
-  onStatus(status: Status): void;
+  onHello(hello: HelloMessage): void;
+  onStatus(status: StatusMessage): void;
   /** Opus packets of 20 ms from a sample of the jam on. */
   onPackets(sample: number, packets: Uint8Array[]): void;
   /** Plain samples, mono, 48 kHz, from a sample of the jam on. */
@@ -87,7 +87,7 @@ export class Connection {
     try {
       const answer = await fetch(this.address);
       if (answer.status === 404) {
-        return this.handlers.onOver(((await answer.json()) as { error: string }).error);
+        return this.handlers.onOver(((await answer.json()) as ErrorResponse).error);
       }
     } catch {
       // RiffBot or the network is away: try again.
@@ -99,9 +99,9 @@ export class Connection {
   }
 
   private readText(data: string): void {
-    const message = JSON.parse(data) as { type: string };
-    if (message.type === "hello") this.handlers.onHello(message as unknown as Hello);
-    else if (message.type === "status") this.handlers.onStatus(message as unknown as Status);
+    const message = JSON.parse(data) as HelloMessage | StatusMessage;
+    if (message.type === "hello") this.handlers.onHello(message);
+    else if (message.type === "status") this.handlers.onStatus(message);
   }
 
   private readBinary(data: ArrayBuffer): void {

@@ -4,6 +4,7 @@ import "./jam.css";
 
 import { get, type Refusal } from "../shared/api";
 import { $, attempt, createLink, dialog, input } from "../shared/dom";
+import type { JamList } from "../shared/protocol";
 import { Actions, DEFAULT_PROMPT } from "./actions";
 import { isInDiscord, signIn } from "./activity";
 import { editPrompt, getPrompt, initPromptField, setPrompt } from "./prompt_field";
@@ -121,9 +122,8 @@ async function join(jamId: string, settings: URLSearchParams): Promise<boolean> 
 
 /** Show the jams that one may listen to. */
 async function showOtherJams(): Promise<void> {
-  const { jams } = await get<{ jams: { id: string; playing: string }[] }>("jams").catch(() => ({
-    jams: [],
-  }));
+  const none: JamList = { jams: [] };
+  const { jams } = await get<JamList>("jams").catch(() => none);
   const links = jams
     .slice(0, MAX_OTHER_JAMS)
     .flatMap(({ id, playing }, number) => [

@@ -2,7 +2,14 @@
 
 import { get, type Refusal, send } from "../shared/api";
 import { attempt } from "../shared/dom";
-import type { Entry, Hello, Status } from "../shared/protocol";
+import type {
+  HelloMessage,
+  JamResponse,
+  JamStatus,
+  NewJam,
+  StatusMessage,
+  TimelineEntry,
+} from "../shared/protocol";
 import { createRiffLink } from "../shared/riff_offer";
 import { Columns } from "../viewer3d/columns";
 import { isInDiscord, resolveAddress } from "./activity";
@@ -16,14 +23,14 @@ export const COLUMNS_PER_SECOND = 100;
 /** Levels of a column; the server halves the 512 mel bands. */
 const BANDS = 256;
 
-/** Prompt and settings of a jam, as the server takes them. */
-export type JamSettings = Record<string, string | number>;
+/** Prompt and settings of a jam; a text where a number was mistyped. */
+export type JamSettings = Partial<Record<keyof NewJam, string | number>>;
 
 export class Session {
   readonly columns = new Columns(BANDS);
   player: Player | null = null;
-  jam: Status | null = null;
-  hello: Hello | null = null;
+  jam: JamStatus | null = null;
+  hello: HelloMessage | null = null;
   /** What is wrong with the connection, as a sentence; empty while nothing is. */
   problem = "";
   /** Whether a jam is about to begin. */
@@ -31,7 +38,7 @@ export class Session {
   /** The first sample of the jam that was heard on this page. */
   firstHeardSample: number | null = null;
   /** The chunks that were heard, sound or are planned, by their first column. */
-  private readonly timeline = new Map<number, Entry>();
+  private readonly timeline = new Map<number, TimelineEntry>();
   private connection: Connection | null = null;
   private codec: "opus" | "pcm" = "pcm";
 
@@ -41,7 +48,7 @@ export class Session {
    */
   constructor(
     private readonly onChange: () => void,
-    private readonly onEnd: (last: Status | null) => void,
+    private readonly onEnd: (last: JamStatus | null) => void,
   ) {}
 
   async prepare(): Promise<void> {
@@ -58,13 +65,13 @@ export class Session {
   }
 
   /** The chunk that sounds now. */
-  get currentEntry(): Entry | undefined {
+  get currentEntry(): TimelineEntry | undefined {
     const { column } = this;
     return this.getEntries().findLast((entry) => entry.start <= column);
   }
 
   /** The chunks of the timeline, the earliest first. */
-  getEntries(): Entry[] {
+  getEntries(): TimelineEntry[] {
     return [...this.timeline.values()].sort((a, b) => a.start - b.start);
   }
 
@@ -78,7 +85,7 @@ export class Session {
     const began = await attempt(
       async () => {
         const instead_of = this.jam?.private ? this.jam.id : undefined;
-        const { jam } = await send<{ jam: Status }>("POST", "jams", { ...settings, instead_of });
+        const { jam } = await send<JamResponse>("POST", "jams", { ...settings, instead_of });
         history.pushState({}, "", resolveAddress(`jam/${jam.id}`));
         this.isStarting = false;
         this.listen(jam);
@@ -92,9 +99,9 @@ export class Session {
 
   /** Listen to a jam that plays. @throws Refusal where there is none of that id. */
   async join(id: string): Promise<void> {
-    const { jam } = await get<{ jam: Status }>(`jams/${encodeURIComponent(id)}`);
+    const { jam } = await get<JamResponse>(`jams/${encodeURIComponent(id)}`);
     this.ensurePlayer();
-    this.listen({ ...jam, timeline: [] });
+    this.listen(jam);
   }
 
   /** The jam is over, or there never was one. */
@@ -143,7 +150,7 @@ export class Session {
     return send<T>("POST", `jams/${this.jam!.id}/${action}`, body);
   }
 
-  private listen(jam: Status): void {
+  private listen(jam: JamStatus): void {
     this.connection?.close();
     this.columns.clear();
     this.timeline.clear();
@@ -182,7 +189,7 @@ export class Session {
     if (this.player?.running) this.firstHeardSample ??= sample;
   }
 
-  private update(status: Status): void {
+  private update(status: StatusMessage): void {
     const before = this.jam;
     this.jam = status;
     // The server sends what is planned anew; what was heard before that stays.

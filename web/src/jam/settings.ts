@@ -4,7 +4,7 @@ import { get } from "../shared/api";
 import { getDenoisingAdvice } from "../shared/denoising_advice";
 import { $, attempt, dialog, input, select, setText } from "../shared/dom";
 import { parseNumber } from "../shared/format";
-import type { SeedImage } from "../shared/responses";
+import type { Info, SeedImage } from "../shared/protocol";
 import { resolveAddress } from "./activity";
 import type { JamSettings, Session } from "./session";
 
@@ -23,7 +23,7 @@ export function getSeedImageTitle(name: string): string {
 /** What is set, as the server takes it; what is left open is left out. */
 export function readSettings(): JamSettings {
   const settings: JamSettings = {};
-  const add = (name: string, text: string) => {
+  const add = (name: keyof JamSettings, text: string) => {
     if (!text.trim()) return;
     const number = parseNumber(text);
     // What is no number is sent as typed: RiffBot answers with the sentence that fits.
@@ -66,7 +66,7 @@ export function createJamLink(session: Session, prompt: string): string {
 }
 
 export async function loadSeedImages(): Promise<void> {
-  seedImages = (await get<{ seed_images: SeedImage[] }>("info")).seed_images;
+  seedImages = (await get<Info>("info")).seed_images;
   const list = select("seed-image");
   const chosen = list.value;
   list.length = 1;

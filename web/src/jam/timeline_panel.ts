@@ -3,7 +3,7 @@
 
 import { $, button, create, dialog, setText } from "../shared/dom";
 import { formatDuration } from "../shared/format";
-import type { Entry, Status } from "../shared/protocol";
+import type { JamStatus, TimelineEntry } from "../shared/protocol";
 import { COLUMNS_PER_SECOND, type Session } from "./session";
 import { getSeedImageTitle } from "./settings";
 
@@ -40,7 +40,7 @@ export function showPanel(session: Session, edit: Edit): void {
   if (dialog("table").open) showTable(session);
 }
 
-function showJam(jam: Status): void {
+function showJam(jam: JamStatus): void {
   setText("now-kicker", jam.private ? "Now" : "Now, in the voice channel too");
   setText("playing", jam.playing);
   $("playing").classList.toggle("long", jam.playing.length > LONG_PROMPT);
@@ -106,7 +106,7 @@ function getPastPrompts(session: Session): string[] {
   return heard.slice(-MAX_PAST);
 }
 
-function showVotes(jam: Status | null): void {
+function showVotes(jam: JamStatus | null): void {
   const shares = jam && !jam.private ? jam.shares : [];
   $("shares").hidden = shares.length < 2;
   if (shares.length < 2) return;
@@ -141,7 +141,7 @@ export function showTable(session: Session): void {
   $("rows").replaceChildren(...rows);
 }
 
-function describeEntry(entry: Entry, when: string): string[] {
+function describeEntry(entry: TimelineEntry, when: string): string[] {
   const isMoving = entry.towards && entry.towards !== entry.prompt;
   return [
     formatDuration(entry.start / COLUMNS_PER_SECOND),

@@ -1,12 +1,14 @@
 // Requests to RiffBot's HTTP API. Every address is relative to the page's base, which may lie under
-// any path.
+// any path. The types of answers are generated from the server's (protocol.ts).
+
+import type { ErrorResponse } from "./protocol";
 
 /** A request that RiffBot refused, or did not answer; `message` is the sentence to show. */
 export class Refusal extends Error {
   /** What works in its place: "riff" is a single riff. */
-  readonly offer: string | undefined;
+  readonly offer: ErrorResponse["offer"];
 
-  constructor(message: string, offer?: string) {
+  constructor(message: string, offer?: ErrorResponse["offer"]) {
     super(message);
     this.offer = offer;
   }

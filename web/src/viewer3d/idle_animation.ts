@@ -2,7 +2,7 @@
 
 import { get } from "../shared/api";
 import { create, getContext2d } from "../shared/dom";
-import type { RiffPage } from "../shared/responses";
+import type { RiffList } from "../shared/protocol";
 import type { Columns } from "./columns";
 
 const BANDS = 256;
@@ -42,7 +42,7 @@ export class IdleAnimation {
   async load(): Promise<void> {
     this.setLevels(HILLS_COLUMNS, drawHills(HILLS_COLUMNS));
     try {
-      const { riffs } = await get<RiffPage>("riffs?limit=1");
+      const { riffs } = await get<RiffList>("riffs?limit=1");
       if (!riffs.length) return;
       await this.loadPicture(riffs[0].files.png);
     } catch {

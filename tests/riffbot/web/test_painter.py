@@ -1,4 +1,4 @@
-"""The easel in a real browser: mouse, pen, touch and keyboard paint; undo; nothing is lost."""
+"""The painter in a real browser: mouse, pen, touch and keyboard paint; undo; nothing is lost."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.browser import Page, chromium
 from tests.support.fake_pipeline import FakePipeline
 
 pytestmark = [
-    pytest.mark.needs("browser"),
+    pytest.mark.needs("browser", "page"),
     pytest.mark.timeout(300),
 ]
 
