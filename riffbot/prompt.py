@@ -19,7 +19,8 @@ which. Close to the colon it is a mistake, and refused: `(x:1e9)`, `(x:-1)`, `(x
 behind a blank, as labels are written (`(bpm: 120)`, `(tempo: 90)`, `(to: infinity)`), and in a time
 of day or a length (`(live 12:30)`, `(4:33)`).
 
-The page's `weights.js` reads prompts in the same way; tests/riffbot/prompts.json holds both to it.
+The page's `prompt_parser.ts` reads prompts in the same way; tests/riffbot/prompts.json holds both
+to it.
 """
 
 from __future__ import annotations

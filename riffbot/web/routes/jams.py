@@ -43,7 +43,7 @@ from riffbot.web.jobs import VISITOR
 from riffbot.web.recording import as_file, first_packet
 from riffbot.web.request_reader import query_text, read_body, read_object
 from riffbot.web.routes.api import ALLOWANCE, SERVICES, by_a_stranger, permit_start
-from riffbot.web.routes.pages import page_for
+from riffbot.web.routes.pages import jam_page
 from riffbot.web.security import HEADERS, LOOPBACK, TooMany, from_elsewhere
 from riffbot.web.security import told as refused
 from riffbot.web.serializers import is_private, serialize_riff
@@ -65,7 +65,7 @@ routes = web.RouteTableDef()
 @routes.get("/jam/{id}")
 async def page(request: web.Request) -> web.Response:
     """The page; a jam that is over is told by its script."""
-    return await asyncio.to_thread(page_for, request, "../", "jam.html")
+    return await asyncio.to_thread(jam_page, request, "../")
 
 
 @routes.get("/api/jams")
