@@ -10,7 +10,7 @@ from riffbot.clips.pricing import Price, Pricing
 from riffbot.composition import compose
 from riffbot.composition.progress import of_many
 from riffbot.images import Images
-from riffbot.inference.engine.engine import Engine, Reserved
+from riffbot.inference.engine.engine import Engine, Reservation
 from riffbot.inference.engine.pending_job import OnProgress
 from riffbot.inference.job import Owner, Riff
 from riffbot.library.models import StoredJob
@@ -32,7 +32,7 @@ class AcceptedJob:
 
     job: StoredJob
     owner: Owner
-    reserved: Reserved
+    reserved: Reservation
     price: Price | None
     checked: bool
     resumed: bool = False
@@ -106,4 +106,6 @@ class JobRunner:
         price, resumed = accepted.price, accepted.resumed
         accepted.checked = self._pricing.check(price, resumed=resumed) is not None
         if accepted.checked and price is not None:
-            self._engine.expect(accepted.reserved, price.pictures[number:], promised=resumed)
+            self._engine.announce_pictures(
+                accepted.reserved, price.pictures[number:], promised=resumed
+            )

@@ -18,6 +18,7 @@ from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine
 from riffbot.inference.engine.pending_job import OnProgress
 from riffbot.inference.job import Owner, Progress, Riff
+from riffbot.library.instance_lock import InstanceLock
 from riffbot.library.models import StoredJob
 from riffbot.library.store import Library
 from riffbot.library.types import Author, Origin
@@ -45,7 +46,12 @@ class ClipService:
     """
 
     def __init__(
-        self, engine: Engine, library: Library, settings: Settings, images: Images | None = None
+        self,
+        engine: Engine,
+        library: Library,
+        settings: Settings,
+        images: Images | None = None,
+        instance_lock: InstanceLock | None = None,
     ) -> None:
         self._engine = engine
         self._library = library
@@ -55,7 +61,7 @@ class ClipService:
         self.pricing = Pricing(engine, self._images, settings.max_job_s)
         self.importer = ClipImporter(library, settings, self._images)
         self.replayer = Replayer(engine, library, settings, self._images, self.pricing)
-        self._ledger = JobLedger(engine, library)
+        self._ledger = JobLedger(engine, library, instance_lock or InstanceLock())
         self._runner = JobRunner(engine, self._images, self.pricing, self._ledger)
 
     async def make(
@@ -132,6 +138,10 @@ class ClipService:
         accepted.reserved.release()
         await self._ledger.record_end(accepted.job.id, Cancelled("It was taken back."))
 
+    def leave(self, accepted: AcceptedJob) -> None:
+        """RiffBot stops: from now on, cancelling `carry_out` leaves this to the next start."""
+        self._ledger.leave(accepted.job.id)
+
     async def make_many(
         self,
         requests: Sequence[RiffRequest],
@@ -201,15 +211,32 @@ class ClipService:
             GenerationFailed: it was tried `MAX_ATTEMPTS` times, and each time RiffBot went down.
             RiffBotError: as `make`.
         """
+        try:
+            return await self._resume(job, on_progress, wants_preview)
+        except Conflict:
+            with suppress(NotFound):
+                return await self.clip(job.id)  # it was made meanwhile
+            newest = await self._library.jobs.get(job.id)
+            if newest.state != "waiting":
+                raise
+            # Who worked here before had lost the database, and has given its attempt back since.
+            return await self._resume(newest, on_progress, wants_preview)
+
+    async def _resume(
+        self, job: StoredJob, on_progress: OnProgress | None, wants_preview: bool
+    ) -> Clip:
+        """Finish a job whose row is still as it was read.
+
+        Raises:
+            Conflict: it is not.
+            RiffBotError: as `resume`.
+        """
         if job.attempts >= MAX_ATTEMPTS:
             sentence = (
                 f"I broke down {job.attempts} times while making this riff, so I gave up on it; "
                 "please try other settings."
             )
-            try:
-                await self._library.jobs.fail(job.id, sentence)
-            except Conflict:
-                return await self.clip(job.id)
+            await self._library.jobs.fail(job.id, sentence, attempts=job.attempts)
             raise GenerationFailed(sentence)
         price = None
         with suppress(RiffBotError):  # what is wrong is raised by the runner
@@ -219,14 +246,7 @@ class ClipService:
         reserved = self._engine.reserve(owner, *pictures, promised=True)
         checked = job.request.piece is None  # which alone may be far too dear
         accepted = AcceptedJob(job, owner, reserved, price, checked, resumed=True)
-        try:
-            return await self.carry_out(
-                accepted, on_progress=on_progress, wants_preview=wants_preview
-            )
-        except Conflict:
-            with suppress(NotFound):
-                return await self.clip(job.id)  # it was made meanwhile
-            raise
+        return await self.carry_out(accepted, on_progress=on_progress, wants_preview=wants_preview)
 
     async def clip(self, riff_id: str) -> Clip:
         """A stored riff with its files.

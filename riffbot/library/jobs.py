@@ -109,17 +109,19 @@ class JobRepository:
         async with self._database.write() as session:
             await job_states.give_back(session, job_id, attempts)
 
-    async def fail(self, job_id: str, sentence: str) -> None:
-        """End a job that cannot be made, with the sentence for its owner. Raises as `begin`."""
-        await self._end(job_id, "failed", error=sentence)
+    async def fail(self, job_id: str, sentence: str, *, attempts: int | None = None) -> None:
+        """End a job that cannot be made, with a sentence; arguments and errors as for `begin`."""
+        await self._end(job_id, "failed", error=sentence, attempts=attempts)
 
     async def cancel(self, job_id: str) -> None:
         """End a job that its owner took back. Raises as `begin`."""
         await self._end(job_id, "cancelled")
 
-    async def _end(self, job_id: str, state: str, error: str | None = None) -> None:
+    async def _end(
+        self, job_id: str, state: str, error: str | None = None, attempts: int | None = None
+    ) -> None:
         async with self._database.write() as session:
-            await job_states.move(session, job_id, state, error=error, token=None)
+            await job_states.move(session, job_id, state, known=attempts, error=error, token=None)
 
     async def set_message(self, job_id: str, *, channel_id: int, message_id: int) -> None:
         """Store which message shows a job's progress, or the riff that it became."""

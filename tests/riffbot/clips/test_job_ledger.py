@@ -17,10 +17,11 @@ import pytest
 
 from riffbot.clips import job_ledger
 from riffbot.clips.recipes import Recipe
-from riffbot.clips.service import ClipService
+from riffbot.clips.service import MAX_ATTEMPTS, ClipService
 from riffbot.errors import Cancelled, Conflict, Postponed, TooCostly, Unavailable
 from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine, Owner, Progress
+from riffbot.library.instance_lock import InstanceLock
 from riffbot.library.store import Library
 from riffbot.library.types import Author
 from riffbot.request import RiffRequest, takes
@@ -117,7 +118,7 @@ async def test_a_clip_waits_for_a_library_that_is_locked_when_it_is_done(stage: 
 async def test_a_library_that_stays_locked_postpones_the_clip_and_says_so(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job_ledger, "STORE_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(job_ledger, "KEEP_TRYING_S", 0.3)
     stage.pipeline.gate.clear()
     making = asyncio.create_task(stage.clip_service.make(REQUEST, author=ANN))
     await until(lambda: bool(stage.pipeline.batches))
@@ -249,3 +250,36 @@ async def test_the_pictures_of_a_recipe_are_priced_together(stage: Stage) -> Non
     )
     with pytest.raises(TooCostly):
         await clip_service.replayer.restore_sources(nested, author=ANN)
+
+
+@pytest.mark.parametrize("attempts", [1, MAX_ATTEMPTS])
+async def test_an_attempt_that_is_given_back_late_does_not_strand_its_job(
+    stage: Stage, attempts: int
+) -> None:
+    job = await stage.library.jobs.create(REQUEST, author=ANN)
+    for _ in range(attempts):  # by a RiffBot that has lost the database
+        await stage.library.jobs.begin(job.id)
+    (read,) = await stage.library.jobs.unfinished()
+    await stage.library.jobs.give_back(job.id, attempts=attempts)
+    assert (await stage.clip_service.resume(read)).id == job.id
+    row = await stage.library.jobs.get(job.id)
+    assert (row.state, row.attempts) == ("done", attempts)
+
+
+async def test_who_has_lost_the_database_gives_no_attempt_back(stage: Stage) -> None:
+    instance_lock = InstanceLock()
+    clip_service = ClipService(
+        stage.engine, stage.library, stage.settings, stage.pipeline.images, instance_lock
+    )
+    stage.pipeline.gate.clear()
+    making = asyncio.create_task(clip_service.make(REQUEST, author=ANN))
+    await until(lambda: bool(stage.pipeline.batches))
+    instance_lock.lose("Another RiffBot has taken over the database.")
+    closing = asyncio.create_task(stage.engine.close(grace_s=0))
+    with pytest.raises(Cancelled):
+        await making
+    await clip_service.close()
+    (job,) = await stage.library.jobs.unfinished()
+    assert (job.state, job.attempts) == ("running", 1)
+    stage.pipeline.gate.set()
+    await closing
