@@ -275,7 +275,7 @@ async def test_a_jam_forgets_a_member_who_wants_to_be_forgotten(settings: Settin
         row = await room.services.library.find_latest_jam(GuildJam(room.guild.id))
         assert row is not None
         assert (row.starter_id, row.starter_name) == (None, None)
-        assert "ada" not in row.state
+        assert "ada" not in row.snapshot
 
 
 async def told(room: Room, result: Any) -> str:
