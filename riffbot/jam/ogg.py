@@ -17,10 +17,10 @@ _VENDOR = b"RiffBot"
 
 
 class OggOpus:
-    """Pages of one stream; a listener who comes in the middle gets a stream of their own.
+    """Writes the pages of one stream; a listener who joins later gets a stream of their own.
 
     Args:
-        serial: tells streams apart.
+        serial: distinguishes streams.
     """
 
     def __init__(self, serial: int = 1) -> None:
