@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
 
 from riffbot.clips.clip import Clip
 from riffbot.clips.service import Studio
@@ -16,7 +15,6 @@ from riffbot.jam.config import JamConfig, JamHost
 from riffbot.jam.excerpt import render_excerpt
 from riffbot.jam.loop_thread import LoopThread
 from riffbot.jam.pacing import PaceSource
-from riffbot.jam.prompt_path import PromptPath
 from riffbot.jam.registry import JamRegistry
 from riffbot.jam.saver import JamSaver
 from riffbot.jam.session import JamSession
@@ -121,10 +119,6 @@ class JamManager:
         return await self._starter.open(
             JamSnapshot.begin(path, ballot=ballot), config, starter, instead_of
         )
-
-    def build_path(self, prompt: str | None = None, **options: Any) -> PromptPath:
-        """The path that `start` begins with: validates its arguments, as `build_path` does."""
-        return build_path(self._host.images, prompt, **options)
 
     # -- finding ----------------------------------------------------------------------------------
 
