@@ -19,7 +19,7 @@ from riffbot.jam.registry import JamRegistry
 from riffbot.jam.saver import JamSaver
 from riffbot.jam.session import JamSession
 from riffbot.jam.snapshot import JamSnapshot
-from riffbot.jam.starting import JamStarter, build_path
+from riffbot.jam.starting import SessionOpener, build_path
 from riffbot.jam.types import JamChannels, Participant
 from riffbot.library.jam_record import JamKey, JamRecord
 from riffbot.library.store import Library
@@ -55,7 +55,7 @@ class JamManager:
         self._host = JamHost(engine, images, self._loop)
         self._registry = JamRegistry()
         self._saver = JamSaver(self._registry, self._loop, settings, library.files)
-        self._starter = JamStarter(self._host, self._registry, self._saver)
+        self._opener = SessionOpener(self._host, self._registry, self._saver)
         self.page: str | None = None
 
     # -- starting ---------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ class JamManager:
             loudness_lufs=self._settings.loudness_lufs,
             paced_by=paced_by,
         )
-        return await self._starter.open(
+        return await self._opener.open(
             JamSnapshot.begin(path, ballot=ballot), config, starter, instead_of
         )
 
@@ -187,7 +187,7 @@ class JamManager:
             loudness_lufs=self._settings.loudness_lufs,
             paced_by=paced_by,
         )
-        return await self._starter.open(
+        return await self._opener.open(
             JamSnapshot.from_json(record.snapshot), config, starter, None
         )
 
