@@ -93,8 +93,8 @@ async def wilder(interaction: discord.Interaction[RiffBot], jam_id: str) -> None
     """Further from the seed image."""
 
     async def turn(session: JamSession) -> str:
-        denoising = await session.increase_denoising(who(interaction))
-        return f"Wilder: denoising {format_number(denoising)}."
+        value = await session.increase_denoising(who(interaction))
+        return f"Wilder: denoising {format_number(value)}."
 
     await _steered(interaction, _stage(interaction, jam_id), turn)
 
@@ -104,8 +104,9 @@ async def tamer(interaction: discord.Interaction[RiffBot], jam_id: str) -> None:
     """Closer to the seed image."""
 
     async def turn(session: JamSession) -> str:
-        denoising = await session.decrease_denoising(who(interaction))
-        return f"Tamer: denoising {format_number(denoising)}."
+        return (
+            f"Tamer: denoising {format_number(await session.decrease_denoising(who(interaction)))}."
+        )
 
     await _steered(interaction, _stage(interaction, jam_id), turn)
 

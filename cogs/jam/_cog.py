@@ -132,9 +132,9 @@ class Jams(commands.GroupCog, name="jam", description=command_description("jam")
             status = stage.session.status()
             place = await ReplyTarget.respond(interaction, _tuning(status.current_prompt))
             await stage.move_panel(place)
-            link = stage.link
-            latency = link.latency_s if link is not None else None
-            reconnects = link.reconnects if link is not None else 0
+            connection = stage.connection
+            latency = connection.latency_s if connection is not None else None
+            reconnects = connection.reconnects if connection is not None else 0
             await send_ephemeral(interaction, now_lines(status, latency, reconnects))
 
     @app_commands.command(name="resume", description=command_description("jam resume"))

@@ -151,9 +151,13 @@ async def take_back(request: web.Request) -> web.Response:
 
 async def _job(request: web.Request) -> Job:
     """The job in the address. Raises NotFound, TooMany."""
-    request.app[READING].take(request.remote or "")
     otherwise = "That riff is not under way (any more)."
-    job = await request.app[JOBS].find(path_name(request, "job", otherwise))
+    job_id, jobs = path_name(request, "job", otherwise), request.app[JOBS]
+    # What a whole network shares is for questions to the database: whoever follows their own riff
+    # asks none.
+    if (job := jobs.known(job_id)) is None:
+        request.app[READING].take(request.remote or "")
+        job = await jobs.find(job_id)
     if job is None:
         raise NotFound(otherwise)
     return job

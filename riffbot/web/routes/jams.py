@@ -31,7 +31,7 @@ from typing import Any
 from aiohttp import WSCloseCode, web
 
 from audio.picture import picture
-from riffbot.errors import BadRequest, NotFound, Refused
+from riffbot.errors import BadRequest, GenerationFailed, NotFound, Refused
 from riffbot.jam.session import JamSession
 from riffbot.jam.starting import build_path
 from riffbot.jam.types import LOCAL_USER, Participant
@@ -44,7 +44,7 @@ from riffbot.web.jobs import VISITOR
 from riffbot.web.recording import as_file, first_packet
 from riffbot.web.request_reader import query_text, read_body, read_object
 from riffbot.web.routes.api import ALLOWANCE, SERVICES, by_a_stranger, permit_start
-from riffbot.web.routes.pages import page_for
+from riffbot.web.routes.pages import jam_page
 from riffbot.web.security import HEADERS, LOOPBACK, TooMany, from_elsewhere
 from riffbot.web.security import told as refused
 from riffbot.web.serializers import is_private, serialize_riff
@@ -66,7 +66,7 @@ routes = web.RouteTableDef()
 @routes.get("/jam/{id}")
 async def page(request: web.Request) -> web.Response:
     """The page; a jam that is over is told by its script."""
-    return await asyncio.to_thread(page_for, request, "../", "jam.html")
+    return await asyncio.to_thread(jam_page, request, "../")
 
 
 @routes.get("/api/jams")
@@ -120,16 +120,19 @@ async def _begun(request: web.Request, wish: dict[str, Any], old: JamSession | N
     if slot is None:
         gives_way = _idle(app, who)
         slot = gives_way.key
-    if by_a_stranger(request):
-        starts.admit(request.remote or "")
-        with starts.measured():
-            session = await jams.start(
-                slot, starter=who, paced_by="clock", instead_of=gives_way, **wish
-            )
-    else:
+    stranger = by_a_stranger(request)
+    had_riffs = stranger and starts.admit(request.remote or "")
+    try:
         session = await jams.start(
             slot, starter=who, paced_by="clock", instead_of=gives_way, **wish
         )
+    except GenerationFailed:
+        if stranger:  # how long it ran is not known
+            usual_s = app[SERVICES].engine.stats().seconds_per_clip
+            starts.charge(usual_s or 0.0, had_riffs=had_riffs)
+        raise
+    if stranger:
+        starts.charge(session.reader.start_engine_s, had_riffs=had_riffs)
     starts.began(session.id)
     if old is not None and old is not gives_way:
         await old.stop()
