@@ -34,15 +34,15 @@ log = logging.getLogger(__name__)
 EXTENSIONS = (
     "cogs.system.locales",
     "cogs.system.errors",
-    "cogs.riff",
-    "cogs.jam",
+    "cogs.riff.cog",
+    "cogs.jam.cog",
     "cogs.server",
     "cogs.edit.remix",
     "cogs.edit.compose",
-    "cogs.library",
+    "cogs.library.cog",
     "cogs.system.threads",
     "cogs.privacy",
-    "cogs.guide",
+    "cogs.guide.cog",
     "cogs.system.recovery",
 )
 
