@@ -28,7 +28,7 @@ from riffbot.services import Services, open_services
 from riffbot.settings import Settings
 
 if TYPE_CHECKING:
-    from cogs.jam import JamController
+    from cogs.jam._controller import JamController
 
 log = logging.getLogger(__name__)
 
@@ -37,15 +37,15 @@ log = logging.getLogger(__name__)
 EXTENSIONS = (
     "cogs.system.locales",
     "cogs.system.errors",
-    "cogs.riff",
-    "cogs.jam",
+    "cogs.riff.cog",
+    "cogs.jam.cog",
     "cogs.server",
     "cogs.edit.remix",
     "cogs.edit.compose",
-    "cogs.library",
+    "cogs.library.cog",
     "cogs.system.threads",
     "cogs.privacy",
-    "cogs.guide",
+    "cogs.guide.cog",
     "cogs.system.recovery",
 )
 
@@ -156,7 +156,7 @@ class RiffBot(commands.AutoShardedBot):
             Every few seconds, for whatever is refreshed regularly.
 
     Args:
-        services: opened.
+        services: engine, library, clip service and settings, opened.
 
     Attributes:
         has_voice: voice channels carry sound.
@@ -250,7 +250,7 @@ async def _run(settings: Settings) -> None:
     with interrupts.stopping_in_order():
         async with open_services(settings) as services, page_beside(services):
             bot = RiffBot(services)
-            with stop_signals(services.ownership) as stop:
+            with stop_signals(services.instance_lock) as stop:
                 async with bot:
                     client = asyncio.create_task(bot.start(token.get_secret_value()))
                     ticks = asyncio.create_task(dispatch_ticks(bot))

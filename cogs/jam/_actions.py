@@ -159,4 +159,6 @@ async def _save_excerpt(
     heading = f"The last {clip.duration_s:.0f} s of the jam, kept."
     message_id = await target.finish(*clip_cards(clip, target.filesize_limit, heading=heading))
     if message_id is not None:
-        await services.library.posted(clip.id, channel_id=target.channel_id, message_id=message_id)
+        await services.library.jobs.set_message(
+            clip.id, channel_id=target.channel_id, message_id=message_id
+        )

@@ -31,7 +31,7 @@ async def require_permission(
     if permissions.manage_guild or permissions.move_members:
         return
     assert interaction.guild_id is not None
-    settings = await interaction.client.services.library.guild_settings(interaction.guild_id)
+    settings = await interaction.client.services.library.guilds.get_settings(interaction.guild_id)
     allowed = settings.jam_steer if action == "steer" else settings.jam_stop
     if allowed == "starter":
         name = escape_line(starter.name, 60) if starter is not None else "whoever started it"

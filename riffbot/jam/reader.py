@@ -64,6 +64,11 @@ class JamReader:
         return self.planner.chunk_count
 
     @property
+    def start_engine_s(self) -> float:
+        """Seconds of the engine's time that the first chunk took."""
+        return self.planner.start_engine_s
+
+    @property
     def bitrate(self) -> int:
         """Bits a second of the packets."""
         return self.encoder.bitrate
@@ -127,7 +132,7 @@ class JamReader:
             packets_ready=ring.ready,
             underruns=ring.underruns,
             late_chunks=self.player.late_chunks,
-            real_time_factor=self.capacity.factor,
+            real_time_factor=self.capacity.real_time_factor,
             listeners=ring.listeners,
             spectrogram=placement.chunk.pixels if placement else None,
             error=self.lifecycle.error,

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cogs.jam import JamController, _channel_status, _controller, _output, _presenter
+from cogs.jam import _channel_status, _controller, _output, _presenter
+from cogs.jam._controller import JamController
 from riffbot.jam.opus import OpusEncoder
 from riffbot.jam.session import JamSession
 from riffbot.settings import ROOT

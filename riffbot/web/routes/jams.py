@@ -31,8 +31,9 @@ from typing import Any
 from aiohttp import WSCloseCode, web
 
 from audio.picture import picture
-from riffbot.errors import BadRequest, NotFound, Refused
+from riffbot.errors import BadRequest, GenerationFailed, NotFound, Refused
 from riffbot.jam.session import JamSession
+from riffbot.jam.starting import build_path
 from riffbot.jam.types import LOCAL_USER, Participant
 from riffbot.library.jam_record import JamKey, PageJam
 from riffbot.web import schema
@@ -43,7 +44,7 @@ from riffbot.web.jobs import VISITOR
 from riffbot.web.recording import as_file, first_packet
 from riffbot.web.request_reader import query_text, read_body, read_object
 from riffbot.web.routes.api import ALLOWANCE, SERVICES, by_a_stranger, permit_start
-from riffbot.web.routes.pages import page_for
+from riffbot.web.routes.pages import jam_page
 from riffbot.web.security import HEADERS, LOOPBACK, TooMany, from_elsewhere
 from riffbot.web.security import told as refused
 from riffbot.web.serializers import is_private, serialize_riff
@@ -65,7 +66,7 @@ routes = web.RouteTableDef()
 @routes.get("/jam/{id}")
 async def page(request: web.Request) -> web.Response:
     """The page; a jam that is over is told by its script."""
-    return await asyncio.to_thread(page_for, request, "../", "jam.html")
+    return await asyncio.to_thread(jam_page, request, "../")
 
 
 @routes.get("/api/jams")
@@ -85,7 +86,7 @@ async def start(request: web.Request) -> web.Response:
     if body.seed_image is not None and body.seed_image.startswith("sha256:"):
         await permit_start(request, [body.seed_image])
     # Before anything is made: a wish that is nonsense costs nothing.
-    await asyncio.to_thread(services.jams.build_path, **wish)
+    await asyncio.to_thread(build_path, services.images, **wish)
     old = services.jams.get_by_id(body.instead_of) if body.instead_of else None
     try:
         session = await _begun(request, wish, old if old is not None and is_private(old) else None)
@@ -119,16 +120,19 @@ async def _begun(request: web.Request, wish: dict[str, Any], old: JamSession | N
     if slot is None:
         gives_way = _idle(app, who)
         slot = gives_way.key
-    if by_a_stranger(request):
-        starts.admit(request.remote or "")
-        with starts.measured():
-            session = await jams.start(
-                slot, starter=who, paced_by="clock", instead_of=gives_way, **wish
-            )
-    else:
+    stranger = by_a_stranger(request)
+    had_riffs = stranger and starts.admit(request.remote or "")
+    try:
         session = await jams.start(
             slot, starter=who, paced_by="clock", instead_of=gives_way, **wish
         )
+    except GenerationFailed:
+        if stranger:  # how long it ran is not known
+            usual_s = app[SERVICES].engine.stats().seconds_per_clip
+            starts.charge(usual_s or 0.0, had_riffs=had_riffs)
+        raise
+    if stranger:
+        starts.charge(session.reader.start_engine_s, had_riffs=had_riffs)
     starts.began(session.id)
     if old is not None and old is not gives_way:
         await old.stop()
@@ -379,7 +383,7 @@ async def _require_steering(request: web.Request, session: JamSession) -> None:
     if is_private(session):
         return
     assert session.guild_id is not None
-    settings = await request.app[SERVICES].library.guild_settings(session.guild_id)
+    settings = await request.app[SERVICES].library.guilds.get_settings(session.guild_id)
     if settings.jam_steer != "anyone":
         who = "its DJs steer" if settings.jam_steer == "dj" else "whoever started it steers"
         raise BadRequest(
