@@ -1,4 +1,4 @@
-"""/riff: words in, riffs out."""
+"""/riff and the buttons under every riff."""
 
 from cogs.riff._cog import setup
 
