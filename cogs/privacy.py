@@ -22,6 +22,7 @@ from cogs.common.options import suggest_own_riffs
 from cogs.common.persistent import PersistentButton
 from cogs.common.riff_lookup import find_riff
 from riffbot.errors import BadRequest, RiffBotError
+from riffbot.jam.snapshot import scrub_jam
 
 if TYPE_CHECKING:
     from riffbot.bot import RiffBot
@@ -70,14 +71,14 @@ class EraseButton(
             raise BadRequest("This button is somebody else's: /privacy delete gives you your own.")
         bot: RiffBot = interaction.client
         await interaction.response.defer(ephemeral=True, thinking=True)
-        for job in await bot.services.library.unfinished_jobs():
+        for job in await bot.services.library.jobs.unfinished():
             if job.author_id == self.user_id:
-                bot.services.studio.cancel(job.id)
+                bot.services.clip_service.cancel(job.id)
         # Running jams come first: each rewrites its row at every chunk.
         await bot.services.jams.forget_member(self.user_id)
-        deletion = await bot.services.library.erase_member(self.user_id)
+        deletion = await bot.services.library.privacy.erase_member(self.user_id, scrub_jam)
         remaining = await delete_messages(bot, deletion)
-        open_again = await bot.services.library.remixes_allowed(self.user_id)
+        open_again = await bot.services.library.privacy.remixes_allowed(self.user_id)
         await send_ephemeral(
             interaction, _deletion_summary(deletion.riffs, remaining, open_again=open_again)
         )
@@ -107,7 +108,7 @@ class PrivacyCog(commands.GroupCog, name="privacy", description=command_descript
         """Send everything about the asker as a ZIP that only they see."""
         async with reporting_errors(interaction):
             await interaction.response.defer(ephemeral=True, thinking=True)
-            archive = await self.bot.services.library.export_member(
+            archive = await self.bot.services.library.privacy.export_member(
                 interaction.user.id, limit=interaction.filesize_limit
             )
             await interaction.followup.send(
@@ -138,10 +139,10 @@ class PrivacyCog(commands.GroupCog, name="privacy", description=command_descript
             may = "may remix" if allowed else "may not remix"
             if riff is not None:
                 found = await find_riff(interaction, riff)
-                await library.allow_remixes_of(found.id, user, allowed)
+                await library.privacy.allow_remixes_of(found.id, user, allowed)
                 await send_ephemeral(interaction, f"Others {may} `#{found.id}`.")
                 return
-            count = await library.allow_remixes(user, allowed)
+            count = await library.privacy.allow_remixes(user, allowed)
             await send_ephemeral(interaction, f"Others {may} what you make: {_all_of(count)}.")
 
     @tasks.loop(hours=24)
@@ -149,7 +150,7 @@ class PrivacyCog(commands.GroupCog, name="privacy", description=command_descript
         """Delete riffs that are older than the retention period and nobody's favourite."""
         days = self.bot.services.settings.retention_days
         try:
-            deletion = await self.bot.services.library.expire(
+            deletion = await self.bot.services.library.riffs.expire(
                 datetime.now(UTC) - timedelta(days=days)
             )
         except RiffBotError as error:

@@ -12,7 +12,7 @@ from cogs.common.clip_cards import PIXELS_FILE, PLOT_FILE, clip_embed
 from cogs.common.delivery import DELIVERY_ERRORS
 from cogs.common.visibility import visible_to_all
 from riffbot.errors import RiffBotError
-from riffbot.library.riffs import Farewell
+from riffbot.library.deletion import DeletionResult
 
 if TYPE_CHECKING:
     from riffbot.bot import RiffBot
@@ -23,7 +23,7 @@ _MAX_MESSAGES = 200
 """Messages touched after one deletion: Discord limits the rate."""
 
 
-async def delete_messages(bot: RiffBot, deletion: Farewell) -> int:
+async def delete_messages(bot: RiffBot, deletion: DeletionResult) -> int:
     """Delete the messages that show deleted riffs. Returns how many remain."""
     remaining = 0
     for channel_id, message_id in deletion.messages[:_MAX_MESSAGES]:
@@ -39,7 +39,7 @@ async def delete_messages(bot: RiffBot, deletion: Farewell) -> int:
     return remaining + max(0, len(deletion.messages) - _MAX_MESSAGES)
 
 
-async def refresh_credits(bot: RiffBot, deletion: Farewell) -> None:
+async def refresh_credits(bot: RiffBot, deletion: DeletionResult) -> None:
     """Rewrite the credits in the messages of riffs that were made from deleted ones."""
     for riff_id in deletion.children[:_MAX_MESSAGES]:
         try:
@@ -55,12 +55,12 @@ async def _refresh_credits_of(bot: RiffBot, riff_id: str) -> None:
         RiffBotError: the riff cannot be read.
         DELIVERY_ERRORS: the message cannot be edited.
     """
-    riff = await bot.services.library.get(riff_id)
+    riff = await bot.services.library.riffs.get(riff_id)
     if riff.channel_id is None or riff.message_id is None or riff.kind == "upload":
         return
     guild = bot.get_guild(riff.guild_id) if riff.guild_id is not None else None
     is_visible = visible_to_all(guild, riff.audience_id)
-    embed = clip_embed(await bot.services.studio.clip(riff_id), is_visible)
+    embed = clip_embed(await bot.services.clip_service.clip(riff_id), is_visible)
     channel = bot.get_partial_messageable(riff.channel_id)
     message = await channel.fetch_message(riff.message_id)
     # The attachments stay; the new embed has to show them again.

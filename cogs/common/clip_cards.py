@@ -82,7 +82,7 @@ def clip_embed(clip: Clip, is_visible: IsVisible = _never_visible) -> discord.Em
     for parent in clip.credits:
         arrival = clip.kind == "morph" and parent is not clip.credits[0]
         kind = "arrival" if arrival else clip.kind
-        lines.append(credit_line(parent.told_where(is_visible), kind))
+        lines.append(credit_line(parent.redact(is_visible), kind))
     embed = discord.Embed(
         title=escape_line(heading_of(clip.request)), description="\n".join(lines), colour=ACCENT
     )
@@ -140,7 +140,7 @@ def _describe_mask(mask: str | None) -> str | None:
     """What was repainted: a bundled mask by its name, a region in seconds and Hz."""
     if mask is None:
         return None
-    region = Region.named(mask)
+    region = Region.from_name(mask)
     if region is None:
         return f"only {mask.removeprefix('mask_').replace('_', ' ')}" if ":" not in mask else None
     band = f", {region.low} to {region.high} Hz" if (region.low, region.high) != (0, 10000) else ""

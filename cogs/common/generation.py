@@ -75,7 +75,7 @@ class GenerationTask:
         active[self.id] = self
         try:
             requests = [item.request for item in self.items if item.job is None]
-            pricing = self.target.bot.services.studio.pricing
+            pricing = self.target.bot.services.clip_service.pricing
             admission = asyncio.ensure_future(pricing.admit_together(requests))
             # Retrieve its exception, which nobody awaits when all items are cancelled.
             admission.add_done_callback(lambda done: done.cancelled() or done.exception())
@@ -100,13 +100,13 @@ class GenerationTask:
 
     async def _generate(self, item: TaskItem, admission: asyncio.Future[None]) -> Clip:
         """Generate one item once all requests are admitted; a stored job resumes at once."""
-        studio = self.target.bot.services.studio
+        clip_service = self.target.bot.services.clip_service
         if item.job is not None:
-            return await studio.resume(
+            return await clip_service.resume(
                 item.job, on_progress=self._progress_callback(item), wants_preview=True
             )
         await asyncio.shield(admission)
-        return await studio.make(
+        return await clip_service.make(
             item.request,
             author=self.author,
             origin=self.target.origin,
@@ -155,7 +155,7 @@ class GenerationTask:
         try:
             clip = finished.result()
         except (Cancelled, asyncio.CancelledError):
-            if self.target.bot.services.engine.closing:
+            if self.target.bot.services.engine.is_closing:
                 item.is_postponed = True
             else:
                 item.failure = "cancelled"
@@ -185,7 +185,9 @@ class GenerationTask:
             return
         library = target.bot.services.library
         try:
-            await library.posted(clip.id, channel_id=target.channel_id, message_id=message_id)
+            await library.jobs.set_message(
+                clip.id, channel_id=target.channel_id, message_id=message_id
+            )
         except RiffBotError as error:
             log.warning("where riff %s was posted could not be noted: %s", clip.id, error)
 

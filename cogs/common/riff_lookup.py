@@ -41,15 +41,15 @@ async def find_riff(interaction: discord.Interaction[RiffBot], typed: str) -> St
     library, typed = interaction.client.services.library, typed.strip()
     viewer = viewer_of(interaction)
     if link := _MESSAGE_LINK.fullmatch(typed):
-        found = await library.of_message(int(link[1]))
-        if found is not None and found.seen_by(viewer):
+        found = await library.riffs.find_by_message(int(link[1]))
+        if found is not None and found.is_visible_to(viewer):
             return found
         raise NotFound("There is no riff in that message that you can see from here.")
     if by_id := _ID.fullmatch(typed):
         with suppress(NotFound):
             return await get_visible_riff(interaction, by_id[1])
     for scope in _search_scopes(interaction):
-        if hits := await library.search(typed, **scope, viewer=viewer, limit=1):
+        if hits := await library.riffs.search(typed, **scope, viewer=viewer, limit=1):
             return hits[0]
     raise NotFound(
         f"I found no riff of yours or of this server's with “{shortened(typed, 60)}”; "
@@ -72,10 +72,10 @@ async def complete_riffs(
     viewer, user_id = viewer_of(interaction), interaction.user.id
     scopes = [{"author_id": user_id}] if own_only else _search_scopes(interaction)
     for scope in scopes:
-        hits: Sequence[StoredRiff] = await library.complete(typed, **scope, viewer=viewer)
+        hits: Sequence[StoredRiff] = await library.riffs.complete(typed, **scope, viewer=viewer)
         found.update((riff.id, riff) for riff in hits)
     for scope in scopes if typed.strip() and len(found) < MAX_CHOICES else ():
-        hits = await library.search(typed, **scope, viewer=viewer)
+        hits = await library.riffs.search(typed, **scope, viewer=viewer)
         found.update((riff.id, riff) for riff in hits)
     remixable = [r for r in found.values() if r.remix_allowed or r.author_id == user_id]
     return [_choice(riff) for riff in remixable[:MAX_CHOICES]]

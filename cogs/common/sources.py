@@ -15,9 +15,9 @@ from cogs.common.formatting import MUTED
 from cogs.common.riff_lookup import find_riff
 from cogs.common.visibility import author_of, origin_of, viewer_of, visible_to_all
 from riffbot.clips import edits
-from riffbot.clips.edits import Start
-from riffbot.clips.recipes import Recipe, needed
-from riffbot.clips.sources import start_of
+from riffbot.clips.edits import EditSource
+from riffbot.clips.recipes import Recipe, required_images
+from riffbot.clips.sources import load_edit_source
 from riffbot.clips.uploads import MAX_BYTES, Source, open_upload, shown_name, too_large
 from riffbot.errors import BadRequest
 from riffbot.file_turns import in_file_thread
@@ -37,7 +37,7 @@ NOT_VISIBLE = (
 class ResolvedSource:
     """What an edit starts from, and a note for the member about how it was read, if any."""
 
-    source: Start
+    source: EditSource
     note: str | None = None
 
 
@@ -95,17 +95,19 @@ async def resolve_source(
             interaction, upload, author, origin, start=start, whole=whole
         )
     assert riff is not None
-    stored = edits.permit(await find_riff(interaction, riff), interaction.user.id)
+    stored = edits.check_remix_allowed(await find_riff(interaction, riff), interaction.user.id)
     source = await source_from_riff(interaction.client, stored, start=start, whole=whole)
     return ResolvedSource(source)
 
 
 async def source_from_riff(
     bot: RiffBot, riff: StoredRiff, *, start: float = 0.0, whole: bool = False
-) -> Start:
+) -> EditSource:
     """A riff as a source; of a song, the excerpt that one clip can hold (unless `whole`)."""
     services = bot.services
-    return await start_of(services.studio, services.images, riff, start=start, whole=whole)
+    return await load_edit_source(
+        services.clip_service, services.images, riff, start=start, whole=whole
+    )
 
 
 async def source_from_upload(
@@ -133,11 +135,11 @@ async def source_from_upload(
     user_id = interaction.user.id
     async with interaction.client.reading:  # downloads take memory, too
         data = await download_attachment(attachment)
-        known = await services.library.of_file(hashlib.sha256(data).hexdigest())
+        known = await services.library.riffs.find_by_file(hashlib.sha256(data).hexdigest())
         if known is not None:
             _require_visible(interaction, known, author.user_id)
-            edits.permit(known, user_id)  # also where only a part of it is used
-        elif author.user_id != user_id and not await services.library.remixes_allowed(
+            edits.check_remix_allowed(known, user_id)  # also where only a part of it is used
+        elif author.user_id != user_id and not await services.library.privacy.remixes_allowed(
             author.user_id
         ):
             raise BadRequest("The author of this message keeps their sounds for themselves.")
@@ -153,7 +155,9 @@ async def source_from_upload(
     if known is not None and not drawing:
         source = await source_from_riff(interaction.client, known, start=start, whole=whole)
         return ResolvedSource(source, _known_file_note(interaction, known))
-    stored = await services.studio.adopt(upload, author=author, origin=origin)
+    stored = await services.clip_service.importer.import_upload(
+        upload, author=author, origin=origin
+    )
     return ResolvedSource(_source_of_upload(stored, upload), str(upload))
 
 
@@ -167,16 +171,16 @@ async def authorise_replay(
             the asker or may not be remixed.
     """
     library, user_id = interaction.client.services.library, interaction.user.id
-    known = await library.of_file(hashlib.sha256(data).hexdigest())
+    known = await library.riffs.find_by_file(hashlib.sha256(data).hexdigest())
     if known is not None:
         _require_visible(interaction, known, user_id)
         # Its own sources need no check: its author was allowed to use them.
-        return edits.permit(known, user_id)
-    for ref in sorted(needed(recipe)):
+        return edits.check_remix_allowed(known, user_id)
+    for ref in sorted(required_images(recipe)):
         # A recipe can be written by hand: it may use no riff that a remix could not use.
-        if (riff := await library.of_file(ref.removeprefix("sha256:"))) is not None:
+        if (riff := await library.riffs.find_by_file(ref.removeprefix("sha256:"))) is not None:
             _require_visible(interaction, riff, user_id)
-            edits.permit(riff, user_id)
+            edits.check_remix_allowed(riff, user_id)
     return None
 
 
@@ -202,7 +206,11 @@ def _require_visible(
         BadRequest: it was made where the asker may not look.
     """
     has_no_audience = riff.audience_id is None and riff.guild_id is None
-    if has_no_audience or brought_by == riff.author_id or riff.seen_by(viewer_of(interaction)):
+    if (
+        has_no_audience
+        or brought_by == riff.author_id
+        or riff.is_visible_to(viewer_of(interaction))
+    ):
         return
     raise BadRequest(NOT_VISIBLE)
 
@@ -220,5 +228,7 @@ def _known_file_note(interaction: discord.Interaction[RiffBot], riff: StoredRiff
     return "I know this clip."
 
 
-def _source_of_upload(stored: StoredRiff, upload: Source) -> Start:
-    return Start(stored.image_ref, upload.pixels.shape[1], upload.bpm, upload.prompt, stored.id)
+def _source_of_upload(stored: StoredRiff, upload: Source) -> EditSource:
+    return EditSource(
+        stored.image_ref, upload.pixels.shape[1], upload.bpm, upload.prompt, stored.id
+    )

@@ -15,7 +15,7 @@ import discord
 from riffbot.clips import edits
 from riffbot.errors import NotFound
 from riffbot.library.models import StoredRiff
-from riffbot.library.riffs import not_there
+from riffbot.library.riffs import riff_not_found
 from riffbot.library.types import Author, Origin, Viewer
 
 if TYPE_CHECKING:
@@ -106,9 +106,9 @@ async def get_visible_riff(interaction: discord.Interaction[RiffBot], riff_id: s
     Raises:
         NotFound: it does not exist or is not visible; the message does not say which.
     """
-    riff = await interaction.client.services.library.get(riff_id)
-    if not riff.seen_by(viewer_of(interaction)):
-        raise not_there(riff_id)
+    riff = await interaction.client.services.library.riffs.get(riff_id)
+    if not riff.is_visible_to(viewer_of(interaction)):
+        raise riff_not_found(riff_id)
     return riff
 
 
@@ -120,9 +120,9 @@ async def get_clicked_riff(interaction: discord.Interaction[RiffBot], riff_id: s
     Raises:
         NotFound: it is deleted, or somebody else showed it where it may not be seen.
     """
-    riff = await interaction.client.services.library.get(riff_id)
+    riff = await interaction.client.services.library.riffs.get(riff_id)
     shown_by_author = message_owner_id(interaction.message) == riff.author_id
-    if riff.seen_by(viewer_of(interaction)) or shown_by_author:
+    if riff.is_visible_to(viewer_of(interaction)) or shown_by_author:
         return riff
     raise NotFound(
         "This riff was made in a place that you cannot see: only the one who made it can bring it "
@@ -137,7 +137,9 @@ async def get_remixable_riff(interaction: discord.Interaction[RiffBot], riff_id:
         NotFound: as for `get_clicked_riff`.
         BadRequest: its author allows no remixes.
     """
-    return edits.permit(await get_clicked_riff(interaction, riff_id), interaction.user.id)
+    return edits.check_remix_allowed(
+        await get_clicked_riff(interaction, riff_id), interaction.user.id
+    )
 
 
 def message_owner_id(message: discord.Message | None) -> int | None:

@@ -26,11 +26,11 @@ from cogs.common.riff_lookup import MAX_CHOICES, find_riff
 from cogs.common.sources import acknowledging, resolve_source, source_from_riff
 from cogs.common.visibility import get_visible_riff
 from riffbot.clips import edits
-from riffbot.clips.edits import Start
+from riffbot.clips.edits import EditSource
 from riffbot.errors import NotFound, RiffBotError
 from riffbot.regions import bars
 from riffbot.request import DEFAULT_DENOISING
-from riffbot.tempo import tempo_in
+from riffbot.tempo import find_tempo
 
 if TYPE_CHECKING:
     from riffbot.bot import RiffBot
@@ -158,9 +158,9 @@ class ComposeCog(commands.Cog, name="compose"):
                 denoising=denoising,
                 guidance=guidance,
                 seed=seed,
-                bpm=tempo_in(first) if isinstance(ends[0], str) else None,
+                bpm=find_tempo(first) if isinstance(ends[0], str) else None,
             )
-            parents = [end.riff_id for end in ends if isinstance(end, Start)]
+            parents = [end.riff_id for end in ends if isinstance(end, EditSource)]
             await generate_and_post(
                 interaction,
                 [request],
@@ -192,13 +192,15 @@ class ComposeCog(commands.Cog, name="compose"):
             )
 
 
-async def _resolve_end(interaction: discord.Interaction[RiffBot], typed: str) -> Start | str:
+async def _resolve_end(interaction: discord.Interaction[RiffBot], typed: str) -> EditSource | str:
     """One end of a morph: the riff of this id or, where there is none, the prompt as typed."""
     try:
         riff = await get_visible_riff(interaction, typed.strip().removeprefix("#"))
     except NotFound:
         return typed
-    return await source_from_riff(interaction.client, edits.permit(riff, interaction.user.id))
+    return await source_from_riff(
+        interaction.client, edits.check_remix_allowed(riff, interaction.user.id)
+    )
 
 
 async def setup(bot: RiffBot) -> None:

@@ -62,9 +62,9 @@ class RemixCog(commands.Cog, name="remix"):
     ) -> None:
         """Remix a message's riff, or anybody's sound or picture in it."""
         async with reporting_errors(interaction):
-            riff = await interaction.client.services.library.of_message(message.id)
+            riff = await interaction.client.services.library.riffs.find_by_message(message.id)
             if riff is not None:
-                edits.permit(riff, interaction.user.id)
+                edits.check_remix_allowed(riff, interaction.user.id)
                 await interaction.response.send_modal(RemixModal.of_riff(riff))
                 return
             attachment = choose_attachment(message)
@@ -142,17 +142,19 @@ class RemixCog(commands.Cog, name="remix"):
     ) -> None:
         """Make a clip again from the recipe in its file; the library need not have it."""
         async with reporting_errors(interaction), acknowledging(interaction):
-            studio = interaction.client.services.studio
+            clip_service = interaction.client.services.clip_service
             async with interaction.client.reading:  # downloads take memory, too
                 data = await download_attachment(file)
-                recipe = await in_file_thread(studio.recipe_in, data)
+                recipe = await in_file_thread(clip_service.replayer.read_recipe, data)
             known = await authorise_replay(interaction, data, recipe)
-            recipe = await studio.revive(recipe, author=author_of(interaction))
+            recipe = await clip_service.replayer.restore_sources(
+                recipe, author=author_of(interaction)
+            )
             await generate_and_post(
                 interaction,
                 [recipe.request],
                 parent=known.id if known is not None else None,
-                heading="Made again from its file.",
+                heading=" ".join(["Made again from its file.", recipe.differs]).strip(),
                 model_hash=recipe.model_hash,
             )
 

@@ -18,7 +18,7 @@ from cogs.jam._buttons import JamButton, VoteMenu, ballot_key
 from cogs.jam._permissions import require
 from riffbot.errors import BadRequest, NotFound
 from riffbot.jam.session import JamSession
-from riffbot.jam.types import Steerer
+from riffbot.jam.types import Participant
 from riffbot.request import MAX_PROMPT
 
 if TYPE_CHECKING:
@@ -63,9 +63,9 @@ def _playing(interaction: discord.Interaction[RiffBot], jam_id: str) -> Stage | 
     return next((stage for stage in stages if stage.session.id == jam_id), None)
 
 
-def who(interaction: discord.Interaction[Any]) -> Steerer:
+def who(interaction: discord.Interaction[Any]) -> Participant:
     """Whoever asks."""
-    return Steerer(interaction.user.id, interaction.user.display_name)
+    return Participant(interaction.user.id, interaction.user.display_name)
 
 
 # -- the panel ------------------------------------------------------------------------------------
@@ -93,7 +93,8 @@ async def wilder(interaction: discord.Interaction[RiffBot], jam_id: str) -> None
     """Further from the seed image."""
 
     async def turn(session: JamSession) -> str:
-        return f"Wilder: denoising {format_number(await session.wilder(who(interaction)))}."
+        value = await session.increase_denoising(who(interaction))
+        return f"Wilder: denoising {format_number(value)}."
 
     await _steered(interaction, _stage(interaction, jam_id), turn)
 
@@ -103,7 +104,9 @@ async def tamer(interaction: discord.Interaction[RiffBot], jam_id: str) -> None:
     """Closer to the seed image."""
 
     async def turn(session: JamSession) -> str:
-        return f"Tamer: denoising {format_number(await session.tamer(who(interaction)))}."
+        return (
+            f"Tamer: denoising {format_number(await session.decrease_denoising(who(interaction)))}."
+        )
 
     await _steered(interaction, _stage(interaction, jam_id), turn)
 
@@ -124,7 +127,7 @@ async def pause(interaction: discord.Interaction[RiffBot], jam_id: str) -> None:
         jams: Any = interaction.client.get_cog("jam")
         await jams.resume_here(interaction)
         return
-    if stage.session.status().state == "paused":
+    if stage.session.status().phase == "paused":
         await end_pause(interaction, stage)
         return
     await require(interaction, stage, "stop")
@@ -248,7 +251,9 @@ async def _keep(interaction: discord.Interaction[RiffBot], stage: Stage, seconds
     place = await ReplyTarget.respond(interaction, Card(embed=wait))
     services = interaction.client.services
     try:
-        clip = await services.jams.keep(stage.session, seconds, author=author, origin=place.origin)
+        clip = await services.jams.save_excerpt(
+            stage.session, seconds, author=author, origin=place.origin
+        )
     except Exception:
         await place.delete()
         raise
@@ -256,7 +261,9 @@ async def _keep(interaction: discord.Interaction[RiffBot], stage: Stage, seconds
     cards = clip_cards(clip, place.filesize_limit, heading=heading)
     message_id = await place.finish(*cards)
     if message_id is not None:
-        await services.library.posted(clip.id, channel_id=place.channel_id, message_id=message_id)
+        await services.library.jobs.set_message(
+            clip.id, channel_id=place.channel_id, message_id=message_id
+        )
 
 
 async def stop_stage(interaction: discord.Interaction[RiffBot], stage: Stage) -> None:

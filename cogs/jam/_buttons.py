@@ -117,7 +117,7 @@ def panel_view(jam_id: str, status: JamStatus) -> discord.ui.View:
     """Everything that can be done to a jam that plays or is paused."""
     view = discord.ui.View(timeout=None)
     for action in LOOKS:
-        look = GO_ON if action == "pause" and status.state == "paused" else None
+        look = GO_ON if action == "pause" and status.phase == "paused" else None
         view.add_item(JamButton(action, jam_id, look))
     prompts = tuple(share.prompt for share in status.shares)
     if len(prompts) > 1:

@@ -26,7 +26,7 @@ from cogs.common.formatting import (
 from cogs.common.markdown import escape_line, sentence_to_markdown
 from cogs.common.mentions import command_pattern
 from cogs.jam._buttons import panel_view, paused_view
-from riffbot.jam.types import JamStatus, Share
+from riffbot.jam.types import JamStatus, PromptShare
 
 PICTURE = "jam.png"
 BALLOT = 5
@@ -73,11 +73,11 @@ def panel_card(
         picture: the last spectrogram, drawn for people.
         fresh: send the picture; otherwise an edit leaves the one that stands there.
     """
-    over = scene.parked or status.state == "ended"
+    over = scene.parked or status.phase == "ended"
     embed = discord.Embed(
-        title=escape_line(status.playing),
+        title=escape_line(status.current_prompt),
         description="\n".join(_lines(status, scene)),
-        colour=MUTED if over or status.state == "paused" else ACCENT,
+        colour=MUTED if over or status.phase == "paused" else ACCENT,
     )
     embed.set_footer(text=_footer(jam_id, status, over=over))
     if picture is not None:
@@ -85,7 +85,7 @@ def panel_card(
     buttons: Callable[[], discord.ui.View] | None
     if scene.parked:
         buttons = partial(paused_view, jam_id)
-    elif status.state == "ended":
+    elif status.phase == "ended":
         buttons = None
     else:
         buttons = partial(panel_view, jam_id, status)
@@ -98,9 +98,9 @@ def panel_card(
 
 
 def _lines(status: JamStatus, scene: Scene) -> list[str]:
-    state = _STATES[status.state]
-    over = scene.parked or status.state == "ended"
-    if scene.alone and status.state == "paused":
+    state = _STATES[status.phase]
+    over = scene.parked or status.phase == "ended"
+    if scene.alone and status.phase == "paused":
         state = "⏸ waiting for somebody to listen"
     lines = [
         join_parts(
@@ -113,8 +113,8 @@ def _lines(status: JamStatus, scene: Scene) -> list[str]:
         lines.append(f"**{sentence_to_markdown(scene.news, command_pattern())}**")
     if scene.page:
         lines.append(f"🎧 Listen: {scene.page}")
-    if status.coming:
-        lines.append(f"**Next** {escape_line(status.coming, 200)}")
+    if status.next_prompt:
+        lines.append(f"**Next** {escape_line(status.next_prompt, 200)}")
     if status.steered_by is not None:
         lines.append(f"**Steered by** {escape_line(status.steered_by.name, 60)}")
     lines.append(
@@ -131,7 +131,7 @@ def _lines(status: JamStatus, scene: Scene) -> list[str]:
     return lines
 
 
-def _ballot_line(share: Share) -> str:
+def _ballot_line(share: PromptShare) -> str:
     voters = ", ".join(escape_line(name, 30) for name in share.voters[:3])
     more = f" and {len(share.voters) - 3} more" if len(share.voters) > 3 else ""
     percent = round(share.share * 100)
@@ -148,9 +148,9 @@ def _footer(jam_id: str, status: JamStatus, *, over: bool) -> str:
 
 def health(status: JamStatus) -> str:
     """How far the jam is ahead of its listeners, in words: a number would change all the time."""
-    if status.state in {"starting", "paused"}:
+    if status.phase in {"starting", "paused"}:
         return "at rest"
-    if status.state == "catching up" or status.buffer_s < 0.5:
+    if status.phase == "catching up" or status.buffer_s < 0.5:
         return "just in time"
     return "a little ahead" if status.buffer_s < 2.0 else "well ahead"
 

@@ -67,7 +67,7 @@ class LibraryQuery:
         user_id = interaction.user.id
         if self.scope == "s" and interaction.guild_id is None:
             raise BadRequest("There is no server here: `/library mine` shows your own riffs.")
-        return await interaction.client.services.library.page(
+        return await interaction.client.services.library.riffs.page(
             author_id=user_id if self.scope == "m" else None,
             guild_id=interaction.guild_id if self.scope == "s" else None,
             saved_by=user_id if self.scope == "f" else None,
@@ -150,7 +150,7 @@ async def show_riff(interaction: discord.Interaction[RiffBot], riff_id: str) -> 
     The caller has checked that the asker may see it, and acknowledged the interaction: a riff is
     megabytes, and Discord waits three seconds for the first response, uploads included.
     """
-    clip = await interaction.client.services.studio.clip(riff_id)
+    clip = await interaction.client.services.clip_service.clip(riff_id)
     origin = origin_of(interaction)
     is_visible = visible_to_all(interaction.guild, origin.audience_id if origin else None)
     *richer, plainest = clip_cards(clip, interaction.filesize_limit, is_visible=is_visible)

@@ -1,5 +1,1 @@
 """/riff and the buttons under every riff."""
-
-from cogs.riff._cog import setup
-
-__all__ = ["setup"]

@@ -55,12 +55,12 @@ class ClipButton(ActionButton, template=CLIP_BUTTON_TEMPLATE):
         """Add the riff to the member's favourites."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         riff = await get_clicked_riff(interaction, self.riff_id)
-        if not riff.seen_by(viewer_of(interaction)):
+        if not riff.is_visible_to(viewer_of(interaction)):
             raise BadRequest(
                 "This riff was made in a place that you cannot see, so it would be missing among "
                 "your favourites: download its file, or remix it and save what comes of it."
             )
-        await interaction.client.services.library.save(riff.id, interaction.user.id)
+        await interaction.client.services.library.riffs.add_favourite(riff.id, interaction.user.id)
         await send_ephemeral(
             interaction, f"Saved: `/library favourites` holds `#{self.riff_id}` now."
         )
@@ -73,7 +73,7 @@ class ClipButton(ActionButton, template=CLIP_BUTTON_TEMPLATE):
         if not may_delete_riff(interaction, riff):
             raise BadRequest("Only the one who made it, or a moderator, can delete this riff.")
         await interaction.response.defer()
-        deletion = await library.delete(self.riff_id)
+        deletion = await library.riffs.delete(self.riff_id)
         try:
             await interaction.delete_original_response()
         except discord.HTTPException:

@@ -34,7 +34,7 @@ class RecoveryCog(commands.Cog, name="recovery"):
 
     async def cog_load(self) -> None:
         """Read the unfinished jobs before members can add new ones."""
-        self._jobs = await self.bot.services.library.unfinished_jobs()
+        self._jobs = await self.bot.services.library.jobs.unfinished()
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:
@@ -78,7 +78,7 @@ class RecoveryCog(commands.Cog, name="recovery"):
     async def _finish_without_message(self, job: StoredJob) -> None:
         """Finish a job of the web page, which has no channel; the library stores the riff."""
         try:
-            await self.bot.services.studio.resume(job)
+            await self.bot.services.clip_service.resume(job)
         except RiffBotError as error:
             log.info("job %s is not finished: %s", job.id, error)
 

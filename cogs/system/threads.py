@@ -43,10 +43,10 @@ class ThreadsCog(commands.Cog, name="threads"):
         library = self.bot.services.library
         checked = self._read_checked()
         try:
-            for channel_id in sorted(await library.places() - checked):
+            for channel_id in sorted(await library.riffs.audience_ids() - checked):
                 audience_id = await self._audience_id(channel_id)
                 if audience_id not in (None, channel_id):
-                    count = await library.seen_from(channel_id, audience_id)
+                    count = await library.riffs.move_audience(channel_id, audience_id)
                     log.info("%d riffs of thread %d are its channel's now", count, channel_id)
                 if self.bot.get_channel(channel_id) is None and audience_id is not None:
                     checked.add(channel_id)

@@ -27,7 +27,7 @@ def export(options: Options) -> int:
     new_file(target, overwrite=options.overwrite)
 
     async def look(library: Library) -> int:
-        archive = await library.export_member(options.member, limit=_LARGEST)
+        archive = await library.privacy.export_member(options.member, limit=_LARGEST)
         write(target, archive)
         if options.json:
             told = {"member": options.member, "file": str(target), "bytes": len(archive)}
@@ -46,6 +46,7 @@ def delete(options: Options) -> int:
         BadRequest: it was not confirmed, or a RiffBot is running on the library, which would go on
             with what it remembers of the member, in clips on their way and in jams.
     """
+    from riffbot.jam.snapshot import scrub_jam
     from riffbot.library.running import is_running
     from riffbot.settings import load_settings
 
@@ -63,8 +64,8 @@ def delete(options: Options) -> int:
         )
 
     async def look(library: Library) -> int:
-        farewell = await library.erase_member(options.member)
-        open_again = await library.remixes_allowed(options.member)
+        farewell = await library.privacy.erase_member(options.member, scrub_jam)
+        open_again = await library.privacy.remixes_allowed(options.member)
         if options.json:
             told = {
                 "member": options.member,

@@ -1,25 +1,25 @@
-"""What locks a jam: the seed image that fits, and its loop."""
+"""The seed image that a jam's tempo and measure are locked to, and its loop."""
 
 from __future__ import annotations
 
 from riffbot.errors import BadRequest, NotFound
 from riffbot.images import Images
 from riffbot.jam.timeline import Meter
-from riffbot.tempo import FASTEST, SLOWEST, tempo_in
+from riffbot.tempo import FASTEST, SLOWEST, find_tempo
 
 DEFAULT_SEED_IMAGE = "steady_beat"
 
 
-def seed_image_for(images: Images, bpm: float | None, prompt: str = "") -> str:
+def choose_seed_image(images: Images, bpm: float | None, prompt: str = "") -> str:
     """The bundled seed image whose tempo is nearest to the one asked for or named in the prompt.
 
     Raises:
-        BadRequest: the tempo is no tempo.
+        BadRequest: `bpm` is out of range.
         NotFound: no seed images are installed.
     """
     if bpm is not None and not SLOWEST <= bpm <= FASTEST:
         raise BadRequest(f"Bpm must be {SLOWEST:g} … {FASTEST:g}, not {bpm:g}.")
-    wanted = bpm or tempo_in(prompt)
+    wanted = bpm or find_tempo(prompt)
     names = images.names()
     if not names:
         raise NotFound("A jam needs a seed image, and none is installed.")
@@ -28,7 +28,7 @@ def seed_image_for(images: Images, bpm: float | None, prompt: str = "") -> str:
     return min(names, key=lambda name: abs(images.bundled(name).bpm - wanted))
 
 
-def meter_of(images: Images, seed_image: str) -> Meter:
+def read_meter(images: Images, seed_image: str) -> Meter:
     """The loop that a seed image locks a jam to. Raises NotFound, BadRequest."""
     width = images.load(seed_image).shape[1]
     if seed_image in images.names():

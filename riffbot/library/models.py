@@ -158,8 +158,8 @@ class StoredRiff(Base):
             return FORMER_MEMBER if self.gone != "deleted" else NOBODY
         return Author(self.author_id, self.author_name or "", self.guild_id)
 
-    def seen_by(self, viewer: Viewer) -> bool:
-        """Whether somebody may see it: it is their own, or made where they can look."""
+    def is_visible_to(self, viewer: Viewer) -> bool:
+        """Whether somebody may see it: it is their own, or was made in a channel that they see."""
         return self.author_id == viewer.user_id or self.audience_id in viewer.audiences
 
     @property
@@ -216,7 +216,7 @@ class StoredJam(Base):
         bitrate: of its packets, bits a second.
         seed_image: as in the state; keeps that file from being collected.
         status: `running`, `paused` (also: stopped by an error or by whoever left) or `ended`.
-        state: `riffbot.jam.snapshot.JamState` as JSON.
+        state: a `riffbot.jam.snapshot.JamSnapshot` as JSON.
     """
 
     __tablename__ = "jams"

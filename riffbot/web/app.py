@@ -54,7 +54,7 @@ def create_app(services: Services) -> web.Application:
     visitors.prepare(app)
     app[CONNECTIONS] = []
     app[api.SERVICES] = services
-    app[api.JOBS] = Jobs(services.studio, services.library)
+    app[api.JOBS] = Jobs(services.clip_service, services.library)
     app[api.ALLOWANCE] = Allowance()
     app[api.READING] = Allowance(burst=120, every_s=0.25)
     app[api.FETCHING] = Allowance(burst=600, every_s=0.1)
@@ -63,7 +63,7 @@ def create_app(services: Services) -> web.Application:
     app[painting.LISTENING] = spectrogram_cache.Listening(services, app[spectrogram_cache.TURN])
     app[painting.LOOKING] = Allowance(burst=60, every_s=1.0)
     app[jams.HUB] = Hub(settings.page_listeners, serialize_jam)
-    app[jams.STARTS] = JamStarts()
+    app[jams.STARTS] = JamStarts(has_riffs=lambda: services.engine.has_clips)
     app[jams.RETURNING] = Returning(services)
     inside = activity.Activity.of(settings)
     app[activity.ACTIVITY] = [] if inside is None else [inside]

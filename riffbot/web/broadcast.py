@@ -18,7 +18,7 @@ from riffbot.errors import Refused
 from riffbot.jam.ring import PACKET_SAMPLES
 from riffbot.jam.session import JamSession
 from riffbot.jam.synthesizer import COLUMN_SAMPLES
-from riffbot.jam.timeline import Entry
+from riffbot.jam.timeline import Placement
 from riffbot.web import protocol, schema
 from riffbot.web.live_ogg import OggBroadcast, OggReader
 from riffbot.web.recording import Recording
@@ -151,7 +151,7 @@ class Hub:
 
     def _forget(self) -> None:
         for jam, (session, _) in list(self._recordings.items()):
-            if session.ended:
+            if session.is_ended:
                 del self._recordings[jam]
 
     def listeners(self, session: JamSession | None = None) -> int:
@@ -187,7 +187,7 @@ class Broadcast:
         self._session = session
         self._told = told
         self._recording = recording
-        self._known: tuple[Entry, ...] = ()
+        self._known: tuple[Placement, ...] = ()
         self._shown = 0
         self._recent: deque[dict[schema.Codec, bytes]] = deque(maxlen=RECENT)
         self._status = ""
@@ -238,7 +238,7 @@ class Broadcast:
             member.offer(None)
 
     def _scene(self) -> tuple[str, list[bytes]]:
-        entries = self._session.plan()
+        entries = self._session.reader.placements()
         if not entries:
             return self._status_text(), []
         head = self._session.ring.head * PACKET_SAMPLES // COLUMN_SAMPLES
@@ -248,7 +248,11 @@ class Broadcast:
 
     def _tiles(self, first: int, last: int) -> list[bytes]:
         try:
-            return protocol.tiles(first, self._session.columns(first, last)) if last > first else []
+            return (
+                protocol.tiles(first, self._session.reader.read_pixels(first, last))
+                if last > first
+                else []
+            )
         except LookupError:  # forgotten meanwhile
             return []
 
@@ -256,7 +260,7 @@ class Broadcast:
         message: schema.StatusMessage = {
             "type": "status",
             **self._told(self._session),
-            "timeline": protocol.timeline(self._session.plan()[-12:]),
+            "timeline": protocol.timeline(self._session.reader.placements()[-12:]),
         }
         return json.dumps(message, ensure_ascii=False)
 
@@ -271,7 +275,7 @@ class Broadcast:
         first = 0
         try:
             with self._session.ring.listen() as listener:
-                async for position, packet in listener.placed():
+                async for position, packet in listener.with_positions():
                     if batch and position != first + len(batch):
                         await self._send_sound(first, batch)
                         batch = []
@@ -303,7 +307,9 @@ class Broadcast:
             _, _, count, _, place = protocol.HEAD.unpack_from(sound["opus"])
             first = round(place)
             last = first + count * PACKET_SAMPLES
-            begins, samples = await asyncio.to_thread(self._session.sound, first, last)
+            begins, samples = await asyncio.to_thread(
+                self._session.reader.read_samples, first, last
+            )
             sound[codec] = protocol.pcm(begins, samples)
         return sound[codec]
 
@@ -326,7 +332,7 @@ class Broadcast:
             await asyncio.sleep(PULSE_S)
 
     def _news(self) -> tuple[str, list[bytes]]:
-        entries = tuple(self._session.plan())
+        entries = tuple(self._session.reader.placements())
         head = self._session.ring.head * PACKET_SAMPLES // COLUMN_SAMPLES
         fresh = [entry for entry in entries if entry not in self._known]
         tiles = []

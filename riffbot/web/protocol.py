@@ -25,7 +25,7 @@ from audio.arrays import Floats, Pixels
 from riffbot.jam.opus import PRE_SKIP
 from riffbot.jam.ring import PACKET_SAMPLES
 from riffbot.jam.synthesizer import COLUMN_SAMPLES, SAMPLE_RATE
-from riffbot.jam.timeline import Entry, Meter
+from riffbot.jam.timeline import Meter, Placement
 from riffbot.web import schema
 from riffbot.web.schema import Codec
 
@@ -85,7 +85,7 @@ def hello(codec: Codec, meter: Meter) -> schema.HelloMessage:
     )
 
 
-def timeline(entries: Sequence[Entry]) -> list[schema.TimelineEntry]:
+def timeline(entries: Sequence[Placement]) -> list[schema.TimelineEntry]:
     """The chunks of a jam in their order, for the list of prompts and for the table."""
     return [
         schema.TimelineEntry(

@@ -25,11 +25,12 @@ import numpy as np
 from audio import codec
 from audio.image import encode_png
 from riffbot import logs, process
-from riffbot.clips.service import Studio
+from riffbot.clips.service import ClipService
 from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine
 from riffbot.jam.manager import JamManager
-from riffbot.jam.types import HOUSE
+from riffbot.jam.types import LOCAL_USER
+from riffbot.library.jam_record import PageJam
 from riffbot.library.store import Library
 from riffbot.services import Services
 from riffbot.settings import load_settings
@@ -75,9 +76,9 @@ async def main(folder: Path, descriptors: int, jam: bool, changes: dict[str, obj
     pipeline = FakePipeline()
     pipeline.images = Images(settings.seed_images, library.files.path)
     engine = Engine(lambda: pipeline, max_batch=1)
-    studio = Studio(engine, library, settings)
-    jams = JamManager(engine, pipeline.images, library, studio, settings)
-    services = Services(settings, engine, library, studio, pipeline.images, jams)
+    clip_service = ClipService(engine, library, settings)
+    jams = JamManager(engine, pipeline.images, library, clip_service, settings)
+    services = Services(settings, engine, library, clip_service, pipeline.images, jams)
     if jam:
         await asyncio.to_thread(codec.warm_up)
     if descriptors:
@@ -88,7 +89,9 @@ async def main(folder: Path, descriptors: int, jam: bool, changes: dict[str, obj
     async with process.page_beside(services) as address:
         watching = asyncio.create_task(lag.watch())
         if jam:
-            session = await jams.start(None, "sax", who=HOUSE, seed_image="beat", paced_by="clock")
+            session = await jams.start(
+                PageJam(), "sax", starter=LOCAL_USER, seed_image="beat", paced_by="clock"
+            )
             print(f"jam: {session.id}", flush=True)
         print(f"ready: {address}", flush=True)
         eaten: list[int] = []

@@ -31,9 +31,11 @@ from typing import Any
 from aiohttp import WSCloseCode, web
 
 from audio.picture import picture
-from riffbot.errors import BadRequest, NotFound, Refused
+from riffbot.errors import BadRequest, GenerationFailed, NotFound, Refused
 from riffbot.jam.session import JamSession
-from riffbot.jam.types import HOUSE, Steerer
+from riffbot.jam.starting import build_path
+from riffbot.jam.types import LOCAL_USER, Participant
+from riffbot.library.jam_record import JamKey, PageJam
 from riffbot.web import schema
 from riffbot.web.addresses import network_of
 from riffbot.web.broadcast import Hub, Member
@@ -42,7 +44,7 @@ from riffbot.web.jobs import VISITOR
 from riffbot.web.recording import as_file, first_packet
 from riffbot.web.request_reader import query_text, read_body, read_object
 from riffbot.web.routes.api import ALLOWANCE, SERVICES, by_a_stranger, permit_start
-from riffbot.web.routes.pages import page_for
+from riffbot.web.routes.pages import jam_page
 from riffbot.web.security import HEADERS, LOOPBACK, TooMany, from_elsewhere
 from riffbot.web.security import told as refused
 from riffbot.web.serializers import is_private, serialize_riff
@@ -64,7 +66,7 @@ routes = web.RouteTableDef()
 @routes.get("/jam/{id}")
 async def page(request: web.Request) -> web.Response:
     """The page; a jam that is over is told by its script."""
-    return await asyncio.to_thread(page_for, request, "../", "jam.html")
+    return await asyncio.to_thread(jam_page, request, "../")
 
 
 @routes.get("/api/jams")
@@ -84,8 +86,8 @@ async def start(request: web.Request) -> web.Response:
     if body.seed_image is not None and body.seed_image.startswith("sha256:"):
         await permit_start(request, [body.seed_image])
     # Before anything is made: a wish that is nonsense costs nothing.
-    await asyncio.to_thread(services.jams.first_walk, **wish)
-    old = services.jams.by_id(body.instead_of) if body.instead_of else None
+    await asyncio.to_thread(build_path, services.images, **wish)
+    old = services.jams.get_by_id(body.instead_of) if body.instead_of else None
     try:
         session = await _begun(request, wish, old if old is not None and is_private(old) else None)
     except TooMany:
@@ -112,39 +114,45 @@ async def _begun(request: web.Request, wish: dict[str, Any], old: JamSession | N
     await returning.waiting()
     # From the choice of a slot on nothing waits until it is taken: two who start at once get two.
     gives_way = old
-    slot = old.guild_id if old is not None and old.guild_id in _slots(app) else _free_slot(app)
+    slot: JamKey | None = _free_slot(app)
+    if old is not None and old.key in _slots(app):
+        slot = old.key
     if slot is None:
         gives_way = _idle(app, who)
-        slot = gives_way.guild_id
-    if by_a_stranger(request):
-        starts.admit(request.remote or "")
-        with starts.measured():
-            session = await jams.start(
-                slot, who=who, paced_by="clock", instead_of=gives_way, **wish
-            )
-    else:
-        session = await jams.start(slot, who=who, paced_by="clock", instead_of=gives_way, **wish)
+        slot = gives_way.key
+    stranger = by_a_stranger(request)
+    had_riffs = stranger and starts.admit(request.remote or "")
+    try:
+        session = await jams.start(
+            slot, starter=who, paced_by="clock", instead_of=gives_way, **wish
+        )
+    except GenerationFailed:
+        if stranger:  # how long it ran is not known
+            usual_s = app[SERVICES].engine.stats().seconds_per_clip
+            starts.charge(usual_s or 0.0, had_riffs=had_riffs)
+        raise
+    if stranger:
+        starts.charge(session.reader.start_engine_s, had_riffs=had_riffs)
     starts.began(session.id)
     if old is not None and old is not gives_way:
         await old.stop()
-    assert slot is not None
     returning.taken(slot)
     return session
 
 
-def _slots(app: web.Application) -> range:
-    """The numbers of private jams: below those of servers."""
-    return range(-1, -1 - app[SERVICES].settings.page_jams, -1)
+def _slots(app: web.Application) -> list[PageJam]:
+    """The keys of the page's private jams."""
+    return [PageJam(slot) for slot in range(1, 1 + app[SERVICES].settings.page_jams)]
 
 
-def _free_slot(app: web.Application) -> int | None:
+def _free_slot(app: web.Application) -> PageJam | None:
     jams, returning = app[SERVICES].jams, app[RETURNING]
     free = [slot for slot in _slots(app) if jams.get(slot) is None and slot not in returning.busy]
     # A jam that could go on after a restart keeps its place while there is another.
-    return min(free, key=lambda slot: (returning.keeps(slot), -slot), default=None)
+    return min(free, key=lambda slot: (returning.keeps(slot), slot.slot), default=None)
 
 
-def _idle(app: web.Application, who: Steerer) -> JamSession:
+def _idle(app: web.Application, who: Participant) -> JamSession:
     """A private jam that nobody listens to, and that was heard already or is this visitor's own.
     Raises Refused."""
     slots, hub, jams, starts = _slots(app), app[HUB], app[SERVICES].jams, app[STARTS]
@@ -153,9 +161,13 @@ def _idle(app: web.Application, who: Steerer) -> JamSession:
     for slot in slots:
         session = jams.get(slot)
         # Nobody can listen to one that begins, and one place is not given away twice.
-        if session is None or session.status().state == "starting" or jams.gives_way(session):
+        if (
+            session is None
+            or session.status().phase == "starting"
+            or jams.is_being_replaced(session)
+        ):
             continue
-        starter = jams.starter(session)
+        starter = jams.get_starter(session)
         if starts.waits(session.id) and (starter is None or starter.user_id != who.user_id):
             continue
         if not session.ring.stats().listeners and not hub.listeners(session):
@@ -196,7 +208,7 @@ async def socket(request: web.Request) -> web.StreamResponse:
     member = hub.join(session, "opus" if codec == "opus" else "pcm")
     request.app[STARTS].heard(session.id)
     try:
-        session.welcome()
+        session.notify_listener()
         ws = web.WebSocketResponse(
             compress=False, heartbeat=20, max_msg_size=4096, timeout=GOODBYE_S
         )
@@ -250,7 +262,7 @@ async def live(request: web.Request) -> web.StreamResponse:
     reader = hub.join_ogg(session)  # before the answer begins: a full house can be told
     request.app[STARTS].heard(session.id)
     try:
-        session.welcome()
+        session.notify_listener()
         stream = web.StreamResponse(
             headers={**HEADERS, "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         )
@@ -285,7 +297,9 @@ async def drawn(request: web.Request) -> web.Response:
     status = _session(request).status()
     if status.spectrogram is None:
         raise NotFound("Nothing is heard yet.")
-    png = await asyncio.to_thread(picture, status.spectrogram, title=status.playing, bpm=status.bpm)
+    png = await asyncio.to_thread(
+        picture, status.spectrogram, title=status.current_prompt, bpm=status.bpm
+    )
     return web.Response(body=png, content_type="image/png", headers={"Cache-Control": "no-store"})
 
 
@@ -306,7 +320,7 @@ async def keep(request: web.Request) -> web.Response:
     request.app[ALLOWANCE].take(request.remote or "")
     session = _session(request)
     body = await read_body(request, schema.KeepSeconds, otherwise="Keep 1 to 60 seconds.")
-    clip = await request.app[SERVICES].jams.keep(session, body.seconds, author=VISITOR)
+    clip = await request.app[SERVICES].jams.save_excerpt(session, body.seconds, author=VISITOR)
     return web.json_response(schema.RiffKept(riff=serialize_riff(clip)), status=201)
 
 
@@ -343,11 +357,11 @@ async def end_streams(app: web.Application) -> None:
     """The server waits for open streams when it stops: jams that play on would keep it."""
     app[HUB].close()
     for session in app[SERVICES].jams.all():
-        session.ring.send_listeners_home()
+        session.ring.end_listeners()
 
 
 def _session(request: web.Request) -> JamSession:
-    session = request.app[SERVICES].jams.by_id(request.match_info["id"])
+    session = request.app[SERVICES].jams.get_by_id(request.match_info["id"])
     if session is None:
         raise NotFound("This jam is over.")
     return session
@@ -369,7 +383,7 @@ async def _require_steering(request: web.Request, session: JamSession) -> None:
     if is_private(session):
         return
     assert session.guild_id is not None
-    settings = await request.app[SERVICES].library.guild_settings(session.guild_id)
+    settings = await request.app[SERVICES].library.guilds.get_settings(session.guild_id)
     if settings.jam_steer != "anyone":
         who = "its DJs steer" if settings.jam_steer == "dj" else "whoever started it steers"
         raise BadRequest(
@@ -377,14 +391,14 @@ async def _require_steering(request: web.Request, session: JamSession) -> None:
         )
 
 
-def _voter(request: web.Request) -> Steerer:
+def _voter(request: web.Request) -> Participant:
     """Whose vote it is: everybody at one address (of IPv6: in one /64) shares one, which nobody can
     stuff the ballot with, and no address is kept."""
     remote = request.remote or ""
     if remote in LOOPBACK:
-        return HOUSE
+        return LOCAL_USER
     digest = hashlib.blake2b(network_of(remote).encode(), key=_SALT, digest_size=6).digest()
-    return Steerer(-1 - int.from_bytes(digest, "big"), "a listener")
+    return Participant(-1 - int.from_bytes(digest, "big"), "a listener")
 
 
 def _response(request: web.Request, session: JamSession, status: int = 200) -> web.Response:

@@ -1,4 +1,4 @@
-"""The page itself: one HTML file for every address, and what it loads."""
+"""The pages: the HTML at each address, and the files that it loads."""
 
 from __future__ import annotations
 
@@ -16,32 +16,30 @@ from riffbot.web.security import HEADERS, OWNER, OWNERS_KEY
 from riffbot.web.visitors import is_secure
 
 STATIC = Path(__file__).parents[1] / "static"
+"""The icon, and the plain page that is served where the pages could not be built."""
 
 BUILT = Path(__file__).parents[1] / "built"
-"""The page with the mountains, made from web/ by `make setup`; where it could not be made, the
-plain pages in static/ do."""
+"""The pages, built from web/ by `make setup`: index.html for jams, riffs.html for single riffs."""
 
-BUILT_TYPES = {".js": "text/javascript", ".css": "text/css"}
+PLAIN = STATIC / "plain.html"
 
-TYPES = {
-    path.name: ({**BUILT_TYPES, ".svg": "image/svg+xml"})[path.suffix]
-    for path in STATIC.iterdir()
-    if path.suffix in (".js", ".css", ".svg")
-}
-"""What may be asked for by name; nothing else is ever opened."""
+CONTENT_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+
+STATIC_FILES = frozenset(path.name for path in STATIC.iterdir() if path.suffix in CONTENT_TYPES)
+"""Files that can be requested by name; nothing else is ever opened."""
 
 routes = web.RouteTableDef()
 
 
 @routes.get("/")
 async def home(request: web.Request) -> web.Response:
-    """A jam of one's own; the form where the page is not built. Discord opens an Activity here."""
-    return page_for(request, "./", "index.html")
+    """A private jam; single riffs where the pages are not built. Discord opens an Activity here."""
+    return await asyncio.to_thread(jam_page, request, "./")
 
 
 @routes.get("/owner")
 async def owner(request: web.Request) -> web.Response:
-    """The link that RiffBot prints for its owner: this browser is theirs until the next start."""
+    """The link that RiffBot prints for its owner: the browser acts as the owner until a restart."""
     key = request.query.get("key", "").encode(errors="surrogateescape")
     if not secrets.compare_digest(key, _key(request)):
         raise NotFound("This is not the owner's link: RiffBot prints a new one when it starts.")
@@ -62,78 +60,68 @@ def _key(request: web.Request) -> bytes:
 
 @routes.get("/riffs")
 async def riffs(request: web.Request) -> web.Response:
-    """The form and the last riffs."""
-    return _page("./")
-
-
-@routes.get("/app/{name}")
-async def built(request: web.Request) -> web.StreamResponse:
-    """What the built page loads; its names hold a hash of what is in them."""
-    name = request.match_info["name"]
-    path = BUILT / "app" / name
-    # Only what the build wrote: the name is one of the folder's, never a path.
-    if name not in await asyncio.to_thread(_built_names) or path.suffix not in BUILT_TYPES:
-        raise web.HTTPNotFound
-    return web.FileResponse(
-        path,
-        headers={
-            "Content-Type": f"{BUILT_TYPES[path.suffix]}; charset=utf-8",
-            "Cache-Control": "public, max-age=31536000, immutable",
-        },
-    )
+    """The form for single riffs, and the last riffs."""
+    return await asyncio.to_thread(_page, "riffs.html", "./")
 
 
 @routes.get("/riff/{id}")
 async def riff(request: web.Request) -> web.Response:
-    """The same page, which then looks the riff up; its other addresses begin one level higher."""
-    return _page("../")
+    """The same page, which shows the riff of this id."""
+    return await asyncio.to_thread(_page, "riffs.html", "../")
+
+
+@routes.get("/app/{name}")
+async def built_file(request: web.Request) -> web.StreamResponse:
+    """A script or a style sheet of a built page; its name holds a hash of its content."""
+    name = request.match_info["name"]
+    path = BUILT / "app" / name
+    # The name must be one that the build wrote, so it is never a path.
+    if name not in await asyncio.to_thread(_built_names) or path.suffix not in CONTENT_TYPES:
+        raise web.HTTPNotFound
+    return _file(path, "public, max-age=31536000, immutable")
 
 
 @routes.get("/static/{name}")
-async def static(request: web.Request) -> web.StreamResponse:
-    """Style, script, icon."""
+async def static_file(request: web.Request) -> web.StreamResponse:
+    """The icon, and the style sheet and script of the plain page."""
     name = request.match_info["name"]
-    if name not in TYPES:
+    if name not in STATIC_FILES:
         raise web.HTTPNotFound
-    return web.FileResponse(
-        STATIC / name,
-        headers={"Content-Type": f"{TYPES[name]}; charset=utf-8", "Cache-Control": "no-cache"},
-    )
+    return _file(STATIC / name, "no-cache")
 
 
-def page_for(request: web.Request, base: str, plain: str) -> web.Response:
-    """The built page at the base of this address, or at that of an Activity inside Discord.
+def jam_page(request: web.Request, base: str) -> web.Response:
+    """The page of jams; for a request of Discord's, as an Activity that Discord may frame.
 
     Args:
-        base: where the page's root lies from this address.
-        plain: what does out of static/ where the page is not built.
+        base: the root of the pages, relative to the requested address.
     """
     if FRAME not in request.query or activity_of(request.app) is None:
-        return _app_page(base, plain)
-    page = _app_page(BASE, plain)
+        return _page("index.html", base)
+    page = _page("index.html", BASE)
     page.headers["Content-Security-Policy"] = HEADERS["Content-Security-Policy"].replace(
         "frame-ancestors 'none'", f"frame-ancestors {ANCESTORS}"
     )
     return page
 
 
-def _app_page(base: str, plain: str) -> web.Response:
-    path = BUILT / "index.html"
-    return _html(path if path.is_file() else STATIC / plain, base)
+def _page(name: str, base: str) -> web.Response:
+    """A built page, or the plain page in its place; relative addresses in it start at `base`."""
+    path = BUILT / name
+    html = (path if path.is_file() else PLAIN).read_text("utf-8")
+    return web.Response(
+        text=re.sub('<base href="[./]+">', f'<base href="{base}">', html),
+        content_type="text/html",
+        headers={"Cache-Control": "no-cache"},
+    )
+
+
+def _file(path: Path, cache_control: str) -> web.FileResponse:
+    content_type = f"{CONTENT_TYPES[path.suffix]}; charset=utf-8"
+    headers = {"Content-Type": content_type, "Cache-Control": cache_control}
+    return web.FileResponse(path, headers=headers)
 
 
 def _built_names() -> set[str]:
     folder = BUILT / "app"
     return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-
-
-def _page(base: str) -> web.Response:
-    return _html(STATIC / "index.html", base)
-
-
-def _html(path: Path, base: str) -> web.Response:
-    return web.Response(
-        text=re.sub('<base href="[./]+">', f'<base href="{base}">', path.read_text("utf-8")),
-        content_type="text/html",
-        headers={"Cache-Control": "no-cache"},
-    )

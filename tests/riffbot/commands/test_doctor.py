@@ -17,21 +17,15 @@ from riffbot.commands import doctor, trial
 from riffbot.commands.doctor import BAD, GOOD, NOTE, Finding
 from riffbot.library import migrate
 from riffbot.settings import Settings
-from tests.support.tiny_models import tiny_embedded_model
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_embedded_model(tmp_path_factory.mktemp("model") / "tiny", steps=2)
 
 
 @pytest.fixture
-def settings(tmp_path: Path, model: Path) -> Settings:
+def settings(tmp_path: Path, two_step_model: Path) -> Settings:
     return Settings(
         _env_file=None,
         discord_token=None,
         data_dir=tmp_path / "data",
-        model=str(model),
+        model=str(two_step_model),
         device="cpu",
         seed_images=tmp_path / "seeds",
     )
@@ -43,7 +37,7 @@ def found(settings: Settings, name: str, *, speed: bool = False) -> Finding:
 
 def test_a_healthy_riffbot(settings: Settings, tmp_path: Path) -> None:
     seeds = tmp_path / "seeds"
-    seeds.mkdir()
+    seeds.mkdir(exist_ok=True)
     (seeds / "beat.png").write_bytes(encode_png(np.full((512, 128), 180, np.uint8)))
     (seeds / "seeds.toml").write_text(
         '[beat]\ntitle = "Beat"\nbpm = 93.75\nbeats = 2\nwidth = 128\n'

@@ -18,7 +18,7 @@ import pytest
 from aiohttp.test_utils import TestClient
 from scipy.signal import correlate
 
-from riffbot.inference.job import Picture
+from audio.arrays import Pixels
 from riffbot.jam.session import JamSession
 from riffbot.request import RiffRequest
 from riffbot.services import Services
@@ -36,8 +36,8 @@ WATCH = """window.watch = (heard) => {
   // leaves the loudspeaker, carried to this moment, as a sample of the jam; beside it, the column
   // that the picture then has under its playhead. A frame without sound counts as dry, unless the
   // player says itself that it waits: then there is no place in the jam to compare with.
-  const { player, view } = riffbot, { context } = player, draw = view.frame.bind(view);
-  view.frame = (moment) => {
+  const { player, view } = riffbot, { context } = player, draw = view.drawFrame.bind(view);
+  view.drawFrame = (moment) => {
     const { contextTime, performanceTime } = context.getOutputTimestamp();
     const { currentTime, outputLatency } = context;
     const age = (performance.now() - performanceTime) / 1000;
@@ -101,12 +101,12 @@ TAKE = """(() => {
 class Tunes(FakePipeline):
     """Draws a pitch that the prompt decides, struck on every beat, over a quiet noise."""
 
-    def run(self, requests: Sequence[RiffRequest], **_: Any) -> list[Picture]:
+    def run(self, requests: Sequence[RiffRequest], **_: Any) -> list[Pixels]:
         super().run(requests)
         return [self.tune(request) for request in requests]
 
     @staticmethod
-    def tune(request: RiffRequest) -> Picture:
+    def tune(request: RiffRequest) -> Pixels:
         width = request.width or 128
         level = np.random.default_rng(request.seed).integers(0, 60, (512, width)).astype(float)
         prompt = request.target.prompt if request.target and request.alpha > 0.5 else request.prompt
@@ -156,7 +156,7 @@ async def captured(page: Page, session: JamSession, seconds: float) -> tuple[Any
     assert not told["breaks"], f"the sound broke off, with {disturbed} jumps and underruns"
     heard = np.frombuffer(base64.b64decode(told["sound"]), np.int16) / 32767
     sample = round(told["sample"])
-    begins, written = session.sound(sample, sample + len(heard))
+    begins, written = session.reader.read_samples(sample, sample + len(heard))
     return heard[begins - sample :][: len(written)], written, told
 
 
@@ -184,7 +184,10 @@ async def test_what_is_heard_is_what_was_written_where_the_playhead_is(
         assert match > (0.999 if codec == "pcm" else 0.9)
         assert told["dry"] == 0  # whatever stood still said so
         begins = round(told["sample"])
-        assert sum(begins < e.start * 480 < begins + len(heard) for e in session.plan()) >= 3
+        assert (
+            sum(begins < e.start * 480 < begins + len(heard) for e in session.reader.placements())
+            >= 3
+        )
         assert np.sqrt(np.mean(heard**2)) > 0.02
         quiet = np.abs(heard[: len(heard) // 480 * 480].reshape(-1, 480)).max(1)
         assert quiet.min() > 1e-4  # not one silent 10 ms
@@ -236,8 +239,8 @@ async def test_the_plane_of_the_mountains_stands_on_what_sounds(client: TestClie
 SLOW = """{
   window.jumps = 0;
   Object.defineProperty(riffbot.player, "jumps", { get: () => window.jumps, set() {} });
-  Object.defineProperty(riffbot.view, "effort", { get: () => 200, set() {} });
-  Object.defineProperty(riffbot.view, "plainest", { get: () => true });
+  Object.defineProperty(riffbot.view, "frameMs", { get: () => 200, set() {} });
+  Object.defineProperty(riffbot.view, "isAtLowestQuality", { get: () => true });
   void 0;
 }"""
 
@@ -260,11 +263,11 @@ def centroid(samples: np.ndarray) -> float:
 
 
 COST = """(() => new Promise((told) => {
-  const { view } = riffbot, draw = view.frame.bind(view), costs = [];
+  const { view } = riffbot, draw = view.drawFrame.bind(view), costs = [];
   // A view that takes itself for slow waits for every second picture: here only we wait.
-  Object.defineProperty(view, "effort", { get: () => 1, set() {} });
+  Object.defineProperty(view, "frameMs", { get: () => 1, set() {} });
   const gl = view.element.getContext("webgl2");
-  view.frame = (moment) => {
+  view.drawFrame = (moment) => {
     const began = performance.now();
     draw(moment);
     const drawn = performance.now();

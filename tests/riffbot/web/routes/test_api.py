@@ -16,6 +16,8 @@ from riffbot.library.models import StoredRiff
 from riffbot.library.types import Author, Origin
 from riffbot.request import RiffRequest
 from riffbot.services import Services
+from riffbot.web.routes import api
+from riffbot.web.security import TooMany
 from tests.support.fake_pipeline import FakePipeline, drawn
 
 
@@ -67,6 +69,21 @@ async def test_sound_can_be_sought_and_downloaded(client: TestClient) -> None:
     assert len(await part.read()) == 10
     saved = await client.get("/" + riff["files"]["png"] + "?download")
     assert "beats-1.png" in saved.headers["Content-Disposition"]
+
+
+async def test_ones_own_riff_is_followed_however_much_its_network_reads(
+    client: TestClient, pipeline: FakePipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: str) -> None:
+        raise TooMany("Please wait a moment.")
+
+    monkeypatch.setattr(client.app[api.READING], "take", refuse)
+    assert (await client.get("/api/riffs")).status == 429
+    assert "riff" in await ask(client, prompt="mine", seed=1)
+    pipeline.gate.clear()
+    job = (await (await client.post("/api/riffs", json={"prompt": "slow"})).json())["job"]
+    assert (await client.delete(f"/api/jobs/{job}", json={})).status == 200
+    assert (await client.get("/api/jobs/nosuch/events")).status == 429
 
 
 async def test_progress_comes_with_previews(client: TestClient, pipeline: FakePipeline) -> None:
@@ -169,9 +186,10 @@ async def test_a_riff_from_before_a_restart_is_found_again(
 ) -> None:
     page, discord = Author(0, "you"), Author(5, "Ann", 7)
     jobs = [
-        await services.library.create_job(RiffRequest(prompt=f"{n}"), author=page) for n in range(3)
+        await services.library.jobs.create(RiffRequest(prompt=f"{n}"), author=page)
+        for n in range(3)
     ]
-    theirs = await services.library.create_job(
+    theirs = await services.library.jobs.create(
         RiffRequest(prompt="theirs"), author=discord, origin=Origin(channel_id=3)
     )
     assert (await client.get(f"/api/jobs/{theirs.id}/events")).status == 404
@@ -184,15 +202,15 @@ async def test_a_riff_from_before_a_restart_is_found_again(
 
     following = [asyncio.create_task(followed(job.id)) for job in jobs]
     await asyncio.sleep(0.1)
-    made = await services.studio.resume(jobs[0])  # as the start does
-    await services.library.fail_job(jobs[1].id, "It broke.")
+    made = await services.clip_service.resume(jobs[0])  # as the start does
+    await services.library.jobs.fail(jobs[1].id, "It broke.")
     assert (await client.delete(f"/api/jobs/{jobs[2].id}", json={})).status == 200
     done, failed, cancelled = await asyncio.gather(*following)
     assert "event: queued" in done
     assert f'"id": "{made.id}"' in done
     assert "It broke." in failed
     assert '"cancelled": true' in cancelled
-    assert (await services.library.get_job(jobs[2].id)).state == "cancelled"
+    assert (await services.library.jobs.get(jobs[2].id)).state == "cancelled"
 
 
 async def test_an_unknown_parent_is_told(client: TestClient) -> None:
@@ -250,7 +268,7 @@ async def test_a_riff_that_its_author_keeps_is_kept_from_the_page(
     services: Services, client: TestClient
 ) -> None:
     kept = (await ask(client, prompt="first", seed=1))["riff"]
-    async with services.library._write() as session:
+    async with services.library._database.write() as session:
         await session.execute(update(StoredRiff).values(author_id=7, remix_allowed=False))
     for body in (
         {"prompt": "x", "seed_image": kept["picture_ref"]},

@@ -19,7 +19,8 @@ from audio.codec import audio_to_image
 from audio.encoding import encode
 from audio.image import SpectrogramImage, decode_image
 from riffbot.clips.uploads import Source, open_upload
-from riffbot.jam.types import Steerer
+from riffbot.jam.types import Participant
+from riffbot.library.jam_record import PageJam
 from riffbot.library.models import StoredRiff
 from riffbot.regions import Region
 from riffbot.services import Services
@@ -82,7 +83,7 @@ async def test_a_rectangle_is_a_region_that_replays_anywhere(
     await paint(client, f"/api/riffs/{first['id']}/inpaint", mask=url(mask), seed=2)
     request = pipeline.batches[-1][0]
     assert request.prompt == "first"  # no new words: its own
-    region = Region.named(request.mask or "")
+    region = Region.from_name(request.mask or "")
     assert region is not None
     assert (region.mask(64) == mask).all()
 
@@ -101,7 +102,7 @@ async def test_what_a_jam_kept_is_painted_where_it_is_heard(
 
     monkeypatch.setattr("riffbot.clips.sources.codec.audio_to_image", counted)
     session = await services.jams.start(
-        None, "funky sax", who=Steerer(1, "Ann"), seed_image="beat", paced_by="clock"
+        PageJam(), "funky sax", starter=Participant(1, "Ann"), seed_image="beat", paced_by="clock"
     )
     await until(lambda: session.ring.head > 150)
     kept = await (await client.post(f"/api/jams/{session.id}/keep", json={"seconds": 2})).json()
@@ -151,8 +152,8 @@ async def test_a_drawing_is_heard(
     assert request.denoising == (0.75 if prompt else 0.0)
     assert (services.images.load(request.seed_image or "") == picture).all()
     assert told["riff"]["request"]["prompt"] == (prompt or "a drawing")
-    assert (await services.library.get(told["riff"]["id"])).kind == "draw"
-    drawing = await services.library.get(told["riff"]["parent"])
+    assert (await services.library.riffs.get(told["riff"]["id"])).kind == "draw"
+    drawing = await services.library.riffs.get(told["riff"]["parent"])
     assert (drawing.kind, drawing.model_name) == ("upload", "a drawing")
 
 
@@ -210,7 +211,7 @@ async def test_a_file_that_its_author_keeps_is_no_drawing(
 ) -> None:
     kept = (await ask(client, prompt="first", seed=1))["riff"]
     png = await (await client.get("/" + kept["files"]["png"])).read()
-    async with services.library._write() as session:
+    async with services.library._database.write() as session:
         await session.execute(update(StoredRiff).values(author_id=7, remix_allowed=False))
     picture = "data:image/png;base64," + base64.b64encode(png).decode()
     answer = await client.post("/api/drawings", json={"picture": picture, "prompt": "violin"})
