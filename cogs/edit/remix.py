@@ -16,7 +16,7 @@ from cogs.common.options import Denoising, Guidance, Prompt, Seed, StartAt, Word
 from cogs.common.sources import chosen, fetched, from_upload, may_replay, preparing
 from cogs.common.visibility import audience_of, author_of, origin_of
 from riffbot.clips import edits
-from riffbot.file_turns import in_file_thread
+from riffbot.file_threads import run_in_file_thread
 from riffbot.library.types import Author, Origin
 from riffbot.request import DEFAULT_DENOISING
 
@@ -131,7 +131,7 @@ class Remixes(commands.Cog, name="remix"):
             studio = interaction.client.services.studio
             async with interaction.client.reading:  # what is fetched takes memory, too
                 data = await fetched(file)
-                recipe = await in_file_thread(studio.recipe_in, data)
+                recipe = await run_in_file_thread(studio.recipe_in, data)
             known = await may_replay(interaction, data, recipe)
             recipe = await studio.revive(recipe, author=author_of(interaction))
             await perform(

@@ -1,25 +1,30 @@
-"""The page itself: one HTML file for every address, and what it loads."""
+"""The HTML pages, and the scripts, styles and icons that they load."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-import secrets
 from pathlib import Path
 
 from aiohttp import web
 
 from riffbot.errors import NotFound
-from riffbot.web.routes.activity import ANCESTORS, BASE, FRAME, activity_of
-from riffbot.web.routes.api import SERVICES
-from riffbot.web.security import HEADERS, OWNER, OWNERS_KEY
+from riffbot.web.access import OWNER_COOKIE, is_owner_key
+from riffbot.web.headers import SECURITY_HEADERS
+from riffbot.web.keys import SERVICES
+from riffbot.web.routes.activity import (
+    BASE,
+    FRAME_ANCESTORS,
+    FRAME_QUERY,
+    get_activity,
+)
 from riffbot.web.visitors import is_secure
 
 STATIC = Path(__file__).parents[1] / "static"
 
 BUILT = Path(__file__).parents[1] / "built"
-"""The page with the mountains, made from web/ by `make setup`; where it could not be made, the
-plain pages in static/ do."""
+"""The built page, made from web/ by `make setup`; where it is missing, the plain pages of
+static/ are served instead."""
 
 BUILT_TYPES = {".js": "text/javascript", ".css": "text/css"}
 
@@ -28,27 +33,29 @@ TYPES = {
     for path in STATIC.iterdir()
     if path.suffix in (".js", ".css", ".svg")
 }
-"""What may be asked for by name; nothing else is ever opened."""
+"""Files that may be asked for by name; no other file is ever opened."""
 
 routes = web.RouteTableDef()
 
 
 @routes.get("/")
 async def home(request: web.Request) -> web.Response:
-    """A jam of one's own; the form where the page is not built. Discord opens an Activity here."""
-    return page_for(request, "./", "index.html")
+    """The built page, which starts a private jam; the plain form where it is not built. An
+    Activity opens here, too."""
+    return page_response(request, "./", "index.html")
 
 
 @routes.get("/owner")
 async def owner(request: web.Request) -> web.Response:
-    """The link that RiffBot prints for its owner: this browser is theirs until the next start."""
-    key = request.query.get("key", "").encode(errors="surrogateescape")
-    if not secrets.compare_digest(key, _key(request)):
+    """The owner's link, which RiffBot prints: gives this browser the owner's cookie, which is valid
+    until the next start."""
+    key = request.query.get("key", "")
+    if not is_owner_key(request.app, key):
         raise NotFound("This is not the owner's link: RiffBot prints a new one when it starts.")
     response = web.Response(status=303, headers={"Location": "riffs", "Cache-Control": "no-store"})
     response.set_cookie(
-        OWNER,
-        request.query["key"],
+        OWNER_COOKIE,
+        key,
         httponly=True,
         samesite="Strict",
         secure=is_secure(request, request.app[SERVICES].settings),
@@ -56,23 +63,19 @@ async def owner(request: web.Request) -> web.Response:
     return response
 
 
-def _key(request: web.Request) -> bytes:
-    return request.app[OWNERS_KEY].encode()
-
-
 @routes.get("/riffs")
 async def riffs(request: web.Request) -> web.Response:
     """The form and the last riffs."""
-    return _page("./")
+    return _plain_page("./")
 
 
 @routes.get("/app/{name}")
 async def built(request: web.Request) -> web.StreamResponse:
-    """What the built page loads; its names hold a hash of what is in them."""
+    """A file of the built page; its name holds a hash of its content."""
     name = request.match_info["name"]
     path = BUILT / "app" / name
-    # Only what the build wrote: the name is one of the folder's, never a path.
-    if name not in await asyncio.to_thread(_built_names) or path.suffix not in BUILT_TYPES:
+    # Only files that the build wrote: the name is one of the folder's, never a path.
+    if name not in await asyncio.to_thread(_list_built_files) or path.suffix not in BUILT_TYPES:
         raise web.HTTPNotFound
     return web.FileResponse(
         path,
@@ -85,8 +88,8 @@ async def built(request: web.Request) -> web.StreamResponse:
 
 @routes.get("/riff/{id}")
 async def riff(request: web.Request) -> web.Response:
-    """The same page, which then looks the riff up; its other addresses begin one level higher."""
-    return _page("../")
+    """The same page, which then loads the riff; its other addresses begin one level higher."""
+    return _plain_page("../")
 
 
 @routes.get("/static/{name}")
@@ -101,33 +104,33 @@ async def static(request: web.Request) -> web.StreamResponse:
     )
 
 
-def page_for(request: web.Request, base: str, plain: str) -> web.Response:
+def page_response(request: web.Request, base: str, plain: str) -> web.Response:
     """The built page at the base of this address, or at that of an Activity inside Discord.
 
     Args:
         base: where the page's root lies from this address.
-        plain: what does out of static/ where the page is not built.
+        plain: the file of static/ that is served where the page is not built.
     """
-    if FRAME not in request.query or activity_of(request.app) is None:
-        return _app_page(base, plain)
-    page = _app_page(BASE, plain)
-    page.headers["Content-Security-Policy"] = HEADERS["Content-Security-Policy"].replace(
-        "frame-ancestors 'none'", f"frame-ancestors {ANCESTORS}"
+    if FRAME_QUERY not in request.query or get_activity(request.app) is None:
+        return _built_page(base, plain)
+    page = _built_page(BASE, plain)
+    page.headers["Content-Security-Policy"] = SECURITY_HEADERS["Content-Security-Policy"].replace(
+        "frame-ancestors 'none'", f"frame-ancestors {FRAME_ANCESTORS}"
     )
     return page
 
 
-def _app_page(base: str, plain: str) -> web.Response:
+def _built_page(base: str, plain: str) -> web.Response:
     path = BUILT / "index.html"
     return _html(path if path.is_file() else STATIC / plain, base)
 
 
-def _built_names() -> set[str]:
+def _list_built_files() -> set[str]:
     folder = BUILT / "app"
     return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
 
 
-def _page(base: str) -> web.Response:
+def _plain_page(base: str) -> web.Response:
     return _html(STATIC / "index.html", base)
 
 

@@ -14,10 +14,10 @@ from aiohttp.test_utils import TestClient, TestServer
 from riffbot.errors import Refused
 from riffbot.services import Services
 from riffbot.settings import Settings
+from riffbot.web import keys
 from riffbot.web.app import create_app
-from riffbot.web.jam_starts import GRACE_S, SAVED_S, JamStarts
-from riffbot.web.routes import jams
-from riffbot.web.security import Allowance
+from riffbot.web.jam_start_limits import GRACE_S, SAVED_S, JamStartLimiter
+from riffbot.web.rate_limit import RateLimiter
 from tests.support.fake_pipeline import until
 
 PROXY = {"trusted_proxies": ("127.0.0.0/8",), "host": "0.0.0.0"}
@@ -34,8 +34,8 @@ class Page:
     def __init__(self, app: web.Application, client: TestClient) -> None:
         self.now = 1000.0
         self._client = client
-        self.starts = JamStarts(clock=lambda: self.now)
-        app[jams.STARTS] = self.starts
+        self.starts = JamStartLimiter(clock=lambda: self.now)
+        app[keys.JAM_START_LIMITER] = self.starts
 
     async def post(
         self, address: str, path: str = "", body: dict[str, Any] | None = None
@@ -110,7 +110,7 @@ async def test_what_is_refused_for_room_or_nonsense_takes_nothing_of_the_allowan
 
 def test_all_starts_together_take_a_third_of_the_time() -> None:
     now = 0.0
-    starts = JamStarts(Allowance(burst=10**6), clock=lambda: now)
+    starts = JamStartLimiter(RateLimiter(burst=10**6), clock=lambda: now)
     spent = 0.0
     while now < 3000:
         try:
