@@ -10,7 +10,7 @@ TWO := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := start
 PAGE := riffbot/web/built/.tried
-.PHONY: start setup web test test-all lint format chaos fuzz bench help clean
+.PHONY: start setup web test test-all lint format chaos fuzz docs bench help clean
 
 start: setup ## set up if needed, then start the bot (the local Discord without a token)
 	@$(BIN)/riffbot
@@ -26,7 +26,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "2/3  installing PyTorch (the largest part: 200 MB for the CPU build, more with CUDA)"
 	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on -c constraints.txt torch
 	@echo "3/3  installing RiffBot and its libraries"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,postgres,training]"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,docs,postgres,training]"
 	@touch $@
 	@echo "ready. Next time \`make\` starts at once."
 
@@ -69,6 +69,9 @@ fuzz: setup ## fuzz every reader of strangers' bytes for SECONDS each (Linux and
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "atheris>=3"
 	@printf '%s\n' $(FUZZED) | xargs -P 2 -I TARGET \
 	  $(BIN)/python -m tests.fuzz.run TARGET --seconds $(SECONDS)
+
+docs: setup ## build the documentation as a site, out/docs/index.html
+	@$(BIN)/zensical build --strict
 
 bench: setup ## how fast, and how good, side by side with what people would use instead
 	@$(BIN)/riffbot bench

@@ -12,15 +12,17 @@ import discord
 from discord import app_commands
 from discord.ext import commands, tasks
 
-from cogs.common.cleanup import clear_messages, tell_children
-from cogs.common.errors import answered, tell
+from cogs.common.cleanup import delete_messages, refresh_credits
+from cogs.common.delivery import send_ephemeral
+from cogs.common.errors import reporting_errors
 from cogs.common.formatting import plural
-from cogs.common.i18n import describe, describe_options
-from cogs.common.mentions import linked_content
+from cogs.common.i18n import command_description, option_descriptions
+from cogs.common.mentions import mention_commands_in_text
 from cogs.common.options import suggest_own_riffs
-from cogs.common.persistent import LastingButton
-from cogs.common.sources import find
+from cogs.common.persistent import PersistentButton
+from cogs.common.sources import find_riff
 from riffbot.errors import BadRequest, RiffBotError
+from riffbot.jam.snapshot import scrub_jam
 
 if TYPE_CHECKING:
     from riffbot.bot import RiffBot
@@ -44,7 +46,7 @@ There is no way back. `/privacy export` gives you everything first."""
 
 
 class EraseButton(
-    LastingButton,
+    PersistentButton,
     template=r"privacy:erase:(?P<user>\d{1,20})",
 ):
     """Deletes everything about the one who was asked."""
@@ -60,10 +62,10 @@ class EraseButton(
         self.user_id = user_id
 
     @classmethod
-    def rebuilt(cls, match: re.Match[str]) -> EraseButton:
+    def from_match(cls, match: re.Match[str]) -> EraseButton:
         return cls(int(match["user"]))
 
-    async def clicked(self, interaction: discord.Interaction[Any]) -> None:
+    async def on_click(self, interaction: discord.Interaction[Any]) -> None:
         """Erase, then say what went and what stays."""
         if interaction.user.id != self.user_id:
             raise BadRequest("This button is somebody else's: /privacy delete gives you your own.")
@@ -74,16 +76,18 @@ class EraseButton(
                 bot.services.studio.cancel(job.id)
         # The jams that play come first: each writes its row anew at every chunk.
         await bot.services.jams.forget_member(self.user_id)
-        farewell = await bot.services.library.erase_member(self.user_id)
-        stay = await clear_messages(bot, farewell)
+        farewell = await bot.services.library.erase_member(self.user_id, scrub_jam)
+        stay = await delete_messages(bot, farewell)
         open_again = await bot.services.library.remixes_allowed(self.user_id)
-        await tell(interaction, _farewell(farewell.riffs, stay, open_again=open_again))
-        await tell_children(bot, farewell)
+        await send_ephemeral(interaction, _farewell(farewell.riffs, stay, open_again=open_again))
+        await refresh_credits(bot, farewell)
 
 
 @app_commands.allowed_installs(guilds=True, users=True)
 @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
-class Privacy(commands.GroupCog, group_name="privacy", group_description=describe("privacy")):
+class Privacy(
+    commands.GroupCog, group_name="privacy", group_description=command_description("privacy")
+):
     """Members' rights, and the owner's retention."""
 
     def __init__(self, bot: RiffBot) -> None:
@@ -99,10 +103,10 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description=describ
         """Stop looking."""
         self.expire.cancel()
 
-    @app_commands.command(name="export", description=describe("privacy export"))
+    @app_commands.command(name="export", description=command_description("privacy export"))
     async def export(self, interaction: discord.Interaction[RiffBot]) -> None:
         """Everything as a ZIP, for the asker alone."""
-        async with answered(interaction):
+        async with reporting_errors(interaction):
             await interaction.response.defer(ephemeral=True, thinking=True)
             archive = await self.bot.services.library.export_member(
                 interaction.user.id, limit=interaction.filesize_limit
@@ -113,33 +117,33 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description=describ
                 ephemeral=True,
             )
 
-    @app_commands.command(name="delete", description=describe("privacy delete"))
+    @app_commands.command(name="delete", description=command_description("privacy delete"))
     async def delete(self, interaction: discord.Interaction[RiffBot]) -> None:
         """Ask once, with a button."""
-        async with answered(interaction):
+        async with reporting_errors(interaction):
             view = discord.ui.View(timeout=None)
             view.add_item(EraseButton(interaction.user.id))
-            ask = linked_content(interaction.client, ASK)
+            ask = mention_commands_in_text(interaction.client, ASK)
             await interaction.response.send_message(ask, view=view, ephemeral=True)
 
-    @app_commands.command(name="remixes", description=describe("privacy remixes"))
-    @app_commands.describe(**describe_options("privacy remixes"))
+    @app_commands.command(name="remixes", description=command_description("privacy remixes"))
+    @app_commands.describe(**option_descriptions("privacy remixes"))
     @app_commands.autocomplete(riff=suggest_own_riffs)
     async def remixes(
         self, interaction: discord.Interaction[RiffBot], *, allowed: bool, riff: str | None = None
     ) -> None:
         """Allow or forbid, for one riff or for all."""
-        async with answered(interaction):
+        async with reporting_errors(interaction):
             await interaction.response.defer(ephemeral=True, thinking=True)
             library, user = self.bot.services.library, interaction.user.id
             may = "may remix" if allowed else "may not remix"
             if riff is not None:
-                found = await find(interaction, riff)
+                found = await find_riff(interaction, riff)
                 await library.allow_remixes_of(found.id, user, allowed)
-                await tell(interaction, f"Others {may} `#{found.id}`.")
+                await send_ephemeral(interaction, f"Others {may} `#{found.id}`.")
                 return
             count = await library.allow_remixes(user, allowed)
-            await tell(interaction, f"Others {may} what you make: {_all_of(count)}.")
+            await send_ephemeral(interaction, f"Others {may} what you make: {_all_of(count)}.")
 
     @tasks.loop(hours=24)
     async def expire(self) -> None:
@@ -154,7 +158,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description=describ
         else:
             log.info("%d riffs older than %d days are let go", farewell.riffs, days)
             await self.bot.wait_until_ready()  # the first look comes before Discord is there
-            await tell_children(self.bot, farewell)
+            await refresh_credits(self.bot, farewell)
 
 
 def _all_of(count: int) -> str:

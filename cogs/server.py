@@ -8,9 +8,9 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from cogs.common.errors import answered
+from cogs.common.errors import reporting_errors
 from cogs.common.formatting import ACCENT
-from cogs.common.i18n import describe, describe_options
+from cogs.common.i18n import command_description, option_descriptions
 from riffbot.errors import BadRequest
 from riffbot.library.guilds import NOBODY, Who
 from riffbot.library.models import GuildSettings
@@ -29,15 +29,15 @@ _WORDS = {choice.value: str(choice.name) for choice in WHO}
 @app_commands.guild_only()
 @app_commands.allowed_installs(guilds=True, users=False)
 @app_commands.default_permissions(manage_guild=True)
-class Server(commands.GroupCog, name="server", description=describe("server")):
+class Server(commands.GroupCog, name="server", description=command_description("server")):
     """A server's own settings, for whoever manages it."""
 
     def __init__(self, bot: RiffBot) -> None:
         self.bot = bot
         super().__init__()
 
-    @app_commands.command(name="settings", description=describe("server settings"))
-    @app_commands.describe(**describe_options("server settings"))
+    @app_commands.command(name="settings", description=command_description("server settings"))
+    @app_commands.describe(**option_descriptions("server settings"))
     @app_commands.choices(jam_steer=WHO, jam_stop=WHO)
     async def settings(
         self,
@@ -48,7 +48,7 @@ class Server(commands.GroupCog, name="server", description=describe("server")):
         no_dj_role: bool = False,
     ) -> None:
         """Show the settings, changed by what was given."""
-        async with answered(interaction):
+        async with reporting_errors(interaction):
             await interaction.response.defer(ephemeral=True, thinking=True)
             assert interaction.guild_id is not None
             library = interaction.client.services.library

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import discord
 
 from cogs.common.buttons import CancelButton, ClipButton
-from cogs.common.cleanup import clear_messages, tell_children
-from cogs.common.errors import answered, tell
-from cogs.common.generation import go_on, perform
-from cogs.common.sources import Beginning, from_riff, from_upload, preparing
-from cogs.common.visibility import clicked, viewer
+from cogs.common.cleanup import delete_messages, refresh_credits
+from cogs.common.delivery import send_ephemeral
+from cogs.common.errors import reporting_errors
+from cogs.common.generation import generate_and_post, generate_from_source
+from cogs.common.sources import ResolvedSource, acknowledging, source_from_riff, source_from_upload
+from cogs.common.visibility import get_clicked_riff, viewer_of
 from riffbot.clips import edits
 from riffbot.errors import BadRequest, shortened
 from riffbot.library.models import StoredRiff
@@ -41,14 +42,14 @@ def pressed(name: str) -> Callable[[Action], Action]:
 async def new_seed(interaction: discord.Interaction[RiffBot], clip_id: str) -> None:
     """The same request once more, with another seed."""
     riff = await _riff(interaction, clip_id)
-    await perform(interaction, [_reseeded(riff.request)], parent=riff.id)
+    await generate_and_post(interaction, [_reseeded(riff.request)], parent=riff.id)
 
 
 @pressed("four")
 async def again_four(interaction: discord.Interaction[RiffBot], clip_id: str) -> None:
     """Four other takes."""
     riff = await _riff(interaction, clip_id)
-    await perform(interaction, takes(_reseeded(riff.request), TAKES), parent=riff.id)
+    await generate_and_post(interaction, takes(_reseeded(riff.request), TAKES), parent=riff.id)
 
 
 @pressed("remix")
@@ -62,21 +63,21 @@ async def remix(interaction: discord.Interaction[RiffBot], clip_id: str) -> None
 async def save(interaction: discord.Interaction[RiffBot], clip_id: str) -> None:
     """Keep it among the clicker's own."""
     await interaction.response.defer(ephemeral=True, thinking=True)
-    riff = await clicked(interaction, clip_id)
-    if not riff.seen_by(viewer(interaction)):
+    riff = await get_clicked_riff(interaction, clip_id)
+    if not riff.seen_by(viewer_of(interaction)):
         raise BadRequest(
             "This riff was made in a place that you cannot see, so it would be missing among your "
             "favourites: download its file, or remix it and save what comes of it."
         )
     await interaction.client.services.library.save(riff.id, interaction.user.id)
-    await tell(interaction, f"Saved: `/library favourites` holds `#{clip_id}` now.")
+    await send_ephemeral(interaction, f"Saved: `/library favourites` holds `#{clip_id}` now.")
 
 
 @pressed("delete")
 async def delete(interaction: discord.Interaction[RiffBot], clip_id: str) -> None:
     """Delete riff, files and message; its author or a moderator only."""
     library = interaction.client.services.library
-    riff = await clicked(interaction, clip_id)
+    riff = await get_clicked_riff(interaction, clip_id)
     if not may_delete(interaction, riff):
         raise BadRequest("Only the one who made it, or a moderator, can delete this riff.")
     await interaction.response.defer()
@@ -84,12 +85,12 @@ async def delete(interaction: discord.Interaction[RiffBot], clip_id: str) -> Non
     try:
         await interaction.delete_original_response()
     except discord.HTTPException:
-        await tell(
+        await send_ephemeral(
             interaction, "It is deleted, but Discord keeps its message: please remove that by hand."
         )
     # The button may have stood under a copy that /library showed.
-    await clear_messages(interaction.client, farewell)
-    await tell_children(interaction.client, farewell)
+    await delete_messages(interaction.client, farewell)
+    await refresh_credits(interaction.client, farewell)
 
 
 async def cancel(interaction: discord.Interaction[RiffBot], session_id: str, user_id: int) -> None:
@@ -98,16 +99,16 @@ async def cancel(interaction: discord.Interaction[RiffBot], session_id: str, use
         raise BadRequest("Only the one who asked, or a moderator, can cancel this.")
     session = interaction.client.sessions.get(session_id)
     if session is None:
-        await tell(interaction, "There is nothing left to cancel: it is finished.")
+        await send_ephemeral(interaction, "There is nothing left to cancel: it is finished.")
         return
-    await tell(interaction, "Cancelled.")
+    await send_ephemeral(interaction, "Cancelled.")
     await session.stop()
 
 
 CancelButton.action = staticmethod(cancel)
 
 
-Begin = Callable[[discord.Interaction[Any]], Awaitable[Beginning]]
+Begin = Callable[[discord.Interaction[Any]], Awaitable[ResolvedSource]]
 """Finds what a modal starts from, when it is sent."""
 
 
@@ -152,10 +153,10 @@ class RemixModal(discord.ui.Modal):
     def of_riff(cls, riff: StoredRiff) -> RemixModal:
         """For a riff of the library."""
 
-        async def begin(interaction: discord.Interaction[Any]) -> Beginning:
+        async def begin(interaction: discord.Interaction[Any]) -> ResolvedSource:
             # Its author may have changed their mind while the words were written.
             now = await _riff(interaction, riff.id)
-            return Beginning(await from_riff(interaction.client, now))
+            return ResolvedSource(await source_from_riff(interaction.client, now))
 
         return cls(riff.id, riff.prompt, begin)
 
@@ -165,20 +166,20 @@ class RemixModal(discord.ui.Modal):
     ) -> RemixModal:
         """For a sound or a picture in a message; it is fetched when the modal is sent."""
 
-        async def begin(interaction: discord.Interaction[Any]) -> Beginning:
-            return await from_upload(interaction, attachment, author, origin)
+        async def begin(interaction: discord.Interaction[Any]) -> ResolvedSource:
+            return await source_from_upload(interaction, attachment, author, origin)
 
         return cls(str(message_id), "", begin)
 
     async def on_submit(self, interaction: discord.Interaction[Any]) -> None:
         """Make the remix: img2img from the picture."""
-        async with answered(interaction):
+        async with reporting_errors(interaction):
             strength = _strength(self.denoising.value)
             RiffRequest.build(prompt=self.prompt.value, denoising=strength)  # at the door
-            async with preparing(interaction):
+            async with acknowledging(interaction):
                 begin = await self._begin(interaction)
                 request = edits.remix(begin.start, self.prompt.value, denoising=strength)
-                await go_on(interaction, begin, request)
+                await generate_from_source(interaction, begin, request)
 
 
 def _strength(typed: str) -> float:
@@ -193,7 +194,7 @@ def _strength(typed: str) -> float:
 
 async def _riff(interaction: discord.Interaction[RiffBot], riff_id: str) -> StoredRiff:
     """The riff to start from, if its author lets the clicker."""
-    return edits.permit(await clicked(interaction, riff_id), interaction.user.id)
+    return edits.permit(await get_clicked_riff(interaction, riff_id), interaction.user.id)
 
 
 def _reseeded(request: RiffRequest) -> RiffRequest:

@@ -33,7 +33,7 @@ OTHERS = _suffixes(
 """Names of what is surely neither; whatever else there is may be one."""
 
 
-class Likely(IntEnum):
+class AttachmentKind(IntEnum):
     """What an attachment is taken for, the best to start from first."""
 
     SOUND = 0
@@ -43,25 +43,33 @@ class Likely(IntEnum):
     NEITHER = 4
 
 
-def likely(attachment: discord.Attachment) -> Likely:
+def classify(attachment: discord.Attachment) -> AttachmentKind:
     """What type and name of an attachment make of it; the name decides where it is a known one."""
     suffix = PurePosixPath(attachment.filename).suffix.lower().removeprefix(".")
     for known, kind in (
-        (SOUNDS, Likely.SOUND),
-        (VIDEOS, Likely.VIDEO),
-        (PICTURES, Likely.PICTURE),
+        (SOUNDS, AttachmentKind.SOUND),
+        (VIDEOS, AttachmentKind.VIDEO),
+        (PICTURES, AttachmentKind.PICTURE),
     ):
         if suffix in known:
             return kind
     # `audio/ogg; codecs=opus` is a type, too.
     told = (attachment.content_type or "").partition("/")[0].strip().lower()
-    by_type = {"audio": Likely.SOUND, "video": Likely.VIDEO, "image": Likely.PICTURE}
+    by_type = {
+        "audio": AttachmentKind.SOUND,
+        "video": AttachmentKind.VIDEO,
+        "image": AttachmentKind.PICTURE,
+    }
     if told in by_type and suffix != "svg":  # which is a text, whatever its type
         return by_type[told]
-    return Likely.NEITHER if suffix in OTHERS or told in ("text", "font") else Likely.UNKNOWN
+    return (
+        AttachmentKind.NEITHER
+        if suffix in OTHERS or told in ("text", "font")
+        else AttachmentKind.UNKNOWN
+    )
 
 
-def usable(message: discord.Message) -> discord.Attachment:
+def choose_attachment(message: discord.Message) -> discord.Attachment:
     """The attachment of a message, or of what it forwards, that one can start from.
 
     A sound before a film, a film before a picture, and any of them before what cannot be told.
@@ -69,13 +77,15 @@ def usable(message: discord.Message) -> discord.Attachment:
     Raises:
         BadRequest: there is none.
     """
-    found = sorted(attachments(message), key=likely)  # stable: the first of a kind comes first
-    if not found or likely(found[0]) is Likely.NEITHER:
+    found = sorted(
+        iter_attachments(message), key=classify
+    )  # stable: the first of a kind comes first
+    if not found or classify(found[0]) is AttachmentKind.NEITHER:
         raise BadRequest("There is no sound and no picture in that message that I could remix.")
     return found[0]
 
 
-def attachments(message: discord.Message) -> Iterator[discord.Attachment]:
+def iter_attachments(message: discord.Message) -> Iterator[discord.Attachment]:
     """What a message carries, then what is in the messages that it forwards."""
     yield from message.attachments
     for snapshot in message.message_snapshots:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import discord
 
-from cogs.common.persistent import LastingButton
+from cogs.common.persistent import PersistentButton
 
 if TYPE_CHECKING:
     from riffbot.bot import RiffBot
@@ -43,7 +43,7 @@ LOOKS = {
 
 
 class ClipButton(
-    LastingButton,
+    PersistentButton,
     template=r"riff:(?P<action>seed|remix|four|save|delete):(?P<clip>[0-9a-z]{1,40})",
 ):
     """One of the buttons under a riff."""
@@ -64,16 +64,16 @@ class ClipButton(
         self.clip_id = clip_id
 
     @classmethod
-    def rebuilt(cls, match: re.Match[str]) -> ClipButton:
+    def from_match(cls, match: re.Match[str]) -> ClipButton:
         return cls(match["action"], match["clip"])
 
-    async def clicked(self, interaction: discord.Interaction[Any]) -> None:
+    async def on_click(self, interaction: discord.Interaction[Any]) -> None:
         """Do what the button says."""
         await self.actions[self.action](interaction, self.clip_id)
 
 
 class CancelButton(
-    LastingButton,
+    PersistentButton,
     template=r"riff:cancel:(?P<session>\d{1,20}):(?P<user>\d{1,20})",
 ):
     """Takes back what one command or click asked for."""
@@ -90,10 +90,10 @@ class CancelButton(
         self.user_id = user_id
 
     @classmethod
-    def rebuilt(cls, match: re.Match[str]) -> CancelButton:
+    def from_match(cls, match: re.Match[str]) -> CancelButton:
         return cls(match["session"], int(match["user"]))
 
-    async def clicked(self, interaction: discord.Interaction[Any]) -> None:
+    async def on_click(self, interaction: discord.Interaction[Any]) -> None:
         """Stop the session, if it is the clicker's own or the clicker moderates here."""
         await type(self).action(interaction, self.session, self.user_id)
 

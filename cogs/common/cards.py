@@ -1,182 +1,93 @@
-"""What RiffBot's messages look like: the result, the progress, the summary of several takes."""
+"""Messages as values: the contents of a message, to be sent or edited any number of times.
+
+What cards of riffs look like is in `clip_cards` and `progress`; `delivery` sends them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import discord
 
-from cogs.common.buttons import cancel_view, clip_view
-from cogs.common.delivery import Card, Upload
-from cogs.common.formatting import ACCENT, QUIET, join, number, plural, tempo, title
-from cogs.common.progress import Take
-from riffbot.clips.clip import Clip
-from riffbot.library.types import NOBODY, Credit
-from riffbot.regions import Region
-from riffbot.rendering import heading as heading_of
-from riffbot.request import Layer, RiffRequest
+from cogs.common.mentions import mention_commands_in_embed, mention_commands_in_text
 
-PICTURE = "spectrogram.png"
-RAW = "riff.png"
-SOUND = "riff.mp3"
-FORMING = "forming.png"
-
-VERBS = {
-    "riff": "another take on",
-    "remix": "remix of",
-    "inpaint": "repainted from",
-    "extend": "goes on from",
-    "morph": "walks from",
-    "arrival": "walks to",
-    "layer": "a layer of",
-    "draw": "drawn by",
-}
-"""How a clip speaks of what it was made from."""
+if TYPE_CHECKING:
+    from riffbot.bot import RiffBot
 
 
-Seen = Callable[[int], bool]
-"""Whether all who read a card see the place of this id, as `_viewer.common_sight` knows."""
+@dataclass(frozen=True)
+class CardFile:
+    """A file of a card.
 
-
-def _nowhere(_: int) -> bool:
-    return False
-
-
-def clip_cards(
-    clip: Clip, limit: int, *, heading: str | None = None, seen: Seen = _nowhere
-) -> tuple[Card, ...]:
-    """A finished clip, the richest message first.
-
-    A classic message rather than a V2 card: Discord draws a V2 File component as a download, and
-    the riff must play where it stands. The picture for people is the embed's image; the raw
-    spectrogram, which carries the recipe and can be uploaded again, is its thumbnail, so that both
-    can be saved and neither stands there twice.
-
-    Args:
-        clip: what the studio made.
-        limit: bytes that may be uploaded here.
-        heading: a line above the embed.
-        seen: as for `clip_embed`.
+    Attributes:
+        name: ASCII, as `attachment://` requires.
+        data: the file's bytes.
+        description: the alternative text; Discord allows 1024 characters.
     """
-    name = heading_of(clip.request)
-    sound = Upload(SOUND, clip.mp3, f"{name}: {clip.duration_s:.1f} seconds of sound")
-    picture = Upload(PICTURE, clip.picture, clip.alt)
-    raw = Upload(RAW, clip.png, "The raw spectrogram, its recipe inside: it can be remixed.")
-    offers = ((sound, picture, raw), (sound, picture), (sound,), ())
-    return tuple(
-        _clip_card(clip, uploads, heading, seen)
-        for uploads in offers
-        if sum(len(upload.data) for upload in uploads) <= limit
-    )
+
+    name: str
+    data: bytes
+    description: str = ""
+
+    def to_discord(self) -> discord.File:
+        """A new `discord.File`: each of those can be sent only once."""
+        text = self.description[:1024] or None
+        return discord.File(io.BytesIO(self.data), filename=self.name, description=text)
 
 
-def clip_embed(clip: Clip, seen: Seen = _nowhere) -> discord.Embed:
-    """A clip in words, its credits included.
+@dataclass(frozen=True)
+class Card:
+    """The contents of one message.
 
-    Args:
-        seen: which places its readers see; of what was made elsewhere it tells no more than the
-            family tree does, and by whom.
+    Attributes:
+        embed, content: in Discord's markdown; members' words are escaped already.
+        files: the attachments.
+        build_view: makes the buttons; called at every send, because a view belongs to one message.
+        keeps_files: an edit leaves the message's attachments alone, `files` are for sending only.
     """
-    lines = [recipe(clip.request, clip.duration_s)]
-    for parent in clip.credits:
-        arrival = clip.kind == "morph" and parent is not clip.credits[0]
-        lines.append(credit(parent.told_where(seen), "arrival" if arrival else clip.kind))
-    embed = discord.Embed(
-        title=title(heading_of(clip.request)), description="\n".join(lines), colour=ACCENT
-    )
-    embed.set_footer(text=join(clip.author.name, clip.model_name, f"#{clip.id}"))
-    return embed
 
+    embed: discord.Embed | None = None
+    content: str | None = None
+    files: tuple[CardFile, ...] = ()
+    build_view: Callable[[], discord.ui.View] | None = None
+    keeps_files: bool = False
 
-def _clip_card(clip: Clip, uploads: tuple[Upload, ...], heading: str | None, seen: Seen) -> Card:
-    embed = clip_embed(clip, seen)
-    names = {upload.name for upload in uploads}
-    if PICTURE in names:
-        embed.set_image(url=f"attachment://{PICTURE}")
-    if RAW in names:
-        embed.set_thumbnail(url=f"attachment://{RAW}")
-    if not uploads:
-        embed.add_field(
-            name="No files here",
-            value="They are too large for this place, or I may not attach files here. "
-            "The riff is in the library all the same, and its buttons work.",
+    def with_command_mentions(self, bot: RiffBot) -> Card:
+        """The same card with its commands as mentions that can be clicked."""
+        embed, content = self.embed, self.content
+        return replace(
+            self,
+            embed=mention_commands_in_embed(bot, embed) if embed is not None else None,
+            content=mention_commands_in_text(bot, content) if content is not None else None,
         )
-    return Card(embed=embed, content=heading, uploads=uploads, buttons=partial(clip_view, clip.id))
 
+    def send_arguments(self) -> dict[str, Any]:
+        """Keyword arguments for discord.py's `send` methods."""
+        arguments: dict[str, Any] = {"allowed_mentions": discord.AllowedMentions.none()}
+        if self.embed is not None:
+            arguments["embed"] = self.embed
+        if self.content is not None:
+            arguments["content"] = self.content
+        if self.files:
+            arguments["files"] = [file.to_discord() for file in self.files]
+        if self.build_view is not None:
+            arguments["view"] = self.build_view()
+        return arguments
 
-def credit(credit: Credit, kind: str) -> str:
-    """Whom a clip owes its beginning: `remix of Ann's *funky sax* #…`."""
-    whose = f"**{title(credit.author.name, 60)}**"
-    if credit.riff_id is None:
-        gone = "a riff that was deleted" if credit.author is NOBODY else f"a riff of {whose}"
-        return f"{VERBS.get(kind, kind)} {gone}"
-    return f"{VERBS.get(kind, kind)} {whose}: {title(credit.prompt, 80)} `#{credit.riff_id}`"
+    def edit_arguments(self) -> dict[str, Any]:
+        """Keyword arguments for discord.py's `edit` methods.
 
-
-def recipe(request: RiffRequest, duration_s: float | None = None) -> str:
-    """Everything that decides a clip, in two short lines."""
-    seconds = duration_s or (request.width / 100 if request.width else None)
-    first = join(
-        f"seed `{request.seed}`",
-        tempo(request.bpm) if request.bpm else None,
-        f"{seconds:.1f} s" if seconds else None,
-        f"guidance {number(request.guidance)}" if request.guidance else None,
-        plural(request.steps, "step") if request.steps else None,
-    )
-    second = join(
-        _start(request),
-        _where(request.mask),
-        f"without {title(request.negative, 200)}" if request.negative else None,
-    )
-    return "\n".join(line for line in (first, second) if line)
-
-
-def _where(mask: str | None) -> str | None:
-    """What of it was repainted."""
-    if mask is None:
-        return None
-    region = Region.named(mask)
-    if region is None:
-        return f"only {mask.removeprefix('mask_').replace('_', ' ')}" if ":" not in mask else None
-    band = f", {region.low} to {region.high} Hz" if (region.low, region.high) != (0, 10000) else ""
-    return f"only {region.begin / 100:g} to {region.end / 100:g} s{band}"
-
-
-def _start(request: RiffRequest) -> str | None:
-    """What it starts from and how far it went; who made that stands in the credits below."""
-    image = request.seed_image
-    if image is None or isinstance(request.piece, Layer):
-        return None
-    strength = f"denoising {number(request.denoising)}" if request.denoising else "as it was"
-    return strength if image.startswith("sha256:") else f"from `{image}`, {strength}"
-
-
-def progress_card(
-    takes: Sequence[Take], session: str, user_id: int, preview: bytes | None = None
-) -> Card:
-    """The first message while clips are being made."""
-    if len(takes) == 1:
-        lines = [str(takes[0])]
-    else:
-        lines = [f"**{number}** {take}" for number, take in enumerate(takes, 1)]
-    embed = discord.Embed(
-        title=title(heading_of(takes[0].request)), description="\n".join(lines), colour=QUIET
-    )
-    uploads: tuple[Upload, ...] = ()
-    if preview is not None:
-        uploads = (Upload(FORMING, preview, "The spectrogram as it forms out of noise"),)
-        embed.set_image(url=f"attachment://{FORMING}")
-    return Card(embed=embed, uploads=uploads, buttons=partial(cancel_view, session, user_id))
-
-
-def summary_card(takes: Sequence[Take]) -> Card:
-    """The first message when several takes were made: each has a message of its own below."""
-    made = [take.clip for take in takes if take.clip is not None]
-    seeds = ", ".join(f"`{clip.request.seed}`" for clip in made)
-    lines = [f"{len(made)} takes below · seeds {seeds}" if len(made) > 1 else f"seed {seeds}"]
-    lines += [take.failure for take in takes if take.failure is not None]
-    embed = discord.Embed(
-        title=title(heading_of(takes[0].request)), description="\n".join(lines), colour=ACCENT
-    )
-    return Card(embed=embed)
+        What this card lacks is removed from the message; `keeps_files` exempts the attachments.
+        """
+        arguments: dict[str, Any] = {
+            "embed": self.embed,
+            "content": self.content,
+            "view": self.build_view() if self.build_view is not None else None,
+            "allowed_mentions": discord.AllowedMentions.none(),
+        }
+        if not self.keeps_files:
+            arguments["attachments"] = [file.to_discord() for file in self.files]
+        return arguments

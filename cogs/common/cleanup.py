@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import discord
 
-from cogs.common.cards import PICTURE, RAW, clip_embed
-from cogs.common.delivery import UNDELIVERED
-from cogs.common.visibility import common_sight
+from cogs.common.clip_cards import PICTURE, RAW, clip_embed
+from cogs.common.delivery import DELIVERY_ERRORS
+from cogs.common.visibility import visible_to_all
 from riffbot.errors import RiffBotError
 from riffbot.library.riffs import Farewell
 
@@ -23,7 +23,7 @@ _MOST = 200
 """Messages touched for one farewell: Discord counts, and older ones have long scrolled away."""
 
 
-async def clear_messages(bot: RiffBot, farewell: Farewell) -> int:
+async def delete_messages(bot: RiffBot, farewell: Farewell) -> int:
     """Delete the messages of riffs that are gone, as far as Discord lets. Returns how many stay."""
     resisting = 0
     for channel_id, message_id in farewell.messages[:_MOST]:
@@ -32,14 +32,14 @@ async def clear_messages(bot: RiffBot, farewell: Farewell) -> int:
             await channel.get_partial_message(message_id).delete()
         except discord.NotFound:
             continue
-        except UNDELIVERED as error:
+        except DELIVERY_ERRORS as error:
             log.info("message %s in channel %s stays: %s", message_id, channel_id, error)
             resisting += 1
         await asyncio.sleep(0)
     return resisting + max(0, len(farewell.messages) - _MOST)
 
 
-async def tell_children(bot: RiffBot, farewell: Farewell) -> None:
+async def refresh_credits(bot: RiffBot, farewell: Farewell) -> None:
     """Write the credits of what was made from riffs that are gone anew."""
     studio, library = bot.services.studio, bot.services.library
     for riff_id in farewell.children[:_MOST]:
@@ -48,8 +48,8 @@ async def tell_children(bot: RiffBot, farewell: Farewell) -> None:
             if riff.channel_id is None or riff.message_id is None or riff.kind == "upload":
                 continue
             guild = bot.get_guild(riff.guild_id) if riff.guild_id is not None else None
-            seen = common_sight(guild, riff.audience_id)
-            embed = clip_embed(await studio.clip(riff_id), seen)
+            is_visible = visible_to_all(guild, riff.audience_id)
+            embed = clip_embed(await studio.clip(riff_id), is_visible)
             channel = bot.get_partial_messageable(riff.channel_id)
             message = await channel.fetch_message(riff.message_id)
             # What is attached already stays, and the embed points at it again.
@@ -61,5 +61,5 @@ async def tell_children(bot: RiffBot, farewell: Farewell) -> None:
             await message.edit(embed=embed, allowed_mentions=nobody)
         except RiffBotError as error:
             log.info("the credits of riff %s stay as they are: %s", riff_id, error)
-        except UNDELIVERED as error:
+        except DELIVERY_ERRORS as error:
             log.info("the credits of riff %s stay as they are: %s", riff_id, error)

@@ -1,15 +1,13 @@
-"""Where an answer goes: through the interaction while its token lives, by other doors after.
+"""Delivers a response: interaction webhook until its token expires (15 min), then channel, then DM.
 
-An interaction's token dies 15 minutes after the click, a message can be deleted while its clip is
-being made, a channel can vanish or be closed to the bot, and Discord has bad days. A `Place` knows
-the doors in the order in which a person would look for the answer, tries each, and never raises:
-what could not be delivered is logged and reported by returning None. The clip itself is in the
-library long before.
+While a clip is generated, the token can expire, the progress message can be deleted, the channel
+can vanish or be closed to the bot, and Discord can fail. A `ReplyTarget` tries the ways that are
+left in the order in which a member would look for the answer. It never raises: what could not be
+delivered is logged and reported by returning None. The clip itself is in the library by then.
 """
 
 from __future__ import annotations
 
-import io
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import discord
 
-from cogs.common.markdown import clipped
-from cogs.common.mentions import linked_content, linked_embed
-from cogs.common.visibility import audience_of, common_sight
+from cogs.common.cards import Card
+from cogs.common.markdown import truncate
+from cogs.common.mentions import mention_commands_in_text
+from cogs.common.visibility import audience_id_of, visible_to_all
 from riffbot.library.types import Author, Origin
 
 if TYPE_CHECKING:
@@ -30,96 +29,33 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DEFAULT_FILESIZE_LIMIT = 10 * 1024 * 1024
-"""Bytes; what a server without boosts may upload. Interactions and boosted servers know better."""
+"""Bytes that may be uploaded in a server without boosts; interactions carry the exact limit."""
 
 TOO_LARGE = 40005
-"""Discord's code for "request entity too large"."""
+"""Discord's error code for "request entity too large"."""
 
 MESSAGE_LIMIT = 2000
-"""Characters of a message."""
+"""Characters of a message's content."""
 
-UNDELIVERED = (discord.HTTPException, aiohttp.ClientError, OSError)
-"""Discord refused, or the line to it broke: discord.py lets a broken connection through."""
+DELIVERY_ERRORS = (discord.HTTPException, aiohttp.ClientError, OSError)
+"""Discord refused, or the connection to it broke: discord.py does not wrap connection errors."""
 
-
-@dataclass(frozen=True)
-class Upload:
-    """A file of a card: name (ASCII, as `attachment://` demands), bytes, and words for it."""
-
-    name: str
-    data: bytes
-    description: str = ""
-
-    def file(self) -> discord.File:
-        """A fresh discord.File: each can be sent only once."""
-        text = self.description[:1024] or None
-        return discord.File(io.BytesIO(self.data), filename=self.name, description=text)
-
-
-@dataclass(frozen=True)
-class Card:
-    """A message to be, which can be sent any number of times.
-
-    Attributes:
-        keeps_files: an edit leaves the files that stand there (`uploads` is then for sending).
-    """
-
-    embed: discord.Embed | None = None
-    content: str | None = None
-    uploads: tuple[Upload, ...] = ()
-    buttons: Callable[[], discord.ui.View] | None = None
-    keeps_files: bool = False
-
-    def linked(self, bot: RiffBot) -> Card:
-        """The same card, its commands as mentions that can be clicked."""
-        return replace(
-            self,
-            embed=linked_embed(bot, self.embed) if self.embed is not None else None,
-            content=linked_content(bot, self.content) if self.content is not None else None,
-        )
-
-    def to_send(self) -> dict[str, Any]:
-        """Arguments for a `send`."""
-        arguments: dict[str, Any] = {"allowed_mentions": discord.AllowedMentions.none()}
-        if self.embed is not None:
-            arguments["embed"] = self.embed
-        if self.content is not None:
-            arguments["content"] = self.content
-        if self.uploads:
-            arguments["files"] = [upload.file() for upload in self.uploads]
-        if self.buttons is not None:
-            arguments["view"] = self.buttons()
-        return arguments
-
-    def to_edit(self) -> dict[str, Any]:
-        """Arguments for an `edit` that leaves nothing of what stood there (see `keeps_files`)."""
-        arguments: dict[str, Any] = {
-            "embed": self.embed,
-            "content": self.content,
-            "view": self.buttons() if self.buttons is not None else None,
-            "allowed_mentions": discord.AllowedMentions.none(),
-        }
-        if not self.keeps_files:
-            arguments["attachments"] = [upload.file() for upload in self.uploads]
-        return arguments
-
-
-Door = Callable[[Card], Awaitable[int]]
-"""Sends a card somewhere and returns the message's id."""
+Sender = Callable[[Card], Awaitable[int]]
+"""Sends a card one way and returns the message's id."""
 
 
 @dataclass
-class Place:
-    """One asker's spot in one channel.
+class ReplyTarget:
+    """Where one member's answer goes: a channel, and the interaction's webhook while it lives.
 
     Attributes:
-        channel_id, user_id: where and who.
-        audience_id: whose visitors may see what is made here (`Origin.audience_id`).
+        channel_id, user_id: the channel, and the member who asked.
         guild_id: None in a direct message.
-        filesize_limit: bytes that one upload may have here.
-        webhook: the door with the interaction's token; None where there never was one.
-        expires_at: when that door shuts, UTC.
+        filesize_limit: bytes that one file may have here.
+        webhook: the interaction's webhook; None where there was no interaction.
+        expires_at: when the webhook's token expires, UTC.
         message_id: the first message, which shows progress and becomes the result.
+        audience_id: the channel whose readers may see what is made here (`Origin.audience_id`).
     """
 
     bot: RiffBot
@@ -131,21 +67,23 @@ class Place:
     expires_at: datetime | None = None
     message_id: int | None = None
     audience_id: int | None = None
-    _frozen: bool = field(default=False, init=False)  # the first message is gone or closed to us
+    _edits_stopped: bool = field(default=False, init=False)  # message deleted, or access lost
 
     @classmethod
-    async def open(cls, interaction: discord.Interaction[RiffBot], card: Card) -> Place:
-        """Answer a command or a click with the first message: this is the acknowledgement, too.
+    async def respond(cls, interaction: discord.Interaction[RiffBot], card: Card) -> ReplyTarget:
+        """Respond to a command or click with the first message, which also acknowledges it.
 
         Raises:
             discord.HTTPException: the interaction can no longer be answered.
         """
         assert interaction.channel_id is not None, "commands and buttons have a channel"
-        card = card.linked(interaction.client)
-        if interaction.response.is_done():  # an upload was read meanwhile, see `_starts.preparing`
-            message_id: int | None = (await interaction.edit_original_response(**card.to_edit())).id
+        card = card.with_command_mentions(interaction.client)
+        if interaction.response.is_done():  # acknowledged by `sources.acknowledging`
+            edited = await interaction.edit_original_response(**card.edit_arguments())
+            message_id: int | None = edited.id
         else:
-            message_id = (await interaction.response.send_message(**card.to_send())).message_id
+            sent = await interaction.response.send_message(**card.send_arguments())
+            message_id = sent.message_id
         return cls(
             bot=interaction.client,
             channel_id=interaction.channel_id,
@@ -155,12 +93,12 @@ class Place:
             webhook=interaction.followup,
             expires_at=interaction.expires_at,
             message_id=message_id,
-            audience_id=audience_of(interaction.channel, interaction.channel_id),
+            audience_id=audience_id_of(interaction.channel, interaction.channel_id),
         )
 
     @classmethod
-    def again(cls, bot: RiffBot, author: Author, origin: Origin) -> Place:
-        """The place of a job from before a restart, as the library remembers it."""
+    def from_origin(cls, bot: RiffBot, author: Author, origin: Origin) -> ReplyTarget:
+        """The target of a job from before a restart, from what the library stored."""
         guild = bot.get_guild(author.guild_id) if author.guild_id is not None else None
         return cls(
             bot=bot,
@@ -176,7 +114,7 @@ class Place:
 
     @property
     def origin(self) -> Origin:
-        """What the library has to remember to come back here."""
+        """What the library stores, so that `from_origin` finds the way back."""
         return Origin(
             channel_id=self.channel_id,
             audience_id=self.audience_id,
@@ -185,46 +123,48 @@ class Place:
             token_expires_at=self.expires_at,
         )
 
-    def seen(self, place: int) -> bool:
-        """Whether all who read here see another place, too: see `_viewer.common_sight`."""
+    def is_visible_to_readers(self, audience_id: int) -> bool:
+        """Whether everyone who reads this channel may see another one: see `visible_to_all`."""
         guild = self.bot.get_guild(self.guild_id) if self.guild_id is not None else None
-        return common_sight(guild, self.audience_id)(place)
+        return visible_to_all(guild, self.audience_id)(audience_id)
 
-    async def revise(self, card: Card) -> None:
-        """Show progress in the first message; a failure costs one picture, nothing more."""
-        if self.message_id is None or self._frozen:
+    async def edit(self, card: Card) -> None:
+        """Edit the first message, to show progress. A failure is logged."""
+        if self.message_id is None or self._edits_stopped:
             return
         try:
-            await self._edit_first(card)
+            await self._edit_first_message(card)
         except (discord.NotFound, discord.Forbidden) as error:
-            # Ten thousand of these in ten minutes and Discord bans the host: never again here.
-            self._frozen = True
+            # Discord bans a host for ten thousand invalid requests in ten minutes: stop for good.
+            self._edits_stopped = True
             log.info("no more progress in channel %s: %s", self.channel_id, error)
-        except UNDELIVERED as error:
+        except DELIVERY_ERRORS as error:
             log.info("a progress edit in channel %s was lost: %s", self.channel_id, error)
 
     async def finish(self, *cards: Card) -> int | None:
-        """Turn the first message into the result, or deliver it by whichever door is open.
+        """Turn the first message into the result, or `post` it where that is not possible.
 
         Args:
-            cards: the result, the richest first; the next is for where that one is too large.
+            cards: versions of the result, richest first; the next is for where one is too large.
 
         Returns:
-            the id of the message that carries it, None if no door was open.
+            the id of the message with the result, None where it could not be delivered.
         """
-        if self.message_id is not None and not self._frozen and self._door is not None:
-            edited = await self._through(self._edit_first, cards)
+        can_edit = self.message_id is not None and not self._edits_stopped
+        if can_edit and self._live_webhook is not None:
+            edited = await self._send_first_accepted(self._edit_first_message, cards)
             if edited is not None:
                 return edited
         delivered = await self.post(*cards)
         if delivered is not None:
-            await self.withdraw()
+            await self.delete()
         return delivered
 
     async def post(self, *cards: Card) -> int | None:
-        """Send another message by the first door that is open; arguments and result as `finish`."""
-        for door, fitting in self._doors([card.linked(self.bot) for card in cards]):
-            sent = await self._through(door, fitting)
+        """Send another message: webhook, channel, then DM. Arguments and result as `finish`."""
+        linked = [card.with_command_mentions(self.bot) for card in cards]
+        for sender, accepted in self._senders(linked):
+            sent = await self._send_first_accepted(sender, accepted)
             if sent is not None:
                 return sent
         log.warning(
@@ -232,38 +172,41 @@ class Place:
         )
         return None
 
-    async def withdraw(self) -> None:
-        """Take the first message away, if it can still be reached."""
+    async def delete(self) -> None:
+        """Delete the first message, if it can still be reached. A failure is logged."""
         if self.message_id is None:
             return
         message_id, self.message_id = self.message_id, None
         try:
-            if self._door is not None:
-                await self._door.delete_message(message_id)
+            if self._live_webhook is not None:
+                await self._live_webhook.delete_message(message_id)
             else:
                 await self._channel.get_partial_message(message_id).delete()
-        except UNDELIVERED as error:
+        except DELIVERY_ERRORS as error:
             log.debug("the progress message stays: %s", error)
 
-    async def whisper(self, text: str) -> None:
-        """Tell the asker alone; where that is no longer possible, tell the channel.
+    async def send_ephemeral(self, text: str) -> None:
+        """Send a text that only the asker sees; without a live token, `post` it instead.
 
-        Without a token nothing is ephemeral any more, and whoever asked must hear what happened.
+        Only an interaction's webhook can send ephemeral messages, and the asker must be told.
+
+        Args:
+            text: in Discord's markdown; members' words in it are escaped already.
         """
-        # Room for a name before it.
-        text = clipped(linked_content(self.bot, text), MESSAGE_LIMIT - 100)
-        if self._door is not None:
+        # Leaves room for the mention that `post` adds.
+        text = truncate(mention_commands_in_text(self.bot, text), MESSAGE_LIMIT - 100)
+        if self._live_webhook is not None:
             try:
-                await self._door.send(text, ephemeral=True)
-            except UNDELIVERED as error:
-                log.info("could not whisper to %s: %s", self.user_id, error)
+                await self._live_webhook.send(text, ephemeral=True)
+            except DELIVERY_ERRORS as error:
+                log.info("no ephemeral message to %s: %s", self.user_id, error)
             else:
                 return
         await self.post(Card(content=text))
 
     @property
-    def _door(self) -> discord.Webhook | None:
-        """The interaction's webhook while its token lives."""
+    def _live_webhook(self) -> discord.Webhook | None:
+        """The interaction's webhook until its token expires."""
         if self.expires_at is None or discord.utils.utcnow() >= self.expires_at:
             return None
         return self.webhook
@@ -272,35 +215,40 @@ class Place:
     def _channel(self) -> discord.PartialMessageable:
         return self.bot.get_partial_messageable(self.channel_id, guild_id=self.guild_id)
 
-    async def _through(self, door: Door, cards: Sequence[Card]) -> int | None:
+    async def _send_first_accepted(self, sender: Sender, cards: Sequence[Card]) -> int | None:
+        """Send the first card that is not too large; None where none was accepted."""
         for card in cards:
             try:
-                return await door(card)
-            except UNDELIVERED as error:
+                return await sender(card)
+            except DELIVERY_ERRORS as error:
                 log.info("channel %s: %r", self.channel_id, error)
                 if not is_too_large(error):
                     return None
         return None
 
-    def _doors(self, cards: Sequence[Card]) -> Iterator[tuple[Door, Sequence[Card]]]:
-        if self._door is not None:
-            yield self._by_token, cards
-        addressed = [self._addressed(card) for card in cards]
-        allowed = self._permissions()
+    def _senders(self, cards: Sequence[Card]) -> Iterator[tuple[Sender, Sequence[Card]]]:
+        """The ways to send that are left, best first, each with the cards that it can carry."""
+        if self._live_webhook is not None:
+            yield self._send_by_webhook, cards
+        addressed = [self._with_mention(card) for card in cards]
+        allowed = self._bot_permissions()
         if allowed.send_messages:
             yield (
-                self._by_channel,
-                [card for card in addressed if allowed.attach_files or not card.uploads],
+                self._send_to_channel,
+                [card for card in addressed if allowed.attach_files or not card.files],
             )
-        yield self._by_mail, addressed
+        yield self._send_direct_message, addressed
 
-    def _addressed(self, card: Card) -> Card:
-        """Without an interaction nothing shows who asked: say it, without a ping."""
-        who = f"<@{self.user_id}>"
-        return replace(card, content=f"{who} {card.content}" if card.content else who)
+    def _with_mention(self, card: Card) -> Card:
+        """The card with the asker's name: without an interaction nothing shows who asked.
 
-    def _permissions(self) -> discord.Permissions:
-        """What the bot may do here without a token."""
+        `allowed_mentions` keeps it from pinging.
+        """
+        mention = f"<@{self.user_id}>"
+        return replace(card, content=f"{mention} {card.content}" if card.content else mention)
+
+    def _bot_permissions(self) -> discord.Permissions:
+        """What the bot may do in the channel without a token."""
         if self.guild_id is None:
             return discord.Permissions.all()  # a direct message
         guild = self.bot.get_guild(self.guild_id)
@@ -308,32 +256,54 @@ class Place:
             return discord.Permissions.none()  # installed for the member, not for the server
         channel = guild.get_channel_or_thread(self.channel_id)
         if channel is None:
-            return discord.Permissions.all()  # an uncached thread: Discord will say
+            return discord.Permissions.all()  # a thread outside the cache: let Discord decide
         allowed = channel.permissions_for(guild.me)
         if isinstance(channel, discord.Thread):
             allowed.send_messages = allowed.send_messages_in_threads
         return allowed
 
-    async def _edit_first(self, card: Card) -> int:
+    async def _edit_first_message(self, card: Card) -> int:
         assert self.message_id is not None
-        card = card.linked(self.bot)
-        if self._door is not None:
-            await self._door.edit_message(self.message_id, **card.to_edit())
+        card = card.with_command_mentions(self.bot)
+        if self._live_webhook is not None:
+            await self._live_webhook.edit_message(self.message_id, **card.edit_arguments())
         else:
             message = self._channel.get_partial_message(self.message_id)
-            await message.edit(**card.to_edit())
+            await message.edit(**card.edit_arguments())
         return self.message_id
 
-    async def _by_token(self, card: Card) -> int:
+    async def _send_by_webhook(self, card: Card) -> int:
         assert self.webhook is not None
-        return (await self.webhook.send(wait=True, **card.to_send())).id
+        return (await self.webhook.send(wait=True, **card.send_arguments())).id
 
-    async def _by_channel(self, card: Card) -> int:
-        return (await self._channel.send(**card.to_send())).id
+    async def _send_to_channel(self, card: Card) -> int:
+        return (await self._channel.send(**card.send_arguments())).id
 
-    async def _by_mail(self, card: Card) -> int:
+    async def _send_direct_message(self, card: Card) -> int:
         user = self.bot.get_user(self.user_id) or await self.bot.fetch_user(self.user_id)
-        return (await user.send(**card.to_send())).id
+        return (await user.send(**card.send_arguments())).id
+
+
+async def send_ephemeral(interaction: discord.Interaction[Any], text: str) -> None:
+    """Answer an interaction with a text that only the asker sees.
+
+    Sends the first response or a follow-up, whichever is still possible. Never raises: reporting a
+    failure must not fail over it.
+
+    Args:
+        text: in Discord's markdown; members' words in it are escaped already.
+    """
+    # It may quote what a member typed, of any length.
+    text = truncate(mention_commands_in_text(interaction.client, text), MESSAGE_LIMIT)
+    try:
+        if not interaction.response.is_done():
+            await interaction.response.send_message(text, ephemeral=True)
+        elif not interaction.is_expired():
+            await interaction.followup.send(text, ephemeral=True)
+        else:
+            log.info("too late to answer member %s: %s", interaction.user.id, text)
+    except DELIVERY_ERRORS as error:
+        log.info("could not answer member %s (%s): %s", interaction.user.id, error, text)
 
 
 def is_too_large(error: Exception) -> bool:

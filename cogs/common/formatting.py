@@ -6,54 +6,46 @@ from datetime import timedelta
 
 import discord
 
-from cogs.common.markdown import escaped_line
 from riffbot.bot import ACCENT
 from riffbot.wording import plural
 
 __all__ = [
     "ACCENT",
-    "QUIET",
-    "age",
-    "bar",
-    "join",
-    "number",
-    "ordinal",
+    "MUTED",
+    "format_age",
+    "format_duration",
+    "format_number",
+    "format_ordinal",
+    "format_tempo",
+    "join_parts",
     "plural",
-    "seconds",
-    "tempo",
-    "title",
+    "progress_bar",
 ]
 
-QUIET = discord.Colour(0x4F545C)
+MUTED = discord.Colour(0x4F545C)
 
-TITLE_LIMIT = 256
 _CELLS = 12
 
 
-def title(prompt: str, limit: int = TITLE_LIMIT) -> str:
-    """Members' words on one line of markdown, shown as they are, cut where Discord would."""
-    return escaped_line(prompt, limit)
-
-
-def join(*parts: str | None) -> str:
+def join_parts(*parts: str | None) -> str:
     """The parts that are there, with dots between: `seed 42 · 120 bpm · 4.0 s`."""
     return " · ".join(part for part in parts if part)
 
 
-def bar(done: int, total: int) -> str:
+def progress_bar(done: int, total: int) -> str:
     """How far, drawn with letters that every client has."""
     filled = round(_CELLS * done / total) if total else 0
     return "▰" * filled + "▱" * (_CELLS - filled)
 
 
-def seconds(value: float) -> str:
+def format_duration(value: float) -> str:
     """A wait in words a person uses: `3 s`, `2 min`."""
     if value < 90:
         return f"{max(1, round(value))} s"
     return f"{round(value / 60)} min"
 
 
-def age(passed: timedelta) -> str:
+def format_age(passed: timedelta) -> str:
     """How long ago, in one unit: `just now`, `5 min ago`, `3 h ago`, `12 d ago`."""
     minutes = int(passed.total_seconds() // 60)
     if minutes < 1:
@@ -64,18 +56,18 @@ def age(passed: timedelta) -> str:
     return f"{minutes} min ago"
 
 
-def ordinal(number: int) -> str:
+def format_ordinal(number: int) -> str:
     """`1st`, `2nd`, `3rd`, `11th` …"""
     if 10 <= number % 100 <= 20:
         return f"{number}th"
     return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th') }"
 
 
-def tempo(bpm: float) -> str:
+def format_tempo(bpm: float) -> str:
     """Beats a minute as people say them, with one decimal at most: `120 bpm`, `115.4 bpm`."""
     return f"{round(bpm, 1):g} bpm"
 
 
-def number(value: float) -> str:
+def format_number(value: float) -> str:
     """A setting without a tail of zeros: `0.75`, `7`, `93.75`."""
     return f"{value:.2f}".rstrip("0").rstrip(".")

@@ -1,8 +1,8 @@
 """From requests to posted riffs: watch them being made, show it, deliver each, let them be stopped.
 
 The handler of the command or button awaits its own clips here, in its own task. The engine only
-leaves its latest news in each `Take`; this loop looks at them at most every two seconds, so edits
-are coalesced by construction and come from the one task whose interaction they use.
+leaves its latest news in each `TaskItem`; this loop looks at them at most every two seconds, so
+edits are coalesced by construction and come from the one task whose interaction they use.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING
 import discord
 
 from audio.picture import picture
-from cogs.common.cards import clip_cards, progress_card, summary_card
-from cogs.common.delivery import Card, Place
-from cogs.common.errors import record, sentence
-from cogs.common.progress import Take
-from cogs.common.sources import Beginning
+from cogs.common.cards import Card
+from cogs.common.clip_cards import clip_cards, progress_card, summary_card
+from cogs.common.delivery import ReplyTarget
+from cogs.common.errors import error_message, log_error
+from cogs.common.progress import TaskItem
+from cogs.common.sources import ResolvedSource
 from cogs.common.visibility import author_of
 from riffbot.clips.clip import Clip
 from riffbot.errors import Cancelled, RiffBotError
@@ -42,7 +43,7 @@ INTERVAL_S = 2.0
 
 
 @dataclass(eq=False)
-class Session:
+class GenerationTask:
     """Everything that one command or click asked for.
 
     Attributes:
@@ -56,15 +57,15 @@ class Session:
     """
 
     id: str
-    place: Place
+    place: ReplyTarget
     author: Author
-    takes: list[Take]
+    takes: list[TaskItem]
     parent: str | None = None
     second_parent: str | None = None
     heading: str | None = None
     weights: str | None = None
     stopped: bool = field(default=False, init=False)
-    _jobs: dict[asyncio.Task[Clip], Take] = field(default_factory=dict, init=False)
+    _jobs: dict[asyncio.Task[Clip], TaskItem] = field(default_factory=dict, init=False)
     _news: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _shown: list[Progress | None] = field(default_factory=list, init=False)
 
@@ -81,7 +82,7 @@ class Session:
             await self._watch()
             await self._conclude()
         except Exception:
-            await self.place.withdraw()  # a bug; its message must not promise for ever
+            await self.place.delete()  # a bug; its message must not promise for ever
             raise
         finally:
             del sessions[self.id]
@@ -94,7 +95,7 @@ class Session:
         for job in self._jobs:
             job.cancel()  # the engine drops what is queued and stops what runs at its next step
 
-    async def _make(self, take: Take, price: asyncio.Future[None]) -> Clip:
+    async def _make(self, take: TaskItem, price: asyncio.Future[None]) -> Clip:
         """Make one take, after a look at what all of them cost together."""
         studio = self.place.bot.services.studio
         if take.job is not None:
@@ -137,7 +138,7 @@ class Session:
                 await self._show()
                 next_look = perf_counter() + INTERVAL_S
 
-    def _listener(self, take: Take) -> Callable[[Progress], None]:
+    def _listener(self, take: TaskItem) -> Callable[[Progress], None]:
         def listen(progress: Progress) -> None:
             take.report(progress)
             self._news.set()
@@ -155,8 +156,8 @@ class Session:
             else:
                 take.failure = "cancelled"
         except Exception as error:
-            record(error, f"a riff for member {self.author.user_id}")
-            take.failure = sentence(error)
+            log_error(error, f"a riff for member {self.author.user_id}")
+            take.failure = error_message(error)
         else:
             take.clip = clip
             await self._deliver(clip)
@@ -168,7 +169,9 @@ class Session:
         heading = self.heading
         if self.weights not in (None, clip.model_hash):
             heading = "Another model made that file, so this is a new take of it."
-        cards = clip_cards(clip, place.filesize_limit, heading=heading, seen=place.seen)
+        cards = clip_cards(
+            clip, place.filesize_limit, heading=heading, is_visible=place.is_visible_to_readers
+        )
         message_id = await deliver(*cards)
         if message_id is None:
             log.warning("riff %s is in the library, but Discord did not take it", clip.id)
@@ -185,7 +188,7 @@ class Session:
         # By identity: two pieces of news may hold two pictures, and those do not compare.
         if len(news) != len(self._shown) or any(map(is_not, news, self._shown)):
             self._shown = news
-            await self.place.revise(self._card(await self._preview()))
+            await self.place.edit(self._card(await self._preview()))
 
     async def _preview(self) -> bytes | None:
         """The forming picture of the first take that has one, drawn off the event loop."""
@@ -202,21 +205,21 @@ class Session:
         """Leave the first message as it should stand for ever, and tell what went wrong."""
         if any(take.postponed for take in self.takes):
             # No button: there is nothing left to cancel until the next start.
-            await self.place.revise(replace(self._card(), buttons=None))
+            await self.place.edit(replace(self._card(), build_view=None))
             return
         failures = list(dict.fromkeys(t.failure for t in self.takes if t.failure is not None))
         if any(take.clip is not None for take in self.takes):
             if len(self.takes) > 1:
-                await self.place.revise(summary_card(self.takes))
+                await self.place.edit(summary_card(self.takes))
         else:
-            await self.place.withdraw()
+            await self.place.delete()
         if self.stopped:
             return  # whoever pressed Cancel was told so
         if failures:
-            await self.place.whisper("\n".join(failures))
+            await self.place.send_ephemeral("\n".join(failures))
 
 
-async def perform(
+async def generate_and_post(
     interaction: discord.Interaction[RiffBot],
     requests: Sequence[RiffRequest],
     *,
@@ -225,7 +228,7 @@ async def perform(
     heading: str | None = None,
     weights: str | None = None,
 ) -> None:
-    """Answer a command, a click or a modal with riffs; the arguments are those of `Session`.
+    """Answer a command, a click or a modal with riffs; the arguments are those of `GenerationTask`.
 
     Raises:
         PromptError: a prompt cannot be read; nothing was posted.
@@ -237,14 +240,16 @@ async def perform(
             check_prompts(request)
     author = author_of(interaction)
     interaction.client.services.engine.check(Owner(author.user_id, author.guild_id), len(requests))
-    takes = [Take(request) for request in requests]
-    session_id = str(interaction.id)
-    place = await Place.open(interaction, progress_card(takes, session_id, author.user_id))
-    await Session(session_id, place, author, takes, parent, second_parent, heading, weights).run()
+    takes = [TaskItem(request) for request in requests]
+    task_id = str(interaction.id)
+    target = await ReplyTarget.respond(interaction, progress_card(takes, task_id, author.user_id))
+    await GenerationTask(
+        task_id, target, author, takes, parent, second_parent, heading, weights
+    ).run()
 
 
-async def go_on(
-    interaction: discord.Interaction[RiffBot], begin: Beginning, request: RiffRequest
+async def generate_from_source(
+    interaction: discord.Interaction[RiffBot], begin: ResolvedSource, request: RiffRequest
 ) -> None:
     """Answer with what was made from a start; a note about the start stands above it."""
-    await perform(interaction, [request], parent=begin.start.riff_id, heading=begin.note)
+    await generate_and_post(interaction, [request], parent=begin.start.riff_id, heading=begin.note)

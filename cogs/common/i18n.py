@@ -37,12 +37,12 @@ def command_names() -> frozenset[str]:
     return frozenset(name for name in _table() if name not in (CHOICES, SHARED) and name.islower())
 
 
-def describe(command: str) -> str:
+def command_description(command: str) -> str:
     """The source description of a command."""
     return str(_table()[command][SOURCE]["description"])
 
 
-def describe_options(command: str, *shared: str) -> dict[str, str]:
+def option_descriptions(command: str, *shared: str) -> dict[str, str]:
     """The source description of each option of a command, for `app_commands.describe`.
 
     Args:
@@ -54,13 +54,13 @@ def describe_options(command: str, *shared: str) -> dict[str, str]:
     return {name: str(entry[SOURCE]["description"]) for name, entry in options.items()}
 
 
-def shared_options(command: str, options: Iterable[str]) -> list[str]:
+def shared_option_names(command: str, options: Iterable[str]) -> list[str]:
     """Which of a command's options have no words of their own: those from the table `shared`."""
     own = _table()[command].get("options", {})
     return [name for name in options if name not in own]
 
 
-class WordsTranslator(app_commands.Translator):
+class CommandTranslator(app_commands.Translator):
     """Answers discord.py's questions at sync time from `command_strings.toml`.
 
     A string is found by where it stands (command, option, name or description) rather than by its

@@ -10,7 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-__all__ = ["Formatted", "clipped", "escape_markdown", "escaped_line", "from_plain"]
+__all__ = [
+    "MarkdownText",
+    "escape_line",
+    "escape_markdown",
+    "sentence_to_markdown",
+    "truncate",
+]
 
 # What starts something wherever it stands: emphasis, code, spoilers, links, mentions, emoji,
 # timestamps, addresses. A colon before a blank or in a weight, as in `(sax:1.3)`, starts nothing.
@@ -29,7 +35,7 @@ _OURS = r"`[^`\n]+`|<(?:\#|@&)\d+>"
 _PARTIAL_MENTION = re.compile(r"(?<!\\)<[^>]*$")
 
 
-class Formatted(str):
+class MarkdownText(str):
     """A sentence in Discord's markdown: whatever members' words it quotes are escaped already."""
 
     __slots__ = ()
@@ -43,8 +49,12 @@ def escape_markdown(text: str) -> str:
     return "".join(_units(text))
 
 
-def escaped_line(text: str, limit: int) -> str:
-    """The same as one line of at most `limit` characters, escapes included.
+TITLE_LIMIT = 256
+"""Characters of an embed's title."""
+
+
+def escape_line(text: str, limit: int = TITLE_LIMIT) -> str:
+    """`escape_markdown` for one line of at most `limit` characters, escapes included.
 
     What does not fit is cut, with an ellipsis, and never inside an escape.
     """
@@ -60,7 +70,7 @@ def escaped_line(text: str, limit: int) -> str:
     return "".join(kept).rstrip() + "…"
 
 
-def from_plain(sentence: str, commands: re.Pattern[str]) -> str:
+def sentence_to_markdown(sentence: str, commands: re.Pattern[str]) -> str:
     """A sentence as all parts of RiffBot write them, for any reader, in Discord's markdown.
 
     Args:
@@ -75,7 +85,7 @@ def from_plain(sentence: str, commands: re.Pattern[str]) -> str:
     )
 
 
-def clipped(text: str, limit: int) -> str:
+def truncate(text: str, limit: int) -> str:
     """Formatted text, cut to `limit` characters without half an escape or mention at its end."""
     if len(text) <= limit:
         return text

@@ -28,7 +28,7 @@ def command_pattern() -> re.Pattern[str]:
     return re.compile(rf"(?<![\w/<.])/(?:{'|'.join(map(re.escape, names))})(?![\w/-])")
 
 
-def linked(text: str, ids: Mapping[str, int]) -> str:
+def mention_commands(text: str, ids: Mapping[str, int]) -> str:
     """A formatted text, its commands as mentions.
 
     Args:
@@ -44,12 +44,12 @@ def linked(text: str, ids: Mapping[str, int]) -> str:
     return re.sub(r"(?<![\\`])`/([a-z]+(?: [a-z]+)?)`(?!`)", mention, text)
 
 
-def linked_content(bot: RiffBot, text: str) -> str:
+def mention_commands_in_text(bot: RiffBot, text: str) -> str:
     """A message's content with its commands as mentions."""
-    return linked(text, bot.tree.ids)
+    return mention_commands(text, bot.tree.ids)
 
 
-def linked_embed(bot: RiffBot, embed: discord.Embed) -> discord.Embed:
+def mention_commands_in_embed(bot: RiffBot, embed: discord.Embed) -> discord.Embed:
     """A copy of an embed with the commands in its description and fields as mentions.
 
     Discord shows no mentions in titles and footers, and the local Discord in no part of an embed.
@@ -58,10 +58,13 @@ def linked_embed(bot: RiffBot, embed: discord.Embed) -> discord.Embed:
         return embed
     embed, ids = embed.copy(), bot.tree.ids
     if embed.description:
-        embed.description = linked(embed.description, ids)
+        embed.description = mention_commands(embed.description, ids)
     for number, field in enumerate(embed.fields):
         embed.set_field_at(
-            number, name=field.name, value=linked(field.value or "", ids), inline=field.inline
+            number,
+            name=field.name,
+            value=mention_commands(field.value or "", ids),
+            inline=field.inline,
         )
     return embed
 

@@ -10,9 +10,9 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from cogs.common.formatting import join, tempo
-from cogs.common.i18n import describe, describe_options, shared_options
-from cogs.common.sources import CHOICES, suggested
+from cogs.common.formatting import format_tempo, join_parts
+from cogs.common.i18n import command_description, option_descriptions, shared_option_names
+from cogs.common.sources import CHOICES, complete_riffs
 from riffbot.clips.edits import DENOISING_WORDS
 from riffbot.request import MAX_PROMPT, MAX_SEED
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from riffbot.bot import RiffBot
 
 Prompt = app_commands.Range[str, 1, MAX_PROMPT]
-Words = app_commands.Range[str, 0, MAX_PROMPT]
+OptionalText = app_commands.Range[str, 0, MAX_PROMPT]
 Seed = app_commands.Range[int, 0, MAX_SEED]
 Denoising = app_commands.Range[float, 0, 1]
 Guidance = app_commands.Range[float, 1, 30]
-StartAt = app_commands.Range[float, 0, 600]
+StartSeconds = app_commands.Range[float, 0, 600]
 
 OfCog = TypeVar("OfCog", bound=commands.Cog)
 Typed = ParamSpec("Typed")
 
 
-def anywhere(
+def command_anywhere(
     name: str,
 ) -> Callable[
     [Callable[Concatenate[OfCog, discord.Interaction[Any], Typed], Coroutine[Any, Any, None]]],
@@ -48,13 +48,13 @@ def anywhere(
         ],
     ) -> app_commands.Command[OfCog, Typed, None]:
         _, _, *options = inspect.signature(callback).parameters
-        shared = shared_options(name, options)
-        app_commands.describe(**describe_options(name, *shared))(callback)
+        shared = shared_option_names(name, options)
+        app_commands.describe(**option_descriptions(name, *shared))(callback)
         known = {option: _SUGGESTED[option] for option in shared if option in _SUGGESTED}
         app_commands.autocomplete(**known)(callback)
         app_commands.allowed_installs(guilds=True, users=True)(callback)
         app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)(callback)
-        return app_commands.command(name=name, description=describe(name))(callback)
+        return app_commands.command(name=name, description=command_description(name))(callback)
 
     return command
 
@@ -69,14 +69,14 @@ async def suggest_riffs(
     interaction: discord.Interaction[RiffBot], current: str
 ) -> list[app_commands.Choice[str]]:
     """The asker's riffs, then this server's."""
-    return await suggested(interaction, current)
+    return await complete_riffs(interaction, current)
 
 
 async def suggest_own_riffs(
     interaction: discord.Interaction[RiffBot], current: str
 ) -> list[app_commands.Choice[str]]:
     """The asker's riffs."""
-    return await suggested(interaction, current, mine=True)
+    return await complete_riffs(interaction, current, mine=True)
 
 
 async def suggest_denoising(
@@ -97,7 +97,7 @@ async def suggest_seed_images(
     found = []
     for name in images.names():
         seed = images.bundled(name)
-        text = join(seed.title, tempo(seed.bpm), seed.mood)
+        text = join_parts(seed.title, format_tempo(seed.bpm), seed.mood)
         if wanted in f"{name} {text}".lower():
             found.append(app_commands.Choice(name=text[:100], value=name))
     return found[:CHOICES]

@@ -8,12 +8,12 @@ from typing import Any, Self, TypeVar
 
 import discord
 
-from cogs.common.errors import answered
+from cogs.common.errors import reporting_errors
 
 Shown = TypeVar("Shown", bound=discord.ui.Item[Any])
 
 
-class LastingItem(discord.ui.DynamicItem[Shown], template=r"(?!)"):
+class PersistentItem(discord.ui.DynamicItem[Shown], template=r"(?!)"):
     """A `DynamicItem` that its custom id is enough for, and whose errors are answered.
 
     The template here matches nothing: each kind brings its own.
@@ -21,11 +21,11 @@ class LastingItem(discord.ui.DynamicItem[Shown], template=r"(?!)"):
 
     @classmethod
     @abstractmethod
-    def rebuilt(cls, match: re.Match[str]) -> Self:
+    def from_match(cls, match: re.Match[str]) -> Self:
         """The item again, from what its template found in its custom id."""
 
     @abstractmethod
-    async def clicked(self, interaction: discord.Interaction[Any]) -> None:
+    async def on_click(self, interaction: discord.Interaction[Any]) -> None:
         """Do what it says. What is raised here is told to whoever clicked."""
 
     @classmethod
@@ -33,13 +33,13 @@ class LastingItem(discord.ui.DynamicItem[Shown], template=r"(?!)"):
         cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str]
     ) -> Self:
         """Called by discord.py at every click and choice."""
-        return cls.rebuilt(match)
+        return cls.from_match(match)
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Called by discord.py with the item that was rebuilt."""
-        async with answered(interaction):
-            await self.clicked(interaction)
+        async with reporting_errors(interaction):
+            await self.on_click(interaction)
 
 
-LastingButton = LastingItem[discord.ui.Button[discord.ui.View]]
-LastingMenu = LastingItem[discord.ui.Select[discord.ui.View]]
+PersistentButton = PersistentItem[discord.ui.Button[discord.ui.View]]
+PersistentSelect = PersistentItem[discord.ui.Select[discord.ui.View]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from cogs.common.formatting import bar, join, ordinal, seconds
+from cogs.common.formatting import format_duration, format_ordinal, join_parts, progress_bar
 from riffbot.clips.clip import Clip
 from riffbot.inference.job import Progress
 from riffbot.library.models import StoredJob
@@ -14,7 +14,7 @@ POSTPONED = "I have to restart; this comes as soon as I am back."
 
 
 @dataclass(eq=False)
-class Take:
+class TaskItem:
     """What is known of a clip now.
 
     `progress` is written by the engine, from whichever thread it likes, and read by the event loop:
@@ -58,8 +58,12 @@ class Take:
         now = self.progress
         if now is None:
             return "getting ready"
-        wait = f"about {seconds(now.eta_s)} left" if now.eta_s is not None else None
+        wait = f"about {format_duration(now.eta_s)} left" if now.eta_s is not None else None
         if now.stage == "queued":
-            place = "next in line" if now.position <= 1 else f"{ordinal(now.position)} in line"
-            return join(place, wait)
-        return join(bar(now.step, now.steps), f"step {now.step} of {now.steps}", wait)
+            place = (
+                "next in line" if now.position <= 1 else f"{format_ordinal(now.position)} in line"
+            )
+            return join_parts(place, wait)
+        return join_parts(
+            progress_bar(now.step, now.steps), f"step {now.step} of {now.steps}", wait
+        )

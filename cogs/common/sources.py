@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import discord
 from discord import app_commands
 
-from cogs.common.errors import answer
-from cogs.common.formatting import QUIET, age, join
-from cogs.common.visibility import author_of, common_sight, origin_of, seen, viewer
+from cogs.common.errors import report_error
+from cogs.common.formatting import MUTED, format_age, join_parts
+from cogs.common.visibility import author_of, get_visible_riff, origin_of, viewer_of, visible_to_all
 from riffbot.clips import edits
 from riffbot.clips.edits import Start
 from riffbot.clips.lineage import how
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 CHOICES = 25
 """Discord shows at most so many suggestions."""
 
-ELSEWHERE = (
+NOT_VISIBLE = (
     "This clip was made in a place that you cannot see: whoever made it can bring it here, with "
     "`/library show`."
 )
@@ -43,7 +43,7 @@ _LINK = re.compile(r"https?://\S+/channels/\S+/(\d{15,21})")
 
 
 @dataclass(frozen=True)
-class Beginning:
+class ResolvedSource:
     """A start, and a sentence about how it was taken where there is something to say."""
 
     start: Start
@@ -51,7 +51,7 @@ class Beginning:
 
 
 @asynccontextmanager
-async def preparing(
+async def acknowledging(
     interaction: discord.Interaction[RiffBot], doing: str = "Looking at what to start from …"
 ) -> AsyncIterator[None]:
     """Acknowledge at once what takes a while to read; a refusal leaves no trace in the channel.
@@ -62,24 +62,24 @@ async def preparing(
     Args:
         doing: what the message says meanwhile.
     """
-    looking = discord.Embed(description=doing, colour=QUIET)
+    looking = discord.Embed(description=doing, colour=MUTED)
     await interaction.response.send_message(embed=looking)
     try:
         yield
     except Exception as error:
-        await answer(interaction, error)
+        await report_error(interaction, error)
         with suppress(discord.HTTPException):
             await interaction.delete_original_response()
 
 
-async def chosen(
+async def resolve_source(
     interaction: discord.Interaction[RiffBot],
     riff: str | None,
     upload: discord.Attachment | None,
     *,
     start: float = 0.0,
     whole: bool = False,
-) -> Beginning:
+) -> ResolvedSource:
     """The start that a command's options name: exactly one of a riff and an upload.
 
     Raises:
@@ -94,13 +94,15 @@ async def chosen(
         )
     if upload is not None:
         author, here = author_of(interaction), origin_of(interaction)
-        return await from_upload(interaction, upload, author, here, start=start, whole=whole)
+        return await source_from_upload(interaction, upload, author, here, start=start, whole=whole)
     assert riff is not None
-    stored = edits.permit(await find(interaction, riff), interaction.user.id)
-    return Beginning(await from_riff(interaction.client, stored, start=start, whole=whole))
+    stored = edits.permit(await find_riff(interaction, riff), interaction.user.id)
+    return ResolvedSource(
+        await source_from_riff(interaction.client, stored, start=start, whole=whole)
+    )
 
 
-async def find(interaction: discord.Interaction[RiffBot], typed: str) -> StoredRiff:
+async def find_riff(interaction: discord.Interaction[RiffBot], typed: str) -> StoredRiff:
     """The riff that is meant: by id, by a message's link, or by words of its prompt.
 
     Raises:
@@ -109,15 +111,15 @@ async def find(interaction: discord.Interaction[RiffBot], typed: str) -> StoredR
     library, typed = interaction.client.services.library, typed.strip()
     if link := _LINK.fullmatch(typed):
         found = await library.of_message(int(link[1]))
-        if found is not None and found.seen_by(viewer(interaction)):
+        if found is not None and found.seen_by(viewer_of(interaction)):
             return found
         raise NotFound("There is no riff in that message that you can see from here.")
     if named := _ID.fullmatch(typed):
         with suppress(NotFound):
-            return await seen(interaction, named[1])
-    eyes = viewer(interaction)
+            return await get_visible_riff(interaction, named[1])
+    viewer = viewer_of(interaction)
     for scope in _scopes(interaction):
-        if hits := await library.search(typed, **scope, viewer=eyes, limit=1):
+        if hits := await library.search(typed, **scope, viewer=viewer, limit=1):
             return hits[0]
     raise NotFound(
         f"I found no riff of yours or of this server's with “{shortened(typed, 60)}”; "
@@ -125,7 +127,7 @@ async def find(interaction: discord.Interaction[RiffBot], typed: str) -> StoredR
     )
 
 
-async def from_riff(
+async def source_from_riff(
     bot: RiffBot, riff: StoredRiff, *, start: float = 0.0, whole: bool = False
 ) -> Start:
     """A riff as a start; of a song, the stretch that one clip can hold (unless `whole`)."""
@@ -133,7 +135,7 @@ async def from_riff(
     return await start_of(services.studio, services.images, riff, start=start, whole=whole)
 
 
-async def from_upload(
+async def source_from_upload(
     interaction: discord.Interaction[RiffBot],
     attachment: discord.Attachment,
     author: Author,
@@ -143,7 +145,7 @@ async def from_upload(
     seconds: float | None = None,
     drawing: bool = False,
     whole: bool = False,
-) -> Beginning:
+) -> ResolvedSource:
     """Fetch, open and keep an upload. A file that was made here is known again as its riff.
 
     Args:
@@ -156,7 +158,7 @@ async def from_upload(
     services = interaction.client.services
     user = interaction.user.id
     async with interaction.client.reading:  # what is fetched takes memory, too
-        data = await fetched(attachment)
+        data = await download_attachment(attachment)
         known = await services.library.of_file(hashlib.sha256(data).hexdigest())
         if known is not None:
             _admit(interaction, known, author.user_id)
@@ -176,16 +178,18 @@ async def from_upload(
         # By whom says the credit below, which is written anew should they be erased.
         note = "I know this clip."
         here = origin_of(interaction)
-        sight = common_sight(interaction.guild, here.audience_id if here is not None else None)
-        if known.audience_id is None or sight(known.audience_id):  # an id opens what it names
+        is_visible = visible_to_all(
+            interaction.guild, here.audience_id if here is not None else None
+        )
+        if known.audience_id is None or is_visible(known.audience_id):  # an id opens what it names
             note = f"I know this clip: it is `#{known.id}`."
-        riff = await from_riff(interaction.client, known, start=start, whole=whole)
-        return Beginning(riff, note)
+        riff = await source_from_riff(interaction.client, known, start=start, whole=whole)
+        return ResolvedSource(riff, note)
     stored = await services.studio.adopt(source, author=author, origin=origin)
-    return Beginning(_of_source(stored, source), str(source))
+    return ResolvedSource(_of_source(stored, source), str(source))
 
 
-async def may_replay(
+async def authorise_replay(
     interaction: discord.Interaction[RiffBot], data: bytes, recipe: Recipe
 ) -> StoredRiff | None:
     """The riff that a file was, if it is known here.
@@ -217,11 +221,11 @@ def _admit(interaction: discord.Interaction[RiffBot], riff: StoredRiff, brought_
         BadRequest: it was made where the asker may not look.
     """
     nowhere = riff.audience_id is None and riff.guild_id is None
-    if not nowhere and brought_by != riff.author_id and not riff.seen_by(viewer(interaction)):
-        raise BadRequest(ELSEWHERE)
+    if not nowhere and brought_by != riff.author_id and not riff.seen_by(viewer_of(interaction)):
+        raise BadRequest(NOT_VISIBLE)
 
 
-async def fetched(attachment: discord.Attachment) -> bytes:
+async def download_attachment(attachment: discord.Attachment) -> bytes:
     """An attachment's bytes. Raises BadRequest where it is too large or gone."""
     shown = shown_name(attachment.filename)
     if attachment.size > MAX_BYTES:
@@ -232,19 +236,21 @@ async def fetched(attachment: discord.Attachment) -> bytes:
         raise BadRequest(f"“{shown}” is gone from Discord: please upload it again.") from error
 
 
-async def suggested(
+async def complete_riffs(
     interaction: discord.Interaction[RiffBot], typed: str, *, mine: bool = False
 ) -> list[app_commands.Choice[str]]:
     """Riffs to suggest: the asker's, then this server's; by prefix, then by words."""
     library = interaction.client.services.library
     found: dict[str, StoredRiff] = {}
-    eyes = viewer(interaction)
+    viewer = viewer_of(interaction)
     scopes = [{"author_id": interaction.user.id}] if mine else _scopes(interaction)
     for scope in scopes:
-        hits: Sequence[StoredRiff] = await library.complete(typed, **scope, viewer=eyes)
+        hits: Sequence[StoredRiff] = await library.complete(typed, **scope, viewer=viewer)
         found.update((riff.id, riff) for riff in hits)
     for scope in scopes if typed.strip() and len(found) < CHOICES else ():
-        found.update((riff.id, riff) for riff in await library.search(typed, **scope, viewer=eyes))
+        found.update(
+            (riff.id, riff) for riff in await library.search(typed, **scope, viewer=viewer)
+        )
     user = interaction.user.id
     open_to_me = [r for r in found.values() if r.remix_allowed or r.author_id == user]
     return [_choice(riff) for riff in open_to_me[:CHOICES]]
@@ -253,12 +259,12 @@ async def suggested(
 def _choice(riff: StoredRiff) -> app_commands.Choice[str]:
     """A riff in the picker: takes of one prompt are told apart by seed and age."""
     seed = None if riff.kind == "upload" else f"seed {riff.seed}"
-    length, when = f"{riff.duration_s:.1f} s", age(discord.utils.utcnow() - riff.created_at)
-    tail = join(riff.author.name[:20], how(riff), length, seed, when)
+    length, when = f"{riff.duration_s:.1f} s", format_age(discord.utils.utcnow() - riff.created_at)
+    tail = join_parts(riff.author.name[:20], how(riff), length, seed, when)
     words = " ".join(heading(riff.request).split())
     room = 100 - len(tail) - 3
     words = words if len(words) <= room else words[: room - 1] + "…"
-    return app_commands.Choice(name=join(words, tail), value=riff.id)
+    return app_commands.Choice(name=join_parts(words, tail), value=riff.id)
 
 
 def _scopes(interaction: discord.Interaction[RiffBot]) -> list[dict[str, int]]:

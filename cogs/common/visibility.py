@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from riffbot.bot import RiffBot
 
 
-def audience_of(channel: Any, channel_id: int) -> int:
+def audience_id_of(channel: Any, channel_id: int) -> int:
     """The place whose visitors see what is made in a channel: see `Origin.audience_id`."""
     if isinstance(channel, discord.Thread) and not channel.is_private():
         return channel.parent_id
@@ -29,7 +29,7 @@ def origin_of(interaction: discord.Interaction[RiffBot]) -> Origin | None:
         return None
     return Origin(
         channel_id=interaction.channel_id,
-        audience_id=audience_of(interaction.channel, interaction.channel_id),
+        audience_id=audience_id_of(interaction.channel, interaction.channel_id),
     )
 
 
@@ -39,7 +39,7 @@ def author_of(interaction: discord.Interaction[RiffBot]) -> Author:
     return Author(user.id, user.display_name, interaction.guild_id)
 
 
-def viewer(interaction: discord.Interaction[RiffBot]) -> Viewer:
+def viewer_of(interaction: discord.Interaction[RiffBot]) -> Viewer:
     """The asker, and the places that they see: the one they ask in, and those of its server.
 
     Other servers' places are none of them, whoever the asker may be there: what is answered here,
@@ -59,19 +59,19 @@ def viewer(interaction: discord.Interaction[RiffBot]) -> Viewer:
     return Viewer(member.id, frozenset(places))
 
 
-def common_sight(guild: discord.Guild | None, audience_id: int | None) -> Callable[[int], bool]:
+def visible_to_all(guild: discord.Guild | None, audience_id: int | None) -> Callable[[int], bool]:
     """Which places all see who read what is posted in one: that one, and what the server opens to
     everyone."""
 
-    def seen(place: int) -> bool:
-        if place == audience_id:
+    def is_visible(other_id: int) -> bool:
+        if other_id == audience_id:
             return True
-        channel = guild.get_channel(place) if guild is not None else None
+        channel = guild.get_channel(other_id) if guild is not None else None
         if channel is None:
             return False
         return channel.permissions_for(channel.guild.default_role).view_channel
 
-    return seen
+    return is_visible
 
 
 def _sees_thread(member: discord.Member, thread: discord.Thread) -> bool:
@@ -84,19 +84,19 @@ def _sees_thread(member: discord.Member, thread: discord.Thread) -> bool:
     return allowed.view_channel and any(inside.id == member.id for inside in thread.members)
 
 
-async def seen(interaction: discord.Interaction[RiffBot], riff_id: str) -> StoredRiff:
+async def get_visible_riff(interaction: discord.Interaction[RiffBot], riff_id: str) -> StoredRiff:
     """A riff by its id, if the asker may see it.
 
     Raises:
         NotFound: it is not there, or not for their eyes; which of both is not told.
     """
     riff = await interaction.client.services.library.get(riff_id)
-    if not riff.seen_by(viewer(interaction)):
+    if not riff.seen_by(viewer_of(interaction)):
         raise not_there(riff_id)
     return riff
 
 
-async def clicked(interaction: discord.Interaction[RiffBot], riff_id: str) -> StoredRiff:
+async def get_clicked_riff(interaction: discord.Interaction[RiffBot], riff_id: str) -> StoredRiff:
     """The riff under whose message something was clicked.
 
     Whoever shows a riff of their own in a channel, wherever it was made, opens it to those there.
@@ -105,7 +105,10 @@ async def clicked(interaction: discord.Interaction[RiffBot], riff_id: str) -> St
         NotFound: it is gone, or somebody showed it to whom it does not belong.
     """
     riff = await interaction.client.services.library.get(riff_id)
-    if riff.seen_by(viewer(interaction)) or shown_by(interaction.message) == riff.author_id:
+    if (
+        riff.seen_by(viewer_of(interaction))
+        or message_owner_id(interaction.message) == riff.author_id
+    ):
         return riff
     raise NotFound(
         "This riff was made in a place that you cannot see: only the one who made it can bring it "
@@ -113,7 +116,7 @@ async def clicked(interaction: discord.Interaction[RiffBot], riff_id: str) -> St
     )
 
 
-def shown_by(message: discord.Message | None) -> int | None:
+def message_owner_id(message: discord.Message | None) -> int | None:
     """Who had a message posted: its author, or whoever gave the command that a bot answered."""
     if message is None:
         return None

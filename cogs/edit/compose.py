@@ -9,21 +9,21 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from cogs.common.errors import answered
-from cogs.common.generation import go_on, perform
+from cogs.common.errors import reporting_errors
+from cogs.common.generation import generate_and_post, generate_from_source
 from cogs.common.options import (
     Denoising,
     Guidance,
+    OptionalText,
     Prompt,
     Seed,
-    StartAt,
-    Words,
-    anywhere,
+    StartSeconds,
     check_seed_image,
+    command_anywhere,
     suggest_riffs,
 )
-from cogs.common.sources import CHOICES, chosen, find, from_riff, preparing
-from cogs.common.visibility import seen
+from cogs.common.sources import CHOICES, acknowledging, find_riff, resolve_source, source_from_riff
+from cogs.common.visibility import get_visible_riff
 from riffbot.clips import edits
 from riffbot.clips.edits import Start
 from riffbot.errors import NotFound, RiffBotError
@@ -44,7 +44,7 @@ async def suggest_places(
     known = 4
     if isinstance(picked := getattr(interaction.namespace, "riff", None), str) and picked:
         try:
-            riff = await find(interaction, picked)
+            riff = await find_riff(interaction, picked)
             images = interaction.client.services.images
             meter = await asyncio.to_thread(images.meter, riff.image_ref)
             known = bars(riff.duration_s, riff.request.bpm, meter)
@@ -67,7 +67,7 @@ class Compositions(commands.Cog, name="compose"):
     def __init__(self, bot: RiffBot) -> None:
         self.bot = bot
 
-    @anywhere("inpaint")
+    @command_anywhere("inpaint")
     @app_commands.autocomplete(where=suggest_places)
     async def inpaint(
         self,
@@ -79,14 +79,14 @@ class Compositions(commands.Cog, name="compose"):
         where: app_commands.Range[str, 0, 60] = "",
         low: app_commands.Range[float, 0, 10000] | None = None,
         high: app_commands.Range[float, 0, 10000] | None = None,
-        negative: Words = "",
+        negative: OptionalText = "",
         denoising: Denoising = edits.REPAINTED,
         seed: Seed | None = None,
-        start: StartAt = 0.0,
+        start: StartSeconds = 0.0,
     ) -> None:
         """Repaint a stretch, a band, or both."""
-        async with answered(interaction), preparing(interaction):
-            begin = await chosen(interaction, riff, upload, start=start)
+        async with reporting_errors(interaction), acknowledging(interaction):
+            begin = await resolve_source(interaction, riff, upload, start=start)
             request = edits.inpaint(
                 begin.start,
                 prompt,
@@ -97,9 +97,9 @@ class Compositions(commands.Cog, name="compose"):
                 denoising=denoising,
                 seed=seed,
             )
-            await go_on(interaction, begin, request)
+            await generate_from_source(interaction, begin, request)
 
-    @anywhere("extend")
+    @command_anywhere("extend")
     async def extend(
         self,
         interaction: discord.Interaction[RiffBot],
@@ -107,16 +107,16 @@ class Compositions(commands.Cog, name="compose"):
         seconds: app_commands.Range[float, 1, 360],
         riff: str | None = None,
         upload: discord.Attachment | None = None,
-        prompt: Words = "",
+        prompt: OptionalText = "",
         backward: bool = False,
-        negative: Words = "",
+        negative: OptionalText = "",
         denoising: Denoising = DEFAULT_DENOISING,
         seed: Seed | None = None,
-        start: StartAt = 0.0,
+        start: StartSeconds = 0.0,
     ) -> None:
         """A riff becomes a song."""
-        async with answered(interaction), preparing(interaction):
-            begin = await chosen(interaction, riff, upload, start=start, whole=start == 0)
+        async with reporting_errors(interaction), acknowledging(interaction):
+            begin = await resolve_source(interaction, riff, upload, start=start, whole=start == 0)
             request = edits.extend(
                 begin.start,
                 prompt or begin.start.prompt or "more of it",
@@ -126,9 +126,9 @@ class Compositions(commands.Cog, name="compose"):
                 denoising=denoising,
                 seed=seed,
             )
-            await go_on(interaction, begin, request)
+            await generate_from_source(interaction, begin, request)
 
-    @anywhere("morph")
+    @command_anywhere("morph")
     @app_commands.autocomplete(first=suggest_riffs, second=suggest_riffs)
     async def morph(
         self,
@@ -138,13 +138,13 @@ class Compositions(commands.Cog, name="compose"):
         second: Prompt,
         clips: app_commands.Range[int, 2, 16] = 5,
         seed_image: str | None = None,
-        negative: Words = "",
+        negative: OptionalText = "",
         denoising: Denoising = DEFAULT_DENOISING,
         guidance: Guidance | None = None,
         seed: Seed | None = None,
     ) -> None:
         """A walk between two riffs or prompts."""
-        async with answered(interaction), preparing(interaction):
+        async with reporting_errors(interaction), acknowledging(interaction):
             check_seed_image(interaction.client, seed_image)
             ends = [await _end(interaction, typed) for typed in (first, second)]
             request = edits.morph(
@@ -158,14 +158,14 @@ class Compositions(commands.Cog, name="compose"):
                 bpm=tempo_in(first) if isinstance(ends[0], str) else None,
             )
             parents = [end.riff_id for end in ends if isinstance(end, Start)]
-            await perform(
+            await generate_and_post(
                 interaction,
                 [request],
                 parent=parents[0] if parents else None,
                 second_parent=parents[1] if len(parents) > 1 else None,
             )
 
-    @anywhere("layer")
+    @command_anywhere("layer")
     @app_commands.autocomplete(second=suggest_riffs)
     async def layer(
         self,
@@ -176,12 +176,12 @@ class Compositions(commands.Cog, name="compose"):
         gain: app_commands.Range[float, -40, 20] = 0.0,
     ) -> None:
         """Two riffs at once."""
-        async with answered(interaction), preparing(interaction):
+        async with reporting_errors(interaction), acknowledging(interaction):
             starts = [
-                (await chosen(interaction, typed, None, whole=True)).start
+                (await resolve_source(interaction, typed, None, whole=True)).start
                 for typed in (riff, second)
             ]
-            await perform(
+            await generate_and_post(
                 interaction,
                 [edits.layer(*starts, gain_db=gain)],
                 parent=starts[0].riff_id,
@@ -192,11 +192,11 @@ class Compositions(commands.Cog, name="compose"):
 async def _end(interaction: discord.Interaction[RiffBot], typed: str) -> Start | str:
     """An end of a walk: a riff that was picked, else the words themselves."""
     try:
-        named = await seen(interaction, typed.strip().removeprefix("#"))
+        named = await get_visible_riff(interaction, typed.strip().removeprefix("#"))
     except NotFound:
         return typed
     riff = edits.permit(named, interaction.user.id)
-    return await from_riff(interaction.client, riff)
+    return await source_from_riff(interaction.client, riff)
 
 
 async def setup(bot: RiffBot) -> None:

@@ -9,12 +9,26 @@ from discord import app_commands
 from discord.ext import commands
 
 from cogs.common.actions import RemixModal
-from cogs.common.attachments import usable
-from cogs.common.errors import answered
-from cogs.common.generation import go_on, perform
-from cogs.common.options import Denoising, Guidance, Prompt, Seed, StartAt, Words, anywhere
-from cogs.common.sources import chosen, fetched, from_upload, may_replay, preparing
-from cogs.common.visibility import audience_of, author_of, origin_of
+from cogs.common.attachments import choose_attachment
+from cogs.common.errors import reporting_errors
+from cogs.common.generation import generate_and_post, generate_from_source
+from cogs.common.options import (
+    Denoising,
+    Guidance,
+    OptionalText,
+    Prompt,
+    Seed,
+    StartSeconds,
+    command_anywhere,
+)
+from cogs.common.sources import (
+    acknowledging,
+    authorise_replay,
+    download_attachment,
+    resolve_source,
+    source_from_upload,
+)
+from cogs.common.visibility import audience_id_of, author_of, origin_of
 from riffbot.clips import edits
 from riffbot.file_threads import run_in_file_thread
 from riffbot.library.types import Author, Origin
@@ -47,13 +61,13 @@ class Remixes(commands.Cog, name="remix"):
         self, interaction: discord.Interaction[RiffBot], message: discord.Message
     ) -> None:
         """Remix what a message carries: a riff, or anybody's sound or picture."""
-        async with answered(interaction):
+        async with reporting_errors(interaction):
             riff = await interaction.client.services.library.of_message(message.id)
             if riff is not None:
                 edits.permit(riff, interaction.user.id)
                 await interaction.response.send_modal(RemixModal.of_riff(riff))
                 return
-            attachment = usable(message)
+            attachment = choose_attachment(message)
             author = message.author
             if author == self.bot.user and message.interaction_metadata is not None:
                 author = message.interaction_metadata.user  # who had it shown here
@@ -61,14 +75,14 @@ class Remixes(commands.Cog, name="remix"):
             here = message.channel
             origin = Origin(
                 channel_id=here.id,
-                audience_id=audience_of(here, here.id),
+                audience_id=audience_id_of(here, here.id),
                 message_id=message.id,
             )
             await interaction.response.send_modal(
                 RemixModal.of_upload(attachment, brought, origin, message.id)
             )
 
-    @anywhere("remix")
+    @command_anywhere("remix")
     async def remix(
         self,
         interaction: discord.Interaction[RiffBot],
@@ -76,15 +90,15 @@ class Remixes(commands.Cog, name="remix"):
         prompt: Prompt,
         riff: str | None = None,
         upload: discord.Attachment | None = None,
-        negative: Words = "",
+        negative: OptionalText = "",
         denoising: Denoising = DEFAULT_DENOISING,
         guidance: Guidance | None = None,
         seed: Seed | None = None,
-        start: StartAt = 0.0,
+        start: StartSeconds = 0.0,
     ) -> None:
         """Img2img from a riff or an upload."""
-        async with answered(interaction), preparing(interaction):
-            begin = await chosen(interaction, riff, upload, start=start)
+        async with reporting_errors(interaction), acknowledging(interaction):
+            begin = await resolve_source(interaction, riff, upload, start=start)
             request = edits.remix(
                 begin.start,
                 prompt,
@@ -93,24 +107,24 @@ class Remixes(commands.Cog, name="remix"):
                 guidance=guidance,
                 seed=seed,
             )
-            await go_on(interaction, begin, request)
+            await generate_from_source(interaction, begin, request)
 
-    @anywhere("draw")
+    @command_anywhere("draw")
     async def draw(
         self,
         interaction: discord.Interaction[RiffBot],
         *,
         picture: discord.Attachment,
-        prompt: Words = "",
+        prompt: OptionalText = "",
         seconds: app_commands.Range[float, 0.64, 20.48] | None = None,
-        negative: Words = "",
+        negative: OptionalText = "",
         denoising: Denoising = DEFAULT_DENOISING,
         seed: Seed | None = None,
     ) -> None:
         """A picture as sound, with or without diffusion on top."""
-        async with answered(interaction), preparing(interaction):
+        async with reporting_errors(interaction), acknowledging(interaction):
             author, here = author_of(interaction), origin_of(interaction)
-            begin = await from_upload(
+            begin = await source_from_upload(
                 interaction, picture, author, here, seconds=seconds, drawing=True
             )
             request = edits.draw(
@@ -120,25 +134,25 @@ class Remixes(commands.Cog, name="remix"):
                 denoising=denoising,
                 seed=seed,
             )
-            await go_on(interaction, begin, request)
+            await generate_from_source(interaction, begin, request)
 
-    @anywhere("replay")
+    @command_anywhere("replay")
     async def replay(
         self, interaction: discord.Interaction[RiffBot], *, file: discord.Attachment
     ) -> None:
         """Make a clip again from its file, wherever its database is."""
-        async with answered(interaction), preparing(interaction):
+        async with reporting_errors(interaction), acknowledging(interaction):
             studio = interaction.client.services.studio
             async with interaction.client.reading:  # what is fetched takes memory, too
-                data = await fetched(file)
+                data = await download_attachment(file)
                 recipe = await run_in_file_thread(studio.recipe_in, data)
-            known = await may_replay(interaction, data, recipe)
+            known = await authorise_replay(interaction, data, recipe)
             recipe = await studio.revive(recipe, author=author_of(interaction))
-            await perform(
+            await generate_and_post(
                 interaction,
                 [recipe.request],
                 parent=known.id if known is not None else None,
-                heading="Made again from its file.",
+                heading=" ".join(["Made again from its file.", recipe.differs]).strip(),
                 weights=recipe.model_hash,
             )
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import discord
 from discord.ext import commands
 
-from cogs.common.errors import answered
+from cogs.common.errors import reporting_errors
 from cogs.common.formatting import ACCENT
-from cogs.common.generation import perform
-from cogs.common.mentions import linked_embed
-from cogs.common.options import anywhere
-from cogs.common.persistent import LastingButton
+from cogs.common.generation import generate_and_post
+from cogs.common.mentions import mention_commands_in_embed
+from cogs.common.options import command_anywhere
+from cogs.common.persistent import PersistentButton
 from cogs.guide._content import PAGES
 from riffbot.web.model_card import read_model_card
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class TurnButton(
-    LastingButton,
+    PersistentButton,
     template=r"guide:page:(?P<page>\d)",
 ):
     """Turns to a page."""
@@ -32,19 +32,19 @@ class TurnButton(
         self.page = page
 
     @classmethod
-    def rebuilt(cls, match: re.Match[str]) -> TurnButton:
+    def from_match(cls, match: re.Match[str]) -> TurnButton:
         return cls(int(match["page"]))
 
-    async def clicked(self, interaction: discord.Interaction[Any]) -> None:
+    async def on_click(self, interaction: discord.Interaction[Any]) -> None:
         """Show the page in the same message."""
         await interaction.response.edit_message(
-            embed=linked_embed(interaction.client, page_embed(self.page)),
+            embed=mention_commands_in_embed(interaction.client, page_embed(self.page)),
             view=page_view(self.page),
         )
 
 
 class ExampleButton(
-    LastingButton,
+    PersistentButton,
     template=r"guide:play:(?P<page>\d):(?P<example>\d)",
 ):
     """Posts a riff in the channel."""
@@ -63,13 +63,13 @@ class ExampleButton(
         self.example = example
 
     @classmethod
-    def rebuilt(cls, match: re.Match[str]) -> ExampleButton:
+    def from_match(cls, match: re.Match[str]) -> ExampleButton:
         return cls(int(match["page"]), int(match["example"]))
 
-    async def clicked(self, interaction: discord.Interaction[Any]) -> None:
+    async def on_click(self, interaction: discord.Interaction[Any]) -> None:
         """Make the example."""
         images = interaction.client.services.images
-        await perform(interaction, [_example(self.page, self.example).request(images)])
+        await generate_and_post(interaction, [_example(self.page, self.example).request(images)])
 
 
 def _example(page: int, example: int) -> Any:
@@ -108,23 +108,23 @@ class Guide(commands.Cog, name="guide"):
         """Make the buttons of guides that are open anywhere work again."""
         self.bot.add_dynamic_items(TurnButton, ExampleButton)
 
-    @anywhere("guide")
+    @command_anywhere("guide")
     async def guide(self, interaction: discord.Interaction[RiffBot]) -> None:
         """Open the guide, for the asker alone."""
-        async with answered(interaction):
+        async with reporting_errors(interaction):
             await interaction.response.send_message(
-                embed=linked_embed(interaction.client, page_embed(0)),
+                embed=mention_commands_in_embed(interaction.client, page_embed(0)),
                 view=page_view(0),
                 ephemeral=True,
             )
 
-    @anywhere("about")
+    @command_anywhere("about")
     async def about(self, interaction: discord.Interaction[RiffBot]) -> None:
         """Say what RiffBot is."""
-        async with answered(interaction):
+        async with reporting_errors(interaction):
             bot = interaction.client
             await interaction.response.send_message(
-                embed=linked_embed(bot, about_embed(bot)), ephemeral=True
+                embed=mention_commands_in_embed(bot, about_embed(bot)), ephemeral=True
             )
 
 

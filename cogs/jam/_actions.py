@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import discord
 
-from cogs.common.cards import clip_cards
-from cogs.common.delivery import Card, Place
-from cogs.common.errors import answered, tell
-from cogs.common.formatting import QUIET, number, title
+from cogs.common.cards import Card
+from cogs.common.clip_cards import clip_cards
+from cogs.common.delivery import ReplyTarget, send_ephemeral
+from cogs.common.errors import reporting_errors
+from cogs.common.formatting import MUTED, format_number
+from cogs.common.markdown import escape_line
 from cogs.common.visibility import author_of
 from cogs.jam._buttons import JamButton, VoteMenu, ballot_key
 from cogs.jam._permissions import require
 from riffbot.errors import BadRequest, NotFound
 from riffbot.jam.session import JamSession
-from riffbot.jam.types import Steerer
+from riffbot.jam.types import Participant
 from riffbot.request import MAX_PROMPT
 
 if TYPE_CHECKING:
@@ -61,9 +63,9 @@ def _playing(interaction: discord.Interaction[RiffBot], jam_id: str) -> Stage | 
     return next((stage for stage in stages if stage.session.id == jam_id), None)
 
 
-def who(interaction: discord.Interaction[Any]) -> Steerer:
+def who(interaction: discord.Interaction[Any]) -> Participant:
     """Whoever asks."""
-    return Steerer(interaction.user.id, interaction.user.display_name)
+    return Participant(interaction.user.id, interaction.user.display_name)
 
 
 # -- the panel ------------------------------------------------------------------------------------
@@ -91,7 +93,8 @@ async def wilder(interaction: discord.Interaction[RiffBot], jam_id: str) -> None
     """Further from the seed image."""
 
     async def turn(session: JamSession) -> str:
-        return f"Wilder: denoising {number(await session.wilder(who(interaction)))}."
+        value = await session.increase_denoising(who(interaction))
+        return f"Wilder: denoising {format_number(value)}."
 
     await _steered(interaction, _stage(interaction, jam_id), turn)
 
@@ -101,7 +104,9 @@ async def tamer(interaction: discord.Interaction[RiffBot], jam_id: str) -> None:
     """Closer to the seed image."""
 
     async def turn(session: JamSession) -> str:
-        return f"Tamer: denoising {number(await session.tamer(who(interaction)))}."
+        return (
+            f"Tamer: denoising {format_number(await session.decrease_denoising(who(interaction)))}."
+        )
 
     await _steered(interaction, _stage(interaction, jam_id), turn)
 
@@ -122,12 +127,12 @@ async def pause(interaction: discord.Interaction[RiffBot], jam_id: str) -> None:
         jams: Any = interaction.client.get_cog("jam")
         await jams.resume_here(interaction)
         return
-    if stage.session.status().state == "paused":
+    if stage.session.status().phase == "paused":
         await end_pause(interaction, stage)
         return
     await require(interaction, stage, "stop")
     await stage.session.pause()
-    await tell(interaction, "Paused: the button **Go on** takes it up at the same beat.")
+    await send_ephemeral(interaction, "Paused: the button **Go on** takes it up at the same beat.")
     await stage.look(at_once=True)
 
 
@@ -146,7 +151,7 @@ async def vote(interaction: discord.Interaction[RiffBot], jam_id: str, key: str)
         if chosen is None:
             raise NotFound("Nobody votes for that any more: /jam prompt brings it back.")
         await session.vote(chosen, who(interaction))
-        return f"Your vote: {title(chosen, 200)}."
+        return f"Your vote: {escape_line(chosen, 200)}."
 
     await _steered(interaction, _stage(interaction, jam_id), turn)
 
@@ -173,7 +178,7 @@ class SteerModal(discord.ui.Modal):
 
     async def on_submit(self, interaction: discord.Interaction[Any]) -> None:
         """It goes on the ballot, with the asker's vote."""
-        async with answered(interaction):
+        async with reporting_errors(interaction):
             await steer_stage(interaction, _stage(interaction, self._jam_id), self.prompt.value)
 
 
@@ -189,7 +194,7 @@ async def steer_stage(interaction: discord.Interaction[RiffBot], stage: Stage, p
 
     async def turn(session: JamSession) -> str:
         await session.steer(prompt, who(interaction))
-        return f"It moves towards {title(prompt, 200)}."
+        return f"It moves towards {escape_line(prompt, 200)}."
 
     await _steered(interaction, stage, turn)
 
@@ -202,7 +207,7 @@ async def _steered(
     """Let whoever may turn the jam somewhere; `turn` returns what they are told."""
     await interaction.response.defer(ephemeral=True, thinking=True)
     await require(interaction, stage, "steer")
-    await tell(interaction, await turn(stage.session))
+    await send_ephemeral(interaction, await turn(stage.session))
     await stage.look()
 
 
@@ -215,7 +220,7 @@ async def end_pause(interaction: discord.Interaction[RiffBot], stage: Stage) -> 
     """
     await require(interaction, stage, "stop")
     await stage.session.resume()
-    await tell(interaction, "On it goes.")
+    await send_ephemeral(interaction, "On it goes.")
     await stage.look(at_once=True)
 
 
@@ -242,13 +247,15 @@ async def keep_last(
 
 async def _keep(interaction: discord.Interaction[RiffBot], stage: Stage, seconds: float) -> None:
     author = author_of(interaction)
-    wait = discord.Embed(title=f"Keeping the last {seconds:.0f} s …", colour=QUIET)
-    place = await Place.open(interaction, Card(embed=wait))
+    wait = discord.Embed(title=f"Keeping the last {seconds:.0f} s …", colour=MUTED)
+    place = await ReplyTarget.respond(interaction, Card(embed=wait))
     services = interaction.client.services
     try:
-        clip = await services.jams.keep(stage.session, seconds, author=author, origin=place.origin)
+        clip = await services.jams.save_excerpt(
+            stage.session, seconds, author=author, origin=place.origin
+        )
     except Exception:
-        await place.withdraw()
+        await place.delete()
         raise
     heading = f"The last {clip.duration_s:.0f} s of the jam, kept."
     cards = clip_cards(clip, place.filesize_limit, heading=heading)
@@ -264,6 +271,8 @@ async def stop_stage(interaction: discord.Interaction[RiffBot], stage: Stage) ->
         BadRequest: the asker may not.
     """
     await require(interaction, stage, "stop")
-    await tell(interaction, "That was the jam. `/jam resume` takes it up again where it ended.")
+    await send_ephemeral(
+        interaction, "That was the jam. `/jam resume` takes it up again where it ended."
+    )
     interaction.client.stages.pop(interaction.guild_id or 0, None)
     await stage.stop()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import discord
 
-from cogs.common.persistent import LastingButton, LastingMenu
+from cogs.common.persistent import PersistentButton, PersistentSelect
 from riffbot.jam.types import JamStatus
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ GO_ON = _Look("Go on", "▶️", row=1, style=discord.ButtonStyle.success)
 
 
 class JamButton(
-    LastingButton,
+    PersistentButton,
     template=r"jam:(?P<action>keep|seed|wilder|tamer|steer|pause|stop):(?P<jam>[0-9a-z]{1,40})",
 ):
     """One of the buttons under a panel."""
@@ -72,16 +72,16 @@ class JamButton(
         self.action, self.jam_id = action, jam_id
 
     @classmethod
-    def rebuilt(cls, match: re.Match[str]) -> JamButton:
+    def from_match(cls, match: re.Match[str]) -> JamButton:
         return cls(match["action"], match["jam"])
 
-    async def clicked(self, interaction: discord.Interaction[Any]) -> None:
+    async def on_click(self, interaction: discord.Interaction[Any]) -> None:
         """Do what the button says."""
         await self.actions[self.action](interaction, self.jam_id)
 
 
 class VoteMenu(
-    LastingMenu,
+    PersistentSelect,
     template=r"jam:vote:(?P<jam>[0-9a-z]{1,40})",
 ):
     """The ballot: everybody has one vote, and what plays is their blend."""
@@ -104,10 +104,10 @@ class VoteMenu(
         self.jam_id = jam_id
 
     @classmethod
-    def rebuilt(cls, match: re.Match[str]) -> VoteMenu:
+    def from_match(cls, match: re.Match[str]) -> VoteMenu:
         return cls(match["jam"])
 
-    async def clicked(self, interaction: discord.Interaction[Any]) -> None:
+    async def on_click(self, interaction: discord.Interaction[Any]) -> None:
         """Count the vote."""
         (chosen,) = interaction.data["values"]  # type: ignore[typeddict-item, index]
         await type(self).action(interaction, self.jam_id, chosen)
@@ -117,7 +117,7 @@ def panel_view(jam_id: str, status: JamStatus) -> discord.ui.View:
     """Everything that can be done to a jam that plays or is paused."""
     view = discord.ui.View(timeout=None)
     for action in LOOKS:
-        look = GO_ON if action == "pause" and status.state == "paused" else None
+        look = GO_ON if action == "pause" and status.phase == "paused" else None
         view.add_item(JamButton(action, jam_id, look))
     prompts = tuple(share.prompt for share in status.shares)
     if len(prompts) > 1:

@@ -10,10 +10,12 @@ import discord
 from discord import app_commands
 from discord.ext import commands, tasks
 
-from cogs.common.delivery import Card, Place
-from cogs.common.errors import answered, record, sentence, tell
-from cogs.common.formatting import QUIET, title
-from cogs.common.i18n import describe, describe_options
+from cogs.common.cards import Card
+from cogs.common.delivery import ReplyTarget, send_ephemeral
+from cogs.common.errors import error_message, log_error, reporting_errors
+from cogs.common.formatting import MUTED
+from cogs.common.i18n import command_description, option_descriptions
+from cogs.common.markdown import escape_line
 from cogs.common.options import Denoising, Prompt, check_seed_image, suggest_seed_images
 from cogs.jam._actions import end_pause, keep_last, stage_here, steer_stage, stop_stage, who
 from cogs.jam._buttons import JamButton, VoteMenu
@@ -21,8 +23,8 @@ from cogs.jam._controller import Stage
 from cogs.jam._panel import now_lines
 from riffbot.errors import BadRequest, RiffBotError
 from riffbot.jam.session import JamSession
-from riffbot.jam.types import Place as JamPlace
-from riffbot.library.models import StoredJam
+from riffbot.jam.types import JamChannels
+from riffbot.library.jam_record import GuildJam, JamRecord
 from riffbot.library.types import Author, Origin
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ Interaction = discord.Interaction["RiffBot"]
 
 @app_commands.guild_only()
 @app_commands.allowed_installs(guilds=True, users=False)
-class Jams(commands.GroupCog, name="jam", description=describe("jam")):
+class Jams(commands.GroupCog, name="jam", description=command_description("jam")):
     """The commands, the panel's buttons, and the stages of all servers."""
 
     def __init__(self, bot: RiffBot) -> None:
@@ -62,8 +64,8 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
 
     # -- commands --------------------------------------------------------------------------------
 
-    @app_commands.command(name="start", description=describe("jam start"))
-    @app_commands.describe(**describe_options("jam start"))
+    @app_commands.command(name="start", description=command_description("jam start"))
+    @app_commands.describe(**option_descriptions("jam start"))
     @app_commands.autocomplete(seed_image=suggest_seed_images)
     async def start(
         self,
@@ -74,21 +76,21 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
         denoising: Denoising | None = None,
     ) -> None:
         """Begin a jam in the caller's voice channel."""
-        async with answered(interaction):
+        async with reporting_errors(interaction):
             channel = self._channel_of(interaction)
             guild_id = _guild_id(interaction)
             jams = self.bot.services.jams
-            if jams.get(guild_id) is not None:
+            if jams.get(GuildJam(guild_id)) is not None:
                 raise BadRequest(
                     "A jam plays here already: /jam prompt steers it, /jam stop ends it."
                 )
             check_seed_image(self.bot, seed_image)
-            place = await Place.open(interaction, _tuning(prompt))
+            place = await ReplyTarget.respond(interaction, _tuning(prompt))
             try:
                 session = await jams.start(
-                    guild_id,
+                    GuildJam(guild_id),
                     prompt,
-                    who=who(interaction),
+                    starter=who(interaction),
                     seed_image=seed_image,
                     bpm=bpm,
                     denoising=denoising,
@@ -97,48 +99,48 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
                 )
                 await self._set_up(session, channel, place)
             except Exception:
-                await place.withdraw()
+                await place.delete()
                 raise
 
-    @app_commands.command(name="prompt", description=describe("jam prompt"))
-    @app_commands.describe(**describe_options("jam prompt"))
+    @app_commands.command(name="prompt", description=command_description("jam prompt"))
+    @app_commands.describe(**option_descriptions("jam prompt"))
     async def prompt(self, interaction: Interaction, prompt: Prompt) -> None:
         """Steer."""
-        async with answered(interaction):
+        async with reporting_errors(interaction):
             await steer_stage(interaction, stage_here(interaction), prompt)
 
-    @app_commands.command(name="stop", description=describe("jam stop"))
+    @app_commands.command(name="stop", description=command_description("jam stop"))
     async def stop(self, interaction: Interaction) -> None:
         """End it."""
-        async with answered(interaction):
+        async with reporting_errors(interaction):
             await stop_stage(interaction, stage_here(interaction))
 
-    @app_commands.command(name="save", description=describe("jam save"))
-    @app_commands.describe(**describe_options("jam save"))
+    @app_commands.command(name="save", description=command_description("jam save"))
+    @app_commands.describe(**option_descriptions("jam save"))
     async def save(
         self, interaction: Interaction, seconds: app_commands.Range[int, 5, 60] = 30
     ) -> None:
         """Keep what was heard last."""
-        async with answered(interaction):
+        async with reporting_errors(interaction):
             await keep_last(interaction, stage_here(interaction), seconds)
 
-    @app_commands.command(name="now", description=describe("jam now"))
+    @app_commands.command(name="now", description=command_description("jam now"))
     async def now(self, interaction: Interaction) -> None:
         """Bring the panel down to where people read."""
-        async with answered(interaction):
+        async with reporting_errors(interaction):
             stage = stage_here(interaction)
             status = stage.session.status()
-            place = await Place.open(interaction, _tuning(status.playing))
+            place = await ReplyTarget.respond(interaction, _tuning(status.current_prompt))
             await stage.move_panel(place)
-            link = stage.link
-            latency = link.latency_s if link is not None else None
-            reconnects = link.reconnects if link is not None else 0
-            await tell(interaction, now_lines(status, latency, reconnects))
+            connection = stage.connection
+            latency = connection.latency_s if connection is not None else None
+            reconnects = connection.reconnects if connection is not None else 0
+            await send_ephemeral(interaction, now_lines(status, latency, reconnects))
 
-    @app_commands.command(name="resume", description=describe("jam resume"))
+    @app_commands.command(name="resume", description=command_description("jam resume"))
     async def resume(self, interaction: Interaction) -> None:
         """Go on where the last jam stood."""
-        async with answered(interaction):
+        async with reporting_errors(interaction):
             await self.resume_here(interaction)
 
     # -- setting up ------------------------------------------------------------------------------
@@ -154,31 +156,31 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
         guild_id = _guild_id(interaction)
         stage = self.bot.stages.get(guild_id)
         if stage is not None:
-            if stage.session.status().state != "paused":
+            if stage.session.status().phase != "paused":
                 raise BadRequest("The jam plays already: /jam now shows its panel.")
             await end_pause(interaction, stage)
             return
         channel = self._channel_of(interaction)
-        if self.bot.services.jams.get(guild_id) is not None:
+        if self.bot.services.jams.get(GuildJam(guild_id)) is not None:
             raise BadRequest("The jam is coming back already: it takes a moment.")
-        place = await Place.open(interaction, _tuning(None))
+        place = await ReplyTarget.respond(interaction, _tuning(None))
         try:
             session = await self.bot.services.jams.resume(
-                guild_id,
+                GuildJam(guild_id),
                 paced_by="voice" if channel is not None else "clock",
                 bitrate=_bitrate(channel),
-                place=JamPlace(),
+                channels=JamChannels(),
             )
             await self._set_up(session, channel, place)
         except Exception:
-            await place.withdraw()
+            await place.delete()
             raise
 
     async def _set_up(
         self,
         session: JamSession,
         channel: discord.VoiceChannel | None,
-        panel: Place,
+        panel: ReplyTarget,
     ) -> None:
         """Join the channel and put the panel up.
 
@@ -241,7 +243,7 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
         try:
             await stage.look(at_once=at_once)
         except Exception as error:
-            record(error, f"the jam of server {stage.session.guild_id}")
+            log_error(error, f"the jam of server {stage.session.guild_id}")
         if stage.over and self.bot.stages.get(stage.session.guild_id or 0) is stage:
             del self.bot.stages[stage.session.guild_id or 0]
 
@@ -289,52 +291,52 @@ class Jams(commands.GroupCog, name="jam", description=describe("jam")):
         hiccup, which is an `on_ready` too, would start it out of the blue.
         """
         async with self._recovering:
-            rows = await self.bot.services.jams.unfinished()
+            rows = await self.bot.services.jams.find_unfinished()
             # At the same time: no server waits for another's voice channel.
             await asyncio.gather(*map(self._recover_one, rows))
 
-    async def _recover_one(self, row: StoredJam) -> None:
+    async def _recover_one(self, row: JamRecord) -> None:
         jams = self.bot.services.jams
         guild = self.bot.get_guild(row.guild_id or 0)
-        if guild is None or row.status != "running" or jams.get(guild.id) is not None:
+        if guild is None or row.status != "running" or jams.get(GuildJam(guild.id)) is not None:
             return
         try:
             if not await self._go_on(guild, row):
-                await jams.set_aside(row)
+                await jams.mark_paused(row)
         except Exception as error:
-            record(error, f"the jam of server {guild.id}")
+            log_error(error, f"the jam of server {guild.id}")
             await self._give_up(row, error)
 
-    async def _give_up(self, row: StoredJam, error: Exception) -> None:
+    async def _give_up(self, row: JamRecord, error: Exception) -> None:
         try:
             if isinstance(error, RiffBotError):
-                await self._panel_of(row).post(Card(content=sentence(error)))
-            await self.bot.services.jams.set_aside(row)
+                await self._panel_of(row).post(Card(content=error_message(error)))
+            await self.bot.services.jams.mark_paused(row)
         except Exception as again:  # the other servers' jams must go on
-            record(again, f"the jam of server {row.guild_id}")
+            log_error(again, f"the jam of server {row.guild_id}")
 
-    async def _go_on(self, guild: discord.Guild, row: StoredJam) -> bool:
+    async def _go_on(self, guild: discord.Guild, row: JamRecord) -> bool:
         """Play on where somebody listens; whether somebody does."""
         channel = guild.get_channel(row.voice_channel_id or 0)
         voice = channel if isinstance(channel, discord.VoiceChannel) else None
         panel = self._panel_of(row)
         listens = voice is not None and any(not member.bot for member in voice.members)
         if not listens and not self.bot.simulated:
-            quiet = discord.Embed(title="The jam", description=RESTARTED, colour=QUIET)
-            await panel.revise(Card(embed=quiet))
+            quiet = discord.Embed(title="The jam", description=RESTARTED, colour=MUTED)
+            await panel.edit(Card(embed=quiet))
             return False
         session = await self.bot.services.jams.resume(
-            guild.id,
+            GuildJam(guild.id),
             paced_by="clock" if self.bot.simulated else "voice",
             bitrate=_bitrate(voice),
         )
         await self._set_up(session, None if self.bot.simulated else voice, panel)
         return True
 
-    def _panel_of(self, row: StoredJam) -> Place:
+    def _panel_of(self, row: JamRecord) -> ReplyTarget:
         author = Author(row.starter_id or 0, row.starter_name or "", row.guild_id)
         origin = Origin(channel_id=row.text_channel_id or 0, message_id=row.message_id)
-        return Place.again(self.bot, author, origin)
+        return ReplyTarget.from_origin(self.bot, author, origin)
 
 
 def _guild_id(interaction: discord.Interaction[Any]) -> int:
@@ -352,8 +354,8 @@ def _may(allowed: discord.Permissions, name: str) -> bool:
 
 def _tuning(prompt: str | None) -> Card:
     """The first message, until there is something to hear."""
-    what = title(prompt) if prompt else "The jam"
-    return Card(embed=discord.Embed(title=what, description="tuning up …", colour=QUIET))
+    what = escape_line(prompt) if prompt else "The jam"
+    return Card(embed=discord.Embed(title=what, description="tuning up …", colour=MUTED))
 
 
 async def setup(bot: RiffBot) -> None:

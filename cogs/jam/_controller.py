@@ -1,6 +1,6 @@
-"""A jam on a server: the session that plays, its voice link, its panel, and what keeps them true.
+"""A server's jam: its session, its voice connection, its panel, and what keeps them in step.
 
-    JamSession ◄── ring ── Link ──► voice channel
+    JamSession ◄── ring ── VoiceConnection ──► voice channel
         └────────► Stage ────────► panel, channel status
 
 A `Stage` is looked at every few seconds and after every click. It edits the panel when there is
@@ -23,16 +23,16 @@ from typing import TYPE_CHECKING
 import discord
 
 from audio.picture import picture
-from cogs.common.delivery import UNDELIVERED, Card, Place, Upload
-from cogs.common.formatting import seconds
-from cogs.common.markdown import from_plain
+from cogs.common.cards import Card, CardFile
+from cogs.common.delivery import DELIVERY_ERRORS, ReplyTarget
+from cogs.common.formatting import format_duration
+from cogs.common.markdown import sentence_to_markdown
 from cogs.common.mentions import command_pattern
 from cogs.jam._panel import PICTURE, Scene, panel_card
 from riffbot.errors import Refused
 from riffbot.jam.session import JamSession
-from riffbot.jam.types import JamStatus, Steerer
-from riffbot.jam.types import Place as JamPlace
-from riffbot.voice.connection import End, Link, LinkState, Policy
+from riffbot.jam.types import JamChannels, JamStatus, Participant
+from riffbot.voice.connection import ConnectionState, EndReason, ReconnectPolicy, VoiceConnection
 
 if TYPE_CHECKING:
     from riffbot.bot import RiffBot
@@ -51,7 +51,7 @@ STATUS_S = 30.0
 """… and the line under the voice channel's name at most so often."""
 STATUS_LENGTH = 500
 CLEAR_S = 5.0
-POLICY = Policy()
+RECONNECT_POLICY = ReconnectPolicy()
 """How stubborn the voice links are."""
 
 
@@ -62,15 +62,15 @@ class Stage:
     Attributes:
         session: what plays.
         panel: where its panel stands.
-        link: the voice channel; None in a simulated Discord, which has no sound.
+        connection: the voice channel; None in a simulated Discord, which has no sound.
         over: nothing more happens here; the panel stands as it should for ever.
         keeping: its last seconds are being made a riff.
     """
 
     bot: RiffBot
     session: JamSession
-    panel: Place
-    link: Link | None = None
+    panel: ReplyTarget
+    connection: VoiceConnection | None = None
     began: float = field(default_factory=lambda: discord.utils.utcnow().timestamp())
     over: bool = field(default=False, init=False)
     keeping: bool = field(default=False, init=False)
@@ -84,7 +84,7 @@ class Stage:
     _drawn: object = field(default=None, init=False)
     _drawn_at: float = field(default=0.0, init=False)
     _drawn_prompt: str = field(default="", init=False)
-    _picture: Upload | None = field(default=None, init=False)
+    _picture: CardFile | None = field(default=None, init=False)
     _status_text: str | None = field(default=None, init=False)
     _status_channel: discord.VoiceChannel | None = field(default=None, init=False)
     _status_task: asyncio.Task[None] | None = field(default=None, init=False)
@@ -100,8 +100,10 @@ class Stage:
         Raises:
             VoiceError: it cannot be joined.
         """
-        self.link = Link(channel, self.session.ring, POLICY, on_end=lambda _: on_end())
-        await self.link.open()
+        self.connection = VoiceConnection(
+            channel, self.session.ring, RECONNECT_POLICY, on_end=lambda _: on_end()
+        )
+        await self.connection.open()
 
     # -- who is there --------------------------------------------------------------------------
 
@@ -112,15 +114,15 @@ class Stage:
         Asked for anew each time: a new gateway session brings new channels and members, and the
         old ones never change again.
         """
-        if self.link is None:
+        if self.connection is None:
             return None
-        known = self.bot.get_channel(self.link.channel.id)
-        return known if isinstance(known, discord.VoiceChannel) else self.link.channel
+        known = self.bot.get_channel(self.connection.channel.id)
+        return known if isinstance(known, discord.VoiceChannel) else self.connection.channel
 
     @property
-    def starter(self) -> Steerer | None:
+    def starter(self) -> Participant | None:
         """Who began it; None when that is no longer known."""
-        return self.bot.services.jams.starter(self.session)
+        return self.bot.services.jams.get_starter(self.session)
 
     @property
     def where(self) -> str:
@@ -149,13 +151,13 @@ class Stage:
             if self.over:
                 return
             status = self.session.status()
-            if status.state == "ended":
+            if status.phase == "ended":
                 await self._conclude(f"{status.error} {KEPT}" if status.error else "")
                 return
-            if self.link is not None and self.link.state is LinkState.ENDED:
-                await self._park(self.link.news)
+            if self.connection is not None and self.connection.state is ConnectionState.ENDED:
+                await self._park(self.connection.notice)
                 return
-            if self.link is not None:
+            if self.connection is not None:
                 await self._mind_the_audience(status)
             if not self.over:
                 await self._show(self.session.status(), at_once=at_once)
@@ -170,13 +172,13 @@ class Stage:
         self._held = ""
         if self._alone_since is None:
             self._alone_since = now()
-        if status.state in {"playing", "catching up"}:
+        if status.phase in {"playing", "catching up"}:
             self._paused_for_nobody = True
             await self.session.pause()
         limit = self.bot.services.settings.jam_leave_s
         if now() - self._alone_since >= limit:
             await self._park(
-                f"Nobody listened for {seconds(limit)}, so I left. "
+                f"Nobody listened for {format_duration(limit)}, so I left. "
                 "`/jam resume` goes on from the same place."
             )
 
@@ -212,7 +214,7 @@ class Stage:
 
     async def _park(self, news: str) -> None:
         """The channel is given up, the jam is kept."""
-        failed = self.link is not None and self.link.end is End.FAILED
+        failed = self.connection is not None and self.connection.end_reason is EndReason.FAILED
         await self.bot.services.jams.park(self.session)
         await self._part(news, parked=True, aloud=failed)
 
@@ -221,13 +223,13 @@ class Stage:
         self._news, self._parked = news, parked
         await self._take_down()
         if aloud:  # nobody looks at a panel that has scrolled away
-            await self.panel.post(Card(content=from_plain(news, command_pattern())))
+            await self.panel.post(Card(content=sentence_to_markdown(news, command_pattern())))
 
     async def _take_down(self) -> None:
         try:
             await self._clear_channel()
-            if self.link is not None:
-                await self.link.leave()
+            if self.connection is not None:
+                await self.connection.leave()
             await self._show(self.session.status(), at_once=True)
         finally:
             self.over = True
@@ -237,11 +239,11 @@ class Stage:
     @property
     def scene(self) -> Scene:
         """What the panel shows beside the status."""
-        link = self.link
+        connection = self.connection
         return Scene(
-            where=link.channel.mention if link is not None else None,
-            page=None if link is not None else self.bot.services.jams.page_url(self.session),
-            news=self._news or (link.news if link is not None else "") or self._held,
+            where=connection.channel.mention if connection is not None else None,
+            page=None if connection is not None else self.bot.services.jams.page_url(self.session),
+            news=self._news or (connection.notice if connection is not None else "") or self._held,
             began=int(self.began),
             alone=self._paused_for_nobody and not self._held,
             parked=self._parked,
@@ -252,42 +254,44 @@ class Stage:
             return
         fresh = await self._draw(status)
         card = panel_card(self.session.id, status, self.scene, self._picture, fresh=fresh)
-        shown = (card.embed.to_dict() if card.embed else None, status.state)
+        shown = (card.embed.to_dict() if card.embed else None, status.phase)
         if not fresh and shown == self._shown:
             return
         self._shown, self._edited_at = shown, now()
-        await self.panel.revise(card)
+        await self.panel.edit(card)
 
     async def _draw(self, status: JamStatus) -> bool:
         """Draw the spectrogram if there is a new one, off the event loop; whether there was."""
         pixels = status.spectrogram
-        turned = self._picture is None or status.playing != self._drawn_prompt
+        turned = self._picture is None or status.current_prompt != self._drawn_prompt
         if pixels is None or pixels is self._drawn:
             return False
         if not turned and now() - self._drawn_at < PICTURE_S:
             return False
-        self._drawn, self._drawn_at, self._drawn_prompt = pixels, now(), status.playing
+        self._drawn, self._drawn_at, self._drawn_prompt = pixels, now(), status.current_prompt
         png = await asyncio.to_thread(
-            picture, pixels, title=status.playing, bpm=status.bpm, beats=status.beats
+            picture, pixels, title=status.current_prompt, bpm=status.bpm, beats=status.beats
         )
-        self._picture = Upload(PICTURE, png, f"The spectrogram of what plays: {status.playing}")
+        self._picture = CardFile(
+            PICTURE, png, f"The spectrogram of what plays: {status.current_prompt}"
+        )
         return True
 
-    async def move_panel(self, place: Place) -> None:
+    async def move_panel(self, place: ReplyTarget) -> None:
         """The panel now stands somewhere else; the old one goes."""
         async with self._busy:
             old, self.panel = self.panel, place
             self._shown, self._picture, self._drawn = None, None, None
             await self.remember()
-        await old.withdraw()
+        await old.delete()
         await self.look(at_once=True)
 
     async def remember(self) -> None:
         """Let the library know where this is, for after a restart."""
         channel = self.channel
-        await self.bot.services.jams.move(
+        await self.bot.services.jams.update_channels(
             self.session,
-            JamPlace(
+            JamChannels(
                 voice_channel_id=channel.id if channel is not None else None,
                 text_channel_id=self.panel.channel_id,
                 message_id=self.panel.message_id,
@@ -307,7 +311,7 @@ class Stage:
         writing = self._status_task is not None and not self._status_task.done()
         if writing or now() - self._status_at < STATUS_S:
             return
-        text = f"🎶 {status.playing}"[:STATUS_LENGTH]
+        text = f"🎶 {status.current_prompt}"[:STATUS_LENGTH]
         if text == self._status_text:
             return
         if channel.permissions_for(channel.guild.me).set_voice_channel_status:
@@ -329,7 +333,7 @@ class Stage:
 async def _set_status(channel: discord.VoiceChannel, text: str | None) -> None:
     try:
         await channel.edit(status=text)
-    except UNDELIVERED as error:
+    except DELIVERY_ERRORS as error:
         log.info("the status of voice channel %s stays: %s", channel.id, error)
 
 

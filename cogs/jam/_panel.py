@@ -13,12 +13,20 @@ from functools import partial
 
 import discord
 
-from cogs.common.delivery import Card, Upload
-from cogs.common.formatting import ACCENT, QUIET, bar, join, number, plural, tempo, title
-from cogs.common.markdown import from_plain
+from cogs.common.cards import Card, CardFile
+from cogs.common.formatting import (
+    ACCENT,
+    MUTED,
+    format_number,
+    format_tempo,
+    join_parts,
+    plural,
+    progress_bar,
+)
+from cogs.common.markdown import escape_line, sentence_to_markdown
 from cogs.common.mentions import command_pattern
 from cogs.jam._buttons import panel_view, paused_view
-from riffbot.jam.types import JamStatus, Share
+from riffbot.jam.types import JamStatus, PromptShare
 
 PICTURE = "jam.png"
 BALLOT = 5
@@ -57,7 +65,7 @@ class Scene:
 
 
 def panel_card(
-    jam_id: str, status: JamStatus, scene: Scene, picture: Upload | None, *, fresh: bool
+    jam_id: str, status: JamStatus, scene: Scene, picture: CardFile | None, *, fresh: bool
 ) -> Card:
     """The panel as it should stand now.
 
@@ -65,11 +73,11 @@ def panel_card(
         picture: the last spectrogram, drawn for people.
         fresh: send the picture; otherwise an edit leaves the one that stands there.
     """
-    over = scene.parked or status.state == "ended"
+    over = scene.parked or status.phase == "ended"
     embed = discord.Embed(
-        title=title(status.playing),
+        title=escape_line(status.current_prompt),
         description="\n".join(_lines(status, scene)),
-        colour=QUIET if over or status.state == "paused" else ACCENT,
+        colour=MUTED if over or status.phase == "paused" else ACCENT,
     )
     embed.set_footer(text=_footer(jam_id, status, over=over))
     if picture is not None:
@@ -77,45 +85,45 @@ def panel_card(
     buttons: Callable[[], discord.ui.View] | None
     if scene.parked:
         buttons = partial(paused_view, jam_id)
-    elif status.state == "ended":
+    elif status.phase == "ended":
         buttons = None
     else:
         buttons = partial(panel_view, jam_id, status)
     return Card(
         embed=embed,
-        uploads=(picture,) if picture is not None else (),
-        buttons=buttons,
+        files=(picture,) if picture is not None else (),
+        build_view=buttons,
         keeps_files=not fresh,
     )
 
 
 def _lines(status: JamStatus, scene: Scene) -> list[str]:
-    state = _STATES[status.state]
-    over = scene.parked or status.state == "ended"
-    if scene.alone and status.state == "paused":
+    state = _STATES[status.phase]
+    over = scene.parked or status.phase == "ended"
+    if scene.alone and status.phase == "paused":
         state = "⏸ waiting for somebody to listen"
     lines = [
-        join(
+        join_parts(
             "⏸ kept" if scene.parked else state,
             scene.where,
             f"since <t:{scene.began}:R>" if scene.began and not over else None,
         )
     ]
     if scene.news:
-        lines.append(f"**{from_plain(scene.news, command_pattern())}**")
+        lines.append(f"**{sentence_to_markdown(scene.news, command_pattern())}**")
     if scene.page:
         lines.append(f"🎧 Listen: {scene.page}")
-    if status.coming:
-        lines.append(f"**Next** {title(status.coming, 200)}")
+    if status.next_prompt:
+        lines.append(f"**Next** {escape_line(status.next_prompt, 200)}")
     if status.steered_by is not None:
-        lines.append(f"**Steered by** {title(status.steered_by.name, 60)}")
+        lines.append(f"**Steered by** {escape_line(status.steered_by.name, 60)}")
     lines.append(
-        join(
-            tempo(status.bpm) if status.bpm else None,
+        join_parts(
+            format_tempo(status.bpm) if status.bpm else None,
             f"`{status.seed_image}`"
             if not status.seed_image.startswith("sha256:")
             else "from a riff",
-            f"denoising {number(status.denoising)}",
+            f"denoising {format_number(status.denoising)}",
             f"seed `{status.seed}`",
         )
     )
@@ -123,24 +131,26 @@ def _lines(status: JamStatus, scene: Scene) -> list[str]:
     return lines
 
 
-def _ballot_line(share: Share) -> str:
-    voters = ", ".join(title(name, 30) for name in share.voters[:3])
+def _ballot_line(share: PromptShare) -> str:
+    voters = ", ".join(escape_line(name, 30) for name in share.voters[:3])
     more = f" and {len(share.voters) - 3} more" if len(share.voters) > 3 else ""
     percent = round(share.share * 100)
-    return f"{bar(percent, 100)} {percent} % {title(share.prompt, 80)} ({voters}{more})"
+    return (
+        f"{progress_bar(percent, 100)} {percent} % {escape_line(share.prompt, 80)} ({voters}{more})"
+    )
 
 
 def _footer(jam_id: str, status: JamStatus, *, over: bool) -> str:
     if over:
-        return join(f"played {clock(status.played_s)}", f"#{jam_id}")
-    return join(health(status), dropouts(status), f"#{jam_id}")
+        return join_parts(f"played {clock(status.played_s)}", f"#{jam_id}")
+    return join_parts(health(status), dropouts(status), f"#{jam_id}")
 
 
 def health(status: JamStatus) -> str:
     """How far the jam is ahead of its listeners, in words: a number would change all the time."""
-    if status.state in {"starting", "paused"}:
+    if status.phase in {"starting", "paused"}:
         return "at rest"
-    if status.state == "catching up" or status.buffer_s < 0.5:
+    if status.phase == "catching up" or status.buffer_s < 0.5:
         return "just in time"
     return "a little ahead" if status.buffer_s < 2.0 else "well ahead"
 
@@ -149,7 +159,7 @@ def dropouts(status: JamStatus) -> str | None:
     """How often and how long the last bar stood in for what was late, if anything was."""
     late = f"{plural(status.late_chunks, 'part')} came late" if status.late_chunks else None
     missed = f"{status.underruns * PACKET_S:.1f} s bridged" if status.underruns else None
-    return join(late, missed) or None
+    return join_parts(late, missed) or None
 
 
 def clock(seconds: float) -> str:
@@ -162,7 +172,7 @@ def clock(seconds: float) -> str:
 def now_lines(status: JamStatus, latency_s: float | None, reconnects: int) -> str:
     """What `/jam now` adds to the panel, for whoever wants numbers."""
     factor = status.real_time_factor
-    return join(
+    return join_parts(
         f"played {clock(status.played_s)}",
         f"{status.buffer_s:.1f} s ahead",
         dropouts(status) or "no dropouts",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import discord
 
-from cogs.common.markdown import Formatted, escaped_line
+from cogs.common.markdown import MarkdownText, escape_line
 from riffbot.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ async def require(interaction: discord.Interaction[RiffBot], stage: Stage, deed:
     who = settings.jam_steer if deed == "steer" else settings.jam_stop
     if who == "starter":
         starter = stage.starter
-        name = escaped_line(starter.name, 60) if starter is not None else "whoever started it"
+        name = escape_line(starter.name, 60) if starter is not None else "whoever started it"
         raise BadRequest(
-            Formatted(f"On this server only {name} may {deed} this jam, and the moderators.")
+            MarkdownText(f"On this server only {name} may {deed} this jam, and the moderators.")
         )
     if who == "dj" and not _wears(user, settings.dj_role_id):
         role = settings.dj_role_id

@@ -11,13 +11,15 @@ from discord import app_commands
 from discord.ext import commands
 
 from cogs.common.actions import may_delete
-from cogs.common.cleanup import clear_messages, tell_children
-from cogs.common.errors import answered, tell
-from cogs.common.formatting import ACCENT, title
-from cogs.common.i18n import describe, describe_options
+from cogs.common.cleanup import delete_messages, refresh_credits
+from cogs.common.delivery import send_ephemeral
+from cogs.common.errors import reporting_errors
+from cogs.common.formatting import ACCENT
+from cogs.common.i18n import command_description, option_descriptions
+from cogs.common.markdown import escape_line
 from cogs.common.options import suggest_own_riffs, suggest_riffs
-from cogs.common.sources import find, preparing
-from cogs.common.visibility import viewer
+from cogs.common.sources import acknowledging, find_riff
+from cogs.common.visibility import viewer_of
 from cogs.library._pages import WORDS, OpenSelect, Shelf, TurnButton, open_shelf, show
 from riffbot.clips.export import FORMATS, export
 from riffbot.clips.lineage import as_picture, as_text
@@ -38,7 +40,9 @@ _ALT = 1000
 
 @app_commands.allowed_installs(guilds=True, users=True)
 @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
-class Shelves(commands.GroupCog, group_name="library", group_description=describe("library")):
+class Shelves(
+    commands.GroupCog, group_name="library", group_description=command_description("library")
+):
     """The library's desk."""
 
     def __init__(self, bot: RiffBot) -> None:
@@ -48,26 +52,26 @@ class Shelves(commands.GroupCog, group_name="library", group_description=describ
         """Make the pages that are open anywhere turn again."""
         self.bot.add_dynamic_items(TurnButton, OpenSelect)
 
-    @app_commands.command(name="mine", description=describe("library mine"))
+    @app_commands.command(name="mine", description=command_description("library mine"))
     async def mine(self, interaction: discord.Interaction[RiffBot]) -> None:
         """The asker's riffs."""
-        async with answered(interaction):
+        async with reporting_errors(interaction):
             await open_shelf(interaction, Shelf("m"))
 
-    @app_commands.command(name="server", description=describe("library server"))
+    @app_commands.command(name="server", description=command_description("library server"))
     async def server(self, interaction: discord.Interaction[RiffBot]) -> None:
         """The server's riffs."""
-        async with answered(interaction):
+        async with reporting_errors(interaction):
             await open_shelf(interaction, Shelf("s"))
 
-    @app_commands.command(name="favourites", description=describe("library favourites"))
+    @app_commands.command(name="favourites", description=command_description("library favourites"))
     async def favourites(self, interaction: discord.Interaction[RiffBot]) -> None:
         """What the asker saved."""
-        async with answered(interaction):
+        async with reporting_errors(interaction):
             await open_shelf(interaction, Shelf("f"))
 
-    @app_commands.command(name="search", description=describe("library search"))
-    @app_commands.describe(**describe_options("library search"))
+    @app_commands.command(name="search", description=command_description("library search"))
+    @app_commands.describe(**option_descriptions("library search"))
     async def search(
         self,
         interaction: discord.Interaction[RiffBot],
@@ -76,43 +80,43 @@ class Shelves(commands.GroupCog, group_name="library", group_description=describ
         mine: bool = False,
     ) -> None:
         """By words of the prompts."""
-        async with answered(interaction):
+        async with reporting_errors(interaction):
             own = mine or interaction.guild_id is None
             await open_shelf(interaction, Shelf("m" if own else "s", words.strip()))
 
-    @app_commands.command(name="show", description=describe("library show"))
-    @app_commands.describe(**describe_options("library show", "riff"))
+    @app_commands.command(name="show", description=command_description("library show"))
+    @app_commands.describe(**option_descriptions("library show", "riff"))
     @app_commands.autocomplete(riff=suggest_riffs)
     async def show(
         self, interaction: discord.Interaction[RiffBot], *, riff: str, private: bool = False
     ) -> None:
         """A riff again."""
-        async with answered(interaction):
+        async with reporting_errors(interaction):
             if private:
                 await interaction.response.defer(ephemeral=True, thinking=True)
-                await show(interaction, (await find(interaction, riff)).id)
+                await show(interaction, (await find_riff(interaction, riff)).id)
                 return
-            async with preparing(interaction, "Fetching that riff …"):
-                await show(interaction, (await find(interaction, riff)).id)
+            async with acknowledging(interaction, "Fetching that riff …"):
+                await show(interaction, (await find_riff(interaction, riff)).id)
 
-    @app_commands.command(name="lineage", description=describe("library lineage"))
-    @app_commands.describe(**describe_options("library lineage", "riff"))
+    @app_commands.command(name="lineage", description=command_description("library lineage"))
+    @app_commands.describe(**option_descriptions("library lineage", "riff"))
     @app_commands.autocomplete(riff=suggest_riffs)
     async def lineage(self, interaction: discord.Interaction[RiffBot], *, riff: str) -> None:
         """The family tree, drawn and in words."""
         async with (
-            answered(interaction),
-            preparing(interaction, "Drawing the family tree …"),
+            reporting_errors(interaction),
+            acknowledging(interaction, "Drawing the family tree …"),
         ):
             library, studio = self.bot.services.library, self.bot.services.studio
-            family = await library.family((await find(interaction, riff)).id)
-            family = family.seen_by(viewer(interaction))
+            family = await library.family((await find_riff(interaction, riff)).id)
+            family = family.seen_by(viewer_of(interaction))
             text = as_text(family, width=_WIDTH, ids=False)
             tree = await asyncio.to_thread(
                 lambda: as_picture(family, studio.thumbnails(family.members))
             )
             embed = discord.Embed(
-                title=f"The family of {title(heading(family.riff.request), 200)}",
+                title=f"The family of {escape_line(heading(family.riff.request), 200)}",
                 description=f"```\n{_fenced(text)}\n```",
                 colour=ACCENT,
             )
@@ -122,8 +126,8 @@ class Shelves(commands.GroupCog, group_name="library", group_description=describ
             )
             await interaction.edit_original_response(embed=embed, attachments=[picture])
 
-    @app_commands.command(name="export", description=describe("library export"))
-    @app_commands.describe(**describe_options("library export", "riff"))
+    @app_commands.command(name="export", description=command_description("library export"))
+    @app_commands.describe(**option_descriptions("library export", "riff"))
     @app_commands.autocomplete(riff=suggest_riffs)
     @app_commands.choices(
         format=[
@@ -139,9 +143,9 @@ class Shelves(commands.GroupCog, group_name="library", group_description=describ
         format: app_commands.Choice[str],
     ) -> None:
         """A riff as a file."""
-        async with answered(interaction):
+        async with reporting_errors(interaction):
             await interaction.response.defer(ephemeral=True, thinking=True)
-            found = await find(interaction, riff)
+            found = await find_riff(interaction, riff)
             clip = await self.bot.services.studio.clip(found.id)
             name, data = await asyncio.to_thread(
                 export, clip, format.value, self.bot.services.settings.loudness_lufs
@@ -156,25 +160,25 @@ class Shelves(commands.GroupCog, group_name="library", group_description=describ
                 ephemeral=True,
             )
 
-    @app_commands.command(name="delete", description=describe("library delete"))
-    @app_commands.describe(**describe_options("library delete", "riff"))
+    @app_commands.command(name="delete", description=command_description("library delete"))
+    @app_commands.describe(**option_descriptions("library delete", "riff"))
     @app_commands.autocomplete(riff=suggest_own_riffs)
     async def delete(self, interaction: discord.Interaction[RiffBot], *, riff: str) -> None:
         """Let a riff go, and its message with it."""
-        async with answered(interaction):
+        async with reporting_errors(interaction):
             await interaction.response.defer(ephemeral=True, thinking=True)
             library = self.bot.services.library
-            found = await find(interaction, riff)
+            found = await find_riff(interaction, riff)
             if not may_delete(interaction, found):
                 raise BadRequest("Only the one who made it, or a moderator, can delete this riff.")
             farewell = await library.delete(found.id)
-            stay = await clear_messages(self.bot, farewell)
-            await tell(
+            stay = await delete_messages(self.bot, farewell)
+            await send_ephemeral(
                 interaction,
                 f"`#{found.id}` is deleted."
                 + (" Discord keeps its message: please remove that by hand." if stay else ""),
             )
-            await tell_children(self.bot, farewell)
+            await refresh_credits(self.bot, farewell)
 
 
 def _fenced(text: str) -> str:

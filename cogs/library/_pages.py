@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import discord
 
-from cogs.common.cards import clip_cards
-from cogs.common.delivery import Card, is_too_large
-from cogs.common.errors import tell
-from cogs.common.formatting import ACCENT, join, title
-from cogs.common.markdown import escape_markdown
-from cogs.common.persistent import LastingButton, LastingMenu
-from cogs.common.visibility import common_sight, origin_of, seen, viewer
+from cogs.common.cards import Card
+from cogs.common.clip_cards import clip_cards
+from cogs.common.delivery import is_too_large, send_ephemeral
+from cogs.common.formatting import ACCENT, join_parts
+from cogs.common.markdown import escape_line, escape_markdown
+from cogs.common.persistent import PersistentButton, PersistentSelect
+from cogs.common.visibility import get_visible_riff, origin_of, viewer_of, visible_to_all
 from riffbot.clips.lineage import how
 from riffbot.errors import BadRequest
 from riffbot.library.models import StoredRiff
@@ -71,7 +71,7 @@ class Shelf:
             author_id=user if self.whose == "m" else None,
             guild_id=interaction.guild_id if self.whose == "s" else None,
             saved_by=user if self.whose == "f" else None,
-            viewer=viewer(interaction),
+            viewer=viewer_of(interaction),
             text=self.words,
             older_than=self.riff_id if self.turned == "o" else None,
             newer_than=self.riff_id if self.turned == "n" else None,
@@ -80,7 +80,7 @@ class Shelf:
 
 
 class TurnButton(
-    LastingButton,
+    PersistentButton,
     template=r"library:(?P<whose>[msf]):(?P<turned>[on]):(?P<riff>[0-9a-z]{1,12}):(?P<words>.{0,60})",
 ):
     """Turns the page in the same message."""
@@ -97,10 +97,10 @@ class TurnButton(
         self.shelf = shelf
 
     @classmethod
-    def rebuilt(cls, match: re.Match[str]) -> TurnButton:
+    def from_match(cls, match: re.Match[str]) -> TurnButton:
         return cls(Shelf(match["whose"], match["words"], match["turned"], match["riff"]))
 
-    async def clicked(self, interaction: discord.Interaction[Any]) -> None:
+    async def on_click(self, interaction: discord.Interaction[Any]) -> None:
         """Show what lies on that side."""
         page = await self.shelf.page(interaction)
         await interaction.response.edit_message(
@@ -108,7 +108,7 @@ class TurnButton(
         )
 
 
-class OpenSelect(LastingMenu, template=r"library:open"):
+class OpenSelect(PersistentSelect, template=r"library:open"):
     """Opens a riff of the page, for whoever asks."""
 
     def __init__(self, riffs: tuple[StoredRiff, ...] = ()) -> None:
@@ -121,7 +121,9 @@ class OpenSelect(LastingMenu, template=r"library:open"):
                         label=" ".join(heading(riff.request).split())[:100],
                         value=riff.id,
                         emoji=ICONS.get(riff.kind),
-                        description=join(riff.author.name[:40], how(riff), f"#{riff.id}")[:100],
+                        description=join_parts(riff.author.name[:40], how(riff), f"#{riff.id}")[
+                            :100
+                        ],
                     )
                     for riff in riffs
                 ]
@@ -131,14 +133,14 @@ class OpenSelect(LastingMenu, template=r"library:open"):
         )
 
     @classmethod
-    def rebuilt(cls, match: re.Match[str]) -> OpenSelect:
+    def from_match(cls, match: re.Match[str]) -> OpenSelect:
         return cls()
 
-    async def clicked(self, interaction: discord.Interaction[Any]) -> None:
+    async def on_click(self, interaction: discord.Interaction[Any]) -> None:
         """Show the chosen riff to the asker alone."""
         data: Any = interaction.data or {}
         await interaction.response.defer(ephemeral=True, thinking=True)
-        riff = await seen(interaction, str((data.get("values") or ["-"])[0]))
+        riff = await get_visible_riff(interaction, str((data.get("values") or ["-"])[0]))
         await show(interaction, riff.id)
 
 
@@ -150,8 +152,8 @@ async def show(interaction: discord.Interaction[RiffBot], riff_id: str) -> None:
     """
     clip = await interaction.client.services.studio.clip(riff_id)
     here = origin_of(interaction)
-    sight = common_sight(interaction.guild, here.audience_id if here is not None else None)
-    *richer, plainest = clip_cards(clip, interaction.filesize_limit, seen=sight)
+    is_visible = visible_to_all(interaction.guild, here.audience_id if here is not None else None)
+    *richer, plainest = clip_cards(clip, interaction.filesize_limit, is_visible=is_visible)
     for card in richer:
         try:
             await _replace_answer(interaction, card)
@@ -164,7 +166,9 @@ async def show(interaction: discord.Interaction[RiffBot], riff_id: str) -> None:
 
 
 async def _replace_answer(interaction: discord.Interaction[RiffBot], card: Card) -> None:
-    await interaction.edit_original_response(**card.linked(interaction.client).to_edit())
+    await interaction.edit_original_response(
+        **card.with_command_mentions(interaction.client).edit_arguments()
+    )
 
 
 async def open_shelf(interaction: discord.Interaction[RiffBot], shelf: Shelf) -> None:
@@ -172,7 +176,7 @@ async def open_shelf(interaction: discord.Interaction[RiffBot], shelf: Shelf) ->
     await interaction.response.defer(ephemeral=True, thinking=True)
     page = await shelf.page(interaction)
     if not page.riffs:
-        await tell(interaction, _nothing(shelf))
+        await send_ephemeral(interaction, _nothing(shelf))
         return
     await interaction.followup.send(
         embed=shelf_embed(shelf, page), view=shelf_view(shelf, page), ephemeral=True
@@ -183,7 +187,9 @@ def shelf_embed(shelf: Shelf, page: Page) -> discord.Embed:
     """The page in words."""
     lines = [_line(riff, page.likes.get(riff.id, 0)) for riff in page.riffs]
     return discord.Embed(
-        title=title(shelf.name), description="\n".join(lines) or "Nothing more.", colour=ACCENT
+        title=escape_line(shelf.name),
+        description="\n".join(lines) or "Nothing more.",
+        colour=ACCENT,
     )
 
 
@@ -200,15 +206,15 @@ def shelf_view(shelf: Shelf, page: Page) -> discord.ui.View:
 
 def _line(riff: StoredRiff, likes: int) -> str:
     when = discord.utils.format_dt(riff.created_at, "R")
-    about = join(
-        title(riff.author.name, 40),
+    about = join_parts(
+        escape_line(riff.author.name, 40),
         how(riff),
         f"{riff.duration_s:.1f} s",
         when,
         f"⭐ {likes}" if likes else None,
         None if riff.remix_allowed else "🔒",
     )
-    icon, words = ICONS.get(riff.kind, "🎵"), title(heading(riff.request), 90)
+    icon, words = ICONS.get(riff.kind, "🎵"), escape_line(heading(riff.request), 90)
     return f"{icon} **{words}**\n{about} · `#{riff.id}`"
 
 

@@ -10,16 +10,16 @@ from discord.ext import commands
 
 import cogs.common.actions  # noqa: F401  (registers what the buttons do)
 from cogs.common.buttons import CancelButton, ClipButton
-from cogs.common.errors import answered
-from cogs.common.generation import perform
+from cogs.common.errors import reporting_errors
+from cogs.common.generation import generate_and_post
 from cogs.common.options import (
     Denoising,
     Guidance,
+    OptionalText,
     Prompt,
     Seed,
-    Words,
-    anywhere,
     check_seed_image,
+    command_anywhere,
     suggest_seed_images,
 )
 from riffbot.request import DEFAULT_DENOISING, RiffRequest, takes
@@ -38,14 +38,14 @@ class Riffs(commands.Cog, name="riff"):
         """Make the buttons of every riff ever posted work again."""
         self.bot.add_dynamic_items(ClipButton, CancelButton)
 
-    @anywhere("riff")
+    @command_anywhere("riff")
     @app_commands.autocomplete(seed_image=suggest_seed_images)
     async def riff(
         self,
         interaction: discord.Interaction[RiffBot],
         *,
         prompt: Prompt,
-        negative: Words = "",
+        negative: OptionalText = "",
         seed: Seed | None = None,
         seed_image: str | None = None,
         denoising: Denoising = DEFAULT_DENOISING,
@@ -55,7 +55,7 @@ class Riffs(commands.Cog, name="riff"):
         tempo: app_commands.Range[float, 40, 240] | None = None,
     ) -> None:
         """Make one to four riffs."""
-        async with answered(interaction):
+        async with reporting_errors(interaction):
             check_seed_image(interaction.client, seed_image)
             first = RiffRequest.build(
                 prompt=prompt,
@@ -67,7 +67,7 @@ class Riffs(commands.Cog, name="riff"):
                 bpm=tempo,
                 **({} if seed is None else {"seed": seed}),
             )
-            await perform(interaction, takes(first, count))
+            await generate_and_post(interaction, takes(first, count))
 
 
 async def setup(bot: RiffBot) -> None:

@@ -8,14 +8,14 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from cogs.common.errors import answer
+from cogs.common.errors import report_error
 
 
 async def on_tree_error(
     interaction: discord.Interaction[Any], error: app_commands.AppCommandError
 ) -> None:
     """The tree's error handler: failed checks, unreadable options, unknown commands, bugs."""
-    await answer(interaction, error)
+    await report_error(interaction, error)
 
 
 async def setup(bot: commands.Bot | commands.AutoShardedBot) -> None:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from discord.ext import commands
 
-from cogs.common.delivery import Place
-from cogs.common.generation import Session
-from cogs.common.progress import Take
+from cogs.common.delivery import ReplyTarget
+from cogs.common.generation import GenerationTask
+from cogs.common.progress import TaskItem
 from riffbot.errors import RiffBotError
 from riffbot.library.models import StoredJob
 from riffbot.library.types import Origin
@@ -64,11 +64,11 @@ class Recovery(commands.Cog, name="recovery"):
         if origin is None:
             await asyncio.gather(*(self._finish_unseen(job) for job in jobs))
             return
-        session = Session(
+        session = GenerationTask(
             id=str(first.message_id or 0),
-            place=Place.again(self.bot, first.author, origin),
+            place=ReplyTarget.from_origin(self.bot, first.author, origin),
             author=first.author,
-            takes=[Take(job.request, job) for job in jobs],
+            takes=[TaskItem(job.request, job) for job in jobs],
             heading=HEADING,
         )
         await session.run()

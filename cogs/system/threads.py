@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import discord
 from discord.ext import commands
 
-from cogs.common.delivery import UNDELIVERED
-from cogs.common.visibility import audience_of
+from cogs.common.delivery import DELIVERY_ERRORS
+from cogs.common.visibility import audience_id_of
 from riffbot.errors import RiffBotError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Threads(commands.Cog, name="threads"):
                 if self.bot.get_channel(place) is None and audience_id is not None:
                     asked.add(place)
             self._memory.write_text(json.dumps(sorted(asked)), encoding="utf-8")
-        except (RiffBotError, *UNDELIVERED) as error:
+        except (RiffBotError, *DELIVERY_ERRORS) as error:
             log.warning("old riffs of threads stay hidden until the next start: %s", error)
 
     async def _audience(self, place: int) -> int | None:
@@ -63,7 +63,7 @@ class Threads(commands.Cog, name="threads"):
             return place
         except (discord.Forbidden, discord.InvalidData):
             return None
-        return audience_of(channel, place)
+        return audience_id_of(channel, place)
 
     def _asked(self) -> set[int]:
         """Places that are no thread's any more, or a private one's."""

@@ -33,12 +33,12 @@ from riffbot.bench.progress import Bar
 from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine
 from riffbot.inference.pipeline.opening import open_pipeline
-from riffbot.jam.offline import Change, Rehearsal
-from riffbot.jam.prompt_path import Walk
-from riffbot.jam.realtime import Report, in_time
+from riffbot.jam.offline import OfflineRenderer, ScheduledPrompt
+from riffbot.jam.prompt_path import PromptPath
+from riffbot.jam.realtime import RealtimeReport, run_realtime
 from riffbot.jam.synthesizer import COLUMN_SAMPLES, SAMPLE_RATE
-from riffbot.jam.tempo_lock import meter_of
-from riffbot.jam.timeline import Chunk, Entry, Meter
+from riffbot.jam.tempo_lock import read_meter
+from riffbot.jam.timeline import Chunk, Meter, Placement
 from riffbot.settings import Settings
 
 PROMPT = "funky sax"
@@ -63,21 +63,26 @@ class Size:
     """
 
     seconds: float = 90.0
-    script: tuple[Change, ...] = (Change(20, "church bells"), Change(40, "techno"))
+    script: tuple[ScheduledPrompt, ...] = (
+        ScheduledPrompt(20, "church bells"),
+        ScheduledPrompt(40, "techno"),
+    )
     wishes: int = 20
     first_s: float = 5.0
     after_s: float = 12.0
 
-    def changes(self) -> list[Change]:
+    def changes(self) -> list[ScheduledPrompt]:
         """The wishes that are made in time."""
         return [
-            Change(self.first_s + EVERY_S * number, WISHES[number % len(WISHES)])
+            ScheduledPrompt(self.first_s + EVERY_S * number, WISHES[number % len(WISHES)])
             for number in range(self.wishes)
         ]
 
 
 FULL = Size()
-QUICK = Size(seconds=12.0, script=(Change(5, "church bells"),), wishes=1, first_s=0.5, after_s=3.0)
+QUICK = Size(
+    seconds=12.0, script=(ScheduledPrompt(5, "church bells"),), wishes=1, first_s=0.5, after_s=3.0
+)
 
 
 @dataclass(frozen=True)
@@ -106,8 +111,8 @@ class JamResult:
     loudness: float
     period_error: float
     repeats: bool
-    idle: Report
-    busy: Report
+    idle: RealtimeReport
+    busy: RealtimeReport
     ahead: tuple[float, float]
     size: Size = FULL
 
@@ -147,7 +152,7 @@ class JamResult:
                 f"beside a line of riffs {_heard(self.busy.answers)}",
                 f"three clips ahead: {self.ahead[0]:.2f} s, at worst {self.ahead[1]:.2f} s: "
                 f"{self.times_sooner or 0:.1f} times later",
-                "beside a line of riffs: " + self.busy.in_words().replace("\n", "; "),
+                "beside a line of riffs: " + self.busy.as_text().replace("\n", "; "),
             ]
         )
 
@@ -183,17 +188,17 @@ def run(settings: Settings, *, size: Size = FULL, bar: Bar | None = None) -> Jam
 async def _run(settings: Settings, size: Size, bar: Bar) -> JamResult:
     images = Images(settings.seed_images)
     codec.warm_up()
-    walk = Walk.begin(PROMPT, seed_image=SEED_IMAGE)
-    meter = meter_of(images, SEED_IMAGE)
+    path = PromptPath.begin(PROMPT, seed_image=SEED_IMAGE)
+    meter = read_meter(images, SEED_IMAGE)
     seconds, wishes = size.seconds, size.changes()
     in_time_s = wishes[-1].at_s + size.after_s
     bar.expect(2.5 * seconds + 2 * in_time_s)
     async with Engine(lambda: open_pipeline(settings, images), max_batch=1) as engine:
-        first = await engine.submit(walk.request())  # loads the model
+        first = await engine.submit(path.build_request())  # loads the model
         began = perf_counter()
-        entries, ours = await _rehearsed(engine, walk, meter, settings, size=size, bar=bar)
+        entries, ours = await _rehearsed(engine, path, meter, settings, size=size, bar=bar)
         factor = seconds / (perf_counter() - began)
-        again = await _rehearsed(engine, walk, meter, settings, size=size, bar=bar)
+        again = await _rehearsed(engine, path, meter, settings, size=size, bar=bar)
         boundaries = [entry.start * COLUMN_SAMPLES for entry in entries[1:]]
         beats = [at for at in beats_of(meter, seconds) if at not in set(boundaries)]
         sounds = {
@@ -209,10 +214,10 @@ async def _run(settings: Settings, size: Size, bar: Bar) -> JamResult:
         for busy in (False, True):
             where = "beside a line of riffs" if busy else "alone"
             with bar.part(f"{len(wishes)} wishes in time, {where}", in_time_s, seconds=in_time_s):
-                report = await in_time(
+                report = await run_realtime(
                     engine,
                     images,
-                    walk,
+                    path,
                     changes=wishes,
                     seconds=in_time_s,
                     loudness_lufs=settings.loudness_lufs,
@@ -237,27 +242,27 @@ async def _run(settings: Settings, size: Size, bar: Bar) -> JamResult:
 
 
 async def _rehearsed(
-    engine: Engine, walk: Walk, meter: Meter, settings: Settings, *, size: Size, bar: Bar
-) -> tuple[list[Entry], np.ndarray[tuple[int], np.dtype[np.float32]]]:
-    entries: list[Entry] = []
+    engine: Engine, path: PromptPath, meter: Meter, settings: Settings, *, size: Size, bar: Bar
+) -> tuple[list[Placement], np.ndarray[tuple[int], np.dtype[np.float32]]]:
+    entries: list[Placement] = []
     begin = bar.done
 
-    def entered(entry: Entry) -> None:
+    def entered(entry: Placement) -> None:
         entries.append(entry)
         bar.to(begin + min(size.seconds, entry.end / 100))
 
-    async def make(walk: Walk) -> Chunk:
-        riff = await engine.submit(walk.request())
-        return Chunk(walk, riff.request, riff.image)
+    async def make(path: PromptPath) -> Chunk:
+        riff = await engine.submit(path.build_request())
+        return Chunk(path, riff.request, riff.image)
 
-    rehearsal = Rehearsal(
+    rehearsal = OfflineRenderer(
         make,
-        walk,
+        path,
         meter,
         changes=size.script,
         seconds=size.seconds,
         loudness_lufs=settings.loudness_lufs,
-        on_entry=entered,
+        on_placement=entered,
     )
     with bar.part(f"playing {size.seconds:g} s as fast as it can", size.seconds):
         samples = await rehearsal.samples()
@@ -265,7 +270,7 @@ async def _rehearsed(
     return inside, samples
 
 
-def _three_clips_ahead(wishes: Sequence[Change], meter: Meter) -> tuple[float, float]:
+def _three_clips_ahead(wishes: Sequence[ScheduledPrompt], meter: Meter) -> tuple[float, float]:
     """What Riffusion's web app does: a wish is heard when the clip that plays and the three that
     are buffered have ended. Our own chunks' length and the same moments; no time to compute, for
     its new clip is made while the others play."""

@@ -20,7 +20,7 @@ from audio.arrays import Floats, Pixels
 from audio.mel import edges
 from audio.resample import resample
 from riffbot.jam.synthesizer import COLUMN_SAMPLES, SAMPLE_RATE
-from riffbot.jam.timeline import Entry, Meter
+from riffbot.jam.timeline import Meter, Placement
 
 FADE_COLUMNS = 5
 """Of the rival's crossfade: 50 ms."""
@@ -191,12 +191,12 @@ def _measured(ear: Ear, at: Sequence[int]) -> tuple[NDArray[np.float64], ...]:
     return tuple(np.array([look(sample) for sample in at]) for look in looks)
 
 
-def naive(entries: Sequence[Entry], seconds: float) -> Floats:
+def naive(entries: Sequence[Placement], seconds: float) -> Floats:
     """The same stretches of the same pictures, each solved by itself, end to end."""
     return _cut(np.concatenate([_solved(e, last) for e, last in _stretches(entries)]), seconds)
 
 
-def crossfaded(entries: Sequence[Entry], seconds: float) -> Floats:
+def crossfaded(entries: Sequence[Placement], seconds: float) -> Floats:
     """The same with 50 ms more of each, faded over into the next at equal power."""
     fade = FADE_COLUMNS * COLUMN_SAMPLES
     out = np.zeros(0, np.float32)
@@ -210,24 +210,24 @@ def crossfaded(entries: Sequence[Entry], seconds: float) -> Floats:
     return _cut(out, seconds)
 
 
-def pictures_of(entries: Sequence[Entry]) -> Pixels:
+def pictures_of(entries: Sequence[Placement]) -> Pixels:
     """The columns that are to be heard, uint8[512, n]."""
     return np.concatenate(
         [
-            entry.chunk.picture[:, np.arange(entry.start, last) % entry.chunk.picture.shape[1]]
+            entry.chunk.pixels[:, np.arange(entry.start, last) % entry.chunk.pixels.shape[1]]
             for entry, last in _stretches(entries)
         ],
         axis=1,
     )
 
 
-def _stretches(entries: Sequence[Entry]) -> list[tuple[Entry, int]]:
+def _stretches(entries: Sequence[Placement]) -> list[tuple[Placement, int]]:
     ends = [following.start for following in entries[1:]] + [entries[-1].end]
     return list(zip(entries, ends, strict=True))
 
 
-def _solved(entry: Entry, last: int) -> Floats:
-    picture = entry.chunk.picture
+def _solved(entry: Placement, last: int) -> Floats:
+    picture = entry.chunk.pixels
     columns = picture[:, np.arange(entry.start, last) % picture.shape[1]]
     return codec.image_to_audio(columns, sample_rate=SAMPLE_RATE)
 
@@ -239,10 +239,10 @@ def _cut(sound: Floats, seconds: float) -> Floats:
 def beats_of(meter: Meter, seconds: float) -> list[int]:
     """The samples of all beats that have some sound on both sides."""
     margin = round(_LEVEL_S * 100) + 2
-    beats, column = list[int](), meter.beat_from(margin)
+    beats, column = list[int](), meter.next_beat(margin)
     while column < seconds * 100 - margin:
         beats.append(column * COLUMN_SAMPLES)
-        column = meter.beat_from(column + 1)
+        column = meter.next_beat(column + 1)
     return beats
 
 

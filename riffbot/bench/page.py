@@ -27,7 +27,8 @@ from aiohttp import web
 from riffbot.bench.progress import Bar
 from riffbot.errors import RiffBotError
 from riffbot.jam.session import JamSession
-from riffbot.jam.types import HOUSE
+from riffbot.jam.types import LOCAL_USER
+from riffbot.library.jam_record import PageJam
 from riffbot.services import Services, open_services
 from riffbot.settings import Settings
 from riffbot.web import keys
@@ -185,7 +186,7 @@ async def measure(
     room = services.settings.model_copy(update={"page_listeners": listeners + stalled})
     async with _served(replace(services, settings=room)) as (app, address):
         session = await services.jams.start(
-            None, who=HOUSE, seed_image=seed_image, paced_by="clock"
+            PageJam(), starter=LOCAL_USER, seed_image=seed_image, paced_by="clock"
         )
         process = psutil.Process()
         start = process.memory_info().rss / 2**20
@@ -198,14 +199,14 @@ async def measure(
         )
         try:
             await _until(lambda: app[keys.BROADCASTER].listeners() == listeners + stalled)
-            before, began = session.chunks, perf_counter()
+            before, began = session.reader.chunk_count, perf_counter()
             with bar.part(f"{listeners} browsers listen", seconds, seconds=seconds):
                 await asyncio.sleep(seconds / 2)
                 middle = process.memory_info().rss / 2**20
                 await asyncio.sleep(seconds / 2)
             with bar.part("who never reads is let go", _STALLED_S * bool(stalled)):
                 await _until(lambda: app[keys.BROADCASTER].dropped >= stalled)
-            took, made = perf_counter() - began, session.chunks - before
+            took, made = perf_counter() - began, session.reader.chunk_count - before
             end = process.memory_info().rss / 2**20
             told, _ = await others.communicate(b"")  # its input ends, so it tells
         finally:
@@ -213,7 +214,10 @@ async def measure(
                 others.kill()
                 await others.wait()
         heard = json.loads(told)
-        underruns, steps = session.status().underruns, session.plan()[-1].chunk.request.steps
+        underruns, steps = (
+            session.status().underruns,
+            session.reader.placements()[-1].chunk.request.steps,
+        )
         await session.stop()
         return PageResult(
             seconds=took,

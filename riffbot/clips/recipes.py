@@ -2,7 +2,8 @@
 
 A recipe names the pictures that it starts from by their content. Where one of them is gone (the
 database was lost, the file came from somebody else's RiffBot), it is made again from its own
-recipe, which travels inside (`made_from`), as far back as to the first prompt.
+recipe, which travels inside (`made_from`), as far back as to the first prompt. Whether it came out
+the same its name tells, which is its sha256; where it did not, the recipe says so (`differs`).
 """
 
 from __future__ import annotations
@@ -10,16 +11,15 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from audio import decoder, filetypes
+from audio.arrays import Pixels
 from audio.image import encode_png
 from riffbot import rendering
+from riffbot.clips.sound_pictures import USUAL_LUFS, SoundFile, pictures
 from riffbot.errors import BadRequest, NotFound
 from riffbot.images import Images
 from riffbot.inference.job import Riff
@@ -55,6 +55,9 @@ class Recipe:
         text: the JSON that it was read from.
         part: the picture is these columns of what the request makes; None is all of it.
         retired_tag: it was in a PNG of an earlier version (`audio.params.RETIRED_TAG`).
+        sound: the picture was taken of the sound of what the request makes; None is its own.
+        differs: after `revived`, a sentence that says why what is made of it may not be what the
+            file holds; empty where it is the same.
     """
 
     request: RiffRequest
@@ -64,6 +67,8 @@ class Recipe:
     text: str = ""
     part: tuple[int, int] | None = None
     retired_tag: bool = False
+    sound: SoundFile | None = None
+    differs: str = ""
 
 
 def parse(text: str | bytes) -> Recipe:
@@ -84,18 +89,43 @@ def of_part(text: str | None, begin: int, end: int) -> str | None:
 
     It is made again as the whole is, and cut; and it tells tempo and measure as the whole does.
     """
+    told = _told(text)
+    if told is None:
+        return None
+    within = _columns(told.get("part"))
+    first = within[0] if within is not None else 0
+    told["part"] = [first + begin, first + end]
+    return _json(told)
+
+
+def of_sound(text: str | None, data: bytes, *, loop: bool) -> str | None:
+    """The recipe of the picture that was taken of a sound file, given the recipe in its tags.
+
+    It is made again as the clip is, and then rendered, encoded, decoded and analysed.
+
+    Args:
+        text: the recipe in the file; somebody else's stays as it is.
+        data: the file's first bytes.
+        loop: the sound was analysed as a loop.
+    """
+    told, sound = _told(text), SoundFile.of(data, loop=loop)
+    if told is None or sound is None or "part" in told or "sound" in told:
+        # The sound of a part, or of what was a sound before, has no recipe; `revived` says so.
+        return text
+    longer = _json({**told, "sound": sound.to_json()})
+    return longer if len(longer) <= MAX_TEXT else text
+
+
+def _told(text: str | None) -> dict[str, Any] | None:
+    """A recipe's JSON in its usual form; None where it is none of ours."""
     if text is None:
         return None
     try:
         parse(text)
-    except BadRequest:  # somebody else's
+    except BadRequest:
         return None
-    told = json.loads(text)
-    told = told if isinstance(told.get("request"), dict) else {"request": told}
-    within = _columns(told.get("part"))
-    first = within[0] if within is not None else 0
-    told["part"] = [first + begin, first + end]
-    return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+    told: dict[str, Any] = json.loads(text)
+    return told if isinstance(told.get("request"), dict) else {"request": told}
 
 
 def inside(data: bytes) -> Recipe | None:
@@ -161,7 +191,12 @@ def needed(recipe: Recipe) -> set[str]:
 
 
 async def revived(
-    recipe: Recipe, *, there: Callable[[str], bool], make: Make, keep: Keep
+    recipe: Recipe,
+    *,
+    there: Callable[[str], bool],
+    make: Make,
+    keep: Keep,
+    loudness_lufs: float = USUAL_LUFS,
 ) -> Recipe:
     """The recipe with every picture that it needs in its place again.
 
@@ -169,6 +204,10 @@ async def revived(
         there: whether the picture of this reference can be read; called in a thread, as `keep`.
         make: makes one clip, whose own pictures are there.
         keep: keeps a picture that was made again.
+        loudness_lufs: how loud clips are rendered here, for pictures that were taken of sounds.
+
+    Returns:
+        The recipe; `differs` says so where a picture did not come out as its name tells.
 
     Raises:
         NotFound: a picture is gone, and the file does not say how it was made.
@@ -176,16 +215,20 @@ async def revived(
         RiffBotError: as `make`.
     """
     made: dict[str, str] = {}
+    differing: dict[str, str] = {}
 
-    async def whole(recipe: Recipe) -> Recipe:
+    async def whole(recipe: Recipe) -> tuple[Recipe, str]:
+        """The recipe, and why one of its pictures did not come out the same."""
         changes: dict[str, str] = {}
-        for ref in sorted(pictures_of(recipe.request)):
+        refs = sorted(pictures_of(recipe.request))
+        for ref in refs:
             if await asyncio.to_thread(there, ref):
                 continue
             if ref not in made:
                 made[ref] = await again(ref, recipe.made_from.get(ref))
             changes[ref] = made[ref]
-        return replace(recipe, request=renamed(recipe.request, changes))
+        found = replace(recipe, request=renamed(recipe.request, changes))
+        return found, next((differing[ref] for ref in refs if ref in differing), "")
 
     async def again(ref: str, older: Recipe | None) -> str:
         if older is None:
@@ -193,26 +236,95 @@ async def revived(
                 "The picture that this was made from is not here any more, and the file does not "
                 "say how to make it again: please remix the file itself instead."
             )
-        older = await whole(older)
+        older, why = await whole(older)
         if len(made) >= MOST_REVIVED:
             raise BadRequest(
                 "That recipe starts from more pictures than I make again for one clip."
             )
         riff = await make(older)
-        if older.part is not None:
-            begin, end = older.part
-            part = riff.image[:, begin:end]
-            if part.shape[1] != end - begin:
-                raise BadRequest("That recipe takes a part of a clip that is not so long.")
-            return await kept(ref, part, older.text)
-        texts = {name: ancestor.text for name, ancestor in older.made_from.items()}
-        return await kept(ref, riff.image, rendering.recipe(riff, texts))
-
-    async def kept(ref: str, pixels: NDArray[np.uint8], text: str) -> str:
-        png = _as_named(ref, pixels, text)
+        if older.model_hash not in (None, riff.model_hash):
+            why = "other weights made it"
+        # Of another picture the sound is another one, too, and need not be looked at.
+        possible = _possible(older, riff, loudness_lufs, sounds=not why)
+        png = await asyncio.to_thread(_made_again, ref, older, riff, possible)
+        # Where it came out the same, what it was made from does not matter.
+        if _name(png) != ref:
+            differing[ref] = why or _reason(older)
         return f"sha256:{await asyncio.to_thread(keep, png)}"
 
-    return await whole(recipe)
+    found, why = await whole(recipe)
+    return replace(found, differs=_differs(recipe, why))
+
+
+def _made_again(ref: str, older: Recipe, riff: Riff, possible: Iterator[Pixels]) -> bytes:
+    """A PNG of what an older recipe tells of: the one that the reference names, if it can be made.
+
+    The name is the sha256 of the whole file, so the text in it counts, too.
+    """
+    travelling = {name: ancestor.text for name, ancestor in older.made_from.items()}
+    taken = older.part is not None or older.sound is not None
+    now = older.text if taken else rendering.recipe(riff, travelling)
+    texts: list[str | None] = [t for t in dict.fromkeys([now, older.text]) if len(t) <= MAX_TEXT]
+    nearest: bytes | None = None
+    for pixels in possible:
+        for text in texts or [None]:
+            png = encode_png(pixels, recipe=text)
+            nearest = nearest or png
+            # An earlier version may have written it; what is made from it has the same name then.
+            for candidate in (png, encode_png(pixels, recipe=text, retired_tag=True)):
+                if _name(candidate) == ref:
+                    return candidate
+    assert nearest is not None
+    return nearest
+
+
+def _possible(older: Recipe, riff: Riff, loudness_lufs: float, *, sounds: bool) -> Iterator[Pixels]:
+    """The pictures that a recipe can mean, the likeliest first, at least one.
+
+    Recipes did not always tell that a picture was taken of a sound.
+
+    Raises:
+        BadRequest: it is a part of a clip that is not so long.
+    """
+    if older.sound is None:
+        yield _cut(riff.image, older.part)
+    if older.sound is not None or (sounds and older.part is None):
+        for pixels in pictures(riff, older.sound, loudness_lufs):
+            yield _cut(pixels, older.part)
+            if not sounds:
+                return
+    if older.sound is not None:
+        yield _cut(riff.image, older.part)
+
+
+def _cut(pixels: Pixels, part: tuple[int, int] | None) -> Pixels:
+    if part is None:
+        return pixels
+    begin, end = part
+    if pixels.shape[1] < end:
+        raise BadRequest("That recipe takes a part of a clip that is not so long.")
+    return pixels[:, begin:end]
+
+
+def _reason(older: Recipe) -> str:
+    """Why a picture differs that was made of the same pictures by the same weights."""
+    if older.sound is not None:
+        return "it was taken of a sound file that I cannot make again to the byte"
+    return "it was changed after its recipe was written, or made on another machine"
+
+
+def _differs(recipe: Recipe, why: str) -> str:
+    """The sentence for `Recipe.differs`."""
+    if why:
+        return (
+            f"The picture that this starts from did not come out the same again ({why}), "
+            "so this clip may not be the one in the file."
+        )
+    if recipe.sound is not None:
+        return "The picture in that file was taken of a clip's sound; this is the clip itself."
+    if recipe.part is not None:
+        return "That file holds a part of a clip; this is the whole clip."
+    return ""
 
 
 def renamed(request: RiffRequest, refs: Mapping[str, str]) -> RiffRequest:
@@ -225,14 +337,13 @@ def renamed(request: RiffRequest, refs: Mapping[str, str]) -> RiffRequest:
     return RiffRequest.from_json(text)
 
 
-def _as_named(ref: str, pixels: NDArray[np.uint8], text: str) -> bytes:
-    """A PNG of the picture: the one that the reference names, should an earlier version have
-    written it, so that what is made from it has the same recipe and so the same bytes.
-    """
-    older = encode_png(pixels, recipe=text, retired_tag=True)
-    if f"sha256:{hashlib.sha256(older).hexdigest()}" == ref:
-        return older
-    return encode_png(pixels, recipe=text)
+def _name(png: bytes) -> str:
+    """How requests refer to a picture."""
+    return f"sha256:{hashlib.sha256(png).hexdigest()}"
+
+
+def _json(told: dict[str, Any]) -> str:
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
 
 
 def _recipe(told: Any, depth: int) -> Recipe:
@@ -248,8 +359,9 @@ def _recipe(told: Any, depth: int) -> Recipe:
         batch=batch if isinstance(batch, int) and 1 <= batch <= _MOST_BATCH else 1,
         model_hash=model_hash if isinstance(model_hash, str) else None,
         made_from={str(ref): _recipe(recipe, depth + 1) for ref, recipe in older.items()},
-        text=json.dumps(told, ensure_ascii=False, separators=(",", ":")),
+        text=_json(told),
         part=_columns(told.get("part")),
+        sound=SoundFile.from_json(told.get("sound")),
     )
 
 

@@ -62,7 +62,8 @@ class Replaying(Adopting):
         """The recipe of a downloaded clip, ready to be made again here.
 
         Pictures that it starts from and that are gone are made again first, from the recipes that
-        travel in the file, in their asker's turn like any other clip.
+        travel in the file, in their asker's turn like any other clip. `Recipe.differs` says so
+        where one did not come out the same.
 
         Raises:
             NotFound: it starts from a picture that is gone and that nothing tells of.
@@ -85,6 +86,7 @@ class Replaying(Adopting):
             there=self._there,
             make=again,
             keep=lambda png: self._library.files.put(png, ".png"),
+            loudness_lufs=self._settings.loudness_lufs,
         )
 
     def _there(self, ref: str) -> bool:

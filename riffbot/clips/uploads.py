@@ -185,7 +185,12 @@ def _from_sound(
         # A clip of our own is a loop already.
         pixels = _mono(codec.audio_to_image(heard, rate, loop=True))
         return Source(
-            pixels, "sound", shown, recipe=recipe, bpm=ours.request.bpm, notes=sound.notes
+            pixels,
+            "sound",
+            shown,
+            recipe=recipes.of_sound(recipe, data, loop=True),
+            bpm=ours.request.bpm,
+            notes=sound.notes,
         )
     notes = sound.notes
     if sound.more and seconds is None:

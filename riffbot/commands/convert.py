@@ -68,14 +68,16 @@ def audio_to_image(options: Options) -> int:
     _writable(target, options)
 
     from audio import codec, decoder, image
-    from riffbot.commands.sources import RECIPE_TAG
+    from riffbot.clips import recipes
+    from riffbot.commands.sources import RECIPE_TAG, head
 
     try:
         sound = decoder.read(source, max_seconds=LONGEST_S)
         pixels = codec.audio_to_image(sound.samples, sound.sample_rate, loop=options.loop)
-        recipe = decoder.read_tags(source).get(RECIPE_TAG)
+        text = decoder.read_tags(source).get(RECIPE_TAG)
     except ValueError as error:
         raise BadRequest(f"“{source.name}”: {error}") from error
+    recipe = recipes.of_sound(text, head(source), loop=options.loop)
     write(target, image.encode_png(pixels, recipe=recipe))
     notes = [*sound.notes]
     if sound.more:

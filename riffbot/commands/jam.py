@@ -22,10 +22,10 @@ from riffbot.errors import BadRequest
 if TYPE_CHECKING:
     from audio.arrays import Floats, Pixels
     from riffbot.inference.engine.engine import Engine
-    from riffbot.jam.excerpt import Stretch
-    from riffbot.jam.offline import Change
-    from riffbot.jam.prompt_path import Walk
-    from riffbot.jam.timeline import Chunk, Entry, Meter
+    from riffbot.jam.excerpt import ExcerptRecipe
+    from riffbot.jam.offline import ScheduledPrompt
+    from riffbot.jam.prompt_path import PromptPath
+    from riffbot.jam.timeline import Chunk, Meter, Placement
     from riffbot.request import RiffRequest
     from riffbot.settings import Settings
 
@@ -41,8 +41,8 @@ def jam(options: Options) -> int:
     time, as a voice channel would hear it, with a report of how well that went.
     """
     from riffbot.commands.clips import open_workshop
-    from riffbot.jam.prompt_path import Walk
-    from riffbot.jam.tempo_lock import meter_of, seed_image_for
+    from riffbot.jam.prompt_path import PromptPath
+    from riffbot.jam.tempo_lock import choose_seed_image, read_meter
 
     if not SHORTEST_S <= options.seconds <= LONGEST_S:
         raise BadRequest(
@@ -63,11 +63,11 @@ def jam(options: Options) -> int:
         raise BadRequest("--busy measures how a jam keeps time, so it needs --realtime.")
     settings, pictures = open_workshop(options, folder=out.parent if out else Path())
     named = options.seed_image
-    walk = Walk.begin(
+    path = PromptPath.begin(
         options.prompt,
         seed_image=pictures.seed_image(named)
         if named
-        else seed_image_for(pictures.images, options.bpm, options.prompt),
+        else choose_seed_image(pictures.images, options.bpm, options.prompt),
         seed=options.seed or 0,
         **{
             name: value
@@ -75,8 +75,8 @@ def jam(options: Options) -> int:
             if (value := getattr(options, name)) is not None
         },
     )
-    meter = meter_of(pictures.images, walk.seed_image)
-    order = _Order(settings, pictures, walk, meter, changes, options.seconds, out, options.busy)
+    meter = read_meter(pictures.images, path.seed_image)
+    order = _Order(settings, pictures, path, meter, changes, options.seconds, out, options.busy)
     told = asyncio.run(_in_time(order) if options.realtime else _at_once(order))
     print(json.dumps(told, ensure_ascii=False) if options.json else told["words"])
     return 0
@@ -88,9 +88,9 @@ class _Order:
 
     settings: Settings
     pictures: Pictures
-    walk: Walk
+    path: PromptPath
     meter: Meter
-    changes: list[Change]
+    changes: list[ScheduledPrompt]
     seconds: float
     out: Path | None
     busy: bool
@@ -100,7 +100,7 @@ def _again(options: Options, out: Path | None) -> int:
     """Make again the stretch of a jam that a kept riff is."""
     from riffbot.commands.clips import open_workshop
     from riffbot.commands.recipes import told_by
-    from riffbot.jam.excerpt import Stretch
+    from riffbot.jam.excerpt import ExcerptRecipe
 
     if options.prompt is not None or options.then or options.realtime:
         raise BadRequest(
@@ -112,7 +112,7 @@ def _again(options: Options, out: Path | None) -> int:
         raise BadRequest(
             f"“{options.recipe.name}” was not kept from a jam; riffbot riff --from makes it again."
         )
-    stretch = Stretch.from_json(told)
+    stretch = ExcerptRecipe.from_json(told)
     settings, pictures = open_workshop(options, options.recipe.parent, folder=out.parent)
     for _, request in stretch.chunks:
         if request.seed_image is not None:
@@ -125,21 +125,23 @@ def _again(options: Options, out: Path | None) -> int:
     return 0
 
 
-async def _replayed(settings: Settings, pictures: Pictures, stretch: Stretch, out: Path) -> None:
+async def _replayed(
+    settings: Settings, pictures: Pictures, stretch: ExcerptRecipe, out: Path
+) -> None:
     async with running(settings, pictures) as engine:
 
         async def draw(request: RiffRequest) -> Pixels:
             return (await engine.submit(request)).image
 
         with recorder(out) as record:
-            async for block in stretch.play(draw, loudness_lufs=settings.loudness_lufs):
+            async for block in stretch.replay(draw, loudness_lufs=settings.loudness_lufs):
                 record(block)
 
 
-def change(text: str) -> Change:
+def change(text: str) -> ScheduledPrompt:
     """`20:church bells` → a change at second 20. Raises BadRequest."""
-    from riffbot.jam.offline import Change
-    from riffbot.jam.prompt_path import checked
+    from riffbot.jam.offline import ScheduledPrompt
+    from riffbot.jam.prompt_path import validate_prompt
 
     seconds, colon, prompt = text.partition(":")
     try:
@@ -150,7 +152,7 @@ def change(text: str) -> Change:
         raise BadRequest(
             f"--then is SECONDS:PROMPT, for example --then “20:church bells”, not “{text[:60]}”."
         )
-    return Change(at_s, checked(prompt))
+    return ScheduledPrompt(at_s, validate_prompt(prompt))
 
 
 def _out(options: Options) -> Path | None:
@@ -167,25 +169,25 @@ def _out(options: Options) -> Path | None:
 
 
 async def _at_once(order: _Order) -> dict[str, Any]:
-    from riffbot.jam.offline import Rehearsal
+    from riffbot.jam.offline import OfflineRenderer
 
     assert order.out is not None
     began, line = time.perf_counter(), Line()
-    entries: list[Entry] = []
+    entries: list[Placement] = []
 
-    def came_in(entry: Entry) -> None:
+    def came_in(entry: Placement) -> None:
         entries.append(entry)
         line.say(f"{entry.start / 100:.1f} of {order.seconds:g} s: {entry.chunk.prompt}")
 
     async with running(order.settings, order.pictures) as engine:
-        rehearsal = Rehearsal(
-            lambda walk: _chunk(engine, walk),
-            order.walk,
+        rehearsal = OfflineRenderer(
+            lambda path: _chunk(engine, path),
+            order.path,
             order.meter,
             changes=order.changes,
             seconds=order.seconds,
             loudness_lufs=order.settings.loudness_lufs,
-            on_entry=came_in,
+            on_placement=came_in,
         )
         with recorder(order.out) as record:
             async for block in rehearsal.blocks():
@@ -198,7 +200,7 @@ async def _at_once(order: _Order) -> dict[str, Any]:
         f"chunks, made in {spent:.1f} s ({factor:.2f} times real time)",
         "file": str(order.out),
         "seconds": order.seconds,
-        "seed_image": order.walk.seed_image,
+        "seed_image": order.path.seed_image,
         "bpm": order.meter.bpm,
         "made_in_s": round(spent, 2),
         "real_time_factor": round(factor, 2),
@@ -208,41 +210,41 @@ async def _at_once(order: _Order) -> dict[str, Any]:
     }
 
 
-async def _chunk(engine: Engine, walk: Walk) -> Chunk:
+async def _chunk(engine: Engine, path: PromptPath) -> Chunk:
     from riffbot.jam.timeline import Chunk
 
-    riff = await engine.submit(walk.request())
-    return Chunk(walk, riff.request, riff.image, riff.model_name, riff.model_hash)
+    riff = await engine.submit(path.build_request())
+    return Chunk(path, riff.request, riff.image, riff.model_name, riff.model_hash)
 
 
 async def _in_time(order: _Order) -> dict[str, Any]:
-    from riffbot.jam.realtime import in_time
+    from riffbot.jam.realtime import run_realtime
 
     line = Line()
     with contextlib.ExitStack() as stack:
         record = stack.enter_context(recorder(order.out)) if order.out else None
         async with running(order.settings, order.pictures) as engine:
-            report = await in_time(
+            report = await run_realtime(
                 engine,
                 order.pictures.images,
-                order.walk,
+                order.path,
                 changes=order.changes,
                 seconds=order.seconds,
                 loudness_lufs=order.settings.loudness_lufs,
                 busy=order.busy,
                 record=record,
-                say=line.say,
+                on_progress=line.say,
             )
             line.clear()
     return {
-        "words": report.in_words(),
+        "words": report.as_text(),
         "file": str(order.out) if order.out else None,
-        "seed_image": order.walk.seed_image,
+        "seed_image": order.path.seed_image,
         **report.as_dict(),
     }
 
 
-def _told(entry: Entry) -> dict[str, Any]:
+def _told(entry: Placement) -> dict[str, Any]:
     return {
         "at_s": entry.start / 100,
         "prompt": entry.chunk.prompt,

@@ -172,7 +172,7 @@ def _making(commands: Any) -> None:
 
 
 def _jamming(commands: Any) -> None:
-    jam = _add(commands, "jam", "jamming.jam", "play on and on, one beat through every change")
+    jam = _add(commands, "jam", "jam.jam", "play on and on, one beat through every change")
     _prompt_or_file(jam, "make again the stretch that a kept riff's .mp3 or .png holds")
     jam.add_argument(
         "--then",
@@ -241,17 +241,17 @@ def _looking_after(commands: Any) -> None:
 def _library(commands: Any) -> None:
     library = commands.add_parser("library", help="find, trace, export and delete what was made")
     verbs = library.add_subparsers(title="verbs", metavar="VERB", required=True)
-    listing = _add(verbs, "list", "shelves.listed", "the newest riffs")
-    search = _add(verbs, "search", "shelves.listed", "riffs by words of their prompts")
+    listing = _add(verbs, "list", "library.listed", "the newest riffs")
+    search = _add(verbs, "search", "library.listed", "riffs by words of their prompts")
     search.add_argument("words", metavar="WORD", nargs="+", help="the last may be unfinished")
     listing.set_defaults(words=None)
     for parser in (listing, search):
         parser.add_argument("--limit", type=whole, default=25, help="how many (default: 25)")
     for name, run, summary in (
-        ("show", "shelves.show", "everything about a riff"),
-        ("lineage", "shelves.lineage", "its family tree"),
-        ("export", "shelves.export", "write it as a file"),
-        ("delete", "shelves.delete", "forget it; what was made from it stays"),
+        ("show", "library.show", "everything about a riff"),
+        ("lineage", "library.lineage", "its family tree"),
+        ("export", "library.export", "write it as a file"),
+        ("delete", "library.delete", "forget it; what was made from it stays"),
     ):
         parser = _add(verbs, name, run, summary)
         parser.add_argument("riff", metavar="ID", help="the riff's id")

@@ -46,6 +46,7 @@ def delete(options: Options) -> int:
         BadRequest: it was not confirmed, or a RiffBot is running on the library, which would go on
             with what it remembers of the member, in clips on their way and in jams.
     """
+    from riffbot.jam.snapshot import scrub_jam
     from riffbot.library.running import is_running
     from riffbot.settings import load_settings
 
@@ -63,7 +64,7 @@ def delete(options: Options) -> int:
         )
 
     async def look(library: Library) -> int:
-        farewell = await library.erase_member(options.member)
+        farewell = await library.erase_member(options.member, scrub_jam)
         open_again = await library.remixes_allowed(options.member)
         if options.json:
             told = {

@@ -140,7 +140,10 @@ class Maker:
             there=self.pictures.there,
             make=make,
             keep=lambda png: self.pictures.shelf.keep(png).removeprefix("sha256:"),
+            loudness_lufs=self.settings.loudness_lufs,
         )
+        if told.differs:
+            self._line.note(told.differs)
         return replace(order, request=told.request)
 
     def write(self, riff: Riff, order: Order) -> dict[str, Any]:

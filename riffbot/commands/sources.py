@@ -95,11 +95,16 @@ def _source(decoded: SpectrogramImage) -> Source:
 
 def is_sound(path: Path) -> bool:
     """Whether to listen to the file rather than look at it (by its first bytes, then its name)."""
-    with path.open("rb") as file:
-        kind = filetypes.identify(file.read(filetypes.HEAD))
+    kind = filetypes.identify(head(path))
     if kind.family == "unknown":
         return path.suffix.lower() in SOUND_SUFFIXES
     return kind.family == "sound"
+
+
+def head(path: Path) -> bytes:
+    """A file's first bytes, which tell what it is."""
+    with path.open("rb") as file:
+        return file.read(filetypes.HEAD)
 
 
 def recipe_in_tags(path: Path) -> str | None:
@@ -132,7 +137,7 @@ def _from_sound(path: Path, start: float, seconds: float | None) -> Source:
     whole = start == 0 and len(taken) == len(sound.samples)
     left_out = 0.0 if seconds else (len(sound.samples) - first - len(taken)) / sound.sample_rate
     # A part of a clip is another clip: its recipe would not make it again.
-    recipe = recipe_in_tags(path) if whole else None
+    recipe = recipes.of_sound(recipe_in_tags(path), head(path), loop=False) if whole else None
     return Source(pixels[:, :WIDEST], recipe, left_out, sound.notes)
 
 

@@ -1,12 +1,31 @@
-"""The endless jam: a walk through prompts and seeds, locked to one seed image's tempo.
+"""Jams: endless music from a path of prompts, locked to one seed image's tempo.
 
-    walk.py         what to generate next: a value, and pure functions on it
-    votes.py        many wishes, one prompt
-    score.py        which picture sounds at which column, and what loops while none does
-    performance.py  score → steady sound, block by block; its state is a value
-    ring.py         ready Opus packets between whoever makes them and whoever plays them
-    session.py      one living jam: asks the engine, feeds the ring, answers its listeners
-    manager.py      one jam a server, many servers; what a restart must not lose
+What is played
+    prompt_path      which chunk comes next: an immutable value, and pure functions on it
+    ballot           one vote for everybody, one prompt for all; steering: who decided what
+    pending_changes  changes that members asked for and that are not heard yet
+    tempo_lock       the seed image that fits, and its loop
+
+How it becomes sound
+    timeline         which chunk sounds at which column, and what loops when one is late
+    synthesizer      timeline → continuous sound, block by block; its state is a value
+    opus, ogg        sound → packets → a stream that browsers play
+    ring             ready packets between the thread that makes them and those who read them
+    player           the thread that fills the ring; pacing: who reads it
+
+A jam's life
+    session          one living jam; phase: its lifecycle; planner: has its chunks generated
+    config, assembly what a session is made of; reader: what can be read of it
+    capacity         what a jam costs on this machine; attempts: starts that it was too slow for
+    loop_thread      the event loop that all jams run on, and a list of all threads
+
+Many jams
+    manager          starts, finds, stores and resumes jams, with registry, starting and saver
+    snapshot         a jam as JSON, so that a restart resumes it with the same samples
+    history, excerpt the last minute of sound; what is saved of it, and its recipe
+
+Without Discord and the page
+    offline          a scripted jam as fast as the machine can; realtime: measured against the clock
 
 Nothing here imports Discord or a model.
 """

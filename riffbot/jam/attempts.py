@@ -15,23 +15,23 @@ from time import monotonic
 
 from riffbot.request import RiffRequest
 
-PAUSE = 2.0
-"""A pause after an attempt is so many times as long as the attempt."""
+PAUSE_FACTOR = 2.0
+"""The pause after a failed attempt is so many times as long as the attempt."""
 
-COUNTS_S = 120.0
-"""No attempt counts for longer than this."""
+MAX_PAUSE_S = 120.0
+"""The longest pause after a failed attempt."""
 
-REMEMBERED = 16
+MAX_RECORDS = 16
 
 
 @dataclass(frozen=True)
-class Attempt:
-    """One that failed.
+class FailedAttempt:
+    """A start that failed because the machine was too slow.
 
     Attributes:
-        request: its chunk.
-        factor: seconds of this jam that the machine made in a second.
-        until: when the next may be made, on the clock.
+        request: of its chunk.
+        factor: the real-time factor that it measured.
+        until: when the next attempt may be made, on the clock.
     """
 
     request: RiffRequest
@@ -39,7 +39,7 @@ class Attempt:
     until: float
 
 
-class Attempts:
+class FailedAttempts:
     """Remembers failed attempts.
 
     Args:
@@ -48,18 +48,19 @@ class Attempts:
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
-        self._failed: list[Attempt] = []
+        self._failed: list[FailedAttempt] = []
 
-    def failed(self, request: RiffRequest, *, factor: float, took_s: float) -> None:
-        """The machine was too slow for jams of such chunks; the attempt took so many seconds."""
-        until = self._clock() + min(COUNTS_S, PAUSE * took_s)
-        self._failed = [*self._failed[1 - REMEMBERED :], Attempt(request, factor, until)]
+    def record(self, request: RiffRequest, *, factor: float, took_s: float) -> None:
+        """Record an attempt that took so many seconds and showed that the machine is too slow."""
+        until = self._clock() + min(MAX_PAUSE_S, PAUSE_FACTOR * took_s)
+        self._failed = [*self._failed[1 - MAX_RECORDS :], FailedAttempt(request, factor, until)]
 
-    def lately(self, request: RiffRequest) -> tuple[float, float] | None:
-        """What is known of jams of such chunks, or of easier ones.
+    def find(self, request: RiffRequest) -> tuple[float, float] | None:
+        """The latest failed attempt with such a chunk, or with an easier one.
 
         Returns:
-            the measured factor and the seconds until it is measured again; None if it may be tried.
+            The measured factor and the seconds until it may be measured again; None if it may be
+            tried now.
         """
         now = self._clock()
         self._failed = [one for one in self._failed if one.until > now]

@@ -1,4 +1,4 @@
-"""Many wishes, one prompt: everybody has one vote, votes fade, prompts are blended by share.
+"""The votes of a jam: everybody has one, votes fade, prompts are blended by share.
 
 A vote counts 1 when it is cast and half as much every three minutes. All votes fade alike, so the
 blend changes only when somebody votes, never by itself: who spoke last weighs most, who left is
@@ -14,34 +14,34 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from riffbot.errors import NotFound
-from riffbot.jam.prompt_path import checked
-from riffbot.jam.types import Share
-from riffbot.prompt import MAX_WEIGHT, parse
+from riffbot.jam.prompt_path import validate_prompt
+from riffbot.jam.types import PromptShare
+from riffbot.prompt import MAX_WEIGHT, Fragment, parse
 from riffbot.request import MAX_PROMPT
 
 HALF_LIFE_S = 180.0
-BLENDED = 4
-"""Prompts that a blend has at most: more would be none."""
+MAX_BLENDED = 4
+"""Prompts of a blend: of more, none would be recognised."""
 
-HEARD = 0.15
-"""A smaller share of the votes is not heard."""
+MIN_SHARE = 0.15
+"""Prompts with a smaller share of the votes are left out of the blend."""
 
 _BRACKETS = re.compile(r"[()\[\]\\]")
 
-MAX_BALLOT = 25
-"""Prompts that are kept, as many as one Discord select shows."""
+MAX_PROMPTS = 25
+"""Prompts on the ballot, as many as one Discord select shows."""
 
 
 MAX_VOTES = 500
-"""Votes that are kept; of more the oldest go, which weigh least."""
+"""Votes on the ballot; the oldest are removed first, which weigh least."""
 
 
 class Vote(BaseModel):
     """One member's vote.
 
     Attributes:
-        user_id, name: whose.
-        prompt: for what.
+        user_id, name: of the member.
+        prompt: what it is for.
         cast_s: when, in seconds of the jam's own time (what was heard), so that a pause or a
             restart fades nothing.
     """
@@ -55,43 +55,43 @@ class Vote(BaseModel):
 
 
 class Ballot(BaseModel):
-    """All votes of a jam, the oldest first; a value, like the walk."""
+    """All votes of a jam, the oldest first; an immutable value."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     votes: tuple[Vote, ...] = ()
 
     def cast(self, user_id: int, name: str, prompt: str, now_s: float) -> Self:
-        """The ballot after a member's vote, which replaces the one they had.
+        """The ballot with a member's vote, which replaces the one they had.
 
         Raises:
             BadRequest: the prompt cannot be read.
         """
-        vote = Vote(user_id=user_id, name=name, prompt=checked(prompt), cast_s=now_s)
+        vote = Vote(user_id=user_id, name=name, prompt=validate_prompt(prompt), cast_s=now_s)
         others = [other for other in self.votes if other.user_id != user_id]
         kept = _without_the_weakest([*others, vote], now_s)
         return self.model_copy(update={"votes": tuple(kept)})
 
-    def joined(self, user_id: int, name: str, prompt: str, now_s: float) -> Self:
+    def cast_for_listed(self, user_id: int, name: str, prompt: str, now_s: float) -> Self:
         """The same for a prompt that is on the ballot already. Raises NotFound."""
-        there = next((v.prompt for v in self.votes if v.prompt == prompt.strip()), None)
-        if there is None:
+        listed = next((v.prompt for v in self.votes if v.prompt == prompt.strip()), None)
+        if listed is None:
             raise NotFound("That prompt has faded: add it again with /jam prompt.")
-        return self.cast(user_id, name, there, now_s)
+        return self.cast(user_id, name, listed, now_s)
 
-    def without(self, user_id: int) -> Self:
-        """The ballot without a member, who wants to be forgotten."""
+    def without_member(self, user_id: int) -> Self:
+        """The ballot without a member's vote."""
         return self.model_copy(
             update={"votes": tuple(v for v in self.votes if v.user_id != user_id)}
         )
 
-    def shares(self, now_s: float) -> tuple[Share, ...]:
+    def shares(self, now_s: float) -> tuple[PromptShare, ...]:
         """Every prompt with its share of the votes, the strongest first."""
         weights = _weights(self.votes, now_s)
         total = sum(weights.values())
         order = sorted(weights, key=lambda prompt: -weights[prompt])
         return tuple(
-            Share(
+            PromptShare(
                 prompt,
                 weights[prompt] / total,
                 tuple(v.name for v in reversed(self.votes) if v.prompt == prompt),
@@ -105,31 +105,40 @@ class Ballot(BaseModel):
         A lone prompt is passed on as it is. Several become one text in which each carries its
         share as a weight, on top of the weights that its author gave; equal shares all weigh 1.
         """
-        heard = [s for s in self.shares(now_s)[:BLENDED] if s.share >= HEARD]
-        while len(heard) > 1:
-            text = _joined(heard)
+        shares = [s for s in self.shares(now_s)[:MAX_BLENDED] if s.share >= MIN_SHARE]
+        while len(shares) > 1:
+            text = _spell(_blend(shares))
             if len(text) <= MAX_PROMPT:
                 return text
-            heard = heard[:-1]
-        return heard[0].prompt if heard else None
+            shares = shares[:-1]
+        return shares[0].prompt if shares else None
 
 
-def _joined(shares: list[Share]) -> str:
+def _blend(shares: Sequence[PromptShare]) -> list[Fragment]:
+    """The fragments of all prompts, weighted by their shares, with commas in between."""
     total = sum(share.share for share in shares)
-    # Between a half and one and a half: a token that weighs more than that drowns the others.
-    weights = [min(1.5, max(0.5, s.share / total * len(shares))) for s in shares]
-    return ", ".join(_spelled(s.prompt, w) for s, w in zip(shares, weights, strict=True))
+    blended: list[Fragment] = []
+    for share in shares:
+        # Between a half and one and a half: a token that weighs more than that drowns the others.
+        factor = min(1.5, max(0.5, share.share / total * len(shares)))
+        if blended:
+            blended.append(Fragment(", "))
+        blended += [_scale(fragment, factor) for fragment in parse(share.prompt)]
+    return blended
 
 
-def _spelled(prompt: str, factor: float) -> str:
-    """The prompt with every weight multiplied; fragment by fragment, so that a bracket that its
-    author left open swallows nobody else's words."""
+def _scale(fragment: Fragment, factor: float) -> Fragment:
+    # One decimal: a vote that hardly moves the shares does not move the music.
+    return Fragment(fragment.text, round(min(MAX_WEIGHT, fragment.weight * factor), 1))
+
+
+def _spell(fragments: Sequence[Fragment]) -> str:
+    """Fragments as a prompt. Each has its own brackets, so that one which an author left open
+    applies to nobody else's words."""
     parts = []
-    for fragment in parse(prompt):
+    for fragment in fragments:
         text = _BRACKETS.sub(r"\\\g<0>", fragment.text)
-        # One decimal: a vote that hardly moves the shares does not move the music.
-        weight = round(min(MAX_WEIGHT, fragment.weight * factor), 1)
-        parts.append(text if weight == 1 else f"({text}:{weight:g})")
+        parts.append(text if fragment.weight == 1 else f"({text}:{fragment.weight:g})")
     return "".join(parts)
 
 
@@ -144,9 +153,9 @@ def _weights(votes: Sequence[Vote], now_s: float) -> dict[str, float]:
 
 
 def _without_the_weakest(votes: list[Vote], now_s: float) -> list[Vote]:
-    """At most `MAX_BALLOT` prompts and the newest `MAX_VOTES` votes, and none that has faded to a
+    """At most `MAX_PROMPTS` prompts and the newest `MAX_VOTES` votes, and none that has faded to a
     thousandth."""
     alive = [v for v in votes if now_s - v.cast_s < 10 * HALF_LIFE_S][-MAX_VOTES:]
     weights = _weights(alive, now_s)
-    kept = sorted(weights, key=lambda prompt: -weights[prompt])[:MAX_BALLOT]
+    kept = sorted(weights, key=lambda prompt: -weights[prompt])[:MAX_PROMPTS]
     return [vote for vote in alive if vote.prompt in kept]

@@ -1,4 +1,4 @@
-"""How much of this machine a jam needs, and whether that much is there."""
+"""How much of this machine's time a jam needs, and whether that much is free."""
 
 from __future__ import annotations
 
@@ -11,47 +11,48 @@ from time import monotonic
 from riffbot.errors import Refused
 from riffbot.wording import in_words
 
-LOAD = 0.8
+MAX_LOAD = 0.8
 """The share of the machine's time that all jams together may need."""
 
-LEAST = 0.05
-"""A share of the machine's time that is no use to a jam."""
+MIN_SHARE = 0.05
+"""A smaller share of the machine's time is no use to a jam."""
 
-MEASURED_S = 120.0
-"""What was measured longer ago refuses nobody: the machine may have been busy just then."""
+MEASUREMENT_VALID_S = 120.0
+"""An older measurement refuses nobody: the machine may have been busy just then."""
 
-_NEWS = 0.3
-"""What a new measurement weighs beside those before it."""
+_SMOOTHING = 0.3
+"""Weight of a new measurement in the moving average."""
 
 
 class Capacity:
-    """What the making of one jam's chunks takes on this machine, as measured.
+    """The measured cost of generating one jam's chunks on this machine.
 
     Args:
         turn_s: seconds of sound in a chunk.
-        others: the share of the machine's time that the other jams need now.
+        load_of_others: the share of the machine's time that the other jams need now.
 
     Attributes:
-        factor: seconds of this jam that the machine makes in a second; None is not known yet.
+        factor: the real-time factor, seconds of this jam that the machine generates in a second;
+            None before the first measurement.
     """
 
-    def __init__(self, turn_s: float, others: Callable[[], float]) -> None:
+    def __init__(self, turn_s: float, load_of_others: Callable[[], float]) -> None:
         self._turn_s = turn_s
-        self._others = others
+        self._load_of_others = load_of_others
         self.factor: float | None = None
         self._measured_at = monotonic()
 
-    def measured(self, seconds: float) -> None:
-        """A chunk took so long."""
+    def record(self, seconds: float) -> None:
+        """Record how long a chunk took."""
         if seconds > 0:
             self._measured_at = monotonic()
             factor = self._turn_s / seconds
             old = self.factor
-            self.factor = factor if old is None else old + _NEWS * (factor - old)
+            self.factor = factor if old is None else old + _SMOOTHING * (factor - old)
 
     @property
     def chunk_s(self) -> float | None:
-        """Seconds that a chunk takes; None is not known yet."""
+        """Seconds that a chunk takes; None before the first measurement."""
         return self._turn_s / self.factor if self.factor else None
 
     @property
@@ -63,25 +64,25 @@ class Capacity:
         """Raise Refused where the machine cannot sustain it beside the others."""
         self._refuse_if_slow(self.factor)
 
-    def check_again(self) -> None:
-        """The same at the end of a pause, where others have begun since. Raises Refused.
+    def check_resume(self) -> None:
+        """The same at the end of a pause, where others may have begun since. Raises Refused.
 
-        Alone it may always go on: it was let in, and while it stands still nothing measures anew
-        what a busy moment has made look slow.
+        A jam that is alone may always resume: it was admitted once, and during a pause nothing
+        corrects a measurement that was made in a busy moment.
         """
-        if self._others():
+        if self._load_of_others():
             self.check()
 
     @property
-    def outdated(self) -> bool:
+    def is_outdated(self) -> bool:
         """Whether the last measurement is too old to refuse anybody."""
-        return monotonic() - self._measured_at >= MEASURED_S
+        return monotonic() - self._measured_at >= MEASUREMENT_VALID_S
 
-    def check_attempt(self, factor: float, wait_s: float) -> None:
-        """The same before the first chunk, from an attempt that was made lately.
+    def check_failed_attempt(self, factor: float, wait_s: float) -> None:
+        """The same before the first chunk, from an attempt that failed lately.
 
         Args:
-            factor: what it measured.
+            factor: the real-time factor that it measured.
             wait_s: seconds until the next attempt.
 
         Raises:
@@ -91,12 +92,12 @@ class Capacity:
         self._refuse_if_slow(factor, more=again)
 
     def _refuse_if_slow(self, factor: float | None, *, more: str = "") -> None:
-        others = self._others()
-        if factor is None or 1 / factor + others <= LOAD:
+        others = self._load_of_others()
+        if factor is None or 1 / factor + others <= MAX_LOAD:
             return
-        left = LOAD - others
+        left = MAX_LOAD - others
         jams = f"the jams that play already (they take {others:.0%} of it)"
-        if others and left < LEAST:
+        if others and left < MIN_SHARE:
             raise Refused(
                 f"This machine has nothing left for one more beside {jams}: "
                 f"please let one of them end first, or make single riffs.{more}"

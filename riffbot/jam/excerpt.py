@@ -1,46 +1,58 @@
-"""A stretch of a jam as its recipe: which chunks, and where each came in.
+"""Excerpts: the last seconds of a jam, selected as they were heard, saved, and made again.
+
+The recipe of an excerpt lists its chunks and where each of them started:
 
     {"width": 512, "beats": 8, "measure": 4, "phase": 192, "columns": 3000,
      "chunks": [{"from": -64, "request": {…}}, {"from": 320, "request": {…}}, …]}
 
-The chunks' requests are resolved, so the pictures come out the same to the byte. The sound begins
-anew at the stretch's beginning: its first tenth of a second is not the same, its phases are not,
-and nobody hears it.
+The chunks' requests are resolved, so their pixels come out the same to the byte. The sound starts
+anew at the excerpt's beginning: its first tenth of a second and its phases are different, which
+nobody hears.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
+import numpy as np
+
+from audio import describe, encoding, image, picture
 from audio.arrays import Floats, Pixels
 from audio.stream import BLOCK
+from riffbot import rendering
 from riffbot.errors import BadRequest
-from riffbot.jam.prompt_path import Walk
-from riffbot.jam.synthesizer import COLUMN_SAMPLES, Performance
-from riffbot.jam.timeline import Chunk, Meter, Score
+from riffbot.inference.job import Riff
+from riffbot.jam.player import Player
+from riffbot.jam.prompt_path import PromptPath
+from riffbot.jam.synthesizer import COLUMN_SAMPLES, SAMPLE_RATE, Synthesizer
+from riffbot.jam.timeline import Chunk, Meter, Timeline
 from riffbot.request import RiffRequest
 
-MOST_CHUNKS = 200
-MOST_COLUMNS = 60_000
+MAX_CHUNKS = 200
+MAX_COLUMNS = 60_000
 
-Draw = Callable[[RiffRequest], Awaitable[Pixels]]
+GeneratePixels = Callable[[RiffRequest], Awaitable[Pixels]]
 
-_TURNS = 3
-"""Turns that the stretch is moved to the right, so that chunks may begin before it."""
+_OFFSET_TURNS = 3
+"""Turns by which the rebuilt excerpt is shifted right, so that chunks may start before it."""
+
+_FADE_S = 0.02
+"""An excerpt is cut out of the music; fades of this length keep its ends from clicking."""
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """What was on from one column of a jam to another.
+class ExcerptRecipe:
+    """Which chunks sounded from one column of a jam to another.
 
     Attributes:
         meter: the loop that the jam was locked to.
-        phase: the column of the loop at which the stretch begins.
+        phase: the column of the loop at which the excerpt begins.
         columns: how long it is.
-        chunks: where each came in, in columns from the stretch's beginning (the first may have
-            come before it), and its resolved request.
+        chunks: where each started, in columns from the excerpt's beginning (the first may have
+            started before it), and its resolved request.
     """
 
     meter: Meter
@@ -79,45 +91,148 @@ class Stretch:
             and 1 <= beats <= width
             and 1 <= measure <= 64
             and 0 <= phase < width
-            and 1 <= columns <= MOST_COLUMNS
-            and 1 <= len(chunks) <= MOST_CHUNKS
-            and -_TURNS * width < chunks[0][0] <= 0
+            and 1 <= columns <= MAX_COLUMNS
+            and 1 <= len(chunks) <= MAX_CHUNKS
+            and -_OFFSET_TURNS * width < chunks[0][0] <= 0
         )
         if not sane:
             raise BadRequest("That is no recipe of a jam: its numbers cannot be right.")
         return cls(Meter(width, beats, measure), phase, columns, chunks)
 
-    async def score(self, draw: Draw) -> tuple[Score, int]:
-        """Make every chunk again; the score, and the column at which the stretch begins in it.
+    async def rebuild_timeline(self, generate: GeneratePixels) -> tuple[Timeline, int]:
+        """Generate every chunk again.
+
+        Returns:
+            The timeline, and the column at which the excerpt begins in it.
 
         Raises:
             BadRequest: a chunk is not as wide as the loop.
         """
-        score = Score(self.meter, remembered=MOST_COLUMNS * 2)
-        first = _TURNS * self.meter.width + self.phase
+        timeline = Timeline(self.meter, history_columns=MAX_COLUMNS * 2)
+        first = _OFFSET_TURNS * self.meter.width + self.phase
         for start, request in self.chunks:
-            picture = await draw(request)
-            if picture.shape[1] != self.meter.width:
+            pixels = await generate(request)
+            if pixels.shape[1] != self.meter.width:
                 raise BadRequest("That is no recipe of a jam: its chunks do not fit its loop.")
-            score.enter(Chunk(_walk(request), request, picture), first + start)
-        return score, first
+            timeline.insert(Chunk(_path_of(request), request, pixels), first + start)
+        return timeline, first
 
-    async def play(self, draw: Draw, *, loudness_lufs: float = -14.0) -> AsyncIterator[Floats]:
-        """The sound, float32 mono at 48 kHz, 480 samples a column."""
-        score, first = await self.score(draw)
+    async def replay(
+        self, generate: GeneratePixels, *, loudness_lufs: float = -14.0
+    ) -> AsyncIterator[Floats]:
+        """The sound, generated again: float32 mono at 48 kHz, 480 samples a column."""
+        timeline, first = await self.rebuild_timeline(generate)
         begin = first // BLOCK * BLOCK
-        performance = Performance(score, loudness_lufs=loudness_lufs, first=begin)
+        synthesizer = Synthesizer(timeline, loudness_lufs=loudness_lufs, first=begin)
         # The limiter looks a column ahead, so the sound lags a column behind.
         skip = (first - begin + 1) * COLUMN_SAMPLES
         left = self.columns * COLUMN_SAMPLES
         while left > 0:
-            block = performance.block()
+            block = synthesizer.render_block()
             block, skip = block[skip:], max(0, skip - len(block))
             yield block[:left]
             left -= len(block)
 
 
-def _walk(request: RiffRequest) -> Walk:
-    """A walk that says what the chunk is called; it is not gone on from."""
+@dataclass(frozen=True, eq=False)
+class Excerpt:
+    """The last seconds of a jam.
+
+    Attributes:
+        samples: float32[n], mono, as it was heard.
+        sample_rate: 48,000.
+        pixels: uint8[512, n / 480], the spectrogram of all of it.
+        last_chunk: the chunk that was heard last.
+        prompts: what was heard, in order.
+        recipe: what generates all of it again.
+    """
+
+    samples: Floats
+    sample_rate: int
+    pixels: Pixels
+    last_chunk: Chunk
+    prompts: tuple[str, ...]
+    recipe: ExcerptRecipe
+
+    @property
+    def riff(self) -> Riff:
+        """The last chunk as a clip: what the saved excerpt's own recipe makes again."""
+        chunk = self.last_chunk
+        return Riff(chunk.request, chunk.pixels, chunk.model_name, chunk.model_hash)
+
+
+def select_excerpt(player: Player, meter: Meter, *, seconds: float, began_at: int) -> Excerpt:
+    """The excerpt that ends with what is heard now, and begins on a beat.
+
+    Args:
+        player: has the last minute.
+        meter: what the jam is locked to.
+        seconds: how much at most.
+        began_at: the column at which this session of the jam began.
+
+    Raises:
+        BadRequest: nothing was heard yet.
+    """
+    end = player.heard_column
+    first = max(began_at, end - round(max(1.0, seconds) * 100))
+    position, samples = player.history.read(first * COLUMN_SAMPLES, end * COLUMN_SAMPLES)
+    first = -(-position // COLUMN_SAMPLES)
+    if end <= first:
+        raise BadRequest("Nothing was heard yet: please wait a moment.")
+    beat = meter.next_beat(first)
+    if beat < end - 100:  # less than a second would be left else
+        first = beat
+    samples = samples[first * COLUMN_SAMPLES - position :]
+    pixels, placements = player.read_pixels(first, end)
+    chunks = [(each.start - first, each.chunk.request) for each in placements]
+    return Excerpt(
+        samples=samples,
+        sample_rate=SAMPLE_RATE,
+        pixels=pixels,
+        last_chunk=placements[-1].chunk,
+        prompts=tuple(dict.fromkeys(each.chunk.prompt for each in placements)),
+        recipe=ExcerptRecipe(meter, first % meter.width, end - first, tuple(chunks)),
+    )
+
+
+def render_excerpt(excerpt: Excerpt) -> rendering.Rendered:
+    """The files of an excerpt. Takes about a second; call it in a thread.
+
+    Returns:
+        The MP3 and the plot show all of the excerpt; the raw spectrogram is the last chunk, which
+        the recipe makes again to the byte. The recipe's `jam` lists all chunks.
+    """
+    recipe = json.dumps(
+        {**json.loads(rendering.recipe(excerpt.riff)), "jam": excerpt.recipe.to_json()},
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )
+    last = excerpt.last_chunk
+    title, bpm = " → ".join(excerpt.prompts)[: rendering.TITLE_LENGTH], last.request.bpm
+    return rendering.Rendered(
+        mp3=encoding.encode(
+            _fade_ends(excerpt),
+            excerpt.sample_rate,
+            "mp3",
+            tags={"title": title, "artist": "RiffBot", "comment": recipe},
+        ),
+        png=image.encode_png(last.pixels, recipe=recipe),
+        picture=picture.picture(excerpt.pixels, title=title, bpm=bpm),
+        alt=describe.describe(excerpt.pixels, bpm=bpm),
+        duration_s=len(excerpt.samples) / excerpt.sample_rate,
+    )
+
+
+def _fade_ends(excerpt: Excerpt) -> Floats:
+    samples = excerpt.samples.copy()
+    fade = min(len(samples) // 2, round(_FADE_S * excerpt.sample_rate))
+    ramp = np.linspace(0, 1, fade, dtype=np.float32)
+    samples[:fade] *= ramp
+    samples[len(samples) - fade :] *= ramp[::-1]
+    return samples
+
+
+def _path_of(request: RiffRequest) -> PromptPath:
+    """A path that names the chunk of a request; it is not advanced."""
     near = request.target if request.target is not None and request.alpha >= 0.5 else request
-    return Walk.begin(near.prompt, seed_image=request.seed_image or "none", seed=near.seed)
+    return PromptPath.begin(near.prompt, seed_image=request.seed_image or "none", seed=near.seed)

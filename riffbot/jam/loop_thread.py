@@ -1,7 +1,17 @@
-"""A thread with an event loop for whatever lives as long as a jam does.
+"""The thread with the event loop on which all jams run.
 
-Jams run for days and wait most of the time. On the bot's own loop they would stand in the way of a
-simulated Discord, whose clock only goes on when nobody waits, and a busy bot would stand in theirs.
+Jams run for days and wait most of the time. On the bot's own loop they would delay a simulated
+Discord, whose clock only advances when nothing waits, and a busy bot would delay them.
+
+Threads of a jam:
+
+    riffbot-jams          the one event loop of all jams: sessions, planners, stored rows
+    riffbot-jam-player    one a jam: renders its timeline into its ring (`player.py`)
+    riffbot-jam-clock     one a jam that no voice channel reads: reads its ring (`pacing.py`)
+    callers               any thread or event loop: commands, the page, discord.py's voice player
+
+Callers cross over with `LoopThread.run` and `call`; what they only read is immutable or locked
+(`Timeline` behind the player's lock, `PacketRing`, `AudioHistory`).
 """
 
 from __future__ import annotations
@@ -15,28 +25,31 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class JamLoop:
-    """Starts its thread at the first use; every method may be called from anywhere."""
+class LoopThread:
+    """An event loop on a thread of its own, started at the first use.
+
+    Every method may be called from any thread.
+    """
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    async def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on the loop and wait for it here; cancelling here cancels it there."""
-        loop = self._running()
+    async def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the loop and wait for it; cancelling the wait cancels it there."""
+        loop = self._ensure_started()
         try:
             if asyncio.get_running_loop() is loop:
-                return await work
+                return await coroutine
         except RuntimeError:
             pass
         waiting = asyncio.get_running_loop().create_future()
-        home = asyncio.get_running_loop()
+        caller = asyncio.get_running_loop()
         task: asyncio.Task[T] | None = None
 
-        def tell(done: asyncio.Task[T]) -> None:
-            def answer() -> None:
+        def on_done(done: asyncio.Task[T]) -> None:
+            def deliver() -> None:
                 if waiting.done():
                     return
                 if done.cancelled():
@@ -46,12 +59,12 @@ class JamLoop:
                 else:
                     waiting.set_result(done.result())
 
-            _call(home, answer)
+            _call_soon(caller, deliver)
 
         def begin() -> None:
             nonlocal task
-            task = loop.create_task(work)
-            task.add_done_callback(tell)
+            task = loop.create_task(coroutine)
+            task.add_done_callback(on_done)
 
         self.call(begin)
         try:
@@ -63,12 +76,12 @@ class JamLoop:
 
     def call(self, function: Callable[[], Any]) -> None:
         """Call a function on the loop soon."""
-        # A context of its own: what the caller's tasks are told by context variables (a simulated
-        # clock, for example) is not for us.
-        self._running().call_soon_threadsafe(function, context=contextvars.Context())
+        # An empty context: the context variables of the caller's tasks (a simulated clock, for
+        # example) must not apply here.
+        self._ensure_started().call_soon_threadsafe(function, context=contextvars.Context())
 
     def stop(self) -> None:
-        """End the loop, what still runs on it, and its thread. A second call does nothing."""
+        """Cancel what runs on the loop, end it and its thread. A second call does nothing."""
         with self._lock:
             loop, self._loop = self._loop, None
             thread, self._thread = self._thread, None
@@ -78,18 +91,18 @@ class JamLoop:
         if threading.current_thread() is not thread:
             thread.join()
 
-    def _running(self) -> asyncio.AbstractEventLoop:
+    def _ensure_started(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(
-                    target=_live, args=(self._loop,), name="riffbot-jams", daemon=True
+                    target=_run_loop, args=(self._loop,), name="riffbot-jams", daemon=True
                 )
                 self._thread.start()
             return self._loop
 
 
-def _live(loop: asyncio.AbstractEventLoop) -> None:
+def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
     asyncio.set_event_loop(loop)
     try:
         loop.run_forever()
@@ -102,8 +115,8 @@ def _live(loop: asyncio.AbstractEventLoop) -> None:
         loop.close()
 
 
-def _call(loop: asyncio.AbstractEventLoop, function: Callable[[], None]) -> None:
+def _call_soon(loop: asyncio.AbstractEventLoop, function: Callable[[], None]) -> None:
     try:
         loop.call_soon_threadsafe(function)
     except RuntimeError:
-        return  # whoever waited is gone with their loop
+        return  # the caller's loop is closed, so nobody waits any more

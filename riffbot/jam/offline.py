@@ -1,6 +1,6 @@
-"""A jam without a clock: the same planner and joins, as fast as the machine can.
+"""A jam without a clock: the same prompt path and joins, rendered as fast as the machine can.
 
-Wishes come at set times instead of from members. The same script gives the same samples.
+Prompts change at set times instead of by members. The same script gives the same samples.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ import numpy as np
 
 from audio.arrays import Floats
 from audio.stream import BLOCK
-from riffbot.jam.prompt_path import Walk
-from riffbot.jam.synthesizer import COLUMN_SAMPLES, Performance
-from riffbot.jam.timeline import Chunk, Entry, Meter, Score
+from riffbot.jam.prompt_path import PromptPath
+from riffbot.jam.synthesizer import COLUMN_SAMPLES, Synthesizer
+from riffbot.jam.timeline import Chunk, Meter, Placement, Timeline
 
-MakeChunk = Callable[[Walk], Awaitable[Chunk]]
+GenerateChunk = Callable[[PromptPath], Awaitable[Chunk]]
 
-LAG = COLUMN_SAMPLES
-"""Samples by which a performance's sound lags behind its columns (the limiter looks ahead)."""
+LIMITER_DELAY = COLUMN_SAMPLES
+"""Samples by which a synthesizer's sound lags behind its columns (the limiter looks ahead)."""
 
 
 @dataclass(frozen=True)
-class Change:
-    """A wish at a time.
+class ScheduledPrompt:
+    """A prompt that is to be heard from a certain time on.
 
     Attributes:
         at_s: seconds from the beginning; heard from the first beat on that is not earlier.
@@ -35,50 +35,50 @@ class Change:
     prompt: str
 
 
-class Rehearsal:
-    """Plays a script from its beginning to its end.
+class OfflineRenderer:
+    """Renders a jam with scheduled prompts from beginning to end.
 
     Args:
-        make: makes the next chunk of a walk.
-        walk: where to begin.
+        generate: generates the next chunk of a path.
+        path: where to begin.
         meter: what the seed image locks it to.
-        changes: the script.
+        changes: the scheduled prompts.
         seconds: how long.
         loudness_lufs: of the sound.
-        on_entry: told every chunk as it comes in.
+        on_placement: called with every chunk as it is placed.
     """
 
     def __init__(
         self,
-        make: MakeChunk,
-        walk: Walk,
+        generate: GenerateChunk,
+        path: PromptPath,
         meter: Meter,
         *,
-        changes: Sequence[Change] = (),
+        changes: Sequence[ScheduledPrompt] = (),
         seconds: float,
         loudness_lufs: float = -14.0,
-        on_entry: Callable[[Entry], None] = lambda _: None,
+        on_placement: Callable[[Placement], None] = lambda _: None,
     ) -> None:
-        self._make = make
-        self._walk = walk
-        self._score = Score(meter)
+        self._generate = generate
+        self._path = path
+        self._timeline = Timeline(meter)
         self._changes = sorted(changes, key=lambda change: change.at_s)
         self._length = round(seconds * 100) * COLUMN_SAMPLES
-        self._performance = Performance(self._score, loudness_lufs=loudness_lufs)
-        self._on_entry = on_entry
+        self._synthesizer = Synthesizer(self._timeline, loudness_lufs=loudness_lufs)
+        self._on_placement = on_placement
 
     async def blocks(self) -> AsyncIterator[Floats]:
         """The samples, float32 mono at 48 kHz, exactly `seconds` of them in all."""
-        given, skipped = 0, 0
-        while given < self._length:
-            # The first block takes half of the next one, too; to look further ahead is never wrong.
-            while self._sure() < self._performance.written + 2 * BLOCK:
-                await self._one_more()
-            block = self._performance.block()
-            skip = min(LAG - skipped, len(block))
+        emitted, skipped = 0, 0
+        while emitted < self._length:
+            # The first block reads half of the next one, too; to look further ahead is never wrong.
+            while self._final_column() < self._synthesizer.consumed + 2 * BLOCK:
+                await self._place_next()
+            block = self._synthesizer.render_block()
+            skip = min(LIMITER_DELAY - skipped, len(block))
             skipped += skip
-            block = block[skip : skip + self._length - given]
-            given += len(block)
+            block = block[skip : skip + self._length - emitted]
+            emitted += len(block)
             yield block
 
     async def samples(self) -> Floats:
@@ -86,33 +86,33 @@ class Rehearsal:
         parts = [block async for block in self.blocks()]
         return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
-    def _due(self) -> int | None:
-        """The column of the next wish."""
+    def _next_change(self) -> int | None:
+        """The column of the next scheduled prompt."""
         if not self._changes:
             return None
-        return self._score.meter.beat_from(round(self._changes[0].at_s * 100))
+        return self._timeline.meter.next_beat(round(self._changes[0].at_s * 100))
 
-    def _sure(self) -> int:
-        """The column up to which the score will not change any more."""
-        due = self._due()
-        end = self._score.end
+    def _final_column(self) -> int:
+        """The column up to which the timeline will not change any more."""
+        due = self._next_change()
+        end = self._timeline.end
         return end if due is None else min(end, due)
 
-    async def _one_more(self) -> None:
-        due, at, walk = self._due(), self._score.end, self._walk
-        changes: list[Change] = []
-        while due is not None and due <= self._score.end:
+    async def _place_next(self) -> None:
+        due, column, path = self._next_change(), self._timeline.end, self._path
+        changes: list[ScheduledPrompt] = []
+        while due is not None and due <= self._timeline.end:
             changes.append(self._changes.pop(0))
-            at, following = due, self._due()
-            if following != due:  # of several wishes at one beat the last one counts
+            column, following = due, self._next_change()
+            if following != due:  # of several changes at one beat the last one counts
                 break
             due = following
         if changes:
-            # Bent from the chunk that is on by then, as a session does it.
-            on = self._score.on(max(0, at - 1))
-            base = on.chunk.walk.onwards() if on and at > 0 else walk
-            walk = base.steered(prompt=changes[-1].prompt)
-        chunk = await self._make(walk)
-        self._on_entry(self._score.enter(chunk, at))
-        self._walk = walk.onwards()
-        self._score.forget(self._performance.written)
+            # Steered from the chunk that plays by then, as a session does it.
+            playing = self._timeline.placement_at(max(0, column - 1))
+            base = playing.chunk.path.advance() if playing and column > 0 else path
+            path = base.steer(prompt=changes[-1].prompt)
+        chunk = await self._generate(path)
+        self._on_placement(self._timeline.insert(chunk, column))
+        self._path = path.advance()
+        self._timeline.discard_before(self._synthesizer.consumed)

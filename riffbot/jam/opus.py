@@ -1,4 +1,4 @@
-"""Samples → Opus packets of 20 ms, encoded with the libopus that PyAV brings along."""
+"""Samples → Opus packets of 20 ms, encoded with the libopus that ships with PyAV."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from audio.arrays import Floats
 from riffbot.jam.ring import PACKET_SAMPLES
 from riffbot.jam.synthesizer import SAMPLE_RATE
 
-LOWEST, HIGHEST = 16_000, 128_000
-"""Bits a second; above, nobody hears a difference on what a picture can say."""
+MIN_BITRATE, MAX_BITRATE = 16_000, 128_000
+"""Bits a second; above, nobody hears a difference: the spectrogram has no finer detail."""
 
 PRE_SKIP = 312
 """Samples by which a decoder's sound lags behind (libopus' look-ahead at 48 kHz)."""
@@ -24,7 +24,7 @@ class OpusEncoder:
     """
 
     def __init__(self, bitrate: int = 96_000) -> None:
-        self.bitrate = min(HIGHEST, max(LOWEST, bitrate))
+        self.bitrate = min(MAX_BITRATE, max(MIN_BITRATE, bitrate))
         context = av.CodecContext.create("libopus", "w")
         assert isinstance(context, av.AudioCodecContext)
         context.sample_rate = SAMPLE_RATE
@@ -60,7 +60,7 @@ class OpusEncoder:
 
 
 def decode(packets: list[bytes]) -> Floats:
-    """What a listener hears of packets that follow each other: float32[n, 2] at 48 kHz."""
+    """Decode consecutive packets: float32[n, 2] at 48 kHz."""
     context = av.CodecContext.create("libopus", "r")
     assert isinstance(context, av.AudioCodecContext)
     context.sample_rate = SAMPLE_RATE

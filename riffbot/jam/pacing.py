@@ -1,4 +1,7 @@
-"""Who reads a jam's ring: a voice channel, or the clock where only the page listens."""
+"""Who reads a jam's ring: a voice channel, or a clock where only the page listens.
+
+The clock is a thread of its own (`ClockReader`), one for each jam that no voice channel reads.
+"""
 
 from __future__ import annotations
 
@@ -11,59 +14,55 @@ from typing import Literal
 
 from riffbot.jam.ring import PACKET_S, PacketRing
 
-Pace = Literal["voice", "clock"]
+PaceSource = Literal["voice", "clock"]
+"""Who reads the ring every 20 ms and so sets the pace."""
 
-ALONE_S = 60.0
+IDLE_TIMEOUT_S = 60.0
 """A jam that only the clock reads and nobody listens to pauses after this long."""
 
 
-class Pacemaker:
+class RingPacer:
     """Reads the ring where nobody else does, and knows whether anybody listens.
 
     Args:
         ring: the packets.
         pace: `voice` when somebody else reads them, `clock` to have them read in real time.
-        pause_alone: whether a jam that nobody listens to is to pause at all.
+        pause_when_idle: whether a jam that nobody listens to is to pause at all.
 
     Attributes:
-        pace: who reads from the next `follow` on.
+        pace: who reads from the next `update` on.
     """
 
-    def __init__(self, ring: PacketRing, pace: Pace, *, pause_alone: bool) -> None:
+    def __init__(self, ring: PacketRing, pace: PaceSource, *, pause_when_idle: bool) -> None:
         self.pace = pace
         self._ring = ring
-        self._pause_alone = pause_alone
-        self._ticker: Ticker | None = None
-        self._alone_since: float | None = None
+        self._pause_when_idle = pause_when_idle
+        self._clock: ClockReader | None = None
+        self._idle_since: float | None = None
 
-    def follow(self, *, alive: bool) -> None:
-        """Read, or let be, as the pace says; a jam that is not alive is read by nobody."""
+    def update(self, *, alive: bool) -> None:
+        """Start or stop the clock as `pace` says; nobody reads a jam that is not alive."""
         wanted = self.pace == "clock" and alive
-        if wanted and self._ticker is None:
-            self._ticker = Ticker(self._ring)
-        elif not wanted and self._ticker is not None:
-            self._ticker.stop()
-            self._ticker = None
+        if wanted and self._clock is None:
+            self._clock = ClockReader(self._ring)
+        elif not wanted and self._clock is not None:
+            self._clock.stop()
+            self._clock = None
 
-    @property
-    def waits(self) -> bool:
-        """Whether nobody listens, as far as was looked: who comes now is waited for."""
-        return self._alone_since is not None
+    def reset_idle(self) -> None:
+        """Count the idle time from zero."""
+        self._idle_since = None
 
-    def forget(self) -> None:
-        """Begin to count anew, and wait for nobody."""
-        self._alone_since = None
-
-    def left_alone(self) -> bool:
-        """Look; whether only the clock reads and nobody has listened for a while."""
-        if not self._pause_alone or self.pace != "clock" or self._ring.stats().listeners:
-            self._alone_since = None
-        elif self._alone_since is None:
-            self._alone_since = monotonic()
-        return self._alone_since is not None and monotonic() - self._alone_since > ALONE_S
+    def check_idle(self) -> bool:
+        """Whether only the clock reads and nobody has listened for `IDLE_TIMEOUT_S`."""
+        if not self._pause_when_idle or self.pace != "clock" or self._ring.stats().listeners:
+            self._idle_since = None
+        elif self._idle_since is None:
+            self._idle_since = monotonic()
+        return self._idle_since is not None and monotonic() - self._idle_since > IDLE_TIMEOUT_S
 
 
-class Ticker:
+class ClockReader:
     """Reads a ring every 20 ms on a thread of its own, where no voice channel sets the pace.
 
     Time is kept from the start, as discord.py's player keeps it, so nothing drifts; after a stall
@@ -75,7 +74,7 @@ class Ticker:
     def __init__(self, ring: PacketRing) -> None:
         self._ring = ring
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="riffbot-jam-ticker", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="riffbot-jam-clock", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:

@@ -1,7 +1,7 @@
-"""What members wish of the chunk to come, from the wish until its beat has come.
+"""Changes that members asked for, from the request until the beat at which they are heard.
 
-Wishes that come together are one. While one is being made the next ones wait, and what failed goes
-back in front of them.
+Changes that come together are one. While one is being generated the next ones are queued, and one
+that failed is merged back into the queue, where later changes win.
 """
 
 from __future__ import annotations
@@ -12,113 +12,116 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
-from riffbot.jam.prompt_path import Walk
-from riffbot.jam.types import Steerer
+from riffbot.jam.prompt_path import PromptPath
+from riffbot.jam.types import Participant
 
 
 @dataclass
-class Wish:
+class PendingChange:
     """What the next chunk should be like.
 
     Attributes:
-        changes: as `Walk.steered` takes them.
-        whose: who wished each of them last; a member who was forgotten is not in it.
-        who: who wished last of all; None is nobody any more.
-        since: when the first wished, in the seconds of `time.monotonic`.
-        steering: the changes, and those of an earlier wish whose place its chunk takes.
+        changes: arguments of `PromptPath.steer`.
+        authors: who asked for each of them last; a member who was forgotten is not in it.
+        last_author: who asked last of all; None for a member who was forgotten.
+        requested_at: when the first of them was asked for, in seconds of `time.monotonic`.
+        applied: the changes, and those of an earlier change whose chunk this one replaces.
     """
 
     changes: dict[str, Any] = field(default_factory=dict)
-    whose: dict[str, Steerer] = field(default_factory=dict)
-    who: Steerer | None = None
-    since: float = 0.0
-    steering: dict[str, Any] = field(default_factory=dict)
+    authors: dict[str, Participant] = field(default_factory=dict)
+    last_author: Participant | None = None
+    requested_at: float = 0.0
+    applied: dict[str, Any] = field(default_factory=dict)
 
     def drop(self, name: str) -> None:
-        """Wish one of the changes no more."""
+        """Remove one of the changes."""
         self.changes.pop(name, None)
-        self.whose.pop(name, None)
+        self.authors.pop(name, None)
 
 
-class Wishes:
-    """The wishes of one jam.
+class PendingChanges:
+    """The pending changes of one jam.
 
     Attributes:
-        waiting: of which nothing is made yet; without changes while there is none.
-        making: whose chunk is being made.
+        queued: of which nothing is generated yet; without changes while there is none.
+        in_progress: whose chunk is being generated.
     """
 
     def __init__(self) -> None:
-        self.waiting = Wish()
-        self.making: Wish | None = None
-        self._followed: tuple[int, dict[str, Any]] | None = None
+        self.queued = PendingChange()
+        self.in_progress: PendingChange | None = None
+        self._placed: tuple[int, dict[str, Any]] | None = None
 
-    def add(self, who: Steerer, changes: dict[str, Any]) -> None:
-        """Wish something more; of two wishes for the same the later one counts."""
-        if not self.waiting.changes:
-            self.waiting = Wish(since=monotonic())
-        self.waiting.changes |= changes
-        self.waiting.whose |= dict.fromkeys(changes, who)
-        self.waiting.who = who
+    def add(self, author: Participant, changes: dict[str, Any]) -> None:
+        """Queue changes; of two changes of the same value the later one counts."""
+        if not self.queued.changes:
+            self.queued = PendingChange(requested_at=monotonic())
+        self.queued.changes |= changes
+        self.queued.authors |= dict.fromkeys(changes, author)
+        self.queued.last_author = author
 
-    def take(self) -> Wish | None:
-        """What is to be made now; None where nobody wishes anything."""
-        if not self.waiting.changes:
+    def take(self) -> PendingChange | None:
+        """Take what is queued, to generate it now; None where nothing is."""
+        if not self.queued.changes:
             return None
-        self.making, self.waiting = self.waiting, Wish()
-        return self.making
+        self.in_progress, self.queued = self.queued, PendingChange()
+        return self.in_progress
 
-    def take_back(self, wish: Wish) -> None:
-        """A wish could not be made this time; what was wished since then goes first."""
-        later = self.waiting
-        # Who is forgotten meanwhile is in neither, so no earlier name may stand for a later change.
-        wish.whose = {n: w for n, w in wish.whose.items() if n not in later.changes} | later.whose
-        wish.changes |= later.changes
-        wish.who = later.who if later.changes else wish.who
-        self.waiting = wish
+    def requeue(self, change: PendingChange) -> None:
+        """Queue a change again that could not be generated; later changes win over it."""
+        later = self.queued
+        # A forgotten member is in neither, so no earlier name may stand for a later change.
+        earlier = {n: who for n, who in change.authors.items() if n not in later.changes}
+        change.authors = earlier | later.authors
+        change.changes |= later.changes
+        change.last_author = later.last_author if later.changes else change.last_author
+        self.queued = change
 
-    def followed(self, wish: Wish, start: int) -> None:
-        """A wish's chunk comes in at a column."""
-        self._followed = (start, wish.steering)
+    def mark_placed(self, change: PendingChange, column: int) -> None:
+        """Record that the chunk of a change starts at a column."""
+        self._placed = (column, change.applied)
 
-    def vote_again(self, prompt: str | None) -> None:
-        """What waits is the blend of the votes that are left; None where there are none."""
-        if "prompt" not in self.waiting.changes:
+    def replace_prompt(self, prompt: str | None) -> None:
+        """Replace the queued prompt by the blend of the remaining votes; None: there are none."""
+        if "prompt" not in self.queued.changes:
             return
         if prompt is None:
-            self.waiting.drop("prompt")
+            self.queued.drop("prompt")
         else:
-            self.waiting.changes["prompt"] = prompt
+            self.queued.changes["prompt"] = prompt
 
-    def steered(self, wish: Wish, walk: Walk, begins: int | None) -> Walk:
-        """A walk bent towards a wish.
+    def apply(self, change: PendingChange, path: PromptPath, started: int | None) -> PromptPath:
+        """The path after a change.
 
         Args:
-            begins: the column at which the chunk that is on came in; None while none is.
+            started: the column at which the chunk started that is playing; None while none is.
         """
-        wish.steering = dict(wish.changes)
-        if self._followed is not None and (begins is None or begins < self._followed[0]):
-            # A wish was followed whose beat has not come yet: this chunk may take its place.
-            wish.steering = {**self._followed[1], **wish.changes}
-        return walk.steered(**wish.steering)
+        change.applied = dict(change.changes)
+        if self._placed is not None and (started is None or started < self._placed[0]):
+            # The chunk of an earlier change is not heard yet: this one may take its place.
+            change.applied = {**self._placed[1], **change.changes}
+        return path.steer(**change.applied)
 
     @property
-    def pending(self) -> bool:
+    def has_any(self) -> bool:
         """Whether somebody waits for a change."""
-        return self.making is not None or bool(self.waiting.changes)
+        return self.in_progress is not None or bool(self.queued.changes)
 
-    def wanted(self, name: str) -> Any:
-        """What was wished last of `prompt`, `seed` or `denoising` and is not there yet, or None."""
-        for wish in (self.waiting, self.making):
-            if wish is not None and name in wish.changes:
-                return wish.changes[name]
+    def find(self, name: str) -> Any:
+        """The pending value of `prompt`, `seed` or `denoising`, the latest first, or None."""
+        for change in (self.queued, self.in_progress):
+            if change is not None and name in change.changes:
+                return change.changes[name]
         return None
 
     def forget_member(self, user_id: int) -> None:
-        """Take a member's name out; what they wished comes all the same."""
-        for wish in (self.waiting, self.making):
-            if wish is None:
+        """Remove a member's name; their changes are heard all the same."""
+        for change in (self.queued, self.in_progress):
+            if change is None:
                 continue
-            if wish.who is not None and wish.who.user_id == user_id:
-                wish.who = None
-            wish.whose = {n: who for n, who in wish.whose.items() if who.user_id != user_id}
+            if change.last_author is not None and change.last_author.user_id == user_id:
+                change.last_author = None
+            change.authors = {
+                name: who for name, who in change.authors.items() if who.user_id != user_id
+            }

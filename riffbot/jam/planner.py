@@ -1,13 +1,15 @@
-"""Has a jam's chunks made: one turn of the loop ahead, and at once where a member wishes something.
+"""Has a jam's chunks generated: one turn of the loop ahead, and at once where a member asks.
 
-Everything here happens on the jams' own loop.
+A planner is one task on the jams' event loop. It waits for an event (`wake`), decides whether a
+chunk is to be generated, waits for that chunk, places it on the timeline, and yields the outcome to
+the session that iterates over `outcomes`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 # By name: a local Discord puts a simulated clock at `time.monotonic` for the bot's own tasks.
@@ -17,68 +19,84 @@ from typing import Any
 from riffbot.errors import BadRequest, Cancelled, ModelError, Refused, RiffBotError
 from riffbot.inference.engine.engine import Engine
 from riffbot.inference.job import Riff
-from riffbot.jam.attempts import Attempts
+from riffbot.jam.attempts import FailedAttempts
 from riffbot.jam.capacity import Capacity
-from riffbot.jam.pending_changes import Wish, Wishes
+from riffbot.jam.pending_changes import PendingChange, PendingChanges
+from riffbot.jam.phase import JamLifecycle
 from riffbot.jam.player import Player
-from riffbot.jam.prompt_path import Walk
-from riffbot.jam.snapshot import Planned
+from riffbot.jam.prompt_path import PromptPath
+from riffbot.jam.snapshot import PlannedChunk
 from riffbot.jam.timeline import Chunk
-from riffbot.jam.types import Steerer
+from riffbot.jam.types import Participant
 from riffbot.request import RiffRequest
 
 log = logging.getLogger(__name__)
 
-TRIES = 3
+MAX_FAILURES = 3
 """A chunk or a block of sound that fails so often in a row ends the jam."""
 
 BROKEN = "Something broke; the log has the details."
 
-IN_STORE = 3.0
-"""A chunk is begun so many times earlier than its making takes."""
+SAFETY_FACTOR = 3.0
+"""A chunk is begun so many times earlier than its generation takes."""
 
-EARLIEST = 250
+MIN_COLUMNS_AHEAD = 250
 """Columns ahead below which a chunk is begun however fast the machine is."""
 
 PAUSE_BETWEEN_TRIES_S = 1.0
 
 
 @dataclass(frozen=True)
-class Events:
-    """Whom a planner tells what.
+class ChunkPlaced:
+    """A chunk was placed on the timeline; `change` is what it was steered by, if anything."""
 
-    Attributes:
-        look: something may have to be done; calls `Planner.look` while the jam plays.
-        entered: a chunk came in, and whose wish it was, if it was one.
-        void: this model cannot take a prompt, and whose vote it was, unless they are forgotten.
-        end: it cannot go on, and why.
-    """
+    change: PendingChange | None
 
-    look: Callable[[], None]
-    entered: Callable[[Wish | None], None]
-    void: Callable[[Steerer | None], None]
-    end: Callable[[str], Awaitable[None]]
+
+@dataclass(frozen=True)
+class PromptRefused:
+    """The model cannot take a prompt; `author` voted for it, None for a forgotten member."""
+
+    author: Participant | None
+
+
+@dataclass(frozen=True)
+class PlanningFailed:
+    """No chunk can be generated any more; `reason` is a message for the panel."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Generated:
+    """A chunk, and its planned column from before a restart."""
+
+    chunk: Chunk
+    column: int | None
+
+
+Outcome = ChunkPlaced | PromptRefused | PlanningFailed
 
 
 class Planner:
-    """Decides which chunk is made when, and lets it in.
+    """Decides which chunk is generated when, and places it.
 
     Args:
-        engine: makes the chunks.
+        engine: generates the chunks.
         player: plays them.
-        capacity: told how long each took.
-        attempts: those that failed, of all jams.
+        capacity: records how long each took.
+        attempts: starts that failed, of all jams.
+        lifecycle: nothing is planned unless it is playing.
         jam_id: for the log.
         width: columns of a chunk.
-        walk: the next chunk.
-        coming: the chunk after the first and its place, where a restart has to keep them.
-        events: see `Events`.
+        path: the next chunk.
+        upcoming: the chunk after the first and its column, which a restart has to keep.
 
     Attributes:
-        wishes: what members wish.
-        next: the walk whose chunk is next while nobody wishes anything.
-        answers: seconds from the last hundred wishes to the sound that changed.
-        chunks: how many came in after the first.
+        pending: the changes that members asked for.
+        next_path: the path whose chunk is next while nobody asks for a change.
+        response_times: seconds from each of the last hundred changes to its sound.
+        chunk_count: how many chunks were placed after the first.
     """
 
     def __init__(
@@ -86,184 +104,210 @@ class Planner:
         engine: Engine,
         player: Player,
         capacity: Capacity,
-        attempts: Attempts,
+        attempts: FailedAttempts,
+        lifecycle: JamLifecycle,
         *,
         jam_id: str,
         width: int,
-        walk: Walk,
-        coming: Planned | None,
-        events: Events,
+        path: PromptPath,
+        upcoming: PlannedChunk | None,
     ) -> None:
         self._engine = engine
         self._player = player
         self._capacity = capacity
         self._attempts = attempts
+        self._lifecycle = lifecycle
         self._jam_id = jam_id
         self._width = width
-        self._coming = coming
-        self._events = events
-        self._making: asyncio.Task[None] | None = None
+        self._upcoming = upcoming
+        self._wakeup = asyncio.Event()
+        self._generation: asyncio.Task[_Generated | Outcome | None] | None = None
         self._failures = 0
-        self.wishes = Wishes()
-        self.next = walk
-        self.answers: list[float] = []
-        self.chunks = 0
+        self.pending = PendingChanges()
+        self.next_path = path
+        self.response_times: list[float] = []
+        self.chunk_count = 0
 
-    async def first(self) -> Chunk:
-        """Make the chunk that the jam begins with.
+    # -- before the jam plays ---------------------------------------------------------------------
+
+    async def generate_first(self) -> Chunk:
+        """Generate the chunk that the jam begins with.
 
         Raises:
-            Refused: this machine is too slow, as measured now or in an attempt of late.
-            RiffBotError: there is none.
+            Refused: this machine is too slow, as measured now or in a recent attempt.
+            RiffBotError: it cannot be generated.
         """
-        request = self.next.request()
-        if (lately := self._attempts.lately(request)) is not None:
-            self._capacity.check_attempt(*lately)
-        chunk = await self._chunk(self.next, deadline=monotonic())
+        request = self.next_path.build_request()
+        if (failed := self._attempts.find(request)) is not None:
+            self._capacity.check_failed_attempt(*failed)
+        chunk = await self._generate(self.next_path, deadline=monotonic())
         try:
             self._capacity.check()
-        except Refused:  # a first chunk pays for first uses, so a second one may judge
-            chunk = await self._judged(request, took_s=self._capacity.chunk_s or 0.0)
-        self.next = self._coming.walk if self._coming is not None else chunk.walk.onwards()
+        except Refused:  # a first chunk includes the cost of first uses, so a second one decides
+            chunk = await self._generate_again(request, took_s=self._capacity.chunk_s or 0.0)
+        upcoming = self._upcoming
+        self.next_path = upcoming.path if upcoming is not None else chunk.path.advance()
         return chunk
 
-    async def _judged(self, request: RiffRequest, *, took_s: float) -> Chunk:
+    async def _generate_again(self, request: RiffRequest, *, took_s: float) -> Chunk:
         self._capacity.factor = None
-        chunk = await self._chunk(self.next, deadline=monotonic())
+        chunk = await self._generate(self.next_path, deadline=monotonic())
         try:
             self._capacity.check()
         except Refused:
             took_s += self._capacity.chunk_s or 0.0
-            self._attempts.failed(request, factor=self._capacity.factor or 0.0, took_s=took_s)
+            self._attempts.record(request, factor=self._capacity.factor or 0.0, took_s=took_s)
             raise
         return chunk
 
     async def measure(self) -> None:
-        """Make a chunk for nothing but to see how long it takes. Raises RiffBotError."""
+        """Generate a chunk only to measure how long it takes. Raises RiffBotError."""
         self._capacity.factor = None
-        await self._chunk(self.next, deadline=monotonic())
+        await self._generate(self.next_path, deadline=monotonic())
 
-    def wish(self, who: Steerer, **changes: Any) -> None:
-        """Have the next chunk made as a member wishes. See `Walk.steered`."""
-        self.wishes.add(who, changes)
-        # What is being made as planned is in the way; another wish is let finish, or members who
-        # keep wishing would never hear anything.
-        if self._making is not None and self.wishes.making is None:
-            self._making.cancel()
-            self._making = None
-        self._events.look()
+    # -- while it plays ---------------------------------------------------------------------------
 
-    def look(self) -> None:
-        """See whether something is to be made, and make it."""
-        if self._making is not None:
-            return
-        if (wish := self.wishes.take()) is not None or self._player.ahead() <= self._in_store():
-            self._making = asyncio.get_running_loop().create_task(self._make(wish))
+    def request_change(self, author: Participant, **changes: Any) -> None:
+        """Queue a change of the next chunk; `wake` has it generated. See `PromptPath.steer`."""
+        self.pending.add(author, changes)
+        # A chunk that is generated ahead would delay it; an earlier change is let finish, or
+        # members who keep steering would never hear anything.
+        if self._generation is not None and self.pending.in_progress is None:
+            self._generation.cancel()
 
-    def cancel(self) -> None:
-        """Stop what is being made."""
-        if self._making is not None and self._making is not asyncio.current_task():
-            self._making.cancel()
+    def wake(self) -> None:
+        """Check soon whether a chunk is to be generated."""
+        self._wakeup.set()
+
+    def finish_change(self) -> None:
+        """Forget the change that was in progress; its outcome is handled."""
+        self.pending.in_progress = None
+
+    async def outcomes(self) -> AsyncIterator[Outcome | None]:
+        """Plan until the task is cancelled, and yield what comes of each chunk.
+
+        None where a change cancelled it, or where it failed and is tried again. The consumer calls
+        `finish_change` and `wake` after each outcome.
+        """
+        while True:
+            await self._wakeup.wait()
+            self._wakeup.clear()
+            if not self._lifecycle.is_playing:
+                continue
+            change = self.pending.take()
+            if change is None and self._player.columns_ahead() > self._columns_wanted():
+                continue
+            yield await self._run_generation(change)
+
+    async def _run_generation(self, change: PendingChange | None) -> Outcome | None:
+        """Generate a chunk in a task that `request_change` may cancel, then place it."""
+        self._generation = generation = asyncio.create_task(self._try_to_generate(change))
+        try:
+            await asyncio.wait([generation])
+        finally:
+            generation.cancel()
+            self._generation = None
+        if generation.cancelled():
+            return None
+        result = generation.result()
+        return self._place(result, change) if isinstance(result, _Generated) else result
 
     @property
-    def busy(self) -> bool:
-        """Whether a chunk is being made."""
-        return self._making is not None
+    def is_busy(self) -> bool:
+        """Whether a chunk is being generated."""
+        return self._generation is not None
 
     @property
-    def content(self) -> bool:
-        """Whether nothing is being made, and nothing has to be."""
-        return not self.busy and self._player.ahead() > self._in_store()
+    def is_settled(self) -> bool:
+        """Whether nothing is being generated, and nothing has to be."""
+        enough = self._player.columns_ahead() > self._columns_wanted()
+        return enough and not self.is_busy and not self.pending.has_any
 
     @property
-    def goal(self) -> str:
-        """The prompt that the jam moves to, as far as was wished."""
-        return str(self.wishes.wanted("prompt") or self.next.there.prompt)
+    def target_prompt(self) -> str:
+        """The prompt that the jam moves to, pending changes included."""
+        return str(self.pending.find("prompt") or self.next_path.end.prompt)
 
     @property
-    def denoising(self) -> float:
-        """The denoising that it moves to."""
-        wanted = self.wishes.wanted("denoising")
-        return float(self.next.there.denoising if wanted is None else wanted)
+    def target_denoising(self) -> float:
+        """The denoising that it moves to, pending changes included."""
+        wanted = self.pending.find("denoising")
+        return float(self.next_path.end.denoising if wanted is None else wanted)
 
-    def _in_store(self) -> float:
+    def _columns_wanted(self) -> float:
         """Columns that should be planned ahead: more than a chunk takes, at most one turn.
 
-        What is made early is thrown away when somebody wishes something, and keeps riffs waiting.
+        What is generated early is discarded when somebody asks for a change, and delays riffs.
         """
         chunk_s = self._capacity.chunk_s
         chunk = self._width if chunk_s is None else 100 * chunk_s
-        return min(self._width, max(EARLIEST, IN_STORE * chunk))
+        return min(self._width, max(MIN_COLUMNS_AHEAD, SAFETY_FACTOR * chunk))
 
-    async def _make(self, wish: Wish | None) -> None:
-        me = asyncio.current_task()
+    async def _try_to_generate(self, change: PendingChange | None) -> _Generated | Outcome | None:
+        """The next chunk; else what comes of the failure, None where it is tried again."""
         try:
-            walk, start = self._planned(wish)
-            due = monotonic() if wish else monotonic() + self._player.ahead() / 100
-            chunk = await self._chunk(walk, deadline=due)
-            if self._making is me:
-                self._enter(chunk, wish, start)
-        except asyncio.CancelledError:
-            return
+            path, column = self._path_after(change)
+            due = monotonic() if change else monotonic() + self._player.columns_ahead() / 100
+            chunk = await self._generate(path, deadline=due)
         except RiffBotError as error:
-            await self._failed(error, wish)
+            return await self._handle_failure(error, change)
         except Exception:
             log.exception("jam %s: a chunk could not be made", self._jam_id)
-            await self._failed(RiffBotError(BROKEN), wish)
-        else:
-            self._failures = 0
-        finally:
-            if self._making is me:
-                self._making = self.wishes.making = None
-                self._events.look()
+            return await self._handle_failure(RiffBotError(BROKEN), change)
+        self._failures = 0
+        return _Generated(chunk, column)
 
-    def _planned(self, wish: Wish | None) -> tuple[Walk, int | None]:
-        """The walk whose next chunk is to be made, and where it was to come in before a restart."""
-        if wish is None:
-            coming = self._coming
-            planned = coming.start if coming and coming.walk == self.next else None
-            return self.next, planned
-        last = self._player.last()
-        walk = last.chunk.walk.onwards() if last else self.next
-        return self.wishes.steered(wish, walk, last.start if last else None), None
+    def _path_after(self, change: PendingChange | None) -> tuple[PromptPath, int | None]:
+        """The path whose next chunk is generated, and its planned column from before a restart."""
+        if change is None:
+            upcoming = self._upcoming
+            planned = upcoming.start if upcoming and upcoming.path == self.next_path else None
+            return self.next_path, planned
+        current = self._player.rendering()
+        path = current.chunk.path.advance() if current else self.next_path
+        return self.pending.apply(change, path, current.start if current else None), None
 
-    def _enter(self, chunk: Chunk, wish: Wish | None, start: int | None) -> None:
-        entry = self._player.enter(chunk, at_once=wish is not None, planned=start)
-        self.chunks += 1
-        self.next = chunk.walk.onwards()
-        if wish is not None:
-            self.wishes.followed(wish, entry.start)
+    def _place(self, generated: _Generated, change: PendingChange | None) -> ChunkPlaced:
+        placement = self._player.insert(
+            generated.chunk, at_next_beat=change is not None, planned=generated.column
+        )
+        self.chunk_count += 1
+        self.next_path = generated.chunk.path.advance()
+        if change is not None:
+            self.pending.mark_placed(change, placement.start)
             # When the change is heard, from what is heard now.
-            heard = (entry.start - self._player.heard_column) / 100
-            self.answers = [*self.answers[-99:], monotonic() + heard - wish.since]
-        self._events.entered(wish)
+            heard_in = (placement.start - self._player.heard_column) / 100
+            response = monotonic() + heard_in - change.requested_at
+            self.response_times = [*self.response_times[-99:], response]
+        return ChunkPlaced(change)
 
-    async def _chunk(self, walk: Walk, *, deadline: float) -> Chunk:
-        riff: Riff = await self._engine.submit(walk.request(), deadline=deadline, promised=True)
-        self._capacity.measured(riff.timings.get("generate_s", 0.0))
-        return Chunk(walk, riff.request, riff.image, riff.model_name, riff.model_hash)
+    async def _generate(self, path: PromptPath, *, deadline: float) -> Chunk:
+        request = path.build_request()
+        riff: Riff = await self._engine.submit(request, deadline=deadline, promised=True)
+        self._capacity.record(riff.timings.get("generate_s", 0.0))
+        return Chunk(path, riff.request, riff.image, riff.model_name, riff.model_hash)
 
-    async def _failed(self, error: RiffBotError, wish: Wish | None) -> None:
+    async def _handle_failure(
+        self, error: RiffBotError, change: PendingChange | None
+    ) -> Outcome | None:
         log.warning("jam %s: %s", self._jam_id, error)
-        if wish is not None and isinstance(error, BadRequest):
-            self._refused(wish)  # the jam is well, whoever wished it
-            return
+        if change is not None and isinstance(error, BadRequest):
+            return self._refuse(change)  # the jam itself is well
         self._failures += 1
-        hopeless = isinstance(error, ModelError | Cancelled)
-        if self._failures >= TRIES or hopeless:
-            # The state stays as it is: a jam that was ended by a stop goes on after it.
-            await self._events.end(str(error))
-        else:
-            if wish is not None:
-                self.wishes.take_back(wish)
-            await asyncio.sleep(PAUSE_BETWEEN_TRIES_S)
+        if self._failures >= MAX_FAILURES or isinstance(error, ModelError | Cancelled):
+            # The snapshot stays as it is: a jam that was ended by a stop is resumed after it.
+            return PlanningFailed(str(error))
+        if change is not None:
+            self.pending.requeue(change)
+        await asyncio.sleep(PAUSE_BETWEEN_TRIES_S)
+        return None
 
-    def _refused(self, wish: Wish) -> None:
-        """The model cannot take a wish: its prompt is void, what else was wished with it is not."""
-        if "prompt" not in wish.changes:
-            return
-        whose = wish.whose.get("prompt")
-        wish.drop("prompt")
-        if wish.changes:
-            self.wishes.take_back(wish)
-        self._events.void(whose)
+    def _refuse(self, change: PendingChange) -> Outcome | None:
+        """The model cannot take a change: its prompt is dropped, other values of it are not."""
+        if "prompt" not in change.changes:
+            return None
+        author = change.authors.get("prompt")
+        change.drop("prompt")
+        if change.changes:
+            self.pending.requeue(change)
+        return PromptRefused(author)

@@ -1,4 +1,9 @@
-"""The thread that keeps a jam's ring filled: pictures to sound to packets, a little ahead."""
+"""The thread that keeps a jam's ring filled: chunks → sound → Opus packets, a little ahead.
+
+Threads: `Player` runs `riffbot-jam-player`, one a jam, which alone uses the synthesizer and the
+encoder. The timeline is shared: the jams' event loop inserts and reads through `Player`'s methods,
+under a lock that the player's thread holds only while it copies columns, never while it renders.
+"""
 
 from __future__ import annotations
 
@@ -10,86 +15,90 @@ from time import perf_counter
 
 from audio.arrays import Floats, Pixels
 from audio.stream import BLOCK
-from riffbot.jam.history import Heard
+from riffbot.jam.history import AudioHistory
 from riffbot.jam.opus import OpusEncoder
 from riffbot.jam.ring import PACKET_S, PACKET_SAMPLES, PacketRing
-from riffbot.jam.synthesizer import COLUMN_SAMPLES, Performance, Sound
-from riffbot.jam.timeline import Chunk, Entry
+from riffbot.jam.synthesizer import COLUMN_SAMPLES, Synthesizer, SynthesizerState
+from riffbot.jam.timeline import Chunk, Placement
 
 log = logging.getLogger(__name__)
 
 BLOCK_SAMPLES = BLOCK * COLUMN_SAMPLES
 BLOCK_PACKETS = BLOCK_SAMPLES // PACKET_SAMPLES
 
-LEAD = 4 * BLOCK_PACKETS
+RELAXED_LEAD = 4 * BLOCK_PACKETS
 """Packets kept ready at least, while nobody waits for a change: 0.64 s."""
 
-SHORT_LEAD = 2 * BLOCK_PACKETS + 4
+MIN_LEAD = 2 * BLOCK_PACKETS + 4
 """The same while a steered chunk is awaited: what is not ready yet can still be changed."""
 
-LONGEST_LEAD = 100
-"""Packets kept ready at most: 2 s, so that even a very busy machine may look away for a second."""
+MAX_LEAD = 100
+"""Packets kept ready at most: 2 s, so that even a very busy machine may stall for a second."""
 
-_STALLS = 3.0
-"""How many times the slowest block of late must fit into what is ready."""
+_STALL_FACTOR = 3.0
+"""How many times the slowest recent block must fit into what is ready."""
 
-_FORGETTING = 0.99
-"""The slowest block is forgotten by so much with every other: half of it in eleven seconds."""
+_DECAY = 0.99
+"""The slowest block's time shrinks by this with every block: to a half in eleven seconds."""
 
 _WAIT_S = 0.25
-_GLANCE_S = 0.02
+_POLL_S = 0.02
 
-Tap = Callable[[int, Floats], None]
+BlockCallback = Callable[[int, Floats], None]
 
 
 class Player:
-    """Plays a performance into a ring.
+    """Renders a timeline into a ring of packets.
 
-    The score is changed only through `enter`, which knows what is written already.
+    The timeline is changed only through `insert`, which knows what is rendered already.
 
     Args:
-        performance: what is played; nobody else may touch it from now on.
-        ring: where the packets go; it has room for `LEAD`.
+        synthesizer: renders the timeline; nobody else may use it from now on.
+        ring: where the packets go; it has room for `RELAXED_LEAD`.
         encoder: makes them.
         on_block: called after every block, on this thread.
 
     Attributes:
-        heard: the last minute.
+        history: the last minute of sound.
+        block_callbacks: called with every block's position and samples, on this thread.
+        expects_chunk: whether a chunk is being generated, which is worth waiting for before the
+            last bar loops.
         late_chunks: how often the last bar had to loop.
-        failures: blocks in a row that could not be played.
-        awaits: whether a chunk is being made, which is worth waiting for before the last bar loops.
+        failures: blocks in a row that could not be rendered.
     """
 
     def __init__(
         self,
-        performance: Performance,
+        synthesizer: Synthesizer,
         ring: PacketRing,
         encoder: OpusEncoder,
         *,
         on_block: Callable[[], None],
     ) -> None:
-        self._performance = performance
+        self._synthesizer = synthesizer
         self._ring = ring
         self._encoder = encoder
         self._on_block = on_block
-        self._score_lock = threading.Lock()
+        self._timeline_lock = threading.Lock()
         self._stop = threading.Event()
-        self._column = performance.given
-        self.heard = Heard(self._column * COLUMN_SAMPLES)
-        self.taps: list[Tap] = []
-        self.awaits: Callable[[], bool] = lambda: False
+        self._column = synthesizer.rendered
+        self.history = AudioHistory(self._column * COLUMN_SAMPLES)
+        self.block_callbacks: list[BlockCallback] = []
+        self.expects_chunk: Callable[[], bool] = lambda: False
         self.late_chunks = 0
         self.failures = 0
         self._looping = False
         self._slowest_s = 0.0
         self._warm = False
-        self._solved: Floats | None = None  # sound that is not in packets yet
-        # Where the sound was at the beginning of each block that is not heard yet.
-        self._sounds: deque[tuple[int, Sound]] = deque(maxlen=2 * LONGEST_LEAD // BLOCK_PACKETS)
+        self._samples: Floats | None = None  # rendered, not in packets yet
+        # The synthesizer's state at the beginning of each block that is not heard yet.
+        self._states: deque[tuple[int, SynthesizerState]] = deque(
+            maxlen=2 * MAX_LEAD // BLOCK_PACKETS
+        )
         self._thread = threading.Thread(target=self._run, name="riffbot-jam-player", daemon=True)
 
     def start(self) -> None:
-        """Begin; the score must have its first chunk."""
+        """Begin; the timeline must have its first chunk."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -98,7 +107,7 @@ class Player:
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
             self._thread.join()
 
-    # -- the score, from other threads ------------------------------------------------------------
+    # -- the timeline, from other threads ---------------------------------------------------------
 
     @property
     def looping(self) -> bool:
@@ -110,95 +119,94 @@ class Player:
         """The column that is read from the ring next."""
         return self._ring.head * PACKET_SAMPLES // COLUMN_SAMPLES
 
-    def short_lead(self) -> int:
-        """Packets that this machine must have ready, judged by how long its blocks take."""
-        stalls = round(_STALLS * self._slowest_s / PACKET_S)
-        return min(LONGEST_LEAD // 2, max(SHORT_LEAD, BLOCK_PACKETS + stalls))
+    def min_lead(self) -> int:
+        """Packets that must be ready on this machine, judged by how long its blocks take."""
+        stalls = round(_STALL_FACTOR * self._slowest_s / PACKET_S)
+        return min(MAX_LEAD // 2, max(MIN_LEAD, BLOCK_PACKETS + stalls))
 
-    def lead(self, chunk_s: float) -> int:
+    def relaxed_lead(self, chunk_s: float) -> int:
         """Packets to keep ready while nobody waits for a change.
 
-        As many more as are heard while a chunk is made: by the time a wish's chunk is there,
-        no more are left than had to be.
+        As many more as are heard while a chunk is generated: when the chunk of a change is there,
+        no more are left than `min_lead`.
         """
         more = round(chunk_s / PACKET_S)
-        return min(LONGEST_LEAD, max(LEAD, self.short_lead() + more))
+        return min(MAX_LEAD, max(RELAXED_LEAD, self.min_lead() + more))
 
-    def enter(self, chunk: Chunk, *, at_once: bool, planned: int | None = None) -> Entry:
-        """Let a chunk in: when the present one's turn is over, or at the next beat.
+    def insert(self, chunk: Chunk, *, at_next_beat: bool, planned: int | None = None) -> Placement:
+        """Place a chunk where the present turn ends, or at the next beat.
 
         Args:
-            at_once: at the next beat that is not written yet; so does a chunk that is late.
-            planned: at this column, if it is not written yet.
+            at_next_beat: at the next beat that is not rendered yet; a late chunk goes there, too.
+            planned: at this column instead, if it is not rendered yet.
         """
-        with self._score_lock:
-            score = self._performance.score
-            written = self._performance.written
-            beat = score.meter.beat_from(written)
-            at = beat if at_once else max(score.end, beat)
-            if planned is not None and planned >= written:
-                at = planned
-            return score.enter(chunk, at)
+        with self._timeline_lock:
+            timeline = self._synthesizer.timeline
+            consumed = self._synthesizer.consumed
+            beat = timeline.meter.next_beat(consumed)
+            column = beat if at_next_beat else max(timeline.end, beat)
+            if planned is not None and planned >= consumed:
+                column = planned
+            return timeline.insert(chunk, column)
 
-    def ahead(self) -> int:
-        """Columns of chunks that are not written yet."""
-        with self._score_lock:
-            return max(0, self._performance.score.end - self._performance.written)
+    def columns_ahead(self) -> int:
+        """Columns of chunks that are not rendered yet."""
+        with self._timeline_lock:
+            return max(0, self._synthesizer.timeline.end - self._synthesizer.consumed)
 
-    def sounding(self, column: int) -> Entry | None:
-        """What is on at a column."""
-        with self._score_lock:
-            return self._performance.score.on(column)
+    def placement_at(self, column: int) -> Placement | None:
+        """The placement that sounds at a column."""
+        with self._timeline_lock:
+            return self._synthesizer.timeline.placement_at(column)
 
-    def last(self) -> Entry | None:
-        """What is on where the sound is written now."""
-        with self._score_lock:
-            return self._performance.score.on(max(0, self._performance.written - 1))
+    def rendering(self) -> Placement | None:
+        """The placement that is being rendered."""
+        with self._timeline_lock:
+            return self._synthesizer.timeline.placement_at(max(0, self._synthesizer.consumed - 1))
 
-    def following(self, entry: Entry) -> Entry | None:
-        """What comes in after an entry."""
-        with self._score_lock:
-            return self._performance.score.after(entry.start)
+    def placement_after(self, placement: Placement) -> Placement | None:
+        """The placement that follows another."""
+        with self._timeline_lock:
+            return self._synthesizer.timeline.placement_after(placement.start)
 
-    def coming(self) -> Entry | None:
-        """What comes in after what is heard."""
-        with self._score_lock:
-            return self._performance.score.after(self.heard_column)
+    def placements(self) -> list[Placement]:
+        """All placements that are remembered or planned, in order."""
+        with self._timeline_lock:
+            return list(self._synthesizer.timeline)
 
-    def entries(self) -> list[Entry]:
-        """All that is remembered and planned, in order."""
-        with self._score_lock:
-            return list(self._performance.score)
+    def read_pixels(self, first: int, last: int) -> tuple[Pixels, list[Placement]]:
+        """Columns, uint8[512, last − first], and the placements that sound in them.
 
-    def pictures(self, first: int, last: int) -> tuple[Pixels, list[Entry]]:
-        """The columns of a stretch that was heard, and what was on in it."""
-        with self._score_lock:
-            score = self._performance.score
-            columns, _ = score.columns(first, last)
-            begins = score.on(first)
-            assert begins is not None
-            return columns, [e for e in score if begins.start <= e.start < last]
+        Raises:
+            LookupError: no chunk was ever placed there, or it is discarded by now.
+        """
+        with self._timeline_lock:
+            timeline = self._synthesizer.timeline
+            pixels, _ = timeline.read_pixels(first, last)
+            opening = timeline.placement_at(first)
+            assert opening is not None
+            return pixels, [each for each in timeline if opening.start <= each.start < last]
 
-    def sound_at(self, column: int) -> tuple[int, Sound | None]:
-        """Where the block begins that a column is in, and where the sound was there."""
+    def state_at(self, column: int) -> tuple[int, SynthesizerState | None]:
+        """The first column of the block that a column is in, and the synthesizer's state there."""
         begins = column // BLOCK * BLOCK
-        return begins, next((sound for at, sound in list(self._sounds) if at == begins), None)
+        return begins, next((state for at, state in list(self._states) if at == begins), None)
 
     # -- the thread -------------------------------------------------------------------------------
 
     def _run(self) -> None:
         while not self._stop.is_set() and not self._ring.closed:
-            if not self._ring.wait_for_room(BLOCK_PACKETS, _WAIT_S):
+            if not self._ring.wait_for_slots(BLOCK_PACKETS, _WAIT_S):
                 continue
-            if self._loops_too_early():
-                self._stop.wait(_GLANCE_S)
+            if self._would_loop_too_early():
+                self._stop.wait(_POLL_S)
                 continue
             began = perf_counter()
             try:
-                self._block()
+                self._render_next()
                 # The first block also finds the first gain, which no other does.
                 spent = perf_counter() - began if self._warm else 0.0
-                self._slowest_s = max(spent, _FORGETTING * self._slowest_s)
+                self._slowest_s = max(spent, _DECAY * self._slowest_s)
                 self._warm = True
                 self.failures = 0
             except Exception:
@@ -207,42 +215,42 @@ class Player:
                 self._stop.wait(_WAIT_S)
             self._on_block()
 
-    def _loops_too_early(self) -> bool:
-        """Whether the last bar would loop in the next block although what is ready suffices for a
-        while: a chunk that comes meanwhile can still come in at its own place."""
-        if self._solved is not None or self._ring.stats().ready < self.short_lead():
+    def _would_loop_too_early(self) -> bool:
+        """Whether the last bar would loop in the next block although enough is ready for a while: a
+        chunk that is ready by then can still start where it was planned."""
+        if self._samples is not None or self._ring.stats().ready < self.min_lead():
             return False
-        with self._score_lock:
-            performance = self._performance
-            covered = performance.written + BLOCK <= performance.score.end
-        return not covered and self.awaits()
+        with self._timeline_lock:
+            synthesizer = self._synthesizer
+            covered = synthesizer.consumed + BLOCK <= synthesizer.timeline.end
+        return not covered and self.expects_chunk()
 
-    def _block(self) -> None:
-        """Play the next 160 ms. What fails is tried again, and neither lost nor played twice."""
-        if self._solved is None:
-            self._solved = self._sound()
-        samples = self._solved
+    def _render_next(self) -> None:
+        """Render the next 160 ms. What fails is tried again, and neither lost nor played twice."""
+        if self._samples is None:
+            self._samples = self._synthesize()
+        samples = self._samples
         packets = self._encoder.encode(samples)
-        self._solved = None
+        self._samples = None
         position = self._column * COLUMN_SAMPLES
         self._column += BLOCK
-        self.heard.add(samples)
+        self.history.append(samples)
         try:
-            for tap in self.taps:
-                tap(position, samples)
-        finally:  # whoever listens in and fails is no reason for a hole
+            for callback in self.block_callbacks:
+                callback(position, samples)
+        finally:  # a callback that fails is no reason for a gap
             for number, packet in enumerate(packets):
                 self._ring.put(packet, position // PACKET_SAMPLES + number)
 
-    def _sound(self) -> Floats:
-        """The next block's samples. Only what they are made of is looked up under the lock: to
-        make them takes a while, and an event loop may want to look at the score."""
-        if not self._sounds or self._sounds[-1][0] != self._column:
-            self._sounds.append((self._column, self._performance.sound))
-        with self._score_lock:
-            passage = self._performance.take()
-            self._performance.score.forget(self._column)
-        if passage.looping and not self._looping:
+    def _synthesize(self) -> Floats:
+        """The next block's samples. Only its columns are read under the lock: rendering takes a
+        while, and an event loop may want to read the timeline."""
+        if not self._states or self._states[-1][0] != self._column:
+            self._states.append((self._column, self._synthesizer.state))
+        with self._timeline_lock:
+            block = self._synthesizer.read_block()
+            self._synthesizer.timeline.discard_before(self._column)
+        if block.looping and not self._looping:
             self.late_chunks += 1
-        self._looping = passage.looping
-        return self._performance.block()
+        self._looping = block.looping
+        return self._synthesizer.render_block()

@@ -1,12 +1,13 @@
-"""The planner: which chunk comes next, as an explicit value and pure functions on it.
+"""Which chunk of a jam is generated next: an immutable value, and pure functions on it.
 
-A jam walks from waypoint to waypoint. A waypoint is a prompt, a seed and a denoising; on the way
-embeddings are lerped and noise is slerped (`RiffRequest.target` and `alpha`). While nobody steers,
-the next waypoint is the same prompt with the next seed, four steps away. Who steers bends the way:
-its end becomes the new wish, half of what is left is taken at once and the rest with the chunk
-after. One seed image underlies every chunk and locks tempo and measure.
+A prompt path leads from waypoint to waypoint. A waypoint is a prompt, a seed and a denoising; in
+between, prompt embeddings are interpolated linearly and noise spherically (`RiffRequest.target` and
+`alpha`). While nobody steers, the next waypoint is the same prompt with the next seed, four steps
+away. Steering replaces the end of the present leg; half of the remaining way is taken with the next
+chunk and the rest with the one after. One seed image underlies every chunk and locks tempo and
+measure.
 
-A walk has a fixed size however long it lasts, and the same walk gives the same requests for ever.
+A path has a fixed size however long the jam lasts; the same path always gives the same requests.
 """
 
 from __future__ import annotations
@@ -29,48 +30,60 @@ from riffbot.request import (
     Target,
 )
 
-DRIFT = (0.25, 0.5, 0.75, 1.0)
-"""Alphas from one seed to the next while the prompt stands."""
+DRIFT_ALPHAS = (0.25, 0.5, 0.75, 1.0)
+"""Alphas from one seed to the next while the prompt stays."""
 
-WILDER = 0.1
-"""How much more denoising one press of the button gives."""
+DENOISING_STEP = 0.1
+"""How much denoising one press of Wilder or Tamer adds or removes."""
 
-TAMEST, WILDEST = 0.3, 0.95
-"""Below, the chunks are the seed image; above, the beat is lost."""
+MIN_STEERED_DENOISING, MAX_STEERED_DENOISING = 0.3, 0.95
+"""Limits of Wilder and Tamer. Below, the chunks are the seed image; above, the beat is lost."""
 
 HALFWAY = 0.5
 
 
 class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    # Stored jams have the names of the serialisation aliases; code uses the names of the fields.
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        validate_by_name=True,
+        validate_by_alias=True,
+        serialize_by_alias=True,
+    )
 
 
 class Waypoint(_Value):
-    """Where a leg of the walk begins or ends."""
+    """Where a leg of the path begins or ends."""
 
     prompt: Annotated[PromptText, Field(min_length=1)]
     seed: Seed
     denoising: Fraction = DEFAULT_DENOISING
 
 
-class Walk(_Value):
+class PromptPath(_Value):
     """Everything that decides the chunks to come.
 
     Attributes:
         seed_image: what every chunk is an img2img of.
-        here, there: the ends of the present leg.
-        at: alpha of the chunk that was planned last.
-        ahead: alphas of the chunks that finish the leg, the next one first.
-        chunk: the number of the next chunk, from 0.
+        start, end: the two waypoints of the present leg.
+        position: alpha of the chunk that was planned last, 0 at `start`, 1 at `end`.
+        remaining: alphas of the chunks that finish the leg, the next one first.
+        chunk_number: the number of the next chunk, from 0.
         negative, guidance, steps, scheduler: as in `RiffRequest`, the same for the whole jam.
     """
 
     seed_image: ImageRef
-    here: Waypoint
-    there: Waypoint
-    at: Fraction = 0.0
-    ahead: Annotated[tuple[Fraction, ...], Field(min_length=1, max_length=8)]
-    chunk: Annotated[int, Field(ge=0)] = 0
+    start: Waypoint = Field(validation_alias="here", serialization_alias="here")
+    end: Waypoint = Field(validation_alias="there", serialization_alias="there")
+    position: Fraction = Field(default=0.0, validation_alias="at", serialization_alias="at")
+    remaining: Annotated[tuple[Fraction, ...], Field(min_length=1, max_length=8)] = Field(
+        validation_alias="ahead", serialization_alias="ahead"
+    )
+    chunk_number: int = Field(
+        default=0, ge=0, validation_alias="chunk", serialization_alias="chunk"
+    )
     negative: PromptText = ""
     guidance: float | None = None
     steps: int | None = None
@@ -96,7 +109,7 @@ class Walk(_Value):
         """
         # The request's door says what is wrong, with the words that people know from /riff.
         request = RiffRequest.build(
-            prompt=checked(prompt),
+            prompt=validate_prompt(prompt),
             seed=seed,
             seed_image=seed_image,
             denoising=denoising,
@@ -105,12 +118,12 @@ class Walk(_Value):
             steps=steps,
             scheduler=scheduler,
         )
-        here = Waypoint(prompt=request.prompt, seed=request.seed, denoising=request.denoising)
+        start = Waypoint(prompt=request.prompt, seed=request.seed, denoising=request.denoising)
         return cls(
             seed_image=seed_image,
-            here=here,
-            there=here.model_copy(update={"seed": _after(request.seed)}),
-            ahead=(0.0, *DRIFT),
+            start=start,
+            end=start.model_copy(update={"seed": _next_seed(request.seed)}),
+            remaining=(0.0, *DRIFT_ALPHAS),
             negative=request.negative,
             guidance=guidance,
             steps=steps,
@@ -119,102 +132,98 @@ class Walk(_Value):
 
     @property
     def alpha(self) -> float:
-        """How far along the leg the next chunk is."""
-        return self.ahead[0]
+        """How far along the leg the next chunk is, 0 … 1."""
+        return self.remaining[0]
 
     @property
     def prompt(self) -> str:
         """The prompt that the next chunk mostly is."""
-        return self._nearer(self.alpha).prompt
+        return (self.end if self.alpha >= HALFWAY else self.start).prompt
 
-    def request(self) -> RiffRequest:
-        """The next chunk."""
-        here, there, alpha = self.here, self.there, self.alpha
-        common = {
+    @property
+    def base_waypoint(self) -> Waypoint:
+        """The waypoint whose seed and denoising the request of the next chunk carries."""
+        return self.end if self.alpha == 1.0 else self.start
+
+    def build_request(self) -> RiffRequest:
+        """The request of the next chunk."""
+        base = {
+            **self.base_waypoint.model_dump(),
             "seed_image": self.seed_image,
             "negative": self.negative,
             "guidance": self.guidance,
             "steps": self.steps,
             "scheduler": self.scheduler,
         }
-        if alpha in (0.0, 1.0):
-            end = here if alpha == 0.0 else there
-            return RiffRequest.build(**end.model_dump(), **common)
-        return RiffRequest.build(
-            **here.model_dump(),
-            **common,
-            target=Target(negative=self.negative, **there.model_dump()),
-            alpha=alpha,
-        )
+        if self.alpha in (0.0, 1.0):
+            return RiffRequest.build(**base)
+        target = Target(negative=self.negative, **self.end.model_dump())
+        return RiffRequest.build(**base, target=target, alpha=self.alpha)
 
-    def onwards(self) -> Self:
-        """The walk once the next chunk is planned: one step further, or on to the next leg."""
-        step = {"at": self.alpha, "chunk": self.chunk + 1}
-        if len(self.ahead) > 1:
-            return self.model_copy(update={**step, "ahead": self.ahead[1:]})
-        there = self.there
+    def advance(self) -> Self:
+        """The path after the next chunk is planned: one step further, or on to the next leg."""
+        step = {"position": self.alpha, "chunk_number": self.chunk_number + 1}
+        if len(self.remaining) > 1:
+            return self.model_copy(update={**step, "remaining": self.remaining[1:]})
         return self.model_copy(
             update={
                 **step,
-                "at": 0.0,
-                "here": there,
-                "there": there.model_copy(update={"seed": _after(there.seed)}),
-                "ahead": DRIFT,
+                "position": 0.0,
+                "start": self.end,
+                "end": self.end.model_copy(update={"seed": _next_seed(self.end.seed)}),
+                "remaining": DRIFT_ALPHAS,
             }
         )
 
-    def steered(
+    def steer(
         self,
         *,
         prompt: str | None = None,
         seed: int | None = None,
         denoising: float | None = None,
     ) -> Self:
-        """The walk bent towards a wish: half-way there with the next chunk, all with the one after.
+        """The path towards another waypoint: half of the way with the next chunk, then the rest.
 
-        From where it is, so nothing jumps: a drifting walk keeps its place between its two seeds.
-        Where it was between two prompts, the nearer one is left from.
+        It starts from the present position, so nothing jumps: a path that drifts keeps its position
+        between its two seeds. Between two prompts, the nearer one becomes the start.
 
         Raises:
-            BadRequest: the wish is nonsense.
+            BadRequest: one of the values is invalid.
         """
-        wish = {
+        changes = {
             name: value
             for name, value in (
-                ("prompt", None if prompt is None else checked(prompt)),
+                ("prompt", None if prompt is None else validate_prompt(prompt)),
                 ("seed", seed),
                 ("denoising", denoising),
             )
             if value is not None
         }
-        # Denoising and prompts go through the request's door for its sentences.
-        RiffRequest.build(**{**self.there.model_dump(), **wish})
-        drifting = self.here.prompt == self.there.prompt
-        if drifting or self.at < HALFWAY:
-            start, at, there = self.here, self.at, self.there
+        # Validated as a request, whose messages are the ones that people know from /riff.
+        RiffRequest.build(**{**self.end.model_dump(), **changes})
+        drifting = self.start.prompt == self.end.prompt
+        if drifting or self.position < HALFWAY:
+            start, position, end = self.start, self.position, self.end
         else:
-            start, at = self.there, 0.0
-            there = start.model_copy(update={"seed": _after(start.seed)})
-        half = at + (1 - at) / 2
+            start, position = self.end, 0.0
+            end = start.model_copy(update={"seed": _next_seed(start.seed)})
+        half = position + (1 - position) / 2
         return self.model_copy(
             update={
-                "here": start,
-                "there": there.model_copy(update=wish),
-                "at": at,
-                "ahead": (half, 1.0),
+                "start": start,
+                "end": end.model_copy(update=changes),
+                "position": position,
+                "remaining": (half, 1.0),
             }
         )
 
-    def _nearer(self, alpha: float) -> Waypoint:
-        return self.there if alpha >= HALFWAY else self.here
 
-
-def checked(prompt: str) -> str:
-    """A prompt that can be read, without the blanks around it.
+def validate_prompt(prompt: str) -> str:
+    """A prompt that can be parsed, without surrounding blanks.
 
     Raises:
-        PromptError: its weights make no sense.
-        BadRequest: it is empty or too long, or has half of a character in it.
+        PromptError: its weights are invalid.
+        BadRequest: it is empty or too long, or contains half of a surrogate pair.
     """
     text = prompt.replace("\0", "").strip()  # which a request leaves out, too
     try:
@@ -232,5 +241,5 @@ def checked(prompt: str) -> str:
     return text
 
 
-def _after(seed: int) -> int:
+def _next_seed(seed: int) -> int:
     return (seed + 1) % (MAX_SEED + 1)

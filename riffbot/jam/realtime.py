@@ -18,13 +18,14 @@ from riffbot.errors import RiffBotError
 from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine, Owner
 from riffbot.jam.ballot import Ballot
-from riffbot.jam.loop_thread import JamLoop
-from riffbot.jam.offline import Change
-from riffbot.jam.prompt_path import Walk
+from riffbot.jam.config import JamConfig, JamHost
+from riffbot.jam.loop_thread import LoopThread
+from riffbot.jam.offline import ScheduledPrompt
+from riffbot.jam.prompt_path import PromptPath
 from riffbot.jam.session import JamSession
-from riffbot.jam.snapshot import JamState
+from riffbot.jam.snapshot import JamSnapshot
 from riffbot.jam.synthesizer import SAMPLE_RATE
-from riffbot.jam.types import HOUSE
+from riffbot.jam.types import LOCAL_USER
 from riffbot.request import RiffRequest
 
 BUSY_MEMBERS = 3
@@ -34,7 +35,7 @@ _EVERY_S = 0.5
 
 
 @dataclass
-class Report:
+class RealtimeReport:
     """How well a jam kept time.
 
     Attributes:
@@ -68,7 +69,7 @@ class Report:
         """For `--json`."""
         return asdict(self)
 
-    def in_words(self) -> str:
+    def as_text(self) -> str:
         """For people."""
         memory = " → ".join("?" if mb is None else f"{mb:.0f}" for mb in self.memory_mb)
         lines = [
@@ -87,42 +88,38 @@ class Report:
         return "\n".join(lines)
 
 
-async def in_time(
+async def run_realtime(
     engine: Engine,
     images: Images,
-    walk: Walk,
+    path: PromptPath,
     *,
-    changes: Sequence[Change] = (),
+    changes: Sequence[ScheduledPrompt] = (),
     seconds: float,
     loudness_lufs: float = -14.0,
     busy: bool = False,
     record: Callable[[Floats], object] | None = None,
-    say: Callable[[str], None] = lambda _: None,
-) -> Report:
+    on_progress: Callable[[str], None] = lambda _: None,
+) -> RealtimeReport:
     """Play a jam against the clock.
 
     Args:
-        changes: wishes, made when their time has come.
-        busy: keep a line of riffs waiting beside it, as on a busy server.
-        record: given every block of sound, `seconds` in all, on another thread.
-        say: told every half second how it goes.
+        changes: prompts, voted for when their time has come.
+        busy: keep a queue of riffs waiting, as on a busy server.
+        record: called on another thread with every block of sound, `seconds` in all.
+        on_progress: called every half second with a line for people.
 
     Raises:
         Refused: this machine cannot sustain the jam.
         RiffBotError: it ended by itself.
     """
     began = perf_counter()
-    report = Report(least_ready=10**6)
-    loop = JamLoop()
-    ballot = Ballot().cast(HOUSE.user_id, HOUSE.name, walk.here.prompt, 0.0)
+    report = RealtimeReport(least_ready=10**6)
+    loop = LoopThread()
+    ballot = Ballot().cast(LOCAL_USER.user_id, LOCAL_USER.name, path.start.prompt, 0.0)
     session = JamSession(
-        engine,
-        images,
-        JamState.begin(walk, ballot=ballot),
-        loop=loop,
-        loudness_lufs=loudness_lufs,
-        paced_by="clock",
-        pause_alone=False,
+        JamHost(engine, images, loop),
+        JamSnapshot.begin(path, ballot=ballot),
+        JamConfig(loudness_lufs=loudness_lufs, paced_by="clock", pause_when_idle=False),
     )
     report.bpm = session.meter.bpm
     recording = _recording(session, record, seconds) if record else contextlib.nullcontext()
@@ -131,7 +128,9 @@ async def in_time(
             async with _others(engine, report) if busy else contextlib.nullcontext():
                 await session.start()
                 report.start_s = perf_counter() - began
-                await _follow(session, sorted(changes, key=lambda c: c.at_s), seconds, report, say)
+                await _follow(
+                    session, sorted(changes, key=lambda c: c.at_s), seconds, report, on_progress
+                )
         finally:
             await session.stop()
             loop.stop()
@@ -140,39 +139,39 @@ async def in_time(
 
 async def _follow(
     session: JamSession,
-    changes: list[Change],
+    changes: list[ScheduledPrompt],
     seconds: float,
-    report: Report,
-    say: Callable[[str], None],
+    report: RealtimeReport,
+    on_progress: Callable[[str], None],
 ) -> None:
-    looks = [seconds * share for share in (0.1, 0.5)]
-    while session.played_s < seconds:
-        while changes and session.played_s >= changes[0].at_s:
-            await session.steer(changes.pop(0).prompt, HOUSE)
-        while looks and session.played_s >= looks[0]:
-            looks.pop(0)
+    checkpoints = [seconds * share for share in (0.1, 0.5)]
+    while session.reader.played_s < seconds:
+        while changes and session.reader.played_s >= changes[0].at_s:
+            await session.steer(changes.pop(0).prompt, LOCAL_USER)
+        while checkpoints and session.reader.played_s >= checkpoints[0]:
+            checkpoints.pop(0)
             report.memory_mb.append(resident_mb())
         status = session.status()
         if status.error is not None:
             raise RiffBotError(status.error)
         report.least_ready = min(report.least_ready, status.packets_ready)
-        say(
-            f"{status.played_s:.1f} of {seconds:g} s: {status.playing} ({status.state}, "
+        on_progress(
+            f"{status.played_s:.1f} of {seconds:g} s: {status.current_prompt} ({status.phase}, "
             f"{status.buffer_s:.1f} s ahead)"
         )
-        await asyncio.sleep(min(_EVERY_S, max(0.02, seconds - session.played_s)))
+        await asyncio.sleep(min(_EVERY_S, max(0.02, seconds - session.reader.played_s)))
     status = session.status()
     report.memory_mb.append(resident_mb())
-    report.seconds = session.played_s
+    report.seconds = session.reader.played_s
     report.underruns = status.underruns
     report.late_chunks = status.late_chunks
     report.real_time_factor = status.real_time_factor
-    report.answers = list(session.answers)
-    report.chunks = session.chunks
+    report.answers = list(session.reader.response_times)
+    report.chunks = session.reader.chunk_count
 
 
 @contextlib.asynccontextmanager
-async def _others(engine: Engine, report: Report) -> AsyncIterator[None]:
+async def _others(engine: Engine, report: RealtimeReport) -> AsyncIterator[None]:
     """Members who always want another riff."""
 
     async def member(number: int) -> None:
@@ -224,7 +223,7 @@ def _recording(
                 troubles.append(error)
 
     writer = threading.Thread(target=write, name="riffbot-jam-recorder")
-    session.tap(tap)
+    session.reader.add_block_callback(tap)
     writer.start()
     try:
         yield

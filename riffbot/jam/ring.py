@@ -1,12 +1,15 @@
-"""Ready Opus packets between the thread that makes them and those who play them.
+"""A ring buffer of Opus packets between the thread that makes them and those who play them.
 
 One reader sets the pace (`read`, a packet every 20 ms): the voice channel's player, or the clock
-(`pace.py`) where there is none. Everybody else listens along (`listen`): each gets the packets
-that the pace has passed, and whoever is too slow misses some, never the others.
+(`pacing.py`) where there is none. Everybody else is a `Listener`: each gets the packets that the
+reader has read, and a listener that is too slow misses some, never the others.
 
 Positions count packets since the jam's beginning, so packet p holds samples 960·p … 960·p + 959
 of the jam at 48 kHz. The beat stays where it is whatever happens: a packet that was not ready in
-time is replaced by the one that was heard a measure before, and dropped when it comes after all.
+time is replaced by the one that was heard a measure before, and dropped when it arrives late.
+
+Threads: every method may be called from any thread; one lock guards the state and is held for
+microseconds. A `Listener` belongs to the event loop that created it.
 """
 
 from __future__ import annotations
@@ -23,24 +26,24 @@ SILENCE = b"\xf8\xff\xfe"
 PACKET_S = 0.02
 PACKET_SAMPLES = 960
 
-LISTENER_PACKETS = 250
-"""A listener who lags further behind than this (5 s) misses packets."""
+MAX_LISTENER_PACKETS = 250
+"""A listener that lags further behind than this (5 s) misses packets."""
 
-PATIENCE_S = 1.0
-"""How long a stream waits for packets before it sends silence."""
+SILENCE_AFTER_S = 1.0
+"""How long a continuous stream waits for packets before it sends silence."""
 
 
 @dataclass(frozen=True)
 class RingStats:
-    """How the ring is doing.
+    """The counters of a ring.
 
     Attributes:
         head: position of the packet that is read next.
         ready: packets waiting to be read.
-        played: packets of the jam that were read, fillers not counted.
-        underruns: packets that were not ready when they were wanted; a measure-old one stood in.
-        late: packets that came after their time and were dropped.
-        listeners: how many listen along.
+        played: packets of the jam that were read, replacements not counted.
+        underruns: packets that were not ready in time and were replaced.
+        late: packets that were put after their time and dropped.
+        listeners: how many there are.
     """
 
     head: int
@@ -55,8 +58,8 @@ class PacketRing:
     """A bounded, thread-safe ring of Opus packets (48 kHz, stereo, 20 ms each).
 
     Args:
-        capacity: packets that may wait to be read; `put` waits when there is no room.
-        measure: packets of one measure, the age of the packets that stand in for missing ones.
+        capacity: packets that should wait to be read.
+        measure: packets of one measure, the age of the packets that replace missing ones.
         head: position of the first packet (a jam that goes on begins where it was).
     """
 
@@ -77,7 +80,7 @@ class PacketRing:
     def read(self) -> bytes:
         """The next packet. Never waits: takes a lock for a few microseconds.
 
-        Before the first packet is ready, and while the ring is hushed, this is silence and the
+        Before the first packet is ready, and while the ring is silenced, this is silence and the
         position stands still. Later, a packet that is not ready is replaced by the one that was
         heard a measure before. When the ring is closed, empty bytes end the stream, as
         `discord.AudioSource.read` has it.
@@ -101,29 +104,29 @@ class PacketRing:
             listeners = list(self._listeners)
             self._changed.notify_all()
         for listener in listeners:
-            listener.offer(packet, position)
+            listener.push(packet, position)
         return packet
 
     def listen(self, *, backlog: int = 0) -> Listener:
-        """Listen along from now on; use it as a context manager or call its `close`.
+        """Add a listener; use it as a context manager or call its `close`.
 
         Args:
-            backlog: give so many of the packets that were heard last first, for players that
-                want something in store before they begin.
+            backlog: so many of the packets that were read last come first, for players that fill
+                a buffer before they begin.
         """
         listener = Listener(self)
         with self._changed:
             heard = list(self._heard)[-backlog:] if backlog else []
             for position, packet in enumerate(heard, self._head - len(heard)):
-                listener.offer(packet, position)
+                listener.push(packet, position)
             self._listeners.add(listener)
             closed = self._closed
         if closed:
             listener.end()
         return listener
 
-    def leave(self, listener: Listener) -> None:
-        """Forget a listener (`Listener.close` calls this)."""
+    def remove(self, listener: Listener) -> None:
+        """Remove a listener (`Listener.close` calls this)."""
         with self._changed:
             self._listeners.discard(listener)
 
@@ -133,7 +136,7 @@ class PacketRing:
         """Add the packet of a position; positions come in order.
 
         A packet whose time has passed is dropped, so that the beat stays where it is. There is
-        always room for what is put: `room` says how much should be.
+        always room for what is put: `free_slots` says how much should be.
 
         Returns:
             Whether it was taken.
@@ -141,7 +144,7 @@ class PacketRing:
         with self._changed:
             end = self._head + len(self._ready)
             if position < end:
-                # What lies before the beginning was heard in an earlier life of the jam.
+                # Packets before the beginning were heard before a restart of the jam.
                 self._late += position >= self._first
                 return False
             if position > end and self._ready:
@@ -152,13 +155,13 @@ class PacketRing:
             self._changed.notify_all()
             return True
 
-    def room(self) -> int:
-        """How many more packets should be made now."""
+    def free_slots(self) -> int:
+        """How many more packets should be put now."""
         with self._changed:
             return max(0, self._capacity - len(self._ready))
 
-    def wait_for_room(self, packets: int, timeout_s: float) -> bool:
-        """Wait until there is room for so many packets; whether there is (False when closed)."""
+    def wait_for_slots(self, packets: int, timeout_s: float) -> bool:
+        """Wait until so many packets should be put; whether they should (False when closed)."""
         with self._changed:
             self._changed.wait_for(
                 lambda: self._closed or self._capacity - len(self._ready) >= packets, timeout_s
@@ -171,8 +174,8 @@ class PacketRing:
             self._capacity = capacity
             self._changed.notify_all()
 
-    def hush(self, silent: bool) -> None:
-        """While hushed, `read` gives silence and the position stands still (a paused jam)."""
+    def set_silent(self, silent: bool) -> None:
+        """While silent, `read` gives silence and the position stands still (a paused jam)."""
         with self._changed:
             self._silent = silent
             self._changed.notify_all()
@@ -182,16 +185,16 @@ class PacketRing:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        self.send_listeners_home()
+        self.end_listeners()
 
-    def send_listeners_home(self) -> None:
-        """End the stream for those who listen along; whoever sets the pace reads on."""
+    def end_listeners(self) -> None:
+        """End the stream for all listeners; the reader that sets the pace reads on."""
         with self._changed:
             listeners = list(self._listeners)
         for listener in listeners:
             listener.end()
 
-    # -- looking on -------------------------------------------------------------------------------
+    # -- status -----------------------------------------------------------------------------------
 
     @property
     def head(self) -> int:
@@ -217,20 +220,20 @@ class PacketRing:
 
 
 class Listener:
-    """Somebody on an event loop who hears what the pace has passed.
+    """An asynchronous iterator over the packets that the reader of a ring has read.
 
         with ring.listen() as packets:
             async for packet in packets:
                 ...
 
-    Make it on the loop that will iterate over it.
+    Create it on the event loop that will iterate over it.
     """
 
     def __init__(self, ring: PacketRing) -> None:
         self._ring = ring
         self._loop = asyncio.get_running_loop()
-        self._news = asyncio.Event()
-        self._packets: deque[tuple[int, bytes]] = deque(maxlen=LISTENER_PACKETS)
+        self._wakeup = asyncio.Event()
+        self._packets: deque[tuple[int, bytes]] = deque(maxlen=MAX_LISTENER_PACKETS)
         self._ended = False
 
     def __enter__(self) -> Listener:
@@ -239,65 +242,65 @@ class Listener:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def offer(self, packet: bytes, position: int) -> None:
-        """Take a packet, from any thread; the oldest is forgotten when too many wait."""
+    def push(self, packet: bytes, position: int) -> None:
+        """Queue a packet, from any thread; the oldest is dropped when too many wait."""
         self._packets.append((position, packet))
         self._wake()
 
     def end(self) -> None:
-        """There is no more, from any thread."""
+        """End the iteration after the queued packets, from any thread."""
         self._ended = True
         self._wake()
 
     def close(self) -> None:
         """Stop listening."""
-        self._ring.leave(self)
+        self._ring.remove(self)
         self.end()
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._packets_as_they_come()
+        return self._packets_only()
 
-    async def _packets_as_they_come(self) -> AsyncIterator[bytes]:
-        async for _, packet in self.placed():
+    async def _packets_only(self) -> AsyncIterator[bytes]:
+        async for _, packet in self.with_positions():
             yield packet
 
-    async def placed(self) -> AsyncIterator[tuple[int, bytes]]:
+    async def with_positions(self) -> AsyncIterator[tuple[int, bytes]]:
         """The packets, each with its position."""
         while True:
             while self._packets:
                 yield self._packets.popleft()
             if self._ended:
                 return
-            await self._more(None)
+            await self._wait(None)
 
-    async def without_a_pause(self) -> AsyncIterator[bytes]:
+    async def continuous(self) -> AsyncIterator[bytes]:
         """The packets, and as much silence as the time in which none come.
 
-        Whoever streams them on writes all the time, and so notices when nobody is there any more.
+        A stream that forwards them writes all the time, and so notices a closed connection.
         """
         while True:
             while self._packets:
                 yield self._packets.popleft()[1]
             if self._ended:
                 return
-            if not await self._more(PATIENCE_S):
-                for _ in range(round(PATIENCE_S / PACKET_S)):
+            if not await self._wait(SILENCE_AFTER_S):
+                for _ in range(round(SILENCE_AFTER_S / PACKET_S)):
                     yield SILENCE
 
-    async def _more(self, patience_s: float | None) -> bool:
+    async def _wait(self, timeout_s: float | None) -> bool:
         """Wait for a packet or the end; whether it came in time."""
-        self._news.clear()
+        self._wakeup.clear()
         if self._packets or self._ended:
             return True
         try:
-            async with asyncio.timeout(patience_s):
-                await self._news.wait()
+            async with asyncio.timeout(timeout_s):
+                await self._wakeup.wait()
         except TimeoutError:
             return False
         return True
 
     def _wake(self) -> None:
         try:
-            self._loop.call_soon_threadsafe(self._news.set)
-        except RuntimeError:  # the loop is gone, and with it whoever listened
-            self._ring.leave(self)
+            self._loop.call_soon_threadsafe(self._wakeup.set)
+        except RuntimeError:  # the loop is closed, so nobody listens any more
+            self._ring.remove(self)

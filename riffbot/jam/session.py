@@ -1,380 +1,386 @@
 """One living jam: what members do to it, and how it begins and ends.
 
-    wishes ─► ballot ─► walk ─► Engine.submit ─► Player.enter ─► ring ─► voice channel, page
-                         ▲          │
-                         └─ Planner ┘ one turn of the loop ahead; a wish overtakes what is planned
+    votes ─► ballot ─► path ─► Engine.submit ─► Player.insert ─► ring ─► voice channel, page
+                        ▲          │
+                        └─ Planner ┘ one turn of the loop ahead; a change overtakes what is planned
 
-Everything here happens on the jams' own loop (`JamLoop`), and every method may be called from any
-other: the asynchronous ones are carried over, the others only read (`JamView`).
+Everything here happens on the jams' own event loop (`LoopThread`), and every method may be called
+from any thread or loop: the asynchronous ones are run on it, `reader` only reads.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from riffbot.errors import BadRequest, Refused, RiffBotError
-from riffbot.images import Images
-from riffbot.inference.engine.engine import Engine
-from riffbot.inference.job import new_id
-from riffbot.jam.attempts import Attempts
-from riffbot.jam.ballot import Ballot
-from riffbot.jam.capacity import Capacity
-from riffbot.jam.loop_thread import JamLoop
-from riffbot.jam.opus import OpusEncoder
-from riffbot.jam.pacing import Pace, Pacemaker
-from riffbot.jam.pending_changes import Wish
-from riffbot.jam.planner import BROKEN, TRIES, Events, Planner
-from riffbot.jam.player import BLOCK_PACKETS, LEAD, Player
-from riffbot.jam.prompt_path import TAMEST, WILDER, WILDEST, Walk
-from riffbot.jam.recall import recalled
-from riffbot.jam.ring import PacketRing
-from riffbot.jam.snapshot import JamState
-from riffbot.jam.synthesizer import Performance
-from riffbot.jam.tempo_lock import meter_of
-from riffbot.jam.timeline import Score
-from riffbot.jam.types import JamPhase, Kept, Place, Steerer
-from riffbot.jam.view import PACKET_COLUMNS, JamView
+from riffbot.jam.assembly import assemble_jam
+from riffbot.jam.config import JamConfig, JamHost
+from riffbot.jam.excerpt import Excerpt, select_excerpt
+from riffbot.jam.pacing import PaceSource, RingPacer
+from riffbot.jam.phase import JamPhase
+from riffbot.jam.planner import (
+    BROKEN,
+    MAX_FAILURES,
+    ChunkPlaced,
+    Outcome,
+    PlanningFailed,
+    PromptRefused,
+)
+from riffbot.jam.player import BLOCK_PACKETS
+from riffbot.jam.prompt_path import (
+    DENOISING_STEP,
+    MAX_STEERED_DENOISING,
+    MIN_STEERED_DENOISING,
+    PromptPath,
+)
+from riffbot.jam.snapshot import JamSnapshot
+from riffbot.jam.types import JamStatus, Participant
+from riffbot.library.jam_record import GuildJam, StoredJamStatus
 
 log = logging.getLogger(__name__)
 
-_GLANCE_S = 0.01
+_POLL_S = 0.01
 
 
-class JamSession(JamView):
+class JamSession:
     """A jam that plays.
 
     Args:
-        engine: makes the chunks.
-        images: knows the seed image.
-        state: where to begin or go on.
-        loop: the jams' loop.
-        id: its name; a new one by default.
-        guild_id: the server; None outside of Discord.
-        place: where it is heard and shown.
-        bitrate: of the packets.
-        loudness_lufs: of the sound.
-        paced_by: `voice` when somebody else reads `ring`, `clock` to have it read in real time.
-        pause_alone: pause when the clock sets the pace and nobody listens.
-        on_change: called on the jams' loop when the state is worth storing; must not wait.
+        host: what all jams share.
+        snapshot: where to begin or resume.
+        config: what is decided about this one.
+        on_change: called on the jams' loop when the snapshot is worth storing; must not wait.
         load_of_others: the share of the machine's time that the other jams need.
-        attempts: to begin jams, those of other sessions included.
+
+    Attributes:
+        id, key: from `config`.
+        channels: where it is heard and where its panel is.
+        ring: the packets; `ring.read` is what a voice channel plays.
+        meter: the loop's width, beats and tempo.
+        seed_image: what every chunk starts from.
+        reader: everything that can be read of it.
     """
 
     def __init__(
         self,
-        engine: Engine,
-        images: Images,
-        state: JamState,
+        host: JamHost,
+        snapshot: JamSnapshot,
+        config: JamConfig,
         *,
-        loop: JamLoop,
-        id: str | None = None,
-        guild_id: int | None = None,
-        place: Place | None = None,
-        bitrate: int = 96_000,
-        loudness_lufs: float = -14.0,
-        paced_by: Pace = "voice",
-        pause_alone: bool = True,
         on_change: Callable[[JamSession], None] = lambda _: None,
         load_of_others: Callable[[], float] = lambda: 0.0,
-        attempts: Attempts | None = None,
     ) -> None:
-        self.id = id or new_id()
-        self.guild_id = guild_id
-        self.place = place or Place()
-        self._loop = loop
-        self._state = state
+        self.reader = reader = assemble_jam(
+            host, snapshot, config, on_block=self._check_soon, load_of_others=load_of_others
+        )
+        self.id = config.id
+        self.key = config.key
+        self.channels = config.channels
+        self.seed_image = reader.seed_image
+        self.meter = reader.meter
+        self.ring = reader.ring
+        self._loop = host.loop
         self._on_change = on_change
-        self.meter = meter_of(images, state.now.walk.seed_image)
-        self.seed_image = state.now.walk.seed_image
-        self._encoder = OpusEncoder(bitrate)
-        sound = state.heard_sound()
-        first = state.at
-        self._performance = Performance(
-            Score(self.meter), loudness_lufs=loudness_lufs, first=first, sound=sound
-        )
-        bar = self.meter.bar // PACKET_COLUMNS
-        self.ring = PacketRing(LEAD, measure=bar, head=first // PACKET_COLUMNS + state.heard)
-        self._player = Player(
-            self._performance, self.ring, self._encoder, on_block=self._after_block
-        )
-        self._began_at = first
-        self._pacemaker = Pacemaker(self.ring, paced_by, pause_alone=pause_alone)
-        self._ballot = state.ballot
-        self._steered_by = Steerer(*state.steered_by) if state.steered_by else None
-        self._capacity = Capacity(self.meter.width / 100, load_of_others)
-        self._planner = Planner(
-            engine,
-            self._player,
-            self._capacity,
-            attempts or Attempts(),
-            jam_id=self.id,
-            width=self.meter.width,
-            walk=state.now.walk,
-            coming=state.coming,
-            events=Events(self._look, self._entered, self._void, self._end),
-        )
-        self._player.awaits = lambda: self._planner.busy
-        self._phase: JamPhase = "starting"
-        self._error: str | None = None
-        self._ending: asyncio.Task[None] | None = None
+        self._initial = snapshot
+        self._lifecycle = reader.lifecycle
+        self._steering = reader.steering
+        self._capacity = reader.capacity
+        self._synthesizer = reader.synthesizer
+        self._player = reader.player
+        self._planner = reader.planner
+        self._pacer = RingPacer(self.ring, config.paced_by, pause_when_idle=config.pause_when_idle)
+        self._tasks: set[asyncio.Task[None]] = set()
         self._waking: asyncio.Task[None] | None = None
         self._saved_chunk = -1
-        self._parked = False
+
+    @property
+    def guild_id(self) -> int | None:
+        """The server; None for a jam that no server has."""
+        return self.key.guild_id if isinstance(self.key, GuildJam) else None
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether it is over."""
+        return self._lifecycle.is_ended
+
+    @property
+    def stored_status(self) -> StoredJamStatus:
+        """What the library is to store."""
+        return self._lifecycle.stored_status
+
+    def status(self) -> JamStatus:
+        """The status for the panel and the page."""
+        return self.reader.status()
 
     # -- what members do --------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Make the first chunk and begin; returns when the first packets are ready.
+        """Generate the first chunk and begin; returns when the first packets are ready.
 
         Raises:
-            Refused: this machine is too slow for one more jam; the sentence says how slow.
-            BadRequest: the prompt or a setting is nonsense for this model.
+            Refused: this machine is too slow for one more jam; the message says how slow.
+            BadRequest: the prompt or a setting is invalid for this model, or the jam was stopped.
             ModelError, GenerationFailed: there is no chunk to begin with.
             RiffBotError: its sound cannot be made.
         """
         await self._loop.run(self._start())
 
-    async def steer(self, text: str, who: Steerer) -> None:
+    async def steer(self, prompt: str, participant: Participant) -> None:
         """Vote for a prompt, which need not be on the ballot yet; what plays is the votes' blend.
 
         Raises:
             BadRequest: the prompt cannot be read.
         """
-        await self._loop.run(
-            self._voted(lambda: self._ballot.cast(who.user_id, who.name, text, self.played_s), who)
-        )
+        await self._loop.run(self._vote(prompt, participant, listed=False))
 
-    async def vote(self, text: str, who: Steerer) -> None:
+    async def vote(self, prompt: str, participant: Participant) -> None:
         """Vote for a prompt that is on the ballot. Raises NotFound."""
-        await self._loop.run(
-            self._voted(
-                lambda: self._ballot.joined(who.user_id, who.name, text, self.played_s), who
-            )
-        )
+        await self._loop.run(self._vote(prompt, participant, listed=True))
 
-    async def new_seed(self, who: Steerer) -> None:
-        """Another take of the same prompt."""
-        await self._loop.run(self._wished(who, seed=_far(self._planner.next)))
+    async def new_seed(self, participant: Participant) -> None:
+        """Play another variation of the same prompt."""
+        seed = _distant_seed(self._planner.next_path)
+        await self._loop.run(self._change(participant, seed=seed))
 
-    async def set_denoising(self, value: float, who: Steerer) -> float:
+    async def set_denoising(self, value: float, participant: Participant) -> float:
         """How far chunks may leave the seed image, 0 … 1; returns the value. Raises BadRequest."""
-        await self._loop.run(self._wished(who, denoising=value))
+        await self._loop.run(self._change(participant, denoising=value))
         return value
 
-    async def wilder(self, who: Steerer) -> float:
-        """A little more denoising; returns the new one."""
-        return await self.set_denoising(min(WILDEST, self._planner.denoising + WILDER), who)
+    async def increase_denoising(self, participant: Participant) -> float:
+        """A little more denoising; returns the new value."""
+        value = min(MAX_STEERED_DENOISING, self._planner.target_denoising + DENOISING_STEP)
+        return await self.set_denoising(value, participant)
 
-    async def tamer(self, who: Steerer) -> float:
-        """A little less denoising; returns the new one."""
-        return await self.set_denoising(max(TAMEST, self._planner.denoising - WILDER), who)
+    async def decrease_denoising(self, participant: Participant) -> float:
+        """A little less denoising; returns the new value."""
+        value = max(MIN_STEERED_DENOISING, self._planner.target_denoising - DENOISING_STEP)
+        return await self.set_denoising(value, participant)
 
     async def pause(self) -> None:
-        """Stand still: silence is read, nothing is made, the place is kept."""
+        """Pause: silence is read, nothing is generated, the position is kept."""
         await self._loop.run(self._pause())
 
     async def resume(self) -> None:
-        """Go on where it stood still. Raises Refused when other jams need the machine by now."""
+        """End a pause. Raises Refused when other jams need the machine by now."""
         await self._loop.run(self._resume())
 
     async def stop(self, reason: str | None = None) -> None:
-        """End the jam; `reason` is a sentence for the panel where nobody asked for the end."""
+        """End the jam; `reason` is a message for the panel where nobody asked for the end."""
         await self._loop.run(self._end(reason))
 
-    async def park(self) -> JamState:
-        """End the jam in such a way that it can be gone on with; returns where it is."""
+    async def park(self) -> JamSnapshot:
+        """End the jam so that it can be resumed; returns its snapshot."""
         await self._loop.run(self._pause())
-        state = self.state()
-        self._parked = True
+        snapshot = self.reader.snapshot()
+        self._lifecycle.is_parked = True
         await self._loop.run(self._end(None))
-        return state
+        return snapshot
 
-    async def keep(self, seconds: float = 30.0) -> Kept:
+    async def take_excerpt(self, seconds: float = 30.0) -> Excerpt:
         """What was heard last, up to a minute. Raises BadRequest when nothing was heard yet."""
-        return await self._loop.run(self._kept(seconds))
+
+        async def select() -> Excerpt:
+            began_at = self._initial.column
+            return select_excerpt(self._player, self.meter, seconds=seconds, began_at=began_at)
+
+        return await self._loop.run(select())
 
     async def forget_member(self, user_id: int) -> None:
-        """Take a member's votes and name out of the jam; what plays stays."""
+        """Remove a member's votes and name from the jam; what plays stays."""
 
         async def forget() -> None:
-            self._ballot = self._ballot.without(user_id)
-            if self._steered_by is not None and self._steered_by.user_id == user_id:
-                self._steered_by = None
-            self._planner.wishes.forget_member(user_id)
+            self._steering.forget_member(user_id)
+            self._planner.pending.forget_member(user_id)
             self._on_change(self)
 
         await self._loop.run(forget())
 
     # -- who listens ------------------------------------------------------------------------------
 
-    def set_pace(self, pace: Pace) -> None:
+    def set_pace(self, pace: PaceSource) -> None:
         """Who reads the ring from now on: a voice channel, or the clock."""
-        self._pacemaker.pace = pace
-        self._loop.call(self._set_pace)
+        self._pacer.pace = pace
+        self._loop.call(self._update_pacer)
 
-    def welcome(self) -> None:
-        """A listener has come: a jam that paused because nobody listened goes on."""
+    def notify_listener(self) -> None:
+        """A listener has come: a jam that paused because nobody listened resumes."""
         self._loop.call(self._wake)
 
     # -- on the jams' loop ------------------------------------------------------------------------
 
     async def _start(self) -> None:
-        chunk = await self._planner.first()
-        self._performance.score.enter(chunk, self._state.now.start)
-        self._phase = "playing"
+        chunk = await self._planner.generate_first()
+        self._check_alive()  # it may have been stopped meanwhile
+        self._synthesizer.timeline.insert(chunk, self._initial.current.start)
+        self._lifecycle.transition(JamPhase.PLAYING)
         self._player.start()
+        self._spawn(self._plan())
         # A thread fills it, which has no asyncio.Event to set.
-        while self.ring.room() >= BLOCK_PACKETS and not self.ring.closed:  # noqa: ASYNC110
-            await asyncio.sleep(_GLANCE_S)
-        if self._error is not None:
-            raise RiffBotError(self._error)
-        self._set_pace()
-        self._look()
+        while self.ring.free_slots() >= BLOCK_PACKETS and not self.ring.closed:  # noqa: ASYNC110
+            await asyncio.sleep(_POLL_S)
+        if self._lifecycle.error is not None:
+            raise RiffBotError(self._lifecycle.error)
+        self._update_pacer()
+        self._check()
 
-    async def _voted(self, vote: Callable[[], Ballot], who: Steerer) -> None:
+    async def _plan(self) -> None:
+        """Handle what comes of each chunk, until the jam ends."""
+        try:
+            async for outcome in self._planner.outcomes():
+                self._handle(outcome)
+                self._planner.finish_change()
+                self._check()
+        except Exception:
+            log.exception("jam %s: planning broke", self.id)
+            self._end_soon(BROKEN)
+
+    def _handle(self, outcome: Outcome | None) -> None:
+        match outcome:
+            case ChunkPlaced(change) if change is not None:
+                self._steering.steered_by = change.last_author
+                self._on_change(self)
+            case PromptRefused(author) if author is not None:
+                # The model cannot take the member's prompt, so there is no vote for it.
+                self._steering.remove_vote(author.user_id)
+                self._planner.pending.replace_prompt(self._blend())
+            case PlanningFailed(reason):
+                self._end_soon(reason)
+
+    def _blend(self) -> str | None:
+        return self._steering.ballot.blend(self.reader.played_s)
+
+    async def _vote(self, prompt: str, participant: Participant, *, listed: bool) -> None:
         self._check_alive()
-        self._ballot = vote()
-        blend = self._ballot.blend(self.played_s)
-        if blend is not None and blend != self._planner.goal:
-            self._planner.wish(who, prompt=blend)
+        self._steering.cast(participant, prompt, self.reader.played_s, listed=listed)
+        blend = self._blend()
+        if blend is not None and blend != self._planner.target_prompt:
+            self._request_change(participant, prompt=blend)
         self._on_change(self)
 
-    async def _wished(self, who: Steerer, **changes: Any) -> None:
+    async def _change(self, participant: Participant, **changes: Any) -> None:
         self._check_alive()
-        self._planner.next.steered(**changes)  # nonsense is refused here, not when its turn comes
-        self._planner.wish(who, **changes)
+        # Invalid values are refused here, not when the change is applied.
+        self._planner.next_path.steer(**changes)
+        self._request_change(participant, **changes)
         self._on_change(self)
+
+    def _request_change(self, participant: Participant, **changes: Any) -> None:
+        self._planner.request_change(participant, **changes)
+        self._check()
 
     async def _pause(self) -> None:
-        if self._phase in ("playing", "catching up"):
-            self._phase = "paused"
-            self._pacemaker.forget()  # whoever comes to listen does not undo what a member did
-            self.ring.hush(True)
-            self._on_change(self)
+        if self._lifecycle.is_playing:
+            self._stand_still(idle=False)
+
+    def _stand_still(self, *, idle: bool) -> None:
+        self._lifecycle.pause(idle=idle)
+        self.ring.set_silent(True)
+        self._on_change(self)
 
     async def _resume(self) -> None:
-        if self._phase == "paused":
+        if self._lifecycle.is_paused:
             await self._admit_again()
-            if self._phase == "paused":
+            if self._lifecycle.is_paused:
                 self._go_on()
                 self._on_change(self)
 
     async def _admit_again(self) -> None:
         """Raise Refused where other jams need the machine by now."""
         try:
-            self._capacity.check_again()
+            self._capacity.check_resume()
         except Refused:
-            if not self._capacity.outdated:
+            if not self._capacity.is_outdated:
                 raise
             await self._planner.measure()
-            self._capacity.check_again()
+            self._capacity.check_resume()
 
     def _go_on(self) -> None:
-        self._phase = "playing"
-        self._pacemaker.forget()
-        self.ring.hush(False)
-        self._look()
-
-    async def _end(self, reason: str | None) -> None:
-        if self._phase == "ended":
-            return
-        self._phase = "ended"
-        self._error = reason
-        self._planner.cancel()
-        if self._waking is not None:
-            self._waking.cancel()
-        self.ring.close()
-        self._set_pace()
-        await asyncio.to_thread(self._player.stop)
-        self._on_change(self)
-
-    async def _kept(self, seconds: float) -> Kept:
-        return recalled(self._player, self.meter, seconds=seconds, began_at=self._began_at)
-
-    # -- looking after it -------------------------------------------------------------------------
-
-    def _after_block(self) -> None:
-        self._loop.call(self._look)
-
-    def _look(self) -> None:
-        """See how it is doing, after every block and whenever something has changed."""
-        if self._phase not in ("playing", "catching up"):
-            return
-        if self._player.failures >= TRIES:  # better an end in words than one bar for ever
-            self._ending = self._ending or asyncio.create_task(self._end(BROKEN))
-            return
-        if self._phase == "playing" and self._player.looping:
-            self._phase = "catching up"
-        elif self._phase == "catching up" and not self._player.looping:
-            self._phase = "playing"
-        self._save_now_and_then()
-        if self._pauses_alone():
-            return
-        self._set_lead()
-        self._planner.look()
-
-    def _set_lead(self) -> None:
-        """Much is kept ready while nobody waits for a change, little while somebody does."""
-        player = self._player
-        chunk_s = self._capacity.chunk_s or 0.0
-        self.ring.resize(
-            player.short_lead() if self._planner.wishes.pending else player.lead(chunk_s)
-        )
-
-    def _entered(self, wish: Wish | None) -> None:
-        if wish is not None:
-            self._steered_by = wish.who
-            self._on_change(self)
-
-    def _void(self, who: Steerer | None) -> None:
-        """This model cannot take a member's prompt, so there is no vote for it."""
-        if who is not None:
-            self._ballot = self._ballot.without(who.user_id)
-            self._planner.wishes.vote_again(self._ballot.blend(self.played_s))
-
-    # -- small things -----------------------------------------------------------------------------
-
-    def _check_alive(self) -> None:
-        if self._phase == "ended":
-            raise BadRequest("This jam is over: start another with /jam start.")
-
-    def _set_pace(self) -> None:
-        self._pacemaker.follow(alive=self._phase not in ("starting", "ended"))
-
-    def _pauses_alone(self) -> bool:
-        """Pause where nobody has listened for a while; whether it does."""
-        if not self._pacemaker.left_alone():
-            return False
-        self._phase = "paused"
-        self.ring.hush(True)
-        self._on_change(self)
-        return True
+        self._lifecycle.transition(JamPhase.PLAYING)
+        self._pacer.reset_idle()
+        self.ring.set_silent(False)
+        self._check()
 
     def _wake(self) -> None:
-        if self._phase == "paused" and self._pacemaker.waits and self._waking is None:
-            self._waking = asyncio.create_task(self._wake_up())
+        if self._lifecycle.is_idle_pause and self._waking is None:
+            self._waking = self._spawn(self._end_idle_pause())
 
-    async def _wake_up(self) -> None:
+    async def _end_idle_pause(self) -> None:
         try:
             await self._admit_again()
-        except RiffBotError as error:  # the next to come asks again
+        except RiffBotError as error:  # the next listener asks again
             log.info("jam %s stays paused: %s", self.id, error)
         else:
-            if self._phase == "paused" and self._pacemaker.waits:
+            if self._lifecycle.is_idle_pause:
                 self._go_on()
         finally:
             self._waking = None
 
-    def _save_now_and_then(self) -> None:
-        entry = self._player.sounding(self._player.heard_column)
-        if entry is not None and entry.chunk.walk.chunk != self._saved_chunk:
-            self._saved_chunk = entry.chunk.walk.chunk
+    async def _end(self, reason: str | None) -> None:
+        if self._lifecycle.is_ended:
+            return
+        self._lifecycle.end(reason)
+        for task in self._tasks - {asyncio.current_task()}:
+            task.cancel()
+        self.ring.close()
+        self._update_pacer()
+        await asyncio.to_thread(self._player.stop)
+        self._on_change(self)
+
+    # -- checks -----------------------------------------------------------------------------------
+
+    def _check_soon(self) -> None:
+        self._loop.call(self._check)
+
+    def _check(self) -> None:
+        """Do what is due, after every block and whenever something has changed."""
+        if not self._lifecycle.is_playing:
+            return
+        if self._player.failures >= MAX_FAILURES:  # rather than loop one bar for ever
+            self._end_soon(BROKEN)
+            return
+        self._follow_player()
+        self._save_new_chunk()
+        if self._pacer.check_idle():
+            self._stand_still(idle=True)
+            return
+        # Much is kept ready while nobody waits for a change, little while somebody does.
+        waiting, chunk_s = self._planner.pending.has_any, self._capacity.chunk_s or 0.0
+        self.ring.resize(self._player.min_lead() if waiting else self._player.relaxed_lead(chunk_s))
+        self._planner.wake()
+
+    def _follow_player(self) -> None:
+        phase = JamPhase.CATCHING_UP if self._player.looping else JamPhase.PLAYING
+        if phase is not self._lifecycle.phase:
+            self._lifecycle.transition(phase)
+
+    def _save_new_chunk(self) -> None:
+        placement = self._player.placement_at(self._player.heard_column)
+        if placement is not None and placement.chunk.path.chunk_number != self._saved_chunk:
+            self._saved_chunk = placement.chunk.path.chunk_number
             self._on_change(self)
 
+    def _check_alive(self) -> None:
+        if self._lifecycle.is_ended:
+            raise BadRequest("This jam is over: start another with /jam start.")
 
-def _far(walk: Walk) -> int:
-    """A seed far from those that the walk would come to by itself, the same every time."""
-    return (walk.there.seed * 2_654_435_761 + 97) % 2**32
+    def _update_pacer(self) -> None:
+        starting = self._lifecycle.phase is JamPhase.STARTING
+        self._pacer.update(alive=not starting and not self._lifecycle.is_ended)
+
+    def _end_soon(self, reason: str) -> None:
+        self._spawn(self._end(reason))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def _distant_seed(path: PromptPath) -> int:
+    """A seed far from those that the path would come to by itself, the same every time."""
+    return (path.end.seed * 2_654_435_761 + 97) % 2**32

@@ -1,4 +1,7 @@
-"""Where a jam is, as one JSON value: save it, restore it, and it goes on with the same bits."""
+"""The state of a jam as one JSON value: saved and restored, it continues with the same samples.
+
+The names in the JSON are older than those in the code: `serialization_alias` says them.
+"""
 
 from __future__ import annotations
 
@@ -9,51 +12,62 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from audio.errors import AudioError
 from riffbot.errors import StorageError
 from riffbot.jam.ballot import Ballot
-from riffbot.jam.prompt_path import Walk
-from riffbot.jam.synthesizer import Sound
+from riffbot.jam.prompt_path import PromptPath
+from riffbot.jam.synthesizer import SynthesizerState
 
 Column = Annotated[int, Field(ge=0)]
 
 
-class Planned(BaseModel):
-    """A chunk at its place: the walk of which it is the next chunk, and where it comes in."""
+class _Stored(BaseModel):
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        validate_by_name=True,
+        validate_by_alias=True,
+        serialize_by_alias=True,
+    )
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    walk: Walk
+class PlannedChunk(_Stored):
+    """A chunk on the timeline: the path of which it is the next chunk, and its first column."""
+
+    path: PromptPath = Field(validation_alias="walk", serialization_alias="walk")
     start: Column
 
 
-class JamState(BaseModel):
+class JamSnapshot(_Stored):
     """A jam between two blocks of sound. Its size does not grow with the jam.
 
     Attributes:
-        now: the chunk that is on.
-        coming: the chunk that follows, where it is not simply the next step of the walk.
-        at: the column at which the block begins that is being heard, a multiple of
-            `audio.stream.BLOCK`.
-        heard: packets of that block that were heard already.
+        current: the chunk that is heard.
+        upcoming: the chunk that follows, where it is not simply the next step of the path.
+        column: at which the block begins that is being heard, a multiple of `audio.stream.BLOCK`.
+        packets_heard: packets of that block that were heard already.
         ballot: the votes.
-        steered_by: user id and name of whose wish was followed last.
-        sound: where the sound is (`performance.Sound`), for going on in the same phase; without
-            it the sound begins anew from silence at that place.
+        steered_by: user id and name of whose change was heard last.
+        sound_state: a `SynthesizerState` as JSON, for continuing in the same phase; without it the
+            sound starts anew from silence at that column.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     version: Literal[1] = 1
-    now: Planned
-    coming: Planned | None = None
-    at: Column = 0
-    heard: Annotated[int, Field(ge=0, lt=8)] = 0
+    current: PlannedChunk = Field(validation_alias="now", serialization_alias="now")
+    upcoming: PlannedChunk | None = Field(
+        default=None, validation_alias="coming", serialization_alias="coming"
+    )
+    column: int = Field(default=0, ge=0, validation_alias="at", serialization_alias="at")
+    packets_heard: int = Field(
+        default=0, ge=0, lt=8, validation_alias="heard", serialization_alias="heard"
+    )
     ballot: Ballot = Ballot()
     steered_by: tuple[int, str] | None = None
-    sound: dict[str, Any] | None = None
+    sound_state: dict[str, Any] | None = Field(
+        default=None, validation_alias="sound", serialization_alias="sound"
+    )
 
     @classmethod
-    def begin(cls, walk: Walk, *, ballot: Ballot | None = None) -> Self:
-        """The state of a jam that has not begun."""
-        return cls(now=Planned(walk=walk, start=0), ballot=ballot or Ballot())
+    def begin(cls, path: PromptPath, *, ballot: Ballot | None = None) -> Self:
+        """The snapshot of a jam that has not begun."""
+        return cls(current=PlannedChunk(path=path, start=0), ballot=ballot or Ballot())
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -66,11 +80,29 @@ class JamState(BaseModel):
                 "a new one."
             ) from error
 
-    def heard_sound(self) -> Sound | None:
-        """The sound's place; None where it begins anew."""
-        if self.sound is None:
+    def without_member(self, user_id: int) -> Self:
+        """The snapshot without a member's votes and name."""
+        steered_by = self.steered_by
+        if steered_by is not None and steered_by[0] == user_id:
+            steered_by = None
+        return self.model_copy(
+            update={"ballot": self.ballot.without_member(user_id), "steered_by": steered_by}
+        )
+
+    def synthesizer_state(self) -> SynthesizerState | None:
+        """The state of the sound; None where it starts anew."""
+        if self.sound_state is None:
             return None
         try:
-            return Sound.from_json(self.sound)
-        except AudioError:  # the place in the music is what matters
+            return SynthesizerState.from_json(self.sound_state)
+        except AudioError:  # the position in the music is what matters
             return None
+
+
+def scrub_jam(stored: str, user_id: int) -> str | None:
+    """A stored jam without a member's votes and name; None where it cannot be read."""
+    try:
+        snapshot = JamSnapshot.from_json(stored)
+    except StorageError:
+        return None
+    return snapshot.without_member(user_id).model_dump_json()

@@ -1,6 +1,6 @@
-"""A score becomes steady sound, block by block; where it is, is a value.
+"""Turns a timeline into continuous sound, block by block; its state is a value.
 
-    score (pictures at columns) → audio.stream (one continuing phase) → audio.leveller → samples
+    timeline (pixels at columns) → audio.stream (one continuing phase) → audio.leveller → samples
 
 No clock, no thread and no model here: the same chunks at the same columns give the same samples,
 whether they are written to a file as fast as they can be or played in time.
@@ -15,17 +15,17 @@ from audio import codec
 from audio.arrays import Floats, Pixels
 from audio.leveller import Leveller, LevellerState
 from audio.stream import AHEAD, BLOCK, Stream, StreamState
-from riffbot.jam.timeline import Score
+from riffbot.jam.timeline import Timeline
 
 SAMPLE_RATE = 48000
-"""What Opus wants."""
+"""Opus works at this rate."""
 
 COLUMN_SAMPLES = SAMPLE_RATE // 100
 
 
 @dataclass(frozen=True, eq=False)
-class Sound:
-    """Where the sound of a performance is.
+class SynthesizerState:
+    """The state of a synthesizer between two blocks.
 
     Attributes:
         stream, leveller: their states.
@@ -35,8 +35,8 @@ class Sound:
     leveller: LevellerState
 
     @property
-    def seen(self) -> int:
-        """Columns that went in."""
+    def consumed(self) -> int:
+        """Columns that were read from the timeline."""
         return self.stream.seen
 
     def to_json(self) -> dict[str, Any]:
@@ -53,112 +53,112 @@ class Sound:
 
 
 @dataclass(frozen=True, eq=False)
-class Passage:
-    """What a block is made of, taken from the score.
+class PixelBlock:
+    """The columns that the next block of sound needs, read from the timeline.
 
     Attributes:
         columns: uint8[512, n].
-        looping: whether the last bar loops in it.
-        opening: uint8[512, W], the chunk that the very first gain is found from; None later.
+        looping: whether the last bar of a chunk loops in it.
+        first_chunk: uint8[512, W], the chunk that the very first gain is found from; None later.
     """
 
     columns: Pixels
     looping: bool
-    opening: Pixels | None = None
+    first_chunk: Pixels | None = None
 
 
-class Performance:
-    """Plays a score.
+class Synthesizer:
+    """Renders a timeline as sound.
 
-    `take` reads the score and is quick, `block` makes the sound and is not: whoever shares the
-    score with others locks them out for the first only.
+    `read_block` reads the timeline and is quick, `render_block` makes the sound and is not: where a
+    lock guards the timeline, it need only be held for the former.
 
     Args:
-        score: read block by block; it may grow and change beyond `written`.
+        timeline: read block by block; it may grow and change beyond `consumed`.
         loudness_lufs: of the sound.
-        seed: decides what the pictures leave open.
-        first: the column to begin at, a multiple of `BLOCK`, where there is no `sound`.
-        sound: go on from here.
+        seed: decides the phases, which pixels leave open.
+        first: the column to begin at, a multiple of `BLOCK`, where there is no `state`.
+        state: continue from here.
     """
 
     def __init__(
         self,
-        score: Score,
+        timeline: Timeline,
         *,
         loudness_lufs: float = -14.0,
         seed: int = 0,
         first: int = 0,
-        sound: Sound | None = None,
+        state: SynthesizerState | None = None,
     ) -> None:
-        self.score = score
+        self.timeline = timeline
         self._seed = seed
         self._stream = Stream(
             SAMPLE_RATE,
             seed=seed,
-            state=sound.stream if sound else StreamState.silence(SAMPLE_RATE, columns=first),
+            state=state.stream if state else StreamState.silence(SAMPLE_RATE, columns=first),
         )
         self._leveller = Leveller(
-            SAMPLE_RATE, target_lufs=loudness_lufs, state=sound.leveller if sound else None
+            SAMPLE_RATE, target_lufs=loudness_lufs, state=state.leveller if state else None
         )
-        self._written = self._stream.seen
-        self._passage: Passage | None = None
-        self._prepared = sound is not None
+        self._consumed = self._stream.seen
+        self._block: PixelBlock | None = None
+        self._has_gain = state is not None
 
     @property
-    def written(self) -> int:
-        """Columns that were taken for the sound: what is before this cannot be changed any more."""
-        return self._written
+    def consumed(self) -> int:
+        """Columns that were read from the timeline: nothing before this can be changed any more."""
+        return self._consumed
 
     @property
-    def given(self) -> int:
+    def rendered(self) -> int:
         """Columns that came out as sound (the limiter's 10 ms excepted)."""
         return self._stream.columns
 
     @property
-    def sound(self) -> Sound:
-        """Where the sound is; valid between two blocks."""
-        return Sound(self._stream.state, self._leveller.state)
+    def state(self) -> SynthesizerState:
+        """The state; valid between two blocks."""
+        return SynthesizerState(self._stream.state, self._leveller.state)
 
-    def take(self) -> Passage:
-        """The next block's columns; the same ones again until `block` has played them.
+    def read_block(self) -> PixelBlock:
+        """The next block's columns; the same ones again until `render_block` has rendered them.
 
         Raises:
-            LookupError: the score is still empty.
+            LookupError: the timeline is still empty.
         """
-        if self._passage is None:
-            begin = self._written
-            # No more than the stream must see: what is taken cannot follow a wish any more.
-            count = BLOCK + AHEAD - (begin - self.given)
-            columns, looping = self.score.columns(begin, begin + count)
-            on = None if self._prepared else self.score.on(begin)
-            self._passage = Passage(columns, looping, on.chunk.picture if on else None)
-            self._written += count
-        return self._passage
+        if self._block is None:
+            begin = self._consumed
+            # No more than the stream must see: what was read cannot follow a change any more.
+            count = BLOCK + AHEAD - (begin - self.rendered)
+            columns, looping = self.timeline.read_pixels(begin, begin + count)
+            first = None if self._has_gain else self.timeline.placement_at(begin)
+            self._block = PixelBlock(columns, looping, first.chunk.pixels if first else None)
+            self._consumed += count
+        return self._block
 
-    def block(self) -> Floats:
-        """The sound of what was taken, or is taken now.
+    def render_block(self) -> Floats:
+        """The sound of the block that was read, or is read now.
 
-        Where that fails, all is as it was before, and the same block can be made again.
+        Where that fails, the state is as it was before, and the same block can be rendered again.
 
         Returns:
             float32[7680], mono at 48 kHz: 160 ms.
 
         Raises:
-            LookupError: the score is still empty.
+            LookupError: the timeline is still empty.
         """
-        passage, before = self.take(), self.sound
+        block, before = self.read_block(), self.state
         try:
-            self._prepare(passage)
-            samples = self._leveller.push(self._stream.push(passage.columns))
+            self._find_gain(block)
+            samples = self._leveller.push(self._stream.push(block.columns))
         except BaseException:
             self._stream = Stream(SAMPLE_RATE, seed=self._seed, state=before.stream)
             self._leveller.state = before.leveller
             raise
-        self._prepared, self._passage = True, None
+        self._has_gain, self._block = True, None
         return samples
 
-    def _prepare(self, passage: Passage) -> None:
-        """Find the first gain from the first chunk as a whole: it need not be found by ear."""
-        if passage.opening is not None:
-            clip = codec.image_to_audio(passage.opening, loop=True, sample_rate=SAMPLE_RATE)
+    def _find_gain(self, block: PixelBlock) -> None:
+        """Set the first gain from the first chunk as a whole, so that no fade-in is heard."""
+        if block.first_chunk is not None:
+            clip = codec.image_to_audio(block.first_chunk, loop=True, sample_rate=SAMPLE_RATE)
             self._leveller.expect(self._leveller.power_of(clip))

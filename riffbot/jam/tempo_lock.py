@@ -10,7 +10,7 @@ from riffbot.tempo import FASTEST, SLOWEST, tempo_in
 DEFAULT_SEED_IMAGE = "steady_beat"
 
 
-def seed_image_for(images: Images, bpm: float | None, prompt: str = "") -> str:
+def choose_seed_image(images: Images, bpm: float | None, prompt: str = "") -> str:
     """The bundled seed image whose tempo is nearest to the one asked for or named in the prompt.
 
     Raises:
@@ -28,7 +28,7 @@ def seed_image_for(images: Images, bpm: float | None, prompt: str = "") -> str:
     return min(names, key=lambda name: abs(images.bundled(name).bpm - wanted))
 
 
-def meter_of(images: Images, seed_image: str) -> Meter:
+def read_meter(images: Images, seed_image: str) -> Meter:
     """The loop that a seed image locks a jam to. Raises NotFound, BadRequest."""
     width = images.load(seed_image).shape[1]
     if seed_image in images.names():

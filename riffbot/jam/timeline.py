@@ -1,13 +1,13 @@
-"""Which picture sounds at which column, on one clock that never stops.
+"""Which chunk sounds at which column, on one clock that never stops.
 
 Columns of 10 ms are counted from the jam's beginning. Every chunk is as wide as the seed image and
 holds the same beats at the same columns, so column c of the jam is column c mod W of whichever
-chunk is on: a chunk may come in at any beat and is at the right place in the measure at once.
+chunk is placed there: a chunk may start at any beat and is at the right position in the measure at
+once. One pass over the W columns is a turn of the loop.
 
-A chunk is on from where it enters to the end of the turn; where less than three quarters of a turn
-are left, to the end of the next one, for a chunk is a loop, and the chunk after it needs some time.
-If that is not there by then, the last bar is played again and again, in time, until a chunk comes
-in at some beat.
+A chunk plays from its start to the end of the turn; where less than three quarters of a turn are
+left, to the end of the next one, for a chunk is a loop, and the chunk after it needs some time.
+If that is not there by then, the last bar loops, in time, until a chunk starts at some beat.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from audio.arrays import Pixels
-from riffbot.jam.prompt_path import Walk
+from riffbot.jam.prompt_path import PromptPath
 from riffbot.request import RiffRequest
 
 
@@ -49,7 +49,7 @@ class Meter:
         columns, rest = divmod(self.width * self.measure, self.beats)
         return columns if rest == 0 and columns <= self.width else self.width
 
-    def beat_from(self, column: int) -> int:
+    def next_beat(self, column: int) -> int:
         """The first column, from this one on, at which a beat begins (to the nearest column)."""
         turn, within = divmod(column, self.width)
         number = -(-within * self.beats // self.width)
@@ -60,7 +60,7 @@ class Meter:
                 return begins
         raise AssertionError("a turn has a beat")
 
-    def turn_from(self, column: int) -> int:
+    def next_turn(self, column: int) -> int:
         """The first column, from this one on, at which a turn begins."""
         return -(-column // self.width) * self.width
 
@@ -70,32 +70,32 @@ class Chunk:
     """A clip of the jam.
 
     Attributes:
-        walk: as it was when the chunk was next: `walk.request()` makes it again.
+        path: as it was when the chunk was next: `path.build_request()` makes it again.
         request: resolved.
-        picture: uint8[512, W].
+        pixels: uint8[512, W].
         model_name, model_hash: which weights made it.
     """
 
-    walk: Walk
+    path: PromptPath
     request: RiffRequest
-    picture: Pixels
+    pixels: Pixels
     model_name: str = ""
     model_hash: str = ""
 
     @property
     def prompt(self) -> str:
         """The prompt that is heard in it."""
-        return self.walk.prompt
+        return self.path.prompt
 
 
 @dataclass(frozen=True, eq=False)
-class Entry:
-    """A chunk at its place.
+class Placement:
+    """A chunk at its columns.
 
     Attributes:
         chunk: what sounds.
-        start: the column at which it comes in.
-        end: the column at which its turn is over.
+        start: the column at which it starts.
+        end: the column at which its turn is over; from there on its last bar loops.
     """
 
     chunk: Chunk
@@ -103,81 +103,85 @@ class Entry:
     end: int
 
 
-class Score:
-    """The chunks in their order; what nobody needs any more is forgotten.
+class Timeline:
+    """The placements of a jam in order; placements that are long past are discarded.
 
     Args:
         meter: the loop.
-        remembered: columns of the past that `keep` can look back on.
+        history_columns: columns of the past that are kept, for excerpts.
     """
 
-    def __init__(self, meter: Meter, *, remembered: int = 7000) -> None:
+    def __init__(self, meter: Meter, *, history_columns: int = 7000) -> None:
         self.meter = meter
-        self._remembered = remembered
-        self._entries: deque[Entry] = deque()
+        self._history_columns = history_columns
+        self._placements: deque[Placement] = deque()
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._placements)
 
-    def __iter__(self) -> Iterator[Entry]:
-        return iter(list(self._entries))
+    def __iter__(self) -> Iterator[Placement]:
+        return iter(list(self._placements))
 
     @property
     def end(self) -> int:
         """The column up to which there are chunks; 0 while there is none."""
-        return self._entries[-1].end if self._entries else 0
+        return self._placements[-1].end if self._placements else 0
 
-    def enter(self, chunk: Chunk, at: int) -> Entry:
-        """Let a chunk in at a column; what was to come from there on is forgotten."""
-        while self._entries and self._entries[-1].start >= at:
-            self._entries.pop()
+    def insert(self, chunk: Chunk, column: int) -> Placement:
+        """Place a chunk at a column; placements that would start there or later are removed."""
+        while self._placements and self._placements[-1].start >= column:
+            self._placements.pop()
         width = self.meter.width
-        end = (at // width + 1) * width
-        if 4 * (end - at) < 3 * width:
+        end = (column // width + 1) * width
+        if 4 * (end - column) < 3 * width:
             end += width
-        entry = Entry(chunk, at, end)
-        self._entries.append(entry)
-        return entry
+        placement = Placement(chunk, column, end)
+        self._placements.append(placement)
+        return placement
 
-    def on(self, column: int) -> Entry | None:
-        """The entry that is on at a column, looping or not."""
+    def placement_at(self, column: int) -> Placement | None:
+        """The placement that sounds at a column, its last bar looping or not."""
         found = None
-        for entry in self._entries:
-            if entry.start > column:
+        for placement in self._placements:
+            if placement.start > column:
                 break
-            found = entry
+            found = placement
         return found
 
-    def after(self, column: int) -> Entry | None:
-        """The first entry that comes in later than a column."""
-        return next((entry for entry in self._entries if entry.start > column), None)
+    def placement_after(self, column: int) -> Placement | None:
+        """The first placement that starts later than a column."""
+        return next((each for each in self._placements if each.start > column), None)
 
-    def columns(self, first: int, last: int) -> tuple[Pixels, bool]:
-        """What sounds from column `first` up to `last`, and whether the last bar loops in it.
+    def read_pixels(self, first: int, last: int) -> tuple[Pixels, bool]:
+        """What sounds from column `first` up to `last`.
+
+        Returns:
+            uint8[512, last − first], and whether the last bar of a chunk loops in it.
 
         Raises:
-            LookupError: nothing was ever to sound there.
+            LookupError: no chunk was ever placed there.
         """
         parts: list[Pixels] = []
         looping = False
         while first < last:
-            entry = self.on(first)
-            if entry is None:
+            placement = self.placement_at(first)
+            if placement is None:
                 raise LookupError(f"no chunk was ever on at column {first}")
-            following = self.after(first)
+            following = self.placement_after(first)
             stop = last if following is None else min(last, following.start)
-            if first < entry.end:
-                stop = min(stop, entry.end)
+            if first < placement.end:
+                stop = min(stop, placement.end)
                 within = np.arange(first, stop) % self.meter.width
             else:
                 looping = True
                 bar = self.meter.bar
-                within = self.meter.width - bar + (np.arange(first, stop) - entry.end) % bar
-            parts.append(entry.chunk.picture[:, within])
+                within = self.meter.width - bar + (np.arange(first, stop) - placement.end) % bar
+            parts.append(placement.chunk.pixels[:, within])
             first = stop
         return np.concatenate(parts, axis=1), looping
 
-    def forget(self, column: int) -> None:
-        """Let go of what ended more than `remembered` columns before this one."""
-        while len(self._entries) > 1 and self._entries[1].start <= column - self._remembered:
-            self._entries.popleft()
+    def discard_before(self, column: int) -> None:
+        """Discard placements that ended more than `history_columns` before this column."""
+        kept = column - self._history_columns
+        while len(self._placements) > 1 and self._placements[1].start <= kept:
+            self._placements.popleft()

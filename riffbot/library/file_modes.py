@@ -47,7 +47,9 @@ def close_to_others(database: Path | None, *folders: Path) -> None:
             if mode & _OTHERS and not path.is_symlink():
                 by_umask = (mode & _GROUP) >> 3 == mode & _OTHERS
                 path.chmod(mode & ~(_OTHERS | (_GROUP if by_umask else 0)))
-                closed.append(path.name)
+                # Windows and some mounted disks take no rights away, and raise nothing.
+                if not stat.S_IMODE(path.lstat().st_mode) & _OTHERS:
+                    closed.append(path.name)
         except OSError:  # not there, or another user's: then its owner decides
             continue
     if closed:

@@ -1,105 +1,128 @@
-"""Jams: where each of them is, so that a restart goes on at the same place."""
+"""Stored jams, so that a restart can resume each of them where it was."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from riffbot.errors import StorageError
-from riffbot.jam.snapshot import JamState
 from riffbot.library.database import Database
+from riffbot.library.jam_record import (
+    JamKey,
+    JamRecord,
+    StoredJamStatus,
+    key_from_number,
+    key_to_number,
+)
 from riffbot.library.models import StoredJam
 
-_KEPT = timedelta(days=30)
-"""How long a jam that nobody goes on with is kept."""
+ScrubJam = Callable[[str, int], str | None]
+"""Removes a member (user id) from a stored jam (JSON): the new JSON, or None if unreadable.
+
+The library stores jams as they are given; `riffbot.jam.snapshot.scrub_jam` knows what is in them.
+"""
+
+_MAX_AGE = timedelta(days=30)
+"""How long a jam that nobody resumes is stored."""
 
 
 class JamStore(Database):
-    """The library's part that remembers jams."""
+    """The library's table of jams."""
 
-    async def save_jam(self, jam: StoredJam) -> None:
-        """Write a jam down, as a new row or over the one of its id; `updated_at` becomes now."""
+    async def save_jam(self, record: JamRecord) -> None:
+        """Insert a jam, or replace the row of its id; `updated_at` becomes now."""
         now = datetime.now(UTC)
         async with self._write() as session:
-            old = await session.get(StoredJam, jam.id)
+            old = await session.get(StoredJam, record.id)
             row = StoredJam(
-                id=jam.id,
-                guild_id=jam.guild_id,
-                voice_channel_id=jam.voice_channel_id,
-                text_channel_id=jam.text_channel_id,
-                message_id=jam.message_id,
-                starter_id=jam.starter_id,
-                starter_name=jam.starter_name,
-                bitrate=jam.bitrate,
-                seed_image=jam.seed_image,
-                status=jam.status,
-                state=jam.state,
+                id=record.id,
+                guild_id=key_to_number(record.key),
+                voice_channel_id=record.voice_channel_id,
+                text_channel_id=record.text_channel_id,
+                message_id=record.message_id,
+                starter_id=record.starter_id,
+                starter_name=record.starter_name,
+                bitrate=record.bitrate,
+                seed_image=record.seed_image,
+                status=record.status.value,
+                state=record.snapshot,
                 created_at=old.created_at if old else now,
                 updated_at=now,
             )
             await session.merge(row)
 
-    async def guilds_jam(self, guild_id: int | None) -> StoredJam | None:
-        """A server's newest jam, ended or not; None if it never had one."""
+    async def find_latest_jam(self, key: JamKey) -> JamRecord | None:
+        """The newest jam of a key, ended or not; None if there never was one."""
         async with self._read() as session:
             found: StoredJam | None = await session.scalar(
                 select(StoredJam)
-                .where(StoredJam.guild_id == guild_id)
+                .where(StoredJam.guild_id == key_to_number(key))
                 .order_by(StoredJam.updated_at.desc())
                 .limit(1)
             )
-            return found
+            return _record(found) if found is not None else None
 
-    async def unfinished_jams(self) -> Sequence[StoredJam]:
-        """Each server's newest jam where it runs or is paused, oldest first.
+    async def find_unfinished_jams(self) -> Sequence[JamRecord]:
+        """Each key's newest jam where it is running or paused, oldest first.
 
-        An older one that a crash left running is over: the server has begun another since.
+        An older one that a crash left running is over: its key has begun another since.
         """
         age = func.row_number().over(
             partition_by=StoredJam.guild_id, order_by=StoredJam.updated_at.desc()
         )
         ages = select(StoredJam.id, age.label("age")).subquery()
+        unfinished = (StoredJamStatus.RUNNING.value, StoredJamStatus.PAUSED.value)
         async with self._read() as session:
             rows = await session.scalars(
                 select(StoredJam)
                 .join(ages, ages.c.id == StoredJam.id)
-                .where(ages.c.age == 1, StoredJam.status.in_(("running", "paused")))
+                .where(ages.c.age == 1, StoredJam.status.in_(unfinished))
                 .order_by(StoredJam.updated_at)
             )
-            return rows.all()
+            return [_record(row) for row in rows]
 
-    async def set_jam_aside(self, jam_id: str) -> None:
-        """A jam that ran is paused from now on: no start goes on with it by itself."""
+    async def mark_jam_paused(self, jam_id: str) -> None:
+        """Change a running jam to paused: no restart resumes it by itself."""
         async with self._write() as session:
             await session.execute(
                 update(StoredJam)
-                .where(StoredJam.id == jam_id, StoredJam.status == "running")
-                .values(status="paused")
+                .where(StoredJam.id == jam_id, StoredJam.status == StoredJamStatus.RUNNING.value)
+                .values(status=StoredJamStatus.PAUSED.value)
             )
 
     async def _prune_jams(self) -> None:
         async with self._write() as session:
             await session.execute(
-                delete(StoredJam).where(StoredJam.updated_at < datetime.now(UTC) - _KEPT)
+                delete(StoredJam).where(StoredJam.updated_at < datetime.now(UTC) - _MAX_AGE)
             )
 
 
-async def forget_in_jams(session: AsyncSession, user_id: int) -> None:
-    """Take a member's name and votes out of all stored jams."""
+def _record(row: StoredJam) -> JamRecord:
+    return JamRecord(
+        id=row.id,
+        key=key_from_number(row.guild_id),
+        bitrate=row.bitrate,
+        seed_image=row.seed_image,
+        status=StoredJamStatus(row.status),
+        snapshot=row.state,
+        voice_channel_id=row.voice_channel_id,
+        text_channel_id=row.text_channel_id,
+        message_id=row.message_id,
+        starter_id=row.starter_id,
+        starter_name=row.starter_name,
+        updated_at=row.updated_at,
+    )
+
+
+async def scrub_jams(session: AsyncSession, user_id: int, scrub_jam: ScrubJam) -> None:
+    """Remove a member's name and votes from all stored jams."""
     for jam in await session.scalars(select(StoredJam)):
         if jam.starter_id == user_id:
             jam.starter_id = jam.starter_name = None
-        try:
-            state = JamState.from_json(jam.state)
-        except StorageError:  # nobody can go on with it anyway
+        scrubbed = scrub_jam(jam.state, user_id)
+        if scrubbed is None:  # unreadable, so it cannot be resumed anyway
             await session.delete(jam)
-            continue
-        steered_by = state.steered_by
-        if steered_by is not None and steered_by[0] == user_id:
-            steered_by = None
-        jam.state = state.model_copy(
-            update={"ballot": state.ballot.without(user_id), "steered_by": steered_by}
-        ).model_dump_json()
+        else:
+            jam.state = scrubbed

@@ -216,7 +216,7 @@ class StoredJam(Base):
         bitrate: of its packets, bits a second.
         seed_image: as in the state; keeps that file from being collected.
         status: `running`, `paused` (also: stopped by an error or by whoever left) or `ended`.
-        state: `riffbot.jam.snapshot.JamState` as JSON.
+        state: a `riffbot.jam.snapshot.JamSnapshot` as JSON.
     """
 
     __tablename__ = "jams"

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from riffbot.errors import NotFound, shortened
 from riffbot.library.database import Database
-from riffbot.library.jams import forget_in_jams
+from riffbot.library.jams import ScrubJam, scrub_jams
 from riffbot.library.models import Favourite, Member, RiffWord, StoredJam, StoredJob, StoredRiff
 from riffbot.library.types import pictures_of
 from riffbot.request import RiffRequest
@@ -134,16 +134,20 @@ class RiffStore(Database):
         """
         return await self._forget([await self.get(riff_id)], "deleted")
 
-    async def erase_member(self, user_id: int) -> Farewell:
+    async def erase_member(self, user_id: int, scrub_jam: ScrubJam) -> Farewell:
         """Forget everything about a member: riffs, favourites, jobs, votes.
 
         What others made from their riffs stays; its parent is a former member's. A decision that
         nobody may remix what they make stays, too: it protects them, and is forgotten only when
         they take it back.
+
+        Args:
+            user_id: of the member.
+            scrub_jam: removes the member from a stored jam.
         """
         async with self._keeping:  # until then a clip that is being made may still be kept
             riffs = await self._some(select(StoredRiff).where(StoredRiff.author_id == user_id))
-            return await self._forgotten(riffs, "erased", user_id=user_id)
+            return await self._forgotten(riffs, "erased", member=(user_id, scrub_jam))
 
     async def expire(self, before: datetime) -> Farewell:
         """Forget the riffs older than this that nobody keeps among their favourites."""
@@ -177,7 +181,11 @@ class RiffStore(Database):
             return await self._forgotten(riffs, why)
 
     async def _forgotten(
-        self, riffs: Sequence[StoredRiff], why: str, *, user_id: int | None = None
+        self,
+        riffs: Sequence[StoredRiff],
+        why: str,
+        *,
+        member: tuple[int, ScrubJam] | None = None,
     ) -> Farewell:
         """The same, `_keeping` being held: no file is taken for needless while its row is made."""
         files = {digest for riff in riffs for digest in (riff.png, riff.mp3, riff.picture)} - {""}
@@ -190,10 +198,11 @@ class RiffStore(Database):
             children = await _children_of(session, ids)
             for chunk in _chunks(ids):
                 await _empty(session, chunk, why)
-            if user_id is not None:
+            if member is not None:
+                user_id, scrub_jam = member
                 await session.execute(delete(Favourite).where(Favourite.user_id == user_id))
                 await session.execute(delete(StoredJob).where(StoredJob.author_id == user_id))
-                await forget_in_jams(session, user_id)
+                await scrub_jams(session, user_id, scrub_jam)
                 # A “no” outlives its riffs: files that others saved may come back.
                 yes = Member.remix_allowed.is_(True)
                 await session.execute(delete(Member).where(Member.user_id == user_id, yes))

@@ -1,5 +1,6 @@
-"""A jam in a voice channel: its packets, and a connection that is kept, or given up in words.
+"""A jam in a voice channel: its packets, and a connection that reconnects or gives up in words.
 
-`source` is the jam's end of discord.py's player, `client` discord.py's voice client with our ears
-on it, `link` the supervisor around both, `words` what people are told.
+`source` feeds a jam's packets to discord.py's player, `client` is discord.py's voice client with
+health checks, `connection` supervises both and reconnects, `messages` holds the sentences for
+members.
 """

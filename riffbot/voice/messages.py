@@ -1,4 +1,4 @@
-"""What people are told about a voice connection, one sentence each."""
+"""Sentences for members about a voice connection, and the voice close codes behind them."""
 
 from __future__ import annotations
 
@@ -32,30 +32,30 @@ BROKEN = (
 
 STALLED = "Discord's voice server stopped answering"
 UNREACHABLE = "Discord's voice server did not answer"
-CUT = "the line to Discord's voice server broke"
+LINE_BROKE = "the line to Discord's voice server broke"
 
 
-def reason(code: int | None) -> str:
-    """Why a connection ended, for the middle of a sentence."""
+def close_reason(code: int | None) -> str:
+    """Return why a connection ended, as a clause for the middle of a sentence."""
     if code is None:
-        return CUT
+        return LINE_BROKE
     known = _REASONS.get(code)
-    return f"{known} ({code})" if known else f"{CUT} (close code {code})"
+    return f"{known} ({code})" if known else f"{LINE_BROKE} (close code {code})"
 
 
-def again(why: str, attempt: int, attempts: int) -> str:
-    """The jam waits for its connection."""
-    return f"{_upper(why)}. I hold the beat and come back: attempt {attempt} of {attempts}."
+def reconnecting(why: str, attempt: int, attempts: int) -> str:
+    """Return the sentence shown while an attempt to reconnect is under way."""
+    return f"{_capitalised(why)}. I hold the beat and come back: attempt {attempt} of {attempts}."
 
 
 def given_up(why: str, attempts: int) -> str:
-    """The jam is kept, the channel is not."""
+    """Return the sentence shown when all attempts have failed; the jam can be resumed."""
     tries = "one attempt" if attempts == 1 else f"{attempts} attempts"
     return (
-        f"{_upper(why)}, and {tries} to come back failed. The jam is kept: "
+        f"{_capitalised(why)}, and {tries} to come back failed. The jam is kept: "
         "`/jam resume` goes on from the same place."
     )
 
 
-def _upper(sentence: str) -> str:
+def _capitalised(sentence: str) -> str:
     return sentence[:1].upper() + sentence[1:]

@@ -123,4 +123,4 @@ async def _end_streams(app: web.Application) -> None:
     await app[keys.JOBS].close()
     app[keys.BROADCASTER].close()
     for session in app[keys.SERVICES].jams.all():
-        session.ring.send_listeners_home()
+        session.ring.end_listeners()

@@ -17,7 +17,7 @@ from typing import Any
 from riffbot.jam.ring import PACKET_SAMPLES
 from riffbot.jam.session import JamSession
 from riffbot.jam.synthesizer import COLUMN_SAMPLES
-from riffbot.jam.timeline import Entry
+from riffbot.jam.timeline import Placement
 from riffbot.web import protocol, schema
 from riffbot.web.browser_queue import BrowserQueue, Message
 from riffbot.web.recording import Recording
@@ -72,7 +72,7 @@ class JamBroadcast:
         self._session = session
         self._get_status = get_status
         self._recording = recording
-        self._sent_entries: tuple[Entry, ...] = ()
+        self._sent_placements: tuple[Placement, ...] = ()
         self._sent_until = 0  # column up to which tiles were sent
         self._recent: deque[dict[schema.Codec, bytes]] = deque(maxlen=RECENT)
         self._last_status = ""
@@ -107,7 +107,7 @@ class JamBroadcast:
         before: tuple[object, ...] = ()
         sent: list[dict[schema.Codec, bytes]] = []
         # The plan, and what was sent of it, may change meanwhile.
-        while before != (now := (self._sent_entries, self._sent_until)):
+        while before != (now := (self._sent_placements, self._sent_until)):
             before = now
             status, tiles = await asyncio.to_thread(self._encode_past)
             browser.put(status)
@@ -124,19 +124,19 @@ class JamBroadcast:
             browser.put(None)
 
     def _encode_past(self) -> tuple[str, list[bytes]]:
-        entries = self._session.plan()
-        if not entries:
+        placements = self._session.reader.placements()
+        if not placements:
             return self._encode_status(), []
         head = self._head_column()
-        first = max(entries[0].start, head - PAST)
-        last = max(entries[-1].end, head + LOOK_AHEAD)
+        first = max(placements[0].start, head - PAST)
+        last = max(placements[-1].end, head + LOOK_AHEAD)
         return self._encode_status(), self._encode_tiles(first, last)
 
     def _encode_tiles(self, first: int, last: int) -> list[bytes]:
         if last <= first:
             return []
         try:
-            return protocol.encode_tiles(first, self._session.columns(first, last))
+            return protocol.encode_tiles(first, self._session.reader.read_pixels(first, last))
         except LookupError:  # forgotten meanwhile
             return []
 
@@ -144,7 +144,7 @@ class JamBroadcast:
         message: schema.StatusMessage = {
             "type": "status",
             **self._get_status(self._session),
-            "timeline": protocol.serialize_timeline(self._session.plan()[-12:]),
+            "timeline": protocol.serialize_timeline(self._session.reader.placements()[-12:]),
         }
         return json.dumps(message, ensure_ascii=False)
 
@@ -163,7 +163,7 @@ class JamBroadcast:
         first = 0
         try:
             with self._session.ring.listen() as listener:
-                async for position, packet in listener.placed():
+                async for position, packet in listener.with_positions():
                     if batch and position != first + len(batch):
                         await self._send_batch(first, batch)
                         batch = []
@@ -194,7 +194,9 @@ class JamBroadcast:
             _, _, count, _, place = protocol.HEAD.unpack_from(sound["opus"])
             first = round(place)
             last = first + count * PACKET_SAMPLES
-            begins, samples = await asyncio.to_thread(self._session.sound, first, last)
+            begins, samples = await asyncio.to_thread(
+                self._session.reader.read_samples, first, last
+            )
             sound[codec] = protocol.encode_pcm(begins, samples)
         return sound[codec]
 
@@ -220,17 +222,17 @@ class JamBroadcast:
             await asyncio.sleep(POLL_S)
 
     def _encode_news(self) -> tuple[str, list[bytes]]:
-        entries = tuple(self._session.plan())
+        placements = tuple(self._session.reader.placements())
         head = self._head_column()
-        fresh = [entry for entry in entries if entry not in self._sent_entries]
+        fresh = [placement for placement in placements if placement not in self._sent_placements]
         tiles = []
         if fresh:
-            self._sent_entries = entries
+            self._sent_placements = placements
             # A chunk that was late comes in behind a bar that looped, which is sent, too.
-            first = max(entries[0].start, head - PAST, min(fresh[0].start, self._sent_until))
-            tiles += self._encode_tiles(first, entries[-1].end)
-            self._sent_until = entries[-1].end
-        if entries and head + LOOK_AHEAD // 2 > self._sent_until:  # the last bar loops
+            first = max(placements[0].start, head - PAST, min(fresh[0].start, self._sent_until))
+            tiles += self._encode_tiles(first, placements[-1].end)
+            self._sent_until = placements[-1].end
+        if placements and head + LOOK_AHEAD // 2 > self._sent_until:  # the last bar loops
             tiles += self._encode_tiles(self._sent_until, head + LOOK_AHEAD)
             self._sent_until = head + LOOK_AHEAD
         return self._encode_status(), tiles

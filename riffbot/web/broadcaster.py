@@ -112,5 +112,5 @@ class Broadcaster:
 
     def _forget_ended(self) -> None:
         for jam, (session, _) in list(self._recordings.items()):
-            if session.ended:
+            if session.is_ended:
                 del self._recordings[jam]

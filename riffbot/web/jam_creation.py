@@ -1,5 +1,5 @@
-"""Starts private jams. Each takes a slot, a negative number in place of a server's id; where no
-slot is free, the jam that nobody listens to is replaced.
+"""Starts private jams. Each takes a slot (`PageJam`); where none is free, a jam that nobody listens
+to is replaced.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from aiohttp import web
 
 from riffbot.errors import Refused
 from riffbot.jam.session import JamSession
-from riffbot.jam.types import Steerer
+from riffbot.jam.types import Participant
+from riffbot.library.jam_record import JamKey, PageJam
 from riffbot.web.access import is_stranger
 from riffbot.web.keys import BROADCASTER, JAM_RESTORER, JAM_START_LIMITER, SERVICES
 
 
 async def start_private_jam(
-    request: web.Request, starter: Steerer, options: dict[str, Any], replaces: JamSession | None
+    request: web.Request, starter: Participant, options: dict[str, Any], replaces: JamSession | None
 ) -> JamSession:
     """Start a private jam in place of another, or where there is no room in place of one that
     nobody listens to. The other jam plays on until the new one can be heard.
@@ -38,14 +39,15 @@ async def start_private_jam(
     # who start at once get two slots.
     slots = _get_slots(app)
     replaced = replaces
-    if replaces is not None and replaces.guild_id in slots:
-        slot = replaces.guild_id
-    else:
-        slot = _find_free_slot(app)
+    slot: JamKey | None = _find_free_slot(app)
+    if replaces is not None and replaces.key in slots:
+        slot = replaces.key
     if slot is None:
         replaced = _find_idle_jam(app, starter)
-        slot = replaced.guild_id
-    start = partial(jams.start, slot, who=starter, paced_by="clock", instead_of=replaced, **options)
+        slot = replaced.key
+    start = partial(
+        jams.start, slot, starter=starter, paced_by="clock", instead_of=replaced, **options
+    )
     if is_stranger(request):
         limiter.admit(request.remote or "")
         with limiter.measured():
@@ -55,17 +57,16 @@ async def start_private_jam(
     limiter.mark_started(session.id)
     if replaces is not None and replaces is not replaced:
         await replaces.stop()
-    assert slot is not None
     restorer.mark_taken(slot)
     return session
 
 
-def _get_slots(app: web.Application) -> range:
-    """The slots of private jams: −1, −2 …, below the ids of servers."""
-    return range(-1, -1 - app[SERVICES].settings.page_jams, -1)
+def _get_slots(app: web.Application) -> list[PageJam]:
+    """The slots of private jams."""
+    return [PageJam(slot) for slot in range(1, 1 + app[SERVICES].settings.page_jams)]
 
 
-def _find_free_slot(app: web.Application) -> int | None:
+def _find_free_slot(app: web.Application) -> PageJam | None:
     jams, restorer = app[SERVICES].jams, app[JAM_RESTORER]
     free = [
         slot
@@ -73,10 +74,10 @@ def _find_free_slot(app: web.Application) -> int | None:
         if jams.get(slot) is None and slot not in restorer.restoring
     ]
     # The slot of a jam that can be restored is taken last.
-    return min(free, key=lambda slot: (restorer.has_waiting(slot), -slot), default=None)
+    return min(free, key=lambda slot: (restorer.has_waiting(slot), slot.slot), default=None)
 
 
-def _find_idle_jam(app: web.Application, starter: Steerer) -> JamSession:
+def _find_idle_jam(app: web.Application, starter: Participant) -> JamSession:
     """A private jam that nobody listens to, and that was heard already or is this visitor's own.
     Raises Refused."""
     slots, jams = _get_slots(app), app[SERVICES].jams
@@ -85,9 +86,13 @@ def _find_idle_jam(app: web.Application, starter: Steerer) -> JamSession:
     for slot in slots:
         session = jams.get(slot)
         # Nobody can listen to one that is starting, and no jam is replaced twice.
-        if session is None or session.status().state == "starting" or jams.gives_way(session):
+        if (
+            session is None
+            or session.status().phase == "starting"
+            or jams.is_being_replaced(session)
+        ):
             continue
-        owner = jams.starter(session)
+        owner = jams.get_starter(session)
         is_own = owner is not None and owner.user_id == starter.user_id
         if app[JAM_START_LIMITER].awaits_listener(session.id) and not is_own:
             continue

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from riffbot.errors import BadRequest, NotFound, Refused
 from riffbot.jam.session import JamSession
-from riffbot.jam.types import HOUSE, Steerer
+from riffbot.jam.types import LOCAL_USER, Participant
 from riffbot.web import schema
 from riffbot.web.access import LOOPBACK_NAMES
 from riffbot.web.errors import set_retry_after
@@ -22,7 +22,7 @@ _SALT = secrets.token_bytes(16)
 
 def get_jam(request: web.Request) -> JamSession:
     """The jam in the address. Raises NotFound when it is over."""
-    session = request.app[SERVICES].jams.by_id(request.match_info["id"])
+    session = request.app[SERVICES].jams.get_by_id(request.match_info["id"])
     if session is None:
         raise NotFound("This jam is over.")
     return session
@@ -36,14 +36,14 @@ def get_private_jam(request: web.Request) -> JamSession:
     return session
 
 
-def get_voter(request: web.Request) -> Steerer:
+def get_voter(request: web.Request) -> Participant:
     """Whose vote this is. All browsers of one network (an IPv4 address, or a /64 of IPv6) share one
     vote, so that nobody can stuff the ballot; the address itself is not kept."""
     remote = request.remote or ""
     if remote in LOOPBACK_NAMES:
-        return HOUSE
+        return LOCAL_USER
     digest = hashlib.blake2b(get_network(remote).encode(), key=_SALT, digest_size=6).digest()
-    return Steerer(-1 - int.from_bytes(digest, "big"), "a listener")
+    return Participant(-1 - int.from_bytes(digest, "big"), "a listener")
 
 
 def jam_response(request: web.Request, session: JamSession, status: int = 200) -> web.Response:

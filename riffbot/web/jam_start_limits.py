@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from time import monotonic
 
 from riffbot.errors import Refused
-from riffbot.jam.attempts import PAUSE
+from riffbot.jam.attempts import PAUSE_FACTOR
 from riffbot.web.errors import RateLimited
 from riffbot.web.rate_limit import RateLimiter
 
@@ -26,7 +26,7 @@ GRACE_S = 20.0
 SAVED_S = 5.0
 """Seconds of the engine's time that starts may take at once after a quiet time."""
 
-SHARE = 1 / (1 + PAUSE)
+SHARE = 1 / (1 + PAUSE_FACTOR)
 """Of the engine's time, for all starts together."""
 
 
@@ -74,7 +74,7 @@ class JamStartLimiter:
 
     @contextmanager
     def measured(self) -> Iterator[None]:
-        """Measure the time of a start. A refused one is counted by its jam's `Attempts`."""
+        """Measure the time of a start. A refused one is counted by `FailedAttempts`."""
         began = self._clock()
         try:
             yield

@@ -104,7 +104,7 @@ class OggBroadcast:
             with self._session.ring.listen(backlog=BACKLOG) as packets:
                 # A pause is sent as silence: a player would disconnect, and only a write notices
                 # that a reader has disconnected.
-                async for packet in packets.without_a_pause():
+                async for packet in packets.continuous():
                     pages.append(self._ogg.packet(packet))
                     if len(pages) == PACKETS:
                         self._send(b"".join(pages))

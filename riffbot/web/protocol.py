@@ -25,7 +25,7 @@ from audio.arrays import Floats, Pixels
 from riffbot.jam.opus import PRE_SKIP
 from riffbot.jam.ring import PACKET_SAMPLES
 from riffbot.jam.synthesizer import COLUMN_SAMPLES, SAMPLE_RATE
-from riffbot.jam.timeline import Entry, Meter
+from riffbot.jam.timeline import Meter, Placement
 from riffbot.web import schema
 from riffbot.web.schema import Codec
 
@@ -85,18 +85,18 @@ def hello_message(codec: Codec, meter: Meter) -> schema.HelloMessage:
     )
 
 
-def serialize_timeline(entries: Sequence[Entry]) -> list[schema.TimelineEntry]:
+def serialize_timeline(placements: Sequence[Placement]) -> list[schema.TimelineEntry]:
     """The chunks of a jam in their order, for the list of prompts and for the table."""
     return [
         schema.TimelineEntry(
-            start=entry.start,
-            end=entry.end,
-            prompt=entry.chunk.prompt,
-            seed=entry.chunk.request.seed,
-            denoising=entry.chunk.request.denoising,
-            guidance=entry.chunk.request.guidance,
-            alpha=entry.chunk.request.alpha,
-            towards=target.prompt if (target := entry.chunk.request.target) else None,
+            start=placement.start,
+            end=placement.end,
+            prompt=placement.chunk.prompt,
+            seed=placement.chunk.request.seed,
+            denoising=placement.chunk.request.denoising,
+            guidance=placement.chunk.request.guidance,
+            alpha=placement.chunk.request.alpha,
+            towards=target.prompt if (target := placement.chunk.request.target) else None,
         )
-        for entry in entries
+        for placement in placements
     ]

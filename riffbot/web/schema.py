@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
-from riffbot.jam.types import JamPhase
+from riffbot.jam.phase import JamPhase
 from riffbot.request import (
     Fraction,
     Guidance,

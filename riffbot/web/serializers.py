@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from riffbot.jam.ring import PACKET_SAMPLES
 from riffbot.jam.session import JamSession
+from riffbot.library.jam_record import PageJam
 from riffbot.naming import ascii_slug
 from riffbot.request import RiffRequest
 from riffbot.web import schema
@@ -71,9 +72,9 @@ def serialize_jam(session: JamSession) -> schema.JamStatus:
     status = session.status()
     return schema.JamStatus(
         id=status.id,
-        state=status.state,
-        playing=status.playing,
-        coming=status.coming,
+        state=status.phase,
+        playing=status.current_prompt,
+        coming=status.next_prompt,
         shares=[
             schema.PromptShare(prompt=s.prompt, share=round(s.share, 3), votes=len(s.voters))
             for s in status.shares
@@ -99,7 +100,7 @@ def serialize_jam(session: JamSession) -> schema.JamStatus:
 
 def is_private(session: JamSession) -> bool:
     """Whether a jam was started on the page, so that it belongs to no server."""
-    return session.guild_id is None or session.guild_id < 0
+    return isinstance(session.key, PageJam)
 
 
 def hide_sources(request: dict[str, Any]) -> dict[str, Any]:

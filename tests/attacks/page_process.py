@@ -29,7 +29,8 @@ from riffbot.clips.service import Studio
 from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine
 from riffbot.jam.manager import JamManager
-from riffbot.jam.types import HOUSE
+from riffbot.jam.types import LOCAL_USER
+from riffbot.library.jam_record import PageJam
 from riffbot.library.store import Library
 from riffbot.services import Services
 from riffbot.settings import load_settings
@@ -88,7 +89,9 @@ async def main(folder: Path, descriptors: int, jam: bool, changes: dict[str, obj
     async with process.serve_page(services) as address:
         watching = asyncio.create_task(lag.watch())
         if jam:
-            session = await jams.start(None, "sax", who=HOUSE, seed_image="beat", paced_by="clock")
+            session = await jams.start(
+                PageJam(), "sax", starter=LOCAL_USER, seed_image="beat", paced_by="clock"
+            )
             print(f"jam: {session.id}", flush=True)
         print(f"ready: {address}", flush=True)
         eaten: list[int] = []

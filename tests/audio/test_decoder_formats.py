@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -45,7 +46,12 @@ def same_sound(confined: Decoder, data: bytes) -> None:
 
 
 @pytest.mark.parametrize("format", soundfile.available_formats())
-def test_every_format_of_libsndfile(confined: Decoder, format: str) -> None:
+def test_every_format_of_libsndfile(
+    confined: Decoder, format: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Of SD2, libsndfile writes a second file beside the first: `._` in the working directory where
+    # that one has no name.
+    monkeypatch.chdir(tmp_path)
     tone = (np.sin(np.arange(8000) / 9) / 2).astype(np.float32)
     for subtype in soundfile.available_subtypes(format) if format != "RAW" else ():
         out = io.BytesIO()

@@ -12,6 +12,7 @@ import pytest
 from discord import Permissions
 
 from riffbot.errors import GenerationFailed
+from riffbot.library.jam_record import GuildJam
 from riffbot.request import RiffRequest
 from riffbot.settings import Settings
 from tests.support.patience import patience
@@ -119,10 +120,10 @@ async def test_a_restart_in_the_middle_goes_on_at_the_same_place(settings: Setti
         assert "Paused" in paused.response.content
         assert "Go on" in labels(panel(room))
         await room.ben.click(panel(room), label="Go on")
-        assert stage.session.status().state in {"playing", "catching up"}
+        assert stage.session.status().phase in {"playing", "catching up"}
         await room.ben.click(panel(room), label="Stop")
         async with patience(10):
-            while await room.services.jams.unfinished():
+            while await room.services.jams.find_unfinished():
                 await asyncio.to_thread(time.sleep, 0.05)
 
 
@@ -225,9 +226,9 @@ async def test_who_may_not_stop_it_may_not_end_a_pause_either(settings: Settings
         refused = await room.ben.slash(room.channel, "jam resume")
         assert "only ada may stop" in refused.response.content
         (stage,) = room.bot.stages.values()
-        assert stage.session.status().state == "paused"
+        assert stage.session.status().phase == "paused"
         await room.ada.slash(room.channel, "jam resume")
-        assert stage.session.status().state != "paused"
+        assert stage.session.status().phase != "paused"
         await room.ada.slash(room.channel, "jam stop")
 
 
@@ -246,7 +247,7 @@ async def test_an_error_that_ends_a_jam_is_told_and_the_jam_can_go_on(
             patch.setattr(room.services.engine, "submit", fails)
             await room.ben.slash(room.channel, "jam prompt", prompt="church bells")
             async with patience(10):
-                while not stage.session.ended:
+                while not stage.session.is_ended:
                     await asyncio.to_thread(time.sleep, 0.05)
             await stage.look(at_once=True)
         told_all = [m for m in room.messages if "The model made no numbers." in m.content]
@@ -271,7 +272,7 @@ async def test_a_jam_forgets_a_member_who_wants_to_be_forgotten(settings: Settin
         async with patience(10):
             while room.services.jams._starters:  # until its end is stored
                 await asyncio.to_thread(time.sleep, 0.05)
-        row = await room.services.library.guilds_jam(room.guild.id)
+        row = await room.services.library.find_latest_jam(GuildJam(room.guild.id))
         assert row is not None
         assert (row.starter_id, row.starter_name) == (None, None)
         assert "ada" not in row.state
@@ -311,7 +312,7 @@ async def test_a_stopped_jam_can_be_resumed(settings: Settings) -> None:
 async def test_a_machine_that_is_too_slow_says_so_at_the_door(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("riffbot.jam.capacity.LOAD", 1e-6)
+    monkeypatch.setattr("riffbot.jam.capacity.MAX_LOAD", 1e-6)
     async with jam_room(settings) as room:
         refused = await start(room, prompt="funky sax")
         assert "seconds of this jam in a second" in await told(room, refused)

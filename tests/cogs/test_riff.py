@@ -14,7 +14,7 @@ import pytest
 from audio.files import read
 from audio.image import decode_image
 from cogs.common import generation
-from cogs.common.cards import clip_cards
+from cogs.common.clip_cards import clip_cards
 from riffbot.errors import GenerationFailed, Refused
 from riffbot.inference.job import Progress
 from riffbot.settings import Settings
@@ -78,7 +78,7 @@ async def test_a_prompt_that_cannot_be_read_is_refused_before_anything_is_posted
         async def never(*_: Any, **__: Any) -> Any:
             raise AssertionError("something was posted or queued")
 
-        monkeypatch.setattr(generation.Place, "open", never)
+        monkeypatch.setattr(generation.ReplyTarget, "respond", never)
         monkeypatch.setattr(room.services.studio, "make", never)
         assert "for example" in _whispered(await room.riff(prompt))
         assert room.messages == []
@@ -114,13 +114,13 @@ async def test_progress_is_shown_and_replaced_by_the_result(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown: list[tuple[str, list[str]]] = []
-    revise = generation.Place.revise
+    edit = generation.ReplyTarget.edit
 
     seen = asyncio.Event()
 
-    async def watching(place: Any, card: Any) -> None:
-        shown.append((card.embed.description, [upload.name for upload in card.uploads]))
-        await revise(place, card)
+    async def watching(target: Any, card: Any) -> None:
+        shown.append((card.embed.description, [file.name for file in card.files]))
+        await edit(target, card)
         seen.set()
 
     async with open_room(settings) as room:
@@ -144,7 +144,7 @@ async def test_progress_is_shown_and_replaced_by_the_result(
 
         monkeypatch.setattr(generation, "FIRST_LOOK_S", 0.05)
         monkeypatch.setattr(generation, "INTERVAL_S", 0.05)
-        monkeypatch.setattr(generation.Place, "revise", watching)
+        monkeypatch.setattr(generation.ReplyTarget, "edit", watching)
         monkeypatch.setattr(room.services.studio, "make", watched)
         result = await room.riff("dub")
         texts = [text for text, _ in shown]
@@ -279,7 +279,8 @@ async def test_without_permission_in_the_channel_a_late_clip_goes_by_mail(
             overwrites={room.guild.default_role: discord.PermissionOverwrite(attach_files=True)},
         )
         monkeypatch.setattr(
-            "cogs.common.delivery.Place._permissions", lambda _: discord.Permissions.none()
+            "cogs.common.delivery.ReplyTarget._bot_permissions",
+            lambda _: discord.Permissions.none(),
         )
         await room.ada.slash(closed, "riff", prompt="dub")
         letters = room.ada.user.dm_channel.history()
@@ -292,7 +293,7 @@ async def test_a_late_clip_without_attach_files_is_told_in_words(
     async with open_room(settings) as room:
         _late(room, monkeypatch)
         monkeypatch.setattr(
-            "cogs.common.delivery.Place._permissions",
+            "cogs.common.delivery.ReplyTarget._bot_permissions",
             lambda _: discord.Permissions(send_messages=True),
         )
         await room.riff()
@@ -336,7 +337,7 @@ async def test_pictures_are_dropped_first_where_uploads_are_small(settings: Sett
         clip = await room.services.studio.clip(stored.id)
 
     def offered(limit: int) -> list[list[str]]:
-        return [[upload.name for upload in card.uploads] for card in clip_cards(clip, limit)]
+        return [[file.name for file in card.files] for card in clip_cards(clip, limit)]
 
     everything = len(clip.mp3) + len(clip.picture) + len(clip.png)
     assert offered(everything)[0] == ["riff.mp3", "spectrogram.png", "riff.png"]

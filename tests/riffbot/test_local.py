@@ -85,7 +85,7 @@ async def test_the_command_serves_both_and_stops_when_told(settings: Settings) -
 @pytest.mark.timeout(900)
 @pytest.mark.needs("browser")
 async def test_a_riff_typed_in_a_browser_plays(settings: Settings) -> None:  # noqa: F811
-    sys.path.insert(0, str(ROOT / "docs"))
+    sys.path.insert(0, str(ROOT / "scripts"))
     from make_screenshots import ask, hear, open_discord
 
     process, said = await _start(settings)

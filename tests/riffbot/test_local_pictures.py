@@ -97,7 +97,7 @@ async def test_no_picture_of_a_slow_riff_is_broken_at_any_moment(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     from make_screenshots import ask, hear, open_discord
 
     async with local_discord(settings, capsys) as address, chromium() as page:

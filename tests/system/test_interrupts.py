@@ -29,7 +29,7 @@ HEARD = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LOADING = """
 import sys, time
-from riffbot.inference import opening
+from riffbot.inference.pipeline import opening
 def load(*_):
     print("under way", flush=True)
     while True:

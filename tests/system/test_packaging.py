@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from setuptools import find_namespace_packages
 
 from riffbot.settings import ROOT
 
@@ -15,7 +16,8 @@ SETUPTOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]
 
 @pytest.mark.parametrize("folder", ["migrations", "models", "seed_images", "cogs", "riffbot"])
 def test_every_file_that_is_read_at_run_time_is_in_the_wheel(folder: str) -> None:
-    packages, data = set(SETUPTOOLS["packages"]), SETUPTOOLS["package-data"]
+    find, data = SETUPTOOLS["packages"]["find"], SETUPTOOLS["package-data"]
+    packages = set(find_namespace_packages(str(ROOT), include=find["include"]))
     left_out = []
     for path in (ROOT / folder).rglob("*"):
         if path.is_dir() or "__pycache__" in path.parts or "built" in path.parts:

@@ -18,7 +18,7 @@ from cogs.jam._controller import Stage
 from riffbot.jam.opus import OpusEncoder
 from riffbot.jam.session import JamSession
 from riffbot.settings import ROOT
-from riffbot.voice.connection import LinkState, Policy
+from riffbot.voice.connection import ConnectionState, ReconnectPolicy
 from tests.support.loopback import LoopbackDiscord, Member, Message, VoiceChannel
 from tests.support.loopback.real import on_stage
 from tests.support.loopback.voice.heard import SAMPLES, Heard, decode, spacing_line
@@ -32,7 +32,7 @@ BLOCK = 7680
 
 BITRATE = 64_000
 
-QUICK = Policy(waits_s=(0.2, 0.2, 0.2), closed_s=0.5)
+QUICK = ReconnectPolicy(retry_delays_s=(0.2, 0.2, 0.2), closed_limit_s=0.5)
 
 
 @dataclass
@@ -98,12 +98,12 @@ async def venue(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Evening]:
 
     async def start(self: JamSession) -> None:
         recordings.append(Recording())
-        self.tap(recordings[-1])
+        self.reader.add_block_callback(recordings[-1])
         await original(self)
 
     monkeypatch.setattr(JamSession, "start", start)
     monkeypatch.setattr(_controller, "EDIT_S", 0.3)
-    monkeypatch.setattr(_controller, "POLICY", QUICK)
+    monkeypatch.setattr(_controller, "RECONNECT_POLICY", QUICK)
     async with LoopbackDiscord() as there:
         there.voice.heartbeat_s = 0.25
         band = there.add_guild("Band")
@@ -211,12 +211,12 @@ async def test_a_lost_connection_resumes_the_walk_at_the_same_place(
         at, before = time.perf_counter(), starved()
         assert night.room.guild is not None
         await night.there.voice.drop(night.room.guild, code)
-        link = night.stage.link
-        assert link is not None
-        await night.until(lambda: link.reconnects == 1)
+        connection = night.stage.connection
+        assert connection is not None
+        await night.until(lambda: connection.reconnects == 1)
         print(f"{code}: back after {time.perf_counter() - at:.2f} s")
         await night.heard.until(len(night.heard.music) + 60)
-        assert link.state is LinkState.CONNECTED
+        assert connection.state is ConnectionState.CONNECTED
         status = night.stage.session.status()
         # A jam in time needs a processor: what it was kept from for longer than its ring holds is
         # the machine's.
@@ -387,21 +387,21 @@ async def test_it_waits_for_an_audience_and_leaves_in_the_end(
         await night.heard.until(30)
         night.ann.leave()
         night.ben.leave()
-        await night.until(lambda: night.stage.session.status().state == "paused")
+        await night.until(lambda: night.stage.session.status().phase == "paused")
         await night.until(lambda: "waiting for somebody to listen" in panel.text)
         heard = len(night.heard.music)
         with monkeypatch.context() as patch:  # other jams need the machine meanwhile
             patch.setattr(night.stage.session._capacity, "_others", lambda: 0.9)
             night.ben.join(night.room)
             await night.until(lambda: "please let one of them end first" in panel.text)
-            assert night.stage.session.status().state == "paused"
-        await night.until(lambda: night.stage.session.status().state == "playing")
+            assert night.stage.session.status().phase == "paused"
+        await night.until(lambda: night.stage.session.status().phase == "playing")
         await night.heard.until(heard + 20)
         assert night.heard.faults() == []
         clock.stop()
         night.ben.leave()
         stage = night.stage
-        await night.until(lambda: stage.session.status().state == "paused")
+        await night.until(lambda: stage.session.status().phase == "paused")
         clock.skip(599.9)
         await stage.look(at_once=True)
         assert night.bot.stages, "not a moment sooner"
@@ -432,7 +432,7 @@ async def test_the_channel_shows_what_plays(
         await night.there.voice.move(night.room.guild, other)
         await night.until(lambda: "church bells" in (other.status or ""))
         assert night.room.status is None
-        assert night.stage.session.place.voice_channel_id == other.id
+        assert night.stage.session.channels.voice_channel_id == other.id
         await night.ann.slash("jam stop")
         await night.until(lambda: other.status is None)
 

@@ -24,6 +24,7 @@ import aiohttp
 from aiohttp import web
 
 from riffbot.errors import BadRequest, NotFound, RiffBotError
+from riffbot.library.jam_record import GuildJam
 from riffbot.settings import Settings
 from riffbot.web import schema
 from riffbot.web.keys import CREATE_LIMIT, SERVICES
@@ -144,11 +145,11 @@ async def sign_in(request: web.Request) -> web.Response:
     )
     access_token, guild_id, channel_id = await activity.sign_in(body.code, body.instance_id)
     jams = request.app[SERVICES].jams
-    session = jams.get(guild_id) if guild_id is not None else None
+    session = jams.get(GuildJam(guild_id)) if guild_id is not None else None
     jam = None
     # Whoever takes part sees this channel, but perhaps not the one that the server's jam is in.
     if session is not None and channel_id is not None:
-        jam = session.id if session.place.voice_channel_id == channel_id else None
+        jam = session.id if session.channels.voice_channel_id == channel_id else None
     return web.json_response(
         schema.ActivityToken(access_token=access_token, jam=jam),
         headers={"Cache-Control": "no-store"},

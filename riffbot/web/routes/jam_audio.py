@@ -36,7 +36,7 @@ async def live(request: web.Request) -> web.StreamResponse:
     reader = broadcaster.join_ogg(session)  # before the response starts: this may refuse
     request.app[JAM_START_LIMITER].mark_heard(session.id)
     try:
-        session.welcome()
+        session.notify_listener()
         stream = web.StreamResponse(headers=STREAM_HEADERS)
         stream.content_type = "audio/ogg"
         with contextlib.suppress(ConnectionError):  # a reader may leave at any moment

@@ -40,7 +40,7 @@ async def keep(request: web.Request) -> web.Response:
     request.app[CREATE_LIMIT].take(request.remote or "")
     session = get_jam(request)
     body = await read_body(request, schema.KeepSeconds, error_message="Keep 1 to 60 seconds.")
-    clip = await request.app[SERVICES].jams.keep(session, body.seconds, author=PAGE_AUTHOR)
+    clip = await request.app[SERVICES].jams.save_excerpt(session, body.seconds, author=PAGE_AUTHOR)
     return web.json_response(schema.RiffKept(riff=serialize_riff(clip)), status=201)
 
 

@@ -40,7 +40,7 @@ async def socket(request: web.Request) -> web.StreamResponse:
     browser = broadcaster.join(session, "opus" if codec == "opus" else "pcm")
     request.app[JAM_START_LIMITER].mark_heard(session.id)
     try:
-        session.welcome()
+        session.notify_listener()
         ws = web.WebSocketResponse(
             compress=False, heartbeat=20, max_msg_size=4096, timeout=CLOSE_TIMEOUT_S
         )

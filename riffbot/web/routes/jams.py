@@ -67,8 +67,8 @@ async def start(request: web.Request) -> web.Response:
     if body.seed_image is not None and body.seed_image.startswith("sha256:"):
         await check_sources(request, [body.seed_image])
     # Nonsense is refused before anything is made.
-    await asyncio.to_thread(services.jams.first_walk, **options)
-    old = services.jams.by_id(body.instead_of) if body.instead_of else None
+    await asyncio.to_thread(services.jams.build_path, **options)
+    old = services.jams.get_by_id(body.instead_of) if body.instead_of else None
     replaces = old if old is not None and is_private(old) else None
     try:
         session = await start_private_jam(request, get_voter(request), options, replaces)
@@ -103,7 +103,9 @@ async def plot(request: web.Request) -> web.Response:
     status = get_jam(request).status()
     if status.spectrogram is None:
         raise NotFound("Nothing is heard yet.")
-    png = await asyncio.to_thread(picture, status.spectrogram, title=status.playing, bpm=status.bpm)
+    png = await asyncio.to_thread(
+        picture, status.spectrogram, title=status.current_prompt, bpm=status.bpm
+    )
     return web.Response(body=png, content_type="image/png", headers={"Cache-Control": "no-store"})
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cogs.common.attachments import Likely, likely, usable
+from cogs.common.attachments import AttachmentKind, choose_attachment, classify
 from riffbot.errors import BadRequest
 from riffbot.settings import Settings
 from tests.cogs.edit.test_remix import beat_wav
@@ -26,25 +26,27 @@ def message(*attached: Any, forwarded: tuple[Any, ...] = ()) -> Any:
 @pytest.mark.parametrize(
     ("name", "type_", "kind"),
     [
-        ("a.WEBM", None, Likely.VIDEO),
-        ("a.mov", "video/quicktime", Likely.VIDEO),
-        ("a.caf", None, Likely.SOUND),
-        ("a.mka", "application/octet-stream", Likely.SOUND),
-        ("a.w64", None, Likely.SOUND),
-        ("a.wave", None, Likely.SOUND),
-        ("voice-message", "audio/ogg; codecs=opus", Likely.SOUND),
-        ("recording", None, Likely.UNKNOWN),
-        ("", None, Likely.UNKNOWN),
-        ("a.xyz", "application/octet-stream", Likely.UNKNOWN),
-        ("a.xyz", "audio/x-unheard-of", Likely.SOUND),
-        ("a.heic", "image/heic", Likely.PICTURE),
-        ("notes.txt", "text/plain; charset=utf-8", Likely.NEITHER),
-        ("paper.pdf", "application/pdf", Likely.NEITHER),
-        ("logo.svg", "image/svg+xml", Likely.NEITHER),
+        ("a.WEBM", None, AttachmentKind.VIDEO),
+        ("a.mov", "video/quicktime", AttachmentKind.VIDEO),
+        ("a.caf", None, AttachmentKind.SOUND),
+        ("a.mka", "application/octet-stream", AttachmentKind.SOUND),
+        ("a.w64", None, AttachmentKind.SOUND),
+        ("a.wave", None, AttachmentKind.SOUND),
+        ("voice-message", "audio/ogg; codecs=opus", AttachmentKind.SOUND),
+        ("recording", None, AttachmentKind.UNKNOWN),
+        ("", None, AttachmentKind.UNKNOWN),
+        ("a.xyz", "application/octet-stream", AttachmentKind.UNKNOWN),
+        ("a.xyz", "audio/x-unheard-of", AttachmentKind.SOUND),
+        ("a.heic", "image/heic", AttachmentKind.PICTURE),
+        ("notes.txt", "text/plain; charset=utf-8", AttachmentKind.NEITHER),
+        ("paper.pdf", "application/pdf", AttachmentKind.NEITHER),
+        ("logo.svg", "image/svg+xml", AttachmentKind.NEITHER),
     ],
 )
-def test_what_an_attachment_is_taken_for(name: str, type_: str | None, kind: Likely) -> None:
-    assert likely(attachment(name, type_)) is kind
+def test_what_an_attachment_is_taken_for(
+    name: str, type_: str | None, kind: AttachmentKind
+) -> None:
+    assert classify(attachment(name, type_)) is kind
 
 
 def test_sounds_come_before_pictures_and_both_before_what_cannot_be_told() -> None:
@@ -55,14 +57,14 @@ def test_sounds_come_before_pictures_and_both_before_what_cannot_be_told() -> No
         attachment("d"),
         attachment("e.txt", "text/plain"),
     )
-    assert usable(message(text, unknown, picture, film, sound)) is sound
-    assert usable(message(text, unknown, picture, film)) is film
-    assert usable(message(text, unknown, picture)) is picture
-    assert usable(message(text, unknown)) is unknown
-    assert usable(message(text, forwarded=(picture,))) is picture
+    assert choose_attachment(message(text, unknown, picture, film, sound)) is sound
+    assert choose_attachment(message(text, unknown, picture, film)) is film
+    assert choose_attachment(message(text, unknown, picture)) is picture
+    assert choose_attachment(message(text, unknown)) is unknown
+    assert choose_attachment(message(text, forwarded=(picture,))) is picture
     for none in (message(), message(text), message(forwarded=(text,))):
         with pytest.raises(BadRequest, match="no sound and no picture"):
-            usable(none)
+            choose_attachment(none)
 
 
 async def test_a_forwarded_sound_can_be_remixed(settings: Settings) -> None:

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from cogs.common.cards import recipe
-from cogs.common.formatting import age, plural, tempo
+from cogs.common.clip_cards import describe_request
+from cogs.common.formatting import format_age, format_tempo, plural
 from riffbot.request import RiffRequest
 
 
@@ -28,7 +28,7 @@ def test_what_an_s_does_not_make_many_says_how() -> None:
     [(120, "120 bpm"), (115.3846, "115.4 bpm"), (93.75, "93.8 bpm"), (99.96, "100 bpm")],
 )
 def test_tempi_have_one_decimal_at_most(bpm: float, words: str) -> None:
-    assert tempo(bpm) == words
+    assert format_tempo(bpm) == words
 
 
 @pytest.mark.parametrize(
@@ -42,13 +42,13 @@ def test_tempi_have_one_decimal_at_most(bpm: float, words: str) -> None:
     ],
 )
 def test_ages_have_one_unit(passed: timedelta, words: str) -> None:
-    assert age(passed) == words
+    assert format_age(passed) == words
 
 
 def test_a_recipe_tells_what_it_started_from_and_how_far_it_went() -> None:
     loop = RiffRequest(prompt="x", seed=1, seed_image="steady", denoising=0.4, steps=1, bpm=93.75)
-    assert recipe(loop) == "seed `1` · 93.8 bpm · 1 step\nfrom `steady`, denoising 0.4"
+    assert describe_request(loop) == "seed `1` · 93.8 bpm · 1 step\nfrom `steady`, denoising 0.4"
     upload = RiffRequest(prompt="x", seed=1, seed_image="sha256:" + "0" * 64, denoising=0.75)
-    assert recipe(upload) == "seed `1`\ndenoising 0.75"
+    assert describe_request(upload) == "seed `1`\ndenoising 0.75"
     drawn = upload.but(denoising=0)
-    assert recipe(drawn) == "seed `1`\nas it was"
+    assert describe_request(drawn) == "seed `1`\nas it was"

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cogs.common.markdown import clipped, escape_markdown, escaped_line, from_plain
-from cogs.common.mentions import command_pattern, linked
+from cogs.common.markdown import escape_line, escape_markdown, sentence_to_markdown, truncate
+from cogs.common.mentions import command_pattern, mention_commands
 from riffbot.clips.uploads import open_upload
 from riffbot.errors import RiffBotError, quotable
 from riffbot.images import Images
@@ -84,7 +84,7 @@ def test_escaped_text_shows_exactly_what_was_written(text: str) -> None:
 
 @given(WORDS)
 def test_escaped_text_stays_inside_our_bold(text: str) -> None:
-    line = escaped_line(text, 300)
+    line = escape_line(text, 300)
     if line:
         (run,) = shown(f"**{line}**")
         assert run == Shown("bold", f"**{line}**")
@@ -92,7 +92,7 @@ def test_escaped_text_stays_inside_our_bold(text: str) -> None:
 
 @given(WORDS, st.integers(2, 60))
 def test_a_cut_never_falls_into_an_escape(text: str, limit: int) -> None:
-    line = escaped_line(text, limit)
+    line = escape_line(text, limit)
     assert len(line) <= limit
     seen = "".join(run.text for run in shown(line))
     assert {run.kind for run in shown(line)} <= {"text"}
@@ -102,7 +102,7 @@ def test_a_cut_never_falls_into_an_escape(text: str, limit: int) -> None:
 
 @given(WORDS, st.integers(2, 60))
 def test_clipped_sentences_end_with_whole_escapes(text: str, limit: int) -> None:
-    cut = clipped(escape_markdown(text), limit)
+    cut = truncate(escape_markdown(text), limit)
     assert len(cut) <= limit
     assert {run.kind for run in shown(cut)} <= {"text"}
 
@@ -110,7 +110,7 @@ def test_clipped_sentences_end_with_whole_escapes(text: str, limit: int) -> None
 def test_clipped_sentences_end_with_whole_mentions() -> None:
     sentence = "Say </jam resume:123456>, then."
     for limit in range(8, len(sentence)):
-        cut = clipped(sentence, limit)
+        cut = truncate(sentence, limit)
         assert len(cut) <= limit
         assert ("<" in cut) == ("</jam resume:123456>" in cut)
 
@@ -118,7 +118,7 @@ def test_clipped_sentences_end_with_whole_mentions() -> None:
 @given(WORDS)
 def test_quoted_words_in_sentences_are_escaped(text: str) -> None:
     words = quotable(text)
-    sentence = from_plain(f"I know no “{words}”: /jam start, please.", command_pattern())
+    sentence = sentence_to_markdown(f"I know no “{words}”: /jam start, please.", command_pattern())
     runs = shown(sentence)
     assert runs == [
         Shown("text", f"I know no “{words}”: "),
@@ -145,7 +145,7 @@ def test_members_words_never_leave_their_quotes_in_errors(text: str) -> None:
         try:
             ask()
         except RiffBotError as error:
-            said = from_plain(str(error), command_pattern())
+            said = sentence_to_markdown(str(error), command_pattern())
             assert {run.kind for run in shown(said)} <= {"text"}
 
 
@@ -164,4 +164,7 @@ def test_members_words_never_leave_their_quotes_in_errors(text: str) -> None:
     ],
 )
 def test_commands_become_mentions_where_their_ids_are_known(sentence: str, expected: str) -> None:
-    assert linked(from_plain(sentence, command_pattern()), {"jam": 7, "riff": 8}) == expected
+    assert (
+        mention_commands(sentence_to_markdown(sentence, command_pattern()), {"jam": 7, "riff": 8})
+        == expected
+    )

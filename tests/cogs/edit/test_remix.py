@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from audio.files import encode, read, read_tags
 from audio.image import decode_image, encode_png
 from riffbot.request import RiffRequest
 from riffbot.settings import Settings
@@ -265,6 +266,35 @@ async def test_a_downloaded_remix_replays_where_the_library_is_gone(
             assert "Made again" in result.response.content
         refused = await room.ada.slash(room.channel, "replay", file=("x.wav", beat_wav()))
         assert "holds no recipe" in refused.followups[0].content
+
+
+@pytest.mark.parametrize("changed", [False, True])
+async def test_a_remix_of_an_uploaded_sound_replays_or_says_that_it_does_not(
+    settings: Settings, tmp_path: Any, changed: bool
+) -> None:
+    async with open_room(settings) as room:
+        first = (await room.riff("dub", steps=2)).response
+        [mp3] = [await f.read() for f in first.attachments if f.filename == "riff.mp3"]
+    if changed:
+        sound, recipe = read(mp3), read_tags(mp3)["comment"]
+        quieter = sound.samples * np.linspace(0, 1, len(sound.samples), dtype=np.float32)
+        mp3 = encode(quieter, sound.sample_rate, "mp3", tags={"comment": recipe})
+    elsewhere = settings.model_copy(update={"data_dir": tmp_path / "elsewhere"})
+    async with open_room(elsewhere) as room:
+        made = await room.ben.slash(
+            room.channel, "remix", prompt="ska", upload=("dub.mp3", mp3), denoising=0.2
+        )
+        assert "I know this clip" in made.response.content
+        files = {f.filename: await f.read() for f in made.response.attachments}
+        wanted = await picture_of(made.response)
+    nowhere = settings.model_copy(update={"data_dir": tmp_path / "nowhere"})
+    async with open_room(nowhere) as room:
+        for name in ("riff.mp3", "riff.png"):
+            result = await room.ada.slash(room.channel, "replay", file=(name, files[name]))
+            assert "Made again from its file." in result.response.content
+            same = np.array_equal(await picture_of(result.response), wanted)
+            told = "did not come out the same again" in result.response.content
+            assert (same, told) == (not changed, changed), name
 
 
 @pytest.mark.timeout(600)

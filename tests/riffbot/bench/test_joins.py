@@ -20,8 +20,8 @@ from riffbot.bench.joins import (
     onset_envelope,
     pictures_of,
 )
-from riffbot.jam.prompt_path import Walk
-from riffbot.jam.timeline import Chunk, Entry, Meter
+from riffbot.jam.prompt_path import PromptPath
+from riffbot.jam.timeline import Chunk, Meter, Placement
 from riffbot.settings import Settings
 from tests.support.tiny_models import tiny_embedded_model
 
@@ -74,9 +74,9 @@ def test_a_click_and_a_step_are_outside_of_the_ordinary() -> None:
 def test_all_ways_of_joining_play_the_same_columns() -> None:
     rng = np.random.default_rng(3)
     picture = (200 - 60 * (rng.random((512, 128)) > 0.8)).astype(np.uint8)
-    walk = Walk.begin("x", seed_image="beat")
-    chunk = Chunk(walk, walk.request(), picture)
-    entries = [Entry(chunk, 0, 128), Entry(chunk, 96, 256), Entry(chunk, 256, 384)]
+    path = PromptPath.begin("x", seed_image="beat")
+    chunk = Chunk(path, path.build_request(), picture)
+    entries = [Placement(chunk, 0, 128), Placement(chunk, 96, 256), Placement(chunk, 256, 384)]
     pictures = pictures_of(entries)
     assert pictures.shape == (512, 384)
     np.testing.assert_array_equal(pictures[:, 96], picture[:, 96])

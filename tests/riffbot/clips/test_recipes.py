@@ -10,7 +10,8 @@ import pytest
 
 from audio.image import decode_image, encode_png
 from riffbot import rendering
-from riffbot.clips.recipes import Recipe, inside, of_part, parse, revived
+from riffbot.clips.recipes import MAX_TEXT, Recipe, inside, of_part, of_sound, parse, revived
+from riffbot.clips.sound_pictures import SoundFile
 from riffbot.errors import BadRequest
 from riffbot.inference.job import Riff
 from riffbot.request import RiffRequest
@@ -68,6 +69,47 @@ def test_a_part_of_somebody_elses_picture_tells_nothing(text: str | None) -> Non
 @pytest.mark.parametrize("part", [[5], [5, 2], "ab", [0, 10**9], [-1, 5], [0.0, 5.0], None])
 def test_nonsense_is_no_part(part: object) -> None:
     assert parse(json.dumps({"request": {"prompt": "x"}, "part": part})).part is None
+
+
+MP3 = b"ID3\4" + bytes(60)
+
+
+def test_the_picture_of_a_sound_has_the_clips_recipe_and_how_it_was_taken() -> None:
+    for loop in (True, False):
+        text = of_sound(song_recipe(), MP3, loop=loop)
+        assert text is not None
+        told = parse(text)
+        assert told.request == parse(song_recipe()).request
+        assert told.sound == SoundFile("mp3", loop)
+        part = of_part(text, 5, 100)
+        assert part is not None
+        assert parse(part).sound == told.sound, "a part of it is still of the sound"
+
+
+@pytest.mark.parametrize("text", [None, "not json", "[]", '{"somebody": "else"}'])
+def test_somebody_elses_words_in_a_sound_stay_as_they_are(text: str | None) -> None:
+    assert of_sound(text, MP3, loop=True) == text
+
+
+@pytest.mark.parametrize("data", [b"", b"fLaC", b"OggS", b"RIFF\0\0\0\0WAVEfmt "])
+def test_what_riffbot_cannot_write_keeps_the_clips_recipe(data: bytes) -> None:
+    text = of_sound(song_recipe(), data, loop=True)
+    assert text is not None
+    assert (parse(text).sound is None) == (data == b"")
+
+
+@pytest.mark.parametrize(
+    "sound",
+    ["mp3", {}, {"format": "mp3"}, {"format": "exe", "loop": True}, {"format": "mp3", "loop": 1}],
+)
+def test_nonsense_is_no_sound(sound: object) -> None:
+    assert parse(json.dumps({"request": {"prompt": "x"}, "sound": sound})).sound is None
+
+
+def test_a_recipe_does_not_grow_beyond_what_is_read() -> None:
+    whole = json.dumps({"request": {"prompt": "x"}, "note": ""}, separators=(",", ":"))
+    whole = whole.replace('"note":"', '"note":"' + "x" * (MAX_TEXT - len(whole)))
+    assert of_sound(whole, MP3, loop=True) == whole
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])

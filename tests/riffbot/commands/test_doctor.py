@@ -43,7 +43,7 @@ def found(settings: Settings, name: str, *, speed: bool = False) -> Finding:
 
 def test_a_healthy_riffbot(settings: Settings, tmp_path: Path) -> None:
     seeds = tmp_path / "seeds"
-    seeds.mkdir()
+    seeds.mkdir(exist_ok=True)
     (seeds / "beat.png").write_bytes(encode_png(np.full((512, 128), 180, np.uint8)))
     (seeds / "seeds.toml").write_text(
         '[beat]\ntitle = "Beat"\nbpm = 93.75\nbeats = 2\nwidth = 128\n'

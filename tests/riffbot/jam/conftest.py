@@ -15,19 +15,21 @@ from audio.image import encode_png
 from audio.stream import BLOCK
 from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine
+from riffbot.jam.attempts import FailedAttempts
 from riffbot.jam.ballot import Ballot
-from riffbot.jam.loop_thread import JamLoop
-from riffbot.jam.player import BLOCK_PACKETS, LONGEST_LEAD
-from riffbot.jam.prompt_path import Walk
+from riffbot.jam.config import JamConfig, JamHost
+from riffbot.jam.loop_thread import LoopThread
+from riffbot.jam.player import BLOCK_PACKETS, MAX_LEAD
+from riffbot.jam.prompt_path import PromptPath
 from riffbot.jam.ring import PacketRing
 from riffbot.jam.session import JamSession
-from riffbot.jam.snapshot import JamState
-from riffbot.jam.timeline import Chunk, Entry
-from riffbot.jam.types import Steerer
+from riffbot.jam.snapshot import JamSnapshot
+from riffbot.jam.timeline import Chunk, Placement
+from riffbot.jam.types import Participant
 from tests.support.fake_pipeline import FakePipeline, until
 from tests.support.patience import patience
 
-ANN, BOB = Steerer(1, "Ann"), Steerer(2, "Bob")
+ANN, BOB = Participant(1, "Ann"), Participant(2, "Bob")
 
 Start = Callable[..., Awaitable[JamSession]]
 
@@ -73,17 +75,24 @@ async def engine(pipeline: FakePipeline) -> AsyncIterator[Engine]:
 @pytest.fixture
 async def start(engine: Engine, pipeline: FakePipeline) -> AsyncIterator[Start]:
     """Starts jams that the test reads (or the clock, if told), and ends them."""
-    loop, sessions = JamLoop(), list[JamSession]()
+    loop, sessions = LoopThread(), list[JamSession]()
 
     async def begin(
-        prompt: str = "sax", *, state: JamState | None = None, **options: object
+        prompt: str = "sax",
+        *,
+        state: JamSnapshot | None = None,
+        attempts: FailedAttempts | None = None,
+        load_of_others: Callable[[], float] = lambda: 0.0,
+        **options: object,
     ) -> JamSession:
         if state is None:
             ballot = Ballot().cast(ANN.user_id, ANN.name, prompt, 0.0)
-            state = JamState.begin(Walk.begin(prompt, seed_image="beat", seed=5), ballot=ballot)
-        session = JamSession(
-            engine, pipeline.images, state, loop=loop, **{"pause_alone": False, **options}
-        )
+            state = JamSnapshot.begin(
+                PromptPath.begin(prompt, seed_image="beat", seed=5), ballot=ballot
+            )
+        host = JamHost(engine, pipeline.images, loop, attempts or FailedAttempts())
+        config = JamConfig(**{"pause_when_idle": False, **options})  # type: ignore[arg-type]
+        session = JamSession(host, state, config, load_of_others=load_of_others)
         sessions.append(session)
         await session.start()
         return session
@@ -110,32 +119,32 @@ async def read_to(session: JamSession, column: int) -> None:
     await read(session, max(0, -(-(column - session._player.heard_column) // 2)))
 
 
-async def at_the_next_beat(session: JamSession, wish: Awaitable[object]) -> Entry:
+async def at_the_next_beat(session: JamSession, wish: Awaitable[object]) -> Placement:
     """Wish something of a jam that is at rest, and read up to where it is heard.
 
     That is the first beat which is not written when its chunk is there, whatever was planned. And
     as nobody reads meanwhile, no more is written by then than was ready when it was wished, or has
     to be ready on a machine whose blocks take so long.
     """
-    entered: list[tuple[int, Entry, int]] = []
-    enter, beat_from = session._player.enter, session.meter.beat_from
+    entered: list[tuple[int, Placement, int]] = []
+    enter, next_beat = session._player.insert, session.meter.next_beat
 
-    def listen(chunk: Chunk, *, at_once: bool, planned: int | None = None) -> Entry:
-        earliest = beat_from(session._performance.written)
-        entry = enter(chunk, at_once=at_once, planned=planned)
-        if at_once:
-            entered.append((earliest, entry, beat_from(session._performance.written)))
+    def listen(chunk: Chunk, *, at_next_beat: bool, planned: int | None = None) -> Placement:
+        earliest = next_beat(session._synthesizer.consumed)
+        entry = enter(chunk, at_next_beat=at_next_beat, planned=planned)
+        if at_next_beat:
+            entered.append((earliest, entry, next_beat(session._synthesizer.consumed)))
         return entry
 
     await settled(session)
-    wished_at, most = session._player.heard_column, 2 * LONGEST_LEAD
-    with patch.object(session._player, "enter", listen):
+    wished_at, most = session._player.heard_column, 2 * MAX_LEAD
+    with patch.object(session._player, "insert", listen):
         await wish
-        await until(lambda: len(entered) > 0 and not session._planner.wishes.pending)
+        await until(lambda: len(entered) > 0 and not session._planner.pending.has_any)
     earliest, entry, latest = entered[-1]
     assert session._player.heard_column == wished_at
     assert earliest <= entry.start <= latest
-    assert entry.start <= beat_from(wished_at + most + 2 * BLOCK)
+    assert entry.start <= next_beat(wished_at + most + 2 * BLOCK)
     await settled(session)
     await read_to(session, entry.start)
     return entry
@@ -145,7 +154,7 @@ async def settled(session: JamSession) -> None:
     """Wait until the ring is full, enough is planned ahead and nothing is being made."""
 
     async def at_rest() -> bool:  # on the jams' own loop, where nothing happens in between
-        full = session._planner.content and session.ring.room() < BLOCK_PACKETS
+        full = session._planner.is_settled and session.ring.free_slots() < BLOCK_PACKETS
         return full and session.status().buffer_s > 1.5  # a whole turn of the loop, and some
 
     async with patience(20):

@@ -9,7 +9,7 @@ import pytest
 
 from riffbot.errors import Refused
 from riffbot.inference.engine.engine import Engine
-from riffbot.jam.attempts import Attempts
+from riffbot.jam.attempts import FailedAttempts
 from riffbot.jam.session import JamSession
 from riffbot.request import RiffRequest
 from tests.riffbot.jam.conftest import Start, read, settled
@@ -47,7 +47,7 @@ async def test_one_slow_moment_keeps_no_jam_from_being_tried(
     assert expected > 10 * 1.28, "by other clips' measure a jam is out of the question"
     machine.clip_s = 0.1
     session = await start()
-    assert session.status().state == "playing"
+    assert session.status().phase == "playing"
 
 
 async def test_a_machine_that_is_too_slow_is_told_after_its_first_chunks(
@@ -78,7 +78,7 @@ async def test_what_first_uses_cost_does_not_count(
         machine.clip_s = 0.1
 
     pipeline.trouble = first_use
-    assert (await start()).status().state == "playing"
+    assert (await start()).status().phase == "playing"
 
 
 async def test_the_warm_up_pays_for_first_uses_and_is_not_measured(pipeline: FakePipeline) -> None:
@@ -104,7 +104,7 @@ async def test_who_is_refused_cannot_keep_the_engine_busy_with_attempts(
     start: Start, pipeline: FakePipeline, machine: Machine
 ) -> None:
     clock = SimpleNamespace(now=0.0)
-    attempts = Attempts(clock=lambda: clock.now)
+    attempts = FailedAttempts(clock=lambda: clock.now)
     machine.clip_s = 2.56
     for _ in range(5):
         with pytest.raises(Refused, match=r"0\.50 seconds"):
@@ -123,22 +123,22 @@ async def test_however_slow_it_was_a_measurement_counts_for_minutes_only(
     start: Start, pipeline: FakePipeline, machine: Machine
 ) -> None:
     clock = SimpleNamespace(now=0.0)
-    attempts = Attempts(clock=lambda: clock.now)
+    attempts = FailedAttempts(clock=lambda: clock.now)
     machine.clip_s = 3600.0
     with pytest.raises(Refused):
         await start(attempts=attempts)
     clock.now = 121.0
     machine.clip_s = 0.1
-    assert (await start(attempts=attempts)).status().state == "playing"
+    assert (await start(attempts=attempts)).status().phase == "playing"
 
 
-def test_what_is_easier_to_make_is_tried_at_once() -> None:
-    attempts = Attempts(clock=lambda: 0.0)
-    attempts.failed(request(denoising=0.7), factor=0.9, took_s=5.0)
-    assert attempts.lately(request(denoising=0.7)) is not None
-    assert attempts.lately(request(denoising=0.9)) is not None
-    assert attempts.lately(request(denoising=0.3)) is None
-    assert attempts.lately(request(denoising=0.7, guidance=1.0)) is None
+def test_what_is_easier_to_make_is_tried_at_next_beat() -> None:
+    attempts = FailedAttempts(clock=lambda: 0.0)
+    attempts.record(request(denoising=0.7), factor=0.9, took_s=5.0)
+    assert attempts.find(request(denoising=0.7)) is not None
+    assert attempts.find(request(denoising=0.9)) is not None
+    assert attempts.find(request(denoising=0.3)) is None
+    assert attempts.find(request(denoising=0.7, guidance=1.0)) is None
 
 
 def request(**fields: object) -> RiffRequest:
@@ -160,13 +160,13 @@ async def test_a_pause_beside_others_does_not_last_because_of_an_old_measurement
     session = await paused_and_slow(start, machine)
     with pytest.raises(Refused, match="beside the jams"):
         await session.resume()
-    assert session.status().state == "paused"
-    monkeypatch.setattr("riffbot.jam.capacity.MEASURED_S", 0.0)
+    assert session.status().phase == "paused"
+    monkeypatch.setattr("riffbot.jam.capacity.MEASUREMENT_VALID_S", 0.0)
     machine.clip_s = 2.56
     with pytest.raises(Refused, match="beside the jams"):
         await session.resume()  # measured anew, and still too slow
-    assert session.status().state == "paused"
+    assert session.status().phase == "paused"
     machine.clip_s = 0.1
     await session.resume()
-    assert session.status().state == "playing"
+    assert session.status().phase == "playing"
     await read(session, 10)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from riffbot.errors import NotFound
-from riffbot.jam.ballot import HALF_LIFE_S, MAX_BALLOT, MAX_VOTES, Ballot
+from riffbot.jam.ballot import HALF_LIFE_S, MAX_PROMPTS, MAX_VOTES, Ballot
 from riffbot.prompt import PromptError, parse
 
 
@@ -67,15 +67,15 @@ def test_an_open_bracket_swallows_nobody_elses_words() -> None:
 
 def test_joining_needs_a_prompt_that_is_there() -> None:
     made = ballot((1, "a", 0))
-    assert len(made.joined(2, "Bob", "a", 1).shares(1)[0].voters) == 2
+    assert len(made.cast_for_listed(2, "Bob", "a", 1).shares(1)[0].voters) == 2
     with pytest.raises(NotFound, match="/jam prompt"):
-        made.joined(2, "Bob", "zzz", 1)
+        made.cast_for_listed(2, "Bob", "zzz", 1)
     with pytest.raises(PromptError):
         made.cast(2, "Bob", "(x:99)", 1)
 
 
 def test_a_member_can_be_forgotten() -> None:
-    made = ballot((1, "a", 0), (2, "b", 0)).without(1)
+    made = ballot((1, "a", 0), (2, "b", 0)).without_member(1)
     assert "user1" not in made.model_dump_json()
     assert made.blend(0) == "b"
     assert Ballot().blend(0) is None
@@ -85,7 +85,7 @@ def test_it_stays_small_whoever_votes() -> None:
     made = Ballot()
     for user in range(500):
         made = made.cast(user, "x" * 30, f"prompt {user}", float(user))
-    assert len({vote.prompt for vote in made.votes}) <= MAX_BALLOT
+    assert len({vote.prompt for vote in made.votes}) <= MAX_PROMPTS
     assert Ballot.model_validate_json(made.model_dump_json()) == made
 
 

@@ -18,12 +18,12 @@ from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine
 from riffbot.inference.models.loading import load_model
 from riffbot.inference.pipeline.pipeline import Pipeline
-from riffbot.jam.excerpt import Stretch
-from riffbot.jam.keeping import rendered
-from riffbot.jam.loop_thread import JamLoop
-from riffbot.jam.prompt_path import Walk
+from riffbot.jam.config import JamConfig, JamHost
+from riffbot.jam.excerpt import ExcerptRecipe, render_excerpt
+from riffbot.jam.loop_thread import LoopThread
+from riffbot.jam.prompt_path import PromptPath
 from riffbot.jam.session import JamSession
-from riffbot.jam.snapshot import JamState
+from riffbot.jam.snapshot import JamSnapshot
 from riffbot.request import RiffRequest
 from tests.riffbot.jam.conftest import ANN, Start, read, settled
 from tests.support.fake_pipeline import drawn
@@ -40,19 +40,19 @@ async def test_the_recipe_makes_the_same_columns_again(start: Start) -> None:
     await read(session, 77)
     await session.steer("bells", ANN)
     await read(session, 170)
-    kept = await session.keep(4.0)
-    stretch = Stretch.from_json(json.loads(json.dumps(kept.stretch.to_json())))
-    assert stretch == kept.stretch
-    score, first = await stretch.score(draw)
-    columns, looping = score.columns(first, first + stretch.columns)
-    np.testing.assert_array_equal(columns, kept.picture)
+    kept = await session.take_excerpt(4.0)
+    recipe = ExcerptRecipe.from_json(json.loads(json.dumps(kept.recipe.to_json())))
+    assert recipe == kept.recipe
+    timeline, first = await recipe.rebuild_timeline(draw)
+    columns, looping = timeline.read_pixels(first, first + recipe.columns)
+    np.testing.assert_array_equal(columns, kept.pixels)
     assert not looping
-    blocks = [block async for block in stretch.play(draw)]
+    blocks = [block async for block in recipe.replay(draw)]
     sound = np.concatenate(blocks)
     assert len(sound) == len(kept.samples)
 
     def mel(samples: np.ndarray) -> np.ndarray:
-        return codec.mel_spectrogram(resample(samples, 48000, 24000), stretch.columns)
+        return codec.mel_spectrogram(resample(samples, 48000, 24000), recipe.columns)
 
     one, two = mel(sound)[20:], mel(kept.samples)[20:]
     assert np.corrcoef(one.ravel(), two.ravel())[0, 1] > 0.8, "of unrelated noise it is 0"
@@ -81,11 +81,11 @@ def test_a_damaged_recipe_is_a_sentence(change: dict[str, object]) -> None:
         "columns": 100,
         "chunks": [{"from": -5, "request": request}],
     }
-    assert Stretch.from_json(value).columns == 100
+    assert ExcerptRecipe.from_json(value).columns == 100
     with pytest.raises(BadRequest):
-        Stretch.from_json({**value, **change})
+        ExcerptRecipe.from_json({**value, **change})
     with pytest.raises(BadRequest):
-        Stretch.from_json("nonsense")
+        ExcerptRecipe.from_json("nonsense")
 
 
 async def test_a_kept_file_is_made_again_by_the_command(
@@ -96,18 +96,18 @@ async def test_a_kept_file_is_made_again_by_the_command(
 ) -> None:
     folder = tiny_embedded_model(tmp_path / "model")
     images = Images(seeds)
-    loop = JamLoop()
+    loop = LoopThread()
     async with Engine(lambda: Pipeline(load_model(folder), images)) as engine:
-        state = JamState.begin(Walk.begin("sax", seed_image="beat", seed=5))
-        session = JamSession(engine, images, state, loop=loop)
+        state = JamSnapshot.begin(PromptPath.begin("sax", seed_image="beat", seed=5))
+        session = JamSession(JamHost(engine, images, loop), state, JamConfig())
         await session.start()
         await read(session, 60)
         await session.steer("bells", ANN)
         await read(session, 150)
-        kept = await session.keep(3.0)
+        kept = await session.take_excerpt(3.0)
         await session.stop()
     loop.stop()
-    files = rendered(kept)
+    files = render_excerpt(kept)
     (tmp_path / "kept.mp3").write_bytes(files.mp3)
     (tmp_path / "kept.png").write_bytes(files.png)
     monkeypatch.setenv("RIFFBOT_SEED_IMAGES", str(seeds))

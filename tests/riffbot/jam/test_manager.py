@@ -20,8 +20,10 @@ from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine
 from riffbot.jam.manager import JamManager
 from riffbot.jam.ring import SILENCE
-from riffbot.jam.tempo_lock import seed_image_for
-from riffbot.jam.types import Place
+from riffbot.jam.snapshot import scrub_jam
+from riffbot.jam.tempo_lock import choose_seed_image
+from riffbot.jam.types import JamChannels
+from riffbot.library.jam_record import GuildJam
 from riffbot.library.store import Library
 from riffbot.library.types import Author
 from riffbot.request import RiffRequest
@@ -65,27 +67,32 @@ async def opened(
 
 async def test_one_jam_a_server_and_many_servers(opened: Open) -> None:
     jams = opened()
-    one = await jams.start(1, "sax", who=ANN, seed_image="beat")
-    two = await jams.start(2, "bells", who=BOB, bpm=90)
+    one = await jams.start(GuildJam(1), "sax", starter=ANN, seed_image="beat")
+    two = await jams.start(GuildJam(2), "bells", starter=BOB, bpm=90)
     assert two.seed_image == "slow"
     with pytest.raises(BadRequest, match="plays here already"):
-        await jams.start(1, "techno", who=BOB)
-    assert (jams.get(1), jams.get(2), jams.get(3)) == (one, two, None)
-    assert jams.by_id(two.id) is two
+        await jams.start(GuildJam(1), "techno", starter=BOB)
+    assert (jams.get(GuildJam(1)), jams.get(GuildJam(2)), jams.get(GuildJam(3))) == (one, two, None)
+    assert jams.get_by_id(two.id) is two
     assert {session.id for session in jams.all()} == {one.id, two.id}
     await one.stop()
-    await until(lambda: jams.get(1) is None)
-    again = await jams.start(1, "techno", who=BOB)
-    assert again.status().playing == "techno"
+    await until(lambda: jams.get(GuildJam(1)) is None)
+    again = await jams.start(GuildJam(1), "techno", starter=BOB)
+    assert again.status().current_prompt == "techno"
     assert again.status().shares[0].voters == ("Bob",)
 
 
 async def test_a_restart_goes_on_with_the_same_walk_at_the_same_place(opened: Open) -> None:
     first = opened()
     session = await first.start(
-        7, "sax", who=ANN, seed_image="beat", bitrate=64_000, place=Place(10, 11)
+        GuildJam(7),
+        "sax",
+        starter=ANN,
+        seed_image="beat",
+        bitrate=64_000,
+        channels=JamChannels(10, 11),
     )
-    await first.move(session, Place(10, 11, 12))
+    await first.update_channels(session, JamChannels(10, 11, 12))
     await read(session, 60)
     await session.steer("bells", ANN)
     await read(session, 200)
@@ -94,36 +101,40 @@ async def test_a_restart_goes_on_with_the_same_walk_at_the_same_place(opened: Op
     assert session.ring.read() == b""
 
     second = opened()
-    (row,) = await second.unfinished()
+    (row,) = await second.find_unfinished()
     assert (row.status, row.voice_channel_id, row.text_channel_id, row.message_id) == (
         "running",
         10,
         11,
         12,
     )
-    resumed = await second.resume(7)
+    resumed = await second.resume(GuildJam(7))
     status = resumed.status()
     assert resumed.id == session.id
-    assert resumed.bitrate == 64_000
-    assert resumed.place == Place(10, 11, 12)
+    assert resumed.reader.bitrate == 64_000
+    assert resumed.channels == JamChannels(10, 11, 12)
     assert status.played_s == here.played_s
-    assert (status.playing, status.seed, status.denoising) == ("bells", here.seed, here.denoising)
+    assert (status.current_prompt, status.seed, status.denoising) == (
+        "bells",
+        here.seed,
+        here.denoising,
+    )
     np.testing.assert_array_equal(status.spectrogram, here.spectrogram)
-    assert await second.unfinished() == []
+    assert await second.find_unfinished() == []
     await read(resumed, 100)
 
 
 async def test_after_a_crash_it_goes_on_at_the_last_chunk(opened: Open, library: Library) -> None:
     first = opened()
-    session = await first.start(7, "sax", who=ANN, seed_image="beat")
+    session = await first.start(GuildJam(7), "sax", starter=ANN, seed_image="beat")
     await read(session, 300)
-    await until(lambda: not first._saving)
-    row = await library.guilds_jam(7)
+    await until(lambda: not first._saver.is_saving)
+    row = await library.find_latest_jam(GuildJam(7))
     assert row is not None
-    assert len(row.state) < 3000, "while it plays only the place is stored, not the sound"
+    assert len(row.snapshot) < 3000, "while it plays only the place is stored, not the sound"
     second = opened()  # the first never said goodbye
-    resumed = await second.resume(7)
-    assert session.played_s - 2.6 < resumed.played_s <= session.played_s
+    resumed = await second.resume(GuildJam(7))
+    assert session.reader.played_s - 2.6 < resumed.reader.played_s <= session.reader.played_s
     await read(resumed, 60)
 
 
@@ -131,34 +142,34 @@ async def test_a_jam_from_before_a_crash_does_not_come_back_over_a_newer_one(
     opened: Open,
 ) -> None:
     first = opened()
-    await first.start(7, "sax", who=ANN, seed_image="beat")
-    await first.start(8, "sax", who=ANN, seed_image="beat")
-    await until(lambda: not first._saving)
+    await first.start(GuildJam(7), "sax", starter=ANN, seed_image="beat")
+    await first.start(GuildJam(8), "sax", starter=ANN, seed_image="beat")
+    await until(lambda: not first._saver.is_saving)
     second = opened()  # the first never said goodbye
-    newer = await second.start(7, "bells", who=BOB, seed_image="beat")
+    newer = await second.start(GuildJam(7), "bells", starter=BOB, seed_image="beat")
     await newer.stop()
-    await until(lambda: second.starter(newer) is None)  # its end is stored
+    await until(lambda: second.get_starter(newer) is None)  # its end is stored
     third = opened()
-    (row,) = await third.unfinished()
+    (row,) = await third.find_unfinished()
     assert (row.guild_id, row.status) == (8, "running")
-    await third.set_aside(row)
-    (row,) = await third.unfinished()
+    await third.mark_paused(row)
+    (row,) = await third.find_unfinished()
     assert row.status == "paused", "only who asks for it goes on with it"
 
 
 async def test_a_parked_jam_frees_its_place_and_comes_back(opened: Open) -> None:
     jams = opened()
-    session = await jams.start(7, "sax", who=ANN, seed_image="beat")
+    session = await jams.start(GuildJam(7), "sax", starter=ANN, seed_image="beat")
     await read(session, 100)
     at = session.ring.head
     await jams.park(session)
-    assert jams.get(7) is None
+    assert jams.get(GuildJam(7)) is None
     assert session.ring.read() == b""
-    (row,) = await jams.unfinished()
+    (row,) = await jams.find_unfinished()
     assert row.status == "paused"
-    resumed = await jams.resume(7)
+    resumed = await jams.resume(GuildJam(7))
     assert resumed.ring.head == at
-    assert jams.starter(resumed) == ANN
+    assert jams.get_starter(resumed) == ANN
 
 
 @pytest.mark.parametrize("end", ["park", "stop"])
@@ -166,9 +177,9 @@ async def test_an_end_while_an_older_state_is_written_is_stored_all_the_same(
     opened: Open, library: Library, monkeypatch: pytest.MonkeyPatch, end: str
 ) -> None:
     jams = opened()
-    session = await jams.start(7, "sax", who=ANN, seed_image="beat")
+    session = await jams.start(GuildJam(7), "sax", starter=ANN, seed_image="beat")
     await read(session, 100)
-    await until(lambda: not jams._saving)
+    await until(lambda: not jams._saver.is_saving)
     stop = session._player.stop
 
     def slowly() -> None:
@@ -178,8 +189,8 @@ async def test_an_end_while_an_older_state_is_written_is_stored_all_the_same(
     monkeypatch.setattr(session._player, "stop", slowly)
     await session.set_denoising(0.8, ANN)  # a change is written just now
     await (jams.park(session) if end == "park" else session.stop())
-    await until(lambda: jams.starter(session) is None)  # its end is stored
-    row = await library.guilds_jam(7)
+    await until(lambda: jams.get_starter(session) is None)  # its end is stored
+    row = await library.find_latest_jam(GuildJam(7))
     assert row is not None
     assert (row.status, row.starter_name) == ("paused" if end == "park" else "ended", "Ann")
 
@@ -188,43 +199,45 @@ async def test_resuming_a_paused_jam_is_going_on_and_without_one_it_is_a_sentenc
     opened: Open,
 ) -> None:
     jams = opened()
-    session = await jams.start(7, "sax", who=ANN, seed_image="beat")
+    session = await jams.start(GuildJam(7), "sax", starter=ANN, seed_image="beat")
     await session.pause()
-    assert await jams.resume(7) is session
-    assert session.status().state == "playing"
+    assert await jams.resume(GuildJam(7)) is session
+    assert session.status().phase == "playing"
     with pytest.raises(NotFound, match="/jam start"):
-        await jams.resume(8)
+        await jams.resume(GuildJam(8))
 
 
 async def test_a_pause_does_not_end_where_other_jams_need_the_machine_by_now(
     opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jams = opened()
-    waiting = await jams.start(7, "sax", who=ANN, seed_image="beat", place=Place(10, 11))
+    waiting = await jams.start(
+        GuildJam(7), "sax", starter=ANN, seed_image="beat", channels=JamChannels(10, 11)
+    )
     await waiting.pause()
-    other = await jams.start(8, "bells", who=BOB, seed_image="beat")
+    other = await jams.start(GuildJam(8), "bells", starter=BOB, seed_image="beat")
     with monkeypatch.context() as patch:
-        patch.setattr(type(other), "load", property(lambda session: 0.79999))
+        patch.setattr(type(other.reader), "load", property(lambda reader: 0.79999))
         with pytest.raises(Refused, match="beside the jams that play already"):
-            await jams.resume(7, place=Place(20, 21))
-    assert waiting.status().state == "paused"
+            await jams.resume(GuildJam(7), channels=JamChannels(20, 21))
+    assert waiting.status().phase == "paused"
     assert waiting.ring.read() == SILENCE
-    assert waiting.place == Place(10, 11)
-    assert await jams.resume(7, place=Place(20, 21)) is waiting
-    assert (waiting.status().state, waiting.place) == ("playing", Place(20, 21))
+    assert waiting.channels == JamChannels(10, 11)
+    assert await jams.resume(GuildJam(7), channels=JamChannels(20, 21)) is waiting
+    assert (waiting.status().phase, waiting.channels) == ("playing", JamChannels(20, 21))
 
 
 async def test_a_stretch_becomes_a_riff_of_the_library(opened: Open, library: Library) -> None:
     jams = opened()
-    session = await jams.start(7, "funky sax", who=ANN, seed_image="beat")
+    session = await jams.start(GuildJam(7), "funky sax", starter=ANN, seed_image="beat")
     await read(session, 120)
     await session.steer("bells", ANN)
-    await until(lambda: len(session.answers) == 1)  # `read` is faster than time
+    await until(lambda: len(session.reader.response_times) == 1)  # `read` is faster than time
     # A machine whose blocks take long writes more ahead, so the change is heard later there.
-    while session.status().playing != "bells":
+    while session.status().current_prompt != "bells":
         await read(session, 10)
     await read(session, 100)
-    clip = await jams.keep(session, 4.0, author=Author(1, "Ann", 7))
+    clip = await jams.save_excerpt(session, 4.0, author=Author(1, "Ann", 7))
     stored = await library.get(clip.id)
     assert stored.author.user_id == 1
     assert 3 < clip.duration_s <= 4
@@ -244,22 +257,22 @@ async def test_a_jam_that_an_error_ended_is_stored_and_can_go_on(
 ) -> None:
     monkeypatch.setattr("riffbot.jam.planner.PAUSE_BETWEEN_TRIES_S", 0.01)
     jams = opened()
-    session = await jams.start(7, "sax", who=ANN, seed_image="beat")
+    session = await jams.start(GuildJam(7), "sax", starter=ANN, seed_image="beat")
 
     def trouble(requests: Sequence[RiffRequest]) -> None:
         raise GenerationFailed("not a number")
 
     pipeline.trouble = trouble
     await session.steer("bells", ANN)
-    await until(lambda: jams.starter(session) is None)  # its end is stored
+    await until(lambda: jams.get_starter(session) is None)  # its end is stored
     assert session.status().error == "not a number"
-    row = await library.guilds_jam(7)
+    row = await library.find_latest_jam(GuildJam(7))
     assert row is not None
     assert row.status == "paused"
     pipeline.trouble = lambda _: None
-    resumed = await jams.resume(7)
+    resumed = await jams.resume(GuildJam(7))
     await read(resumed, 40)
-    assert resumed.status().state == "playing"
+    assert resumed.status().phase == "playing"
 
 
 async def test_a_start_that_fails_leaves_nothing_behind(
@@ -267,51 +280,51 @@ async def test_a_start_that_fails_leaves_nothing_behind(
 ) -> None:
     jams = opened()
     with pytest.raises(NotFound):
-        await jams.start(7, "sax", who=ANN, seed_image="nothing")
+        await jams.start(GuildJam(7), "sax", starter=ANN, seed_image="nothing")
     with pytest.raises(BadRequest, match="Denoising"):
-        await jams.start(7, "sax", who=ANN, denoising=3.0)
+        await jams.start(GuildJam(7), "sax", starter=ANN, denoising=3.0)
     with pytest.raises(BadRequest, match="Bpm"):
-        await jams.start(7, "sax", who=ANN, bpm=999)
+        await jams.start(GuildJam(7), "sax", starter=ANN, bpm=999)
     with monkeypatch.context() as patch:
-        patch.setattr("riffbot.jam.capacity.LOAD", 1e-9)
+        patch.setattr("riffbot.jam.capacity.MAX_LOAD", 1e-9)
         with pytest.raises(Refused):
-            await jams.start(7, "sax", who=ANN)
-    assert jams.get(7) is None
-    assert await library.guilds_jam(7) is None
-    await jams.start(7, "sax", who=ANN)
+            await jams.start(GuildJam(7), "sax", starter=ANN)
+    assert jams.get(GuildJam(7)) is None
+    assert await library.find_latest_jam(GuildJam(7)) is None
+    await jams.start(GuildJam(7), "sax", starter=ANN)
 
 
 async def test_a_member_is_forgotten_in_rows_and_in_what_plays(
     opened: Open, library: Library
 ) -> None:
     jams = opened()
-    session = await jams.start(7, "sax", who=ANN, seed_image="beat")
+    session = await jams.start(GuildJam(7), "sax", starter=ANN, seed_image="beat")
     await session.steer("bells", BOB)
-    await until(lambda: not jams._saving)
+    await until(lambda: not jams._saver.is_saving)
     await jams.forget_member(ANN.user_id)
-    await library.erase_member(ANN.user_id)
-    await until(lambda: not jams._saving)
-    await jams.move(session, Place())
-    row = await library.guilds_jam(7)
+    await library.erase_member(ANN.user_id, scrub_jam)
+    await until(lambda: not jams._saver.is_saving)
+    await jams.update_channels(session, JamChannels())
+    row = await library.find_latest_jam(GuildJam(7))
     assert row is not None
-    assert "Ann" not in row.state + str(row.starter_name)
-    assert "Bob" in row.state
+    assert "Ann" not in row.snapshot + str(row.starter_name)
+    assert "Bob" in row.snapshot
 
 
 async def test_jams_need_no_loop_of_the_caller(opened: Open) -> None:
     """A session that was started on one loop is steered from another."""
     jams = opened()
-    session = await jams.start(7, "sax", who=ANN, seed_image="beat")
+    session = await jams.start(GuildJam(7), "sax", starter=ANN, seed_image="beat")
     await settled(session)
     await asyncio.to_thread(lambda: asyncio.run(session.steer("bells", BOB)))
-    await until(lambda: len(session.answers) == 1)
+    await until(lambda: len(session.reader.response_times) == 1)
     others = asyncio.all_tasks() - {asyncio.current_task()}
     assert others == set(), "nothing of a jam waits on the caller's loop"
 
 
 async def test_the_page_is_known_only_while_it_is_served(opened: Open) -> None:
     jams = opened()
-    session = await jams.start(7, "sax", who=ANN, seed_image="beat")
+    session = await jams.start(GuildJam(7), "sax", starter=ANN, seed_image="beat")
     assert jams.page_url(session) is None
     jams.page = "http://127.0.0.1:1234/"
     assert jams.page_url(session) == f"http://127.0.0.1:1234/jam/{session.id}"
@@ -319,8 +332,8 @@ async def test_the_page_is_known_only_while_it_is_served(opened: Open) -> None:
 
 def test_the_seed_image_is_the_one_of_the_nearest_tempo(seeds: Path, tmp_path: Path) -> None:
     images = Images(seeds)
-    assert seed_image_for(images, None, "sax") == "beat"
-    assert seed_image_for(images, 100.0) == "slow"
-    assert seed_image_for(images, None, "techno, 170 bpm") == "beat"
+    assert choose_seed_image(images, None, "sax") == "beat"
+    assert choose_seed_image(images, 100.0) == "slow"
+    assert choose_seed_image(images, None, "techno, 170 bpm") == "beat"
     with pytest.raises(NotFound, match="seed image"):
-        seed_image_for(Images(tmp_path / "none"), None)
+        choose_seed_image(Images(tmp_path / "none"), None)

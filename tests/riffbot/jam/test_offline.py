@@ -11,27 +11,27 @@ import soundfile
 
 from audio.stream import AHEAD, BLOCK, Stream, StreamState
 from riffbot.cli import main
-from riffbot.jam.offline import Change, Rehearsal
-from riffbot.jam.prompt_path import Walk
-from riffbot.jam.timeline import Chunk, Entry, Meter
+from riffbot.jam.offline import OfflineRenderer, ScheduledPrompt
+from riffbot.jam.prompt_path import PromptPath
+from riffbot.jam.timeline import Chunk, Meter, Placement
 from tests.support.fake_pipeline import drawn
 from tests.support.tiny_models import tiny_embedded_model
 
 METER = Meter(128, 4)
 
 
-async def make(walk: Walk) -> Chunk:
-    request = walk.request().but(width=128)
-    return Chunk(walk, request, drawn(request) // 2 + 100)
+async def make(path: PromptPath) -> Chunk:
+    request = path.build_request().but(width=128)
+    return Chunk(path, request, drawn(request) // 2 + 100)
 
 
 async def rehearse(
-    seconds: float, *changes: Change
-) -> tuple[np.ndarray, list[Entry], list[tuple[int, str]]]:
-    entries: list[Entry] = []
-    walk = Walk.begin("sax", seed_image="beat")
-    rehearsal = Rehearsal(
-        make, walk, METER, changes=changes, seconds=seconds, on_entry=entries.append
+    seconds: float, *changes: ScheduledPrompt
+) -> tuple[np.ndarray, list[Placement], list[tuple[int, str]]]:
+    entries: list[Placement] = []
+    path = PromptPath.begin("sax", seed_image="beat")
+    rehearsal = OfflineRenderer(
+        make, path, METER, changes=changes, seconds=seconds, on_placement=entries.append
     )
     samples = await rehearsal.samples()
     return samples, entries, [(entry.start, entry.chunk.prompt) for entry in entries]
@@ -39,14 +39,16 @@ async def rehearse(
 
 async def test_the_length_is_exact_and_the_same_script_gives_the_same_samples() -> None:
     for seconds in (1.0, 2.57, 6.4):
-        one, *_ = await rehearse(seconds, Change(2, "bells"))
-        two, *_ = await rehearse(seconds, Change(2, "bells"))
+        one, *_ = await rehearse(seconds, ScheduledPrompt(2, "bells"))
+        two, *_ = await rehearse(seconds, ScheduledPrompt(2, "bells"))
         assert len(one) == round(seconds * 48000)
         np.testing.assert_array_equal(one, two)
 
 
 async def test_changes_come_in_on_the_beat_and_the_rest_on_the_turn() -> None:
-    _, entries, places = await rehearse(8, Change(2.0, "bells"), Change(5.12, "techno"))
+    _, entries, places = await rehearse(
+        8, ScheduledPrompt(2.0, "bells"), ScheduledPrompt(5.12, "techno")
+    )
     assert places == [
         (0, "sax"),
         (128, "sax"),
@@ -61,7 +63,9 @@ async def test_changes_come_in_on_the_beat_and_the_rest_on_the_turn() -> None:
 
 
 async def test_of_wishes_at_one_beat_the_last_one_counts() -> None:
-    *_, places = await rehearse(3, Change(1.01, "no"), Change(1.2, "yes"), Change(0.0, "first"))
+    *_, places = await rehearse(
+        3, ScheduledPrompt(1.01, "no"), ScheduledPrompt(1.2, "yes"), ScheduledPrompt(0.0, "first")
+    )
     assert [prompt for _, prompt in places] == ["first", "yes", "yes"]
     assert [start for start, _ in places] == [0, 128, 256]
 
@@ -78,16 +82,16 @@ def click(stream: Stream, state: StreamState) -> tuple[StreamState, np.ndarray]:
 
 async def beats(width: int, seconds: int) -> np.ndarray:
     """The sound of a loop with one beat, at its columns 30 to 33; every turn came in exactly."""
-    walk = Walk.begin("sax", seed_image="beat")
+    path = PromptPath.begin("sax", seed_image="beat")
     picture = np.full((512, width), 255, np.uint8)
     picture[200:400, 30:34] = 60
 
-    async def quick(walk: Walk) -> Chunk:
-        return Chunk(walk, walk.request(), picture)
+    async def quick(path: PromptPath) -> Chunk:
+        return Chunk(path, path.build_request(), picture)
 
     starts: list[int] = []
-    rehearsal = Rehearsal(
-        quick, walk, Meter(width, 1), seconds=seconds, on_entry=lambda e: starts.append(e.start)
+    rehearsal = OfflineRenderer(
+        quick, path, Meter(width, 1), seconds=seconds, on_placement=lambda e: starts.append(e.start)
     )
     samples = await rehearsal.samples()
     assert len(samples) == seconds * 48000

@@ -7,14 +7,14 @@ import time
 
 import pytest
 
-from riffbot.jam.pacing import Ticker
+from riffbot.jam.pacing import ClockReader
 from tests.riffbot.jam.conftest import Start, filled
 from tests.support.fake_pipeline import until
 
 
 async def test_the_clock_reads_fifty_packets_a_second() -> None:
     ring = filled(200)
-    ticker = Ticker(ring)
+    ticker = ClockReader(ring)
     began = time.perf_counter()
     await asyncio.sleep(0.5)
     ticker.stop()
@@ -28,18 +28,18 @@ async def test_the_clock_reads_fifty_packets_a_second() -> None:
 async def test_the_clock_pauses_a_jam_that_nobody_listens_to(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("riffbot.jam.pacing.ALONE_S", 0.3)
-    session = await start(paced_by="clock", pause_alone=True)
+    monkeypatch.setattr("riffbot.jam.pacing.IDLE_TIMEOUT_S", 0.3)
+    session = await start(paced_by="clock", pause_when_idle=True)
     with session.ring.listen() as packets:
         heard = 0
         async for _ in packets:
             heard += 1
             if heard == 30:
                 break
-        assert session.status().state == "playing"
-    await until(lambda: session.status().state == "paused")
-    session.welcome()
-    await until(lambda: session.status().state == "playing")
+        assert session.status().phase == "playing"
+    await until(lambda: session.status().phase == "paused")
+    session.notify_listener()
+    await until(lambda: session.status().phase == "playing")
     head = session.ring.head
     await until(lambda: session.ring.head > head)
     session.set_pace("voice")
@@ -52,29 +52,29 @@ async def test_the_clock_pauses_a_jam_that_nobody_listens_to(
 async def test_whoever_comes_to_listen_does_not_wake_what_the_machine_cannot_sustain(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("riffbot.jam.pacing.ALONE_S", 0.05)
+    monkeypatch.setattr("riffbot.jam.pacing.IDLE_TIMEOUT_S", 0.05)
     others = 0.0
-    session = await start(paced_by="clock", pause_alone=True, load_of_others=lambda: others)
-    await until(lambda: session.status().state == "paused")
+    session = await start(paced_by="clock", pause_when_idle=True, load_of_others=lambda: others)
+    await until(lambda: session.status().phase == "paused")
     others = 0.79999
 
     async def looked() -> None: ...
 
-    session.welcome()
+    session.notify_listener()
     await session._loop.run(looked())  # behind the welcome
-    assert session.status().state == "paused"
+    assert session.status().phase == "paused"
     others = 0.0
-    session.welcome()
-    await until(lambda: session.status().state == "playing")
+    session.notify_listener()
+    await until(lambda: session.status().phase == "playing")
 
 
 async def test_a_listener_does_not_undo_a_members_pause(start: Start) -> None:
-    session = await start(paced_by="clock", pause_alone=True)
+    session = await start(paced_by="clock", pause_when_idle=True)
     head = session.ring.head
     await until(lambda: session.ring.head > head + 10)  # nobody listens, for a moment
     await session.pause()
-    session.welcome()
+    session.notify_listener()
     await asyncio.sleep(0.1)
-    assert session.status().state == "paused"
+    assert session.status().phase == "paused"
     await session.resume()
-    assert session.status().state == "playing"
+    assert session.status().phase == "playing"

@@ -16,10 +16,10 @@ from audio.leveller import Leveller
 from audio.stream import AHEAD, BLOCK, Stream
 from riffbot.jam.opus import OpusEncoder
 from riffbot.jam.player import Player
-from riffbot.jam.prompt_path import Walk
+from riffbot.jam.prompt_path import PromptPath
 from riffbot.jam.ring import PacketRing
-from riffbot.jam.synthesizer import Performance
-from riffbot.jam.timeline import Chunk, Meter, Score
+from riffbot.jam.synthesizer import Synthesizer
+from riffbot.jam.timeline import Chunk, Meter, Timeline
 from tests.support.fake_pipeline import until
 from tests.support.patience import patience
 
@@ -28,15 +28,15 @@ BLOCKS = 9
 
 
 def chunk(seed: int) -> Chunk:
-    walk = Walk.begin("sax", seed_image="beat", seed=seed)
+    path = PromptPath.begin("sax", seed_image="beat", seed=seed)
     picture = np.random.default_rng(seed).integers(120, 255, (512, METER.width), np.uint8)
-    return Chunk(walk, walk.request(), picture)
+    return Chunk(path, path.build_request(), picture)
 
 
-def score() -> Score:
-    written = Score(METER)
-    written.enter(chunk(1), 0)
-    written.enter(chunk(2), METER.width)
+def score() -> Timeline:
+    written = Timeline(METER)
+    written.insert(chunk(1), 0)
+    written.insert(chunk(2), METER.width)
     return written
 
 
@@ -45,9 +45,9 @@ def playing(**options: Any) -> Iterator[tuple[Player, PacketRing, dict[int, Floa
     """A player with room for all of `BLOCKS`, its ring, and the blocks by their positions."""
     ring, blocks = PacketRing(8 * BLOCKS), dict[int, Floats]()
     player = Player(
-        Performance(score()), ring, OpusEncoder(), **{"on_block": lambda: None, **options}
+        Synthesizer(score()), ring, OpusEncoder(), **{"on_block": lambda: None, **options}
     )
-    player.taps.append(blocks.__setitem__)
+    player.block_callbacks.append(blocks.__setitem__)
     player.start()
     try:
         yield player, ring, blocks
@@ -79,14 +79,14 @@ async def test_a_block_that_fails_is_made_again_at_its_own_place(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Wherever it fails: nothing is lost, nothing is played twice, every sample stays the same."""
-    whole = Performance(score())
-    expected = np.concatenate([whole.block() for _ in range(BLOCKS)])
+    whole = Synthesizer(score())
+    expected = np.concatenate([whole.render_block() for _ in range(BLOCKS)])
     monkeypatch.setattr("riffbot.jam.player._WAIT_S", 0.001)
     monkeypatch.setattr(Stream, "push", failing_at(2, Stream.push, after=True))
     monkeypatch.setattr(Leveller, "push", failing_at(4, Leveller.push, after=True))
     monkeypatch.setattr(OpusEncoder, "encode", failing_at(6, OpusEncoder.encode))
     with playing() as (player, ring, blocks):
-        player.taps.append(failing_at(5, lambda position, samples: None))
+        player.block_callbacks.append(failing_at(5, lambda position, samples: None))
         await until(lambda: len(blocks) == BLOCKS)
         await until(lambda: ring.stats().ready == 8 * BLOCKS)
         assert list(blocks) == [7680 * number for number in range(BLOCKS)]
@@ -96,8 +96,8 @@ async def test_a_block_that_fails_is_made_again_at_its_own_place(
 
 
 async def test_the_first_block_that_fails_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = Performance(score())
-    expected = whole.block()
+    whole = Synthesizer(score())
+    expected = whole.render_block()
     monkeypatch.setattr("riffbot.jam.player._WAIT_S", 0.001)
     monkeypatch.setattr(Leveller, "push", failing_at(1, Leveller.push, after=True))
     with playing() as (_, _, blocks):
@@ -121,11 +121,11 @@ async def test_the_score_can_be_looked_at_and_changed_while_a_block_is_solved(
             await asyncio.to_thread(solving.wait, 20)
 
             def look() -> None:
-                assert len(player.entries()) == 2
-                assert player.sounding(0) is not None
+                assert len(player.placements()) == 2
+                assert player.placement_at(0) is not None
                 # What is being solved is written: a chunk can come in at the next beat only.
-                assert player.ahead() == 2 * METER.width - BLOCK - AHEAD
-                assert player.enter(chunk(3), at_once=True).start == 32
+                assert player.columns_ahead() == 2 * METER.width - BLOCK - AHEAD
+                assert player.insert(chunk(3), at_next_beat=True).start == 32
 
             async with patience(20):
                 await asyncio.to_thread(look)

@@ -7,24 +7,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from riffbot.errors import BadRequest
-from riffbot.jam.prompt_path import Walk
+from riffbot.jam.prompt_path import PromptPath
 from riffbot.prompt import PromptError
 from riffbot.request import MAX_SEED
 
 
-def begin(**options: object) -> Walk:
-    return Walk.begin("funky sax", seed_image="beat", **{"seed": 7, **options})  # type: ignore[arg-type]
+def begin(**options: object) -> PromptPath:
+    return PromptPath.begin("funky sax", seed_image="beat", **{"seed": 7, **options})  # type: ignore[arg-type]
 
 
-def planned(walk: Walk, count: int) -> list[Walk]:
-    walks = [walk]
+def planned(path: PromptPath, count: int) -> list[PromptPath]:
+    paths = [path]
     for _ in range(count - 1):
-        walks.append(walks[-1].onwards())
-    return walks
+        paths.append(paths[-1].advance())
+    return paths
 
 
 def test_while_nobody_steers_it_drifts_from_seed_to_seed() -> None:
-    places = [(w.here.seed, w.there.seed, w.alpha) for w in planned(begin(), 9)]
+    places = [(w.start.seed, w.end.seed, w.alpha) for w in planned(begin(), 9)]
     assert places == [
         (7, 8, 0.0),
         (7, 8, 0.25),
@@ -40,21 +40,21 @@ def test_while_nobody_steers_it_drifts_from_seed_to_seed() -> None:
 
 
 def test_the_requests_interpolate_and_the_ends_are_the_waypoints_themselves() -> None:
-    walk = begin(denoising=0.6, negative="vocals", steps=9)
-    first, second = walk.request(), walk.onwards().request()
+    path = begin(denoising=0.6, negative="vocals", steps=9)
+    first, second = path.build_request(), path.advance().build_request()
     assert (first.prompt, first.seed, first.denoising, first.target) == ("funky sax", 7, 0.6, None)
     assert first.seed_image == "beat"
     assert first.steps == 9
     assert second.target is not None
     assert (second.target.seed, second.alpha, second.target.negative) == (8, 0.25, "vocals")
-    last = planned(walk, 5)[-1].request()
+    last = planned(path, 5)[-1].build_request()
     assert (last.seed, last.target) == (8, None)
 
 
 def test_a_wish_is_half_there_with_the_next_chunk_and_there_with_the_one_after() -> None:
     after_three = planned(begin(), 4)[3]  # chunk 2, at alpha 0.5, was planned last
-    steered = after_three.steered(prompt="church bells")
-    requests = [walk.request() for walk in planned(steered, 3)]
+    steered = after_three.steer(prompt="church bells")
+    requests = [path.build_request() for path in planned(steered, 3)]
     assert requests[0].prompt == "funky sax"
     assert requests[0].target is not None
     assert (requests[0].target.prompt, requests[0].alpha) == ("church bells", 0.75)
@@ -63,42 +63,42 @@ def test_a_wish_is_half_there_with_the_next_chunk_and_there_with_the_one_after()
     assert steered.prompt == "church bells", "what is nearer counts as what plays"
 
 
-def test_the_noise_keeps_its_place_when_a_drifting_walk_is_steered() -> None:
-    walk = planned(begin(), 3)[2]
-    steered = walk.steered(prompt="techno")
-    assert (steered.here.seed, steered.there.seed) == (7, 8)
-    assert walk.at < steered.alpha
+def test_the_noise_keeps_its_place_when_a_drifting_path_is_steered() -> None:
+    path = planned(begin(), 3)[2]
+    steered = path.steer(prompt="techno")
+    assert (steered.start.seed, steered.end.seed) == (7, 8)
+    assert path.position < steered.alpha
 
 
 def test_a_second_wish_leaves_from_the_nearer_prompt() -> None:
-    way = begin().onwards().steered(prompt="bells")
-    half = way.onwards()  # the chunk half-way to the bells was planned
-    onward = half.steered(prompt="techno")
-    assert (onward.here.prompt, onward.there.prompt, onward.alpha) == ("bells", "techno", 0.5)
-    assert onward.there.seed == onward.here.seed + 1
+    way = begin().advance().steer(prompt="bells")
+    half = way.advance()  # the chunk half-way to the bells was planned
+    onward = half.steer(prompt="techno")
+    assert (onward.start.prompt, onward.end.prompt, onward.alpha) == ("bells", "techno", 0.5)
+    assert onward.end.seed == onward.start.seed + 1
 
 
 def test_denoising_and_seed_can_be_wished_too() -> None:
-    walk = begin().onwards().steered(denoising=0.9, seed=123)
-    request = walk.request()
+    path = begin().advance().steer(denoising=0.9, seed=123)
+    request = path.build_request()
     assert request.target is not None
     assert (request.target.denoising, request.target.seed) == (0.9, 123)
-    assert walk.onwards().request().denoising == 0.9
+    assert path.advance().build_request().denoising == 0.9
 
 
 def test_nonsense_is_refused_in_a_sentence() -> None:
     with pytest.raises(BadRequest, match="empty"):
-        Walk.begin("  ", seed_image="beat")
+        PromptPath.begin("  ", seed_image="beat")
     with pytest.raises(PromptError):
-        begin().steered(prompt="(x:1e9)")
+        begin().steer(prompt="(x:1e9)")
     with pytest.raises(BadRequest, match="Denoising"):
-        begin().steered(denoising=1.5)
+        begin().steer(denoising=1.5)
     with pytest.raises(BadRequest):
         begin(steps=0)
 
 
 def test_the_last_seed_is_followed_by_the_first() -> None:
-    assert begin(seed=MAX_SEED).there.seed == 0
+    assert begin(seed=MAX_SEED).end.seed == 0
 
 
 Event = st.one_of(
@@ -113,24 +113,24 @@ Event = st.one_of(
 def test_put_away_and_taken_up_it_plans_the_same_and_never_grows(
     events: list[tuple[object, ...]], cut: int
 ) -> None:
-    def play(walk: Walk, events: list[tuple[object, ...]]) -> Walk:
+    def play(path: PromptPath, events: list[tuple[object, ...]]) -> PromptPath:
         for event in events:
             changes = {} if event[0] == "step" else {str(event[0]): event[1]}
-            walk = walk.steered(**changes) if changes else walk.onwards()  # type: ignore[arg-type]
-        return walk
+            path = path.steer(**changes) if changes else path.advance()  # type: ignore[arg-type]
+        return path
 
     whole = play(begin(), events)
     stored = play(begin(), events[:cut]).model_dump_json()
-    again = play(Walk.model_validate_json(stored), events[cut:])
+    again = play(PromptPath.model_validate_json(stored), events[cut:])
     assert again == whole
-    assert again.request() == whole.request()
+    assert again.build_request() == whole.build_request()
     assert len(whole.model_dump_json()) < 700
-    assert whole.request().alpha < 1
+    assert whole.build_request().alpha < 1
 
 
 def test_days_of_music_are_a_few_hundred_bytes() -> None:
-    walk = begin()
+    path = begin()
     for _ in range(50_000):  # three days of 5 s chunks
-        walk = walk.onwards()
-    assert walk.chunk == 50_000
-    assert len(walk.model_dump_json()) < 500
+        path = path.advance()
+    assert path.chunk_number == 50_000
+    assert len(path.model_dump_json()) < 500

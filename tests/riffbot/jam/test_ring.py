@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from riffbot.jam.ring import LISTENER_PACKETS, SILENCE, PacketRing
+from riffbot.jam.ring import MAX_LISTENER_PACKETS, SILENCE, PacketRing
 from tests.riffbot.jam.conftest import filled, packet
 
 
@@ -35,9 +35,9 @@ def test_what_is_missing_is_replaced_in_time_and_dropped_when_it_comes() -> None
 def test_a_hushed_ring_is_silent_and_goes_on_where_it_was() -> None:
     ring = filled(4)
     ring.read()
-    ring.hush(True)
+    ring.set_silent(True)
     assert [ring.read() for _ in range(5)] == [SILENCE] * 5
-    ring.hush(False)
+    ring.set_silent(False)
     assert ring.read() == packet(1)
 
 
@@ -45,19 +45,19 @@ def test_a_closed_ring_ends_the_stream() -> None:
     ring = filled(4)
     ring.close()
     assert ring.read() == b""
-    assert not ring.wait_for_room(1, 5)
+    assert not ring.wait_for_slots(1, 5)
 
 
 def test_the_maker_waits_for_room_and_is_woken_by_a_read() -> None:
     ring = PacketRing(2)
     ring.put(b"a", 0)
     ring.put(b"b", 1)
-    assert ring.room() == 0
-    assert not ring.wait_for_room(1, 0.01)
+    assert ring.free_slots() == 0
+    assert not ring.wait_for_slots(1, 0.01)
     threading.Timer(0.05, ring.read).start()
-    assert ring.wait_for_room(1, 5)
+    assert ring.wait_for_slots(1, 5)
     ring.resize(4)
-    assert ring.room() == 3
+    assert ring.free_slots() == 3
     with pytest.raises(ValueError, match="follow"):
         ring.put(b"z", 9)
 
@@ -108,7 +108,7 @@ async def test_listeners_hear_what_the_pace_has_passed_each_for_themselves() -> 
             ring.read()
         ring.close()
         rest = [one async for one in lazy]
-        assert len(rest) == LISTENER_PACKETS
+        assert len(rest) == MAX_LISTENER_PACKETS
         assert rest[-1] == packet(503)
     assert ring.stats().listeners == 0
 
@@ -123,10 +123,10 @@ async def test_a_listener_may_ask_for_what_was_just_heard() -> None:
 
 
 async def test_a_stream_is_silent_while_no_packets_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("riffbot.jam.ring.PATIENCE_S", 0.06)
+    monkeypatch.setattr("riffbot.jam.ring.SILENCE_AFTER_S", 0.06)
     ring = filled(2)
     with ring.listen() as listener:
-        heard = listener.without_a_pause()
+        heard = listener.continuous()
         ring.read()
         assert await anext(heard) == packet(0)
         assert [await anext(heard) for _ in range(7)] == [SILENCE] * 7  # 60 ms, and again

@@ -14,7 +14,7 @@ from riffbot.errors import BadRequest, GenerationFailed, NotFound, Refused, Riff
 from riffbot.jam import opus
 from riffbot.jam.ring import SILENCE
 from riffbot.jam.session import JamSession
-from riffbot.jam.snapshot import JamState
+from riffbot.jam.snapshot import JamSnapshot
 from riffbot.request import RiffRequest
 from tests.riffbot.jam.conftest import ANN, BOB, Start, at_the_next_beat, read, read_to, settled
 from tests.support.fake_pipeline import FakePipeline, until
@@ -26,7 +26,7 @@ class Recorder:
     def __init__(self, session: JamSession) -> None:
         self.blocks: list[np.ndarray] = []
         self.positions: list[int] = []
-        session.tap(self)
+        session.reader.add_block_callback(self)
 
     def __call__(self, position: int, samples: np.ndarray) -> None:
         self.positions.append(position)
@@ -69,8 +69,8 @@ async def test_a_wish_is_heard_at_the_next_beat_not_after_what_was_planned(start
     await read(session, 30)
     heard = session.ring.head * 2
     await session.steer("church bells", BOB)
-    await until(lambda: len(session.answers) == 1)
-    entry = session._player.following(session._player.sounding(heard))  # type: ignore[arg-type]
+    await until(lambda: len(session.reader.response_times) == 1)
+    entry = session._player.placement_after(session._player.placement_at(heard))  # type: ignore[arg-type]
     assert entry is not None
     assert entry.start % 32 == 0, "on a beat"
     assert entry.start - heard <= 64 + 8 + 16 + 32, "the lead, what the stream sees, and a beat"
@@ -83,12 +83,12 @@ async def test_a_wish_is_heard_at_the_next_beat_not_after_what_was_planned(start
 async def test_one_voter_steers_alone_and_two_are_blended(start: Start) -> None:
     session = await start()
     await at_the_next_beat(session, session.steer("techno", ANN))
-    assert session.status().playing == "techno"
+    assert session.status().current_prompt == "techno"
     await at_the_next_beat(session, session.steer("bells", BOB))
-    assert session.status().playing == "bells, techno"
+    assert session.status().current_prompt == "bells, techno"
     assert [share.prompt for share in session.status().shares] == ["bells", "techno"]
     await at_the_next_beat(session, session.vote("bells", ANN))
-    assert session.status().playing == "bells"
+    assert session.status().current_prompt == "bells"
     with pytest.raises(NotFound):
         await session.vote("nobody's", ANN)
     with pytest.raises(BadRequest):
@@ -106,11 +106,11 @@ async def test_wishes_that_come_together_are_one_chunk(
     await session.set_denoising(0.9, ANN)
     made = len(pipeline.batches)
     pipeline.gate.set()
-    await until(lambda: len(session.answers) == 2)
+    await until(lambda: len(session.reader.response_times) == 2)
     wish = pipeline.batches[made][0]
     assert wish.target is not None
     assert (wish.target.prompt, wish.target.denoising) == ("two", 0.9)
-    assert session.status().coming in ("two", None)
+    assert session.status().next_prompt in ("two", None)
 
 
 async def halted(start: Start, pipeline: FakePipeline) -> JamSession:
@@ -130,23 +130,23 @@ async def test_a_late_chunk_loops_the_last_bar_and_says_so(
 ) -> None:
     session = await halted(start, pipeline)
     recorder = Recorder(session)
-    await read_to(session, session.plan()[-1].end)  # up to where nothing is planned
-    await until(lambda: session.status().state == "catching up")
+    await read_to(session, session.reader.placements()[-1].end)  # up to where nothing is planned
+    await until(lambda: session.status().phase == "catching up")
     await read(session, 50)
     status = session.status()
     assert (status.late_chunks, status.underruns) == (1, 0)
     loud = [np.abs(block).max() for block in recorder.blocks]
     assert min(loud) > 0.05, "never silence"
-    planned = len(session.plan())
-    written = session._performance.written
+    planned = len(session.reader.placements())
+    written = session._synthesizer.consumed
     pipeline.gate.set()
-    await until(lambda: len(session.plan()) > planned)
-    late = session.plan()[planned]
-    assert written <= late.start <= session.meter.beat_from(written + 2 * BLOCK), "the next beat"
+    await until(lambda: len(session.reader.placements()) > planned)
+    late = session.reader.placements()[planned]
+    assert written <= late.start <= session.meter.next_beat(written + 2 * BLOCK), "the next beat"
     await settled(session)
     await read_to(session, late.start + BLOCK)
-    await until(lambda: session.status().state == "playing")
-    starts = [entry.start for entry in session._performance.score]
+    await until(lambda: session.status().phase == "playing")
+    starts = [entry.start for entry in session._synthesizer.timeline]
     assert all(start % 32 == 0 for start in starts)
 
 
@@ -156,10 +156,10 @@ async def test_another_take_and_wilder_and_tamer(start: Start) -> None:
 
     async def wish() -> None:
         await session.new_seed(ANN)
-        assert await session.wilder(ANN) == pytest.approx(0.85)
-        assert await session.wilder(ANN) == pytest.approx(0.95)
-        assert await session.wilder(ANN) == pytest.approx(0.95)
-        assert await session.tamer(ANN) == pytest.approx(0.85)
+        assert await session.increase_denoising(ANN) == pytest.approx(0.85)
+        assert await session.increase_denoising(ANN) == pytest.approx(0.95)
+        assert await session.increase_denoising(ANN) == pytest.approx(0.95)
+        assert await session.decrease_denoising(ANN) == pytest.approx(0.85)
 
     entry = await at_the_next_beat(session, wish())
     await read_to(session, entry.end)  # it goes half-way first, and all the way with the next turn
@@ -179,8 +179,8 @@ async def test_a_pause_is_silent_keeps_the_place_and_makes_nothing(
     assert {session.ring.read() for _ in range(100)} == {SILENCE}
     await asyncio.sleep(0.1)
     assert (len(pipeline.batches), session.ring.head) == (made, head)
-    assert session.status().state == "paused"
-    assert session.load == 0
+    assert session.status().phase == "paused"
+    assert session.reader.load == 0
     await session.resume()
     assert session.ring.read() != SILENCE
     assert session.ring.head == head + 1
@@ -193,9 +193,11 @@ async def test_put_away_and_taken_up_it_goes_on_with_the_same_samples(start: Sta
 
     first = await start()
     await read(first, 101)
-    state = JamState.from_json(first.state().model_dump_json())
+    state = JamSnapshot.from_json(first.reader.snapshot().model_dump_json())
     await first.stop()
-    assert (state.at, state.heard) == (96 * 2, 5), "the block of packet 101, and packets of it"
+    assert (state.column, state.packets_heard) == (96 * 2, 5), (
+        "the block of packet 101, and packets of it"
+    )
     second = await start(state=state)
     assert second.ring.head == 101
     rest = Recorder(second)
@@ -214,13 +216,13 @@ async def test_put_away_and_taken_up_it_goes_on_with_the_same_samples(start: Sta
 async def test_a_state_without_its_sound_goes_on_at_the_same_place(start: Start) -> None:
     first = await start()
     await read(first, 101)
-    state = first.state(sound=False)
+    state = first.reader.snapshot(sound=False)
     assert len(state.model_dump_json()) < 2000
     second = await start(state=state)
     assert second.ring.head == first.ring.head == 101
     assert second.ring.stats().late == 0
     await read(second, 50)
-    assert second.status().state == "playing"
+    assert second.status().phase == "playing"
 
 
 async def test_the_last_seconds_can_be_kept_as_they_were_heard(start: Start) -> None:
@@ -228,27 +230,27 @@ async def test_the_last_seconds_can_be_kept_as_they_were_heard(start: Start) -> 
     recorder = Recorder(session)
     await read(session, 40)
     await session.steer("bells", ANN)
-    await until(lambda: len(session.answers) == 1)  # `read` is faster than time
+    await until(lambda: len(session.reader.response_times) == 1)  # `read` is faster than time
     await read(session, 160)
-    kept = await session.keep(3.0)
+    kept = await session.take_excerpt(3.0)
     assert kept.sample_rate == 48000
-    assert len(kept.samples) == kept.picture.shape[1] * 480
-    assert 200 < kept.picture.shape[1] <= 300
+    assert len(kept.samples) == kept.pixels.shape[1] * 480
+    assert 200 < kept.pixels.shape[1] <= 300
     end = session.ring.head * 960 // 960 * 960
     at = end - len(kept.samples) - recorder.positions[0]
     heard = recorder.samples[at : at + len(kept.samples)]
     np.testing.assert_allclose(kept.samples, np.clip(heard, -1, 1), atol=2e-5)
     assert kept.prompts[-1] == "bells"
-    assert len(kept.stretch.chunks) >= 2
+    assert len(kept.recipe.chunks) >= 2
 
 
 async def test_nothing_heard_is_nothing_kept_and_the_end_is_the_end(start: Start) -> None:
     session = await start()
     with pytest.raises(BadRequest, match="Nothing was heard"):
-        await session.keep()
+        await session.take_excerpt()
     await session.stop()
     assert session.ring.read() == b""
-    assert session.status().state == "ended"
+    assert session.status().phase == "ended"
     assert session.stored_status == "ended"
     with pytest.raises(BadRequest, match="over"):
         await session.steer("x", ANN)
@@ -289,10 +291,10 @@ async def test_a_chunk_that_fails_is_tried_again_and_three_failures_end_the_jam_
     pipeline.trouble = trouble
     failures = 2
     await session.steer("bells", ANN)
-    await until(lambda: len(session.answers) == 1)
+    await until(lambda: len(session.reader.response_times) == 1)
     failures = 99
     await session.steer("techno", ANN)
-    await until(lambda: session.ended)
+    await until(lambda: session.is_ended)
     assert session.status().error == "not a number"
     assert session.stored_status == "paused", "it can be gone on with"
 
@@ -306,10 +308,10 @@ async def test_sound_that_cannot_be_made_ends_the_jam_in_words(
     def broken(*_: object) -> None:
         raise MemoryError
 
-    session.tap(broken)
+    session.reader.add_block_callback(broken)
     for _ in range(200):  # the voice channel reads on, whatever is there
         session.ring.read()
-    await until(lambda: session.ended)
+    await until(lambda: session.is_ended)
     assert session.status().error == "Something broke; the log has the details."
     assert session.stored_status == "paused"
     assert session.ring.read() == b""
@@ -322,7 +324,7 @@ async def test_a_jam_whose_sound_cannot_even_begin_is_not_waited_for(
         raise MemoryError
 
     monkeypatch.setattr("riffbot.jam.player._WAIT_S", 0.01)
-    monkeypatch.setattr("riffbot.jam.synthesizer.Performance.block", broken)
+    monkeypatch.setattr("riffbot.jam.synthesizer.Synthesizer.render_block", broken)
     with pytest.raises(RiffBotError, match="Something broke"):
         await start()
 
@@ -342,12 +344,12 @@ async def test_prompts_that_the_model_cannot_take_do_not_end_the_jam(
         made = len(pipeline.batches)
         await session.steer(f"odd {number}", BOB)
         await until(lambda made=made: len(pipeline.batches) > made)
-        await until(lambda: session._planner.wishes.making is None)
-    assert not session.ended
-    assert "odd" not in session.state(sound=False).model_dump_json()
+        await until(lambda: session._planner.pending.in_progress is None)
+    assert not session.is_ended
+    assert "odd" not in session.reader.snapshot(sound=False).model_dump_json()
     pipeline.trouble = lambda _: None
     await read(session, 100)
-    assert session.status().playing == "sax"
+    assert session.status().current_prompt == "sax"
 
 
 def _odd(requests: Sequence[RiffRequest]) -> None:
@@ -377,14 +379,14 @@ async def test_who_only_wished_beside_an_odd_prompt_keeps_vote_and_wish(
     pipeline.trouble = _odd
     pipeline.gate.set()
     await until(lambda: [share.prompt for share in session.status().shares] == ["one"])
-    await until(lambda: not session._planner.wishes.pending)
+    await until(lambda: not session._planner.pending.has_any)
     await settled(session)
-    last = session.plan()[-1]
+    last = session.reader.placements()[-1]
     await read_to(session, last.start)
     await settled(session)
     await read_to(session, last.end)  # half-way first, all the way with the next turn
     assert session.status().denoising == pytest.approx(0.9)
-    assert session.status().playing == "one"
+    assert session.status().current_prompt == "one"
     assert session.status().shares[0].voters == ("Ann",)
 
 
@@ -397,10 +399,10 @@ async def test_a_vote_after_an_odd_one_is_not_made_with_it(
     await until(lambda: "odd" in (_goal(pipeline.batches[-1][0]) or ""))
     await session.steer("bells", ANN)
     pipeline.gate.set()
-    await until(lambda: not session._planner.wishes.pending)
+    await until(lambda: not session._planner.pending.has_any)
     await settled(session)
-    await read_to(session, session.plan()[-1].start)
-    assert session.status().playing == "bells"
+    await read_to(session, session.reader.placements()[-1].start)
+    assert session.status().current_prompt == "bells"
     assert [share.voters for share in session.status().shares] == [("Ann",)]
 
 
@@ -414,10 +416,10 @@ async def test_an_odd_prompt_of_a_member_who_was_forgotten_does_not_end_the_jam(
     await until(lambda: "odd" in (_goal(pipeline.batches[-1][0]) or ""))
     await session.forget_member(BOB.user_id)
     pipeline.gate.set()
-    await until(lambda: not session._planner.wishes.pending)
-    assert not session.ended
+    await until(lambda: not session._planner.pending.has_any)
+    assert not session.is_ended
     await at_the_next_beat(session, session.steer("bells", ANN))
-    assert session.status().playing == "bells"
+    assert session.status().current_prompt == "bells"
 
 
 async def test_a_member_can_be_forgotten(start: Start) -> None:
@@ -425,5 +427,5 @@ async def test_a_member_can_be_forgotten(start: Start) -> None:
     await session.steer("bells", BOB)
     await read(session, 100)
     await session.forget_member(BOB.user_id)
-    assert "Bob" not in session.state(sound=False).model_dump_json()
+    assert "Bob" not in session.reader.snapshot(sound=False).model_dump_json()
     assert session.status().steered_by is None

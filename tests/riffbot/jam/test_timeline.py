@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from riffbot.jam.prompt_path import Walk
-from riffbot.jam.timeline import Chunk, Meter, Score
+from riffbot.jam.prompt_path import PromptPath
+from riffbot.jam.timeline import Chunk, Meter, Timeline
 
 METER = Meter(width=128, beats=4)
 
@@ -18,12 +18,12 @@ def chunk(number: int, width: int = 128) -> Chunk:
     picture = np.zeros((512, width), np.uint8)
     picture[0] = number
     picture[1] = np.arange(width)
-    walk = Walk.begin(f"chunk {number}", seed_image="beat")
-    return Chunk(walk, walk.request(), picture)
+    path = PromptPath.begin(f"chunk {number}", seed_image="beat")
+    return Chunk(path, path.build_request(), picture)
 
 
-def heard(score: Score, first: int, last: int) -> list[tuple[int, int]]:
-    columns, _ = score.columns(first, last)
+def heard(timeline: Timeline, first: int, last: int) -> list[tuple[int, int]]:
+    columns, _ = timeline.read_pixels(first, last)
     assert columns.shape == (512, last - first)
     return [(int(a), int(b)) for a, b in zip(columns[0], columns[1], strict=True)]
 
@@ -31,12 +31,12 @@ def heard(score: Score, first: int, last: int) -> list[tuple[int, int]]:
 @given(st.integers(64, 2048), st.integers(1, 32), st.integers(0, 10**7))
 def test_beats_lie_where_they_lie_for_ever(width: int, beats: int, column: int) -> None:
     meter = Meter(width, beats)
-    beat = meter.beat_from(column)
+    beat = meter.next_beat(column)
     assert column <= beat <= column + width / beats + 1
     turn, within = divmod(beat, width)
     nearest = round(within * beats / width)
     assert abs(within - nearest * width / beats) <= 0.5, "to the nearest column, turn after turn"
-    assert meter.beat_from(turn * width) == turn * width
+    assert meter.next_beat(turn * width) == turn * width
 
 
 def test_a_bar_is_a_measure_or_the_whole_where_it_is_no_whole_number_of_columns() -> None:
@@ -47,45 +47,45 @@ def test_a_bar_is_a_measure_or_the_whole_where_it_is_no_whole_number_of_columns(
 
 
 def test_a_chunk_comes_in_at_its_own_place_in_the_measure() -> None:
-    score = Score(METER)
-    score.enter(chunk(1), 0)
-    score.enter(chunk(2), 128)
-    score.enter(chunk(3), 32)  # a wish: what was to come is forgotten
-    assert heard(score, 30, 34) == [(1, 30), (1, 31), (3, 32), (3, 33)]
-    assert score.end == 128
-    score.enter(chunk(4), 128)
-    assert heard(score, 127, 129) == [(3, 127), (4, 0)]
+    timeline = Timeline(METER)
+    timeline.insert(chunk(1), 0)
+    timeline.insert(chunk(2), 128)
+    timeline.insert(chunk(3), 32)  # a wish: what was to come is forgotten
+    assert heard(timeline, 30, 34) == [(1, 30), (1, 31), (3, 32), (3, 33)]
+    assert timeline.end == 128
+    timeline.insert(chunk(4), 128)
+    assert heard(timeline, 127, 129) == [(3, 127), (4, 0)]
 
 
 def test_a_late_chunk_lets_the_last_bar_loop_in_time() -> None:
-    score = Score(Meter(128, 8, measure=2))  # a bar of 32 columns
-    score.enter(chunk(1), 0)
-    columns, looping = score.columns(128, 200)
+    timeline = Timeline(Meter(128, 8, measure=2))  # a bar of 32 columns
+    timeline.insert(chunk(1), 0)
+    columns, looping = timeline.read_pixels(128, 200)
     assert looping
     assert [int(c) for c in columns[1, :40]] == [*range(96, 128), *range(96, 104)]
-    score.enter(chunk(2), score.meter.beat_from(200))
-    assert score.meter.beat_from(200) == 208
-    assert heard(score, 207, 209) == [(1, 111), (2, 80)]
-    assert not score.columns(208, 256)[1]
+    timeline.insert(chunk(2), timeline.meter.next_beat(200))
+    assert timeline.meter.next_beat(200) == 208
+    assert heard(timeline, 207, 209) == [(1, 111), (2, 80)]
+    assert not timeline.read_pixels(208, 256)[1]
 
 
 def test_a_chunk_that_comes_in_late_in_a_turn_plays_the_next_one_too() -> None:
-    score = Score(METER)
-    score.enter(chunk(1), 0)
-    assert score.enter(chunk(2), 32).end == 128
-    assert score.enter(chunk(2), 64).end == 256
-    assert score.enter(chunk(3), 96).end == 256
-    columns, looping = score.columns(120, 200)
+    timeline = Timeline(METER)
+    timeline.insert(chunk(1), 0)
+    assert timeline.insert(chunk(2), 32).end == 128
+    assert timeline.insert(chunk(2), 64).end == 256
+    assert timeline.insert(chunk(3), 96).end == 256
+    columns, looping = timeline.read_pixels(120, 200)
     assert not looping
     assert [int(c) for c in columns[1]] == [*range(120, 128), *range(72)]
 
 
 def test_the_past_is_forgotten_but_for_a_while() -> None:
-    score = Score(METER, remembered=300)
+    timeline = Timeline(METER, history_columns=300)
     for number in range(200):
-        score.enter(chunk(number % 250), number * 128)
-        score.forget(number * 128)
-    assert len(score) <= 5
-    assert heard(score, 199 * 128 - 300, 199 * 128 - 298)
+        timeline.insert(chunk(number % 250), number * 128)
+        timeline.discard_before(number * 128)
+    assert len(timeline) <= 5
+    assert heard(timeline, 199 * 128 - 300, 199 * 128 - 298)
     with pytest.raises(LookupError):
-        score.columns(0, 16)
+        timeline.read_pixels(0, 16)

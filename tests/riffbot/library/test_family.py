@@ -16,7 +16,8 @@ from PIL import Image
 
 from riffbot.clips.lineage import as_picture, as_text
 from riffbot.errors import BadRequest
-from riffbot.library.models import StoredJam
+from riffbot.jam.snapshot import scrub_jam
+from riffbot.library.jam_record import JamRecord, PageJam, StoredJamStatus
 from riffbot.library.riffs import Farewell
 from riffbot.library.store import Library
 from riffbot.library.types import FORMER_MEMBER, NOBODY, Viewer
@@ -57,7 +58,7 @@ async def test_whoever_goes_leaves_a_place_while_there_are_children(
     text = as_text(await library.family(grandchild.id))
     assert text.splitlines()[1] == "└─ a deleted riff"
     assert "Bob" not in text
-    await library.erase_member(ANN.user_id)
+    await library.erase_member(ANN.user_id, scrub_jam)
     assert await library.count() == 0
     with pytest.raises(Exception, match="not in the library"):
         await library.family(root.id)
@@ -66,7 +67,7 @@ async def test_whoever_goes_leaves_a_place_while_there_are_children(
 async def test_names_go_when_their_member_does(library: Library, add: Add) -> None:
     root = await add("root secret")
     child = await add("child", BOB, parent=root.id)
-    farewell = await library.erase_member(ANN.user_id)
+    farewell = await library.erase_member(ANN.user_id, scrub_jam)
     assert (farewell.riffs, farewell.children) == (1, (child.id,))
     (credit,) = await library.credits(await library.get(child.id))
     assert (credit.author, credit.riff_id, credit.prompt) == (FORMER_MEMBER, None, "")
@@ -179,14 +180,15 @@ async def test_the_export_tells_of_jams_and_survives_a_damaged_file(
     assert path is not None
     path.write_bytes(b"rust")
     await library.save_jam(
-        StoredJam(
+        JamRecord(
             id="jam",
+            key=PageJam(),
             starter_id=ANN.user_id,
             starter_name="Ann",
             bitrate=96000,
             seed_image="steady",
-            status="paused",
-            state="{}",
+            status=StoredJamStatus.PAUSED,
+            snapshot="{}",
         )
     )
     archive = zipfile.ZipFile(io.BytesIO(await library.export_member(1, limit=10_000_000)))
@@ -205,7 +207,7 @@ async def test_a_clip_that_is_kept_while_its_author_goes_goes_too(
     async with library._keeping:
         finishing = asyncio.create_task(library.finish_job(job.id, made(request), files("late")))
         await asyncio.sleep(0)
-        erasing = asyncio.create_task(library.erase_member(ANN.user_id))
+        erasing = asyncio.create_task(library.erase_member(ANN.user_id, scrub_jam))
         await asyncio.sleep(0.05)
     await finishing
     assert (await erasing).riffs == 1

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from riffbot import process
 from riffbot.errors import Conflict, StorageError
+from riffbot.jam.snapshot import scrub_jam
 from riffbot.library import instance_lock, migrate
 from riffbot.library.connection import database_url
 from riffbot.library.instance_lock import owned
@@ -54,7 +55,7 @@ async def test_the_library_works_the_same(server: str, tmp_path: Path) -> None:
     assert [riff.id for riff in await library.complete("FUNKY (s")] == [parent.id]
     await library.save(parent.id, BOB.user_id)
     assert [riff.id for riff in await library.saved(BOB.user_id)] == [parent.id]
-    await library.erase_member(ANN.user_id)
+    await library.erase_member(ANN.user_id, scrub_jam)
     (credit,) = await library.credits(await library.get(child.id))
     assert (credit.riff_id, credit.author) == (None, FORMER_MEMBER)
     page = await library.page(guild_id=10, text="bells")
@@ -96,7 +97,7 @@ async def test_a_question_of_several_statements_sees_one_moment(
 
     assert await library._ask(question) == ["one moment", "one moment"]
     assert (await library.get(riff.id)).prompt == "another"
-    await library.erase_member(ANN.user_id)  # writers are no readers of an old moment
+    await library.erase_member(ANN.user_id, scrub_jam)  # writers are no readers of an old moment
     await library.close()
 
 

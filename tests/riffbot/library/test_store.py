@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import update
 
 from riffbot.errors import BadRequest, NotFound, StorageError
+from riffbot.jam.snapshot import scrub_jam
 from riffbot.library.models import StoredJob
 from riffbot.library.store import Library
 from riffbot.library.types import NOBODY, Origin
@@ -219,7 +220,7 @@ async def test_erasing_a_member_forgets_all_of_theirs_and_nothing_of_others(
     child = await add("bobs", BOB, parent=parent.id)
     await library.save(child.id, ANN.user_id)
     await library.create_job(REQUEST, author=ANN)
-    assert (await library.erase_member(ANN.user_id)).riffs == 1
+    assert (await library.erase_member(ANN.user_id, scrub_jam)).riffs == 1
     assert [riff.prompt for riff in await library.recent()] == ["bobs"]
     assert await library.saved(ANN.user_id) == []
     assert await library.unfinished_jobs() == []

@@ -1,4 +1,4 @@
-"""The voice link against a real voice connection: what it plays, and how it survives bad days."""
+"""`VoiceConnection` against a loopback voice server: what it plays, how it survives losses."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ import pytest
 from riffbot.errors import VoiceError
 from riffbot.jam.ring import SILENCE, PacketRing
 from riffbot.voice.client import JamVoiceClient
-from riffbot.voice.connection import End, Link, LinkState, Policy
+from riffbot.voice.connection import ConnectionState, EndReason, ReconnectPolicy, VoiceConnection
 from tests.support.loopback import LoopbackDiscord, VoiceChannel
 from tests.support.loopback.toybot import ToyBot
 from tests.support.loopback.voice.heard import Heard
 from tests.support.patience import patience
 from tests.system.loopback.test_voice import chirp, packed
 
-QUICK = Policy(waits_s=(0.1, 0.2, 0.3), connect_s=5.0, closed_s=0.5)
-IMPATIENT = replace(QUICK, stall_s=1.0)
+QUICK = ReconnectPolicy(retry_delays_s=(0.1, 0.2, 0.3), connect_timeout_s=5.0, closed_limit_s=0.5)
+IMPATIENT = replace(QUICK, message_age_limit_s=1.0)
 """On a busy machine a healthy server may be silent for as long, too."""
 
 TAPE = packed(chirp(10.0))
@@ -32,16 +32,16 @@ TAPE = packed(chirp(10.0))
 
 
 @dataclass
-class Stage:
-    """A link that plays packets which never repeat."""
+class Playback:
+    """A connection that plays packets which never repeat."""
 
     there: LoopbackDiscord
     bot: ToyBot
     room: VoiceChannel
-    link: Link
+    connection: VoiceConnection
     ring: PacketRing
     sent: list[bytes]
-    ends: list[End] = field(default_factory=list)
+    ends: list[EndReason] = field(default_factory=list)
 
     @property
     def heard(self) -> Heard:
@@ -54,8 +54,8 @@ class Stage:
                 await asyncio.sleep(0.01)
 
     async def lost_and_found(self, times: int = 1) -> None:
-        """Wait until the link is back, and has played on for a while."""
-        await self.until(lambda: self.link.reconnects == times)
+        """Wait until the connection is back, and has played on for a while."""
+        await self.until(lambda: self.connection.reconnects == times)
         await self.heard.until(len(self.heard.music) + 25)
 
     def check_place(self, *, missing: int = 0, whole: bool = True) -> None:
@@ -74,9 +74,13 @@ class Stage:
 
 
 @asynccontextmanager
-async def on_stage(
-    *, seconds: float = 10.0, policy: Policy = QUICK, listener: bool = True, opened: bool = True
-) -> AsyncIterator[Stage]:
+async def playing(
+    *,
+    seconds: float = 10.0,
+    policy: ReconnectPolicy = QUICK,
+    listener: bool = True,
+    opened: bool = True,
+) -> AsyncIterator[Playback]:
     sent = TAPE[: int(seconds * 50)]
     ring = PacketRing(len(sent) + 1)
     for position, packet in enumerate(sent):
@@ -90,14 +94,14 @@ async def on_stage(
         async with there.running(ToyBot()) as bot:
             channel = bot.get_channel(room.id)
             assert isinstance(channel, discord.VoiceChannel)
-            link = Link(channel, ring, policy)
-            stage = Stage(there, bot, room, link, ring, sent)
-            link.on_end = stage.ends.append
+            connection = VoiceConnection(channel, ring, policy)
+            playback = Playback(there, bot, room, connection, ring, sent)
+            connection.on_end = playback.ends.append
             if opened:
-                await link.open()
-                await stage.heard.until(25)
-            yield stage
-            await link.leave()
+                await connection.open()
+                await playback.heard.until(25)
+            yield playback
+            await connection.leave()
 
 
 class Clock:
@@ -140,8 +144,8 @@ class Clock:
 @asynccontextmanager
 async def timed(
     monkeypatch: pytest.MonkeyPatch, packets: int, *, on_sent: Callable[[Clock], None]
-) -> AsyncIterator[tuple[Stage, Clock]]:
-    """A link whose player plays so many packets by a clock of its own, and then ends.
+) -> AsyncIterator[tuple[Playback, Clock]]:
+    """A connection whose player plays so many packets by a clock of its own, and then ends.
 
     What is inside is done before it begins; afterwards all was heard.
     """
@@ -156,27 +160,27 @@ async def timed(
     monkeypatch.setattr(JamVoiceClient, "send_audio_packet", sent)
     monkeypatch.setattr("discord.player.time", clock)
     monkeypatch.setattr("riffbot.voice.source.time", clock)
-    async with on_stage(opened=False) as stage:
+    async with playing(opened=False) as playback:
         try:
-            yield stage, clock
-            await stage.link.open()
-            await stage.heard.until(packets)
-            stage.ring.close()
+            yield playback, clock
+            await playback.connection.open()
+            await playback.heard.until(packets)
+            playback.ring.close()
         finally:
             clock.released.set()
-        await stage.until(lambda: stage.ends)
-        stage.check_place()
+        await playback.until(lambda: playback.ends)
+        playback.check_place()
 
 
 async def test_a_jam_is_heard_to_its_end() -> None:
-    async with on_stage(seconds=2.0) as stage:
-        stage.ring.close()  # what is ready is dropped: that is how a jam is stopped
-        await stage.until(lambda: stage.ends)
-        assert stage.ends == [End.FINISHED]
-        assert stage.link.state is LinkState.ENDED
-        assert stage.room.guild is not None
-        await stage.until(lambda: len(stage.room.people(but=0)) == 1)  # the listener
-        stage.check_place()
+    async with playing(seconds=2.0) as playback:
+        playback.ring.close()  # what is ready is dropped: that is how a jam is stopped
+        await playback.until(lambda: playback.ends)
+        assert playback.ends == [EndReason.FINISHED]
+        assert playback.connection.state is ConnectionState.ENDED
+        assert playback.room.guild is not None
+        await playback.until(lambda: len(playback.room.people(but=0)) == 1)  # the listener
+        playback.check_place()
 
 
 async def test_twenty_milliseconds_apart(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,17 +192,17 @@ async def test_twenty_milliseconds_apart(monkeypatch: pytest.MonkeyPatch) -> Non
 async def test_over_a_whole_run_the_real_clock_is_kept_to_a_packet() -> None:
     """A busy machine makes packets late, but the player counts from its start: the least late of
     the last second is as late as the least late of the first."""
-    async with on_stage(seconds=6.0) as stage:
-        await stage.heard.until(200)
-        assert stage.link.source is not None
-        stalls = stage.link.source.stalls
-    (packets,) = stage.heard.sessions
+    async with playing(seconds=6.0) as playback:
+        await playback.heard.until(200)
+        assert playback.connection.source is not None
+        stalls = playback.connection.source.stalls
+    (packets,) = playback.heard.sessions
     music = [packet for packet in packets if packet.frame != SILENCE]
     # Without the first, after which discord.py waits for two frames.
     late = [packet.at - 0.02 * number for number, packet in enumerate(music[1:])]
     drift = min(late[-50:]) - min(late[:50])
     print(f"{len(music)} packets, {1000 * drift:.2f} ms off, {stalls} stalls")
-    stage.check_place()
+    playback.check_place()
     assert drift > -0.02, "a packet too many"
     assert stalls > 0 or drift < 0.02, "a packet too few"  # after a stall it counts from then on
 
@@ -207,204 +211,210 @@ async def test_over_a_whole_run_the_real_clock_is_kept_to_a_packet() -> None:
     "code", [4006, 4009, 4015, None, 1001], ids=["4006", "4009", "4015", "cut", "1001"]
 )
 async def test_a_lost_connection_is_found_again(code: int | None) -> None:
-    async with on_stage() as stage:
-        band = stage.room.guild
+    async with playing() as playback:
+        band = playback.room.guild
         assert band is not None
         at = time.perf_counter()
-        await stage.there.voice.drop(band, code)
-        await stage.lost_and_found()
+        await playback.there.voice.drop(band, code)
+        await playback.lost_and_found()
         print(f"{code}: playing again after {time.perf_counter() - at - 0.5:.2f} s")
-        assert stage.link.state is LinkState.CONNECTED
-        assert stage.link.news == ""
-        assert stage.ends == []
+        assert playback.connection.state is ConnectionState.CONNECTED
+        assert playback.connection.notice == ""
+        assert playback.ends == []
     # a packet on its way when the line broke may be lost, the jam's place is not
-    stage.check_place(missing=5)
+    playback.check_place(missing=5)
 
 
 async def test_a_crash_is_survived_whatever_discord_answers() -> None:
-    async with on_stage() as stage:
-        stage.there.voice.generous = True  # discord.py's resume gets a server update, too
-        assert stage.room.guild is not None
-        await stage.there.voice.drop(stage.room.guild, 4015)
-        await stage.heard.until(len(stage.heard.music) + 50)
-        assert stage.link.state is LinkState.CONNECTED
-    stage.check_place(missing=5)
+    async with playing() as playback:
+        playback.there.voice.generous = True  # discord.py's resume gets a server update, too
+        assert playback.room.guild is not None
+        await playback.there.voice.drop(playback.room.guild, 4015)
+        await playback.heard.until(len(playback.heard.music) + 50)
+        assert playback.connection.state is ConnectionState.CONNECTED
+    playback.check_place(missing=5)
 
 
-async def test_a_new_gateway_session_ends_the_call_and_the_link_begins_another() -> None:
-    async with on_stage() as stage:
-        before = stage.link.channel
-        stage.there.invalidate_sessions()
+async def test_a_new_gateway_session_ends_the_call_and_another_begins() -> None:
+    async with playing() as playback:
+        before = playback.connection.channel
+        playback.there.invalidate_sessions()
         # discord.py waits five seconds, and makes all its servers and channels anew
-        await stage.there.until(lambda: stage.there.gateway.identified == 2, what="an identify")
-        await stage.lost_and_found()
-        assert stage.link.channel is not before
-        assert stage.link.channel is stage.bot.get_channel(stage.room.id)
-    stage.check_place(missing=5)
+        await playback.there.until(
+            lambda: playback.there.gateway.identified == 2, what="an identify"
+        )
+        await playback.lost_and_found()
+        assert playback.connection.channel is not before
+        assert playback.connection.channel is playback.bot.get_channel(playback.room.id)
+    playback.check_place(missing=5)
 
 
 async def test_a_server_that_hangs_is_left() -> None:
-    async with on_stage(policy=IMPATIENT) as stage:
-        stage.there.voice.server.deaf = True
-        await stage.until(lambda: stage.link.state is LinkState.RECONNECTING)
-        assert "stopped answering" in stage.link.news
-        assert "attempt 1 of 3" in stage.link.news
-        stage.there.voice.server.deaf = False
-        await stage.lost_and_found()
+    async with playing(policy=IMPATIENT) as playback:
+        playback.there.voice.server.deaf = True
+        await playback.until(lambda: playback.connection.state is ConnectionState.RECONNECTING)
+        assert "stopped answering" in playback.connection.notice
+        assert "attempt 1 of 3" in playback.connection.notice
+        playback.there.voice.server.deaf = False
+        await playback.lost_and_found()
     # what was sent to a server that no longer listens is gone, until that was noticed
-    stage.check_place(missing=round(IMPATIENT.stall_s * 50) + 25, whole=False)
+    playback.check_place(missing=round(IMPATIENT.message_age_limit_s * 50) + 25, whole=False)
 
 
 async def test_a_region_change_loses_next_to_nothing() -> None:
-    async with on_stage() as stage:
-        band = stage.room.guild
+    async with playing() as playback:
+        band = playback.room.guild
         assert band is not None
-        await stage.there.voice.change_region(band)
-        await stage.until(lambda: len(stage.heard.sessions) == 2 and stage.heard.sessions[1])
-        await stage.heard.until(len(stage.heard.music) + 25)
-        assert stage.link.reconnects == 0
-    stage.check_place(missing=5)
+        await playback.there.voice.change_region(band)
+        await playback.until(
+            lambda: len(playback.heard.sessions) == 2 and playback.heard.sessions[1]
+        )
+        await playback.heard.until(len(playback.heard.music) + 25)
+        assert playback.connection.reconnects == 0
+    playback.check_place(missing=5)
 
 
 async def test_it_follows_when_it_is_dragged_elsewhere() -> None:
-    async with on_stage() as stage:
-        band = stage.room.guild
+    async with playing() as playback:
+        band = playback.room.guild
         assert band is not None
-        other = stage.there.add_voice_channel(band, "Lounge")
-        stage.there.member("bob").join(other)
+        other = playback.there.add_voice_channel(band, "Lounge")
+        playback.there.member("bob").join(other)
         await asyncio.sleep(0.1)
-        await stage.there.voice.move(band, other)
-        await stage.until(lambda: len(stage.heard.sessions) == 2 and stage.heard.sessions[1])
-        await stage.heard.until(len(stage.heard.music) + 25)
-        await stage.until(lambda: stage.link.channel.id == other.id)
-    stage.check_place(missing=5)
+        await playback.there.voice.move(band, other)
+        await playback.until(
+            lambda: len(playback.heard.sessions) == 2 and playback.heard.sessions[1]
+        )
+        await playback.heard.until(len(playback.heard.music) + 25)
+        await playback.until(lambda: playback.connection.channel.id == other.id)
+    playback.check_place(missing=5)
 
 
 @pytest.mark.parametrize("code", [4014, None], ids=["4014", "no close"])
 async def test_whoever_is_shown_the_door_stays_outside(code: int | None) -> None:
-    async with on_stage() as stage:
-        band = stage.room.guild
+    async with playing() as playback:
+        band = playback.room.guild
         assert band is not None
-        await stage.there.voice.kick(band, code=code)
-        await stage.until(lambda: stage.ends)
-        assert stage.ends == [End.REMOVED]
-        assert "took me out" in stage.link.news
-        joins = stage.there.voice.joins
+        await playback.there.voice.kick(band, code=code)
+        await playback.until(lambda: playback.ends)
+        assert playback.ends == [EndReason.REMOVED]
+        assert "took me out" in playback.connection.notice
+        joins = playback.there.voice.joins
         await asyncio.sleep(0.5)
-        assert stage.there.voice.joins == joins
-        assert stage.ring.stats().ready > 0  # and the jam stands where it was
-    stage.check_place(missing=5)
+        assert playback.there.voice.joins == joins
+        assert playback.ring.stats().ready > 0  # and the jam stands where it was
+    playback.check_place(missing=5)
 
 
 async def test_4014_without_a_word_is_tried_again() -> None:
-    async with on_stage() as stage:
-        band = stage.room.guild
+    async with playing() as playback:
+        band = playback.room.guild
         assert band is not None
-        await stage.there.voice.drop(band, 4014)
-        await stage.lost_and_found()
-    stage.check_place(missing=5)
+        await playback.there.voice.drop(band, 4014)
+        await playback.lost_and_found()
+    playback.check_place(missing=5)
 
 
 async def test_4017_is_an_install_fault_and_not_tried_again() -> None:
-    async with on_stage() as stage:
-        band = stage.room.guild
+    async with playing() as playback:
+        band = playback.room.guild
         assert band is not None
-        joins = stage.there.voice.joins
-        await stage.there.voice.drop(band, 4017)
-        await stage.until(lambda: stage.ends)
-        assert stage.ends == [End.FAILED]
-        assert "davey" in stage.link.news
-        assert "/jam resume" in stage.link.news
-        assert stage.there.voice.joins == joins
+        joins = playback.there.voice.joins
+        await playback.there.voice.drop(band, 4017)
+        await playback.until(lambda: playback.ends)
+        assert playback.ends == [EndReason.FAILED]
+        assert "davey" in playback.connection.notice
+        assert "/jam resume" in playback.connection.notice
+        assert playback.there.voice.joins == joins
 
 
 async def test_4017_at_the_door() -> None:
-    async with on_stage(opened=False) as stage:
-        stage.there.voice.server.refuse = [4017]
+    async with playing(opened=False) as playback:
+        playback.there.voice.server.refuse = [4017]
         with pytest.raises(VoiceError, match="davey"):
-            await stage.link.open()
-        assert stage.link.channel.guild.voice_client is None
+            await playback.connection.open()
+        assert playback.connection.channel.guild.voice_client is None
 
 
 async def test_attempts_are_counted_and_given_up_in_words() -> None:
-    async with on_stage() as stage:
-        band = stage.room.guild
+    async with playing() as playback:
+        band = playback.room.guild
         assert band is not None
-        joins = stage.there.voice.joins
-        stage.there.voice.server.refuse = [4006] * 20
-        await stage.there.voice.drop(band, 4006)
-        await stage.until(lambda: stage.ends)
-        assert stage.ends == [End.FAILED]
-        assert stage.there.voice.joins == joins + len(QUICK.waits_s)
-        assert stage.link.news == (
+        joins = playback.there.voice.joins
+        playback.there.voice.server.refuse = [4006] * 20
+        await playback.there.voice.drop(band, 4006)
+        await playback.until(lambda: playback.ends)
+        assert playback.ends == [EndReason.FAILED]
+        assert playback.there.voice.joins == joins + len(QUICK.retry_delays_s)
+        assert playback.connection.notice == (
             "Discord ended the voice session (4006), and 3 attempts to come back failed. The jam "
             "is kept: `/jam resume` goes on from the same place."
         )
-        assert stage.link.channel.guild.voice_client is None
+        assert playback.connection.channel.guild.voice_client is None
 
 
 async def test_a_flapping_line_is_given_up_too() -> None:
-    async with on_stage() as stage:
-        band = stage.room.guild
+    async with playing() as playback:
+        band = playback.room.guild
         assert band is not None
-        for times in range(1, len(QUICK.waits_s) + 1):
-            await stage.there.voice.drop(band, 4006)
-            await stage.lost_and_found(times)  # or there is no line yet to drop
-        await stage.there.voice.drop(band, 4006)
-        await stage.until(lambda: stage.ends)
-        assert stage.ends == [End.FAILED]
+        for times in range(1, len(QUICK.retry_delays_s) + 1):
+            await playback.there.voice.drop(band, 4006)
+            await playback.lost_and_found(times)  # or there is no line yet to drop
+        await playback.there.voice.drop(band, 4006)
+        await playback.until(lambda: playback.ends)
+        assert playback.ends == [EndReason.FAILED]
 
 
 async def test_nobody_answers_at_the_door() -> None:
-    async with on_stage(opened=False, policy=replace(QUICK, connect_s=0.5)) as stage:
-        stage.there.voice.mute = True
+    async with playing(opened=False, policy=replace(QUICK, connect_timeout_s=0.5)) as playback:
+        playback.there.voice.mute = True
         with pytest.raises(VoiceError, match="did not answer"):
-            await stage.link.open()
-        assert stage.link.channel.guild.voice_client is None
-        stage.there.voice.mute = False
+            await playback.connection.open()
+        assert playback.connection.channel.guild.voice_client is None
+        playback.there.voice.mute = False
 
 
 async def test_leaving_in_the_middle_of_an_attempt_leaves_nothing_behind() -> None:
-    async with on_stage() as stage:
-        band = stage.room.guild
+    async with playing() as playback:
+        band = playback.room.guild
         assert band is not None
-        server = stage.there.voice.server
+        server = playback.there.voice.server
         identified, server.deaf = server.identified, True  # it joins, and waits for an answer
-        await stage.there.voice.drop(band, 4006)
-        await stage.until(lambda: len(stage.room.people(but=0)) == 1)
-        await stage.until(lambda: len(stage.room.people(but=0)) == 2)
+        await playback.there.voice.drop(band, 4006)
+        await playback.until(lambda: len(playback.room.people(but=0)) == 1)
+        await playback.until(lambda: len(playback.room.people(but=0)) == 2)
         await asyncio.sleep(0.1)
-        assert stage.link.state is LinkState.RECONNECTING
+        assert playback.connection.state is ConnectionState.RECONNECTING
         assert server.identified == identified
-        await stage.link.leave()
-        assert stage.link.channel.guild.voice_client is None
-        await stage.until(lambda: len(stage.room.people(but=0)) == 1)  # the listener
-        assert stage.ends == []
+        await playback.connection.leave()
+        assert playback.connection.channel.guild.voice_client is None
+        await playback.until(lambda: len(playback.room.people(but=0)) == 1)  # the listener
+        assert playback.ends == []
 
 
-async def test_a_link_that_breaks_inside_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with on_stage() as stage:
+async def test_a_connection_that_breaks_inside_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with playing() as playback:
 
         async def broken(*_: object, **__: object) -> None:
             raise RuntimeError("nobody thought of this")
 
         monkeypatch.setattr(discord.VoiceChannel, "connect", broken)
-        assert stage.room.guild is not None
-        await stage.there.voice.drop(stage.room.guild, 4006)
-        await stage.until(lambda: stage.ends)
-        assert stage.ends == [End.FAILED]
-        assert "/jam resume" in stage.link.news
-        assert stage.ring.stats().ready > 0
+        assert playback.room.guild is not None
+        await playback.there.voice.drop(playback.room.guild, 4006)
+        await playback.until(lambda: playback.ends)
+        assert playback.ends == [EndReason.FAILED]
+        assert "/jam resume" in playback.connection.notice
+        assert playback.ring.stats().ready > 0
 
 
 async def test_leaving_is_quiet() -> None:
-    async with on_stage() as stage:
-        await stage.link.leave()
-        await stage.link.leave()
-        assert stage.link.end is End.LEFT
-        assert stage.ends == []
-        assert stage.link.channel.guild.voice_client is None
-        assert stage.ring.stats().ready > 0
+    async with playing() as playback:
+        await playback.connection.leave()
+        await playback.connection.leave()
+        assert playback.connection.end_reason is EndReason.LEFT
+        assert playback.ends == []
+        assert playback.connection.channel.guild.voice_client is None
+        assert playback.ring.stats().ready > 0
 
 
 @pytest.mark.parametrize(
@@ -425,15 +435,15 @@ async def test_after_a_stall_there_is_no_burst(
         if len(clock.sent) == 40 and not reading:
             clock.stall(0.6)
 
-    async with timed(monkeypatch, 100, on_sent=stall) as (stage, clock):
-        read = stage.ring.read
+    async with timed(monkeypatch, 100, on_sent=stall) as (playback, clock):
+        read = playback.ring.read
 
         def read_late() -> bytes:
             if len(clock.sent) == 40 and reading:
                 clock.now += 0.6
             return read()
 
-        monkeypatch.setattr(stage.ring, "read", read_late)
-    assert stage.link.source is not None
-    assert stage.link.source.stalls == 1
+        monkeypatch.setattr(playback.ring, "read", read_late)
+    assert playback.connection.source is not None
+    assert playback.connection.source.stalls == 1
     assert clock.gaps_ms() == [20] * 38 + expected + [20] * (60 - len(expected))

@@ -84,14 +84,14 @@ async def test_a_jam_that_nobody_could_listen_to_yet_is_not_ended_for_another(
     # Its own starter may have another in its place.
     status, told, _ = await page.post("203.0.113.1")
     assert status == 201
-    assert services.jams.by_id(begun[0]) is None
+    assert services.jams.get_by_id(begun[0]) is None
     begun[0] = told["jam"]["id"]
     # Whoever was heard has had its time, and so has a jam that nobody came to.
     await page.listen(begun[1], "203.0.113.2")
-    await until(lambda: services.jams.by_id(begun[1]) is not None)
+    await until(lambda: services.jams.get_by_id(begun[1]) is not None)
     status, told, _ = await page.post("203.0.113.4")
     assert status == 201
-    assert services.jams.by_id(begun[1]) is None
+    assert services.jams.get_by_id(begun[1]) is None
     page.now += GRACE_S + 1
     assert (await page.post("203.0.113.5"))[0] == 201
 
@@ -147,7 +147,7 @@ async def test_all_addresses_of_one_network_have_one_vote(page: Page, services: 
             f"2001:db8::{n + 1:x}", f"/{jam}/prompt", {"prompt": "noise"}
         )
         assert status == 202
-    session = services.jams.by_id(jam)
+    session = services.jams.get_by_id(jam)
     assert session is not None
     votes = {share.prompt: len(share.voters) for share in session.status().shares}
     assert votes == {"sax": 1, "noise": 1}

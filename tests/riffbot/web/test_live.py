@@ -17,8 +17,9 @@ from aiohttp.test_utils import TestClient, TestServer
 from riffbot.jam import opus
 from riffbot.jam.manager import JamManager
 from riffbot.jam.session import JamSession
-from riffbot.jam.types import Steerer
+from riffbot.jam.types import Participant
 from riffbot.library.guilds import Who
+from riffbot.library.jam_record import GuildJam
 from riffbot.services import Services
 from riffbot.web import browser_queue, keys, protocol
 from riffbot.web.app import create_app
@@ -30,7 +31,7 @@ from tests.support.patience import patience
 @pytest.fixture
 async def session(services: Services) -> JamSession:
     return await services.jams.start(
-        7, "funky sax", who=Steerer(1, "Ann"), seed_image="beat", paced_by="clock"
+        GuildJam(7), "funky sax", starter=Participant(1, "Ann"), seed_image="beat", paced_by="clock"
     )
 
 
@@ -80,7 +81,7 @@ async def hear(ws: aiohttp.ClientWebSocketResponse, enough: Any) -> Heard:
 
 async def test_packets_and_tiles_have_their_place(client: TestClient, session: JamSession) -> None:
     blocks: dict[int, Any] = {}
-    session.tap(blocks.__setitem__)
+    session.reader.add_block_callback(blocks.__setitem__)
     async with client.ws_connect(f"/api/jams/{session.id}/socket") as ws:
         heard = await hear(ws, lambda h: len(h.packets) > 100)
     assert heard.hello["pre_skip"] == 312
@@ -99,7 +100,7 @@ async def test_packets_and_tiles_have_their_place(client: TestClient, session: J
     assert status["playing"] == "funky sax"
     now = status["timeline"][0]
     column = now["start"] + 5
-    picture = session.columns(column, column + 1)[:, 0]
+    picture = session.reader.read_pixels(column, column + 1)[:, 0]
     assert (heard.columns[column] == 255 - picture.reshape(256, 2).min(1)).all()
     assert max(heard.columns) > last * 2  # what is planned is shown before it is heard
     assert "Ann" not in json.dumps(heard.status)
@@ -113,7 +114,7 @@ async def test_pcm_is_the_same_sound_for_browsers_without_opus(
     places = sorted(heard.samples)
     for place, following in itertools.pairwise(places):
         assert place + len(heard.samples[place]) == following
-        begins, samples = session.sound(place, following)
+        begins, samples = session.reader.read_samples(place, following)
         assert begins == place
         assert np.abs(samples * 32767 - heard.samples[place]).max() <= 1
 
@@ -187,9 +188,9 @@ async def test_a_private_jam_is_its_starters_to_change(
     assert answer.status == 201
     jam = (await answer.json())["jam"]
     assert (jam["playing"], jam["seed"], jam["denoising"], jam["private"]) == ("rain", 5, 0.5, True)
-    session = services.jams.by_id(jam["id"])
+    session = services.jams.get_by_id(jam["id"])
     assert session is not None
-    assert session.plan()[0].chunk.request.guidance == 2
+    assert session.reader.placements()[0].chunk.request.guidance == 2
     at = f"/api/jams/{jam['id']}"
     assert (await client.post(f"{at}/denoising", json={"value": 0.9})).status == 202
     assert (await client.post(f"{at}/denoising", json={"value": 9})).status == 400
@@ -197,14 +198,14 @@ async def test_a_private_jam_is_its_starters_to_change(
     assert (await client.post(f"{at}/seed", json={})).status == 202
     assert (await client.post(f"{at}/prompt", json={"prompt": "sun"})).status == 202
     await client.post(f"{at}/pause", json={})
-    assert session.status().state == "paused"
+    assert session.status().phase == "paused"
     await client.post(f"{at}/resume", json={})
-    assert session.status().state == "playing"
+    assert session.status().phase == "playing"
     await until(lambda: session.ring.head > 60)
     kept = await (await client.post(f"{at}/keep", json={"seconds": 5})).json()
     assert (await client.get("/" + kept["riff"]["files"]["mp3"])).status == 200
     assert (await client.delete(at, json={})).status == 200
-    assert services.jams.by_id(jam["id"]) is None
+    assert services.jams.get_by_id(jam["id"]) is None
 
 
 async def test_a_servers_jam_is_not_the_pages_to_stop(
@@ -214,7 +215,7 @@ async def test_a_servers_jam_is_not_the_pages_to_stop(
         answer = await client.request(method, f"/api/jams/{session.id}{path}", json={"value": 0.5})
         assert answer.status == 400
         assert "server" in (await answer.json())["error"]
-    assert session.status().state == "playing"
+    assert session.status().phase == "playing"
 
 
 @pytest.mark.parametrize(("who", "words"), [("dj", "its DJs"), ("starter", "whoever started")])
@@ -266,7 +267,7 @@ async def test_more_jams_than_the_owner_allows(client: TestClient, services: Ser
     # One that is started instead of another, or whose listeners left, has a place.
     instead = {"seed_image": "beat", "instead_of": ids[0]}
     assert (await client.post("/api/jams", json=instead)).status == 201
-    assert services.jams.by_id(ids[0]) is None
+    assert services.jams.get_by_id(ids[0]) is None
     for ws in sockets:
         await ws.close()
     assert (await client.post("/api/jams", json={"seed_image": "beat"})).status == 201
@@ -320,7 +321,7 @@ async def test_a_typo_does_not_end_the_jam_that_plays(
     answer = await client.post("/api/jams", json={**wish, "instead_of": jam["id"]})
     assert answer.status in (400, 404)
     assert (await answer.json())["error"].endswith(".")
-    assert services.jams.by_id(jam["id"]) is not None
+    assert services.jams.get_by_id(jam["id"]) is not None
 
 
 async def test_strangers_are_not_told_which_jams_play(
@@ -345,7 +346,7 @@ async def test_a_private_jam_comes_back_after_a_restart(
 ) -> None:
     wish = {"prompt": "rain", "seed": 5, "seed_image": "beat"}
     jam = (await (await client.post("/api/jams", json=wish)).json())["jam"]
-    session = services.jams.by_id(jam["id"])
+    session = services.jams.get_by_id(jam["id"])
     assert session is not None
     await until(lambda: session.ring.head > 60)
     await services.jams.close()
@@ -361,10 +362,10 @@ async def test_a_private_jam_comes_back_after_a_restart(
             assert other.status == 201
             both = await asyncio.gather(*(later.get(f"/api/jams/{jam['id']}") for _ in range(2)))
             assert [answer.status for answer in both] == [200, 200]
-            back = again.by_id(jam["id"])
+            back = again.get_by_id(jam["id"])
             assert back is not None
             assert back.ring.head >= head
-            assert back.status().playing == "rain"
+            assert back.status().current_prompt == "rain"
             assert (await later.get("/api/jams/nobody00nobody")).status == 404
             # What its starter ends is over, even before that is written down.
             await back.stop()
@@ -397,10 +398,10 @@ async def test_a_jam_that_comes_back_holds_nobody_up(
     app = create_app(replace(services, jams=again))
     try:
         async with TestClient(TestServer(app)) as later:
-            plays = await again.start(9, who=Steerer(1, "Ann"), seed_image="beat")
+            plays = await again.start(GuildJam(9), starter=Participant(1, "Ann"), seed_image="beat")
             pipeline.gate.clear()
             coming = asyncio.create_task(later.get(f"/api/jams/{jam['id']}"))
-            await until(lambda: again.by_id(jam["id"]) is not None)
+            await until(lambda: again.get_by_id(jam["id"]) is not None)
             async with patience(30):
                 assert (await later.get(f"/api/jams/{plays.id}")).status == 200
                 assert (await later.get("/api/jams/nobody00nobody")).status == 404

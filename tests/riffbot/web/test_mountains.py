@@ -156,7 +156,7 @@ async def captured(page: Page, session: JamSession, seconds: float) -> tuple[Any
     assert not told["breaks"], f"the sound broke off, with {disturbed} jumps and underruns"
     heard = np.frombuffer(base64.b64decode(told["sound"]), np.int16) / 32767
     sample = round(told["sample"])
-    begins, written = session.sound(sample, sample + len(heard))
+    begins, written = session.reader.read_samples(sample, sample + len(heard))
     return heard[begins - sample :][: len(written)], written, told
 
 
@@ -184,7 +184,10 @@ async def test_what_is_heard_is_what_was_written_where_the_playhead_is(
         assert match > (0.999 if codec == "pcm" else 0.9)
         assert told["dry"] == 0  # whatever stood still said so
         begins = round(told["sample"])
-        assert sum(begins < e.start * 480 < begins + len(heard) for e in session.plan()) >= 3
+        assert (
+            sum(begins < e.start * 480 < begins + len(heard) for e in session.reader.placements())
+            >= 3
+        )
         assert np.sqrt(np.mean(heard**2)) > 0.02
         quiet = np.abs(heard[: len(heard) // 480 * 480].reshape(-1, 480)).max(1)
         assert quiet.min() > 1e-4  # not one silent 10 ms

@@ -17,7 +17,8 @@ from audio import files
 from riffbot import process
 from riffbot.jam.opus import OpusEncoder
 from riffbot.jam.session import JamSession
-from riffbot.jam.types import Steerer
+from riffbot.jam.types import Participant
+from riffbot.library.jam_record import GuildJam
 from riffbot.services import Services
 from riffbot.web import keys, protocol, stream_writing
 from riffbot.web.app import create_app
@@ -29,7 +30,7 @@ from tests.support.fake_pipeline import until
 @pytest.fixture
 async def session(services: Services) -> JamSession:
     return await services.jams.start(
-        7, "funky sax", who=Steerer(1, "Ann"), seed_image="beat", paced_by="clock"
+        GuildJam(7), "funky sax", starter=Participant(1, "Ann"), seed_image="beat", paced_by="clock"
     )
 
 
@@ -120,7 +121,11 @@ async def test_who_never_reads_the_stream_is_no_listener_for_ever(
     monkeypatch.setattr(stream_writing, "WRITE_TIMEOUT_S", 0.2)
     monkeypatch.setattr(stream_writing, "SEND_BUFFER", 4096)
     session = await services.jams.start(
-        7, who=Steerer(1, "Ann"), seed_image="beat", bitrate=510_000, paced_by="clock"
+        GuildJam(7),
+        starter=Participant(1, "Ann"),
+        seed_image="beat",
+        bitrate=510_000,
+        paced_by="clock",
     )
     at = f"/api/jams/{session.id}/live.ogg"
     with await never_read(client.host, client.port or 0, at):

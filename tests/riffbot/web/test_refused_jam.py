@@ -24,7 +24,7 @@ built = pytest.mark.needs("page")
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """This machine keeps up with no jam."""
-    monkeypatch.setattr("riffbot.jam.capacity.LOAD", 1e-9)
+    monkeypatch.setattr("riffbot.jam.capacity.MAX_LOAD", 1e-9)
 
 
 @pytest.mark.usefixtures("slow")
@@ -67,7 +67,7 @@ async def test_the_page_with_the_mountains_offers_a_riff(
     async with chromium() as page:
         await page.open(str(client.make_url("/")))
         await page.until("document.querySelector('#chips').children.length > 0")
-        monkeypatch.setattr("riffbot.jam.capacity.LOAD", 1e-9)
+        monkeypatch.setattr("riffbot.jam.capacity.MAX_LOAD", 1e-9)
         await page.type("#prompt", "funky [sax] & rain")
         await page.key("Enter")
         await page.until("document.querySelector('#complaint .instead') !== null")
@@ -103,7 +103,7 @@ async def test_a_refused_jam_leaves_the_one_that_is_heard(
         await page.key("Enter")
         await page.until("document.body.dataset.state === 'jam'")
         (old,) = services.jams.all()
-        monkeypatch.setattr("riffbot.jam.capacity.LOAD", 1e-9)
+        monkeypatch.setattr("riffbot.jam.capacity.MAX_LOAD", 1e-9)
         await page.js("document.querySelector('#anew').click()")
         await page.until("document.querySelector('#complaint .instead') !== null")
         assert await page.js("document.body.dataset.state") == "jam"
@@ -127,7 +127,7 @@ async def test_the_plain_page_offers_a_riff_where_a_jam_cannot_come_back(
     again = JamManager(
         services.engine, services.images, services.library, services.studio, services.settings
     )
-    monkeypatch.setattr("riffbot.jam.capacity.LOAD", 1e-9)
+    monkeypatch.setattr("riffbot.jam.capacity.MAX_LOAD", 1e-9)
     try:
         app = create_app(replace(services, jams=again))
         async with TestClient(TestServer(app)) as later, chromium() as page:

@@ -19,7 +19,7 @@ BELLS = {"prompt": "bells", "seed_image": "beat"}
 async def begun(client: TestClient, services: Services, wish: dict[str, Any]) -> JamSession:
     answer = await client.post("/api/jams", json=wish)
     assert answer.status == 201, await answer.text()
-    session = services.jams.by_id((await answer.json())["jam"]["id"])
+    session = services.jams.get_by_id((await answer.json())["jam"]["id"])
     assert session is not None
     return session
 
@@ -29,15 +29,15 @@ async def test_a_refusal_leaves_the_old_jam_playing(
 ) -> None:
     old = await begun(client, services, RAIN)
     with monkeypatch.context() as patch:
-        patch.setattr("riffbot.jam.capacity.LOAD", 1e-9)
+        patch.setattr("riffbot.jam.capacity.MAX_LOAD", 1e-9)
         answer = await client.post("/api/jams", json={**BELLS, "instead_of": old.id})
     assert answer.status == 503
     assert "single riffs" in (await answer.json())["error"]
     assert services.jams.all() == [old]
-    assert old.status().state == "playing"
+    assert old.status().phase == "playing"
     heard = old.ring.head
     await until(lambda: old.ring.head > heard + 10)
-    row = await services.library.guilds_jam(old.guild_id)
+    row = await services.library.find_latest_jam(old.key)
     assert row is not None
     assert (row.id, row.status) == (old.id, "running")
 
@@ -47,20 +47,20 @@ async def test_one_that_nobody_listens_to_plays_on_as_well(
 ) -> None:
     every = [await begun(client, services, RAIN) for _ in range(services.settings.page_jams)]
     with monkeypatch.context() as patch:
-        patch.setattr("riffbot.jam.capacity.LOAD", 1e-9)
+        patch.setattr("riffbot.jam.capacity.MAX_LOAD", 1e-9)
         assert (await client.post("/api/jams", json=BELLS)).status == 503
     assert services.jams.all() == every
-    assert {session.status().state for session in every} == {"playing"}
+    assert {session.status().phase for session in every} == {"playing"}
 
 
 async def test_the_old_jam_is_heard_until_the_new_one_can_be(
     client: TestClient, services: Services, pipeline: FakePipeline
 ) -> None:
     old = await begun(client, services, RAIN)
-    await until(lambda: old._planner.content)
+    await until(lambda: old._planner.is_settled)
     pipeline.gate.clear()
     asked = asyncio.create_task(client.post("/api/jams", json={**BELLS, "instead_of": old.id}))
-    await until(lambda: services.jams.gives_way(old))
+    await until(lambda: services.jams.is_being_replaced(old))
     heard = old.ring.head
     await until(lambda: old.ring.head > heard + 10)
     assert services.jams.all() == [old], "the new one is nowhere to be seen yet"
@@ -73,10 +73,10 @@ async def test_the_old_jam_is_heard_until_the_new_one_can_be(
     assert answer.status == 201
     (new,) = services.jams.all()
     assert new.id == (await answer.json())["jam"]["id"]
-    assert new.guild_id == old.guild_id
-    assert old.ended
+    assert new.key == old.key
+    assert old.is_ended
     # What a restart after a crash would go on with is the new one.
-    rows = await services.library.unfinished_jams()
+    rows = await services.library.find_unfinished_jams()
     assert [row.id for row in rows] == [new.id]
 
 
@@ -84,10 +84,10 @@ async def test_a_stop_in_the_middle_keeps_the_old_jam(
     client: TestClient, services: Services, pipeline: FakePipeline
 ) -> None:
     old = await begun(client, services, RAIN)
-    await until(lambda: old._planner.content)
+    await until(lambda: old._planner.is_settled)
     pipeline.gate.clear()
     asked = asyncio.create_task(client.post("/api/jams", json={**BELLS, "instead_of": old.id}))
-    await until(lambda: services.jams.gives_way(old))
+    await until(lambda: services.jams.is_being_replaced(old))
     closing = asyncio.create_task(services.jams.close())
     await asyncio.sleep(0.1)
     pipeline.gate.set()
@@ -95,5 +95,5 @@ async def test_a_stop_in_the_middle_keeps_the_old_jam(
     answer = await asked
     assert answer.status == 500
     assert "stopping" in (await answer.json())["error"]
-    rows = await services.library.unfinished_jams()
+    rows = await services.library.find_unfinished_jams()
     assert [row.id for row in rows] == [old.id]

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from yarl import URL
 
 from riffbot.errors import BadRequest
-from riffbot.jam.types import HOUSE
+from riffbot.jam.types import LOCAL_USER
 from riffbot.request import RiffRequest
 from riffbot.services import Services
 from riffbot.web import access, keys
@@ -430,11 +430,11 @@ async def test_half_a_character_is_refused_behind_the_reader_too(
     for name in ("prompt", "negative", "scheduler"):
         with pytest.raises(BadRequest, match="half of a character"):
             RiffRequest.build(**{"prompt": "x", name: text})
-    jam = services.jams.by_id(house.jam)
+    jam = services.jams.get_by_id(house.jam)
     assert jam is not None
     with pytest.raises(BadRequest, match="half of a character"):
-        await jam.steer(text, HOUSE)
-    jam.state().model_dump_json()  # it can still be written down
+        await jam.steer(text, LOCAL_USER)
+    jam.reader.snapshot().model_dump_json()  # it can still be written down
 
 
 @pytest.mark.parametrize(

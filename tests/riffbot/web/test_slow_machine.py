@@ -13,7 +13,8 @@ from audio.stream import BLOCK
 from riffbot.jam import opus
 from riffbot.jam.player import BLOCK_PACKETS
 from riffbot.jam.session import JamSession
-from riffbot.jam.types import Steerer
+from riffbot.jam.types import Participant
+from riffbot.library.jam_record import GuildJam
 from riffbot.services import Services
 from riffbot.web import broadcast
 from tests.riffbot.web.test_live import Heard
@@ -23,12 +24,14 @@ from tests.support.fake_pipeline import FakePipeline, until
 @pytest.fixture
 async def session(services: Services) -> JamSession:
     """A jam that the test reads, as a voice channel would."""
-    return await services.jams.start(7, "sax", who=Steerer(1, "Ann"), seed_image="beat")
+    return await services.jams.start(
+        GuildJam(7), "sax", starter=Participant(1, "Ann"), seed_image="beat"
+    )
 
 
 async def full(session: JamSession) -> None:
     """Wait until the ring is full and enough is planned."""
-    await until(lambda: session._planner.content and session.ring.room() < BLOCK_PACKETS)
+    await until(lambda: session._planner.is_settled and session.ring.free_slots() < BLOCK_PACKETS)
 
 
 async def read(session: JamSession, packets: int) -> None:
@@ -55,36 +58,42 @@ async def test_a_bar_that_loops_is_heard_and_seen_until_the_late_chunk_comes(
     async with client.ws_connect(f"/api/jams/{session.id}/socket?codec={codec}") as ws:
         collecting = asyncio.create_task(collect(ws, heard))
         await full(session)
-        end = session.plan()[-1].end
+        end = session.reader.placements()[-1].end
         await until(lambda: heard.columns.get(end - 1) is not None)
         first = session._player.heard_column
         pipeline.gate.clear()  # from now on the next chunk is late
         for _ in range(3):
             # More than a bar loops before it comes, and between two looks of the page's.
-            while session._performance.written < session.plan()[-1].end + 70:
+            while session._synthesizer.consumed < session.reader.placements()[-1].end + 70:
                 await read(session, 1)
             late = session.status().late_chunks
             pipeline.gate.set()
-            await until(lambda: session.plan()[-1].start > session._performance.score.end - 200)
+            await until(
+                lambda: (
+                    session.reader.placements()[-1].start > session._synthesizer.timeline.end - 200
+                )
+            )
             await full(session)
             pipeline.gate.clear()
             assert late > 0
             await read(session, session.status().late_chunks)
         pipeline.gate.set()
-        last = session.plan()[-1].start
+        last = session.reader.placements()[-1].start
         await read(session, (last - session._player.heard_column) // 2 + 16)
         await until(lambda: last in heard.columns)
         await asyncio.sleep(0.5)
         collecting.cancel()
     looped = [
         column
-        for before, after in zip(session.plan(), session.plan()[1:], strict=False)
+        for before, after in zip(
+            session.reader.placements(), session.reader.placements()[1:], strict=False
+        )
         for column in range(before.end, after.start)
     ]
     assert looped, "bars looped"
     assert [column for column in range(first, last) if column not in heard.columns] == []
     seen = np.stack([heard.columns[column] for column in looped], axis=1)
-    picture = session.columns(looped[0], looped[0] + 1)[:, 0]
+    picture = session.reader.read_pixels(looped[0], looped[0] + 1)[:, 0]
     assert (seen[:, 0] == 255 - picture.reshape(256, 2).min(1)).all()
     assert seen.max(0).min() > 0, "none of it is black"
     assert quietest(heard, codec, first) > 0.02, "and none of it silent"
@@ -112,18 +121,18 @@ async def test_a_chunk_that_is_there_in_time_comes_in_without_a_loop(
     """However much is to be kept ready, it is not filled up with a bar that need not loop."""
     await full(session)
     pipeline.gate.clear()
-    end = session.plan()[-1].end
+    end = session.reader.placements()[-1].end
     session._capacity.factor = 1.28  # a chunk takes a second, so as much more is kept ready
     player = session._player
     for _ in range(400):
         await asyncio.sleep(0.01)  # the player has filled the ring by now, as far as it wants
-        few = session.ring.stats().ready <= player.short_lead() + 1
-        if few and session._performance.written + BLOCK > end:
+        few = session.ring.stats().ready <= player.min_lead() + 1
+        if few and session._synthesizer.consumed + BLOCK > end:
             break
         await read(session, 1)
-    assert session._planner.busy
-    assert session._performance.written <= end
+    assert session._planner.is_busy
+    assert session._synthesizer.consumed <= end
     pipeline.gate.set()
-    await until(lambda: session.plan()[-1].end > end)
-    assert end in [entry.start for entry in session.plan()]
+    await until(lambda: session.reader.placements()[-1].end > end)
+    assert end in [entry.start for entry in session.reader.placements()]
     assert session.status().late_chunks == 0

@@ -11,7 +11,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from pydantic import SecretStr
 
-from riffbot.jam.types import Place, Steerer
+from riffbot.jam.types import JamChannels, Participant
+from riffbot.library.jam_record import GuildJam
 from riffbot.services import Services
 from riffbot.web.app import create_app
 from riffbot.web.routes import pages
@@ -113,11 +114,11 @@ async def test_who_takes_part_hears_the_servers_jam(
     answer = await admitted(inside, code="good", instance_id="i-1-gc")
     assert await answer.json() == {"access_token": "ticket", "jam": None}
     jam = await services.jams.start(
-        GUILD,
+        GuildJam(GUILD),
         "funky sax",
-        who=Steerer(1, "Ann"),
+        starter=Participant(1, "Ann"),
         seed_image="beat",
-        place=Place(voice_channel_id=CHANNEL),
+        channels=JamChannels(voice_channel_id=CHANNEL),
         paced_by="clock",
     )
     told = await (await admitted(inside, code="good", instance_id="i-1-gc")).json()

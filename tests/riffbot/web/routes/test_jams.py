@@ -9,7 +9,8 @@ from aiohttp.test_utils import TestClient
 
 from audio import files
 from riffbot.jam.session import JamSession
-from riffbot.jam.types import Steerer
+from riffbot.jam.types import Participant
+from riffbot.library.jam_record import PageJam
 from riffbot.services import Services
 from riffbot.web.routes import pages
 from tests.support.browser import chromium
@@ -22,7 +23,7 @@ in_a_browser = pytest.mark.needs("browser")
 @pytest.fixture
 async def session(services: Services) -> JamSession:
     return await services.jams.start(
-        None, "funky sax", who=Steerer(1, "Ann"), seed_image="beat", paced_by="clock"
+        PageJam(), "funky sax", starter=Participant(1, "Ann"), seed_image="beat", paced_by="clock"
     )
 
 
@@ -83,7 +84,7 @@ async def test_whoever_leaves_while_it_is_paused_is_no_listener_any_more(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr("riffbot.jam.ring.PATIENCE_S", 0.02)
+    monkeypatch.setattr("riffbot.jam.ring.SILENCE_AFTER_S", 0.02)
     answer = await client.get(f"/api/jams/{session.id}/live.ogg")
     await answer.content.read(64)
     await session.pause()
@@ -115,8 +116,8 @@ async def test_a_prompt_is_the_vote_of_whoever_sits_here(
         answer = await client.post(f"/api/jams/{session.id}/prompt", json=wrong)
         assert answer.status == 400
         assert (await answer.json())["error"].endswith(".")
-    made = session.chunks
-    await until(lambda: session.chunks > made + 1)  # and it plays on
+    made = session.reader.chunk_count
+    await until(lambda: session.reader.chunk_count > made + 1)  # and it plays on
 
 
 async def test_the_picture_is_what_is_heard(client: TestClient, session: JamSession) -> None:
@@ -141,7 +142,7 @@ async def test_the_server_stops_while_somebody_listens(
     await answer.content.read(64)
     async with patience(5):
         await client.server.close()
-    assert session.status().state == "playing"
+    assert session.status().phase == "playing"
 
 
 @in_a_browser

@@ -19,7 +19,8 @@ from audio.codec import audio_to_image
 from audio.encoding import encode
 from audio.image import SpectrogramImage, decode_image
 from riffbot.clips.uploads import Source, open_upload
-from riffbot.jam.types import Steerer
+from riffbot.jam.types import Participant
+from riffbot.library.jam_record import PageJam
 from riffbot.library.models import StoredRiff
 from riffbot.regions import Region
 from riffbot.services import Services
@@ -102,7 +103,7 @@ async def test_what_a_jam_kept_is_painted_where_it_is_heard(
 
     monkeypatch.setattr("riffbot.clips.sources.codec.audio_to_image", counted)
     session = await services.jams.start(
-        None, "funky sax", who=Steerer(1, "Ann"), seed_image="beat", paced_by="clock"
+        PageJam(), "funky sax", starter=Participant(1, "Ann"), seed_image="beat", paced_by="clock"
     )
     await until(lambda: session.ring.head > 150)
     kept = await (await client.post(f"/api/jams/{session.id}/keep", json={"seconds": 2})).json()

@@ -1,6 +1,6 @@
 """Takes the pictures of the README from the running product, in a real browser.
 
-    .venv/bin/python docs/make_screenshots.py [jam.png …]
+    .venv/bin/python scripts/make_screenshots.py [jam.png …]
 
 It starts `riffbot` without a token in an empty data folder, types /riff and /jam into the local
 Discord in a headless Chromium as a person would, waits for the riff and for the jam, and saves what

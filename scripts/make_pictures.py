@@ -1,6 +1,6 @@
-"""Makes the pictures of the README that need no browser: a riff's own and a family tree.
+"""Makes what the documentation shows and needs no browser: pictures, and clips to listen to.
 
-    .venv/bin/python docs/make_pictures.py
+    .venv/bin/python scripts/make_pictures.py
 
 A few members of an invented server make riffs of each other's, through the very services that the
 bot uses, in an empty data folder. RIFFBOT_MODEL and the other settings hold as always.
@@ -22,7 +22,7 @@ from riffbot.request import RiffRequest
 from riffbot.services import Services, open_services
 from riffbot.settings import Settings
 
-PICTURES = Path(__file__).resolve().parent / "img"
+DOCS = Path(__file__).resolve().parent.parent / "docs"
 ANN, BOB, CY = (Author(number, name) for number, name in enumerate(("Ann", "Bob", "Cy"), start=1))
 
 
@@ -52,8 +52,24 @@ async def family(services: Services) -> bytes:
     return as_picture(found, studio.thumbnails(found.members))
 
 
+async def sounds(services: Services, reggae: Clip) -> dict[str, bytes]:
+    """The clips of docs/index.md as MP3s, by their names there."""
+    make = services.studio.make
+    saxophone = await make(RiffRequest(prompt="funky (saxophone:1.3) riff", seed=42), author=ANN)
+    piano = await make(RiffRequest(prompt="lo-fi piano with rain", seed=7), author=BOB)
+    row = await services.library.get(reggae.id)
+    start = await start_of(services.studio, services.images, row)
+    bells = await make(
+        edits.remix(start, "church bells, warm pad", denoising=0.7, seed=2),
+        author=CY,
+        parent=reggae.id,
+    )
+    clips = {"saxophone": saxophone, "piano": piano, "reggae": reggae, "bells": bells}
+    return {f"{name}.mp3": clip.mp3 for name, clip in clips.items()}
+
+
 async def main() -> None:
-    """Save docs/img/riff.png and docs/img/family.png."""
+    """Save docs/img/riff.png, docs/img/family.png and docs/audio/*.mp3."""
     with tempfile.TemporaryDirectory(prefix="riffbot-", ignore_cleanup_errors=True) as data:
         settings = Settings().model_copy(update={"data_dir": Path(data)})
         async with open_services(settings) as services:
@@ -61,10 +77,14 @@ async def main() -> None:
                 prompt="reggae with a (trumpet:1.2)", seed_image="island_sun", seed=3
             )
             riff = await services.studio.make(asked, author=ANN)
-            pictures = {"riff.png": riff.picture, "family.png": await family(services)}
-    for name, png in pictures.items():
-        await asyncio.to_thread((PICTURES / name).write_bytes, png)
-        print(f"saved docs/img/{name}")
+            made = {
+                "img/riff.png": riff.picture,
+                "img/family.png": await family(services),
+                **{f"audio/{n}": mp3 for n, mp3 in (await sounds(services, riff)).items()},
+            }
+    for name, content in made.items():
+        await asyncio.to_thread((DOCS / name).write_bytes, content)
+        print(f"saved docs/{name}")
 
 
 if __name__ == "__main__":
