@@ -31,6 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     terminal.prepare()
+    if argv is None:
+        interrupts.own_process()
     try:
         with interrupts.watched():
             code = _run(words)

@@ -28,6 +28,7 @@ word_said = threading.Event()
 
 _unfinished: set[Path] = set()
 _countdowns: list[threading.Timer] = []
+_process = threading.Event()  # set where the process is RiffBot's own
 
 
 @contextmanager
@@ -67,8 +68,14 @@ def unfinished(path: Path) -> Iterator[None]:
         _unfinished.discard(path)
 
 
+def own_process() -> None:
+    """From now on the process is RiffBot's alone, and `end_after` bounds its whole end: after the
+    orderly stop Python waits for every thread that is busy still."""
+    _process.set()
+
+
 def end_after(seconds: float, code: int) -> None:
-    """End the process then, unless it has ended by itself or left `stopping_in_order`."""
+    """End the process then, unless it has ended by itself or was kept by `stopping_in_order`."""
     timer = threading.Timer(seconds, end_now, (code,))
     timer.daemon = True
     _countdowns.append(timer)
@@ -77,14 +84,12 @@ def end_after(seconds: float, code: int) -> None:
 
 @contextmanager
 def stopping_in_order() -> Iterator[None]:
-    """The end of the block calls off what `end_after` has begun: the stop was orderly.
-
-    Whoever runs RiffBot inside a process of their own keeps that process.
-    """
+    """The end of the block calls off what `end_after` has begun, in a process that goes on without
+    RiffBot: the stop was orderly."""
     try:
         yield
     finally:
-        while _countdowns:
+        while _countdowns and not _process.is_set():
             _countdowns.pop().cancel()
 
 

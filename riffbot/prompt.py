@@ -19,7 +19,8 @@ which. Close to the colon it is a mistake, and refused: `(x:1e9)`, `(x:-1)`, `(x
 behind a blank, as labels are written (`(bpm: 120)`, `(tempo: 90)`, `(to: infinity)`), and in a time
 of day or a length (`(live 12:30)`, `(4:33)`).
 
-The page's `weights.js` reads prompts in the same way; tests/riffbot/prompts.json holds both to it.
+The page's `prompt_parser.ts` reads prompts in the same way; tests/riffbot/prompts.json holds both
+to it.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 
 from riffbot.errors import BadRequest, shortened
@@ -36,6 +38,9 @@ EMPHASIS = 1.1
 
 MAX_WEIGHT = 10.0
 """The largest weight a fragment may reach, all brackets around it multiplied."""
+
+_CACHED_PROMPTS = 256
+"""Parsed prompts to remember; a thousand characters each at most, where requests carry them."""
 
 _TOKEN = re.compile(
     r"""
@@ -60,7 +65,7 @@ class PromptError(BadRequest):
 
 @dataclass(frozen=True)
 class Fragment:
-    """A stretch of prompt text and what its token embeddings are multiplied by, 0 … 10."""
+    """A part of a prompt and its weight: what its token embeddings are multiplied by, 0 … 10."""
 
     text: str
     weight: float = 1.0
@@ -91,6 +96,12 @@ def parse(text: str) -> list[Fragment]:
         PromptError: a weight lies outside of 0 to 10, alone or multiplied by the brackets around
             it; which numbers are taken for weights stands above.
     """
+    return list(_parse(text))
+
+
+@lru_cache(maxsize=_CACHED_PROMPTS)
+def _parse(text: str) -> tuple[Fragment, ...]:
+    """`parse` without a copy: a clip's prompt is read by its command, the model and the encoder."""
     # Texts and weights apart: each of up to 500 brackets may change each of as many weights.
     texts: list[str] = []
     weights: list[float] = []
@@ -119,7 +130,7 @@ def parse(text: str) -> list[Fragment]:
     for bracket, starts in opened.items():
         for start in starts:
             _scale(weights, start, _FACTOR[bracket])
-    return _joined(_checked(list(map(Fragment, texts, weights)))) or [Fragment("")]
+    return tuple(_joined(_checked(list(map(Fragment, texts, weights))))) or (Fragment(""),)
 
 
 def _weight(token: re.Match[str]) -> float | None:

@@ -79,7 +79,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             max_work_s=settings.max_job_s,
             warm_up=_WARM_UP,
         )
-        studio = Studio(engine, library, settings, images)
+        studio = Studio(engine, library, settings, images, owned)
         # After the engine: what it leaves unfinished was no breakdown.
         stack.push_async_callback(studio.close)
         stack.push_async_callback(engine.close, grace_s=STOP_GRACE_S, last_step_s=STOP_GRACE_S)
@@ -99,9 +99,9 @@ def open_pipeline(settings: Settings, images: Images) -> PipelineLike:
     Raises:
         ModelError: it is missing, damaged, or no spectrogram model.
     """
-    from riffbot.inference.pipeline import opening  # noqa: PLC0415  # brings torch
+    from riffbot.inference.pipeline import factory  # noqa: PLC0415  # brings torch
 
-    return opening.open_pipeline(settings, images)
+    return factory.open_pipeline(settings, images)
 
 
 def _warm_up() -> None:

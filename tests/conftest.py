@@ -1,12 +1,18 @@
-"""Every test's needs of the system are looked at before anything is set up for it."""
+"""What tests of every package share: tiny models, and the check of what a test needs.
+
+See tests/README.md for what lies where.
+"""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 
 from audio import codec
 from audio.libraries import load_librosa
 from tests.support import needs
+from tests.support.tiny_models import tiny_embedded_model
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -19,6 +25,18 @@ def pytest_configure(config: pytest.Config) -> None:
     if getattr(config.option, "numprocesses", None):
         load_librosa()
         codec.warm_up()
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a model with random weights that makes a clip in three steps."""
+    return tiny_embedded_model(tmp_path_factory.mktemp("model") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def two_step_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same in two steps, where the number is of no concern."""
+    return tiny_embedded_model(tmp_path_factory.mktemp("model") / "tiny", steps=2)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,4 +1,4 @@
-"""Write the page protocol (riffbot/web/schema.py) as TypeScript into web/src/protocol.ts.
+"""Write the page protocol (riffbot/web/schema.py) as TypeScript into web/src/shared/protocol.ts.
 
     python web/generate_types.py
 
@@ -32,7 +32,7 @@ from riffbot import request
 from riffbot.web import schema
 from riffbot.web.schema import Body, LenientBody
 
-TARGET = Path(__file__).resolve().parent / "src" / "protocol.ts"
+TARGET = Path(__file__).resolve().parent / "src" / "shared" / "protocol.ts"
 
 HEADER = """\
 // The page protocol: JSON between this page and RiffBot's server.
@@ -58,7 +58,7 @@ _PLAIN = {str: "string", int: "number", float: "number", bool: "boolean", type(N
 
 
 def generate() -> str:
-    """The whole of web/src/protocol.ts."""
+    """The whole of web/src/shared/protocol.ts."""
     own = [value for value in vars(schema).values() if _is_own(value)]
     parts = [HEADER]
     for model in REQUEST_MODELS:

@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-// Relative addresses only: the page may live under any path. One script, one sheet, no CDN.
+// Relative addresses only: the pages may live under any path. Nothing comes from a CDN.
 export default defineConfig({
   base: "./",
   build: {
@@ -11,6 +11,8 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     target: "es2022",
     chunkSizeWarningLimit: 900,
+    // index.html is the page of jams, riffs.html that of single riffs.
+    rollupOptions: { input: ["index.html", "riffs.html"] },
   },
   test: { include: ["tests/**/*.test.ts"] },
 });

@@ -141,7 +141,7 @@ def _where(mask: str | None) -> str | None:
     """What of it was repainted."""
     if mask is None:
         return None
-    region = Region.named(mask)
+    region = Region.from_name(mask)
     if region is None:
         return f"only {mask.removeprefix('mask_').replace('_', ' ')}" if ":" not in mask else None
     band = f", {region.low} to {region.high} Hz" if (region.low, region.high) != (0, 10000) else ""

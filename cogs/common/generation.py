@@ -151,7 +151,7 @@ class GenerationTask:
         try:
             clip = job.result()
         except (Cancelled, asyncio.CancelledError):
-            if self.place.bot.services.engine.closing:
+            if self.place.bot.services.engine.is_closing:
                 take.postponed = True
             else:
                 take.failure = "cancelled"

@@ -29,7 +29,7 @@ from riffbot.clips.edits import Start
 from riffbot.errors import NotFound, RiffBotError
 from riffbot.regions import bars
 from riffbot.request import DEFAULT_DENOISING
-from riffbot.tempo import tempo_in
+from riffbot.tempo import find_tempo
 
 if TYPE_CHECKING:
     from riffbot.bot import RiffBot
@@ -155,7 +155,7 @@ class Compositions(commands.Cog, name="compose"):
                 denoising=denoising,
                 guidance=guidance,
                 seed=seed,
-                bpm=tempo_in(first) if isinstance(ends[0], str) else None,
+                bpm=find_tempo(first) if isinstance(ends[0], str) else None,
             )
             parents = [end.riff_id for end in ends if isinstance(end, Start)]
             await generate_and_post(

@@ -32,7 +32,7 @@ from riffbot.bench.joins import (
 from riffbot.bench.progress import Bar
 from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine
-from riffbot.inference.pipeline.opening import open_pipeline
+from riffbot.inference.pipeline.factory import open_pipeline
 from riffbot.jam.offline import OfflineRenderer, ScheduledPrompt
 from riffbot.jam.prompt_path import PromptPath
 from riffbot.jam.realtime import RealtimeReport, run_realtime

@@ -19,6 +19,7 @@ from riffbot.errors import (
 )
 from riffbot.inference.engine.engine import Engine
 from riffbot.inference.job import Riff
+from riffbot.library.instance_lock import Ownership
 from riffbot.library.models import StoredJob, StoredRiff
 from riffbot.library.store import Library
 from riffbot.library.types import Author, Origin
@@ -36,11 +37,13 @@ RETRY_S = 2.0
 class Promises:
     """Writes jobs down and notes how they end, also where another program holds the library."""
 
-    def __init__(self, engine: Engine, library: Library) -> None:
+    def __init__(self, engine: Engine, library: Library, ownership: Ownership) -> None:
         self._engine = engine
         self._library = library
+        self._ownership = ownership
         self._background: set[asyncio.Task[None]] = set()
         self._begun: dict[str, int] = {}  # job → its attempts, with the one under way
+        self._left: set[str] = set()  # jobs that a stop ends
 
     async def write_down(
         self,
@@ -85,6 +88,10 @@ class Promises:
             self._begun.pop(job.id, None)
             raise
 
+    def leave(self, job_id: str) -> None:
+        """RiffBot stops: a job that is cancelled from now on is left to the next start."""
+        self._left.add(job_id)
+
     async def close(self) -> None:
         """Give back every attempt that is still under way: a stop is no breakdown.
 
@@ -96,6 +103,10 @@ class Promises:
     async def _give_back(self, job_id: str) -> None:
         attempts = self._begun.get(job_id)
         if attempts is None:
+            return
+        if self._ownership.lost is not None:
+            log.info("job %s: the RiffBot that works here now counts its attempts", job_id)
+            self._begun.pop(job_id, None)
             return
         try:
             await self._library.give_back_job(job_id, attempts=attempts)
@@ -138,7 +149,7 @@ class Promises:
         background: what its owner was told is to hold.
         """
         taken_back = isinstance(error, Cancelled | asyncio.CancelledError)
-        if taken_back and self._engine.closing:
+        if taken_back and (self._engine.is_closing or job_id in self._left):
             await self._give_back(job_id)
             return
         if isinstance(error, Postponed):

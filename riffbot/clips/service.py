@@ -17,9 +17,10 @@ from riffbot.composition import compose
 from riffbot.composition.progress import of_many
 from riffbot.errors import Cancelled, Conflict, GenerationFailed, NotFound, RiffBotError
 from riffbot.images import Images
-from riffbot.inference.engine.engine import Engine, Reserved
+from riffbot.inference.engine.engine import Engine, Reservation
 from riffbot.inference.engine.pending_job import OnProgress
 from riffbot.inference.job import Owner, Progress, Riff
+from riffbot.library.instance_lock import Ownership
 from riffbot.library.models import StoredJob
 from riffbot.library.store import Library
 from riffbot.library.types import Author, Origin
@@ -48,7 +49,7 @@ class Accepted:
 
     job: StoredJob
     owner: Owner
-    reserved: Reserved
+    reserved: Reservation
     price: Price | None
     checked: bool
     resumed: bool = False
@@ -63,11 +64,16 @@ class Studio(Replaying):
     """
 
     def __init__(
-        self, engine: Engine, library: Library, settings: Settings, images: Images | None = None
+        self,
+        engine: Engine,
+        library: Library,
+        settings: Settings,
+        images: Images | None = None,
+        ownership: Ownership | None = None,
     ) -> None:
         super().__init__(engine, library, settings, images)
         self._parts: dict[str, str] = {}  # job → the engine's name for what it computes of it now
-        self._promises = Promises(engine, library)
+        self._promises = Promises(engine, library, ownership or Ownership())
 
     async def make(
         self,
@@ -144,6 +150,10 @@ class Studio(Replaying):
         accepted.reserved.release()
         await self._promises.note_end(accepted.job.id, Cancelled("It was taken back."))
 
+    def leave(self, accepted: Accepted) -> None:
+        """RiffBot stops: from now on, cancelling `carry_out` leaves this to the next start."""
+        self._promises.leave(accepted.job.id)
+
     async def make_many(
         self,
         requests: Sequence[RiffRequest],
@@ -213,15 +223,32 @@ class Studio(Replaying):
             GenerationFailed: it was tried `MAX_ATTEMPTS` times, and each time RiffBot went down.
             RiffBotError: as `make`.
         """
+        try:
+            return await self._resume(job, on_progress, wants_preview)
+        except Conflict:
+            with suppress(NotFound):
+                return await self.clip(job.id)  # it was made meanwhile
+            newest = await self._library.get_job(job.id)
+            if newest.state != "waiting":
+                raise
+            # Who worked here before had lost the database, and has given its attempt back since.
+            return await self._resume(newest, on_progress, wants_preview)
+
+    async def _resume(
+        self, job: StoredJob, on_progress: OnProgress | None, wants_preview: bool
+    ) -> Clip:
+        """Finish a job whose row is still as it was read.
+
+        Raises:
+            Conflict: it is not.
+            RiffBotError: as `resume`.
+        """
         if job.attempts >= MAX_ATTEMPTS:
             sentence = (
                 f"I broke down {job.attempts} times while making this riff, so I gave up on it; "
                 "please try other settings."
             )
-            try:
-                await self._library.fail_job(job.id, sentence)
-            except Conflict:
-                return await self.clip(job.id)
+            await self._library.fail_job(job.id, sentence, attempts=job.attempts)
             raise GenerationFailed(sentence)
         price = None
         with suppress(RiffBotError):  # what is wrong with it will be told
@@ -231,14 +258,7 @@ class Studio(Replaying):
         reserved = self._engine.reserve(owner, *pictures, promised=True)
         checked = job.request.piece is None  # which alone may be far too dear
         accepted = Accepted(job, owner, reserved, price, checked, resumed=True)
-        try:
-            return await self.carry_out(
-                accepted, on_progress=on_progress, wants_preview=wants_preview
-            )
-        except Conflict:
-            with suppress(NotFound):
-                return await self.clip(job.id)  # it was made meanwhile
-            raise
+        return await self.carry_out(accepted, on_progress=on_progress, wants_preview=wants_preview)
 
     async def clip(self, riff_id: str) -> Clip:
         """A stored riff with its files.
@@ -364,4 +384,6 @@ class Studio(Replaying):
         price, resumed = accepted.price, accepted.resumed
         accepted.checked = self.pricing.check(price, resumed=resumed) is not None
         if accepted.checked and price is not None:
-            self._engine.expect(accepted.reserved, price.pictures[number:], promised=resumed)
+            self._engine.announce_pictures(
+                accepted.reserved, price.pictures[number:], promised=resumed
+            )

@@ -41,7 +41,7 @@ async def running(settings: Settings, pictures: Pictures) -> AsyncIterator[Engin
 
 
 def _open(settings: Settings, pictures: Pictures) -> Any:
-    from riffbot.inference.pipeline.opening import (
+    from riffbot.inference.pipeline.factory import (
         open_pipeline,  # in the engine's thread: it takes seconds
     )
 

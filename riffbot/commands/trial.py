@@ -86,7 +86,7 @@ class _Trial:
 
     def _run(self) -> None:
         from riffbot.images import Images
-        from riffbot.inference.pipeline.opening import open_pipeline
+        from riffbot.inference.pipeline.factory import open_pipeline
 
         images = Images(self._settings.seed_images)
         pipeline = open_pipeline(self._settings, images)

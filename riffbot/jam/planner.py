@@ -97,6 +97,7 @@ class Planner:
         next_path: the path whose chunk is next while nobody asks for a change.
         response_times: seconds from each of the last hundred changes to its sound.
         chunk_count: how many chunks were placed after the first.
+        start_engine_s: seconds of the engine's time that `generate_first` took.
     """
 
     def __init__(
@@ -127,6 +128,8 @@ class Planner:
         self.next_path = path
         self.response_times: list[float] = []
         self.chunk_count = 0
+        self.start_engine_s = 0.0
+        self._engine_s = 0.0
 
     # -- before the jam plays ---------------------------------------------------------------------
 
@@ -147,6 +150,7 @@ class Planner:
             chunk = await self._generate_again(request, took_s=self._capacity.chunk_s or 0.0)
         upcoming = self._upcoming
         self.next_path = upcoming.path if upcoming is not None else chunk.path.advance()
+        self.start_engine_s = self._engine_s
         return chunk
 
     async def _generate_again(self, request: RiffRequest, *, took_s: float) -> Chunk:
@@ -284,7 +288,9 @@ class Planner:
     async def _generate(self, path: PromptPath, *, deadline: float) -> Chunk:
         request = path.build_request()
         riff: Riff = await self._engine.submit(request, deadline=deadline, promised=True)
-        self._capacity.record(riff.timings.get("generate_s", 0.0))
+        seconds = riff.timings.get("generate_s", 0.0)
+        self._capacity.record(seconds)
+        self._engine_s += seconds / riff.batch
         return Chunk(path, riff.request, riff.image, riff.model_name, riff.model_hash)
 
     async def _handle_failure(

@@ -64,6 +64,11 @@ class JamReader:
         return self.planner.chunk_count
 
     @property
+    def start_engine_s(self) -> float:
+        """Seconds of the engine's time that the first chunk took."""
+        return self.planner.start_engine_s
+
+    @property
     def bitrate(self) -> int:
         """Bits a second of the packets."""
         return self.encoder.bitrate

@@ -5,7 +5,7 @@ from __future__ import annotations
 from riffbot.errors import BadRequest, NotFound
 from riffbot.images import Images
 from riffbot.jam.timeline import Meter
-from riffbot.tempo import FASTEST, SLOWEST, tempo_in
+from riffbot.tempo import FASTEST, SLOWEST, find_tempo
 
 DEFAULT_SEED_IMAGE = "steady_beat"
 
@@ -19,7 +19,7 @@ def choose_seed_image(images: Images, bpm: float | None, prompt: str = "") -> st
     """
     if bpm is not None and not SLOWEST <= bpm <= FASTEST:
         raise BadRequest(f"Bpm must be {SLOWEST:g} … {FASTEST:g}, not {bpm:g}.")
-    wanted = bpm or tempo_in(prompt)
+    wanted = bpm or find_tempo(prompt)
     names = images.names()
     if not names:
         raise NotFound("A jam needs a seed image, and none is installed.")

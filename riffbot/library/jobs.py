@@ -107,17 +107,19 @@ class JobStore(Database):
         async with self._write() as session:
             await job_states.give_back(session, job_id, attempts)
 
-    async def fail_job(self, job_id: str, sentence: str) -> None:
-        """It cannot be made, for this reason. Raises as `begin_job`."""
-        await self._end(job_id, "failed", error=sentence)
+    async def fail_job(self, job_id: str, sentence: str, *, attempts: int | None = None) -> None:
+        """It cannot be made, for this reason. Arguments and errors are those of `begin_job`."""
+        await self._end(job_id, "failed", error=sentence, attempts=attempts)
 
     async def cancel_job(self, job_id: str) -> None:
         """Its owner took it back. Raises as `begin_job`."""
         await self._end(job_id, "cancelled")
 
-    async def _end(self, job_id: str, state: str, error: str | None = None) -> None:
+    async def _end(
+        self, job_id: str, state: str, error: str | None = None, attempts: int | None = None
+    ) -> None:
         async with self._write() as session:
-            await job_states.move(session, job_id, state, error=error, token=None)
+            await job_states.move(session, job_id, state, known=attempts, error=error, token=None)
 
     async def posted(self, job_id: str, *, channel_id: int, message_id: int) -> None:
         """Remember the message that shows a job's progress, or the riff that it became."""

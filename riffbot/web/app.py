@@ -82,7 +82,7 @@ def create_app(services: Services) -> web.Application:
     app[keys.STARTED_AT] = time.monotonic()
     app[CONNECTIONS] = []
     _set_up_access(app, settings)
-    _set_up_limits(app)
+    _set_up_limits(app, services)
     _set_up_state(app, services)
     for routes in ROUTES:
         app.add_routes(routes)
@@ -100,12 +100,12 @@ def _set_up_access(app: web.Application, settings: Settings) -> None:
     app[access.OWNER_KEY] = secrets.token_urlsafe(32)
 
 
-def _set_up_limits(app: web.Application) -> None:
+def _set_up_limits(app: web.Application, services: Services) -> None:
     app[keys.CREATE_LIMIT] = RateLimiter()
     app[keys.READ_LIMIT] = RateLimiter(burst=120, every_s=0.25)
     app[keys.FILE_LIMIT] = RateLimiter(burst=600, every_s=0.1)
     app[keys.SHEET_LIMIT] = RateLimiter(burst=60, every_s=1.0)
-    app[keys.JAM_START_LIMITER] = JamStartLimiter()
+    app[keys.JAM_START_LIMITER] = JamStartLimiter(has_riffs=lambda: services.engine.has_clips)
     app[keys.DECODE_LOCK] = asyncio.Semaphore()
     app[keys.UPLOAD_SLOTS] = FileSlots(1)
 

@@ -4,12 +4,11 @@ to is replaced.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from aiohttp import web
 
-from riffbot.errors import Refused
+from riffbot.errors import GenerationFailed, Refused
 from riffbot.jam.session import JamSession
 from riffbot.jam.types import Participant
 from riffbot.library.jam_record import JamKey, PageJam
@@ -45,15 +44,19 @@ async def start_private_jam(
     if slot is None:
         replaced = _find_idle_jam(app, starter)
         slot = replaced.key
-    start = partial(
-        jams.start, slot, starter=starter, paced_by="clock", instead_of=replaced, **options
-    )
-    if is_stranger(request):
-        limiter.admit(request.remote or "")
-        with limiter.measured():
-            session = await start()
-    else:
-        session = await start()
+    stranger = is_stranger(request)
+    had_riffs = stranger and limiter.admit(request.remote or "")
+    try:
+        session = await jams.start(
+            slot, starter=starter, paced_by="clock", instead_of=replaced, **options
+        )
+    except GenerationFailed:
+        if stranger:  # how long the engine worked on it is not known
+            usual_s = app[SERVICES].engine.stats().seconds_per_clip
+            limiter.charge(usual_s or 0.0, had_riffs=had_riffs)
+        raise
+    if stranger:
+        limiter.charge(session.reader.start_engine_s, had_riffs=had_riffs)
     limiter.mark_started(session.id)
     if replaces is not None and replaces is not replaced:
         await replaces.stop()

@@ -3,16 +3,15 @@
 There are three limits; the first two do not hold for the owner:
 
 - each network starts a few jams at once and then one every 20 s;
-- all starts together take a third of the engine's time at most, as failed attempts do
-  (`riffbot/jam/attempts.py`);
+- while riffs wait for the engine, all starts together take a third of its time at most, as failed
+  attempts do (`riffbot/jam/attempts.py`);
 - a new jam is not replaced by somebody else's before its starter had time to listen to it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from time import monotonic
 
 from riffbot.errors import Refused
@@ -29,6 +28,9 @@ SAVED_S = 5.0
 SHARE = 1 / (1 + PAUSE_FACTOR)
 """Of the engine's time, for all starts together."""
 
+LONGEST_WAIT_S = 120.0
+"""However long a start took, the next one waits no longer than this."""
+
 
 class JamStartLimiter:
     """Limits the starts of jams on the page.
@@ -36,30 +38,39 @@ class JamStartLimiter:
     Args:
         limiter: for each network; by default three at once and one every 20 s.
         clock: seconds that only grow.
+        has_riffs: whether a riff waits for the engine or runs in it.
     """
 
     def __init__(
-        self, limiter: RateLimiter | None = None, clock: Callable[[], float] = monotonic
+        self,
+        limiter: RateLimiter | None = None,
+        clock: Callable[[], float] = monotonic,
+        has_riffs: Callable[[], bool] = lambda: True,
     ) -> None:
         self._limiter = limiter or RateLimiter(burst=3, every_s=20.0)
         self._clock = clock
+        self._has_riffs = has_riffs
         self._balance_s = SAVED_S
         self._refilled_at = clock()
         self._unheard: dict[str, float] = {}  # jam → when its grace ends
 
-    def admit(self, address: str) -> None:
+    def admit(self, address: str) -> bool:
         """Allow one start of a visitor.
+
+        Returns:
+            whether riffs wait for the engine, for `charge`.
 
         Raises:
             TooMany: this network started several just now.
-            Refused: all starts together took too much of the engine's time lately.
+            Refused: riffs wait, and all starts together took too much of the engine's time lately.
         """
+        has_riffs = self._has_riffs()
         self._refill()
-        if self._balance_s <= 0:
-            wait_s = -self._balance_s / SHARE + 1
+        if has_riffs and self._balance_s <= 0:
+            wait_s = min(LONGEST_WAIT_S, -self._balance_s / SHARE + 1)
             raise Refused(
-                "Several jams were started here just now, and everybody's riffs have their turn "
-                f"first: please try again in {math.ceil(wait_s)} seconds.",
+                "Starting jams took much of this machine's time just now, and the riffs that wait "
+                f"have their turn first: please try again in {math.ceil(wait_s)} seconds.",
                 wait_s=wait_s,
             )
         try:
@@ -71,20 +82,16 @@ class JamStartLimiter:
                 f"{math.ceil(wait_s)} seconds.",
                 wait_s=wait_s,
             ) from None
+        return has_riffs
 
-    @contextmanager
-    def measured(self) -> Iterator[None]:
-        """Measure the time of a start. A refused one is counted by `FailedAttempts`."""
-        began = self._clock()
-        try:
-            yield
-        except Refused:
-            raise
-        except BaseException:
-            self._spend(began)
-            raise
-        else:
-            self._spend(began)
+    def charge(self, engine_s: float, *, had_riffs: bool) -> None:
+        """Charge a start's time of the engine, unless no riff waited before or after it.
+
+        A start that is refused counts in `FailedAttempts` instead.
+        """
+        if had_riffs or self._has_riffs():
+            self._refill()
+            self._balance_s = max(-LONGEST_WAIT_S * SHARE, self._balance_s - engine_s)
 
     def mark_started(self, jam_id: str) -> None:
         """Note that a jam can be heard from now on, and waits for its first listener."""
@@ -104,7 +111,3 @@ class JamStartLimiter:
         now = self._clock()
         self._balance_s = min(SAVED_S, self._balance_s + (now - self._refilled_at) * SHARE)
         self._refilled_at = now
-
-    def _spend(self, began: float) -> None:
-        self._refill()
-        self._balance_s -= self._clock() - began

@@ -14,9 +14,10 @@ from typing import Literal
 
 from PIL import Image
 
+from audio.arrays import Pixels
 from riffbot.clips.service import Accepted, Studio
 from riffbot.errors import Cancelled, Conflict, NotFound, RiffBotError
-from riffbot.inference.job import Owner, Picture, Progress
+from riffbot.inference.job import Owner, Progress
 from riffbot.library.job_states import UNFINISHED
 from riffbot.library.store import Library
 from riffbot.library.types import Author
@@ -74,7 +75,9 @@ class PageJob:
         self._changed = asyncio.Event()
 
     def publish(self, event: Event) -> None:
-        """Send an event to everybody who follows the job."""
+        """Send an event to everybody who follows the job; none comes after the last."""
+        if self._newest.is_last:
+            return
         self._newest = event
         if self._newest.is_last:
             self.ended = time.monotonic()
@@ -121,6 +124,10 @@ class PageJobs:
         self._jobs[job.id] = job
         return job
 
+    def get_cached(self, job_id: str) -> PageJob | None:
+        """A job that `find` returns without asking the database."""
+        return self._jobs.get(job_id)
+
     async def find(self, job_id: str) -> PageJob | None:
         """A job that runs or ended lately, also one from before a restart; None for others."""
         if (known := self._jobs.get(job_id)) is not None:
@@ -152,20 +159,20 @@ class PageJobs:
                 await self._library.cancel_job(job.id)
         job.task.cancel()
         await asyncio.wait([job.task])
-        if job.ended is None:
-            if job.accepted is not None:  # it had not even begun
-                await self._studio.drop(job.accepted)
-            job.publish(_failed("Cancelled.", cancelled=True))
+        if job.task.cancelled() and job.accepted is not None:  # it had not even started
+            await self._studio.drop(job.accepted)
+        job.publish(_failed("Cancelled.", cancelled=True))
 
     async def close(self) -> None:
-        """Cancel all jobs; those that are only watched go on in the engine."""
-        watched = [job for job in self._jobs.values() if job.accepted is None]
-        for job in watched:
-            if job.task is not None:
+        """Stop, and leave unfinished jobs to the next start."""
+        unfinished = [job for job in self._jobs.values() if job.ended is None]
+        for job in unfinished:
+            job.publish(_failed("RiffBot is stopping."))
+            if job.accepted is not None:
+                self._studio.leave(job.accepted)
+            elif job.task is not None:
                 job.task.cancel()
-            if job.ended is None:
-                job.publish(_failed("RiffBot is stopping."))
-        made = [job for job in self._jobs.values() if job.accepted is not None]
+        made = [job for job in unfinished if job.accepted is not None]
         await asyncio.gather(*(self.cancel(job) for job in made))
 
     def _drop_ended(self) -> None:
@@ -231,7 +238,7 @@ def _progress(job: PageJob, progress: Progress) -> None:
     job.publish(Event("step", step))
 
 
-def encode_preview(picture: Picture) -> str:
+def encode_preview(picture: Pixels) -> str:
     """A picture between two steps at half size, as a data URL of some 30 KB."""
     out = io.BytesIO()
     with contextlib.closing(Image.fromarray(picture)) as image:

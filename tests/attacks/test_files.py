@@ -18,7 +18,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from audio.image import encode_png
 from riffbot.clips.service import Studio
 from riffbot.inference.engine.engine import Engine
-from riffbot.inference.pipeline.opening import open_pipeline
+from riffbot.inference.pipeline.factory import open_pipeline
 from riffbot.jam.manager import JamManager
 from riffbot.library.instance_lock import owned
 from riffbot.library.store import Library

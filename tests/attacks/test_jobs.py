@@ -21,7 +21,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from riffbot.clips.service import Studio
 from riffbot.errors import Refused
-from riffbot.inference.engine.throughput import SpeedMeter
+from riffbot.inference.engine.throughput import ThroughputMeter
 from riffbot.inference.job import Owner
 from riffbot.library.store import Library
 from riffbot.request import RiffRequest
@@ -93,7 +93,7 @@ async def test_many_pieces_just_under_the_cap_do_not_take_the_engine_for_a_day(
     price = await studio.pricing.price(piece)
     assert price is not None
     picture_s = 0.99 * services.settings.max_job_s / len(price.pictures)
-    monkeypatch.setattr(SpeedMeter, "seconds", lambda _, asked: picture_s * len(asked))
+    monkeypatch.setattr(ThroughputMeter, "seconds", lambda _, asked: picture_s * len(asked))
     pipeline.gate.clear()
     making, sentences = [], []
     for number in range(30):
@@ -119,7 +119,7 @@ async def test_many_pieces_just_under_the_cap_do_not_take_the_engine_for_a_day(
         task.cancel()
     await asyncio.gather(*making, return_exceptions=True)
     pipeline.gate.set()
-    await until(lambda: services.engine.idle)  # what ended holds nothing back
+    await until(lambda: services.engine.is_idle)  # what ended holds nothing back
     await studio.make(single, author=PAGE_AUTHOR)
 
 

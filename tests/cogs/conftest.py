@@ -7,7 +7,6 @@ import pytest
 
 from audio.image import encode_png
 from riffbot.settings import Settings
-from tests.support.tiny_models import tiny_embedded_model
 
 SEEDS = """
 [steady]
@@ -24,11 +23,6 @@ beats = 4
 width = 320
 mood = "lazy, brushed"
 """
-
-
-@pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_embedded_model(tmp_path_factory.mktemp("model") / "tiny")
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from audio.files import read
 from audio.image import decode_image
 from cogs.common import generation
 from cogs.common.clip_cards import clip_cards
+from riffbot import prompt as prompt_module
 from riffbot.errors import GenerationFailed, Refused
 from riffbot.inference.job import Progress
 from riffbot.settings import Settings
@@ -67,6 +68,23 @@ async def test_every_option_reaches_the_request(settings: Settings) -> None:
         assert request.bpm == 120
         await room.riff("dub", tempo=100.0)
         assert (await room.services.library.recent())[0].request.bpm == 100
+
+
+async def test_a_prompt_is_parsed_once_from_the_command_to_the_model(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[str] = []
+    pattern = prompt_module._TOKEN
+
+    class CountingPattern:
+        def finditer(self, text: str) -> Any:
+            parsed.append(text)
+            return pattern.finditer(text)
+
+    async with open_room(settings) as room:
+        monkeypatch.setattr(prompt_module, "_TOKEN", CountingPattern())
+        await room.riff("a prompt that no other test has (sax:1.3)", seed=42)
+    assert parsed.count("a prompt that no other test has (sax:1.3)") == 1
 
 
 @pytest.mark.parametrize("prompt", ["()", "[ ]", "(x:1e9)"])

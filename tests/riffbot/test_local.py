@@ -15,7 +15,7 @@ from riffbot import local
 from riffbot.bot import RiffBot
 from riffbot.services import open_services
 from riffbot.settings import ROOT, Settings
-from tests.cogs.conftest import seed_images, settings, tiny_model  # noqa: F401
+from tests.cogs.conftest import seed_images, settings  # noqa: F401
 from tests.support.browser import chromium
 
 

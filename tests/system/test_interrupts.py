@@ -29,12 +29,12 @@ HEARD = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LOADING = """
 import sys, time
-from riffbot.inference.pipeline import opening
+from riffbot.inference.pipeline import factory
 def load(*_):
     print("under way", flush=True)
     while True:
         time.sleep(0.1)  # nothing interrupts this thread
-opening.open_pipeline = load
+factory.open_pipeline = load
 from riffbot.cli import main
 sys.argv = ["riffbot", *sys.argv[1:]]
 sys.exit(main())
@@ -52,6 +52,26 @@ def look(_):
 info.seed_images = look
 from riffbot.cli import main
 sys.argv = ["riffbot", *sys.argv[1:]]
+sys.exit(main())
+"""
+BUSY = """
+import asyncio, os, sys, time
+from riffbot import local, process, services
+from riffbot.file_turns import in_file_thread
+from tests.support.fake_pipeline import FakePipeline
+process.STOP_S = 2.0
+services._warm_up = lambda: None
+services.open_pipeline = lambda *_: FakePipeline()
+until = local.until
+async def beside_a_busy_thread(*args):
+    in_thread = in_file_thread if os.environ["THREAD"] == "file" else asyncio.to_thread
+    busy = asyncio.ensure_future(in_thread(time.sleep, 60))
+    await asyncio.sleep(0.2)
+    print("under way", flush=True)
+    await until(*args)
+local.until = beside_a_busy_thread
+from riffbot.cli import main
+sys.argv = ["riffbot"]
 sys.exit(main())
 """
 PLAIN = "import sys; from riffbot.cli import main; sys.argv[0] = 'riffbot'; sys.exit(main())"
@@ -166,6 +186,23 @@ def test_the_bot_stops_while_its_model_loads(
     code, said = bot.gone(how)
     assert code == 0
     assert "riffbot: stopping" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("thread", ["file", "shared"])
+def test_a_stop_ends_in_time_while_a_thread_is_busy(
+    start: Start, tmp_path: Path, thread: str
+) -> None:
+    bot = start(
+        BUSY,
+        THREAD=thread,
+        DISCORD_TOKEN="",
+        RIFFBOT_OPEN_BROWSER="false",
+        RIFFBOT_DATA_DIR=str(tmp_path / "data"),
+    )
+    bot.wait_for("under way")
+    code, said = bot.gone(signal.SIGTERM)
+    assert code == 128 + signal.SIGTERM
     assert "Traceback" not in said
 
 

@@ -91,7 +91,7 @@ async def services(settings: Settings) -> AsyncIterator[Services]:
 async def loaded(services: Services) -> None:
     """Wait for the model: two that load in one process at a time disturb each other."""
     async with patience(60):
-        while services.engine.resolved(RiffRequest(prompt="any", seed=0)) is None:
+        while services.engine.resolve(RiffRequest(prompt="any", seed=0)) is None:
             await asyncio.to_thread(time.sleep, 0.05)
 
 

@@ -14,15 +14,19 @@ from typing import Any
 
 from riffbot.errors import Cancelled, Refused, RiffBotError
 from riffbot.inference.engine.fair_queue import FairQueue
-from riffbot.inference.engine.pending_job import Ticket
+from riffbot.inference.engine.pending_job import PendingJob
 from riffbot.inference.engine.reservations import (
-    VISITORS,
+    MEMBERS_PER_NETWORK,
+    Reservation,
     Reservations,
-    Reserved,
-    check_work,
-    held_work,
+    check_work_limit,
+    outstanding_work,
 )
-from riffbot.inference.engine.throughput import SpeedMeter, line_times, seconds_of
+from riffbot.inference.engine.throughput import (
+    ThroughputMeter,
+    completion_times,
+    sequential_seconds,
+)
 from riffbot.inference.job import Job, Owner
 from riffbot.request import RiffRequest
 from riffbot.wording import in_words, plural
@@ -35,16 +39,16 @@ _SLACK_S = 1.5
 class _Batch:
     """Tickets that run together, and when they are expected to be done (`monotonic`)."""
 
-    tickets: list[Ticket]
+    pending: list[PendingJob]
     until: float
 
     @property
     def urgent(self) -> bool:
-        return any(ticket.job.deadline is not None for ticket in self.tickets)
+        return any(pending_job.job.deadline is not None for pending_job in self.pending)
 
 
-class Line:
-    """Thread-safe: any number of event loops put tickets in, one worker takes batches out.
+class Dispatcher:
+    """Thread-safe: any number of event loops put pending in, one worker takes batches out.
 
     Args:
         max_wait_s: refuse at the door what could not be done within this time; also the wait
@@ -62,11 +66,11 @@ class Line:
         self._max_work = max_work_s
         self._changed = threading.Condition()
         self._queue = FairQueue(patience_s=max_wait_s)
-        self._tickets: dict[str, Ticket] = {}  # waiting and running
+        self._pending: dict[str, PendingJob] = {}  # waiting and running
         self._running: list[_Batch] = []  # the last one overtook the one before it
         self._reservations = Reservations()
         self._closing: RiffBotError | None = None
-        self.meter = SpeedMeter()
+        self.throughput = ThroughputMeter()
         self.batch_limit = 1
 
     @property
@@ -77,17 +81,25 @@ class Line:
     @property
     def running(self) -> int:
         """How many are being computed now."""
-        return sum(len(batch.tickets) for batch in self._running)
+        return sum(len(batch.pending) for batch in self._running)
 
     @property
-    def idle(self) -> bool:
+    def is_idle(self) -> bool:
         """Whether nothing runs, waits, or was let in and has not ended yet."""
-        return not (self._tickets or self._running or self._reservations)
+        return not (self._pending or self._running or self._reservations)
+
+    @property
+    def has_clips(self) -> bool:
+        """Whether a clip without a deadline (not a jam's chunk) runs, waits, or was let in."""
+        with self._changed:
+            return bool(self._reservations) or any(
+                pending.job.deadline is None for pending in self._pending.values()
+            )
 
     # -- the event loops' side ------------------------------------------------------------------
 
     def check(self, owner: Owner | None, count: int = 1) -> None:
-        """Raise what `join` would raise for `count` more clips of this owner.
+        """Raise what `enqueue` would raise for `count` more clips of this owner.
 
         Raises:
             Refused: too many of the member's clips wait already.
@@ -101,7 +113,7 @@ class Line:
             raise type(self._closing)(str(self._closing))
         if owner is None:
             return
-        waiting = self._queue.waiting(owner) + self._reservations.kept(owner)
+        waiting = self._queue.waiting(owner) + self._reservations.count(owner)
         if waiting + count > self._max_jobs:
             raise Refused(
                 f"You have {plural(waiting, 'clip')} waiting and I keep at most {self._max_jobs} "
@@ -111,60 +123,62 @@ class Line:
             )
         if owner.network is None:
             return
-        together = self._queue.waiting_of_account(owner) + self._reservations.kept_of_account(owner)
-        if together + count > VISITORS * self._max_jobs:
+        together = self._queue.waiting_of_account(owner)
+        together += self._reservations.count_of_account(owner)
+        if together + count > MEMBERS_PER_NETWORK * self._max_jobs:
             raise Refused(
                 f"Your network has {plural(together, 'clip')} waiting and I keep at most "
-                f"{VISITORS * self._max_jobs} for one: please try again when some are done."
+                f"{MEMBERS_PER_NETWORK * self._max_jobs} for one: please try again when some are "
+                "done."
             )
 
-    def reserve(self, owner: Owner, *pictures: RiffRequest, promised: bool = False) -> Reserved:
+    def reserve(self, owner: Owner, *pictures: RiffRequest, promised: bool = False) -> Reservation:
         """Ask for one clip, and keep its place until it is released.
 
         Args:
             pictures: all of its pictures, resolved, in order; none where they are not known yet,
                 or where it needs no model.
-            promised: as for `join`.
+            promised: as for `enqueue`.
 
         Raises:
-            Refused: as `join` would refuse it, or it would wait too long for its last picture.
+            Refused: as `enqueue` would refuse it, or it would wait too long for its last picture.
             RiffBotError: the line is closed.
         """
         with self._changed:
             if not promised:
                 self._check(owner, 1)
                 self._check_work(owner, pictures)
-                if pictures and (refusal := self._too_late(owner, pictures)):
+                if pictures and (refusal := self._refusal_of_clip(owner, pictures)):
                     raise refusal
             return self._reservations.add(owner, pictures, self._release)
 
-    def expect(
-        self, reserved: Reserved, to_come: Sequence[RiffRequest], *, promised: bool = False
+    def announce_pictures(
+        self, reserved: Reservation, remaining: Sequence[RiffRequest], *, promised: bool = False
     ) -> None:
         """What was let in before its pictures were known has these still to come.
 
         Args:
-            promised: as for `join`.
+            promised: as for `enqueue`.
 
         Raises:
             Refused: they are too much work together with what its owner has waiting.
         """
         with self._changed:
-            reserved.to_come = ()
+            reserved.remaining = ()
             if not promised:
-                self._check_work(reserved.owner, to_come)
-            reserved.to_come = tuple(to_come)
+                self._check_work(reserved.owner, remaining)
+            reserved.remaining = tuple(remaining)
 
     def _check_work(self, owner: Owner | None, pictures: Sequence[RiffRequest]) -> None:
         if owner is not None:
-            held = held_work(self._queue, self._reservations)
-            check_work(self.meter, held, owner, pictures, self._max_work)
+            held = outstanding_work(self._queue, self._reservations)
+            check_work_limit(self.throughput, held, owner, pictures, self._max_work)
 
-    def _release(self, reserved: Reserved) -> None:
+    def _release(self, reserved: Reservation) -> None:
         with self._changed:
             self._reservations.remove(reserved)
 
-    def _too_late(self, owner: Owner, pictures: Sequence[RiffRequest]) -> Refused | None:
+    def _refusal_of_clip(self, owner: Owner, pictures: Sequence[RiffRequest]) -> Refused | None:
         """What refuses a clip that would wait too long for others, before or between its pictures.
 
         Everybody's pictures to come join the queue for a moment, in the order in which they will,
@@ -172,22 +186,24 @@ class Line:
         the rest of another member's song, and a song does.
         """
         own = [Job(picture, owner=owner) for picture in pictures]
-        jobs = self._reservations.to_come(own)
+        jobs = self._reservations.join_order(own)
         for job in jobs:
             self._queue.add(job)
         now = monotonic()
         try:
-            _, eta = self._places(now)[own[-1].id]
+            _, eta = self._positions(now)[own[-1].id]
         finally:
             for job in jobs:
                 self._queue.remove(job.id)
-        rest = seconds_of(self.meter, pictures[1:])  # which nobody but itself is to blame for
+        rest = sequential_seconds(
+            self.throughput, pictures[1:]
+        )  # which nobody but itself is to blame for
         if eta is None or rest is None:
             return None
         return self._refusal(own[-1], now, eta - rest)
 
-    def join(self, ticket: Ticket, *, promised: bool = False) -> None:
-        """Let a ticket in, or refuse it with the reason and the wait.
+    def enqueue(self, pending_job: PendingJob, *, promised: bool = False) -> None:
+        """Let a pending_job in, or refuse it with the reason and the wait.
 
         Args:
             promised: it was let in already (reserved, or before a restart); nothing but a closed
@@ -198,9 +214,9 @@ class Line:
             RiffBotError: the line is closed.
             ValueError: a job of this name is in line or running already.
         """
-        job = ticket.job
+        job = pending_job.job
         with self._changed:
-            if job.id in self._tickets:  # two tickets of one name would lose each other
+            if job.id in self._pending:  # two pending of one name would lose each other
                 raise ValueError(f"the job {job.id} is in line already")
             if not promised and job.deadline is None:
                 self._check(job.owner, 1)
@@ -210,12 +226,12 @@ class Line:
                 self._check(None, 1)
             self._queue.add(job)
             now = monotonic()
-            position, eta = self._places(now)[job.id]
+            position, eta = self._positions(now)[job.id]
             if not promised and (refusal := self._refusal(job, now, eta)):
                 self._queue.remove(job.id)
                 raise refusal
-            self._tickets[job.id] = ticket
-            ticket.tell_place(position, eta)
+            self._pending[job.id] = pending_job
+            pending_job.report_position(position, eta)
             self._changed.notify_all()
 
     def _refusal(self, job: Job, now: float, eta: float | None) -> Refused | None:
@@ -226,7 +242,7 @@ class Line:
                 f"That cannot be ready in time: it would take {in_words(eta)}.", wait_s=eta
             )
         # A clip that has nobody before it does not wait; and it measures anew how long one takes.
-        waits = job.deadline is None and job.owner is not None and not self.idle
+        waits = job.deadline is None and job.owner is not None and not self.is_idle
         if waits and eta > self._max_wait:
             return Refused(
                 f"The line is {in_words(eta)} long and I only promise what I can finish within "
@@ -243,14 +259,14 @@ class Line:
             How many were taken back.
         """
         with self._changed:
-            chosen = [t for t in self._tickets.values() if wanted(t.job)]
-            for ticket in chosen:
-                ticket.job.cancelled = True
-                self._queue.remove(ticket.job.id)
-                del self._tickets[ticket.job.id]
-                ticket.fail(type(error)(str(error)))
+            chosen = [t for t in self._pending.values() if wanted(t.job)]
+            for pending_job in chosen:
+                pending_job.job.cancelled = True
+                self._queue.remove(pending_job.job.id)
+                del self._pending[pending_job.job.id]
+                pending_job.set_error(type(error)(str(error)))
             if chosen:
-                self._tell_places()
+                self._report_positions()
         return len(chosen)
 
     def close(self, error: RiffBotError) -> None:
@@ -264,12 +280,12 @@ class Line:
 
     # -- the worker's side ----------------------------------------------------------------------
 
-    def unresolved(self) -> list[Ticket]:
+    def unresolved_jobs(self) -> list[PendingJob]:
         """Tickets that were let in before the model was there to resolve them."""
         with self._changed:
-            return [self._tickets[job.id] for job in self._queue if job.key is None]
+            return [self._pending[job.id] for job in self._queue if job.key is None]
 
-    def take(self) -> list[Ticket]:
+    def take_batch(self) -> list[PendingJob]:
         """Wait for the next batch; an empty list means that the line is closed."""
         with self._changed:
             while self._closing is None:
@@ -279,7 +295,7 @@ class Line:
                 self._changed.wait()
             return []
 
-    def take_urgent(self) -> list[Ticket]:
+    def take_urgent_batch(self) -> list[PendingJob]:
         """What may overtake the running batch between two of its steps.
 
         Returns:
@@ -290,51 +306,53 @@ class Line:
             job = self._queue.most_urgent
             if job is None or any(batch.urgent for batch in self._running):
                 return []
-            needed = self.meter.seconds([job.request]) or 0.0
+            needed = self.throughput.seconds([job.request]) or 0.0
             waits = max([monotonic(), *(batch.until for batch in self._running)])
             if job.deadline is None or waits + needed + _SLACK_S < job.deadline:
                 return []
             return self._begin(self._queue.take(monotonic(), self.batch_limit))
 
-    def _begin(self, jobs: list[Job]) -> list[Ticket]:
-        expected = self.meter.seconds([job.request for job in jobs])
-        batch = _Batch([self._tickets[job.id] for job in jobs], monotonic() + (expected or 0.0))
+    def _begin(self, jobs: list[Job]) -> list[PendingJob]:
+        expected = self.throughput.seconds([job.request for job in jobs])
+        batch = _Batch([self._pending[job.id] for job in jobs], monotonic() + (expected or 0.0))
         self._running.append(batch)
-        self._tell_places()
-        return list(batch.tickets)
+        self._report_positions()
+        return list(batch.pending)
 
-    def still_needs(self, seconds: float) -> None:
+    def set_remaining_seconds(self, seconds: float) -> None:
         """The running batch will take this much longer."""
         self._running[-1].until = monotonic() + seconds
 
-    def done(self) -> None:
-        """The batch that was begun last is over; each of its tickets has been answered."""
+    def finish_batch(self) -> None:
+        """The batch that was begun last is over; each of its pending has been answered."""
         with self._changed:
-            for ticket in self._running.pop().tickets if self._running else []:
-                self._tickets.pop(ticket.job.id, None)
+            for pending_job in self._running.pop().pending if self._running else []:
+                self._pending.pop(pending_job.job.id, None)
             self._changed.notify_all()
 
-    def _places(self, now: float) -> dict[str, tuple[int, float | None]]:
+    def _positions(self, now: float) -> dict[str, tuple[int, float | None]]:
         """Place in line and seconds to go of everybody who waits."""
         batches = self._queue.plan(now, self.batch_limit)
         ahead = sum(max(0.0, batch.until - now) for batch in self._running)
-        times: list[Any] = line_times(self.meter, batches, ahead) or [None] * len(batches)
+        times: list[Any] = completion_times(self.throughput, batches, ahead) or [None] * len(
+            batches
+        )
         places: dict[str, tuple[int, float | None]] = {}
         for batch, eta in zip(batches, times, strict=True):
             for job in batch:
                 places[job.id] = (len(places) + 1, eta)
         return places
 
-    def _tell_places(self) -> None:
-        for job_id, (position, eta) in self._places(monotonic()).items():
-            self._tickets[job_id].tell_place(position, eta)
+    def _report_positions(self) -> None:
+        for job_id, (position, eta) in self._positions(monotonic()).items():
+            self._pending[job_id].report_position(position, eta)
 
 
-def owned_by(owner: Owner) -> Callable[[Job], bool]:
+def belongs_to(owner: Owner) -> Callable[[Job], bool]:
     """Picks the jobs of one member, on whatever server."""
     return lambda job: job.owner is not None and job.owner.user_id == owner.user_id
 
 
-def taken_back() -> Cancelled:
+def cancelled_error() -> Cancelled:
     """What a cancelled job answers."""
     return Cancelled("The riff was cancelled.")

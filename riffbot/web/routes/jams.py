@@ -36,7 +36,7 @@ from riffbot.web.jam_requests import (
 )
 from riffbot.web.keys import BROADCASTER, CREATE_LIMIT, JAM_RESTORER, SERVICES
 from riffbot.web.request_reader import read_body
-from riffbot.web.routes.pages import page_response
+from riffbot.web.routes.pages import jam_page
 from riffbot.web.serializers import is_private
 from riffbot.web.submission import check_sources
 
@@ -46,7 +46,7 @@ routes = web.RouteTableDef()
 @routes.get("/jam/{id}")
 async def page(request: web.Request) -> web.Response:
     """The page; its script finds out when a jam is over."""
-    return await asyncio.to_thread(page_response, request, "../", "jam.html")
+    return await asyncio.to_thread(jam_page, request, "../")
 
 
 @routes.get("/api/jams")

@@ -44,9 +44,12 @@ async def cancel(request: web.Request) -> web.Response:
 
 async def _get_job(request: web.Request) -> PageJob:
     """The job in the address. Raises NotFound, RateLimited."""
-    request.app[READ_LIMIT].take(request.remote or "")
     message = "That riff is not under way (any more)."
-    job = await request.app[JOBS].find(path_id(request, "job", message))
+    job_id, jobs = path_id(request, "job", message), request.app[JOBS]
+    # What a whole network shares is for database queries, and following one's own riff needs none.
+    if (job := jobs.get_cached(job_id)) is None:
+        request.app[READ_LIMIT].take(request.remote or "")
+        job = await jobs.find(job_id)
     if job is None:
         raise NotFound(message)
     return job

@@ -1,4 +1,4 @@
-"""The HTML pages, and the scripts, styles and icons that they load."""
+"""The pages: the HTML at each address, and the files that it loads."""
 
 from __future__ import annotations
 
@@ -12,43 +12,34 @@ from riffbot.errors import NotFound
 from riffbot.web.access import OWNER_COOKIE, is_owner_key
 from riffbot.web.headers import SECURITY_HEADERS
 from riffbot.web.keys import SERVICES
-from riffbot.web.routes.activity import (
-    BASE,
-    FRAME_ANCESTORS,
-    FRAME_QUERY,
-    get_activity,
-)
+from riffbot.web.routes.activity import BASE, FRAME_ANCESTORS, FRAME_QUERY, get_activity
 from riffbot.web.visitors import is_secure
 
 STATIC = Path(__file__).parents[1] / "static"
+"""The icon, and the plain page that is served where the pages could not be built."""
 
 BUILT = Path(__file__).parents[1] / "built"
-"""The built page, made from web/ by `make setup`; where it is missing, the plain pages of
-static/ are served instead."""
+"""The pages, built from web/ by `make setup`: index.html for jams, riffs.html for single riffs."""
 
-BUILT_TYPES = {".js": "text/javascript", ".css": "text/css"}
+PLAIN = STATIC / "plain.html"
 
-TYPES = {
-    path.name: ({**BUILT_TYPES, ".svg": "image/svg+xml"})[path.suffix]
-    for path in STATIC.iterdir()
-    if path.suffix in (".js", ".css", ".svg")
-}
-"""Files that may be asked for by name; no other file is ever opened."""
+CONTENT_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+
+STATIC_FILES = frozenset(path.name for path in STATIC.iterdir() if path.suffix in CONTENT_TYPES)
+"""Files that can be requested by name; nothing else is ever opened."""
 
 routes = web.RouteTableDef()
 
 
 @routes.get("/")
 async def home(request: web.Request) -> web.Response:
-    """The built page, which starts a private jam; the plain form where it is not built. An
-    Activity opens here, too."""
-    return page_response(request, "./", "index.html")
+    """A private jam; single riffs where the pages are not built. Discord opens an Activity here."""
+    return await asyncio.to_thread(jam_page, request, "./")
 
 
 @routes.get("/owner")
 async def owner(request: web.Request) -> web.Response:
-    """The owner's link, which RiffBot prints: gives this browser the owner's cookie, which is valid
-    until the next start."""
+    """The link that RiffBot prints for its owner: the browser acts as the owner until a restart."""
     key = request.query.get("key", "")
     if not is_owner_key(request.app, key):
         raise NotFound("This is not the owner's link: RiffBot prints a new one when it starts.")
@@ -65,78 +56,68 @@ async def owner(request: web.Request) -> web.Response:
 
 @routes.get("/riffs")
 async def riffs(request: web.Request) -> web.Response:
-    """The form and the last riffs."""
-    return _plain_page("./")
-
-
-@routes.get("/app/{name}")
-async def built(request: web.Request) -> web.StreamResponse:
-    """A file of the built page; its name holds a hash of its content."""
-    name = request.match_info["name"]
-    path = BUILT / "app" / name
-    # Only files that the build wrote: the name is one of the folder's, never a path.
-    if name not in await asyncio.to_thread(_list_built_files) or path.suffix not in BUILT_TYPES:
-        raise web.HTTPNotFound
-    return web.FileResponse(
-        path,
-        headers={
-            "Content-Type": f"{BUILT_TYPES[path.suffix]}; charset=utf-8",
-            "Cache-Control": "public, max-age=31536000, immutable",
-        },
-    )
+    """The form for single riffs, and the last riffs."""
+    return await asyncio.to_thread(_page, "riffs.html", "./")
 
 
 @routes.get("/riff/{id}")
 async def riff(request: web.Request) -> web.Response:
-    """The same page, which then loads the riff; its other addresses begin one level higher."""
-    return _plain_page("../")
+    """The same page, which shows the riff of this id."""
+    return await asyncio.to_thread(_page, "riffs.html", "../")
+
+
+@routes.get("/app/{name}")
+async def built_file(request: web.Request) -> web.StreamResponse:
+    """A script or a style sheet of a built page; its name holds a hash of its content."""
+    name = request.match_info["name"]
+    path = BUILT / "app" / name
+    # The name must be one that the build wrote, so it is never a path.
+    if name not in await asyncio.to_thread(_list_built_files) or path.suffix not in CONTENT_TYPES:
+        raise web.HTTPNotFound
+    return _file(path, "public, max-age=31536000, immutable")
 
 
 @routes.get("/static/{name}")
-async def static(request: web.Request) -> web.StreamResponse:
-    """Style, script, icon."""
+async def static_file(request: web.Request) -> web.StreamResponse:
+    """The icon, and the style sheet and script of the plain page."""
     name = request.match_info["name"]
-    if name not in TYPES:
+    if name not in STATIC_FILES:
         raise web.HTTPNotFound
-    return web.FileResponse(
-        STATIC / name,
-        headers={"Content-Type": f"{TYPES[name]}; charset=utf-8", "Cache-Control": "no-cache"},
-    )
+    return _file(STATIC / name, "no-cache")
 
 
-def page_response(request: web.Request, base: str, plain: str) -> web.Response:
-    """The built page at the base of this address, or at that of an Activity inside Discord.
+def jam_page(request: web.Request, base: str) -> web.Response:
+    """The page of jams; for a request of Discord's, as an Activity that Discord may frame.
 
     Args:
-        base: where the page's root lies from this address.
-        plain: the file of static/ that is served where the page is not built.
+        base: the root of the pages, relative to the requested address.
     """
     if FRAME_QUERY not in request.query or get_activity(request.app) is None:
-        return _built_page(base, plain)
-    page = _built_page(BASE, plain)
+        return _page("index.html", base)
+    page = _page("index.html", BASE)
     page.headers["Content-Security-Policy"] = SECURITY_HEADERS["Content-Security-Policy"].replace(
         "frame-ancestors 'none'", f"frame-ancestors {FRAME_ANCESTORS}"
     )
     return page
 
 
-def _built_page(base: str, plain: str) -> web.Response:
-    path = BUILT / "index.html"
-    return _html(path if path.is_file() else STATIC / plain, base)
+def _page(name: str, base: str) -> web.Response:
+    """A built page, or the plain page in its place; relative addresses in it start at `base`."""
+    path = BUILT / name
+    html = (path if path.is_file() else PLAIN).read_text("utf-8")
+    return web.Response(
+        text=re.sub('<base href="[./]+">', f'<base href="{base}">', html),
+        content_type="text/html",
+        headers={"Cache-Control": "no-cache"},
+    )
+
+
+def _file(path: Path, cache_control: str) -> web.FileResponse:
+    content_type = f"{CONTENT_TYPES[path.suffix]}; charset=utf-8"
+    headers = {"Content-Type": content_type, "Cache-Control": cache_control}
+    return web.FileResponse(path, headers=headers)
 
 
 def _list_built_files() -> set[str]:
     folder = BUILT / "app"
     return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-
-
-def _plain_page(base: str) -> web.Response:
-    return _html(STATIC / "index.html", base)
-
-
-def _html(path: Path, base: str) -> web.Response:
-    return web.Response(
-        text=re.sub('<base href="[./]+">', f'<base href="{base}">', path.read_text("utf-8")),
-        content_type="text/html",
-        headers={"Cache-Control": "no-cache"},
-    )

@@ -17,10 +17,11 @@ import pytest
 
 from riffbot.clips import job_ledger
 from riffbot.clips.recipes import Recipe
-from riffbot.clips.service import Studio
+from riffbot.clips.service import MAX_ATTEMPTS, Studio
 from riffbot.errors import Cancelled, Conflict, Postponed, TooCostly, Unavailable
 from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine, Owner, Progress
+from riffbot.library.instance_lock import Ownership
 from riffbot.library.store import Library
 from riffbot.library.types import Author
 from riffbot.request import RiffRequest, takes
@@ -248,3 +249,34 @@ async def test_the_pictures_of_a_recipe_are_priced_together(stage: Stage) -> Non
     )
     with pytest.raises(TooCostly):
         await studio.revive(nested, author=ANN)
+
+
+@pytest.mark.parametrize("attempts", [1, MAX_ATTEMPTS])
+async def test_an_attempt_that_is_given_back_late_does_not_strand_its_job(
+    stage: Stage, attempts: int
+) -> None:
+    job = await stage.library.create_job(REQUEST, author=ANN)
+    for _ in range(attempts):  # by a RiffBot that has lost the database
+        await stage.library.begin_job(job.id)
+    (read,) = await stage.library.unfinished_jobs()
+    await stage.library.give_back_job(job.id, attempts=attempts)
+    assert (await stage.studio.resume(read)).id == job.id
+    row = await stage.library.get_job(job.id)
+    assert (row.state, row.attempts) == ("done", attempts)
+
+
+async def test_who_has_lost_the_database_gives_no_attempt_back(stage: Stage) -> None:
+    ownership = Ownership()
+    studio = Studio(stage.engine, stage.library, stage.settings, stage.pipeline.images, ownership)
+    stage.pipeline.gate.clear()
+    making = asyncio.create_task(studio.make(REQUEST, author=ANN))
+    await until(lambda: bool(stage.pipeline.batches))
+    ownership.lose("Another RiffBot has taken over the database.")
+    closing = asyncio.create_task(stage.engine.close(grace_s=0))
+    with pytest.raises(Cancelled):
+        await making
+    await studio.close()
+    (job,) = await stage.library.unfinished_jobs()
+    assert (job.state, job.attempts) == ("running", 1)
+    stage.pipeline.gate.set()
+    await closing

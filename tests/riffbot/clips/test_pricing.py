@@ -19,7 +19,7 @@ USUAL = RiffRequest(prompt="x", seed=1, width=64, steps=4, guidance=3.0)
 
 
 def slow_moment(stage: Stage) -> None:
-    stage.engine._line.meter.measure([USUAL], 10_000.0)
+    stage.engine._dispatcher.throughput.measure([USUAL], 10_000.0)
 
 
 async def test_one_slow_moment_does_not_refuse_clips_for_ever(stage: Stage) -> None:
@@ -28,7 +28,7 @@ async def test_one_slow_moment_does_not_refuse_clips_for_ever(stage: Stage) -> N
     stage.pipeline.gate.clear()
     first = await stage.studio.accept(REQUEST, author=ANN)
     second = await stage.studio.accept(REQUEST, author=BOB)  # which is not idle any more
-    expected = stage.engine.work_s([USUAL])
+    expected = stage.engine.estimate_seconds([USUAL])
     assert expected is not None
     assert expected < 60
     for accepted in (first, second):
@@ -61,7 +61,7 @@ async def test_a_piece_that_was_never_priced_is_priced_after_a_restart(
             await stage.studio.resume(job)
         assert len(stage.pipeline.batches) == (0 if measured else 1)
         assert await stage.state(job.id) == "failed"
-        assert stage.engine.idle
+        assert stage.engine.is_idle
         single = await library.create_job(REQUEST, author=ANN)
         assert (await stage.studio.resume(single)).id == single.id, "what was promised is kept"
     finally:
@@ -72,12 +72,12 @@ async def test_a_piece_that_was_never_priced_is_priced_after_a_restart(
 async def test_a_piece_that_was_cheap_enough_is_kept_on_a_slower_machine(stage: Stage) -> None:
     price = await stage.studio.pricing.price(WALK)
     assert price is not None
-    stage.engine._line.meter.measure([USUAL], 1.0)
+    stage.engine._dispatcher.throughput.measure([USUAL], 1.0)
     at_one = price.seconds(stage.engine)
     assert at_one is not None
     limit = stage.settings.max_job_s
-    stage.engine._line.meter.__init__()  # type: ignore[misc]
-    stage.engine._line.meter.measure([USUAL], 1.5 * limit / at_one)
+    stage.engine._dispatcher.throughput.__init__()  # type: ignore[misc]
+    stage.engine._dispatcher.throughput.measure([USUAL], 1.5 * limit / at_one)
     with pytest.raises(TooCostly):
         await stage.studio.accept(WALK, author=ANN)
     job = await stage.library.create_job(WALK, author=ANN)

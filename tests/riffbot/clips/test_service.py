@@ -24,21 +24,18 @@ from riffbot.request import MAX_SEED, RiffRequest, takes
 from riffbot.services import Services, open_services
 from riffbot.settings import Settings
 from tests.support.fake_pipeline import FakePipeline, until
-from tests.support.tiny_models import tiny_embedded_model
 
 ANN = Author(1, "Ann", 10)
 REQUEST = RiffRequest(prompt="funky (sax:1.2)", seed=42)
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_embedded_model(tmp_path_factory.mktemp("model") / "tiny")
-
-
 @pytest.fixture
-def settings(tmp_path: Path, model: Path) -> Settings:
+def settings(tmp_path: Path, tiny_model: Path) -> Settings:
     return Settings(
-        data_dir=tmp_path / "data", model=str(model), device="cpu", seed_images=tmp_path / "none"
+        data_dir=tmp_path / "data",
+        model=str(tiny_model),
+        device="cpu",
+        seed_images=tmp_path / "none",
     )
 
 

@@ -8,16 +8,10 @@ import numpy as np
 import pytest
 
 from audio.image import encode_png
-from tests.support.tiny_models import tiny_embedded_model
-
-
-@pytest.fixture(scope="session")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_embedded_model(tmp_path_factory.mktemp("model") / "tiny", steps=2)
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, two_step_model: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to be in, the tiny model, one bundled seed image."""
     seeds = tmp_path / "seeds"
     seeds.mkdir()
@@ -27,7 +21,7 @@ def home(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DISCORD_TOKEN", raising=False)
-    monkeypatch.setenv("RIFFBOT_MODEL", str(model))
+    monkeypatch.setenv("RIFFBOT_MODEL", str(two_step_model))
     monkeypatch.setenv("RIFFBOT_SEED_IMAGES", str(seeds))
     monkeypatch.setenv("RIFFBOT_DATA_DIR", str(tmp_path / "data"))
     return tmp_path

@@ -17,21 +17,15 @@ from riffbot.commands import doctor, trial
 from riffbot.commands.doctor import BAD, GOOD, NOTE, Finding
 from riffbot.library import migrate
 from riffbot.settings import Settings
-from tests.support.tiny_models import tiny_embedded_model
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_embedded_model(tmp_path_factory.mktemp("model") / "tiny", steps=2)
 
 
 @pytest.fixture
-def settings(tmp_path: Path, model: Path) -> Settings:
+def settings(tmp_path: Path, two_step_model: Path) -> Settings:
     return Settings(
         _env_file=None,
         discord_token=None,
         data_dir=tmp_path / "data",
-        model=str(model),
+        model=str(two_step_model),
         device="cpu",
         seed_images=tmp_path / "seeds",
     )

@@ -19,7 +19,7 @@ from riffbot.images import Images, SeedImage
 from riffbot.inference.job import Riff
 from riffbot.inference.models.loading import load_model
 from riffbot.inference.pipeline.pipeline import Pipeline
-from riffbot.inference.pipeline.pixels import stretched
+from riffbot.inference.pipeline.pixels import resize_columns
 from riffbot.inference.pipeline.resolve import resolve
 from riffbot.inference.torch_threads import use_few_threads
 from riffbot.rendering import SAMPLE_RATE, sound
@@ -115,7 +115,7 @@ def test_windows_keep_whole_cells_whatever_the_loops_width(width: int, backward:
         assert 0 <= window.begin - before.end < GRAIN // 2, "what lies between is painted, too"
     for window in plan:
         _, region = canvas.seen(window)
-        turned = region.turned(canvas.turn(window), window.width)
+        turned = region.shifted(canvas.turn(window), window.width)
         assert window.width % GRAIN == 0
         assert (turned.begin % GRAIN, turned.end % GRAIN) == (0, 0)
 
@@ -269,7 +269,7 @@ async def test_similarity_falls_steadily_as_denoising_rises(shipped: Pipeline) -
 @pytest.mark.timeout(600)
 async def test_a_loop_of_any_width_goes_round(shipped: Pipeline, tmp_path: Path) -> None:
     """Uploads are as wide as their beats are; no model takes 487 columns."""
-    source = stretched(shipped.images.load("four_floor"), 487)
+    source = resize_columns(shipped.images.load("four_floor"), 487)
     Image.fromarray(source).save(tmp_path / "odd.png")
     (tmp_path / "seeds.toml").write_text(
         "[odd]\ntitle = 'Odd'\nbpm = 98.56\nbeats = 8\nwidth = 487\n", "utf-8"

@@ -40,9 +40,9 @@ async def test_one_slow_moment_keeps_no_jam_from_being_tried(
 ) -> None:
     machine.clip_s = 60.0
     await engine.submit(RiffRequest(prompt="in a busy moment", width=128))
-    picture = engine.resolved(RiffRequest(prompt="sax", width=128))
+    picture = engine.resolve(RiffRequest(prompt="sax", width=128))
     assert picture is not None
-    expected = engine.work_s([picture])
+    expected = engine.estimate_seconds([picture])
     assert expected is not None
     assert expected > 10 * 1.28, "by other clips' measure a jam is out of the question"
     machine.clip_s = 0.1

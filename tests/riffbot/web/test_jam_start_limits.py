@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -12,15 +13,23 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from riffbot.errors import Refused
+from riffbot.inference.engine.engine import Engine
+from riffbot.jam.capacity import Capacity
+from riffbot.jam.manager import JamManager
+from riffbot.jam.types import LOCAL_USER
+from riffbot.library.jam_record import PageJam
+from riffbot.library.types import Author
+from riffbot.request import RiffRequest
 from riffbot.services import Services
 from riffbot.settings import Settings
 from riffbot.web import keys
 from riffbot.web.app import create_app
-from riffbot.web.jam_start_limits import GRACE_S, SAVED_S, JamStartLimiter
+from riffbot.web.jam_start_limits import GRACE_S, LONGEST_WAIT_S, SAVED_S, JamStartLimiter
 from riffbot.web.rate_limit import RateLimiter
-from tests.support.fake_pipeline import until
+from tests.support.fake_pipeline import FakePipeline, until
 
 PROXY = {"trusted_proxies": ("127.0.0.0/8",), "host": "0.0.0.0"}
+ANN = Author(1, "Ann", 10)
 BEAT = {"prompt": "x", "seed_image": "beat"}
 
 
@@ -118,21 +127,91 @@ def test_all_starts_together_take_a_third_of_the_time() -> None:
         except Refused:
             now += 0.5
             continue
-        with starts.measured():
-            now += 4
-            spent += 4
+        now += 4
+        spent += 4
+        starts.charge(4, had_riffs=True)
     assert spent <= 3000 / 3 + SAVED_S + 4
     assert spent > 3000 / 4, "and what is quiet may begin"
 
 
 async def test_too_many_starts_of_all_offer_a_single_riff(page: Page) -> None:
-    with page.starts.measured():
-        page.now += 10  # a slow machine began one
+    page.starts.charge(10, had_riffs=True)  # a slow machine began one
     status, told, headers = await page.post("203.0.113.1")
     assert (status, told["offer"]) == (503, "riff")
     assert int(headers["Retry-After"]) > 1
     page.now += 30
     assert (await page.post("203.0.113.1"))[0] == 201
+
+
+async def test_waiting_for_the_model_is_not_charged(page: Page, pipeline: FakePipeline) -> None:
+    pipeline.gate.clear()
+    first = asyncio.create_task(page.post("203.0.113.1"))
+    await until(lambda: bool(pipeline.batches))
+    page.now += 25  # while the model loads, or somebody's riff is made
+    pipeline.gate.set()
+    assert (await first)[0] == 201
+    assert (await page.post("203.0.113.2"))[0] == 201
+
+
+async def test_starts_in_one_batch_are_charged_once_together(
+    services: Services, pipeline: FakePipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    took: dict[Capacity, float] = {}
+
+    def record(capacity: Capacity, seconds: float) -> None:
+        took.setdefault(capacity, seconds)
+
+    monkeypatch.setattr(Capacity, "record", record)
+    pipeline.model.device = "cuda"
+    async with Engine(lambda: pipeline, max_batch=2) as engine:
+        jams = JamManager(
+            engine, services.images, services.library, services.studio, services.settings
+        )
+        pipeline.gate.clear()
+        riff = asyncio.create_task(engine.submit(RiffRequest(prompt="x")))
+        await until(lambda: bool(pipeline.batches))
+        starting = [
+            asyncio.create_task(jams.start(PageJam(n), "y", starter=LOCAL_USER)) for n in (1, 2)
+        ]
+        await until(lambda: engine.stats().queued == 2)
+        pipeline.gate.set()
+        first, second = [(await start).reader for start in starting]
+        assert len(pipeline.batches[1]) == 2
+        assert first.start_engine_s + second.start_engine_s == pytest.approx(took[first.capacity])
+        await riff
+        await jams.close()
+
+
+def test_one_slow_start_keeps_the_others_waiting_for_two_minutes_at_most() -> None:
+    now = 0.0
+    starts = JamStartLimiter(clock=lambda: now)
+    starts.charge(3600, had_riffs=True)
+    with pytest.raises(Refused, match=r"Starting jams took .* try again in 120 seconds") as refusal:
+        starts.admit("203.0.113.1")
+    assert refusal.value.wait_s == LONGEST_WAIT_S
+    now += LONGEST_WAIT_S + 1
+    starts.admit("203.0.113.1")
+
+
+async def test_starts_have_no_share_while_no_riff_waits(
+    services: Services, pipeline: FakePipeline
+) -> None:
+    starts = create_app(services)[keys.JAM_START_LIMITER]
+    for n in range(10):  # a lone visitor's, of whom the third was refused once
+        had_riffs = starts.admit(f"203.0.113.{n}")
+        assert not had_riffs
+        starts.charge(4, had_riffs=had_riffs)
+    pipeline.gate.clear()
+    riff = asyncio.create_task(services.studio.make(RiffRequest(prompt="x"), author=ANN))
+    await until(lambda: bool(pipeline.batches) and services.engine.has_clips)
+    assert starts.admit("203.0.113.20"), "what was free for all is not held against anybody"
+    starts.charge(4, had_riffs=True)
+    starts.charge(4, had_riffs=False)  # a riff came while it began
+    with pytest.raises(Refused, match="the riffs that wait"):
+        starts.admit("203.0.113.21")
+    pipeline.gate.set()
+    await riff
+    assert not starts.admit("203.0.113.21")
 
 
 async def test_whoever_sits_here_starts_as_many_as_they_like(client: TestClient) -> None:

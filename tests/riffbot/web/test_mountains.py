@@ -18,7 +18,7 @@ import pytest
 from aiohttp.test_utils import TestClient
 from scipy.signal import correlate
 
-from riffbot.inference.job import Picture
+from audio.arrays import Pixels
 from riffbot.jam.session import JamSession
 from riffbot.request import RiffRequest
 from riffbot.services import Services
@@ -36,8 +36,8 @@ WATCH = """window.watch = (heard) => {
   // leaves the loudspeaker, carried to this moment, as a sample of the jam; beside it, the column
   // that the picture then has under its playhead. A frame without sound counts as dry, unless the
   // player says itself that it waits: then there is no place in the jam to compare with.
-  const { player, view } = riffbot, { context } = player, draw = view.frame.bind(view);
-  view.frame = (moment) => {
+  const { player, view } = riffbot, { context } = player, draw = view.drawFrame.bind(view);
+  view.drawFrame = (moment) => {
     const { contextTime, performanceTime } = context.getOutputTimestamp();
     const { currentTime, outputLatency } = context;
     const age = (performance.now() - performanceTime) / 1000;
@@ -101,12 +101,12 @@ TAKE = """(() => {
 class Tunes(FakePipeline):
     """Draws a pitch that the prompt decides, struck on every beat, over a quiet noise."""
 
-    def run(self, requests: Sequence[RiffRequest], **_: Any) -> list[Picture]:
+    def run(self, requests: Sequence[RiffRequest], **_: Any) -> list[Pixels]:
         super().run(requests)
         return [self.tune(request) for request in requests]
 
     @staticmethod
-    def tune(request: RiffRequest) -> Picture:
+    def tune(request: RiffRequest) -> Pixels:
         width = request.width or 128
         level = np.random.default_rng(request.seed).integers(0, 60, (512, width)).astype(float)
         prompt = request.target.prompt if request.target and request.alpha > 0.5 else request.prompt
@@ -239,8 +239,8 @@ async def test_the_plane_of_the_mountains_stands_on_what_sounds(client: TestClie
 SLOW = """{
   window.jumps = 0;
   Object.defineProperty(riffbot.player, "jumps", { get: () => window.jumps, set() {} });
-  Object.defineProperty(riffbot.view, "effort", { get: () => 200, set() {} });
-  Object.defineProperty(riffbot.view, "plainest", { get: () => true });
+  Object.defineProperty(riffbot.view, "frameMs", { get: () => 200, set() {} });
+  Object.defineProperty(riffbot.view, "isAtLowestQuality", { get: () => true });
   void 0;
 }"""
 
@@ -263,11 +263,11 @@ def centroid(samples: np.ndarray) -> float:
 
 
 COST = """(() => new Promise((told) => {
-  const { view } = riffbot, draw = view.frame.bind(view), costs = [];
+  const { view } = riffbot, draw = view.drawFrame.bind(view), costs = [];
   // A view that takes itself for slow waits for every second picture: here only we wait.
-  Object.defineProperty(view, "effort", { get: () => 1, set() {} });
+  Object.defineProperty(view, "frameMs", { get: () => 1, set() {} });
   const gl = view.element.getContext("webgl2");
-  view.frame = (moment) => {
+  view.drawFrame = (moment) => {
     const began = performance.now();
     draw(moment);
     const drawn = performance.now();

@@ -12,7 +12,7 @@ from riffbot.web import schema
 
 def test_the_typescript_types_are_those_that_the_schema_generates() -> None:
     generator = runpy.run_path(str(ROOT / "web" / "generate_types.py"))
-    written = (ROOT / "web" / "src" / "protocol.ts").read_text("utf-8")
+    written = (ROOT / "web" / "src" / "shared" / "protocol.ts").read_text("utf-8")
     assert written == generator["generate"](), "run `python web/generate_types.py`"
 
 

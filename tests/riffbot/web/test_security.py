@@ -181,7 +181,7 @@ def test_an_allowance_forgets_old_addresses() -> None:
 
 
 async def test_every_answer_carries_the_policy(client: TestClient) -> None:
-    for address in ("/", "/api/riffs", "/nowhere", "/static/page.css"):
+    for address in ("/", "/api/riffs", "/nowhere", "/static/plain.css"):
         answer = await client.get(address)
         assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
         assert answer.headers["X-Content-Type-Options"] == "nosniff"

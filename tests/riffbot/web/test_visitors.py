@@ -94,7 +94,7 @@ async def test_a_browser_that_opens_a_page_becomes_a_visitor(serve: Serve) -> No
 
 
 @pytest.mark.parametrize(
-    "answer", ["/api/info", "/static/page.css", "/healthz", "/api/riffs", "/no-such-page"]
+    "answer", ["/api/info", "/static/plain.css", "/healthz", "/api/riffs", "/no-such-page"]
 )
 async def test_nothing_but_a_page_gives_a_cookie(serve: Serve, answer: str) -> None:
     client = await serve()

@@ -1,15 +1,16 @@
 // The page must read weights exactly as riffbot/prompt.py does: both are held to the same cases.
 
 import { describe, expect, test } from "vitest";
-import { runs, spoken } from "../../../riffbot/web/static/weights.js";
 import cases from "../../../tests/riffbot/prompts.json";
+import { parsePrompt } from "../../src/shared/prompt_parser";
+import { describeWeights } from "../../src/shared/prompt_weights";
 
 type Fragment = [text: string, weight: number];
 
 /** The fragments that riffbot.prompt.parse returns; null where it refuses the prompt. */
 function parse(prompt: string): Fragment[] | null {
   const fragments: Fragment[] = [];
-  for (const { piece, weight, syntax } of runs(prompt)) {
+  for (const { piece, weight, syntax } of parsePrompt(prompt)) {
     if (!(weight >= 0 && weight <= 10)) return null;
     const text = syntax ? "" : piece.replace(/\\([()[\]\\]?)/g, "$1");
     const last = fragments.at(-1);
@@ -31,7 +32,7 @@ describe("the shared cases", () => {
 test("every character of the prompt is in exactly one run", () => {
   for (const { prompt } of cases) {
     expect(
-      runs(prompt)
+      parsePrompt(prompt)
         .map(({ piece }) => piece)
         .join(""),
     ).toBe(prompt);
@@ -40,10 +41,12 @@ test("every character of the prompt is in exactly one run", () => {
 
 describe("weights in words", () => {
   test("name what counts more or less, brackets left out", () => {
-    expect(spoken("funky (saxophone:1.3) [drums]")).toBe("Weighted: saxophone ×1.3, drums ×0.91.");
+    expect(describeWeights("funky (saxophone:1.3) [drums]")).toBe(
+      "Weighted: saxophone ×1.3, drums ×0.91.",
+    );
   });
 
   test("are empty where nothing is weighted", () => {
-    expect(spoken("funky saxophone at 12:30")).toBe("");
+    expect(describeWeights("funky saxophone at 12:30")).toBe("");
   });
 });

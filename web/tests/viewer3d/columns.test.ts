@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { Columns, LENGTH } from "../../src/columns";
+import { CAPACITY, Columns } from "../../src/viewer3d/columns";
 
 const BANDS = 3;
 
@@ -20,13 +20,13 @@ function filled(column: number, width: number): Columns {
 
 describe("columns", () => {
   test("are read back with the low notes first, the last row of a tile", () => {
-    expect([...filled(0, 8).spectrum(3)]).toEqual([32, 31, 30]);
+    expect([...filled(0, 8).getSpectrum(3)]).toEqual([32, 31, 30]);
   });
 
   test("are zeros where nothing is known", () => {
     const columns = filled(10, 8);
-    expect([...columns.spectrum(9)]).toEqual([0, 0, 0]);
-    expect([...columns.spectrum(18)]).toEqual([0, 0, 0]);
+    expect([...columns.getSpectrum(9)]).toEqual([0, 0, 0]);
+    expect([...columns.getSpectrum(18)]).toEqual([0, 0, 0]);
     expect(columns.extent).toEqual([10, 18]);
   });
 
@@ -34,34 +34,34 @@ describe("columns", () => {
     const columns = filled(0, 4);
     const before = columns.version;
     columns.put(2, 1, new Uint8Array([7, 8, 9]));
-    expect([...columns.spectrum(2)]).toEqual([9, 8, 7]);
-    expect([...columns.spectrum(1)]).toEqual([12, 11, 10]);
+    expect([...columns.getSpectrum(2)]).toEqual([9, 8, 7]);
+    expect([...columns.getSpectrum(1)]).toEqual([12, 11, 10]);
     expect(columns.version).toBeGreaterThan(before);
   });
 
   test("lie in a circle: a tile may reach over its end", () => {
-    const start = 5 * LENGTH - 4;
+    const start = 5 * CAPACITY - 4;
     const columns = filled(start, 8);
     for (let at = start; at < start + 8; at++) {
-      expect(columns.spectrum(at)[BANDS - 1]).toBe(10 * (at % 20));
+      expect(columns.getSpectrum(at)[BANDS - 1]).toBe(10 * (at % 20));
     }
-    expect(columns.data[0]).toBe(10 * ((5 * LENGTH) % 20)); // the texture wraps at the same place
+    expect(columns.data[0]).toBe(10 * ((5 * CAPACITY) % 20)); // the texture wraps at the same place
   });
 
   test("forget what lies more than a circle back", () => {
     const columns = filled(0, 100);
-    for (let at = 100; at < LENGTH + 100; at += 16) columns.put(at, 16, tile(at, 16));
+    for (let at = 100; at < CAPACITY + 100; at += 16) columns.put(at, 16, tile(at, 16));
     const [first, last] = columns.extent;
-    expect(last).toBeGreaterThan(LENGTH);
-    expect(first).toBe(last - LENGTH);
-    expect([...columns.spectrum(first - 1)]).toEqual([0, 0, 0]);
-    expect(columns.spectrum(first)[BANDS - 1]).toBe(10 * (first % 20));
+    expect(last).toBeGreaterThan(CAPACITY);
+    expect(first).toBe(last - CAPACITY);
+    expect([...columns.getSpectrum(first - 1)]).toEqual([0, 0, 0]);
+    expect(columns.getSpectrum(first)[BANDS - 1]).toBe(10 * (first % 20));
   });
 
   test("begin anew after a leap forwards or backwards", () => {
     const columns = filled(100, 10);
-    columns.put(110 + LENGTH + 1, 10, tile(0, 10));
-    expect(columns.extent).toEqual([110 + LENGTH + 1, 120 + LENGTH + 1]);
+    columns.put(110 + CAPACITY + 1, 10, tile(0, 10));
+    expect(columns.extent).toEqual([110 + CAPACITY + 1, 120 + CAPACITY + 1]);
     columns.put(0, 10, tile(0, 10));
     expect(columns.extent).toEqual([0, 10]);
   });

@@ -16,6 +16,8 @@ from riffbot.library.models import StoredRiff
 from riffbot.library.types import Author, Origin
 from riffbot.request import RiffRequest
 from riffbot.services import Services
+from riffbot.web import keys
+from riffbot.web.errors import RateLimited
 from tests.support.fake_pipeline import FakePipeline, drawn
 
 
@@ -67,6 +69,21 @@ async def test_sound_can_be_sought_and_downloaded(client: TestClient) -> None:
     assert len(await part.read()) == 10
     saved = await client.get("/" + riff["files"]["png"] + "?download")
     assert "beats-1.png" in saved.headers["Content-Disposition"]
+
+
+async def test_ones_own_riff_is_followed_however_much_its_network_reads(
+    client: TestClient, pipeline: FakePipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: str) -> None:
+        raise RateLimited("Please wait a moment.")
+
+    monkeypatch.setattr(client.app[keys.READ_LIMIT], "take", refuse)
+    assert (await client.get("/api/riffs")).status == 429
+    assert "riff" in await ask(client, prompt="mine", seed=1)
+    pipeline.gate.clear()
+    job = (await (await client.post("/api/riffs", json={"prompt": "slow"})).json())["job"]
+    assert (await client.delete(f"/api/jobs/{job}", json={})).status == 200
+    assert (await client.get("/api/jobs/nosuch/events")).status == 429
 
 
 async def test_progress_comes_with_previews(client: TestClient, pipeline: FakePipeline) -> None:

@@ -84,7 +84,7 @@ async def test_a_rectangle_is_a_region_that_replays_anywhere(
     await paint(client, f"/api/riffs/{first['id']}/inpaint", mask=url(mask), seed=2)
     request = pipeline.batches[-1][0]
     assert request.prompt == "first"  # no new words: its own
-    region = Region.named(request.mask or "")
+    region = Region.from_name(request.mask or "")
     assert region is not None
     assert (region.mask(64) == mask).all()
 
