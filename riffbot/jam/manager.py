@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
 
 from riffbot.clips.clip import Clip
 from riffbot.clips.service import Studio
@@ -16,12 +15,11 @@ from riffbot.jam.config import JamConfig, JamHost
 from riffbot.jam.excerpt import render_excerpt
 from riffbot.jam.loop_thread import LoopThread
 from riffbot.jam.pacing import PaceSource
-from riffbot.jam.prompt_path import PromptPath
 from riffbot.jam.registry import JamRegistry
 from riffbot.jam.saver import JamSaver
 from riffbot.jam.session import JamSession
 from riffbot.jam.snapshot import JamSnapshot
-from riffbot.jam.starting import JamStarter, build_path
+from riffbot.jam.starting import SessionOpener, build_path
 from riffbot.jam.types import JamChannels, Participant
 from riffbot.library.jam_record import JamKey, JamRecord
 from riffbot.library.store import Library
@@ -57,7 +55,7 @@ class JamManager:
         self._host = JamHost(engine, images, self._loop)
         self._registry = JamRegistry()
         self._saver = JamSaver(self._registry, self._loop, settings, library.files)
-        self._starter = JamStarter(self._host, self._registry, self._saver)
+        self._opener = SessionOpener(self._host, self._registry, self._saver)
         self.page: str | None = None
 
     # -- starting ---------------------------------------------------------------------------------
@@ -118,13 +116,9 @@ class JamManager:
             loudness_lufs=self._settings.loudness_lufs,
             paced_by=paced_by,
         )
-        return await self._starter.open(
+        return await self._opener.open(
             JamSnapshot.begin(path, ballot=ballot), config, starter, instead_of
         )
-
-    def build_path(self, prompt: str | None = None, **options: Any) -> PromptPath:
-        """The path that `start` begins with: validates its arguments, as `build_path` does."""
-        return build_path(self._host.images, prompt, **options)
 
     # -- finding ----------------------------------------------------------------------------------
 
@@ -193,7 +187,7 @@ class JamManager:
             loudness_lufs=self._settings.loudness_lufs,
             paced_by=paced_by,
         )
-        return await self._starter.open(
+        return await self._opener.open(
             JamSnapshot.from_json(record.snapshot), config, starter, None
         )
 

@@ -111,7 +111,7 @@ def _set_up_limits(app: web.Application, services: Services) -> None:
 
 
 def _set_up_state(app: web.Application, services: Services) -> None:
-    app[keys.JOBS] = PageJobs(services.studio, services.library)
+    app[keys.JOBS] = PageJobs(services.clip_service, services.library)
     app[keys.BROADCASTER] = Broadcaster(services.settings.page_listeners, serialize_jam)
     app[keys.JAM_RESTORER] = JamRestorer(services)
     app[keys.SPECTROGRAMS] = SpectrogramCache(services, app[keys.DECODE_LOCK])

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
-from riffbot.clips.edits import permit
+from riffbot.clips.edits import check_remix_allowed
 from riffbot.errors import BadRequest, NotFound
 from riffbot.library.models import StoredRiff
 from riffbot.request import RiffRequest
@@ -58,15 +58,15 @@ async def check_sources(
     linked = None
     if parent is not None:
         with contextlib.suppress(NotFound):  # which is raised when the job is written down
-            linked = permit(await library.get(parent), PAGE_AUTHOR.user_id)
+            linked = check_remix_allowed(await library.riffs.get(parent), PAGE_AUTHOR.user_id)
     for ref in pictures:
-        source = await library.of_file(ref.removeprefix("sha256:"))
+        source = await library.riffs.find_by_file(ref.removeprefix("sha256:"))
         if source is not None:
-            permit(source, PAGE_AUTHOR.user_id)
+            check_remix_allowed(source, PAGE_AUTHOR.user_id)
         if not is_stranger(request) or (linked is not None and linked.image_ref == ref):
             continue
         # A mask, or an excerpt of a song, is no riff itself: the riffs that need it decide.
-        riffs = await library.needing(ref) if source is None else [source]
+        riffs = await library.riffs.find_using_image(ref) if source is None else [source]
         if not riffs or not all(map(_is_from_page, riffs)):
             raise BadRequest(
                 "That picture was not made on this page: open its riff by the link and remix that, "

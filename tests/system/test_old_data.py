@@ -345,7 +345,7 @@ async def test_an_old_panel_of_a_jam(settings: Settings) -> None:
         await server.click(ada, press["pause"])
         assert session.status().phase == "paused"
         await server.click(ada, press["stop"])
-        assert session.ended
+        assert session.is_ended
 
 
 async def test_the_unfinished_riff_is_posted_where_it_was_asked_for(settings: Settings) -> None:

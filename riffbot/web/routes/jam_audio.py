@@ -77,11 +77,11 @@ async def download_recording(request: web.Request) -> web.StreamResponse:
     limit_send_buffer(request)
     ogg = OggOpus(secrets.randbelow(2**31))
     with contextlib.suppress(ConnectionError):
-        await write_or_abort(request, stream, ogg.head())
+        await write_or_abort(request, stream, ogg.header_pages())
         for packets in recording.packets(first):
             # Each write waits for a slow reader, while others have their turn.
-            await write_or_abort(request, stream, b"".join(map(ogg.packet, packets)))
-        await write_or_abort(request, stream, ogg.end())
+            await write_or_abort(request, stream, b"".join(map(ogg.packet_page, packets)))
+        await write_or_abort(request, stream, ogg.end_page())
     return stream
 
 

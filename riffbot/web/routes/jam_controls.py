@@ -73,7 +73,7 @@ async def _check_may_vote(request: web.Request, session: JamSession) -> None:
     if is_private(session):
         return
     assert session.guild_id is not None
-    settings = await request.app[SERVICES].library.guild_settings(session.guild_id)
+    settings = await request.app[SERVICES].library.guilds.get_settings(session.guild_id)
     if settings.jam_steer != "anyone":
         who = "its DJs steer" if settings.jam_steer == "dj" else "whoever started it steers"
         raise BadRequest(

@@ -23,6 +23,7 @@ from aiohttp import web
 
 from audio.picture import picture
 from riffbot.errors import NotFound, Refused
+from riffbot.jam.starting import build_path
 from riffbot.web import schema
 from riffbot.web.access import is_stranger
 from riffbot.web.errors import RateLimited
@@ -67,7 +68,7 @@ async def start(request: web.Request) -> web.Response:
     if body.seed_image is not None and body.seed_image.startswith("sha256:"):
         await check_sources(request, [body.seed_image])
     # Nonsense is refused before anything is made.
-    await asyncio.to_thread(services.jams.build_path, **options)
+    await asyncio.to_thread(build_path, services.images, **options)
     old = services.jams.get_by_id(body.instead_of) if body.instead_of else None
     replaces = old if old is not None and is_private(old) else None
     try:

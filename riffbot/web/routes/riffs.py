@@ -19,7 +19,7 @@ from aiohttp import web
 
 from riffbot.errors import BadRequest, NotFound
 from riffbot.library.models import StoredRiff
-from riffbot.library.types import pictures_of
+from riffbot.library.types import referenced_images
 from riffbot.request import RiffRequest, check_prompts
 from riffbot.web import schema
 from riffbot.web.access import is_stranger
@@ -50,7 +50,7 @@ async def create(request: web.Request) -> web.Response:
     check_prompts(riff)
     if riff.seed_image is not None:
         await asyncio.to_thread(request.app[SERVICES].images.load, riff.seed_image)
-    await check_sources(request, pictures_of(riff), parent)
+    await check_sources(request, referenced_images(riff), parent)
     return await submit_riff(request, riff, parent)
 
 
@@ -71,7 +71,7 @@ async def list_riffs(request: web.Request) -> web.Response:
     if is_stranger(request):
         return web.json_response(schema.RiffList(riffs=[], next=None, closed=True))
     # One more than asked for tells whether there is another page.
-    riffs = await request.app[SERVICES].library.recent(before=before, limit=limit + 1)
+    riffs = await request.app[SERVICES].library.riffs.recent(before=before, limit=limit + 1)
     page = riffs[:limit]
     following = page[-1].created_at.isoformat() if len(riffs) > limit else None
     body = schema.RiffList(riffs=[serialize_riff(riff) for riff in page], next=following)
@@ -83,7 +83,7 @@ async def get_one(request: web.Request) -> web.Response:
     """One riff, what it was made from, and what was made from it."""
     request.app[READ_LIMIT].take(request.remote or "")
     library = request.app[SERVICES].library
-    riff = await library.get(riff_id(request))
+    riff = await library.riffs.get(riff_id(request))
     if is_stranger(request):  # a riff's id is its key, and so is that of each relative
         alone = serialize_riff(riff)
         alone["parent"] = None
@@ -93,12 +93,14 @@ async def get_one(request: web.Request) -> web.Response:
     parent_id = riff.parent_id
     while parent_id is not None and len(parents) < MAX_LINEAGE:
         try:
-            parent = await library.get(parent_id)
+            parent = await library.riffs.get(parent_id)
         except NotFound:  # deleted; its children stay
             break
         parents.append(serialize_riff(parent))
         parent_id = parent.parent_id
-    children = [serialize_riff(child) for child in (await library.children(riff.id))[:MAX_LINEAGE]]
+    children = [
+        serialize_riff(child) for child in (await library.riffs.children(riff.id))[:MAX_LINEAGE]
+    ]
     body = schema.RiffFamily(riff=serialize_riff(riff), parents=parents, children=children)
     return web.json_response(body)
 
@@ -108,7 +110,7 @@ async def get_file(request: web.Request) -> web.StreamResponse:
     """One of a riff's files; with `?download` browsers save it under a readable name."""
     request.app[FILE_LIMIT].take(request.remote or "")
     name = request.match_info["file"]
-    riff = await request.app[SERVICES].library.get(riff_id(request))
+    riff = await request.app[SERVICES].library.riffs.get(riff_id(request))
     headers = {"Cache-Control": IMMUTABLE}
     if "download" in request.query:
         headers["Content-Disposition"] = f'attachment; filename="{download_name(riff, name)}"'

@@ -393,8 +393,8 @@ async def test_a_jam_that_comes_back_holds_nobody_up(
         looks.append(1)
         return await unfinished()
 
-    unfinished = again.unfinished
-    monkeypatch.setattr(again, "unfinished", counted)
+    unfinished = again.find_unfinished
+    monkeypatch.setattr(again, "find_unfinished", counted)
     app = create_app(replace(services, jams=again))
     try:
         async with TestClient(TestServer(app)) as later:
