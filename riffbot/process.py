@@ -10,7 +10,7 @@ from typing import Any
 
 from riffbot import interrupts, terminal
 from riffbot.errors import RiffBotError, StorageError
-from riffbot.library.instance_lock import Ownership
+from riffbot.library.instance_lock import InstanceLock
 from riffbot.services import Services
 from riffbot.web.access import ACTIVITY_ORIGINS, LOOPBACK_NAMES, OWNER_KEY
 from riffbot.web.app import create_app
@@ -67,7 +67,7 @@ async def serve_page(services: Services) -> AsyncIterator[str]:
 
 
 @contextmanager
-def handle_stop_signals(ownership: Ownership) -> Iterator[asyncio.Event]:
+def handle_stop_signals(instance_lock: InstanceLock) -> Iterator[asyncio.Event]:
     """Yield an event that SIGINT, SIGTERM and the loss of the library to another RiffBot set.
 
     The first signal prints a line and allows an orderly stop for `STOP_S`; a second one ends the
@@ -89,7 +89,7 @@ def handle_stop_signals(ownership: Ownership) -> Iterator[asyncio.Event]:
         interrupts.end_after(STOP_S, StorageError.exit_code)
         stop.set()
 
-    ownership.when_lost(on_lost)
+    instance_lock.on_lost(on_lost)
     for number in signals:
         with suppress(NotImplementedError):  # Windows: Ctrl-C arrives as KeyboardInterrupt
             loop.add_signal_handler(number, on_signal, number)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from riffbot.clips.clip import Clip
-from riffbot.clips.service import Studio
+from riffbot.clips.service import ClipService
 from riffbot.errors import NotFound
 from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine
@@ -34,7 +34,7 @@ class JamManager:
     connections to the library's database.
 
     Args:
-        engine, images, library, studio, settings: as in `riffbot.services.Services`.
+        engine, images, library, clip_service, settings: as in `riffbot.services.Services`.
 
     Attributes:
         page: the address of RiffBot's own page while it is served, for example
@@ -46,10 +46,10 @@ class JamManager:
         engine: Engine,
         images: Images,
         library: Library,
-        studio: Studio,
+        clip_service: ClipService,
         settings: Settings,
     ) -> None:
-        self._studio = studio
+        self._clip_service = clip_service
         self._settings = settings
         self._loop = LoopThread()
         self._host = JamHost(engine, images, self._loop)
@@ -228,7 +228,7 @@ class JamManager:
         """
         excerpt = await session.take_excerpt(seconds)
         files = await asyncio.to_thread(render_excerpt, excerpt)
-        return await self._studio.store(excerpt.riff, files, author=author, origin=origin)
+        return await self._clip_service.store(excerpt.riff, files, author=author, origin=origin)
 
     async def forget_member(self, user_id: int) -> None:
         """Remove a member's votes and name from this process's jams (the library does its rows)."""

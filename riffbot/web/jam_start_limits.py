@@ -61,7 +61,7 @@ class JamStartLimiter:
             whether riffs wait for the engine, for `charge`.
 
         Raises:
-            TooMany: this network started several just now.
+            RateLimited: this network started several just now.
             Refused: riffs wait, and all starts together took too much of the engine's time lately.
         """
         has_riffs = self._has_riffs()

@@ -46,5 +46,5 @@ class SpectrogramCache:
             return whole
 
     def _compute(self, riff: StoredRiff) -> tuple[Pixels, Pixels]:
-        own = self._services.studio.picture(riff.image_ref)
+        own = self._services.clip_service.importer.load_picture(riff.image_ref)
         return own, heard(own, self._services.library, riff)

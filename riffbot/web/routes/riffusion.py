@@ -115,7 +115,7 @@ async def run_inference(request: web.Request) -> web.Response:
     request.app[CREATE_LIMIT].take(request.remote or "")
     try:
         riff_request = build_request(await read_object(request), services.images)
-        await services.studio.pricing.admit(riff_request)
+        await services.clip_service.pricing.admit(riff_request)
         riff = await services.engine.submit(riff_request, owner=get_owner(request))
     except BodyTooLarge:
         raise
