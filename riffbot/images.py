@@ -168,7 +168,7 @@ class Images:
             NotFound: no such mask.
             BadRequest: it is not a picture.
         """
-        if (region := Region.named(ref)) is not None:
+        if (region := Region.from_name(ref)) is not None:
             return region.mask(width)
         if ref not in self._masks and riffusion_masks.known(ref):
             return riffusion_masks.mask(ref, width)

@@ -28,6 +28,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 
 from riffbot.errors import BadRequest, shortened
@@ -37,6 +38,9 @@ EMPHASIS = 1.1
 
 MAX_WEIGHT = 10.0
 """The largest weight a fragment may reach, all brackets around it multiplied."""
+
+_CACHED_PROMPTS = 256
+"""Parsed prompts to remember; a thousand characters each at most, where requests carry them."""
 
 _TOKEN = re.compile(
     r"""
@@ -61,7 +65,7 @@ class PromptError(BadRequest):
 
 @dataclass(frozen=True)
 class Fragment:
-    """A stretch of prompt text and what its token embeddings are multiplied by, 0 … 10."""
+    """A part of a prompt and its weight: what its token embeddings are multiplied by, 0 … 10."""
 
     text: str
     weight: float = 1.0
@@ -92,6 +96,12 @@ def parse(text: str) -> list[Fragment]:
         PromptError: a weight lies outside of 0 to 10, alone or multiplied by the brackets around
             it; which numbers are taken for weights stands above.
     """
+    return list(_parse(text))
+
+
+@lru_cache(maxsize=_CACHED_PROMPTS)
+def _parse(text: str) -> tuple[Fragment, ...]:
+    """`parse` without a copy: a clip's prompt is read by its command, the model and the encoder."""
     # Texts and weights apart: each of up to 500 brackets may change each of as many weights.
     texts: list[str] = []
     weights: list[float] = []
@@ -120,7 +130,7 @@ def parse(text: str) -> list[Fragment]:
     for bracket, starts in opened.items():
         for start in starts:
             _scale(weights, start, _FACTOR[bracket])
-    return _joined(_checked(list(map(Fragment, texts, weights)))) or [Fragment("")]
+    return tuple(_joined(_checked(list(map(Fragment, texts, weights))))) or (Fragment(""),)
 
 
 def _weight(token: re.Match[str]) -> float | None:

@@ -49,7 +49,7 @@ class Region:
         return f"region_c{self.begin}-{self.end}_h{self.low}-{self.high}"
 
     @classmethod
-    def named(cls, name: str) -> Self | None:
+    def from_name(cls, name: str) -> Self | None:
         """The region of this name; None if it is the name of something else."""
         found = _NAME.fullmatch(name)
         return cls(*map(int, found.groups())) if found else None
@@ -86,7 +86,7 @@ class Region:
         return region
 
     @classmethod
-    def told(
+    def from_words(
         cls,
         where: str,
         width: int,
@@ -115,7 +115,7 @@ class Region:
             )
         return cls.between(width, *seconds, low, high)
 
-    def turned(self, columns: int, width: int) -> Self:
+    def shifted(self, columns: int, width: int) -> Self:
         """The region in a loop that begins so many columns earlier."""
         begin, end = (self.begin + columns) % width, (self.end + columns - 1) % width + 1
         return replace(self, begin=begin, end=end)
@@ -153,7 +153,7 @@ def _stretch(
 
 
 def _counted(
-    told: re.Match[str], seconds: float, bpm: float | None, meter: int
+    counted: re.Match[str], seconds: float, bpm: float | None, meter: int
 ) -> tuple[float, float]:
     if not bpm:
         raise BadRequest(
@@ -161,15 +161,15 @@ def _counted(
             "example 2-3.5."
         )
     beat = 60 / bpm
-    unit = beat if told[1].startswith("beat") else beat * meter
-    first, last = int(told[2]), int(told[3] or told[2])
+    unit = beat if counted[1].startswith("beat") else beat * meter
+    first, last = int(counted[2]), int(counted[3] or counted[2])
     # A clip's tempo is rounded here and there: its last bar ends where the clip does.
     end = last * unit
     if abs(end - seconds) < unit / 8:
         end = seconds
     if not 1 <= first <= last or end > seconds:
-        units = "beats" if told[1].startswith("beat") else "bars"
+        units = "beats" if counted[1].startswith("beat") else "bars"
         raise BadRequest(
-            f"This clip has {seconds / unit:.4g} {units}; there is no “{shortened(told[0])}”."
+            f"This clip has {seconds / unit:.4g} {units}; there is no “{shortened(counted[0])}”."
         )
     return (first - 1) * unit, end

@@ -58,7 +58,7 @@ _STYLE_PATTERNS = _compiled({(float(a), float(b)): words for (a, b), words in _S
 _PACE_PATTERNS = _compiled(_PACE)
 
 
-def suggested(prompt: str, seed: int) -> float:
+def suggest_tempo(prompt: str, seed: int) -> float:
     """A tempo for a prompt: beats per minute, the same for the same words and seed.
 
     Words of pace (“slow”, “frantic”) decide before words of style (“techno”), and a long match

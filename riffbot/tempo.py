@@ -15,7 +15,7 @@ SLOWEST, FASTEST = 40.0, 240.0
 NARROWEST, WIDEST = 64, 2048
 """Columns that a request may ask for."""
 
-COLUMNS_A_MINUTE = 6000
+COLUMNS_PER_MINUTE = 6000
 MAX_ERROR = 0.005
 """How far a grid's tempo may lie from the tempo asked for: half of one per cent."""
 
@@ -43,7 +43,7 @@ class Grid:
     bpm: float
 
 
-def tempo_in(prompt: str) -> float | None:
+def find_tempo(prompt: str) -> float | None:
     """The tempo that a prompt names in numbers (“techno, 128 bpm”), if it lies within 40 … 240."""
     for found in _NAMED.finditer(prompt):
         bpm = float(found["before"] or found["after"])
@@ -57,7 +57,7 @@ def is_waltz(prompt: str) -> bool:
     return _THREE.search(prompt) is not None
 
 
-def grid(bpm: float, multiple: int, around: int = 512) -> Grid:
+def fit_beats(bpm: float, multiple: int, around: int = 512) -> Grid:
     """The width nearest to `around` that is a whole number of beats at `bpm`.
 
     Whole 4-beat measures are preferred to half measures, and those to single beats; a coarser
@@ -78,7 +78,7 @@ def grid(bpm: float, multiple: int, around: int = 512) -> Grid:
     return min((_fit(w, 1, bpm) for w in far), key=lambda g: _error(g, bpm))
 
 
-def measures(bpm: float, multiple: int, around: int = 512, meter: int = 4) -> Grid:
+def fit_measures(bpm: float, multiple: int, around: int = 512, meter: int = 4) -> Grid:
     """Whole measures near a tempo that nobody insists on: the tempo gives way, not the measure.
 
     Args:
@@ -102,9 +102,9 @@ def _widths(low: int, high: int, multiple: int) -> range:
 
 
 def _fit(width: int, bar: int, bpm: float) -> Grid:
-    bars = max(1, round(width * bpm / (COLUMNS_A_MINUTE * bar)))
+    bars = max(1, round(width * bpm / (COLUMNS_PER_MINUTE * bar)))
     beats = bars * bar
-    return Grid(width, beats, beats * COLUMNS_A_MINUTE / width)
+    return Grid(width, beats, beats * COLUMNS_PER_MINUTE / width)
 
 
 def _error(candidate: Grid, bpm: float) -> float:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from riffbot.bench.held_out_prompts import HELD_OUT
 from training import caption_wider as wider
 from training import caption_words as lexicon
+from training.music.frame import pick
 from training.music.genres import GENRES
 from training.music.harmony import BRIGHT
 from training.music.instruments import INSTRUMENTS
@@ -40,7 +41,7 @@ class _Words:
         self.bright = piece.mode in BRIGHT
 
     def mood(self) -> str:
-        moods = [m.strip() for m in self.genre.moods.split(",")] if self.genre else []
+        moods = self.genre.moods if self.genre else ()
         if self.piece.kind == "drums":
             return self.rng.choice(moods)
         if self.genre and self.rng.random() < 0.7:
@@ -54,7 +55,7 @@ class _Words:
         assert self.genre is not None
         style = self._wider(wider.GENRES, self.piece.genre)
         if not style or not self._plays_all(style):
-            style = self.rng.choice(self.genre.names.split(";"))
+            style = self.rng.choice(self.genre.names)
         if "choir" in style and "choir" not in self.piece.roles.values():
             style = style.split()[0]
         if self.piece.mode in {"hijaz", "double harmonic"} and self.rng.random() < 0.4:
@@ -184,7 +185,7 @@ def _band(words: _Words) -> str:
     if not parts:
         return style
     listing = _listing(parts, rng)
-    scene = rng.choice(words.genre.scenes.split(";")) if words.genre else ""
+    scene = pick(rng, words.genre.scenes) if words.genre else ""
     ways: tuple[tuple[float, Callable[[], str]], ...] = (
         (1.5, lambda: style),
         (1.2, lambda: f"{mood} {style}"),

@@ -35,7 +35,8 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.multiprocessing.spawn import spawn
 
-from riffbot.inference.models.beats import fainter
+from riffbot.inference.models.beats import scale_beats
+from training.conditioning import Conditioner, grids, halves
 from training.dataset import (
     HELD_OUT,
     ByWidth,
@@ -48,7 +49,6 @@ from training.dataset import (
 from training.flow import channel_weights, noise_levels, velocity_loss
 from training.networks import adopt, build_denoiser
 from training.progress import Progress, wait_for
-from training.told import Teller, grids, halves
 
 EMPTY_CAPTIONS = 0.1
 BLANK_GRIDS = 0.15
@@ -64,7 +64,7 @@ HALVED = 0.75
 class HeldOut:
     """Clips never trained on, at fixed noise: the loss with everything told, and with less."""
 
-    def __init__(self, path: Path, teller: Teller, device: torch.device) -> None:
+    def __init__(self, path: Path, teller: Conditioner, device: torch.device) -> None:
         wait_for(path.exists, f"{path} (training.prepare)")
         ready = torch.load(path, weights_only=True)
         rows = max(ready.values(), key=lambda rows: len(rows["told"]))
@@ -73,7 +73,7 @@ class HeldOut:
         noise = torch.randn(latents.shape, generator=generator)
         s = (torch.arange(len(said)) + 0.5) / len(said)
         grid = grids(said, latents.shape[3], latents.shape[2])
-        blank = fainter(grid, 0.0)
+        blank = scale_beats(grid, 0.0)
         told, empty = teller([t["captions"][0] for t in said]), teller([""] * len(said))
         self._rows = [part.to(device).split(16) for part in (latents, noise, s)]
         self._told = {
@@ -116,8 +116,8 @@ class Trainer:
 
     def __init__(self, options: argparse.Namespace, rank: int, device: torch.device) -> None:
         self.options, self.rank, self.device = options, rank, device
-        wait_for(options.gist.exists, f"{options.gist} (training.gist)")
-        self.teller = Teller(options.gist, device)
+        wait_for(options.gist.exists, f"{options.gist} (training.prompt_embedding)")
+        self.teller = Conditioner(options.gist, device)
         self.empty = self.teller([""])
         self.weights = channel_weights(options.autoencoder).to(device)
         torch.manual_seed(options.seed)
@@ -266,7 +266,7 @@ class Trainer:
             group["lr"] = rate
         latents, grid, said = self._batch(progress)
         silent = torch.rand(len(said), generator=self.generator) < EMPTY_CAPTIONS
-        grid = fainter(grid, self._shown(silent).view(-1, 1, 1, 1))
+        grid = scale_beats(grid, self._shown(silent).view(-1, 1, 1, 1))
         latents, grid = latents.to(self.device), grid.to(self.device)
         # The networks are circular, but their strides are not: turn the clip by up to a stride.
         turn = int(torch.randint(4, (1,), generator=self.generator).item())

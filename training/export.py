@@ -17,7 +17,7 @@ from diffusers import DPMSolverMultistepScheduler
 
 from riffbot.inference.models import quantised
 from riffbot.inference.models.model import Defaults, ModelCard, TextEncoderCard
-from riffbot.inference.models.prompt_embedding import Gist
+from riffbot.inference.models.prompt_embedding import PromptEmbedding
 from training.networks import STRIDE, build_autoencoder, build_denoiser
 from training.text import MAX_TOKENS, WIDTH
 
@@ -47,7 +47,7 @@ def export(autoencoder: Path, gist: Path, denoiser: Path, out: Path, card: Model
     unet = build_denoiser(held["latent_channels"], tuple(held["channels"]))
     unet.load_state_dict(held["average"])
     unet.save_config(out / "unet")
-    network: Any = Gist(width=WIDTH)
+    network: Any = PromptEmbedding(width=WIDTH)
     network.load_state_dict(torch.load(gist, map_location="cpu", weights_only=True)["gist"])
     network.half().save_pretrained(out / "gist")
     quantised.save(unet.state_dict(), out / "unet" / quantised.FILE)

@@ -23,9 +23,9 @@ from audio.loudness import normalize
 from riffbot.bench.held_out_prompts import PROMPTS, HeldOutPrompt
 from training import soundfonts
 from training.dataset import write_json
-from training.gist import NAMES, Listener, attributes
 from training.music import Piece, compose
 from training.progress import Progress
+from training.prompt_embedding import NAMES, Listener, attributes
 from training.synth import RATE, Synth
 from training.text import CaptionEncoder
 
@@ -41,7 +41,7 @@ def listener(path: Path) -> Listener:
     if "read" not in held:
         raise SystemExit(
             f"references: {path} comes from the shipped model, which has no readers: train them "
-            f"with `python -m training.gist --out another.pt` and name that"
+            f"with `python -m training.prompt_embedding --out another.pt` and name that"
         )
     network.gist.load_state_dict(held["gist"])
     network.read.load_state_dict(held["read"])

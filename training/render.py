@@ -158,7 +158,7 @@ def list_instruments() -> None:
     for name, names in TEXTURES.items():
         print(f"{name:14s} {', '.join(names)}")
     for name, genre in GENRES.items():
-        print(f"{name:14s} {genre.names.replace(';', ', ')}")
+        print(f"{name:14s} {', '.join(genre.names)}")
 
 
 def run(options: argparse.Namespace) -> None:

@@ -28,7 +28,7 @@ from riffbot.bench.peers import FFT, HOP, ITERATIONS, MOMENTUM, RATE, WINDOW
 from riffbot.bench.progress import Bar
 from riffbot.images import Images
 from riffbot.inference.models.model import Model
-from riffbot.inference.pipeline.opening import open_pipeline
+from riffbot.inference.pipeline.factory import open_pipeline
 from riffbot.inference.pipeline.pipeline import Pipeline
 from riffbot.inference.pipeline.resolve import resolve
 from riffbot.inference.torch_threads import use_few_threads
@@ -203,7 +203,7 @@ def _our_clip(pipeline: Pipeline, request: RiffRequest, settings: Settings, cloc
 
 
 class Untold(torch.nn.Module):
-    """A denoiser as diffusers' pipelines call it: they tell it neither gist nor beat grid.
+    """A denoiser as diffusers' pipelines call it: without prompt embedding and beat grid.
 
     Both are handed over blank, so that the same network does the same work.
     """

@@ -36,7 +36,7 @@ from audio.metrics import seam_db
 from riffbot.bench.held_out_prompts import PROMPTS, HeldOutPrompt
 from riffbot.bench.progress import Bar
 from riffbot.images import Images
-from riffbot.inference.pipeline.opening import open_pipeline
+from riffbot.inference.pipeline.factory import open_pipeline
 from riffbot.inference.pipeline.pipeline import Pipeline
 from riffbot.inference.pipeline.resolve import resolve
 from riffbot.inference.torch_threads import use_few_threads

@@ -35,7 +35,7 @@ from riffbot.composition.canvas import window_width
 from riffbot.images import Images
 from riffbot.inference.job import Riff
 from riffbot.inference.models.model import Model
-from riffbot.inference.pipeline.opening import open_pipeline
+from riffbot.inference.pipeline.factory import open_pipeline
 from riffbot.inference.pipeline.pipeline import Pipeline
 from riffbot.inference.pipeline.resolve import resolve
 from riffbot.inference.torch_threads import use_few_threads

@@ -10,7 +10,7 @@ from riffbot.composition import pictures
 from riffbot.errors import BadRequest, TooCostly
 from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine
-from riffbot.inference.engine.throughput import work
+from riffbot.inference.engine.throughput import work_units
 from riffbot.request import RiffRequest
 from riffbot.wording import in_words
 
@@ -41,7 +41,7 @@ class Price:
         Returns:
             None before the engine has measured anything.
         """
-        return engine.work_s(self.pictures[after:])
+        return engine.estimate_seconds(self.pictures[after:])
 
 
 class Pricing:
@@ -77,7 +77,7 @@ class Pricing:
                 return None
 
         def resolve(picture: RiffRequest) -> RiffRequest:
-            resolved = self._engine.resolved(picture)
+            resolved = self._engine.resolve(picture)
             if resolved is None:
                 raise _StillLoading
             return resolved
@@ -133,17 +133,17 @@ class Pricing:
             if request.piece is not None:  # which would be found out after its first picture
                 raise
             return None, False
-        if price is not None and self._engine.idle and self._ordinary(price):
+        if price is not None and self._engine.is_idle and self._ordinary(price):
             return price, True
         return price, self.check(price) is not None
 
     def _ordinary(self, price: Price) -> bool:
         """Whether it is a single picture of about the model's own length and steps."""
-        usual = self._engine.resolved(RiffRequest(prompt="any", seed=0))
+        usual = self._engine.resolve(RiffRequest(prompt="any", seed=0))
         return (
             usual is not None
             and len(price.pictures) == 1
-            and work(price.pictures[0]) <= _ORDINARY * work(usual)
+            and work_units(price.pictures[0]) <= _ORDINARY * work_units(usual)
         )
 
     async def admit_together(self, requests: Sequence[RiffRequest]) -> None:

@@ -138,7 +138,7 @@ def _token(settings: Settings) -> Finding:
 
 
 def _model(settings: Settings) -> Finding:
-    from riffbot.inference.pipeline.opening import open_model
+    from riffbot.inference.pipeline.factory import open_model
 
     model = open_model(settings.model_copy(update={"device": "cpu", "dtype": "float32"}))
     size = sum(p.numel() for part in (model.unet, model.vae) for p in part.parameters())
@@ -363,7 +363,7 @@ def _a_riff(settings: Settings) -> Finding:
 
 def _speed(settings: Settings) -> Finding:
     from riffbot.images import Images
-    from riffbot.inference.pipeline.opening import open_pipeline
+    from riffbot.inference.pipeline.factory import open_pipeline
     from riffbot.inference.pipeline.resolve import resolve
     from riffbot.rendering import sound
     from riffbot.request import RiffRequest

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from riffbot.composition.time_stretch import Picture
+from audio.arrays import Pixels
 from riffbot.regions import Region
 
 GRAIN = 16
@@ -105,11 +105,11 @@ class Canvas:
     def __init__(
         self,
         columns: int,
-        start: Picture,
+        start: Pixels,
         *,
-        loop: Picture | None = None,
+        loop: Pixels | None = None,
         backward: bool = False,
-        ground: Picture | None = None,
+        ground: Pixels | None = None,
     ) -> None:
         loop = start if loop is None else loop
         self.backward = backward
@@ -130,7 +130,7 @@ class Canvas:
         self._finished = columns  # from here on nothing is painted
 
     @property
-    def picture(self) -> Picture:
+    def picture(self) -> Pixels:
         """The canvas as it stands, the right way round."""
         whole = self._pixels[:, : self._columns]
         return np.ascontiguousarray(whole[:, ::-1] if self.backward else whole)
@@ -139,7 +139,7 @@ class Canvas:
         """What is to be painted, in order of growth."""
         return planned(self._columns, self.known, self.period, backward=self.backward)
 
-    def seen(self, window: Window) -> tuple[Picture, Region]:
+    def seen(self, window: Window) -> tuple[Pixels, Region]:
         """What the model is shown, and where it may paint, the right way round."""
         picture = self._pixels[:, window.start : window.start + window.width]
         region = window.region
@@ -156,7 +156,7 @@ class Canvas:
         """
         return turned(window.start, self.known, self.period, backward=self.backward)
 
-    def add(self, window: Window, painted: Picture) -> None:
+    def add(self, window: Window, painted: Pixels) -> None:
         """Take what a window adds.
 
         And a little more, as the ground on which the next window begins: it fades in over this
@@ -167,7 +167,7 @@ class Canvas:
         new = slice(window.begin - window.start, end - window.start)
         self._pixels[:, window.begin : end] = turned[:, new]
 
-    def lay(self, at: int, picture: Picture) -> None:
+    def lay(self, at: int, picture: Pixels) -> None:
         """Put a finished picture there, behind all that is to be painted."""
         self._pixels[:, at : at + picture.shape[1]] = picture
         self._finished = min(self._finished, at)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from audio.arrays import Pixels
 from audio.mel import N_MELS
 from riffbot.composition.canvas import WIDE, WINDOW, Canvas
-from riffbot.composition.time_stretch import Picture
 from riffbot.composition.windowed_inpaint import Submit, loop_of, paint, whole_riff
 from riffbot.errors import BadRequest
 from riffbot.images import Images
@@ -71,7 +71,7 @@ def check_longer(piece: Extend, columns: int) -> None:
 
 def beginning(
     request: RiffRequest, piece: Extend, images: Images
-) -> tuple[Picture, float | None, Picture | None]:
+) -> tuple[Pixels, float | None, Pixels | None]:
     """What is extended, its tempo, and the loop on which it goes on where it is a song."""
     assert request.seed_image is not None
     start = images.any_width(request.seed_image)

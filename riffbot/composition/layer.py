@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from audio.arrays import Pixels
 from audio.mel import N_MELS
-from riffbot.composition.time_stretch import Picture, blocks, fitted
+from riffbot.composition.time_stretch import blocks, fitted
 from riffbot.errors import BadRequest
 from riffbot.images import SILENT, Images
 from riffbot.inference.job import Riff
@@ -46,7 +47,7 @@ def layer(request: RiffRequest, piece: Layer, images: Images) -> Riff:
     return Riff(resolved, mixed(first, second, piece.gain_db), name, model_hash)
 
 
-def mixed(first: Picture, second: Picture, gain_db: float = 0.0) -> Picture:
+def mixed(first: Pixels, second: Pixels, gain_db: float = 0.0) -> Pixels:
     """Two pictures uint8[512, W] heard together, scaled by the loudest pixel as the format says.
 
     Sounds that know nothing of each other add up in power, band by band.
@@ -65,18 +66,18 @@ def mixed(first: Picture, second: Picture, gain_db: float = 0.0) -> Picture:
     return found
 
 
-def _magnitude(picture: Picture) -> NDArray[np.float64]:
+def _magnitude(picture: Pixels) -> NDArray[np.float64]:
     return ((SILENT - picture.astype(np.float64)) / SILENT) ** 4
 
 
-def _in_time(picture: Picture, own: float | None, wanted: float | None) -> Picture:
+def _in_time(picture: Pixels, own: float | None, wanted: float | None) -> Pixels:
     """A picture at another tempo: stretched in time, its pitch kept."""
     if not own or not wanted or abs(own / wanted - 1) < 1e-3:
         return picture
     return fitted(picture, max(1, round(picture.shape[1] * own / wanted)))
 
 
-def _repeated(picture: Picture, columns: int) -> Picture:
+def _repeated(picture: Pixels, columns: int) -> Pixels:
     assert picture.shape[0] == N_MELS
     # Rounding leaves a column here and there; whole repetitions are stretched by it.
     times = max(1, round(columns / picture.shape[1]))

@@ -6,8 +6,9 @@ import asyncio
 
 import numpy as np
 
+from audio.arrays import Pixels
 from riffbot.composition.canvas import WINDOW, Canvas, Window, window_width, windows
-from riffbot.composition.time_stretch import Picture, blocks, fitted, resampled
+from riffbot.composition.time_stretch import blocks, fitted, resampled
 from riffbot.composition.windowed_inpaint import Submit, loop_of, paint, whole_riff
 from riffbot.errors import BadRequest
 from riffbot.images import Images
@@ -81,9 +82,7 @@ def _steps_of_walk(piece: Morph, request: RiffRequest, images: Images) -> list[W
     return windows(width, piece.clips * width, window_width(width))
 
 
-def ends(
-    request: RiffRequest, piece: Morph, images: Images
-) -> tuple[Picture, float | None, Picture]:
+def ends(request: RiffRequest, piece: Morph, images: Images) -> tuple[Pixels, float | None, Pixels]:
     """Both riffs, the second with as many beats as the first, at its own tempo."""
     assert request.seed_image is not None
     assert piece.image is not None
@@ -96,7 +95,7 @@ def ends(
     return start, bpm, finish
 
 
-def _ground(start: Picture, finish: Picture | None, columns: int) -> Picture:
+def _ground(start: Pixels, finish: Pixels | None, columns: int) -> Pixels:
     """What a walk is painted over: its beginning again and again, fading into its end."""
     width = start.shape[1]
     at = np.arange(columns)
@@ -113,7 +112,7 @@ def _ground(start: Picture, finish: Picture | None, columns: int) -> Picture:
     return ground
 
 
-def _glide(picture: Picture, width: int, finish: Picture) -> Picture:
+def _glide(picture: Pixels, width: int, finish: Pixels) -> Pixels:
     """The walk's middle at a tempo that goes from that of its beginning to that of its end."""
     middle = picture.shape[1] - 2 * width
     ratio = finish.shape[1] / width

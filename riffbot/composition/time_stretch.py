@@ -7,21 +7,20 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-Picture = NDArray[np.uint8]
-"""uint8[512, W], low notes in the last row, 255 silent."""
+from audio.arrays import Pixels
 
 _BLOCK = 2048
 """Columns that are reckoned with at a time: 8 MB as float64."""
 
 
-def fitted(picture: Picture, width: int) -> Picture:
+def fitted(picture: Pixels, width: int) -> Pixels:
     """A picture stretched in time: a spectrogram keeps its pitch."""
     if picture.shape[1] == width:
         return picture
     return resampled(picture, np.linspace(0, picture.shape[1] - 1, width))
 
 
-def resampled(picture: Picture, at: NDArray[np.floating]) -> Picture:
+def resampled(picture: Pixels, at: NDArray[np.floating]) -> Pixels:
     """Columns at fractional places, interpolated linearly."""
     below = np.clip(at.astype(int), 0, picture.shape[1] - 1)
     above = np.minimum(below + 1, picture.shape[1] - 1)

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from audio.arrays import Pixels
 from riffbot.composition.canvas import Canvas
-from riffbot.composition.time_stretch import Picture
 from riffbot.images import Images
 from riffbot.inference.job import Riff
 from riffbot.request import MAX_SEED, RiffRequest
@@ -44,7 +44,7 @@ async def paint(
             region = replace(region, end=until - window.start)
             window = replace(window, end=min(window.end, until))  # noqa: PLW2901
         turn = canvas.turn(window)
-        region = region.turned(turn, window.width)
+        region = region.shifted(turn, window.width)
         with images.lent(np.roll(shown, turn, axis=1), like=like) as ref:
             request = base.but(
                 seed_image=ref,
@@ -58,7 +58,7 @@ async def paint(
     return riffs
 
 
-def whole_riff(request: RiffRequest, picture: Picture, riffs: list[Riff]) -> Riff:
+def whole_riff(request: RiffRequest, picture: Pixels, riffs: list[Riff]) -> Riff:
     """The clip of several pictures; what the model filled in is the same in all of them."""
     first = riffs[0]
     resolved = request.but(
@@ -72,6 +72,6 @@ def whole_riff(request: RiffRequest, picture: Picture, riffs: list[Riff]) -> Rif
     return Riff(resolved, picture, first.model_name, first.model_hash, timings, first.batch)
 
 
-def loop_of(request: RiffRequest, images: Images) -> tuple[Picture, float | None]:
+def loop_of(request: RiffRequest, images: Images) -> tuple[Pixels, float | None]:
     assert request.seed_image is not None
     return images.load(request.seed_image), request.bpm or images.tempo(request.seed_image)

@@ -8,14 +8,8 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
-
+from audio.arrays import Pixels
 from riffbot.request import RiffRequest
-
-Picture = npt.NDArray[np.uint8]
-"""`uint8[512, W]`: low notes in the last row, one column 10 ms, 255 silent."""
-
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford: no i, l, o, u to misread
 _ID_LENGTH = 12
@@ -69,7 +63,7 @@ class Progress:
     eta_s: float | None = None
     step: int = 0
     steps: int = 0
-    preview: Picture | None = None
+    preview: Pixels | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +80,7 @@ class Riff:
     """
 
     request: RiffRequest
-    image: Picture
+    image: Pixels
     model_name: str
     model_hash: str
     timings: Mapping[str, float] = field(default_factory=dict)

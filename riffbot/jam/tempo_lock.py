@@ -1,11 +1,11 @@
-"""What locks a jam: the seed image that fits, and its loop."""
+"""The seed image that a jam's tempo and measure are locked to, and its loop."""
 
 from __future__ import annotations
 
 from riffbot.errors import BadRequest, NotFound
 from riffbot.images import Images
 from riffbot.jam.timeline import Meter
-from riffbot.tempo import FASTEST, SLOWEST, tempo_in
+from riffbot.tempo import FASTEST, SLOWEST, find_tempo
 
 DEFAULT_SEED_IMAGE = "steady_beat"
 
@@ -14,12 +14,12 @@ def choose_seed_image(images: Images, bpm: float | None, prompt: str = "") -> st
     """The bundled seed image whose tempo is nearest to the one asked for or named in the prompt.
 
     Raises:
-        BadRequest: the tempo is no tempo.
+        BadRequest: `bpm` is out of range.
         NotFound: no seed images are installed.
     """
     if bpm is not None and not SLOWEST <= bpm <= FASTEST:
         raise BadRequest(f"Bpm must be {SLOWEST:g} … {FASTEST:g}, not {bpm:g}.")
-    wanted = bpm or tempo_in(prompt)
+    wanted = bpm or find_tempo(prompt)
     names = images.names()
     if not names:
         raise NotFound("A jam needs a seed image, and none is installed.")

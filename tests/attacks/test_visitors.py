@@ -61,7 +61,7 @@ async def crowd(stack: AsyncExitStack, services: Services) -> Crowd:
 
 def line(services: Services) -> list[str]:
     """The prompts of all clips that wait, in the order in which they will be made."""
-    batches = services.engine._line._queue.plan(time.monotonic(), 1)
+    batches = services.engine._dispatcher._queue.plan(time.monotonic(), 1)
     return [job.request.prompt for batch in batches for job in batch]
 
 

@@ -24,9 +24,9 @@ from riffbot.regions import Region, bars
     ],
 )
 def test_places_at_120_bpm(where: str, begin: int, end: int) -> None:
-    region = Region.told(where, 400, 120)
+    region = Region.from_words(where, 400, 120)
     assert (region.begin, region.end) == (begin, end)
-    assert Region.named(region.name) == region
+    assert Region.from_name(region.name) == region
     mask = region.mask(400)
     assert mask[:, begin:end].all()
     assert not mask[:, :begin].any()
@@ -38,26 +38,26 @@ def test_places_at_120_bpm(where: str, begin: int, end: int) -> None:
 )
 def test_places_that_are_none(where: str) -> None:
     with pytest.raises(BadRequest) as told:
-        Region.told(where, 400, 120)
+        Region.from_words(where, 400, 120)
     assert str(told.value).endswith(".")
 
 
 def test_bars_need_a_tempo() -> None:
     with pytest.raises(BadRequest, match="tempo"):
-        Region.told("bar 1", 400, None)
-    assert Region.told("1-2", 400, None).begin == 100
+        Region.from_words("bar 1", 400, None)
+    assert Region.from_words("1-2", 400, None).begin == 100
     assert bars(4.0, 120) == 2
     assert bars(4.0, None) == 0
 
 
 def test_a_band_leaves_the_rest() -> None:
-    mask = Region.told("all", 400, None, low=0, high=200).mask(400)
+    mask = Region.from_words("all", 400, None, low=0, high=200).mask(400)
     assert mask[-1].all(), "low notes lie in the last row"
     assert not mask[:400].any()
     with pytest.raises(BadRequest, match="band"):
-        Region.told("all", 400, None, low=300, high=200)
+        Region.from_words("all", 400, None, low=300, high=200)
 
 
 def test_other_names_are_no_regions() -> None:
     for name in ("mask_top_third", "sha256:" + "0" * 64, "region_", "region_c1-2_h3"):
-        assert Region.named(name) is None
+        assert Region.from_name(name) is None

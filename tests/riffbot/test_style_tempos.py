@@ -6,19 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from riffbot.style_tempos import USUAL, suggested
+from riffbot.style_tempos import USUAL, suggest_tempo
 from riffbot.tempo import FASTEST, SLOWEST, is_waltz
 
 
 @given(prompt=st.text(max_size=200), seed=st.integers(0, 2**32 - 1))
 def test_always_a_tempo_that_a_request_may_have(prompt: str, seed: int) -> None:
-    bpm = suggested(prompt, seed)
+    bpm = suggest_tempo(prompt, seed)
     assert SLOWEST <= bpm <= FASTEST
-    assert bpm == suggested(prompt, seed)
+    assert bpm == suggest_tempo(prompt, seed)
 
 
 def tempi(prompt: str) -> list[float]:
-    return [suggested(prompt, seed) for seed in range(40)]
+    return [suggest_tempo(prompt, seed) for seed in range(40)]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from riffbot.tempo import FASTEST, MAX_ERROR, SLOWEST, grid, measures, tempo_in
+from riffbot.tempo import FASTEST, MAX_ERROR, SLOWEST, find_tempo, fit_beats, fit_measures
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ from riffbot.tempo import FASTEST, MAX_ERROR, SLOWEST, grid, measures, tempo_in
     ],
 )
 def test_named_tempo(prompt: str, bpm: float | None) -> None:
-    assert tempo_in(prompt) == bpm
+    assert find_tempo(prompt) == bpm
 
 
 @pytest.mark.parametrize(
@@ -35,28 +35,28 @@ def test_named_tempo(prompt: str, bpm: float | None) -> None:
     [(120, 400, 8), (100, 480, 8), (93.75, 512, 8), (140, 512, 12), (60, 400, 4)],
 )
 def test_measures_that_fit_exactly(bpm: float, width: int, beats: int) -> None:
-    found = grid(bpm, 16)
+    found = fit_beats(bpm, 16)
     assert (found.width, found.beats) == (width, beats)
     assert found.bpm == pytest.approx(bpm, rel=MAX_ERROR)
 
 
 def test_measures_come_before_beats() -> None:
     # 400 columns hold 6 beats at 90 exactly; 8 columns finer, two whole measures fit nearly.
-    assert grid(90, 16).beats % 2 == 0
-    assert grid(90, 8).beats % 4 == 0
+    assert fit_beats(90, 16).beats % 2 == 0
+    assert fit_beats(90, 8).beats % 4 == 0
 
 
 @settings(deadline=None)
 @given(st.floats(SLOWEST, FASTEST), st.sampled_from([1, 8, 16]))
 def test_a_grid_holds_the_tempo(bpm: float, multiple: int) -> None:
-    found = grid(bpm, multiple)
+    found = fit_beats(bpm, multiple)
     assert abs(found.bpm / bpm - 1) < MAX_ERROR
 
 
 @settings(deadline=None)
 @given(st.floats(SLOWEST, FASTEST), st.sampled_from([8, 16, 64]), st.integers(128, 1024))
 def test_a_grid_is_whole_beats(bpm: float, multiple: int, around: int) -> None:
-    found = grid(bpm, multiple, around)
+    found = fit_beats(bpm, multiple, around)
     assert found.width % multiple == 0
     assert 64 <= found.width <= 2048
     assert found.beats >= 1
@@ -65,7 +65,7 @@ def test_a_grid_is_whole_beats(bpm: float, multiple: int, around: int) -> None:
 
 @given(bpm=st.floats(55, 180), meter=st.sampled_from((3, 4)))
 def test_measures_are_whole_and_near(bpm: float, meter: int) -> None:
-    chosen = measures(bpm, 16, 512, meter)
+    chosen = fit_measures(bpm, 16, 512, meter)
     assert chosen.width % 16 == 0
     assert 384 <= chosen.width <= 640
     assert chosen.beats % meter == 0
@@ -81,4 +81,4 @@ def test_measures_are_whole_and_near(bpm: float, meter: int) -> None:
 
 @given(bpm=st.floats(55, 180), around=st.sampled_from((64, 96, 128, 256)))
 def test_measures_of_narrow_clips_stay_within_what_may_be_asked(bpm: float, around: int) -> None:
-    assert SLOWEST <= measures(bpm, 16, around).bpm <= FASTEST
+    assert SLOWEST <= fit_measures(bpm, 16, around).bpm <= FASTEST

@@ -15,10 +15,10 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from audio.arrays import Pixels
 from riffbot.errors import Cancelled
 from riffbot.images import Images
 from riffbot.inference.batching import batch_key, steps_to_run
-from riffbot.inference.job import Picture
 from riffbot.inference.models.model import Defaults, ModelCard
 from riffbot.inference.pipeline.pipeline import StepEvent
 from riffbot.request import RiffRequest
@@ -39,7 +39,7 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
-def drawn(request: RiffRequest) -> Picture:
+def drawn(request: RiffRequest) -> Pixels:
     """The picture that the fake draws for a resolved request."""
     digest = hashlib.sha256(request.model_dump_json().encode()).digest()
     rng = np.random.default_rng(int.from_bytes(digest[:8], "big"))
@@ -79,7 +79,7 @@ class FakePipeline:
         requests: Sequence[RiffRequest],
         *,
         on_step: Callable[[StepEvent], bool | None] | None = None,
-    ) -> list[Picture]:
+    ) -> list[Pixels]:
         """As the real one, without a model."""
         assert len({batch_key(request) for request in requests}) == 1
         self.threads.add(threading.current_thread().name)

@@ -25,7 +25,7 @@ from riffbot.images import Images
 from riffbot.inference.models import quantised
 from riffbot.inference.models.beats import CHANNELS as GRID_CHANNELS
 from riffbot.inference.models.loading import load_model
-from riffbot.inference.models.prompt_embedding import Gist
+from riffbot.inference.models.prompt_embedding import PromptEmbedding
 from riffbot.inference.models.sd_v1 import SCHEDULER
 from riffbot.inference.pipeline.pipeline import Pipeline
 from tests.support.ldm_names import single_file
@@ -79,7 +79,9 @@ def tiny_embedded_model(
         quantised.save(unet.state_dict(), folder / "unet" / quantised.FILE)
     _bert(folder)
     if told:
-        Gist(width=_WIDTH, size=_WIDTH, heads=2, hidden=8).save_pretrained(folder / "gist")
+        PromptEmbedding(width=_WIDTH, size=_WIDTH, heads=2, hidden=8).save_pretrained(
+            folder / "gist"
+        )
     _write_json(folder / "scheduler" / "scheduler_config.json", FLOW)
     _write_json(
         folder / "riffbot.json",

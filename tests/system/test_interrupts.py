@@ -29,12 +29,12 @@ HEARD = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LOADING = """
 import sys, time
-from riffbot.inference.pipeline import opening
+from riffbot.inference.pipeline import factory
 def load(*_):
     print("under way", flush=True)
     while True:
         time.sleep(0.1)  # nothing interrupts this thread
-opening.open_pipeline = load
+factory.open_pipeline = load
 from riffbot.cli import main
 sys.argv = ["riffbot", *sys.argv[1:]]
 sys.exit(main())

@@ -71,15 +71,15 @@ def test_notes_lie_inside_the_clip(pieces: list[Piece]) -> None:
 def test_the_tables_agree() -> None:
     for name, genre in GENRES.items():
         for field in (genre.chords, genre.leads, genre.bass, genre.pads):
-            for key in filter(None, (part.strip() for part in field.split(","))):
+            for key in filter(None, field):
                 assert key in INSTRUMENTS, (name, key)
-        for groove in filter(None, (part.strip() for part in genre.grooves.split(","))):
+        for groove in filter(None, genre.grooves):
             assert groove in GROOVES, (name, groove)
-        for kit in filter(None, (part.strip() for part in genre.kits.split(","))):
+        for kit in filter(None, genre.kits):
             assert kit in KITS, (name, kit)
-        for mode in genre.modes.split(","):
-            assert mode.strip() in SCALES, (name, mode)
-        for progression in genre.progs.split(";"):
+        for mode in genre.modes:
+            assert mode in SCALES, (name, mode)
+        for progression in genre.progressions:
             for symbol in progression.split():
                 assert chord(symbol).tones
     assert {who.hand for who in INSTRUMENTS.values()} <= set(HANDS)

@@ -21,7 +21,7 @@ from training import captions, denoiser, networks, prepare
 from training.denoiser import BLANK_GRIDS, Trainer, work
 from training.export import CARD, export
 from training.flow import channel_weights, noise_levels, velocity_loss
-from training.gist import NAMES, Listener, attributes, batch_of, corpus, loss_of
+from training.prompt_embedding import NAMES, Listener, attributes, batch_of, corpus, loss_of
 from training.render import clip_seed, find_piece, write_shard
 
 LATENTS, CHANNELS, CLIPS = 8, (16, 16, 16), 12

@@ -20,7 +20,7 @@ from training.evaluation.judge import Judge
 from training.evaluation.reconstruction import psnr, reconstruction
 from training.export import CARD as SHIPPED
 from training.export import export
-from training.gist import Listener
+from training.prompt_embedding import Listener
 from training.render import clip_seed, find_piece, write_shard
 
 # What is asked here does not depend on how many steps a picture takes.

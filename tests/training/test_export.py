@@ -10,7 +10,7 @@ import torch
 
 from riffbot.inference.models import checkpoints, quantised
 from riffbot.inference.models.loading import read_card
-from riffbot.inference.models.prompt_embedding import Gist
+from riffbot.inference.models.prompt_embedding import PromptEmbedding
 from riffbot.inference.models.schedulers import suitable
 from training import networks
 from training.export import CARD, export
@@ -30,7 +30,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]
     unet = networks.build_denoiser(LATENTS, CHANNELS)
     held = {"average": unet.state_dict(), "latent_channels": LATENTS, "channels": CHANNELS}
     torch.save(held, folder / "unet.pt")
-    gist = Gist(width=WIDTH)
+    gist = PromptEmbedding(width=WIDTH)
     torch.save({"gist": gist.state_dict()}, folder / "gist.pt")
     return folder / "vae.pt", folder / "gist.pt", folder / "unet.pt"
 

@@ -25,7 +25,7 @@ def test_reports_are_printed_and_kept(tmp_path: Path, capsys: pytest.CaptureFixt
 
 def test_waiting_says_for_what(capsys: pytest.CaptureFixture[str]) -> None:
     left = iter([False, False, True])
-    wait_for(lambda: next(left), "gist.pt (training.gist)", every=0.01)
-    assert capsys.readouterr().out == "waiting for gist.pt (training.gist)\n"
+    wait_for(lambda: next(left), "gist.pt (training.prompt_embedding)", every=0.01)
+    assert capsys.readouterr().out == "waiting for gist.pt (training.prompt_embedding)\n"
     wait_for(lambda: True, "nothing")
     assert capsys.readouterr().out == ""

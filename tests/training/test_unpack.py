@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from tests.support.patience import by_steps
-from training import autoencoder, gist, networks, references, unpack
+from training import autoencoder, networks, prompt_embedding, references, unpack
 from training.export import CARD, export
-from training.gist import Listener
+from training.prompt_embedding import Listener
 
 
 @pytest.fixture
@@ -63,19 +63,19 @@ def test_the_trainers_say_what_an_unpacked_gist_cannot_do(model: Path, tmp_path:
     with pytest.raises(SystemExit, match="which has no readers"):
         references.listener(out / "gist.pt")
     with pytest.raises(SystemExit, match="name another --out"):
-        gist.resume(out / "gist.pt", Listener(), None)
+        prompt_embedding.resume(out / "gist.pt", Listener(), None)
 
 
 def test_a_gist_goes_on_where_it_was_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "gist.pt"
-    by_steps(monkeypatch, gist, 0.3)
+    by_steps(monkeypatch, prompt_embedding, 0.3)
 
     def train(minutes: float) -> dict[str, float]:
         told = ["gist", "--out", str(path), "--pieces", "12", "--batch", "4", "--every", "3"]
         monkeypatch.setattr("sys.argv", [*told, "--minutes", str(minutes)])
-        gist.main()
+        prompt_embedding.main()
         held: dict[str, float] = torch.load(path, weights_only=True)["training"]
         return held
 

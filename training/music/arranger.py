@@ -17,8 +17,8 @@ from training.music.textures import pick_texture
 
 _SOLO_MODES = ("major", "major", "minor", "minor", "dorian", "mixolydian", "harmonic minor")
 _SOLO_PROGS = (
-    "I V vi IV; I IV V I; vi IV I V; I vi IV V; I IV I V",
-    "i bVI bIII bVII; i iv V i; i bVII bVI V; i iv i V; i bVI iv V",
+    ("I V vi IV", "I IV V I", "vi IV I V", "I vi IV V", "I IV I V"),
+    ("i bVI bIII bVII", "i iv V i", "i bVII bVI V", "i iv i V", "i bVI iv V"),
 )
 _HOME_MODES = {
     "sitar": ("double harmonic", "hijaz", "dorian", "mixolydian"),
@@ -71,7 +71,7 @@ def _solo(rng: random.Random) -> Piece:
         rng, low, high, (4, 4, 4, 3) if who.hand not in {"acid", "banjo"} else (4, 2)
     )
     mode = rng.choice(_HOME_MODES.get(who.key, _SOLO_MODES))
-    progression = pick(rng, _SOLO_PROGS[tone_of(mode) == "dark"], ";")
+    progression = pick(rng, _SOLO_PROGS[tone_of(mode) == "dark"])
     if who.hand in {"sitar", "koto", "oud"} or mode in {"hijaz", "double harmonic"}:
         progression = rng.choice(("I5 I5", "I5 I5 bII I5"))
     clock = frame.clock(None)
@@ -101,7 +101,7 @@ def _solo(rng: random.Random) -> Piece:
 
 def _drums(rng: random.Random) -> Piece:
     name = pick_genre(rng)
-    while not GENRES[name].grooves.strip(","):
+    while not any(GENRES[name].grooves):
         name = pick_genre(rng)
     genre = GENRES[name]
     groove = ""

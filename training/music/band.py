@@ -31,16 +31,15 @@ _EASTERN = frozenset({"gospel", "techno", "house", "trance", "metal", "funk", "j
 """Genres that are sometimes played in an Arabic scale."""
 
 
-def _progressions(text: str, mode: str) -> str:
+def _progressions(rows: tuple[str, ...], mode: str) -> tuple[str, ...]:
     """Only progressions whose tonic fits the mode, or all where none does."""
-    rows = [row.strip() for row in text.split(";") if row.strip()]
     minor = mode not in BRIGHT and mode not in {"hijaz", "double harmonic", "blues"}
     fitting = []
     for row in rows:
         home = [chord(symbol).third for symbol in row.split() if chord(symbol).root == 0]
         if not home or (home[0] == 3) == minor:
             fitting.append(row)
-    return ";".join(fitting or rows)
+    return tuple(fitting) or rows
 
 
 def _line_up(rng: random.Random, name: str, genre: Genre) -> tuple[str, str, str, str]:
@@ -71,7 +70,7 @@ def compose_band(rng: random.Random, name: str) -> Piece:
     mode = pick(rng, genre.modes)
     if name in _EASTERN and rng.random() < 0.12:
         mode = rng.choice(("hijaz", "double harmonic"))
-    progression = pick(rng, _progressions(genre.progs, mode), ";")
+    progression = pick(rng, _progressions(genre.progressions, mode))
     parts = chords_of(frame, clock, progression, genre.chords_per)
     tonic = 60 + rng.randrange(-6, 6)
     tracks: list[Track] = []
@@ -129,15 +128,15 @@ def compose_band(rng: random.Random, name: str) -> Piece:
     )
 
 
-def _ternary(lines: str, clock: Clock, frame: Frame) -> str:
+def _ternary(lines: tuple[str, ...], clock: Clock, frame: Frame) -> list[str]:
     """Bass lines that fit the grid: ternary ones only on a ternary grid."""
     ternary = {"shuffle", "slow12"}
-    rows = [line for line in lines.split(",") if (line in ternary) == (clock.steps == 3)]
+    rows = [line for line in lines if (line in ternary) == (clock.steps == 3)]
     if clock.steps == 3 and not rows:
         rows = ["slow12"]
     if frame.meter == 3:
         rows = ["waltz"]
-    return ",".join(rows or ["roots"])
+    return rows or ["roots"]
 
 
 def _lead(

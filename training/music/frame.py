@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from training.music.clock import Clock
@@ -69,6 +70,6 @@ def make_frame(
     return Frame(rng, width, beats, meter)
 
 
-def pick(rng: random.Random, text: str, separator: str = ",") -> str:
-    """One of the alternatives of a table's field."""
-    return rng.choice([part.strip() for part in text.split(separator)])
+def pick(rng: random.Random, options: Sequence[str]) -> str:
+    """One of a genre's alternatives; the empty string, after a draw as well, if it has none."""
+    return rng.choice(options or ("",))

@@ -1,46 +1,62 @@
-"""What a genre is: the fields of the tables, and progressions that several genres share."""
+"""What a genre is: one table of `training/music/genres/*.toml`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Options = Annotated[tuple[str, ...], Field(strict=False)]
+"""Alternatives to draw from, each as likely as the next; a repeated one is likelier."""
 
 
-@dataclass(frozen=True, slots=True)
-class Genre:
-    """One genre; instruments are keys of `INSTRUMENTS`, empty strings mean the role may rest."""
+class Genre(BaseModel):
+    """A style of music that the composer can write.
 
-    names: str
-    tempo: tuple[int, int]
-    modes: str
-    progs: str
-    chords: str
-    rhythms: str
-    leads: str
-    styles: str
-    bass: str = ""
-    lines: str = "roots"
-    pads: str = ""
-    grooves: str = ""
-    kits: str = ""
-    scenes: str = ""
-    moods: str = ""
-    meters: tuple[int, ...] = (4,)
+    Attributes:
+        names: what people call it; captions use them.
+        tempo: lowest and highest, in beats per minute.
+        modes: scales (`harmony.SCALES`).
+        progressions: chord symbols, separated by blanks.
+        chords, leads, bass, pads: keys of `INSTRUMENTS` that may play the role. The empty string
+            is a rest; an empty tuple means that nobody plays it.
+        rhythms: of the chords (`figures`).
+        styles: of the lead line (`melody`, `solos`).
+        lines: of the bass (`backing`).
+        grooves: of the drums (`grooves.GROOVES`); the empty string is a clip without drums.
+        kits: drum kits (`instruments.KITS`).
+        scenes, moods: words for captions: where such music is heard, and how it feels.
+        meters: beats a measure.
+        swing, swing16: where the second eighth or sixteenth falls, see `clock.Clock`.
+        room: the reverberation.
+        effects: on the whole clip; the empty string is none.
+        chords_per: chords a progression.
+        weight: how often the genre is drawn, relative to the others.
+        rhythm_effects: `drone` adds a tanpura.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    names: Options
+    tempo: Annotated[tuple[int, int], Field(strict=False)]
+    modes: Options
+    progressions: Options
+    chords: Options
+    rhythms: Options
+    leads: Options
+    styles: Options
+    bass: Options = ()
+    lines: Options = ("roots",)
+    pads: Options = ()
+    grooves: Options = ()
+    kits: Options = ()
+    scenes: Options = ()
+    moods: Options = ()
+    meters: Annotated[tuple[int, ...], Field(strict=False)] = (4,)
     swing: float = 0.5
     swing16: float = 0.5
     room: str = "room"
-    effects: str = ""
+    effects: Options = ()
     chords_per: int = 4
     weight: float = 1.0
-    rhythm_effects: tuple[str, ...] = ()
-
-
-ROCK = "I IV V IV; I V vi IV; i bVII bVI bVII; I bVII IV I; vi IV I V; I IV I V; i bVI bIII bVII"
-POP = "I V vi IV; vi IV I V; I vi IV V; IV V iii vi; I IV vi V; i bVI bIII bVII"
-JAZZ = "ii7 V7 Imaj7 vi7; Imaj7 vi7 ii7 V7; iii7 VI7 ii7 V7; iim7b5 V7 im7 im7; im7 iv7 im7 V7"
-DARK = "i bVI bVII i; i i bVI bVII; i bII i bVII; i iv bVI V; i bVI iv V"
-CLASSIC = "I IV V I; I V vi iii; i iv V i; I vi IV V; I V I V7; i V i iv; I ii V I; vi ii V I"
-BLUES = "I7 IV7 I7 V7; I7 I7 IV7 I7; I7 IV7 V7 I7"
-FUNK = "i7 i7 iv7 i7; I9 I9 IV9 I9; i7 IV7 i7 IV7; im9 IV13 im9 IV13"
-HOUSE = "im7 bVImaj7 bIIImaj7 bVII; im9 iv9 im9 v7; i bVI iv v; im7 im7 ivm7 ivm7"
-EAST = "I I bII I; I bII I bvii; I iv I bII; i i bII i; I I iv I"
-FOLK = "I IV I V; I V IV I; i bVII i bVII; I vi IV V; i bVII bVI bVII; I I V I"
+    rhythm_effects: Options = ()

@@ -1,11 +1,10 @@
-"""The line between event loops and the worker: the queue with its lock, its door and its clock."""
+"""The dispatcher between event loops and the worker: the fair queue with a lock and a clock."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import inf
 
 # By name, so that the local Discord, which puts a simulated clock at `time.monotonic` for the bot's
 # own tasks, cannot give a submitter another time than the worker has.
@@ -13,19 +12,17 @@ from time import monotonic
 from typing import Any
 
 from riffbot.errors import Cancelled, Refused, RiffBotError
+from riffbot.inference.engine.admission import AdmissionLimits, outstanding_work
 from riffbot.inference.engine.fair_queue import FairQueue
-from riffbot.inference.engine.pending_job import Ticket
-from riffbot.inference.engine.reservations import (
-    VISITORS,
-    Reservations,
-    Reserved,
-    check_work,
-    held_work,
+from riffbot.inference.engine.pending_job import PendingJob
+from riffbot.inference.engine.reservations import Reservation, Reservations
+from riffbot.inference.engine.throughput import (
+    ThroughputMeter,
+    completion_times,
+    sequential_seconds,
 )
-from riffbot.inference.engine.throughput import SpeedMeter, line_times, seconds_of
 from riffbot.inference.job import Job, Owner
 from riffbot.request import RiffRequest
-from riffbot.wording import in_words, plural
 
 _SLACK_S = 1.5
 """A deadline that would be met by less than this counts as missed: estimates are estimates."""
@@ -35,38 +32,30 @@ _SLACK_S = 1.5
 class _Batch:
     """Tickets that run together, and when they are expected to be done (`monotonic`)."""
 
-    tickets: list[Ticket]
+    pending: list[PendingJob]
     until: float
 
     @property
     def urgent(self) -> bool:
-        return any(ticket.job.deadline is not None for ticket in self.tickets)
+        return any(pending_job.job.deadline is not None for pending_job in self.pending)
 
 
-class Line:
-    """Thread-safe: any number of event loops put tickets in, one worker takes batches out.
+class Dispatcher:
+    """Thread-safe: any number of event loops submit jobs, one worker takes batches out.
 
     Args:
-        max_wait_s: refuse at the door what could not be done within this time; also the wait
-            after which nobody is overtaken any more.
-        max_jobs_per_member: refuse a member's next clip while this many of theirs wait.
-        max_work_s: refuse a member's next clip where it would take longer than this together with
-            all of theirs that wait, their pictures to come included.
+        limits: what may wait; `max_wait_s` is also the wait after which nobody is overtaken.
     """
 
-    def __init__(
-        self, *, max_wait_s: float, max_jobs_per_member: int, max_work_s: float = inf
-    ) -> None:
-        self._max_wait = max_wait_s
-        self._max_jobs = max_jobs_per_member
-        self._max_work = max_work_s
+    def __init__(self, limits: AdmissionLimits) -> None:
+        self._limits = limits
         self._changed = threading.Condition()
-        self._queue = FairQueue(patience_s=max_wait_s)
-        self._tickets: dict[str, Ticket] = {}  # waiting and running
+        self._queue = FairQueue(patience_s=limits.max_wait_s)
+        self._pending: dict[str, PendingJob] = {}  # waiting and running
         self._running: list[_Batch] = []  # the last one overtook the one before it
         self._reservations = Reservations()
         self._closing: RiffBotError | None = None
-        self.meter = SpeedMeter()
+        self.throughput = ThroughputMeter()
         self.batch_limit = 1
 
     @property
@@ -77,29 +66,29 @@ class Line:
     @property
     def running(self) -> int:
         """How many are being computed now."""
-        return sum(len(batch.tickets) for batch in self._running)
+        return sum(len(batch.pending) for batch in self._running)
 
     @property
-    def idle(self) -> bool:
+    def is_idle(self) -> bool:
         """Whether nothing runs, waits, or was let in and has not ended yet."""
-        return not (self._tickets or self._running or self._reservations)
+        return not (self._pending or self._running or self._reservations)
 
     @property
     def has_clips(self) -> bool:
         """Whether a clip without a deadline (not a jam's chunk) runs, waits, or was let in."""
         with self._changed:
             return bool(self._reservations) or any(
-                ticket.job.deadline is None for ticket in self._tickets.values()
+                pending.job.deadline is None for pending in self._pending.values()
             )
 
     # -- the event loops' side ------------------------------------------------------------------
 
     def check(self, owner: Owner | None, count: int = 1) -> None:
-        """Raise what `join` would raise for `count` more clips of this owner.
+        """Raise what `enqueue` would raise for `count` more clips of this owner.
 
         Raises:
             Refused: too many of the member's clips wait already.
-            RiffBotError: the line is closed (shutdown, or a model that failed to load).
+            RiffBotError: the dispatcher is closed (shutdown, or a model that failed to load).
         """
         with self._changed:
             self._check(owner, count)
@@ -107,72 +96,56 @@ class Line:
     def _check(self, owner: Owner | None, count: int) -> None:
         if self._closing is not None:
             raise type(self._closing)(str(self._closing))
-        if owner is None:
-            return
-        waiting = self._queue.waiting(owner) + self._reservations.kept(owner)
-        if waiting + count > self._max_jobs:
-            raise Refused(
-                f"You have {plural(waiting, 'clip')} waiting and I keep at most {self._max_jobs} "
-                f"for one "
-                f"{'member' if owner.network is None else 'visitor'}: please let some finish, or "
-                "cancel some."
-            )
-        if owner.network is None:
-            return
-        together = self._queue.waiting_of_account(owner) + self._reservations.kept_of_account(owner)
-        if together + count > VISITORS * self._max_jobs:
-            raise Refused(
-                f"Your network has {plural(together, 'clip')} waiting and I keep at most "
-                f"{VISITORS * self._max_jobs} for one: please try again when some are done."
-            )
+        if owner is not None:
+            self._limits.check_count(self._queue, self._reservations, owner, count)
 
-    def reserve(self, owner: Owner, *pictures: RiffRequest, promised: bool = False) -> Reserved:
+    def reserve(self, owner: Owner, *pictures: RiffRequest, promised: bool = False) -> Reservation:
         """Ask for one clip, and keep its place until it is released.
 
         Args:
             pictures: all of its pictures, resolved, in order; none where they are not known yet,
                 or where it needs no model.
-            promised: as for `join`.
+            promised: as for `enqueue`.
 
         Raises:
-            Refused: as `join` would refuse it, or it would wait too long for its last picture.
-            RiffBotError: the line is closed.
+            Refused: as `enqueue` would refuse it, or it would wait too long for its last picture.
+            RiffBotError: the dispatcher is closed.
         """
         with self._changed:
             if not promised:
                 self._check(owner, 1)
                 self._check_work(owner, pictures)
-                if pictures and (refusal := self._too_late(owner, pictures)):
+                if pictures and (refusal := self._refusal_of_clip(owner, pictures)):
                     raise refusal
             return self._reservations.add(owner, pictures, self._release)
 
-    def expect(
-        self, reserved: Reserved, to_come: Sequence[RiffRequest], *, promised: bool = False
+    def announce_pictures(
+        self, reserved: Reservation, remaining: Sequence[RiffRequest], *, promised: bool = False
     ) -> None:
         """What was let in before its pictures were known has these still to come.
 
         Args:
-            promised: as for `join`.
+            promised: as for `enqueue`.
 
         Raises:
             Refused: they are too much work together with what its owner has waiting.
         """
         with self._changed:
-            reserved.to_come = ()
+            reserved.remaining = ()
             if not promised:
-                self._check_work(reserved.owner, to_come)
-            reserved.to_come = tuple(to_come)
+                self._check_work(reserved.owner, remaining)
+            reserved.remaining = tuple(remaining)
 
     def _check_work(self, owner: Owner | None, pictures: Sequence[RiffRequest]) -> None:
         if owner is not None:
-            held = held_work(self._queue, self._reservations)
-            check_work(self.meter, held, owner, pictures, self._max_work)
+            held = outstanding_work(self._queue, self._reservations)
+            self._limits.check_work(self.throughput, held, owner, pictures)
 
-    def _release(self, reserved: Reserved) -> None:
+    def _release(self, reserved: Reservation) -> None:
         with self._changed:
             self._reservations.remove(reserved)
 
-    def _too_late(self, owner: Owner, pictures: Sequence[RiffRequest]) -> Refused | None:
+    def _refusal_of_clip(self, owner: Owner, pictures: Sequence[RiffRequest]) -> Refused | None:
         """What refuses a clip that would wait too long for others, before or between its pictures.
 
         Everybody's pictures to come join the queue for a moment, in the order in which they will,
@@ -180,22 +153,23 @@ class Line:
         the rest of another member's song, and a song does.
         """
         own = [Job(picture, owner=owner) for picture in pictures]
-        jobs = self._reservations.to_come(own)
+        jobs = self._reservations.join_order(own)
         for job in jobs:
             self._queue.add(job)
         now = monotonic()
         try:
-            _, eta = self._places(now)[own[-1].id]
+            _, eta = self._positions(now)[own[-1].id]
         finally:
             for job in jobs:
                 self._queue.remove(job.id)
-        rest = seconds_of(self.meter, pictures[1:])  # which nobody but itself is to blame for
+        # Its own further pictures are not a wait for others.
+        rest = sequential_seconds(self.throughput, pictures[1:])
         if eta is None or rest is None:
             return None
-        return self._refusal(own[-1], now, eta - rest)
+        return self._limits.refusal(own[-1], now, eta - rest, idle=self.is_idle)
 
-    def join(self, ticket: Ticket, *, promised: bool = False) -> None:
-        """Let a ticket in, or refuse it with the reason and the wait.
+    def enqueue(self, pending_job: PendingJob, *, promised: bool = False) -> None:
+        """Let a job in, or refuse it with the reason and the wait.
 
         Args:
             promised: it was let in already (reserved, or before a restart); nothing but a closed
@@ -203,13 +177,13 @@ class Line:
 
         Raises:
             Refused: it could not be done in time, or its member has too many waiting.
-            RiffBotError: the line is closed.
-            ValueError: a job of this name is in line or running already.
+            RiffBotError: the dispatcher is closed.
+            ValueError: a job of this id is queued or running already.
         """
-        job = ticket.job
+        job = pending_job.job
         with self._changed:
-            if job.id in self._tickets:  # two tickets of one name would lose each other
-                raise ValueError(f"the job {job.id} is in line already")
+            if job.id in self._pending:  # two jobs of one id would lose each other
+                raise ValueError(f"the job {job.id} is queued already")
             if not promised and job.deadline is None:
                 self._check(job.owner, 1)
                 if job.key is not None:
@@ -218,31 +192,13 @@ class Line:
                 self._check(None, 1)
             self._queue.add(job)
             now = monotonic()
-            position, eta = self._places(now)[job.id]
-            if not promised and (refusal := self._refusal(job, now, eta)):
+            position, eta = self._positions(now)[job.id]
+            if not promised and (refusal := self._limits.refusal(job, now, eta, idle=self.is_idle)):
                 self._queue.remove(job.id)
                 raise refusal
-            self._tickets[job.id] = ticket
-            ticket.tell_place(position, eta)
+            self._pending[job.id] = pending_job
+            pending_job.report_position(position, eta)
             self._changed.notify_all()
-
-    def _refusal(self, job: Job, now: float, eta: float | None) -> Refused | None:
-        if eta is None:
-            return None
-        if job.deadline is not None and now + eta > job.deadline:
-            return Refused(
-                f"That cannot be ready in time: it would take {in_words(eta)}.", wait_s=eta
-            )
-        # A clip that has nobody before it does not wait; and it measures anew how long one takes.
-        waits = job.deadline is None and job.owner is not None and not self.idle
-        if waits and eta > self._max_wait:
-            return Refused(
-                f"The line is {in_words(eta)} long and I only promise what I can finish within "
-                f"{in_words(self._max_wait)}: please try again in about "
-                f"{in_words(eta - self._max_wait)}.",
-                wait_s=eta,
-            )
-        return None
 
     def cancel(self, wanted: Callable[[Job], bool], error: RiffBotError) -> int:
         """Take back all jobs that `wanted` picks; running ones stop at their next step.
@@ -251,14 +207,14 @@ class Line:
             How many were taken back.
         """
         with self._changed:
-            chosen = [t for t in self._tickets.values() if wanted(t.job)]
-            for ticket in chosen:
-                ticket.job.cancelled = True
-                self._queue.remove(ticket.job.id)
-                del self._tickets[ticket.job.id]
-                ticket.fail(type(error)(str(error)))
+            chosen = [t for t in self._pending.values() if wanted(t.job)]
+            for pending_job in chosen:
+                pending_job.job.cancelled = True
+                self._queue.remove(pending_job.job.id)
+                del self._pending[pending_job.job.id]
+                pending_job.set_error(type(error)(str(error)))
             if chosen:
-                self._tell_places()
+                self._report_positions()
         return len(chosen)
 
     def close(self, error: RiffBotError) -> None:
@@ -272,13 +228,13 @@ class Line:
 
     # -- the worker's side ----------------------------------------------------------------------
 
-    def unresolved(self) -> list[Ticket]:
+    def unresolved_jobs(self) -> list[PendingJob]:
         """Tickets that were let in before the model was there to resolve them."""
         with self._changed:
-            return [self._tickets[job.id] for job in self._queue if job.key is None]
+            return [self._pending[job.id] for job in self._queue if job.key is None]
 
-    def take(self) -> list[Ticket]:
-        """Wait for the next batch; an empty list means that the line is closed."""
+    def take_batch(self) -> list[PendingJob]:
+        """Wait for the next batch; an empty list means that the dispatcher is closed."""
         with self._changed:
             while self._closing is None:
                 batch = self._queue.take(monotonic(), self.batch_limit)
@@ -287,7 +243,7 @@ class Line:
                 self._changed.wait()
             return []
 
-    def take_urgent(self) -> list[Ticket]:
+    def take_urgent_batch(self) -> list[PendingJob]:
         """What may overtake the running batch between two of its steps.
 
         Returns:
@@ -298,51 +254,53 @@ class Line:
             job = self._queue.most_urgent
             if job is None or any(batch.urgent for batch in self._running):
                 return []
-            needed = self.meter.seconds([job.request]) or 0.0
+            needed = self.throughput.seconds([job.request]) or 0.0
             waits = max([monotonic(), *(batch.until for batch in self._running)])
             if job.deadline is None or waits + needed + _SLACK_S < job.deadline:
                 return []
             return self._begin(self._queue.take(monotonic(), self.batch_limit))
 
-    def _begin(self, jobs: list[Job]) -> list[Ticket]:
-        expected = self.meter.seconds([job.request for job in jobs])
-        batch = _Batch([self._tickets[job.id] for job in jobs], monotonic() + (expected or 0.0))
+    def _begin(self, jobs: list[Job]) -> list[PendingJob]:
+        expected = self.throughput.seconds([job.request for job in jobs])
+        batch = _Batch([self._pending[job.id] for job in jobs], monotonic() + (expected or 0.0))
         self._running.append(batch)
-        self._tell_places()
-        return list(batch.tickets)
+        self._report_positions()
+        return list(batch.pending)
 
-    def still_needs(self, seconds: float) -> None:
+    def set_remaining_seconds(self, seconds: float) -> None:
         """The running batch will take this much longer."""
         self._running[-1].until = monotonic() + seconds
 
-    def done(self) -> None:
-        """The batch that was begun last is over; each of its tickets has been answered."""
+    def finish_batch(self) -> None:
+        """The batch that was begun last is over; each of its pending has been answered."""
         with self._changed:
-            for ticket in self._running.pop().tickets if self._running else []:
-                self._tickets.pop(ticket.job.id, None)
+            for pending_job in self._running.pop().pending if self._running else []:
+                self._pending.pop(pending_job.job.id, None)
             self._changed.notify_all()
 
-    def _places(self, now: float) -> dict[str, tuple[int, float | None]]:
+    def _positions(self, now: float) -> dict[str, tuple[int, float | None]]:
         """Place in line and seconds to go of everybody who waits."""
         batches = self._queue.plan(now, self.batch_limit)
         ahead = sum(max(0.0, batch.until - now) for batch in self._running)
-        times: list[Any] = line_times(self.meter, batches, ahead) or [None] * len(batches)
+        times: list[Any] = completion_times(self.throughput, batches, ahead) or [None] * len(
+            batches
+        )
         places: dict[str, tuple[int, float | None]] = {}
         for batch, eta in zip(batches, times, strict=True):
             for job in batch:
                 places[job.id] = (len(places) + 1, eta)
         return places
 
-    def _tell_places(self) -> None:
-        for job_id, (position, eta) in self._places(monotonic()).items():
-            self._tickets[job_id].tell_place(position, eta)
+    def _report_positions(self) -> None:
+        for job_id, (position, eta) in self._positions(monotonic()).items():
+            self._pending[job_id].report_position(position, eta)
 
 
-def owned_by(owner: Owner) -> Callable[[Job], bool]:
+def belongs_to(owner: Owner) -> Callable[[Job], bool]:
     """Picks the jobs of one member, on whatever server."""
     return lambda job: job.owner is not None and job.owner.user_id == owner.user_id
 
 
-def taken_back() -> Cancelled:
+def cancelled_error() -> Cancelled:
     """What a cancelled job answers."""
     return Cancelled("The riff was cancelled.")

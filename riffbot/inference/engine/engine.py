@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from typing import Self
 
 from riffbot.errors import Cancelled
-from riffbot.inference.engine.dispatcher import Line, owned_by, taken_back
-from riffbot.inference.engine.pending_job import OnProgress, OnStart, Ticket
-from riffbot.inference.engine.reservations import Reserved
-from riffbot.inference.engine.throughput import seconds_of
-from riffbot.inference.engine.worker import PipelineLike, Worker, batch_limit
-from riffbot.inference.job import Job, Owner, Picture, Progress, Riff, new_id
+from riffbot.inference.engine.admission import AdmissionLimits
+from riffbot.inference.engine.dispatcher import Dispatcher, belongs_to, cancelled_error
+from riffbot.inference.engine.pending_job import OnProgress, OnStart, PendingJob
+from riffbot.inference.engine.protocols import PipelineLike
+from riffbot.inference.engine.reservations import Reservation
+from riffbot.inference.engine.throughput import sequential_seconds
+from riffbot.inference.engine.worker import Worker, batch_limit
+from riffbot.inference.job import Job, Owner, Progress, Riff, new_id
 from riffbot.request import RiffRequest
 
-__all__ = ["Engine", "Owner", "Picture", "Progress", "Reserved", "Riff", "Stats", "batch_limit"]
+__all__ = ["Engine", "Owner", "Progress", "Reservation", "Riff", "Stats", "batch_limit"]
 
 
 _LAST_STEP_S = 30.0
@@ -77,12 +79,8 @@ class Engine:
         max_work_s: float = 1800.0,
         warm_up: RiffRequest | None = None,
     ) -> None:
-        self._line = Line(
-            max_wait_s=max_wait_s,
-            max_jobs_per_member=max_jobs_per_member,
-            max_work_s=max_work_s,
-        )
-        self._worker = Worker(self._line, load, max_batch=max_batch, warm_up=warm_up)
+        self._dispatcher = Dispatcher(AdmissionLimits(max_wait_s, max_jobs_per_member, max_work_s))
+        self._worker = Worker(self._dispatcher, load, max_batch=max_batch, warm_up=warm_up)
         self._cancelled = 0
         self._worker.start()
 
@@ -93,7 +91,7 @@ class Engine:
         await self.close()
 
     @property
-    def closing(self) -> bool:
+    def is_closing(self) -> bool:
         """Whether `close` was called: jobs that end now may be finished at the next start."""
         return self._worker.closing
 
@@ -104,9 +102,9 @@ class Engine:
             Refused: too many of theirs wait already.
             ModelError: the model could not be loaded.
         """
-        self._line.check(owner, count)
+        self._dispatcher.check(owner, count)
 
-    def reserve(self, owner: Owner, *pictures: RiffRequest, promised: bool = False) -> Reserved:
+    def reserve(self, owner: Owner, *pictures: RiffRequest, promised: bool = False) -> Reservation:
         """Ask for one clip, and keep its place in the queue until it is released.
 
         Args:
@@ -117,10 +115,10 @@ class Engine:
             Refused: it would have to wait too long, or too much of the owner's waits already.
             ModelError: the model could not be loaded.
         """
-        return self._line.reserve(owner, *pictures, promised=promised)
+        return self._dispatcher.reserve(owner, *pictures, promised=promised)
 
-    def expect(
-        self, reserved: Reserved, to_come: Sequence[RiffRequest], *, promised: bool = False
+    def announce_pictures(
+        self, reserved: Reservation, remaining: Sequence[RiffRequest], *, promised: bool = False
     ) -> None:
         """Say which pictures a clip has to come that was let in before they were known.
 
@@ -130,19 +128,19 @@ class Engine:
         Raises:
             Refused: they are too much work together with what its owner has waiting.
         """
-        self._line.expect(reserved, to_come, promised=promised)
+        self._dispatcher.announce_pictures(reserved, remaining, promised=promised)
 
     @property
-    def idle(self) -> bool:
+    def is_idle(self) -> bool:
         """Whether nothing runs, waits, or was let in and has not ended yet."""
-        return self._line.idle
+        return self._dispatcher.is_idle
 
     @property
     def has_clips(self) -> bool:
         """Whether a clip without a deadline (not a jam's chunk) runs, waits, or was let in."""
-        return self._line.has_clips
+        return self._dispatcher.has_clips
 
-    def resolved(self, request: RiffRequest) -> RiffRequest | None:
+    def resolve(self, request: RiffRequest) -> RiffRequest | None:
         """The request of a single picture, filled from the model. Opens picture files.
 
         Returns:
@@ -155,13 +153,13 @@ class Engine:
         self._worker.resolve(job)
         return job.request if job.key is not None else None
 
-    def work_s(self, pictures: Sequence[RiffRequest]) -> float | None:
+    def estimate_seconds(self, pictures: Sequence[RiffRequest]) -> float | None:
         """How long this machine would compute resolved pictures one after the other, in seconds.
 
         Returns:
             None before anything was measured, unless there is nothing to do.
         """
-        return seconds_of(self._line.meter, pictures)
+        return sequential_seconds(self._dispatcher.throughput, pictures)
 
     async def submit(
         self,
@@ -174,7 +172,7 @@ class Engine:
         job_id: str | None = None,
         on_start: OnStart | None = None,
         promised: bool = False,
-        reserved: Reserved | None = None,
+        reserved: Reservation | None = None,
         batch: int = 1,
     ) -> Riff:
         """Make one clip.
@@ -205,7 +203,7 @@ class Engine:
             ModelError: the model could not be loaded.
             GenerationFailed: the model ran and broke.
         """
-        self._line.check(None)
+        self._dispatcher.check(None)
         job = Job(
             request,
             owner=owner,
@@ -218,13 +216,13 @@ class Engine:
             self._worker.resolve(job)
         else:  # opens picture files
             await asyncio.to_thread(self._worker.resolve, job)
-        ticket = Ticket(job, on_progress, on_start)
+        pending = PendingJob(job, on_progress, on_start)
         let_in = promised or (reserved is not None and deadline is None)
-        self._line.join(ticket, promised=let_in)
+        self._dispatcher.enqueue(pending, promised=let_in)
         if reserved is not None:
-            reserved.joined()
+            reserved.mark_queued()
         try:
-            return await ticket.answer
+            return await pending.result
         except asyncio.CancelledError:
             self.cancel(job.id)
             raise
@@ -235,18 +233,18 @@ class Engine:
         Returns:
             How many jobs were taken back; 0 when there was nothing (any more) to cancel.
         """
-        wanted = owned_by(what) if isinstance(what, Owner) else lambda job: job.id == what
-        count = self._line.cancel(wanted, taken_back())
+        wanted = belongs_to(what) if isinstance(what, Owner) else lambda job: job.id == what
+        count = self._dispatcher.cancel(wanted, cancelled_error())
         self._cancelled += count
         return count
 
     def stats(self) -> Stats:
         """A snapshot of how the engine is doing."""
-        meter = self._line.meter
+        meter = self._dispatcher.throughput
         return Stats(
             state=self._worker.state,
-            queued=self._line.queued,
-            running=self._line.running,
+            queued=self._dispatcher.queued,
+            running=self._dispatcher.running,
             done=self._worker.done,
             failed=self._worker.failed,
             cancelled=self._cancelled,
@@ -263,10 +261,10 @@ class Engine:
         """
         self._worker.closing = True
         stopping = Cancelled("RiffBot is stopping, so the riff was not made.")
-        self._line.close(stopping)
+        self._dispatcher.close(stopping)
         if self._worker.state == "loading":
             return
         if await asyncio.to_thread(self._worker.join, grace_s):
             return
-        self._line.cancel(lambda _: True, stopping)
+        self._dispatcher.cancel(lambda _: True, stopping)
         await asyncio.to_thread(self._worker.join, last_step_s)

@@ -38,7 +38,7 @@ Account = tuple[str, int] | None
 
 
 @dataclass(frozen=True)
-class Place:
+class RankedJob:
     """A job's place in line."""
 
     job: Job
@@ -152,16 +152,16 @@ class FairQueue:
             self._visitor_served[job.owner.user_id] = self._clock
         self._server_served[_server(job)] = self._clock
 
-    def _line(self, now: float) -> list[Place]:
+    def _line(self, now: float) -> list[RankedJob]:
         """All jobs with their ranks, in order."""
-        urgent: list[Place] = []
+        urgent: list[RankedJob] = []
         groups: dict[int, list[Job]] = {}
         ahead: dict[Account, int] = {}
         for job in self._arrivals():
             if job.deadline is not None:
-                urgent.append(Place(job, (_Class.DEADLINE, job.deadline)))
+                urgent.append(RankedJob(job, (_Class.DEADLINE, job.deadline)))
             elif now - job.submitted >= self._patience:
-                urgent.append(Place(job, (_Class.PROMISE, job.submitted)))
+                urgent.append(RankedJob(job, (_Class.PROMISE, job.submitted)))
             else:
                 mine = ahead[_account(job)] = ahead.get(_account(job), -1) + 1
                 groups.setdefault(self._turn_of(_account(job), mine), []).append(job)
@@ -195,7 +195,7 @@ class FairQueue:
             return max(self._turn, last + 1) + ahead
         return _FIRST if ahead == 0 else self._turn + ahead
 
-    def _take_turns(self, groups: dict[int, list[Job]]) -> Iterator[Place]:
+    def _take_turns(self, groups: dict[int, list[Job]]) -> Iterator[RankedJob]:
         """Order each turn's jobs: one of each server, the least recently served server first."""
         served, had = dict(self._server_served), dict(self._member_served)
         clock = self._clock
@@ -210,7 +210,7 @@ class FairQueue:
                         clock += 1
                         job = servers[server][lap]
                         served[server] = had[_account(job)] = clock
-                        yield Place(job, (_Class.FAIR, turn))
+                        yield RankedJob(job, (_Class.FAIR, turn))
 
 
 class _Class:
@@ -229,7 +229,7 @@ def _runs_alone(job: Job, limit: int) -> bool:
     return limit == 1 or job.repeat > 1 or job.key is None
 
 
-def _split(line: list[Place], limit: int) -> tuple[list[Job], list[Place]]:
+def _split(line: list[RankedJob], limit: int) -> tuple[list[Job], list[RankedJob]]:
     """The first batch of a line, and the line without it."""
     first = line[0]
     if _runs_alone(first.job, limit):

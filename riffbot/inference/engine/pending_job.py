@@ -19,7 +19,7 @@ OnStart = Callable[[], Awaitable[None]]
 _START_TIMEOUT_S = 30.0
 
 
-class Ticket:
+class PendingJob:
     """A job with the event loop and the callbacks of whoever waits for it.
 
     Every method may be called from any thread; callbacks and the future are only touched on the
@@ -31,14 +31,14 @@ class Ticket:
     ) -> None:
         self.job = job
         self._loop = asyncio.get_running_loop()
-        self.answer: asyncio.Future[Riff] = self._loop.create_future()
+        self.result: asyncio.Future[Riff] = self._loop.create_future()
         self._on_progress = on_progress
         self._on_start = on_start
         self._lock = threading.Lock()
         self._news: Progress | None = None
         self._last_position: int | None = None
 
-    def tell(self, news: Progress) -> None:
+    def report_progress(self, news: Progress) -> None:
         """Pass progress on; an unread preview survives newer news without one."""
         if self._on_progress is None:
             return
@@ -49,13 +49,13 @@ class Ticket:
         if unread is None:
             self._call(self._deliver)
 
-    def tell_place(self, position: int, eta_s: float | None) -> None:
+    def report_position(self, position: int, eta_s: float | None) -> None:
         """Pass the place in line on, if it changed."""
         if position != self._last_position:
             self._last_position = position
-            self.tell(Progress(self.job.id, "queued", position, eta_s))
+            self.report_progress(Progress(self.job.id, "queued", position, eta_s))
 
-    def started(self) -> None:
+    def run_start_hook(self) -> None:
         """Run the submitter's start hook on its loop and wait for it (worker thread only).
 
         Raises:
@@ -81,18 +81,18 @@ class Ticket:
         except Exception:
             log.exception("job %s: its start could not be noted", self.job.id)
 
-    def finish(self, riff: Riff) -> None:
+    def set_result(self, riff: Riff) -> None:
         """Answer with a clip."""
-        self._call(lambda: None if self.answer.done() else self.answer.set_result(riff))
+        self._call(lambda: None if self.result.done() else self.result.set_result(riff))
 
-    def fail(self, error: Exception) -> None:
+    def set_error(self, error: Exception) -> None:
         """Answer with an error."""
-        self._call(lambda: None if self.answer.done() else self.answer.set_exception(error))
+        self._call(lambda: None if self.result.done() else self.result.set_exception(error))
 
     def _deliver(self) -> None:
         with self._lock:
             news, self._news = self._news, None
-        if news is None or self._on_progress is None or self.answer.done():
+        if news is None or self._on_progress is None or self.result.done():
             return
         try:
             self._on_progress(news)

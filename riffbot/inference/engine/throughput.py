@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median_high, median_low
 
-# By name, as in `line.py`.
+# By name, as in `dispatcher.py`.
 from time import monotonic
 
 from riffbot.inference.batching import steps_to_run
@@ -53,7 +53,7 @@ class _Recent:
         return median_high(values) if values else None
 
 
-class SpeedMeter:
+class ThroughputMeter:
     """Medians of the last measured seconds a unit of work, one for each batch size.
 
     One slow moment (a suspended machine) is an outlier that the next measurement outvotes. The
@@ -84,7 +84,7 @@ class SpeedMeter:
             return
         now, size = monotonic(), len(requests)
         rates = {**self._rates, size: self._rates.get(size, _Recent())}
-        rates[size].add(seconds / sum(map(work, requests)), now)
+        rates[size].add(seconds / sum(map(work_units, requests)), now)
         # Another size that was measured long ago may have been measured in a slow moment.
         self._rates = {n: rate for n, rate in rates.items() if now - rate.newest <= MEASURED_S}
         self._per_clip.add(seconds / size, now)
@@ -101,20 +101,24 @@ class SpeedMeter:
         if not rates:
             return None
         nearest = min(rates, key=lambda size: abs(size - len(requests)))
-        return (rates[nearest].lower_median or 0.0) * sum(map(work, requests))
+        return (rates[nearest].lower_median or 0.0) * sum(map(work_units, requests))
 
 
-def seconds_of(meter: SpeedMeter, pictures: Sequence[RiffRequest]) -> float | None:
+def sequential_seconds(
+    throughput: ThroughputMeter, pictures: Sequence[RiffRequest]
+) -> float | None:
     """How long resolved pictures take one after the other.
 
     Returns:
         None before anything was measured, unless there is nothing to do.
     """
-    times = [meter.seconds([picture]) for picture in pictures]
+    times = [throughput.seconds([picture]) for picture in pictures]
     return None if None in times else sum(time or 0.0 for time in times)
 
 
-def line_times(meter: SpeedMeter, batches: Sequence[Sequence[Job]], ahead: float) -> list[float]:
+def completion_times(
+    throughput: ThroughputMeter, batches: Sequence[Sequence[Job]], ahead: float
+) -> list[float]:
     """When each batch of the line will be done, in seconds from now.
 
     Args:
@@ -126,7 +130,7 @@ def line_times(meter: SpeedMeter, batches: Sequence[Sequence[Job]], ahead: float
     times = []
     for batch in batches:
         requests = [job.request for job in batch for _ in range(job.repeat)]
-        seconds = meter.seconds(requests)
+        seconds = throughput.seconds(requests)
         if seconds is None:
             return []
         ahead += seconds
@@ -134,17 +138,17 @@ def line_times(meter: SpeedMeter, batches: Sequence[Sequence[Job]], ahead: float
     return times
 
 
-def remaining(request: RiffRequest, elapsed: float, step: int, steps: int) -> float:
+def remaining_seconds(request: RiffRequest, elapsed: float, step: int, steps: int) -> float:
     """Seconds that a run still needs, judged by itself: `step` of `steps` took `elapsed`."""
-    done = step * passes(request)
-    return elapsed * ((steps - step) * passes(request) + _DECODE) / done
+    done = step * passes_per_step(request)
+    return elapsed * ((steps - step) * passes_per_step(request) + _DECODE) / done
 
 
-def work(request: RiffRequest) -> float:
+def work_units(request: RiffRequest) -> float:
     """Units of work that a resolved request costs."""
-    return (request.width or 0) * (steps_to_run(request) * passes(request) + _DECODE)
+    return (request.width or 0) * (steps_to_run(request) * passes_per_step(request) + _DECODE)
 
 
-def passes(request: RiffRequest) -> int:
+def passes_per_step(request: RiffRequest) -> int:
     """How often the denoiser runs in one step: guidance needs an unprompted pass beside."""
     return 1 if request.guidance == 1.0 else 2

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import gc
 import logging
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, Protocol
 
+from audio.arrays import Pixels
 from riffbot.errors import Cancelled, GenerationFailed, ModelError, RiffBotError, told
 from riffbot.inference.batching import batch_key
-from riffbot.inference.engine.dispatcher import Line
-from riffbot.inference.engine.pending_job import Ticket
-from riffbot.inference.engine.throughput import remaining
-from riffbot.inference.job import Job, Picture, Progress, Riff
+from riffbot.inference.engine.dispatcher import Dispatcher
+from riffbot.inference.engine.memory import free_memory, is_out_of_memory
+from riffbot.inference.engine.pending_job import PendingJob
+from riffbot.inference.engine.protocols import PipelineLike, StepEvent
+from riffbot.inference.engine.throughput import remaining_seconds
+from riffbot.inference.job import Job, Progress, Riff
 from riffbot.inference.torch_threads import use_few_threads
 from riffbot.interrupts import ENGINE_THREAD
 from riffbot.request import RiffRequest
@@ -25,42 +25,10 @@ log = logging.getLogger(__name__)
 
 PREVIEW_EVERY_S = 2.0
 
-LINE_REPAIRS = 3
+MAX_QUEUE_FAILURES = 3
 """How often in a row the line may break before it is given up."""
 
-LINE_BROKE = "Something broke in my line of clips; please ask again. The log has the details."
-
-
-class StepEvent(Protocol):
-    """What a pipeline tells after each denoising step."""
-
-    step: int
-    steps: int
-
-    @property
-    def preview(self) -> Callable[[], Sequence[Picture]]:
-        """Decodes the forming pictures, one a request."""
-        ...
-
-
-class PipelineLike(Protocol):
-    """What the engine needs of `riffbot.inference.pipeline.pipeline.Pipeline`."""
-
-    @property
-    def model(self) -> Any:
-        """With `name`, `hash`, `card` and `device`."""
-        ...
-
-    @property
-    def images(self) -> Any:
-        """The pictures that requests name."""
-        ...
-
-    def run(
-        self, requests: Sequence[RiffRequest], *, on_step: Callable[[Any], bool | None] | None
-    ) -> Sequence[Picture]:
-        """One picture a request; stops when `on_step` returns False."""
-        ...
+QUEUE_BROKE = "Something broke in my line of clips; please ask again. The log has the details."
 
 
 def batch_limit(device: str, most: int) -> int:
@@ -85,13 +53,13 @@ class Worker:
 
     def __init__(
         self,
-        line: Line,
+        dispatcher: Dispatcher,
         load: Callable[[], PipelineLike],
         *,
         max_batch: int,
         warm_up: RiffRequest | None,
     ) -> None:
-        self._line = line
+        self._dispatcher = dispatcher
         self._load = load
         self._most = max_batch
         self._warm_up = warm_up
@@ -134,28 +102,30 @@ class Worker:
             self._break(error)
             return
         use_few_threads()
-        self._line.batch_limit = batch_limit(str(pipeline.model.device).split(":")[0], self._most)
+        self._dispatcher.batch_limit = batch_limit(
+            str(pipeline.model.device).split(":")[0], self._most
+        )
         self.state = "ready"
-        if self._warm_up is not None and not self._line.queued:
+        if self._warm_up is not None and not self._dispatcher.queued:
             self._warm(self._warm_up)
-        for ticket in self._line.unresolved():
-            self._resolved(ticket)
+        for pending_job in self._dispatcher.unresolved_jobs():
+            self._resolved(pending_job)
         while batch := self._next():
             self._serve(pipeline, batch)
         if self.state == "ready":
             self.state = "closed"
 
-    def _serve(self, pipeline: PipelineLike, batch: list[Ticket]) -> None:
+    def _serve(self, pipeline: PipelineLike, batch: list[PendingJob]) -> None:
         """Answer a batch that the line gave."""
         try:
             alive = [t for t in batch if self._resolved(t) and self._started(t)]
             if alive:
                 self._compute(pipeline, alive)
         except Exception as error:  # a bug: it costs this batch, never the thread
-            for ticket in batch:
-                self._fail(ticket, error)
+            for pending_job in batch:
+                self._fail(pending_job, error)
         finally:
-            self._line.done()
+            self._dispatcher.finish_batch()
 
     def _give_way(self) -> float:
         """Make what has a deadline before the running batch goes on; the seconds that it took.
@@ -165,25 +135,25 @@ class Worker:
         """
         assert self._pipeline is not None
         began = time.monotonic()
-        while batch := self._line.take_urgent():
+        while batch := self._dispatcher.take_urgent_batch():
             self._serve(self._pipeline, batch)
         return time.monotonic() - began
 
-    def _next(self) -> list[Ticket]:
+    def _next(self) -> list[PendingJob]:
         """The next batch; none when the line is closed.
 
         A line that breaks costs whoever stood in it; one that is broken for good closes.
         """
-        for _ in range(LINE_REPAIRS):
+        for _ in range(MAX_QUEUE_FAILURES):
             try:
-                return self._line.take()
+                return self._dispatcher.take_batch()
             except Exception:
                 log.exception("the line broke: everybody in it is told, and it goes on")
                 with suppress(Exception):  # what broke it may stand in the way once more
-                    self._line.cancel(lambda _: True, GenerationFailed(LINE_BROKE))
+                    self._dispatcher.cancel(lambda _: True, GenerationFailed(QUEUE_BROKE))
         self.state = "broken"
         with suppress(Exception):
-            self._line.close(GenerationFailed(LINE_BROKE))
+            self._dispatcher.close(GenerationFailed(QUEUE_BROKE))
         return []
 
     def _break(self, error: Exception) -> None:
@@ -196,7 +166,7 @@ class Worker:
         else:
             log.error("the model could not be loaded", exc_info=error)
             sentence = "The model could not be loaded; the log says why, and so may riffbot doctor."
-        self._line.close(ModelError(sentence).at(where))
+        self._dispatcher.close(ModelError(sentence).at(where))
 
     def _warm(self, request: RiffRequest) -> None:
         """A cheap clip for nobody, twice: one pays for first uses, the other tells the speed."""
@@ -204,65 +174,67 @@ class Worker:
         try:
             self.resolve(job)
             self._run([job], measured=False)
-            if not self._line.queued:
+            if not self._dispatcher.queued:
                 self._run([job])
         except Exception:
             log.exception("the warm-up clip failed; going on")
 
-    def _resolved(self, ticket: Ticket) -> bool:
-        """Make sure that a ticket's request is resolved; False if that answered it."""
-        if ticket.job.key is None:
+    def _resolved(self, pending_job: PendingJob) -> bool:
+        """Make sure that a pending_job's request is resolved; False if that answered it."""
+        if pending_job.job.key is None:
             try:
-                self.resolve(ticket.job)
+                self.resolve(pending_job.job)
             except Exception as error:
-                self._fail(ticket, error)
+                self._fail(pending_job, error)
                 return False
-        return not ticket.job.cancelled
+        return not pending_job.job.cancelled
 
-    def _started(self, ticket: Ticket) -> bool:
+    def _started(self, pending_job: PendingJob) -> bool:
         """Tell the submitter that the model begins; False if the job must not start."""
         try:
-            ticket.started()
+            pending_job.run_start_hook()
         except RiffBotError as error:
-            self._fail(ticket, error)
+            self._fail(pending_job, error)
             return False
         return True
 
-    def _compute(self, pipeline: PipelineLike, tickets: list[Ticket]) -> None:
-        """Answer every ticket of a batch, in smaller batches where the whole one breaks."""
+    def _compute(self, pipeline: PipelineLike, pending: list[PendingJob]) -> None:
+        """Answer every pending_job of a batch, in smaller batches where the whole one breaks."""
         started = time.monotonic()
-        watch = _Watch(self._line, tickets, self._give_way)
+        watch = _BatchProgress(self._dispatcher, pending, self._give_way)
         try:
-            images = self._run([ticket.job for ticket in tickets], watch)
+            images = self._run([pending_job.job for pending_job in pending], watch)
         except Exception as error:
-            if all(ticket.job.cancelled for ticket in tickets):
+            if all(pending_job.job.cancelled for pending_job in pending):
                 return
-            if out_of_memory(error):
+            if is_out_of_memory(error):
                 free_memory()
-            if len(tickets) == 1:
-                self._fail(tickets[0], error)
+            if len(pending) == 1:
+                self._fail(pending[0], error)
                 return
-            half = len(tickets) // 2
-            if out_of_memory(error):
-                self._line.batch_limit = half
-                log.warning("out of memory with %d clips at once: now %d", len(tickets), half)
+            half = len(pending) // 2
+            if is_out_of_memory(error):
+                self._dispatcher.batch_limit = half
+                log.warning("out of memory with %d clips at once: now %d", len(pending), half)
             # Whatever broke, the guilty one alone shall pay for it.
-            self._compute(pipeline, tickets[:half])
-            self._compute(pipeline, tickets[half:])
+            self._compute(pipeline, pending[:half])
+            self._compute(pipeline, pending[half:])
             return
         seconds = time.monotonic() - started - watch.overtaken_s
         model = pipeline.model
-        for ticket, image in zip(tickets, images, strict=True):
-            job = ticket.job
+        for pending_job, image in zip(pending, images, strict=True):
+            job = pending_job.job
             if not job.cancelled:
                 self.done += 1
                 timings = {"queued_s": started - job.submitted, "generate_s": seconds}
-                size = max(len(tickets), job.repeat)
-                ticket.finish(Riff(job.request, image, model.name, model.hash, timings, batch=size))
+                size = max(len(pending), job.repeat)
+                pending_job.set_result(
+                    Riff(job.request, image, model.name, model.hash, timings, batch=size)
+                )
 
     def _run(
-        self, jobs: list[Job], watch: _Watch | None = None, *, measured: bool = True
-    ) -> list[Picture]:
+        self, jobs: list[Job], watch: _BatchProgress | None = None, *, measured: bool = True
+    ) -> list[Pixels]:
         """Compute a batch, telling its listeners and looking for cancellation at each step."""
         assert self._pipeline is not None
         requests = [job.request for job in jobs for _ in range(job.repeat)]
@@ -270,34 +242,34 @@ class Worker:
         images = self._pipeline.run(requests, on_step=watch.step if watch else None)
         seconds = time.monotonic() - started
         if watch is not None:
-            if watch.forsaken:
+            if watch.is_cancelled:
                 raise Cancelled("Every clip of the batch was taken back.")
             seconds -= watch.overtaken_s
         if measured:
-            self._line.meter.measure(requests, seconds)
+            self._dispatcher.throughput.measure(requests, seconds)
         return list(images)[:: jobs[0].repeat]
 
-    def _fail(self, ticket: Ticket, error: Exception) -> None:
-        """Answer one ticket with a sentence."""
-        if ticket.job.cancelled:
+    def _fail(self, pending_job: PendingJob, error: Exception) -> None:
+        """Answer one pending_job with a sentence."""
+        if pending_job.job.cancelled:
             return
         self.failed += 1
         if isinstance(error, RiffBotError):
-            ticket.fail(error)
-        elif out_of_memory(error):
-            ticket.fail(
+            pending_job.set_error(error)
+        elif is_out_of_memory(error):
+            pending_job.set_error(
                 GenerationFailed(
                     "There is not enough memory for this clip: please ask for a shorter one."
                 )
             )
         else:
-            log.error("job %s failed", ticket.job.id, exc_info=error)
-            ticket.fail(
+            log.error("job %s failed", pending_job.job.id, exc_info=error)
+            pending_job.set_error(
                 GenerationFailed("Something broke while making this clip; the log has the details.")
             )
 
 
-class _Watch:
+class _BatchProgress:
     """Follows one run of the pipeline for those who wait for it.
 
     Attributes:
@@ -305,59 +277,41 @@ class _Watch:
     """
 
     def __init__(
-        self, line: Line, tickets: Sequence[Ticket], give_way: Callable[[], float]
+        self, dispatcher: Dispatcher, pending: Sequence[PendingJob], give_way: Callable[[], float]
     ) -> None:
-        self._line = line
-        self._tickets = tickets
+        self._dispatcher = dispatcher
+        self._pending = pending
         self._give_way = give_way
         self._started = self._previewed = time.monotonic()
         self.overtaken_s = 0.0
 
     @property
-    def forsaken(self) -> bool:
+    def is_cancelled(self) -> bool:
         """Whether nobody waits any more."""
-        return all(ticket.job.cancelled for ticket in self._tickets)
+        return all(pending_job.job.cancelled for pending_job in self._pending)
 
     def step(self, event: StepEvent) -> bool:
         """Tell everybody, and let pass who is in a hurry; False when nobody waits any more."""
-        if self.forsaken:
+        if self.is_cancelled:
             return False
         self.overtaken_s += self._give_way()
         spent = time.monotonic() - self._started - self.overtaken_s
-        eta = remaining(self._tickets[0].job.request, spent, event.step, event.steps)
-        self._line.still_needs(eta)
+        eta = remaining_seconds(self._pending[0].job.request, spent, event.step, event.steps)
+        self._dispatcher.set_remaining_seconds(eta)
         previews = self._previews(event)
-        for ticket, preview in zip(self._tickets, previews, strict=True):
-            ticket.tell(
-                Progress(ticket.job.id, "running", 0, eta, event.step, event.steps, preview)
+        for pending_job, preview in zip(self._pending, previews, strict=True):
+            pending_job.report_progress(
+                Progress(pending_job.job.id, "running", 0, eta, event.step, event.steps, preview)
             )
         return True
 
-    def _previews(self, event: StepEvent) -> list[Picture | None]:
-        wanted = any(t.job.wants_preview and not t.job.cancelled for t in self._tickets)
+    def _previews(self, event: StepEvent) -> list[Pixels | None]:
+        wanted = any(t.job.wants_preview and not t.job.cancelled for t in self._pending)
         if not wanted or time.monotonic() - self._previewed < PREVIEW_EVERY_S:
-            return [None] * len(self._tickets)
-        pictures = list(event.preview())[:: self._tickets[0].job.repeat]
+            return [None] * len(self._pending)
+        pictures = list(event.preview())[:: self._pending[0].job.repeat]
         self._previewed = time.monotonic()
         return [
-            picture if ticket.job.wants_preview else None
-            for ticket, picture in zip(self._tickets, pictures, strict=True)
+            picture if pending_job.job.wants_preview else None
+            for pending_job, picture in zip(self._pending, pictures, strict=True)
         ]
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out, on any device. Torch says so in three ways."""
-    torch = sys.modules.get("torch")
-    return (
-        isinstance(error, MemoryError)
-        or (torch is not None and isinstance(error, torch.OutOfMemoryError))
-        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
-    )
-
-
-def free_memory() -> None:
-    """Give back what the failed batch held, so that the retry finds room."""
-    gc.collect()
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        torch.cuda.empty_cache()

@@ -27,7 +27,7 @@ CLICKS = (0, 1, 2, 4)
 CHANNELS = PHASES + 2 + STRIDE * len(CLICKS)
 """Phases, height (two), click tracks."""
 
-TOLD_BY_TEMPO = [*range(PHASES), *range(PHASES + 2, CHANNELS)]
+TEMPO_CHANNELS = [*range(PHASES), *range(PHASES + 2, CHANNELS)]
 """The channels that are zero where no tempo is known."""
 
 _CLICK_WIDTH = 1.0
@@ -88,7 +88,7 @@ def beat_grid(cells: int, rows: int, beats: int | None, meter: int) -> Tensor:
     return grid
 
 
-def fainter(grids: Tensor, share: float | Tensor) -> Tensor:
+def scale_beats(grids: Tensor, share: float | Tensor) -> Tensor:
     """Grids (…, CHANNELS, rows, cells) with the beat shown at a share of its size.
 
     Args:
@@ -96,7 +96,7 @@ def fainter(grids: Tensor, share: float | Tensor) -> Tensor:
             known of the clip.
     """
     faint = grids.clone()
-    faint[..., TOLD_BY_TEMPO, :, :] *= share
+    faint[..., TEMPO_CHANNELS, :, :] *= share
     return faint
 
 

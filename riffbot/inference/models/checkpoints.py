@@ -21,7 +21,7 @@ from riffbot.errors import ModelError, without_folders
 from riffbot.inference.models import quantised, sd_v1
 from riffbot.inference.models.model import ModelCard, TextEncoderCard
 from riffbot.inference.models.patch_autoencoder import PatchAutoencoder
-from riffbot.inference.models.prompt_embedding import Gist
+from riffbot.inference.models.prompt_embedding import PromptEmbedding
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _FETCHED = ["*.json", "tokenizer/*", "scheduler/*"] + [
@@ -39,7 +39,7 @@ class Parts:
     Attributes:
         text_window: tokens that the text encoder reads at a time.
         files: the weight files, in a fixed order; the model's hash is taken over them.
-        gist: what makes one vector of a prompt, where the model has that.
+        prompt_embedding: the network that pools a prompt into one vector, where the model has one.
     """
 
     unet: Any
@@ -49,7 +49,7 @@ class Parts:
     text_window: int
     scheduler_config: Mapping[str, Any]
     files: list[Path]
-    gist: Any = None
+    prompt_embedding: Any = None
 
 
 def locate(ref: str) -> Path:
@@ -109,10 +109,10 @@ def _read_folder(folder: Path, card: ModelCard) -> Parts:
         encoder_folder = tokenizer_folder = _installed(card.text_encoder)
     tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder)
     encoder, encoder_file = _text_encoder(encoder_folder)
-    files, gist = [unet_file, vae_file, encoder_file], None
+    files, prompt_embedding = [unet_file, vae_file, encoder_file], None
     if (folder / "gist").is_dir():
-        gist, gist_file = _network(Gist, folder / "gist")
-        files.append(gist_file)
+        prompt_embedding, embedding_file = _network(PromptEmbedding, folder / "gist")
+        files.append(embedding_file)
     return Parts(
         unet=unet,
         vae=vae,
@@ -125,7 +125,7 @@ def _read_folder(folder: Path, card: ModelCard) -> Parts:
             (folder / "scheduler" / "scheduler_config.json").read_text("utf-8")
         ),
         files=files,
-        gist=gist,
+        prompt_embedding=prompt_embedding,
     )
 
 

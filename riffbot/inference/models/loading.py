@@ -67,7 +67,9 @@ def load_model(
             make_circular(network)
         network.to(memory_format=torch.channels_last)
     with _quiet():
-        for network in filter(None, (parts.unet, parts.vae, parts.text_encoder, parts.gist)):
+        for network in filter(
+            None, (parts.unet, parts.vae, parts.text_encoder, parts.prompt_embedding)
+        ):
             network.eval().requires_grad_(False).to(on, precision)
     return Model(
         name=card.name,
@@ -75,7 +77,7 @@ def load_model(
         tokenizer=parts.tokenizer,
         text_encoder=parts.text_encoder,
         text_window=parts.text_window,
-        gist=parts.gist,
+        prompt_embedding=parts.prompt_embedding,
         unet=parts.unet,
         vae=parts.vae,
         scheduler_config=parts.scheduler_config,

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from riffbot.request import RiffRequest
 from riffbot.tempo import NARROWEST, WIDEST
 
 SchedulerName = Literal["ddim", "dpm++", "lcm", "flow", "pndm", "euler", "euler_a", "lms"]
@@ -100,7 +101,8 @@ class Model:
         name: the card's name, or the hub id or folder name of a foreign checkpoint.
         hash: sha256 over the weight files in order of their paths, 64 hex digits.
         tokenizer, text_encoder: transformers' own; `text_window` tokens are read at a time.
-        gist: see `prompt_embedding.Gist`; None where the denoiser hears tokens only.
+        prompt_embedding: see `prompt_embedding.PromptEmbedding`; None where the denoiser is
+            conditioned on token states only.
         unet: diffusers' UNet2DConditionModel.
         vae: diffusers' AutoencoderKL.
         scheduler_config: the scheduler config that came with the weights.
@@ -112,7 +114,7 @@ class Model:
     tokenizer: Any
     text_encoder: Any
     text_window: int
-    gist: Any
+    prompt_embedding: Any
     unet: Any
     vae: Any
     scheduler_config: Mapping[str, Any]
@@ -129,3 +131,13 @@ class Model:
     def latent_channels(self) -> int:
         """Channels of the latent picture."""
         return int(self.vae.config.latent_channels)
+
+    def padded_width(self, request: RiffRequest) -> int:
+        """A resolved request's width, rounded up to what the model takes (seed images have any)."""
+        assert request.width is not None
+        multiple = self.card.width_multiple
+        return -(-request.width // multiple) * multiple
+
+    def to_device(self, tensor: torch.Tensor) -> torch.Tensor:
+        """A tensor [N, C, H, W] on the model's device, in its dtype, channels last."""
+        return tensor.to(self.device, self.dtype, memory_format=torch.channels_last)

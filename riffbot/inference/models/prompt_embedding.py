@@ -16,7 +16,7 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
 
-class Gist(ModelMixin, ConfigMixin):  # type: ignore[misc]
+class PromptEmbedding(ModelMixin, ConfigMixin):  # type: ignore[misc]
     """Token states (B, T, width) of a text encoder -> gist (B, size), RMS about 1.
 
     Args:

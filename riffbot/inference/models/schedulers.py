@@ -153,14 +153,14 @@ class Sampler:
         timestep: torch.Tensor = self._scheduler.timesteps[self._start + step]
         return timestep
 
-    def begin(self, noise: torch.Tensor) -> torch.Tensor:
+    def initial_latents(self, noise: torch.Tensor) -> torch.Tensor:
         """Latents of nothing but noise, as the whole way begins with them."""
         if self._name not in _KARRAS:
             return noise
         scale: float = self._scheduler.init_noise_sigma / self._stretch(0)
         return noise * scale
 
-    def noised(self, clean: torch.Tensor, noise: torch.Tensor, step: int) -> torch.Tensor:
+    def add_noise(self, clean: torch.Tensor, noise: torch.Tensor, step: int) -> torch.Tensor:
         """Clean latents at the noise level before step 0 … len (len: clean again)."""
         signal, sigma = self._levels[self._start + step]
         return signal * clean + sigma * noise
@@ -188,7 +188,7 @@ class Sampler:
             # answer before that noise, and noise of each image's own, give the same step.
             taken = self._scheduler.step(output, timestep, latents, torch.Generator(output.device))
             last = step == len(self) - 1
-            after = taken.denoised if last else self.noised(taken.denoised, draw(), step + 1)
+            after = taken.denoised if last else self.add_noise(taken.denoised, draw(), step + 1)
             return after, taken.denoised
         if self._name == "pndm":
             foreseen = self._foreseen(output, step, latents)

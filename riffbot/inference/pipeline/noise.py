@@ -10,12 +10,14 @@ from collections.abc import Sequence
 
 import torch
 
+from riffbot.request import RiffRequest
+
 NEARLY_PARALLEL = 0.9995
 """Above this cosine slerp divides by almost nothing; the straight line is the same there."""
 
 
 def slerp(start: torch.Tensor, end: torch.Tensor, alpha: float) -> torch.Tensor:
-    """Walk from `start` (alpha 0) to `end` (alpha 1) on the sphere between them.
+    """Spherical linear interpolation from `start` (alpha 0) to `end` (alpha 1).
 
     Two Gaussian noises mixed linearly lose variance half-way, and a denoiser answers too little
     noise with mush; on the arc the variance stays (Shoemake 1985).
@@ -51,3 +53,10 @@ class Noise:
             for stream in self._streams
         ]
         return drawn[0] if len(drawn) == 1 else slerp(drawn[0], drawn[1], self._alpha)
+
+
+def noise_of(request: RiffRequest) -> Noise:
+    """The noise stream of a request: of its seed, or between its seed and its target's."""
+    if request.target is None:
+        return Noise(request.seed)
+    return Noise(request.seed, request.target.seed, request.alpha)

@@ -11,27 +11,26 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.interpolate import CubicSpline
 
-Picture = NDArray[np.uint8]
-"""uint8[512, W], low notes in the last row, 255 silent."""
+from audio.arrays import Pixels
 
 HEIGHT = 512
 FEATHER = 8
 """Pixels within the repainted area over which it fades in from its border: 80 ms, or 8 mel bins."""
 
 
-def to_tensor(pictures: Sequence[Picture], channels: int) -> torch.Tensor:
+def to_tensor(pictures: Sequence[Pixels], channels: int) -> torch.Tensor:
     """uint8[H, W] each -> float32[N, channels, H, W] in -1 … 1."""
     stacked = torch.from_numpy(np.stack(pictures)).float() / 127.5 - 1
     return stacked[:, None].expand(-1, channels, -1, -1)
 
 
-def to_pictures(decoded: torch.Tensor) -> list[Picture]:
+def to_pictures(decoded: torch.Tensor) -> list[Pixels]:
     """float[N, channels, H, W], about -1 … 1 -> uint8[H, W] each; colours are averaged."""
     grey = decoded.float().mean(1).clamp(-1, 1)
     return list(((grey + 1) * 127.5).round().to(torch.uint8).cpu().numpy())
 
 
-def stretched(picture: Picture, width: int) -> Picture:
+def resize_columns(picture: Pixels, width: int) -> Pixels:
     """The loop at another pace: uint8[512, width], going round at its end just as before.
 
     Models take whole cells. A loop of another width is played to them a little slower, and what
@@ -46,7 +45,7 @@ def stretched(picture: Picture, width: int) -> Picture:
     return np.clip(np.round(moved), 0, 255).astype(np.uint8)
 
 
-def stretched_mask(mask: Picture, width: int) -> Picture:
+def resize_mask(mask: Pixels, width: int) -> Pixels:
     """A mask at another pace, its values kept: uint8[512, width]."""
     return np.take(mask, np.round(_places(mask.shape[1], width)).astype(int), axis=1, mode="wrap")
 
@@ -56,14 +55,14 @@ def _places(columns: int, width: int) -> NDArray[np.float64]:
     return (np.arange(width) + 0.5) * columns / width - 0.5
 
 
-def latent_mask(mask: Picture, stride: int) -> NDArray[np.float32]:
+def latent_mask(mask: Pixels, stride: int) -> NDArray[np.float32]:
     """How much of each latent cell may change, 0 … 1: float32[H/stride, W/stride]."""
     rows, columns = mask.shape
     cells = mask.reshape(rows // stride, stride, columns // stride, stride)
     return (cells.mean((1, 3)) / 255).astype(np.float32)
 
 
-def composite(kept: Picture, painted: Picture, mask: Picture) -> Picture:
+def composite(kept: Pixels, painted: Pixels, mask: Pixels) -> Pixels:
     """Lay the repainted picture over the kept one.
 
     Where the mask is black (0) the kept picture comes through to the pixel. From that border
@@ -76,7 +75,7 @@ def composite(kept: Picture, painted: Picture, mask: Picture) -> Picture:
     return np.round(mixed).astype(np.uint8)
 
 
-def _opacity(mask: Picture) -> NDArray[np.float32]:
+def _opacity(mask: Pixels) -> NDArray[np.float32]:
     if mask.all():
         return np.ones(mask.shape, np.float32)
     around = np.pad(mask, ((0, 0), (FEATHER, FEATHER)), mode="wrap")

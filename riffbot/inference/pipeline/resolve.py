@@ -12,7 +12,7 @@ from riffbot.images import Images
 from riffbot.inference.models import schedulers
 from riffbot.inference.models.model import ModelCard
 from riffbot.request import RiffRequest, check_prompts
-from riffbot.tempo import NARROWEST, WIDEST, Grid, grid, is_waltz, measures, tempo_in
+from riffbot.tempo import NARROWEST, WIDEST, Grid, find_tempo, fit_beats, fit_measures, is_waltz
 
 
 def resolve(request: RiffRequest, card: ModelCard, images: Images) -> RiffRequest:
@@ -53,7 +53,7 @@ def resolve(request: RiffRequest, card: ModelCard, images: Images) -> RiffReques
 def _tempo(request: RiffRequest, images: Images) -> float | None:
     if request.bpm is not None:
         return request.bpm
-    named = tempo_in(request.prompt)
+    named = find_tempo(request.prompt)
     if named is None and request.seed_image is not None:
         return images.tempo(request.seed_image)
     return named
@@ -61,9 +61,9 @@ def _tempo(request: RiffRequest, images: Images) -> float | None:
 
 def _usual(request: RiffRequest, card: ModelCard) -> Grid:
     """What the words suggest, moved to the nearest tempo that fills a clip with whole measures."""
-    suggested = style_tempos.suggested(request.prompt, request.seed)
+    suggested = style_tempos.suggest_tempo(request.prompt, request.seed)
     meter = 3 if is_waltz(request.prompt) else 4
-    return measures(suggested, card.width_multiple, card.defaults.width, meter)
+    return fit_measures(suggested, card.width_multiple, card.defaults.width, meter)
 
 
 def _width(request: RiffRequest, bpm: float | None, card: ModelCard, images: Images) -> int:
@@ -73,7 +73,7 @@ def _width(request: RiffRequest, bpm: float | None, card: ModelCard, images: Ima
     if request.width is not None:
         return _checked_width(request.width, multiple)
     if bpm is not None:
-        return grid(bpm, multiple, around=card.defaults.width).width
+        return fit_beats(bpm, multiple, around=card.defaults.width).width
     return card.defaults.width
 
 

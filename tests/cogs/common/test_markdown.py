@@ -136,7 +136,7 @@ def test_members_words_never_leave_their_quotes_in_errors(text: str) -> None:
         lambda: RiffRequest.strictly({"prompt": "x", "steps": text}),
         lambda: parse(f"({text}:99)"),
         lambda: parse(f"(a:{text})"),
-        lambda: Region.told(text, 512, None),
+        lambda: Region.from_words(text, 512, None),
         lambda: Images(Path("none")).load(text),
         lambda: open_upload(b"", text),
         lambda: decoded(text.encode() + b"\xff", text),

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from riffbot.bench.remix import change_at
-from riffbot.clips.edits import Start, extend, inpaint, layer
+from riffbot.clips.edits import EditSource, extend, inpaint, layer
 from riffbot.composition import compose, length, mixed, windows
 from riffbot.composition.canvas import GRAIN, MARGIN, Canvas
 from riffbot.errors import BadRequest
@@ -19,7 +19,7 @@ from riffbot.images import Images, SeedImage
 from riffbot.inference.job import Riff
 from riffbot.inference.models.loading import load_model
 from riffbot.inference.pipeline.pipeline import Pipeline
-from riffbot.inference.pipeline.pixels import stretched
+from riffbot.inference.pipeline.pixels import resize_columns
 from riffbot.inference.pipeline.resolve import resolve
 from riffbot.inference.torch_threads import use_few_threads
 from riffbot.rendering import SAMPLE_RATE, sound
@@ -115,7 +115,7 @@ def test_windows_keep_whole_cells_whatever_the_loops_width(width: int, backward:
         assert 0 <= window.begin - before.end < GRAIN // 2, "what lies between is painted, too"
     for window in plan:
         _, region = canvas.seen(window)
-        turned = region.turned(canvas.turn(window), window.width)
+        turned = region.shifted(canvas.turn(window), window.width)
         assert window.width % GRAIN == 0
         assert (turned.begin % GRAIN, turned.end % GRAIN) == (0, 0)
 
@@ -269,7 +269,7 @@ async def test_similarity_falls_steadily_as_denoising_rises(shipped: Pipeline) -
 @pytest.mark.timeout(600)
 async def test_a_loop_of_any_width_goes_round(shipped: Pipeline, tmp_path: Path) -> None:
     """Uploads are as wide as their beats are; no model takes 487 columns."""
-    source = stretched(shipped.images.load("four_floor"), 487)
+    source = resize_columns(shipped.images.load("four_floor"), 487)
     Image.fromarray(source).save(tmp_path / "odd.png")
     (tmp_path / "seeds.toml").write_text(
         "[odd]\ntitle = 'Odd'\nbpm = 98.56\nbeats = 8\nwidth = 487\n", "utf-8"
@@ -336,7 +336,9 @@ async def test_a_layer_comes_into_time_though_its_file_says_no_tempo(pipeline: P
     second[:] = 255
     second[:, 120:124] = 0  # a click in the middle
     with pipeline.images.lent(first) as one, pipeline.images.lent(second) as two:
-        request = layer(Start(one, 200, 120.0, "a", "1"), Start(two, 240, 100.0, "b", "2"))
+        request = layer(
+            EditSource(one, 200, 120.0, "a", "1"), EditSource(two, 240, 100.0, "b", "2")
+        )
         riff = await made(pipeline, request)
         assert riff.image.shape == (512, 200)
         assert riff.image[:, 100:103].max() < 60, "still in the middle"
@@ -364,7 +366,7 @@ async def test_what_would_be_endless_or_is_no_spectrogram_is_refused(pipeline: P
 
 
 def test_a_waltz_grows_by_its_own_measures() -> None:
-    start = Start("hall_waltz", 400, 90.0, "a waltz", meter=3)  # six beats
+    start = EditSource("hall_waltz", 400, 90.0, "a waltz", meter=3)  # six beats
     (bar,) = [round(3 * 6000 / 90)]
     piece = extend(start, seconds=10).piece
     assert isinstance(piece, Extend)

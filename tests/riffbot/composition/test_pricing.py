@@ -13,7 +13,7 @@ from riffbot.composition import compose, pictures
 from riffbot.errors import BadRequest
 from riffbot.images import Images
 from riffbot.inference.batching import denoising_of, steps_to_run
-from riffbot.inference.engine.throughput import passes, work
+from riffbot.inference.engine.throughput import passes_per_step, work_units
 from riffbot.inference.job import Riff
 from riffbot.inference.pipeline.resolve import resolve
 from riffbot.request import RiffRequest
@@ -139,10 +139,10 @@ async def test_the_price_is_that_of_the_pictures_that_are_made(
 
     priced = pictures(request, images, filled)
     await compose(request, images, submit)
-    assert list(map(work, priced)) == list(map(work, asked))
+    assert list(map(work_units, priced)) == list(map(work_units, asked))
     assert list(map(denoising_of, priced)) == pytest.approx(list(map(denoising_of, asked)))
     assert len(priced) == count
-    assert sum((p.width or 0) * steps_to_run(p) * passes(p) for p in priced) == columns
+    assert sum((p.width or 0) * steps_to_run(p) * passes_per_step(p) for p in priced) == columns
 
 
 def test_what_cannot_be_made_has_no_price(

@@ -40,9 +40,9 @@ async def test_one_slow_moment_keeps_no_jam_from_being_tried(
 ) -> None:
     machine.clip_s = 60.0
     await engine.submit(RiffRequest(prompt="in a busy moment", width=128))
-    picture = engine.resolved(RiffRequest(prompt="sax", width=128))
+    picture = engine.resolve(RiffRequest(prompt="sax", width=128))
     assert picture is not None
-    expected = engine.work_s([picture])
+    expected = engine.estimate_seconds([picture])
     assert expected is not None
     assert expected > 10 * 1.28, "by other clips' measure a jam is out of the question"
     machine.clip_s = 0.1
@@ -149,7 +149,7 @@ async def paused_and_slow(start: Start, machine: Machine) -> JamSession:
     """A jam that was measured in a busy moment, paused, beside another that plays."""
     session = await start(load_of_others=lambda: 0.3)
     await settled(session)
-    session._capacity.factor = 1.0
+    session._capacity.real_time_factor = 1.0
     await session.pause()
     return session
 

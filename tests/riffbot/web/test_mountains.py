@@ -18,7 +18,7 @@ import pytest
 from aiohttp.test_utils import TestClient
 from scipy.signal import correlate
 
-from riffbot.inference.job import Picture
+from audio.arrays import Pixels
 from riffbot.jam.session import JamSession
 from riffbot.request import RiffRequest
 from riffbot.services import Services
@@ -101,12 +101,12 @@ TAKE = """(() => {
 class Tunes(FakePipeline):
     """Draws a pitch that the prompt decides, struck on every beat, over a quiet noise."""
 
-    def run(self, requests: Sequence[RiffRequest], **_: Any) -> list[Picture]:
+    def run(self, requests: Sequence[RiffRequest], **_: Any) -> list[Pixels]:
         super().run(requests)
         return [self.tune(request) for request in requests]
 
     @staticmethod
-    def tune(request: RiffRequest) -> Picture:
+    def tune(request: RiffRequest) -> Pixels:
         width = request.width or 128
         level = np.random.default_rng(request.seed).integers(0, 60, (512, width)).astype(float)
         prompt = request.target.prompt if request.target and request.alpha > 0.5 else request.prompt

@@ -165,7 +165,7 @@ async def test_paint_by_keyboard_and_draw_from_nothing(
         await page.js("document.querySelector('#easel-prompt').focus()")
         await page.key("Enter")
         await page.until("document.querySelector('#easel').hidden")
-        region = Region.named(pipeline.batches[-1][0].mask or "")
+        region = Region.from_name(pipeline.batches[-1][0].mask or "")
         assert region is not None
         assert (region.mask(64) == Region.between(64, 0.1, 0.3, 200, 2000).mask(64)).all()
 

@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from audio.arrays import Pixels
 from riffbot import services
 from riffbot.bot import RiffBot
-from riffbot.inference.engine.worker import PipelineLike
-from riffbot.inference.job import Picture
+from riffbot.inference.engine.protocols import PipelineLike
 from riffbot.request import RiffRequest
 from riffbot.services import Services, open_services
 from riffbot.settings import Settings, load_settings
@@ -75,7 +75,7 @@ class Paced:
 
     def run(
         self, requests: Sequence[RiffRequest], *, on_step: Callable[[Any], bool | None] | None
-    ) -> Sequence[Picture]:
+    ) -> Sequence[Pixels]:
         """As the pipeline; slowed for real requests, not for the warm-up."""
         assert self._inner is not None
         if on_step is None:

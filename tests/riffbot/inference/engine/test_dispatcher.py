@@ -10,7 +10,7 @@ import pytest
 
 from riffbot.errors import BadRequest, GenerationFailed, ModelError, Refused
 from riffbot.inference.engine.engine import Engine, Owner, Progress, Riff
-from riffbot.inference.engine.throughput import SpeedMeter
+from riffbot.inference.engine.throughput import ThroughputMeter
 from riffbot.request import RiffRequest
 from tests.support.driven_engine import answers, ask, held, running
 from tests.support.fake_pipeline import FakePipeline, until
@@ -46,7 +46,7 @@ A_CLIP_S = 1000.0
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine believes that a clip takes a quarter of an hour."""
-    monkeypatch.setattr(SpeedMeter, "seconds", lambda _, requests: A_CLIP_S * len(requests))
+    monkeypatch.setattr(ThroughputMeter, "seconds", lambda _, requests: A_CLIP_S * len(requests))
 
 
 @pytest.mark.usefixtures("slow")
@@ -77,15 +77,15 @@ async def test_a_deadline_that_cannot_be_met_is_refused() -> None:
 async def test_the_expected_time_is_known_once_something_was_measured() -> None:
     async with running(FakePipeline()) as engine:
         request = RiffRequest(prompt="x", width=64)
-        assert engine.resolved(request) is None or engine.work_s([request]) is None
+        assert engine.resolve(request) is None or engine.estimate_seconds([request]) is None
         await ask(engine, "one")
-        picture = engine.resolved(request)
+        picture = engine.resolve(request)
         assert picture is not None
-        seconds = engine.work_s([picture])
+        seconds = engine.estimate_seconds([picture])
         assert seconds is not None
         assert seconds > 0
         with pytest.raises(BadRequest):
-            engine.resolved(RiffRequest(prompt="x", width=65))
+            engine.resolve(RiffRequest(prompt="x", width=65))
 
 
 async def test_jobs_that_come_before_the_model_wait_for_it_and_nonsense_is_told_then() -> None:
@@ -128,8 +128,8 @@ async def test_a_model_that_fails_to_load_answers_all_jobs_before_and_after() ->
 
 async def test_a_line_that_breaks_answers_who_stood_in_it_and_goes_on() -> None:
     async with running(FakePipeline()) as engine:
-        line = engine._line
-        take, broken = line.take, iter([True])
+        dispatcher = engine._dispatcher
+        take, broken = dispatcher.take_batch, iter([True])
 
         def breaks_once() -> object:
             batch = take()
@@ -137,7 +137,7 @@ async def test_a_line_that_breaks_answers_who_stood_in_it_and_goes_on() -> None:
                 raise KeyError("a bug")
             return batch
 
-        line.take = breaks_once  # type: ignore[method-assign,assignment]
+        dispatcher.take_batch = breaks_once  # type: ignore[method-assign,assignment]
         await ask(engine, "the take that waits began before the patch")
         (first,) = await answers(ask(engine, "unlucky"))
         assert isinstance(first, GenerationFailed)
@@ -149,7 +149,7 @@ async def test_a_place_that_is_kept_counts_until_its_clip_is_in_line() -> None:
     request = RiffRequest(prompt="kept", seed=7, width=64)
     async with running(pipeline, max_jobs_per_member=2) as engine:
         first = await held(engine, pipeline)
-        kept = [engine.reserve(me), engine.reserve(me, engine.resolved(request))]
+        kept = [engine.reserve(me), engine.reserve(me, engine.resolve(request))]
         with pytest.raises(Refused, match="2 clips waiting"):
             engine.reserve(me)
         with pytest.raises(Refused):
@@ -171,7 +171,7 @@ async def test_a_place_is_kept_only_where_the_clip_would_be_let_in() -> None:
     pipeline = FakePipeline()
     async with running(pipeline, max_wait_s=1.5 * A_CLIP_S) as engine:
         first = await held(engine, pipeline)
-        request = engine.resolved(RiffRequest(prompt="x", width=64))
+        request = engine.resolve(RiffRequest(prompt="x", width=64))
         with pytest.raises(Refused, match="try again in about"):
             engine.reserve(Owner(1), request)
         assert engine.stats().queued == 0, "asking leaves nothing in line"

@@ -6,7 +6,7 @@ import pytest
 
 from riffbot.inference.engine import throughput
 from riffbot.inference.engine.engine import Engine
-from riffbot.inference.engine.throughput import SpeedMeter
+from riffbot.inference.engine.throughput import ThroughputMeter
 from riffbot.request import RiffRequest
 from tests.support.driven_engine import ask, held, running
 from tests.support.fake_pipeline import FakePipeline, until
@@ -23,7 +23,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_one_outlier_is_outvoted_by_the_next_measurement(clock: list[float]) -> None:
-    meter = SpeedMeter()
+    meter = ThroughputMeter()
     assert meter.seconds([CLIP]) is None
     meter.measure([CLIP], 10_000.0)
     clock[0] += 5
@@ -38,7 +38,7 @@ def test_one_outlier_is_outvoted_by_the_next_measurement(clock: list[float]) -> 
 
 
 def test_what_is_out_of_date_is_replaced(clock: list[float]) -> None:
-    meter = SpeedMeter()
+    meter = ThroughputMeter()
     for _ in range(5):
         meter.measure([CLIP], 50.0)
     clock[0] += throughput.MEASURED_S + 1
@@ -48,7 +48,7 @@ def test_what_is_out_of_date_is_replaced(clock: list[float]) -> None:
 
 
 def test_an_outlier_of_another_batch_size_is_forgotten(clock: list[float]) -> None:
-    meter = SpeedMeter()
+    meter = ThroughputMeter()
     meter.measure([CLIP] * 4, 40_000.0)
     clock[0] += throughput.MEASURED_S + 1
     meter.measure([CLIP], 4.0)
@@ -56,7 +56,7 @@ def test_an_outlier_of_another_batch_size_is_forgotten(clock: list[float]) -> No
 
 
 def slow_moment(engine: Engine) -> None:
-    engine._line.meter.measure([CLIP], 10_000.0)
+    engine._dispatcher.throughput.measure([CLIP], 10_000.0)
 
 
 async def test_an_idle_engine_makes_a_clip_and_measures_anew() -> None:
@@ -64,7 +64,7 @@ async def test_an_idle_engine_makes_a_clip_and_measures_anew() -> None:
     async with running(pipeline) as engine:
         slow_moment(engine)
         await ask(engine, "first after it")
-        expected = engine.work_s([CLIP])
+        expected = engine.estimate_seconds([CLIP])
         assert expected is not None
         assert expected < 60
         first = await held(engine, pipeline)

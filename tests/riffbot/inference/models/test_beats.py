@@ -11,18 +11,18 @@ from hypothesis import strategies as st
 
 from riffbot.inference.models.beats import (
     CHANNELS,
-    TOLD_BY_TEMPO,
+    TEMPO_CHANNELS,
     beat_grid,
-    fainter,
     meter_of,
+    scale_beats,
     whole_beats,
 )
-from riffbot.tempo import grid
+from riffbot.tempo import fit_beats
 
 
 @given(bpm=st.floats(40, 240), around=st.sampled_from((400, 512, 640)))
 def test_every_width_that_a_tempo_chooses_holds_whole_beats(bpm: float, around: int) -> None:
-    chosen = grid(bpm, 16, around=around)
+    chosen = fit_beats(bpm, 16, around=around)
     assert whole_beats(chosen.width, bpm) == chosen.beats
 
 
@@ -60,8 +60,8 @@ def test_the_phase_is_that_of_the_column() -> None:
 
 def test_without_a_tempo_only_the_height_is_told() -> None:
     blank = beat_grid(16, 4, None, 4)
-    assert not blank[TOLD_BY_TEMPO].any()
-    assert torch.equal(blank, fainter(beat_grid(16, 4, 8, 4), 0.0))
+    assert not blank[TEMPO_CHANNELS].any()
+    assert torch.equal(blank, scale_beats(beat_grid(16, 4, 8, 4), 0.0))
 
 
 @given(cells=st.integers(4, 64), beats=st.integers(1, 24), waltz=st.booleans())

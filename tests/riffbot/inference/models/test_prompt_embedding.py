@@ -1,4 +1,4 @@
-"""The gist: weights move along what a fragment adds; the model's own words for tempo and beat."""
+"""The prompt embedding: weights move along what a fragment adds; tempo in words and beat grid."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import torch
 
 from riffbot.errors import ModelError
 from riffbot.images import Images
-from riffbot.inference.models.beats import CHANNELS, TOLD_BY_TEMPO
+from riffbot.inference.models.beats import CHANNELS, TEMPO_CHANNELS
 from riffbot.inference.models.loading import load_model
-from riffbot.inference.models.prompt_embedding import Gist
+from riffbot.inference.models.prompt_embedding import PromptEmbedding
 from riffbot.inference.pipeline.pipeline import UNPROMPTED_BEAT, Pipeline
+from riffbot.inference.pipeline.prompt_encoder import PromptEncoder
 from riffbot.inference.pipeline.resolve import resolve
-from riffbot.inference.pipeline.text import TextConditioner
 from riffbot.prompt import parse
 from riffbot.request import RiffRequest
 from tests.support.tiny_models import tiny_embedded_model
@@ -27,22 +27,25 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
 
 
 @pytest.fixture(scope="module")
-def conditioner(pipeline: Pipeline) -> TextConditioner:
+def conditioner(pipeline: Pipeline) -> PromptEncoder:
     model = pipeline.model
-    return TextConditioner(
-        model.tokenizer, model.text_encoder, window=model.text_window, gist=model.gist
+    return PromptEncoder(
+        model.tokenizer,
+        model.text_encoder,
+        window=model.text_window,
+        prompt_embedding=model.prompt_embedding,
     )
 
 
-def gist(conditioner: TextConditioner, text: str) -> torch.Tensor:
-    found = conditioner.gist(tuple(parse(text)))
+def pooled(conditioner: PromptEncoder, text: str) -> torch.Tensor:
+    found = conditioner.pooled(tuple(parse(text)))
     assert found is not None
     return found
 
 
 def test_padding_has_no_say() -> None:
     torch.manual_seed(0)
-    network = Gist(width=16, size=16, heads=2, hidden=8).eval()
+    network = PromptEmbedding(width=16, size=16, heads=2, hidden=8).eval()
     states, mask = torch.randn(2, 5, 16), torch.tensor([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]])
     noisy = states.clone()
     noisy[0, 3:] += 100
@@ -52,25 +55,25 @@ def test_padding_has_no_say() -> None:
     )
 
 
-def test_a_weight_moves_along_what_the_fragment_adds(conditioner: TextConditioner) -> None:
-    whole, without = gist(conditioner, "abc drums"), gist(conditioner, "abc ")
+def test_a_weight_moves_along_what_the_fragment_adds(conditioner: PromptEncoder) -> None:
+    whole, without = pooled(conditioner, "abc drums"), pooled(conditioner, "abc ")
     for weight in (0.0, 0.5, 1.5, 2.0):
         wanted = whole + (weight - 1) * (whole - without)
-        assert torch.allclose(gist(conditioner, f"abc (drums:{weight})"), wanted, atol=1e-5)
-    assert torch.equal(gist(conditioner, "abc (drums:1)"), whole)
+        assert torch.allclose(pooled(conditioner, f"abc (drums:{weight})"), wanted, atol=1e-5)
+    assert torch.equal(pooled(conditioner, "abc (drums:1)"), whole)
 
 
-def test_a_long_prompt_is_heard_to_its_end(conditioner: TextConditioner) -> None:
-    one = gist(conditioner, "abcdefghijklmnopqrstuvwxyz" * 3)
-    other = gist(conditioner, "abcdefghijklmnopqrstuvwxyz" * 2 + "abcdefghijklmnopqrstuvwxyy")
+def test_a_long_prompt_is_heard_to_its_end(conditioner: PromptEncoder) -> None:
+    one = pooled(conditioner, "abcdefghijklmnopqrstuvwxyz" * 3)
+    other = pooled(conditioner, "abcdefghijklmnopqrstuvwxyz" * 2 + "abcdefghijklmnopqrstuvwxyy")
     assert not torch.equal(one, other)
 
 
 def test_a_model_without_a_gist_has_none(tmp_path: Path) -> None:
     model = load_model(tiny_embedded_model(tmp_path / "plain", told=False))
-    plain = TextConditioner(model.tokenizer, model.text_encoder, window=model.text_window)
-    assert model.gist is None
-    assert plain.gist(tuple(parse("abc"))) is None
+    plain = PromptEncoder(model.tokenizer, model.text_encoder, window=model.text_window)
+    assert model.prompt_embedding is None
+    assert plain.pooled(tuple(parse("abc"))) is None
     images = Images(tmp_path)
     request = resolve(RiffRequest(prompt="abc", seed=1), model.card, images)
     assert request.bpm is None
@@ -118,21 +121,21 @@ def test_the_denoiser_sees_where_the_beats_are(pipeline: Pipeline) -> None:
         hook.remove()
     shown, blank = seen[0][:, -CHANNELS:], seen[-1][:, -CHANNELS:]
     without_prompt, with_prompt = shown  # guidance leads towards the beat, too
-    faint = UNPROMPTED_BEAT * with_prompt[TOLD_BY_TEMPO]
-    assert torch.equal(without_prompt[TOLD_BY_TEMPO], faint)
+    faint = UNPROMPTED_BEAT * with_prompt[TEMPO_CHANNELS]
+    assert torch.equal(without_prompt[TEMPO_CHANNELS], faint)
     assert with_prompt[8].eq(1).all()
     assert with_prompt[0].std() > 0.5
-    assert not blank[:, TOLD_BY_TEMPO].any()
+    assert not blank[:, TEMPO_CHANNELS].any()
 
 
 def test_the_gist_alone_changes_the_clip(pipeline: Pipeline) -> None:
     request = resolve(RiffRequest(prompt="abc", seed=1), pipeline.model.card, pipeline.images)
     before = pipeline.run([request])[0]
     with torch.no_grad():
-        pipeline.model.gist.outer.bias += 5.0
+        pipeline.model.prompt_embedding.outer.bias += 5.0
     try:
         fresh = Pipeline(pipeline.model, pipeline.images)
         assert (fresh.run([request])[0] != before).any()
     finally:
         with torch.no_grad():
-            pipeline.model.gist.outer.bias -= 5.0
+            pipeline.model.prompt_embedding.outer.bias -= 5.0

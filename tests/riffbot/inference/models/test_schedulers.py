@@ -42,10 +42,10 @@ def oracle(name: SchedulerName, start: int) -> tuple[torch.Tensor, list[torch.Te
     clean, noise = torch.randn(2, 4, 8, 8), torch.randn(2, 4, 8, 8)
     one, none = torch.tensor(1.0), torch.tensor(0.0)
     run = sampler(name, start=start)
-    latents, seen = run.noised(clean, noise, 0), []
+    latents, seen = run.add_noise(clean, noise, 0), []
     for step in range(len(run)):
-        within = latents - run.noised(one, none, step) * clean
-        found = within / run.noised(none, one, step)
+        within = latents - run.add_noise(one, none, step) * clean
+        found = within / run.add_noise(none, one, step)
         output = found - clean if name == "flow" else found
         latents, foreseen = run.step(output, step, latents, lambda: torch.randn(2, 4, 8, 8))
         seen.append(foreseen)
@@ -66,11 +66,11 @@ def test_a_perfect_denoiser_gives_the_clean_latents(name: SchedulerName, start: 
 @pytest.mark.parametrize("name", ALL)
 def test_noise_falls_from_step_to_step(name: SchedulerName) -> None:
     run, one, none = sampler(name), torch.tensor(1.0), torch.tensor(0.0)
-    sigmas = [float(run.noised(none, one, step)) for step in range(len(run) + 1)]
+    sigmas = [float(run.add_noise(none, one, step)) for step in range(len(run) + 1)]
     assert sigmas == sorted(sigmas, reverse=True)
     assert sigmas[0] > 0.9
     assert sigmas[-1] == 0
-    assert float(run.noised(one, none, len(run))) == 1
+    assert float(run.add_noise(one, none, len(run))) == 1
 
 
 @pytest.mark.parametrize("kind", [DDIMScheduler, LCMScheduler])
@@ -81,7 +81,7 @@ def test_noise_levels_are_the_schedulers_own(kind: type) -> None:
     clean, noise = torch.randn(1, 4, 8, 8), torch.randn(1, 4, 8, 8)
     for step in (0, 4):
         expected = own.add_noise(clean, noise, run.timestep(step)[None])
-        assert torch.allclose(run.noised(clean, noise, step), expected, atol=1e-5)
+        assert torch.allclose(run.add_noise(clean, noise, step), expected, atol=1e-5)
 
 
 def test_start_takes_the_tail_of_the_way() -> None:
@@ -110,7 +110,7 @@ def test_riffusions_samplers_take_the_steps_of_diffusers_own(name: SchedulerName
         theirs = stock.step(output, timestep, theirs, **extra).prev_sample
 
     run, again = sampler(name, steps=7), torch.Generator().manual_seed(2)
-    ours = run.begin(noise)
+    ours = run.initial_latents(noise)
     for step in range(len(run)):
         output = denoise(ours, run.timestep(step))
         ours, _ = run.step(output, step, ours, lambda: torch.randn(2, 4, 8, 8, generator=again))

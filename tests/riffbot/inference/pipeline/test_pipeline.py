@@ -9,13 +9,14 @@ import pytest
 import torch
 from PIL import Image
 
+from audio.arrays import Pixels
 from riffbot.errors import Cancelled, GenerationFailed
 from riffbot.images import Images
 from riffbot.inference.batching import steps_to_run
 from riffbot.inference.models.loading import load_model
 from riffbot.inference.models.schedulers import DIFFUSION
 from riffbot.inference.pipeline.pipeline import Pipeline, StepEvent
-from riffbot.inference.pipeline.pixels import FEATHER, Picture
+from riffbot.inference.pipeline.pixels import FEATHER
 from riffbot.inference.pipeline.resolve import resolve
 from riffbot.request import RiffRequest, Target
 from tests.support.tiny_models import tiny_embedded_model, tiny_v1_checkpoint
@@ -65,12 +66,12 @@ def ask(pipeline: Pipeline, **fields: object) -> RiffRequest:
     return resolve(RiffRequest.build(**fields), pipeline.model.card, pipeline.images)
 
 
-def draw(pipeline: Pipeline, **fields: object) -> Picture:
+def draw(pipeline: Pipeline, **fields: object) -> Pixels:
     (picture,) = pipeline.run([ask(pipeline, **fields)])
     return picture
 
 
-def apart(one: Picture, other: Picture) -> int:
+def apart(one: Pixels, other: Pixels) -> int:
     """The largest difference in grey levels."""
     return int(np.abs(one.astype(int) - other).max())
 
@@ -217,7 +218,7 @@ def test_prompts_of_different_length_can_be_mixed(pipeline: Pipeline) -> None:
 
 
 def test_previews_are_pictures_that_end_as_the_result(pipeline: Pipeline) -> None:
-    previews: list[Picture] = []
+    previews: list[Pixels] = []
     request = ask(pipeline)
     (result,) = pipeline.run([request], on_step=lambda event: previews.extend(event.preview()))
     assert [picture.shape for picture in previews] == [result.shape] * 2
@@ -282,7 +283,7 @@ def test_a_circular_model_makes_loops(folder: Path, tmp_path: Path) -> None:
         model = load_model(tiny_embedded_model(tmp_path / f"model{shift}"))
         looping = Pipeline(model, Images(folder))
         request = ask(looping)
-        drawn = looping._noise([request])
-        looping._noise = lambda _, d=drawn, s=shift: lambda: d().roll(s, -1)  # type: ignore[method-assign, misc]
+        drawn = looping._noise_source([request])
+        looping._noise_source = lambda _, d=drawn, s=shift: lambda: d().roll(s, -1)  # type: ignore[method-assign, misc]
         pictures.append(looping.run([request])[0])
     assert apart(np.roll(pictures[0], 2 * 16, axis=1), pictures[1]) <= 1

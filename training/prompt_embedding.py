@@ -1,4 +1,6 @@
-"""Train the gist: `python -m training.gist --out CKPT`: from captions alone to what they are about.
+"""Train the prompt embedding: `python -m training.prompt_embedding --out CKPT`.
+
+It learns from captions alone what they are about; its checkpoint and folder are called `gist`.
 
 Composing a piece takes half a millisecond and its captions are free, so this network reads far
 more captions than there will ever be clips: the language is learnt here, and the denoiser only
@@ -21,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from riffbot.inference.models.prompt_embedding import Gist
+from riffbot.inference.models.prompt_embedding import PromptEmbedding
 from training.caption_writer import captions
 from training.dataset import write_checkpoint
 from training.music import INSTRUMENTS, Piece, compose
@@ -88,7 +90,7 @@ class Listener(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.gist: Any = Gist(width=WIDTH)
+        self.gist: Any = PromptEmbedding(width=WIDTH)
         self.read = nn.Linear(self.gist.config.size, len(NAMES) + len(TEMPI))
 
     def forward(self, states: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:

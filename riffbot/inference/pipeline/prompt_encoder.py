@@ -4,9 +4,9 @@ A prompt longer than the encoder's window (CLIP 77 tokens, MiniLM 32) is cut int
 encoded one by one and laid end to end, so nothing is lost; the shorter of two prompts that must be
 mixed is filled up with empty windows.
 
-A model with a gist (`models.prompt_embedding`) also hears the whole prompt as one vector. There a
-weight moves along what the fragment adds: w times the difference between the prompt with it and
-without it.
+A model with a prompt embedding (`models.prompt_embedding`) is conditioned on one pooled vector of
+the whole prompt as well. A weight w moves that vector along what the fragment adds: by w - 1 times
+the difference between the prompt with the fragment and without it.
 """
 
 from __future__ import annotations
@@ -26,17 +26,19 @@ CACHED_PROMPTS = 64
 Prompt = tuple[Fragment, ...]
 
 
-class TextConditioner:
+class PromptEncoder:
     """A tokenizer and its encoder with weights, windows and a small memory.
 
     Args:
         tokenizer: any transformers tokenizer that frames a text with two special tokens.
         encoder: BertModel or CLIPTextModel in evaluation mode.
         window: tokens in one window, the two special ones included.
-        gist: makes one vector of token states; None for models that have none.
+        prompt_embedding: pools token states into one vector; None for models without it.
     """
 
-    def __init__(self, tokenizer: Any, encoder: Any, *, window: int, gist: Any = None) -> None:
+    def __init__(
+        self, tokenizer: Any, encoder: Any, *, window: int, prompt_embedding: Any = None
+    ) -> None:
         self._tokenizer = tokenizer
         self._encoder = encoder
         self._window = window
@@ -46,9 +48,9 @@ class TextConditioner:
         self._masked = getattr(
             encoder.config, "use_attention_mask", encoder.config.model_type == "bert"
         )
-        self._gist = gist
+        self._prompt_embedding = prompt_embedding
         self._cache: OrderedDict[Prompt, torch.Tensor] = OrderedDict()
-        self._gists: OrderedDict[Prompt, torch.Tensor] = OrderedDict()
+        self._pooled: OrderedDict[Prompt, torch.Tensor] = OrderedDict()
 
     def windows(self, prompt: Prompt) -> int:
         """How many windows the prompt fills, at least 1."""
@@ -70,33 +72,33 @@ class TextConditioner:
             return embedded
         return torch.cat([embedded, *[self._remembered((Fragment(""),))] * missing])
 
-    def gist(self, prompt: Prompt) -> torch.Tensor | None:
-        """The prompt as one vector, float[size]; None for a model without."""
-        if self._gist is None:
+    def pooled(self, prompt: Prompt) -> torch.Tensor | None:
+        """The whole prompt as one vector, float[size]; None without a prompt embedding."""
+        if self._prompt_embedding is None:
             return None
-        if prompt not in self._gists:
-            self._gists[prompt] = self._weighted_gist(prompt)
-            if len(self._gists) > CACHED_PROMPTS:
-                self._gists.popitem(last=False)
-        self._gists.move_to_end(prompt)
-        return self._gists[prompt]
+        if prompt not in self._pooled:
+            self._pooled[prompt] = self._weighted_pooled(prompt)
+            if len(self._pooled) > CACHED_PROMPTS:
+                self._pooled.popitem(last=False)
+        self._pooled.move_to_end(prompt)
+        return self._pooled[prompt]
 
-    def _weighted_gist(self, prompt: Prompt) -> torch.Tensor:
+    def _weighted_pooled(self, prompt: Prompt) -> torch.Tensor:
         plain = tuple(replace(fragment, weight=1.0) for fragment in prompt)
-        whole = self._plain_gist(plain)
-        gist = whole
+        whole = self._unweighted_pooled(plain)
+        pooled = whole
         for place, fragment in enumerate(prompt):
             if fragment.weight != 1.0:
-                without = self._plain_gist((*plain[:place], *plain[place + 1 :]))
-                gist = gist + (fragment.weight - 1.0) * (whole - without)
-        return gist
+                without = self._unweighted_pooled((*plain[:place], *plain[place + 1 :]))
+                pooled = pooled + (fragment.weight - 1.0) * (whole - without)
+        return pooled
 
     @torch.inference_mode()
-    def _plain_gist(self, prompt: Prompt) -> torch.Tensor:
+    def _unweighted_pooled(self, prompt: Prompt) -> torch.Tensor:
         """The mean over the prompt's windows."""
         states, mask = self._encoded(self._cut(self._tokens(prompt)))
-        gist: torch.Tensor = self._gist(states, mask).mean(0)
-        return gist
+        pooled: torch.Tensor = self._prompt_embedding(states, mask).mean(0)
+        return pooled
 
     def _remembered(self, prompt: Prompt) -> torch.Tensor:
         if prompt not in self._cache:

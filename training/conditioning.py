@@ -1,4 +1,4 @@
-"""What the denoiser is told of a clip: token states, gist and beat grid."""
+"""What the denoiser is conditioned on: token states, prompt embeddings and beat grids."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ import torch
 from torch import Tensor
 
 from riffbot.inference.models.beats import beat_grid
-from riffbot.inference.models.prompt_embedding import Gist
+from riffbot.inference.models.prompt_embedding import PromptEmbedding
 from training.dataset import Json
 from training.text import WIDTH, CaptionEncoder
 
 
-class Teller:
-    """Captions to token states float32 (B, 32, 384) and gists (B, 384), as at inference."""
+class Conditioner:
+    """Captions to token states float32 (B, 32, 384) and prompt embeddings (B, 384)."""
 
     def __init__(self, gist: Path, device: torch.device) -> None:
         self.encoder = CaptionEncoder(device)
-        network: Any = Gist(width=WIDTH)
+        network: Any = PromptEmbedding(width=WIDTH)
         network.load_state_dict(torch.load(gist, map_location="cpu", weights_only=True)["gist"])
-        self.gist = network.to(device).eval().requires_grad_(False)
+        self.prompt_embedding = network.to(device).eval().requires_grad_(False)
         self.device = device
 
     @torch.no_grad()
     def __call__(self, texts: list[str]) -> tuple[Tensor, Tensor]:
         states, mask = self.encoder.padded(texts)
         states = states.float().clone()
-        return states, self.gist(states, mask)
+        return states, self.prompt_embedding(states, mask)
 
 
 def grids(told: list[Json], cells: int, rows: int, share: int = 1) -> Tensor:

@@ -1,0 +1,146 @@
+"""Prompts and tempo → what the denoiser is conditioned on.
+
+Three kinds of conditioning reach the denoiser: token states through cross-attention, for models
+with a prompt embedding one pooled vector beside the timestep, and for models with a beat grid
+extra input channels that show where the beats are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+
+from riffbot.images import Images
+from riffbot.inference.models.beats import beat_grid, meter_of, whole_beats
+from riffbot.inference.models.model import Model
+from riffbot.inference.pipeline.pixels import HEIGHT
+from riffbot.inference.pipeline.prompt_encoder import Prompt, PromptEncoder
+from riffbot.prompt import Fragment, parse
+from riffbot.request import RiffRequest
+from riffbot.tempo import find_tempo, is_waltz
+
+
+class Conditioning(NamedTuple):
+    """One side of the guidance: tokens float[N, T, D] and, for some models, pooled [N, P]."""
+
+    tokens: torch.Tensor
+    pooled: torch.Tensor | None
+
+
+@dataclass(frozen=True)
+class ConditioningGroup:
+    """The rows of a batch whose texts are equally long, and their conditioning.
+
+    Padding a text to a longer neighbour's length would let the neighbour change its clip.
+
+    Attributes:
+        rows: indices into the batch.
+        cond: of the prompts.
+        uncond: of the negative prompts; None where guidance is off (scale 1).
+        guidance: the guidance scales, float32[len(rows), 1, 1, 1].
+    """
+
+    rows: list[int]
+    cond: Conditioning
+    uncond: Conditioning | None
+    guidance: torch.Tensor
+
+
+class _PromptPair(NamedTuple):
+    """A request's texts, each at its start and at its target (the same where it has none)."""
+
+    prompts: tuple[Prompt, Prompt]
+    negatives: tuple[Prompt, Prompt]
+
+
+class Conditioner:
+    """Makes the conditioning of a batch of resolved requests for one model."""
+
+    def __init__(self, model: Model, images: Images) -> None:
+        self._model = model
+        self._images = images
+        self._encoder = PromptEncoder(
+            model.tokenizer,
+            model.text_encoder,
+            window=model.text_window,
+            prompt_embedding=model.prompt_embedding,
+        )
+
+    def groups(self, requests: Sequence[RiffRequest]) -> list[ConditioningGroup]:
+        """The batch by length of text: one group unless a prompt exceeds the encoder's window."""
+        pairs = [self._prompts(request) for request in requests]
+        lengths = [max(map(self._encoder.windows, [*p.prompts, *p.negatives])) for p in pairs]
+        return [
+            self._group([i for i, n in enumerate(lengths) if n == length], requests, pairs, length)
+            for length in sorted(set(lengths))
+        ]
+
+    def _group(
+        self,
+        rows: list[int],
+        requests: Sequence[RiffRequest],
+        pairs: Sequence[_PromptPair],
+        windows: int,
+    ) -> ConditioningGroup:
+        guidance = torch.tensor([requests[i].guidance for i in rows]).view(-1, 1, 1, 1)
+        alphas = [requests[i].alpha for i in rows]
+        cond = self._embed([pairs[i].prompts for i in rows], alphas, windows)
+        uncond = None
+        if requests[0].guidance != 1.0:
+            uncond = self._embed([pairs[i].negatives for i in rows], alphas, windows)
+        return ConditioningGroup(rows, cond, uncond, guidance.to(self._model.device))
+
+    def _prompts(self, request: RiffRequest) -> _PromptPair:
+        # At its ends an interpolation is the clip of that end to the bit, so the other end's
+        # prompt must not even lengthen the text.
+        target = request.target or request
+        start = target if request.alpha >= 1 else request
+        end = request if request.alpha <= 0 else target
+        prompts = [self._with_tempo(side.prompt, request.bpm) for side in (start, end)]
+        negatives = [tuple(parse(side.negative)) for side in (start, end)]
+        return _PromptPair((prompts[0], prompts[1]), (negatives[0], negatives[1]))
+
+    def _with_tempo(self, prompt: str, bpm: float | None) -> Prompt:
+        """The prompt's fragments, “, 120 bpm” appended for models that were trained so."""
+        fragments = parse(prompt)
+        if not self._model.card.tempo_in_prompt or bpm is None or find_tempo(prompt) is not None:
+            return tuple(fragments)
+        # Behind the fragments rather than the text, where an open bracket would swallow it.
+        return (*fragments, Fragment(f", {round(bpm)} bpm"))
+
+    def _embed(
+        self, pairs: Sequence[tuple[Prompt, Prompt]], alphas: Sequence[float], windows: int
+    ) -> Conditioning:
+        """Each pair interpolated linearly by its alpha, in the model's dtype."""
+        tokens, pooled = [], []
+        for (start, end), alpha in zip(pairs, alphas, strict=True):
+            first, last = self._encoder.encode(start, windows), self._encoder.encode(end, windows)
+            tokens.append(torch.lerp(first.float(), last.float(), alpha))
+            one, other = self._encoder.pooled(start), self._encoder.pooled(end)
+            if one is not None and other is not None:
+                pooled.append(torch.lerp(one.float(), other.float(), alpha))
+        dtype = self._model.dtype
+        return Conditioning(
+            torch.stack(tokens).to(dtype), torch.stack(pooled).to(dtype) if pooled else None
+        )
+
+    def beat_grids(self, requests: Sequence[RiffRequest]) -> torch.Tensor | None:
+        """Where the beats are, float32[N, CHANNELS, h, w]; None for models without a beat grid."""
+        if not self._model.card.beat_grid:
+            return None
+        cells = self._model.padded_width(requests[0]) // self._model.stride
+        rows = [self._beat_grid(request, cells) for request in requests]
+        return torch.stack(rows).to(self._model.device)
+
+    def _beat_grid(self, request: RiffRequest, cells: int) -> torch.Tensor:
+        assert request.width is not None
+        beats = whole_beats(request.width, request.bpm)
+        waltz = is_waltz(request.prompt)
+        if request.seed_image is not None:
+            known = self._images.waltz(request.seed_image)
+            waltz = waltz if known is None else known
+        meter = 4 if beats is None else meter_of(beats, waltz=waltz)
+        return beat_grid(cells, HEIGHT // self._model.stride, beats, meter)
