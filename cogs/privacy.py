@@ -71,14 +71,14 @@ class EraseButton(
             raise BadRequest("This button is somebody else's: /privacy delete gives you your own.")
         bot: RiffBot = interaction.client
         await interaction.response.defer(ephemeral=True, thinking=True)
-        for job in await bot.services.library.unfinished_jobs():
+        for job in await bot.services.library.jobs.unfinished():
             if job.author_id == self.user_id:
-                bot.services.studio.cancel(job.id)
+                bot.services.clip_service.cancel(job.id)
         # The jams that play come first: each writes its row anew at every chunk.
         await bot.services.jams.forget_member(self.user_id)
-        farewell = await bot.services.library.erase_member(self.user_id, scrub_jam)
+        farewell = await bot.services.library.privacy.erase_member(self.user_id, scrub_jam)
         stay = await delete_messages(bot, farewell)
-        open_again = await bot.services.library.remixes_allowed(self.user_id)
+        open_again = await bot.services.library.privacy.remixes_allowed(self.user_id)
         await send_ephemeral(interaction, _farewell(farewell.riffs, stay, open_again=open_again))
         await refresh_credits(bot, farewell)
 
@@ -108,7 +108,7 @@ class Privacy(
         """Everything as a ZIP, for the asker alone."""
         async with reporting_errors(interaction):
             await interaction.response.defer(ephemeral=True, thinking=True)
-            archive = await self.bot.services.library.export_member(
+            archive = await self.bot.services.library.privacy.export_member(
                 interaction.user.id, limit=interaction.filesize_limit
             )
             await interaction.followup.send(
@@ -139,10 +139,10 @@ class Privacy(
             may = "may remix" if allowed else "may not remix"
             if riff is not None:
                 found = await find_riff(interaction, riff)
-                await library.allow_remixes_of(found.id, user, allowed)
+                await library.privacy.allow_remixes_of(found.id, user, allowed)
                 await send_ephemeral(interaction, f"Others {may} `#{found.id}`.")
                 return
-            count = await library.allow_remixes(user, allowed)
+            count = await library.privacy.allow_remixes(user, allowed)
             await send_ephemeral(interaction, f"Others {may} what you make: {_all_of(count)}.")
 
     @tasks.loop(hours=24)
@@ -150,7 +150,7 @@ class Privacy(
         """Let go of what is older than the owner keeps and nobody saved."""
         days = self.bot.services.settings.retention_days
         try:
-            farewell = await self.bot.services.library.expire(
+            farewell = await self.bot.services.library.riffs.expire(
                 datetime.now(UTC) - timedelta(days=days)
             )
         except RiffBotError as error:

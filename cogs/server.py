@@ -55,9 +55,9 @@ class Server(commands.GroupCog, name="server", description=command_description("
             if dj_role is not None and no_dj_role:
                 raise BadRequest("Choose a DJ role or none, not both.")
             if jam_steer is None and jam_stop is None and dj_role is None and not no_dj_role:
-                settings = await library.guild_settings(interaction.guild_id)
+                settings = await library.guilds.get_settings(interaction.guild_id)
             else:
-                settings = await library.set_guild_settings(
+                settings = await library.guilds.set_settings(
                     interaction.guild_id,
                     jam_steer=_who(jam_steer),
                     jam_stop=_who(jam_stop),

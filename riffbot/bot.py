@@ -34,15 +34,15 @@ log = logging.getLogger(__name__)
 EXTENSIONS = (
     "cogs.system.locales",
     "cogs.system.errors",
-    "cogs.riff",
-    "cogs.jam",
+    "cogs.riff.cog",
+    "cogs.jam.cog",
     "cogs.server",
     "cogs.edit.remix",
     "cogs.edit.compose",
-    "cogs.library",
+    "cogs.library.cog",
     "cogs.system.threads",
     "cogs.privacy",
-    "cogs.guide",
+    "cogs.guide.cog",
     "cogs.system.recovery",
 )
 
@@ -140,7 +140,7 @@ class RiffBot(commands.AutoShardedBot):
     """The bot of one process. It owns no service: whoever opened them closes them.
 
     Args:
-        services: engine, library, studio and settings, opened.
+        services: engine, library, clip service and settings, opened.
         simulated: this is a local Discord, which begins empty: the commands are synced at every
             start, and what was promised in an older world waits until this one is furnished.
     """
@@ -222,7 +222,7 @@ async def _run(settings: Settings) -> None:
     with interrupts.stopping_in_order():
         async with open_services(settings) as services, page_beside(services):
             bot = RiffBot(services)
-            with stop_signals(services.ownership) as stop:
+            with stop_signals(services.instance_lock) as stop:
                 async with bot:
                     client = asyncio.create_task(bot.start(token.get_secret_value()))
                     await until(stop, client)

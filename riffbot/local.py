@@ -76,7 +76,7 @@ async def _run(settings: Settings) -> None:
                         world.preview(channel, viewers=[you], layout="channel") as preview,
                         local_pictures.served(preview.url, settings.port) as address,
                     ):
-                        with stop_signals(services.ownership) as stop:
+                        with stop_signals(services.instance_lock) as stop:
                             print(f"local discord: {address}", flush=True)
                             if settings.open_browser:
                                 _open(address)

@@ -10,7 +10,7 @@ from typing import Any
 
 from riffbot import interrupts, terminal
 from riffbot.errors import RiffBotError, StorageError
-from riffbot.library.instance_lock import Ownership
+from riffbot.library.instance_lock import InstanceLock
 from riffbot.services import Services
 from riffbot.web.app import create_app
 from riffbot.web.connections import Limits
@@ -67,7 +67,7 @@ async def page_beside(services: Services) -> AsyncIterator[str]:
 
 
 @contextmanager
-def stop_signals(ownership: Ownership) -> Iterator[asyncio.Event]:
+def stop_signals(instance_lock: InstanceLock) -> Iterator[asyncio.Event]:
     """Yield an event that SIGINT and SIGTERM set, instead of ending the process where it stands,
     and the loss of the library to another RiffBot.
 
@@ -90,7 +90,7 @@ def stop_signals(ownership: Ownership) -> Iterator[asyncio.Event]:
         interrupts.end_after(STOP_S, StorageError.exit_code)
         stop.set()
 
-    ownership.when_lost(lost)
+    instance_lock.on_lost(lost)
     for number in signals:
         with suppress(NotImplementedError):  # Windows: Ctrl-C arrives as KeyboardInterrupt
             loop.add_signal_handler(number, asked, number)

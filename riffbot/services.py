@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from audio import codec, decoder
-from riffbot.clips.service import Studio
+from riffbot.clips.service import ClipService
 from riffbot.errors import RiffBotError
 from riffbot.images import Images
 from riffbot.inference.engine.engine import STOP_GRACE_S, Engine
@@ -18,7 +18,7 @@ from riffbot.inference.engine.worker import PipelineLike
 from riffbot.interrupts import WARM_UP_THREAD
 from riffbot.jam.manager import JamManager
 from riffbot.library import instance_lock, running
-from riffbot.library.instance_lock import Ownership
+from riffbot.library.instance_lock import InstanceLock
 from riffbot.library.store import Library
 from riffbot.request import RiffRequest
 from riffbot.settings import Settings
@@ -35,8 +35,8 @@ class Services:
     Attributes:
         settings: as read at the start.
         engine: the queue and the model, which may still be loading.
-        library: what was made and what was promised.
-        studio: the way from a request to a stored clip.
+        library: riffs, jobs, jams and settings.
+        clip_service: makes clips from requests and stores them.
         images: what a clip may start from, the library's pictures included.
         jams: the jams that play.
         ownership: of the library; whoever runs until told to stop ends when it is lost.
@@ -45,10 +45,10 @@ class Services:
     settings: Settings
     engine: Engine
     library: Library
-    studio: Studio
+    clip_service: ClipService
     images: Images
     jams: JamManager
-    ownership: Ownership = field(default_factory=Ownership)
+    instance_lock: InstanceLock = field(default_factory=InstanceLock)
 
 
 @asynccontextmanager
@@ -79,18 +79,18 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             max_work_s=settings.max_job_s,
             warm_up=_WARM_UP,
         )
-        studio = Studio(engine, library, settings, images, owned)
+        clip_service = ClipService(engine, library, settings, images, owned)
         # After the engine: what it leaves unfinished was no breakdown.
-        stack.push_async_callback(studio.close)
+        stack.push_async_callback(clip_service.close)
         stack.push_async_callback(engine.close, grace_s=STOP_GRACE_S, last_step_s=STOP_GRACE_S)
         # A thread of its own, which nobody waits for: compiling takes up to half a minute.
         threading.Thread(target=_warm_up, name=WARM_UP_THREAD, daemon=True).start()
         tidying = asyncio.create_task(_tidy(library))
         stack.push_async_callback(_ended, tidying)
-        jams = JamManager(engine, images, library, studio, settings)
+        jams = JamManager(engine, images, library, clip_service, settings)
         # Before the engine: where the jams are is stored while they still play.
         stack.push_async_callback(jams.close)
-        yield Services(settings, engine, library, studio, images, jams, owned)
+        yield Services(settings, engine, library, clip_service, images, jams, owned)
 
 
 def open_pipeline(settings: Settings, images: Images) -> PipelineLike:
@@ -115,7 +115,7 @@ def _warm_up() -> None:
 async def _tidy(library: Library) -> None:
     """Remove what a crash left behind; nobody waits for it, and nothing depends on it."""
     try:
-        removed = await library.collect_files()
+        removed = await library.riffs.collect_files()
     except RiffBotError as error:
         log.warning("the library's files could not be tidied: %s", error)
     else:

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from riffbot.clips import edits
 from riffbot.clips.clip import Clip
-from riffbot.clips.edits import Start
+from riffbot.clips.edits import EditSource
 from riffbot.clips.lineage import as_picture
-from riffbot.clips.sources import start_of
+from riffbot.clips.sources import load_edit_source
 from riffbot.library.types import Author
 from riffbot.request import RiffRequest
 from riffbot.services import Services, open_services
@@ -28,11 +28,13 @@ ANN, BOB, CY = (Author(number, name) for number, name in enumerate(("Ann", "Bob"
 
 async def family(services: Services) -> bytes:
     """Six riffs, one of them of two parents, and their tree as a PNG."""
-    studio, library = services.studio, services.library
-    make = studio.make
+    clip_service, library = services.clip_service, services.library
+    make = clip_service.make
 
-    async def begin(clip: Clip) -> Start:
-        return await start_of(studio, services.images, await library.get(clip.id))
+    async def begin(clip: Clip) -> EditSource:
+        return await load_edit_source(
+            clip_service, services.images, await library.riffs.get(clip.id)
+        )
 
     first = await make(RiffRequest(prompt="funky saxophone riff", seed=1), author=ANN)
     start, parent = await begin(first), first.id
@@ -48,17 +50,17 @@ async def family(services: Services) -> bytes:
     rung = await begin(bells)
     await make(edits.remix(rung, "steel drums", seed=5), author=CY, parent=bells.id)
     await make(edits.layer(rung, start), author=CY, parent=bells.id, second_parent=parent)
-    found = await library.family(parent)
-    return as_picture(found, studio.thumbnails(found.members))
+    found = await library.riffs.family(parent)
+    return as_picture(found, clip_service.importer.thumbnails(found.members))
 
 
 async def sounds(services: Services, reggae: Clip) -> dict[str, bytes]:
     """The clips of docs/index.md as MP3s, by their names there."""
-    make = services.studio.make
+    make = services.clip_service.make
     saxophone = await make(RiffRequest(prompt="funky (saxophone:1.3) riff", seed=42), author=ANN)
     piano = await make(RiffRequest(prompt="lo-fi piano with rain", seed=7), author=BOB)
-    row = await services.library.get(reggae.id)
-    start = await start_of(services.studio, services.images, row)
+    row = await services.library.riffs.get(reggae.id)
+    start = await load_edit_source(services.clip_service, services.images, row)
     bells = await make(
         edits.remix(start, "church bells, warm pad", denoising=0.7, seed=2),
         author=CY,
@@ -76,7 +78,7 @@ async def main() -> None:
             asked = RiffRequest(
                 prompt="reggae with a (trumpet:1.2)", seed_image="island_sun", seed=3
             )
-            riff = await services.studio.make(asked, author=ANN)
+            riff = await services.clip_service.make(asked, author=ANN)
             made = {
                 "img/riff.png": riff.picture,
                 "img/family.png": await family(services),

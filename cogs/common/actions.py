@@ -64,12 +64,12 @@ async def save(interaction: discord.Interaction[RiffBot], clip_id: str) -> None:
     """Keep it among the clicker's own."""
     await interaction.response.defer(ephemeral=True, thinking=True)
     riff = await get_clicked_riff(interaction, clip_id)
-    if not riff.seen_by(viewer_of(interaction)):
+    if not riff.is_visible_to(viewer_of(interaction)):
         raise BadRequest(
             "This riff was made in a place that you cannot see, so it would be missing among your "
             "favourites: download its file, or remix it and save what comes of it."
         )
-    await interaction.client.services.library.save(riff.id, interaction.user.id)
+    await interaction.client.services.library.riffs.add_favourite(riff.id, interaction.user.id)
     await send_ephemeral(interaction, f"Saved: `/library favourites` holds `#{clip_id}` now.")
 
 
@@ -81,7 +81,7 @@ async def delete(interaction: discord.Interaction[RiffBot], clip_id: str) -> Non
     if not may_delete(interaction, riff):
         raise BadRequest("Only the one who made it, or a moderator, can delete this riff.")
     await interaction.response.defer()
-    farewell = await library.delete(clip_id)
+    farewell = await library.riffs.delete(clip_id)
     try:
         await interaction.delete_original_response()
     except discord.HTTPException:
@@ -194,7 +194,9 @@ def _strength(typed: str) -> float:
 
 async def _riff(interaction: discord.Interaction[RiffBot], riff_id: str) -> StoredRiff:
     """The riff to start from, if its author lets the clicker."""
-    return edits.permit(await get_clicked_riff(interaction, riff_id), interaction.user.id)
+    return edits.check_remix_allowed(
+        await get_clicked_riff(interaction, riff_id), interaction.user.id
+    )
 
 
 def _reseeded(request: RiffRequest) -> RiffRequest:

@@ -12,7 +12,7 @@ from cogs.common.clip_cards import PICTURE, RAW, clip_embed
 from cogs.common.delivery import DELIVERY_ERRORS
 from cogs.common.visibility import visible_to_all
 from riffbot.errors import RiffBotError
-from riffbot.library.riffs import Farewell
+from riffbot.library.deletion import DeletionResult
 
 if TYPE_CHECKING:
     from riffbot.bot import RiffBot
@@ -23,7 +23,7 @@ _MOST = 200
 """Messages touched for one farewell: Discord counts, and older ones have long scrolled away."""
 
 
-async def delete_messages(bot: RiffBot, farewell: Farewell) -> int:
+async def delete_messages(bot: RiffBot, farewell: DeletionResult) -> int:
     """Delete the messages of riffs that are gone, as far as Discord lets. Returns how many stay."""
     resisting = 0
     for channel_id, message_id in farewell.messages[:_MOST]:
@@ -39,17 +39,17 @@ async def delete_messages(bot: RiffBot, farewell: Farewell) -> int:
     return resisting + max(0, len(farewell.messages) - _MOST)
 
 
-async def refresh_credits(bot: RiffBot, farewell: Farewell) -> None:
+async def refresh_credits(bot: RiffBot, farewell: DeletionResult) -> None:
     """Write the credits of what was made from riffs that are gone anew."""
-    studio, library = bot.services.studio, bot.services.library
+    clip_service, library = bot.services.clip_service, bot.services.library
     for riff_id in farewell.children[:_MOST]:
         try:
-            riff = await library.get(riff_id)
+            riff = await library.riffs.get(riff_id)
             if riff.channel_id is None or riff.message_id is None or riff.kind == "upload":
                 continue
             guild = bot.get_guild(riff.guild_id) if riff.guild_id is not None else None
             is_visible = visible_to_all(guild, riff.audience_id)
-            embed = clip_embed(await studio.clip(riff_id), is_visible)
+            embed = clip_embed(await clip_service.clip(riff_id), is_visible)
             channel = bot.get_partial_messageable(riff.channel_id)
             message = await channel.fetch_message(riff.message_id)
             # What is attached already stays, and the embed points at it again.

@@ -55,7 +55,7 @@ def clip_cards(
     can be saved and neither stands there twice.
 
     Args:
-        clip: what the studio made.
+        clip: what is shown.
         limit: bytes that may be uploaded here.
         heading: a line above the embed.
         is_visible: as for `clip_embed`.
@@ -82,9 +82,7 @@ def clip_embed(clip: Clip, is_visible: IsVisible = _never_visible) -> discord.Em
     lines = [describe_request(clip.request, clip.duration_s)]
     for parent in clip.credits:
         arrival = clip.kind == "morph" and parent is not clip.credits[0]
-        lines.append(
-            credit_line(parent.told_where(is_visible), "arrival" if arrival else clip.kind)
-        )
+        lines.append(credit_line(parent.redact(is_visible), "arrival" if arrival else clip.kind))
     embed = discord.Embed(
         title=escape_line(heading_of(clip.request)), description="\n".join(lines), colour=ACCENT
     )

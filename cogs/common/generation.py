@@ -75,7 +75,7 @@ class GenerationTask:
         sessions[self.id] = self
         try:
             asked = [take.request for take in self.takes if take.job is None]
-            pricing = self.place.bot.services.studio.pricing
+            pricing = self.place.bot.services.clip_service.pricing
             price = asyncio.ensure_future(pricing.admit_together(asked))
             price.add_done_callback(lambda done: done.cancelled() or done.exception())
             self._jobs = {asyncio.create_task(self._make(take, price)): take for take in self.takes}
@@ -97,13 +97,13 @@ class GenerationTask:
 
     async def _make(self, take: TaskItem, price: asyncio.Future[None]) -> Clip:
         """Make one take, after a look at what all of them cost together."""
-        studio = self.place.bot.services.studio
+        clip_service = self.place.bot.services.clip_service
         if take.job is not None:
-            return await studio.resume(
+            return await clip_service.resume(
                 take.job, on_progress=self._listener(take), wants_preview=True
             )
         await asyncio.shield(price)
-        return await studio.make(
+        return await clip_service.make(
             take.request,
             author=self.author,
             origin=self.place.origin,
@@ -178,7 +178,9 @@ class GenerationTask:
             return
         library = place.bot.services.library
         try:
-            await library.posted(clip.id, channel_id=place.channel_id, message_id=message_id)
+            await library.jobs.set_message(
+                clip.id, channel_id=place.channel_id, message_id=message_id
+            )
         except RiffBotError as error:
             log.warning("where riff %s was posted could not be noted: %s", clip.id, error)
 

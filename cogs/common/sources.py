@@ -16,10 +16,10 @@ from cogs.common.errors import report_error
 from cogs.common.formatting import MUTED, format_age, join_parts
 from cogs.common.visibility import author_of, get_visible_riff, origin_of, viewer_of, visible_to_all
 from riffbot.clips import edits
-from riffbot.clips.edits import Start
+from riffbot.clips.edits import EditSource
 from riffbot.clips.lineage import how
-from riffbot.clips.recipes import Recipe, needed
-from riffbot.clips.sources import start_of
+from riffbot.clips.recipes import Recipe, required_images
+from riffbot.clips.sources import load_edit_source
 from riffbot.clips.uploads import MAX_BYTES, Source, open_upload, shown_name, too_large
 from riffbot.errors import BadRequest, NotFound, shortened
 from riffbot.file_turns import in_file_thread
@@ -46,7 +46,7 @@ _LINK = re.compile(r"https?://\S+/channels/\S+/(\d{15,21})")
 class ResolvedSource:
     """A start, and a sentence about how it was taken where there is something to say."""
 
-    start: Start
+    start: EditSource
     note: str | None = None
 
 
@@ -96,7 +96,7 @@ async def resolve_source(
         author, here = author_of(interaction), origin_of(interaction)
         return await source_from_upload(interaction, upload, author, here, start=start, whole=whole)
     assert riff is not None
-    stored = edits.permit(await find_riff(interaction, riff), interaction.user.id)
+    stored = edits.check_remix_allowed(await find_riff(interaction, riff), interaction.user.id)
     return ResolvedSource(
         await source_from_riff(interaction.client, stored, start=start, whole=whole)
     )
@@ -110,8 +110,8 @@ async def find_riff(interaction: discord.Interaction[RiffBot], typed: str) -> St
     """
     library, typed = interaction.client.services.library, typed.strip()
     if link := _LINK.fullmatch(typed):
-        found = await library.of_message(int(link[1]))
-        if found is not None and found.seen_by(viewer_of(interaction)):
+        found = await library.riffs.find_by_message(int(link[1]))
+        if found is not None and found.is_visible_to(viewer_of(interaction)):
             return found
         raise NotFound("There is no riff in that message that you can see from here.")
     if named := _ID.fullmatch(typed):
@@ -119,7 +119,7 @@ async def find_riff(interaction: discord.Interaction[RiffBot], typed: str) -> St
             return await get_visible_riff(interaction, named[1])
     viewer = viewer_of(interaction)
     for scope in _scopes(interaction):
-        if hits := await library.search(typed, **scope, viewer=viewer, limit=1):
+        if hits := await library.riffs.search(typed, **scope, viewer=viewer, limit=1):
             return hits[0]
     raise NotFound(
         f"I found no riff of yours or of this server's with “{shortened(typed, 60)}”; "
@@ -129,10 +129,12 @@ async def find_riff(interaction: discord.Interaction[RiffBot], typed: str) -> St
 
 async def source_from_riff(
     bot: RiffBot, riff: StoredRiff, *, start: float = 0.0, whole: bool = False
-) -> Start:
+) -> EditSource:
     """A riff as a start; of a song, the stretch that one clip can hold (unless `whole`)."""
     services = bot.services
-    return await start_of(services.studio, services.images, riff, start=start, whole=whole)
+    return await load_edit_source(
+        services.clip_service, services.images, riff, start=start, whole=whole
+    )
 
 
 async def source_from_upload(
@@ -159,11 +161,13 @@ async def source_from_upload(
     user = interaction.user.id
     async with interaction.client.reading:  # what is fetched takes memory, too
         data = await download_attachment(attachment)
-        known = await services.library.of_file(hashlib.sha256(data).hexdigest())
+        known = await services.library.riffs.find_by_file(hashlib.sha256(data).hexdigest())
         if known is not None:
             _admit(interaction, known, author.user_id)
-            edits.permit(known, user)  # whichever part of it is taken
-        elif author.user_id != user and not await services.library.remixes_allowed(author.user_id):
+            edits.check_remix_allowed(known, user)  # whichever part of it is taken
+        elif author.user_id != user and not await services.library.privacy.remixes_allowed(
+            author.user_id
+        ):
             raise BadRequest("The author of this message keeps their sounds for themselves.")
         if known is None or drawing:
             source = await in_file_thread(
@@ -185,7 +189,9 @@ async def source_from_upload(
             note = f"I know this clip: it is `#{known.id}`."
         riff = await source_from_riff(interaction.client, known, start=start, whole=whole)
         return ResolvedSource(riff, note)
-    stored = await services.studio.adopt(source, author=author, origin=origin)
+    stored = await services.clip_service.importer.import_upload(
+        source, author=author, origin=origin
+    )
     return ResolvedSource(_of_source(stored, source), str(source))
 
 
@@ -199,16 +205,16 @@ async def authorise_replay(
             author keeps or that was made where the asker may not look.
     """
     library, user = interaction.client.services.library, interaction.user.id
-    known = await library.of_file(hashlib.sha256(data).hexdigest())
+    known = await library.riffs.find_by_file(hashlib.sha256(data).hexdigest())
     if known is not None:
         _admit(interaction, known, user)
         # What somebody made of a riff while they might stays theirs to offer.
-        return edits.permit(known, user)
-    for ref in sorted(needed(recipe)):
+        return edits.check_remix_allowed(known, user)
+    for ref in sorted(required_images(recipe)):
         # A recipe can be written by hand: it opens no riff that a remix would not, however deep.
-        if (source := await library.of_file(ref.removeprefix("sha256:"))) is not None:
+        if (source := await library.riffs.find_by_file(ref.removeprefix("sha256:"))) is not None:
             _admit(interaction, source, user)
-            edits.permit(source, user)
+            edits.check_remix_allowed(source, user)
     return None
 
 
@@ -221,7 +227,11 @@ def _admit(interaction: discord.Interaction[RiffBot], riff: StoredRiff, brought_
         BadRequest: it was made where the asker may not look.
     """
     nowhere = riff.audience_id is None and riff.guild_id is None
-    if not nowhere and brought_by != riff.author_id and not riff.seen_by(viewer_of(interaction)):
+    if (
+        not nowhere
+        and brought_by != riff.author_id
+        and not riff.is_visible_to(viewer_of(interaction))
+    ):
         raise BadRequest(NOT_VISIBLE)
 
 
@@ -245,11 +255,11 @@ async def complete_riffs(
     viewer = viewer_of(interaction)
     scopes = [{"author_id": interaction.user.id}] if mine else _scopes(interaction)
     for scope in scopes:
-        hits: Sequence[StoredRiff] = await library.complete(typed, **scope, viewer=viewer)
+        hits: Sequence[StoredRiff] = await library.riffs.complete(typed, **scope, viewer=viewer)
         found.update((riff.id, riff) for riff in hits)
     for scope in scopes if typed.strip() and len(found) < CHOICES else ():
         found.update(
-            (riff.id, riff) for riff in await library.search(typed, **scope, viewer=viewer)
+            (riff.id, riff) for riff in await library.riffs.search(typed, **scope, viewer=viewer)
         )
     user = interaction.user.id
     open_to_me = [r for r in found.values() if r.remix_allowed or r.author_id == user]
@@ -275,5 +285,7 @@ def _scopes(interaction: discord.Interaction[RiffBot]) -> list[dict[str, int]]:
     return scopes
 
 
-def _of_source(stored: StoredRiff, source: Source) -> Start:
-    return Start(stored.image_ref, source.pixels.shape[1], source.bpm, source.prompt, stored.id)
+def _of_source(stored: StoredRiff, source: Source) -> EditSource:
+    return EditSource(
+        stored.image_ref, source.pixels.shape[1], source.bpm, source.prompt, stored.id
+    )

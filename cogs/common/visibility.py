@@ -9,7 +9,7 @@ import discord
 
 from riffbot.errors import NotFound
 from riffbot.library.models import StoredRiff
-from riffbot.library.riffs import not_there
+from riffbot.library.riffs import riff_not_found
 from riffbot.library.types import Author, Origin, Viewer
 
 if TYPE_CHECKING:
@@ -90,9 +90,9 @@ async def get_visible_riff(interaction: discord.Interaction[RiffBot], riff_id: s
     Raises:
         NotFound: it is not there, or not for their eyes; which of both is not told.
     """
-    riff = await interaction.client.services.library.get(riff_id)
-    if not riff.seen_by(viewer_of(interaction)):
-        raise not_there(riff_id)
+    riff = await interaction.client.services.library.riffs.get(riff_id)
+    if not riff.is_visible_to(viewer_of(interaction)):
+        raise riff_not_found(riff_id)
     return riff
 
 
@@ -104,9 +104,9 @@ async def get_clicked_riff(interaction: discord.Interaction[RiffBot], riff_id: s
     Raises:
         NotFound: it is gone, or somebody showed it to whom it does not belong.
     """
-    riff = await interaction.client.services.library.get(riff_id)
+    riff = await interaction.client.services.library.riffs.get(riff_id)
     if (
-        riff.seen_by(viewer_of(interaction))
+        riff.is_visible_to(viewer_of(interaction))
         or message_owner_id(interaction.message) == riff.author_id
     ):
         return riff

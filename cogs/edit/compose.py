@@ -25,7 +25,7 @@ from cogs.common.options import (
 from cogs.common.sources import CHOICES, acknowledging, find_riff, resolve_source, source_from_riff
 from cogs.common.visibility import get_visible_riff
 from riffbot.clips import edits
-from riffbot.clips.edits import Start
+from riffbot.clips.edits import EditSource
 from riffbot.errors import NotFound, RiffBotError
 from riffbot.regions import bars
 from riffbot.request import DEFAULT_DENOISING
@@ -157,7 +157,7 @@ class Compositions(commands.Cog, name="compose"):
                 seed=seed,
                 bpm=find_tempo(first) if isinstance(ends[0], str) else None,
             )
-            parents = [end.riff_id for end in ends if isinstance(end, Start)]
+            parents = [end.riff_id for end in ends if isinstance(end, EditSource)]
             await generate_and_post(
                 interaction,
                 [request],
@@ -189,13 +189,13 @@ class Compositions(commands.Cog, name="compose"):
             )
 
 
-async def _end(interaction: discord.Interaction[RiffBot], typed: str) -> Start | str:
+async def _end(interaction: discord.Interaction[RiffBot], typed: str) -> EditSource | str:
     """An end of a walk: a riff that was picked, else the words themselves."""
     try:
         named = await get_visible_riff(interaction, typed.strip().removeprefix("#"))
     except NotFound:
         return typed
-    riff = edits.permit(named, interaction.user.id)
+    riff = edits.check_remix_allowed(named, interaction.user.id)
     return await source_from_riff(interaction.client, riff)
 
 

@@ -62,9 +62,9 @@ class Remixes(commands.Cog, name="remix"):
     ) -> None:
         """Remix what a message carries: a riff, or anybody's sound or picture."""
         async with reporting_errors(interaction):
-            riff = await interaction.client.services.library.of_message(message.id)
+            riff = await interaction.client.services.library.riffs.find_by_message(message.id)
             if riff is not None:
-                edits.permit(riff, interaction.user.id)
+                edits.check_remix_allowed(riff, interaction.user.id)
                 await interaction.response.send_modal(RemixModal.of_riff(riff))
                 return
             attachment = choose_attachment(message)
@@ -142,12 +142,14 @@ class Remixes(commands.Cog, name="remix"):
     ) -> None:
         """Make a clip again from its file, wherever its database is."""
         async with reporting_errors(interaction), acknowledging(interaction):
-            studio = interaction.client.services.studio
+            clip_service = interaction.client.services.clip_service
             async with interaction.client.reading:  # what is fetched takes memory, too
                 data = await download_attachment(file)
-                recipe = await in_file_thread(studio.recipe_in, data)
+                recipe = await in_file_thread(clip_service.replayer.read_recipe, data)
             known = await authorise_replay(interaction, data, recipe)
-            recipe = await studio.revive(recipe, author=author_of(interaction))
+            recipe = await clip_service.replayer.restore_sources(
+                recipe, author=author_of(interaction)
+            )
             await generate_and_post(
                 interaction,
                 [recipe.request],

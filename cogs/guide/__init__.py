@@ -1,5 +1,1 @@
 """/guide and /about."""
-
-from cogs.guide._cog import setup
-
-__all__ = ["setup"]

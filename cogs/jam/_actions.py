@@ -261,7 +261,9 @@ async def _keep(interaction: discord.Interaction[RiffBot], stage: Stage, seconds
     cards = clip_cards(clip, place.filesize_limit, heading=heading)
     message_id = await place.finish(*cards)
     if message_id is not None:
-        await services.library.posted(clip.id, channel_id=place.channel_id, message_id=message_id)
+        await services.library.jobs.set_message(
+            clip.id, channel_id=place.channel_id, message_id=message_id
+        )
 
 
 async def stop_stage(interaction: discord.Interaction[RiffBot], stage: Stage) -> None:

@@ -29,7 +29,7 @@ async def require(interaction: discord.Interaction[RiffBot], stage: Stage, deed:
     if allowed.manage_guild or allowed.move_members:
         return
     assert interaction.guild_id is not None
-    settings = await interaction.client.services.library.guild_settings(interaction.guild_id)
+    settings = await interaction.client.services.library.guilds.get_settings(interaction.guild_id)
     who = settings.jam_steer if deed == "steer" else settings.jam_stop
     if who == "starter":
         starter = stage.starter

@@ -67,7 +67,7 @@ class Shelf:
         user = interaction.user.id
         if self.whose == "s" and interaction.guild_id is None:
             raise BadRequest("There is no server here: `/library mine` shows your own riffs.")
-        return await interaction.client.services.library.page(
+        return await interaction.client.services.library.riffs.page(
             author_id=user if self.whose == "m" else None,
             guild_id=interaction.guild_id if self.whose == "s" else None,
             saved_by=user if self.whose == "f" else None,
@@ -150,7 +150,7 @@ async def show(interaction: discord.Interaction[RiffBot], riff_id: str) -> None:
     The asker may see it, and the interaction is acknowledged: a riff is megabytes, and Discord
     waits three seconds for the first answer, upload included.
     """
-    clip = await interaction.client.services.studio.clip(riff_id)
+    clip = await interaction.client.services.clip_service.clip(riff_id)
     here = origin_of(interaction)
     is_visible = visible_to_all(interaction.guild, here.audience_id if here is not None else None)
     *richer, plainest = clip_cards(clip, interaction.filesize_limit, is_visible=is_visible)

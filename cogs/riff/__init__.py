@@ -1,5 +1,1 @@
 """/riff: words in, riffs out."""
-
-from cogs.riff._cog import setup
-
-__all__ = ["setup"]

@@ -34,7 +34,7 @@ class Recovery(commands.Cog, name="recovery"):
 
     async def cog_load(self) -> None:
         """Look before anybody can ask for anything new: that would be unfinished, too."""
-        self._left = await self.bot.services.library.unfinished_jobs()
+        self._left = await self.bot.services.library.jobs.unfinished()
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:
@@ -76,7 +76,7 @@ class Recovery(commands.Cog, name="recovery"):
     async def _finish_unseen(self, job: StoredJob) -> None:
         """A job of the web page: nobody waits in a channel, the library keeps the riff."""
         try:
-            await self.bot.services.studio.resume(job)
+            await self.bot.services.clip_service.resume(job)
         except RiffBotError as error:
             log.info("job %s is not finished: %s", job.id, error)
 

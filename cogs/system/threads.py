@@ -43,10 +43,10 @@ class Threads(commands.Cog, name="threads"):
         library = self.bot.services.library
         asked = self._asked()
         try:
-            for place in sorted(await library.places() - asked):
+            for place in sorted(await library.riffs.audience_ids() - asked):
                 audience_id = await self._audience(place)
                 if audience_id not in (None, place):
-                    count = await library.seen_from(place, audience_id)
+                    count = await library.riffs.move_audience(place, audience_id)
                     log.info("%d riffs of thread %d are its channel's now", count, place)
                 if self.bot.get_channel(place) is None and audience_id is not None:
                     asked.add(place)

@@ -27,7 +27,7 @@ from riffbot.bench.joins import (
     beats_of,
     crossfaded,
     naive,
-    pictures_of,
+    referenced_images,
 )
 from riffbot.bench.progress import Bar
 from riffbot.images import Images
@@ -206,7 +206,7 @@ async def _run(settings: Settings, size: Size, bar: Bar) -> JamResult:
             "crossfade of 50 ms": crossfaded(entries, seconds),
             "end to end (Riffusion)": naive(entries, seconds),
         }
-        pictures = pictures_of(entries)
+        pictures = referenced_images(entries)
         with bar.part("listening to the joins", 0.5 * seconds):
             ears = {name: Ear(sound, pictures) for name, sound in sounds.items()}
         period = beat_period_s(ears["RiffBot"].envelope, 60 / meter.bpm)

@@ -210,7 +210,7 @@ def crossfaded(entries: Sequence[Placement], seconds: float) -> Floats:
     return _cut(out, seconds)
 
 
-def pictures_of(entries: Sequence[Placement]) -> Pixels:
+def referenced_images(entries: Sequence[Placement]) -> Pixels:
     """The columns that are to be heard, uint8[512, n]."""
     return np.concatenate(
         [

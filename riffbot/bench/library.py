@@ -22,7 +22,7 @@ from typing import Any
 from riffbot.bench.progress import Bar
 from riffbot.library.connection import database_url, file_of
 from riffbot.library.store import Library
-from riffbot.library.tokenize import words_of
+from riffbot.library.tokenize import tokenize
 from riffbot.library.types import Viewer
 from riffbot.request import RiffRequest
 from riffbot.settings import Settings
@@ -132,7 +132,7 @@ def fill(path: Path, riffs: int, *, seed: int = 0) -> None:
         place = CHANNELS * guild + rng.randrange(CHANNELS)
         told = (request, prompt, prompt.casefold(), number, 0.75, author, guild, place, at, parent)
         rows.append((riff_id, *told))
-        words += [(riff_id, word, at, author, guild, place) for word in words_of(prompt)]
+        words += [(riff_id, word, at, author, guild, place) for word in tokenize(prompt)]
     with db:
         db.executemany(
             "INSERT INTO riffs (id, request, prompt, prompt_key, seed, denoising, author_id, "
@@ -197,7 +197,7 @@ def _questions(library: Library, db: sqlite3.Connection, riffs: int) -> dict[str
 
     def search(words: Callable[[random.Random], str], where: str, **scope: Any) -> tuple[Ask, Ask]:
         async def ours(rng: random.Random) -> object:
-            return await library.page(text=words(rng), **scope)
+            return await library.riffs.page(text=words(rng), **scope)
 
         async def theirs(rng: random.Random) -> object:
             return await like(*(f"%{word}%" for word in words(rng).split()), where=where)
@@ -206,7 +206,7 @@ def _questions(library: Library, db: sqlite3.Connection, riffs: int) -> dict[str
 
     def begins(where: str, **scope: Any) -> tuple[Ask, Ask]:
         async def ours(rng: random.Random) -> object:
-            return await library.complete(_two(rng)[: rng.randrange(1, 9)], **scope)
+            return await library.riffs.complete(_two(rng)[: rng.randrange(1, 9)], **scope)
 
         async def theirs(rng: random.Random) -> object:
             return await like(_two(rng)[: rng.randrange(1, 9)] + "%", where=where)
@@ -215,7 +215,7 @@ def _questions(library: Library, db: sqlite3.Connection, riffs: int) -> dict[str
 
     def turn(where: str, **scope: Any) -> tuple[Ask, Ask]:
         async def ours(rng: random.Random) -> object:
-            return await library.page(older_than=f"{rng.randrange(riffs):012d}", **scope)
+            return await library.riffs.page(older_than=f"{rng.randrange(riffs):012d}", **scope)
 
         async def theirs(rng: random.Random) -> object:
             return await like(where=where, offset=rng.randrange(riffs), limit=10)
@@ -223,7 +223,7 @@ def _questions(library: Library, db: sqlite3.Connection, riffs: int) -> dict[str
         return ours, theirs
 
     async def family(rng: random.Random) -> object:
-        return await library.family(f"{rng.randrange(riffs):012d}")
+        return await library.riffs.family(f"{rng.randrange(riffs):012d}")
 
     async def family_by_query(rng: random.Random) -> object:
         tree = (

@@ -1,17 +1,24 @@
-"""A clip: a stored riff with its files, ready to be posted, played or taken along."""
+"""Clips: a stored riff with its files, ready to be posted, played or exported."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from riffbot.clips import recipes
+from riffbot.errors import GenerationFailed, RiffBotError
+from riffbot.images import Images
+from riffbot.inference.job import Riff
 from riffbot.library.models import StoredRiff
 from riffbot.library.store import Library
 from riffbot.library.types import Author, Credit
-from riffbot.rendering import Rendered
+from riffbot.rendering import Rendered, render
 from riffbot.request import RiffRequest
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +26,7 @@ class Clip:
     """A stored riff with its files, ready to be posted.
 
     Attributes:
-        id: the riff's name in the library, and its job's.
+        id: of the riff, and of the job that made it.
         request: resolved; replays to the same picture.
         mp3, png, picture: the files' bytes: sound, raw spectrogram, spectrogram for people.
         image_ref: the riff's own picture as another request's seed image.
@@ -28,9 +35,9 @@ class Clip:
         timings: seconds by name: `queued_s`, `generate_s`, `render_s`, `store_s`; empty for a
             clip out of the library.
         parent_id: the riff that it was made from.
-        kind: what made it (`records.KINDS`).
-        credits: whom it owes its beginning.
-        remix_allowed: whether others may start from it.
+        kind: what made it (`library.types.KINDS`).
+        credits: the riffs that it was made from, and their authors.
+        remix_allowed: whether others may remix it.
     """
 
     id: str
@@ -52,14 +59,14 @@ class Clip:
     remix_allowed: bool = True
 
 
-async def stored_clip(library: Library, riff_id: str) -> Clip:
-    """A clip out of a library, no engine needed.
+async def load_clip(library: Library, riff_id: str) -> Clip:
+    """Load a stored riff with its files; needs no engine.
 
     Raises:
         NotFound: it, or one of its files, is gone.
         StorageError: a file cannot be read.
     """
-    stored = await library.get(riff_id)
+    stored = await library.riffs.get(riff_id)
 
     def read() -> Rendered:
         return Rendered(
@@ -71,16 +78,16 @@ async def stored_clip(library: Library, riff_id: str) -> Clip:
         )
 
     rendered = await asyncio.to_thread(read)
-    return clip_of(stored, rendered, {}, await library.credits(stored))
+    return build_clip(stored, rendered, {}, await library.riffs.credits(stored))
 
 
-def clip_of(
+def build_clip(
     stored: StoredRiff,
     rendered: Rendered,
     timings: Mapping[str, float],
     credits: tuple[Credit, ...] = (),
 ) -> Clip:
-    """A row and its files as one; see `Clip` for the timings."""
+    """Join a row and its files; see `Clip` for the timings."""
     return Clip(
         id=stored.id,
         request=stored.request,
@@ -100,3 +107,25 @@ def clip_of(
         credits=credits,
         remix_allowed=stored.remix_allowed,
     )
+
+
+def render_clip(riff: Riff, images: Images, *, loudness_lufs: float) -> Rendered:
+    """Render a riff to its files, with the recipes of what it starts from. For a thread.
+
+    Raises:
+        GenerationFailed: it cannot be rendered, which is a bug and logged.
+        RiffBotError: as `rendering.render`.
+    """
+    try:
+        return render(
+            riff,
+            loudness_lufs=loudness_lufs,
+            made_from=recipes.collect_ancestors(riff.request, images),
+        )
+    except RiffBotError:
+        raise
+    except Exception as error:
+        log.exception("a riff could not be rendered: %s", riff.request.model_dump_json())
+        raise GenerationFailed(
+            "The picture was made but could not be turned into sound; the log has the details."
+        ) from error

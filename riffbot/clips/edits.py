@@ -1,7 +1,7 @@
 """What can be made of a riff: remix, inpaint, extend, morph, layer, draw.
 
-Each is a request; making it is the studio's (or the command line's) business. Discord, the
-command line and whoever comes next ask here, so that one word means one thing everywhere.
+Each is a request; the clip service or the command line makes it. Discord, the page and the
+command line all build their requests here, so that one word means the same everywhere.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ DENOISING_WORDS = (
 
 
 @dataclass(frozen=True)
-class Start:
+class EditSource:
     """What a request starts from.
 
     Attributes:
@@ -61,7 +61,7 @@ class Start:
     meter: int = BEATS
 
 
-def permit(riff: StoredRiff, user_id: int) -> StoredRiff:
+def check_remix_allowed(riff: StoredRiff, user_id: int) -> StoredRiff:
     """The riff, if its author lets this member start from it. Raises BadRequest."""
     if not riff.remix_allowed and user_id != riff.author_id:
         raise BadRequest("The author of this riff keeps it for themselves.")
@@ -89,7 +89,7 @@ def stretch(
     return picture[:, first : first + min(room, round(bars * bar))]
 
 
-def remix(start: Start, prompt: str, **wishes: Any) -> RiffRequest:
+def remix(start: EditSource, prompt: str, **wishes: Any) -> RiffRequest:
     """Img2img: the start's picture, repainted towards a prompt.
 
     Args:
@@ -109,7 +109,7 @@ def remix(start: Start, prompt: str, **wishes: Any) -> RiffRequest:
 
 
 def inpaint(
-    start: Start,
+    start: EditSource,
     prompt: str,
     *,
     where: str = "",
@@ -150,7 +150,7 @@ def inpaint(
 
 
 def extend(
-    start: Start,
+    start: EditSource,
     prompt: str = "",
     *,
     seconds: float | None = None,
@@ -173,7 +173,9 @@ def extend(
     return remix(start, prompt, piece=Extend(columns=columns, backward=backward), **wishes)
 
 
-def morph(first: Start | str, second: Start | str, *, clips: int = 5, **wishes: Any) -> RiffRequest:
+def morph(
+    first: EditSource | str, second: EditSource | str, *, clips: int = 5, **wishes: Any
+) -> RiffRequest:
     """A walk from one riff or prompt to another, as one clip.
 
     Args:
@@ -188,22 +190,26 @@ def morph(first: Start | str, second: Start | str, *, clips: int = 5, **wishes: 
     """
     fields = {name: value for name, value in wishes.items() if value is not None}
     target_seed = fields.pop("target_seed", None)
-    if isinstance(first, str) and isinstance(second, Start):
+    if isinstance(first, str) and isinstance(second, EditSource):
         fields["seed_image"], fields["bpm"] = second.ref, second.bpm
         second = second.prompt
-    if isinstance(first, Start):
+    if isinstance(first, EditSource):
         fields |= {"seed_image": first.ref, "bpm": first.bpm}
     base = RiffRequest.build(prompt=_words(first), **fields)
     target = base.but(
         prompt=_words(second), seed=base.seed if target_seed is None else target_seed
     ).model_dump(include={"prompt", "negative", "seed", "denoising"})
-    walk: dict[str, object] = {"kind": "morph", "clips": clips, "whole": isinstance(first, Start)}
-    if isinstance(second, Start):
+    walk: dict[str, object] = {
+        "kind": "morph",
+        "clips": clips,
+        "whole": isinstance(first, EditSource),
+    }
+    if isinstance(second, EditSource):
         walk |= {"image": second.ref, "bpm": second.bpm}
     return check_prompts(base.but(target=target, piece=walk))
 
 
-def layer(first: Start, second: Start, *, gain_db: float = 0.0) -> RiffRequest:
+def layer(first: EditSource, second: EditSource, *, gain_db: float = 0.0) -> RiffRequest:
     """Two riffs at once, the second at the first one's tempo.
 
     Raises:
@@ -217,12 +223,12 @@ def layer(first: Start, second: Start, *, gain_db: float = 0.0) -> RiffRequest:
     )
 
 
-def draw(start: Start, prompt: str = "", **wishes: Any) -> RiffRequest:
+def draw(start: EditSource, prompt: str = "", **wishes: Any) -> RiffRequest:
     """A picture as sound: as it is, or with diffusion on top where there are words."""
     if prompt.strip():
         return remix(start, prompt, **{"denoising": DEFAULT_DENOISING, **wishes})
     return remix(start, start.prompt or "a drawing", **{**wishes, "denoising": 0.0})
 
 
-def _words(end: Start | str) -> str:
-    return end.prompt if isinstance(end, Start) else end
+def _words(end: EditSource | str) -> str:
+    return end.prompt if isinstance(end, EditSource) else end

@@ -1,9 +1,8 @@
-"""What comes into the studio as a picture, and what leaves it as one."""
+"""Importing pictures and uploads into the library, and reading them back; no model is needed."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -12,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio.image import encode_png
-from riffbot.clips import recipes
+from riffbot.clips.clip import render_clip
 from riffbot.clips.uploads import Source
-from riffbot.errors import GenerationFailed, RiffBotError
+from riffbot.errors import RiffBotError
 from riffbot.images import Images
 from riffbot.inference.job import Riff
 from riffbot.library.models import StoredRiff
@@ -22,44 +21,42 @@ from riffbot.library.store import Library
 from riffbot.library.types import DRAWING, Author, Origin
 from riffbot.naming import words_of
 from riffbot.prompt import PromptError, parse
-from riffbot.rendering import Rendered, render
 from riffbot.request import RiffRequest
 from riffbot.settings import Settings
 
-log = logging.getLogger(__name__)
 
+class ClipImporter:
+    """Stores uploads as riffs and pictures as files, and reads pictures by reference."""
 
-class Adopting:
-    """The studio's half that keeps pictures and gives them out; no model is asked."""
-
-    def __init__(self, library: Library, settings: Settings, images: Images | None = None) -> None:
+    def __init__(self, library: Library, settings: Settings, images: Images) -> None:
         self._library = library
         self._settings = settings
-        # Composed clips lend their half-made pictures to the engine's pipeline through these.
-        self._images = images or Images(settings.seed_images, library.files.path)
+        self._images = images
 
-    async def adopt(
+    async def import_upload(
         self, source: Source, *, author: Author, origin: Origin | None = None
     ) -> StoredRiff:
-        """Keep an upload as its bringer's, so that what is made from it can name its beginning.
+        """Store an upload as a riff of its member, so that what is made from it has a parent.
 
         Raises:
-            StorageError: it cannot be kept.
+            StorageError: it cannot be stored.
         """
-        ref = await asyncio.to_thread(self.keep, source.pixels, source.recipe)
+        ref = await asyncio.to_thread(self.store_picture, source.pixels, source.recipe)
         request = RiffRequest(
             prompt=_title(source.name), seed=0, seed_image=ref, denoising=0.0, bpm=source.bpm
         )
         taken_as = DRAWING if source.kind == "drawing" else "an upload"
         riff = Riff(request, source.pixels, taken_as, "0" * 64)
-        rendered = await asyncio.to_thread(self._render, riff)
+        rendered = await asyncio.to_thread(
+            render_clip, riff, self._images, loudness_lufs=self._settings.loudness_lufs
+        )
         # The picture itself as it came: one that was made here knows its recipe.
         png = await asyncio.to_thread(encode_png, source.pixels, recipe=source.recipe)
-        return await self._library.adopt(
+        return await self._library.riffs.add_upload(
             riff, replace(rendered, png=png), author=author, origin=origin
         )
 
-    def keep(self, pixels: NDArray[np.uint8], recipe: str | None = None) -> str:
+    def store_picture(self, pixels: NDArray[np.uint8], recipe: str | None = None) -> str:
         """Put a picture into the library's files; returns its reference. For a thread.
 
         A file that no riff refers to within the hour is collected.
@@ -69,7 +66,7 @@ class Adopting:
         """
         return f"sha256:{self._library.files.put(encode_png(pixels, recipe=recipe), '.png')}"
 
-    def picture(self, ref: str) -> NDArray[np.uint8]:
+    def load_picture(self, ref: str) -> NDArray[np.uint8]:
         """The picture behind a reference, of any width: uint8[512, W]. For a thread.
 
         Raises:
@@ -85,21 +82,6 @@ class Adopting:
                 with suppress(RiffBotError):
                     found[riff.id] = self._images.any_width(riff.image_ref)[::4, :512:4]
         return found
-
-    def _render(self, riff: Riff) -> Rendered:
-        try:
-            return render(
-                riff,
-                loudness_lufs=self._settings.loudness_lufs,
-                made_from=recipes.ancestors(riff.request, self._images),
-            )
-        except RiffBotError:
-            raise
-        except Exception as error:
-            log.exception("a riff could not be rendered: %s", riff.request.model_dump_json())
-            raise GenerationFailed(
-                "The picture was made but could not be turned into sound; the log has the details."
-            ) from error
 
 
 def _title(name: str) -> str:

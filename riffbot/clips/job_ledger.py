@@ -1,4 +1,4 @@
-"""Jobs as promises: written down as a whole or not at all, and ended as their owners were told."""
+"""Job ledger: stores jobs atomically, and records how they end even while the library is busy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from riffbot.errors import (
 )
 from riffbot.inference.engine.engine import Engine
 from riffbot.inference.job import Riff
-from riffbot.library.instance_lock import Ownership
+from riffbot.library.instance_lock import InstanceLock
 from riffbot.library.models import StoredJob, StoredRiff
 from riffbot.library.store import Library
 from riffbot.library.types import Author, Origin
@@ -28,24 +28,24 @@ from riffbot.request import RiffRequest
 
 log = logging.getLogger(__name__)
 
-KEEP_TRYING_S = 300.0
-"""How long a clip that is made waits for a library that another program holds."""
+STORE_TIMEOUT_S = 300.0
+"""How long a finished clip waits for a library that another program holds, in seconds."""
 
 RETRY_S = 2.0
 
 
-class Promises:
-    """Writes jobs down and notes how they end, also where another program holds the library."""
+class JobLedger:
+    """Creates jobs and records how they end, also where another program holds the library."""
 
-    def __init__(self, engine: Engine, library: Library, ownership: Ownership) -> None:
+    def __init__(self, engine: Engine, library: Library, instance_lock: InstanceLock) -> None:
         self._engine = engine
         self._library = library
-        self._ownership = ownership
+        self._instance_lock = instance_lock
         self._background: set[asyncio.Task[None]] = set()
         self._begun: dict[str, int] = {}  # job → its attempts, with the one under way
         self._left: set[str] = set()  # jobs that a stop ends
 
-    async def write_down(
+    async def create(
         self,
         request: RiffRequest,
         *,
@@ -54,7 +54,7 @@ class Promises:
         parent: str | None,
         second_parent: str | None,
     ) -> StoredJob:
-        """Write a job down. Whoever is cancelled meanwhile leaves none behind.
+        """Store a new job. A task that is cancelled meanwhile leaves none behind.
 
         Raises:
             NotFound: a parent is no longer in the library.
@@ -62,7 +62,7 @@ class Promises:
             StorageError: the library cannot take it.
         """
         writing = asyncio.ensure_future(
-            self._library.create_job(
+            self._library.jobs.create(
                 request, author=author, origin=origin, parent=parent, second_parent=second_parent
             )
         )
@@ -70,20 +70,20 @@ class Promises:
             return await asyncio.shield(writing)
         except asyncio.CancelledError:
             # A write that is cancelled in the middle may have happened all the same.
-            self._in_background(self._unwritten(writing))
+            self._in_background(self._withdraw(writing))
             raise
 
     async def begin(self, job: StoredJob) -> None:
-        """The model starts on a job: one more attempt.
+        """Record that the model starts on a job: one more attempt.
 
         Raises:
             NotFound: there is no such job (any more).
-            Conflict: it has ended, or somebody else makes it.
+            Conflict: it has ended, or another RiffBot is making it.
         """
         # Before it is written: a write that is cancelled in the middle may have happened.
         self._begun[job.id] = job.attempts + 1
         try:
-            await self._library.begin_job(job.id, attempts=job.attempts)
+            await self._library.jobs.begin(job.id, attempts=job.attempts)
         except (NotFound, Conflict):
             self._begun.pop(job.id, None)
             raise
@@ -93,7 +93,7 @@ class Promises:
         self._left.add(job_id)
 
     async def close(self) -> None:
-        """Give back every attempt that is still under way: a stop is no breakdown.
+        """Give back every attempt that is still under way: an orderly stop is no failure.
 
         Called after the engine was closed and before the library is. Never raises.
         """
@@ -104,12 +104,12 @@ class Promises:
         attempts = self._begun.get(job_id)
         if attempts is None:
             return
-        if self._ownership.lost is not None:
+        if self._instance_lock.lost is not None:
             log.info("job %s: the RiffBot that works here now counts its attempts", job_id)
             self._begun.pop(job_id, None)
             return
         try:
-            await self._library.give_back_job(job_id, attempts=attempts)
+            await self._library.jobs.give_back(job_id, attempts=attempts)
         except (Conflict, NotFound) as error:
             log.info("job %s: its attempt is not given back (%s)", job_id, error)
         except RiffBotError as error:
@@ -117,18 +117,18 @@ class Promises:
             return
         self._begun.pop(job_id, None)
 
-    async def keep(self, job_id: str, riff: Riff, rendered: Rendered) -> StoredRiff:
-        """Put a clip into the library, which may have to be waited for.
+    async def finish(self, job_id: str, riff: Riff, rendered: Rendered) -> StoredRiff:
+        """Store a job's clip; waits up to `STORE_TIMEOUT_S` for a library that is busy.
 
         Raises:
             Conflict: the job has ended meanwhile.
-            Postponed: the library did not take it; the job stays written down.
+            Postponed: the library did not take it; the job stays stored.
             StorageError: the library cannot take it.
         """
-        until = time.monotonic() + KEEP_TRYING_S
+        until = time.monotonic() + STORE_TIMEOUT_S
         while True:
             try:
-                stored = await self._library.finish_job(job_id, riff, rendered)
+                stored = await self._library.jobs.finish(job_id, riff, rendered)
             except Unavailable as error:
                 if time.monotonic() > until:
                     raise Postponed(
@@ -141,12 +141,14 @@ class Promises:
                 self._begun.pop(job_id, None)
                 return stored
 
-    async def note_end(self, job_id: str, error: BaseException) -> None:
-        """Write down why there is no clip; when RiffBot stops, the next start finishes it, and the
-        attempt that the stop ended is given back.
+    async def record_end(self, job_id: str, error: BaseException) -> None:
+        """Record why there is no clip.
 
-        Never raises. Where the library cannot be written to just now, this goes on in the
-        background: what its owner was told is to hold.
+        When RiffBot stops, the job stays for the next start instead, and the attempt that the stop
+        interrupted is given back.
+
+        Never raises. Where the library is busy, this goes on in the background: the row must say
+        what the job's owner was told.
         """
         taken_back = isinstance(error, Cancelled | asyncio.CancelledError)
         if taken_back and (self._engine.is_closing or job_id in self._left):
@@ -158,16 +160,16 @@ class Promises:
             self._begun.pop(job_id, None)  # whoever ended or began it counts the attempts
             return
         failure = None if taken_back else str(error)
-        if not await self._noted(job_id, failure):
-            self._in_background(self._noted_later(job_id, failure))
+        if not await self._try_record(job_id, failure):
+            self._in_background(self._retry_record(job_id, failure))
 
-    async def _noted(self, job_id: str, failure: str | None) -> bool:
-        """Note an end once; False where it should be tried again later."""
+    async def _try_record(self, job_id: str, failure: str | None) -> bool:
+        """Record an end once; returns False where it should be tried again later."""
         try:
             if failure is None:
-                await self._library.cancel_job(job_id)
+                await self._library.jobs.cancel(job_id)
             else:
-                await self._library.fail_job(job_id, failure)
+                await self._library.jobs.fail(job_id, failure)
         except (Conflict, NotFound) as error:
             log.info("job %s: its end was noted already (%s)", job_id, error)
         except Unavailable:
@@ -177,17 +179,17 @@ class Promises:
         self._begun.pop(job_id, None)
         return True
 
-    async def _noted_later(self, job_id: str, failure: str | None) -> None:
+    async def _retry_record(self, job_id: str, failure: str | None) -> None:
         while True:
             await asyncio.sleep(RETRY_S)
-            if await self._noted(job_id, failure):
+            if await self._try_record(job_id, failure):
                 return
 
-    async def _unwritten(self, writing: asyncio.Future[StoredJob]) -> None:
-        """Take back a job whose asker left while it was written down."""
+    async def _withdraw(self, writing: asyncio.Future[StoredJob]) -> None:
+        """Cancel a job whose task was cancelled while it was stored."""
         with suppress(RiffBotError):
             job = await writing
-            await self.note_end(job.id, Cancelled("It was taken back."))
+            await self.record_end(job.id, Cancelled("It was taken back."))
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

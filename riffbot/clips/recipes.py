@@ -23,7 +23,7 @@ from riffbot.clips.sound_pictures import USUAL_LUFS, SoundFile, pictures
 from riffbot.errors import BadRequest, NotFound
 from riffbot.images import Images
 from riffbot.inference.job import Riff
-from riffbot.library.types import pictures_of
+from riffbot.library.types import referenced_images
 from riffbot.request import MAX_COLUMNS, RiffRequest
 
 RECIPE_TAG = "comment"
@@ -56,8 +56,8 @@ class Recipe:
         part: the picture is these columns of what the request makes; None is all of it.
         retired_tag: it was in a PNG of an earlier version (`audio.params.RETIRED_TAG`).
         sound: the picture was taken of the sound of what the request makes; None is its own.
-        differs: after `revived`, a sentence that says why what is made of it may not be what the
-            file holds; empty where it is the same.
+        differs: after `restore_sources`, a sentence that says why what is made of it may not be
+            what the file holds; empty where it is the same.
     """
 
     request: RiffRequest
@@ -71,7 +71,7 @@ class Recipe:
     differs: str = ""
 
 
-def parse(text: str | bytes) -> Recipe:
+def parse_recipe(text: str | bytes) -> Recipe:
     """Read a recipe's JSON: `{"request": {…}, "model_hash": …}` as RiffBot writes it, or a request.
 
     Raises:
@@ -84,7 +84,7 @@ def parse(text: str | bytes) -> Recipe:
     return _recipe(told, 0)
 
 
-def of_part(text: str | None, begin: int, end: int) -> str | None:
+def crop_recipe(text: str | None, begin: int, end: int) -> str | None:
     """The recipe of some columns of a picture, given the picture's own.
 
     It is made again as the whole is, and cut; and it tells tempo and measure as the whole does.
@@ -110,7 +110,8 @@ def of_sound(text: str | None, data: bytes, *, loop: bool) -> str | None:
     """
     told, sound = _told(text), SoundFile.of(data, loop=loop)
     if told is None or sound is None or "part" in told or "sound" in told:
-        # The sound of a part, or of what was a sound before, has no recipe; `revived` says so.
+        # The sound of a part, or of what was a sound before, has no recipe: `restore_sources`
+        # says so.
         return text
     longer = _json({**told, "sound": sound.to_json()})
     return longer if len(longer) <= MAX_TEXT else text
@@ -121,14 +122,14 @@ def _told(text: str | None) -> dict[str, Any] | None:
     if text is None:
         return None
     try:
-        parse(text)
+        parse_recipe(text)
     except BadRequest:
         return None
     told: dict[str, Any] = json.loads(text)
     return told if isinstance(told.get("request"), dict) else {"request": told}
 
 
-def inside(data: bytes) -> Recipe | None:
+def read_recipe(data: bytes) -> Recipe | None:
     """The recipe that a downloaded file carries: a PNG, an MP3, or the JSON itself.
 
     Returns:
@@ -140,20 +141,20 @@ def inside(data: bytes) -> Recipe | None:
     if filetypes.is_json(data):
         if len(data) > 4 * MAX_TEXT:
             raise BadRequest("That is no recipe of RiffBot's: it is far too long.")
-        return parse(data)
-    text = text_inside(data)
-    return parse(text) if text else None
+        return parse_recipe(data)
+    text = read_recipe_text(data)
+    return parse_recipe(text) if text else None
 
 
-def text_inside(data: bytes) -> str | None:
+def read_recipe_text(data: bytes) -> str | None:
     """The recipe's text in a picture or a sound, unread; None without one or for anything else."""
     try:
         return decoder.decode_image(data).recipe
     except ValueError:
-        return text_in_sound(data)
+        return read_sound_recipe(data)
 
 
-def text_in_sound(data: bytes) -> str | None:
+def read_sound_recipe(data: bytes) -> str | None:
     """The same for what is a sound, if it is a file of either kind."""
     try:
         text = decoder.read_tags(data).get(RECIPE_TAG)
@@ -163,34 +164,34 @@ def text_in_sound(data: bytes) -> str | None:
     return text if ours else None
 
 
-def ancestors(request: RiffRequest, images: Images) -> dict[str, str]:
+def collect_ancestors(request: RiffRequest, images: Images) -> dict[str, str]:
     """The recipes in the pictures that a request starts from; those without one are left out."""
     found = {}
-    for ref in sorted(pictures_of(request)):
+    for ref in sorted(referenced_images(request)):
         try:
             text = images.recipe(ref)
             if text is not None:
-                parse(text)
+                parse_recipe(text)
                 found[ref] = text
         except BadRequest:
             continue  # gone, or somebody else's recipe: it still is a picture
     return found
 
 
-def needed(recipe: Recipe) -> set[str]:
+def required_images(recipe: Recipe) -> set[str]:
     """The references of all pictures that it starts from, and that theirs start from, to the end.
 
-    Any of them may be opened to make the clip again (`revived`).
+    Any of them may be opened to make the clip again (`restore_sources`).
     """
     refs, recipes = set[str](), [recipe]
     while recipes:
         older = recipes.pop()
-        refs |= pictures_of(older.request)
+        refs |= referenced_images(older.request)
         recipes += older.made_from.values()
     return refs
 
 
-async def revived(
+async def restore_sources(
     recipe: Recipe,
     *,
     there: Callable[[str], bool],
@@ -220,14 +221,14 @@ async def revived(
     async def whole(recipe: Recipe) -> tuple[Recipe, str]:
         """The recipe, and why one of its pictures did not come out the same."""
         changes: dict[str, str] = {}
-        refs = sorted(pictures_of(recipe.request))
+        refs = sorted(referenced_images(recipe.request))
         for ref in refs:
             if await asyncio.to_thread(there, ref):
                 continue
             if ref not in made:
                 made[ref] = await again(ref, recipe.made_from.get(ref))
             changes[ref] = made[ref]
-        found = replace(recipe, request=renamed(recipe.request, changes))
+        found = replace(recipe, request=replace_refs(recipe.request, changes))
         return found, next((differing[ref] for ref in refs if ref in differing), "")
 
     async def again(ref: str, older: Recipe | None) -> str:
@@ -327,7 +328,7 @@ def _differs(recipe: Recipe, why: str) -> str:
     return ""
 
 
-def renamed(request: RiffRequest, refs: Mapping[str, str]) -> RiffRequest:
+def replace_refs(request: RiffRequest, refs: Mapping[str, str]) -> RiffRequest:
     """A request whose pictures have other references; made again, a picture may differ a little."""
     if not refs:
         return request

@@ -1,9 +1,8 @@
-"""The same clip again: a stored riff to the byte, and what a downloaded file tells of itself."""
+"""Replaying: a stored riff again to the byte, and a downloaded file from its recipe."""
 
 from __future__ import annotations
 
 from riffbot.clips import recipes
-from riffbot.clips.importing import Adopting
 from riffbot.clips.pricing import Pricing
 from riffbot.composition import compose
 from riffbot.errors import BadRequest, NotFound
@@ -16,15 +15,22 @@ from riffbot.request import RiffRequest
 from riffbot.settings import Settings
 
 
-class Replaying(Adopting):
-    """The studio's half that computes once more what was computed before."""
+class Replayer:
+    """Computes again what was computed before; stores nothing but restored source pictures."""
 
     def __init__(
-        self, engine: Engine, library: Library, settings: Settings, images: Images | None = None
+        self,
+        engine: Engine,
+        library: Library,
+        settings: Settings,
+        images: Images,
+        pricing: Pricing,
     ) -> None:
-        super().__init__(library, settings, images)
         self._engine = engine
-        self.pricing = Pricing(engine, self._images, settings.max_job_s)
+        self._library = library
+        self._settings = settings
+        self._images = images
+        self._pricing = pricing
 
     async def replay(self, riff_id: str) -> Riff:
         """Compute a stored riff once more; nothing is stored. The picture is the same to the byte.
@@ -32,9 +38,9 @@ class Replaying(Adopting):
         Raises:
             NotFound: there is no such riff.
             BadRequest: it was made by a model that is not the one loaded.
-            RiffBotError: as `make`.
+            RiffBotError: as `ClipService.make`.
         """
-        stored = await self._library.get(riff_id)
+        stored = await self._library.riffs.get(riff_id)
         riff = await self._replayed(stored.request, stored.batch)
         if riff.model_hash != stored.model_hash:
             raise BadRequest(
@@ -44,13 +50,13 @@ class Replaying(Adopting):
             )
         return riff
 
-    def recipe_in(self, data: bytes) -> recipes.Recipe:
+    def read_recipe(self, data: bytes) -> recipes.Recipe:
         """The recipe in a downloaded clip. For a thread.
 
         Raises:
             BadRequest: the file holds no recipe.
         """
-        recipe = recipes.inside(data)
+        recipe = recipes.read_recipe(data)
         if recipe is None:
             raise BadRequest(
                 "That file holds no recipe: take a .png, .mp3 or .json that RiffBot made, as it "
@@ -58,7 +64,7 @@ class Replaying(Adopting):
             )
         return recipe
 
-    async def revive(self, recipe: recipes.Recipe, *, author: Author) -> recipes.Recipe:
+    async def restore_sources(self, recipe: recipes.Recipe, *, author: Author) -> recipes.Recipe:
         """The recipe of a downloaded clip, ready to be made again here.
 
         Pictures that it starts from and that are gone are made again first, from the recipes that
@@ -68,20 +74,20 @@ class Replaying(Adopting):
         Raises:
             NotFound: it starts from a picture that is gone and that nothing tells of.
             TooCostly: all of them together would take longer than one riff may.
-            RiffBotError: as `make`.
+            RiffBotError: as `ClipService.make`.
         """
         owner = owner_of(author)
         spent_s = 0.0
 
         async def again(older: recipes.Recipe) -> Riff:
             nonlocal spent_s
-            price = await self.pricing.price(older.request)
-            spent_s += self.pricing.check(price, spent_s=spent_s) or 0.0
+            price = await self._pricing.price(older.request)
+            spent_s += self._pricing.check(price, spent_s=spent_s) or 0.0
             # A batch that is never made here cannot be needed for an exact copy either.
             batch = older.batch if older.batch <= self._settings.max_batch else 1
             return await self._replayed(older.request, batch, owner)
 
-        return await recipes.revived(
+        return await recipes.restore_sources(
             recipe,
             there=self._there,
             make=again,
@@ -107,5 +113,5 @@ class Replaying(Adopting):
 
 
 def owner_of(author: Author) -> Owner:
-    """An author as the engine knows whoever waits in its line."""
+    """An author as the engine's queue counts them."""
     return Owner(author.user_id, author.guild_id)

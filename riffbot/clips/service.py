@@ -1,4 +1,4 @@
-"""The one road from a wish to a stored clip: for the bot, the page, replays and recovery."""
+"""The service that makes clips: from a request to a stored riff, for bot, page and recovery."""
 
 from __future__ import annotations
 
@@ -6,21 +6,19 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import partial
 
-from riffbot.clips.clip import Clip, clip_of, stored_clip
-from riffbot.clips.job_ledger import Promises
-from riffbot.clips.pricing import Price
-from riffbot.clips.replay import Replaying, owner_of
-from riffbot.composition import compose
-from riffbot.composition.progress import of_many
+from riffbot.clips.clip import Clip, build_clip, load_clip, render_clip
+from riffbot.clips.importing import ClipImporter
+from riffbot.clips.job_ledger import JobLedger
+from riffbot.clips.job_runner import AcceptedJob, JobRunner
+from riffbot.clips.pricing import Pricing
+from riffbot.clips.replay import Replayer, owner_of
 from riffbot.errors import Cancelled, Conflict, GenerationFailed, NotFound, RiffBotError
 from riffbot.images import Images
-from riffbot.inference.engine.engine import Engine, Reservation
+from riffbot.inference.engine.engine import Engine
 from riffbot.inference.engine.pending_job import OnProgress
 from riffbot.inference.job import Owner, Progress, Riff
-from riffbot.library.instance_lock import Ownership
+from riffbot.library.instance_lock import InstanceLock
 from riffbot.library.models import StoredJob
 from riffbot.library.store import Library
 from riffbot.library.types import Author, Origin
@@ -34,33 +32,17 @@ MAX_ATTEMPTS = 3
 OnTake = Callable[[int, Progress], None]
 
 
-@dataclass(eq=False)
-class Accepted:
-    """A clip that was let in and written down: what is left is to make it.
+class ClipService:
+    """Makes clips and stores them.
+
+    Every clip takes the same steps: its job is stored, the engine computes the picture, a thread
+    renders it, the library stores row and files. A crash at any step leaves an unfinished job for
+    `resume`.
 
     Attributes:
-        job: its row.
-        owner: whose turns it is made in.
-        reserved: its place in the queue, and its pictures to come.
-        price: what it costs; None while the model loads.
-        checked: whether the price was found to be no more than one riff may cost.
-        resumed: it was let in before a restart.
-    """
-
-    job: StoredJob
-    owner: Owner
-    reserved: Reservation
-    price: Price | None
-    checked: bool
-    resumed: bool = False
-
-
-class Studio(Replaying):
-    """Makes clips and keeps them.
-
-    Every clip takes the same way: its job is written down, the engine makes the picture, a thread
-    renders it, the library keeps row and files. A crash anywhere leaves an unfinished job for
-    `resume`.
+        pricing: what clips cost.
+        importer: uploads and pictures, into the library and out of it.
+        replayer: stored riffs and recipes, computed again.
     """
 
     def __init__(
@@ -69,11 +51,18 @@ class Studio(Replaying):
         library: Library,
         settings: Settings,
         images: Images | None = None,
-        ownership: Ownership | None = None,
+        instance_lock: InstanceLock | None = None,
     ) -> None:
-        super().__init__(engine, library, settings, images)
-        self._parts: dict[str, str] = {}  # job → the engine's name for what it computes of it now
-        self._promises = Promises(engine, library, ownership or Ownership())
+        self._engine = engine
+        self._library = library
+        self._settings = settings
+        # Compositions lend their half-made pictures to the engine's pipeline through these.
+        self._images = images or Images(settings.seed_images, library.files.path)
+        self.pricing = Pricing(engine, self._images, settings.max_job_s)
+        self.importer = ClipImporter(library, settings, self._images)
+        self.replayer = Replayer(engine, library, settings, self._images, self.pricing)
+        self._ledger = JobLedger(engine, library, instance_lock or InstanceLock())
+        self._runner = JobRunner(engine, self._images, self.pricing, self._ledger)
 
     async def make(
         self,
@@ -87,7 +76,7 @@ class Studio(Replaying):
         wants_preview: bool = False,
         deadline: float | None = None,
     ) -> Clip:
-        """Make one clip and keep it.
+        """Make one clip and store it.
 
         Cancelling the awaiting task cancels the job.
 
@@ -97,9 +86,9 @@ class Studio(Replaying):
 
         Raises:
             BadRequest: the request is nonsense, or the parent is gone.
-            Refused: the line is too long, or too many of the author's clips wait already.
+            Refused: the queue is too long, or too many of the author's clips wait already.
             Cancelled: it was taken back.
-            ModelError, GenerationFailed, StorageError: it could not be made or kept.
+            ModelError, GenerationFailed, StorageError: it could not be made or stored.
         """
         accepted = await self.accept(
             request, author=author, origin=origin, parent=parent, second_parent=second_parent
@@ -117,19 +106,18 @@ class Studio(Replaying):
         parent: str | None = None,
         second_parent: str | None = None,
         owner: Owner | None = None,
-    ) -> Accepted:
-        """Let one clip in and write it down; from then on it is a promise.
+    ) -> AcceptedJob:
+        """Admit one clip to the queue and store its job, which survives a crash from then on.
 
-        What is returned goes to `carry_out` or to `drop`. Cancelling the awaiting task leaves
-        nothing written.
+        Pass the result to `carry_out` or to `drop`. Cancelling the awaiting task stores nothing.
 
         Args:
-            owner: whose turns it is made in; the author's by default.
+            owner: whose turn in the queue it takes; the author's by default.
 
         Raises:
             BadRequest: its pictures do not fit together, it costs too much, or the parent is gone.
-            Refused: the line is too long, or too many of the owner's clips wait already.
-            Unavailable: another program holds the library; nothing was written down.
+            Refused: the queue is too long, or too many of the owner's clips wait already.
+            Unavailable: another program holds the library; nothing was stored.
             StorageError: the library cannot take it.
         """
         owner = owner_of(author) if owner is None else owner
@@ -137,22 +125,22 @@ class Studio(Replaying):
         price, checked = await self.pricing.admit(request)
         reserved = self._engine.reserve(owner, *(price.pictures if price is not None else ()))
         try:
-            job = await self._promises.write_down(
+            job = await self._ledger.create(
                 request, author=author, origin=origin, parent=parent, second_parent=second_parent
             )
         except BaseException:
             reserved.release()
             raise
-        return Accepted(job, owner, reserved, price, checked)
+        return AcceptedJob(job, owner, reserved, price, checked)
 
-    async def drop(self, accepted: Accepted) -> None:
-        """Take back what was accepted and never carried out."""
+    async def drop(self, accepted: AcceptedJob) -> None:
+        """Cancel what was accepted and never carried out."""
         accepted.reserved.release()
-        await self._promises.note_end(accepted.job.id, Cancelled("It was taken back."))
+        await self._ledger.record_end(accepted.job.id, Cancelled("It was taken back."))
 
-    def leave(self, accepted: Accepted) -> None:
+    def leave(self, accepted: AcceptedJob) -> None:
         """RiffBot stops: from now on, cancelling `carry_out` leaves this to the next start."""
-        self._promises.leave(accepted.job.id)
+        self._ledger.leave(accepted.job.id)
 
     async def make_many(
         self,
@@ -166,11 +154,11 @@ class Studio(Replaying):
     ) -> AsyncIterator[tuple[int, Clip]]:
         """Make several clips of one member (see `takes`), each given as soon as it is done.
 
-        They are let in together or not at all. Leaving early (`aclose`, cancellation) takes back
-        what is not done.
+        They are admitted together or not at all. Leaving early (`aclose`, cancellation) cancels
+        those that are not done.
 
         Args:
-            on_progress: told the number of the request, from 0, and its progress.
+            on_progress: called with the number of the request, from 0, and its progress.
 
         Yields:
             The number of the request and its clip.
@@ -215,11 +203,11 @@ class Studio(Replaying):
         on_progress: OnProgress | None = None,
         wants_preview: bool = False,
     ) -> Clip:
-        """Finish a job of `Library.unfinished_jobs` after a crash, however long the queue is.
+        """Finish a job of `JobRepository.unfinished` after a crash, however long the queue is.
 
         Raises:
-            TooCostly: it is a piece that costs far more than one riff may; it was let in while
-                nothing was measured yet, and is ended with that sentence.
+            TooCostly: it is a piece that costs far more than one riff may; it was admitted
+                while nothing was measured yet, and is ended with that sentence.
             GenerationFailed: it was tried `MAX_ATTEMPTS` times, and each time RiffBot went down.
             RiffBotError: as `make`.
         """
@@ -228,7 +216,7 @@ class Studio(Replaying):
         except Conflict:
             with suppress(NotFound):
                 return await self.clip(job.id)  # it was made meanwhile
-            newest = await self._library.get_job(job.id)
+            newest = await self._library.jobs.get(job.id)
             if newest.state != "waiting":
                 raise
             # Who worked here before had lost the database, and has given its attempt back since.
@@ -248,16 +236,16 @@ class Studio(Replaying):
                 f"I broke down {job.attempts} times while making this riff, so I gave up on it; "
                 "please try other settings."
             )
-            await self._library.fail_job(job.id, sentence, attempts=job.attempts)
+            await self._library.jobs.fail(job.id, sentence, attempts=job.attempts)
             raise GenerationFailed(sentence)
         price = None
-        with suppress(RiffBotError):  # what is wrong with it will be told
+        with suppress(RiffBotError):  # what is wrong is raised by the runner
             price = await self.pricing.price(job.request)
         owner = owner_of(job.author)
         pictures = price.pictures if price is not None else ()
         reserved = self._engine.reserve(owner, *pictures, promised=True)
         checked = job.request.piece is None  # which alone may be far too dear
-        accepted = Accepted(job, owner, reserved, price, checked, resumed=True)
+        accepted = AcceptedJob(job, owner, reserved, price, checked, resumed=True)
         return await self.carry_out(accepted, on_progress=on_progress, wants_preview=wants_preview)
 
     async def clip(self, riff_id: str) -> Clip:
@@ -267,7 +255,7 @@ class Studio(Replaying):
             NotFound: it, or one of its files, is gone.
             StorageError: a file cannot be read.
         """
-        return await stored_clip(self._library, riff_id)
+        return await load_clip(self._library, riff_id)
 
     async def store(
         self,
@@ -278,32 +266,35 @@ class Studio(Replaying):
         origin: Origin | None = None,
         parent: str | None = None,
     ) -> Clip:
-        """Keep a riff that was made elsewhere (a stretch of a jam).
+        """Store a riff that was made elsewhere (an excerpt of a jam).
 
         Raises:
             StorageError: the library cannot take it.
         """
-        job = await self._library.create_job(
+        job = await self._library.jobs.create(
             riff.request, author=author, origin=origin, parent=parent
         )
         try:
-            stored = await self._library.finish_job(job.id, riff, rendered)
+            stored = await self._library.jobs.finish(job.id, riff, rendered)
         except (Exception, asyncio.CancelledError) as error:
-            await asyncio.shield(self._promises.note_end(job.id, error))
+            await asyncio.shield(self._ledger.record_end(job.id, error))
             raise
-        return clip_of(stored, rendered, {})
+        return build_clip(stored, rendered, {})
 
     async def close(self) -> None:
-        """Let no attempt count that a stop ended; after the engine's end, before the library's."""
-        await self._promises.close()
+        """Give back the attempts that a stop interrupted.
+
+        To be called after the engine was closed and before the library is.
+        """
+        await self._ledger.close()
 
     def cancel(self, job_id: str) -> bool:
-        """Take back a job by its id; whether there was anything to take back."""
-        return self._engine.cancel(self._parts.get(job_id, job_id)) > 0
+        """Cancel a job by its id; returns whether there was one to cancel."""
+        return self._runner.cancel(job_id)
 
     async def carry_out(
         self,
-        accepted: Accepted,
+        accepted: AcceptedJob,
         *,
         on_progress: OnProgress | None = None,
         wants_preview: bool = False,
@@ -313,17 +304,19 @@ class Studio(Replaying):
 
         Raises:
             Conflict: the job has ended meanwhile, or another RiffBot makes it.
-            Postponed: the library did not take it; it stays written down for the next start.
+            Postponed: the library did not take it; its job stays for the next start.
         """
         job = accepted.job
         try:
-            riff = await self._compute(accepted, on_progress, wants_preview, deadline)
+            riff = await self._runner.compute(accepted, on_progress, wants_preview, deadline)
             started = time.monotonic()
-            rendered = await asyncio.to_thread(self._render, riff)
+            rendered = await asyncio.to_thread(
+                render_clip, riff, self._images, loudness_lufs=self._settings.loudness_lufs
+            )
             rendered_at = time.monotonic()
-            stored = await self._promises.keep(job.id, riff, rendered)
+            stored = await self._ledger.finish(job.id, riff, rendered)
         except (Exception, asyncio.CancelledError) as error:
-            await asyncio.shield(self._promises.note_end(job.id, error))
+            await asyncio.shield(self._ledger.record_end(job.id, error))
             raise
         finally:
             accepted.reserved.release()
@@ -332,58 +325,4 @@ class Studio(Replaying):
             "render_s": rendered_at - started,
             "store_s": time.monotonic() - rendered_at,
         }
-        return clip_of(stored, rendered, timings, await self._library.credits(stored))
-
-    async def _compute(
-        self,
-        accepted: Accepted,
-        on_progress: OnProgress | None,
-        wants_preview: bool,
-        deadline: float | None,
-    ) -> Riff:
-        """The job's picture, or all of its pictures as one."""
-        job = accepted.job
-
-        async def submit(request: RiffRequest, number: int, count: int) -> Riff:
-            if number > 0 and accepted.price is None:  # it was let in while the model loaded
-                accepted.price = await self.pricing.price(job.request)
-            price = accepted.price
-            if not accepted.checked:
-                self._check(accepted, number)
-            rest_s = None if price is None else price.seconds(self._engine, after=number + 1)
-            # The engine may still be clearing away the picture before.
-            part = self._parts[job.id] = job.id if number == 0 else f"{job.id}.{number}"
-            return await self._engine.submit(
-                request,
-                deadline=deadline,
-                owner=accepted.owner,
-                on_progress=of_many(on_progress, number, count, rest_s),
-                wants_preview=wants_preview,
-                job_id=part,
-                on_start=partial(self._promises.begin, job) if number == 0 else None,
-                # What was let in is finished, however long the line has become meanwhile.
-                promised=accepted.resumed or number > 0,
-                reserved=accepted.reserved,
-            )
-
-        try:
-            return await compose(job.request, self._images, submit)
-        finally:
-            self._parts.pop(job.id, None)
-
-    def _check(self, accepted: Accepted, number: int) -> None:
-        """Refuse what costs too much and was let in before anything was measured.
-
-        Args:
-            number: its next picture, from 0.
-
-        Raises:
-            TooCostly: it costs too much by itself.
-            Refused: it does, together with what its owner has waiting.
-        """
-        price, resumed = accepted.price, accepted.resumed
-        accepted.checked = self.pricing.check(price, resumed=resumed) is not None
-        if accepted.checked and price is not None:
-            self._engine.announce_pictures(
-                accepted.reserved, price.pictures[number:], promised=resumed
-            )
+        return build_clip(stored, rendered, timings, await self._library.riffs.credits(stored))

@@ -10,18 +10,23 @@ import numpy as np
 from audio import codec, files
 from audio.arrays import Pixels
 from riffbot.clips import edits
-from riffbot.clips.edits import Start
-from riffbot.clips.recipes import of_part
-from riffbot.clips.service import Studio
+from riffbot.clips.edits import EditSource
+from riffbot.clips.recipes import crop_recipe
+from riffbot.clips.service import ClipService
 from riffbot.images import Images
 from riffbot.library.models import StoredRiff
 from riffbot.library.store import Library
 from riffbot.tempo import WIDEST
 
 
-async def start_of(
-    studio: Studio, images: Images, riff: StoredRiff, *, start: float = 0.0, whole: bool = False
-) -> Start:
+async def load_edit_source(
+    clip_service: ClipService,
+    images: Images,
+    riff: StoredRiff,
+    *,
+    start: float = 0.0,
+    whole: bool = False,
+) -> EditSource:
     """A riff as a start; of a song, the stretch that one clip can hold (unless `whole`).
 
     Args:
@@ -35,21 +40,21 @@ async def start_of(
     meter = await asyncio.to_thread(images.meter, riff.image_ref)
 
     def cut() -> tuple[str, int]:
-        picture = studio.picture(riff.image_ref)
+        picture = clip_service.importer.load_picture(riff.image_ref)
         if whole or (picture.shape[1] <= WIDEST and start == 0):
             return riff.image_ref, picture.shape[1]
         part = edits.stretch(picture, riff.request.bpm, start=start, meter=meter)
         first, width = round(start * 100), part.shape[1]
-        return studio.keep(
-            part, of_part(images.recipe(riff.image_ref), first, first + width)
+        return clip_service.importer.store_picture(
+            part, crop_recipe(images.recipe(riff.image_ref), first, first + width)
         ), width
 
     ref, width = await asyncio.to_thread(cut)
-    return Start(ref, width, riff.request.bpm, _words(riff), riff.id, meter)
+    return EditSource(ref, width, riff.request.bpm, _words(riff), riff.id, meter)
 
 
 @dataclass(frozen=True, eq=False)
-class Sheet:
+class PaintCanvas:
     """A stretch of a riff's spectrogram, as somebody sees it who paints on it.
 
     Attributes:
@@ -67,9 +72,14 @@ class Sheet:
     ref: str | None = None
 
 
-async def sheet_of(
-    studio: Studio, images: Images, riff: StoredRiff, whole: Pixels, *, start: float = 0.0
-) -> Sheet:
+async def load_paint_canvas(
+    clip_service: ClipService,
+    images: Images,
+    riff: StoredRiff,
+    whole: Pixels,
+    *,
+    start: float = 0.0,
+) -> PaintCanvas:
     """What one hears of a riff from a second on, as a picture.
 
     What was kept of a jam sounds longer than its own picture is, which shows the last chunk only:
@@ -85,10 +95,10 @@ async def sheet_of(
     """
     meter = await asyncio.to_thread(images.meter, riff.image_ref)
 
-    def look() -> Sheet:
-        own = studio.picture(riff.image_ref)
+    def look() -> PaintCanvas:
+        own = clip_service.importer.load_picture(riff.image_ref)
         part = edits.stretch(whole, riff.request.bpm, start=start, meter=meter)
-        return Sheet(
+        return PaintCanvas(
             pixels=part,
             begins_s=start,
             whole_s=whole.shape[1] / 100,
@@ -115,13 +125,15 @@ def heard(own: Pixels, library: Library, riff: StoredRiff) -> Pixels:
     return codec.audio_to_image(mono, sound.sample_rate)
 
 
-async def start_on(studio: Studio, riff: StoredRiff, sheet: Sheet) -> Start:
+async def store_canvas(
+    clip_service: ClipService, riff: StoredRiff, sheet: PaintCanvas
+) -> EditSource:
     """A sheet as a start. Raises StorageError."""
     ref = sheet.ref
     if ref is None:
-        ref = await asyncio.to_thread(studio.keep, sheet.pixels)
+        ref = await asyncio.to_thread(clip_service.importer.store_picture, sheet.pixels)
     width = sheet.pixels.shape[1]
-    return Start(ref, width, riff.request.bpm, _words(riff), riff.id, sheet.meter)
+    return EditSource(ref, width, riff.request.bpm, _words(riff), riff.id, sheet.meter)
 
 
 def _words(riff: StoredRiff) -> str:

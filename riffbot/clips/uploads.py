@@ -180,7 +180,7 @@ def _from_sound(
         )
     if float(np.abs(heard).max()) < _QUIETEST:
         raise BadRequest(f"“{shown}” is silent" + (" there." if start else "."))
-    recipe = recipes.text_in_sound(data) if not start and seconds is None else None
+    recipe = recipes.read_sound_recipe(data) if not start and seconds is None else None
     if (ours := _parsed(recipe)) is not None and sound.seconds <= WIDEST / 100:
         # A clip of our own is a loop already.
         pixels = _mono(codec.audio_to_image(heard, rate, loop=True))
@@ -314,6 +314,6 @@ def _mono(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _parsed(recipe: str | None) -> recipes.Recipe | None:
     try:
-        return recipes.parse(recipe) if recipe else None
+        return recipes.parse_recipe(recipe) if recipe else None
     except BadRequest:
         return None  # somebody else's

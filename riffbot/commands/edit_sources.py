@@ -8,7 +8,7 @@ from pathlib import Path
 
 from audio import image
 from riffbot.clips import edits, recipes
-from riffbot.clips.edits import Start
+from riffbot.clips.edits import EditSource
 from riffbot.clips.uploads import Source, open_upload
 from riffbot.commands import sources
 from riffbot.commands.files import contents, existing, is_folder
@@ -26,7 +26,7 @@ _LARGEST = 2 * 1024**3
 
 def start_of(
     typed: str, options: Options, settings: Settings, pictures: Pictures, *, cut: bool = True
-) -> Start:
+) -> EditSource:
     """A file if one lies there, else a clip of the library.
 
     Args:
@@ -49,7 +49,9 @@ def _there(path: Path) -> bool:
         return False
 
 
-def end_of(typed: str, options: Options, settings: Settings, pictures: Pictures) -> Start | str:
+def end_of(
+    typed: str, options: Options, settings: Settings, pictures: Pictures
+) -> EditSource | str:
     """An end of a walk: a file if one lies there, a clip of the library by its id, else words."""
     try:
         if Path(typed).is_file():
@@ -64,7 +66,7 @@ def end_of(typed: str, options: Options, settings: Settings, pictures: Pictures)
     return typed
 
 
-def drawn(typed: str, options: Options, pictures: Pictures) -> Start:
+def drawn(typed: str, options: Options, pictures: Pictures) -> EditSource:
     """Any picture as a drawing. Raises BadRequest in one sentence."""
     path = existing(Path(typed))
     if sources.is_sound(path):
@@ -80,7 +82,7 @@ def drawn(typed: str, options: Options, pictures: Pictures) -> Start:
     return _start(source, pictures, path.stem)
 
 
-def _from_file(path: Path, options: Options, pictures: Pictures) -> Start:
+def _from_file(path: Path, options: Options, pictures: Pictures) -> EditSource:
     source = open_upload(
         contents(path, _LARGEST),
         path.name,
@@ -101,16 +103,16 @@ def _from_file(path: Path, options: Options, pictures: Pictures) -> Start:
     return _start(source, pictures, path.stem)
 
 
-def _start(source: Source, pictures: Pictures, name: str) -> Start:
+def _start(source: Source, pictures: Pictures, name: str) -> EditSource:
     ref = pictures.lay(source.pixels, source.recipe)
     meter = pictures.images.meter(ref)
     words = source.prompt or words_of(name)
-    return Start(ref, source.pixels.shape[1], source.bpm, words, meter=meter)
+    return EditSource(ref, source.pixels.shape[1], source.bpm, words, meter=meter)
 
 
 def _from_library(
     clip_id: str, options: Options, settings: Settings, pictures: Pictures, cut: bool
-) -> Start:
+) -> EditSource:
     unknown = NotFound(f"“{clip_id[:60]}” is neither a file here nor a riff in the library.")
     if settings.database_url is None and not is_folder(settings.data_dir):
         raise unknown  # looking something up must not make an empty library
@@ -128,17 +130,17 @@ def _from_library(
     if cut and (start or pixels.shape[1] > sources.WIDEST):
         pixels = edits.stretch(pixels, bpm, start=start, meter=meter)
         first = round(start * 100)
-        recipe = recipes.of_part(decoded.recipe, first, first + pixels.shape[1])
+        recipe = recipes.crop_recipe(decoded.recipe, first, first + pixels.shape[1])
     else:
         recipe = decoded.recipe
     ref = pictures.lay(pixels, recipe)
-    return Start(ref, pixels.shape[1], bpm, riff.prompt, riff.id, meter)
+    return EditSource(ref, pixels.shape[1], bpm, riff.prompt, riff.id, meter)
 
 
 async def _stored(clip_id: str, settings: Settings) -> tuple[StoredRiff, bytes]:
     library = await Library.open(settings)
     try:
-        riff = await library.get(clip_id)
+        riff = await library.riffs.get(clip_id)
         return riff, await asyncio.to_thread(library.files.read, riff.png)
     finally:
         await library.close()

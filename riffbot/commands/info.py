@@ -69,8 +69,8 @@ def bench(options: Options) -> int:
 def database(options: Options) -> int:
     """Bring the library's tables up to date, as every start does by itself."""
     from riffbot.library.connection import database_url, file_of
-    from riffbot.library.db_errors import disk_trouble
-    from riffbot.library.file_modes import make_file, make_private
+    from riffbot.library.db_errors import disk_error
+    from riffbot.library.file_modes import create_private_file, make_private_dir
     from riffbot.library.migrate import revisions, upgrade
     from riffbot.settings import load_settings
 
@@ -78,10 +78,10 @@ def database(options: Options) -> int:
     path = file_of(database_url(settings.database))
     if path is not None:
         try:
-            make_private(path.parent)
-            make_file(path)
+            make_private_dir(path.parent)
+            create_private_file(path)
         except OSError as error:
-            raise disk_trouble(error, settings.data_dir) from error
+            raise disk_error(error, settings.data_dir) from error
     upgrade(settings.database)
     revision, _ = revisions(settings.database)
     if options.json:

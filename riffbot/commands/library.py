@@ -26,7 +26,7 @@ def listed(options: Options) -> int:
     words = " ".join(options.words or [])
 
     async def look(library: Library) -> int:
-        page = await library.page(text=words, limit=options.limit)
+        page = await library.riffs.page(text=words, limit=options.limit)
         for riff in page.riffs:
             print(json.dumps(_told(riff), ensure_ascii=False) if options.json else _line(riff))
         if not page.riffs and not options.json:
@@ -40,14 +40,14 @@ def show(options: Options) -> int:
     """Everything about one riff."""
 
     async def look(library: Library) -> int:
-        riff = await library.get(options.riff)
+        riff = await library.riffs.get(options.riff)
         told = _told(riff) | {
             "request": riff.request.model_dump(mode="json", exclude_none=True),
             "credits": [
                 {"riff": credit.riff_id, "author": credit.author.name}
-                for credit in await library.credits(riff)
+                for credit in await library.riffs.credits(riff)
             ],
-            "likes": (await library.likes([riff.id])).get(riff.id, 0),
+            "likes": (await library.riffs.count_likes([riff.id])).get(riff.id, 0),
             "files": {
                 name: str(library.files.path(getattr(riff, name)))
                 for name in ("mp3", "png", "picture")
@@ -68,7 +68,7 @@ def lineage(options: Options) -> int:
     async def look(library: Library) -> int:
         from riffbot.clips.lineage import as_picture, as_text
 
-        family = await library.family(options.riff)
+        family = await library.riffs.family(options.riff)
         if options.json:
             told = [_told(member) for member in family.members]
             print(json.dumps({"family": told, "left_out": family.left_out}, ensure_ascii=False))
@@ -92,12 +92,12 @@ def export(options: Options) -> int:
     new_file(target, overwrite=options.overwrite)
 
     async def look(library: Library) -> int:
-        from riffbot.clips.clip import stored_clip
+        from riffbot.clips.clip import load_clip
         from riffbot.clips.export import export
         from riffbot.settings import load_settings
 
         settings = load_settings()
-        clip = await stored_clip(library, options.riff)
+        clip = await load_clip(library, options.riff)
         _, data = await asyncio.to_thread(export, clip, kind, settings.loudness_lufs)
         write(target, data)
         if options.json:
@@ -113,7 +113,7 @@ def delete(options: Options) -> int:
     """Forget a riff; what was made from it stays."""
 
     async def look(library: Library) -> int:
-        farewell = await library.delete(options.riff)
+        farewell = await library.riffs.delete(options.riff)
         left = len(farewell.children)
         if options.json:
             print(json.dumps({"deleted": options.riff, "children_kept": left}))

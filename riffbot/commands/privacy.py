@@ -27,7 +27,7 @@ def export(options: Options) -> int:
     new_file(target, overwrite=options.overwrite)
 
     async def look(library: Library) -> int:
-        archive = await library.export_member(options.member, limit=_LARGEST)
+        archive = await library.privacy.export_member(options.member, limit=_LARGEST)
         write(target, archive)
         if options.json:
             told = {"member": options.member, "file": str(target), "bytes": len(archive)}
@@ -64,8 +64,8 @@ def delete(options: Options) -> int:
         )
 
     async def look(library: Library) -> int:
-        farewell = await library.erase_member(options.member, scrub_jam)
-        open_again = await library.remixes_allowed(options.member)
+        farewell = await library.privacy.erase_member(options.member, scrub_jam)
+        open_again = await library.privacy.remixes_allowed(options.member)
         if options.json:
             told = {
                 "member": options.member,

@@ -11,7 +11,7 @@ from typing import Any
 
 from audio import filetypes
 from riffbot import text_files
-from riffbot.clips.recipes import Recipe, parse
+from riffbot.clips.recipes import Recipe, parse_recipe
 from riffbot.commands.files import contents
 from riffbot.commands.jobs import BadLine, Order, checked
 from riffbot.commands.pictures import Pictures
@@ -31,7 +31,7 @@ def recipe_of(path: Path) -> Recipe:
     """
     found = _inside(path)
     try:
-        return replace(parse(found.recipe), retired_tag=found.retired_tag)
+        return replace(parse_recipe(found.recipe), retired_tag=found.retired_tag)
     except BadRequest as error:
         raise BadRequest(f"“{path.name}”: {error}") from error
 

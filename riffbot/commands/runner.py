@@ -98,7 +98,7 @@ class Maker:
 
     async def _one(self, engine: Engine, order: Order, place: str) -> int:
         try:
-            order = await self.revived(engine, order)
+            order = await self.restore_sources(engine, order)
             riff = await self.riff(engine, order, place)
             self.say(self.write(riff, order), riff.timings)
         except RiffBotError as error:
@@ -125,7 +125,7 @@ class Maker:
         finally:
             self._line.clear()
 
-    async def revived(self, engine: Engine, order: Order) -> Order:
+    async def restore_sources(self, engine: Engine, order: Order) -> Order:
         """The order with the pictures that it starts from made again, should they be gone."""
         from riffbot.clips import recipes
 
@@ -135,7 +135,7 @@ class Maker:
         async def make(older: recipes.Recipe) -> Riff:
             return await self.riff(engine, Order(older.request, batch=older.batch), "before it: ")
 
-        told = await recipes.revived(
+        told = await recipes.restore_sources(
             replace(order.recipe, request=order.request),
             there=self.pictures.there,
             make=make,
@@ -148,11 +148,11 @@ class Maker:
 
     def write(self, riff: Riff, order: Order) -> dict[str, Any]:
         """Render and write .mp3, .png and .json; returns what the .json says."""
-        from riffbot.clips.recipes import ancestors
+        from riffbot.clips.recipes import collect_ancestors
         from riffbot.rendering import render
 
         began = time.perf_counter()
-        older = ancestors(riff.request, self.pictures.images)
+        older = collect_ancestors(riff.request, self.pictures.images)
         rendered = render(
             riff,
             loudness_lufs=self.settings.loudness_lufs,

@@ -128,16 +128,16 @@ class _Trial:
     async def _kept(self, folder: Path, riff: object, rendered: object) -> None:
         from typing import Any, cast
 
-        from riffbot.clips.clip import stored_clip
+        from riffbot.clips.clip import load_clip
         from riffbot.library.store import Library
         from riffbot.library.types import Author
 
         there = self._settings.model_copy(update={"data_dir": folder, "database_url": None})
         library = await Library.open(there)
         try:
-            job = await library.create_job(cast("Any", riff).request, author=Author(0, "trial"))
-            stored = await library.finish_job(job.id, cast("Any", riff), cast("Any", rendered))
-            clip = await stored_clip(library, stored.id)
+            job = await library.jobs.create(cast("Any", riff).request, author=Author(0, "trial"))
+            stored = await library.jobs.finish(job.id, cast("Any", riff), cast("Any", rendered))
+            clip = await load_clip(library, stored.id)
         finally:
             await library.close()
         if clip.mp3 != cast("Any", rendered).mp3:

@@ -1,8 +1,8 @@
-"""Attempts to begin a jam that this machine turned out to be too slow for.
+"""Starts of jams that failed because this machine was too slow.
 
-An attempt computes a chunk or two before everybody else's riffs. So what failed is not repeated at
-once: all attempts together take a third of the engine's time at most. And as a machine that was
-busy is not busy for ever, no attempt counts for longer than some minutes.
+An attempt generates a chunk or two before all other riffs. So a failed one is not repeated at once:
+all attempts together take a third of the engine's time at most. A machine that was busy is not busy
+for ever, so no attempt is remembered for longer than two minutes.
 """
 
 from __future__ import annotations

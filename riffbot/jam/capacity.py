@@ -32,14 +32,14 @@ class Capacity:
         load_of_others: the share of the machine's time that the other jams need now.
 
     Attributes:
-        factor: the real-time factor, seconds of this jam that the machine generates in a second;
-            None before the first measurement.
+        real_time_factor: seconds of this jam that the machine generates in a second; None before
+            the first measurement.
     """
 
     def __init__(self, turn_s: float, load_of_others: Callable[[], float]) -> None:
         self._turn_s = turn_s
         self._load_of_others = load_of_others
-        self.factor: float | None = None
+        self.real_time_factor: float | None = None
         self._measured_at = monotonic()
 
     def record(self, seconds: float) -> None:
@@ -47,22 +47,22 @@ class Capacity:
         if seconds > 0:
             self._measured_at = monotonic()
             factor = self._turn_s / seconds
-            old = self.factor
-            self.factor = factor if old is None else old + _SMOOTHING * (factor - old)
+            old = self.real_time_factor
+            self.real_time_factor = factor if old is None else old + _SMOOTHING * (factor - old)
 
     @property
     def chunk_s(self) -> float | None:
         """Seconds that a chunk takes; None before the first measurement."""
-        return self._turn_s / self.factor if self.factor else None
+        return self._turn_s / self.real_time_factor if self.real_time_factor else None
 
     @property
     def load(self) -> float:
         """The share of the machine's time that this jam needs while it plays."""
-        return 1 / self.factor if self.factor else 0.0
+        return 1 / self.real_time_factor if self.real_time_factor else 0.0
 
     def check(self) -> None:
         """Raise Refused where the machine cannot sustain it beside the others."""
-        self._refuse_if_slow(self.factor)
+        self._refuse_if_slow(self.real_time_factor)
 
     def check_resume(self) -> None:
         """The same at the end of a pause, where others may have begun since. Raises Refused.

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
 
 from riffbot.clips.clip import Clip
-from riffbot.clips.service import Studio
+from riffbot.clips.service import ClipService
 from riffbot.errors import NotFound
 from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine
@@ -16,12 +15,11 @@ from riffbot.jam.config import JamConfig, JamHost
 from riffbot.jam.excerpt import render_excerpt
 from riffbot.jam.loop_thread import LoopThread
 from riffbot.jam.pacing import PaceSource
-from riffbot.jam.prompt_path import PromptPath
 from riffbot.jam.registry import JamRegistry
 from riffbot.jam.saver import JamSaver
 from riffbot.jam.session import JamSession
 from riffbot.jam.snapshot import JamSnapshot
-from riffbot.jam.starting import JamStarter, build_path
+from riffbot.jam.starting import SessionOpener, build_path
 from riffbot.jam.types import JamChannels, Participant
 from riffbot.library.jam_record import JamKey, JamRecord
 from riffbot.library.store import Library
@@ -36,7 +34,7 @@ class JamManager:
     connections to the library's database.
 
     Args:
-        engine, images, library, studio, settings: as in `riffbot.services.Services`.
+        engine, images, library, clip_service, settings: as in `riffbot.services.Services`.
 
     Attributes:
         page: the address of RiffBot's own page while it is served, for example
@@ -48,16 +46,16 @@ class JamManager:
         engine: Engine,
         images: Images,
         library: Library,
-        studio: Studio,
+        clip_service: ClipService,
         settings: Settings,
     ) -> None:
-        self._studio = studio
+        self._clip_service = clip_service
         self._settings = settings
         self._loop = LoopThread()
         self._host = JamHost(engine, images, self._loop)
         self._registry = JamRegistry()
         self._saver = JamSaver(self._registry, self._loop, settings, library.files)
-        self._starter = JamStarter(self._host, self._registry, self._saver)
+        self._opener = SessionOpener(self._host, self._registry, self._saver)
         self.page: str | None = None
 
     # -- starting ---------------------------------------------------------------------------------
@@ -118,13 +116,9 @@ class JamManager:
             loudness_lufs=self._settings.loudness_lufs,
             paced_by=paced_by,
         )
-        return await self._starter.open(
+        return await self._opener.open(
             JamSnapshot.begin(path, ballot=ballot), config, starter, instead_of
         )
-
-    def build_path(self, prompt: str | None = None, **options: Any) -> PromptPath:
-        """The path that `start` begins with: validates its arguments, as `build_path` does."""
-        return build_path(self._host.images, prompt, **options)
 
     # -- finding ----------------------------------------------------------------------------------
 
@@ -193,7 +187,7 @@ class JamManager:
             loudness_lufs=self._settings.loudness_lufs,
             paced_by=paced_by,
         )
-        return await self._starter.open(
+        return await self._opener.open(
             JamSnapshot.from_json(record.snapshot), config, starter, None
         )
 
@@ -234,7 +228,7 @@ class JamManager:
         """
         excerpt = await session.take_excerpt(seconds)
         files = await asyncio.to_thread(render_excerpt, excerpt)
-        return await self._studio.store(excerpt.riff, files, author=author, origin=origin)
+        return await self._clip_service.store(excerpt.riff, files, author=author, origin=origin)
 
     async def forget_member(self, user_id: int) -> None:
         """Remove a member's votes and name from this process's jams (the library does its rows)."""

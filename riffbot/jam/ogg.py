@@ -17,10 +17,10 @@ _VENDOR = b"RiffBot"
 
 
 class OggOpus:
-    """Pages of one stream; a listener who comes in the middle gets a stream of their own.
+    """Writes the pages of one stream; a listener who joins later gets a stream of their own.
 
     Args:
-        serial: tells streams apart.
+        serial: distinguishes streams.
     """
 
     def __init__(self, serial: int = 1) -> None:
@@ -28,19 +28,19 @@ class OggOpus:
         self._page = 0
         self._samples = 0
 
-    def head(self) -> bytes:
+    def header_pages(self) -> bytes:
         """The two pages that come first: how to decode, and who made it."""
         channels, rate, gain, mapping = 2, 48000, 0, 0
         head = struct.pack("<8sBBHIhB", b"OpusHead", 1, channels, PRE_SKIP, rate, gain, mapping)
         tags = struct.pack("<8sI", b"OpusTags", len(_VENDOR)) + _VENDOR + struct.pack("<I", 0)
         return self._pages(head, _BEGINS) + self._pages(tags)
 
-    def packet(self, packet: bytes) -> bytes:
+    def packet_page(self, packet: bytes) -> bytes:
         """The page of a packet of 20 ms."""
         self._samples += PACKET_SAMPLES
         return self._pages(packet)
 
-    def end(self) -> bytes:
+    def end_page(self) -> bytes:
         """The last page."""
         return self._pages(b"", _ENDS)
 

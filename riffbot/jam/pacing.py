@@ -66,7 +66,7 @@ class ClockReader:
     """Reads a ring every 20 ms on a thread of its own, where no voice channel sets the pace.
 
     Time is kept from the start, as discord.py's player keeps it, so nothing drifts; after a stall
-    (a suspended laptop) it goes on from now instead of catching up in a burst.
+    (a suspended laptop) it continues from now instead of catching up in a burst.
     """
 
     _STALL_S = 1.0

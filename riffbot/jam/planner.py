@@ -154,19 +154,21 @@ class Planner:
         return chunk
 
     async def _generate_again(self, request: RiffRequest, *, took_s: float) -> Chunk:
-        self._capacity.factor = None
+        self._capacity.real_time_factor = None
         chunk = await self._generate(self.next_path, deadline=monotonic())
         try:
             self._capacity.check()
         except Refused:
             took_s += self._capacity.chunk_s or 0.0
-            self._attempts.record(request, factor=self._capacity.factor or 0.0, took_s=took_s)
+            self._attempts.record(
+                request, factor=self._capacity.real_time_factor or 0.0, took_s=took_s
+            )
             raise
         return chunk
 
     async def measure(self) -> None:
         """Generate a chunk only to measure how long it takes. Raises RiffBotError."""
-        self._capacity.factor = None
+        self._capacity.real_time_factor = None
         await self._generate(self.next_path, deadline=monotonic())
 
     # -- while it plays ---------------------------------------------------------------------------

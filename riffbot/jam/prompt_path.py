@@ -102,12 +102,12 @@ class PromptPath(_Value):
         steps: int | None = None,
         scheduler: str | None = None,
     ) -> Self:
-        """A walk that begins with a prompt and drifts from its seed on.
+        """The path that begins with a prompt and drifts from its seed on.
 
         Raises:
-            BadRequest: one of the values is nonsense.
+            BadRequest: one of the values is invalid.
         """
-        # The request's door says what is wrong, with the words that people know from /riff.
+        # Validated as a request, whose messages are the ones that people know from /riff.
         request = RiffRequest.build(
             prompt=validate_prompt(prompt),
             seed=seed,

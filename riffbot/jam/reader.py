@@ -132,7 +132,7 @@ class JamReader:
             packets_ready=ring.ready,
             underruns=ring.underruns,
             late_chunks=self.player.late_chunks,
-            real_time_factor=self.capacity.factor,
+            real_time_factor=self.capacity.real_time_factor,
             listeners=ring.listeners,
             spectrogram=placement.chunk.pixels if placement else None,
             error=self.lifecycle.error,

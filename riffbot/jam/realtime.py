@@ -1,4 +1,7 @@
-"""A jam in time, measured: what `riffbot jam --realtime` and the bench print."""
+"""Plays a jam against the clock and measures it: `riffbot jam --realtime` and `bench jam`.
+
+The names of the report's fields are those of the JSON that both print.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ from riffbot.jam.types import LOCAL_USER
 from riffbot.request import RiffRequest
 
 BUSY_MEMBERS = 3
-"""Riffs that wait or run beside a jam while `busy`: there is always a line."""
+"""Members who always want another riff while `busy`: the queue is never empty."""
 
 _EVERY_S = 0.5
 
@@ -41,16 +44,16 @@ class RealtimeReport:
     Attributes:
         seconds: heard.
         bpm: of the seed image.
-        underruns: packets of 20 ms that were not ready when they were wanted.
+        underruns: packets of 20 ms that were not ready in time.
         late_chunks: how often the last bar had to loop.
-        least_ready: the fewest packets that were seen waiting.
+        least_ready: the fewest packets that were ready, as sampled.
         real_time_factor: seconds of this jam that the model makes in a second, as measured.
         start_s: from the command to the first sound, the model's loading included.
-        answers: seconds from each wish to the sound that changed.
+        answers: seconds from each change to the sound that changed.
         memory_mb: resident memory after a tenth of the time, in the middle and at the end; None
-            where the system does not tell.
-        riffs: clips that were made for others meanwhile.
-        chunks: that came in.
+            where the system does not say.
+        riffs: clips that were generated for others meanwhile.
+        chunks: how many were placed after the first.
     """
 
     seconds: float = 0.0
@@ -66,11 +69,11 @@ class RealtimeReport:
     chunks: int = 0
 
     def as_dict(self) -> dict[str, Any]:
-        """For `--json`."""
+        """The values for `--json`."""
         return asdict(self)
 
     def as_text(self) -> str:
-        """For people."""
+        """A table for people."""
         memory = " → ".join("?" if mb is None else f"{mb:.0f}" for mb in self.memory_mb)
         lines = [
             f"{self.seconds:.1f} s in time at {self.bpm:.2f} bpm, {self.chunks} chunks: "
@@ -125,7 +128,7 @@ async def run_realtime(
     recording = _recording(session, record, seconds) if record else contextlib.nullcontext()
     with recording:
         try:
-            async with _others(engine, report) if busy else contextlib.nullcontext():
+            async with _keep_engine_busy(engine, report) if busy else contextlib.nullcontext():
                 await session.start()
                 report.start_s = perf_counter() - began
                 await _follow(
@@ -171,7 +174,7 @@ async def _follow(
 
 
 @contextlib.asynccontextmanager
-async def _others(engine: Engine, report: RealtimeReport) -> AsyncIterator[None]:
+async def _keep_engine_busy(engine: Engine, report: RealtimeReport) -> AsyncIterator[None]:
     """Members who always want another riff."""
 
     async def member(number: int) -> None:
@@ -190,7 +193,7 @@ async def _others(engine: Engine, report: RealtimeReport) -> AsyncIterator[None]
 
 
 def resident_mb() -> float | None:
-    """This process's resident memory; None where the system does not tell."""
+    """This process's resident memory; None where the system does not say."""
     try:
         for line in Path("/proc/self/status").read_text("utf-8").splitlines():
             if line.startswith("VmRSS:"):

@@ -60,7 +60,7 @@ class PacketRing:
     Args:
         capacity: packets that should wait to be read.
         measure: packets of one measure, the age of the packets that replace missing ones.
-        head: position of the first packet (a jam that goes on begins where it was).
+        head: position of the first packet (a resumed jam begins where it was).
     """
 
     def __init__(self, capacity: int, *, measure: int = 100, head: int = 0) -> None:

@@ -11,9 +11,10 @@ from riffbot.jam.loop_thread import LoopThread
 from riffbot.jam.registry import JamRegistry
 from riffbot.jam.session import JamSession
 from riffbot.library.connection import database_url
+from riffbot.library.database import Database
 from riffbot.library.files import Files
 from riffbot.library.jam_record import JamKey, JamRecord, StoredJamStatus
-from riffbot.library.jams import JamStore
+from riffbot.library.jams import JamRepository
 from riffbot.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ class JamSaver:
         self._loop = loop
         self._settings = settings
         self._files = files
-        self._store: JamStore | None = None
+        self._database: Database | None = None
         self._saving: dict[str, asyncio.Task[None]] = {}
         self._changed: set[str] = set()
         self.is_closing = False
@@ -47,7 +48,7 @@ class JamSaver:
     @property
     def is_open(self) -> bool:
         """Whether there are connections to close."""
-        return self._store is not None
+        return self._database is not None
 
     @property
     def is_saving(self) -> bool:
@@ -63,7 +64,7 @@ class JamSaver:
             if self.is_closing:  # asked before the stop, answered during it
                 return []
             playing = {session.id for session in self._registry.all()}
-            records = await self._open_store().find_unfinished_jams()
+            records = await self._open_repository().find_unfinished()
             return [record for record in records if record.id not in playing]
 
         return [] if self.is_closing else await self._loop.run(find())
@@ -72,7 +73,7 @@ class JamSaver:
         """The newest stored jam of a key."""
 
         async def find() -> JamRecord | None:
-            return await self._open_store().find_latest_jam(key)
+            return await self._open_repository().find_latest(key)
 
         return await self._loop.run(find())
 
@@ -80,7 +81,7 @@ class JamSaver:
         """Change a stored jam to paused, so that the next start does not resume it by itself."""
 
         async def mark() -> None:
-            await self._open_store().mark_jam_paused(record.id)
+            await self._open_repository().mark_paused(record.id)
 
         if not self.is_closing:  # what a stop interrupts is resumed by the next start
             await self._loop.run(mark())
@@ -119,15 +120,15 @@ class JamSaver:
 
     async def close(self) -> None:
         """Close the connections. Called on the jams' loop."""
-        if self._store is not None:
-            await self._store.close()
+        if self._database is not None:
+            await self._database.close()
 
-    def _open_store(self) -> JamStore:
-        if self._store is None:
+    def _open_repository(self) -> JamRepository:
+        if self._database is None:
             if self.is_closing:  # nobody would close it any more
                 raise StorageError("RiffBot is stopping: please try again when it is back.")
-            self._store = JamStore(database_url(self._settings.database), self._files)
-        return self._store
+            self._database = Database(database_url(self._settings.database), self._files)
+        return JamRepository(self._database)
 
     async def _save_while_changed(self, session: JamSession) -> None:
         ended = False
@@ -146,7 +147,7 @@ class JamSaver:
         if not self._registry.has_starter(session):
             return  # its end is stored, and its starter is not known any more
         try:
-            await self._open_store().save_jam(self._record_of(session, status))
+            await self._open_repository().save(self._record_of(session, status))
         except RiffBotError as error:  # the music goes on; the next change tries again
             log.warning("jam %s could not be stored: %s", session.id, error)
 

@@ -274,9 +274,9 @@ class JamSession:
 
     async def _pause(self) -> None:
         if self._lifecycle.is_playing:
-            self._stand_still(idle=False)
+            self._enter_pause(idle=False)
 
-    def _stand_still(self, *, idle: bool) -> None:
+    def _enter_pause(self, *, idle: bool) -> None:
         self._lifecycle.pause(idle=idle)
         self.ring.set_silent(True)
         self._on_change(self)
@@ -285,7 +285,7 @@ class JamSession:
         if self._lifecycle.is_paused:
             await self._admit_again()
             if self._lifecycle.is_paused:
-                self._go_on()
+                self._leave_pause()
                 self._on_change(self)
 
     async def _admit_again(self) -> None:
@@ -298,7 +298,7 @@ class JamSession:
             await self._planner.measure()
             self._capacity.check_resume()
 
-    def _go_on(self) -> None:
+    def _leave_pause(self) -> None:
         self._lifecycle.transition(JamPhase.PLAYING)
         self._pacer.reset_idle()
         self.ring.set_silent(False)
@@ -315,7 +315,7 @@ class JamSession:
             log.info("jam %s stays paused: %s", self.id, error)
         else:
             if self._lifecycle.is_idle_pause:
-                self._go_on()
+                self._leave_pause()
         finally:
             self._waking = None
 
@@ -345,7 +345,7 @@ class JamSession:
         self._follow_player()
         self._save_new_chunk()
         if self._pacer.check_idle():
-            self._stand_still(idle=True)
+            self._enter_pause(idle=True)
             return
         # Much is kept ready while nobody waits for a change, little while somebody does.
         waiting, chunk_s = self._planner.pending.has_any, self._capacity.chunk_s or 0.0

@@ -50,7 +50,7 @@ def build_path(
     return path
 
 
-class JamStarter:
+class SessionOpener:
     """Starts sessions and keeps the registry right whatever happens meanwhile.
 
     Args:

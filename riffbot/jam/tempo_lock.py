@@ -1,4 +1,4 @@
-"""What locks a jam: the seed image that fits, and its loop."""
+"""The seed image that a jam's tempo and measure are locked to, and its loop."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def choose_seed_image(images: Images, bpm: float | None, prompt: str = "") -> st
     """The bundled seed image whose tempo is nearest to the one asked for or named in the prompt.
 
     Raises:
-        BadRequest: the tempo is no tempo.
+        BadRequest: `bpm` is out of range.
         NotFound: no seed images are installed.
     """
     if bpm is not None and not SLOWEST <= bpm <= FASTEST:

@@ -60,10 +60,6 @@ class Meter:
                 return begins
         raise AssertionError("a turn has a beat")
 
-    def next_turn(self, column: int) -> int:
-        """The first column, from this one on, at which a turn begins."""
-        return -(-column // self.width) * self.width
-
 
 @dataclass(frozen=True, eq=False)
 class Chunk:

@@ -1,4 +1,4 @@
-"""Sessions: short transactions, readers beside one writer."""
+"""Database sessions: short transactions, concurrent readers and one writer at a time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from riffbot.errors import StorageError
 from riffbot.library.connection import asking, connect, connect_reader, driver_threads
-from riffbot.library.db_errors import busy, database_errors
+from riffbot.library.db_errors import busy, translate_db_errors
 from riffbot.library.files import Files
 
 _READERS = 2
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class Database:
-    """What both halves of the library stand on.
+    """The connections that the repositories share, and the files that belong to their rows.
 
     Args:
         url: from `connection.database_url`.
@@ -32,6 +32,8 @@ class Database:
 
     Attributes:
         files: the content-addressed files.
+        files_lock: held from finding a file to writing the row that refers to it, and while files
+            are removed, so that none is removed in between.
     """
 
     def __init__(self, url: URL, files: Files) -> None:
@@ -51,14 +53,13 @@ class Database:
         self._left = asyncio.Event()
         self._left.set()
         self._threads = driver_threads(self._engine)
-        # A file must not be collected between its being found here and its row being written.
-        self._keeping = asyncio.Lock()
+        self.files_lock = asyncio.Lock()
 
     async def close(self) -> None:
-        """Let go of all connections, once what is being asked or written is done.
+        """Close all connections, once running queries and transactions have finished.
 
-        Whoever comes later is refused. When this returns, no thread has anything left to tell
-        this event loop, which may end then.
+        Later calls are refused with StorageError. When this returns, no driver thread has a
+        callback left for this event loop, which may end then.
         """
         self._closed = True
         await self._left.wait()
@@ -83,34 +84,35 @@ class Database:
             if self._users == 0:
                 self._left.set()
 
-    async def _ask(self, question: Callable[[Session], T]) -> T:
-        """What a question finds out, asked of one snapshot in one go.
+    async def query(self, question: Callable[[Session], T]) -> T:
+        """Run a read-only function on a synchronous session and return its result.
 
-        An SQLite file is asked in a thread. Through the asynchronous driver every statement is
-        four switches between threads and a busy machine takes its time for each: a page would
-        take longer to fetch than to find.
+        It sees one snapshot. On an SQLite file it runs in a thread: through the asynchronous driver
+        every statement costs four thread switches, and on a busy machine a page would take longer
+        to fetch than to find.
         """
         if self._reader is None:
-            with self._used(), database_errors():
+            with self._used(), translate_db_errors():
                 async with self._asking() as session:
                     return await session.run_sync(question)
         reader = self._reader
 
         def answer() -> T:
-            with database_errors(), Session(reader, expire_on_commit=False) as session:
+            with translate_db_errors(), Session(reader, expire_on_commit=False) as session:
                 return question(session)
 
         with self._used():
             return await asyncio.get_running_loop().run_in_executor(self._reading, answer)
 
     @asynccontextmanager
-    async def _read(self) -> AsyncIterator[AsyncSession]:
-        with self._used(), database_errors():
+    async def read(self) -> AsyncIterator[AsyncSession]:
+        """A session for reading."""
+        with self._used(), translate_db_errors():
             async with self._sessions() as session:
                 yield session
 
     @asynccontextmanager
-    async def _write(self, *, patience_s: float | None = None) -> AsyncIterator[AsyncSession]:
+    async def write(self, *, patience_s: float | None = None) -> AsyncIterator[AsyncSession]:
         """A transaction: committed as a whole, or not at all.
 
         Args:
@@ -120,7 +122,7 @@ class Database:
         Raises:
             Unavailable: it took longer.
         """
-        with self._used(), database_errors():
+        with self._used(), translate_db_errors():
             await self._take_turn(patience_s)
             try:
                 async with self._writers.begin() as session:

@@ -24,7 +24,7 @@ _PHRASES = {
 _LOCKED = "database is locked"
 
 
-def disk_trouble(error: OSError, path: Path) -> StorageError:
+def disk_error(error: OSError, path: Path) -> StorageError:
     """An operating system's complaint as a sentence."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return StorageError("The disk is full: please free some space.").at(path)
@@ -37,7 +37,7 @@ def disk_trouble(error: OSError, path: Path) -> StorageError:
 
 
 @contextmanager
-def database_errors() -> Iterator[None]:
+def translate_db_errors() -> Iterator[None]:
     """Turn the database's complaints into StorageError; its bugs (wrong SQL) stay what they are."""
     try:
         yield

@@ -1,4 +1,4 @@
-"""Families: what a riff was made from, and what was made from it."""
+"""Family trees: what a riff was made from, and what was made from it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from riffbot.library.models import StoredRiff
-from riffbot.library.riffs import RiffStore, living
 from riffbot.library.types import Credit, Viewer
 
-MOST = 60
+MAX_MEMBERS = 60
 """Riffs in one drawing; a family may have thousands."""
 
-_DEEPEST, _COUNTED = 50, 1000
+_MAX_ANCESTORS, _MAX_COUNTED = 50, 1000
 
 
 # UNION rather than UNION ALL: should a library ever hold a circle, the walk ends all the same.
@@ -49,7 +48,7 @@ class Family:
         riff: whose family it is.
         members: the oldest first; those that are gone have their place, too.
         left_out: how many more there are, counted up to a thousand.
-        hidden: ids of those that only their place is shown of.
+        hidden: ids of those of which only their place in the tree is shown.
     """
 
     riff: StoredRiff
@@ -57,12 +56,12 @@ class Family:
     left_out: int = 0
     hidden: frozenset[str] = frozenset()
 
-    def seen_by(self, viewer: Viewer) -> Family:
-        """The family as somebody sees it.
+    def redact_for(self, viewer: Viewer) -> Family:
+        """The family with everything hidden that the viewer may not see.
 
-        What was made of a riff in another server or in private is nobody's business here.
+        Of what was made in another server or in private only its place in the tree is shown.
         """
-        hidden = {member.id for member in self.members if not member.seen_by(viewer)}
+        hidden = {member.id for member in self.members if not member.is_visible_to(viewer)}
         return replace(self, hidden=frozenset(hidden))
 
     def children_of(self, riff_id: str) -> list[StoredRiff]:
@@ -71,7 +70,7 @@ class Family:
 
     @property
     def roots(self) -> list[StoredRiff]:
-        """Those whose first parent is not in the picture.
+        """Those whose first parent is not in the tree.
 
         Of a circle, which only a damaged library holds, the oldest.
         """
@@ -95,46 +94,30 @@ class Family:
         return reached
 
 
-class Families(RiffStore):
-    """The library's genealogist."""
+def load_family(session: Session, riff: StoredRiff, most: int) -> Family:
+    """Read a family; see `RiffRepository.family`."""
+    known = {"riff_id": riff.id, "deepest": _MAX_ANCESTORS}
+    wanted = list(dict.fromkeys([*session.scalars(_ANCESTORS, known), riff.id]))
+    known |= {"counted": _MAX_COUNTED}
+    descendants = [i for i in session.scalars(_FAMILY, known) if i not in wanted]
+    shown = [*wanted, *descendants[: max(0, most - len(wanted))]]
+    members = session.scalars(select(StoredRiff).where(StoredRiff.id.in_(shown)))
+    rank = {member_id: number for number, member_id in enumerate(shown)}
+    ordered = sorted(members, key=lambda member: (member.created_at, rank[member.id]))
+    return Family(riff, tuple(ordered), len(wanted) + len(descendants) - len(shown))
 
-    async def family(self, riff_id: str, *, most: int = MOST) -> Family:
-        """All ancestors of a riff, and everything that descends from the oldest of them.
 
-        Raises:
-            NotFound: the riff is not there.
-        """
-
-        def look(session: Session) -> Family:
-            riff = living(session, riff_id)
-            known = {"riff_id": riff_id, "deepest": _DEEPEST}
-            wanted = list(dict.fromkeys([*session.scalars(_ANCESTORS, known), riff_id]))
-            known |= {"counted": _COUNTED}
-            descendants = [i for i in session.scalars(_FAMILY, known) if i not in wanted]
-            shown = [*wanted, *descendants[: max(0, most - len(wanted))]]
-            members = session.scalars(select(StoredRiff).where(StoredRiff.id.in_(shown)))
-            place = {member_id: number for number, member_id in enumerate(shown)}
-            ordered = sorted(members, key=lambda member: (member.created_at, place[member.id]))
-            return Family(riff, tuple(ordered), len(wanted) + len(descendants) - len(shown))
-
-        return await self._ask(look)
-
-    async def credits(self, riff: StoredRiff) -> tuple[Credit, ...]:
-        """Whom a riff owes its beginning: its parents, complete.
-
-        Who shows them to somebody asks `Credit.told_where`.
-        """
-        ids = [parent for parent in (riff.parent_id, riff.second_parent_id) if parent]
-        if not ids:
-            return ()
-        parents = await self._ask(lambda s: [s.get(StoredRiff, parent_id) for parent_id in ids])
-        return tuple(
-            Credit(
-                parent.id if parent.gone is None else None,
-                parent.author,
-                parent.prompt,
-                parent.audience_id,
-            )
-            for parent in parents
-            if parent is not None
+def load_credits(session: Session, riff: StoredRiff) -> tuple[Credit, ...]:
+    """Read the credits of a riff; see `RiffRepository.credits`."""
+    ids = [parent for parent in (riff.parent_id, riff.second_parent_id) if parent]
+    parents = [session.get(StoredRiff, parent_id) for parent_id in ids]
+    return tuple(
+        Credit(
+            parent.id if parent.gone is None else None,
+            parent.author,
+            parent.prompt,
+            parent.audience_id,
         )
+        for parent in parents
+        if parent is not None
+    )

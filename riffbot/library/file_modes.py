@@ -14,7 +14,7 @@ FOLDER_MODE, FILE_MODE = 0o700, 0o600
 _OTHERS, _GROUP = stat.S_IRWXO, stat.S_IRWXG
 
 
-def make_private(folder: Path) -> None:
+def make_private_dir(folder: Path) -> None:
     """Make a folder and those above it, each new one for its owner alone. Raises OSError."""
     missing = [folder]
     while not missing[-1].parent.exists():
@@ -23,7 +23,7 @@ def make_private(folder: Path) -> None:
         path.mkdir(mode=FOLDER_MODE, exist_ok=True)
 
 
-def make_file(path: Path) -> None:
+def create_private_file(path: Path) -> None:
     """Make an empty file for its owner alone, if none is there. Raises OSError.
 
     SQLite gives its journal files the mode of the database.
@@ -32,7 +32,7 @@ def make_file(path: Path) -> None:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE))
 
 
-def close_to_others(database: Path | None, *folders: Path) -> None:
+def restrict_to_owner(database: Path | None, *folders: Path) -> None:
     """Take from other accounts what earlier versions let them read, with one line in the log.
 
     Where the group may do as much as everybody, that was the umask's doing, and it is closed to

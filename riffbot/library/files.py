@@ -16,8 +16,8 @@ from io import BufferedReader
 from pathlib import Path
 
 from riffbot.errors import NotFound, StorageError
-from riffbot.library.db_errors import disk_trouble
-from riffbot.library.file_modes import make_private
+from riffbot.library.db_errors import disk_error
+from riffbot.library.file_modes import make_private_dir
 
 log = logging.getLogger(__name__)
 
@@ -68,10 +68,10 @@ class Files:
             return digest
         folder = self._folder(digest)
         try:
-            make_private(folder)
+            make_private_dir(folder)
             _write_whole(folder / f"{digest}{suffix}", data)
         except OSError as error:
-            raise disk_trouble(error, self._root) from error
+            raise disk_error(error, self._root) from error
         return digest
 
     def path(self, digest: str) -> Path | None:
@@ -102,7 +102,7 @@ class Files:
             with _opened(path) as file:
                 data = file.read()
         except OSError as error:
-            raise disk_trouble(error, self._root) from error
+            raise disk_error(error, self._root) from error
         if hashlib.sha256(data).hexdigest() != digest:
             raise damaged(digest).at(path)
         return data

@@ -1,4 +1,4 @@
-"""What each Discord server has decided for itself."""
+"""The settings of Discord servers."""
 
 from __future__ import annotations
 
@@ -19,18 +19,21 @@ NOBODY = 0
 """A DJ role's id that takes the role away: no role has this one."""
 
 
-class GuildStore(Database):
-    """The library's part that remembers servers."""
+class GuildRepository:
+    """Stores each server's settings."""
 
-    async def guild_settings(self, guild_id: int) -> GuildSettings:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get_settings(self, guild_id: int) -> GuildSettings:
         """A server's settings; the defaults where it never chose. Raises StorageError."""
-        async with self._read() as session:
+        async with self._database.read() as session:
             found = await session.get(GuildSettings, guild_id)
         return found or GuildSettings(
             guild_id=guild_id, jam_steer="anyone", jam_stop="anyone", dj_role_id=None
         )
 
-    async def set_guild_settings(
+    async def set_settings(
         self,
         guild_id: int,
         *,
@@ -38,7 +41,7 @@ class GuildStore(Database):
         jam_stop: Who | None = None,
         dj_role_id: int | None = None,
     ) -> GuildSettings:
-        """Change what is given, and return what holds now.
+        """Change the settings that are given; returns all of them as they are now.
 
         Args:
             dj_role_id: the DJ role's id, or `NOBODY` for no role any more.
@@ -57,7 +60,7 @@ class GuildStore(Database):
                 raise BadRequest(
                     f"Choose one of {', '.join(get_args(Who))}, not “{shortened(who)}”."
                 )
-        async with self._write() as session:
+        async with self._database.write() as session:
             row = await session.get(GuildSettings, guild_id)
             if row is None:
                 row = GuildSettings(
@@ -74,7 +77,7 @@ class GuildStore(Database):
                 )
         return row
 
-    async def forget_guild(self, guild_id: int) -> None:
-        """The server is gone, or has removed the bot."""
-        async with self._write() as session:
+    async def forget(self, guild_id: int) -> None:
+        """Delete the settings of a server that is gone, or has removed the bot."""
+        async with self._database.write() as session:
             await session.execute(delete(GuildSettings).where(GuildSettings.guild_id == guild_id))

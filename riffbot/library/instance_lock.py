@@ -27,8 +27,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from riffbot.errors import StorageError
 from riffbot.library.connection import connect, database_url, file_of
-from riffbot.library.db_errors import database_errors, disk_trouble
-from riffbot.library.file_modes import FILE_MODE, close_to_others, make_file, make_private
+from riffbot.library.db_errors import disk_error, translate_db_errors
+from riffbot.library.file_modes import (
+    FILE_MODE,
+    create_private_file,
+    make_private_dir,
+    restrict_to_owner,
+)
 from riffbot.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -75,7 +80,7 @@ class _Taken(StorageError):
         self.database, self.who, self.backend = database, who, backend
 
 
-class Ownership:
+class InstanceLock:
     """The right to work on a data folder and a database.
 
     Attributes:
@@ -86,7 +91,7 @@ class Ownership:
         self.lost: str | None = None
         self._when_lost: list[Callable[[], None]] = []
 
-    def when_lost(self, then: Callable[[], None]) -> None:
+    def on_lost(self, then: Callable[[], None]) -> None:
         """Call `then` once it is lost; at once where it is lost already."""
         if self.lost is not None:
             then()
@@ -102,7 +107,7 @@ class Ownership:
 
 
 @asynccontextmanager
-async def owned(settings: Settings) -> AsyncIterator[Ownership]:
+async def owned(settings: Settings) -> AsyncIterator[InstanceLock]:
     """Be the one RiffBot that works on the settings' data folder and database.
 
     On a disk that knows no locks it runs all the same, with a warning.
@@ -115,21 +120,21 @@ async def owned(settings: Settings) -> AsyncIterator[Ownership]:
         StorageError: another one does already, in one sentence that names it; or the folder or the
             database cannot be used; or, at the end of the block, it was lost.
     """
-    ownership = Ownership()
+    instance_lock = InstanceLock()
     url = database_url(settings.database)
     folder = settings.data_dir
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(_locked(folder / _LOCK, folder / _NOTE, folder))
         path = file_of(url)
         if url.get_backend_name() == "postgresql":
-            await stack.enter_async_context(_advised(url, ownership))
+            await stack.enter_async_context(_advised(url, instance_lock))
         elif path is not None:  # which another one may name by RIFFBOT_DATABASE_URL
             path = path.resolve()
             lock, note = (path.with_name(f"{path.name}.{name}") for name in (_LOCK, _NOTE))
             await stack.enter_async_context(_locked(lock, note, path))
-        yield ownership
-    if ownership.lost is not None:
-        raise StorageError(ownership.lost)
+        yield instance_lock
+    if instance_lock.lost is not None:
+        raise StorageError(instance_lock.lost)
 
 
 @asynccontextmanager
@@ -146,7 +151,7 @@ async def _locked(path: Path, note: Path, what: Path) -> AsyncIterator[None]:
     except NotImplementedError as error:
         log.warning("nothing keeps a second RiffBot from “%s”: %s", what, error)
     except OSError as error:
-        raise disk_trouble(error, what) from error
+        raise disk_error(error, what) from error
     try:
         yield
     finally:
@@ -154,12 +159,12 @@ async def _locked(path: Path, note: Path, what: Path) -> AsyncIterator[None]:
 
 
 def _take(lock: FileLock, path: Path, note: Path) -> None:
-    make_private(path.parent)
+    make_private_dir(path.parent)
     lock.acquire()
-    close_to_others(None, path)  # of an earlier version; who may read a file may lock it
+    restrict_to_owner(None, path)  # of an earlier version; who may read a file may lock it
     with suppress(OSError):  # a full disk: the lock holds without it
         note.unlink(missing_ok=True)  # of an earlier version, too
-        make_file(note)
+        create_private_file(note)
         note.write_text(
             json.dumps(
                 {
@@ -190,11 +195,11 @@ def _holder(note: Path) -> str:
 
 
 @asynccontextmanager
-async def _advised(url: URL, ownership: Ownership) -> AsyncIterator[None]:
+async def _advised(url: URL, instance_lock: InstanceLock) -> AsyncIterator[None]:
     lock = _AdvisoryLock(url)
     try:
         await lock.take()
-        watching = asyncio.create_task(lock.watch(ownership))
+        watching = asyncio.create_task(lock.watch(instance_lock))
         try:
             yield
         finally:
@@ -222,7 +227,7 @@ class _AdvisoryLock:
         Raises:
             StorageError: somebody else has it, or the database cannot be reached.
         """
-        with database_errors():
+        with translate_db_errors():
             connection = await self._engine.connect()
             self._connection = connection
             await connection.execution_options(isolation_level="AUTOCOMMIT")
@@ -236,7 +241,7 @@ class _AdvisoryLock:
         who = ", ".join(filter(None, names)) or "it has just gone"
         raise _Taken(self._engine.url.database, who, backend)
 
-    async def watch(self, ownership: Ownership) -> None:
+    async def watch(self, instance_lock: InstanceLock) -> None:
         """Look after the connection; a lock that is lost is taken again, unless it is gone.
 
         Returns once another RiffBot has it: two would make each other's riffs.
@@ -247,14 +252,14 @@ class _AdvisoryLock:
                 if self._connection is None:
                     await self.take()
                 else:
-                    with database_errors():
+                    with translate_db_errors():
                         await self._connection.execute(text("SELECT 1"))
             except _Taken as error:
                 if error.backend in (None, self._backend):
                     # Nobody, or ourselves: the server has not noticed yet that we are gone.
                     await self._drop()
                     continue
-                ownership.lose(
+                instance_lock.lose(
                     f"Another RiffBot has taken over the database “{error.database}” ({error.who}) "
                     "while this one had lost its connection to it, so this one has stopped; what "
                     "is not finished goes on there."

@@ -28,13 +28,16 @@ _MAX_AGE = timedelta(days=30)
 """How long a jam that nobody resumes is stored."""
 
 
-class JamStore(Database):
-    """The library's table of jams."""
+class JamRepository:
+    """Stores jams, so that a restart can resume them."""
 
-    async def save_jam(self, record: JamRecord) -> None:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def save(self, record: JamRecord) -> None:
         """Insert a jam, or replace the row of its id; `updated_at` becomes now."""
         now = datetime.now(UTC)
-        async with self._write() as session:
+        async with self._database.write() as session:
             old = await session.get(StoredJam, record.id)
             row = StoredJam(
                 id=record.id,
@@ -53,9 +56,9 @@ class JamStore(Database):
             )
             await session.merge(row)
 
-    async def find_latest_jam(self, key: JamKey) -> JamRecord | None:
+    async def find_latest(self, key: JamKey) -> JamRecord | None:
         """The newest jam of a key, ended or not; None if there never was one."""
-        async with self._read() as session:
+        async with self._database.read() as session:
             found: StoredJam | None = await session.scalar(
                 select(StoredJam)
                 .where(StoredJam.guild_id == key_to_number(key))
@@ -64,7 +67,7 @@ class JamStore(Database):
             )
             return _record(found) if found is not None else None
 
-    async def find_unfinished_jams(self) -> Sequence[JamRecord]:
+    async def find_unfinished(self) -> Sequence[JamRecord]:
         """Each key's newest jam where it is running or paused, oldest first.
 
         An older one that a crash left running is over: its key has begun another since.
@@ -74,7 +77,7 @@ class JamStore(Database):
         )
         ages = select(StoredJam.id, age.label("age")).subquery()
         unfinished = (StoredJamStatus.RUNNING.value, StoredJamStatus.PAUSED.value)
-        async with self._read() as session:
+        async with self._database.read() as session:
             rows = await session.scalars(
                 select(StoredJam)
                 .join(ages, ages.c.id == StoredJam.id)
@@ -83,17 +86,18 @@ class JamStore(Database):
             )
             return [_record(row) for row in rows]
 
-    async def mark_jam_paused(self, jam_id: str) -> None:
+    async def mark_paused(self, jam_id: str) -> None:
         """Change a running jam to paused: no restart resumes it by itself."""
-        async with self._write() as session:
+        async with self._database.write() as session:
             await session.execute(
                 update(StoredJam)
                 .where(StoredJam.id == jam_id, StoredJam.status == StoredJamStatus.RUNNING.value)
                 .values(status=StoredJamStatus.PAUSED.value)
             )
 
-    async def _prune_jams(self) -> None:
-        async with self._write() as session:
+    async def prune(self) -> None:
+        """Delete jams that nobody has resumed for a month."""
+        async with self._database.write() as session:
             await session.execute(
                 delete(StoredJam).where(StoredJam.updated_at < datetime.now(UTC) - _MAX_AGE)
             )

@@ -17,7 +17,7 @@ from sqlalchemy.engine import URL
 
 from riffbot.errors import StorageError
 from riffbot.library.connection import connect, database_url, file_of
-from riffbot.library.db_errors import database_errors, disk_trouble
+from riffbot.library.db_errors import disk_error, translate_db_errors
 from riffbot.library.file_modes import FILE_MODE
 from riffbot.settings import ROOT
 
@@ -84,7 +84,7 @@ def _inside(url: URL, function: Callable[[Connection], None]) -> None:
         finally:
             await engine.dispose()
 
-    with database_errors():
+    with translate_db_errors():
         asyncio.run(run())
 
 
@@ -103,7 +103,7 @@ def _file_lock(url: URL) -> Iterator[None]:
             "Another RiffBot has been upgrading this library for a minute: please look after it."
         ) from error
     except OSError as error:
-        raise disk_trouble(error, path.parent) from error
+        raise disk_error(error, path.parent) from error
 
 
 def _config() -> Config:

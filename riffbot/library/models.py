@@ -158,8 +158,8 @@ class StoredRiff(Base):
             return FORMER_MEMBER if self.gone != "deleted" else NOBODY
         return Author(self.author_id, self.author_name or "", self.guild_id)
 
-    def seen_by(self, viewer: Viewer) -> bool:
-        """Whether somebody may see it: it is their own, or made where they can look."""
+    def is_visible_to(self, viewer: Viewer) -> bool:
+        """Whether somebody may see it: it is their own, or was made in a channel that they see."""
         return self.author_id == viewer.user_id or self.audience_id in viewer.audiences
 
     @property

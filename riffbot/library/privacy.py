@@ -1,4 +1,4 @@
-"""What members decide about their riffs, and what is known about them."""
+"""Members' rights: who may remix their riffs, exporting and erasing what is known about them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,12 @@ from typing import Any
 from sqlalchemy import select, update
 
 from riffbot.errors import BadRequest, NotFound, StorageError
+from riffbot.library.database import Database
+from riffbot.library.deletion import DeletionResult, delete_riffs
+from riffbot.library.jams import ScrubJam
 from riffbot.library.models import Favourite, Member, StoredJam, StoredJob, StoredRiff
-from riffbot.library.riffs import RiffStore
+from riffbot.library.riff_rows import is_remix_allowed
+from riffbot.library.riffs import get_riff
 
 README = """Everything that RiffBot knows about you.
 
@@ -23,18 +27,20 @@ riffs/      sound and spectrogram of each riff; both carry the recipe that makes
 """
 
 
-class Consent(RiffStore):
-    """The library's answer to “whose is this, and what may be done with it”."""
+class PrivacyRepository:
+    """Stores members' decisions about their riffs, exports and erases their data."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def remixes_allowed(self, user_id: int) -> bool:
-        """Whether others may start from what this member brings; yes until they say no."""
-        async with self._read() as session:
-            member = await session.get(Member, user_id)
-        return member is None or member.remix_allowed
+        """Whether others may remix what this member makes; yes until they say no."""
+        async with self._database.read() as session:
+            return await is_remix_allowed(session, user_id)
 
     async def allow_remixes(self, user_id: int, allowed: bool) -> int:
         """Decide for all of a member's riffs, now and in future. Returns how many there are."""
-        async with self._write() as session:
+        async with self._database.write() as session:
             member = await session.get(Member, user_id)
             if member is None:
                 session.add(Member(user_id=user_id, remix_allowed=allowed))
@@ -54,10 +60,10 @@ class Consent(RiffStore):
             NotFound: it is not there.
             BadRequest: it is somebody else's.
         """
-        riff = await self.get(riff_id)
+        riff = await self._database.query(lambda session: get_riff(session, riff_id))
         if riff.author_id != user_id:
             raise BadRequest("Only the one who made a riff decides who may remix it.")
-        async with self._write() as session:
+        async with self._database.write() as session:
             await session.execute(
                 update(StoredRiff).where(StoredRiff.id == riff_id).values(remix_allowed=allowed)
             )
@@ -68,7 +74,7 @@ class Consent(RiffStore):
         The data always come whole; files are left out, the oldest first, where they would not
         fit, and data.json says which.
         """
-        async with self._read() as session:
+        async with self._database.read() as session:
             mine = select(StoredRiff).where(StoredRiff.author_id == user_id)
             riffs = (await session.scalars(mine.order_by(StoredRiff.created_at.desc()))).all()
             kept = await session.scalars(select(Favourite).where(Favourite.user_id == user_id))
@@ -80,7 +86,7 @@ class Consent(RiffStore):
             member = await session.get(Member, user_id)
             begun = await session.scalars(select(StoredJam).where(StoredJam.starter_id == user_id))
             jams = [_jam(jam) for jam in begun]
-        told: dict[str, Any] = {
+        data: dict[str, Any] = {
             "user_id": user_id,
             "remix_allowed": member is None or member.remix_allowed,
             "riffs": [_riff(riff) for riff in riffs],
@@ -88,12 +94,29 @@ class Consent(RiffStore):
             "jobs": jobs,
             "jams": jams,
         }
-        return await asyncio.to_thread(self._zip, told, riffs, limit)
+        return await asyncio.to_thread(self._zip, data, riffs, limit)
 
-    def _zip(self, told: dict[str, Any], riffs: Sequence[StoredRiff], limit: int) -> bytes:
+    async def erase_member(self, user_id: int, scrub_jam: ScrubJam) -> DeletionResult:
+        """Delete everything about a member: riffs, favourites, jobs, votes.
+
+        What others made from their riffs stays, with “a former member” as its parent's author. A
+        decision that nobody may remix their riffs stays, too: it protects them, and is deleted
+        only when they take it back.
+
+        Args:
+            user_id: of the member.
+            scrub_jam: removes the member from a stored jam.
+        """
+        database = self._database
+        async with database.files_lock:  # until then a clip that is being made may still be stored
+            query = select(StoredRiff).where(StoredRiff.author_id == user_id)
+            riffs = await database.query(lambda session: session.scalars(query).all())
+            return await delete_riffs(database, riffs, "erased", member=(user_id, scrub_jam))
+
+    def _zip(self, data: dict[str, Any], riffs: Sequence[StoredRiff], limit: int) -> bytes:
         out = io.BytesIO()
-        data = len(json.dumps(told, ensure_ascii=False).encode())
-        room = limit - data - 100_000  # headers, and names of files that are left out
+        size = len(json.dumps(data, ensure_ascii=False).encode())
+        room = limit - size - 100_000  # headers, and names of files that are left out
         left_out = []
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("README.txt", README)
@@ -101,7 +124,7 @@ class Consent(RiffStore):
                 for digest, suffix in ((riff.mp3, "mp3"), (riff.png, "png")):
                     name = f"riffs/{riff.id}.{suffix}"
                     try:
-                        content = self.files.read(digest)
+                        content = self._database.files.read(digest)
                     except (NotFound, StorageError):  # gone, or damaged: the others still come
                         content = b""
                     if not content or len(content) + 200 > room:
@@ -109,8 +132,8 @@ class Consent(RiffStore):
                         continue
                     room -= len(content) + 200
                     archive.writestr(name, content, zipfile.ZIP_STORED)
-            told["files_left_out"] = left_out
-            archive.writestr("data.json", json.dumps(told, indent=1, ensure_ascii=False))
+            data["files_left_out"] = left_out
+            archive.writestr("data.json", json.dumps(data, indent=1, ensure_ascii=False))
         return out.getvalue()
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from riffbot.library.file_modes import FILE_MODE, make_private
+from riffbot.library.file_modes import FILE_MODE, make_private_dir
 from riffbot.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ def is_running(settings: Settings) -> bool:
 
 
 def _take(lock: FileLock, path: Path) -> None:
-    make_private(path.parent)
+    make_private_dir(path.parent)
     lock.acquire()
 
 

@@ -1,4 +1,4 @@
-"""Finding the riffs whose prompts have all of some words.
+"""Word search: finds the riffs whose prompts have all of some words.
 
 `riff_words` holds the riffs of each word in the order of time. A search reads the list of its
 rarest word from the newest on and looks each riff up in the lists of the others, which lie in the
@@ -29,13 +29,13 @@ COUNTED = 1000
 
 
 @dataclass(frozen=True)
-class Scope:
-    """Which riffs are asked for; None leaves it open.
+class RiffFilter:
+    """Which riffs are asked for; None is no condition.
 
     Attributes:
-        author_id: whose.
-        guild_id: of which server.
-        audiences: of which of its places (`Origin.audience_id`).
+        author_id: by whom.
+        guild_id: in which server.
+        audiences: in which of its channels (`Origin.audience_id`).
     """
 
     author_id: int | None = None
@@ -44,29 +44,29 @@ class Scope:
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """Which part of a list in the order of time is asked for.
+class PageSlice:
+    """Which part of a list in the order of time is asked for, by cursor.
 
     Attributes:
-        place: the riff that it begins behind, as its time and id; None at the list's beginning.
-        back: it goes towards the newer ones.
-        limit: so many at most.
+        cursor: time and id of the riff after which it begins; None at the beginning of the list.
+        backward: from the cursor towards newer riffs.
+        limit: riffs at most.
     """
 
-    place: tuple[datetime, str] | None
-    back: bool
+    cursor: tuple[datetime, str] | None
+    backward: bool
     limit: int
 
 
-def matching(
-    session: Session, words: Sequence[str], scope: Scope, stretch: Stretch
+def find_matching(
+    session: Session, words: Sequence[str], wanted: RiffFilter, part: PageSlice
 ) -> Sequence[str]:
     """The ids of the riffs with all these words; the last word may be unfinished."""
     terms = _terms(session, words)
-    counts = _counts(session, terms, scope)
+    counts = _counts(session, terms, wanted)
     if not all(counts):
         return []
-    return _met(session, terms, counts.index(min(counts)), scope, stretch)
+    return _met(session, terms, counts.index(min(counts)), wanted, part)
 
 
 _BEGUN = text("""
@@ -132,31 +132,31 @@ def _terms(session: Session, words: Sequence[str]) -> list[_Term]:
     return [*(_Term(n, (word,)) for n, word in enumerate(whole)), unfinished]
 
 
-def _counts(session: Session, terms: Sequence[_Term], scope: Scope) -> list[int]:
+def _counts(session: Session, terms: Sequence[_Term], wanted: RiffFilter) -> list[int]:
     """How many riffs each word has, counted up to `COUNTED`."""
-    within = _within(scope)
+    within = _within(wanted)
     counts = [
         f"(SELECT count(*) FROM (SELECT 1 FROM riff_words AS w WHERE {term.among('w')}{within} "
         f"LIMIT :counted) AS some{term.number})"
         for term in terms
     ]
-    values = {"counted": COUNTED, **_values(terms, scope)}
+    values = {"counted": COUNTED, **_values(terms, wanted)}
     return list(session.execute(_typed(f"SELECT {', '.join(counts)}", values), values).one())
 
 
 def _met(
-    session: Session, terms: Sequence[_Term], driver: int, scope: Scope, stretch: Stretch
+    session: Session, terms: Sequence[_Term], driver: int, wanted: RiffFilter, part: PageSlice
 ) -> Sequence[str]:
     """The riffs in the list of one word that are in the lists of all others."""
-    conditions = [terms[driver].among("w") + _within(scope)]
+    conditions = [terms[driver].among("w") + _within(wanted)]
     conditions += [term.beside() for term in terms if term.number != driver]
-    values: dict[str, Any] = {"limit": stretch.limit, **_values(terms, scope)}
-    if stretch.place is not None:
-        side = ">" if stretch.back else "<"
+    values: dict[str, Any] = {"limit": part.limit, **_values(terms, wanted)}
+    if part.cursor is not None:
+        side = ">" if part.backward else "<"
         conditions.append(f"(w.created_at, w.riff_id) {side} (:at, :riff)")
-        values |= {"at": stretch.place[0], "riff": stretch.place[1]}
+        values |= {"at": part.cursor[0], "riff": part.cursor[1]}
     once = "" if terms[driver].in_order else "GROUP BY w.created_at, w.riff_id"
-    way = "ASC" if stretch.back else "DESC"
+    way = "ASC" if part.backward else "DESC"
     found = _typed(
         f"SELECT w.riff_id FROM riff_words AS w WHERE {' AND '.join(conditions)} {once} "
         f"ORDER BY w.created_at {way}, w.riff_id {way} LIMIT :limit",
@@ -165,28 +165,28 @@ def _met(
     return session.scalars(found, values).all()
 
 
-def _within(scope: Scope) -> str:
-    """The conditions of a scope on rows of `w`."""
+def _within(wanted: RiffFilter) -> str:
+    """The conditions of a wanted on rows of `w`."""
     conditions = []
-    if scope.author_id is not None:
+    if wanted.author_id is not None:
         conditions.append(" AND w.author_id = :author_id")
-    if scope.guild_id is not None:
+    if wanted.guild_id is not None:
         conditions.append(" AND w.guild_id = :guild_id")
-    if scope.audiences is not None:
+    if wanted.audiences is not None:
         conditions.append(" AND w.audience_id IN :audiences")
     return "".join(conditions)
 
 
-def _values(terms: Sequence[_Term], scope: Scope) -> dict[str, Any]:
+def _values(terms: Sequence[_Term], wanted: RiffFilter) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for term in terms:
         values |= term.values
-    if scope.author_id is not None:
-        values["author_id"] = scope.author_id
-    if scope.guild_id is not None:
-        values["guild_id"] = scope.guild_id
-    if scope.audiences is not None:
-        values["audiences"] = list(scope.audiences)
+    if wanted.author_id is not None:
+        values["author_id"] = wanted.author_id
+    if wanted.guild_id is not None:
+        values["guild_id"] = wanted.guild_id
+    if wanted.audiences is not None:
+        values["audiences"] = list(wanted.audiences)
     return values
 
 

@@ -1,4 +1,4 @@
-"""The library: rows in a database, files beside it, both found again after anything."""
+"""The library: rows in a database, and the files that they refer to."""
 
 from __future__ import annotations
 
@@ -6,29 +6,39 @@ import asyncio
 from typing import Self
 
 from riffbot.library.connection import database_url, file_of
-from riffbot.library.db_errors import disk_trouble
-from riffbot.library.family import Families
-from riffbot.library.file_modes import close_to_others, make_file, make_private
+from riffbot.library.database import Database
+from riffbot.library.db_errors import disk_error
+from riffbot.library.file_modes import create_private_file, make_private_dir, restrict_to_owner
 from riffbot.library.files import Files
-from riffbot.library.guilds import GuildStore
-from riffbot.library.jams import JamStore
-from riffbot.library.jobs import JobStore
+from riffbot.library.guilds import GuildRepository
+from riffbot.library.jams import JamRepository
+from riffbot.library.jobs import JobRepository
 from riffbot.library.migrate import upgrade
-from riffbot.library.privacy import Consent
-from riffbot.library.queries import Browser
+from riffbot.library.privacy import PrivacyRepository
+from riffbot.library.riffs import RiffRepository
 from riffbot.settings import Settings
 
 
-class Library(Browser, Families, Consent, JobStore, JamStore, GuildStore):
-    """Everything that was made (found, traced, let go), that was promised and that plays
-    (`JamStore`), and what servers chose (`GuildStore`).
+class Library:
+    """The library: repositories over one database.
 
-    Rows that are returned are plain values by then: read them freely, changing them does nothing.
+    Attributes:
+        riffs, jobs, jams, guilds, privacy: one repository a concern.
+        files: the content-addressed files that the rows refer to.
     """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.files = database.files
+        self.riffs = RiffRepository(database)
+        self.jobs = JobRepository(database)
+        self.jams = JamRepository(database)
+        self.guilds = GuildRepository(database)
+        self.privacy = PrivacyRepository(database)
 
     @classmethod
     async def open(cls, settings: Settings) -> Self:
-        """Open the library, making or upgrading it if need be.
+        """Open the library; creates or upgrades it if need be.
 
         Raises:
             BadRequest: the setting of the database is nonsense.
@@ -36,15 +46,19 @@ class Library(Browser, Families, Consent, JobStore, JamStore, GuildStore):
         """
         url = database_url(settings.database)
         try:
-            make_private(settings.files_dir)
+            make_private_dir(settings.files_dir)
             if (path := file_of(url)) is not None:
-                make_private(path.parent)
-                make_file(path)
-            close_to_others(path, settings.files_dir)
+                make_private_dir(path.parent)
+                create_private_file(path)
+            restrict_to_owner(path, settings.files_dir)
         except OSError as error:
-            raise disk_trouble(error, settings.data_dir) from error
+            raise disk_error(error, settings.data_dir) from error
         await asyncio.to_thread(upgrade, settings.database)
-        library = cls(url, Files(settings.files_dir))
-        await library._prune_jobs()
-        await library._prune_jams()
+        library = cls(Database(url, Files(settings.files_dir)))
+        await library.jobs.prune()
+        await library.jams.prune()
         return library
+
+    async def close(self) -> None:
+        """Close the database; see `Database.close`."""
+        await self._database.close()

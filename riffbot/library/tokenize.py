@@ -8,7 +8,7 @@ _WORD = re.compile(r"\w+")
 _LONGEST = 40
 
 
-def words_of(text: str) -> list[str]:
+def tokenize(text: str) -> list[str]:
     """The distinct words of a text in search form, in order: `(Funky:1.2) SAX` → funky, sax.
 
     Weights are numbers to the model, not words, and are left out.

@@ -91,12 +91,12 @@ class Credit:
     prompt: str = ""
     audience_id: int | None = None
 
-    def told_where(self, seen: Callable[[int], bool]) -> Credit:
+    def redact(self, is_visible: Callable[[int], bool]) -> Credit:
         """The credit for readers who see these places: of what they do not, only whose it is.
 
         Its words and its id, which opens it to whoever has it, are not for them.
         """
-        if self.audience_id is None or seen(self.audience_id):
+        if self.audience_id is None or is_visible(self.audience_id):
             return self
         return replace(self, riff_id=None, prompt="")
 
@@ -105,7 +105,7 @@ DRAWING = "a drawing"
 """In place of a model's name: an upload that was taken as a drawing."""
 
 
-def kind_of(request: RiffRequest) -> str:
+def classify_request(request: RiffRequest) -> str:
     """What a request makes, one of `KINDS`; that it starts from a drawing only its parent tells."""
     if request.piece is not None:
         return request.piece.kind
@@ -116,7 +116,7 @@ def kind_of(request: RiffRequest) -> str:
     return "remix" if from_somebody else "riff"
 
 
-def pictures_of(request: RiffRequest) -> set[str]:
+def referenced_images(request: RiffRequest) -> set[str]:
     """The `sha256:` references of all pictures that a request needs."""
     piece = request.piece
     second = piece.image if isinstance(piece, Morph | Layer) else None
@@ -124,6 +124,6 @@ def pictures_of(request: RiffRequest) -> set[str]:
     return {ref for ref in refs if ref is not None and ref.startswith("sha256:")}
 
 
-def second_image_of(request: RiffRequest) -> str | None:
+def second_image_ref(request: RiffRequest) -> str | None:
     """The other picture of a layer or a walk."""
     return request.piece.image if isinstance(request.piece, Morph | Layer) else None

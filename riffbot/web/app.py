@@ -54,7 +54,7 @@ def create_app(services: Services) -> web.Application:
     visitors.prepare(app)
     app[CONNECTIONS] = []
     app[api.SERVICES] = services
-    app[api.JOBS] = Jobs(services.studio, services.library)
+    app[api.JOBS] = Jobs(services.clip_service, services.library)
     app[api.ALLOWANCE] = Allowance()
     app[api.READING] = Allowance(burst=120, every_s=0.25)
     app[api.FETCHING] = Allowance(burst=600, every_s=0.1)

@@ -15,7 +15,8 @@ from typing import Literal
 from PIL import Image
 
 from audio.arrays import Pixels
-from riffbot.clips.service import Accepted, Studio
+from riffbot.clips.job_runner import AcceptedJob
+from riffbot.clips.service import ClipService
 from riffbot.errors import Cancelled, Conflict, NotFound, RiffBotError
 from riffbot.inference.job import Owner, Progress
 from riffbot.library.job_states import UNFINISHED
@@ -66,7 +67,7 @@ class Job:
         accepted: what was let in; None for a job from before a restart, which is only watched.
     """
 
-    def __init__(self, job_id: str, accepted: Accepted | None = None) -> None:
+    def __init__(self, job_id: str, accepted: AcceptedJob | None = None) -> None:
         self.id = job_id
         self.accepted = accepted
         self.task: asyncio.Task[None] | None = None
@@ -104,8 +105,8 @@ class Job:
 class Jobs:
     """All clips that the page asked for and that are not long ended."""
 
-    def __init__(self, studio: Studio, library: Library) -> None:
-        self._studio = studio
+    def __init__(self, clip_service: ClipService, library: Library) -> None:
+        self._clip_service = clip_service
         self._library = library
         self._jobs: dict[str, Job] = {}
 
@@ -113,10 +114,12 @@ class Jobs:
         """Begin to make a clip, which is written down when this returns.
 
         Raises:
-            RiffBotError: as `Studio.accept`; nothing was begun.
+            RiffBotError: as `ClipService.accept`; nothing was begun.
         """
         self._forget()
-        accepted = await self._studio.accept(request, author=VISITOR, owner=owner, parent=parent)
+        accepted = await self._clip_service.accept(
+            request, author=VISITOR, owner=owner, parent=parent
+        )
         job = Job(accepted.job.id, accepted)
         job.task = asyncio.create_task(self._make(job, accepted))
         self._jobs[job.id] = job
@@ -131,7 +134,7 @@ class Jobs:
         if (known := self._jobs.get(job_id)) is not None:
             return known
         try:
-            row = await self._library.get_job(job_id)
+            row = await self._library.jobs.get(job_id)
         except NotFound:
             return None
         if (row.author_id, row.channel_id) != (VISITOR.user_id, None):
@@ -152,13 +155,13 @@ class Jobs:
         """Take a clip back, and wait until it is."""
         if job.task is None or job.task.done():
             return
-        if job.accepted is None and not self._studio.cancel(job.id):
+        if job.accepted is None and not self._clip_service.cancel(job.id):
             with contextlib.suppress(Conflict, NotFound):  # it ended by itself
-                await self._library.cancel_job(job.id)
+                await self._library.jobs.cancel(job.id)
         job.task.cancel()
         await asyncio.wait([job.task])
         if job.task.cancelled() and job.accepted is not None:  # it had not even begun
-            await self._studio.drop(job.accepted)
+            await self._clip_service.drop(job.accepted)
         job.publish(_failed("Cancelled.", cancelled=True))
 
     async def close(self) -> None:
@@ -167,7 +170,7 @@ class Jobs:
         for job in unfinished:
             job.publish(_failed("RiffBot is stopping."))
             if job.accepted is not None:
-                self._studio.leave(job.accepted)
+                self._clip_service.leave(job.accepted)
             elif job.task is not None:
                 job.task.cancel()
         made = [job for job in unfinished if job.accepted is not None]
@@ -183,9 +186,9 @@ class Jobs:
         """Tell of a job that goes on without us, as its row does."""
         while job.ended is None:
             try:
-                row = await self._library.get_job(job.id)
+                row = await self._library.jobs.get(job.id)
                 if row.state == "done":
-                    job.publish(_done(await self._library.get(job.id)))
+                    job.publish(_done(await self._library.riffs.get(job.id)))
                 elif row.state not in UNFINISHED:
                     cancelled = row.state == "cancelled"
                     job.publish(_failed(row.error or "Cancelled.", cancelled=cancelled))
@@ -193,9 +196,9 @@ class Jobs:
                 job.publish(_failed(str(error)))
             await asyncio.sleep(LOOK_EVERY_S)
 
-    async def _make(self, job: Job, accepted: Accepted) -> None:
+    async def _make(self, job: Job, accepted: AcceptedJob) -> None:
         try:
-            clip = await self._studio.carry_out(
+            clip = await self._clip_service.carry_out(
                 accepted,
                 on_progress=lambda progress: _progress(job, progress),
                 wants_preview=True,

@@ -73,7 +73,7 @@ class OggBroadcast:
         self.over = False
         self._session = session
         self._ogg = OggOpus(secrets.randbelow(2**31))
-        self._head = self._ogg.head()
+        self._head = self._ogg.header_pages()
         self._recent: deque[bytes] = deque(maxlen=BACKLOG // PACKETS)
         self._task = asyncio.create_task(self._run())
 
@@ -105,11 +105,11 @@ class OggBroadcast:
                 # A pause is silence here: a player would hang up, and a write is what tells that
                 # a reader has gone.
                 async for packet in packets.continuous():
-                    pages.append(self._ogg.packet(packet))
+                    pages.append(self._ogg.packet_page(packet))
                     if len(pages) == PACKETS:
                         self._send(b"".join(pages))
                         pages = []
-            self._send(b"".join((*pages, self._ogg.end())))
+            self._send(b"".join((*pages, self._ogg.end_page())))
         except Exception:
             log.exception("live.ogg of jam %s broke", self._session.id)
         finally:

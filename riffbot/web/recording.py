@@ -119,9 +119,9 @@ async def as_file(request: web.Request, recording: Recording) -> web.StreamRespo
     bound(request)
     ogg = OggOpus(secrets.randbelow(2**31))
     with contextlib.suppress(ConnectionError):
-        await write(request, stream, ogg.head())
+        await write(request, stream, ogg.header_pages())
         for packets in recording.packets(first):
             # A write waits for a slow reader and lets the others have their turn.
-            await write(request, stream, b"".join(map(ogg.packet, packets)))
-        await write(request, stream, ogg.end())
+            await write(request, stream, b"".join(map(ogg.packet_page, packets)))
+        await write(request, stream, ogg.end_page())
     return stream

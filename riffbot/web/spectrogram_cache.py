@@ -51,5 +51,5 @@ class Listening:
             return whole
 
     def _look(self, riff: StoredRiff) -> tuple[Pixels, Pixels]:
-        own = self._services.studio.picture(riff.image_ref)
+        own = self._services.clip_service.importer.load_picture(riff.image_ref)
         return own, heard(own, self._services.library, riff)

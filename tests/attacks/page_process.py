@@ -25,7 +25,7 @@ import numpy as np
 from audio import codec
 from audio.image import encode_png
 from riffbot import logs, process
-from riffbot.clips.service import Studio
+from riffbot.clips.service import ClipService
 from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine
 from riffbot.jam.manager import JamManager
@@ -76,9 +76,9 @@ async def main(folder: Path, descriptors: int, jam: bool, changes: dict[str, obj
     pipeline = FakePipeline()
     pipeline.images = Images(settings.seed_images, library.files.path)
     engine = Engine(lambda: pipeline, max_batch=1)
-    studio = Studio(engine, library, settings)
-    jams = JamManager(engine, pipeline.images, library, studio, settings)
-    services = Services(settings, engine, library, studio, pipeline.images, jams)
+    clip_service = ClipService(engine, library, settings)
+    jams = JamManager(engine, pipeline.images, library, clip_service, settings)
+    services = Services(settings, engine, library, clip_service, pipeline.images, jams)
     if jam:
         await asyncio.to_thread(codec.warm_up)
     if descriptors:

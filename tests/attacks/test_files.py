@@ -16,7 +16,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from audio.image import encode_png
-from riffbot.clips.service import Studio
+from riffbot.clips.service import ClipService
 from riffbot.inference.engine.engine import Engine
 from riffbot.inference.pipeline.factory import open_pipeline
 from riffbot.jam.manager import JamManager
@@ -255,9 +255,9 @@ async def test_strangers_read_no_folders_of_this_machine(
     )
     library = await Library.open(settings)
     engine = Engine(lambda: open_pipeline(settings, pipeline.images))
-    studio = Studio(engine, library, settings)
-    jams = JamManager(engine, pipeline.images, library, studio, settings)
-    running = Services(settings, engine, library, studio, pipeline.images, jams)
+    clip_service = ClipService(engine, library, settings)
+    jams = JamManager(engine, pipeline.images, library, clip_service, settings)
+    running = Services(settings, engine, library, clip_service, pipeline.images, jams)
     try:
         async with TestClient(TestServer(create_app(running))) as browser:
             answer = await browser.post("/api/riffs", json={"prompt": "funk", "seed": 1})

@@ -51,7 +51,7 @@ async def test_starting_jams_in_a_loop_starves_nobodys_riffs(
         began = time.monotonic()
         status, sentence = await there.ask(visitor, "mine")
         assert status == 202, sentence
-        while await services.library.unfinished_jobs():  # noqa: ASYNC110  # its row
+        while await services.library.jobs.unfinished():  # noqa: ASYNC110  # its row
             await asyncio.sleep(0.05)
         waited = time.monotonic() - began
         await asyncio.sleep(max(0.0, SECONDS - waited))

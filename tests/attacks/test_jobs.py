@@ -19,7 +19,7 @@ import aiohttp
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from riffbot.clips.service import Studio
+from riffbot.clips.service import ClipService
 from riffbot.errors import Refused
 from riffbot.inference.engine.throughput import ThroughputMeter
 from riffbot.inference.job import Owner
@@ -50,8 +50,8 @@ async def test_a_small_request_does_not_take_the_engine_for_a_day(
     services: Services, pipeline: FakePipeline
 ) -> None:
     settings = services.settings.model_copy(update={"max_job_s": 30.0})
-    studio = Studio(services.engine, services.library, settings, services.images)
-    limited = replace(services, settings=settings, studio=studio)
+    clip_service = ClipService(services.engine, services.library, settings, services.images)
+    limited = replace(services, settings=settings, clip_service=clip_service)
     pipeline.trouble = lambda _: time.sleep(0.05)  # 0.05 s for 64 columns at 4 steps
     async with TestClient(TestServer(create_app(limited))) as client:
         asked = await client.post("/api/riffs", json={"prompt": "measured", "width": 64})
@@ -74,7 +74,7 @@ async def test_a_small_request_does_not_take_the_engine_for_a_day(
             assert answer.status == 400, sentence
             assert "busy for" in sentence or "too long" in sentence
         assert pipeline.steps_done == steps
-        assert all(job.request.piece is None for job in await services.library.unfinished_jobs())
+        assert all(job.request.piece is None for job in await services.library.jobs.unfinished())
         row(f"{len(pieces)} anonymous POSTs of up to 70,400 steps", f"400, 0 steps: “{sentence}”")
         assert (await client.post("/api/riffs", json={"prompt": "usual"})).status == 202
 
@@ -88,9 +88,9 @@ async def test_many_pieces_just_under_the_cap_do_not_take_the_engine_for_a_day(
         piece={"kind": "morph", "clips": 60},
     )
     single = RiffRequest(prompt="usual")
-    studio = services.studio
+    clip_service = services.clip_service
     await until(lambda: services.engine.stats().state == "ready")
-    price = await studio.pricing.price(piece)
+    price = await clip_service.pricing.price(piece)
     assert price is not None
     picture_s = 0.99 * services.settings.max_job_s / len(price.pictures)
     monkeypatch.setattr(ThroughputMeter, "seconds", lambda _, asked: picture_s * len(asked))
@@ -99,11 +99,11 @@ async def test_many_pieces_just_under_the_cap_do_not_take_the_engine_for_a_day(
     for number in range(30):
         owner = Owner(-2 - number % 3, 0, network=1)
         try:
-            accepted = await studio.accept(piece, author=VISITOR, owner=owner)
+            accepted = await clip_service.accept(piece, author=VISITOR, owner=owner)
         except Refused as error:
             sentences.append(str(error))
             continue
-        making.append(asyncio.create_task(studio.carry_out(accepted)))
+        making.append(asyncio.create_task(clip_service.carry_out(accepted)))
         await until(lambda: services.engine.stats().running == 1)
     hours = len(making) * price_s / 3600 if (price_s := price.seconds(services.engine)) else 0
     assert len(making) == 1
@@ -111,16 +111,16 @@ async def test_many_pieces_just_under_the_cap_do_not_take_the_engine_for_a_day(
     assert any("try again in about" in sentence for sentence in sentences)
     row("30 pieces just under the cap of one network", f"{len(making)} let in, {hours:.1f} h")
     for owner in (Owner(-9, 0, network=1), Owner(-10, 0, network=2), Owner(1, 10)):
-        accepted = await studio.accept(single, author=VISITOR, owner=owner)
-        making.append(asyncio.create_task(studio.carry_out(accepted)))
+        accepted = await clip_service.accept(single, author=VISITOR, owner=owner)
+        making.append(asyncio.create_task(clip_service.carry_out(accepted)))
     with pytest.raises(Refused, match="try again in about"):  # another song would wait for it
-        await studio.accept(piece, author=VISITOR, owner=Owner(2, 10))
+        await clip_service.accept(piece, author=VISITOR, owner=Owner(2, 10))
     for task in making:
         task.cancel()
     await asyncio.gather(*making, return_exceptions=True)
     pipeline.gate.set()
     await until(lambda: services.engine.is_idle)  # what ended holds nothing back
-    await studio.make(single, author=VISITOR)
+    await clip_service.make(single, author=VISITOR)
 
 
 async def test_a_locked_library_loses_no_accepted_riff(
@@ -129,9 +129,9 @@ async def test_a_locked_library_loses_no_accepted_riff(
     monkeypatch.setattr("riffbot.library.connection.BUSY_TIMEOUT_MS", 300)
     monkeypatch.setattr("riffbot.library.jobs._PATIENCE_S", 1.0)
     library = await Library.open(services.settings)
-    studio = Studio(services.engine, library, services.settings, services.images)
+    clip_service = ClipService(services.engine, library, services.settings, services.images)
     other = sqlite3.connect(services.settings.data_dir / "riffbot.db", isolation_level=None)
-    served = replace(services, library=library, studio=studio)
+    served = replace(services, library=library, clip_service=clip_service)
     async with TestClient(TestServer(create_app(served))) as client:
         other.execute("BEGIN IMMEDIATE")
         asked = await asyncio.gather(
@@ -141,7 +141,7 @@ async def test_a_locked_library_loses_no_accepted_riff(
         sentence = (await asked[0].json())["error"]
         assert "Another program holds the library" in sentence
         other.close()
-        assert await library.unfinished_jobs() == []
+        assert await library.jobs.unfinished() == []
         assert (await client.post("/api/riffs", json={"prompt": "again"})).status == 202
         row("8 riffs while the database is locked", f"503 for each: “{sentence}”, no row")
         await until(lambda: services.engine.stats().done == 1)
@@ -229,7 +229,7 @@ async def test_kill_9_loses_no_accepted_riff(tmp_path: Path, moment: str) -> Non
         await asyncio.gather(*posting, return_exceptions=True)
         await process.wait()
     library = await Library.open(settings)
-    left = {job.id for job in await library.unfinished_jobs()}
+    left = {job.id for job in await library.jobs.unfinished()}
     await library.close()
     assert accepted
     assert set(accepted) <= left
@@ -261,7 +261,7 @@ async def test_a_second_process_is_told_and_takes_nothing_over(tmp_path: Path) -
         async with browser.post(f"{page}/api/riffs", json={"prompt": "sax"}) as answer:
             job = (await answer.json())["job"]
         library = await Library.open(Settings(_env_file=None, data_dir=data))
-        while (await library.get_job(job)).state != "running":  # noqa: ASYNC110  # its row
+        while (await library.jobs.get(job)).state != "running":  # noqa: ASYNC110  # its row
             await asyncio.sleep(0.05)
         second = await asyncio.to_thread(riffbot)
         assert second.returncode == 1, second.stderr
@@ -271,7 +271,7 @@ async def test_a_second_process_is_told_and_takes_nothing_over(tmp_path: Path) -
         assert "Traceback" not in second.stderr
         found = await asyncio.to_thread(riffbot, "library", "search", "sax")
         assert found.returncode == 0, found.stderr
-        row_of_job = await library.get_job(job)
+        row_of_job = await library.jobs.get(job)
         assert (row_of_job.state, row_of_job.attempts) == ("running", 1)
         await library.close()
     row("a second `riffbot` on the same folder", f"exit {second.returncode}: {last}")

@@ -43,7 +43,7 @@ async def test_a_decoder_killed_in_the_middle_costs_a_sentence_and_the_next_uplo
         assert told.content.endswith("please save it again as WAV, FLAC or PNG.")
         assert "drums.wav" in told.content
         assert "\n" not in told.content
-        assert await room.services.library.recent() == []
+        assert await room.services.library.riffs.recent() == []
 
         result = await room.ben.slash(room.channel, "remix", prompt="harp", upload=drums, seed=1)
         assert "beats at" in result.response.content

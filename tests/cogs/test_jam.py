@@ -91,7 +91,7 @@ async def test_an_evening_of_two(settings: Settings) -> None:
         message = kept.response.message
         assert {a.filename for a in message.attachments} >= {"riff.mp3", "spectrogram.png"}
         assert "of the jam, kept" in message.content
-        (riff,) = await room.services.library.recent()
+        (riff,) = await room.services.library.riffs.recent()
         assert riff.author_id == room.ben.id
         assert riff.message_id == message.id
         assert isinstance(riff.request, RiffRequest)
@@ -221,7 +221,7 @@ async def test_nonsense_is_refused_in_one_sentence(settings: Settings) -> None:
 async def test_who_may_not_stop_it_may_not_end_a_pause_either(settings: Settings) -> None:
     async with jam_room(settings) as room:
         await start(room, prompt="funky sax")
-        await room.services.library.set_guild_settings(room.guild.id, jam_stop="starter")
+        await room.services.library.guilds.set_settings(room.guild.id, jam_stop="starter")
         await room.ada.click(panel(room), label="Pause")
         refused = await room.ben.slash(room.channel, "jam resume")
         assert "only ada may stop" in refused.response.content
@@ -270,12 +270,12 @@ async def test_a_jam_forgets_a_member_who_wants_to_be_forgotten(settings: Settin
         assert stage.starter is None
         await room.ben.slash(room.channel, "jam stop")
         async with patience(10):
-            while room.services.jams._starters:  # until its end is stored
+            while room.services.jams._registry._starters:  # until its end is stored
                 await asyncio.to_thread(time.sleep, 0.05)
-        row = await room.services.library.find_latest_jam(GuildJam(room.guild.id))
+        row = await room.services.library.jams.find_latest(GuildJam(room.guild.id))
         assert row is not None
         assert (row.starter_id, row.starter_name) == (None, None)
-        assert "ada" not in row.state
+        assert "ada" not in row.snapshot
 
 
 async def told(room: Room, result: Any) -> str:

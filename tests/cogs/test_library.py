@@ -34,7 +34,7 @@ async def test_ann_bob_and_cy(settings: Settings) -> None:
         first = (await room.riff("funky sax", steps=2)).response.message
         second = await remixed(room, bob, first, "church bells")
         third = await remixed(room, cy, second, "steel drums")
-        tail, middle, head = await room.services.library.recent()
+        tail, middle, head = await room.services.library.riffs.recent()
         tree = (await bob.slash(room.channel, "library lineage", riff=tail.id)).response
         text = tree.embeds[0].description
         lines = [line for line in text.splitlines() if "·" in line]
@@ -51,7 +51,7 @@ async def test_ann_bob_and_cy(settings: Settings) -> None:
         assert "1 riff is deleted" in done.response.content
         assert "family trees" in done.response.content
         library = room.services.library
-        assert await library.count() == 2
+        assert await library.riffs.count() == 2
         assert first.id not in {message.id for message in room.messages}
         message = next(m for m in room.messages if m.id == second.id)
         assert "a former member" in message.embeds[0].description
@@ -64,7 +64,7 @@ async def test_ann_bob_and_cy(settings: Settings) -> None:
         assert "a riff of a former member" in tree.embeds[0].description
         assert "ada" not in tree.embeds[0].description
         # Bob's clip still replays to the pixel.
-        await room.services.studio.replay(middle.id)
+        await room.services.clip_service.replayer.replay(middle.id)
         assert third.id in {message.id for message in room.messages}
 
 
@@ -157,7 +157,7 @@ async def test_delete_is_for_the_author_or_a_moderator(settings: Settings) -> No
         assert "moderator" in refused.response.content
         await room.mia.slash(room.channel, "library delete", riff=riff.id)
         assert room.messages == []
-        assert await room.services.library.count() == 0
+        assert await room.services.library.riffs.count() == 0
         gone = await room.ada.slash(room.channel, "library show", riff=riff.id)
         assert [said.ephemeral for said in gone.followups] == [True]
 
@@ -219,7 +219,7 @@ async def test_privacy_export_holds_everything(settings: Settings) -> None:
         assert told["favourites"][0]["riff"] == riff["id"]
         assert f"riffs/{riff['id']}.mp3" in archive.namelist()
         assert told["files_left_out"] == []
-        small = await room.services.library.export_member(room.ada.id, limit=105_000)
+        small = await room.services.library.privacy.export_member(room.ada.id, limit=105_000)
         told = json.loads(zipfile.ZipFile(io.BytesIO(small)).read("data.json"))
         assert told["files_left_out"]
         assert len(small) < 105_000
@@ -242,7 +242,7 @@ async def test_a_moderator_elsewhere_is_none_here(settings: Settings) -> None:
         assert "Only the one who made it" in refused.response.content
         refused = await eve.slash(channel, "library delete", riff=riff.id)
         assert "found no riff" in refused.response.content
-        assert await room.services.library.count() == 1
+        assert await room.services.library.riffs.count() == 1
 
 
 async def test_a_copys_delete_button_takes_the_original_with_it(settings: Settings) -> None:
@@ -274,15 +274,15 @@ async def test_what_a_member_waits_for_is_taken_back_when_they_go(
 ) -> None:
     async with open_room(settings) as room:
         library, cancelled = room.services.library, []
-        monkeypatch.setattr(room.services.studio, "cancel", cancelled.append)
+        monkeypatch.setattr(room.services.clip_service, "cancel", cancelled.append)
         jobs = [
-            await library.create_job(RiffRequest(prompt="x"), author=Author(who.id, who.name))
+            await library.jobs.create(RiffRequest(prompt="x"), author=Author(who.id, who.name))
             for who in (room.ada, room.ben)
         ]
         asked = await room.ada.slash(room.channel, "privacy delete")
         await room.ada.click(asked.response, label="Delete everything about me")
         assert cancelled == [jobs[0].id]
-        assert [job.id for job in await library.unfinished_jobs()] == [jobs[1].id]
+        assert [job.id for job in await library.jobs.unfinished()] == [jobs[1].id]
 
 
 async def test_children_of_what_is_too_old_tell_the_new_truth(settings: Settings) -> None:
@@ -290,7 +290,7 @@ async def test_children_of_what_is_too_old_tell_the_new_truth(settings: Settings
     async with open_room(settings) as room:
         first = (await room.riff("funky sax", steps=1)).response.message
         second = await remixed(room, room.ben, first, "bells")
-        head = (await room.services.library.recent())[1]
+        head = (await room.services.library.riffs.recent())[1]
         with sqlite3.connect(settings.data_dir / "riffbot.db") as db:
             long_ago = "2020-01-01 00:00:00.000000"
             db.execute("UPDATE riffs SET created_at = ? WHERE id = ?", (long_ago, head.id))

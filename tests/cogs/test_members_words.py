@@ -94,7 +94,7 @@ async def test_nothing_is_live_on_a_jams_panel(settings: Settings) -> None:
         menu = parts(panel(room))[-1]
         labels = [option.label for option in menu.options]
         assert " ".join(LOUD.split()) in labels, "menus show no markdown"
-        await room.services.library.set_guild_settings(room.guild.id, jam_stop="starter")
+        await room.services.library.guilds.set_settings(room.guild.id, jam_stop="starter")
         await room.ben.slash(room.channel, "jam stop")
         await zoe.slash(room.channel, "jam stop")
         assert live(room) == []

@@ -42,7 +42,7 @@ async def test_a_prompt_becomes_a_message_that_plays(settings: Settings) -> None
         assert len(sound.samples) == picture.pixels.shape[1] * sound.sample_rate // 100
         assert files["spectrogram.png"].description.startswith("Spectrogram of")
         assert list(buttons(message)) == BUTTONS
-        stored = (await room.services.library.recent())[0]
+        stored = (await room.services.library.riffs.recent())[0]
         assert (stored.message_id, stored.channel_id) == (message.id, room.channel.id)
         assert stored.author_id == room.ada.id
 
@@ -58,7 +58,7 @@ async def test_every_option_reaches_the_request(settings: Settings) -> None:
             guidance=2.5,
             steps=2,
         )
-        request = (await room.services.library.recent())[0].request
+        request = (await room.services.library.riffs.recent())[0].request
         assert request.negative == "drums"
         assert request.seed == 7
         assert request.seed_image == "steady"
@@ -67,7 +67,7 @@ async def test_every_option_reaches_the_request(settings: Settings) -> None:
         assert request.steps == 2
         assert request.bpm == 120
         await room.riff("dub", tempo=100.0)
-        assert (await room.services.library.recent())[0].request.bpm == 100
+        assert (await room.services.library.riffs.recent())[0].request.bpm == 100
 
 
 async def test_a_prompt_is_parsed_once_from_the_command_to_the_model(
@@ -97,7 +97,7 @@ async def test_a_prompt_that_cannot_be_read_is_refused_before_anything_is_posted
             raise AssertionError("something was posted or queued")
 
         monkeypatch.setattr(generation.ReplyTarget, "respond", never)
-        monkeypatch.setattr(room.services.studio, "make", never)
+        monkeypatch.setattr(room.services.clip_service, "make", never)
         assert "for example" in _whispered(await room.riff(prompt))
         assert room.messages == []
 
@@ -105,7 +105,7 @@ async def test_a_prompt_that_cannot_be_read_is_refused_before_anything_is_posted
 async def test_a_label_in_brackets_is_played_as_text(settings: Settings) -> None:
     async with open_room(settings) as room:
         await room.riff("(bpm: 120) funk", seed=1)
-        assert (await room.services.library.recent())[0].request.bpm == 120
+        assert (await room.services.library.riffs.recent())[0].request.bpm == 120
 
 
 async def test_four_takes_are_four_messages_and_a_summary(settings: Settings) -> None:
@@ -114,7 +114,7 @@ async def test_four_takes_are_four_messages_and_a_summary(settings: Settings) ->
         assert [f.attachments[0].filename for f in result.followups] == ["riff.mp3"] * 4
         assert "4 takes below" in result.response.embeds[0].description
         assert not buttons(result.response)
-        seeds = {riff.seed for riff in await room.services.library.recent()}
+        seeds = {riff.seed for riff in await room.services.library.riffs.recent()}
         assert seeds == {10, 11, 12, 13}
 
 
@@ -143,8 +143,8 @@ async def test_progress_is_shown_and_replaced_by_the_result(
 
     async with open_room(settings) as room:
         await room.riff("dub")
-        (stored,) = await room.services.library.recent()
-        clip = await room.services.studio.clip(stored.id)
+        (stored,) = await room.services.library.riffs.recent()
+        clip = await room.services.clip_service.clip(stored.id)
         news = [
             Progress("x", "queued", position=3, eta_s=7.0),
             Progress("x", "running", eta_s=2.0, step=1, steps=4, preview=_forming(200)),
@@ -163,7 +163,7 @@ async def test_progress_is_shown_and_replaced_by_the_result(
         monkeypatch.setattr(generation, "FIRST_LOOK_S", 0.05)
         monkeypatch.setattr(generation, "INTERVAL_S", 0.05)
         monkeypatch.setattr(generation.ReplyTarget, "edit", watching)
-        monkeypatch.setattr(room.services.studio, "make", watched)
+        monkeypatch.setattr(room.services.clip_service, "make", watched)
         result = await room.riff("dub")
         texts = [text for text, _ in shown]
         assert "3rd in line · about 7 s left" in texts
@@ -218,7 +218,7 @@ async def test_a_failure_in_the_model_is_told_and_leaves_no_litter(
         async def broken(*_: Any, **__: Any) -> Any:
             raise GenerationFailed("The model gave no picture; please try another seed.")
 
-        monkeypatch.setattr(room.services.studio, "make", broken)
+        monkeypatch.setattr(room.services.clip_service, "make", broken)
         assert "another seed" in _whispered(await room.riff())
         assert "another seed" in _whispered(await room.riff(count=3))
         assert room.messages == []
@@ -232,7 +232,7 @@ async def test_a_bug_is_logged_and_answered_calmly(
         async def bug(*_: Any, **__: Any) -> Any:
             raise ZeroDivisionError("secret detail")
 
-        monkeypatch.setattr(room.services.studio, "make", bug)
+        monkeypatch.setattr(room.services.clip_service, "make", bug)
         said = _whispered(await room.riff())
         assert said.startswith("Something broke on my side")
         assert "secret detail" in caplog.text
@@ -264,14 +264,14 @@ def _whispered(result: Any) -> str:
 
 def _late(room: Room, monkeypatch: pytest.MonkeyPatch, seconds: float = 901) -> None:
     """Let the clip be finished only after the interaction's token has died."""
-    make = room.services.studio.make
+    make = room.services.clip_service.make
 
     async def slow(*args: Any, **options: Any) -> Any:
         clip = await make(*args, **options)
         room.env.backend.advance_clock(seconds)
         return clip
 
-    monkeypatch.setattr(room.services.studio, "make", slow)
+    monkeypatch.setattr(room.services.clip_service, "make", slow)
 
 
 async def test_a_clip_that_outlives_its_token_is_posted_in_the_channel(
@@ -329,7 +329,7 @@ async def test_a_clip_is_posted_anew_when_its_message_cannot_be_edited(
         result = await room.riff()
         assert [f.attachments[0].filename for f in result.followups] == ["riff.mp3"]
         assert result.response is None, "the progress message is taken away"
-        assert len(await room.services.library.recent()) == 1
+        assert len(await room.services.library.riffs.recent()) == 1
 
 
 async def test_when_discord_takes_nothing_the_clip_is_in_the_library(
@@ -344,15 +344,15 @@ async def test_when_discord_takes_nothing_the_clip_is_in_the_library(
         ):
             room.env.inject_error(method, path, status=500, times=None)
         await room.riff()
-        (stored,) = await room.services.library.recent()
+        (stored,) = await room.services.library.riffs.recent()
         assert f"riff {stored.id} is in the library" in caplog.text
 
 
 async def test_pictures_are_dropped_first_where_uploads_are_small(settings: Settings) -> None:
     async with open_room(settings) as room:
         await room.riff()
-        (stored,) = await room.services.library.recent()
-        clip = await room.services.studio.clip(stored.id)
+        (stored,) = await room.services.library.riffs.recent()
+        clip = await room.services.clip_service.clip(stored.id)
 
     def offered(limit: int) -> list[list[str]]:
         return [[file.name for file in card.files] for card in clip_cards(clip, limit)]
@@ -385,7 +385,7 @@ async def test_a_locked_library_is_told_and_what_was_told_is_true(
         assert "Another program holds the library" in said
         assert room.messages == []
         other.close()
-        assert await room.services.library.unfinished_jobs() == [], "it is not made after all"
+        assert await room.services.library.jobs.unfinished() == [], "it is not made after all"
         assert (await room.riff("let in")).response.attachments
 
 
@@ -394,4 +394,4 @@ async def test_a_riff_that_costs_too_much_is_refused_in_words(settings: Settings
         engine = room.services.engine
         await until(lambda: engine.stats().seconds_per_clip is not None)  # of the warm-up
         assert "one riff may for" in _whispered(await room.riff("dear", steps=100))
-        assert await room.services.library.unfinished_jobs() == []
+        assert await room.services.library.jobs.unfinished() == []

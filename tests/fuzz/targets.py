@@ -57,9 +57,9 @@ def fuzz_decode_image(data: bytes) -> None:
 
 
 def fuzz_recipes_parse(data: bytes) -> None:
-    """`recipes.parse`; a request that it accepts can be written and read again, unchanged."""
+    """`recipes.parse_recipe`: a request that it accepts survives writing and reading."""
     try:
-        recipe = recipes.parse(data)
+        recipe = recipes.parse_recipe(data)
     except BadRequest:
         return
     again = RiffRequest.from_json(recipe.request.model_dump_json())

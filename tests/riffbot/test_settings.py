@@ -49,9 +49,9 @@ async def test_a_library_lies_in_its_data_folder_whatever_that_is_called(
     library = await Library.open(settings)
     try:
         request = RiffRequest(prompt="funk", seed=1)
-        job = await library.create_job(request, author=ANN)
-        await library.finish_job(job.id, made(request), files("funk"))
-        assert [riff.prompt for riff in (await library.page()).riffs] == ["funk"]
+        job = await library.jobs.create(request, author=ANN)
+        await library.jobs.finish(job.id, made(request), files("funk"))
+        assert [riff.prompt for riff in (await library.riffs.page()).riffs] == ["funk"]
     finally:
         await library.close()
     assert (data / "riffbot.db").is_file()

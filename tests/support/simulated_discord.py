@@ -69,7 +69,7 @@ class Room:
             self.services.engine,
             self.services.images,
             self.services.library,
-            self.services.studio,
+            self.services.clip_service,
             self.services.settings,
         )
         jams.page = self.services.jams.page

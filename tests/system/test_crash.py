@@ -128,8 +128,8 @@ async def check_library(folder: Path) -> None:
     """Two riffs, no open promise, and every file is what its name says."""
     library = await Library.open(settings(folder))
     try:
-        assert await library.unfinished_jobs() == []
-        riffs = await library.recent()
+        assert await library.jobs.unfinished() == []
+        riffs = await library.riffs.recent()
         assert {riff.request.prompt for riff in riffs} == set(PROMPTS)
         for riff in riffs:
             for digest in (riff.png, riff.mp3, riff.picture):

@@ -105,29 +105,32 @@ def rows(settings: Settings, query: str) -> list[tuple[Any, ...]]:
 
 async def test_every_riff_is_listed_with_its_files(services: Services) -> None:
     library = services.library
-    assert {riff.id for riff in await library.recent()} == set(RIFFS.values())
-    song, excerpt = await library.get(RIFFS["song"]), await library.get(RIFFS["excerpt"])
+    assert {riff.id for riff in await library.riffs.recent()} == set(RIFFS.values())
+    song, excerpt = (
+        await library.riffs.get(RIFFS["song"]),
+        await library.riffs.get(RIFFS["excerpt"]),
+    )
     assert (song.kind, song.parent_id) == ("extend", RIFF)
     assert excerpt.kind == "riff"
-    assert [riff.id for riff in await library.saved(IDS["ben"])] == [RIFF]
-    assert (await library.guild_settings(IDS["guild"])).jam_steer == "starter"
-    remix = await services.studio.clip(RIFFS["remix"])
+    assert [riff.id for riff in await library.riffs.favourites(IDS["ben"])] == [RIFF]
+    assert (await library.guilds.get_settings(IDS["guild"])).jam_steer == "starter"
+    remix = await services.clip_service.clip(RIFFS["remix"])
     assert (remix.kind, remix.parent_id, remix.author.user_id) == ("remix", RIFF, IDS["ben"])
-    found = await library.page(text="funky sax", author_id=IDS["ada"])
+    found = await library.riffs.page(text="funky sax", author_id=IDS["ada"])
     assert RIFF in {riff.id for riff in found.riffs}
-    by_message = await library.of_message(KNOWN["messages"][RIFF])
+    by_message = await library.riffs.find_by_message(KNOWN["messages"][RIFF])
     assert by_message is not None
     assert by_message.id == RIFF
 
 
 @pytest.mark.parametrize("name", RIFFS)
 async def test_every_riff_replays(services: Services, settings: Settings, name: str) -> None:
-    clip = await services.studio.clip(RIFFS[name])
-    riff = await services.studio.replay(clip.id)
+    clip = await services.clip_service.clip(RIFFS[name])
+    riff = await services.clip_service.replayer.replay(clip.id)
     check_pixels(riff.image, decode_image(clip.png).pixels)
     if name == "excerpt":  # whose sound is more than its last chunk, see below
         return
-    ancestors = recipes.ancestors(riff.request, services.images)
+    ancestors = recipes.collect_ancestors(riff.request, services.images)
     again = render(riff, loudness_lufs=settings.loudness_lufs, made_from=ancestors)
     if same_machine():
         assert (again.png, again.mp3) == (clip.png, clip.mp3)
@@ -139,9 +142,9 @@ async def test_every_riff_replays(services: Services, settings: Settings, name: 
 
 async def test_the_recipes_in_the_files_are_read(services: Services) -> None:
     for riff_id in RIFFS.values():
-        clip = await services.studio.clip(riff_id)
+        clip = await services.clip_service.clip(riff_id)
         for data in (clip.png, clip.mp3):
-            recipe = services.studio.recipe_in(data)
+            recipe = services.clip_service.replayer.read_recipe(data)
             assert (recipe.request, recipe.model_hash) == (clip.request, clip.model_hash)
 
 
@@ -179,11 +182,11 @@ async def test_the_jam_goes_on_at_its_place(settings: Settings) -> None:
 
 
 async def test_the_unfinished_riff_is_finished(services: Services) -> None:
-    (job,) = await services.library.unfinished_jobs()
+    (job,) = await services.library.jobs.unfinished()
     assert (job.id, job.attempts) == (KNOWN["job"], 1)
-    clip = await services.studio.resume(job)
+    clip = await services.clip_service.resume(job)
     assert (clip.id, clip.request.prompt, clip.request.seed) == (job.id, "slow organ", 11)
-    assert await services.library.unfinished_jobs() == []
+    assert await services.library.jobs.unfinished() == []
 
 
 # -- its messages ---------------------------------------------------------------------------------
@@ -263,25 +266,25 @@ async def test_the_buttons_under_an_old_riff(settings: Settings) -> None:
     async with old_server(settings) as server:
         library, press = server.room.services.library, ids_of("riff")
         assert set(press) == {"seed", "remix", "four", "save", "delete"}
-        before = await library.count()
+        before = await library.riffs.count()
 
         await server.click(server.ben, press["seed"])
-        newest = (await library.recent())[0]
+        newest = (await library.riffs.recent())[0]
         assert (newest.parent_id, newest.author_id) == (RIFF, IDS["ben"])
 
         shown = await server.click(server.ben, press["remix"])
         assert shown.modal["components"][0]["component"]["value"] == "funky (sax:1.2)"
         await server.ben.submit_modal(shown, {"prompt": "ska", "denoising": "0.4"})
-        remix = (await library.recent())[0]
+        remix = (await library.riffs.recent())[0]
         assert (remix.kind, remix.prompt, remix.parent_id) == ("remix", "ska", RIFF)
 
         await server.click(server.ada, press["four"])
-        assert await library.count() == before + 6
+        assert await library.riffs.count() == before + 6
         await server.click(server.ada, press["save"])
-        assert RIFF in {riff.id for riff in await library.saved(IDS["ada"])}
+        assert RIFF in {riff.id for riff in await library.riffs.favourites(IDS["ada"])}
         await server.click(server.ada, press["delete"])
-        assert await library.count() == before + 5
-        assert RIFF not in {riff.id for riff in await library.recent()}
+        assert await library.riffs.count() == before + 5
+        assert RIFF not in {riff.id for riff in await library.riffs.recent()}
 
 
 async def test_an_old_page_of_the_library(settings: Settings) -> None:
@@ -298,12 +301,12 @@ async def test_an_old_page_of_the_guide(settings: Settings) -> None:
     async with old_server(settings) as server:
         for custom_id in KNOWN["custom_ids"]["guide"]:
             library = server.room.services.library
-            before = await library.count()
+            before = await library.riffs.count()
             turned = await server.click(server.ada, custom_id)
             if custom_id.startswith("guide:page:"):
                 assert turned.response.embeds[0].footer.text.startswith("Page 2 of")
             else:
-                assert await library.count() == before + 1
+                assert await library.riffs.count() == before + 1
 
 
 async def test_an_old_button_that_erases(settings: Settings) -> None:
@@ -313,7 +316,7 @@ async def test_an_old_button_that_erases(settings: Settings) -> None:
         refused = (await server.click(server.ben, custom_id)).response
         assert "somebody else's" in refused.content
         await server.click(server.ada, custom_id)
-        assert {riff.author_id for riff in await library.recent()} == {IDS["ben"]}
+        assert {riff.author_id for riff in await library.riffs.recent()} == {IDS["ben"]}
 
 
 async def test_an_old_panel_of_a_jam(settings: Settings) -> None:
@@ -339,13 +342,13 @@ async def test_an_old_panel_of_a_jam(settings: Settings) -> None:
         voted = await server.choose(ada, vote, KNOWN["vote"])
         assert "Your vote: church bells" in voted.response.content
 
-        before = await server.room.services.library.count()
+        before = await server.room.services.library.riffs.count()
         await server.click(server.ben, press["keep"])
-        assert await server.room.services.library.count() == before + 1
+        assert await server.room.services.library.riffs.count() == before + 1
         await server.click(ada, press["pause"])
         assert session.status().phase == "paused"
         await server.click(ada, press["stop"])
-        assert session.ended
+        assert session.is_ended
 
 
 async def test_the_unfinished_riff_is_posted_where_it_was_asked_for(settings: Settings) -> None:
@@ -353,6 +356,6 @@ async def test_the_unfinished_riff_is_posted_where_it_was_asked_for(settings: Se
         recovery: Any = server.room.bot.get_cog("recovery")
         await recovery.recover()
         await server.room.env.settle()
-        riff = await server.room.services.library.get(KNOWN["job"])
+        riff = await server.room.services.library.riffs.get(KNOWN["job"])
         assert riff.channel_id == server.channel.id
         assert riff.message_id in {message.id for message in server.channel.history()}

@@ -82,12 +82,12 @@ async def stopped_in_the_middle(
             ):
                 job_id = (await answer.json())["job"]
         elif job_id is None:
-            accepted = await services.studio.accept(PIECE, author=ANN, origin=origin)
-            making = asyncio.create_task(services.studio.carry_out(accepted))
+            accepted = await services.clip_service.accept(PIECE, author=ANN, origin=origin)
+            making = asyncio.create_task(services.clip_service.carry_out(accepted))
             job_id = accepted.job.id
         else:
-            (job,) = await services.library.unfinished_jobs()
-            making = asyncio.create_task(services.studio.resume(job))
+            (job,) = await services.library.jobs.unfinished()
+            making = asyncio.create_task(services.clip_service.resume(job))
         await until(lambda: not pipeline.gate.is_set() or (making is not None and making.done()))
         assert making is None or not making.done()
     pipeline.gate.set()
@@ -95,7 +95,7 @@ async def stopped_in_the_middle(
         with pytest.raises(Cancelled):
             await making
     library = await Library.open(process.settings)
-    row = await library.get_job(job_id)
+    row = await library.jobs.get(job_id)
     await library.close()
     return job_id, row.attempts, row.state
 
@@ -110,17 +110,17 @@ async def test_clean_stops_take_no_attempts(process: Process, origin: Origin | N
         job_id, attempts, state = await stopped_in_the_middle(process, origin, job_id)
         assert (attempts, state) == (0, "waiting")
     async with process.running() as services:
-        (job,) = await services.library.unfinished_jobs()
-        clip = await services.studio.resume(job)
+        (job,) = await services.library.jobs.unfinished()
+        clip = await services.clip_service.resume(job)
         assert clip.id == job_id
-        assert await services.library.unfinished_jobs() == []
+        assert await services.library.jobs.unfinished() == []
 
 
 @pytest.mark.timeout(120)
 async def test_crashes_before_a_stop_still_count(process: Process) -> None:
     library = await Library.open(process.settings)
-    job = await library.create_job(PIECE, author=ANN)
-    await library.begin_job(job.id)  # and then kill -9
+    job = await library.jobs.create(PIECE, author=ANN)
+    await library.jobs.begin(job.id)  # and then kill -9
     await library.close()
     _, attempts, state = await stopped_in_the_middle(process, None, job.id)
     assert (attempts, state) == (1, "waiting")

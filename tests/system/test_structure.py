@@ -75,11 +75,7 @@ def imported(path: Path) -> Iterator[str]:
         todo.extend(ast.iter_child_nodes(node))
 
 
-TO_GO = {("riffbot.library.jams", "riffbot.jam.snapshot")}
-IMPORTS = {
-    name: {o for o in imported(path) if o != name and (name, o) not in TO_GO}
-    for name, path in MODULES.items()
-}
+IMPORTS = {name: set(imported(path)) - {name} for name, path in MODULES.items()}
 
 
 def package(module: str) -> str:

@@ -23,11 +23,11 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
-from riffbot.clips.edits import permit
+from riffbot.clips.edits import check_remix_allowed
 from riffbot.errors import BadRequest, NotFound
 from riffbot.images import Images, SeedImage
 from riffbot.library.models import StoredRiff
-from riffbot.library.types import pictures_of
+from riffbot.library.types import referenced_images
 from riffbot.request import RiffRequest, check_prompts
 from riffbot.services import Services
 from riffbot.web import schema
@@ -70,7 +70,7 @@ async def ask(request: web.Request) -> web.Response:
     check_prompts(riff)
     if riff.seed_image is not None:
         await asyncio.to_thread(request.app[SERVICES].images.load, riff.seed_image)
-    await permit_start(request, pictures_of(riff), parent)
+    await permit_start(request, referenced_images(riff), parent)
     return await begun(request, riff, parent)
 
 
@@ -106,15 +106,15 @@ async def permit_start(
     linked = None
     if parent is not None:
         with contextlib.suppress(NotFound):  # which is told when it is written down
-            linked = permit(await library.get(parent), VISITOR.user_id)
+            linked = check_remix_allowed(await library.riffs.get(parent), VISITOR.user_id)
     for ref in pictures:
-        start = await library.of_file(ref.removeprefix("sha256:"))
+        start = await library.riffs.find_by_file(ref.removeprefix("sha256:"))
         if start is not None:
-            permit(start, VISITOR.user_id)
+            check_remix_allowed(start, VISITOR.user_id)
         if not by_a_stranger(request) or (linked is not None and linked.image_ref == ref):
             continue
         # A mask, or a stretch of a song, is no riff itself: it is whose riffs need it.
-        riffs = await library.needing(ref) if start is None else [start]
+        riffs = await library.riffs.find_using_image(ref) if start is None else [start]
         if not riffs or not all(map(_of_the_page, riffs)):
             raise BadRequest(
                 "That picture was not made on this page: open its riff by the link and remix that, "
@@ -180,7 +180,7 @@ async def recent(request: web.Request) -> web.Response:
     if by_a_stranger(request):
         return web.json_response(schema.RiffList(riffs=[], next=None, closed=True))
     # One more than asked for tells whether there is another page.
-    riffs = await request.app[SERVICES].library.recent(before=before, limit=limit + 1)
+    riffs = await request.app[SERVICES].library.riffs.recent(before=before, limit=limit + 1)
     page = riffs[:limit]
     more = page[-1].created_at.isoformat() if len(riffs) > limit else None
     body = schema.RiffList(riffs=[serialize_riff(riff) for riff in page], next=more)
@@ -192,7 +192,7 @@ async def one(request: web.Request) -> web.Response:
     """One riff, what it was made from, and what was made from it."""
     request.app[READING].take(request.remote or "")
     library = request.app[SERVICES].library
-    riff = await library.get(riff_id(request))
+    riff = await library.riffs.get(riff_id(request))
     if by_a_stranger(request):  # a riff's id is its key, and so is that of each relative
         alone = serialize_riff(riff)
         alone["parent"] = None
@@ -202,12 +202,14 @@ async def one(request: web.Request) -> web.Response:
     parent_id = riff.parent_id
     while parent_id is not None and len(parents) < MAX_LINEAGE:
         try:
-            parent = await library.get(parent_id)
+            parent = await library.riffs.get(parent_id)
         except NotFound:  # deleted; its children stay
             break
         parents.append(serialize_riff(parent))
         parent_id = parent.parent_id
-    children = [serialize_riff(child) for child in (await library.children(riff.id))[:MAX_LINEAGE]]
+    children = [
+        serialize_riff(child) for child in (await library.riffs.children(riff.id))[:MAX_LINEAGE]
+    ]
     body = schema.RiffFamily(riff=serialize_riff(riff), parents=parents, children=children)
     return web.json_response(body)
 
@@ -233,7 +235,7 @@ async def file(request: web.Request) -> web.StreamResponse:
     """One of a riff's files; `?download` saves it under a name that says what it is."""
     request.app[FETCHING].take(request.remote or "")
     library, name = request.app[SERVICES].library, request.match_info["file"]
-    riff = await library.get(riff_id(request))
+    riff = await library.riffs.get(riff_id(request))
     headers = {"Cache-Control": FOREVER}
     if "download" in request.query:
         headers["Content-Disposition"] = f'attachment; filename="{file_name(riff, name)}"'

@@ -54,7 +54,7 @@ async def metrics(request: web.Request) -> web.Response:
             "riffbot_library_riffs",
             "gauge",
             "Riffs in the library.",
-            await request.app[SERVICES].library.count(),
+            await request.app[SERVICES].library.riffs.count(),
         ),
         _metric(
             "riffbot_uptime_seconds",

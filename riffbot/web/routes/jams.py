@@ -33,6 +33,7 @@ from aiohttp import WSCloseCode, web
 from audio.picture import picture
 from riffbot.errors import BadRequest, GenerationFailed, NotFound, Refused
 from riffbot.jam.session import JamSession
+from riffbot.jam.starting import build_path
 from riffbot.jam.types import LOCAL_USER, Participant
 from riffbot.library.jam_record import JamKey, PageJam
 from riffbot.web import schema
@@ -85,7 +86,7 @@ async def start(request: web.Request) -> web.Response:
     if body.seed_image is not None and body.seed_image.startswith("sha256:"):
         await permit_start(request, [body.seed_image])
     # Before anything is made: a wish that is nonsense costs nothing.
-    await asyncio.to_thread(services.jams.build_path, **wish)
+    await asyncio.to_thread(build_path, services.images, **wish)
     old = services.jams.get_by_id(body.instead_of) if body.instead_of else None
     try:
         session = await _begun(request, wish, old if old is not None and is_private(old) else None)
@@ -382,7 +383,7 @@ async def _require_steering(request: web.Request, session: JamSession) -> None:
     if is_private(session):
         return
     assert session.guild_id is not None
-    settings = await request.app[SERVICES].library.guild_settings(session.guild_id)
+    settings = await request.app[SERVICES].library.guilds.get_settings(session.guild_id)
     if settings.jam_steer != "anyone":
         who = "its DJs steer" if settings.jam_steer == "dj" else "whoever started it steers"
         raise BadRequest(

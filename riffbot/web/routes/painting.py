@@ -30,7 +30,7 @@ from audio.errors import AudioError
 from audio.image import encode_png
 from audio.mel import N_MELS, edges
 from riffbot.clips import edits
-from riffbot.clips.sources import Sheet, sheet_of, start_on
+from riffbot.clips.sources import PaintCanvas, load_paint_canvas, store_canvas
 from riffbot.clips.uploads import Source, open_upload
 from riffbot.errors import BadRequest
 from riffbot.file_turns import FileTurns, in_file_thread
@@ -82,7 +82,7 @@ async def sheet(request: web.Request) -> web.Response:
     request.app[LOOKING].take(request.remote or "")
     services = request.app[SERVICES]
     start = query_number(request, "start", "0", NO_START)
-    riff = await services.library.get(riff_id(request))
+    riff = await services.library.riffs.get(riff_id(request))
     found = await _sheet(request, start)
     png = await asyncio.to_thread(encode_png, found.pixels)
     return web.json_response(
@@ -104,7 +104,7 @@ async def sheet(request: web.Request) -> web.Response:
 async def all_heard(request: web.Request) -> web.Response:
     """The spectrogram of all that a riff sounds, also where its own picture is shorter."""
     request.app[LOOKING].take(request.remote or "")
-    riff = await request.app[SERVICES].library.get(riff_id(request))
+    riff = await request.app[SERVICES].library.riffs.get(riff_id(request))
     whole = await request.app[LISTENING].whole(riff)
     png = await asyncio.to_thread(encode_png, whole)
     return web.Response(body=png, content_type="image/png", headers={"Cache-Control": FOREVER})
@@ -117,16 +117,18 @@ async def inpaint(request: web.Request) -> web.Response:
     body = await read_body(request, schema.InpaintBody, limit=MAX_PAINTED)
     prompt, options = body.prompt.strip(), body.options()
     services = request.app[SERVICES]
-    riff = await services.library.get(riff_id(request))
-    edits.permit(riff, VISITOR.user_id)
+    riff = await services.library.riffs.get(riff_id(request))
+    edits.check_remix_allowed(riff, VISITOR.user_id)
     found = await _sheet(request, body.start)
     async with request.app[SENT], request.app[TURN]:
         painted = await in_file_thread(_mask, body.mask, found)
     # The options are checked before anything is kept, the start's picture among it.
-    draft = edits.Start("draft", found.pixels.shape[1], riff.request.bpm, riff.prompt)
+    draft = edits.EditSource("draft", found.pixels.shape[1], riff.request.bpm, riff.prompt)
     edits.inpaint(draft, prompt, mask="mask_draft", **options)
-    begin = await start_on(services.studio, riff, found)
-    ref = _region(painted) or await asyncio.to_thread(services.studio.keep, painted)
+    begin = await store_canvas(services.clip_service, riff, found)
+    ref = _region(painted) or await asyncio.to_thread(
+        services.clip_service.importer.store_picture, painted
+    )
     return await begun(request, edits.inpaint(begin, prompt, mask=ref, **options), riff.id)
 
 
@@ -137,26 +139,26 @@ async def draw(request: web.Request) -> web.Response:
     body = await read_body(request, schema.DrawingBody, limit=MAX_PAINTED)
     data = _png(body.picture, "drawing")
     prompt, options = body.prompt.strip(), body.options()
-    edits.draw(edits.Start("draft", WIDEST), prompt, **options)
+    edits.draw(edits.EditSource("draft", WIDEST), prompt, **options)
     services = request.app[SERVICES]
     services.engine.check(owner_of(request))
     # A riff's own file is no drawing: its author may keep it for themselves.
-    if (riff := await services.library.of_file(sha256(data).hexdigest())) is not None:
-        edits.permit(riff, VISITOR.user_id)
+    if (riff := await services.library.riffs.find_by_file(sha256(data).hexdigest())) is not None:
+        edits.check_remix_allowed(riff, VISITOR.user_id)
     async with request.app[SENT], request.app[TURN]:
         opened = await in_file_thread(_opened, data)
         # A grey one is read to the pixel, as a spectrogram is; it was drawn all the same.
         source = replace(opened, kind="drawing")
-        stored = await services.studio.adopt(source, author=VISITOR)
-    begin = edits.Start(stored.image_ref, source.pixels.shape[1], riff_id=stored.id)
+        stored = await services.clip_service.importer.import_upload(source, author=VISITOR)
+    begin = edits.EditSource(stored.image_ref, source.pixels.shape[1], riff_id=stored.id)
     return await begun(request, edits.draw(begin, prompt, **options), stored.id)
 
 
-async def _sheet(request: web.Request, start: float) -> Sheet:
+async def _sheet(request: web.Request, start: float) -> PaintCanvas:
     services = request.app[SERVICES]
-    riff = await services.library.get(riff_id(request))
+    riff = await services.library.riffs.get(riff_id(request))
     whole = await request.app[LISTENING].whole(riff)
-    return await sheet_of(services.studio, services.images, riff, whole, start=start)
+    return await load_paint_canvas(services.clip_service, services.images, riff, whole, start=start)
 
 
 def _opened(data: bytes) -> Source:
@@ -164,7 +166,7 @@ def _opened(data: bytes) -> Source:
     return open_upload(data, "a drawing", max_bytes=MAX_PAINTED, max_pixels=N_MELS * WIDEST)
 
 
-def _mask(told: str, under: Sheet) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
+def _mask(told: str, under: PaintCanvas) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
     """The mask as uint8[512, W], 0 or 255. Raises BadRequest where it does not fit its sheet."""
     try:
         pixels = decode_image(_png(told, "mask"), max_pixels=N_MELS * WIDEST).pixels

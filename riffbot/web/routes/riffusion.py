@@ -111,7 +111,7 @@ async def run_inference(request: web.Request) -> web.Response:
     request.app[ALLOWANCE].take(request.remote or "")
     try:
         riff_request = wanted(await read_object(request), services.images)
-        await services.studio.pricing.admit(riff_request)
+        await services.clip_service.pricing.admit(riff_request)
         riff = await services.engine.submit(riff_request, owner=owner_of(request))
     except TooLarge:
         raise

@@ -76,7 +76,7 @@ async def test_a_forwarded_sound_can_be_remixed(settings: Settings) -> None:
         shown = await room.ada.context_menu(room.channel, "Remix this riff", forwarded)
         result = await room.ada.submit_modal(shown, {"prompt": "marimba", "denoising": "0.5"})
         assert "beats at" in result.response.content
-        child, upload = await room.services.library.recent()
+        child, upload = await room.services.library.riffs.recent()
         assert (child.kind, upload.kind, child.parent_id) == ("remix", "upload", upload.id)
 
 

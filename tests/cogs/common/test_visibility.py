@@ -22,8 +22,8 @@ async def kept(room: Room, prompt: str, who: Any, channel: int, guild: int | Non
     """A riff that somebody made in a channel some time ago."""
     library, request = room.services.library, RiffRequest(prompt=prompt, seed=1)
     author = Author(who.id, who.name, guild)
-    job = await library.create_job(request, author=author, origin=Origin(channel_id=channel))
-    return await library.finish_job(job.id, made(request), files(prompt))
+    job = await library.jobs.create(request, author=author, origin=Origin(channel_id=channel))
+    return await library.jobs.finish(job.id, made(request), files(prompt))
 
 
 def closed(room: Room, *members: Any) -> Any:
@@ -73,14 +73,14 @@ async def test_a_closed_channels_riffs_are_for_those_who_see_it(settings: Settin
         band = closed(room, room.ada, room.ben)
         riff = await kept(room, "secret oboe", room.ada, band.id, room.guild.id)
         for who in (room.ada, room.ben, room.mia):
-            await room.services.library.save(riff.id, who.id)
+            await room.services.library.riffs.add_favourite(riff.id, who.id)
         assert await sees(room, room.ben, room.channel, riff) == ALL
         assert await sees(room, room.ada, room.channel, riff) == ALL | {"mine"}
         assert await sees(room, room.mia, room.channel, riff) == set(), "not even a moderator"
         remix = await room.mia.slash(room.channel, "remix", prompt="x", riff=riff.id)
         assert "found no riff" in remix.followups[0].content
         link = f"https://discord.com/channels/{room.guild.id}/{band.id}/{10**17}"
-        await room.services.library.posted(riff.id, channel_id=band.id, message_id=10**17)
+        await room.services.library.jobs.set_message(riff.id, channel_id=band.id, message_id=10**17)
         shown = await room.mia.slash(room.channel, "library show", riff=link)
         assert "no riff in that message" in shown.followups[0].content
         shown = await room.ben.slash(room.channel, "library show", riff=link)
@@ -94,7 +94,7 @@ async def test_another_servers_and_private_riffs_are_nobody_elses(settings: Sett
         eve = other.add_member(room.env.create_user("eve"))
         await room.env.settle()
         riff = await kept(room, "our oboe", room.ada, room.channel.id, room.guild.id)
-        await room.services.library.save(riff.id, eve.id)
+        await room.services.library.riffs.add_favourite(riff.id, eve.id)
         assert await sees(room, eve, lair, riff) == set()
         alone = await kept(room, "my bassoon", room.ada, 10**17, None)
         assert await sees(room, room.ben, room.channel, alone) == set()
@@ -184,10 +184,12 @@ async def test_old_riffs_of_archived_public_threads_are_found_again(settings: Se
         cog: Any = room.bot.get_cog("threads")
         await cog.look()
         library = room.services.library
-        old = {name: (await library.get(riff.id)).audience_id for name, riff in threads.items()}
+        old = {
+            name: (await library.riffs.get(riff.id)).audience_id for name, riff in threads.items()
+        }
         assert old["public"] == room.channel.id
         assert old["private"] == threads["private"].channel_id
-        assert (await library.get(gone.id)).audience_id == 10**17
+        assert (await library.riffs.get(gone.id)).audience_id == 10**17
         page = (await room.ben.slash(room.channel, "library search", words="harp")).response
         assert "public harp" in page.embeds[0].description
         assert "private" not in page.embeds[0].description
@@ -215,7 +217,7 @@ async def test_who_made_a_riff_may_bring_it_anywhere(settings: Settings) -> None
         hidden = behind(by_hand, 0).encode()
         again = await room.mia.slash(room.channel, "replay", file=("a.json", hidden))
         assert "cannot see" in again.followups[0].content
-        assert len(await room.services.library.recent()) == 1
+        assert len(await room.services.library.riffs.recent()) == 1
         # Ada shows it herself: that opens it to those who are there.
         shown = (await room.ada.slash(room.channel, "library show", riff=riff.id)).response
         modal = await room.mia.click(shown, custom_id=buttons(shown)["Remix…"])

@@ -41,7 +41,7 @@ async def picture_of(message: Any) -> np.ndarray:
 
 
 async def newest(room: Room) -> Any:
-    return (await room.services.library.recent())[0]
+    return (await room.services.library.riffs.recent())[0]
 
 
 async def test_remix_of_a_picked_riff(settings: Settings) -> None:
@@ -83,7 +83,7 @@ async def test_the_message_command_remixes_a_riff(settings: Settings) -> None:
         shown = await room.ben.context_menu(room.channel, "Remix this riff", first)
         assert shown.modal["components"][0]["component"]["value"] == "funky sax"
         result = await room.ben.submit_modal(shown, {"prompt": "ska", "denoising": "0.4"})
-        child, parent = await room.services.library.recent()
+        child, parent = await room.services.library.riffs.recent()
         assert (child.parent_id, child.author_id) == (parent.id, room.ben.id)
         assert "remix of **ada**" in result.response.embeds[0].description
         again = await room.mia.context_menu(
@@ -100,7 +100,7 @@ async def test_a_sound_in_a_message_becomes_a_loop_on_its_beat(settings: Setting
         shown = await room.mia.context_menu(room.channel, "Remix this riff", message)
         result = await room.mia.submit_modal(shown, {"prompt": "marimba", "denoising": "0"})
         assert "beats at" in result.response.content
-        child, upload = await room.services.library.recent()
+        child, upload = await room.services.library.riffs.recent()
         assert (upload.kind, upload.author_id, upload.prompt) == (
             "upload",
             room.ben.id,
@@ -114,7 +114,7 @@ async def test_a_sound_in_a_message_becomes_a_loop_on_its_beat(settings: Setting
         # Denoising 0 gives the loop itself back.
         assert np.array_equal(
             await picture_of(result.response),
-            room.services.studio.picture(upload.image_ref),
+            room.services.clip_service.importer.load_picture(upload.image_ref),
         )
         # The same sound again is the same upload.
         again = await room.ada.context_menu(room.channel, "Remix this riff", message)
@@ -133,7 +133,7 @@ async def test_a_downloaded_clip_is_known_again(settings: Settings) -> None:
             )
             assert (await newest(room)).parent_id == parent.id
             assert "I know this clip" in result.response.content
-        await room.services.library.allow_remixes(room.ada.id, False)
+        await room.services.library.privacy.allow_remixes(room.ada.id, False)
         refused = await room.ben.slash(
             room.channel, "remix", prompt="x", upload=("r.png", await file.read())
         )
@@ -166,7 +166,7 @@ async def test_inpaint_by_bar(settings: Settings) -> None:
         )
         child = await newest(room)
         assert child.kind == "inpaint"
-        before = room.services.studio.picture(parent.image_ref)
+        before = room.services.clip_service.importer.load_picture(parent.image_ref)
         after = await picture_of(result.response)
         changed = before != after
         width = before.shape[1]
@@ -189,7 +189,7 @@ async def test_extend_makes_a_song_that_can_be_remixed(settings: Settings) -> No
         assert (song.kind, song.prompt, song.parent_id) == ("extend", "dub", parent.id)
         assert song.duration_s == pytest.approx(24, abs=2.6)
         whole = await picture_of(result.response)
-        before = room.services.studio.picture(parent.image_ref)
+        before = room.services.clip_service.importer.load_picture(parent.image_ref)
         assert np.array_equal(whole[:, : before.shape[1]], before)
         assert "goes on from **ada**" in result.response.embeds[0].description
         await room.mia.slash(
@@ -197,7 +197,7 @@ async def test_extend_makes_a_song_that_can_be_remixed(settings: Settings) -> No
         )
         piece = await newest(room)
         assert piece.parent_id == song.id
-        part = room.services.studio.picture(piece.image_ref)
+        part = room.services.clip_service.importer.load_picture(piece.image_ref)
         assert np.array_equal(part, whole[:, 500 : 500 + part.shape[1]])
         assert room.services.images.tempo(piece.request.seed_image) == 93.75
         # The song goes on as a song.
@@ -303,7 +303,7 @@ async def test_hostile_uploads_get_a_sentence_and_leave_nothing(settings: Settin
         files = settings.files_dir
         for what, (name, make, usable) in hostile().items():
             before = set(files.rglob("*"))
-            count, said = await room.services.library.count(), len(room.messages)
+            count, said = await room.services.library.riffs.count(), len(room.messages)
             result = await room.ada.slash(
                 room.channel, "remix", prompt="x", upload=(name, make()), denoising=0
             )
@@ -316,7 +316,7 @@ async def test_hostile_uploads_get_a_sentence_and_leave_nothing(settings: Settin
             assert sentence.endswith("."), what
             assert "Something broke" not in sentence, what
             assert len(room.messages) == said, what
-            assert await room.services.library.count() == count, what
+            assert await room.services.library.riffs.count() == count, what
             assert set(files.rglob("*")) == before, what
 
 
@@ -339,8 +339,8 @@ async def test_a_kept_riff_is_kept_whichever_way_its_file_comes(settings: Settin
         assert (await newest(room)).parent_id == riff.id, "a part of it is hers, too"
         await room.ben.slash(room.channel, "replay", file=("a.png", data["riff.png"]))
         assert (await newest(room)).parent_id == riff.id
-        await room.services.library.allow_remixes(room.ada.id, False)
-        count = await room.services.library.count()
+        await room.services.library.privacy.allow_remixes(room.ada.id, False)
+        count = await room.services.library.riffs.count()
         by_hand = RiffRequest(prompt="mine now", seed_image=riff.image_ref).model_dump_json()
         nested = by_hand
         for number in range(3):
@@ -355,14 +355,14 @@ async def test_a_kept_riff_is_kept_whichever_way_its_file_comes(settings: Settin
             refused = await room.ben.slash(room.channel, name, **options)
             assert [f.ephemeral for f in refused.followups] == [True], name
             assert "keeps it" in refused.followups[0].content, name
-        assert await room.services.library.count() == count
+        assert await room.services.library.riffs.count() == count
 
 
 async def test_minds_may_change_while_a_modal_is_open(settings: Settings) -> None:
     async with open_room(settings) as room:
         first = (await room.riff("dub", steps=1)).response.message
         shown = await room.ben.context_menu(room.channel, "Remix this riff", first)
-        await room.services.library.allow_remixes(room.ada.id, False)
+        await room.services.library.privacy.allow_remixes(room.ada.id, False)
         refused = await room.ben.submit_modal(shown, {"prompt": "x", "denoising": "0.5"})
         assert "keeps it" in refused.followups[0].content
 

@@ -19,7 +19,7 @@ from tests.support.simulated_discord import Room, open_room
 async def _promise(room: Room, count: int = 1, **origin: Any) -> list[Any]:
     """Jobs as a process that died left them."""
     return [
-        await room.services.library.create_job(
+        await room.services.library.jobs.create(
             RiffRequest(prompt="dub", seed=number, steps=2),
             author=Author(room.ada.id, "ada", room.guild.id),
             origin=Origin(channel_id=room.channel.id, **origin),
@@ -35,8 +35,8 @@ async def test_an_unfinished_job_is_posted_in_its_channel(settings: Settings) ->
         (message,) = room.messages
         assert message.content.startswith(f"<@{room.ada.id}> I was restarted")
         assert message.attachments[0].filename == "riff.mp3"
-        assert (await room.services.library.get(job.id)).message_id == message.id
-        assert await room.services.library.unfinished_jobs() == []
+        assert (await room.services.library.riffs.get(job.id)).message_id == message.id
+        assert await room.services.library.jobs.unfinished() == []
         await room.restart_and_recover()
         assert len(room.messages) == 1
 
@@ -91,12 +91,12 @@ async def test_a_job_that_keeps_breaking_is_given_up_in_words(settings: Settings
     async with open_room(settings) as room:
         (job,) = await _promise(room)
         for _ in range(MAX_ATTEMPTS):
-            await room.services.library.begin_job(job.id)
+            await room.services.library.jobs.begin(job.id)
         await room.restart_and_recover()
         (message,) = room.messages
         assert message.content.startswith(f"<@{room.ada.id}> I broke down 3 times")
         assert message.mentions == [] or not message.mention_everyone
-        assert await room.services.library.unfinished_jobs() == []
+        assert await room.services.library.jobs.unfinished() == []
 
 
 async def test_a_deleted_channel_sends_the_riff_by_mail(settings: Settings) -> None:
@@ -113,12 +113,12 @@ async def test_the_pages_own_jobs_are_finished_without_a_message(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with open_room(settings) as room:
-        job = await room.services.library.create_job(
+        job = await room.services.library.jobs.create(
             RiffRequest(prompt="dub", steps=2), author=Author(0, "page")
         )
         await room.restart_and_recover()
         assert room.messages == []
-        assert (await room.services.library.get(job.id)).prompt == "dub"
+        assert (await room.services.library.riffs.get(job.id)).prompt == "dub"
 
 
 async def test_whoever_waits_at_a_stop_is_told_that_it_goes_on_later(settings: Settings) -> None:
@@ -128,7 +128,7 @@ async def test_whoever_waits_at_a_stop_is_told_that_it_goes_on_later(settings: S
             await room.services.engine.close()
             raise Cancelled("RiffBot is stopping, so the riff was not made.")
 
-        room.services.studio.make = interrupted  # type: ignore[method-assign]
+        room.services.clip_service.make = interrupted  # type: ignore[method-assign]
         await room.riff()
         (message,) = room.messages
         assert message.embeds[0].description == POSTPONED

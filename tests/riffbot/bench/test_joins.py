@@ -18,7 +18,7 @@ from riffbot.bench.joins import (
     crossfaded,
     naive,
     onset_envelope,
-    pictures_of,
+    referenced_images,
 )
 from riffbot.jam.prompt_path import PromptPath
 from riffbot.jam.timeline import Chunk, Meter, Placement
@@ -77,7 +77,7 @@ def test_all_ways_of_joining_play_the_same_columns() -> None:
     path = PromptPath.begin("x", seed_image="beat")
     chunk = Chunk(path, path.build_request(), picture)
     entries = [Placement(chunk, 0, 128), Placement(chunk, 96, 256), Placement(chunk, 256, 384)]
-    pictures = pictures_of(entries)
+    pictures = referenced_images(entries)
     assert pictures.shape == (512, 384)
     np.testing.assert_array_equal(pictures[:, 96], picture[:, 96])
     for sound in (naive(entries, 3.84), crossfaded(entries, 3.84)):

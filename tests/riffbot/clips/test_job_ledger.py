@@ -17,11 +17,11 @@ import pytest
 
 from riffbot.clips import job_ledger
 from riffbot.clips.recipes import Recipe
-from riffbot.clips.service import MAX_ATTEMPTS, Studio
+from riffbot.clips.service import MAX_ATTEMPTS, ClipService
 from riffbot.errors import Cancelled, Conflict, Postponed, TooCostly, Unavailable
 from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine, Owner, Progress
-from riffbot.library.instance_lock import Ownership
+from riffbot.library.instance_lock import InstanceLock
 from riffbot.library.store import Library
 from riffbot.library.types import Author
 from riffbot.request import RiffRequest, takes
@@ -39,7 +39,7 @@ WALK = RiffRequest(
 
 
 class Stage:
-    """A studio whose pipeline waits where the test says so."""
+    """A clip service whose pipeline waits where the test says so."""
 
     def __init__(self, settings: Settings, library: Library) -> None:
         self.settings = settings
@@ -47,10 +47,10 @@ class Stage:
         self.pipeline = FakePipeline()
         self.pipeline.images = Images(settings.seed_images, library.files.path)
         self.engine = Engine(lambda: self.pipeline)
-        self.studio = Studio(self.engine, library, settings, self.pipeline.images)
+        self.clip_service = ClipService(self.engine, library, settings, self.pipeline.images)
 
     async def state(self, job_id: str) -> str:
-        return (await self.library.get_job(job_id)).state
+        return (await self.library.jobs.get(job_id)).state
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -81,29 +81,30 @@ async def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 async def test_what_cannot_be_written_down_is_not_let_in(stage: Stage) -> None:
     with stage.locked():
         asked = await asyncio.gather(
-            *(stage.studio.accept(REQUEST, author=ANN) for _ in range(10)), return_exceptions=True
+            *(stage.clip_service.accept(REQUEST, author=ANN) for _ in range(10)),
+            return_exceptions=True,
         )
     assert all(isinstance(answer, Unavailable) for answer in asked)
-    assert await stage.library.unfinished_jobs() == []
+    assert await stage.library.jobs.unfinished() == []
     stage.engine.check(Owner(1, 10), 10)  # no place is kept for what was not let in
-    assert (await stage.studio.make(REQUEST, author=ANN)).request.prompt == "sax"
+    assert (await stage.clip_service.make(REQUEST, author=ANN)).request.prompt == "sax"
 
 
 async def test_who_leaves_while_it_is_written_down_leaves_nothing(stage: Stage) -> None:
     with stage.locked():
-        asking = asyncio.create_task(stage.studio.accept(REQUEST, author=ANN))
-        await until(stage.library._writing.locked)
+        asking = asyncio.create_task(stage.clip_service.accept(REQUEST, author=ANN))
+        await until(stage.library._database._writing.locked)
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking
-    await until(lambda: not stage.studio._promises._background)
-    assert await stage.library.unfinished_jobs() == []
+    await until(lambda: not stage.clip_service._ledger._background)
+    assert await stage.library.jobs.unfinished() == []
     stage.engine.check(Owner(1, 10), 10)
 
 
 async def test_a_clip_waits_for_a_library_that_is_locked_when_it_is_done(stage: Stage) -> None:
     stage.pipeline.gate.clear()
-    making = asyncio.create_task(stage.studio.make(REQUEST, author=ANN))
+    making = asyncio.create_task(stage.clip_service.make(REQUEST, author=ANN))
     await until(lambda: bool(stage.pipeline.batches))
     with stage.locked():
         stage.pipeline.gate.set()
@@ -119,59 +120,59 @@ async def test_a_library_that_stays_locked_postpones_the_clip_and_says_so(
 ) -> None:
     monkeypatch.setattr(job_ledger, "KEEP_TRYING_S", 0.3)
     stage.pipeline.gate.clear()
-    making = asyncio.create_task(stage.studio.make(REQUEST, author=ANN))
+    making = asyncio.create_task(stage.clip_service.make(REQUEST, author=ANN))
     await until(lambda: bool(stage.pipeline.batches))
     with stage.locked():
         stage.pipeline.gate.set()
         with pytest.raises(Postponed, match="written down, and I make it again"):
             await making
-    (job,) = await stage.library.unfinished_jobs()  # and so it is
-    assert (await stage.studio.resume(job)).id == job.id
+    (job,) = await stage.library.jobs.unfinished()  # and so it is
+    assert (await stage.clip_service.resume(job)).id == job.id
 
 
 async def test_a_clip_that_was_taken_back_under_a_lock_is_not_made_later(stage: Stage) -> None:
     stage.pipeline.gate.clear()
-    accepted = await stage.studio.accept(REQUEST, author=ANN)
-    making = asyncio.create_task(stage.studio.carry_out(accepted))
+    accepted = await stage.clip_service.accept(REQUEST, author=ANN)
+    making = asyncio.create_task(stage.clip_service.carry_out(accepted))
     await until(lambda: bool(stage.pipeline.batches))
     with stage.locked():
-        assert stage.studio.cancel(accepted.job.id)
+        assert stage.clip_service.cancel(accepted.job.id)
         with pytest.raises(Cancelled):
             await making
         assert await stage.state(accepted.job.id) == "running", "it cannot be noted yet"
-    await until(lambda: not stage.studio._promises._background)
+    await until(lambda: not stage.clip_service._ledger._background)
     assert await stage.state(accepted.job.id) == "cancelled"
 
 
 async def test_what_is_dropped_gives_its_place_back(stage: Stage) -> None:
-    accepted = [await stage.studio.accept(REQUEST, author=ANN) for _ in range(10)]
+    accepted = [await stage.clip_service.accept(REQUEST, author=ANN) for _ in range(10)]
     for one in accepted:
-        await stage.studio.drop(one)
+        await stage.clip_service.drop(one)
     stage.engine.check(Owner(1, 10), 10)
     assert {await stage.state(one.job.id) for one in accepted} == {"cancelled"}
 
 
 async def test_a_job_that_ended_meanwhile_is_not_computed(stage: Stage) -> None:
-    job = await stage.library.create_job(REQUEST, author=ANN)
-    made = await stage.studio.resume(job)
+    job = await stage.library.jobs.create(REQUEST, author=ANN)
+    made = await stage.clip_service.resume(job)
     computed = len(stage.pipeline.batches)
-    assert (await stage.studio.resume(job)).id == made.id, "what is made already is given"
-    taken_back = await stage.library.create_job(REQUEST, author=ANN)
-    await stage.library.cancel_job(taken_back.id)
+    assert (await stage.clip_service.resume(job)).id == made.id, "what is made already is given"
+    taken_back = await stage.library.jobs.create(REQUEST, author=ANN)
+    await stage.library.jobs.cancel(taken_back.id)
     with pytest.raises(Conflict, match="taken back"):
-        await stage.studio.resume(taken_back)
+        await stage.clip_service.resume(taken_back)
     assert len(stage.pipeline.batches) == computed
     assert await stage.state(made.id) == "done"
 
 
 async def test_others_clips_come_between_two_pictures_of_one(stage: Stage) -> None:
     stage.pipeline.gate.clear()
-    first = asyncio.create_task(stage.studio.make(REQUEST.but(prompt="first"), author=ANN))
+    first = asyncio.create_task(stage.clip_service.make(REQUEST.but(prompt="first"), author=ANN))
     await until(lambda: bool(stage.pipeline.batches))
-    walking = asyncio.create_task(stage.studio.make(WALK, author=ANN))
+    walking = asyncio.create_task(stage.clip_service.make(WALK, author=ANN))
     await until(lambda: stage.engine.stats().queued == 1)
     singles = [
-        asyncio.create_task(stage.studio.make(REQUEST.but(prompt=f"bob {n}"), author=BOB))
+        asyncio.create_task(stage.clip_service.make(REQUEST.but(prompt=f"bob {n}"), author=BOB))
         for n in range(3)
     ]
     await until(lambda: stage.engine.stats().queued == 4)
@@ -185,15 +186,15 @@ async def test_others_clips_come_between_two_pictures_of_one(stage: Stage) -> No
 
 async def test_the_time_that_is_told_is_that_of_the_whole(stage: Stage) -> None:
     stage.pipeline.trouble = lambda _: time.sleep(0.05)
-    await stage.studio.make(REQUEST, author=ANN)
-    price = (await stage.studio.accept(WALK, author=ANN)).price
+    await stage.clip_service.make(REQUEST, author=ANN)
+    price = (await stage.clip_service.accept(WALK, author=ANN)).price
     assert price is not None
     whole, rest = price.seconds(stage.engine), price.seconds(stage.engine, after=1)
     assert whole is not None
     assert rest is not None
     assert rest > 0.5 * whole, "which the first picture alone does not tell"
     heard: list[Progress] = []
-    await stage.studio.make(WALK, author=BOB, on_progress=heard.append)
+    await stage.clip_service.make(WALK, author=BOB, on_progress=heard.append)
     assert heard[0].stage == "queued"
     assert heard[0].eta_s == pytest.approx(whole, rel=0.5)
 
@@ -207,10 +208,10 @@ async def test_what_was_let_in_while_nothing_was_measured_is_priced_after_its_fi
     stage.pipeline.trouble = lambda _: time.sleep(0.02)
     try:
         with pytest.raises(TooCostly, match="fewer clips"):
-            await stage.studio.make(WALK, author=ANN)
+            await stage.clip_service.make(WALK, author=ANN)
         assert len(stage.pipeline.batches) == 1
         with pytest.raises(TooCostly):
-            await stage.studio.accept(WALK, author=ANN)
+            await stage.clip_service.accept(WALK, author=ANN)
         assert len(stage.pipeline.batches) == 1
     finally:
         await stage.engine.close()
@@ -219,28 +220,28 @@ async def test_what_was_let_in_while_nothing_was_measured_is_priced_after_its_fi
 
 async def test_several_takes_of_one_command_are_priced_together(stage: Stage) -> None:
     stage.pipeline.trouble = lambda _: time.sleep(0.05)
-    await stage.studio.make(REQUEST, author=ANN)
-    price = await stage.studio.pricing.price(REQUEST)
+    await stage.clip_service.make(REQUEST, author=ANN)
+    price = await stage.clip_service.pricing.price(REQUEST)
     assert price is not None
     one = price.seconds(stage.engine)
     assert one is not None
     settings = stage.settings.model_copy(update={"max_job_s": 3.5 * one})
-    studio = Studio(stage.engine, stage.library, settings, stage.pipeline.images)
-    await studio.pricing.admit_together(takes(REQUEST, 3))
+    clip_service = ClipService(stage.engine, stage.library, settings, stage.pipeline.images)
+    await clip_service.pricing.admit_together(takes(REQUEST, 3))
     with pytest.raises(TooCostly):
-        await anext(studio.make_many(takes(REQUEST, 4), author=ANN))
-    assert await stage.library.unfinished_jobs() == []
+        await anext(clip_service.make_many(takes(REQUEST, 4), author=ANN))
+    assert await stage.library.jobs.unfinished() == []
 
 
 async def test_the_pictures_of_a_recipe_are_priced_together(stage: Stage) -> None:
     stage.pipeline.trouble = lambda _: time.sleep(0.05)
-    await stage.studio.make(REQUEST, author=ANN)
-    price = await stage.studio.pricing.price(REQUEST)
+    await stage.clip_service.make(REQUEST, author=ANN)
+    price = await stage.clip_service.pricing.price(REQUEST)
     assert price is not None
     one = price.seconds(stage.engine)
     assert one is not None
     settings = stage.settings.model_copy(update={"max_job_s": 1.5 * one})
-    studio = Studio(stage.engine, stage.library, settings, stage.pipeline.images)
+    clip_service = ClipService(stage.engine, stage.library, settings, stage.pipeline.images)
     gone = [f"sha256:{n:064x}" for n in range(2)]
     older = Recipe(REQUEST)
     nested = Recipe(
@@ -248,35 +249,37 @@ async def test_the_pictures_of_a_recipe_are_priced_together(stage: Stage) -> Non
         made_from=dict.fromkeys(gone, older),
     )
     with pytest.raises(TooCostly):
-        await studio.revive(nested, author=ANN)
+        await clip_service.replayer.restore_sources(nested, author=ANN)
 
 
 @pytest.mark.parametrize("attempts", [1, MAX_ATTEMPTS])
 async def test_an_attempt_that_is_given_back_late_does_not_strand_its_job(
     stage: Stage, attempts: int
 ) -> None:
-    job = await stage.library.create_job(REQUEST, author=ANN)
+    job = await stage.library.jobs.create(REQUEST, author=ANN)
     for _ in range(attempts):  # by a RiffBot that has lost the database
-        await stage.library.begin_job(job.id)
-    (read,) = await stage.library.unfinished_jobs()
-    await stage.library.give_back_job(job.id, attempts=attempts)
-    assert (await stage.studio.resume(read)).id == job.id
-    row = await stage.library.get_job(job.id)
+        await stage.library.jobs.begin(job.id)
+    (read,) = await stage.library.jobs.unfinished()
+    await stage.library.jobs.give_back(job.id, attempts=attempts)
+    assert (await stage.clip_service.resume(read)).id == job.id
+    row = await stage.library.jobs.get(job.id)
     assert (row.state, row.attempts) == ("done", attempts)
 
 
 async def test_who_has_lost_the_database_gives_no_attempt_back(stage: Stage) -> None:
-    ownership = Ownership()
-    studio = Studio(stage.engine, stage.library, stage.settings, stage.pipeline.images, ownership)
+    instance_lock = InstanceLock()
+    clip_service = ClipService(
+        stage.engine, stage.library, stage.settings, stage.pipeline.images, instance_lock
+    )
     stage.pipeline.gate.clear()
-    making = asyncio.create_task(studio.make(REQUEST, author=ANN))
+    making = asyncio.create_task(clip_service.make(REQUEST, author=ANN))
     await until(lambda: bool(stage.pipeline.batches))
-    ownership.lose("Another RiffBot has taken over the database.")
+    instance_lock.lose("Another RiffBot has taken over the database.")
     closing = asyncio.create_task(stage.engine.close(grace_s=0))
     with pytest.raises(Cancelled):
         await making
-    await studio.close()
-    (job,) = await stage.library.unfinished_jobs()
+    await clip_service.close()
+    (job,) = await stage.library.jobs.unfinished()
     assert (job.state, job.attempts) == ("running", 1)
     stage.pipeline.gate.set()
     await closing

@@ -10,7 +10,15 @@ import pytest
 
 from audio.image import decode_image, encode_png
 from riffbot import rendering
-from riffbot.clips.recipes import MAX_TEXT, Recipe, inside, of_part, of_sound, parse, revived
+from riffbot.clips.recipes import (
+    MAX_TEXT,
+    Recipe,
+    crop_recipe,
+    of_sound,
+    parse_recipe,
+    read_recipe,
+    restore_sources,
+)
 from riffbot.clips.sound_pictures import SoundFile
 from riffbot.errors import BadRequest
 from riffbot.inference.job import Riff
@@ -38,24 +46,26 @@ async def again(text: str) -> np.ndarray:
         kept[hashlib.sha256(png).hexdigest()] = png
         return hashlib.sha256(png).hexdigest()
 
-    recipe = parse(json.dumps(told | {"made_from": {LOST: json.loads(text)}}))
-    found = await revived(recipe, there=lambda ref: False, make=make, keep=keep)
+    recipe = parse_recipe(json.dumps(told | {"made_from": {LOST: json.loads(text)}}))
+    found = await restore_sources(recipe, there=lambda ref: False, make=make, keep=keep)
     assert found.request.seed_image is not None
     return decode_image(kept[found.request.seed_image.removeprefix("sha256:")]).pixels
 
 
 async def test_a_part_of_a_song_is_made_again_as_a_part() -> None:
-    text = of_part(song_recipe(), 500, 1012)
+    text = crop_recipe(song_recipe(), 500, 1012)
     assert text is not None
     assert np.array_equal(await again(text), SONG[:, 500:1012])
-    within = of_part(text, 100, 300)
+    within = crop_recipe(text, 100, 300)
     assert within is not None
     assert np.array_equal(await again(within), SONG[:, 600:800]), "a part of a part"
-    assert parse(within).request.bpm == 90, "it keeps the tempo, and the words that tell a waltz"
+    assert parse_recipe(within).request.bpm == 90, (
+        "it keeps the tempo, and the words that tell a waltz"
+    )
 
 
 async def test_a_part_that_the_song_does_not_have_is_refused() -> None:
-    text = of_part(song_recipe(), 2900, 3100)
+    text = crop_recipe(song_recipe(), 2900, 3100)
     assert text is not None
     with pytest.raises(BadRequest, match="not so long"):
         await again(text)
@@ -63,12 +73,12 @@ async def test_a_part_that_the_song_does_not_have_is_refused() -> None:
 
 @pytest.mark.parametrize("text", [None, "not json", "[]", '{"somebody": "else"}'])
 def test_a_part_of_somebody_elses_picture_tells_nothing(text: str | None) -> None:
-    assert of_part(text, 0, 100) is None
+    assert crop_recipe(text, 0, 100) is None
 
 
 @pytest.mark.parametrize("part", [[5], [5, 2], "ab", [0, 10**9], [-1, 5], [0.0, 5.0], None])
 def test_nonsense_is_no_part(part: object) -> None:
-    assert parse(json.dumps({"request": {"prompt": "x"}, "part": part})).part is None
+    assert parse_recipe(json.dumps({"request": {"prompt": "x"}, "part": part})).part is None
 
 
 MP3 = b"ID3\4" + bytes(60)
@@ -78,12 +88,12 @@ def test_the_picture_of_a_sound_has_the_clips_recipe_and_how_it_was_taken() -> N
     for loop in (True, False):
         text = of_sound(song_recipe(), MP3, loop=loop)
         assert text is not None
-        told = parse(text)
-        assert told.request == parse(song_recipe()).request
+        told = parse_recipe(text)
+        assert told.request == parse_recipe(song_recipe()).request
         assert told.sound == SoundFile("mp3", loop)
-        part = of_part(text, 5, 100)
+        part = crop_recipe(text, 5, 100)
         assert part is not None
-        assert parse(part).sound == told.sound, "a part of it is still of the sound"
+        assert parse_recipe(part).sound == told.sound, "a part of it is still of the sound"
 
 
 @pytest.mark.parametrize("text", [None, "not json", "[]", '{"somebody": "else"}'])
@@ -95,7 +105,7 @@ def test_somebody_elses_words_in_a_sound_stay_as_they_are(text: str | None) -> N
 def test_what_riffbot_cannot_write_keeps_the_clips_recipe(data: bytes) -> None:
     text = of_sound(song_recipe(), data, loop=True)
     assert text is not None
-    assert (parse(text).sound is None) == (data == b"")
+    assert (parse_recipe(text).sound is None) == (data == b"")
 
 
 @pytest.mark.parametrize(
@@ -103,7 +113,7 @@ def test_what_riffbot_cannot_write_keeps_the_clips_recipe(data: bytes) -> None:
     ["mp3", {}, {"format": "mp3"}, {"format": "exe", "loop": True}, {"format": "mp3", "loop": 1}],
 )
 def test_nonsense_is_no_sound(sound: object) -> None:
-    assert parse(json.dumps({"request": {"prompt": "x"}, "sound": sound})).sound is None
+    assert parse_recipe(json.dumps({"request": {"prompt": "x"}, "sound": sound})).sound is None
 
 
 def test_a_recipe_does_not_grow_beyond_what_is_read() -> None:
@@ -115,10 +125,10 @@ def test_a_recipe_does_not_grow_beyond_what_is_read() -> None:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_a_recipe_is_read_whatever_editor_saved_it(encoding: str) -> None:
     text = '\n {"prompt": "Ärger", "seed": 1}\n'
-    found = inside(text.encode(encoding))
+    found = read_recipe(text.encode(encoding))
     assert found is not None
     assert found.request.prompt == "Ärger"
-    assert parse("\ufeff" + text).request.seed == 1
+    assert parse_recipe("\ufeff" + text).request.seed == 1
 
 
 async def test_a_picture_of_an_earlier_version_is_made_again_under_its_own_name() -> None:
@@ -129,7 +139,7 @@ async def test_a_picture_of_an_earlier_version_is_made_again_under_its_own_name(
         png = encode_png(first.image, recipe=text, retired_tag=retired_tag)
         ref = f"sha256:{hashlib.sha256(png).hexdigest()}"
         remix = {"prompt": "rain", "seed": 3, "seed_image": ref}
-        recipe = parse(json.dumps({"request": remix, "made_from": {ref: json.loads(text)}}))
+        recipe = parse_recipe(json.dumps({"request": remix, "made_from": {ref: json.loads(text)}}))
         kept = []
 
         async def make(_: Recipe) -> Riff:
@@ -139,6 +149,6 @@ async def test_a_picture_of_an_earlier_version_is_made_again_under_its_own_name(
             kept.append(png)
             return hashlib.sha256(png).hexdigest()
 
-        found = await revived(recipe, there=lambda ref: False, make=make, keep=keep)
+        found = await restore_sources(recipe, there=lambda ref: False, make=make, keep=keep)
         assert found.request.seed_image == ref
         assert kept == [png]

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from audio.image import decode_image
-from riffbot.clips.service import MAX_ATTEMPTS, Studio
+from riffbot.clips.service import MAX_ATTEMPTS, ClipService
 from riffbot.errors import BadRequest, Cancelled, GenerationFailed, NotFound, Refused
 from riffbot.inference.engine.engine import Engine, Progress
 from riffbot.library.store import Library
@@ -47,7 +47,7 @@ async def services(settings: Settings) -> AsyncIterator[Services]:
 
 async def test_a_clip_is_made_kept_and_found_again(services: Services) -> None:
     heard: list[Progress] = []
-    clip = await services.studio.make(
+    clip = await services.clip_service.make(
         REQUEST, author=ANN, origin=Origin(channel_id=5), on_progress=heard.append
     )
     assert clip.request.width is not None
@@ -59,27 +59,27 @@ async def test_a_clip_is_made_kept_and_found_again(services: Services) -> None:
     assert {"queued_s", "generate_s", "render_s", "store_s"} <= clip.timings.keys()
     assert heard[-1].stage == "running"
 
-    again = await services.studio.clip(clip.id)
+    again = await services.clip_service.clip(clip.id)
     assert (again.png, again.mp3, again.picture) == (clip.png, clip.mp3, clip.picture)
     assert (again.author, again.request) == (ANN, clip.request)
-    assert await services.library.unfinished_jobs() == []
+    assert await services.library.jobs.unfinished() == []
 
 
 async def test_replaying_gives_the_identical_picture_and_another_seed_another(
     services: Services,
 ) -> None:
-    clip = await services.studio.make(REQUEST, author=ANN)
-    riff = await services.studio.replay(clip.id)
+    clip = await services.clip_service.make(REQUEST, author=ANN)
+    riff = await services.clip_service.replayer.replay(clip.id)
     assert np.array_equal(riff.image, decode_image(clip.png).pixels)
-    other = await services.studio.make(REQUEST.but(seed=43), author=ANN)
+    other = await services.clip_service.make(REQUEST.but(seed=43), author=ANN)
     assert other.png != clip.png
-    assert (await services.studio.make(REQUEST, author=ANN)).png == clip.png
+    assert (await services.clip_service.make(REQUEST, author=ANN)).png == clip.png
 
 
 async def test_a_remix_starts_from_its_parents_picture(services: Services) -> None:
-    parent = await services.studio.make(REQUEST, author=ANN)
+    parent = await services.clip_service.make(REQUEST, author=ANN)
     request = RiffRequest(prompt="bells", seed=1, seed_image=parent.image_ref, denoising=0.0)
-    child = await services.studio.make(request, author=ANN, parent=parent.id)
+    child = await services.clip_service.make(request, author=ANN, parent=parent.id)
     assert np.array_equal(decode_image(child.png).pixels, decode_image(parent.png).pixels)
     assert child.parent_id == parent.id
 
@@ -88,7 +88,7 @@ async def test_takes_are_given_as_they_are_done(services: Services) -> None:
     heard: set[int] = set()
     made = {
         number: clip
-        async for number, clip in services.studio.make_many(
+        async for number, clip in services.clip_service.make_many(
             takes(REQUEST, 3), author=ANN, on_progress=lambda number, _: heard.add(number)
         )
     }
@@ -99,7 +99,7 @@ async def test_takes_are_given_as_they_are_done(services: Services) -> None:
 
 async def test_one_failed_take_spoils_no_other(services: Services) -> None:
     bad = REQUEST.model_copy(update={"scheduler": "no such"})
-    making = services.studio.make_many([bad, REQUEST], author=ANN)
+    making = services.clip_service.make_many([bad, REQUEST], author=ANN)
     number, _ = await anext(making)
     assert number == 1
     with pytest.raises(BadRequest, match="no such"):
@@ -108,18 +108,18 @@ async def test_one_failed_take_spoils_no_other(services: Services) -> None:
 
 async def test_what_the_door_refuses_leaves_no_job(services: Services) -> None:
     with pytest.raises(Refused):
-        await anext(services.studio.make_many(takes(REQUEST, 11), author=ANN))
+        await anext(services.clip_service.make_many(takes(REQUEST, 11), author=ANN))
     with pytest.raises(NotFound):
-        await services.studio.make(REQUEST, author=ANN, parent="nosuch")
-    assert await services.library.unfinished_jobs() == []
-    assert await services.library.count() == 0
+        await services.clip_service.make(REQUEST, author=ANN, parent="nosuch")
+    assert await services.library.jobs.unfinished() == []
+    assert await services.library.riffs.count() == 0
 
 
 async def test_a_model_that_is_not_there_answers_every_job(settings: Settings) -> None:
     missing = settings.model_copy(update={"model": str(settings.data_dir / "no-model")})
     async with open_services(missing) as services:
         with pytest.raises(Exception, match="model") as told:
-            await services.studio.make(REQUEST, author=ANN)
+            await services.clip_service.make(REQUEST, author=ANN)
         assert type(told.value).__name__ == "ModelError"
 
 
@@ -127,87 +127,87 @@ async def test_a_model_that_is_not_there_answers_every_job(settings: Settings) -
 
 
 @pytest.fixture
-async def held(tmp_path: Path) -> AsyncIterator[tuple[Studio, Library, Engine, FakePipeline]]:
-    """A studio whose pipeline waits for the test."""
+async def held(tmp_path: Path) -> AsyncIterator[tuple[ClipService, Library, Engine, FakePipeline]]:
+    """A clip service whose pipeline waits for the test."""
     settings = Settings(data_dir=tmp_path / "data")
     library = await Library.open(settings)
     pipeline = FakePipeline()
     pipeline.gate.clear()
     engine = Engine(lambda: pipeline)
-    yield Studio(engine, library, settings), library, engine, pipeline
+    yield ClipService(engine, library, settings), library, engine, pipeline
     pipeline.gate.set()
     await engine.close()
     await library.close()
 
 
-Held = tuple[Studio, Library, Engine, FakePipeline]
+Held = tuple[ClipService, Library, Engine, FakePipeline]
 
 
 async def test_an_attempt_is_counted_before_the_model_begins(held: Held) -> None:
-    studio, library, _, pipeline = held
-    making = asyncio.create_task(studio.make(REQUEST, author=ANN))
+    clip_service, library, _, pipeline = held
+    making = asyncio.create_task(clip_service.make(REQUEST, author=ANN))
     await until(lambda: bool(pipeline.batches))
-    (job,) = await library.unfinished_jobs()
+    (job,) = await library.jobs.unfinished()
     assert (job.state, job.attempts) == ("running", 1)
     pipeline.gate.set()
     assert (await making).id == job.id
 
 
 async def test_a_cancelled_job_is_not_resumed(held: Held) -> None:
-    studio, library, _, pipeline = held
-    making = asyncio.create_task(studio.make(REQUEST, author=ANN))
+    clip_service, library, _, pipeline = held
+    making = asyncio.create_task(clip_service.make(REQUEST, author=ANN))
     await until(lambda: bool(pipeline.batches))
-    (job,) = await library.unfinished_jobs()
-    assert studio.cancel(job.id)
-    assert not studio.cancel(job.id)
+    (job,) = await library.jobs.unfinished()
+    assert clip_service.cancel(job.id)
+    assert not clip_service.cancel(job.id)
     with pytest.raises(Cancelled):
         await making
-    assert await library.unfinished_jobs() == []
+    assert await library.jobs.unfinished() == []
 
 
 async def test_a_cancelled_task_cancels_its_job(held: Held) -> None:
-    studio, library, engine, pipeline = held
-    making = asyncio.create_task(studio.make(REQUEST, author=ANN))
+    clip_service, library, engine, pipeline = held
+    making = asyncio.create_task(clip_service.make(REQUEST, author=ANN))
     await until(lambda: bool(pipeline.batches))
     making.cancel()
     with pytest.raises(asyncio.CancelledError):
         await making
-    assert await library.unfinished_jobs() == []
+    assert await library.jobs.unfinished() == []
     assert engine.stats().cancelled == 1
 
 
 async def test_stopping_keeps_the_promise_for_the_next_start(held: Held) -> None:
-    studio, library, engine, pipeline = held
-    tasks = [asyncio.create_task(studio.make(REQUEST, author=ANN)) for _ in range(2)]
+    clip_service, library, engine, pipeline = held
+    tasks = [asyncio.create_task(clip_service.make(REQUEST, author=ANN)) for _ in range(2)]
     await until(lambda: bool(pipeline.batches))
     threading.Timer(0.2, pipeline.gate.set).start()
     await engine.close(grace_s=0)
     answers = await asyncio.gather(*tasks, return_exceptions=True)
     assert all(isinstance(answer, Cancelled) for answer in answers)
-    assert len(await library.unfinished_jobs()) == 2
+    assert len(await library.jobs.unfinished()) == 2
 
 
 async def test_a_job_that_keeps_crashing_is_given_up_with_the_reason(held: Held) -> None:
-    studio, library, _, pipeline = held
-    job = await library.create_job(REQUEST, author=ANN)
+    clip_service, library, _, pipeline = held
+    job = await library.jobs.create(REQUEST, author=ANN)
     for _ in range(MAX_ATTEMPTS):
-        await library.begin_job(job.id)
-    (job,) = await library.unfinished_jobs()
+        await library.jobs.begin(job.id)
+    (job,) = await library.jobs.unfinished()
     with pytest.raises(GenerationFailed, match="3 times"):
-        await studio.resume(job)
-    assert await library.unfinished_jobs() == []
-    assert "3 times" in ((await library.get_job(job.id)).error or "")
+        await clip_service.resume(job)
+    assert await library.jobs.unfinished() == []
+    assert "3 times" in ((await library.jobs.get(job.id)).error or "")
     assert pipeline.batches == []
 
 
 async def test_a_replay_repeats_the_batch_that_the_clip_was_made_in(held: Held) -> None:
-    studio, library, _, pipeline = held
+    clip_service, library, _, pipeline = held
     pipeline.gate.set()
-    clip = await studio.make(REQUEST, author=ANN)
-    async with library._write() as session:
-        stored = await session.get_one(type(await library.get(clip.id)), clip.id)
+    clip = await clip_service.make(REQUEST, author=ANN)
+    async with library._database.write() as session:
+        stored = await session.get_one(type(await library.riffs.get(clip.id)), clip.id)
         stored.batch = 3
-    riff = await studio.replay(clip.id)
+    riff = await clip_service.replayer.replay(clip.id)
     assert (riff.batch, len(pipeline.batches[-1])) == (3, 3)
 
 
@@ -225,13 +225,13 @@ async def main():
     settings = Settings(data_dir=Path(sys.argv[1]), model=sys.argv[2], device="cpu")
     async with open_services(settings) as services:
         before = RiffRequest(prompt="before", seed=1)
-        await services.studio.make(before, author=Author(1, "Ann", 10))
+        await services.clip_service.make(before, author=Author(1, "Ann", 10))
         def tell(news):
             if news.step >= 2:
                 print("running", flush=True)
         long = RiffRequest(prompt="funky (sax:1.2)", seed=42, steps=200)
         queued = RiffRequest(prompt="queued", seed=3)
-        make = services.studio.make
+        make = services.clip_service.make
         await asyncio.gather(
             make(long, author=Author(1, "Ann", 10), origin=Origin(channel_id=5, token="t"),
                  on_progress=tell),
@@ -260,20 +260,20 @@ async def test_kill_9_in_the_middle_of_a_job_breaks_no_promise(settings: Setting
 
     async with open_services(settings) as services:
         library = services.library
-        (before,) = await library.recent()
+        (before,) = await library.riffs.recent()
         assert before.prompt == "before"
         for digest in (before.png, before.mp3, before.picture):
             assert library.files.read(digest)
         on_disk = {path.stem for path in settings.files_dir.rglob("*") if path.is_file()}
         assert on_disk == {before.png, before.mp3, before.picture}, "nothing half-written"
 
-        long, queued = await library.unfinished_jobs()
+        long, queued = await library.jobs.unfinished()
         assert (long.state, long.attempts, long.author) == ("running", 1, ANN)
         assert long.origin == Origin(channel_id=5, token="t")
         assert (queued.state, queued.attempts) == ("waiting", 0)
-        finished = await services.studio.resume(long)
-        assert (await services.studio.resume(queued)).author.name == "Bob"
-        assert await library.unfinished_jobs() == []
+        finished = await services.clip_service.resume(long)
+        assert (await services.clip_service.resume(queued)).author.name == "Bob"
+        assert await library.jobs.unfinished() == []
         assert finished.id == long.id
-        unharmed = await services.studio.make(long.request, author=ANN)
+        unharmed = await services.clip_service.make(long.request, author=ANN)
         assert finished.png == unharmed.png

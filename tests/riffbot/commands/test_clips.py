@@ -16,7 +16,7 @@ from audio.codec import audio_to_image
 from audio.files import encode, read
 from audio.image import decode_image, encode_png
 from riffbot.cli import main
-from riffbot.clips.recipes import of_part
+from riffbot.clips.recipes import crop_recipe
 from tests.riffbot.commands.answers import one_line, pixels
 from tests.support.tiny_models import tiny_embedded_model
 
@@ -416,7 +416,7 @@ def test_a_part_of_a_clip_is_told_from_the_whole(
 ) -> None:
     assert main(["riff", "first", "--seed", "1", "--out", "a"]) == 0
     first = decode_image(home / "a/first-1.png")
-    part = encode_png(first.pixels[:, :64], recipe=of_part(first.recipe, 0, 64))
+    part = encode_png(first.pixels[:, :64], recipe=crop_recipe(first.recipe, 0, 64))
     (home / "part.png").write_bytes(part)
     png, said = replayed(home, home / "part.png", capsys)
     assert png == (home / "a/first-1.png").read_bytes()

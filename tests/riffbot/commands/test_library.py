@@ -24,10 +24,12 @@ def test_the_library_from_the_command_line(home: Path, capsys: pytest.CaptureFix
 
     async def fill() -> list[str]:
         async with open_services(load_settings()) as services:
-            studio = services.studio
-            first = await studio.make(RiffRequest(prompt="funky sax"), author=Author(1, "Ann"))
+            clip_service = services.clip_service
+            first = await clip_service.make(
+                RiffRequest(prompt="funky sax"), author=Author(1, "Ann")
+            )
             remix = RiffRequest(prompt="church bells", seed_image=first.image_ref)
-            second = await studio.make(remix, author=Author(2, "Bob"), parent=first.id)
+            second = await clip_service.make(remix, author=Author(2, "Bob"), parent=first.id)
             return [first.id, second.id]
 
     first, second = asyncio.run(fill())

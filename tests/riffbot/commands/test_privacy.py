@@ -31,9 +31,9 @@ def test_a_member_is_exported_and_forgotten_from_the_command_line(
         library = await Library.open(load_settings())
         request = RiffRequest(prompt="funky sax", seed=1)
         where = Origin(channel_id=5, message_id=6)
-        job = await library.create_job(request, author=Author(1, "Ann", 9), origin=where)
-        await library.finish_job(job.id, made(request), files("x"))
-        await library.allow_remixes(1, False)
+        job = await library.jobs.create(request, author=Author(1, "Ann", 9), origin=where)
+        await library.jobs.finish(job.id, made(request), files("x"))
+        await library.privacy.allow_remixes(1, False)
         await library.close()
 
     asyncio.run(fill())

@@ -45,7 +45,7 @@ def test_a_taken_port_is_told(capsys: pytest.CaptureFixture[str]) -> None:
 )
 def test_libraries_are_heard_from_warnings_on(level: str, ours: int, libraries: int) -> None:
     startup.set_levels(level)
-    for name in ("riffbot.bot", "cogs.riff._cog", "audio.codec"):
+    for name in ("riffbot.bot", "cogs.riff.cog", "audio.codec"):
         assert logging.getLogger(name).getEffectiveLevel() == ours
     for name in ("alembic.runtime.migration", "discord.client", "aiohttp.server"):
         assert logging.getLogger(name).getEffectiveLevel() == libraries

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from riffbot.bench.remix import change_at
-from riffbot.clips.edits import Start, extend, inpaint, layer
+from riffbot.clips.edits import EditSource, extend, inpaint, layer
 from riffbot.composition import compose, length, mixed, windows
 from riffbot.composition.canvas import GRAIN, MARGIN, Canvas
 from riffbot.errors import BadRequest
@@ -336,7 +336,9 @@ async def test_a_layer_comes_into_time_though_its_file_says_no_tempo(pipeline: P
     second[:] = 255
     second[:, 120:124] = 0  # a click in the middle
     with pipeline.images.lent(first) as one, pipeline.images.lent(second) as two:
-        request = layer(Start(one, 200, 120.0, "a", "1"), Start(two, 240, 100.0, "b", "2"))
+        request = layer(
+            EditSource(one, 200, 120.0, "a", "1"), EditSource(two, 240, 100.0, "b", "2")
+        )
         riff = await made(pipeline, request)
         assert riff.image.shape == (512, 200)
         assert riff.image[:, 100:103].max() < 60, "still in the middle"
@@ -364,7 +366,7 @@ async def test_what_would_be_endless_or_is_no_spectrogram_is_refused(pipeline: P
 
 
 def test_a_waltz_grows_by_its_own_measures() -> None:
-    start = Start("hall_waltz", 400, 90.0, "a waltz", meter=3)  # six beats
+    start = EditSource("hall_waltz", 400, 90.0, "a waltz", meter=3)  # six beats
     (bar,) = [round(3 * 6000 / 90)]
     piece = extend(start, seconds=10).piece
     assert isinstance(piece, Extend)

@@ -149,7 +149,7 @@ async def paused_and_slow(start: Start, machine: Machine) -> JamSession:
     """A jam that was measured in a busy moment, paused, beside another that plays."""
     session = await start(load_of_others=lambda: 0.3)
     await settled(session)
-    session._capacity.factor = 1.0
+    session._capacity.real_time_factor = 1.0
     await session.pause()
     return session
 

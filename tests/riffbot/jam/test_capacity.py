@@ -10,13 +10,13 @@ from riffbot.jam.capacity import Capacity
 
 def test_a_measurement_moves_the_factor_and_one_alone_does_not_decide_it() -> None:
     capacity = Capacity(4.0, lambda: 0.0)
-    assert (capacity.factor, capacity.load, capacity.chunk_s) == (None, 0.0, None)
+    assert (capacity.real_time_factor, capacity.load, capacity.chunk_s) == (None, 0.0, None)
     capacity.record(2.0)
-    assert (capacity.factor, capacity.load, capacity.chunk_s) == (2.0, 0.5, 2.0)
+    assert (capacity.real_time_factor, capacity.load, capacity.chunk_s) == (2.0, 0.5, 2.0)
     capacity.record(4.0)
-    assert capacity.factor == pytest.approx(1.7)
+    assert capacity.real_time_factor == pytest.approx(1.7)
     capacity.record(0.0)  # from a cache, for example
-    assert capacity.factor == pytest.approx(1.7)
+    assert capacity.real_time_factor == pytest.approx(1.7)
 
 
 def test_the_door_refuses_what_cannot_be_sustained_and_says_what_is_needed() -> None:

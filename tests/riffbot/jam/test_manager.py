@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from audio.image import decode_image
-from riffbot.clips.service import Studio
+from riffbot.clips.service import ClipService
 from riffbot.errors import BadRequest, GenerationFailed, NotFound, Refused
 from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine
@@ -56,8 +56,8 @@ async def opened(
     settings = settings_of(tmp_path)
 
     def open_one() -> JamManager:
-        studio = Studio(engine, library, settings)
-        managers.append(JamManager(engine, pipeline.images, library, studio, settings))
+        clip_service = ClipService(engine, library, settings)
+        managers.append(JamManager(engine, pipeline.images, library, clip_service, settings))
         return managers[-1]
 
     yield open_one
@@ -129,7 +129,7 @@ async def test_after_a_crash_it_goes_on_at_the_last_chunk(opened: Open, library:
     session = await first.start(GuildJam(7), "sax", starter=ANN, seed_image="beat")
     await read(session, 300)
     await until(lambda: not first._saver.is_saving)
-    row = await library.find_latest_jam(GuildJam(7))
+    row = await library.jams.find_latest(GuildJam(7))
     assert row is not None
     assert len(row.snapshot) < 3000, "while it plays only the place is stored, not the sound"
     second = opened()  # the first never said goodbye
@@ -190,7 +190,7 @@ async def test_an_end_while_an_older_state_is_written_is_stored_all_the_same(
     await session.set_denoising(0.8, ANN)  # a change is written just now
     await (jams.park(session) if end == "park" else session.stop())
     await until(lambda: jams.get_starter(session) is None)  # its end is stored
-    row = await library.find_latest_jam(GuildJam(7))
+    row = await library.jams.find_latest(GuildJam(7))
     assert row is not None
     assert (row.status, row.starter_name) == ("paused" if end == "park" else "ended", "Ann")
 
@@ -238,7 +238,7 @@ async def test_a_stretch_becomes_a_riff_of_the_library(opened: Open, library: Li
         await read(session, 10)
     await read(session, 100)
     clip = await jams.save_excerpt(session, 4.0, author=Author(1, "Ann", 7))
-    stored = await library.get(clip.id)
+    stored = await library.riffs.get(clip.id)
     assert stored.author.user_id == 1
     assert 3 < clip.duration_s <= 4
     sound, rate = soundfile.read(io.BytesIO(clip.mp3))
@@ -266,7 +266,7 @@ async def test_a_jam_that_an_error_ended_is_stored_and_can_go_on(
     await session.steer("bells", ANN)
     await until(lambda: jams.get_starter(session) is None)  # its end is stored
     assert session.status().error == "not a number"
-    row = await library.find_latest_jam(GuildJam(7))
+    row = await library.jams.find_latest(GuildJam(7))
     assert row is not None
     assert row.status == "paused"
     pipeline.trouble = lambda _: None
@@ -290,7 +290,7 @@ async def test_a_start_that_fails_leaves_nothing_behind(
         with pytest.raises(Refused):
             await jams.start(GuildJam(7), "sax", starter=ANN)
     assert jams.get(GuildJam(7)) is None
-    assert await library.find_latest_jam(GuildJam(7)) is None
+    assert await library.jams.find_latest(GuildJam(7)) is None
     await jams.start(GuildJam(7), "sax", starter=ANN)
 
 
@@ -302,10 +302,10 @@ async def test_a_member_is_forgotten_in_rows_and_in_what_plays(
     await session.steer("bells", BOB)
     await until(lambda: not jams._saver.is_saving)
     await jams.forget_member(ANN.user_id)
-    await library.erase_member(ANN.user_id, scrub_jam)
+    await library.privacy.erase_member(ANN.user_id, scrub_jam)
     await until(lambda: not jams._saver.is_saving)
     await jams.update_channels(session, JamChannels())
-    row = await library.find_latest_jam(GuildJam(7))
+    row = await library.jams.find_latest(GuildJam(7))
     assert row is not None
     assert "Ann" not in row.snapshot + str(row.starter_name)
     assert "Bob" in row.snapshot

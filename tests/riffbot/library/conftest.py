@@ -40,8 +40,8 @@ def add(library: Library) -> Add:
         parent, channel = fields.pop("parent", None), fields.pop("channel", None)
         origin = None if channel is None else Origin(channel_id=channel)  # type: ignore[arg-type]
         request = RiffRequest.build(prompt=prompt, seed=1, **fields)
-        job = await library.create_job(request, author=author, origin=origin, parent=parent)  # type: ignore[arg-type]
-        return await library.finish_job(job.id, made(request), files(prompt))
+        job = await library.jobs.create(request, author=author, origin=origin, parent=parent)  # type: ignore[arg-type]
+        return await library.jobs.finish(job.id, made(request), files(prompt))
 
     return put
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from riffbot.library.file_modes import close_to_others
+from riffbot.library.file_modes import restrict_to_owner
 
 WORD = "closed to other accounts"
 
@@ -27,8 +27,8 @@ def test_what_others_may_read_is_closed_once(
     readable: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    close_to_others(None, readable)
-    close_to_others(None, readable)
+    restrict_to_owner(None, readable)
+    restrict_to_owner(None, readable)
     assert stat.S_IMODE(readable.stat().st_mode) == 0o600
     assert caplog.text.count(WORD) == 1
 
@@ -39,5 +39,5 @@ def test_a_disk_that_takes_no_rights_away_is_not_said_to(
     caplog.set_level(logging.INFO)
     # As on Windows, which only knows read-only files.
     monkeypatch.setattr(Path, "chmod", lambda *_: None)
-    close_to_others(None, readable)
+    restrict_to_owner(None, readable)
     assert WORD not in caplog.text

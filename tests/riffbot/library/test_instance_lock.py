@@ -44,7 +44,7 @@ async def test_a_second_process_is_told_which_one_holds_the_folder(settings: Set
         assert str(settings.data_dir) in str(told.value)
         assert "RIFFBOT_DATA_DIR" in str(told.value)
         library = await Library.open(settings)  # what only looks is let in
-        assert await library.recent() == []
+        assert await library.riffs.recent() == []
         await library.close()
     finally:
         holder.send_signal(signal.SIGKILL)

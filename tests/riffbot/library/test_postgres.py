@@ -41,33 +41,33 @@ def server() -> Iterator[str]:
 async def test_the_library_works_the_same(server: str, tmp_path: Path) -> None:
     library = await Library.open(Settings(data_dir=tmp_path, database_url=server))
     request = RiffRequest(prompt="Funky (Sax:1.3)", seed=2**32 - 1)
-    job = await library.create_job(request, author=ANN)
-    await library.begin_job(job.id)
-    (found,) = await library.unfinished_jobs()
+    job = await library.jobs.create(request, author=ANN)
+    await library.jobs.begin(job.id)
+    (found,) = await library.jobs.unfinished()
     assert (found.request, found.attempts, found.author) == (request, 1, ANN)
-    parent = await library.finish_job(job.id, made(request), files("a"))
+    parent = await library.jobs.finish(job.id, made(request), files("a"))
     remix = RiffRequest(prompt="bells", seed=1, seed_image=parent.image_ref)
-    job = await library.create_job(remix, author=BOB, parent=parent.id)
-    child = await library.finish_job(job.id, made(remix), files("b"))
+    job = await library.jobs.create(remix, author=BOB, parent=parent.id)
+    child = await library.jobs.finish(job.id, made(remix), files("b"))
 
-    assert [riff.id for riff in await library.recent()] == [child.id, parent.id]
-    assert [riff.id for riff in await library.search("sax fun")] == [parent.id]
-    assert [riff.id for riff in await library.complete("FUNKY (s")] == [parent.id]
-    await library.save(parent.id, BOB.user_id)
-    assert [riff.id for riff in await library.saved(BOB.user_id)] == [parent.id]
-    await library.erase_member(ANN.user_id, scrub_jam)
-    (credit,) = await library.credits(await library.get(child.id))
+    assert [riff.id for riff in await library.riffs.recent()] == [child.id, parent.id]
+    assert [riff.id for riff in await library.riffs.search("sax fun")] == [parent.id]
+    assert [riff.id for riff in await library.riffs.complete("FUNKY (s")] == [parent.id]
+    await library.riffs.add_favourite(parent.id, BOB.user_id)
+    assert [riff.id for riff in await library.riffs.favourites(BOB.user_id)] == [parent.id]
+    await library.privacy.erase_member(ANN.user_id, scrub_jam)
+    (credit,) = await library.riffs.credits(await library.riffs.get(child.id))
     assert (credit.riff_id, credit.author) == (None, FORMER_MEMBER)
-    page = await library.page(guild_id=10, text="bells")
+    page = await library.riffs.page(guild_id=10, text="bells")
     assert [riff.id for riff in page.riffs] == [child.id]
-    assert await library.saved(BOB.user_id) == []
+    assert await library.riffs.favourites(BOB.user_id) == []
     assert library.files.path(parent.png) is not None
     await library.close()
     # Down to an older RiffBot's tables and up again, with an empty place and a child in them.
     await asyncio.to_thread(migrate.downgrade, server, "0003")
     await asyncio.to_thread(migrate.upgrade, server)
     library = await Library.open(Settings(data_dir=tmp_path, database_url=server))
-    again = await library.get(child.id)
+    again = await library.riffs.get(child.id)
     assert (again.prompt, again.parent_id, again.request) == (child.prompt, None, child.request)
     await library.close()
 
@@ -78,8 +78,8 @@ async def test_a_question_of_several_statements_sees_one_moment(
 ) -> None:
     library = await Library.open(Settings(data_dir=tmp_path, database_url=server))
     request = RiffRequest(prompt="one moment", seed=1)
-    job = await library.create_job(request, author=ANN)
-    riff = await library.finish_job(job.id, made(request), files("moment"))
+    job = await library.jobs.create(request, author=ANN)
+    riff = await library.jobs.finish(job.id, made(request), files("moment"))
 
     async def change() -> None:
         engine = create_async_engine(server.replace("postgresql:", "postgresql+asyncpg:"))
@@ -95,9 +95,11 @@ async def test_a_question_of_several_statements_sees_one_moment(
         other.join()
         return [str(before), str(session.scalar(prompts))]
 
-    assert await library._ask(question) == ["one moment", "one moment"]
-    assert (await library.get(riff.id)).prompt == "another"
-    await library.erase_member(ANN.user_id, scrub_jam)  # writers are no readers of an old moment
+    assert await library._database.query(question) == ["one moment", "one moment"]
+    assert (await library.riffs.get(riff.id)).prompt == "another"
+    await library.privacy.erase_member(
+        ANN.user_id, scrub_jam
+    )  # writers are no readers of an old moment
     await library.close()
 
 
@@ -199,14 +201,14 @@ async def running_until_lost(settings: Settings, other: AsyncConnection) -> None
     pids = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'riffbot, process%'"
     take = "SELECT pg_advisory_lock(:key, hashtext(current_schema()))"
     async with open_services(settings) as services:
-        with process.stop_signals(services.ownership) as stop:
+        with process.stop_signals(services.instance_lock) as stop:
             assert not stop.is_set()
             lost = await other.scalar(text(pids))
             await other.execute(text(f"SELECT pg_terminate_backend({lost})"))
             await other.execute(text(take), instance_lock._KEY)
             async with asyncio.timeout(20):
                 await stop.wait()
-        with process.stop_signals(services.ownership) as late:
+        with process.stop_signals(services.instance_lock) as late:
             assert late.is_set(), "it was lost before anybody listened"
 
 
@@ -215,7 +217,7 @@ async def test_ones_own_connection_that_the_server_still_believes_in_is_no_other
     server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(instance_lock, "_AGAIN_S", 0.02)
-    lock, mine = instance_lock._AdvisoryLock(database_url(server)), instance_lock.Ownership()
+    lock, mine = instance_lock._AdvisoryLock(database_url(server)), instance_lock.InstanceLock()
     await lock.take()
     believed, lock._connection = lock._connection, None
     assert believed is not None
@@ -238,17 +240,17 @@ async def test_of_two_who_end_a_job_the_first_counts(server: str, tmp_path: Path
     one, two = [await Library.open(settings) for _ in range(2)]
     request = RiffRequest(prompt="once", seed=1)
     for _ in range(5):
-        job = await one.create_job(request, author=ANN)
+        job = await one.jobs.create(request, author=ANN)
         ended = await asyncio.gather(
-            one.finish_job(job.id, made(request), files("once")),
-            two.fail_job(job.id, "It broke."),
+            one.jobs.finish(job.id, made(request), files("once")),
+            two.jobs.fail(job.id, "It broke."),
             return_exceptions=True,
         )
         assert [isinstance(answer, Conflict) for answer in ended].count(True) == 1
-        state = (await one.get_job(job.id)).state
+        state = (await one.jobs.get(job.id)).state
         assert state == ("failed" if isinstance(ended[0], Conflict) else "done")
         begun = await asyncio.gather(
-            *(library.begin_job(job.id) for library in (one, two)), return_exceptions=True
+            *(library.jobs.begin(job.id) for library in (one, two)), return_exceptions=True
         )
         assert all(isinstance(answer, Conflict) for answer in begun)
     await one.close()

@@ -34,25 +34,25 @@ REQUEST = RiffRequest(
 async def test_a_job_remembers_everything_until_it_is_finished(library: Library) -> None:
     expires = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     origin = Origin(channel_id=2**63 - 1, message_id=7, token="secret", token_expires_at=expires)
-    job = await library.create_job(REQUEST, author=ANN, origin=origin)
-    await library.begin_job(job.id)
-    (found,) = await library.unfinished_jobs()
+    job = await library.jobs.create(REQUEST, author=ANN, origin=origin)
+    await library.jobs.begin(job.id)
+    (found,) = await library.jobs.unfinished()
     assert (found.id, found.request, found.author, found.origin) == (job.id, REQUEST, ANN, origin)
     assert (found.state, found.attempts) == ("running", 1)
 
-    riff = await library.finish_job(job.id, made(REQUEST), files("a"))
+    riff = await library.jobs.finish(job.id, made(REQUEST), files("a"))
     assert riff.id == job.id
-    assert await library.unfinished_jobs() == []
-    ended = await library.get_job(job.id)
+    assert await library.jobs.unfinished() == []
+    ended = await library.jobs.get(job.id)
     assert (ended.state, ended.token) == ("done", None)
 
 
 async def test_a_riff_is_what_was_made(library: Library, add: Add) -> None:
     parent = await add("parent")
-    job = await library.create_job(REQUEST, author=BOB, parent=parent.id)
-    await library.finish_job(job.id, made(REQUEST), files("x"))
-    await library.posted(job.id, channel_id=5, message_id=6)
-    riff = await library.get(job.id)
+    job = await library.jobs.create(REQUEST, author=BOB, parent=parent.id)
+    await library.jobs.finish(job.id, made(REQUEST), files("x"))
+    await library.jobs.set_message(job.id, channel_id=5, message_id=6)
+    riff = await library.riffs.get(job.id)
     assert riff.request == REQUEST
     assert (riff.author, riff.parent_id, riff.batch) == (BOB, parent.id, 2)
     assert (riff.channel_id, riff.message_id) == (5, 6)
@@ -61,54 +61,54 @@ async def test_a_riff_is_what_was_made(library: Library, add: Add) -> None:
     assert library.files.read(riff.mp3) == b"mp3 x"
     assert riff.image_ref == f"sha256:{riff.png}"
     assert datetime.now(UTC) - riff.created_at < timedelta(minutes=5)
-    assert [child.id for child in await library.children(parent.id)] == [job.id]
+    assert [child.id for child in await library.riffs.children(parent.id)] == [job.id]
 
 
 async def test_finishing_twice_keeps_the_first(library: Library) -> None:
-    job = await library.create_job(REQUEST, author=ANN)
-    first = await library.finish_job(job.id, made(REQUEST), files("a"))
-    again = await library.finish_job(job.id, made(REQUEST), files("b"))
+    job = await library.jobs.create(REQUEST, author=ANN)
+    first = await library.jobs.finish(job.id, made(REQUEST), files("a"))
+    again = await library.jobs.finish(job.id, made(REQUEST), files("b"))
     assert again.png == first.png
-    assert await library.count() == 1
+    assert await library.riffs.count() == 1
 
 
 async def test_ended_jobs_are_not_tried_again(library: Library) -> None:
-    failed = await library.create_job(REQUEST, author=ANN)
-    cancelled = await library.create_job(REQUEST, author=ANN)
-    await library.fail_job(failed.id, "It broke.")
-    await library.cancel_job(cancelled.id)
-    assert await library.unfinished_jobs() == []
-    assert (await library.get_job(failed.id)).error == "It broke."
+    failed = await library.jobs.create(REQUEST, author=ANN)
+    cancelled = await library.jobs.create(REQUEST, author=ANN)
+    await library.jobs.fail(failed.id, "It broke.")
+    await library.jobs.cancel(cancelled.id)
+    assert await library.jobs.unfinished() == []
+    assert (await library.jobs.get(failed.id)).error == "It broke."
 
 
 async def test_old_ended_jobs_are_forgotten_at_the_next_start(
     settings: Settings, library: Library
 ) -> None:
-    waiting, failed = [await library.create_job(REQUEST, author=ANN) for _ in range(2)]
-    await library.fail_job(failed.id, "It broke.")
+    waiting, failed = [await library.jobs.create(REQUEST, author=ANN) for _ in range(2)]
+    await library.jobs.fail(failed.id, "It broke.")
     long_ago = datetime.now(UTC) - timedelta(days=30)
-    async with library._write() as session:
+    async with library._database.write() as session:
         await session.execute(update(StoredJob).values(created_at=long_ago))
     again = await Library.open(settings)
-    assert [job.id for job in await again.unfinished_jobs()] == [waiting.id]
+    assert [job.id for job in await again.jobs.unfinished()] == [waiting.id]
     with pytest.raises(NotFound):
-        await again.get_job(failed.id)
+        await again.jobs.get(failed.id)
     await again.close()
 
 
 async def test_a_parent_must_be_there(library: Library) -> None:
     with pytest.raises(NotFound, match="nosuch"):
-        await library.create_job(REQUEST, author=ANN, parent="nosuch")
+        await library.jobs.create(REQUEST, author=ANN, parent="nosuch")
 
 
 async def test_a_parent_that_goes_while_its_remix_is_made_is_no_trouble(
     library: Library, add: Add
 ) -> None:
     parent = await add("parent")
-    job = await library.create_job(REQUEST, author=BOB, parent=parent.id)
-    await library.delete(parent.id)
-    child = await library.finish_job(job.id, made(REQUEST), files("x"))
-    assert await library.credits(child) == ()
+    job = await library.jobs.create(REQUEST, author=BOB, parent=parent.id)
+    await library.riffs.delete(parent.id)
+    child = await library.jobs.finish(job.id, made(REQUEST), files("x"))
+    assert await library.riffs.credits(child) == ()
 
 
 async def test_recent_pages_through_everything_once(library: Library, add: Add) -> None:
@@ -116,15 +116,15 @@ async def test_recent_pages_through_everything_once(library: Library, add: Add) 
         await add(f"riff {number}", ANN if number % 2 else BOB)
     seen: list[str] = []
     before = None
-    while page := await library.recent(limit=2, before=before):
+    while page := await library.riffs.recent(limit=2, before=before):
         seen += [riff.prompt for riff in page]
         before = page[-1].created_at
     assert seen == [f"riff {number}" for number in reversed(range(5))]
-    assert [riff.prompt for riff in await library.recent(author_id=ANN.user_id)] == [
+    assert [riff.prompt for riff in await library.riffs.recent(author_id=ANN.user_id)] == [
         "riff 3",
         "riff 1",
     ]
-    assert await library.recent(guild_id=99) == []
+    assert await library.riffs.recent(guild_id=99) == []
 
 
 @pytest.mark.parametrize(
@@ -151,27 +151,30 @@ async def test_search_by_words(library: Library, add: Add, text: str, found: lis
     many = " ".join(f"w{number}" for number in range(10))
     for prompt in ("funky (SAX:1.3) riff", "Sax solo", "Ωμέγα bells", "rare rice", many):
         await add(prompt)
-    assert [riff.prompt for riff in await library.search(text)] == found
+    assert [riff.prompt for riff in await library.riffs.search(text)] == found
 
 
 async def test_completion_by_prefix_whatever_the_case(library: Library, add: Add) -> None:
     for prompt in ("Funky sax", "funk", "soul funk", "f%k"):
         await add(prompt)
-    assert [riff.prompt for riff in await library.complete("FUN")] == ["funk", "Funky sax"]
-    assert [riff.prompt for riff in await library.complete("f%")] == ["f%k"]
-    assert len(await library.complete("")) == 4
-    assert await library.complete("fun", author_id=BOB.user_id) == []
+    assert [riff.prompt for riff in await library.riffs.complete("FUN")] == ["funk", "Funky sax"]
+    assert [riff.prompt for riff in await library.riffs.complete("f%")] == ["f%k"]
+    assert len(await library.riffs.complete("")) == 4
+    assert await library.riffs.complete("fun", author_id=BOB.user_id) == []
 
 
 async def test_favourites(library: Library, add: Add) -> None:
     first, second = await add("first"), await add("second")
     for riff in (first, second, first):
-        await library.save(riff.id, BOB.user_id)
-    assert [riff.prompt for riff in await library.saved(BOB.user_id)] == ["second", "first"]
-    await library.unsave(second.id, BOB.user_id)
-    assert [riff.prompt for riff in await library.saved(BOB.user_id)] == ["first"]
+        await library.riffs.add_favourite(riff.id, BOB.user_id)
+    assert [riff.prompt for riff in await library.riffs.favourites(BOB.user_id)] == [
+        "second",
+        "first",
+    ]
+    await library.riffs.remove_favourite(second.id, BOB.user_id)
+    assert [riff.prompt for riff in await library.riffs.favourites(BOB.user_id)] == ["first"]
     with pytest.raises(NotFound):
-        await library.save("nosuch", BOB.user_id)
+        await library.riffs.add_favourite("nosuch", BOB.user_id)
 
 
 async def test_deleting_keeps_what_was_made_from_it_and_the_picture_that_it_needs(
@@ -179,37 +182,37 @@ async def test_deleting_keeps_what_was_made_from_it_and_the_picture_that_it_need
 ) -> None:
     parent = await add("parent")
     child = await add("child", BOB, parent=parent.id, seed_image=parent.image_ref)
-    await library.save(parent.id, BOB.user_id)
-    await library.delete(parent.id)
+    await library.riffs.add_favourite(parent.id, BOB.user_id)
+    await library.riffs.delete(parent.id)
     with pytest.raises(NotFound):
-        await library.get(parent.id)
-    (credit,) = await library.credits(await library.get(child.id))
+        await library.riffs.get(parent.id)
+    (credit,) = await library.riffs.credits(await library.riffs.get(child.id))
     assert (credit.riff_id, credit.author, credit.prompt) == (None, NOBODY, "")
     assert library.files.path(parent.png) is not None, "the child starts from it"
     assert library.files.path(parent.mp3) is None
-    assert await library.saved(BOB.user_id) == []
-    assert await library.search("parent") == []
+    assert await library.riffs.favourites(BOB.user_id) == []
+    assert await library.riffs.search("parent") == []
     with pytest.raises(NotFound):
-        await library.get_job(parent.id)  # its prompt and its author's name would stay there
-    await library.delete(child.id)
-    assert await library.collect_files() == 0, "it is younger than an hour"
+        await library.jobs.get(parent.id)  # its prompt and its author's name would stay there
+    await library.riffs.delete(child.id)
+    assert await library.riffs.collect_files() == 0, "it is younger than an hour"
 
 
 async def test_a_waiting_remix_keeps_its_picture(library: Library, add: Add) -> None:
     parent = await add("parent")
-    await library.create_job(
+    await library.jobs.create(
         RiffRequest(prompt="remix", seed=1, seed_image=parent.image_ref), author=BOB
     )
-    await library.delete(parent.id)
+    await library.riffs.delete(parent.id)
     assert library.files.path(parent.png) is not None
 
 
 async def test_equal_riffs_share_files_until_the_last_goes(library: Library, add: Add) -> None:
     first, second = await add("same"), await add("same", BOB)
     assert first.png == second.png
-    await library.delete(first.id)
+    await library.riffs.delete(first.id)
     assert library.files.read(second.png)
-    await library.delete(second.id)
+    await library.riffs.delete(second.id)
     assert library.files.path(second.png) is None
 
 
@@ -218,19 +221,19 @@ async def test_erasing_a_member_forgets_all_of_theirs_and_nothing_of_others(
 ) -> None:
     parent = await add("anns", ANN)
     child = await add("bobs", BOB, parent=parent.id)
-    await library.save(child.id, ANN.user_id)
-    await library.create_job(REQUEST, author=ANN)
-    assert (await library.erase_member(ANN.user_id, scrub_jam)).riffs == 1
-    assert [riff.prompt for riff in await library.recent()] == ["bobs"]
-    assert await library.saved(ANN.user_id) == []
-    assert await library.unfinished_jobs() == []
+    await library.riffs.add_favourite(child.id, ANN.user_id)
+    await library.jobs.create(REQUEST, author=ANN)
+    assert (await library.privacy.erase_member(ANN.user_id, scrub_jam)).riffs == 1
+    assert [riff.prompt for riff in await library.riffs.recent()] == ["bobs"]
+    assert await library.riffs.favourites(ANN.user_id) == []
+    assert await library.jobs.unfinished() == []
     with pytest.raises(NotFound):
-        await library.get_job(parent.id)
+        await library.jobs.get(parent.id)
 
 
 async def test_two_hundred_jobs_at_once(library: Library) -> None:
-    jobs = await asyncio.gather(*(library.create_job(REQUEST, author=ANN) for _ in range(200)))
-    assert {job.id for job in await library.unfinished_jobs()} == {job.id for job in jobs}
+    jobs = await asyncio.gather(*(library.jobs.create(REQUEST, author=ANN) for _ in range(200)))
+    assert {job.id for job in await library.jobs.unfinished()} == {job.id for job in jobs}
 
 
 async def test_a_locked_database_is_a_sentence(
@@ -241,10 +244,10 @@ async def test_a_locked_database_is_a_sentence(
     other = sqlite3.connect(settings.data_dir / "riffbot.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StorageError, match="Another program"):
-        await impatient.create_job(REQUEST, author=ANN)
-    assert await impatient.unfinished_jobs() == [], "readers do not wait for writers"
+        await impatient.jobs.create(REQUEST, author=ANN)
+    assert await impatient.jobs.unfinished() == [], "readers do not wait for writers"
     other.close()
-    assert await impatient.create_job(REQUEST, author=ANN)
+    assert await impatient.jobs.create(REQUEST, author=ANN)
     await impatient.close()
 
 
@@ -254,15 +257,15 @@ async def test_closing_waits_for_who_is_there_and_refuses_who_comes_later(
     library = await Library.open(settings)
     other = sqlite3.connect(settings.data_dir / "riffbot.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    writing = asyncio.create_task(library.create_job(REQUEST, author=ANN))
-    cancelled = asyncio.create_task(library.create_job(REQUEST, author=BOB))
-    while not library._writing.locked():  # noqa: ASYNC110  # there is no event for it
+    writing = asyncio.create_task(library.jobs.create(REQUEST, author=ANN))
+    cancelled = asyncio.create_task(library.jobs.create(REQUEST, author=BOB))
+    while not library._database._writing.locked():  # noqa: ASYNC110  # there is no event for it
         await asyncio.sleep(0)
     closing = asyncio.create_task(library.close())
     await asyncio.sleep(0)
     cancelled.cancel()
     with pytest.raises(StorageError, match="stopping"):
-        await library.recent()
+        await library.riffs.recent()
     assert not closing.done()
     other.execute("COMMIT")
     other.close()
@@ -306,7 +309,7 @@ async def test_completion_knows_the_last_letters_of_unicode(
 ) -> None:
     riff = await add(prefix + "!")
     await add("another")
-    assert [found.id for found in await library.complete(prefix)] == [riff.id]
+    assert [found.id for found in await library.riffs.complete(prefix)] == [riff.id]
 
 
 def test_a_null_character_is_not_in_any_prompt() -> None:
@@ -319,11 +322,15 @@ async def test_favourites_are_searched_in_the_order_in_which_they_were_saved(
     library: Library, add: Add
 ) -> None:
     for riff in (await add("dub bells"), await add("sad piano"), await add("dub bass")):
-        await library.save(riff.id, BOB.user_id)
-    await library.unsave((await library.search("dub bells"))[0].id, BOB.user_id)
-    await library.save((await library.search("dub bells"))[0].id, BOB.user_id)
-    first = await library.page(saved_by=BOB.user_id, text="dub b", limit=1)
+        await library.riffs.add_favourite(riff.id, BOB.user_id)
+    await library.riffs.remove_favourite(
+        (await library.riffs.search("dub bells"))[0].id, BOB.user_id
+    )
+    await library.riffs.add_favourite((await library.riffs.search("dub bells"))[0].id, BOB.user_id)
+    first = await library.riffs.page(saved_by=BOB.user_id, text="dub b", limit=1)
     assert [riff.prompt for riff in first.riffs] == ["dub bells"]
-    second = await library.page(saved_by=BOB.user_id, text="dub b", limit=1, older_than=first.older)
+    second = await library.riffs.page(
+        saved_by=BOB.user_id, text="dub b", limit=1, older_than=first.older
+    )
     assert [riff.prompt for riff in second.riffs] == ["dub bass"]
     assert second.older is None

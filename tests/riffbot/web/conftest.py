@@ -11,7 +11,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from audio.image import encode_png
-from riffbot.clips.service import Studio
+from riffbot.clips.service import ClipService
 from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine
 from riffbot.jam.manager import JamManager
@@ -46,9 +46,9 @@ async def services(tmp_path: Path, pipeline: FakePipeline) -> AsyncIterator[Serv
     library = await Library.open(settings)
     pipeline.images = Images(settings.seed_images, library.files.path)
     engine = Engine(lambda: pipeline, max_batch=1)
-    studio = Studio(engine, library, settings)
-    jams = JamManager(engine, pipeline.images, library, studio, settings)
-    yield Services(settings, engine, library, studio, pipeline.images, jams)
+    clip_service = ClipService(engine, library, settings)
+    jams = JamManager(engine, pipeline.images, library, clip_service, settings)
+    yield Services(settings, engine, library, clip_service, pipeline.images, jams)
     await jams.close()
     pipeline.gate.set()
     await engine.close()

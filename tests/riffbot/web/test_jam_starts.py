@@ -165,7 +165,7 @@ async def test_starts_in_one_batch_are_charged_once_together(
     pipeline.model.device = "cuda"
     async with Engine(lambda: pipeline, max_batch=2) as engine:
         jams = JamManager(
-            engine, services.images, services.library, services.studio, services.settings
+            engine, services.images, services.library, services.clip_service, services.settings
         )
         pipeline.gate.clear()
         riff = asyncio.create_task(engine.submit(RiffRequest(prompt="x")))
@@ -202,7 +202,7 @@ async def test_starts_have_no_share_while_no_riff_waits(
         assert not had_riffs
         starts.charge(4, had_riffs=had_riffs)
     pipeline.gate.clear()
-    riff = asyncio.create_task(services.studio.make(RiffRequest(prompt="x"), author=ANN))
+    riff = asyncio.create_task(services.clip_service.make(RiffRequest(prompt="x"), author=ANN))
     await until(lambda: bool(pipeline.batches) and services.engine.has_clips)
     assert starts.admit("203.0.113.20"), "what was free for all is not held against anybody"
     starts.charge(4, had_riffs=True)

@@ -224,7 +224,7 @@ async def test_the_page_steers_only_where_the_server_lets_anyone(
     client: TestClient, services: Services, session: JamSession, who: Who, words: str
 ) -> None:
     at, wish = f"/api/jams/{session.id}", {"prompt": "church bells"}
-    await services.library.set_guild_settings(7, jam_steer=who, dj_role_id=5)
+    await services.library.guilds.set_settings(7, jam_steer=who, dj_role_id=5)
     refused = await client.post(f"{at}/prompt", json=wish)
     assert refused.status == 400
     assert words in (await refused.json())["error"]
@@ -232,7 +232,7 @@ async def test_the_page_steers_only_where_the_server_lets_anyone(
     assert (await client.get(at)).status == 200, "but whoever has the link may listen"
     async with client.ws_connect(f"{at}/socket") as ws:
         await hear(ws, lambda h: h.packets)
-    await services.library.set_guild_settings(7, jam_steer="anyone")
+    await services.library.guilds.set_settings(7, jam_steer="anyone")
     assert (await client.post(f"{at}/prompt", json=wish)).status == 202
     assert session.status().shares[0].prompt == "church bells"
 
@@ -353,7 +353,7 @@ async def test_a_private_jam_comes_back_after_a_restart(
     await services.jams.close()
     head = session.ring.head
     again = JamManager(
-        services.engine, services.images, services.library, services.studio, services.settings
+        services.engine, services.images, services.library, services.clip_service, services.settings
     )
     app = create_app(replace(services, jams=again))
     try:
@@ -386,7 +386,7 @@ async def test_a_jam_that_comes_back_holds_nobody_up(
     jam = (await (await client.post("/api/jams", json={"seed_image": "beat"})).json())["jam"]
     await services.jams.close()
     again = JamManager(
-        services.engine, services.images, services.library, services.studio, services.settings
+        services.engine, services.images, services.library, services.clip_service, services.settings
     )
     looks = []
 
@@ -394,8 +394,8 @@ async def test_a_jam_that_comes_back_holds_nobody_up(
         looks.append(1)
         return await unfinished()
 
-    unfinished = again.unfinished
-    monkeypatch.setattr(again, "unfinished", counted)
+    unfinished = again.find_unfinished
+    monkeypatch.setattr(again, "find_unfinished", counted)
     app = create_app(replace(services, jams=again))
     try:
         async with TestClient(TestServer(app)) as later:

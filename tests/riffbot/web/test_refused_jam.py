@@ -124,7 +124,7 @@ async def test_the_plain_page_offers_a_riff_where_a_jam_cannot_come_back(
     jam = (await answer.json())["jam"]["id"]
     await services.jams.close()
     again = JamManager(
-        services.engine, services.images, services.library, services.studio, services.settings
+        services.engine, services.images, services.library, services.clip_service, services.settings
     )
     monkeypatch.setattr("riffbot.jam.capacity.MAX_LOAD", 1e-9)
     try:

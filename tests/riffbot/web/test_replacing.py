@@ -37,7 +37,7 @@ async def test_a_refusal_leaves_the_old_jam_playing(
     assert old.status().phase == "playing"
     heard = old.ring.head
     await until(lambda: old.ring.head > heard + 10)
-    row = await services.library.find_latest_jam(old.key)
+    row = await services.library.jams.find_latest(old.key)
     assert row is not None
     assert (row.id, row.status) == (old.id, "running")
 
@@ -76,7 +76,7 @@ async def test_the_old_jam_is_heard_until_the_new_one_can_be(
     assert new.key == old.key
     assert old.is_ended
     # What a restart after a crash would go on with is the new one.
-    rows = await services.library.find_unfinished_jams()
+    rows = await services.library.jams.find_unfinished()
     assert [row.id for row in rows] == [new.id]
 
 
@@ -95,5 +95,5 @@ async def test_a_stop_in_the_middle_keeps_the_old_jam(
     answer = await asked
     assert answer.status == 500
     assert "stopping" in (await answer.json())["error"]
-    rows = await services.library.find_unfinished_jams()
+    rows = await services.library.jams.find_unfinished()
     assert [row.id for row in rows] == [old.id]

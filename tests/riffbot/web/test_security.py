@@ -116,11 +116,13 @@ async def test_a_pictures_hash_is_no_link_to_what_was_made_in_discord(
     services: Services, client: TestClient
 ) -> None:
     private = (await ask(client, prompt="one", seed=1))["riff"]
-    async with services.library._write() as session:
+    async with services.library._database.write() as session:
         await session.execute(update(StoredRiff).values(author_id=7, guild_id=77, audience_id=5))
     wish = {"prompt": "give it back", "denoising": 0, "seed_image": private["picture_ref"]}
     piece = {"kind": "layer", "image": private["picture_ref"]}
-    stretch = await asyncio.to_thread(services.studio.keep, np.full((512, 64), 9, np.uint8))
+    stretch = await asyncio.to_thread(
+        services.clip_service.importer.store_picture, np.full((512, 64), 9, np.uint8)
+    )
     settings = services.settings.model_copy(update={"host": "0.0.0.0"})
     async with TestClient(TestServer(create_app(replace(services, settings=settings)))) as wide:
         for guess in (
@@ -146,7 +148,7 @@ async def test_a_jam_does_not_start_from_what_its_author_keeps(
     services: Services, client: TestClient
 ) -> None:
     kept = (await ask(client, prompt="one", seed=1))["riff"]
-    async with services.library._write() as session:
+    async with services.library._database.write() as session:
         await session.execute(update(StoredRiff).values(author_id=7, remix_allowed=False))
     answer = await client.post("/api/jams", json={"seed_image": kept["picture_ref"]})
     assert answer.status == 400

@@ -122,7 +122,9 @@ async def test_a_chunk_that_is_there_in_time_comes_in_without_a_loop(
     await full(session)
     pipeline.gate.clear()
     end = session.reader.placements()[-1].end
-    session._capacity.factor = 1.28  # a chunk takes a second, so as much more is kept ready
+    session._capacity.real_time_factor = (
+        1.28  # a chunk takes a second, so as much more is kept ready
+    )
     player = session._player
     for _ in range(400):
         await asyncio.sleep(0.01)  # the player has filled the ring by now, as far as it wants

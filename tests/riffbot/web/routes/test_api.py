@@ -186,9 +186,10 @@ async def test_a_riff_from_before_a_restart_is_found_again(
 ) -> None:
     page, discord = Author(0, "you"), Author(5, "Ann", 7)
     jobs = [
-        await services.library.create_job(RiffRequest(prompt=f"{n}"), author=page) for n in range(3)
+        await services.library.jobs.create(RiffRequest(prompt=f"{n}"), author=page)
+        for n in range(3)
     ]
-    theirs = await services.library.create_job(
+    theirs = await services.library.jobs.create(
         RiffRequest(prompt="theirs"), author=discord, origin=Origin(channel_id=3)
     )
     assert (await client.get(f"/api/jobs/{theirs.id}/events")).status == 404
@@ -201,15 +202,15 @@ async def test_a_riff_from_before_a_restart_is_found_again(
 
     following = [asyncio.create_task(followed(job.id)) for job in jobs]
     await asyncio.sleep(0.1)
-    made = await services.studio.resume(jobs[0])  # as the start does
-    await services.library.fail_job(jobs[1].id, "It broke.")
+    made = await services.clip_service.resume(jobs[0])  # as the start does
+    await services.library.jobs.fail(jobs[1].id, "It broke.")
     assert (await client.delete(f"/api/jobs/{jobs[2].id}", json={})).status == 200
     done, failed, cancelled = await asyncio.gather(*following)
     assert "event: queued" in done
     assert f'"id": "{made.id}"' in done
     assert "It broke." in failed
     assert '"cancelled": true' in cancelled
-    assert (await services.library.get_job(jobs[2].id)).state == "cancelled"
+    assert (await services.library.jobs.get(jobs[2].id)).state == "cancelled"
 
 
 async def test_an_unknown_parent_is_told(client: TestClient) -> None:
@@ -267,7 +268,7 @@ async def test_a_riff_that_its_author_keeps_is_kept_from_the_page(
     services: Services, client: TestClient
 ) -> None:
     kept = (await ask(client, prompt="first", seed=1))["riff"]
-    async with services.library._write() as session:
+    async with services.library._database.write() as session:
         await session.execute(update(StoredRiff).values(author_id=7, remix_allowed=False))
     for body in (
         {"prompt": "x", "seed_image": kept["picture_ref"]},

@@ -152,8 +152,8 @@ async def test_a_drawing_is_heard(
     assert request.denoising == (0.75 if prompt else 0.0)
     assert (services.images.load(request.seed_image or "") == picture).all()
     assert told["riff"]["request"]["prompt"] == (prompt or "a drawing")
-    assert (await services.library.get(told["riff"]["id"])).kind == "draw"
-    drawing = await services.library.get(told["riff"]["parent"])
+    assert (await services.library.riffs.get(told["riff"]["id"])).kind == "draw"
+    drawing = await services.library.riffs.get(told["riff"]["parent"])
     assert (drawing.kind, drawing.model_name) == ("upload", "a drawing")
 
 
@@ -211,7 +211,7 @@ async def test_a_file_that_its_author_keeps_is_no_drawing(
 ) -> None:
     kept = (await ask(client, prompt="first", seed=1))["riff"]
     png = await (await client.get("/" + kept["files"]["png"])).read()
-    async with services.library._write() as session:
+    async with services.library._database.write() as session:
         await session.execute(update(StoredRiff).values(author_id=7, remix_allowed=False))
     picture = "data:image/png;base64," + base64.b64encode(png).decode()
     answer = await client.post("/api/drawings", json={"picture": picture, "prompt": "violin"})

@@ -269,7 +269,7 @@ class Jams(commands.GroupCog, name="jam", description=command_description("jam")
             if stage is not None:
                 await stage.stop()
         finally:
-            await self.bot.services.library.forget_guild(guild.id)
+            await self.bot.services.library.guilds.forget(guild.id)
 
     # -- after a restart --------------------------------------------------------------------------
 

@@ -108,12 +108,12 @@ class Shelves(
             reporting_errors(interaction),
             acknowledging(interaction, "Drawing the family tree …"),
         ):
-            library, studio = self.bot.services.library, self.bot.services.studio
-            family = await library.family((await find_riff(interaction, riff)).id)
-            family = family.seen_by(viewer_of(interaction))
+            library, clip_service = self.bot.services.library, self.bot.services.clip_service
+            family = await library.riffs.family((await find_riff(interaction, riff)).id)
+            family = family.redact_for(viewer_of(interaction))
             text = as_text(family, width=_WIDTH, ids=False)
             tree = await asyncio.to_thread(
-                lambda: as_picture(family, studio.thumbnails(family.members))
+                lambda: as_picture(family, clip_service.importer.thumbnails(family.members))
             )
             embed = discord.Embed(
                 title=f"The family of {escape_line(heading(family.riff.request), 200)}",
@@ -146,7 +146,7 @@ class Shelves(
         async with reporting_errors(interaction):
             await interaction.response.defer(ephemeral=True, thinking=True)
             found = await find_riff(interaction, riff)
-            clip = await self.bot.services.studio.clip(found.id)
+            clip = await self.bot.services.clip_service.clip(found.id)
             name, data = await asyncio.to_thread(
                 export, clip, format.value, self.bot.services.settings.loudness_lufs
             )
@@ -171,7 +171,7 @@ class Shelves(
             found = await find_riff(interaction, riff)
             if not may_delete(interaction, found):
                 raise BadRequest("Only the one who made it, or a moderator, can delete this riff.")
-            farewell = await library.delete(found.id)
+            farewell = await library.riffs.delete(found.id)
             stay = await delete_messages(self.bot, farewell)
             await send_ephemeral(
                 interaction,
