@@ -10,6 +10,7 @@ import time
 import pytest
 
 from riffbot.errors import BadRequest, GenerationFailed, ModelError, Refused
+from riffbot.inference.engine.admission import AdmissionLimits
 from riffbot.inference.engine.dispatcher import Dispatcher
 from riffbot.inference.engine.engine import Engine, Owner, Progress, Riff
 from riffbot.inference.engine.fair_queue import FairQueue
@@ -201,7 +202,7 @@ PICTURE = RiffRequest(prompt="x", seed=1, width=64, steps=4, guidance=3.0)
 
 def random_dispatcher(rng: random.Random, max_wait_s: float) -> Dispatcher:
     """One that has served some clips, with some waiting and songs of many to come."""
-    dispatcher = Dispatcher(max_wait_s=max_wait_s, max_jobs_per_member=10**6)
+    dispatcher = Dispatcher(AdmissionLimits(max_wait_s=max_wait_s, max_jobs_per_member=10**6))
     dispatcher.throughput.measure([PICTURE], 1.0)
     for _ in range(rng.randrange(30)):
         dispatcher._queue.add(Job(PICTURE, owner=random_owner(rng)))
@@ -236,7 +237,7 @@ def test_what_comes_later_changes_no_answer() -> None:
 def test_a_clip_is_let_in_without_planning_the_end_of_every_song(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    dispatcher = Dispatcher(max_wait_s=600.0, max_jobs_per_member=10)
+    dispatcher = Dispatcher(AdmissionLimits(max_wait_s=600.0, max_jobs_per_member=10))
     dispatcher.throughput.measure([PICTURE], 1.0)
     for member in range(330):
         dispatcher.reserve(Owner(member, 1), *[PICTURE] * 91, promised=True)
