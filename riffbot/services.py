@@ -14,7 +14,7 @@ from riffbot.clips.service import ClipService
 from riffbot.errors import RiffBotError
 from riffbot.images import Images
 from riffbot.inference.engine.engine import STOP_GRACE_S, Engine
-from riffbot.inference.engine.worker import PipelineLike
+from riffbot.inference.engine.protocols import PipelineLike
 from riffbot.interrupts import WARM_UP_THREAD
 from riffbot.jam.manager import JamManager
 from riffbot.library import instance_lock, running

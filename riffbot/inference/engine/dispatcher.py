@@ -1,24 +1,18 @@
-"""The line between event loops and the worker: the queue with its lock, its door and its clock."""
+"""The dispatcher between event loops and the worker: the fair queue with a lock and a clock."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import inf
 from typing import Any
 
 from riffbot.clock import monotonic
 from riffbot.errors import Cancelled, Refused, RiffBotError
+from riffbot.inference.engine.admission import AdmissionLimits, outstanding_work
 from riffbot.inference.engine.fair_queue import FairQueue
 from riffbot.inference.engine.pending_job import PendingJob
-from riffbot.inference.engine.reservations import (
-    MEMBERS_PER_NETWORK,
-    Reservation,
-    Reservations,
-    check_work_limit,
-    outstanding_work,
-)
+from riffbot.inference.engine.reservations import Reservation, Reservations
 from riffbot.inference.engine.throughput import (
     ThroughputMeter,
     completion_times,
@@ -26,7 +20,6 @@ from riffbot.inference.engine.throughput import (
 )
 from riffbot.inference.job import Job, Owner
 from riffbot.request import RiffRequest
-from riffbot.wording import in_words, plural
 
 _SLACK_S = 1.5
 """A deadline that would be met by less than this counts as missed: estimates are estimates."""
@@ -45,24 +38,16 @@ class _Batch:
 
 
 class Dispatcher:
-    """Thread-safe: any number of event loops put pending in, one worker takes batches out.
+    """Thread-safe: any number of event loops submit jobs, one worker takes batches out.
 
     Args:
-        max_wait_s: refuse at the door what could not be done within this time; also the wait
-            after which nobody is overtaken any more.
-        max_jobs_per_member: refuse a member's next clip while this many of theirs wait.
-        max_work_s: refuse a member's next clip where it would take longer than this together with
-            all of theirs that wait, their pictures to come included.
+        limits: what may wait; `max_wait_s` is also the wait after which nobody is overtaken.
     """
 
-    def __init__(
-        self, *, max_wait_s: float, max_jobs_per_member: int, max_work_s: float = inf
-    ) -> None:
-        self._max_wait = max_wait_s
-        self._max_jobs = max_jobs_per_member
-        self._max_work = max_work_s
+    def __init__(self, limits: AdmissionLimits) -> None:
+        self._limits = limits
         self._changed = threading.Condition()
-        self._queue = FairQueue(patience_s=max_wait_s)
+        self._queue = FairQueue(patience_s=limits.max_wait_s)
         self._pending: dict[str, PendingJob] = {}  # waiting and running
         self._running: list[_Batch] = []  # the last one overtook the one before it
         self._reservations = Reservations()
@@ -100,7 +85,7 @@ class Dispatcher:
 
         Raises:
             Refused: too many of the member's clips wait already.
-            RiffBotError: the line is closed (shutdown, or a model that failed to load).
+            RiffBotError: the dispatcher is closed (shutdown, or a model that failed to load).
         """
         with self._changed:
             self._check(owner, count)
@@ -108,26 +93,8 @@ class Dispatcher:
     def _check(self, owner: Owner | None, count: int) -> None:
         if self._closing is not None:
             raise type(self._closing)(str(self._closing))
-        if owner is None:
-            return
-        waiting = self._queue.waiting(owner) + self._reservations.count(owner)
-        if waiting + count > self._max_jobs:
-            raise Refused(
-                f"You have {plural(waiting, 'clip')} waiting and I keep at most {self._max_jobs} "
-                f"for one "
-                f"{'member' if owner.network is None else 'visitor'}: please let some finish, or "
-                "cancel some."
-            )
-        if owner.network is None:
-            return
-        together = self._queue.waiting_of_account(owner)
-        together += self._reservations.count_of_account(owner)
-        if together + count > MEMBERS_PER_NETWORK * self._max_jobs:
-            raise Refused(
-                f"Your network has {plural(together, 'clip')} waiting and I keep at most "
-                f"{MEMBERS_PER_NETWORK * self._max_jobs} for one: please try again when some are "
-                "done."
-            )
+        if owner is not None:
+            self._limits.check_count(self._queue, self._reservations, owner, count)
 
     def reserve(self, owner: Owner, *pictures: RiffRequest, promised: bool = False) -> Reservation:
         """Ask for one clip, and keep its place until it is released.
@@ -139,7 +106,7 @@ class Dispatcher:
 
         Raises:
             Refused: as `enqueue` would refuse it, or it would wait too long for its last picture.
-            RiffBotError: the line is closed.
+            RiffBotError: the dispatcher is closed.
         """
         with self._changed:
             if not promised:
@@ -169,7 +136,7 @@ class Dispatcher:
     def _check_work(self, owner: Owner | None, pictures: Sequence[RiffRequest]) -> None:
         if owner is not None:
             held = outstanding_work(self._queue, self._reservations)
-            check_work_limit(self.throughput, held, owner, pictures, self._max_work)
+            self._limits.check_work(self.throughput, held, owner, pictures)
 
     def _release(self, reserved: Reservation) -> None:
         with self._changed:
@@ -180,10 +147,11 @@ class Dispatcher:
 
         Everybody's pictures to come join the queue for a moment, in the order in which they will,
         so that its own fair order says who comes between whom: a single clip does not wait for
-        the rest of another member's song, and a song does.
+        the rest of another member's song, and a song does. What surely comes after it stays away:
+        planning a thousand members' songs would take seconds.
         """
         own = [Job(picture, owner=owner) for picture in pictures]
-        jobs = self._reservations.join_order(own)
+        jobs = self._reservations.join_order(own, self._max_pictures_before(owner, len(own)))
         for job in jobs:
             self._queue.add(job)
         now = monotonic()
@@ -192,15 +160,28 @@ class Dispatcher:
         finally:
             for job in jobs:
                 self._queue.remove(job.id)
-        rest = sequential_seconds(
-            self.throughput, pictures[1:]
-        )  # which nobody but itself is to blame for
+        # Its own further pictures are not a wait for others.
+        rest = sequential_seconds(self.throughput, pictures[1:])
         if eta is None or rest is None:
             return None
-        return self._refusal(own[-1], now, eta - rest)
+        return self._limits.refusal(own[-1], now, eta - rest, idle=self.is_idle)
+
+    def _max_pictures_before(self, owner: Owner, count: int) -> int:
+        """How many pictures of any one clip can come before the last of `count` new ones at most.
+
+        Each turn has one picture of every account, and visitors of one network take laps in theirs.
+        """
+        visitors = {
+            job.owner.user_id
+            for job in self._queue
+            if job.owner is not None and job.owner.account == owner.account
+        }
+        visitors |= self._reservations.users_of(owner.account) | {owner.user_id}
+        laps = self._queue.waiting(owner) + self._reservations.joining(owner, count) + count
+        return self._queue.turns_ahead(owner) + laps * len(visitors)
 
     def enqueue(self, pending_job: PendingJob, *, promised: bool = False) -> None:
-        """Let a pending_job in, or refuse it with the reason and the wait.
+        """Let a job in, or refuse it with the reason and the wait.
 
         Args:
             promised: it was let in already (reserved, or before a restart); nothing but a closed
@@ -208,13 +189,13 @@ class Dispatcher:
 
         Raises:
             Refused: it could not be done in time, or its member has too many waiting.
-            RiffBotError: the line is closed.
-            ValueError: a job of this name is in line or running already.
+            RiffBotError: the dispatcher is closed.
+            ValueError: a job of this id is queued or running already.
         """
         job = pending_job.job
         with self._changed:
-            if job.id in self._pending:  # two pending of one name would lose each other
-                raise ValueError(f"the job {job.id} is in line already")
+            if job.id in self._pending:  # two jobs of one id would lose each other
+                raise ValueError(f"the job {job.id} is queued already")
             if not promised and job.deadline is None:
                 self._check(job.owner, 1)
                 if job.key is not None:
@@ -224,30 +205,12 @@ class Dispatcher:
             self._queue.add(job)
             now = monotonic()
             position, eta = self._positions(now)[job.id]
-            if not promised and (refusal := self._refusal(job, now, eta)):
+            if not promised and (refusal := self._limits.refusal(job, now, eta, idle=self.is_idle)):
                 self._queue.remove(job.id)
                 raise refusal
             self._pending[job.id] = pending_job
             pending_job.report_position(position, eta)
             self._changed.notify_all()
-
-    def _refusal(self, job: Job, now: float, eta: float | None) -> Refused | None:
-        if eta is None:
-            return None
-        if job.deadline is not None and now + eta > job.deadline:
-            return Refused(
-                f"That cannot be ready in time: it would take {in_words(eta)}.", wait_s=eta
-            )
-        # A clip that has nobody before it does not wait; and it measures anew how long one takes.
-        waits = job.deadline is None and job.owner is not None and not self.is_idle
-        if waits and eta > self._max_wait:
-            return Refused(
-                f"The line is {in_words(eta)} long and I only promise what I can finish within "
-                f"{in_words(self._max_wait)}: please try again in about "
-                f"{in_words(eta - self._max_wait)}.",
-                wait_s=eta,
-            )
-        return None
 
     def cancel(self, wanted: Callable[[Job], bool], error: RiffBotError) -> int:
         """Take back all jobs that `wanted` picks; running ones stop at their next step.
@@ -283,7 +246,7 @@ class Dispatcher:
             return [self._pending[job.id] for job in self._queue if job.key is None]
 
     def take_batch(self) -> list[PendingJob]:
-        """Wait for the next batch; an empty list means that the line is closed."""
+        """Wait for the next batch; an empty list means that the dispatcher is closed."""
         with self._changed:
             while self._closing is None:
                 batch = self._queue.take(monotonic(), self.batch_limit)

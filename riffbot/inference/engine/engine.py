@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Self
 
 from riffbot.errors import Cancelled
+from riffbot.inference.engine.admission import AdmissionLimits
 from riffbot.inference.engine.dispatcher import Dispatcher, belongs_to, cancelled_error
 from riffbot.inference.engine.pending_job import OnProgress, OnStart, PendingJob
+from riffbot.inference.engine.protocols import PipelineLike
 from riffbot.inference.engine.reservations import Reservation
 from riffbot.inference.engine.throughput import sequential_seconds
-from riffbot.inference.engine.worker import PipelineLike, Worker, batch_limit
+from riffbot.inference.engine.worker import Worker, batch_limit
 from riffbot.inference.job import Job, Owner, Progress, Riff, new_id
 from riffbot.request import RiffRequest
 
@@ -77,11 +79,7 @@ class Engine:
         max_work_s: float = 1800.0,
         warm_up: RiffRequest | None = None,
     ) -> None:
-        self._dispatcher = Dispatcher(
-            max_wait_s=max_wait_s,
-            max_jobs_per_member=max_jobs_per_member,
-            max_work_s=max_work_s,
-        )
+        self._dispatcher = Dispatcher(AdmissionLimits(max_wait_s, max_jobs_per_member, max_work_s))
         self._worker = Worker(self._dispatcher, load, max_batch=max_batch, warm_up=warm_up)
         self._cancelled = 0
         self._worker.start()

@@ -1,21 +1,15 @@
-"""Clips that were let in and have not ended: their places, and the work that waits of each owner.
+"""Reservations: clips that were let in and have not ended yet.
 
 Nothing here locks: the queue's lock is held by whoever calls.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from itertools import zip_longest
+from collections.abc import Callable, Sequence
+from itertools import count, zip_longest
 
-from riffbot.errors import Refused
-from riffbot.inference.engine.throughput import ThroughputMeter, sequential_seconds
 from riffbot.inference.job import Job, Owner
 from riffbot.request import RiffRequest
-from riffbot.wording import in_words
-
-MEMBERS_PER_NETWORK = 3
-"""How many members' worth of clips, and of work, may wait for one network of visitors."""
 
 
 class Reservation:
@@ -85,58 +79,31 @@ class Reservations:
         """Every picture to come, and whose it is."""
         return [(one.owner, picture) for one in self._all for picture in one.remaining]
 
-    def join_order(self, newest: Sequence[Job]) -> list[Job]:
-        """All pictures to come, those of a new clip last, in the order in which they will join
-        the queue: of each clip the next one, then of each the one after it."""
-        clips = [[Job(asked, owner=one.owner) for asked in one.remaining] for one in self._all]
+    def users_of(self, account: tuple[str, int]) -> set[int]:
+        """Everybody with a clip here who shares turns."""
+        return {one.owner.user_id for one in self._all if one.owner.account == account}
+
+    def joining(self, owner: Owner, rounds: int) -> int:
+        """How many pictures of this owner join the queue in so many rounds of `join_order`."""
+        return sum(
+            min(rounds, len(one.remaining))
+            for one in self._all
+            if one.owner.user_id == owner.user_id
+        )
+
+    def join_order(self, newest: Sequence[Job], limit: int) -> list[Job]:
+        """Pictures to come, those of a new clip last, in the order in which they will join
+        the queue: of each clip the next one, then of each the one after it.
+
+        Args:
+            limit: of the pictures of each other clip.
+        """
+        numbers = count()  # random names of thousands would take most of the time
+        clips = [
+            [
+                Job(asked, owner=one.owner, id=f"to come {next(numbers)}")
+                for asked in one.remaining[:limit]
+            ]
+            for one in self._all
+        ]
         return [job for turn in zip_longest(*clips, newest) for job in turn if job is not None]
-
-
-def outstanding_work(
-    queue: Iterable[Job], reservations: Reservations
-) -> list[tuple[Owner, RiffRequest]]:
-    """The pictures of owners that wait in the queue, and those that are still to come."""
-    waiting = [
-        (job.owner, job.request)
-        for job in queue
-        if job.owner is not None and job.deadline is None and job.key is not None
-    ]
-    return waiting + reservations.work()
-
-
-def check_work_limit(
-    throughput: ThroughputMeter,
-    held: Sequence[tuple[Owner, RiffRequest]],
-    owner: Owner,
-    pictures: Sequence[RiffRequest],
-    most_s: float,
-) -> None:
-    """Refuse a clip that is too much work together with what its owner has waiting already.
-
-    Whoever has nothing waiting is not refused here: what one clip may cost, its price decides.
-
-    Args:
-        held: what waits of everybody, see `outstanding_work`.
-        pictures: the clip's, resolved.
-        most_s: seconds of work that may wait of one member; `MEMBERS_PER_NETWORK` times that of
-            one network.
-
-    Raises:
-        Refused: it is too much.
-    """
-    own = sequential_seconds(throughput, pictures)
-    if own is None:
-        return
-    theirs = [picture for other, picture in held if other.user_id == owner.user_id]
-    limits = [("You have", theirs, most_s)]
-    if owner.network is not None:
-        theirs = [picture for other, picture in held if other.account == owner.account]
-        limits.append(("Your network has", theirs, MEMBERS_PER_NETWORK * most_s))
-    for who, waiting, limit_s in limits:
-        held_s = sequential_seconds(throughput, waiting) or 0.0
-        if held_s > 0 and held_s + own > limit_s:
-            raise Refused(
-                f"{who} {in_words(held_s)} of work waiting, and this clip would take "
-                f"{in_words(own)} more; I keep at most {in_words(limit_s)} in all: please let "
-                "some finish, or ask for a shorter clip."
-            )

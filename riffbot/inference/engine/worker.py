@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import gc
 import logging
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, Protocol
 
 from audio.arrays import Pixels
 from riffbot.errors import Cancelled, GenerationFailed, ModelError, RiffBotError, told
 from riffbot.inference.batching import batch_key
 from riffbot.inference.engine.dispatcher import Dispatcher
+from riffbot.inference.engine.memory import free_memory, is_out_of_memory
 from riffbot.inference.engine.pending_job import PendingJob
+from riffbot.inference.engine.protocols import PipelineLike, StepEvent
 from riffbot.inference.engine.throughput import remaining_seconds
 from riffbot.inference.job import Job, Progress, Riff
 from riffbot.inference.torch_threads import use_few_threads
@@ -30,38 +29,6 @@ MAX_QUEUE_FAILURES = 3
 """How often in a row the line may break before it is given up."""
 
 QUEUE_BROKE = "Something broke in my line of clips; please ask again. The log has the details."
-
-
-class StepEvent(Protocol):
-    """What a pipeline tells after each denoising step."""
-
-    step: int
-    steps: int
-
-    @property
-    def preview(self) -> Callable[[], Sequence[Pixels]]:
-        """Decodes the forming pictures, one a request."""
-        ...
-
-
-class PipelineLike(Protocol):
-    """What the engine needs of `riffbot.inference.pipeline.pipeline.Pipeline`."""
-
-    @property
-    def model(self) -> Any:
-        """With `name`, `hash`, `card` and `device`."""
-        ...
-
-    @property
-    def images(self) -> Any:
-        """The pictures that requests name."""
-        ...
-
-    def run(
-        self, requests: Sequence[RiffRequest], *, on_step: Callable[[Any], bool | None] | None
-    ) -> Sequence[Pixels]:
-        """One picture a request; stops when `on_step` returns False."""
-        ...
 
 
 def batch_limit(device: str, most: int) -> int:
@@ -240,13 +207,13 @@ class Worker:
         except Exception as error:
             if all(pending_job.job.cancelled for pending_job in pending):
                 return
-            if out_of_memory(error):
+            if is_out_of_memory(error):
                 free_memory()
             if len(pending) == 1:
                 self._fail(pending[0], error)
                 return
             half = len(pending) // 2
-            if out_of_memory(error):
+            if is_out_of_memory(error):
                 self._dispatcher.batch_limit = half
                 log.warning("out of memory with %d clips at once: now %d", len(pending), half)
             # Whatever broke, the guilty one alone shall pay for it.
@@ -289,7 +256,7 @@ class Worker:
         self.failed += 1
         if isinstance(error, RiffBotError):
             pending_job.set_error(error)
-        elif out_of_memory(error):
+        elif is_out_of_memory(error):
             pending_job.set_error(
                 GenerationFailed(
                     "There is not enough memory for this clip: please ask for a shorter one."
@@ -348,21 +315,3 @@ class _BatchProgress:
             picture if pending_job.job.wants_preview else None
             for pending_job, picture in zip(self._pending, pictures, strict=True)
         ]
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out, on any device. Torch says so in three ways."""
-    torch = sys.modules.get("torch")
-    return (
-        isinstance(error, MemoryError)
-        or (torch is not None and isinstance(error, torch.OutOfMemoryError))
-        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
-    )
-
-
-def free_memory() -> None:
-    """Give back what the failed batch held, so that the retry finds room."""
-    gc.collect()
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        torch.cuda.empty_cache()

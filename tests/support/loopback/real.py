@@ -23,7 +23,7 @@ from unittest import mock
 from audio.arrays import Pixels
 from riffbot import services
 from riffbot.bot import TICK_S, RiffBot, dispatch_ticks
-from riffbot.inference.engine.worker import PipelineLike
+from riffbot.inference.engine.protocols import PipelineLike
 from riffbot.request import RiffRequest
 from riffbot.services import Services, open_services
 from riffbot.settings import Settings, load_settings
