@@ -212,7 +212,7 @@ class RiffBot(commands.AutoShardedBot):
         await self.services.engine.close(grace_s=STOP_GRACE_S, last_step_s=STOP_GRACE_S)
         with suppress(TimeoutError):
             async with asyncio.timeout(ANSWERS_TIMEOUT_S):
-                while self.generation_tasks:  # noqa: ASYNC110  # each ends by itself within an edit or two
+                while self.generation_tasks:  # noqa: ASYNC110  # each ends within an edit or two
                     await asyncio.sleep(0.05)
 
     async def suspend_jams(self) -> None:

@@ -141,8 +141,8 @@ async def test_cancel_stops_what_is_not_finished(
         cancelled = asyncio.Event()
 
         async def pressed_meanwhile(*_: Any, **__: Any) -> Any:
-            (session,) = room.bot.generation_tasks.values()
-            await session.stop()
+            (task,) = room.bot.generation_tasks.values()
+            await task.stop()
             try:
                 await asyncio.sleep(0)
             except asyncio.CancelledError:
