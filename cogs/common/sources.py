@@ -17,7 +17,7 @@ from cogs.common.formatting import MUTED, format_age, join_parts
 from cogs.common.visibility import author_of, get_visible_riff, origin_of, viewer_of, visible_to_all
 from riffbot.clips import edits
 from riffbot.clips.edits import EditSource
-from riffbot.clips.lineage import how
+from riffbot.clips.lineage import describe_edit
 from riffbot.clips.recipes import Recipe, required_images
 from riffbot.clips.sources import load_edit_source
 from riffbot.clips.uploads import MAX_BYTES, Source, open_upload, shown_name, too_large
@@ -270,7 +270,7 @@ def _choice(riff: StoredRiff) -> app_commands.Choice[str]:
     """A riff in the picker: takes of one prompt are told apart by seed and age."""
     seed = None if riff.kind == "upload" else f"seed {riff.seed}"
     length, when = f"{riff.duration_s:.1f} s", format_age(discord.utils.utcnow() - riff.created_at)
-    tail = join_parts(riff.author.name[:20], how(riff), length, seed, when)
+    tail = join_parts(riff.author.name[:20], describe_edit(riff), length, seed, when)
     words = " ".join(heading(riff.request).split())
     room = 100 - len(tail) - 3
     words = words if len(words) <= room else words[: room - 1] + "…"

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from aiohttp import web
 
 from audio.arrays import Pixels
-from riffbot.clips.sources import heard
+from riffbot.clips.sources import load_full_spectrogram
 from riffbot.file_turns import in_file_thread
 from riffbot.library.models import StoredRiff
 from riffbot.services import Services
@@ -52,4 +52,4 @@ class Listening:
 
     def _look(self, riff: StoredRiff) -> tuple[Pixels, Pixels]:
         own = self._services.clip_service.importer.load_picture(riff.image_ref)
-        return own, heard(own, self._services.library, riff)
+        return own, load_full_spectrogram(own, self._services.library, riff)
