@@ -51,7 +51,8 @@ def _browser() -> str | None:
 
 
 def _page() -> str | None:
-    return None if BUILT.exists() else "the page is not built"
+    pages = (BUILT, BUILT.with_name("riffs.html"))
+    return None if all(page.exists() for page in pages) else "the pages are not built"
 
 
 def _synth() -> str | None:

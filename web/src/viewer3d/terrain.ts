@@ -41,11 +41,11 @@ import {
 } from "./terrain_shaders";
 import type { Frame, View } from "./view";
 
-/** Milliseconds of a frame above which every second frame is measured. */
+/** A frame that takes longer is slow: then every second one is measured. */
 const SLOW_FRAME_MS = 60;
-/** Milliseconds of a frame that are aimed at where the resolution is lowered, and from which it is. */
-const GOAL_FRAME_MS = 20;
+/** The resolution is lowered where frames take LOWER_FROM_MS, so that they take GOAL_FRAME_MS. */
 const LOWER_FROM_MS = 24;
+const GOAL_FRAME_MS = 20;
 /** Pixels drawn for one of the screen's, along a side. */
 const MIN_PIXEL_RATIO = 0.5;
 const MAX_PIXEL_RATIO = 2;
@@ -60,7 +60,7 @@ export class Terrain implements View {
   private readonly orbit = new OrbitCamera();
   private readonly heights: DataTexture;
   private readonly palette: DataTexture;
-  private readonly uniforms;
+  private readonly uniforms: ReturnType<typeof createUniforms>;
   private readonly plane: Mesh;
   private readonly ridges: Line[] = [];
   private version = -1;
@@ -80,30 +80,12 @@ export class Terrain implements View {
     });
     this.element = this.renderer.domElement;
     this.element.className = "view";
-    const phone = matchMedia("(max-width: 700px)").matches;
-    this.columnsPerRow = phone ? 3 : 2;
-    this.heights = new DataTexture(columns.data, CAPACITY, columns.bands, RedFormat);
-    this.heights.wrapS = RepeatWrapping;
-    this.heights.magFilter = this.heights.minFilter = LinearFilter;
-    this.palette = new DataTexture(createColourTable("ember"), 256, 1, RGBAFormat);
-    this.palette.magFilter = this.palette.minFilter = LinearFilter;
-    this.palette.needsUpdate = true;
-    this.uniforms = {
-      heights: { value: this.heights },
-      palette: { value: this.palette },
-      bands: { value: columns.bands },
-      first: { value: 0 },
-      last: { value: 0 },
-      origin: { value: 0 },
-      fraction: { value: 0 },
-      playhead: { value: 0 },
-      columnsPerBeat: { value: 64 },
-      beatsPerMeasure: { value: 4 },
-      brightness: { value: 1 },
-      glow: { value: new Color(1.0, 0.33, 0.26) },
-      night: { value: new Color(0.04, 0.035, 0.08) },
-    };
-    this.scene.add(this.createGround(phone ? 160 : 256));
+    const isPhone = matchMedia("(max-width: 700px)").matches;
+    this.columnsPerRow = isPhone ? 3 : 2;
+    this.heights = createHeights(columns);
+    this.palette = createPalette();
+    this.uniforms = createUniforms(this.heights, this.palette, columns.bands);
+    this.scene.add(this.createGround(isPhone ? 160 : 256));
     this.plane = this.createPlane();
     this.scene.add(this.plane);
     for (const lift of [0.0, 0.012, 0.024]) {
@@ -258,4 +240,42 @@ export class Terrain implements View {
     line.renderOrder = 2;
     return line;
   }
+}
+
+/** The levels of the columns as a texture, from which the shaders read heights. */
+function createHeights(columns: Columns): DataTexture {
+  const texture = new DataTexture(columns.data, CAPACITY, columns.bands, RedFormat);
+  texture.wrapS = RepeatWrapping;
+  texture.magFilter = LinearFilter;
+  texture.minFilter = LinearFilter;
+  return texture;
+}
+
+function createPalette(): DataTexture {
+  const texture = new DataTexture(createColourTable("ember"), 256, 1, RGBAFormat);
+  texture.magFilter = LinearFilter;
+  texture.minFilter = LinearFilter;
+  texture.needsUpdate = true;
+  return texture;
+}
+
+/** What all shaders are given; columns are counted as in the jam. */
+function createUniforms(heights: DataTexture, palette: DataTexture, bands: number) {
+  return {
+    heights: { value: heights },
+    palette: { value: palette },
+    bands: { value: bands },
+    // The columns that are known: from the first to before the last.
+    first: { value: 0 },
+    last: { value: 0 },
+    // The column of row 0, and the part of a row that all rows are shifted by.
+    origin: { value: 0 },
+    fraction: { value: 0 },
+    playhead: { value: 0 },
+    columnsPerBeat: { value: 64 },
+    beatsPerMeasure: { value: 4 },
+    brightness: { value: 1 },
+    glow: { value: new Color(1.0, 0.33, 0.26) },
+    night: { value: new Color(0.04, 0.035, 0.08) },
+  };
 }
