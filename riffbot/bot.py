@@ -21,9 +21,9 @@ from discord.ext import commands
 
 from riffbot import interrupts
 from riffbot.errors import BadRequest, RiffBotError
-from riffbot.file_turns import FileTurns
+from riffbot.file_threads import FileSlots
 from riffbot.inference.engine.engine import STOP_GRACE_S
-from riffbot.process import page_beside, stop_signals, until
+from riffbot.process import handle_stop_signals, run_until_stopped, serve_page
 from riffbot.services import Services, open_services
 from riffbot.settings import Settings
 
@@ -164,7 +164,7 @@ class RiffBot(commands.AutoShardedBot):
         self.stages: dict[int, Any] = {}
         """The jam of each server (`cogs.jam._controller.Stage`), by the server's id."""
         self.simulated = simulated
-        self.reading = FileTurns(2)
+        self.reading = FileSlots(2)
         """Uploads that are decoded at a time: each may take a hundred megabytes while it lasts."""
 
     async def setup_hook(self) -> None:
@@ -220,12 +220,12 @@ async def _run(settings: Settings) -> None:
     if token is None:
         raise BadRequest("There is no DISCORD_TOKEN; see .env.example.")
     with interrupts.stopping_in_order():
-        async with open_services(settings) as services, page_beside(services):
+        async with open_services(settings) as services, serve_page(services):
             bot = RiffBot(services)
-            with stop_signals(services.instance_lock) as stop:
+            with handle_stop_signals(services.instance_lock) as stop:
                 async with bot:
                     client = asyncio.create_task(bot.start(token.get_secret_value()))
-                    await until(stop, client)
+                    await run_until_stopped(stop, client)
                     await bot.say_goodbye()
                     await bot.close()
                     await _outcome(client)

@@ -20,7 +20,7 @@ import discord
 from riffbot import interrupts, local_pictures
 from riffbot.bot import ACCENT, RiffBot
 from riffbot.errors import RiffBotError
-from riffbot.process import page_beside, stop_signals, until
+from riffbot.process import handle_stop_signals, run_until_stopped, serve_page
 from riffbot.services import open_services
 from riffbot.settings import Settings
 from riffbot.startup import quiet
@@ -64,7 +64,7 @@ def run(settings: Settings) -> None:
 
 async def _run(settings: Settings) -> None:
     with interrupts.stopping_in_order():
-        async with open_services(settings) as services, page_beside(services):
+        async with open_services(settings) as services, serve_page(services):
             bot = RiffBot(services, simulated=True)
             async with simcord.run(
                 bot, shard_count=1, check_errors=False, settle_timeout=SETTLE_S
@@ -76,13 +76,13 @@ async def _run(settings: Settings) -> None:
                         world.preview(channel, viewers=[you], layout="channel") as preview,
                         local_pictures.served(preview.url, settings.port) as address,
                     ):
-                        with stop_signals(services.instance_lock) as stop:
+                        with handle_stop_signals(services.instance_lock) as stop:
                             print(f"local discord: {address}", flush=True)
                             if settings.open_browser:
                                 _open(address)
                             bot.dispatch("furnished", channel.id)
                             pulse = asyncio.create_task(_pulse(preview, bot))
-                            await until(stop, preview.wait_closed())
+                            await run_until_stopped(stop, preview.wait_closed())
                             pulse.cancel()
                             # What is being made ends first: the page waits for open requests.
                             await bot.say_goodbye()

@@ -1,8 +1,8 @@
-"""A log that cannot flood: what is said again and again is counted, and files are rotated.
+"""A rate-limited log: repeated records are counted instead of written, and files are rotated.
 
-Whatever is wrong with the world (a port scan, a full disk, a broken network) repeats itself many
-times a second. The first few records of a kind are written; the others become one line a minute,
-and a process writes at most so many records a minute altogether.
+A port scan, a full disk or a broken network repeats the same record many times a second. The first
+few records of a kind are written; the others become one line a minute, and a process writes at most
+so many records a minute altogether.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 WINDOW_S = 60.0
-"""What is counted is counted over so many seconds."""
+"""Seconds over which records are counted."""
 
 ALIKE = 10
 """Records of one kind that are written within a window."""
@@ -30,7 +30,7 @@ FILES = 3
 """A log file is begun anew when it is so large, and so many old ones are kept."""
 
 KINDS = 1000
-"""Kinds that are told apart; what comes in more kinds than that is counted as one."""
+"""Kinds that are counted apart; further ones are counted as one kind."""
 
 Kind = tuple[str, int, str, str]
 
@@ -39,26 +39,26 @@ OTHERS: Kind = ("riffbot.logs", logging.WARNING, "others", "")
 
 @dataclass
 class _Window:
-    """What came since `began`.
+    """Records since `began`.
 
     Attributes:
-        seen: records of one kind, those that were written included.
+        count: records of one kind, those that were written included.
         latest: the newest of those that were only counted.
     """
 
     began: float
-    seen: int = 0
+    count: int = 0
     latest: str = ""
 
 
-class Limited(logging.Handler):
-    """Passes records on to another handler, few of each kind.
+class RateLimitedHandler(logging.Handler):
+    """A handler that passes records on to another one, only a few of each kind.
 
     Records are of one kind when they share logger, level, template (the message before its
     arguments are filled in) and the class of the error.
 
     Args:
-        inner: writes what is let through, with its own formatter.
+        inner: writes the records that are passed on, with its own formatter.
         clock: seconds that only grow.
     """
 
@@ -79,33 +79,33 @@ class Limited(logging.Handler):
         if kind not in self._kinds and len(self._kinds) >= KINDS:
             kind = OTHERS
         window = self._kinds.setdefault(kind, _Window(now))
-        window.seen += 1
+        window.count += 1
         if now - self._written.began >= WINDOW_S:
             self._written = _Window(now)
-        if window.seen <= ALIKE and self._written.seen < ALTOGETHER:
-            self._written.seen += 1
+        if window.count <= ALIKE and self._written.count < ALTOGETHER:
+            self._written.count += 1
             self._inner.handle(record)
         else:
-            window.latest = _in_short(record)
+            window.latest = _shorten(record)
 
     def _report(self, until: float, now: float) -> None:
-        """Tell in one line each what was only counted in windows that began before `until`."""
+        """Write one line for each window that began before `until` and has unwritten records."""
         while self._kinds:
             kind, window = next(iter(self._kinds.items()))
             if window.began > until:
                 return
             del self._kinds[kind]
             if window.latest:
-                words = f"{window.seen} times in {now - window.began:.0f} s, last: {window.latest}"
+                words = f"{window.count} times in {now - window.began:.0f} s, last: {window.latest}"
                 record = logging.LogRecord(kind[0], kind[1], "", 0, "%s", (words,), None)
                 self._inner.handle(record)
 
     def flush(self) -> None:
-        """Write out what the other handler keeps back."""
+        """Flush the other handler."""
         self._inner.flush()
 
     def close(self) -> None:
-        """Tell what was only counted, and close the other handler."""
+        """Write the last counts, and close the other handler."""
         now = self._clock()
         self._report(now, now)
         self._inner.close()
@@ -117,7 +117,7 @@ def _kind(record: logging.LogRecord) -> Kind:
     return record.name, record.levelno, str(record.msg)[:200], error.__name__ if error else ""
 
 
-def _in_short(record: logging.LogRecord) -> str:
+def _shorten(record: logging.LogRecord) -> str:
     try:
         text = record.getMessage()
     except Exception:  # a template that its arguments do not fit
@@ -127,12 +127,12 @@ def _in_short(record: logging.LogRecord) -> str:
     return line[:300]
 
 
-def handlers(file: Path | None = None, *, limited: bool = True) -> list[logging.Handler]:
-    """Where the log of a RiffBot that runs for weeks goes: standard error, and a file if named.
+def create_handlers(file: Path | None = None, *, limited: bool = True) -> list[logging.Handler]:
+    """Make the handlers of the log: standard error, and a rotated file if one is named.
 
     Args:
-        file: rotated.
-        limited: whether repetitions are only counted; whoever looks for a bug wants them all.
+        file: the log file.
+        limited: whether repetitions are only counted; off to find a bug.
 
     Raises:
         OSError: the file cannot be written.
@@ -144,4 +144,4 @@ def handlers(file: Path | None = None, *, limited: bool = True) -> list[logging.
         )
     for handler in every:
         handler.setFormatter(logging.Formatter(FORMAT))
-    return [Limited(handler) for handler in every] if limited else every
+    return [RateLimitedHandler(handler) for handler in every] if limited else every

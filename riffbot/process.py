@@ -1,4 +1,4 @@
-"""What the bot on Discord and the local Discord share: the page beside it, and how they stop."""
+"""What RiffBot's process does on Discord and the local Discord alike: page and stop signals."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from riffbot import interrupts, terminal
 from riffbot.errors import RiffBotError, StorageError
 from riffbot.library.instance_lock import InstanceLock
 from riffbot.services import Services
+from riffbot.web.access import ACTIVITY_ORIGINS, LOOPBACK_NAMES, OWNER_KEY
 from riffbot.web.app import create_app
-from riffbot.web.connections import Limits
-from riffbot.web.links import page_address
-from riffbot.web.security import LOOPBACK, OURS, OWNERS_KEY
-from riffbot.web.serving import served
+from riffbot.web.connections import ConnectionLimits
+from riffbot.web.page_url import get_page_url
+from riffbot.web.serving import serve_app
 
 STOP_S = 20.0
-"""How long an orderly stop may take in all, Discord's answers included, before it is cut short."""
+"""How long an orderly stop may take, requests to Discord included; then the process ends."""
 
-GOODBYE_S = 5.0
-"""How long a stop waits for those who still read something of the page's."""
+PAGE_STOP_S = 5.0
+"""How long a stop waits for open responses of the page."""
 
 
 @asynccontextmanager
-async def page_beside(services: Services) -> AsyncIterator[str]:
+async def serve_page(services: Services) -> AsyncIterator[str]:
     """Serve RiffBot's own page in this event loop and print its address.
 
-    Where strangers may call, too, its owner gets a link of their own: it is not for passing on.
+    Where strangers may call, too, the owner's link is printed as well, which is not to be shared.
 
     Yields:
         the address, for example `http://127.0.0.1:8765/`.
@@ -39,7 +39,7 @@ async def page_beside(services: Services) -> AsyncIterator[str]:
     """
     app = create_app(services)
     settings = services.settings
-    limits = Limits(
+    limits = ConnectionLimits(
         settings.page_connections,
         settings.page_connections_per_address,
         settings.trusted_proxies,
@@ -47,18 +47,18 @@ async def page_beside(services: Services) -> AsyncIterator[str]:
     async with AsyncExitStack() as stack:
         try:
             port = await stack.enter_async_context(
-                served(app, settings.host, settings.web_port, limits, shutdown_s=GOODBYE_S)
+                serve_app(app, settings.host, settings.web_port, limits, shutdown_s=PAGE_STOP_S)
             )
         except OSError as error:
             raise RiffBotError(
                 f"Port {settings.web_port} on {settings.host} is taken; "
                 "choose another with --web-port."
             ) from error
-        address = page_address(settings, port)
+        address = get_page_url(settings, port)
         print(f"page: {address}", flush=True)
-        open_to_others = settings.host not in LOOPBACK or settings.public_url is not None
-        if open_to_others or app[OURS]:
-            print(f"page, as its owner: {address}owner?key={app[OWNERS_KEY]}", flush=True)
+        open_to_others = settings.host not in LOOPBACK_NAMES or settings.public_url is not None
+        if open_to_others or app[ACTIVITY_ORIGINS]:
+            print(f"page, as its owner: {address}owner?key={app[OWNER_KEY]}", flush=True)
         services.jams.page = address
         try:
             yield address
@@ -67,18 +67,17 @@ async def page_beside(services: Services) -> AsyncIterator[str]:
 
 
 @contextmanager
-def stop_signals(instance_lock: InstanceLock) -> Iterator[asyncio.Event]:
-    """Yield an event that SIGINT and SIGTERM set, instead of ending the process where it stands,
-    and the loss of the library to another RiffBot.
+def handle_stop_signals(instance_lock: InstanceLock) -> Iterator[asyncio.Event]:
+    """Yield an event that SIGINT, SIGTERM and the loss of the library to another RiffBot set.
 
-    The first says a word and gives the orderly way `STOP_S`; a second ends the process at once.
-    Enter it before telling anybody that you are there: they may ask you to stop at once.
+    The first signal prints a line and allows an orderly stop for `STOP_S`; a second one ends the
+    process at once. Enter this before a supervisor may send signals.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     signals = (signal.SIGINT, signal.SIGTERM)
 
-    def asked(number: int) -> None:
+    def on_signal(number: int) -> None:
         code = interrupts.INTERRUPTED if number == signal.SIGINT else 128 + number
         if stop.is_set():
             interrupts.end_now(code)
@@ -86,14 +85,14 @@ def stop_signals(instance_lock: InstanceLock) -> Iterator[asyncio.Event]:
         interrupts.end_after(STOP_S, code)
         stop.set()
 
-    def lost() -> None:
+    def on_lost() -> None:
         interrupts.end_after(STOP_S, StorageError.exit_code)
         stop.set()
 
-    instance_lock.on_lost(lost)
+    instance_lock.on_lost(on_lost)
     for number in signals:
         with suppress(NotImplementedError):  # Windows: Ctrl-C arrives as KeyboardInterrupt
-            loop.add_signal_handler(number, asked, number)
+            loop.add_signal_handler(number, on_signal, number)
     try:
         yield stop
     finally:
@@ -102,10 +101,10 @@ def stop_signals(instance_lock: InstanceLock) -> Iterator[asyncio.Event]:
                 loop.remove_signal_handler(number)
 
 
-async def until(stop: asyncio.Event, work: Awaitable[Any]) -> None:
+async def run_until_stopped(stop: asyncio.Event, work: Awaitable[Any]) -> None:
     """Return when `work` ends or `stop` is set.
 
-    The work is left as it is, its result and its error included: the caller closes it properly.
+    The work is neither cancelled nor awaited for its result or error: its caller closes it.
     """
     stopping = asyncio.create_task(stop.wait())
     try:

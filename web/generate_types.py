@@ -30,7 +30,7 @@ from pydantic import BaseModel
 
 from riffbot import request
 from riffbot.web import schema
-from riffbot.web.request_reader import Body
+from riffbot.web.schema import Body, LenientBody
 
 TARGET = Path(__file__).resolve().parent / "src" / "shared" / "protocol.ts"
 
@@ -72,6 +72,8 @@ def generate() -> str:
 
 
 def _is_own(value: object) -> bool:
+    if value in (Body, LenientBody):
+        return False
     return inspect.isclass(value) and value.__module__ == schema.__name__
 
 

@@ -22,7 +22,7 @@ from riffbot.clips.recipes import Recipe, required_images
 from riffbot.clips.sources import load_edit_source
 from riffbot.clips.uploads import MAX_BYTES, Source, open_upload, shown_name, too_large
 from riffbot.errors import BadRequest, NotFound, shortened
-from riffbot.file_turns import in_file_thread
+from riffbot.file_threads import run_in_file_thread
 from riffbot.library.models import StoredRiff
 from riffbot.library.types import Author, Origin
 from riffbot.rendering import heading
@@ -170,7 +170,7 @@ async def source_from_upload(
         ):
             raise BadRequest("The author of this message keeps their sounds for themselves.")
         if known is None or drawing:
-            source = await in_file_thread(
+            source = await run_in_file_thread(
                 open_upload,
                 data,
                 attachment.filename,

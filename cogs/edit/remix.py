@@ -30,7 +30,7 @@ from cogs.common.sources import (
 )
 from cogs.common.visibility import audience_id_of, author_of, origin_of
 from riffbot.clips import edits
-from riffbot.file_turns import in_file_thread
+from riffbot.file_threads import run_in_file_thread
 from riffbot.library.types import Author, Origin
 from riffbot.request import DEFAULT_DENOISING
 
@@ -145,7 +145,7 @@ class Remixes(commands.Cog, name="remix"):
             clip_service = interaction.client.services.clip_service
             async with interaction.client.reading:  # what is fetched takes memory, too
                 data = await download_attachment(file)
-                recipe = await in_file_thread(clip_service.replayer.read_recipe, data)
+                recipe = await run_in_file_thread(clip_service.replayer.read_recipe, data)
             known = await authorise_replay(interaction, data, recipe)
             recipe = await clip_service.replayer.restore_sources(
                 recipe, author=author_of(interaction)

@@ -15,7 +15,7 @@ from cogs.common.mentions import mention_commands_in_embed
 from cogs.common.options import command_anywhere
 from cogs.common.persistent import PersistentButton
 from cogs.guide._content import PAGES
-from riffbot.web.info import model_info
+from riffbot.web.model_card import read_model_card
 
 if TYPE_CHECKING:
     from riffbot.bot import RiffBot
@@ -139,7 +139,7 @@ def about_embed(bot: RiffBot) -> discord.Embed:
         ),
         colour=ACCENT,
     )
-    about = model_info(bot.services.settings)["model"]
+    about = read_model_card(bot.services.settings)["model"]
     embed.add_field(name="Model", value=about["name"])
     embed.add_field(name="Its licence", value=about["licence"] or "see the model's own page")
     embed.add_field(

@@ -31,9 +31,9 @@ from riffbot.jam.types import LOCAL_USER
 from riffbot.library.jam_record import PageJam
 from riffbot.services import Services, open_services
 from riffbot.settings import Settings
+from riffbot.web import keys
 from riffbot.web.app import create_app
-from riffbot.web.routes import api, jams
-from riffbot.web.security import Allowance
+from riffbot.web.rate_limit import RateLimiter
 
 SECONDS, LISTENERS, STALLED, CLIPS = 60.0, 200, 5, 6
 PATIENCE_S = 60.0
@@ -198,14 +198,14 @@ async def measure(
             stdout=asyncio.subprocess.PIPE,
         )
         try:
-            await _until(lambda: app[jams.HUB].listeners() == listeners + stalled)
+            await _until(lambda: app[keys.BROADCASTER].listeners() == listeners + stalled)
             before, began = session.reader.chunk_count, perf_counter()
             with bar.part(f"{listeners} browsers listen", seconds, seconds=seconds):
                 await asyncio.sleep(seconds / 2)
                 middle = process.memory_info().rss / 2**20
                 await asyncio.sleep(seconds / 2)
             with bar.part("who never reads is let go", _STALLED_S * bool(stalled)):
-                await _until(lambda: app[jams.HUB].dropped >= stalled)
+                await _until(lambda: app[keys.BROADCASTER].dropped >= stalled)
             took, made = perf_counter() - began, session.reader.chunk_count - before
             end = process.memory_info().rss / 2**20
             told, _ = await others.communicate(b"")  # its input ends, so it tells
@@ -226,7 +226,7 @@ async def measure(
             packets=median(one["packets"] for one in heard),
             gaps=sum(one["gaps"] for one in heard),
             lost=sum(bool(one["ended"]) for one in heard),
-            dropped=app[jams.HUB].dropped,
+            dropped=app[keys.BROADCASTER].dropped,
             underruns=underruns,
             memory_mb=(start, middle, end),
             kbit_s=median(one["received"] for one in heard) * 8 / 1000 / took,
@@ -268,7 +268,7 @@ async def _by_post(
 @asynccontextmanager
 async def _served(services: Services) -> AsyncIterator[tuple[web.Application, str]]:
     app = create_app(services)
-    app[api.ALLOWANCE] = Allowance(burst=1_000_000)
+    app[keys.CREATE_LIMIT] = RateLimiter(burst=1_000_000)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:

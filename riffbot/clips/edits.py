@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from riffbot.composition import check_tempos, length
+from riffbot.composition import check_tempos, extended_columns
 from riffbot.errors import BadRequest
 from riffbot.library.models import StoredRiff
 from riffbot.regions import BEATS, Region
@@ -180,7 +180,9 @@ def extend(
     Raises:
         BadRequest: that is no longer than it was, or too long.
     """
-    columns = length(start.width, start.bpm, seconds=seconds, bars=bars, meter=start.meter)
+    columns = extended_columns(
+        start.width, start.bpm, seconds=seconds, bars=bars, meter=start.meter
+    )
     return remix(start, prompt, piece=Extend(columns=columns, backward=backward), **options)
 
 

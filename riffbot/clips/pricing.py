@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from riffbot.composition import pictures
+from riffbot.composition import plan_pictures
 from riffbot.errors import BadRequest, TooCostly
 from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine
@@ -72,7 +72,7 @@ class Pricing:
 
         def compute() -> Price | None:
             try:
-                return Price(tuple(pictures(request, self._images, resolve)))
+                return Price(tuple(plan_pictures(request, self._images, resolve)))
             except _StillLoading:
                 return None
 

@@ -29,7 +29,7 @@ def start(options: Options) -> int:
     if 0 < settings.port == settings.web_port:
         raise BadRequest(f"--port and --web-port are both {settings.port}; the two need one each.")
     try:
-        where = logs.handlers(settings.log_file, limited=settings.log_level != "DEBUG")
+        where = logs.create_handlers(settings.log_file, limited=settings.log_level != "DEBUG")
     except OSError as error:
         raise BadRequest(
             f"The log file {settings.log_file} cannot be written ({error.strerror}); "

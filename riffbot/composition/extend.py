@@ -7,7 +7,7 @@ import asyncio
 from audio.arrays import Pixels
 from audio.mel import N_MELS
 from riffbot.composition.canvas import WIDE, WINDOW, Canvas
-from riffbot.composition.windowed_inpaint import Submit, loop_of, paint, whole_riff
+from riffbot.composition.windowed_inpaint import Submit, combine_riffs, load_loop, paint
 from riffbot.errors import BadRequest
 from riffbot.images import Images
 from riffbot.inference.job import Riff
@@ -16,7 +16,7 @@ from riffbot.request import MAX_COLUMNS, Extend, RiffRequest
 from riffbot.tempo import WIDEST
 
 
-def length(
+def extended_columns(
     width: int,
     bpm: float | None,
     *,
@@ -53,14 +53,14 @@ def length(
 
 async def extend(request: RiffRequest, piece: Extend, images: Images, submit: Submit) -> Riff:
     assert request.seed_image is not None
-    start, bpm, loop = await asyncio.to_thread(beginning, request, piece, images)
+    start, bpm, loop = await asyncio.to_thread(load_start, request, piece, images)
     check_longer(piece, start.shape[1])
     # Backward is forward in a mirror, all but what the model sees.
     canvas = Canvas(piece.columns, start, loop=loop, backward=piece.backward)
     base = request.but(piece=None, seed_image=None, mask=None, bpm=bpm, width=None)
     like = request.seed_image
     riffs = await paint(canvas, base, images, submit, lambda _: 0.0, like=like)
-    return whole_riff(request, canvas.picture, riffs)
+    return combine_riffs(request, canvas.picture, riffs)
 
 
 def check_longer(piece: Extend, columns: int) -> None:
@@ -69,14 +69,14 @@ def check_longer(piece: Extend, columns: int) -> None:
         raise BadRequest(f"The clip lasts {columns / 100:g} s already: extend it beyond that.")
 
 
-def beginning(
+def load_start(
     request: RiffRequest, piece: Extend, images: Images
 ) -> tuple[Pixels, float | None, Pixels | None]:
     """What is extended, its tempo, and the loop on which it goes on where it is a song."""
     assert request.seed_image is not None
     start = images.any_width(request.seed_image)
     if start.shape[1] <= WIDEST:
-        return *loop_of(request, images), None
+        return *load_loop(request, images), None
     if start.shape[0] != N_MELS or start.shape[1] > MAX_COLUMNS:
         raise BadRequest(
             f"A picture of {start.shape[1]} × {start.shape[0]} pixels is no spectrogram of "

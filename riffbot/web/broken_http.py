@@ -1,7 +1,7 @@
-"""Broken HTTP is its sender's fault: aiohttp answers it with 400, and the log needs no traceback.
+"""Keeps broken HTTP out of the log: aiohttp answers it with 400, and it is the sender's fault.
 
 aiohttp logs requests that it cannot parse, bodies that end in the middle of a chunk and the like as
-errors with a traceback each. Here they are left out of the log, unless it is set to DEBUG.
+errors with a traceback each. The filter here makes DEBUG records of them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ SERVER = logging.getLogger("aiohttp.server")
 BROKEN = (http_exceptions.HttpProcessingError, web.RequestPayloadError)
 
 
-class _SendersFault(logging.Filter):
+class _BrokenRequestFilter(logging.Filter):
     """Lets records of broken requests through as DEBUG only."""
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -26,9 +26,9 @@ class _SendersFault(logging.Filter):
         return logging.getLogger(record.name).isEnabledFor(logging.DEBUG)
 
 
-_FILTER = _SendersFault()
+_FILTER = _BrokenRequestFilter()
 
 
-def keep_out_of_the_log() -> None:
-    """Leave broken requests out of the log; calling it again changes nothing."""
+def silence_broken_requests() -> None:
+    """Add the filter; calling it again changes nothing."""
     SERVER.addFilter(_FILTER)

@@ -1,12 +1,12 @@
-"""Who may hold a connection to the page: how many in all, how many a network (an IPv4 address, or
-the /64 that one line of IPv6 has), and how long one may take to say what it wants.
+"""The connections of the page: how many at a time, in all and for each network (an IPv4 address,
+or a /64 of IPv6), and how long each may take to send its first request.
 
     socket ─► accept (serving.py) ─► Connections.admit ─► Connection ─► aiohttp's RequestHandler
 
 A connection is *half-open* until the head of its first request is complete. Half-open connections
-cost their sender nothing, so they have a deadline, and the oldest one gives way to whoever comes
-next when the page is full. Later requests of a connection are aiohttp's to time (its
-`keepalive_timeout`), and a body that does not arrive is `bodies_in_time`'s.
+cost their sender nothing, so they have a deadline, and the oldest one is closed for the next one
+when the page is full. For later requests of a connection there is aiohttp's `keepalive_timeout`,
+for bodies `request_deadlines.py`.
 """
 
 from __future__ import annotations
@@ -15,38 +15,27 @@ import asyncio
 import ipaddress
 import logging
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from aiohttp import web
 
 from riffbot.settings import Network
-from riffbot.web.addresses import is_in, network_of
+from riffbot.web.ip_addresses import get_network, is_in_networks
 
 log = logging.getLogger(__name__)
 
 HEAD_S = 10.0
 """Seconds from the connection to the end of the first request's head."""
 
-BODY_LOOK_S = 10.0
-BODY_BYTES = 10 * 1024
-"""A body that has grown by less than so many bytes since the last look is given up: who sends
-slower than 1 kB/s holds a connection and a handler for nothing."""
-
-BODY_S = 300.0
-"""No body may take longer than this, in seconds."""
-
 REPORT_EVERY_S = 60.0
 """Refusals are logged at most so often, as a number."""
 
-LOOPBACK = (ipaddress.ip_network("127.0.0.1"), ipaddress.ip_network("::1"))
-"""A reverse proxy beside RiffBot, or its owner."""
-
-TOO_SLOW = "That took too long to arrive; please send it again."
+LOOPBACK_NETWORKS = (ipaddress.ip_network("127.0.0.1"), ipaddress.ip_network("::1"))
+"""A reverse proxy on this computer, or its owner."""
 
 
 @dataclass(frozen=True)
-class Limits:
+class ConnectionLimits:
     """How many connections there may be.
 
     Attributes:
@@ -60,29 +49,31 @@ class Limits:
     per_address: int
     exempt: tuple[Network, ...] = ()
 
-    def counts(self, address: str) -> bool:
-        """Whether an address has a limit of its own."""
-        return not is_in(address, (*LOOPBACK, *self.exempt))
+    def is_limited(self, address: str) -> bool:
+        """Whether the limit for each network holds for an address."""
+        return not is_in_networks(address, (*LOOPBACK_NETWORKS, *self.exempt))
 
     def group(self, address: str) -> str:
         """What the connections of an address are counted under: its network, or the address itself
-        where it has no limit, which a neighbour's then is not spent by."""
-        return network_of(address) if self.counts(address) else address
+        where it has no limit, so that it takes nothing of its neighbours' limit."""
+        return get_network(address) if self.is_limited(address) else address
 
 
 class Connections:
     """All connections of the page; everything happens on the page's event loop.
 
     Args:
-        limits: see `Limits`.
+        limits: see `ConnectionLimits`.
 
     Attributes:
-        refused: connections that were turned away or gave way, since the start.
+        refused: connections that were refused or closed for others, since the start.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: ConnectionLimits) -> None:
         self._limits = limits
-        self._open: dict[str, int] = {}  # by `Limits.group`, those without a limit included
+        self._open: dict[
+            str, int
+        ] = {}  # by `ConnectionLimits.group`, those without a limit included
         self._half_open: dict[Connection, None] = {}  # the oldest first
         self._by_transport: dict[asyncio.BaseTransport, Connection] = {}
         self._unreported = 0
@@ -94,17 +85,17 @@ class Connections:
 
     @property
     def half_open(self) -> int:
-        """How many have not asked for anything yet."""
+        """How many have not sent a request yet."""
         return len(self._half_open)
 
     def admit(self, address: str) -> bool:
         """Whether one more connection from this address may be opened.
 
-        A half-open connection gives way to it where the network or the page is full.
+        Where the network or the page is full, a half-open connection is closed for it.
         """
         group = self.group(address)
-        mine = self._open.get(group, 0)
-        if mine >= self._limits.per_address and self._limits.counts(address):
+        count = self._open.get(group, 0)
+        if count >= self._limits.per_address and self._limits.is_limited(address):
             oldest = next((one for one in self._half_open if one.group == group), None)
         elif len(self) >= self._limits.total:
             oldest = next(iter(self._half_open), None)
@@ -117,25 +108,25 @@ class Connections:
         return True
 
     def group(self, address: str) -> str:
-        """What an address's connections are counted under; see `Limits.group`."""
+        """What an address's connections are counted under; see `ConnectionLimits.group`."""
         return self._limits.group(address)
 
-    def make_room(self, count: int = 16) -> int:
-        """Let go of the oldest half-open connections, where descriptors ran out; how many."""
+    def evict_half_open(self, count: int = 16) -> int:
+        """Close the oldest half-open connections, when descriptors ran out; returns how many."""
         chosen = list(self._half_open)[:count]
         for connection in chosen:
             self._count_refusal()
             connection.abort()
         return len(chosen)
 
-    def opened(self, connection: Connection, transport: asyncio.BaseTransport) -> None:
-        """A connection was made."""
+    def on_opened(self, connection: Connection, transport: asyncio.BaseTransport) -> None:
+        """Count a new connection."""
         self._open[connection.group] = self._open.get(connection.group, 0) + 1
         self._half_open[connection] = None
         self._by_transport[transport] = connection
 
-    def lost(self, connection: Connection, transport: asyncio.BaseTransport | None) -> None:
-        """A connection is gone; a second call does nothing."""
+    def on_lost(self, connection: Connection, transport: asyncio.BaseTransport | None) -> None:
+        """Stop counting a connection; a second call does nothing."""
         if transport is None or self._by_transport.pop(transport, None) is None:
             return
         self._half_open.pop(connection, None)
@@ -145,12 +136,12 @@ class Connections:
         else:
             self._open.pop(connection.group, None)
 
-    def requested(self, transport: asyncio.BaseTransport | None) -> None:
-        """The head of a request is complete."""
+    def on_request(self, transport: asyncio.BaseTransport | None) -> None:
+        """Note that the head of a request is complete."""
         connection = self._by_transport.get(transport) if transport is not None else None
         if connection is not None:
             self._half_open.pop(connection, None)
-            connection.requested()
+            connection.meet_deadline()
 
     def _count_refusal(self) -> None:
         self.refused += 1
@@ -168,7 +159,7 @@ class Connections:
 
 @dataclass(eq=False)
 class Connection(asyncio.Protocol):
-    """Counts one connection and passes everything on to the handler of its requests.
+    """One connection: counted, with a deadline; aiohttp's protocol does everything else.
 
     Args:
         connections: where it is counted.
@@ -176,7 +167,7 @@ class Connection(asyncio.Protocol):
         address: of the other side.
 
     Attributes:
-        group: what it is counted under.
+        group: what it is counted under (`ConnectionLimits.group`).
     """
 
     connections: Connections
@@ -193,27 +184,27 @@ class Connection(asyncio.Protocol):
         """Count it and start its deadline."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        self.connections.opened(self, transport)
+        self.connections.on_opened(self, transport)
         self._deadline = asyncio.get_running_loop().call_later(HEAD_S, self.abort)
         self.handler.connection_made(transport)
 
-    def requested(self) -> None:
-        """It has asked for something: the deadline is met."""
+    def meet_deadline(self) -> None:
+        """Cancel the deadline: the head of the first request is complete."""
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
 
     def abort(self) -> None:
-        """End it at once; its place is free from now on."""
-        self.requested()
+        """Close it at once; it is not counted any more."""
+        self.meet_deadline()
         if self._transport is not None:
-            self.connections.lost(self, self._transport)
+            self.connections.on_lost(self, self._transport)
             self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Its place is free."""
-        self.requested()
-        self.connections.lost(self, self._transport)
+        """Stop counting it."""
+        self.meet_deadline()
+        self.connections.on_lost(self, self._transport)
         self._transport = None
         self.handler.connection_lost(exc)
 
@@ -236,48 +227,3 @@ class Connection(asyncio.Protocol):
 
 CONNECTIONS = web.AppKey("connections", list[Connections])
 """The page's connections; empty where something else than `serving.py` serves the application."""
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-@web.middleware
-async def heads_in_time(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Tell the connection that the head of a request is complete."""
-    for connections in request.app[CONNECTIONS]:
-        connections.requested(request.transport)
-    return await handler(request)
-
-
-@web.middleware
-async def bodies_in_time(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer 408 where a body does not arrive; only the time of its arrival is limited."""
-    if not request.can_read_body:
-        return await handler(request)
-    loop = asyncio.get_running_loop()
-    began = loop.time()
-    look: asyncio.TimerHandle | None = None
-    try:
-        async with asyncio.timeout(None) as limit:
-
-            def check(before: int) -> None:
-                nonlocal look
-                if request.content.is_eof():
-                    return
-                arrived = request.content.total_bytes
-                late = loop.time() - began + BODY_LOOK_S > BODY_S
-                if arrived - before < BODY_BYTES or late:
-                    limit.reschedule(loop.time())
-                else:
-                    look = loop.call_later(BODY_LOOK_S, check, arrived)
-
-            look = loop.call_later(BODY_LOOK_S, check, 0)
-            return await handler(request)
-    except TimeoutError:
-        if not limit.expired():  # the handler's own
-            raise
-        response = web.json_response({"error": TOO_SLOW}, status=408)
-        response.force_close()
-        return response
-    finally:
-        if look is not None:
-            look.cancel()

@@ -1,8 +1,8 @@
-"""`live.ogg`: one jam's sound as an Ogg Opus stream, made once for all who read it.
+"""`live.ogg`: one jam's sound as an Ogg Opus stream, encoded once for all its readers.
 
-The pages of a stream carry a serial, a number and a check sum, so they are shared as they are: who
-comes later gets the stream's two head pages and then goes on in the middle, as listeners of any
-Ogg radio do. A reader's own part is one bounded queue and one write for eight packets.
+The pages of a stream carry a serial, a number and a check sum, so all readers share them: a reader
+that comes later gets the stream's two head pages and then joins in the middle, as listeners of any
+Ogg radio do. For each reader there is one bounded queue, and one write for eight packets.
 """
 
 from __future__ import annotations
@@ -24,68 +24,68 @@ PACKETS = 8
 """Packets of a message (160 ms): a hundred readers are 625 writes a second."""
 
 WAITING = 32
-"""Messages that may wait for one reader (5 s); who is further behind misses the oldest."""
+"""Messages that may wait for one reader (5 s); a slower reader misses the oldest ones."""
 
 
-class OggReader:
+class OggQueue:
     """One reader's bounded queue of messages; everything happens on the page's event loop."""
 
     def __init__(self) -> None:
         self._messages: deque[bytes] = deque(maxlen=WAITING)
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
         self._ended = False
 
-    def offer(self, message: bytes) -> None:
-        """Put a message into the queue; the oldest is forgotten where it is full."""
+    def put(self, message: bytes) -> None:
+        """Add a message; where the queue is full, the oldest one is dropped."""
         self._messages.append(message)
-        self._news.set()
+        self._changed.set()
 
     def end(self) -> None:
-        """There is no more."""
+        """End the stream after what waits."""
         self._ended = True
-        self._news.set()
+        self._changed.set()
 
     async def next(self) -> bytes | None:
-        """What to send next: all that waits, as one; None when there is no more."""
+        """Wait for messages, and join all that wait; None is the end."""
         while not self._messages:
             if self._ended:
                 return None
-            self._news.clear()
-            await self._news.wait()
+            self._changed.clear()
+            await self._changed.wait()
         message = b"".join(self._messages)
         self._messages.clear()
         return message
 
 
 class OggBroadcast:
-    """One jam's stream on its way to its readers; runs from the first of them to the last.
+    """Sends one jam's stream to its readers; runs from the first of them to the last.
 
     Args:
         session: the jam.
 
     Attributes:
-        readers: who reads.
-        over: whether the stream has ended.
+        readers: their queues.
+        has_ended: whether the stream has ended.
     """
 
     def __init__(self, session: JamSession) -> None:
-        self.readers: set[OggReader] = set()
-        self.over = False
+        self.readers: set[OggQueue] = set()
+        self.has_ended = False
         self._session = session
         self._ogg = OggOpus(secrets.randbelow(2**31))
         self._head = self._ogg.header_pages()
         self._recent: deque[bytes] = deque(maxlen=BACKLOG // PACKETS)
         self._task = asyncio.create_task(self._run())
 
-    def add(self) -> OggReader:
-        """A new reader, who gets the stream's head and the last second at once."""
-        reader = OggReader()
+    def add(self) -> OggQueue:
+        """Add a reader, which gets the stream's head and the last second at once."""
+        reader = OggQueue()
         self.readers.add(reader)
-        reader.offer(b"".join((self._head, *self._recent)))
+        reader.put(b"".join((self._head, *self._recent)))
         return reader
 
-    def remove(self, reader: OggReader) -> None:
-        """Forget a reader."""
+    def remove(self, reader: OggQueue) -> None:
+        """Remove a reader."""
         self.readers.discard(reader)
 
     def close(self) -> None:
@@ -94,7 +94,7 @@ class OggBroadcast:
         self._end()
 
     def _end(self) -> None:
-        self.over = True
+        self.has_ended = True
         for reader in self.readers:
             reader.end()
 
@@ -102,8 +102,8 @@ class OggBroadcast:
         pages: list[bytes] = []
         try:
             with self._session.ring.listen(backlog=BACKLOG) as packets:
-                # A pause is silence here: a player would hang up, and a write is what tells that
-                # a reader has gone.
+                # A pause is sent as silence: a player would disconnect, and only a write notices
+                # that a reader has disconnected.
                 async for packet in packets.continuous():
                     pages.append(self._ogg.packet_page(packet))
                     if len(pages) == PACKETS:
@@ -118,4 +118,4 @@ class OggBroadcast:
     def _send(self, message: bytes) -> None:
         self._recent.append(message)
         for reader in self.readers:
-            reader.offer(message)
+            reader.put(message)

@@ -40,21 +40,21 @@ TILE_COLUMNS = 512
 """A tile is at most so wide (128 kB)."""
 
 
-def opus(position: int, packets: Sequence[bytes]) -> bytes:
+def encode_opus(position: int, packets: Sequence[bytes]) -> bytes:
     """Packets that follow each other; `position` is the first one's number."""
     head = HEAD.pack(SOUND, OPUS, len(packets), 0, position * PACKET_SAMPLES)
     lengths = struct.pack(f"<{len(packets)}H", *map(len, packets))
     return b"".join((head, lengths, *packets))
 
 
-def pcm(sample: int, samples: Floats) -> bytes:
+def encode_pcm(sample: int, samples: Floats) -> bytes:
     """float32[n] in [−1, 1] from a sample on."""
     head = HEAD.pack(SOUND, PCM, 0, len(samples), sample)
     fixed: bytes = np.round(np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
     return head + fixed
 
 
-def tile(column: int, picture: Pixels) -> bytes:
+def encode_tile(column: int, picture: Pixels) -> bytes:
     """Columns of a picture (uint8[512, n], 255 silent), at half its height."""
     rows, columns = picture.shape
     # The louder of two rows: a mean would wash thin partials out.
@@ -63,15 +63,15 @@ def tile(column: int, picture: Pixels) -> bytes:
     return HEAD.pack(TILE, 0, columns, BANDS, column) + levels
 
 
-def tiles(column: int, picture: Pixels) -> list[bytes]:
+def encode_tiles(column: int, picture: Pixels) -> list[bytes]:
     """The same in pieces that are no wider than `TILE_COLUMNS`."""
     return [
-        tile(column + at, picture[:, at : at + TILE_COLUMNS])
+        encode_tile(column + at, picture[:, at : at + TILE_COLUMNS])
         for at in range(0, picture.shape[1], TILE_COLUMNS)
     ]
 
 
-def hello(codec: Codec, meter: Meter) -> schema.HelloMessage:
+def hello_message(codec: Codec, meter: Meter) -> schema.HelloMessage:
     """The first message of every connection."""
     return schema.HelloMessage(
         type="hello",
@@ -85,18 +85,18 @@ def hello(codec: Codec, meter: Meter) -> schema.HelloMessage:
     )
 
 
-def timeline(entries: Sequence[Placement]) -> list[schema.TimelineEntry]:
+def serialize_timeline(placements: Sequence[Placement]) -> list[schema.TimelineEntry]:
     """The chunks of a jam in their order, for the list of prompts and for the table."""
     return [
         schema.TimelineEntry(
-            start=entry.start,
-            end=entry.end,
-            prompt=entry.chunk.prompt,
-            seed=entry.chunk.request.seed,
-            denoising=entry.chunk.request.denoising,
-            guidance=entry.chunk.request.guidance,
-            alpha=entry.chunk.request.alpha,
-            towards=target.prompt if (target := entry.chunk.request.target) else None,
+            start=placement.start,
+            end=placement.end,
+            prompt=placement.chunk.prompt,
+            seed=placement.chunk.request.seed,
+            denoising=placement.chunk.request.denoising,
+            guidance=placement.chunk.request.guidance,
+            alpha=placement.chunk.request.alpha,
+            towards=target.prompt if (target := placement.chunk.request.target) else None,
         )
-        for entry in entries
+        for placement in placements
     ]

@@ -1,7 +1,7 @@
 """The page protocol: every JSON value that the page's server sends to a browser or reads from one.
 
 What is sent is a `TypedDict`: mypy checks the functions that build it. What is read is a pydantic
-model (`request_reader.Body`), which checks the browser. `web/generate_types.py` writes both down
+model (`Body`), which checks the browser. `web/generate_types.py` writes both down
 as TypeScript, so that the page cannot drift from the server. Binary WebSocket messages are in
 `protocol.py`.
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from riffbot.jam.phase import JamPhase
 from riffbot.request import (
@@ -26,7 +26,6 @@ from riffbot.request import (
     Seed,
     Steps,
 )
-from riffbot.web.request_reader import Body, Lenient
 
 Codec = Literal["opus", "pcm"]
 
@@ -429,6 +428,18 @@ class ActivityToken(TypedDict):
 # -- read ------------------------------------------------------------------------------------------
 
 
+class Body(BaseModel):
+    """Base of what a route reads: strict types, unknown names refused."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class LenientBody(Body):
+    """Base of what those routes read that have always ignored unknown names."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
 class NewJam(Body):
     """`POST /api/jams`; what is left out has its default.
 
@@ -445,19 +456,19 @@ class NewJam(Body):
     instead_of: Annotated[str, StringConstraints(max_length=64)] | None = None
 
 
-class PromptVote(Lenient):
+class PromptVote(LenientBody):
     """`POST /api/jams/<id>/prompt`."""
 
     prompt: PromptText
 
 
-class KeepSeconds(Lenient):
+class KeepSeconds(LenientBody):
     """`POST /api/jams/<id>/keep`: how many of the last seconds become a riff, 1 … 60."""
 
     seconds: Annotated[float, Field(ge=1, le=60)] = 30.0
 
 
-class DenoisingChange(Lenient):
+class DenoisingChange(LenientBody):
     """`POST /api/jams/<id>/denoising`."""
 
     value: Fraction
@@ -508,7 +519,7 @@ class DrawingBody(PaintSettings):
 ActivityText = Annotated[str, StringConstraints(pattern="^[0-9A-Za-z-]{1,200}$")]
 
 
-class ActivitySignIn(Lenient):
+class ActivitySignIn(LenientBody):
     """`POST /api/activity/token`: what the embedded app SDK got from Discord."""
 
     code: ActivityText

@@ -1,4 +1,4 @@
-"""Riffs as the page sees them: plain dictionaries with relative addresses."""
+"""Riffs and jams as JSON for the page (`schema.py`), without names of members."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FILES = {
 
 
 class RiffLike(Protocol):
-    """What a stored riff and a fresh clip have in common."""
+    """What a stored riff and a new clip have in common."""
 
     @property
     def id(self) -> str: ...
@@ -44,7 +44,7 @@ class RiffLike(Protocol):
 
 
 def serialize_riff(riff: RiffLike) -> schema.Riff:
-    """One riff. Who made it stays in Discord: the page shows no names."""
+    """Serialize a riff. The page does not show who made it."""
     address = f"api/riffs/{riff.id}"
     return schema.Riff(
         id=riff.id,
@@ -68,7 +68,7 @@ def serialize_riff(riff: RiffLike) -> schema.Riff:
 
 
 def serialize_jam(session: JamSession) -> schema.JamStatus:
-    """One jam. The page shows no names of listeners."""
+    """Serialize a jam. The page does not show who listens or votes."""
     status = session.status()
     return schema.JamStatus(
         id=status.id,
@@ -103,11 +103,11 @@ def is_private(session: JamSession) -> bool:
     return isinstance(session.key, PageJam)
 
 
-def without_others(request: dict[str, Any]) -> dict[str, Any]:
-    """A request as JSON without the pictures of other riffs: their hashes are as good as links."""
-    kept = {name: told for name, told in request.items() if not _is_picture(told)}
+def hide_sources(request: dict[str, Any]) -> dict[str, Any]:
+    """A request as JSON without references to other riffs' pictures, which work as their links."""
+    kept = {name: value for name, value in request.items() if not _is_picture(value)}
     piece = kept.get("piece", {})
-    # A mask and a piece say nothing without what they were laid over.
+    # A mask and a piece mean nothing without the picture that they belong to.
     if "seed_image" not in kept:
         kept.pop("mask", None)
     if _is_picture(piece.get("image")) or len(kept) < len(request):
@@ -115,12 +115,12 @@ def without_others(request: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _is_picture(told: object) -> bool:
-    return isinstance(told, str) and told.startswith("sha256:")
+def _is_picture(value: object) -> bool:
+    return isinstance(value, str) and value.startswith("sha256:")
 
 
-def file_name(riff: RiffLike, name: str) -> str:
-    """What a downloaded file is called: `funky-sax-42.mp3`."""
+def download_name(riff: RiffLike, name: str) -> str:
+    """The name that browsers save a file under: `funky-sax-42.mp3`."""
     stem = ascii_slug(riff.request.prompt)
     extra = "-picture" if name == "picture.png" else ""
     return f"{stem}-{riff.request.seed}{extra}.{name.rpartition('.')[2]}"

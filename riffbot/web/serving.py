@@ -1,4 +1,4 @@
-"""Serves the page's application on a port, with `connections.py` at the entrance.
+"""Serves the page's application on a port; `connections.py` decides about each connection.
 
 aiohttp's own sites accept whatever comes, and asyncio's servers answer a lack of descriptors by
 trying a hundred times a second and logging each. So the accepting is done here: one connection at
@@ -15,7 +15,6 @@ import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 
 from aiohttp import web
 
@@ -23,9 +22,10 @@ from riffbot.web.connections import (
     CONNECTIONS,
     REPORT_EVERY_S,
     Connection,
+    ConnectionLimits,
     Connections,
-    Limits,
 )
+from riffbot.web.descriptors import fit_to_descriptors
 
 log = logging.getLogger(__name__)
 
@@ -39,30 +39,22 @@ UNREAD_S = 60
 """Seconds after which the system ends a connection whose other side takes nothing of what is sent
 (where it knows `TCP_USER_TIMEOUT`)."""
 
-SHORT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-"""What accepting answers when the system has no descriptor or memory left."""
+NO_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""Errors of `accept` when the system has no descriptor or memory left."""
 
-SHORT_WAIT_S = 0.5
-GONE_WAIT_S = 0.01
+NO_RESOURCES_WAIT_S = 0.5
+ABORTED_WAIT_S = 0.01
 
-TOLD_AT_ONCE = 16
-TOLD_S = 1.0
-"""So many connections that are turned away stay open for so many seconds, to be told so."""
-
-RESERVED = 48
-"""Descriptors that are kept for everything but the page: library, Discord, decoders."""
-
-LEAST = 16
-"""Connections that the page may have however few descriptors there are."""
-
-WANTED_DESCRIPTORS = 4096
+MAX_LINGERING = 16
+LINGER_S = 1.0
+"""So many refused connections stay open for so many seconds, so that the refusal arrives."""
 
 
 @asynccontextmanager
-async def served(
-    app: web.Application, host: str, port: int, limits: Limits, *, shutdown_s: float
+async def serve_app(
+    app: web.Application, host: str, port: int, limits: ConnectionLimits, *, shutdown_s: float
 ) -> AsyncIterator[int]:
-    """Serve an application that is not started yet.
+    """Start an application and serve it.
 
     Args:
         app: as `riffbot.web.app.create_app` makes it.
@@ -76,7 +68,7 @@ async def served(
     Raises:
         OSError: it cannot be listened on.
     """
-    connections = Connections(within_descriptors(limits))
+    connections = Connections(fit_to_descriptors(limits))
     app[CONNECTIONS].append(connections)
     runner = web.AppRunner(
         app, access_log=None, shutdown_timeout=shutdown_s, keepalive_timeout=KEEPALIVE_S
@@ -86,9 +78,9 @@ async def served(
     sockets: list[socket.socket] = []
     try:
         assert runner.server is not None
-        sockets = await listening(host, port)
+        sockets = await open_listening_sockets(host, port)
         for listener in sockets:
-            work = accept_all(listener, runner.server, connections)
+            work = accept_connections(listener, runner.server, connections)
             accepting.append(asyncio.create_task(work))
         yield int(sockets[0].getsockname()[1])
     finally:
@@ -100,8 +92,8 @@ async def served(
         await runner.cleanup()
 
 
-async def listening(host: str, port: int) -> list[socket.socket]:
-    """Sockets that listen on every address of a host. Raises OSError."""
+async def open_listening_sockets(host: str, port: int) -> list[socket.socket]:
+    """Open sockets that listen on every address of a host. Raises OSError."""
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(
         host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -132,11 +124,13 @@ async def listening(host: str, port: int) -> list[socket.socket]:
     return sockets
 
 
-async def accept_all(listener: socket.socket, server: web.Server, connections: Connections) -> None:
+async def accept_connections(
+    listener: socket.socket, server: web.Server, connections: Connections
+) -> None:
     """Accept connections until cancelled. Each turn of the event loop takes one."""
     loop = asyncio.get_running_loop()
     warned_at = float("-inf")
-    refusals = Refusals()
+    refusals = RefusedSockets()
     try:
         while True:
             try:
@@ -145,20 +139,20 @@ async def accept_all(listener: socket.socket, server: web.Server, connections: C
                 if connections.admit(address):
                     await _connect(accepted, server, connections, address)
                 else:
-                    refusals.turn_away(accepted)
+                    refusals.refuse(accepted)
                     await asyncio.sleep(0)
             except OSError as error:
-                if error.errno not in SHORT:  # it was gone before it was accepted
-                    await asyncio.sleep(GONE_WAIT_S)
+                if error.errno not in NO_RESOURCES:  # it was gone before it was accepted
+                    await asyncio.sleep(ABORTED_WAIT_S)
                     continue
                 if loop.time() - warned_at >= REPORT_EVERY_S:
                     warned_at = loop.time()
                     log.warning("the page accepts nobody just now: %s", os.strerror(error.errno))
-                connections.make_room()
-                await asyncio.sleep(SHORT_WAIT_S)
+                connections.evict_half_open()
+                await asyncio.sleep(NO_RESOURCES_WAIT_S)
             except Exception:  # a bug: it must not end the page
                 log.exception("a connection to the page could not be accepted")
-                await asyncio.sleep(SHORT_WAIT_S)
+                await asyncio.sleep(NO_RESOURCES_WAIT_S)
     finally:
         refusals.close()
 
@@ -180,83 +174,41 @@ async def _connect(
         accepted.close()
 
 
-class Refusals:
-    """Turns connections away with a sentence, without waiting for anybody.
+class RefusedSockets:
+    """Refuses connections with a sentence, without waiting for anybody.
 
-    A socket that is closed while something that was sent to it is still unread takes back what it
-    said, so some stay a moment; where many are turned away at once, the others are just closed.
+    Closing a socket that has unread input discards its output, so some sockets linger; where many
+    are refused at once, the others are just closed.
     """
 
     def __init__(self) -> None:
-        self._told: set[socket.socket] = set()
+        self._lingering: set[socket.socket] = set()
 
-    def turn_away(self, accepted: socket.socket) -> None:
-        """Say that there is no room, as far as the socket takes it at once, and close it."""
-        if len(self._told) >= TOLD_AT_ONCE:
+    def refuse(self, accepted: socket.socket) -> None:
+        """Send a 503 response, as far as the socket takes it at once, and close the socket soon."""
+        if len(self._lingering) >= MAX_LINGERING:
             accepted.close()
             return
         with suppress(OSError):
             accepted.setblocking(False)
-            accepted.send(_no_room())
+            accepted.send(_service_unavailable())
             accepted.shutdown(socket.SHUT_WR)
-        self._told.add(accepted)
-        asyncio.get_running_loop().call_later(TOLD_S, self._close, accepted)
+        self._lingering.add(accepted)
+        asyncio.get_running_loop().call_later(LINGER_S, self._close, accepted)
 
     def close(self) -> None:
-        """Close what still stays."""
-        for accepted in list(self._told):
+        """Close all that linger."""
+        for accepted in list(self._lingering):
             self._close(accepted)
 
     def _close(self, accepted: socket.socket) -> None:
-        self._told.discard(accepted)
+        self._lingering.discard(accepted)
         accepted.close()
 
 
-def _no_room() -> bytes:
+def _service_unavailable() -> bytes:
     body = json.dumps({"error": "Too many connections are open here: please come again later."})
     return (
         "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json; charset=utf-8\r\n"
         f"Content-Length: {len(body)}\r\nRetry-After: 10\r\nConnection: close\r\n\r\n{body}"
     ).encode()
-
-
-def within_descriptors(limits: Limits) -> Limits:
-    """The limits, with as few connections as this process has descriptors for."""
-    most = descriptors()
-    if most is None:
-        return limits
-    room = max(LEAST, most - in_use() - max(RESERVED, most // 16))
-    if room >= limits.total:
-        return limits
-    log.warning(
-        "this system allows %d descriptors, so the page takes %d connections instead of %d",
-        most,
-        room,
-        limits.total,
-    )
-    return Limits(room, min(limits.per_address, room), limits.exempt)
-
-
-def descriptors() -> int | None:
-    """How many descriptors this process may have, raised where it may be; None is not known."""
-    try:
-        import resource  # noqa: PLC0415  # there is none on Windows
-    except ImportError:
-        return None
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY:
-        return None
-    wanted = WANTED_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, WANTED_DESCRIPTORS)
-    if soft < wanted:
-        with suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-            return wanted
-    return soft
-
-
-def in_use() -> int:
-    """Descriptors that are open now, or a guess where the system does not tell."""
-    for folder in ("/proc/self/fd", "/dev/fd"):
-        with suppress(OSError):
-            return sum(1 for _ in Path(folder).iterdir())
-    return 32

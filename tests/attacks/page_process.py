@@ -86,7 +86,7 @@ async def main(folder: Path, descriptors: int, jam: bool, changes: dict[str, obj
 
         resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
     lag = Lag()
-    async with process.page_beside(services) as address:
+    async with process.serve_page(services) as address:
         watching = asyncio.create_task(lag.watch())
         if jam:
             session = await jams.start(
@@ -128,5 +128,5 @@ if __name__ == "__main__":
     parser.add_argument("--set", action="append", default=[])
     options = parser.parse_args()
     changes = dict(pair.split("=", 1) for pair in options.set)
-    logging.basicConfig(level=logging.INFO, handlers=logs.handlers())
+    logging.basicConfig(level=logging.INFO, handlers=logs.create_handlers())
     asyncio.run(main(options.folder, options.descriptors, options.jam, changes))

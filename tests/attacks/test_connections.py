@@ -16,8 +16,8 @@ import pytest
 
 from riffbot import process
 from riffbot.services import Services
-from riffbot.web import connections, serving
-from riffbot.web.connections import Connection, Connections, Limits
+from riffbot.web import connections, descriptors, request_deadlines
+from riffbot.web.connections import Connection, ConnectionLimits, Connections
 from tests.attacks.outside import STRANGER, Victim, connect, is_open, row, victim
 from tests.riffbot.web.conftest import pipeline, services
 
@@ -118,14 +118,16 @@ async def ask(page: Victim, request: bytes, source: str) -> tuple[socket.socket 
 
 
 def test_trusted_proxies_and_loopback_have_no_limit_of_their_own() -> None:
-    limits = Limits(100, 8, (ip_network("10.0.0.0/8"), ip_network("2001:db8::1")))
+    limits = ConnectionLimits(100, 8, (ip_network("10.0.0.0/8"), ip_network("2001:db8::1")))
     for address in ("127.0.0.1", "::1", "::ffff:127.0.0.1", "10.1.2.3", "2001:db8::1"):
-        assert not limits.counts(address), address
+        assert not limits.is_limited(address), address
     for address in ("203.0.113.7", "2001:db8::2", "127.0.0.2", "fe80::1%eth0", ""):
-        assert limits.counts(address), address
+        assert limits.is_limited(address), address
 
 
-def entering(limits: Limits, addresses: Iterable[str], *, asked: bool = True) -> Connections:
+def entering(
+    limits: ConnectionLimits, addresses: Iterable[str], *, asked: bool = True
+) -> Connections:
     """Connections from these addresses, as far as they are let in; `asked`: with a whole head."""
     entrance = Connections(limits)
     for address in addresses:
@@ -134,12 +136,12 @@ def entering(limits: Limits, addresses: Iterable[str], *, asked: bool = True) ->
             transport = Mock(spec=asyncio.Transport)
             connection.connection_made(transport)
             if asked:
-                entrance.requested(transport)
+                entrance.on_request(transport)
     return entrance
 
 
 async def test_one_line_of_ipv6_takes_no_more_places_than_one_address() -> None:
-    limits = Limits(100, 8)
+    limits = ConnectionLimits(100, 8)
     many = [f"2001:db8::{number:x}" for number in range(1, 200)]
     entrance = entering(limits, many)
     half_open = entering(limits, many, asked=False)
@@ -155,7 +157,7 @@ async def test_one_line_of_ipv6_takes_no_more_places_than_one_address() -> None:
 
 
 async def test_a_proxy_spends_nothing_of_its_neighbours_limit() -> None:
-    limits = Limits(100, 8, (ip_network("2001:db8::1"),))
+    limits = ConnectionLimits(100, 8, (ip_network("2001:db8::1"),))
     entrance = entering(limits, ["2001:db8::1"] * 40)
     assert len(entrance) == 40
     neighbours = [f"2001:db8::2:{number:x}" for number in range(20)]
@@ -166,8 +168,8 @@ async def test_a_proxy_spends_nothing_of_its_neighbours_limit() -> None:
 async def test_a_body_that_does_not_arrive_is_answered_and_its_handler_let_go(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "BODY_LOOK_S", 0.3)
-    async with process.page_beside(services) as address:
+    monkeypatch.setattr(request_deadlines, "BODY_CHECK_S", 0.3)
+    async with process.serve_page(services) as address:
         page = Victim(None, address, "", Path())  # type: ignore[arg-type]  # it runs in here
         host = f"127.0.0.1:{page.place[1]}"
         head = (
@@ -179,16 +181,16 @@ async def test_a_body_that_does_not_arrive_is_answered_and_its_handler_let_go(
         async with asyncio.timeout(10):
             answer = await reader.readuntil(b"}")
         assert answer.startswith(b"HTTP/1.1 408 ")
-        assert connections.TOO_SLOW.encode() in answer
+        assert request_deadlines.TOO_SLOW.encode() in answer
         writer.close()
 
 
 async def test_a_slow_body_that_keeps_coming_is_read(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "BODY_LOOK_S", 0.3)
-    monkeypatch.setattr(connections, "BODY_BYTES", 2)
-    async with process.page_beside(services) as address:
+    monkeypatch.setattr(request_deadlines, "BODY_CHECK_S", 0.3)
+    monkeypatch.setattr(request_deadlines, "MIN_BODY_BYTES", 2)
+    async with process.serve_page(services) as address:
         page = Victim(None, address, "", Path())  # type: ignore[arg-type]  # it runs in here
         body = b'{"prompt": "rain", "steps": 1, "seed": 3}'
         head = (
@@ -209,7 +211,7 @@ async def test_an_open_connection_outlives_the_deadline_once_it_has_asked(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, "HEAD_S", 0.5)
-    async with process.page_beside(services) as address:
+    async with process.serve_page(services) as address:
         page = Victim(None, address, "", Path())  # type: ignore[arg-type]  # it runs in here
         reader, writer = await asyncio.open_connection(*page.place)
         silent, _ = await asyncio.open_connection(*page.place)
@@ -224,9 +226,9 @@ async def test_an_open_connection_outlives_the_deadline_once_it_has_asked(
 
 
 def test_the_page_leaves_descriptors_for_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "in_use", lambda: 20)
+    monkeypatch.setattr(descriptors, "count_open_descriptors", lambda: 20)
     for most, total in ((None, 1000), (4096, 1000), (1024, 940), (128, 60), (64, 16)):
-        monkeypatch.setattr(serving, "descriptors", lambda most=most: most)
-        limits = serving.within_descriptors(Limits(1000, 128))
+        monkeypatch.setattr(descriptors, "raise_descriptor_limit", lambda most=most: most)
+        limits = descriptors.fit_to_descriptors(ConnectionLimits(1000, 128))
         assert limits.total == total, most
         assert limits.per_address == min(128, total)

@@ -28,7 +28,7 @@ from riffbot.request import RiffRequest
 from riffbot.services import Services
 from riffbot.settings import ROOT, Settings
 from riffbot.web.app import create_app
-from riffbot.web.jobs import VISITOR
+from riffbot.web.page_jobs import PAGE_AUTHOR
 from tests.attacks.figures import row
 from tests.riffbot.web.conftest import client, pipeline, services
 from tests.support.fake_pipeline import FakePipeline, until
@@ -99,7 +99,7 @@ async def test_many_pieces_just_under_the_cap_do_not_take_the_engine_for_a_day(
     for number in range(30):
         owner = Owner(-2 - number % 3, 0, network=1)
         try:
-            accepted = await clip_service.accept(piece, author=VISITOR, owner=owner)
+            accepted = await clip_service.accept(piece, author=PAGE_AUTHOR, owner=owner)
         except Refused as error:
             sentences.append(str(error))
             continue
@@ -111,16 +111,16 @@ async def test_many_pieces_just_under_the_cap_do_not_take_the_engine_for_a_day(
     assert any("try again in about" in sentence for sentence in sentences)
     row("30 pieces just under the cap of one network", f"{len(making)} let in, {hours:.1f} h")
     for owner in (Owner(-9, 0, network=1), Owner(-10, 0, network=2), Owner(1, 10)):
-        accepted = await clip_service.accept(single, author=VISITOR, owner=owner)
+        accepted = await clip_service.accept(single, author=PAGE_AUTHOR, owner=owner)
         making.append(asyncio.create_task(clip_service.carry_out(accepted)))
     with pytest.raises(Refused, match="try again in about"):  # another song would wait for it
-        await clip_service.accept(piece, author=VISITOR, owner=Owner(2, 10))
+        await clip_service.accept(piece, author=PAGE_AUTHOR, owner=Owner(2, 10))
     for task in making:
         task.cancel()
     await asyncio.gather(*making, return_exceptions=True)
     pipeline.gate.set()
     await until(lambda: services.engine.is_idle)  # what ended holds nothing back
-    await clip_service.make(single, author=VISITOR)
+    await clip_service.make(single, author=PAGE_AUTHOR)
 
 
 async def test_a_locked_library_loses_no_accepted_riff(

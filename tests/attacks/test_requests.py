@@ -15,8 +15,8 @@ from yarl import URL
 from riffbot.services import Services
 from riffbot.web.app import create_app
 from tests.riffbot.web.conftest import pipeline, services
-from tests.riffbot.web.test_request_reader import many
 from tests.riffbot.web.test_requests import BROKEN, HEADERS, JSON, House, app, house, raw
+from tests.riffbot.web.test_strict_json import many
 from tests.support.hostile_requests import BODIES, IN_QUERIES, QUERIES, bodies
 
 __all__ = ["app", "house", "pipeline", "services"]

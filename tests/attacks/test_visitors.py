@@ -14,8 +14,8 @@ from yarl import URL
 from riffbot.services import Services
 from riffbot.settings import Settings
 from riffbot.web.app import create_app
-from riffbot.web.routes.api import ALLOWANCE
-from riffbot.web.security import Allowance
+from riffbot.web.keys import CREATE_LIMIT
+from riffbot.web.rate_limit import RateLimiter
 from tests.attacks.figures import row
 from tests.riffbot.web.conftest import pipeline, services
 from tests.support.fake_pipeline import FakePipeline, until
@@ -54,7 +54,7 @@ async def crowd(stack: AsyncExitStack, services: Services) -> Crowd:
     fields = services.settings.model_dump(exclude_none=True)
     settings = Settings(**{**fields, **PROXY}, _env_file=None)
     app = create_app(replace(services, settings=settings))
-    app[ALLOWANCE] = Allowance(burst=10_000)  # which has attacks of its own
+    app[CREATE_LIMIT] = RateLimiter(burst=10_000)  # which has attacks of its own
     server = await stack.enter_async_context(TestServer(app))
     return Crowd(stack, server.make_url("/"))
 

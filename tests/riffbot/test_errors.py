@@ -65,8 +65,8 @@ QUOTED_AS_THEY_ARE = {
     ("riffbot/library/instance_lock.py", "what"),
     ("riffbot/library/instance_lock.py", "database"),
     ("riffbot/library/instance_lock.py", "error.database"),
-    ("riffbot/web/security.py", "name"),
-    ("riffbot/web/request_reader.py", "name"),
+    ("riffbot/web/access.py", "name"),
+    ("riffbot/web/query.py", "name"),
 }
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from riffbot import logs
-from riffbot.logs import ALIKE, ALTOGETHER, KINDS, WINDOW_S, Limited
+from riffbot.logs import ALIKE, ALTOGETHER, KINDS, WINDOW_S, RateLimitedHandler
 
 Told = Callable[[], list[str]]
 
@@ -37,7 +37,7 @@ def out() -> io.StringIO:
 
 @pytest.fixture
 def log(clock: Clock, out: io.StringIO) -> Iterator[logging.Logger]:
-    handler = Limited(logging.StreamHandler(out), clock=clock)
+    handler = RateLimitedHandler(logging.StreamHandler(out), clock=clock)
     logger = logging.getLogger("tests.limited")
     logger.addHandler(handler)
     logger.propagate = False
@@ -92,7 +92,7 @@ def test_messages_that_are_all_different_are_bounded_as_well(
         log.warning("a message of its own: %s" % number)  # noqa: G002, UP031
     assert len(out.getvalue().splitlines()) == ALTOGETHER
     handler = log.handlers[0]
-    assert isinstance(handler, Limited)
+    assert isinstance(handler, RateLimitedHandler)
     assert len(handler._kinds) <= KINDS + 1
     clock.now = WINDOW_S + 1
     log.warning("on")
@@ -113,8 +113,8 @@ def test_a_template_that_its_arguments_do_not_fit_breaks_nothing(
 def test_a_log_file_is_rotated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "FILE_BYTES", 2000)
     file = tmp_path / "riffbot.log"
-    every = logs.handlers(file)
-    assert all(isinstance(handler, Limited) for handler in every)
+    every = logs.create_handlers(file)
+    assert all(isinstance(handler, RateLimitedHandler) for handler in every)
     rotated = every[1]
     for number in range(300):
         rotated.handle(logging.makeLogRecord({"name": f"n{number}", "msg": "x" * 50}))
@@ -125,6 +125,6 @@ def test_a_log_file_is_rotated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_whoever_looks_for_a_bug_gets_everything(tmp_path: Path) -> None:
-    every = logs.handlers(tmp_path / "riffbot.log", limited=False)
+    every = logs.create_handlers(tmp_path / "riffbot.log", limited=False)
     assert [type(handler) for handler in every] == [logging.StreamHandler, RotatingFileHandler]
     every[1].close()

@@ -57,14 +57,14 @@ sys.exit(main())
 BUSY = """
 import asyncio, os, sys, time
 from riffbot import local, process, services
-from riffbot.file_turns import in_file_thread
+from riffbot.file_threads import run_in_file_thread
 from tests.support.fake_pipeline import FakePipeline
 process.STOP_S = 2.0
 services._warm_up = lambda: None
 services.open_pipeline = lambda *_: FakePipeline()
 until = local.until
 async def beside_a_busy_thread(*args):
-    in_thread = in_file_thread if os.environ["THREAD"] == "file" else asyncio.to_thread
+    in_thread = run_in_file_thread if os.environ["THREAD"] == "file" else asyncio.to_thread
     busy = asyncio.ensure_future(in_thread(time.sleep, 60))
     await asyncio.sleep(0.2)
     print("under way", flush=True)

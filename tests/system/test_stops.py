@@ -16,7 +16,7 @@ from riffbot.errors import Cancelled
 from riffbot.images import Images
 from riffbot.library.store import Library
 from riffbot.library.types import Author, Origin
-from riffbot.process import page_beside
+from riffbot.process import serve_page
 from riffbot.request import RiffRequest
 from riffbot.services import Services, open_services
 from riffbot.settings import Settings
@@ -66,7 +66,7 @@ async def stopped_in_the_middle(
     goodbye.
     """
     making: asyncio.Task[Clip] | None = None
-    async with process.running() as services, page_beside(services) as page:
+    async with process.running() as services, serve_page(services) as page:
         pipeline = process.pipeline
 
         def hold(_: object) -> None:  # a step that takes longer than a stop waits

@@ -19,7 +19,7 @@ MAY = {
 }
 
 LEAVES = {
-    "errors", "text_files", "naming", "wording", "terminal", "interrupts", "file_turns", "caches",
+    "errors", "text_files", "naming", "wording", "terminal", "interrupts", "file_threads", "caches",
     "logs", "tempo", "style_tempos", "regions", "riffusion_masks", "prompt", "request", "settings",
     "images", "rendering", "clock",
 }  # fmt: skip

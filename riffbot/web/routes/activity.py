@@ -27,37 +27,38 @@ from riffbot.errors import BadRequest, NotFound, RiffBotError
 from riffbot.library.jam_record import GuildJam
 from riffbot.settings import Settings
 from riffbot.web import schema
-from riffbot.web.request_reader import parse, read_body
-from riffbot.web.routes.api import ALLOWANCE, SERVICES
+from riffbot.web.keys import CREATE_LIMIT, SERVICES
+from riffbot.web.request_reader import read_body
+from riffbot.web.strict_json import parse_json
 
 log = logging.getLogger(__name__)
 
 API = "https://discord.com/api/v10"
-PATIENCE_S = 10.0
+DISCORD_TIMEOUT_S = 10.0
 
-LOGGED = 300
+MAX_LOGGED = 300
 """Characters of Discord's refusal that the log gets."""
 
 BASE = "/.proxy/"
-"""Where everything lies inside Discord."""
+"""The base of all addresses inside Discord."""
 
-FRAME = "frame_id"
-"""The query that Discord opens an Activity with."""
+FRAME_QUERY = "frame_id"
+"""The query parameter that Discord opens an Activity with."""
 
-ANCESTORS = "https://discord.com https://*.discord.com https://*.discordsays.com"
-"""Who may show the page in a frame."""
+FRAME_ANCESTORS = "https://discord.com https://*.discord.com https://*.discordsays.com"
+"""Sites that may show the Activity in a frame (Content-Security-Policy)."""
 
 routes = web.RouteTableDef()
 
 
 @dataclass(frozen=True)
 class Activity:
-    """What Discord must be told to let an Activity in.
+    """An Activity, and the credentials with which it signs members in at Discord.
 
     Attributes:
         client_id: the application's id.
-        secret: the application's, of OAuth2.
-        token: the bot's; it may ask who takes part.
+        secret: the application's OAuth2 secret.
+        token: the bot's, with which it asks who takes part.
         api: Discord's address.
     """
 
@@ -67,8 +68,8 @@ class Activity:
     api: str = API
 
     @classmethod
-    def of(cls, settings: Settings) -> Activity | None:
-        """The Activity of the settings; None where they do not ask for one."""
+    def from_settings(cls, settings: Settings) -> Activity | None:
+        """The Activity of the settings; None where it is off."""
         secret, token = settings.activity_client_secret, settings.discord_token
         if settings.activity_client_id is None or secret is None or token is None:
             return None
@@ -79,18 +80,18 @@ class Activity:
         """The page's own origin inside Discord."""
         return f"https://{self.client_id}.discordsays.com"
 
-    async def admit(self, code: str, instance_id: str) -> tuple[str, int | None, int | None]:
-        """Exchange a code for an access token, and find where its owner takes part.
+    async def sign_in(self, code: str, instance_id: str) -> tuple[str, int | None, int | None]:
+        """Exchange a code for an access token, and find the channel that its member takes part in.
 
         Returns:
             The token, and the ids of the server and of the channel that the Activity runs in, if it
             runs in a server.
 
         Raises:
-            BadRequest: Discord does not know the code, or its owner is not in that instance.
+            BadRequest: Discord does not know the code, or its member is not in that instance.
             RiffBotError: Discord cannot be reached, or answers nonsense.
         """
-        timeout = aiohttp.ClientTimeout(total=PATIENCE_S)
+        timeout = aiohttp.ClientTimeout(total=DISCORD_TIMEOUT_S)
         try:
             async with aiohttp.ClientSession(timeout=timeout) as session:
                 form = {
@@ -99,17 +100,17 @@ class Activity:
                     "grant_type": "authorization_code",
                     "code": code,
                 }
-                given = await _json(session.post(f"{self.api}/oauth2/token", data=form))
+                given = await _read_json(session.post(f"{self.api}/oauth2/token", data=form))
                 token = str(given["access_token"])
                 bearer = {"Authorization": f"Bearer {token}"}
-                me = await _json(session.get(f"{self.api}/users/@me", headers=bearer))
+                me = await _read_json(session.get(f"{self.api}/users/@me", headers=bearer))
                 bot = {"Authorization": f"Bot {self.token}"}
                 place = f"applications/{self.client_id}/activity-instances/{instance_id}"
-                instance = await _json(session.get(f"{self.api}/{place}", headers=bot))
+                instance = await _read_json(session.get(f"{self.api}/{place}", headers=bot))
             if str(me["id"]) not in map(str, instance["users"]):
                 raise BadRequest("You do not take part in this Activity: open it anew in Discord.")
             guild, channel = (instance["location"].get(f"{of}_id") for of in ("guild", "channel"))
-            return token, _snowflake(guild), _snowflake(channel)
+            return token, _parse_snowflake(guild), _parse_snowflake(channel)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise RiffBotError("Discord does not answer just now; please try again.") from error
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -120,29 +121,29 @@ ACTIVITY = web.AppKey("activity", list[Activity])
 """One, or none."""
 
 
-def activity_of(app: web.Application) -> Activity | None:
-    """The Activity that this RiffBot is, if it is one."""
+def get_activity(app: web.Application) -> Activity | None:
+    """The application's Activity; None where it is off."""
     found = app[ACTIVITY]
     return found[0] if found else None
 
 
 @routes.get("/api/activity")
-async def about(request: web.Request) -> web.Response:
-    """What the embedded app SDK begins with."""
-    return web.json_response(schema.ActivityInfo(client_id=_activity(request).client_id))
+async def info(request: web.Request) -> web.Response:
+    """The application's id, which the embedded app SDK needs first."""
+    return web.json_response(schema.ActivityInfo(client_id=_require_activity(request).client_id))
 
 
 @routes.post("/api/activity/token")
-async def token(request: web.Request) -> web.Response:
-    """Let somebody in who opened the Activity."""
-    activity = _activity(request)
-    request.app[ALLOWANCE].take(request.remote or "")
+async def sign_in(request: web.Request) -> web.Response:
+    """Sign in a member who opened the Activity."""
+    activity = _require_activity(request)
+    request.app[CREATE_LIMIT].take(request.remote or "")
     body = await read_body(
         request,
         schema.ActivitySignIn,
-        otherwise='Send {"code", "instance_id"} as Discord gave them.',
+        error_message='Send {"code", "instance_id"} as Discord gave them.',
     )
-    access_token, guild_id, channel_id = await activity.admit(body.code, body.instance_id)
+    access_token, guild_id, channel_id = await activity.sign_in(body.code, body.instance_id)
     jams = request.app[SERVICES].jams
     session = jams.get(GuildJam(guild_id)) if guild_id is not None else None
     jam = None
@@ -155,8 +156,8 @@ async def token(request: web.Request) -> web.Response:
     )
 
 
-def _activity(request: web.Request) -> Activity:
-    activity = activity_of(request.app)
+def _require_activity(request: web.Request) -> Activity:
+    activity = get_activity(request.app)
     if activity is None:
         raise NotFound(
             "This RiffBot is no Discord Activity; docs/ACTIVITY.md says how it becomes one."
@@ -164,31 +165,31 @@ def _activity(request: web.Request) -> Activity:
     return activity
 
 
-async def _json(asked: Any) -> Any:
-    async with asyncio.timeout(PATIENCE_S), asked as answer:
-        if answer.status in (400, 401, 403, 404):
+async def _read_json(request: Any) -> Any:
+    async with asyncio.timeout(DISCORD_TIMEOUT_S), request as response:
+        if response.status in (400, 401, 403, 404):
             # What Discord answers, never what was sent: there the secret is.
             log.warning(
                 "Discord refuses an Activity: %s answered %d %s",
-                answer.url.path,
-                answer.status,
-                (await answer.text())[:LOGGED],
+                response.url.path,
+                response.status,
+                (await response.text())[:MAX_LOGGED],
             )
             raise BadRequest(
                 "Discord does not let you in here: open the Activity anew; its owner can see in "
                 "the log why."
             )
-        answer.raise_for_status()
+        response.raise_for_status()
         try:
-            return parse(await answer.read())
+            return parse_json(await response.read())
         except BadRequest as error:  # Discord's fault, not the asker's
             raise ValueError(str(error)) from error
 
 
-def _snowflake(told: Any) -> int | None:
+def _parse_snowflake(value: Any) -> int | None:
     """One of Discord's ids, which come as text. Raises ValueError for what is none."""
-    if told is None or told == "":
+    if value is None or value == "":
         return None
-    if re.fullmatch("[0-9]{1,20}", str(told)) is None:
+    if re.fullmatch("[0-9]{1,20}", str(value)) is None:
         raise ValueError("no snowflake")
-    return int(told)
+    return int(value)

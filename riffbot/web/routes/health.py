@@ -1,4 +1,4 @@
-"""`/healthz` for whoever restarts RiffBot, `/metrics` for Prometheus."""
+"""`/healthz` for a supervisor that restarts RiffBot, `/metrics` for Prometheus."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ import time
 from aiohttp import web
 
 from riffbot.web.connections import CONNECTIONS
-from riffbot.web.routes.api import JOBS, SERVICES
-
-STARTED = web.AppKey("started", float)
+from riffbot.web.keys import JOBS, SERVICES, STARTED_AT
 
 routes = web.RouteTableDef()
 
@@ -60,7 +58,7 @@ async def metrics(request: web.Request) -> web.Response:
             "riffbot_uptime_seconds",
             "gauge",
             "Since the start.",
-            time.monotonic() - request.app[STARTED],
+            time.monotonic() - request.app[STARTED_AT],
         ),
     ]
     for connections in request.app[CONNECTIONS]:

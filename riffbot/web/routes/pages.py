@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import re
-import secrets
 from pathlib import Path
 
 from aiohttp import web
 
 from riffbot.errors import NotFound
-from riffbot.web.routes.activity import ANCESTORS, BASE, FRAME, activity_of
-from riffbot.web.routes.api import SERVICES
-from riffbot.web.security import HEADERS, OWNER, OWNERS_KEY
+from riffbot.web.access import OWNER_COOKIE, is_owner_key
+from riffbot.web.headers import SECURITY_HEADERS
+from riffbot.web.keys import SERVICES
+from riffbot.web.routes.activity import BASE, FRAME_ANCESTORS, FRAME_QUERY, get_activity
 from riffbot.web.visitors import is_secure
 
 STATIC = Path(__file__).parents[1] / "static"
@@ -40,22 +40,18 @@ async def home(request: web.Request) -> web.Response:
 @routes.get("/owner")
 async def owner(request: web.Request) -> web.Response:
     """The link that RiffBot prints for its owner: the browser acts as the owner until a restart."""
-    key = request.query.get("key", "").encode(errors="surrogateescape")
-    if not secrets.compare_digest(key, _key(request)):
+    key = request.query.get("key", "")
+    if not is_owner_key(request.app, key):
         raise NotFound("This is not the owner's link: RiffBot prints a new one when it starts.")
     response = web.Response(status=303, headers={"Location": "riffs", "Cache-Control": "no-store"})
     response.set_cookie(
-        OWNER,
-        request.query["key"],
+        OWNER_COOKIE,
+        key,
         httponly=True,
         samesite="Strict",
         secure=is_secure(request, request.app[SERVICES].settings),
     )
     return response
-
-
-def _key(request: web.Request) -> bytes:
-    return request.app[OWNERS_KEY].encode()
 
 
 @routes.get("/riffs")
@@ -76,7 +72,7 @@ async def built_file(request: web.Request) -> web.StreamResponse:
     name = request.match_info["name"]
     path = BUILT / "app" / name
     # The name must be one that the build wrote, so it is never a path.
-    if name not in await asyncio.to_thread(_built_names) or path.suffix not in CONTENT_TYPES:
+    if name not in await asyncio.to_thread(_list_built_files) or path.suffix not in CONTENT_TYPES:
         raise web.HTTPNotFound
     return _file(path, "public, max-age=31536000, immutable")
 
@@ -96,11 +92,11 @@ def jam_page(request: web.Request, base: str) -> web.Response:
     Args:
         base: the root of the pages, relative to the requested address.
     """
-    if FRAME not in request.query or activity_of(request.app) is None:
+    if FRAME_QUERY not in request.query or get_activity(request.app) is None:
         return _page("index.html", base)
     page = _page("index.html", BASE)
-    page.headers["Content-Security-Policy"] = HEADERS["Content-Security-Policy"].replace(
-        "frame-ancestors 'none'", f"frame-ancestors {ANCESTORS}"
+    page.headers["Content-Security-Policy"] = SECURITY_HEADERS["Content-Security-Policy"].replace(
+        "frame-ancestors 'none'", f"frame-ancestors {FRAME_ANCESTORS}"
     )
     return page
 
@@ -122,6 +118,6 @@ def _file(path: Path, cache_control: str) -> web.FileResponse:
     return web.FileResponse(path, headers=headers)
 
 
-def _built_names() -> set[str]:
+def _list_built_files() -> set[str]:
     folder = BUILT / "app"
     return {path.name for path in folder.iterdir()} if folder.is_dir() else set()

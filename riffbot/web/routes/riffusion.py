@@ -32,10 +32,12 @@ from riffbot.request import (
     sentence,
 )
 from riffbot.services import Services
-from riffbot.web.request_reader import Lenient, read_object
-from riffbot.web.routes.api import ALLOWANCE, SERVICES
-from riffbot.web.security import TooLarge, allowed_origin, from_elsewhere, told
-from riffbot.web.visitors import owner_of
+from riffbot.web.access import get_allowed_origin, is_cross_site
+from riffbot.web.errors import BodyTooLarge, error_response
+from riffbot.web.keys import CREATE_LIMIT, SERVICES
+from riffbot.web.request_reader import read_object
+from riffbot.web.schema import LenientBody
+from riffbot.web.visitors import get_owner
 
 PATH = "/run_inference/"
 
@@ -46,7 +48,7 @@ STAND_INS = {
     "motorway": "four_floor",
     "vibes": "slow_jam",
 }
-"""Riffusion's seed images are not ours to ship: an image of ours with a like feel stands in."""
+"""Riffusion's seed images may not be bundled: a bundled one with a similar feel is used instead."""
 
 _KINDS = {
     "string_type": "str",
@@ -61,8 +63,8 @@ _KINDS = {
 """Pydantic's names for a value of the wrong kind → what Riffusion's server called the right one."""
 
 
-class PromptInput(Lenient):
-    """One end of the interpolation, as Riffusion has it; unknown names are ignored as there."""
+class PromptInput(LenientBody):
+    """One end of the interpolation, as Riffusion has it; unknown names are ignored, as there."""
 
     prompt: str
     seed: int
@@ -80,7 +82,7 @@ class PromptInput(Lenient):
         }
 
 
-class InferenceInput(Lenient):
+class InferenceInput(LenientBody):
     """What Riffusion's server took. `alpha` is 0 (all `start`) … 1 (all `end`)."""
 
     start: PromptInput
@@ -96,9 +98,9 @@ routes = web.RouteTableDef()
 
 @routes.route("OPTIONS", PATH)
 async def preflight(request: web.Request) -> web.Response:
-    """A browser asks whether another site's page may."""
-    if not allowed_origin(request):
-        return told("Only RiffBot's own page may ask for that.", 403)
+    """CORS preflight: whether another site's page may send a request."""
+    if not get_allowed_origin(request):
+        return error_response("Only RiffBot's own page may ask for that.", 403)
     return web.Response(status=204)
 
 
@@ -106,47 +108,49 @@ async def preflight(request: web.Request) -> web.Response:
 async def run_inference(request: web.Request) -> web.Response:
     """One clip, as Riffusion's server made it."""
     services = request.app[SERVICES]
-    if not allowed_origin(request) and from_elsewhere(request):
-        return told("Only RiffBot's own page may ask for that; see RIFFBOT_CORS_ORIGINS.", 403)
-    request.app[ALLOWANCE].take(request.remote or "")
+    if not get_allowed_origin(request) and is_cross_site(request):
+        return error_response(
+            "Only RiffBot's own page may ask for that; see RIFFBOT_CORS_ORIGINS.", 403
+        )
+    request.app[CREATE_LIMIT].take(request.remote or "")
     try:
-        riff_request = wanted(await read_object(request), services.images)
+        riff_request = build_request(await read_object(request), services.images)
         await services.clip_service.pricing.admit(riff_request)
-        riff = await services.engine.submit(riff_request, owner=owner_of(request))
-    except TooLarge:
+        riff = await services.engine.submit(riff_request, owner=get_owner(request))
+    except BodyTooLarge:
         raise
     except BadRequest as error:
         return web.Response(text=str(error), status=400)
-    answer = await asyncio.to_thread(_answer, riff, services)
-    return web.json_response(answer)
+    body = await asyncio.to_thread(_serialize, riff, services)
+    return web.json_response(body)
 
 
-def wanted(inputs: dict[str, Any], images: Images) -> RiffRequest:
+def build_request(inputs: dict[str, Any], images: Images) -> RiffRequest:
     """Riffusion's `InferenceInput` as a request. Raises BadRequest, NotFound."""
-    told = _read(inputs)
-    start, end, alpha = told.start.fields(), told.end.fields(), told.alpha
-    seed_image = _known(told.seed_image_id, images.names(), STAND_INS, "seed image")
-    mask = told.mask_image_id or None
+    body = _parse(inputs)
+    start, end, alpha = body.start.fields(), body.end.fields(), body.alpha
+    seed_image = _find_image(body.seed_image_id, images.names(), STAND_INS, "seed image")
+    mask = body.mask_image_id or None
     if mask is not None and mask not in images.masks() and not riffusion_masks.known(mask):
         raise BadRequest(f"Invalid mask image: {shortened(mask)}")
-    guidance = told.start.guidance * (1 - alpha) + told.end.guidance * alpha
+    guidance = body.start.guidance * (1 - alpha) + body.end.guidance * alpha
     interpolates = alpha > 0 and start != end
     return RiffRequest.build(
         **start,
         target=end if interpolates else None,
         alpha=alpha if interpolates else 0.0,
         guidance=max(1.0, guidance),
-        steps=told.num_inference_steps,
+        steps=body.num_inference_steps,
         seed_image=seed_image,
         mask=mask,
     )
 
 
-def _read(inputs: dict[str, Any]) -> InferenceInput:
-    """The inputs, with Riffusion's sentences for what is wrong. A null counts as left out."""
+def _parse(inputs: dict[str, Any]) -> InferenceInput:
+    """Parse the inputs; errors are in Riffusion's words. A null counts as left out."""
     try:
         return InferenceInput.model_validate(
-            {name: _given(value) for name, value in _given(inputs).items()}
+            {name: _without_nulls(value) for name, value in _without_nulls(inputs).items()}
         )
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
@@ -161,13 +165,13 @@ def _read(inputs: dict[str, Any]) -> InferenceInput:
         raise BadRequest(sentence(error)) from error
 
 
-def _given(value: Any) -> Any:
+def _without_nulls(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     return {name: item for name, item in value.items() if item is not None}
 
 
-def _known(name: str, names: list[str], stand_ins: dict[str, str], kind: str) -> str:
+def _find_image(name: str, names: list[str], stand_ins: dict[str, str], kind: str) -> str:
     if name in names:
         return name
     if stand_ins.get(name) in names:
@@ -175,7 +179,7 @@ def _known(name: str, names: list[str], stand_ins: dict[str, str], kind: str) ->
     raise BadRequest(f"Invalid {kind}: {shortened(name)}")
 
 
-def _answer(riff: Riff, services: Services) -> dict[str, Any]:
+def _serialize(riff: Riff, services: Services) -> dict[str, Any]:
     samples = sound(
         riff.image, seed=riff.request.seed, loudness_lufs=services.settings.loudness_lufs
     )

@@ -6,7 +6,7 @@ import pytest
 
 from riffbot.bench import page
 from riffbot.services import Services
-from riffbot.web import broadcast
+from riffbot.web import browser_queue
 from tests.riffbot.web.conftest import pipeline, services  # noqa: F401  # a RiffBot without a model
 
 
@@ -14,7 +14,7 @@ async def test_many_listen_to_one_jam_and_who_never_reads_is_let_go(
     services: Services,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(broadcast, "QUEUE", 32)  # five seconds
+    monkeypatch.setattr(browser_queue, "QUEUE", 32)  # five seconds
     result = await page.measure(
         services, seconds=3, listeners=12, stalled=2, clips=4, seed_image="beat"
     )

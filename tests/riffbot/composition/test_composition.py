@@ -12,7 +12,7 @@ from PIL import Image
 
 from riffbot.bench.remix import change_at
 from riffbot.clips.edits import EditSource, extend, inpaint, layer
-from riffbot.composition import compose, length, mixed, windows
+from riffbot.composition import compose, extended_columns, mix_pixels, windows
 from riffbot.composition.canvas import GRAIN, MARGIN, Canvas
 from riffbot.errors import BadRequest
 from riffbot.images import Images, SeedImage
@@ -114,8 +114,8 @@ def test_windows_keep_whole_cells_whatever_the_loops_width(width: int, backward:
     for before, window in itertools.pairwise(plan):
         assert 0 <= window.begin - before.end < GRAIN // 2, "what lies between is painted, too"
     for window in plan:
-        _, region = canvas.seen(window)
-        turned = region.shifted(canvas.turn(window), window.width)
+        _, region = canvas.visible(window)
+        turned = region.shifted(canvas.rotation(window), window.width)
         assert window.width % GRAIN == 0
         assert (turned.begin % GRAIN, turned.end % GRAIN) == (0, 0)
 
@@ -193,12 +193,12 @@ def test_minutes_are_mixed_in_little_memory() -> None:
     first, second = loop_of(36_000, 1), loop_of(36_000, 2)
     tracemalloc.start()
     try:
-        picture = mixed(first, second)
+        picture = mix_pixels(first, second)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert peak < 5 * picture.nbytes, "as float64 it would be eight times as much for each layer"
-    ends = mixed(first[:, -2048:], second[:, -2048:])
+    ends = mix_pixels(first[:, -2048:], second[:, -2048:])
     assert np.abs(picture[:, -2048:].astype(int) - ends).max() <= 1
 
 
@@ -206,11 +206,11 @@ def test_layers_add_up_in_power() -> None:
     silent = np.full((512, 64), 255, np.uint8)
     tone = silent.copy()
     tone[300] = 0
-    assert np.array_equal(mixed(tone, silent), tone)
-    assert np.array_equal(mixed(tone, tone), tone), "scaled by the loudest, as the format says"
+    assert np.array_equal(mix_pixels(tone, silent), tone)
+    assert np.array_equal(mix_pixels(tone, tone), tone), "scaled by the loudest, as the format says"
     other = silent.copy()
     other[100] = 0
-    both = mixed(tone, other)
+    both = mix_pixels(tone, other)
     assert both[300].max() == both[100].max() == 0
 
 
@@ -232,13 +232,13 @@ async def test_layers_of_two_tempos_and_lengths_fit(pipeline: Pipeline) -> None:
 def test_songs_are_whole_measures_long(
     seconds: float | None, bars: int | None, columns: int
 ) -> None:
-    assert length(400, 120, seconds=seconds, bars=bars) == columns
+    assert extended_columns(400, 120, seconds=seconds, bars=bars) == columns
 
 
 @pytest.mark.parametrize("wish", [{"seconds": 4}, {"seconds": 1e6}, {"bars": 0}, {}])
 def test_lengths_that_are_none(wish: dict[str, float]) -> None:
     with pytest.raises(BadRequest):
-        length(400, 120, **wish)  # type: ignore[arg-type]
+        extended_columns(400, 120, **wish)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")

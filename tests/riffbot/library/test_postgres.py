@@ -201,14 +201,14 @@ async def running_until_lost(settings: Settings, other: AsyncConnection) -> None
     pids = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'riffbot, process%'"
     take = "SELECT pg_advisory_lock(:key, hashtext(current_schema()))"
     async with open_services(settings) as services:
-        with process.stop_signals(services.instance_lock) as stop:
+        with process.handle_stop_signals(services.instance_lock) as stop:
             assert not stop.is_set()
             lost = await other.scalar(text(pids))
             await other.execute(text(f"SELECT pg_terminate_backend({lost})"))
             await other.execute(text(take), instance_lock._KEY)
             async with asyncio.timeout(20):
                 await stop.wait()
-        with process.stop_signals(services.instance_lock) as late:
+        with process.handle_stop_signals(services.instance_lock) as late:
             assert late.is_set(), "it was lost before anybody listened"
 
 

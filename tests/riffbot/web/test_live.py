@@ -21,10 +21,9 @@ from riffbot.jam.types import Participant
 from riffbot.library.guilds import Who
 from riffbot.library.jam_record import GuildJam
 from riffbot.services import Services
-from riffbot.web import broadcast, protocol
+from riffbot.web import browser_queue, keys, protocol
 from riffbot.web.app import create_app
-from riffbot.web.routes import api, jams
-from riffbot.web.security import Allowance
+from riffbot.web.rate_limit import RateLimiter
 from tests.support.fake_pipeline import FakePipeline, until
 from tests.support.patience import patience
 
@@ -127,7 +126,7 @@ async def test_many_browsers_are_one_listener(client: TestClient, session: JamSe
     common = set.intersection(*(set(one.packets) for one in heard))
     assert common
     assert all(one.packets[n] == heard[0].packets[n] for one in heard for n in common)
-    assert client.app[jams.HUB].told(session)["listeners"] == 5
+    assert client.app[keys.BROADCASTER].get_status(session)["listeners"] == 5
     for ws in sockets:
         await ws.close()
     await until(lambda: session.ring.stats().listeners == 0)
@@ -136,16 +135,16 @@ async def test_many_browsers_are_one_listener(client: TestClient, session: JamSe
 async def test_who_does_not_read_is_let_go_and_others_are_not(
     client: TestClient, session: JamSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(broadcast, "QUEUE", 12)
-    slow = broadcast.Member("opus")
+    monkeypatch.setattr(browser_queue, "QUEUE", 12)
+    slow = browser_queue.BrowserQueue("opus")
     good = await client.ws_connect(f"/api/jams/{session.id}/socket")
-    house = client.app[jams.HUB]
-    stalled = house.join(session, "opus")
+    broadcaster = client.app[keys.BROADCASTER]
+    stalled = broadcaster.join(session, "opus")
     assert slow.waiting == 0
-    await asyncio.wait_for(stalled.lost.wait(), 30)
+    await asyncio.wait_for(stalled.overflowed.wait(), 30)
     assert stalled.waiting <= 64
-    house.leave(session, stalled)
-    assert house.dropped == 1
+    broadcaster.leave(session, stalled)
+    assert broadcaster.dropped == 1
     await hear(good, lambda h: len(h.packets) > 60)
     await good.close()
 
@@ -296,7 +295,7 @@ async def test_a_name_that_is_guessed_costs_its_guesser(
     services: Services, session: JamSession
 ) -> None:
     app = create_app(services)
-    app[api.ALLOWANCE] = Allowance(burst=2, every_s=3600)
+    app[keys.CREATE_LIMIT] = RateLimiter(burst=2, every_s=3600)
     async with TestClient(TestServer(app)) as client:
         statuses = [(await client.get(f"/api/jams/{n:012}")).status for n in range(3)]
         assert statuses == [404, 404, 429]

@@ -20,10 +20,9 @@ from riffbot.jam.session import JamSession
 from riffbot.jam.types import Participant
 from riffbot.library.jam_record import GuildJam
 from riffbot.services import Services
-from riffbot.web import protocol, streams
+from riffbot.web import keys, protocol, stream_writing
 from riffbot.web.app import create_app
 from riffbot.web.recording import Recording
-from riffbot.web.routes import jams
 from tests.riffbot.web.test_live import hear
 from tests.support.fake_pipeline import until
 
@@ -60,22 +59,22 @@ async def test_all_that_was_heard_is_one_file(client: TestClient, session: JamSe
 async def test_two_listeners_record_once_and_the_end_forgets(
     client: TestClient, session: JamSession
 ) -> None:
-    at, hub = f"/api/jams/{session.id}", client.app[jams.HUB]
+    at, broadcaster = f"/api/jams/{session.id}", client.app[keys.BROADCASTER]
     async with client.ws_connect(f"{at}/socket") as one, client.ws_connect(f"{at}/socket") as two:
         both = await asyncio.gather(*(hear(ws, lambda h: len(h.packets) > 30) for ws in (one, two)))
         told = await (await client.get(f"{at}/recording")).json()
         first = min(min(heard.packets) for heard in both)
         # All that either heard, and nothing of it twice.
         assert 0.6 <= told["seconds"] <= (session.ring.head - first) * 0.02
-    await until(lambda: not hub.listeners())
+    await until(lambda: not broadcaster.listeners())
     async with client.ws_connect(f"{at}/socket") as ws:
         await hear(ws, lambda h: len(h.packets) > 30)
         later = await (await client.get(f"{at}/recording")).json()
         # Who comes back finds what was heard before; where nobody listened is a gap.
         assert told["seconds"] + 0.5 <= later["seconds"] <= (session.ring.head - first) * 0.02
         await session.stop()
-        await until(lambda: not hub.listeners())
-    assert hub.remembered == 0
+        await until(lambda: not broadcaster.listeners())
+    assert broadcaster.recordings == 0
     assert (await client.get(f"{at}/recording.ogg")).status == 404
 
 
@@ -95,14 +94,14 @@ def fill(recording: Recording) -> None:
     """4 MB: more than lies on the way to a reader."""
     packet = OpusEncoder(96_000).encode(np.zeros(960, np.float32))[0].ljust(240, b"\0")
     for place in range(0, 16_000, 8):
-        recording.add(protocol.opus(place, [packet] * 8))
+        recording.add(protocol.encode_opus(place, [packet] * 8))
 
 
 async def test_a_download_that_stalls_is_let_go(
     client: TestClient, session: JamSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "PATIENCE_S", 0.2)
-    fill(client.app[jams.HUB].recording(session))
+    monkeypatch.setattr(stream_writing, "WRITE_TIMEOUT_S", 0.2)
+    fill(client.app[keys.BROADCASTER].get_recording(session))
     at = f"/api/jams/{session.id}/recording.ogg"
     with await never_read(client.host, client.port or 0, at) as reader:
         server = client.server.runner.server
@@ -119,8 +118,8 @@ async def test_a_download_that_stalls_is_let_go(
 async def test_who_never_reads_the_stream_is_no_listener_for_ever(
     client: TestClient, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "PATIENCE_S", 0.2)
-    monkeypatch.setattr(streams, "SEND_BUFFER", 4096)
+    monkeypatch.setattr(stream_writing, "WRITE_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(stream_writing, "SEND_BUFFER", 4096)
     session = await services.jams.start(
         GuildJam(7),
         starter=Participant(1, "Ann"),
@@ -137,7 +136,7 @@ async def test_who_never_reads_the_stream_is_no_listener_for_ever(
 async def test_a_download_that_stalls_does_not_hold_up_the_stop(
     services: Services, session: JamSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process, "GOODBYE_S", 0.1)
+    monkeypatch.setattr(process, "PAGE_STOP_S", 0.1)
     made = []
 
     def app(services: Services) -> web.Application:
@@ -147,8 +146,8 @@ async def test_a_download_that_stalls_does_not_hold_up_the_stop(
     monkeypatch.setattr(process, "create_app", app)
     settings = services.settings.model_copy(update={"web_port": 0})
     async with asyncio.timeout(15):  # before the write's own patience ends, too
-        async with process.page_beside(replace(services, settings=settings)) as address:
-            fill(made[0][jams.HUB].recording(session))
+        async with process.serve_page(replace(services, settings=settings)) as address:
+            fill(made[0][keys.BROADCASTER].get_recording(session))
             there = URL(address)
             at = f"/api/jams/{session.id}/recording.ogg"
             reader = await never_read(there.host or "", there.port or 0, at)
@@ -160,7 +159,7 @@ def test_a_recording_is_bounded() -> None:
     packet = OpusEncoder(96_000).encode(np.zeros(960, np.float32))[0]
     recording = Recording(limit_s=2.0)
     for place in range(0, 800, 8):
-        recording.add(protocol.opus(place, [packet] * 8))
+        recording.add(protocol.encode_opus(place, [packet] * 8))
     assert recording.seconds() == pytest.approx(2.0, abs=0.16)
     assert recording.seconds(796) == pytest.approx(0.08)
     assert sum(map(len, recording.packets(797))) == 3

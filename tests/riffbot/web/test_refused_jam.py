@@ -10,9 +10,10 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from riffbot.jam.manager import JamManager
 from riffbot.services import Services
+from riffbot.web import keys
 from riffbot.web.app import create_app
-from riffbot.web.routes import api, pages
-from riffbot.web.security import Allowance
+from riffbot.web.rate_limit import RateLimiter
+from riffbot.web.routes import pages
 from tests.support.browser import Page, chromium
 from tests.support.fake_pipeline import FakePipeline
 
@@ -37,7 +38,7 @@ async def test_a_refusal_says_what_to_do_and_what_is_offered(client: TestClient)
 
 async def test_only_where_a_riff_would_work(services: Services) -> None:
     app = create_app(services)
-    app[api.ALLOWANCE] = Allowance(burst=1, every_s=3600)
+    app[keys.CREATE_LIMIT] = RateLimiter(burst=1, every_s=3600)
     async with TestClient(TestServer(app)) as client:
         nonsense = await client.post("/api/jams", json={"prompt": "(x:99)"})
         often = await client.post("/api/jams", json={"prompt": "rain"})

@@ -22,13 +22,12 @@ from riffbot.errors import BadRequest
 from riffbot.jam.types import LOCAL_USER
 from riffbot.request import RiffRequest
 from riffbot.services import Services
-from riffbot.web import security
+from riffbot.web import access, keys
 from riffbot.web.app import create_app
-from riffbot.web.jam_starts import JamStarts
-from riffbot.web.request_reader import parse_object
-from riffbot.web.routes import api, jams, painting
+from riffbot.web.jam_start_limits import JamStartLimiter
+from riffbot.web.rate_limit import RateLimiter
 from riffbot.web.routes.activity import ACTIVITY
-from riffbot.web.security import Allowance
+from riffbot.web.strict_json import parse_json_object
 from tests.riffbot.web.routes.test_activity import Discord
 from tests.riffbot.web.routes.test_api import ask
 from tests.support.fake_pipeline import FakePipeline
@@ -74,13 +73,13 @@ def app(services: Services) -> web.Application:
 
 @pytest.fixture
 async def house(app: web.Application, pipeline: FakePipeline) -> AsyncIterator[House]:
-    for key in (api.ALLOWANCE, api.READING, api.FETCHING, painting.LOOKING):
-        app[key] = Allowance(burst=10**6)
-    app[jams.STARTS] = JamStarts(Allowance(burst=10**6))
+    for key in (keys.CREATE_LIMIT, keys.READ_LIMIT, keys.FILE_LIMIT, keys.SHEET_LIMIT):
+        app[key] = RateLimiter(burst=10**6)
+    app[keys.JAM_START_LIMITER] = JamStartLimiter(RateLimiter(burst=10**6))
     there = TestServer(Discord().app())
     await there.start_server()
     app[ACTIVITY][0] = replace(app[ACTIVITY][0], api=str(there.make_url("")).rstrip("/"))
-    cookies = {security.OWNER: app[security.OWNERS_KEY]}
+    cookies = {access.OWNER_COOKIE: app[access.OWNER_KEY]}
     async with TestClient(TestServer(app), cookies=cookies) as client:
         riff = (await ask(client, prompt="x", seed=1, seed_image="beat"))["riff"]["id"]
         started = await client.post("/api/jams", json={"prompt": "x", "seed_image": "beat"})
@@ -98,10 +97,10 @@ def routes_of(app: web.Application) -> set[str]:
         assert route.resource is not None
         if route.method != "HEAD":
             found.add(f"{route.method} {route.resource.canonical}")
-    wish = "POST /api/jams/{id}/{wish}"
+    wish = "POST /api/jams/{id}/{change}"
     if wish in found:
         found.remove(wish)
-        found |= {wish.replace("{wish}", name) for name in WISHES.split("|")}
+        found |= {wish.replace("{change}", name) for name in WISHES.split("|")}
     return found
 
 
@@ -346,7 +345,7 @@ async def test_every_error_of_riffusions_address_lets_an_allowed_origin_read_it(
 ) -> None:
     settings = services.settings.model_copy(update={"cors_origins": ["http://there.example"]})
     app = create_app(replace(services, settings=settings))
-    app[api.ALLOWANCE] = Allowance(burst=2, every_s=1000)
+    app[keys.CREATE_LIMIT] = RateLimiter(burst=2, every_s=1000)
     there = {"Origin": "http://there.example"}
     async with TestClient(TestServer(app)) as client:
 
@@ -404,9 +403,9 @@ async def test_a_long_body_is_parsed_beside_the_event_loop(
 
     def noted(data: bytes) -> dict[str, Any]:
         threads.append(threading.current_thread() is threading.main_thread())
-        return parse_object(data)
+        return parse_json_object(data)
 
-    monkeypatch.setattr("riffbot.web.request_reader.parse_object", noted)
+    monkeypatch.setattr("riffbot.web.request_reader.parse_json_object", noted)
     for size in (100, 200_000):
         body = json.dumps({"picture": "x" * size}).encode()
         answer = await house.client.post("/api/drawings", data=body, headers=JSON)

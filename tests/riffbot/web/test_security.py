@@ -16,9 +16,10 @@ from yarl import URL
 from riffbot import process
 from riffbot.library.models import StoredRiff
 from riffbot.services import Services
+from riffbot.web import keys
 from riffbot.web.app import create_app
-from riffbot.web.routes import api
-from riffbot.web.security import Allowance, TooMany
+from riffbot.web.errors import RateLimited
+from riffbot.web.rate_limit import RateLimiter
 from tests.riffbot.web.routes.test_api import ask
 
 ASK = {"prompt": "x", "seed": 1, "steps": 1}
@@ -88,11 +89,11 @@ async def test_the_owners_link_shows_what_strangers_do_not_see(
 ) -> None:
     first = (await ask(client, prompt="one", seed=1))["riff"]
     second = (await ask(client, prompt="two", seed=2, parent=first["id"]))["riff"]
-    async with process.page_beside(services):
+    async with process.serve_page(services):
         assert "owner" not in capsys.readouterr().out  # here everybody who calls is the owner
     settings = services.settings.model_copy(update={"host": "0.0.0.0", "web_port": 0})
     wide = replace(services, settings=settings)
-    async with process.page_beside(wide) as address, ClientSession() as stranger:
+    async with process.serve_page(wide) as address, ClientSession() as stranger:
         here = URL(address).with_host("127.0.0.1")
         link = URL(capsys.readouterr().out.rsplit("page, as its owner: ", 1)[1].strip())
         assert services.jams.page == address  # what members are shown has no key
@@ -164,19 +165,19 @@ async def test_a_large_body_is_refused(client: TestClient) -> None:
 
 async def test_too_many_at_once_are_refused(services: Services) -> None:
     app = create_app(services)
-    app[api.ALLOWANCE] = Allowance(burst=2, every_s=3600)
+    app[keys.CREATE_LIMIT] = RateLimiter(burst=2, every_s=3600)
     async with TestClient(TestServer(app)) as client:
         statuses = [(await client.post("/api/riffs", json={})).status for _ in range(3)]
         assert statuses == [400, 400, 429]
 
 
 def test_an_allowance_forgets_old_addresses() -> None:
-    allowance = Allowance(burst=1, every_s=3600)
+    allowance = RateLimiter(burst=1, every_s=3600)
     allowance.take("first")
-    with pytest.raises(TooMany) as refused:
+    with pytest.raises(RateLimited) as refused:
         allowance.take("first")
     assert 0 < (refused.value.wait_s or 0) <= 3600
-    for number in range(Allowance.REMEMBERED):
+    for number in range(RateLimiter.REMEMBERED):
         allowance.take(str(number))
     allowance.take("first")
 

@@ -53,7 +53,7 @@ async def test_a_bar_that_loops_is_heard_and_seen_until_the_late_chunk_comes(
     codec: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(broadcast, "PULSE_S", 0.3)
+    monkeypatch.setattr(broadcast, "POLL_S", 0.3)
     heard = Heard()
     async with client.ws_connect(f"/api/jams/{session.id}/socket?codec={codec}") as ws:
         collecting = asyncio.create_task(collect(ws, heard))

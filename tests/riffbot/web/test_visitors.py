@@ -21,10 +21,12 @@ from riffbot.inference.engine.engine import Owner
 from riffbot.services import Services
 from riffbot.settings import Settings
 from riffbot.web import visitors
-from riffbot.web.addresses import forwarded, is_in, network_of, parsed
+from riffbot.web.access import OWNER_KEY
 from riffbot.web.app import create_app
-from riffbot.web.links import page_address
-from riffbot.web.security import OWNERS_KEY, Allowance, TooMany
+from riffbot.web.errors import RateLimited
+from riffbot.web.ip_addresses import get_network, is_in_networks, parse_address, parse_forwarded_hop
+from riffbot.web.page_url import get_page_url
+from riffbot.web.rate_limit import RateLimiter
 from riffbot.web.visitors import VISITOR_COOKIE
 
 Serve = Callable[..., Awaitable[TestClient]]
@@ -42,7 +44,7 @@ async def serve(services: Services) -> AsyncIterator[Serve]:
             app = create_app(replace(services, settings=changed))
 
             async def whoami(request: aiohttp.web.Request) -> aiohttp.web.Response:
-                owner = visitors.owner_of(request)
+                owner = visitors.get_owner(request)
                 return aiohttp.web.json_response(
                     {
                         "user": owner.user_id,
@@ -191,7 +193,7 @@ async def test_the_owners_cookie_is_secure_behind_tls(services: Services) -> Non
     app = create_app(replace(services, settings=settings))
     async with TestClient(TestServer(app)) as client:
         answer = await client.get(
-            f"/owner?key={app[OWNERS_KEY]}",
+            f"/owner?key={app[OWNER_KEY]}",
             headers={"Host": "riffs.example"},
             allow_redirects=False,
         )
@@ -218,13 +220,13 @@ async def test_who_comes_by_the_public_name_is_a_stranger(serve: Serve) -> None:
     ],
 )
 def test_who_shares_a_network(address: str, network: str) -> None:
-    assert network_of(address) == network
+    assert get_network(address) == network
 
 
 @given(st.text(max_size=60))
 def test_what_is_no_address_is_in_no_network(text: str) -> None:
-    network_of(text)
-    assert not is_in(
+    get_network(text)
+    assert not is_in_networks(
         text + "x", Settings(_env_file=None, trusted_proxies=["0.0.0.0/0"]).trusted_proxies
     )
 
@@ -235,21 +237,21 @@ def test_a_forwarded_address_is_read_with_a_port_and_without(
 ) -> None:
     text = f"[{address}]" if address.version == 6 and port is not None else str(address)
     text += "" if port is None else f":{port}"
-    assert forwarded(text) == forwarded(f' for="{text}" ') == str(address)
-    assert forwarded(f"by={text}") is None
+    assert parse_forwarded_hop(text) == parse_forwarded_hop(f' for="{text}" ') == str(address)
+    assert parse_forwarded_hop(f"by={text}") is None
 
 
 @given(st.text(max_size=60) | st.from_regex(r"(for=)?[\[\]0-9a-f:.]{0,20}", fullmatch=True))
 def test_what_is_forwarded_is_an_address_or_nothing(text: str) -> None:
-    found = forwarded(text)
-    assert found is None or (found in text and parsed(found) is not None)
+    found = parse_forwarded_hop(text)
+    assert found is None or (found in text and parse_address(found) is not None)
 
 
 def test_one_line_of_ipv6_has_one_allowance() -> None:
-    allowance = Allowance(burst=2)
+    allowance = RateLimiter(burst=2)
     for host in (1, 2):
         allowance.take(f"2001:db8:0:1::{host}")
-    with pytest.raises(TooMany):
+    with pytest.raises(RateLimited):
         allowance.take("2001:db8:0:1::3")
     allowance.take("2001:db8:0:2::1")
 
@@ -265,7 +267,7 @@ def test_a_setting_that_is_no_network_or_no_address_is_refused() -> None:
 
 def test_the_printed_address_can_be_opened() -> None:
     def address(**settings: Any) -> str:
-        return page_address(Settings(_env_file=None, **settings), 8765)
+        return get_page_url(Settings(_env_file=None, **settings), 8765)
 
     assert address() == "http://127.0.0.1:8765/"
     assert address(host="::1") == "http://[::1]:8765/"
@@ -285,7 +287,7 @@ async def test_links_of_jams_begin_with_the_public_address(
     services: Services, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = services.settings.model_copy(update={"public_url": "https://riffs.example/"})
-    async with process.page_beside(replace(services, settings=settings)) as address:
+    async with process.serve_page(replace(services, settings=settings)) as address:
         assert address == services.jams.page == "https://riffs.example/"
     printed = capsys.readouterr().out.splitlines()
     assert printed[0] == "page: https://riffs.example/"
@@ -314,7 +316,7 @@ async def test_what_riffusions_api_asks_for_waits_in_the_askers_turn(
 
 def test_a_request_without_an_address_has_an_owner() -> None:
     app = aiohttp.web.Application()
-    visitors.prepare(app)
+    visitors.install_cookie_key(app)
     request = make_mocked_request("GET", "/", app=app)
-    assert visitors.owner_of(request).network is not None
-    assert asyncio.iscoroutinefunction(visitors.behind_proxies(Settings(_env_file=None)))
+    assert visitors.get_owner(request).network is not None
+    assert asyncio.iscoroutinefunction(visitors.trust_proxies(Settings(_env_file=None)))

@@ -16,8 +16,8 @@ from riffbot.library.models import StoredRiff
 from riffbot.library.types import Author, Origin
 from riffbot.request import RiffRequest
 from riffbot.services import Services
-from riffbot.web.routes import api
-from riffbot.web.security import TooMany
+from riffbot.web import keys
+from riffbot.web.errors import RateLimited
 from tests.support.fake_pipeline import FakePipeline, drawn
 
 
@@ -75,9 +75,9 @@ async def test_ones_own_riff_is_followed_however_much_its_network_reads(
     client: TestClient, pipeline: FakePipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_: str) -> None:
-        raise TooMany("Please wait a moment.")
+        raise RateLimited("Please wait a moment.")
 
-    monkeypatch.setattr(client.app[api.READING], "take", refuse)
+    monkeypatch.setattr(client.app[keys.READ_LIMIT], "take", refuse)
     assert (await client.get("/api/riffs")).status == 429
     assert "riff" in await ask(client, prompt="mine", seed=1)
     pipeline.gate.clear()

@@ -24,10 +24,11 @@ from riffbot.library.jam_record import PageJam
 from riffbot.library.models import StoredRiff
 from riffbot.regions import Region
 from riffbot.services import Services
+from riffbot.web import keys
 from riffbot.web.app import create_app
+from riffbot.web.keys import DECODE_LOCK
+from riffbot.web.rate_limit import RateLimiter
 from riffbot.web.routes import painting
-from riffbot.web.security import Allowance
-from riffbot.web.spectrogram_cache import TURN
 from tests.riffbot.web.routes.test_api import ask, follow
 from tests.support.fake_pipeline import FakePipeline, drawn, until
 
@@ -130,7 +131,7 @@ async def test_what_a_jam_kept_is_painted_where_it_is_heard(
 
 async def test_who_looks_at_too_much_at_once_waits(services: Services) -> None:
     app = create_app(services)
-    app[painting.LOOKING] = Allowance(burst=2, every_s=3600)
+    app[keys.SHEET_LIMIT] = RateLimiter(burst=2, every_s=3600)
     async with TestClient(TestServer(app)) as client:
         riff = (await ask(client, prompt="first", seed=1))["riff"]
         looks = [riff["files"]["heard"], f"api/riffs/{riff['id']}/sheet"] * 2
@@ -277,8 +278,8 @@ async def test_a_mask_waits_for_the_turn_that_pictures_share(
         return decoding(data, **limits)
 
     monkeypatch.setattr(painting, "decode_image", counted)
-    turn, taken = client.app[TURN], 0
-    before = painting._sheet
+    turn, taken = client.app[DECODE_LOCK], 0
+    before = painting._get_sheet
 
     async def sheet(*asked: Any) -> Any:
         nonlocal taken
@@ -287,7 +288,7 @@ async def test_a_mask_waits_for_the_turn_that_pictures_share(
         taken += 1
         return found
 
-    monkeypatch.setattr(painting, "_sheet", sheet)
+    monkeypatch.setattr(painting, "_get_sheet", sheet)
     asked = asyncio.create_task(paint(client, path, mask=url(disc(64)), seed=3))
     await until(lambda: taken == 1)
     await asyncio.sleep(0.1)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from riffbot.errors import BadRequest
 from riffbot.request import RiffRequest
-from riffbot.web.request_reader import MAX_DEPTH, MAX_NAMES, MAX_VALUES, parse, parse_object
+from riffbot.web.strict_json import MAX_DEPTH, MAX_NAMES, MAX_VALUES, parse_json, parse_json_object
 
 texts = st.text(st.characters(codec="utf-8"), max_size=20)
 numbers = st.integers(-(10**19), 10**19) | st.floats(allow_nan=False, allow_infinity=False)
@@ -25,8 +25,8 @@ values = st.recursive(
 @settings(deadline=None)
 @given(values)
 def test_what_json_can_say_is_read_as_it_stands(value: object) -> None:
-    assert parse(json.dumps(value, ensure_ascii=False).encode()) == value
-    assert parse(json.dumps(value).encode()) == value
+    assert parse_json(json.dumps(value, ensure_ascii=False).encode()) == value
+    assert parse_json(json.dumps(value).encode()) == value
 
 
 @settings(deadline=None)
@@ -34,7 +34,7 @@ def test_what_json_can_say_is_read_as_it_stands(value: object) -> None:
 def test_any_bytes_are_read_or_refused_in_a_short_sentence(data: bytes) -> None:
     refusal = ""
     try:
-        found = parse(data)
+        found = parse_json(data)
     except BadRequest as error:
         refusal = str(error)
     else:
@@ -72,17 +72,17 @@ def test_any_bytes_are_read_or_refused_in_a_short_sentence(data: bytes) -> None:
 )
 def test_what_is_no_json_or_too_much_of_it_is_refused(text: str, words: str) -> None:
     with pytest.raises(BadRequest, match=words.replace("-", r"\-")) as caught:
-        parse(text.encode())
+        parse_json(text.encode())
     assert len(str(caught.value)) < 120
 
 
 def test_a_whole_number_is_an_integer_however_it_is_written() -> None:
-    read = parse_object(b'{"a": 42.0, "b": 4e1, "c": 0.5, "d": -0.0, "e": 1e17}')
+    read = parse_json_object(b'{"a": 42.0, "b": 4e1, "c": 0.5, "d": -0.0, "e": 1e17}')
     assert read == {"a": 42, "b": 40, "c": 0.5, "d": 0, "e": 1e17}
     assert [type(value) for value in read.values()] == [int, int, float, int, float]
-    assert parse(b"[" * MAX_DEPTH + b"]" * MAX_DEPTH) is not None
-    assert parse(rb'"\ud83c\udfb7"') == "🎷"
-    assert parse(b"\xef\xbb\xbf{}") == {}
+    assert parse_json(b"[" * MAX_DEPTH + b"]" * MAX_DEPTH) is not None
+    assert parse_json(rb'"\ud83c\udfb7"') == "🎷"
+    assert parse_json(b"\xef\xbb\xbf{}") == {}
 
 
 def many(what: str, size: int) -> bytes:
@@ -111,7 +111,7 @@ def spent(data: bytes) -> float:
     for _ in range(3):
         began = time.process_time()
         with pytest.raises(BadRequest):
-            parse(data)
+            parse_json(data)
         times.append(time.process_time() - began)
     return min(times)
 
@@ -136,8 +136,8 @@ def test_reading_takes_time_in_proportion_to_the_length(what: str) -> None:
 
 def test_an_object_of_as_many_names_as_are_allowed_is_read() -> None:
     names = dict.fromkeys(map(str, range(MAX_NAMES)), 1)
-    assert parse(json.dumps(names).encode()) == names
-    assert len(parse(json.dumps([1] * (MAX_VALUES - 1)).encode())) == MAX_VALUES - 1
+    assert parse_json(json.dumps(names).encode()) == names
+    assert len(parse_json(json.dumps([1] * (MAX_VALUES - 1)).encode())) == MAX_VALUES - 1
 
 
 @pytest.mark.parametrize(

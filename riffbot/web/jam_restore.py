@@ -1,4 +1,4 @@
-"""Private jams after a restart: whoever has the link and comes back finds theirs going on."""
+"""Restores private jams that a restart interrupted, when a browser asks for their link."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from riffbot.library.jam_record import JamKey, PageJam
 from riffbot.services import Services
 
 
-class Returning:
-    """Finds jams by their id, those that a restart interrupted included.
+class JamRestorer:
+    """Finds jams by their id, and restores those that a restart interrupted.
 
     Args:
         services: the jams among them.
 
     Attributes:
-        busy: slots whose jam is coming back just now.
+        restoring: slots whose jam is being restored just now.
     """
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._since = datetime.now(UTC)
         self._waiting: dict[JamKey, str] | None = None
-        self._reading = asyncio.Lock()
-        self._turns: dict[str, asyncio.Lock] = {}  # two tabs that come back begin it once
-        self.busy: set[JamKey] = set()
+        self._read_lock = asyncio.Lock()
+        self._locks: dict[str, asyncio.Lock] = {}  # two tabs that come back restore a jam once
+        self.restoring: set[JamKey] = set()
 
     async def find(self, jam_id: str, admit: Callable[[], None]) -> JamSession:
-        """The jam of this name; a private one that waits in the library goes on.
+        """The jam with this id; a private one that waits in the library is restored.
 
         Args:
-            jam_id: its name.
-            admit: called before anything is looked for that does not play; may refuse.
+            jam_id: the jam's id.
+            admit: called before the library is asked for a jam that does not play; may refuse.
 
         Raises:
             NotFound: it is over.
@@ -45,42 +45,42 @@ class Returning:
         if session is not None and jam_id not in (self._waiting or {}).values():
             return session
         admit()
-        if jam_id not in (await self.waiting()).values():
+        if jam_id not in (await self.get_waiting()).values():
             raise NotFound("This jam is over.")
-        async with self._turns.setdefault(jam_id, asyncio.Lock()):
-            return self._services.jams.get_by_id(jam_id) or await self._resumed(jam_id)
+        async with self._locks.setdefault(jam_id, asyncio.Lock()):
+            return self._services.jams.get_by_id(jam_id) or await self._restore(jam_id)
 
-    async def _resumed(self, jam_id: str) -> JamSession:
-        waiting = await self.waiting()
-        # From here on nothing waits until the slot is taken: no other jam begins there meanwhile.
+    async def _restore(self, jam_id: str) -> JamSession:
+        waiting = await self.get_waiting()
+        # Nothing is awaited from here until the slot is taken: no other jam starts there meanwhile.
         slot = next((slot for slot, name in waiting.items() if name == jam_id), None)
         if slot is None or self._services.jams.get(slot) is not None:
             raise NotFound("This jam is over.")
-        self.busy.add(slot)
+        self.restoring.add(slot)
         try:
             session = await self._services.jams.resume(slot, paced_by="clock")
         finally:
-            self.busy.discard(slot)
-        self.taken(slot)
+            self.restoring.discard(slot)
+        self.mark_taken(slot)
         return session
 
-    def keeps(self, slot: JamKey) -> bool:
-        """Whether a jam waits in this slot, as far as is known (`waiting`)."""
+    def has_waiting(self, slot: JamKey) -> bool:
+        """Whether a jam of this slot can be restored, as far as is known (`get_waiting`)."""
         return slot in (self._waiting or {})
 
-    def taken(self, slot: JamKey) -> None:
-        """A jam plays in this slot: the one that waited there plays or is over."""
+    def mark_taken(self, slot: JamKey) -> None:
+        """Note that a jam plays in this slot, so that none waits there any more."""
         name = (self._waiting or {}).pop(slot, None)
         if name is not None:
-            self._turns.pop(name, None)
+            self._locks.pop(name, None)
 
-    async def waiting(self) -> dict[JamKey, str]:
-        """The private jams that the library could go on with: their slots and names.
+    async def get_waiting(self) -> dict[JamKey, str]:
+        """The private jams that can be restored: slot → id.
 
-        Only those that were there before this start: what is stopped now is over, however late its
-        end is written down. So the library is asked once.
+        Only those from before this start of RiffBot: one that is stopped now is over, however late
+        its end is written into the database. So the database is asked once.
         """
-        async with self._reading:
+        async with self._read_lock:
             if self._waiting is None:
                 unfinished = await self._services.jams.find_unfinished()
                 rows = {row.key: row.id for row in unfinished if row.updated_at < self._since}

@@ -22,10 +22,10 @@ from riffbot.library.types import Author
 from riffbot.request import RiffRequest
 from riffbot.services import Services
 from riffbot.settings import Settings
+from riffbot.web import keys
 from riffbot.web.app import create_app
-from riffbot.web.jam_starts import GRACE_S, LONGEST_WAIT_S, SAVED_S, JamStarts
-from riffbot.web.routes import jams
-from riffbot.web.security import Allowance
+from riffbot.web.jam_start_limits import GRACE_S, LONGEST_WAIT_S, SAVED_S, JamStartLimiter
+from riffbot.web.rate_limit import RateLimiter
 from tests.support.fake_pipeline import FakePipeline, until
 
 PROXY = {"trusted_proxies": ("127.0.0.0/8",), "host": "0.0.0.0"}
@@ -43,8 +43,8 @@ class Page:
     def __init__(self, app: web.Application, client: TestClient) -> None:
         self.now = 1000.0
         self._client = client
-        self.starts = JamStarts(clock=lambda: self.now)
-        app[jams.STARTS] = self.starts
+        self.starts = JamStartLimiter(clock=lambda: self.now)
+        app[keys.JAM_START_LIMITER] = self.starts
 
     async def post(
         self, address: str, path: str = "", body: dict[str, Any] | None = None
@@ -119,7 +119,7 @@ async def test_what_is_refused_for_room_or_nonsense_takes_nothing_of_the_allowan
 
 def test_all_starts_together_take_a_third_of_the_time() -> None:
     now = 0.0
-    starts = JamStarts(Allowance(burst=10**6), clock=lambda: now)
+    starts = JamStartLimiter(RateLimiter(burst=10**6), clock=lambda: now)
     spent = 0.0
     while now < 3000:
         try:
@@ -184,7 +184,7 @@ async def test_starts_in_one_batch_are_charged_once_together(
 
 def test_one_slow_start_keeps_the_others_waiting_for_two_minutes_at_most() -> None:
     now = 0.0
-    starts = JamStarts(clock=lambda: now)
+    starts = JamStartLimiter(clock=lambda: now)
     starts.charge(3600, had_riffs=True)
     with pytest.raises(Refused, match=r"Starting jams took .* try again in 120 seconds") as refusal:
         starts.admit("203.0.113.1")
@@ -196,7 +196,7 @@ def test_one_slow_start_keeps_the_others_waiting_for_two_minutes_at_most() -> No
 async def test_starts_have_no_share_while_no_riff_waits(
     services: Services, pipeline: FakePipeline
 ) -> None:
-    starts = create_app(services)[jams.STARTS]
+    starts = create_app(services)[keys.JAM_START_LIMITER]
     for n in range(10):  # a lone visitor's, of whom the third was refused once
         had_riffs = starts.admit(f"203.0.113.{n}")
         assert not had_riffs

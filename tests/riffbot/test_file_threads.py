@@ -8,11 +8,11 @@ import threading
 import pytest
 
 from riffbot.errors import Refused
-from riffbot.file_turns import FileTurns, in_file_thread
+from riffbot.file_threads import FileSlots, run_in_file_thread
 
 
 async def test_of_many_files_a_few_are_read_some_wait_and_the_rest_is_refused() -> None:
-    turns, go = FileTurns(2, waiting=3), asyncio.Event()
+    turns, go = FileSlots(2, waiting=3), asyncio.Event()
     reading, most = 0, 0
 
     async def one() -> None:
@@ -39,7 +39,7 @@ async def test_of_many_files_a_few_are_read_some_wait_and_the_rest_is_refused() 
 
 
 async def test_who_gives_up_waiting_leaves_the_place_to_others() -> None:
-    turns = FileTurns(1, waiting=1)
+    turns = FileSlots(1, waiting=1)
     async with turns:
         waiting = asyncio.create_task(turns.__aenter__())
         await asyncio.sleep(0)
@@ -57,7 +57,7 @@ async def test_who_gives_up_waiting_leaves_the_place_to_others() -> None:
 async def test_slow_files_leave_the_shared_threads_to_others() -> None:
     """As many files as the shared threads could hold, none of which is done."""
     done = threading.Event()
-    files = [asyncio.create_task(in_file_thread(done.wait, 30)) for _ in range(64)]
+    files = [asyncio.create_task(run_in_file_thread(done.wait, 30)) for _ in range(64)]
     try:
         assert await asyncio.wait_for(asyncio.to_thread(lambda: "read"), 20) == "read"
         assert not any(file.done() for file in files)

@@ -1,4 +1,4 @@
-"""The address of the page, as it is printed and passed on."""
+"""The page's URL, as it is printed and shared."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import socket
 
 from riffbot.settings import Settings
 
-ANY = frozenset({"", "0.0.0.0", "::"})
-"""What a server listens on to be reached at all addresses of its machine, and is none itself."""
+ANY_HOST = frozenset({"", "0.0.0.0", "::"})
+"""Hosts that mean all addresses of a machine; none of them is in a URL."""
 
 
-def page_address(settings: Settings, port: int) -> str:
-    """Where browsers find the page, for example `http://127.0.0.1:8765/`.
+def get_page_url(settings: Settings, port: int) -> str:
+    """The URL at which browsers open the page, for example `http://127.0.0.1:8765/`.
 
     Args:
         port: the one that the server listens on.
@@ -20,12 +20,12 @@ def page_address(settings: Settings, port: int) -> str:
     if settings.public_url is not None:
         return settings.public_url
     host = settings.host
-    if host in ANY:
-        host = own_address(socket.AF_INET6 if host == "::" else socket.AF_INET)
-    return f"http://{_in_a_url(host)}:{port}/"
+    if host in ANY_HOST:
+        host = get_own_address(socket.AF_INET6 if host == "::" else socket.AF_INET)
+    return f"http://{_bracketed(host)}:{port}/"
 
 
-def own_address(family: socket.AddressFamily = socket.AF_INET) -> str:
+def get_own_address(family: socket.AddressFamily = socket.AF_INET) -> str:
     """This machine's address in its network; the loopback one where it is in none.
 
     Nothing is sent: a UDP socket that is connected only has a route chosen for it.
@@ -38,12 +38,12 @@ def own_address(family: socket.AddressFamily = socket.AF_INET) -> str:
             found = str(route.getsockname()[0])
     except OSError:
         found = ""
-    if found in ANY:
+    if found in ANY_HOST:
         return "::1" if family is socket.AF_INET6 else "127.0.0.1"
     return found
 
 
-def _in_a_url(host: str) -> str:
+def _bracketed(host: str) -> str:
     try:
         return f"[{host}]" if ipaddress.ip_address(host).version == 6 else host
     except ValueError:

@@ -1,4 +1,4 @@
-"""What the page says about the model before, and whether or not, it is loaded."""
+"""Reads a model's card, without loading the model."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from riffbot.web import schema
 CARD = "riffbot.json"
 
 
-def model_info(settings: Settings) -> schema.ModelInfo:
-    """Name, defaults and schedulers out of the model's card; a foreign checkpoint has none.
+def read_model_card(settings: Settings) -> schema.ModelInfo:
+    """Read name, defaults and schedulers from the model's card; other checkpoints have no card.
 
-    The page must not wait for torch, so the card is read as the plain JSON that it is.
+    The page must not wait for torch, so the card is read as plain JSON.
     """
     folder = Path(settings.model)
     try:

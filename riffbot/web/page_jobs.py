@@ -1,4 +1,4 @@
-"""Clips under way for the page: a task each, and the newest thing to say about it."""
+"""Jobs of the page: a task for each riff that is being made, and its newest event."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ from riffbot.web.serializers import RiffLike, serialize_riff
 
 log = logging.getLogger(__name__)
 
-VISITOR = Author(0, "you")
-"""The author of all that is made on the page, which has no log-in. Whose turn it is, is another
-question: see `visitors.owner_of`."""
+PAGE_AUTHOR = Author(0, "you")
+"""The author of all riffs of the page, which has no log-in. The queue goes by
+`visitors.get_owner` instead."""
 
-KEPT_S = 300.0
-"""How long an ended job's last word can still be read, for a browser that was away."""
+KEEP_ENDED_S = 300.0
+"""How long an ended job's last event can still be read, by a browser that was disconnected."""
 
-LOOK_EVERY_S = 1.0
-"""How often the row of a job from before a restart is looked at."""
+POLL_S = 1.0
+"""Seconds between two looks at the row of a job from before a restart."""
 
 HEARTBEAT_S = 15.0
-"""Proxies close connections that say nothing."""
+"""Seconds between events: proxies close connections on which nothing is sent."""
 
 
 EventData = schema.QueuedEvent | schema.StepEvent | schema.DoneEvent | schema.FailedEvent
@@ -53,18 +53,18 @@ class Event:
     data: EventData
 
     @property
-    def last(self) -> bool:
-        """Whether nothing comes after it."""
+    def is_last(self) -> bool:
+        """Whether it is the job's last event."""
         return self.name in ("done", "failed")
 
 
-class Job:
-    """One clip under way. Listeners get the newest event, and each that follows when they are
+class PageJob:
+    """A job of the page. Followers get the newest event, and each that comes after it if they are
     quick enough; a slow one misses steps, never the end.
 
     Attributes:
-        id: the row's, and the riff's that it becomes.
-        accepted: what was let in; None for a job from before a restart, which is only watched.
+        id: of the row in `jobs`, and of the riff that it becomes.
+        accepted: the accepted request; None for a job from before a restart, which is only watched.
     """
 
     def __init__(self, job_id: str, accepted: AcceptedJob | None = None) -> None:
@@ -77,23 +77,23 @@ class Job:
 
     def publish(self, event: Event) -> None:
         """Send an event to everybody who follows the job; none comes after the last."""
-        if self._newest.last:
+        if self._newest.is_last:
             return
         self._newest = event
-        if self._newest.last:
+        if self._newest.is_last:
             self.ended = time.monotonic()
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
     async def events(self) -> AsyncIterator[Event | None]:
         """The newest event now and each new one until the last; None is a heartbeat."""
-        seen: Event | None = None
+        sent: Event | None = None
         while True:
             changed = self._changed
-            if self._newest is not seen:
-                seen = self._newest
-                yield seen
-                if seen.last:
+            if self._newest is not sent:
+                sent = self._newest
+                yield sent
+                if sent.is_last:
                     return
                 continue
             try:
@@ -102,57 +102,57 @@ class Job:
                 yield None
 
 
-class Jobs:
-    """All clips that the page asked for and that are not long ended."""
+class PageJobs:
+    """All jobs of the page that run or ended lately."""
 
     def __init__(self, clip_service: ClipService, library: Library) -> None:
         self._clip_service = clip_service
         self._library = library
-        self._jobs: dict[str, Job] = {}
+        self._jobs: dict[str, PageJob] = {}
 
-    async def start(self, request: RiffRequest, owner: Owner, parent: str | None = None) -> Job:
-        """Begin to make a clip, which is written down when this returns.
+    async def start(self, request: RiffRequest, owner: Owner, parent: str | None = None) -> PageJob:
+        """Start a job, whose row is in the database when this returns.
 
         Raises:
-            RiffBotError: as `ClipService.accept`; nothing was begun.
+            RiffBotError: as `ClipService.accept`; nothing was started.
         """
-        self._forget()
+        self._drop_ended()
         accepted = await self._clip_service.accept(
-            request, author=VISITOR, owner=owner, parent=parent
+            request, author=PAGE_AUTHOR, owner=owner, parent=parent
         )
-        job = Job(accepted.job.id, accepted)
+        job = PageJob(accepted.job.id, accepted)
         job.task = asyncio.create_task(self._make(job, accepted))
         self._jobs[job.id] = job
         return job
 
-    def known(self, job_id: str) -> Job | None:
-        """A job that `find` gives without a question to the database."""
+    def get_cached(self, job_id: str) -> PageJob | None:
+        """A job that `find` returns without asking the database."""
         return self._jobs.get(job_id)
 
-    async def find(self, job_id: str) -> Job | None:
-        """A job that is under way or ended lately, also one from before a restart."""
+    async def find(self, job_id: str) -> PageJob | None:
+        """A job that runs or ended lately, also one from before a restart; None for others."""
         if (known := self._jobs.get(job_id)) is not None:
             return known
         try:
             row = await self._library.jobs.get(job_id)
         except NotFound:
             return None
-        if (row.author_id, row.channel_id) != (VISITOR.user_id, None):
-            return None  # of Discord
+        if (row.author_id, row.channel_id) != (PAGE_AUTHOR.user_id, None):
+            return None  # a job of Discord
         if (known := self._jobs.get(job_id)) is not None:  # two asked at once
             return known
-        self._forget()
-        job = self._jobs[job_id] = Job(job_id)
+        self._drop_ended()
+        job = self._jobs[job_id] = PageJob(job_id)
         job.task = asyncio.create_task(self._watch(job))
         return job
 
     @property
     def running(self) -> int:
-        """How many are under way."""
+        """How many jobs run."""
         return sum(job.ended is None for job in self._jobs.values())
 
-    async def cancel(self, job: Job) -> None:
-        """Take a clip back, and wait until it is."""
+    async def cancel(self, job: PageJob) -> None:
+        """Cancel a job, and wait until it has ended."""
         if job.task is None or job.task.done():
             return
         if job.accepted is None and not self._clip_service.cancel(job.id):
@@ -160,12 +160,12 @@ class Jobs:
                 await self._library.jobs.cancel(job.id)
         job.task.cancel()
         await asyncio.wait([job.task])
-        if job.task.cancelled() and job.accepted is not None:  # it had not even begun
+        if job.task.cancelled() and job.accepted is not None:  # it had not even started
             await self._clip_service.drop(job.accepted)
         job.publish(_failed("Cancelled.", cancelled=True))
 
     async def close(self) -> None:
-        """Stop, and leave what is not done to the next start."""
+        """Stop, and leave unfinished jobs to the next start."""
         unfinished = [job for job in self._jobs.values() if job.ended is None]
         for job in unfinished:
             job.publish(_failed("RiffBot is stopping."))
@@ -176,14 +176,14 @@ class Jobs:
         made = [job for job in unfinished if job.accepted is not None]
         await asyncio.gather(*(self.cancel(job) for job in made))
 
-    def _forget(self) -> None:
-        before = time.monotonic() - KEPT_S
+    def _drop_ended(self) -> None:
+        before = time.monotonic() - KEEP_ENDED_S
         for job in list(self._jobs.values()):
             if job.ended is not None and job.ended < before:
                 del self._jobs[job.id]
 
-    async def _watch(self, job: Job) -> None:
-        """Tell of a job that goes on without us, as its row does."""
+    async def _watch(self, job: PageJob) -> None:
+        """Publish how a job from before a restart ends, by its row."""
         while job.ended is None:
             try:
                 row = await self._library.jobs.get(job.id)
@@ -194,9 +194,9 @@ class Jobs:
                     job.publish(_failed(row.error or "Cancelled.", cancelled=cancelled))
             except RiffBotError as error:
                 job.publish(_failed(str(error)))
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(POLL_S)
 
-    async def _make(self, job: Job, accepted: AcceptedJob) -> None:
+    async def _make(self, job: PageJob, accepted: AcceptedJob) -> None:
         try:
             clip = await self._clip_service.carry_out(
                 accepted,
@@ -225,7 +225,7 @@ def _failed(sentence: str, *, cancelled: bool | None = None) -> Event:
     return Event("failed", data)
 
 
-def _progress(job: Job, progress: Progress) -> None:
+def _progress(job: PageJob, progress: Progress) -> None:
     if progress.stage == "queued":
         queued = schema.QueuedEvent(position=progress.position, eta_s=progress.eta_s)
         job.publish(Event("queued", queued))
@@ -234,13 +234,13 @@ def _progress(job: Job, progress: Progress) -> None:
         step=progress.step,
         steps=progress.steps,
         eta_s=progress.eta_s,
-        preview=None if progress.preview is None else small(progress.preview),
+        preview=None if progress.preview is None else encode_preview(progress.preview),
     )
     job.publish(Event("step", step))
 
 
-def small(picture: Pixels) -> str:
-    """A forming picture at half size, as a data URL of some 30 KB."""
+def encode_preview(picture: Pixels) -> str:
+    """A picture between two steps at half size, as a data URL of some 30 KB."""
     out = io.BytesIO()
     with contextlib.closing(Image.fromarray(picture)) as image:
         image.reduce(2).save(out, "PNG", compress_level=1)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from riffbot.web import streams
+from riffbot.web import stream_writing
 
 
 class Stream:
@@ -37,17 +37,17 @@ async def test_a_fast_reader_does_not_keep_everybody_else_waiting() -> None:
     stream: Any = Stream()
     request: Any = SimpleNamespace(transport=None)
     for _ in range(100):
-        await streams.write(request, stream, b"page")
+        await stream_writing.write_or_abort(request, stream, b"page")
     task.cancel()
     assert stream.written == 400
     assert turns >= 99
 
 
 async def test_who_never_reads_is_gone_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(stream_writing, "WRITE_TIMEOUT_S", 0.05)
     aborted = []
     stream: Any = Stream(stuck=True)
     request: Any = SimpleNamespace(transport=SimpleNamespace(abort=lambda: aborted.append(1)))
     with pytest.raises(ConnectionError):
-        await streams.write(request, stream, b"page")
+        await stream_writing.write_or_abort(request, stream, b"page")
     assert aborted == [1]
