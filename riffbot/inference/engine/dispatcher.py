@@ -150,10 +150,11 @@ class Dispatcher:
 
         Everybody's pictures to come join the queue for a moment, in the order in which they will,
         so that its own fair order says who comes between whom: a single clip does not wait for
-        the rest of another member's song, and a song does.
+        the rest of another member's song, and a song does. What surely comes after it stays away:
+        planning a thousand members' songs would take seconds.
         """
         own = [Job(picture, owner=owner) for picture in pictures]
-        jobs = self._reservations.join_order(own)
+        jobs = self._reservations.join_order(own, self._max_pictures_before(owner, len(own)))
         for job in jobs:
             self._queue.add(job)
         now = monotonic()
@@ -167,6 +168,20 @@ class Dispatcher:
         if eta is None or rest is None:
             return None
         return self._limits.refusal(own[-1], now, eta - rest, idle=self.is_idle)
+
+    def _max_pictures_before(self, owner: Owner, count: int) -> int:
+        """How many pictures of any one clip can come before the last of `count` new ones at most.
+
+        Each turn has one picture of every account, and visitors of one network take laps in theirs.
+        """
+        visitors = {
+            job.owner.user_id
+            for job in self._queue
+            if job.owner is not None and job.owner.account == owner.account
+        }
+        visitors |= self._reservations.users_of(owner.account) | {owner.user_id}
+        laps = self._queue.waiting(owner) + self._reservations.joining(owner, count) + count
+        return self._queue.turns_ahead(owner) + laps * len(visitors)
 
     def enqueue(self, pending_job: PendingJob, *, promised: bool = False) -> None:
         """Let a job in, or refuse it with the reason and the wait.

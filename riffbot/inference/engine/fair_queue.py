@@ -101,6 +101,10 @@ class FairQueue:
             job.deadline is None and _account(job) == owner.account for job in self._jobs.values()
         )
 
+    def turns_ahead(self, owner: Owner) -> int:
+        """How many turns come before this owner's next one, with the one that is served."""
+        return max(0, self._last_turn.get(owner.account, -1) + 1 - self._turn)
+
     def plan(self, now: float, limit: int) -> list[list[Job]]:
         """The whole line as the batches that it will run in, next one first.
 
