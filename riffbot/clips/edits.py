@@ -145,7 +145,7 @@ def inpaint(
                 "Say which part to repaint: for example where: bar 2, or high: 200 for all that "
                 "lies under 200 Hz."
             )
-        mask = Region.from_prompt_of(
+        mask = Region.from_words(
             where.strip() or "all",
             start.width,
             start.bpm,

@@ -65,7 +65,7 @@ async def move(
         NotFound: there is no such job (any more).
         Conflict: it has ended, or another attempt was begun meanwhile.
     """
-    conditions = [StoredJob.state.in_(UNFINISHED)]
+    conditions: list[ColumnElement[bool]] = [StoredJob.state.in_(UNFINISHED)]
     if attempts is not None:
         conditions.append(StoredJob.attempts == attempts)
     await _transition(session, job_id, conditions, {"state": state, **(values or {})})
