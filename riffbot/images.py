@@ -36,6 +36,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from audio.errors import AudioError
 from audio.image import SpectrogramImage, decode_image
 from audio.params import SpectrogramParams
+from audio.pixels import mix_to_mono
 from riffbot import riffusion_masks
 from riffbot.errors import BadRequest, NotFound, StorageError, shortened
 from riffbot.regions import BEATS, Region
@@ -47,7 +48,6 @@ Lookup = Callable[[str], Path | None]
 
 CATALOGUE = "seeds.toml"
 HEIGHT = 512
-SILENT = 255
 _GENERATIONS = 16
 """So far back a measure is looked for."""
 
@@ -135,7 +135,7 @@ class Images:
     def any_width(self, ref: str) -> NDArray[np.uint8]:
         """The same without a limit to its size: a song's picture is minutes wide."""
         lent = self._lent.get(ref)
-        return _mono((lent[0] if lent else self._decoded(self._path(ref))).pixels)
+        return mix_to_mono((lent[0] if lent else self._decoded(self._path(ref))).pixels)
 
     @contextmanager
     def lent(self, pixels: NDArray[np.uint8], *, like: str | None = None) -> Iterator[str]:
@@ -290,12 +290,3 @@ def _unknown(kind: str, name: str, names: list[str]) -> NotFound:
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(names)}."
     return NotFound(f"There is no {kind} called “{shortened(name, 80)}”; {hint}")
-
-
-def _mono(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Mix the channels of a stereo picture where they add up: in mel, not in grey levels."""
-    if pixels.ndim == 2:
-        return pixels
-    mel = ((SILENT - pixels.astype(np.float32)) / SILENT) ** 4
-    mixed: NDArray[np.uint8] = np.round(SILENT - SILENT * mel.mean(-1) ** 0.25).astype(np.uint8)
-    return mixed

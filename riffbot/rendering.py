@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from audio import codec, describe, encoding, image, loudness, picture
 from audio.arrays import Floats, Pixels
+from audio.pixels import seconds_of
 from riffbot.request import Extend, Morph, RiffRequest
 
 SAMPLE_RATE = 44100
@@ -95,7 +96,7 @@ def render(
         png=image.encode_png(riff.image, recipe=text, retired_tag=retired_tag),
         picture=picture.picture(riff.image, title=title, bpm=request.bpm),
         alt=describe.describe(riff.image, bpm=request.bpm),
-        duration_s=riff.image.shape[1] / 100,
+        duration_s=seconds_of(riff.image.shape[1]),
     )
 
 

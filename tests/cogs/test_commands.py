@@ -10,7 +10,7 @@ from typing import Any
 import discord
 import pytest
 
-from cogs.common.i18n import SOURCE, languages
+from cogs.common.i18n import SOURCE_LANGUAGE, languages
 from riffbot.bot import RiffTree
 from riffbot.settings import Settings
 from tests.support.simulated_discord import Room, open_room
@@ -90,7 +90,7 @@ def _check_unique_in_every_language(options: list[dict[str, Any]]) -> None:
 
 
 async def test_every_command_and_option_speaks_every_language(settings: Settings) -> None:
-    wanted = languages() - {SOURCE}
+    wanted = languages() - {SOURCE_LANGUAGE}
     assert wanted >= {"de", "fr"}
     for command in await _payload(settings):
         for thing in _walk(command):
@@ -116,7 +116,7 @@ async def test_commands_are_synced_once_and_again_only_when_they_change(
         assert syncs() == 1
         await room.restart()
         assert syncs() == 1
-        monkeypatch.setattr("cogs.common.i18n.describe", lambda _: "Another description")
+        monkeypatch.setattr("cogs.common.i18n.command_description", lambda _: "Another description")
         await room.restart()
         assert syncs() == 2
 

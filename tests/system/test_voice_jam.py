@@ -391,7 +391,7 @@ async def test_it_waits_for_an_audience_and_leaves_in_the_end(
         await night.until(lambda: "waiting for somebody to listen" in panel.text)
         heard = len(night.heard.music)
         with monkeypatch.context() as patch:  # other jams need the machine meanwhile
-            patch.setattr(night.stage.session._capacity, "_others", lambda: 0.9)
+            patch.setattr(night.stage.session._capacity, "_load_of_others", lambda: 0.9)
             night.ben.join(night.room)
             await night.until(lambda: "please let one of them end first" in panel.text)
             assert night.stage.session.status().phase == "paused"
