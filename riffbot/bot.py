@@ -159,8 +159,8 @@ class RiffBot(commands.AutoShardedBot):
             tree_cls=RiffTree,
         )
         self.services = services
-        self.sessions: dict[str, Stoppable] = {}
-        """What is being made right now, by the name that its Cancel button carries."""
+        self.generation_tasks: dict[str, Stoppable] = {}
+        """Running `GenerationTask`s, by the id in their Cancel button's custom id."""
         self.stages: dict[int, Any] = {}
         """The jam of each server (`cogs.jam._controller.Stage`), by the server's id."""
         self.simulated = simulated
@@ -191,7 +191,7 @@ class RiffBot(commands.AutoShardedBot):
         await self.services.engine.close(grace_s=STOP_GRACE_S, last_step_s=STOP_GRACE_S)
         with suppress(TimeoutError):
             async with asyncio.timeout(GOODBYE_S):
-                while self.sessions:  # noqa: ASYNC110  # each ends by itself within an edit or two
+                while self.generation_tasks:  # noqa: ASYNC110  # each ends within an edit or two
                     await asyncio.sleep(0.05)
 
     async def leave_stages(self) -> None:

@@ -59,7 +59,7 @@ class CancelButton(
         """Stop what is not finished yet, for the member who asked and for moderators."""
         if not is_owner_or_moderator(interaction, self.user_id):
             raise BadRequest("Only the one who asked, or a moderator, can cancel this.")
-        task = interaction.client.sessions.get(self.task_id)
+        task = interaction.client.generation_tasks.get(self.task_id)
         if task is None:
             await send_ephemeral(interaction, "There is nothing left to cancel: it is finished.")
             return

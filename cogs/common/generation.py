@@ -71,7 +71,7 @@ class GenerationTask:
 
     async def run(self) -> None:
         """Generate, show progress and post; returns when every item is posted or has failed."""
-        active = self.target.bot.sessions
+        active = self.target.bot.generation_tasks
         active[self.id] = self
         try:
             requests = [item.request for item in self.items if item.job is None]

@@ -136,17 +136,9 @@ async def source_from_upload(
         BadRequest: it cannot be decoded, or its author does not allow it.
     """
     services = interaction.client.services
-    user_id = interaction.user.id
     async with interaction.client.reading:  # downloads take memory, too
         data = await download_attachment(attachment)
-        known = await services.library.riffs.find_by_file(hashlib.sha256(data).hexdigest())
-        if known is not None:
-            _require_visible(interaction, known, author.user_id)
-            edits.check_remix_allowed(known, user_id)  # also where only a part of it is used
-        elif author.user_id != user_id and not await services.library.privacy.remixes_allowed(
-            author.user_id
-        ):
-            raise BadRequest("The author of this message keeps their sounds for themselves.")
+        known = await _authorise_upload(interaction, data, author)
         if known is None or drawing:
             upload = await run_in_file_thread(
                 open_upload,
@@ -163,6 +155,24 @@ async def source_from_upload(
         upload, author=author, origin=origin
     )
     return ResolvedSource(_source_of_upload(stored, upload), str(upload))
+
+
+async def _authorise_upload(
+    interaction: discord.Interaction[RiffBot], data: bytes, author: Author
+) -> StoredRiff | None:
+    """Check that the asker may use a file that `author` brought. Returns its riff, if it is known.
+
+    Raises:
+        BadRequest: its riff is not visible or may not be remixed, or its author allows no remixes.
+    """
+    library, user_id = interaction.client.services.library, interaction.user.id
+    known = await library.riffs.find_by_file(hashlib.sha256(data).hexdigest())
+    if known is not None:
+        _require_visible(interaction, known, author.user_id)
+        return edits.check_remix_allowed(known, user_id)  # also where only a part of it is used
+    if author.user_id != user_id and not await library.privacy.remixes_allowed(author.user_id):
+        raise BadRequest("The author of this message keeps their sounds for themselves.")
+    return None
 
 
 async def authorise_replay(
