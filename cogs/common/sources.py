@@ -16,10 +16,6 @@ from cogs.common.riff_lookup import find_riff
 from cogs.common.visibility import author_of, origin_of, viewer_of, visible_to_all
 from riffbot.clips import edits
 from riffbot.clips.edits import EditSource
-<<<<<<< HEAD
-from riffbot.clips.lineage import describe_edit
-=======
->>>>>>> house
 from riffbot.clips.recipes import Recipe, required_images
 from riffbot.clips.sources import load_edit_source
 from riffbot.clips.uploads import MAX_BYTES, Source, open_upload, shown_name, too_large
@@ -229,17 +225,6 @@ def _require_visible(
     raise BadRequest(NOT_VISIBLE)
 
 
-<<<<<<< HEAD
-def _choice(riff: StoredRiff) -> app_commands.Choice[str]:
-    """A riff in the picker: takes of one prompt are told apart by seed and age."""
-    seed = None if riff.kind == "upload" else f"seed {riff.seed}"
-    length, when = f"{riff.duration_s:.1f} s", format_age(discord.utils.utcnow() - riff.created_at)
-    tail = join_parts(riff.author.name[:20], describe_edit(riff), length, seed, when)
-    words = " ".join(heading(riff.request).split())
-    room = 100 - len(tail) - 3
-    words = words if len(words) <= room else words[: room - 1] + "…"
-    return app_commands.Choice(name=join_parts(words, tail), value=riff.id)
-=======
 def _known_file_note(interaction: discord.Interaction[RiffBot], riff: StoredRiff) -> str:
     """The note about an upload that is a riff's own file.
 
@@ -251,7 +236,6 @@ def _known_file_note(interaction: discord.Interaction[RiffBot], riff: StoredRiff
     if riff.audience_id is None or is_visible(riff.audience_id):
         return f"I know this clip: it is `#{riff.id}`."
     return "I know this clip."
->>>>>>> house
 
 
 def _source_of_upload(stored: StoredRiff, upload: Source) -> EditSource:

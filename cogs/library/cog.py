@@ -118,11 +118,7 @@ class LibraryCog(commands.GroupCog, name="library", description=command_descript
             library, clip_service = self.bot.services.library, self.bot.services.clip_service
             family = await library.riffs.family((await find_riff(interaction, riff)).id)
             family = family.redact_for(viewer_of(interaction))
-<<<<<<< HEAD
-            text = format_family_tree(family, width=_WIDTH, ids=False)
-=======
-            text = as_text(family, width=_TREE_WIDTH, ids=False)
->>>>>>> house
+            text = format_family_tree(family, width=_TREE_WIDTH, ids=False)
             tree = await asyncio.to_thread(
                 lambda: draw_family_tree(family, clip_service.importer.thumbnails(family.members))
             )
