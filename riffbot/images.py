@@ -123,7 +123,7 @@ class Images:
             NotFound: no such picture.
             BadRequest: it is no spectrogram of 512 rows and 64 to 2048 columns.
         """
-        pixels = self.any_width(ref)
+        pixels = self.load_any_width(ref)
         rows, columns = pixels.shape
         if rows != HEIGHT or not 64 <= columns <= 2048:
             raise BadRequest(
@@ -132,13 +132,13 @@ class Images:
             )
         return pixels
 
-    def any_width(self, ref: str) -> NDArray[np.uint8]:
+    def load_any_width(self, ref: str) -> NDArray[np.uint8]:
         """The same without a limit to its size: a song's picture is minutes wide."""
         lent = self._lent.get(ref)
         return mix_to_mono((lent[0] if lent else self._decoded(self._path(ref))).pixels)
 
     @contextmanager
-    def lent(self, pixels: NDArray[np.uint8], *, like: str | None = None) -> Iterator[str]:
+    def lend(self, pixels: NDArray[np.uint8], *, like: str | None = None) -> Iterator[str]:
         """Lend a picture that lies in no file, uint8[512, W]; its reference holds meanwhile.
 
         Args:
@@ -219,8 +219,8 @@ class Images:
         if recipe is None:
             return None
         try:
-            told = json.loads(recipe)
-            return RiffRequest.build(**told.get("request", told))
+            stored = json.loads(recipe)
+            return RiffRequest.build(**stored.get("request", stored))
         except (BadRequest, ValueError, TypeError, AttributeError, RecursionError):
             return None  # somebody else's recipe; it still is a picture
 

@@ -46,7 +46,7 @@ def mention_commands(text: str, ids: Mapping[str, int]) -> str:
 
 def mention_commands_in_text(bot: RiffBot, text: str) -> str:
     """A message's content with its commands as mentions, by the ids that Discord gave the bot."""
-    return mention_commands(text, bot.tree.ids)
+    return mention_commands(text, bot.tree.command_ids)
 
 
 def mention_commands_in_embed(bot: RiffBot, embed: discord.Embed) -> discord.Embed:
@@ -54,9 +54,9 @@ def mention_commands_in_embed(bot: RiffBot, embed: discord.Embed) -> discord.Emb
 
     Discord shows mentions in no title or footer, the local Discord in no part of an embed.
     """
-    if bot.simulated:
+    if not bot.renders_mentions_in_embeds:
         return embed
-    embed, ids = embed.copy(), bot.tree.ids
+    embed, ids = embed.copy(), bot.tree.command_ids
     if embed.description:
         embed.description = mention_commands(embed.description, ids)
     for number, field in enumerate(embed.fields):

@@ -132,7 +132,7 @@ async def source_from_upload(
         BadRequest: it cannot be decoded, or its author does not allow it.
     """
     services = interaction.client.services
-    async with interaction.client.reading:  # downloads take memory, too
+    async with interaction.client.upload_slots:  # downloads take memory, too
         data = await download_attachment(attachment)
         known = await _authorise_upload(interaction, data, author)
         if known is None or drawing:

@@ -143,7 +143,7 @@ class RemixCog(commands.Cog, name="remix"):
         """Make a clip again from the recipe in its file; the library need not have it."""
         async with reporting_errors(interaction), acknowledging(interaction):
             clip_service = interaction.client.services.clip_service
-            async with interaction.client.reading:  # downloads take memory, too
+            async with interaction.client.upload_slots:  # downloads take memory, too
                 data = await download_attachment(file)
                 recipe = await run_in_file_thread(clip_service.replayer.read_recipe, data)
             known = await authorise_replay(interaction, data, recipe)

@@ -37,15 +37,9 @@ class RecoveryCog(commands.Cog, name="recovery"):
         self._jobs = await self.bot.services.library.jobs.unfinished()
 
     @commands.Cog.listener()
-    async def on_ready(self) -> None:
-        """Resume when Discord is connected; after a reconnect there is nothing left to do."""
-        if not self.bot.simulated:
-            await self.recover()
-
-    @commands.Cog.listener()
-    async def on_furnished(self, channel_id: int) -> None:
-        """Resume in the local Discord's channel: its world is new at every start."""
-        await self.recover(channel_id)
+    async def on_host_ready(self, fallback_channel_id: int | None) -> None:
+        """Finish the jobs of before a restart; after a reconnect there are none left."""
+        await self.recover(fallback_channel_id)
 
     async def recover(self, channel_id: int | None = None) -> None:
         """Finish all jobs; returns when the last is posted.

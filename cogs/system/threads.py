@@ -32,9 +32,9 @@ class ThreadsCog(commands.Cog, name="threads"):
         self._has_run = False
 
     @commands.Cog.listener()
-    async def on_ready(self) -> None:
-        """Run when the channels are known; the local Discord is new and has nothing to correct."""
-        if not self.bot.simulated and not self._has_run:
+    async def on_host_ready(self, fallback_channel_id: int | None) -> None:
+        """Run once, and only in a Discord that has the channels of earlier runs."""
+        if fallback_channel_id is None and not self._has_run:
             self._has_run = True
             await self.correct_audiences()
 

@@ -77,7 +77,7 @@ def load_start(
 ) -> tuple[Pixels, float | None, Pixels | None]:
     """What is extended, its tempo, and the loop on which it goes on where it is a song."""
     assert request.seed_image is not None
-    start = images.any_width(request.seed_image)
+    start = images.load_any_width(request.seed_image)
     if start.shape[1] <= WIDEST:
         return *load_loop(request, images), None
     if start.shape[0] != N_MELS or start.shape[1] > MAX_COLUMNS:

@@ -29,7 +29,7 @@ def check_tempos(first: float | None, second: float | None) -> None:
 
 def layer(request: RiffRequest, piece: Layer, images: Images) -> Riff:
     assert request.seed_image is not None
-    first, second = images.any_width(request.seed_image), images.any_width(piece.image)
+    first, second = images.load_any_width(request.seed_image), images.load_any_width(piece.image)
     for picture in (first, second):
         if picture.shape[0] != N_MELS or picture.shape[1] > MAX_COLUMNS:
             raise BadRequest(

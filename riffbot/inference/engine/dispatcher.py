@@ -5,12 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-# By name, so that the local Discord, which puts a simulated clock at `time.monotonic` for the bot's
-# own tasks, cannot give a submitter another time than the worker has.
-from time import monotonic
 from typing import Any
 
+from riffbot.clock import monotonic
 from riffbot.errors import Cancelled, Refused, RiffBotError
 from riffbot.inference.engine.admission import AdmissionLimits, outstanding_work
 from riffbot.inference.engine.fair_queue import FairQueue

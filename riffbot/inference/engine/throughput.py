@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median_high, median_low
 
-# By name, as in `dispatcher.py`.
-from time import monotonic
-
 from audio.pixels import seconds_of
+from riffbot.clock import monotonic
 from riffbot.inference.batching import steps_to_run
 from riffbot.inference.job import Job
 from riffbot.request import RiffRequest
