@@ -30,7 +30,7 @@ from audio.video import playhead_video
 from riffbot.bench.engine import Clock, Stock, grey_of, stock_pipeline
 from riffbot.bench.peers import ITERATIONS, RATE
 from riffbot.bench.progress import Bar
-from riffbot.composition import compose, length, windows
+from riffbot.composition import compose, extended_columns, windows
 from riffbot.composition.canvas import window_width
 from riffbot.images import Images
 from riffbot.inference.job import Riff
@@ -244,7 +244,7 @@ def _extend(
 ) -> list[Row]:
     """A song, beside variations of the same loop made to sound one by one and put end to end."""
     width = source.shape[1]
-    columns = length(width, request.bpm, seconds=song_s)
+    columns = extended_columns(width, request.bpm, seconds=song_s)
     song = request.but(piece=Extend(columns=columns).model_dump())
 
     async def submit(asked: RiffRequest, _number: int, _count: int) -> Riff:

@@ -8,7 +8,7 @@ from functools import partial
 from riffbot.clips.job_ledger import JobLedger
 from riffbot.clips.pricing import Price, Pricing
 from riffbot.composition import compose
-from riffbot.composition.progress import of_many
+from riffbot.composition.progress import whole_clip_progress
 from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine, Reservation
 from riffbot.inference.engine.pending_job import OnProgress
@@ -79,7 +79,7 @@ class JobRunner:
                 request,
                 deadline=deadline,
                 owner=accepted.owner,
-                on_progress=of_many(on_progress, number, count, rest_s),
+                on_progress=whole_clip_progress(on_progress, number, count, rest_s),
                 wants_preview=wants_preview,
                 job_id=part,
                 on_start=partial(self._ledger.begin, job) if number == 0 else None,

@@ -79,7 +79,7 @@ class Pictures:
     def there(self, ref: str) -> bool:
         """Whether the picture of a reference can be read; one beside is brought along."""
         try:
-            self.images.any_width(self._brought(ref))
+            self.images.load_any_width(self._brought(ref))
         except NotFound:
             return False
         return True

@@ -1,7 +1,7 @@
-"""Longer and mixed clips: outpainting, walks between two riffs, layers.
+"""Longer and mixed clips: outpainting, morphs between two riffs, layers.
 
 Everything is joined as a picture, before there is any sound. A model sees a window that begins
-with what stands already and is told to leave that alone; so what is new is painted to fit what was
+with what stands already and must leave that alone; so what is new is painted to fit what was
 there, and one phase reconstruction over the whole picture leaves no seam to hear (Riffusion's
 clips, joined as sound, have one every five seconds).
 
@@ -15,16 +15,24 @@ from __future__ import annotations
 import asyncio
 
 from riffbot.composition.canvas import windows
-from riffbot.composition.extend import extend, length
-from riffbot.composition.layer import check_tempos, layer, mixed
-from riffbot.composition.morph import walk
-from riffbot.composition.pricing import pictures
+from riffbot.composition.extend import extend, extended_columns
+from riffbot.composition.layer import check_tempos, layer, mix_pixels
+from riffbot.composition.morph import morph
+from riffbot.composition.pricing import plan_pictures
 from riffbot.composition.windowed_inpaint import Submit
 from riffbot.images import Images
 from riffbot.inference.job import Riff
 from riffbot.request import Extend, Layer, Morph, RiffRequest
 
-__all__ = ["Submit", "check_tempos", "compose", "length", "mixed", "pictures", "windows"]
+__all__ = [
+    "Submit",
+    "check_tempos",
+    "compose",
+    "extended_columns",
+    "mix_pixels",
+    "plan_pictures",
+    "windows",
+]
 
 
 async def compose(request: RiffRequest, images: Images, submit: Submit) -> Riff:
@@ -46,7 +54,7 @@ async def compose(request: RiffRequest, images: Images, submit: Submit) -> Riff:
         case Extend():
             return await extend(request, request.piece, images, submit)
         case Morph():
-            return await walk(request, request.piece, images, submit)
+            return await morph(request, request.piece, images, submit)
         case Layer():
             return await asyncio.to_thread(layer, request, request.piece, images)
         case None:

@@ -43,20 +43,20 @@ class Window:
 
 
 def windows(
-    known: int, total: int, width: int, turn: Callable[[int], int] = lambda _: 0
+    known: int, total: int, width: int, rotation: Callable[[int], int] = lambda _: 0
 ) -> list[Window]:
     """The windows that bring a canvas from `known` columns at its beginning to `total`.
 
     Each overlaps what stands there by about a quarter. What it keeps are whole cells as the model
-    sees it, turned by `turn(start)`: where what stands there ends within a cell, the rest of that
-    cell is kept as well.
+    sees it, rotated by `rotation(start)`: where what stands there ends within a cell, the rest of
+    that cell is kept as well.
     """
     overlap = min(whole_cells(width // 4), whole_cells(known))
 
     def beginning(end: int) -> int:
         """Where the window that goes on from `end` begins."""
         start = end - overlap
-        while start > 0 and turn(start) % GRAIN:
+        while start > 0 and rotation(start) % GRAIN:
             start -= 1
         return start
 
@@ -75,16 +75,16 @@ def windows(
     return found
 
 
-def planned(columns: int, known: int, period: int, *, backward: bool = False) -> list[Window]:
-    """The windows of a canvas that is not there yet; the arguments are as `Canvas` has them."""
+def plan_windows(columns: int, known: int, period: int, *, backward: bool = False) -> list[Window]:
+    """The windows of a canvas before it exists; the arguments are those of `Canvas`."""
     width = window_width(period)
     return windows(
-        known, columns, width, lambda start: turned(start, known, period, backward=backward)
+        known, columns, width, lambda start: rotation_of(start, known, period, backward=backward)
     )
 
 
-def turned(start: int, known: int, period: int, *, backward: bool) -> int:
-    """By how many columns the window from `start` on is turned to begin where the loop does."""
+def rotation_of(start: int, known: int, period: int, *, backward: bool) -> int:
+    """Columns by which a window from `start` on is rotated to begin where the loop does."""
     # The loop goes round from where what is known ends, in either direction.
     ahead = known - start if backward else start - known
     return ahead % period % window_width(period)
@@ -131,16 +131,16 @@ class Canvas:
 
     @property
     def picture(self) -> Pixels:
-        """The canvas as it stands, the right way round."""
+        """The canvas as it stands, in playing order: uint8[512, columns]."""
         whole = self._pixels[:, : self._columns]
         return np.ascontiguousarray(whole[:, ::-1] if self.backward else whole)
 
     def windows(self) -> list[Window]:
         """What is to be painted, in order of growth."""
-        return planned(self._columns, self.known, self.period, backward=self.backward)
+        return plan_windows(self._columns, self.known, self.period, backward=self.backward)
 
-    def seen(self, window: Window) -> tuple[Pixels, Region]:
-        """What the model is shown, and where it may paint, the right way round."""
+    def visible(self, window: Window) -> tuple[Pixels, Region]:
+        """What the model is given of the canvas, and where it may paint, in playing order."""
         picture = self._pixels[:, window.start : window.start + window.width]
         region = window.region
         if self.backward:
@@ -148,13 +148,13 @@ class Canvas:
             return picture[:, ::-1].copy(), Region(width - region.end, width - region.begin)
         return picture.copy(), region
 
-    def turn(self, window: Window) -> int:
-        """By how many columns a window is turned so that it begins where the loop does.
+    def rotation(self, window: Window) -> int:
+        """By how many columns a window is rotated so that it begins where the loop does.
 
         A window is a circle, and models that are shown the beat expect the first one at its
         beginning.
         """
-        return turned(window.start, self.known, self.period, backward=self.backward)
+        return rotation_of(window.start, self.known, self.period, backward=self.backward)
 
     def add(self, window: Window, painted: Pixels) -> None:
         """Take what a window adds.
@@ -167,7 +167,7 @@ class Canvas:
         new = slice(window.begin - window.start, end - window.start)
         self._pixels[:, window.begin : end] = turned[:, new]
 
-    def lay(self, at: int, picture: Pixels) -> None:
+    def place(self, at: int, picture: Pixels) -> None:
         """Put a finished picture there, behind all that is to be painted."""
         self._pixels[:, at : at + picture.shape[1]] = picture
         self._finished = min(self._finished, at)

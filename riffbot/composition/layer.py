@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from audio.arrays import Pixels
 from audio.mel import N_MELS
-from riffbot.composition.time_stretch import blocks, fitted
+from audio.pixels import COLUMNS_PER_MINUTE, SILENT, pixels_to_mel
+from riffbot.composition.time_stretch import column_blocks, stretch_to
 from riffbot.errors import BadRequest
-from riffbot.images import SILENT, Images
+from riffbot.images import Images
 from riffbot.inference.job import Riff
 from riffbot.request import MAX_COLUMNS, Layer, RiffRequest
 
@@ -28,12 +29,12 @@ def check_tempos(first: float | None, second: float | None) -> None:
 
 def layer(request: RiffRequest, piece: Layer, images: Images) -> Riff:
     assert request.seed_image is not None
-    first, second = images.any_width(request.seed_image), images.any_width(piece.image)
+    first, second = images.load_any_width(request.seed_image), images.load_any_width(piece.image)
     for picture in (first, second):
         if picture.shape[0] != N_MELS or picture.shape[1] > MAX_COLUMNS:
             raise BadRequest(
                 f"A layer of {picture.shape[1]} × {picture.shape[0]} pixels is no spectrogram of "
-                f"{N_MELS} rows and {MAX_COLUMNS // 6000} minutes at most."
+                f"{N_MELS} rows and {MAX_COLUMNS // COLUMNS_PER_MINUTE} minutes at most."
             )
     bpm = request.bpm or images.tempo(request.seed_image)
     other = piece.bpm or images.tempo(piece.image)
@@ -44,10 +45,10 @@ def layer(request: RiffRequest, piece: Layer, images: Images) -> Riff:
     first, second = (_repeated(p, columns) for p in (first, second))
     name, model_hash = NO_MODEL
     resolved = request.but(bpm=bpm)
-    return Riff(resolved, mixed(first, second, piece.gain_db), name, model_hash)
+    return Riff(resolved, mix_pixels(first, second, piece.gain_db), name, model_hash)
 
 
-def mixed(first: Pixels, second: Pixels, gain_db: float = 0.0) -> Pixels:
+def mix_pixels(first: Pixels, second: Pixels, gain_db: float = 0.0) -> Pixels:
     """Two pictures uint8[512, W] heard together, scaled by the loudest pixel as the format says.
 
     Sounds that know nothing of each other add up in power, band by band.
@@ -58,7 +59,7 @@ def mixed(first: Pixels, second: Pixels, gain_db: float = 0.0) -> Pixels:
         power = _magnitude(first[:, part]) ** 2 + (gain * _magnitude(second[:, part])) ** 2
         return np.asarray(np.sqrt(power))
 
-    parts = list(blocks(first.shape[1]))
+    parts = list(column_blocks(first.shape[1]))
     loudest = max(1e-12, *(float(mel(part).max()) for part in parts))
     found = np.empty(first.shape, np.uint8)
     for part in parts:
@@ -67,18 +68,19 @@ def mixed(first: Pixels, second: Pixels, gain_db: float = 0.0) -> Pixels:
 
 
 def _magnitude(picture: Pixels) -> NDArray[np.float64]:
-    return ((SILENT - picture.astype(np.float64)) / SILENT) ** 4
+    magnitude: NDArray[np.float64] = pixels_to_mel(picture, np.float64)
+    return magnitude
 
 
 def _in_time(picture: Pixels, own: float | None, wanted: float | None) -> Pixels:
     """A picture at another tempo: stretched in time, its pitch kept."""
     if not own or not wanted or abs(own / wanted - 1) < 1e-3:
         return picture
-    return fitted(picture, max(1, round(picture.shape[1] * own / wanted)))
+    return stretch_to(picture, max(1, round(picture.shape[1] * own / wanted)))
 
 
 def _repeated(picture: Pixels, columns: int) -> Pixels:
     assert picture.shape[0] == N_MELS
     # Rounding leaves a column here and there; whole repetitions are stretched by it.
     times = max(1, round(columns / picture.shape[1]))
-    return fitted(np.tile(picture, (1, times)), columns)
+    return stretch_to(np.tile(picture, (1, times)), columns)

@@ -1,4 +1,4 @@
-"""Walks between two riffs or prompts, as one clip."""
+"""Morphs between two riffs or prompts, as one clip."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ import asyncio
 import numpy as np
 
 from audio.arrays import Pixels
+from audio.pixels import COLUMNS_PER_MINUTE, seconds_of
 from riffbot.composition.canvas import WINDOW, Canvas, Window, window_width, windows
-from riffbot.composition.time_stretch import blocks, fitted, resampled
-from riffbot.composition.windowed_inpaint import Submit, loop_of, paint, whole_riff
+from riffbot.composition.time_stretch import column_blocks, resample_columns, stretch_to
+from riffbot.composition.windowed_inpaint import Submit, combine_riffs, load_loop, paint
 from riffbot.errors import BadRequest
 from riffbot.images import Images
 from riffbot.inference.job import Riff
 from riffbot.request import MAX_COLUMNS, Morph, RiffRequest
 
 
-async def walk(request: RiffRequest, piece: Morph, images: Images, submit: Submit) -> Riff:
+async def morph(request: RiffRequest, piece: Morph, images: Images, submit: Submit) -> Riff:
     base = request.but(piece=None, alpha=0.0)
     riffs: list[Riff] = []
     if piece.image is None and piece.whole and request.seed_image is not None:
-        start, bpm = await asyncio.to_thread(loop_of, request, images)
+        start, bpm = await asyncio.to_thread(load_loop, request, images)
         finish = None
     elif piece.image is None:
         # The first clip of the walk is made, and every other is a variation of it.
@@ -29,7 +30,7 @@ async def walk(request: RiffRequest, piece: Morph, images: Images, submit: Submi
         start, finish = riffs[0].image, None
         bpm = riffs[0].request.bpm
     else:
-        start, bpm, finish = await asyncio.to_thread(ends, request, piece, images)
+        start, bpm, finish = await asyncio.to_thread(load_ends, request, piece, images)
     width = start.shape[1]
     check_length(piece, width)
     columns = piece.clips * width
@@ -37,7 +38,7 @@ async def walk(request: RiffRequest, piece: Morph, images: Images, submit: Submi
     until = None
     if finish is not None:
         until = columns - width
-        canvas.lay(until, fitted(finish, width))
+        canvas.place(until, stretch_to(finish, width))
 
     riffs += await paint(
         canvas,
@@ -52,15 +53,15 @@ async def walk(request: RiffRequest, piece: Morph, images: Images, submit: Submi
     picture = canvas.picture
     if finish is not None and finish.shape[1] != width:
         picture = _glide(picture, width, finish)
-    return whole_riff(request.but(bpm=bpm), picture, riffs)
+    return combine_riffs(request.but(bpm=bpm), picture, riffs)
 
 
 def check_length(piece: Morph, width: int) -> None:
     """Raises BadRequest where a walk in clips of so many columns is too long."""
     if piece.clips * width > MAX_COLUMNS:
         raise BadRequest(
-            f"{piece.clips} clips of {width / 100:g} s are too long: a walk lasts "
-            f"{MAX_COLUMNS // 6000} minutes at most."
+            f"{piece.clips} clips of {seconds_of(width):g} s are too long: a walk lasts "
+            f"{MAX_COLUMNS // COLUMNS_PER_MINUTE} minutes at most."
         )
 
 
@@ -82,8 +83,10 @@ def _steps_of_walk(piece: Morph, request: RiffRequest, images: Images) -> list[W
     return windows(width, piece.clips * width, window_width(width))
 
 
-def ends(request: RiffRequest, piece: Morph, images: Images) -> tuple[Pixels, float | None, Pixels]:
-    """Both riffs, the second with as many beats as the first, at its own tempo."""
+def load_ends(
+    request: RiffRequest, piece: Morph, images: Images
+) -> tuple[Pixels, float | None, Pixels]:
+    """Load both riffs and the first one's tempo; the second has as many beats, at its own tempo."""
     assert request.seed_image is not None
     assert piece.image is not None
     start, finish = images.load(request.seed_image), images.load(piece.image)
@@ -103,8 +106,8 @@ def _ground(start: Pixels, finish: Pixels | None, columns: int) -> Pixels:
     if finish is None:
         return ground
     share = np.clip((at - width) / max(1, columns - 2 * width), 0, 1)
-    other = np.take(fitted(finish, width), at, axis=1, mode="wrap")
-    for part in blocks(columns):
+    other = np.take(stretch_to(finish, width), at, axis=1, mode="wrap")
+    for part in column_blocks(columns):
         mixed = ground[:, part] + share[part] * (
             other[:, part].astype(np.float64) - ground[:, part]
         )
@@ -120,4 +123,4 @@ def _glide(picture: Pixels, width: int, finish: Pixels) -> Pixels:
     steps = max(1, round(middle * (1 + ratio) / 2))
     pace = np.linspace(1, 1 / ratio, steps)
     at = width + np.cumsum(pace) * middle / max(pace.sum(), 1e-9) - pace * middle / pace.sum()
-    return np.concatenate([picture[:, :width], resampled(picture, at), finish], axis=1)
+    return np.concatenate([picture[:, :width], resample_columns(picture, at), finish], axis=1)

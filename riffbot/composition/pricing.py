@@ -1,12 +1,12 @@
-"""What a clip will cost, told before any of its pictures is made."""
+"""What a clip will cost, before any of its pictures is made."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from riffbot.composition.canvas import Window, planned
-from riffbot.composition.extend import beginning, check_longer
-from riffbot.composition.morph import alpha_at, check_length, ends
+from riffbot.composition.canvas import Window, plan_windows
+from riffbot.composition.extend import check_longer, load_start
+from riffbot.composition.morph import alpha_at, check_length, load_ends
 from riffbot.images import Images
 from riffbot.request import Extend, Layer, Morph, RiffRequest
 
@@ -14,7 +14,7 @@ Resolve = Callable[[RiffRequest], RiffRequest]
 """Fills from the model what a request for a single picture leaves open."""
 
 
-def pictures(request: RiffRequest, images: Images, resolve: Resolve) -> list[RiffRequest]:
+def plan_pictures(request: RiffRequest, images: Images, resolve: Resolve) -> list[RiffRequest]:
     """The single pictures that `compose` will ask the model for, in order. Reads picture files.
 
     Each is resolved as far as its price depends on it: its width, steps, guidance and denoising.
@@ -42,11 +42,11 @@ def pictures(request: RiffRequest, images: Images, resolve: Resolve) -> list[Rif
 def _song(
     request: RiffRequest, piece: Extend, images: Images, resolve: Resolve
 ) -> list[RiffRequest]:
-    start, bpm, loop = beginning(request, piece, images)
+    start, bpm, loop = load_start(request, piece, images)
     known = start.shape[1]
     check_longer(piece, known)
     period = known if loop is None else loop.shape[1]
-    windows = planned(piece.columns, known, period, backward=piece.backward)
+    windows = plan_windows(piece.columns, known, period, backward=piece.backward)
     base = resolve(request.but(piece=None, seed_image=None, mask=None, bpm=bpm, width=None))
     return [_window(base, request, window, 0.0) for window in windows]
 
@@ -57,7 +57,7 @@ def _walk(
     first: list[RiffRequest] = []
     until, bpm = None, request.bpm
     if piece.image is not None:
-        start, bpm, _ = ends(request, piece, images)
+        start, bpm, _ = load_ends(request, piece, images)
         width = start.shape[1]
         until = (piece.clips - 1) * width
     elif piece.whole and request.seed_image is not None:
@@ -68,7 +68,7 @@ def _walk(
         width, bpm = first[0].width or 0, first[0].bpm
     check_length(piece, width)
     columns = piece.clips * width
-    windows = planned(columns, width, width)
+    windows = plan_windows(columns, width, width)
     base = resolve(
         request.but(piece=None, alpha=0.0, seed_image=None, bpm=bpm, width=None, mask=None)
     )

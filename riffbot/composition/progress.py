@@ -8,10 +8,10 @@ from riffbot.inference.engine.pending_job import OnProgress
 from riffbot.inference.job import Progress
 
 
-def of_many(
+def whole_clip_progress(
     on_progress: OnProgress | None, number: int, count: int, rest_s: float | None = None
 ) -> OnProgress | None:
-    """News of one picture as news of the whole clip that it is a part of.
+    """Turns the progress of one picture into the progress of the clip that it is a part of.
 
     Args:
         number, count: which picture it is, from 0, and how many there are.
@@ -20,12 +20,12 @@ def of_many(
     if on_progress is None or count == 1:
         return on_progress
 
-    def tell(news: Progress) -> None:
+    def report(news: Progress) -> None:
         if news.stage == "queued" and number > 0:
             return  # between its pictures a clip is not waiting: it goes on
         left, steps = news.eta_s, news.steps or 1
         if left is not None and news.step > 0:
-            # What is left of this picture tells how long the others take.
+            # The others take as long as this picture, whose rest is measured.
             share = (steps - news.step) / steps
             left = left + (count - 1 - number) * left / share if share else rest_s
         elif left is not None and rest_s is not None:
@@ -39,4 +39,4 @@ def of_many(
             )
         )
 
-    return tell
+    return report

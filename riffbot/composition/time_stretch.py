@@ -1,4 +1,4 @@
-"""Pictures stretched in time: a spectrogram keeps its pitch."""
+"""Time stretching of spectrograms, which keeps the pitch."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ _BLOCK = 2048
 """Columns that are reckoned with at a time: 8 MB as float64."""
 
 
-def fitted(picture: Pixels, width: int) -> Pixels:
-    """A picture stretched in time: a spectrogram keeps its pitch."""
+def stretch_to(picture: Pixels, width: int) -> Pixels:
+    """Stretch uint8[512, W] in time to uint8[512, width]; the pitch stays."""
     if picture.shape[1] == width:
         return picture
-    return resampled(picture, np.linspace(0, picture.shape[1] - 1, width))
+    return resample_columns(picture, np.linspace(0, picture.shape[1] - 1, width))
 
 
-def resampled(picture: Pixels, at: NDArray[np.floating]) -> Pixels:
-    """Columns at fractional places, interpolated linearly."""
+def resample_columns(picture: Pixels, at: NDArray[np.floating]) -> Pixels:
+    """Columns at fractional positions, interpolated linearly: uint8[512, len(at)]."""
     below = np.clip(at.astype(int), 0, picture.shape[1] - 1)
     above = np.minimum(below + 1, picture.shape[1] - 1)
     share = at - below
     found = np.empty((picture.shape[0], len(at)), np.uint8)
-    for part in blocks(len(at)):
+    for part in column_blocks(len(at)):
         before = picture[:, below[part]] * (1 - share[part])
         found[:, part] = np.round(before + picture[:, above[part]] * share[part])
     return found
 
 
-def blocks(columns: int) -> Iterator[slice]:
-    """Minutes of picture piece by piece: as fractions they take eight times the memory."""
+def column_blocks(columns: int) -> Iterator[slice]:
+    """Slices of a long picture: as float64 the whole would take eight times its memory."""
     return (slice(first, first + _BLOCK) for first in range(0, columns, _BLOCK))

@@ -39,13 +39,13 @@ async def paint(
     plan = [w for w in canvas.windows() if until is None or w.begin < until]
     riffs = []
     for number, window in enumerate(plan):
-        shown, region = canvas.seen(window)
+        shown, region = canvas.visible(window)
         if until is not None and window.start + window.width > until:
             region = replace(region, end=until - window.start)
             window = replace(window, end=min(window.end, until))  # noqa: PLW2901
-        turn = canvas.turn(window)
+        turn = canvas.rotation(window)
         region = region.shifted(turn, window.width)
-        with images.lent(np.roll(shown, turn, axis=1), like=like) as ref:
+        with images.lend(np.roll(shown, turn, axis=1), like=like) as ref:
             request = base.but(
                 seed_image=ref,
                 mask=region.name,
@@ -58,7 +58,7 @@ async def paint(
     return riffs
 
 
-def whole_riff(request: RiffRequest, picture: Pixels, riffs: list[Riff]) -> Riff:
+def combine_riffs(request: RiffRequest, picture: Pixels, riffs: list[Riff]) -> Riff:
     """The clip of several pictures; what the model filled in is the same in all of them."""
     first = riffs[0]
     resolved = request.but(
@@ -72,6 +72,6 @@ def whole_riff(request: RiffRequest, picture: Pixels, riffs: list[Riff]) -> Riff
     return Riff(resolved, picture, first.model_name, first.model_hash, timings, first.batch)
 
 
-def loop_of(request: RiffRequest, images: Images) -> tuple[Pixels, float | None]:
+def load_loop(request: RiffRequest, images: Images) -> tuple[Pixels, float | None]:
     assert request.seed_image is not None
     return images.load(request.seed_image), request.bpm or images.tempo(request.seed_image)

@@ -5,12 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-# By name, so that the local Discord, which puts a simulated clock at `time.monotonic` for the bot's
-# own tasks, cannot give a submitter another time than the worker has.
-from time import monotonic
 from typing import Any
 
+from riffbot.clock import monotonic
 from riffbot.errors import Cancelled, Refused, RiffBotError
 from riffbot.inference.engine.admission import AdmissionLimits, outstanding_work
 from riffbot.inference.engine.fair_queue import FairQueue
@@ -150,10 +147,11 @@ class Dispatcher:
 
         Everybody's pictures to come join the queue for a moment, in the order in which they will,
         so that its own fair order says who comes between whom: a single clip does not wait for
-        the rest of another member's song, and a song does.
+        the rest of another member's song, and a song does. What surely comes after it stays away:
+        planning a thousand members' songs would take seconds.
         """
         own = [Job(picture, owner=owner) for picture in pictures]
-        jobs = self._reservations.join_order(own)
+        jobs = self._reservations.join_order(own, self._max_pictures_before(owner, len(own)))
         for job in jobs:
             self._queue.add(job)
         now = monotonic()
@@ -168,12 +166,26 @@ class Dispatcher:
             return None
         return self._limits.refusal(own[-1], now, eta - rest, idle=self.is_idle)
 
+    def _max_pictures_before(self, owner: Owner, count: int) -> int:
+        """How many pictures of any one clip can come before the last of `count` new ones at most.
+
+        Each turn has one picture of every account, and visitors of one network take laps in theirs.
+        """
+        visitors = {
+            job.owner.user_id
+            for job in self._queue
+            if job.owner is not None and job.owner.account == owner.account
+        }
+        visitors |= self._reservations.users_of(owner.account) | {owner.user_id}
+        laps = self._queue.waiting(owner) + self._reservations.joining(owner, count) + count
+        return self._queue.turns_ahead(owner) + laps * len(visitors)
+
     def enqueue(self, pending_job: PendingJob, *, promised: bool = False) -> None:
         """Let a job in, or refuse it with the reason and the wait.
 
         Args:
             promised: it was let in already (reserved, or before a restart); nothing but a closed
-                line refuses it.
+                dispatcher refuses it.
 
         Raises:
             Refused: it could not be done in time, or its member has too many waiting.
@@ -279,7 +291,7 @@ class Dispatcher:
             self._changed.notify_all()
 
     def _positions(self, now: float) -> dict[str, tuple[int, float | None]]:
-        """Place in line and seconds to go of everybody who waits."""
+        """Queue position (1 is next) and seconds to go of every waiting job, by its id."""
         batches = self._queue.plan(now, self.batch_limit)
         ahead = sum(max(0.0, batch.until - now) for batch in self._running)
         times: list[Any] = completion_times(self.throughput, batches, ahead) or [None] * len(

@@ -6,7 +6,7 @@ Nothing here locks: the queue's lock is held by whoever calls.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import zip_longest
+from itertools import count, zip_longest
 
 from riffbot.inference.job import Job, Owner
 from riffbot.request import RiffRequest
@@ -79,8 +79,31 @@ class Reservations:
         """Every picture to come, and whose it is."""
         return [(one.owner, picture) for one in self._all for picture in one.remaining]
 
-    def join_order(self, newest: Sequence[Job]) -> list[Job]:
-        """All pictures to come, those of a new clip last, in the order in which they will join
-        the queue: of each clip the next one, then of each the one after it."""
-        clips = [[Job(asked, owner=one.owner) for asked in one.remaining] for one in self._all]
+    def users_of(self, account: tuple[str, int]) -> set[int]:
+        """Everybody with a clip here who shares turns."""
+        return {one.owner.user_id for one in self._all if one.owner.account == account}
+
+    def joining(self, owner: Owner, rounds: int) -> int:
+        """How many pictures of this owner join the queue in so many rounds of `join_order`."""
+        return sum(
+            min(rounds, len(one.remaining))
+            for one in self._all
+            if one.owner.user_id == owner.user_id
+        )
+
+    def join_order(self, newest: Sequence[Job], limit: int) -> list[Job]:
+        """Pictures to come, those of a new clip last, in the order in which they will join
+        the queue: of each clip the next one, then of each the one after it.
+
+        Args:
+            limit: of the pictures of each other clip.
+        """
+        numbers = count()  # random names of thousands would take most of the time
+        clips = [
+            [
+                Job(asked, owner=one.owner, id=f"to come {next(numbers)}")
+                for asked in one.remaining[:limit]
+            ]
+            for one in self._all
+        ]
         return [job for turn in zip_longest(*clips, newest) for job in turn if job is not None]

@@ -12,7 +12,7 @@ from PIL import Image
 
 from riffbot.bench.remix import change_at
 from riffbot.clips.edits import EditSource, extend, inpaint, layer
-from riffbot.composition import compose, length, mixed, windows
+from riffbot.composition import compose, extended_columns, mix_pixels, windows
 from riffbot.composition.canvas import GRAIN, MARGIN, Canvas
 from riffbot.errors import BadRequest
 from riffbot.images import Images, SeedImage
@@ -60,7 +60,7 @@ async def test_an_extended_loop_is_itself_and_then_something_new(
     pipeline: Pipeline, width: int, backward: bool
 ) -> None:
     loop = loop_of(width)
-    with pipeline.images.lent(loop) as ref:
+    with pipeline.images.lend(loop) as ref:
         request = RiffRequest(
             prompt="dub",
             seed=3,
@@ -84,7 +84,7 @@ async def test_an_extended_loop_is_itself_and_then_something_new(
 async def test_a_song_without_denoising_is_the_loop_again_and_again(pipeline: Pipeline) -> None:
     loop = loop_of(200)
     for backward in (False, True):
-        with pipeline.images.lent(loop.copy()) as ref:
+        with pipeline.images.lend(loop.copy()) as ref:
             piece = {"kind": "extend", "columns": 700, "backward": backward}
             request = RiffRequest(prompt="x", seed_image=ref, denoising=0.0, piece=piece)
             riff = await made(pipeline, request)
@@ -114,8 +114,8 @@ def test_windows_keep_whole_cells_whatever_the_loops_width(width: int, backward:
     for before, window in itertools.pairwise(plan):
         assert 0 <= window.begin - before.end < GRAIN // 2, "what lies between is painted, too"
     for window in plan:
-        _, region = canvas.seen(window)
-        turned = region.shifted(canvas.turn(window), window.width)
+        _, region = canvas.visible(window)
+        turned = region.shifted(canvas.rotation(window), window.width)
         assert window.width % GRAIN == 0
         assert (turned.begin % GRAIN, turned.end % GRAIN) == (0, 0)
 
@@ -127,7 +127,7 @@ async def test_a_song_goes_on_from_its_end_at_its_own_measure(
     """At denoising 0 what is new is the song's last (or first) measures, again and again."""
     song = loop_of(3000)
     columns = 3000 + 1200
-    with pipeline.images.lent(song) as ref:
+    with pipeline.images.lend(song) as ref:
         request = RiffRequest(
             prompt="dub",
             seed=3,
@@ -174,7 +174,7 @@ async def test_a_walk_moves_from_its_beginning_to_its_end(pipeline: Pipeline) ->
 
 async def test_a_walk_between_two_tempos_glides(pipeline: Pipeline, tmp_path: Path) -> None:
     first, second = loop_of(200, 1), loop_of(240, 2)
-    with pipeline.images.lent(first) as one, pipeline.images.lent(second) as two:
+    with pipeline.images.lend(first) as one, pipeline.images.lend(second) as two:
         request = RiffRequest(
             prompt="a",
             seed=1,
@@ -193,12 +193,12 @@ def test_minutes_are_mixed_in_little_memory() -> None:
     first, second = loop_of(36_000, 1), loop_of(36_000, 2)
     tracemalloc.start()
     try:
-        picture = mixed(first, second)
+        picture = mix_pixels(first, second)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert peak < 5 * picture.nbytes, "as float64 it would be eight times as much for each layer"
-    ends = mixed(first[:, -2048:], second[:, -2048:])
+    ends = mix_pixels(first[:, -2048:], second[:, -2048:])
     assert np.abs(picture[:, -2048:].astype(int) - ends).max() <= 1
 
 
@@ -206,17 +206,17 @@ def test_layers_add_up_in_power() -> None:
     silent = np.full((512, 64), 255, np.uint8)
     tone = silent.copy()
     tone[300] = 0
-    assert np.array_equal(mixed(tone, silent), tone)
-    assert np.array_equal(mixed(tone, tone), tone), "scaled by the loudest, as the format says"
+    assert np.array_equal(mix_pixels(tone, silent), tone)
+    assert np.array_equal(mix_pixels(tone, tone), tone), "scaled by the loudest, as the format says"
     other = silent.copy()
     other[100] = 0
-    both = mixed(tone, other)
+    both = mix_pixels(tone, other)
     assert both[300].max() == both[100].max() == 0
 
 
 async def test_layers_of_two_tempos_and_lengths_fit(pipeline: Pipeline) -> None:
     first, second = loop_of(200), loop_of(400)
-    with pipeline.images.lent(first) as one, pipeline.images.lent(second) as two:
+    with pipeline.images.lend(first) as one, pipeline.images.lend(second) as two:
         request = RiffRequest(
             prompt="x", seed_image=one, piece={"kind": "layer", "image": two, "gain_db": -6}
         )
@@ -232,13 +232,13 @@ async def test_layers_of_two_tempos_and_lengths_fit(pipeline: Pipeline) -> None:
 def test_songs_are_whole_measures_long(
     seconds: float | None, bars: int | None, columns: int
 ) -> None:
-    assert length(400, 120, seconds=seconds, bars=bars) == columns
+    assert extended_columns(400, 120, seconds=seconds, bars=bars) == columns
 
 
 @pytest.mark.parametrize("wish", [{"seconds": 4}, {"seconds": 1e6}, {"bars": 0}, {}])
 def test_lengths_that_are_none(wish: dict[str, float]) -> None:
     with pytest.raises(BadRequest):
-        length(400, 120, **wish)  # type: ignore[arg-type]
+        extended_columns(400, 120, **wish)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -324,7 +324,7 @@ async def test_a_song_keeps_the_measure_of_its_loop(
             name="hall", path=Path("hall.png"), title="Hall", bpm=90, beats=3, width=200, meter=3
         ),
     )
-    with pipeline.images.lent(loop, like="hall") as ref:
+    with pipeline.images.lend(loop, like="hall") as ref:
         piece = {"kind": "extend", "columns": 800}
         request = RiffRequest(prompt="more of it", seed_image=ref, piece=piece)
         await compose(request, pipeline.images, submit)
@@ -335,7 +335,7 @@ async def test_a_layer_comes_into_time_though_its_file_says_no_tempo(pipeline: P
     first, second = loop_of(200), loop_of(240)
     second[:] = 255
     second[:, 120:124] = 0  # a click in the middle
-    with pipeline.images.lent(first) as one, pipeline.images.lent(second) as two:
+    with pipeline.images.lend(first) as one, pipeline.images.lend(second) as two:
         request = layer(
             EditSource(one, 200, 120.0, "a", "1"), EditSource(two, 240, 100.0, "b", "2")
         )
@@ -349,8 +349,8 @@ async def test_a_layer_comes_into_time_though_its_file_says_no_tempo(pipeline: P
 
 async def test_what_would_be_endless_or_is_no_spectrogram_is_refused(pipeline: Pipeline) -> None:
     with (
-        pipeline.images.lent(loop_of(2048)) as wide,
-        pipeline.images.lent(np.zeros((64, 64), np.uint8)) as small,
+        pipeline.images.lend(loop_of(2048)) as wide,
+        pipeline.images.lend(np.zeros((64, 64), np.uint8)) as small,
     ):
         walk = RiffRequest(
             prompt="a",

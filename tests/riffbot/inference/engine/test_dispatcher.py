@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import threading
 import time
 
 import pytest
 
 from riffbot.errors import BadRequest, GenerationFailed, ModelError, Refused
+from riffbot.inference.engine.admission import AdmissionLimits
+from riffbot.inference.engine.dispatcher import Dispatcher
 from riffbot.inference.engine.engine import Engine, Owner, Progress, Riff
+from riffbot.inference.engine.fair_queue import FairQueue
 from riffbot.inference.engine.throughput import ThroughputMeter
+from riffbot.inference.job import Job
 from riffbot.request import RiffRequest
 from tests.support.driven_engine import answers, ask, held, running
 from tests.support.fake_pipeline import FakePipeline, until
@@ -189,3 +194,62 @@ async def test_one_network_keeps_the_places_of_three_visitors() -> None:
         with pytest.raises(Refused, match="Your network has 6 clips"):
             engine.check(Owner(-9, 0, network=1))
         engine.check(Owner(-9, 0, network=2))
+
+
+PICTURE = RiffRequest(prompt="x", seed=1, width=64, steps=4, guidance=3.0)
+"""Resolved; it is measured to take a second."""
+
+
+def random_dispatcher(rng: random.Random, max_wait_s: float) -> Dispatcher:
+    """One that has served some clips, with some waiting and songs of many to come."""
+    dispatcher = Dispatcher(AdmissionLimits(max_wait_s=max_wait_s, max_jobs_per_member=10**6))
+    dispatcher.throughput.measure([PICTURE], 1.0)
+    for _ in range(rng.randrange(30)):
+        dispatcher._queue.add(Job(PICTURE, owner=random_owner(rng)))
+    for _ in range(rng.randrange(20)):
+        dispatcher._queue.take(time.monotonic(), 1)
+    for _ in range(rng.randrange(30)):
+        pictures = [PICTURE] * rng.randrange(12)
+        dispatcher.reserve(random_owner(rng), *pictures, promised=True)
+    return dispatcher
+
+
+def random_owner(rng: random.Random) -> Owner:
+    if rng.random() < 0.5:
+        return Owner(rng.randrange(1, 5), rng.randrange(1, 3))
+    return Owner(-rng.randrange(2, 8), None, network=rng.randrange(2))
+
+
+def test_what_comes_later_changes_no_answer() -> None:
+    rng = random.Random(1)
+    refused = 0
+    for _ in range(300):
+        dispatcher = random_dispatcher(rng, max_wait_s=rng.choice([5.0, 30.0]))
+        owner, pictures = random_owner(rng), [PICTURE] * rng.randrange(1, 8)
+        answer = dispatcher._refusal_of_clip(owner, pictures)
+        dispatcher._max_pictures_before = lambda *_: 10**9  # plans everything
+        everything = dispatcher._refusal_of_clip(owner, pictures)
+        assert (answer and answer.wait_s) == (everything and everything.wait_s)
+        refused += answer is not None
+    assert 50 < refused < 250
+
+
+def test_a_clip_is_let_in_without_planning_the_end_of_every_song(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dispatcher = Dispatcher(AdmissionLimits(max_wait_s=600.0, max_jobs_per_member=10))
+    dispatcher.throughput.measure([PICTURE], 1.0)
+    for member in range(330):
+        dispatcher.reserve(Owner(member, 1), *[PICTURE] * 91, promised=True)
+    planned: list[int] = []
+    plan = FairQueue.plan
+
+    def counting(queue: FairQueue, now: float, limit: int) -> list[list[Job]]:
+        planned.append(len(queue))
+        return plan(queue, now, limit)
+
+    monkeypatch.setattr(FairQueue, "plan", counting)
+    began = time.monotonic()
+    dispatcher.reserve(Owner(1000, 1), PICTURE)
+    print(f"30,030 pictures to come: reserved in {time.monotonic() - began:.3f} s")
+    assert planned == [331]
