@@ -12,7 +12,7 @@ from discord import app_commands
 
 from cogs.common.formatting import format_age, join_parts
 from cogs.common.visibility import get_visible_riff, viewer_of
-from riffbot.clips.lineage import how
+from riffbot.clips.lineage import describe_edit
 from riffbot.errors import NotFound, shortened
 from riffbot.library.models import StoredRiff
 from riffbot.rendering import heading
@@ -85,7 +85,7 @@ def _choice(riff: StoredRiff) -> app_commands.Choice[str]:
     """A suggestion; seed and age tell riffs of the same prompt apart."""
     seed = None if riff.kind == "upload" else f"seed {riff.seed}"
     length, when = f"{riff.duration_s:.1f} s", format_age(discord.utils.utcnow() - riff.created_at)
-    details = join_parts(riff.author.name[:20], how(riff), length, seed, when)
+    details = join_parts(riff.author.name[:20], describe_edit(riff), length, seed, when)
     prompt = " ".join(heading(riff.request).split())
     room = MAX_CHOICE_NAME - len(details) - 3
     prompt = prompt if len(prompt) <= room else prompt[: room - 1] + "…"

@@ -81,7 +81,7 @@ class ComposeCog(commands.Cog, name="compose"):
         low: app_commands.Range[float, 0, 10000] | None = None,
         high: app_commands.Range[float, 0, 10000] | None = None,
         negative: OptionalText = "",
-        denoising: Denoising = edits.REPAINTED,
+        denoising: Denoising = edits.INPAINT_DENOISING,
         seed: Seed | None = None,
         start: StartSeconds = 0.0,
     ) -> None:

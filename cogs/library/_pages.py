@@ -15,7 +15,7 @@ from cogs.common.formatting import ACCENT, join_parts
 from cogs.common.markdown import escape_line, escape_markdown
 from cogs.common.persistent import PersistentButton, PersistentSelect
 from cogs.common.visibility import get_visible_riff, origin_of, viewer_of, visible_to_all
-from riffbot.clips.lineage import how
+from riffbot.clips.lineage import describe_edit
 from riffbot.errors import BadRequest
 from riffbot.library.models import StoredRiff
 from riffbot.library.queries import Page
@@ -121,9 +121,9 @@ class RiffSelect(PersistentSelect, template=r"library:open"):
                         label=" ".join(heading(riff.request).split())[:100],
                         value=riff.id,
                         emoji=ICONS.get(riff.kind),
-                        description=join_parts(riff.author.name[:40], how(riff), f"#{riff.id}")[
-                            :100
-                        ],
+                        description=join_parts(
+                            riff.author.name[:40], describe_edit(riff), f"#{riff.id}"
+                        )[:100],
                     )
                     for riff in riffs
                 ]
@@ -208,7 +208,7 @@ def _line(riff: StoredRiff, likes: int) -> str:
     when = discord.utils.format_dt(riff.created_at, "R")
     about = join_parts(
         escape_line(riff.author.name, 40),
-        how(riff),
+        describe_edit(riff),
         f"{riff.duration_s:.1f} s",
         when,
         f"⭐ {likes}" if likes else None,

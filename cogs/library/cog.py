@@ -30,7 +30,7 @@ from cogs.library._pages import (
     show_riff,
 )
 from riffbot.clips.export import FORMATS, export
-from riffbot.clips.lineage import as_picture, as_text
+from riffbot.clips.lineage import draw_family_tree, format_family_tree
 from riffbot.errors import BadRequest
 from riffbot.rendering import heading
 
@@ -118,9 +118,9 @@ class LibraryCog(commands.GroupCog, name="library", description=command_descript
             library, clip_service = self.bot.services.library, self.bot.services.clip_service
             family = await library.riffs.family((await find_riff(interaction, riff)).id)
             family = family.redact_for(viewer_of(interaction))
-            text = as_text(family, width=_TREE_WIDTH, ids=False)
+            text = format_family_tree(family, width=_TREE_WIDTH, ids=False)
             tree = await asyncio.to_thread(
-                lambda: as_picture(family, clip_service.importer.thumbnails(family.members))
+                lambda: draw_family_tree(family, clip_service.importer.thumbnails(family.members))
             )
             embed = discord.Embed(
                 title=f"The family of {escape_line(heading(family.riff.request), 200)}",

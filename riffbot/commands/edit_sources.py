@@ -128,7 +128,7 @@ def _from_library(
     start = getattr(options, "start", 0.0)
     meter = pictures.images.meter(riff.image_ref)
     if cut and (start or pixels.shape[1] > sources.WIDEST):
-        pixels = edits.stretch(pixels, bpm, start=start, meter=meter)
+        pixels = edits.crop_to_measures(pixels, bpm, start=start, meter=meter)
         first = round(start * 100)
         recipe = recipes.crop_recipe(decoded.recipe, first, first + pixels.shape[1])
     else:

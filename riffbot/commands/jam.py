@@ -237,7 +237,7 @@ async def _in_time(order: _Order) -> dict[str, Any]:
             )
             line.clear()
     return {
-        "words": report.as_text(),
+        "words": report.format_family_tree(),
         "file": str(order.out) if order.out else None,
         "seed_image": order.path.seed_image,
         **report.as_dict(),

@@ -66,16 +66,16 @@ def lineage(options: Options) -> int:
         new_file(options.out, overwrite=options.overwrite)
 
     async def look(library: Library) -> int:
-        from riffbot.clips.lineage import as_picture, as_text
+        from riffbot.clips.lineage import draw_family_tree, format_family_tree
 
         family = await library.riffs.family(options.riff)
         if options.json:
             told = [_told(member) for member in family.members]
             print(json.dumps({"family": told, "left_out": family.left_out}, ensure_ascii=False))
         else:
-            print(as_text(family))
+            print(format_family_tree(family))
         if options.out is not None:
-            write(options.out, as_picture(family, _thumbnails(library, family.members)))
+            write(options.out, draw_family_tree(family, _thumbnails(library, family.members)))
         return 0
 
     return with_library(look)
@@ -165,13 +165,13 @@ def _told(riff: StoredRiff) -> dict[str, Any]:
 
 
 def _line(riff: StoredRiff) -> str:
-    from riffbot.clips.lineage import how
+    from riffbot.clips.lineage import describe_edit
     from riffbot.rendering import heading
 
     when = riff.created_at.strftime("%Y-%m-%d %H:%M")
     words = " ".join(heading(riff.request).split())
     return (
-        f"{riff.id}  {when}  {riff.duration_s:6.2f} s  {how(riff):<13} "
+        f"{riff.id}  {when}  {riff.duration_s:6.2f} s  {describe_edit(riff):<13} "
         f"{riff.author.name[:16]:<16}  {words[:60]}"
     )
 
