@@ -23,11 +23,11 @@ from riffbot.errors import RiffBotError
 from riffbot.process import handle_stop_signals, run_until_stopped, serve_page
 from riffbot.services import open_services
 from riffbot.settings import Settings
-from riffbot.startup import quiet
+from riffbot.startup import warnings_hidden
 
-# SimCord makes a client without intents as it is imported, to see what discord.py's clients are
-# made of. discord.py warns of any such client; ours has the intents that it needs.
-with quiet("discord.state"):
+# At import SimCord creates a client without intents, to inspect discord.py, which warns of such a
+# client; `RiffBot` has the intents that it needs.
+with warnings_hidden("discord.state"):
     import simcord
 
 log = logging.getLogger(__name__)

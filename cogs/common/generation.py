@@ -12,7 +12,6 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from operator import is_not
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 import discord
@@ -26,6 +25,7 @@ from cogs.common.progress import TaskItem, progress_card, summary_card
 from cogs.common.sources import ResolvedSource
 from cogs.common.visibility import author_of
 from riffbot.clips.clip import Clip
+from riffbot.clock import monotonic
 from riffbot.errors import Cancelled, RiffBotError
 from riffbot.inference.job import Owner, Progress
 from riffbot.library.types import Author
@@ -121,15 +121,15 @@ class GenerationTask:
 
         Wakes on progress and, at the latest, when the next edit is due. A timer alone stands still
         in the local Discord while an action is under way; for the same reason the clock is
-        `perf_counter`, which the simulated time leaves alone.
+        `riffbot.clock.monotonic`, which the simulated time leaves alone.
         """
         pending = set(self._running)
-        next_edit = perf_counter() + FIRST_EDIT_S
+        next_edit = monotonic() + FIRST_EDIT_S
         while pending:
             progressed = asyncio.ensure_future(self._progressed.wait())
             done, _ = await asyncio.wait(
                 {*pending, progressed},
-                timeout=max(0.0, next_edit - perf_counter()),
+                timeout=max(0.0, next_edit - monotonic()),
                 return_when=asyncio.FIRST_COMPLETED,
             )
             progressed.cancel()
@@ -138,9 +138,9 @@ class GenerationTask:
             for running in self._running:
                 if running in done:
                     await self._collect(running)
-            if pending and perf_counter() >= next_edit:
+            if pending and monotonic() >= next_edit:
                 await self._show_progress()
-                next_edit = perf_counter() + EDIT_INTERVAL_S
+                next_edit = monotonic() + EDIT_INTERVAL_S
 
     def _progress_callback(self, item: TaskItem) -> Callable[[Progress], None]:
         def on_progress(progress: Progress) -> None:

@@ -22,7 +22,7 @@ from cogs.common.formatting import format_duration
 from cogs.jam._audience import AudienceAction, AudienceWatch
 from cogs.jam._channel_status import ChannelStatus
 from cogs.jam._output import JamOutput
-from cogs.jam._panel import PanelContext, ViewBuilder
+from cogs.jam._panel import PanelContext
 from cogs.jam._presenter import PanelPresenter
 from riffbot.clock import monotonic
 from riffbot.errors import Refused
@@ -42,7 +42,6 @@ class JamController:
 
     Args:
         target: the message that becomes the panel.
-        build_view: makes the panel's buttons.
 
     Attributes:
         session: what plays.
@@ -52,13 +51,11 @@ class JamController:
         is_saving_excerpt: its last seconds are being saved as a riff.
     """
 
-    def __init__(
-        self, bot: RiffBot, session: JamSession, target: ReplyTarget, build_view: ViewBuilder
-    ) -> None:
+    def __init__(self, bot: RiffBot, session: JamSession, target: ReplyTarget) -> None:
         self.bot = bot
         self.session = session
         self.output = JamOutput(bot, session)
-        self.panel = PanelPresenter(target, build_view)
+        self.panel = PanelPresenter(target)
         self.is_over = False
         self.is_saving_excerpt = False
         self._started_at = int(discord.utils.utcnow().timestamp())

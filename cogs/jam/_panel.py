@@ -7,7 +7,6 @@ rate of edits.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -25,6 +24,7 @@ from cogs.common.formatting import (
 )
 from cogs.common.markdown import escape_line, sentence_to_markdown
 from cogs.common.mentions import command_pattern
+from cogs.jam._view import panel_view
 from riffbot.jam.types import JamStatus, PromptShare
 
 PLOT_FILENAME = "jam.png"
@@ -32,9 +32,6 @@ MAX_BALLOT_LINES = 5
 """Prompts that the panel shows."""
 PACKET_S = 0.02
 """Duration of one packet."""
-
-ViewBuilder = Callable[[JamStatus, bool], discord.ui.View]
-"""Makes the panel's buttons from the status and whether the jam is parked."""
 
 _PHASES = {
     "starting": "tuning up",
@@ -69,7 +66,6 @@ class PanelContext:
 def panel_card(
     status: JamStatus,
     context: PanelContext,
-    build_view: ViewBuilder,
     *,
     plot: CardFile | None,
     is_new_plot: bool,
@@ -93,7 +89,9 @@ def panel_card(
     return Card(
         embed=embed,
         files=(plot,) if plot is not None else (),
-        build_view=partial(build_view, status, context.is_parked) if has_buttons else None,
+        build_view=(
+            partial(panel_view, status, is_parked=context.is_parked) if has_buttons else None
+        ),
         keeps_files=not is_new_plot,
     )
 

@@ -11,7 +11,7 @@ from cogs.common.cards import Card, CardFile
 from cogs.common.delivery import ReplyTarget
 from cogs.common.markdown import sentence_to_markdown
 from cogs.common.mentions import command_pattern
-from cogs.jam._panel import PLOT_FILENAME, PanelContext, ViewBuilder, panel_card
+from cogs.jam._panel import PLOT_FILENAME, PanelContext, panel_card
 from riffbot.clock import monotonic
 from riffbot.jam.types import JamStatus
 
@@ -53,11 +53,9 @@ class PanelPresenter:
 
     Attributes:
         target: the message of the panel and how to reach it.
-        build_view: makes the buttons.
     """
 
     target: ReplyTarget
-    build_view: ViewBuilder
     _plot: PanelPlot = field(default_factory=PanelPlot, init=False)
     _last_shown: object = field(default=None, init=False)
     _edited_at: float | None = field(default=None, init=False)
@@ -71,9 +69,7 @@ class PanelPresenter:
         if not at_once and self._is_throttled():
             return
         is_new_plot = await self._plot.update(status)
-        card = panel_card(
-            status, context, self.build_view, plot=self._plot.file, is_new_plot=is_new_plot
-        )
+        card = panel_card(status, context, plot=self._plot.file, is_new_plot=is_new_plot)
         shown = (card.embed.to_dict() if card.embed else None, status.phase)
         if not is_new_plot and shown == self._last_shown:
             return

@@ -16,7 +16,6 @@ from cogs.common.markdown import escape_line
 from cogs.common.options import check_seed_image
 from cogs.jam._actions import end_pause, participant_of
 from cogs.jam._controller import JamController
-from cogs.jam._panel import ViewBuilder
 from riffbot.errors import BadRequest, RiffBotError
 from riffbot.jam.session import JamSession
 from riffbot.jam.types import JamChannels
@@ -34,7 +33,6 @@ DEFAULT_BITRATE = 96_000
 
 async def start_guild_jam(
     interaction: discord.Interaction[RiffBot],
-    build_view: ViewBuilder,
     *,
     prompt: str | None,
     seed_image: str | None,
@@ -67,15 +65,13 @@ async def start_guild_jam(
             bpm=bpm,
             denoising=denoising,
         )
-        await open_controller(bot, session, channel, target, build_view)
+        await open_controller(bot, session, channel, target)
     except Exception:
         await target.delete()
         raise
 
 
-async def resume_guild_jam(
-    interaction: discord.Interaction[RiffBot], build_view: ViewBuilder
-) -> None:
+async def resume_guild_jam(interaction: discord.Interaction[RiffBot]) -> None:
     """End the pause of a server's jam, or resume the stored one in the caller's channel.
 
     Raises:
@@ -101,7 +97,7 @@ async def resume_guild_jam(
             bitrate=_bitrate(channel),
             channels=JamChannels(),
         )
-        await open_controller(bot, session, channel, target, build_view)
+        await open_controller(bot, session, channel, target)
     except Exception:
         await target.delete()
         raise
@@ -112,14 +108,13 @@ async def open_controller(
     session: JamSession,
     channel: discord.VoiceChannel | None,
     target: ReplyTarget,
-    build_view: ViewBuilder,
 ) -> None:
     """Join the channel, show the panel, and register the controller with the bot.
 
     Raises:
         VoiceError: the channel cannot be joined; the jam can be resumed later.
     """
-    controller = JamController(bot, session, target, build_view)
+    controller = JamController(bot, session, target)
     if channel is not None:
         try:
             await controller.output.join(channel, controller.refresh_soon)
@@ -173,7 +168,7 @@ def starting_card(prompt: str | None) -> Card:
 # -- after a restart ------------------------------------------------------------------------------
 
 
-async def resume_all(bot: RiffBot, build_view: ViewBuilder) -> None:
+async def resume_all(bot: RiffBot) -> None:
     """Resume every jam that played when RiffBot went down, and report where that fails.
 
     Each is tried once: one that fails waits for `/jam resume`, or the next reconnect to Discord,
@@ -181,25 +176,23 @@ async def resume_all(bot: RiffBot, build_view: ViewBuilder) -> None:
     """
     records = await bot.services.jams.find_unfinished()
     # At the same time: no server waits for another's voice channel.
-    await asyncio.gather(*(_resume_record(bot, record, build_view) for record in records))
+    await asyncio.gather(*(_resume_record(bot, record) for record in records))
 
 
-async def _resume_record(bot: RiffBot, record: JamRecord, build_view: ViewBuilder) -> None:
+async def _resume_record(bot: RiffBot, record: JamRecord) -> None:
     jams = bot.services.jams
     guild = bot.get_guild(record.guild_id or 0)
     if guild is None or record.status != "running" or jams.get(GuildJam(guild.id)) is not None:
         return
     try:
-        if not await _resume_where_heard(bot, guild, record, build_view):
+        if not await _resume_where_heard(bot, guild, record):
             await jams.mark_paused(record)
     except Exception as error:
         log_error(error, f"the jam of server {guild.id}")
         await _report_failure(bot, record, error)
 
 
-async def _resume_where_heard(
-    bot: RiffBot, guild: discord.Guild, record: JamRecord, build_view: ViewBuilder
-) -> bool:
+async def _resume_where_heard(bot: RiffBot, guild: discord.Guild, record: JamRecord) -> bool:
     """Resume a stored jam if somebody is in its voice channel; returns whether somebody is."""
     channel = guild.get_channel(record.voice_channel_id or 0)
     voice = channel if isinstance(channel, discord.VoiceChannel) else None
@@ -214,7 +207,7 @@ async def _resume_where_heard(
         paced_by="voice" if bot.has_voice else "clock",
         bitrate=_bitrate(voice),
     )
-    await open_controller(bot, session, voice if bot.has_voice else None, target, build_view)
+    await open_controller(bot, session, voice if bot.has_voice else None, target)
     return True
 
 

@@ -14,7 +14,7 @@ from cogs.common.errors import reporting_errors
 from cogs.common.i18n import command_description, option_descriptions
 from cogs.common.options import Denoising, Prompt, suggest_seed_images
 from cogs.jam._actions import get_guild_controller, save_excerpt, steer_jam, stop_jam
-from cogs.jam._buttons import JamButton, VoteMenu, panel_view
+from cogs.jam._buttons import JamButton, VoteMenu
 from cogs.jam._panel import format_details
 from cogs.jam._starting import resume_all, resume_guild_jam, start_guild_jam, starting_card
 
@@ -59,7 +59,6 @@ class JamCog(commands.GroupCog, name="jam", description=command_description("jam
         async with reporting_errors(interaction):
             await start_guild_jam(
                 interaction,
-                panel_view,
                 prompt=prompt,
                 seed_image=seed_image,
                 bpm=bpm,
@@ -105,7 +104,7 @@ class JamCog(commands.GroupCog, name="jam", description=command_description("jam
     async def resume(self, interaction: Interaction) -> None:
         """Resume the server's last jam."""
         async with reporting_errors(interaction):
-            await resume_guild_jam(interaction, panel_view)
+            await resume_guild_jam(interaction)
 
     # -- events ----------------------------------------------------------------------------------
 
@@ -142,7 +141,7 @@ class JamCog(commands.GroupCog, name="jam", description=command_description("jam
     async def resume_all(self) -> None:
         """Resume every jam that played when RiffBot went down."""
         async with self._resuming:
-            await resume_all(self.bot, panel_view)
+            await resume_all(self.bot)
 
 
 async def setup(bot: RiffBot) -> None:
