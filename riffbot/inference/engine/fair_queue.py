@@ -8,7 +8,7 @@ Three classes, each before the next:
    stream of newcomers can starve anybody.
 3. **Fair shares**: everybody's first clip before anybody's second. Among equals servers take turns
    (the least recently served first), and inside a server its members do. Visitors of the page who
-   come from one network have one member's turns together (`Owner.account`), or whoever throws
+   come from one network have one member's turns together (`Requester.account`), or whoever throws
    cookies away would have as many shares as they like; inside it each has one clip at a time.
 
 "Second" is meant within one busy spell: the queue keeps turns as start-time fair queueing does
@@ -24,7 +24,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from riffbot.inference.job import Job, Owner
+from riffbot.inference.job import Job, Requester
 
 _FIRST = -1
 """The turn of a member who had nothing yet: before every other."""
@@ -34,7 +34,7 @@ Rank = tuple[float, ...]
 
 
 Account = tuple[str, int] | None
-"""`Owner.account`; None is the machine's own owner."""
+"""`Requester.account`; None is the machine's own owner."""
 
 
 @dataclass(frozen=True)
@@ -88,20 +88,20 @@ class FairQueue:
         urgent = [job for job in self._jobs.values() if job.deadline is not None]
         return min(urgent, key=lambda job: job.deadline or 0.0, default=None)
 
-    def waiting(self, owner: Owner) -> int:
+    def waiting(self, owner: Requester) -> int:
         """How many fair-share jobs of this member wait, on whatever server."""
         return sum(
             job.deadline is None and job.owner is not None and job.owner.user_id == owner.user_id
             for job in self._jobs.values()
         )
 
-    def waiting_of_account(self, owner: Owner) -> int:
+    def waiting_of_account(self, owner: Requester) -> int:
         """How many fair-share jobs wait of whoever shares turns with this owner."""
         return sum(
             job.deadline is None and _account(job) == owner.account for job in self._jobs.values()
         )
 
-    def turns_ahead(self, owner: Owner) -> int:
+    def turns_ahead(self, owner: Requester) -> int:
         """How many turns come before this owner's next one, with the one that is served."""
         return max(0, self._last_turn.get(owner.account, -1) + 1 - self._turn)
 
