@@ -1,4 +1,4 @@
-"""Many browsers in one process, for `bench_page`: they listen to a jam and count what they miss.
+"""Many browsers in one process, for `riffbot.bench.page`: they count what they miss of a jam.
 
     python -m riffbot.bench.listeners http://127.0.0.1:8765/api/jams/<id>/socket 200 5
 

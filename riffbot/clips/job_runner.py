@@ -13,7 +13,7 @@ from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine, Reservation
 from riffbot.inference.engine.pending_job import OnProgress
 from riffbot.inference.job import GeneratedRiff, Requester
-from riffbot.library.models import StoredJob
+from riffbot.library.tables import StoredJob
 from riffbot.request import RiffRequest
 
 

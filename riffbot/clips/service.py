@@ -20,8 +20,8 @@ from riffbot.inference.engine.pending_job import OnProgress
 from riffbot.inference.job import GeneratedRiff, Progress, Requester
 from riffbot.library.instance_lock import InstanceLock
 from riffbot.library.job_states import JobState
-from riffbot.library.models import StoredJob
 from riffbot.library.store import Library
+from riffbot.library.tables import StoredJob
 from riffbot.library.types import Author, Origin
 from riffbot.rendering import Rendered
 from riffbot.request import RiffRequest

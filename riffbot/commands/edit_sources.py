@@ -15,8 +15,8 @@ from riffbot.commands.files import contents, existing, is_folder
 from riffbot.commands.options import Options
 from riffbot.commands.pictures import Pictures
 from riffbot.errors import BadRequest, NotFound
-from riffbot.library.models import StoredRiff
 from riffbot.library.store import Library
+from riffbot.library.tables import StoredRiff
 from riffbot.naming import words_of
 from riffbot.settings import Settings
 

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from riffbot.clips.edits import check_remix_allowed
 from riffbot.errors import BadRequest, NotFound
-from riffbot.library.models import StoredRiff
+from riffbot.library.tables import StoredRiff
 from riffbot.request import RiffRequest
 from riffbot.web import schema
 from riffbot.web.access import is_stranger

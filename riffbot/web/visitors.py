@@ -45,7 +45,8 @@ def install_cookie_key(app: web.Application) -> None:
 def get_requester(request: web.Request) -> Requester:
     """Return the requester whose turns in the queue the jobs of an HTTP request take.
 
-    Ids of visitors are negative, Discord's are not. One network always has the same `Requester.network`, whichever cookie it shows.
+    Ids of visitors are negative, Discord's are not. One network always has the same
+    `Requester.network`, whichever cookie it shows.
     """
     key, address = request.app[_KEY], get_network(request.remote or "")
     shown = _read_cookie(request)
