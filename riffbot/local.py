@@ -63,7 +63,7 @@ def run(settings: Settings) -> None:
 
 
 async def _run(settings: Settings) -> None:
-    with interrupts.stopping_in_order():
+    with interrupts.orderly_stop():
         async with open_services(settings) as services, serve_page(services):
             bot = RiffBot(services, simulated=True)
             async with simcord.run(

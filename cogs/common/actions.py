@@ -16,7 +16,7 @@ from cogs.common.generation import generate_and_post, generate_from_source
 from cogs.common.sources import ResolvedSource, acknowledging, source_from_riff, source_from_upload
 from cogs.common.visibility import get_clicked_riff, viewer_of
 from riffbot.clips import edits
-from riffbot.errors import BadRequest, shortened
+from riffbot.errors import BadRequest, shorten
 from riffbot.library.models import StoredRiff
 from riffbot.library.types import Author, Origin
 from riffbot.request import MAX_PROMPT, MAX_SEED, RiffRequest, takes
@@ -188,7 +188,7 @@ def _strength(typed: str) -> float:
         return float(typed.strip().replace(",", "."))
     except ValueError:
         raise BadRequest(
-            f"Denoising is a number from 0 to 1, for example 0.75, not “{shortened(typed)}”."
+            f"Denoising is a number from 0 to 1, for example 0.75, not “{shorten(typed)}”."
         ) from None
 
 

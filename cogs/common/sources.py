@@ -21,7 +21,7 @@ from riffbot.clips.lineage import how
 from riffbot.clips.recipes import Recipe, required_images
 from riffbot.clips.sources import load_edit_source
 from riffbot.clips.uploads import MAX_BYTES, Source, open_upload, shown_name, too_large
-from riffbot.errors import BadRequest, NotFound, shortened
+from riffbot.errors import BadRequest, NotFound, shorten
 from riffbot.file_threads import run_in_file_thread
 from riffbot.library.models import StoredRiff
 from riffbot.library.types import Author, Origin
@@ -122,7 +122,7 @@ async def find_riff(interaction: discord.Interaction[RiffBot], typed: str) -> St
         if hits := await library.riffs.search(typed, **scope, viewer=viewer, limit=1):
             return hits[0]
     raise NotFound(
-        f"I found no riff of yours or of this server's with “{shortened(typed, 60)}”; "
+        f"I found no riff of yours or of this server's with “{shorten(typed, 60)}”; "
         "pick one from the list, or see /library."
     )
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from riffbot.commands.jobs import Order, changed, checked, given, takes
 from riffbot.commands.options import Options
 from riffbot.errors import BadRequest
-from riffbot.naming import slug
+from riffbot.naming import slugify
 from riffbot.request import RiffRequest
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def morph(options: Options) -> int:
         **given(options),
     )
     assert request.target is not None
-    name = f"{slug(request.prompt)}-to-{slug(request.target.prompt)}-{request.seed}"
+    name = f"{slugify(request.prompt)}-to-{slugify(request.target.prompt)}-{request.seed}"
     return _make(options, settings, pictures, [Order(request, name=name)])
 
 
@@ -145,7 +145,7 @@ def layer(options: Options) -> int:
         for source in (options.source, options.other)
     )
     request = edits.layer(first, second, gain_db=options.gain)
-    name = f"{slug(first.prompt or 'a')}-and-{slug(second.prompt or 'b')}"
+    name = f"{slugify(first.prompt or 'a')}-and-{slugify(second.prompt or 'b')}"
     return _make(options, settings, pictures, [Order(request, name=name)])
 
 
@@ -248,7 +248,7 @@ def _make(
 
     if suffix:
         orders = [
-            replace(o, name=f"{slug(o.request.prompt)}{suffix}-{o.request.seed}") for o in orders
+            replace(o, name=f"{slugify(o.request.prompt)}{suffix}-{o.request.seed}") for o in orders
         ]
     maker = Maker(
         settings,

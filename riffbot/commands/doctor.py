@@ -24,7 +24,7 @@ import numpy as np
 from audio.arrays import Floats
 from riffbot import caches
 from riffbot.commands.trial import nearest
-from riffbot.errors import RiffBotError, told
+from riffbot.errors import RiffBotError, describe_for_owner
 from riffbot.settings import DATABASE_FILE, Settings
 
 GOOD, NOTE, BAD = "good", "note", "bad"
@@ -100,7 +100,7 @@ def _looked(name: str, check: Check, settings: Settings) -> Finding:
     try:
         return check(settings)
     except RiffBotError as error:
-        return Finding(name, BAD, told(error), "see above")
+        return Finding(name, BAD, describe_for_owner(error), "see above")
     except Exception as error:
         what = " ".join(str(error).split())[:160]
         return Finding(
@@ -253,7 +253,7 @@ def _folder(settings: Settings) -> Finding:
 
 
 def _caches(_: Settings) -> Finding:
-    folder = caches.compiled_code()
+    folder = caches.compiled_code_folder()
     if folder is None:
         return Finding(
             "cache",

@@ -17,7 +17,7 @@ from riffbot.commands.pictures import Pictures
 from riffbot.errors import BadRequest, NotFound
 from riffbot.library.models import StoredRiff
 from riffbot.library.store import Library
-from riffbot.naming import words_of
+from riffbot.naming import prompt_from_filename
 from riffbot.settings import Settings
 
 _LARGEST = 2 * 1024**3
@@ -106,7 +106,7 @@ def _from_file(path: Path, options: Options, pictures: Pictures) -> EditSource:
 def _start(source: Source, pictures: Pictures, name: str) -> EditSource:
     ref = pictures.lay(source.pixels, source.recipe)
     meter = pictures.images.meter(ref)
-    words = source.prompt or words_of(name)
+    words = source.prompt or prompt_from_filename(name)
     return EditSource(ref, source.pixels.shape[1], source.bpm, words, meter=meter)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from audio.errors import AudioError
 from audio.regular_files import read_regular_file
 from riffbot.errors import BadRequest, NotFound, StorageError
-from riffbot.interrupts import unfinished
+from riffbot.interrupts import unfinished_file
 
 LARGEST_PICTURE = 256 * 1024**2
 """Bytes; a picture is read as a whole."""
@@ -128,7 +128,7 @@ def whole(path: Path) -> Iterator[Path]:
     beside = path.with_name(f".riffbot-{os.getpid()}-{path.name}")
     try:
         try:
-            with unfinished(beside):
+            with unfinished_file(beside):
                 yield beside
                 beside.replace(path)
         finally:

@@ -26,7 +26,7 @@ class Order:
 
     Attributes:
         request: as asked for.
-        name: stem of its files; None takes `<slug>-<seed>`.
+        name: stem of its files; None takes `<slugify>-<seed>`.
         line: the line of the batch file it came from.
         batch: `Riff.batch` of the clip that it repeats.
         model_hash: the weights that made the clip it repeats, where they are known.

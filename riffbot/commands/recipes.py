@@ -48,7 +48,7 @@ def _inside(path: Path) -> _Inside:
     """The text of the recipe. Raises BadRequest where there is none."""
     data = contents(path, MAX_BYTES)
     if path.suffix.lower() == ".json" or filetypes.is_json(data):
-        return _Inside(text_files.decoded(data, path.name))
+        return _Inside(text_files.decode_text(data, path.name))
     # What is no sound and no picture says so itself.
     retired_tag = False
     if is_sound(path):
@@ -80,7 +80,7 @@ def from_lines(source: str, pictures: Pictures) -> Iterator[Order | BadLine]:
     Clips are named after their lines, so that a bad one moves no other.
     """
     text = _piped() if source == "-" else _text(Path(source))
-    for number, line in enumerate(text_files.lines(text), start=1):
+    for number, line in enumerate(text_files.split_lines(text), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         try:
@@ -103,7 +103,7 @@ def _line_request(line: str, pictures: Pictures) -> RiffRequest:
 
 
 def _text(path: Path) -> str:
-    return text_files.decoded(contents(path, MAX_BYTES), path.name)
+    return text_files.decode_text(contents(path, MAX_BYTES), path.name)
 
 
 def _piped() -> str:
@@ -114,4 +114,4 @@ def _piped() -> str:
     data = stream.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise BadRequest(f"That is too much: a batch may have {MAX_BYTES // 1024**2} MB.")
-    return text_files.decoded(data, "standard input")
+    return text_files.decode_text(data, "standard input")

@@ -18,7 +18,7 @@ from riffbot.commands.jobs import BadLine, Order
 from riffbot.commands.pictures import Pictures
 from riffbot.commands.progress import Line
 from riffbot.errors import BadRequest, RiffBotError
-from riffbot.naming import free_name, slug
+from riffbot.naming import find_free_name, slugify
 
 if TYPE_CHECKING:
     from riffbot.inference.engine.engine import Engine, Riff
@@ -165,7 +165,7 @@ class Maker:
                 "--model chooses them.",
                 file=sys.stderr,
             )
-        wanted = order.name or f"{slug(riff.request.prompt)}-{riff.request.seed}"
+        wanted = order.name or f"{slugify(riff.request.prompt)}-{riff.request.seed}"
         name = self._free_name(wanted, rendered)
         told = self._told(riff, rendered, name, time.perf_counter() - began, older)
         write(self.out / f"{name}.mp3", rendered.mp3)
@@ -182,7 +182,7 @@ class Maker:
                 holds(paths[0], rendered.mp3) and holds(paths[1], rendered.png)
             )
 
-        name = wanted if self._overwrite else free_name(wanted, is_taken)
+        name = wanted if self._overwrite else find_free_name(wanted, is_taken)
         if name != wanted:
             self._line.note(
                 f"“{wanted}” is there already, so this clip is “{name}”; --overwrite replaces it."

@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from riffbot.errors import RiffBotError, told
+from riffbot.errors import RiffBotError, describe_for_owner
 from riffbot.settings import Settings
 
 LIMIT_S = 180.0
@@ -159,5 +159,5 @@ def nearest(folder: Path) -> Path:
 def _words(error: Exception) -> str:
     said = " ".join(str(error).split())[:200] or "no message"
     if isinstance(error, RiffBotError):
-        return told(error)
+        return describe_for_owner(error)
     return f"{type(error).__name__}: {said}"

@@ -210,12 +210,12 @@ def test_who_runs_riffbot_in_a_process_of_their_own_keeps_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ended: list[int] = []
-    monkeypatch.setattr(interrupts, "end_now", ended.append)
-    with interrupts.stopping_in_order():
-        interrupts.end_after(0.3, 143)
+    monkeypatch.setattr(interrupts, "exit_now", ended.append)
+    with interrupts.orderly_stop():
+        interrupts.exit_after(0.3, 143)
     time.sleep(0.6)
     assert ended == []
-    with interrupts.stopping_in_order():
-        interrupts.end_after(0.05, 143)
+    with interrupts.orderly_stop():
+        interrupts.exit_after(0.05, 143)
         time.sleep(0.6)
     assert ended == [143]
