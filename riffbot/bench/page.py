@@ -24,7 +24,7 @@ import aiohttp
 import psutil
 from aiohttp import web
 
-from riffbot.bench.progress import Bar
+from riffbot.bench.progress import ProgressBar
 from riffbot.errors import RiffBotError
 from riffbot.jam.session import JamSession
 from riffbot.jam.types import LOCAL_USER
@@ -36,13 +36,13 @@ from riffbot.web.app import create_app
 from riffbot.web.rate_limit import RateLimiter
 
 SECONDS, LISTENERS, STALLED, CLIPS = 60.0, 200, 5, 6
-PATIENCE_S = 60.0
+TIMEOUT_S = 60.0
 """How much longer to wait for a browser that does not read to be let go of."""
 
 _STALLED_S = 10.0
 """About how long it takes until a browser that does not read is let go of."""
 
-AT_ONCE = 4
+CONCURRENT_POSTS = 4
 """Riffusion's clients that ask at the same time; more would only wait in line."""
 
 
@@ -148,7 +148,7 @@ class PageResult:
 
 
 def run(
-    settings: Settings, *, size: Size = FULL, clips: int = CLIPS, bar: Bar | None = None
+    settings: Settings, *, size: Size = FULL, clips: int = CLIPS, bar: ProgressBar | None = None
 ) -> PageResult:
     """Measure both, one after the other.
 
@@ -163,7 +163,7 @@ def run(
     return asyncio.run(_run(settings, size, clips, bar))
 
 
-async def _run(settings: Settings, size: Size, clips: int, bar: Bar | None) -> PageResult:
+async def _run(settings: Settings, size: Size, clips: int, bar: ProgressBar | None) -> PageResult:
     with tempfile.TemporaryDirectory(prefix="riffbot-bench-") as folder:
         changes = {"data_dir": Path(folder), "database_url": None, "host": "127.0.0.1"}
         async with open_services(settings.model_copy(update=changes)) as services:
@@ -178,19 +178,19 @@ async def measure(
     stalled: int = STALLED,
     clips: int = CLIPS,
     seed_image: str | None = None,
-    bar: Bar | None = None,
+    bar: ProgressBar | None = None,
 ) -> PageResult:
     """The same with services that are open."""
-    bar = bar or Bar("page")
+    bar = bar or ProgressBar("page")
     bar.expect(seconds + _STALLED_S * bool(stalled) + clips)
-    room = services.settings.model_copy(update={"page_listeners": listeners + stalled})
-    async with _served(replace(services, settings=room)) as (app, address):
+    settings = services.settings.model_copy(update={"page_listeners": listeners + stalled})
+    async with _serve(replace(services, settings=settings)) as (app, address):
         session = await services.jams.start(
             PageJam(), starter=LOCAL_USER, seed_image=seed_image, paced_by="clock"
         )
         process = psutil.Process()
         start = process.memory_info().rss / 2**20
-        others = await asyncio.create_subprocess_exec(
+        browsers = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "riffbot.bench.listeners"),
             f"{address}api/jams/{session.id}/socket",
             *(str(listeners), str(stalled)),
@@ -198,22 +198,22 @@ async def measure(
             stdout=asyncio.subprocess.PIPE,
         )
         try:
-            await _until(lambda: app[keys.BROADCASTER].listeners() == listeners + stalled)
+            await _wait_until(lambda: app[keys.BROADCASTER].listeners() == listeners + stalled)
             before, began = session.reader.chunk_count, perf_counter()
             with bar.part(f"{listeners} browsers listen", seconds, seconds=seconds):
                 await asyncio.sleep(seconds / 2)
                 middle = process.memory_info().rss / 2**20
                 await asyncio.sleep(seconds / 2)
             with bar.part("who never reads is let go", _STALLED_S * bool(stalled)):
-                await _until(lambda: app[keys.BROADCASTER].dropped >= stalled)
+                await _wait_until(lambda: app[keys.BROADCASTER].dropped >= stalled)
             took, made = perf_counter() - began, session.reader.chunk_count - before
             end = process.memory_info().rss / 2**20
-            told, _ = await others.communicate(b"")  # its input ends, so it tells
+            output, _ = await browsers.communicate(b"")  # its input ends, so it tells
         finally:
-            if others.returncode is None:
-                others.kill()
-                await others.wait()
-        heard = json.loads(told)
+            if browsers.returncode is None:
+                browsers.kill()
+                await browsers.wait()
+        stats = json.loads(output)
         underruns, steps = (
             session.status().underruns,
             session.reader.placements()[-1].chunk.request.steps,
@@ -223,21 +223,21 @@ async def measure(
             seconds=took,
             listeners=listeners,
             stalled=stalled,
-            packets=median(one["packets"] for one in heard),
-            gaps=sum(one["gaps"] for one in heard),
-            lost=sum(bool(one["ended"]) for one in heard),
+            packets=median(one["packets"] for one in stats),
+            gaps=sum(one["gaps"] for one in stats),
+            lost=sum(bool(one["ended"]) for one in stats),
             dropped=app[keys.BROADCASTER].dropped,
             underruns=underruns,
             memory_mb=(start, middle, end),
-            kbit_s=median(one["received"] for one in heard) * 8 / 1000 / took,
+            kbit_s=median(one["received"] for one in stats) * 8 / 1000 / took,
             generations_s=made / took,
             clip_s=session.meter.width / 100,
-            clips_s=await _by_post(address, session, clips, steps, bar),
+            clips_s=await _measure_posts(address, session, clips, steps, bar),
         )
 
 
-async def _by_post(
-    address: str, session: JamSession, clips: int, steps: int | None, bar: Bar
+async def _measure_posts(
+    address: str, session: JamSession, clips: int, steps: int | None, bar: ProgressBar
 ) -> float:
     """Clips a second when some of Riffusion's clients ask at once for the same loop."""
     asked = iter(range(clips))
@@ -261,12 +261,12 @@ async def _by_post(
     timeout = aiohttp.ClientTimeout(total=None)
     async with aiohttp.ClientSession(timeout=timeout) as http:
         began = perf_counter()
-        await asyncio.gather(*(client(http) for _ in range(AT_ONCE)))
+        await asyncio.gather(*(client(http) for _ in range(CONCURRENT_POSTS)))
         return clips / (perf_counter() - began)
 
 
 @asynccontextmanager
-async def _served(services: Services) -> AsyncIterator[tuple[web.Application, str]]:
+async def _serve(services: Services) -> AsyncIterator[tuple[web.Application, str]]:
     app = create_app(services)
     app[keys.CREATE_LIMIT] = RateLimiter(burst=1_000_000)
     runner = web.AppRunner(app, access_log=None)
@@ -278,7 +278,7 @@ async def _served(services: Services) -> AsyncIterator[tuple[web.Application, st
         await runner.cleanup()
 
 
-async def _until(condition: Any) -> None:
-    async with asyncio.timeout(PATIENCE_S):
+async def _wait_until(condition: Any) -> None:
+    async with asyncio.timeout(TIMEOUT_S):
         while not condition():  # noqa: ASYNC110  # what is waited for happens in another process
             await asyncio.sleep(0.1)
