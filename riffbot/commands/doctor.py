@@ -23,7 +23,7 @@ import numpy as np
 
 from audio.arrays import Floats
 from riffbot import caches
-from riffbot.commands.trial import nearest
+from riffbot.commands.trial import nearest_existing
 from riffbot.errors import RiffBotError, describe_for_owner
 from riffbot.settings import DATABASE_FILE, Settings
 
@@ -238,7 +238,7 @@ def _dave(_: Settings) -> Finding:
 
 def _folder(settings: Settings) -> Finding:
     folder = settings.data_dir.absolute()
-    there = nearest(folder)
+    there = nearest_existing(folder)
     try:
         with tempfile.TemporaryFile(dir=there):
             pass
@@ -266,7 +266,7 @@ def _caches(_: Settings) -> Finding:
 
 def _disk(settings: Settings) -> Finding:
     folder = settings.data_dir.absolute()
-    there = nearest(folder)
+    there = nearest_existing(folder)
     free = shutil.disk_usage(there).free
     found = f"{free / GIB:.1f} GB free, room for some {free // 400_000:,} riffs"
     if free < LEAST_DISK:
@@ -355,7 +355,7 @@ def _taken(settings: Settings, port: int) -> bool:
 def _a_riff(settings: Settings) -> Finding:
     from riffbot.commands import trial
 
-    outcome = trial.attempt(settings)
+    outcome = trial.run_trial(settings)
     if outcome.failed:
         return Finding("a riff", BAD, f"{outcome.failed} fails: {outcome.reason}", outcome.remedy)
     return Finding("a riff", GOOD, f"made, kept and heard, all in {outcome.seconds:.1f} s")

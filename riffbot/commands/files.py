@@ -14,11 +14,11 @@ from audio.regular_files import read_regular_file
 from riffbot.errors import BadRequest, NotFound, StorageError
 from riffbot.interrupts import unfinished_file
 
-LARGEST_PICTURE = 256 * 1024**2
+MAX_PICTURE_BYTES = 256 * 1024**2
 """Bytes; a picture is read as a whole."""
 
 
-def existing(path: Path, *, max_bytes: int | None = None) -> Path:
+def require_file(path: Path, *, max_bytes: int | None = None) -> Path:
     """The path, if a regular file lies there. Raises NotFound or BadRequest in one sentence.
 
     A device never ends and a pipe waits for its writer, so neither is opened.
@@ -48,12 +48,20 @@ def existing(path: Path, *, max_bytes: int | None = None) -> Path:
     return path
 
 
-def contents(path: Path, max_bytes: int) -> bytes:
+def read_file(path: Path, max_bytes: int) -> bytes:
     """The bytes of a regular file. Raises NotFound or BadRequest, also where there are more."""
     try:
-        return read_regular_file(existing(path, max_bytes=max_bytes), max_bytes)
+        return read_regular_file(require_file(path, max_bytes=max_bytes), max_bytes)
     except AudioError as error:  # it changed meanwhile
         raise BadRequest(str(error)) from error
+
+
+def exists(path: Path) -> bool:
+    """Whether something lies at the path; False also if the path is not valid."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # too long for a name, or with a null byte
+        return False
 
 
 def is_folder(path: Path) -> bool:
@@ -64,7 +72,7 @@ def is_folder(path: Path) -> bool:
         return False
 
 
-def output_folder(path: Path) -> Path:
+def prepare_output_folder(path: Path) -> Path:
     """Make the folder and prove that it can be written, before any time is spent.
 
     Raises:
@@ -82,7 +90,7 @@ def output_folder(path: Path) -> Path:
     return path
 
 
-def new_file(path: Path, *, overwrite: bool) -> Path:
+def require_new_file(path: Path, *, overwrite: bool) -> Path:
     """The path, if nothing would be lost by writing there.
 
     Raises:
@@ -93,7 +101,7 @@ def new_file(path: Path, *, overwrite: bool) -> Path:
     return path
 
 
-def holds(path: Path, data: bytes) -> bool:
+def has_content(path: Path, data: bytes) -> bool:
     """Whether a file with just these bytes lies there."""
     try:
         return path.stat().st_size == len(data) and path.read_bytes() == data
@@ -101,7 +109,7 @@ def holds(path: Path, data: bytes) -> bool:
         return False
 
 
-def write(path: Path, data: bytes) -> None:
+def write_file(path: Path, data: bytes) -> None:
     """Write the whole file or leave the old one. Raises StorageError."""
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".riffbot-")
@@ -119,7 +127,7 @@ def write(path: Path, data: bytes) -> None:
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def atomic_file(path: Path) -> Iterator[Path]:
     """A path beside this one to write to; it takes the name when all went well, else it goes.
 
     Raises:
@@ -137,7 +145,7 @@ def whole(path: Path) -> Iterator[Path]:
         raise StorageError(f"“{_short(path)}” cannot be written: {_reason(error)}.") from error
 
 
-class Shelf:
+class SourceFolder:
     """Pictures that recipes refer to as `sha256:…`, kept beside the clips made from them.
 
     A recipe whose seed image came from a file is only worth something while that picture exists;
@@ -147,13 +155,13 @@ class Shelf:
     def __init__(self, out: Path) -> None:
         self.folder = out / "sources"
 
-    def keep(self, png: bytes) -> str:
+    def save(self, png: bytes) -> str:
         """Store a PNG once; returns its reference."""
         digest = hashlib.sha256(png).hexdigest()
         path = self.folder / f"{digest}.png"
         if not path.exists():
-            output_folder(self.folder)
-            write(path, png)
+            prepare_output_folder(self.folder)
+            write_file(path, png)
         return f"sha256:{digest}"
 
     def find(self, digest: str) -> Path | None:

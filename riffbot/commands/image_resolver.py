@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio.image import encode_png
-from riffbot.commands import sources
-from riffbot.commands.files import Shelf
+from riffbot.commands import source_files
+from riffbot.commands.files import SourceFolder, exists
 from riffbot.errors import NotFound
 from riffbot.images import Images
 from riffbot.settings import Settings
@@ -19,7 +19,7 @@ from riffbot.settings import Settings
 REFERENCE = re.compile(r"sha256:[0-9a-f]{64}")
 
 
-class Pictures:
+class ImageResolver:
     """Turns what was typed into references that requests hold.
 
     Pictures from files go onto a shelf beside the clips that are made from them, so that the
@@ -35,13 +35,18 @@ class Pictures:
         shelf: where pictures from files go.
     """
 
-    def __init__(self, settings: Settings, shelf: Shelf, beside: Shelf | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        source_folder: SourceFolder,
+        recipe_folder: SourceFolder | None = None,
+    ) -> None:
         self._settings = settings
-        self.shelf = self._shelf = shelf
-        self._beside = beside
+        self.source_folder = self._source_folder = source_folder
+        self._recipe_folder = recipe_folder
         self.images = Images(settings.seed_images, self._find)
 
-    def seed_image(self, typed: str) -> str:
+    def resolve_seed_image(self, typed: str) -> str:
         """The reference of a bundled picture's name, a file of picture or sound, or a reference.
 
         Raises:
@@ -51,54 +56,57 @@ class Pictures:
         if typed in self.images.names():
             return typed
         if REFERENCE.fullmatch(typed):
-            self.images.load(self._brought(typed))
+            self.images.load(self._copy_to_source_folder(typed))
             return typed
-        if _there(typed):
-            source = sources.read(Path(typed))
-            for sentence in source.losses:
+        if exists(Path(typed)):
+            source = source_files.read_source(Path(typed))
+            for sentence in source.warnings:
                 print(f"riffbot: {Path(typed).name}: {sentence}", file=sys.stderr)
-            return self.keep(source)
+            return self.save_source(source)
         self.images.bundled(typed[:80])
         return typed
 
-    def mask(self, typed: str) -> str:
+    def resolve_mask(self, typed: str) -> str:
         """The same for a mask: white repaints, black keeps; any size, it is stretched."""
-        if not REFERENCE.fullmatch(typed) and typed not in self.images.masks() and _there(typed):
-            return self.keep(sources.picture(Path(typed)))
-        self.images.mask(self._brought(typed), 64)
+        if (
+            not REFERENCE.fullmatch(typed)
+            and typed not in self.images.masks()
+            and exists(Path(typed))
+        ):
+            return self.save_source(source_files.read_picture(Path(typed)))
+        self.images.mask(self._copy_to_source_folder(typed), 64)
         return typed
 
-    def keep(self, source: sources.Source) -> str:
+    def save_source(self, source: source_files.SourceFile) -> str:
         """Put a picture on the shelf, its recipe in it; returns its reference."""
-        return self.lay(source.pixels, source.recipe)
+        return self.save(source.pixels, source.recipe)
 
-    def lay(self, pixels: NDArray[np.uint8], recipe: str | None = None) -> str:
+    def save(self, pixels: NDArray[np.uint8], recipe: str | None = None) -> str:
         """The same for a picture uint8[H, W] and its recipe."""
-        return self._shelf.keep(encode_png(pixels, recipe=recipe))
+        return self._source_folder.save(encode_png(pixels, recipe=recipe))
 
-    def there(self, ref: str) -> bool:
+    def is_available(self, ref: str) -> bool:
         """Whether the picture of a reference can be read; one beside is brought along."""
         try:
-            self.images.any_width(self._brought(ref))
+            self.images.any_width(self._copy_to_source_folder(ref))
         except NotFound:
             return False
         return True
 
-    def _brought(self, ref: str) -> str:
+    def _copy_to_source_folder(self, ref: str) -> str:
         """A replayed recipe's picture is kept beside the new clips too."""
-        other = self._beside.find(ref.removeprefix("sha256:")) if self._beside else None
+        other = (
+            self._recipe_folder.find(ref.removeprefix("sha256:")) if self._recipe_folder else None
+        )
         if other is not None:
-            self._shelf.keep(other.read_bytes())
+            self._source_folder.save(other.read_bytes())
         return ref
 
     def _find(self, digest: str) -> Path | None:
-        shelves = [self._shelf, self._beside] if self._beside else [self._shelf]
-        on_shelf = next((path for shelf in shelves if (path := shelf.find(digest))), None)
-        return on_shelf or sources.in_library(digest, self._settings)
-
-
-def _there(typed: str) -> bool:
-    try:
-        return Path(typed).exists()
-    except (OSError, ValueError):  # too long for a name, or with a null byte
-        return False
+        folders = (
+            [self._source_folder, self._recipe_folder]
+            if self._recipe_folder
+            else [self._source_folder]
+        )
+        found = next((path for folder in folders if (path := folder.find(digest))), None)
+        return found or source_files.find_in_library(digest, self._settings)

@@ -17,8 +17,8 @@ def seed_images(options: Options) -> int:
     images = Images(load_settings().seed_images)
     seeds = [images.bundled(name) for name in images.names()]
     if options.json:
-        told = [json.loads(seed.model_dump_json()) for seed in seeds]
-        print(json.dumps({"seed_images": told, "masks": images.masks()}, ensure_ascii=False))
+        seeds_json = [json.loads(seed.model_dump_json()) for seed in seeds]
+        print(json.dumps({"seed_images": seeds_json, "masks": images.masks()}, ensure_ascii=False))
         return 0
     if not seeds:
         print("No seed images are installed here.")
@@ -55,14 +55,14 @@ def bench(options: Options) -> int:
     if not 1 <= options.clips <= 100:
         raise BadRequest(f"--clips must be 1 … 100, not {options.clips}.")
     settings = load_settings(**({"model": options.model} if options.model else {}))
-    told = {}
+    results = {}
     for name in options.what or benches.NAMES:
         report = benches.run(name, settings, clips=options.clips, quick=options.quick)
-        told[name] = report.data
+        results[name] = report.data
         if not options.json:
             print(f"{name}\n{report.text}\n", flush=True)
     if options.json:
-        print(json.dumps(told, ensure_ascii=False))
+        print(json.dumps(results, ensure_ascii=False))
     return 0
 
 

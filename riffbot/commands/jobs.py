@@ -10,18 +10,27 @@ from typing import TYPE_CHECKING, Any
 
 from riffbot.commands.options import Options
 from riffbot.errors import BadRequest
-from riffbot.request import MAX_SEED, RiffRequest, check_prompts
+from riffbot.request import MAX_SEED, RiffRequest
 
 if TYPE_CHECKING:
     from riffbot.clips.recipes import Recipe
 
 MAX_COUNT = 1000
-PASSED_ON = ("negative", "seed", "denoising", "guidance", "steps", "scheduler", "width", "bpm")
+REQUEST_OPTIONS = (
+    "negative",
+    "seed",
+    "denoising",
+    "guidance",
+    "steps",
+    "scheduler",
+    "width",
+    "bpm",
+)
 """Options that are fields of the request under the same name."""
 
 
 @dataclass(frozen=True)
-class Order:
+class ClipJob:
     """One clip to make.
 
     Attributes:
@@ -51,28 +60,23 @@ class BadLine:
     sentence: str
 
 
-def given(options: Options) -> dict[str, Any]:
+def request_fields(options: Options) -> dict[str, Any]:
     """The fields of the request that were typed."""
-    values = {name: getattr(options, name, None) for name in PASSED_ON}
+    values = {name: getattr(options, name, None) for name in REQUEST_OPTIONS}
     return {name: value for name, value in values.items() if value is not None}
 
 
-def checked(request: RiffRequest) -> RiffRequest:
-    """The request, if its prompts can be read; so nonsense is refused before the model loads."""
-    return check_prompts(request)
-
-
-def takes(request: RiffRequest, count: int) -> list[Order]:
+def build_jobs(request: RiffRequest, count: int) -> list[ClipJob]:
     """The same clip with `count` seeds in a row."""
     if not 1 <= count <= MAX_COUNT:
         raise BadRequest(f"--count must be 1 … {MAX_COUNT}, not {count}.")
     return [
-        Order(request.but(seed=(request.seed + n) % (MAX_SEED + 1))) if n else Order(request)
+        ClipJob(request.but(seed=(request.seed + n) % (MAX_SEED + 1))) if n else ClipJob(request)
         for n in range(count)
     ]
 
 
-def changed(request: RiffRequest, changes: dict[str, Any]) -> RiffRequest:
+def apply_changes(request: RiffRequest, changes: dict[str, Any]) -> RiffRequest:
     """A recipe with some of it changed; what was worked out from the old values is not kept."""
     if "seed_image" in changes:
         changes = {"width": None, "bpm": None, "mask": None, **changes}

@@ -49,7 +49,7 @@ class Parser(argparse.ArgumentParser):
         raise BadRequest(f"{what} (see `{self.prog} --help`)")
 
 
-def whole(text: str) -> int:
+def parse_integer(text: str) -> int:
     """A whole number."""
     try:
         return int(text)
@@ -57,14 +57,14 @@ def whole(text: str) -> int:
         raise argparse.ArgumentTypeError(f"this needs a whole number, not {text!r}") from None
 
 
-def member(text: str) -> int:
+def parse_member_id(text: str) -> int:
     """A member's id, which has 63 bits in Discord and in databases."""
-    if not 0 <= (found := whole(text)) < 2**63:
+    if not 0 <= (found := parse_integer(text)) < 2**63:
         raise argparse.ArgumentTypeError(f"this needs Discord's id of a member, not {text[:30]!r}")
     return found
 
 
-def number(text: str) -> float:
+def parse_number(text: str) -> float:
     """A number; not-a-number and infinity are refused by whoever uses it."""
     try:
         return float(text)
@@ -82,8 +82,12 @@ def build_parser() -> Parser:
     parser.add_argument(
         "--version", action="version", version=f"riffbot {metadata.version('riffbot')}"
     )
-    parser.add_argument("--port", type=whole, help="port of the local Discord (default: any free)")
-    parser.add_argument("--web-port", type=whole, help="port of the page (default: any free)")
+    parser.add_argument(
+        "--port", type=parse_integer, help="port of the local Discord (default: any free)"
+    )
+    parser.add_argument(
+        "--web-port", type=parse_integer, help="port of the page (default: any free)"
+    )
     _common(parser, top=True)
     parser.set_defaults(run="start.start")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
@@ -119,23 +123,31 @@ def _making(commands: Any) -> None:
     inpaint = _add(commands, "inpaint", "clips.inpaint", "repaint a stretch of a clip")
     _source(inpaint)
     inpaint.add_argument("prompt", metavar="PROMPT", help=PROMPT_HELP)
-    inpaint.add_argument("--from", dest="begin", metavar="S", type=number, help="second it begins")
-    inpaint.add_argument("--to", dest="end", metavar="S", type=number, help="second it ends")
+    inpaint.add_argument(
+        "--from", dest="begin", metavar="S", type=parse_number, help="second it begins"
+    )
+    inpaint.add_argument("--to", dest="end", metavar="S", type=parse_number, help="second it ends")
     inpaint.add_argument(
         "--where", default="", metavar="WORDS", help="“bar 2”, “beats 5-8”, “second half”, …"
     )
     _mask(inpaint)
-    inpaint.add_argument("--low", metavar="HZ", type=number, help="lowest pitch (default: 0)")
-    inpaint.add_argument("--high", metavar="HZ", type=number, help="highest pitch (default: 10000)")
+    inpaint.add_argument("--low", metavar="HZ", type=parse_number, help="lowest pitch (default: 0)")
+    inpaint.add_argument(
+        "--high", metavar="HZ", type=parse_number, help="highest pitch (default: 10000)"
+    )
     _recipe(inpaint, denoising=1.0)
 
     extend = _add(commands, "extend", "clips.extend", "let a clip go on by whole measures")
     _source(extend, seconds=False)
     extend.add_argument("prompt", metavar="PROMPT", nargs="?", help="where it goes (default: on)")
     extend.add_argument(
-        "--seconds", dest="length", metavar="S", type=number, help="length of the whole, up to 360"
+        "--seconds",
+        dest="length",
+        metavar="S",
+        type=parse_number,
+        help="length of the whole, up to 360",
     )
-    extend.add_argument("--bars", metavar="N", type=whole, help="measures to add")
+    extend.add_argument("--bars", metavar="N", type=parse_integer, help="measures to add")
     extend.add_argument("--backward", action="store_true", help="what is new comes before it")
     _recipe(extend)
 
@@ -143,21 +155,29 @@ def _making(commands: Any) -> None:
     morph.add_argument("prompt", metavar="PROMPT_A", help=f"or FILE|ID; {PROMPT_HELP}")
     morph.add_argument("target", metavar="PROMPT_B", help="where the walk ends, or FILE|ID")
     morph.add_argument(
-        "--clips", metavar="N", type=whole, default=5, help="its length in clips, 2 … 64 (5)"
+        "--clips",
+        metavar="N",
+        type=parse_integer,
+        default=5,
+        help="its length in clips, 2 … 64 (5)",
     )
     morph.add_argument(
         "--seed-image",
         metavar="NAME|FILE",
         help="picture or sound that keeps the beat on the way",
     )
-    morph.add_argument("--target-seed", type=whole, help="seed at the far end (default: the same)")
+    morph.add_argument(
+        "--target-seed", type=parse_integer, help="seed at the far end (default: the same)"
+    )
     _recipe(morph, count=False)
     _size(morph)
 
     layer = _add(commands, "layer", "clips.layer", "mix two clips of one tempo")
     layer.add_argument("source", metavar="FILE|ID", help="the clip that sets the tempo")
     layer.add_argument("other", metavar="FILE|ID", help="the clip that goes with it")
-    layer.add_argument("--gain", metavar="DB", type=number, default=0.0, help="level of the second")
+    layer.add_argument(
+        "--gain", metavar="DB", type=parse_number, default=0.0, help="level of the second"
+    )
     _written(layer)
 
     draw = _add(commands, "draw", "clips.draw", "hear any picture")
@@ -165,7 +185,9 @@ def _making(commands: Any) -> None:
         "source", metavar="PICTURE", help="PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
     )
     draw.add_argument("prompt", metavar="PROMPT", nargs="?", help="paint over it towards this")
-    draw.add_argument("--seconds", metavar="S", type=number, help="its length (default: its shape)")
+    draw.add_argument(
+        "--seconds", metavar="S", type=parse_number, help="its length (default: its shape)"
+    )
     _recipe(draw)
 
     _jamming(commands)
@@ -181,7 +203,7 @@ def _jamming(commands: Any) -> None:
         help="move to another prompt at this second; as often as you like",
     )
     jam.add_argument(
-        "--seconds", metavar="S", type=number, default=60.0, help="how long (default: 60)"
+        "--seconds", metavar="S", type=parse_number, default=60.0, help="how long (default: 60)"
     )
     jam.add_argument(
         "--out", metavar="FILE", type=Path, help="where to write: .flac, .wav, .ogg or .mp3"
@@ -189,7 +211,9 @@ def _jamming(commands: Any) -> None:
     jam.add_argument(
         "--seed-image", metavar="NAME|FILE", help="picture or sound that locks tempo and measure"
     )
-    jam.add_argument("--bpm", type=number, help="take the bundled seed image nearest to this tempo")
+    jam.add_argument(
+        "--bpm", type=parse_number, help="take the bundled seed image nearest to this tempo"
+    )
     jam.add_argument(
         "--realtime",
         action="store_true",
@@ -227,7 +251,7 @@ def _looking_after(commands: Any) -> None:
         nargs="*",
         help="which to run (default: all of them)",
     )
-    bench.add_argument("--clips", type=whole, default=3, help="repetitions (default: 3)")
+    bench.add_argument("--clips", type=parse_integer, default=3, help="repetitions (default: 3)")
     bench.add_argument("--model", metavar="DIR|ID", help="the model to time")
     bench.add_argument(
         "--quick", action="store_true", help="as small as can be: runs it, measures nothing"
@@ -241,12 +265,14 @@ def _looking_after(commands: Any) -> None:
 def _library(commands: Any) -> None:
     library = commands.add_parser("library", help="find, trace, export and delete what was made")
     verbs = library.add_subparsers(title="verbs", metavar="VERB", required=True)
-    listing = _add(verbs, "list", "library.listed", "the newest riffs")
-    search = _add(verbs, "search", "library.listed", "riffs by words of their prompts")
+    listing = _add(verbs, "list", "library.list_riffs", "the newest riffs")
+    search = _add(verbs, "search", "library.list_riffs", "riffs by words of their prompts")
     search.add_argument("words", metavar="WORD", nargs="+", help="the last may be unfinished")
     listing.set_defaults(words=None)
     for parser in (listing, search):
-        parser.add_argument("--limit", type=whole, default=25, help="how many (default: 25)")
+        parser.add_argument(
+            "--limit", type=parse_integer, default=25, help="how many (default: 25)"
+        )
     for name, run, summary in (
         ("show", "library.show", "everything about a riff"),
         ("lineage", "library.lineage", "its family tree"),
@@ -276,14 +302,14 @@ def _privacy(commands: Any) -> None:
     export.add_argument(
         "--member",
         metavar="ID",
-        type=member,
+        type=parse_member_id,
         default=0,
         help="Discord's id of the member (default: whoever makes clips at this machine)",
     )
     delete.add_argument(
         "--member",
         metavar="ID",
-        type=member,
+        type=parse_member_id,
         required=True,
         help="Discord's id of the member; 0 is everybody who makes clips at this machine or on its "
         "page. Stop RiffBot first",
@@ -313,11 +339,18 @@ def _source(parser: Parser, *, seconds: bool = True) -> None:
         "source", metavar="FILE|ID", help="PNG, MP3, WAV, FLAC or OGG, or a clip of the library"
     )
     parser.add_argument(
-        "--start", metavar="S", type=number, default=0.0, help="of a sound: begin at this second"
+        "--start",
+        metavar="S",
+        type=parse_number,
+        default=0.0,
+        help="of a sound: begin at this second",
     )
     if seconds:
         parser.add_argument(
-            "--seconds", metavar="S", type=number, help="of a sound: take so much (at most 20.48)"
+            "--seconds",
+            metavar="S",
+            type=parse_number,
+            help="of a sound: take so much (at most 20.48)",
         )
     parser.add_argument(
         "--loop", action="store_true", help="of a sound: cut a loop of whole beats out of it"
@@ -337,15 +370,17 @@ def _recipe(
     parser: Parser, *, count: bool = True, denoising: float = 0.75, out: bool = True
 ) -> None:
     parser.add_argument("--negative", metavar="TEXT", help="what not to hear")
-    parser.add_argument("--seed", type=whole, help="0 … 4294967295 (default: a random one)")
+    parser.add_argument("--seed", type=parse_integer, help="0 … 4294967295 (default: a random one)")
     parser.add_argument(
         "--denoising",
-        type=number,
+        type=parse_number,
         help=f"0 returns the seed image, 1 forgets it (default: {denoising:g})",
     )
     parser.set_defaults(usual_denoising=denoising)
-    parser.add_argument("--guidance", type=number, help="how strictly to follow the prompt, 1 … 30")
-    parser.add_argument("--steps", type=whole, help="denoising steps, 1 … 200")
+    parser.add_argument(
+        "--guidance", type=parse_number, help="how strictly to follow the prompt, 1 … 30"
+    )
+    parser.add_argument("--steps", type=parse_integer, help="denoising steps, 1 … 200")
     parser.add_argument(
         "--scheduler",
         help="flow for the embedded model; for v1 checkpoints ddim, dpm++ (or dpm), lcm, pndm, "
@@ -353,7 +388,10 @@ def _recipe(
     )
     if count:
         parser.add_argument(
-            "--count", type=whole, default=1, help="how many takes: seeds S, S+1, … (default: 1)"
+            "--count",
+            type=parse_integer,
+            default=1,
+            help="how many takes: seeds S, S+1, … (default: 1)",
         )
     if out:
         _written(parser)
@@ -380,5 +418,5 @@ def _other_model(parser: Parser) -> None:
 
 
 def _size(parser: Parser) -> None:
-    parser.add_argument("--width", type=whole, help="columns of 10 ms, 64 … 2048")
-    parser.add_argument("--bpm", type=number, help="tempo, 40 … 240; decides the width")
+    parser.add_argument("--width", type=parse_integer, help="columns of 10 ms, 64 … 2048")
+    parser.add_argument("--bpm", type=parse_number, help="tempo, 40 … 240; decides the width")

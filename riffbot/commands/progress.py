@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, TextIO
 if TYPE_CHECKING:
     from riffbot.inference.job import Progress
 
-BAR = 24
+BAR_WIDTH = 24
 
 
-class Line:
+class StatusLine:
     """A line that rewrites itself.
 
     Args:
@@ -25,7 +25,7 @@ class Line:
         self._live = self._stream.isatty()
         self._started = time.monotonic()
 
-    def say(self, words: str) -> None:
+    def show(self, words: str) -> None:
         """Show these words instead of the last ones."""
         if self._live:
             width = shutil.get_terminal_size().columns - 1
@@ -38,19 +38,19 @@ class Line:
             self._stream.write("\r\x1b[K")
             self._stream.flush()
 
-    def note(self, words: str) -> None:
+    def print_note(self, words: str) -> None:
         """One lasting sentence on stderr, terminal or not."""
         self.clear()
         print(f"riffbot: {words}", file=self._stream, flush=True)
 
-    def step(self, place: str, progress: Progress) -> None:
+    def show_step(self, place: str, progress: Progress) -> None:
         """Show how far a clip is; `place` says which one, for example `2/8 `."""
         if progress.stage == "queued":
             # Nobody is ahead of a command: what it waits for is the model.
             waited = time.monotonic() - self._started
-            self.say(f"{place}loading the model … {waited:.0f} s")
+            self.show(f"{place}loading the model … {waited:.0f} s")
             return
-        done = round(BAR * progress.step / max(progress.steps, 1))
+        done = round(BAR_WIDTH * progress.step / max(progress.steps, 1))
         eta = f"  about {progress.eta_s:.0f} s" if progress.eta_s else ""
-        bar = "█" * done + "·" * (BAR - done)
-        self.say(f"{place}{bar} step {progress.step}/{progress.steps}{eta}")
+        bar = "█" * done + "·" * (BAR_WIDTH - done)
+        self.show(f"{place}{bar} step {progress.step}/{progress.steps}{eta}")

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from audio import codec, decoder, filetypes, regrid
 from audio.image import SpectrogramImage
 from riffbot.clips import recipes
-from riffbot.commands.files import LARGEST_PICTURE, existing
+from riffbot.commands.files import MAX_PICTURE_BYTES, require_file
 from riffbot.errors import BadRequest
 from riffbot.images import HEIGHT
 from riffbot.library.files import Files
 from riffbot.settings import Settings
 
-NARROWEST, WIDEST = 64, 2048
+MIN_COLUMNS, MAX_COLUMNS = 64, 2048
 """Columns of 10 ms that a clip may have."""
 
 RECIPE_TAG = recipes.RECIPE_TAG
@@ -26,7 +26,7 @@ SOUND_SUFFIXES = {".mp3", ".wav", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".aa
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceFile:
     """A picture to start from.
 
     Attributes:
@@ -44,15 +44,15 @@ class Source:
     retired_tag: bool = False
 
     @property
-    def losses(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[str, ...]:
         """What of the file was not taken, in sentences for people; none where all of it was."""
         if self.cut_s <= 0.005:
             return self.notes
-        taken = self.pixels.shape[1] / 100
-        return (f"took {taken:g} s and left out {self.cut_s:.1f} s.", *self.notes)
+        taken_s = self.pixels.shape[1] / 100
+        return (f"took {taken_s:g} s and left out {self.cut_s:.1f} s.", *self.notes)
 
 
-def read(path: Path, *, start: float = 0.0, seconds: float | None = None) -> Source:
+def read_source(path: Path, *, start: float = 0.0, seconds: float | None = None) -> SourceFile:
     """Read a picture or a sound as uint8[512, 64 … 2048].
 
     Args:
@@ -63,51 +63,51 @@ def read(path: Path, *, start: float = 0.0, seconds: float | None = None) -> Sou
     Raises:
         BadRequest: it is neither, or too large, too short, damaged.
     """
-    if is_sound(existing(path)):
-        return _from_sound(path, start, seconds)
+    if is_sound(require_file(path)):
+        return _read_sound(path, start, seconds)
     try:
-        source = _source(regrid.standard(decoder.decode_image(path)))
+        source = _to_source(regrid.standard(decoder.decode_image(path)))
     except ValueError as error:
         raise BadRequest(f"“{path.name}”: {error}") from error
     height, width = source.pixels.shape[:2]
-    if height != HEIGHT or width < NARROWEST:
+    if height != HEIGHT or width < MIN_COLUMNS:
         raise BadRequest(
             f"“{path.name}” is {width} × {height} pixels; a spectrogram is {HEIGHT} high and "
-            f"{NARROWEST} to {WIDEST} wide."
+            f"{MIN_COLUMNS} to {MAX_COLUMNS} wide."
         )
-    cut_s = max(0, width - WIDEST) / 100
-    return replace(source, pixels=source.pixels[:, :WIDEST], cut_s=cut_s)
+    cut_s = max(0, width - MAX_COLUMNS) / 100
+    return replace(source, pixels=source.pixels[:, :MAX_COLUMNS], cut_s=cut_s)
 
 
-def picture(path: Path) -> Source:
+def read_picture(path: Path) -> SourceFile:
     """Read a picture of any size, with the recipe in it. Raises BadRequest."""
-    existing(path, max_bytes=LARGEST_PICTURE)
+    require_file(path, max_bytes=MAX_PICTURE_BYTES)
     try:
-        return _source(decoder.decode_image(existing(path)))
+        return _to_source(decoder.decode_image(require_file(path)))
     except ValueError as error:
         raise BadRequest(f"“{path.name}”: {error}") from error
 
 
-def _source(decoded: SpectrogramImage) -> Source:
+def _to_source(decoded: SpectrogramImage) -> SourceFile:
     notes = (decoded.note,) if decoded.note else ()
-    return Source(decoded.pixels, decoded.recipe, notes=notes, retired_tag=decoded.retired_tag)
+    return SourceFile(decoded.pixels, decoded.recipe, notes=notes, retired_tag=decoded.retired_tag)
 
 
 def is_sound(path: Path) -> bool:
     """Whether to listen to the file rather than look at it (by its first bytes, then its name)."""
-    kind = filetypes.identify(head(path))
+    kind = filetypes.identify(read_head(path))
     if kind.family == "unknown":
         return path.suffix.lower() in SOUND_SUFFIXES
     return kind.family == "sound"
 
 
-def head(path: Path) -> bytes:
+def read_head(path: Path) -> bytes:
     """A file's first bytes, which tell what it is."""
     with path.open("rb") as file:
         return file.read(filetypes.HEAD)
 
 
-def recipe_in_tags(path: Path) -> str | None:
+def read_recipe_tag(path: Path) -> str | None:
     """The recipe that a sound file carries. Raises BadRequest if it is no sound file."""
     try:
         return decoder.read_tags(path).get(RECIPE_TAG)
@@ -115,32 +115,34 @@ def recipe_in_tags(path: Path) -> str | None:
         raise BadRequest(f"“{path.name}”: {error}") from error
 
 
-def _from_sound(path: Path, start: float, seconds: float | None) -> Source:
-    longest = WIDEST / 100
+def _read_sound(path: Path, start: float, seconds: float | None) -> SourceFile:
+    longest = MAX_COLUMNS / 100
     if not 0 <= start < float("inf"):
         raise BadRequest(f"--start must be 0 or more, not {start:g}.")
-    if seconds is not None and not NARROWEST / 100 <= seconds <= longest:
-        raise BadRequest(f"--seconds must be {NARROWEST / 100} … {longest}, not {seconds:g}.")
+    if seconds is not None and not MIN_COLUMNS / 100 <= seconds <= longest:
+        raise BadRequest(f"--seconds must be {MIN_COLUMNS / 100} … {longest}, not {seconds:g}.")
     try:
         sound = decoder.read(path)
         first = round(start * sound.sample_rate)
         wanted = round((seconds or longest) * sound.sample_rate)
-        taken = sound.samples[first : first + wanted]
-        if len(taken) < NARROWEST / 100 * sound.sample_rate:
+        excerpt = sound.samples[first : first + wanted]
+        if len(excerpt) < MIN_COLUMNS / 100 * sound.sample_rate:
             raise BadRequest(
-                f"“{path.name}” is {sound.seconds:.2f} s long; a clip needs {NARROWEST / 100} s"
+                f"“{path.name}” is {sound.seconds:.2f} s long; a clip needs {MIN_COLUMNS / 100} s"
                 + (f" after --start {start:g}." if start else ".")
             )
-        pixels = codec.audio_to_image(taken, sound.sample_rate)
+        pixels = codec.audio_to_image(excerpt, sound.sample_rate)
     except ValueError as error:
         raise BadRequest(f"“{path.name}”: {error}") from error
-    whole = start == 0 and len(taken) == len(sound.samples)
-    left_out = 0.0 if seconds else (len(sound.samples) - first - len(taken)) / sound.sample_rate
+    is_whole = start == 0 and len(excerpt) == len(sound.samples)
+    left_out = 0.0 if seconds else (len(sound.samples) - first - len(excerpt)) / sound.sample_rate
     # A part of a clip is another clip: its recipe would not make it again.
-    recipe = recipes.of_sound(recipe_in_tags(path), head(path), loop=False) if whole else None
-    return Source(pixels[:, :WIDEST], recipe, left_out, sound.notes)
+    recipe = (
+        recipes.of_sound(read_recipe_tag(path), read_head(path), loop=False) if is_whole else None
+    )
+    return SourceFile(pixels[:, :MAX_COLUMNS], recipe, left_out, sound.notes)
 
 
-def in_library(digest: str, settings: Settings) -> Path | None:
+def find_in_library(digest: str, settings: Settings) -> Path | None:
     """Where the library keeps the file with this sha256, if it does."""
     return Files(settings.files_dir).path(digest)

@@ -130,7 +130,7 @@ def test_the_part_that_fails_is_named_with_its_remedy(
         raise OSError(13, "Permission denied")
 
     monkeypatch.setattr(broken, fails)
-    outcome = trial.attempt(settings)
+    outcome = trial.run_trial(settings)
     assert outcome.failed == part
     assert outcome.reason
     assert outcome.remedy
@@ -143,7 +143,7 @@ def test_a_part_that_hangs_is_named_too(
     monkeypatch.setattr(
         "riffbot.inference.pipeline.pipeline.Pipeline.run", lambda *_, **__: gate.wait(60)
     )
-    outcome = trial.attempt(settings, limit_s=3)
+    outcome = trial.run_trial(settings, limit_s=3)
     gate.set()
     assert outcome.failed in ("loading the model", "drawing a picture")
     assert "not done after 3 s" in outcome.reason
