@@ -14,7 +14,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from riffbot import caches, interrupts, terminal
-from riffbot.commands.options import Options, build_parser
+from riffbot.commands.arguments import Options
+from riffbot.commands.options import build_parser
 from riffbot.errors import RiffBotError, describe_for_owner
 from riffbot.interrupts import INTERRUPTED
 

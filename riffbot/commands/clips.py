@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from riffbot.commands.arguments import Options
 from riffbot.commands.jobs import ClipJob, apply_changes, build_jobs, request_fields
-from riffbot.commands.options import Options
 from riffbot.errors import BadRequest
 from riffbot.naming import slugify
 from riffbot.request import RiffRequest, check_prompts

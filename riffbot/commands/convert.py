@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from riffbot.commands.arguments import Options
 from riffbot.commands.files import (
     MAX_PICTURE_BYTES,
     is_folder,
@@ -16,7 +17,6 @@ from riffbot.commands.files import (
     require_new_file,
     write_file,
 )
-from riffbot.commands.options import Options
 from riffbot.errors import BadRequest
 
 Format = Literal["wav", "mp3", "flac", "ogg"]

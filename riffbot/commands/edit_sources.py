@@ -11,9 +11,9 @@ from riffbot.clips import edits, recipes
 from riffbot.clips.edits import EditSource
 from riffbot.clips.uploads import Source, open_upload
 from riffbot.commands import source_files
+from riffbot.commands.arguments import Options
 from riffbot.commands.files import exists, is_folder, read_file, require_file
 from riffbot.commands.image_resolver import ImageResolver
-from riffbot.commands.options import Options
 from riffbot.errors import BadRequest, NotFound
 from riffbot.library.models import StoredRiff
 from riffbot.library.store import Library

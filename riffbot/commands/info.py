@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 
-from riffbot.commands.options import Options
+from riffbot.commands.arguments import Options
 from riffbot.errors import BadRequest
 
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from riffbot.commands.arguments import Options
 from riffbot.commands.files import atomic_file, require_new_file
 from riffbot.commands.image_resolver import ImageResolver
-from riffbot.commands.options import Options
 from riffbot.commands.progress import StatusLine
 from riffbot.commands.runner import open_engine
 from riffbot.errors import BadRequest

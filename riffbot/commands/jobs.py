@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from riffbot.commands.options import Options
+from riffbot.commands.arguments import Options
 from riffbot.errors import BadRequest
 from riffbot.request import MAX_SEED, RiffRequest
 

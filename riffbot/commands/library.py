@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from riffbot.commands.arguments import Options
 from riffbot.commands.files import require_new_file, write_file
-from riffbot.commands.options import Options
 from riffbot.errors import BadRequest
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from riffbot.commands.arguments import Options
 from riffbot.commands.files import require_new_file, write_file
 from riffbot.commands.library import run_with_library
-from riffbot.commands.options import Options
 from riffbot.errors import BadRequest
 
 if TYPE_CHECKING:

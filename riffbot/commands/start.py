@@ -7,7 +7,7 @@ import errno
 import logging
 import socket
 
-from riffbot.commands.options import Options
+from riffbot.commands.arguments import Options
 from riffbot.errors import BadRequest, RiffBotError
 
 
