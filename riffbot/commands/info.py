@@ -31,17 +31,17 @@ def seed_images(options: Options) -> int:
 
 def doctor(options: Options) -> int:
     """Check what must be right; 1 if something essential is wrong."""
-    from riffbot.commands import doctor as clinic
+    from riffbot.commands import doctor as checks
     from riffbot.settings import load_settings
 
     settings = load_settings(**({"model": options.model} if options.model else {}))
-    findings = []
-    for finding in clinic.examine(settings, speed=options.speed):
-        findings.append(finding)
+    results = []
+    for result in checks.run_checks(settings, speed=options.speed):
+        results.append(result)
         if not options.json:  # as soon as it is known: the model takes its seconds
-            print(clinic.line_of(finding), flush=True)
-    print(clinic.as_json(findings) if options.json else clinic.summary(findings))
-    return 0 if clinic.healthy(findings) else 1
+            print(checks.format_result(result), flush=True)
+    print(checks.results_as_json(results) if options.json else checks.format_summary(results))
+    return 0 if checks.is_healthy(results) else 1
 
 
 def bench(options: Options) -> int:
