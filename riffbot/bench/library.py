@@ -201,58 +201,84 @@ async def _time_queries(
     return result
 
 
-def _build_queries(
-    library: Library, db: sqlite3.Connection, riffs: int
-) -> dict[str, tuple[Query, Query]]:
-    async def like(*patterns: str, where: str = "1", offset: int = 0, limit: int = 25) -> object:
+Pair = tuple[Query, Query]
+"""The same question to RiffBot's library and to the baseline."""
+
+
+class _Queries:
+    """Builds pairs of queries: RiffBot's library, and the baseline on the same SQLite file."""
+
+    def __init__(self, library: Library, db: sqlite3.Connection, riffs: int) -> None:
+        self._library = library
+        self._db = db
+        self._riffs = riffs
+
+    def search(self, words: Callable[[random.Random], str], where: str, **scope: Any) -> Pair:
+        """Riffs with all the words in their prompts."""
+
+        async def ours(rng: random.Random) -> object:
+            return await self._library.riffs.page(text=words(rng), **scope)
+
+        async def baseline(rng: random.Random) -> object:
+            return self._like(*(f"%{word}%" for word in words(rng).split()), where=where)
+
+        return ours, baseline
+
+    def autocomplete(self, where: str, **scope: Any) -> Pair:
+        """Riffs whose prompts begin with some letters."""
+
+        async def ours(rng: random.Random) -> object:
+            start = _two_words(rng)[: rng.randrange(1, 9)]
+            return await self._library.riffs.complete(start, **scope)
+
+        async def baseline(rng: random.Random) -> object:
+            return self._like(_two_words(rng)[: rng.randrange(1, 9)] + "%", where=where)
+
+        return ours, baseline
+
+    def page(self, where: str, **scope: Any) -> Pair:
+        """A page anywhere in the list."""
+
+        async def ours(rng: random.Random) -> object:
+            older_than = f"{rng.randrange(self._riffs):012d}"
+            return await self._library.riffs.page(older_than=older_than, **scope)
+
+        async def baseline(rng: random.Random) -> object:
+            return self._like(where=where, offset=rng.randrange(self._riffs), limit=10)
+
+        return ours, baseline
+
+    def family(self) -> Pair:
+        """The family tree of a riff; the baseline is one recursive query."""
+
+        async def ours(rng: random.Random) -> object:
+            return await self._library.riffs.family(f"{rng.randrange(self._riffs):012d}")
+
+        async def baseline(rng: random.Random) -> object:
+            return self._db.execute(_TREE, (f"{rng.randrange(self._riffs):012d}",)).fetchall()
+
+        return ours, baseline
+
+    def _like(self, *patterns: str, where: str, offset: int = 0, limit: int = 25) -> list[Any]:
         likes = " AND ".join(["prompt LIKE ?"] * len(patterns)) or "1"
         query = (
             f"SELECT * FROM riffs WHERE {where} AND {likes} ORDER BY created_at DESC LIMIT {limit} "
             f"OFFSET {offset}"
         )
-        return db.execute(query, patterns).fetchall()
+        return self._db.execute(query, patterns).fetchall()
 
-    def search(
-        words: Callable[[random.Random], str], where: str, **scope: Any
-    ) -> tuple[Query, Query]:
-        async def ours(rng: random.Random) -> object:
-            return await library.riffs.page(text=words(rng), **scope)
 
-        async def baseline(rng: random.Random) -> object:
-            return await like(*(f"%{word}%" for word in words(rng).split()), where=where)
+_TREE = (
+    "WITH RECURSIVE up(id, parent_id) AS (SELECT id, parent_id FROM riffs WHERE id = ? "
+    "UNION SELECT r.id, r.parent_id FROM riffs r JOIN up ON r.id = up.parent_id), "
+    "down(id) AS (SELECT id FROM up UNION SELECT r.id FROM riffs r JOIN down "
+    "ON r.parent_id = down.id) SELECT riffs.* FROM riffs JOIN down USING (id)"
+)
 
-        return ours, baseline
 
-    def autocomplete(where: str, **scope: Any) -> tuple[Query, Query]:
-        async def ours(rng: random.Random) -> object:
-            return await library.riffs.complete(_two_words(rng)[: rng.randrange(1, 9)], **scope)
-
-        async def baseline(rng: random.Random) -> object:
-            return await like(_two_words(rng)[: rng.randrange(1, 9)] + "%", where=where)
-
-        return ours, baseline
-
-    def page(where: str, **scope: Any) -> tuple[Query, Query]:
-        async def ours(rng: random.Random) -> object:
-            return await library.riffs.page(older_than=f"{rng.randrange(riffs):012d}", **scope)
-
-        async def baseline(rng: random.Random) -> object:
-            return await like(where=where, offset=rng.randrange(riffs), limit=10)
-
-        return ours, baseline
-
-    async def family(rng: random.Random) -> object:
-        return await library.riffs.family(f"{rng.randrange(riffs):012d}")
-
-    async def family_by_cte(rng: random.Random) -> object:
-        tree = (
-            "WITH RECURSIVE up(id, parent_id) AS (SELECT id, parent_id FROM riffs WHERE id = ? "
-            "UNION SELECT r.id, r.parent_id FROM riffs r JOIN up ON r.id = up.parent_id), "
-            "down(id) AS (SELECT id FROM up UNION SELECT r.id FROM riffs r JOIN down "
-            "ON r.parent_id = down.id) SELECT riffs.* FROM riffs JOIN down USING (id)"
-        )
-        return db.execute(tree, (f"{rng.randrange(riffs):012d}",)).fetchall()
-
+def _build_queries(library: Library, db: sqlite3.Connection, riffs: int) -> dict[str, Pair]:
+    queries = _Queries(library, db, riffs)
+    search, autocomplete, page = queries.search, queries.autocomplete, queries.page
     by_member, in_guild = f"author_id = {MEMBER_ID}", f"guild_id = {GUILD_ID}"
     as_guest = f"{in_guild} AND audience_id IN ({', '.join(map(str, sorted(VISIBLE_CHANNELS)))})"
     return {
@@ -274,7 +300,7 @@ def _build_queries(
         "autocomplete mine": autocomplete(by_member, author_id=MEMBER_ID),
         "a page of this server": page(in_guild, guild_id=GUILD_ID),
         "a page of everything": page("1"),
-        "a family": (family, family_by_cte),
+        "a family": queries.family(),
     }
 
 
