@@ -1,7 +1,6 @@
 """Building blocks of the command line: the parser, and options that several commands share.
 
-A parser here only reads; ranges are checked where the values live (`riffbot.request`), so that
-the command line, Discord and the page refuse the same things with the same words.
+The parsers only read; ranges are checked where the values are defined (`riffbot.request`).
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ PROMPT_HELP = (
 
 
 class Options(argparse.Namespace):
-    """The parsed options; `run` names the function that serves them (`clips.riff`)."""
+    """The parsed options; `run` names the command's function (`clips.riff`)."""
 
     run: str
     json: bool = False
@@ -31,7 +30,7 @@ class Options(argparse.Namespace):
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse that complains in one sentence and takes no abbreviated options."""
+    """An `ArgumentParser` that reports errors as one sentence and takes no abbreviated options."""
 
     def __init__(self, **settings: Any) -> None:
         # `--den` would start to mean something else the day another option begins so.
@@ -49,7 +48,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def parse_integer(text: str) -> int:
-    """A whole number."""
+    """Parse a whole number."""
     try:
         return int(text)
     except ValueError:
@@ -57,14 +56,14 @@ def parse_integer(text: str) -> int:
 
 
 def parse_member_id(text: str) -> int:
-    """A member's id, which has 63 bits in Discord and in databases."""
+    """Parse a member's id, which has 63 bits in Discord and in databases."""
     if not 0 <= (found := parse_integer(text)) < 2**63:
         raise argparse.ArgumentTypeError(f"this needs Discord's id of a member, not {text[:30]!r}")
     return found
 
 
 def parse_number(text: str) -> float:
-    """A number; not-a-number and infinity are refused by whoever uses it."""
+    """Parse a number; NaN and infinity are refused where the value is used."""
     try:
         return float(text)
     except ValueError:

@@ -1,6 +1,6 @@
 """`riff`, `remix`, `inpaint`, `extend`, `morph`, `layer`, `draw`: commands that make clips.
 
-What was typed is checked before anything heavy is imported, a folder made or a picture read.
+Options are checked before anything heavy is imported, a folder created or a picture read.
 """
 # ruff: noqa: PLC0415
 
@@ -116,7 +116,7 @@ def morph(options: Options) -> int:
     if not 2 <= options.clips <= MAX_CLIPS:
         raise BadRequest(f"--clips must be 2 … {MAX_CLIPS}, not {options.clips}.")
     check_prompts(RiffRequest.build(prompt=options.prompt, **request_fields(options)))
-    # The far end goes through the same door as a prompt of its own.
+    # The far end must be a valid prompt, too.
     check_prompts(RiffRequest.build(prompt=options.target))
     from riffbot.clips import edits
     from riffbot.commands.edit_sources import read_morph_end
@@ -164,7 +164,7 @@ def draw(options: Options) -> int:
 
 
 def _check_options(options: Options) -> None:
-    """Refuse what is wrong with the words and numbers before a picture is read."""
+    """Refuse invalid prompts and numbers before a picture is read. Raises BadRequest."""
     fields = {"denoising": getattr(options, "usual_denoising", 0.75), **request_fields(options)}
     prompt = options.prompt if options.prompt is not None else "a drawing"
     build_jobs(check_prompts(RiffRequest.build(prompt=prompt, **fields)), options.count)
@@ -205,7 +205,7 @@ def _replay(options: Options) -> int:
         (request.seed_image, resolver.resolve_seed_image),
         (request.mask, resolver.resolve_mask),
     ):
-        # What is lost may be made again; a name that is none stays none.
+        # Lost sources that the recipe describes are made again; others must exist.
         if ref is not None and ref not in recipe.made_from:
             resolve(ref)
     jobs = [replace(job, recipe=recipe) for job in build_jobs(request, options.count)]
@@ -222,7 +222,12 @@ def _replay(options: Options) -> int:
 def open_session(
     options: Options, recipe_folder: Path | None = None, *, folder: Path | None = None
 ) -> tuple[Settings, ImageResolver]:
-    """The settings, the folder to write into (made and tried; `--out` by default), the pictures."""
+    """Load the settings and prepare the folder to write to (`--out` by default).
+
+    Args:
+        recipe_folder: the folder of a recipe that is replayed, which may hold its sources.
+        folder: another folder to write to.
+    """
     from riffbot.commands.files import SourceFolder, prepare_output_folder
     from riffbot.commands.image_resolver import ImageResolver
     from riffbot.settings import load_settings

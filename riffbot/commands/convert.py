@@ -23,15 +23,15 @@ Format = Literal["wav", "mp3", "flac", "ogg"]
 FORMATS: dict[str, Format] = {".wav": "wav", ".mp3": "mp3", ".flac": "flac", ".ogg": "ogg"}
 
 MAX_SECONDS = 600.0
-"""Seconds of a sound that become a picture at most."""
+"""At most so much of a sound is converted."""
 
 
 def image_to_audio(options: Options) -> int:
-    """Hear a spectrogram, at the pitch and tempo it was drawn in, at the usual loudness.
+    """Convert a spectrogram to sound, normalised to the loudness of the settings.
 
     Raises:
-        BadRequest: the picture cannot be read, or the format of OUT is none we write, or OUT is
-            there already.
+        BadRequest: the picture cannot be read, the format of OUT is not supported, or OUT
+            exists already.
         StorageError: OUT cannot be written.
     """
     target: Path = options.audio
@@ -53,7 +53,7 @@ def image_to_audio(options: Options) -> int:
     except ValueError as error:
         raise BadRequest(f"“{source.name}”: {error}") from error
     samples = loudness.normalize(samples, rate, target_lufs=settings.loudness_lufs)
-    # The recipe travels on: the sound can be replayed as the picture could.
+    # With the recipe the sound can be replayed as the picture can.
     tags = {RECIPE_TAG: picture.recipe} if picture.recipe else {}
     write_file(target, files.encode(samples, rate, kind, tags=tags))
     notes = [picture.note] if picture.note else []
@@ -61,10 +61,10 @@ def image_to_audio(options: Options) -> int:
 
 
 def audio_to_image(options: Options) -> int:
-    """See a sound: 512 rows, 10 ms a column, with the parameters in the PNG.
+    """Convert a sound to a spectrogram: 512 rows, 10 ms a column, parameters in the PNG.
 
     Raises:
-        BadRequest: the sound cannot be read, or OUT is no PNG or there already.
+        BadRequest: the sound cannot be read, or OUT is not a PNG or exists already.
         StorageError: OUT cannot be written.
     """
     target: Path = options.image

@@ -44,11 +44,11 @@ CHECKS: list[tuple[str, Check]] = [
     ("ports", check_ports),
 ]
 NEEDED = {"Python", "model", "device", "MP3", "data folder", "database", "seed images"}
-"""Without these no riff can be made, so that trying would only say the same again."""
+"""Checks without which no riff can be made, so that the trial is skipped."""
 
 
 def run_checks(settings: Settings, *, speed: bool = False) -> Iterator[CheckResult]:
-    """Look at everything, one after the other, then try it; with `speed`, time one clip too."""
+    """Run every check, then make a small riff; with `speed`, also time one clip."""
     bad: list[str] = []
     for name, check in CHECKS:
         result = _run_check(name, check, settings)
@@ -64,24 +64,24 @@ def run_checks(settings: Settings, *, speed: bool = False) -> Iterator[CheckResu
 
 
 def is_healthy(results: list[CheckResult]) -> bool:
-    """Whether RiffBot can work."""
+    """Whether no check failed."""
     return all(result.state != BAD for result in results)
 
 
 def results_as_json(results: list[CheckResult]) -> str:
-    """One JSON object: `{"healthy": …, "findings": […]}`."""
+    """Format the results as one JSON object: `{"healthy": …, "findings": […]}`."""
     report = {"healthy": is_healthy(results), "findings": [asdict(result) for result in results]}
     return json.dumps(report, ensure_ascii=False)
 
 
 def format_result(result: CheckResult) -> str:
-    """For people: what was found, and the remedy below it."""
+    """Format a result for people, with the remedy on a second line."""
     line = f"{MARKS[result.state]} {result.name:<12} {result.found}"
     return f"{line}\n  {'':<12} → {result.remedy}" if result.remedy else line
 
 
 def format_summary(results: list[CheckResult]) -> str:
-    """The last line."""
+    """Format the last line of the report."""
     bad = [result.name for result in results if result.state == BAD]
     return f"To be mended: {', '.join(bad)}." if bad else "All is well."
 

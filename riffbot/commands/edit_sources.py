@@ -1,4 +1,4 @@
-"""FILE|ID as what a clip starts from: a sound, a picture, or a clip of the library."""
+"""Reads the source of an edit (FILE|ID): a sound, a picture, or a clip of the library."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from riffbot.naming import prompt_from_filename
 from riffbot.settings import Settings
 
 _MAX_BYTES = 2 * 1024**3
-"""A file of one's own may be large; what is decoded of it is bounded all the same."""
+"""The owner's own files may be large; how much is decoded is limited all the same."""
 
 
 def read_edit_source(
     typed: str, options: Options, settings: Settings, resolver: ImageResolver, *, crop: bool = True
 ) -> EditSource:
-    """A file if one lies there, else a clip of the library.
+    """Read a file if the path exists, else a clip of the library.
 
     Args:
-        crop: of a song, take only what one clip can start from.
+        crop: take only as much of a song as one clip can start from.
 
     Raises:
         NotFound: it is neither.
-        BadRequest: it can be no clip.
+        BadRequest: it cannot become a clip.
     """
     path = Path(typed)
     if "/" in typed or path.suffix or exists(path):
@@ -45,7 +45,7 @@ def read_edit_source(
 def read_morph_end(
     typed: str, options: Options, settings: Settings, resolver: ImageResolver
 ) -> EditSource | str:
-    """An end of a walk: a file if one lies there, a clip of the library by its id, else words."""
+    """Read an end of a morph: a file, a clip of the library by its id, else a prompt."""
     try:
         if Path(typed).is_file():
             return _read_file_source(Path(typed), options, resolver)
@@ -60,7 +60,7 @@ def read_morph_end(
 
 
 def read_drawing(typed: str, options: Options, resolver: ImageResolver) -> EditSource:
-    """Any picture as a drawing. Raises BadRequest in one sentence."""
+    """Read any picture as a drawing. Raises BadRequest."""
     path = require_file(Path(typed))
     if source_files.is_sound(path):
         raise BadRequest(f"“{path.name}” is a sound; `riffbot remix` starts from sounds.")

@@ -1,4 +1,4 @@
-"""Files that people name, and the folder that clips are written into."""
+"""Checks of paths that people type, atomic writing, and the folder of sources."""
 
 from __future__ import annotations
 
@@ -15,16 +15,20 @@ from riffbot.errors import BadRequest, NotFound, StorageError
 from riffbot.interrupts import unfinished_file
 
 MAX_PICTURE_BYTES = 256 * 1024**2
-"""Bytes; a picture is read as a whole."""
+"""Pictures are read into memory."""
 
 
 def require_file(path: Path, *, max_bytes: int | None = None) -> Path:
-    """The path, if a regular file lies there. Raises NotFound or BadRequest in one sentence.
+    """Return the path if it is a readable regular file.
 
     A device never ends and a pipe waits for its writer, so neither is opened.
 
     Args:
-        max_bytes: a larger file is refused.
+        max_bytes: larger files are refused.
+
+    Raises:
+        NotFound: there is no such file.
+        BadRequest: it is a folder or a device, cannot be read, or is too large.
     """
     try:
         if path.is_dir():
@@ -49,7 +53,7 @@ def require_file(path: Path, *, max_bytes: int | None = None) -> Path:
 
 
 def read_file(path: Path, max_bytes: int) -> bytes:
-    """The bytes of a regular file. Raises NotFound or BadRequest, also where there are more."""
+    """Read a regular file of at most `max_bytes`. Raises NotFound or BadRequest."""
     try:
         return read_regular_file(require_file(path, max_bytes=max_bytes), max_bytes)
     except AudioError as error:  # it changed meanwhile
@@ -65,7 +69,7 @@ def exists(path: Path) -> bool:
 
 
 def is_folder(path: Path) -> bool:
-    """Whether a folder is there; False also where that cannot be seen."""
+    """Whether the path is a folder; False also if that cannot be determined."""
     try:
         return path.is_dir()
     except (OSError, ValueError):
@@ -73,7 +77,7 @@ def is_folder(path: Path) -> bool:
 
 
 def prepare_output_folder(path: Path) -> Path:
-    """Make the folder and prove that it can be written, before any time is spent.
+    """Create the folder and check that files can be written to it, before any work is done.
 
     Raises:
         BadRequest: a file lies there.
@@ -91,7 +95,7 @@ def prepare_output_folder(path: Path) -> Path:
 
 
 def require_new_file(path: Path, *, overwrite: bool) -> Path:
-    """The path, if nothing would be lost by writing there.
+    """Return the path if writing there would overwrite nothing.
 
     Raises:
         BadRequest: a file lies there and may not be overwritten.
@@ -102,7 +106,7 @@ def require_new_file(path: Path, *, overwrite: bool) -> Path:
 
 
 def has_content(path: Path, data: bytes) -> bool:
-    """Whether a file with just these bytes lies there."""
+    """Whether the file exists and has exactly this content."""
     try:
         return path.stat().st_size == len(data) and path.read_bytes() == data
     except OSError:
@@ -110,7 +114,7 @@ def has_content(path: Path, data: bytes) -> bool:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Write the whole file or leave the old one. Raises StorageError."""
+    """Write a file atomically: the old one stays if it fails. Raises StorageError."""
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".riffbot-")
         try:
@@ -128,7 +132,9 @@ def write_file(path: Path, data: bytes) -> None:
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """A path beside this one to write to; it takes the name when all went well, else it goes.
+    """Give a temporary path in the same folder, renamed to `path` at the end of the block.
+
+    It is removed if the block raises.
 
     Raises:
         StorageError: the system refuses.
@@ -146,10 +152,10 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 
 class SourceFolder:
-    """Pictures that recipes refer to as `sha256:…`, kept beside the clips made from them.
+    """The folder `sources` with the pictures that recipes refer to as `sha256:…`.
 
-    A recipe whose seed image came from a file is only worth something while that picture exists;
-    `sources/<sha256>.png` in the same folder keeps the two together wherever they are moved.
+    It lies in the folder of the clips (`sources/<sha256>.png`), so that clips whose seed images
+    came from files can be replayed wherever the folder is moved.
     """
 
     def __init__(self, out: Path) -> None:
@@ -165,13 +171,13 @@ class SourceFolder:
         return f"sha256:{digest}"
 
     def find(self, digest: str) -> Path | None:
-        """Where the picture with this sha256 lies, if it does."""
+        """Return the path of the picture with this sha256, if it exists."""
         path = self.folder / f"{digest}.png"
         return path if path.exists() else None
 
 
 def _short(path: Path) -> str:
-    """A path as a sentence can hold it."""
+    """Shorten a path for a sentence."""
     text = str(path)
     return text if len(text) <= 100 else f"{text[:60]}…"
 

@@ -1,4 +1,4 @@
-"""Pictures that requests name: bundled ones, files, clips of the library, masks."""
+"""Resolves seed images and masks: bundled names, files, and references into the library."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ REFERENCE = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class ImageResolver:
-    """Turns what was typed into references that requests hold.
+    """Turns typed names and paths into the references that requests hold.
 
-    Pictures from files go onto a shelf beside the clips that are made from them, so that the
-    folder replays on its own.
+    Pictures from files are saved in the folder of sources beside the clips that are made from
+    them, so that the folder can be replayed on its own.
 
     Args:
-        settings: where the bundled pictures and the library lie.
-        shelf: where pictures from files go.
-        beside: another shelf to look on, that of a recipe being replayed.
+        settings: the folders of bundled seed images and of the library.
+        source_folder: where pictures from files are saved.
+        recipe_folder: the sources of a recipe that is replayed.
 
     Attributes:
         images: resolves the references, for the pipeline.
-        shelf: where pictures from files go.
+        source_folder: where pictures from files are saved.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class ImageResolver:
         self.images = Images(settings.seed_images, self._find)
 
     def resolve_seed_image(self, typed: str) -> str:
-        """The reference of a bundled picture's name, a file of picture or sound, or a reference.
+        """Return the reference for a bundled name, a picture or sound file, or a reference.
 
         Raises:
             NotFound: it is none of them.
@@ -67,7 +67,7 @@ class ImageResolver:
         return typed
 
     def resolve_mask(self, typed: str) -> str:
-        """The same for a mask: white repaints, black keeps; any size, it is stretched."""
+        """Return the reference of a mask: white repaints, black keeps; any size is resized."""
         if (
             not REFERENCE.fullmatch(typed)
             and typed not in self.images.masks()
@@ -78,15 +78,15 @@ class ImageResolver:
         return typed
 
     def save_source(self, source: source_files.SourceFile) -> str:
-        """Put a picture on the shelf, its recipe in it; returns its reference."""
+        """Save a picture from a file with its recipe; returns its reference."""
         return self.save(source.pixels, source.recipe)
 
     def save(self, pixels: NDArray[np.uint8], recipe: str | None = None) -> str:
-        """The same for a picture uint8[H, W] and its recipe."""
+        """Save a picture uint8[H, W] with its recipe; returns its reference."""
         return self._source_folder.save(encode_png(pixels, recipe=recipe))
 
     def is_available(self, ref: str) -> bool:
-        """Whether the picture of a reference can be read; one beside is brought along."""
+        """Whether a reference can be read; sources of the recipe are copied to the new clips."""
         try:
             self.images.any_width(self._copy_to_source_folder(ref))
         except NotFound:
@@ -94,7 +94,7 @@ class ImageResolver:
         return True
 
     def _copy_to_source_folder(self, ref: str) -> str:
-        """A replayed recipe's picture is kept beside the new clips too."""
+        """Copy a source of the replayed recipe to the new clips; returns the reference."""
         other = (
             self._recipe_folder.find(ref.removeprefix("sha256:")) if self._recipe_folder else None
         )

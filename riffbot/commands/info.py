@@ -1,4 +1,4 @@
-"""`seed-images`, `doctor`, `bench` and `db`: looking, measuring, looking after."""
+"""`seed-images`, `doctor`, `bench` and `db`: inspection and maintenance."""
 # ruff: noqa: PLC0415
 
 from __future__ import annotations

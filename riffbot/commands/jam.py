@@ -84,7 +84,7 @@ def jam(options: Options) -> int:
 
 @dataclass(frozen=True)
 class _JamJob:
-    """What is to be played and where to."""
+    """What to play and where to write it."""
 
     settings: Settings
     resolver: ImageResolver
@@ -97,7 +97,7 @@ class _JamJob:
 
 
 def _replay(options: Options, out: Path | None) -> int:
-    """Make again the excerpt of a jam that a kept riff is."""
+    """Render again a riff that was kept from a jam."""
     from riffbot.commands.clips import open_session
     from riffbot.commands.recipes import read_recipe_json
     from riffbot.jam.excerpt import ExcerptRecipe
@@ -139,7 +139,7 @@ async def _write_excerpt(
 
 
 def parse_change(text: str) -> ScheduledPrompt:
-    """`20:church bells` → a change at second 20. Raises BadRequest."""
+    """Parse `20:church bells` as a change at second 20. Raises BadRequest."""
     from riffbot.jam.offline import ScheduledPrompt
     from riffbot.jam.prompt_path import validate_prompt
 
@@ -254,7 +254,7 @@ def _placement_json(entry: Placement) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def open_recorder(out: Path) -> Iterator[Callable[[Floats], object]]:
-    """Gives a function that writes blocks of samples to a file, which appears when it is whole."""
+    """Give a function that writes blocks of samples to a file, which appears when complete."""
     import numpy as np
     import soundfile
 

@@ -1,6 +1,6 @@
-"""From typed options to orders: which clips to make, and under which names to write them.
+"""Jobs from typed options: which clips to make, and under which names to write them.
 
-Light to import: what is wrong with an option is said before anything heavy is loaded.
+Light to import, so that wrong options are refused before anything heavy is loaded.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ class ClipJob:
 
     Attributes:
         request: as asked for.
-        name: stem of its files; None takes `<slugify>-<seed>`.
-        line: the line of the batch file it came from.
+        name: stem of its files; None means `<slugify>-<seed>`.
+        line: the line number in the batch file.
         batch: `Riff.batch` of the clip that it repeats.
-        model_hash: the weights that made the clip it repeats, where they are known.
-        recipe: the recipe that it follows, which may tell how lost pictures are made again.
+        model_hash: hash of the weights that made the clip that it repeats, if known.
+        recipe: the recipe that it repeats, from which lost sources can be made again.
         retired_tag: repeat a PNG of an earlier version (`audio.params.RETIRED_TAG`).
     """
 
@@ -54,20 +54,20 @@ class ClipJob:
 
 @dataclass(frozen=True)
 class BadLine:
-    """A line of a batch file that cannot be served, and why."""
+    """A line of a batch file that cannot be served, and the reason."""
 
     line: int
     sentence: str
 
 
 def request_fields(options: Options) -> dict[str, Any]:
-    """The fields of the request that were typed."""
+    """Return the fields of the request that were typed."""
     values = {name: getattr(options, name, None) for name in REQUEST_OPTIONS}
     return {name: value for name, value in values.items() if value is not None}
 
 
 def build_jobs(request: RiffRequest, count: int) -> list[ClipJob]:
-    """The same clip with `count` seeds in a row."""
+    """Build jobs for the same clip with `count` consecutive seeds. Raises BadRequest."""
     if not 1 <= count <= MAX_COUNT:
         raise BadRequest(f"--count must be 1 … {MAX_COUNT}, not {count}.")
     return [
@@ -77,7 +77,7 @@ def build_jobs(request: RiffRequest, count: int) -> list[ClipJob]:
 
 
 def apply_changes(request: RiffRequest, changes: dict[str, Any]) -> RiffRequest:
-    """A recipe with some of it changed; what was worked out from the old values is not kept."""
+    """Change fields of a recipe's request; values derived from the old ones are dropped."""
     if "seed_image" in changes:
         changes = {"width": None, "bpm": None, "mask": None, **changes}
     elif "bpm" in changes:

@@ -1,4 +1,4 @@
-"""`riffbot library …`: the same library that the bot keeps, from the command line."""
+"""`riffbot library …`: the bot's library from the command line."""
 # ruff: noqa: PLC0415
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def list_riffs(options: Options) -> int:
-    """The newest riffs, or those whose prompts have all the words."""
+    """List the newest riffs, or those whose prompts have all the words."""
     if not 1 <= options.limit <= 1000:
         raise BadRequest(f"--limit must be 1 … 1000, not {options.limit}.")
     words = " ".join(options.words or [])
@@ -41,7 +41,7 @@ def list_riffs(options: Options) -> int:
 
 
 def show(options: Options) -> int:
-    """Everything about one riff."""
+    """Print everything about one riff."""
 
     async def action(library: Library) -> int:
         riff = await library.riffs.get(options.riff)
@@ -65,7 +65,7 @@ def show(options: Options) -> int:
 
 
 def lineage(options: Options) -> int:
-    """The family tree of a riff in words, and as a picture where --out names one."""
+    """Print the family tree of a riff, and draw it where --out names a file."""
     if options.out is not None:
         require_new_file(options.out, overwrite=options.overwrite)
 
@@ -114,7 +114,7 @@ def export(options: Options) -> int:
 
 
 def delete(options: Options) -> int:
-    """Forget a riff; what was made from it stays."""
+    """Delete a riff; riffs made from it stay."""
 
     async def action(library: Library) -> int:
         deletion = await library.riffs.delete(options.riff)
@@ -129,7 +129,7 @@ def delete(options: Options) -> int:
 
 
 def run_with_library(action: Callable[[Library], Awaitable[int]]) -> int:
-    """Run something on the library of the settings. Raises BadRequest where there is none."""
+    """Run an action on the library of the settings. Raises BadRequest if there is none."""
     from riffbot.settings import load_settings
 
     settings = load_settings()
@@ -148,7 +148,7 @@ def run_with_library(action: Callable[[Library], Awaitable[int]]) -> int:
 
 
 def _require_library(settings: Settings) -> None:
-    """Looking must not make an empty library."""
+    """Raise BadRequest if there is no library: reading must not create an empty one."""
     from riffbot.commands.files import is_folder
 
     if settings.database_url is None and not is_folder(settings.data_dir):

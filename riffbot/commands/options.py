@@ -29,7 +29,7 @@ from riffbot.commands.arguments import (
 
 
 def build_parser() -> Parser:
-    """The whole command line."""
+    """Build the parser of the whole command line."""
     parser = Parser(
         prog="riffbot",
         description="Riffusion as a member of your Discord server. Without a command it starts: "

@@ -1,4 +1,4 @@
-"""`riffbot privacy …`: what `/privacy` does, for whoever keeps the library."""
+"""`riffbot privacy …`: what `/privacy` does, for the owner."""
 # ruff: noqa: PLC0415
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from riffbot.library.store import Library
 
 _MAX_BYTES = 4 * 1024**3 - 1
-"""Bytes: what every program that opens ZIPs can read."""
+"""The limit of ZIP archives without the 64-bit extension, which some programs cannot read."""
 
 
 def export(options: Options) -> int:
@@ -40,11 +40,11 @@ def export(options: Options) -> int:
 
 
 def delete(options: Options) -> int:
-    """Forget everything about a member; what others made from their riffs stays.
+    """Delete everything about a member; what others made from their riffs stays.
 
     Raises:
-        BadRequest: it was not confirmed, or a RiffBot is running on the library, which would go on
-            with what it remembers of the member, in clips on their way and in jams.
+        BadRequest: it was not confirmed, or a RiffBot is running on the library: clips in progress
+            and jams would still hold data of the member.
     """
     from riffbot.jam.snapshot import scrub_jam
     from riffbot.library.running import is_running

@@ -1,4 +1,4 @@
-"""Recipes in files, and batches of requests: JSON that makes clips."""
+"""Reads recipes from files, and batches of requests."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from riffbot.errors import BadRequest
 from riffbot.request import RiffRequest, check_prompts
 
 MAX_BYTES = 256 * 1024**2
-"""Of a batch, a recipe or a clip that holds one; a song of six minutes has 20 MB."""
+"""Limit of a batch, a recipe or a clip with one; a song of six minutes has 20 MB."""
 
 
 def read_recipe(path: Path) -> Recipe:
-    """The recipe in a `.json`, `.png` or `.mp3` that RiffBot wrote.
+    """Read the recipe from a `.json`, `.png` or `.mp3` that RiffBot wrote.
 
     Raises:
-        BadRequest: there is none in it.
+        BadRequest: the file holds no recipe.
     """
     found = _read_recipe_text(path)
     try:
@@ -45,11 +45,11 @@ class _RecipeText:
 
 
 def _read_recipe_text(path: Path) -> _RecipeText:
-    """The text of the recipe. Raises BadRequest where there is none."""
+    """Read the text of the recipe. Raises BadRequest if there is none."""
     data = read_file(path, MAX_BYTES)
     if path.suffix.lower() == ".json" or filetypes.is_json(data):
         return _RecipeText(text_files.decode_text(data, path.name))
-    # What is no sound and no picture says so itself.
+    # A file that is neither a sound nor a picture is refused by `read_picture`.
     retired_tag = False
     if is_sound(path):
         text = read_recipe_tag(path)
@@ -62,7 +62,7 @@ def _read_recipe_text(path: Path) -> _RecipeText:
 
 
 def read_recipe_json(path: Path) -> dict[str, Any]:
-    """The JSON object in such a file, as it stands there. Raises BadRequest."""
+    """Read the recipe of such a file as a JSON object, not validated. Raises BadRequest."""
     try:
         recipe = json.loads(_read_recipe_text(path).recipe)
     except (ValueError, RecursionError) as error:
@@ -77,7 +77,7 @@ def read_recipe_json(path: Path) -> dict[str, Any]:
 def read_batch(source: str, resolver: ImageResolver) -> Iterator[ClipJob | BadLine]:
     """Read a batch: a JSON object a line, blank lines and `#` lines left out.
 
-    Clips are named after their lines, so that a bad one moves no other.
+    Clips are named after their line numbers, so that a bad line changes no other name.
     """
     text = _read_stdin() if source == "-" else _read_text(Path(source))
     for number, line in enumerate(text_files.split_lines(text), start=1):
@@ -110,7 +110,7 @@ def _read_text(path: Path) -> str:
 
 
 def _read_stdin() -> str:
-    """Standard input, read as bytes: the terminal's encoding has no say in it."""
+    """Read standard input as bytes, independent of the terminal's encoding."""
     stream = getattr(sys.stdin, "buffer", None)
     if stream is None:
         return sys.stdin.read().removeprefix("\ufeff")

@@ -1,4 +1,4 @@
-"""From orders to files: one loaded model, one clip after another, each written as it is done."""
+"""Runs jobs: one loaded model, one clip after another, each written as soon as it is done."""
 # ruff: noqa: PLC0415
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def open_engine(settings: Settings, resolver: ImageResolver) -> AsyncIterator[Engine]:
-    """An engine that makes clips one at a time, so that each replays to the byte."""
+    """Open an engine that makes clips one at a time, so that each replays to the byte."""
     from riffbot.inference.engine.engine import Engine
 
     engine = Engine(lambda: _open_pipeline(settings, resolver), max_batch=1)
     try:
         yield engine
     finally:
-        # Whoever leaves early (Ctrl-C) does not wait for a clip that nobody will hear.
+        # After Ctrl-C, do not wait for a clip that nobody will hear.
         await engine.close(grace_s=0, last_step_s=1.0)
 
 
@@ -76,9 +76,10 @@ class JobRunner:
         self._status_line = StatusLine()
 
     async def run(self, jobs: Iterable[ClipJob | BadLine]) -> int:
-        """Make every clip that can be made.
+        """Make and write every clip.
 
-        A lone clip's error is raised. In a batch it is reported by its line, and the others go on.
+        The error of a single clip is raised. In a batch it is reported with its line number, and
+        the other lines are still served.
 
         Returns:
             The exit code: 0, or that of the worst line.
@@ -126,7 +127,7 @@ class JobRunner:
             self._status_line.clear()
 
     async def restore_sources(self, engine: Engine, job: ClipJob) -> ClipJob:
-        """The order with the pictures that it starts from made again, should they be gone."""
+        """Make lost sources of the job's recipe again; returns the job that refers to them."""
         from riffbot.clips import recipes
 
         if job.recipe is None:
@@ -149,7 +150,7 @@ class JobRunner:
         return replace(job, request=restored.request)
 
     def write_clip(self, riff: Riff, job: ClipJob) -> dict[str, Any]:
-        """Render and write .mp3, .png and .json; returns what the .json says."""
+        """Render and write .mp3, .png and .json; returns the content of the .json."""
         from riffbot.clips.recipes import collect_ancestors
         from riffbot.rendering import render
 
@@ -176,7 +177,7 @@ class JobRunner:
         return {**clip, **({"line": job.line} if job.line else {})}
 
     def _choose_name(self, wanted: str, rendered: Rendered) -> str:
-        """The name, or a numbered one where another clip would be lost; the same clip is not."""
+        """Return the name, with a number if files of another clip would be overwritten."""
 
         def is_taken(name: str) -> bool:
             paths = [self.out / f"{name}.{kind}" for kind in ("mp3", "png", "json")]
@@ -223,7 +224,7 @@ class JobRunner:
 
 
 def recipe_json(riff: Riff, older: dict[str, str] | None = None) -> dict[str, Any]:
-    """What replays a clip: the resolved request, the weights, its ancestors' recipes."""
+    """Return a clip's recipe: the resolved request, the weights, its ancestors' recipes."""
     from riffbot import rendering
 
     recipe: dict[str, Any] = json.loads(rendering.recipe(riff, older))
@@ -231,10 +232,10 @@ def recipe_json(riff: Riff, older: dict[str, str] | None = None) -> dict[str, An
 
 
 def round_timings(timings: dict[str, float]) -> dict[str, float]:
-    """Timings to the millisecond: more digits would be noise."""
+    """Round timings to the millisecond."""
     return {name: round(value, 3) for name, value in timings.items()}
 
 
 def format_json(value: Any) -> bytes:
-    """JSON for people and programs."""
+    """Encode as indented UTF-8 JSON."""
     return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()

@@ -1,4 +1,9 @@
-"""What a clip can start from: a file of picture or sound, or a clip of the library."""
+"""Reads seed images, masks and recipes from picture and sound files.
+
+Nothing is fitted here: a picture must be a spectrogram of the right height, a sound is taken from
+its start. Sources of edits are fitted, cut to whole beats or taken as drawings instead:
+`riffbot.commands.edit_sources`.
+"""
 
 from __future__ import annotations
 
@@ -27,13 +32,13 @@ SOUND_SUFFIXES = {".mp3", ".wav", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".aa
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A picture to start from.
+    """A picture that was read from a file.
 
     Attributes:
         pixels: uint8[H, W], or uint8[H, W, 2] for stereo.
-        recipe: the text in the file that says how it was made, ours or anybody's.
-        cut_s: seconds that were left out because a clip holds no more.
-        notes: sentences about what else was lost.
+        recipe: the text of the recipe in the file; not validated.
+        cut_s: seconds that were cut off because a clip may not be longer.
+        notes: further sentences about what was lost.
         retired_tag: the picture was written by an earlier version (`audio.params.RETIRED_TAG`).
     """
 
@@ -45,7 +50,7 @@ class SourceFile:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What of the file was not taken, in sentences for people; none where all of it was."""
+        """Sentences about what of the file was not used; empty if all of it was."""
         if self.cut_s <= 0.005:
             return self.notes
         taken_s = self.pixels.shape[1] / 100
@@ -94,7 +99,7 @@ def _to_source(decoded: SpectrogramImage) -> SourceFile:
 
 
 def is_sound(path: Path) -> bool:
-    """Whether to listen to the file rather than look at it (by its first bytes, then its name)."""
+    """Whether the file is a sound, by its first bytes, then by its suffix."""
     kind = filetypes.identify(read_head(path))
     if kind.family == "unknown":
         return path.suffix.lower() in SOUND_SUFFIXES
@@ -102,13 +107,13 @@ def is_sound(path: Path) -> bool:
 
 
 def read_head(path: Path) -> bytes:
-    """A file's first bytes, which tell what it is."""
+    """Read a file's first bytes, which identify its format."""
     with path.open("rb") as file:
         return file.read(filetypes.HEAD)
 
 
 def read_recipe_tag(path: Path) -> str | None:
-    """The recipe that a sound file carries. Raises BadRequest if it is no sound file."""
+    """Read the recipe in a sound file's tags. Raises BadRequest if it is not a sound file."""
     try:
         return decoder.read_tags(path).get(RECIPE_TAG)
     except ValueError as error:
@@ -144,5 +149,5 @@ def _read_sound(path: Path, start: float, seconds: float | None) -> SourceFile:
 
 
 def find_in_library(digest: str, settings: Settings) -> Path | None:
-    """Where the library keeps the file with this sha256, if it does."""
+    """Return the library's file with this sha256, if it exists."""
     return Files(settings.files_dir).path(digest)

@@ -1,4 +1,4 @@
-"""`riffbot` alone: Discord with a token, the local Discord without one, and the page beside it."""
+"""`riffbot` without a command: Discord with a token, else the local Discord; and the page."""
 # ruff: noqa: PLC0415
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from riffbot.errors import BadRequest, RiffBotError
 
 
 def start(options: Options) -> int:
-    """Run until stopped; prints what it does, then what it serves, one address a line.
+    """Run until stopped; prints a summary, then the addresses served, one a line.
 
     Raises:
         BadRequest: a setting or a port is wrong.
@@ -38,7 +38,7 @@ def start(options: Options) -> int:
     # `force`: instead of the silence that suits a short command.
     logging.basicConfig(level=settings.log_level, handlers=handlers, force=True)
     online = settings.discord_token is not None
-    # Seconds of loading a model, only to learn that a port is taken, would be unkind.
+    # Ports are checked before the seconds of loading a model.
     for option, port in (
         ("--port", 0 if online else settings.port),
         ("--web-port", settings.web_port),
@@ -60,13 +60,13 @@ def start(options: Options) -> int:
 
 
 def _check_port_free(host: str, port: int, option: str) -> None:
-    """Raise RiffBotError unless the port can be listened on. Port 0 is always free."""
+    """Raise RiffBotError unless the port can be bound. Port 0 is always free."""
     if port == 0:
         return
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, socket.SOCK_STREAM) as trial:
-            # As asyncio's servers do, or the minute after a restart would look taken.
+            # As asyncio's servers do; otherwise the port looks taken for a minute after a restart.
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             trial.bind(address)
     except OSError as error:

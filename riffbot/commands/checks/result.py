@@ -14,14 +14,14 @@ GIB = 1 << 30
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One thing that was looked at.
+    """The outcome of a check.
 
     Attributes:
-        name: what.
+        name: what was checked.
         state: `good`; `note`, which limits something and stops nothing; `bad`, which must be
             mended before RiffBot can work.
-        found: what it is like here.
-        remedy: what to do about it; empty when it is good.
+        found: the state of it here.
+        remedy: what to do about it; empty if it is good.
     """
 
     name: str

@@ -1,9 +1,9 @@
-"""One small riff on the whole way, from words to a row of a library, in a folder that goes again.
+"""Makes one small riff, from prompt to a row of a library, in a temporary folder.
 
-What cannot be told from looking (a cache that cannot be written, a codec that is not built in, a
-disk that knows no locks) shows by doing it.
+This finds what no single check can: a cache that cannot be written, a codec that is not built in,
+a disk without file locks.
 """
-# ruff: noqa: PLC0415 - a part that cannot even be imported is a part that fails
+# ruff: noqa: PLC0415 - a failing import is a failing stage
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from riffbot.errors import RiffBotError, describe_for_owner
 from riffbot.settings import Settings
 
 TIMEOUT_S = 180.0
-"""The first time code is compiled, which takes half a minute on two busy cores."""
+"""The first run compiles code, which takes half a minute on two busy cores."""
 
 STEPS = 2
 
@@ -36,11 +36,11 @@ _REMEDIES = {
 
 @dataclass(frozen=True)
 class TrialResult:
-    """How far the trial came.
+    """How far the trial got.
 
     Attributes:
-        seconds: that it took.
-        failed: the part that failed; empty if all went well.
+        seconds: how long it took.
+        failed: the stage that failed; empty if none did.
         reason: why, for the owner.
         remedy: what to do about it.
     """
@@ -52,10 +52,10 @@ class TrialResult:
 
 
 def run_trial(settings: Settings, *, limit_s: float = TIMEOUT_S) -> TrialResult:
-    """Make one riff of some columns with the settings' model and keep it in a scratch library.
+    """Make one small riff with the settings' model and store it in a scratch library.
 
-    The scratch folder lies beside the data folder's files, since that disk has to do, and is
-    removed. Never raises; a part that hangs is named when the time is over, and left to itself.
+    The scratch folder lies on the disk of the data folder, which is what must work, and is
+    removed. Never raises; after `limit_s` seconds a hanging stage is reported and abandoned.
     """
     trial = _Trial(settings)
     began = time.monotonic()
@@ -145,7 +145,7 @@ class _Trial:
 
 
 def nearest_existing(folder: Path) -> Path:
-    """The folder itself, or the nearest thing above it that is there and can be looked at."""
+    """Return the folder, or its nearest parent that exists and can be accessed."""
     whole = folder.absolute()
     for path in (whole, *whole.parents):
         try:
