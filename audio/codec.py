@@ -21,6 +21,7 @@ from audio import kernels, solver
 from audio.arrays import Floats, Pixels
 from audio.errors import AudioError
 from audio.mel import N_MELS, analysis_bank
+from audio.pixels import COLUMNS_PER_SECOND, pixels_to_mel
 from audio.resample import resample
 
 DEFAULT_EFFORT = solver.Effort()
@@ -45,7 +46,7 @@ _MIRROR_S = 0.2
 """Of the mirror image on both sides: half a window and what the resampler's filter sees."""
 _BLOCK = 16
 
-_AMPLITUDE = (((255 - np.arange(256)) / 255) ** 4).astype(np.float32)
+_AMPLITUDE = pixels_to_mel(np.arange(256), np.float64).astype(np.float32)
 """Linear magnitude of each pixel value, the loudest being one."""
 
 
@@ -75,7 +76,7 @@ def image_to_audio(
     _check_picture(image)
     _check_rate(sample_rate)
     columns = image.shape[1]
-    length = round(columns * sample_rate / 100)
+    length = round(columns * sample_rate / COLUMNS_PER_SECOND)
     if loop and columns % effort.stride:
         effort = replace(effort, stride=1)
     channels = [mel_targets(channel, effort.stride) for channel in _channels(image)]
@@ -116,14 +117,14 @@ def audio_to_image(samples: Floats, sample_rate: int, *, loop: bool = False) -> 
     samples = np.asarray(samples)
     if samples.ndim not in (1, 2) or samples.size == 0:
         raise AudioError("There is no sound in that: it has no samples.")
-    if len(samples) > MAX_COLUMNS * sample_rate / 100:
+    if len(samples) > MAX_COLUMNS * sample_rate / COLUMNS_PER_SECOND:
         raise AudioError("The sound is longer than an hour: please cut it first.")
     samples = np.nan_to_num(samples.astype(np.float32), posinf=0.0, neginf=0.0)
     if samples.ndim == 2 and samples.shape[1] != 2:
         samples = samples.mean(1)
-    columns = max(1, round(len(samples) * 100 / sample_rate))
+    columns = max(1, round(len(samples) * COLUMNS_PER_SECOND / sample_rate))
     # Of a sound shorter than a column not every sample would survive the resampling.
-    missing = max(0, -(-sample_rate // 100) - len(samples))
+    missing = max(0, -(-sample_rate // COLUMNS_PER_SECOND) - len(samples))
     samples = np.pad(samples, [(0, missing)] + [(0, 0)] * (samples.ndim - 1))
     if loop:
         around = resample(samples, sample_rate, _ANALYSIS_RATE, loop=True)
@@ -204,7 +205,7 @@ def _channels(image: Pixels) -> list[Pixels]:
 
 def _cut(buffer: Floats, rate: int, columns: int, loop: bool) -> Floats:
     """The picture's samples of a solver's buffer, whose time zero is half a window in."""
-    half, length = rate // 20, columns * rate // 100
+    half, length = rate // 20, columns * rate // COLUMNS_PER_SECOND
     if loop:
         return np.roll(buffer[:length], -half)
     return buffer[half : half + length]

@@ -9,6 +9,7 @@ import numpy as np
 from audio.arrays import Floats, Pixels
 from audio.codec import mel_targets
 from audio.mel import edges
+from audio.pixels import seconds_of
 
 _FLOOR = 1e-3
 """60 dB under the loudest pixel: what counts as sounding."""
@@ -59,7 +60,7 @@ def measure(pixels: Pixels) -> Character | None:
     centres = edges(mel.shape[1])[1:-1]
     share = np.cumsum(energy.sum(0)) / energy.sum()
     low, centre, high = (float(centres[np.searchsorted(share, q)]) for q in (0.1, 0.5, 0.9))
-    seconds = len(mel) / 100
+    seconds = seconds_of(len(mel))
     kept = np.minimum(energy[1:], energy[:-1]).sum() / max(energy[1:].sum(), 1e-30)
     return Character(
         seconds,
@@ -81,7 +82,7 @@ def describe(pixels: Pixels, *, bpm: float | None = None) -> str:
     """
     found = measure(pixels)
     if found is None:
-        return f"Spectrogram of {pixels.shape[1] / 100:.1f} seconds of silence."
+        return f"Spectrogram of {seconds_of(pixels.shape[1]):.1f} seconds of silence."
     tempo = f" at {round(bpm, 1):g} bpm" if bpm else ""
     return (
         f"Spectrogram of {found.seconds:.1f} seconds of {_word(found.fullness, _LEVEL)}, "

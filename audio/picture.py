@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from audio.arrays import Pixels
 from audio.mel import MAX_FREQUENCY, hz_to_mel
+from audio.pixels import seconds_of
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
@@ -70,7 +71,7 @@ def drawn(
 ) -> tuple[Image.Image, Plot]:
     """The same as an image, and where in it time and pitch are."""
     mono = pixels if pixels.ndim == 2 else pixels.min(axis=2)
-    seconds = mono.shape[1] / 100
+    seconds = seconds_of(mono.shape[1])
     width = int(np.clip(mono.shape[1] * 2, _MIN_WIDTH, _MAX_WIDTH))
     canvas = Image.new("RGB", (_LEFT + width + _RIGHT, _TOP + _PLOT_HEIGHT + _BOTTOM), _BACKGROUND)
     plot = Image.fromarray(colour_map()[255 - mono])

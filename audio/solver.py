@@ -26,6 +26,7 @@ import scipy.fft
 from audio import kernels, pghi
 from audio.arrays import Floats, Spectra
 from audio.mel import synthesis_bank
+from audio.pixels import COLUMNS_PER_SECOND
 
 RATE = 20000
 WINDOW = 2000
@@ -136,7 +137,7 @@ def hann(length: int) -> Floats:
 
 def timeline(frames: int, stride: int, *, circular: bool, rate: int = RATE) -> Timeline:
     """The solver's frames at `rate`, a multiple of 100 Hz whose tenth is even."""
-    return Timeline(frames, stride * rate // 100, hann(rate // 10), circular)
+    return Timeline(frames, stride * rate // COLUMNS_PER_SECOND, hann(rate // 10), circular)
 
 
 def solve(

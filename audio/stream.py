@@ -25,6 +25,7 @@ from audio.arrays import Floats, Pixels
 from audio.codec import FULL_SCALE, MAX_RATE, MIN_RATE, SILENT, mel_targets
 from audio.errors import AudioError
 from audio.mel import N_MELS
+from audio.pixels import COLUMNS_PER_SECOND
 
 BLOCK = 16
 """Columns solved at a time: 160 ms, eight packets of Opus."""
@@ -198,7 +199,7 @@ class Stream:
         """
         seen = self.seen
         self._waiting.append(np.full((N_MELS, BLOCK + AHEAD), SILENT, np.uint8))
-        rest = round(seen * self._rate / 100) - self._state.given
+        rest = round(seen * self._rate / COLUMNS_PER_SECOND) - self._state.given
         return self._resampled(self._steps()[:rest], last=True)
 
     def _steps(self) -> Floats:
@@ -246,7 +247,7 @@ class Stream:
 
 
 def _samples(columns: int, rate: int) -> int:
-    return columns * rate // 100
+    return columns * rate // COLUMNS_PER_SECOND
 
 
 def _packed(array: np.ndarray[Any, Any]) -> str:

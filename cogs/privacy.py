@@ -1,4 +1,4 @@
-"""/privacy: what is known about a member, and what may be done with it; and keeping no longer."""
+"""/privacy: export and deletion of a member's data, consent to remixes, and retention."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from cogs.common.i18n import command_description, option_descriptions
 from cogs.common.mentions import mention_commands_in_text
 from cogs.common.options import suggest_own_riffs
 from cogs.common.persistent import PersistentButton
-from cogs.common.sources import find_riff
+from cogs.common.riff_lookup import find_riff
 from riffbot.errors import BadRequest, RiffBotError
 from riffbot.jam.snapshot import scrub_jam
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ASK = """\
+CONFIRMATION = """\
 **This goes, for ever:**
 - every riff, upload and favourite of yours
 - what you are still waiting for
@@ -49,7 +49,7 @@ class EraseButton(
     PersistentButton,
     template=r"privacy:erase:(?P<user>\d{1,20})",
 ):
-    """Deletes everything about the one who was asked."""
+    """Deletes everything about the member who asked for it."""
 
     def __init__(self, user_id: int) -> None:
         super().__init__(
@@ -66,7 +66,7 @@ class EraseButton(
         return cls(int(match["user"]))
 
     async def on_click(self, interaction: discord.Interaction[Any]) -> None:
-        """Erase, then say what went and what stays."""
+        """Delete the member's data, then say what is gone and what stays."""
         if interaction.user.id != self.user_id:
             raise BadRequest("This button is somebody else's: /privacy delete gives you your own.")
         bot: RiffBot = interaction.client
@@ -74,38 +74,38 @@ class EraseButton(
         for job in await bot.services.library.jobs.unfinished():
             if job.author_id == self.user_id:
                 bot.services.clip_service.cancel(job.id)
-        # The jams that play come first: each writes its row anew at every chunk.
+        # Running jams come first: each rewrites its row at every chunk.
         await bot.services.jams.forget_member(self.user_id)
-        farewell = await bot.services.library.privacy.erase_member(self.user_id, scrub_jam)
-        stay = await delete_messages(bot, farewell)
+        deletion = await bot.services.library.privacy.erase_member(self.user_id, scrub_jam)
+        remaining = await delete_messages(bot, deletion)
         open_again = await bot.services.library.privacy.remixes_allowed(self.user_id)
-        await send_ephemeral(interaction, _farewell(farewell.riffs, stay, open_again=open_again))
-        await refresh_credits(bot, farewell)
+        await send_ephemeral(
+            interaction, _deletion_summary(deletion.riffs, remaining, open_again=open_again)
+        )
+        await refresh_credits(bot, deletion)
 
 
 @app_commands.allowed_installs(guilds=True, users=True)
 @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
-class Privacy(
-    commands.GroupCog, group_name="privacy", group_description=command_description("privacy")
-):
-    """Members' rights, and the owner's retention."""
+class PrivacyCog(commands.GroupCog, name="privacy", description=command_description("privacy")):
+    """Members' control of their data, and the owner's retention period."""
 
     def __init__(self, bot: RiffBot) -> None:
         self.bot = bot
 
     async def cog_load(self) -> None:
-        """Buttons work after a restart; old riffs go once a day where the owner wants that."""
+        """Handle the buttons of all messages; start the daily deletion where it is configured."""
         self.bot.add_dynamic_items(EraseButton)
         if self.bot.services.settings.retention_days:
             self.expire.start()
 
     async def cog_unload(self) -> None:
-        """Stop looking."""
+        """Stop the daily deletion."""
         self.expire.cancel()
 
     @app_commands.command(name="export", description=command_description("privacy export"))
     async def export(self, interaction: discord.Interaction[RiffBot]) -> None:
-        """Everything as a ZIP, for the asker alone."""
+        """Send everything about the asker as a ZIP that only they see."""
         async with reporting_errors(interaction):
             await interaction.response.defer(ephemeral=True, thinking=True)
             archive = await self.bot.services.library.privacy.export_member(
@@ -119,12 +119,12 @@ class Privacy(
 
     @app_commands.command(name="delete", description=command_description("privacy delete"))
     async def delete(self, interaction: discord.Interaction[RiffBot]) -> None:
-        """Ask once, with a button."""
+        """Ask for confirmation with a button."""
         async with reporting_errors(interaction):
             view = discord.ui.View(timeout=None)
             view.add_item(EraseButton(interaction.user.id))
-            ask = mention_commands_in_text(interaction.client, ASK)
-            await interaction.response.send_message(ask, view=view, ephemeral=True)
+            text = mention_commands_in_text(interaction.client, CONFIRMATION)
+            await interaction.response.send_message(text, view=view, ephemeral=True)
 
     @app_commands.command(name="remixes", description=command_description("privacy remixes"))
     @app_commands.describe(**option_descriptions("privacy remixes"))
@@ -132,7 +132,7 @@ class Privacy(
     async def remixes(
         self, interaction: discord.Interaction[RiffBot], *, allowed: bool, riff: str | None = None
     ) -> None:
-        """Allow or forbid, for one riff or for all."""
+        """Allow or forbid remixes of one riff or of all."""
         async with reporting_errors(interaction):
             await interaction.response.defer(ephemeral=True, thinking=True)
             library, user = self.bot.services.library, interaction.user.id
@@ -147,43 +147,45 @@ class Privacy(
 
     @tasks.loop(hours=24)
     async def expire(self) -> None:
-        """Let go of what is older than the owner keeps and nobody saved."""
+        """Delete riffs that are older than the retention period and nobody's favourite."""
         days = self.bot.services.settings.retention_days
         try:
-            farewell = await self.bot.services.library.riffs.expire(
+            deletion = await self.bot.services.library.riffs.expire(
                 datetime.now(UTC) - timedelta(days=days)
             )
         except RiffBotError as error:
-            log.warning("old riffs could not be let go: %s", error)
+            log.warning("old riffs could not be deleted: %s", error)
         else:
-            log.info("%d riffs older than %d days are let go", farewell.riffs, days)
-            await self.bot.wait_until_ready()  # the first look comes before Discord is there
-            await refresh_credits(self.bot, farewell)
+            log.info("%d riffs older than %d days are deleted", deletion.riffs, days)
+            await self.bot.wait_until_ready()  # the first run comes before the connection
+            await refresh_credits(self.bot, deletion)
 
 
 def _all_of(count: int) -> str:
-    """Which riffs a decision is about."""
+    """Which riffs a decision applies to."""
     if count == 0:
         return "everything from now on"
     return f"{'the one riff' if count == 1 else f'all {count:,} riffs'} so far, and those to come"
 
 
-def _farewell(riffs: int, stay: int, *, open_again: bool) -> str:
-    """What went, and honestly what did not."""
-    gone = f"Done: {plural(riffs, 'riff is', 'riffs are')} deleted, and "
+def _deletion_summary(riffs: int, remaining: int, *, open_again: bool) -> str:
+    """What is deleted, and what is not."""
+    deleted = f"Done: {plural(riffs, 'riff is', 'riffs are')} deleted, and "
     lines = [
-        gone + "nothing in my library knows you any more."
+        deleted + "nothing in my library knows you any more."
         if open_again
-        else gone + "of you I only keep your id and that nobody may remix what you make "
+        else deleted + "of you I only keep your id and that nobody may remix what you make "
         "(`/privacy remixes` takes it back)."
     ]
-    if stay:
-        kept = plural(stay, "message", "messages")
-        lines.append(f"Discord keeps {kept} of mine: please remove what you still find by hand.")
+    if remaining:
+        messages = plural(remaining, "message", "messages")
+        lines.append(
+            f"Discord keeps {messages} of mine: please remove what you still find by hand."
+        )
     lines.append("Pictures of family trees that were posted keep the names that they show.")
     return " ".join(lines)
 
 
 async def setup(bot: RiffBot) -> None:
     """Called by discord.py when the extension is loaded."""
-    await bot.add_cog(Privacy(bot))
+    await bot.add_cog(PrivacyCog(bot))

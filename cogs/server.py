@@ -1,4 +1,4 @@
-"""/server settings: what a server decides for itself."""
+"""/server settings: who may control jams on a server."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from riffbot.library.models import GuildSettings
 if TYPE_CHECKING:
     from riffbot.bot import RiffBot
 
-WHO: list[app_commands.Choice[str]] = [
+ROLE_CHOICES: list[app_commands.Choice[str]] = [
     app_commands.Choice(name=app_commands.locale_str("anyone in the channel"), value="anyone"),
     app_commands.Choice(name=app_commands.locale_str("the DJ role"), value="dj"),
     app_commands.Choice(name=app_commands.locale_str("whoever started it"), value="starter"),
 ]
-_WORDS = {choice.value: str(choice.name) for choice in WHO}
+_ROLE_NAMES = {choice.value: str(choice.name) for choice in ROLE_CHOICES}
 
 
 @app_commands.guild_only()
 @app_commands.allowed_installs(guilds=True, users=False)
 @app_commands.default_permissions(manage_guild=True)
-class Server(commands.GroupCog, name="server", description=command_description("server")):
-    """A server's own settings, for whoever manages it."""
+class ServerCog(commands.GroupCog, name="server", description=command_description("server")):
+    """A server's own settings, for members who may manage it."""
 
     def __init__(self, bot: RiffBot) -> None:
         self.bot = bot
@@ -38,7 +38,7 @@ class Server(commands.GroupCog, name="server", description=command_description("
 
     @app_commands.command(name="settings", description=command_description("server settings"))
     @app_commands.describe(**option_descriptions("server settings"))
-    @app_commands.choices(jam_steer=WHO, jam_stop=WHO)
+    @app_commands.choices(jam_steer=ROLE_CHOICES, jam_stop=ROLE_CHOICES)
     async def settings(
         self,
         interaction: discord.Interaction[RiffBot],
@@ -47,7 +47,7 @@ class Server(commands.GroupCog, name="server", description=command_description("
         dj_role: discord.Role | None = None,
         no_dj_role: bool = False,
     ) -> None:
-        """Show the settings, changed by what was given."""
+        """Change the settings that are given, and show all."""
         async with reporting_errors(interaction):
             await interaction.response.defer(ephemeral=True, thinking=True)
             assert interaction.guild_id is not None
@@ -59,28 +59,28 @@ class Server(commands.GroupCog, name="server", description=command_description("
             else:
                 settings = await library.guilds.set_settings(
                     interaction.guild_id,
-                    jam_steer=_who(jam_steer),
-                    jam_stop=_who(jam_stop),
+                    jam_steer=_role(jam_steer),
+                    jam_stop=_role(jam_stop),
                     dj_role_id=NOBODY if no_dj_role else dj_role.id if dj_role else None,
                 )
             await interaction.followup.send(embed=settings_embed(settings), ephemeral=True)
 
 
 def settings_embed(settings: GuildSettings) -> discord.Embed:
-    """What holds on a server."""
+    """A server's settings."""
     embed = discord.Embed(title="Settings of this server", colour=ACCENT)
-    embed.add_field(name="May steer a jam", value=_WORDS[settings.jam_steer])
-    embed.add_field(name="May pause and stop it", value=_WORDS[settings.jam_stop])
+    embed.add_field(name="May steer a jam", value=_ROLE_NAMES[settings.jam_steer])
+    embed.add_field(name="May pause and stop it", value=_ROLE_NAMES[settings.jam_stop])
     role = f"<@&{settings.dj_role_id}>" if settings.dj_role_id is not None else "none chosen"
     embed.add_field(name="The DJ role", value=role)
     embed.set_footer(text="Moderators and whoever started a jam always may.")
     return embed
 
 
-def _who(value: str | None) -> Who | None:
-    return value  # type: ignore[return-value]  # Discord lets only the choices through
+def _role(value: str | None) -> Who | None:
+    return value  # type: ignore[return-value]  # Discord sends only the choices
 
 
 async def setup(bot: RiffBot) -> None:
     """Called by discord.py when the extension is loaded."""
-    await bot.add_cog(Server(bot))
+    await bot.add_cog(ServerCog(bot))

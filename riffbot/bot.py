@@ -1,6 +1,6 @@
-"""RiffBot on Discord: the client that carries the services, loads the cogs and syncs commands.
+"""RiffBot on Discord: the client that holds the services, loads the cogs and syncs commands.
 
-What the bot says and does lives in `cogs/`; what it computes lives behind `Services`.
+Commands and events are in `cogs/`; what they call is in `Services`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import aiohttp
 import discord
@@ -27,10 +27,13 @@ from riffbot.process import handle_stop_signals, run_until_stopped, serve_page
 from riffbot.services import Services, open_services
 from riffbot.settings import Settings
 
+if TYPE_CHECKING:
+    from cogs.jam._controller import JamController
+
 log = logging.getLogger(__name__)
 
-# The words and the error table first: the cogs' commands are synced with one and answered by the
-# other. A cog that does not load stops the start: half a bot that looks alive helps nobody.
+# Translations and the error handler first: commands are synced with the former and their errors
+# are answered by the latter. A cog that fails to load stops the start.
 EXTENSIONS = (
     "cogs.system.locales",
     "cogs.system.errors",
@@ -49,9 +52,13 @@ EXTENSIONS = (
 ACCENT = discord.Colour(0xF2683C)
 """RiffBot's colour: the warm end of the spectrogram's colour map."""
 
-GOODBYE_S = 5.0
+ANSWERS_TIMEOUT_S = 5.0
+"""How long a stop waits until everyone with a running command has been answered."""
 
-ENTRY_POINT = 4
+TICK_S = 2.0
+"""Interval of the `host_tick` event."""
+
+ENTRY_POINT_COMMAND = 4
 """Command type of an Activity's launcher, which discord.py 2.7 cannot express."""
 
 
@@ -64,44 +71,44 @@ def _intents() -> discord.Intents:
 
 
 class Stoppable(Protocol):
-    """Work that a Cancel button can take back."""
+    """Work that a Cancel button can stop."""
 
     async def stop(self) -> None:
-        """Take back what is not finished yet."""
+        """Cancel what is not finished yet."""
 
 
 class RiffTree(app_commands.CommandTree["RiffBot"]):
-    """A command tree that syncs only when there is something new to say.
+    """A command tree that syncs only when the commands have changed.
 
     Attributes:
-        ids: of the slash commands as Discord has them, by name; empty until it has told them.
+        command_ids: Discord's ids of the slash commands, by name; empty until they are known.
     """
 
     def __init__(self, client: RiffBot, **options: Any) -> None:
         super().__init__(client, **options)
-        self.ids: dict[str, int] = {}
+        self.command_ids: dict[str, int] = {}
 
-    async def sync_if_changed(self, memory: Path) -> bool:
-        """Sync the global commands unless Discord has them from the last time.
+    async def sync_if_changed(self, state_file: Path) -> bool:
+        """Sync the global commands unless they are the same as at the last sync.
 
         Discord allows 200 command creations a day, and a sync on every start of a bot under
-        development uses them up; so the payload's hash is remembered in `memory`, a JSON file
-        keyed by application. Returns True when it synced.
+        development uses them up; so the payload's hash is stored in `state_file`, a JSON
+        file keyed by application. Returns True when it synced.
         """
-        known = _read(memory)
+        known = _read_state(state_file)
         key = str(self.client.application_id)
         digest = hashlib.sha256(
             json.dumps(await self.payload(), sort_keys=True).encode()
         ).hexdigest()
         if known.get(key) == digest:
-            await self._learn_ids()
+            await self._fetch_ids()
             return False
         await self.sync_keeping_entry_point()
-        _write(memory, {**known, key: digest})
+        _write_state(state_file, {**known, key: digest})
         return True
 
     async def payload(self) -> list[dict[str, Any]]:
-        """The global commands as Discord will be told, every language included."""
+        """The global commands as they are sent to Discord, with all translations."""
         translator = self.translator
         assert translator is not None, (
             "cogs.system.locales is loaded before the commands are synced"
@@ -112,7 +119,7 @@ class RiffTree(app_commands.CommandTree["RiffBot"]):
         ]
 
     async def sync_keeping_entry_point(self) -> None:
-        """Overwrite the global commands, all but an Activity's Entry Point command.
+        """Overwrite the global commands except an Activity's Entry Point command.
 
         A plain sync is a bulk overwrite that would leave the Entry Point command out and so
         delete it; Discord refuses or forgets the Activity then.
@@ -121,33 +128,50 @@ class RiffTree(app_commands.CommandTree["RiffBot"]):
         assert application is not None, "the bot is logged in before its commands are synced"
         http = self.client.http
         existing = await http.get_global_commands(application)
-        kept: list[Any] = [dict(c) for c in existing if c.get("type") == ENTRY_POINT]
+        kept: list[Any] = [dict(c) for c in existing if c.get("type") == ENTRY_POINT_COMMAND]
         synced = await http.bulk_upsert_global_commands(application, [*await self.payload(), *kept])
-        self.ids = _ids(synced)
+        self.command_ids = _slash_command_ids(synced)
 
-    async def _learn_ids(self) -> None:
-        """Ask for the ids; without them sentences name commands in plain text."""
+    async def _fetch_ids(self) -> None:
+        """Fetch the ids; without them sentences name commands in plain text."""
         assert self.client.application_id is not None
         try:
             known = await self.client.http.get_global_commands(self.client.application_id)
         except discord.HTTPException as error:
             log.info("the commands' ids are not known: %s", error)
         else:
-            self.ids = _ids(known)
+            self.command_ids = _slash_command_ids(known)
 
 
 class RiffBot(commands.AutoShardedBot):
-    """The bot of one process. It owns no service: whoever opened them closes them.
+    """The bot of one process. It does not close the services: the caller does, who opened them.
+
+    Two events of its own tell the cogs about the Discord that it runs in:
+
+        on_host_ready(fallback_channel_id: int | None)
+            Servers and channels are known; may come again after a reconnect. The argument is None,
+            except in a Discord that begins empty: there it is the channel for what was asked for
+            in channels of earlier runs.
+        on_host_tick()
+            Every few seconds, for whatever is refreshed regularly.
 
     Args:
         services: engine, library, clip service and settings, opened.
-        simulated: this is a local Discord, which begins empty: the commands are synced at every
-            start, and what was promised in an older world waits until this one is furnished.
+
+    Attributes:
+        has_voice: voice channels carry sound.
+        renders_mentions_in_embeds: commands in embeds can be mentions.
+        generation_tasks: what is being generated, by the id in its Cancel button's custom id.
+        jam_controllers: the jams of the servers, by server id.
+        upload_slots: uploads decoded at a time: each may take a hundred megabytes meanwhile.
     """
+
+    has_voice: ClassVar[bool] = True
+    renders_mentions_in_embeds: ClassVar[bool] = True
 
     tree: RiffTree
 
-    def __init__(self, services: Services, *, simulated: bool = False) -> None:
+    def __init__(self, services: Services) -> None:
         super().__init__(
             # Never used: without the message_content intent there are no text commands.
             command_prefix=commands.when_mentioned,
@@ -159,50 +183,54 @@ class RiffBot(commands.AutoShardedBot):
             tree_cls=RiffTree,
         )
         self.services = services
-        self.sessions: dict[str, Stoppable] = {}
-        """What is being made right now, by the name that its Cancel button carries."""
-        self.stages: dict[int, Any] = {}
-        """The jam of each server (`cogs.jam._controller.Stage`), by the server's id."""
-        self.simulated = simulated
-        self.reading = FileSlots(2)
-        """Uploads that are decoded at a time: each may take a hundred megabytes while it lasts."""
+        self.generation_tasks: dict[str, Stoppable] = {}
+        self.jam_controllers: dict[int, JamController] = {}
+        self.upload_slots = FileSlots(2)
 
     async def setup_hook(self) -> None:
-        """Load every cog, then tell Discord the commands if they changed."""
+        """Load every cog, then sync the commands."""
         for extension in EXTENSIONS:
             await self.load_extension(extension)
-        if self.simulated:
-            await self.tree.sync_keeping_entry_point()
-            return
+        await self.sync_commands()
+
+    async def sync_commands(self) -> None:
+        """Send the commands to Discord if they have changed; a failure is logged."""
         try:
             if await self.tree.sync_if_changed(self.services.settings.data_dir / "commands.json"):
                 log.info("the slash commands changed: synced")
         except discord.HTTPException as error:
-            # A bad day at Discord or its daily limit: the commands it has go on working.
+            # Discord is failing or its daily limit is reached: the old commands go on working.
             log.error("the slash commands could not be synced (%s); the next start tries", error)
 
-    async def say_goodbye(self) -> None:
-        """Stop the model while Discord still listens: whoever waits is told that it goes on later.
+    async def shut_down(self) -> None:
+        """Stop jams and model while still connected, so that waiting members are told.
 
-        The library keeps what is not done, and the next start finishes it.
+        What is not finished stays in the library, and the next start finishes it.
         """
-        await self.leave_stages()
+        await self.suspend_jams()
         await self.services.jams.close()  # first, or an engine that stops would end them
         await self.services.engine.close(grace_s=STOP_GRACE_S, last_step_s=STOP_GRACE_S)
         with suppress(TimeoutError):
-            async with asyncio.timeout(GOODBYE_S):
-                while self.sessions:  # noqa: ASYNC110  # each ends by itself within an edit or two
+            async with asyncio.timeout(ANSWERS_TIMEOUT_S):
+                while self.generation_tasks:  # noqa: ASYNC110  # each ends within an edit or two
                     await asyncio.sleep(0.05)
 
-    async def leave_stages(self) -> None:
-        """Leave all voice channels; the library believes that the jams play, so they come back."""
-        stages, self.stages = list(self.stages.values()), {}
-        await asyncio.gather(*(stage.goodbye() for stage in stages), return_exceptions=True)
+    async def suspend_jams(self) -> None:
+        """Leave all voice channels; the jams stay stored as running, so the next start resumes."""
+        controllers, self.jam_controllers = list(self.jam_controllers.values()), {}
+        await asyncio.gather(*(one.suspend() for one in controllers), return_exceptions=True)
 
     async def on_ready(self) -> None:
-        """Log who and where; may fire again after a reconnect."""
-        if not self.simulated:  # that one is always this computer's, under a name for tests
-            log.info("connected as %s, in %d servers", self.user, len(self.guilds))
+        """Dispatch `host_ready`; may fire again after a reconnect."""
+        log.info("connected as %s, in %d servers", self.user, len(self.guilds))
+        self.dispatch("host_ready", None)
+
+
+async def dispatch_ticks(bot: RiffBot, interval_s: float = TICK_S) -> None:
+    """Dispatch `host_tick` until cancelled."""
+    while True:
+        await asyncio.sleep(interval_s)
+        bot.dispatch("host_tick")
 
 
 def run(settings: Settings) -> None:
@@ -225,13 +253,15 @@ async def _run(settings: Settings) -> None:
             with handle_stop_signals(services.instance_lock) as stop:
                 async with bot:
                     client = asyncio.create_task(bot.start(token.get_secret_value()))
+                    ticks = asyncio.create_task(dispatch_ticks(bot))
                     await run_until_stopped(stop, client)
-                    await bot.say_goodbye()
+                    ticks.cancel()
+                    await bot.shut_down()
                     await bot.close()
-                    await _outcome(client)
+                    await _raise_client_error(client)
 
 
-async def _outcome(client: asyncio.Task[None]) -> None:
+async def _raise_client_error(client: asyncio.Task[None]) -> None:
     try:
         await client
     except asyncio.CancelledError:
@@ -248,7 +278,7 @@ async def _outcome(client: asyncio.Task[None]) -> None:
         raise RiffBotError(f"Discord does not let RiffBot in just now ({error}).") from error
 
 
-def _ids(commands: Sequence[Any]) -> dict[str, int]:
+def _slash_command_ids(commands: Sequence[Any]) -> dict[str, int]:
     slash = discord.AppCommandType.chat_input.value
     return {
         str(command["name"]): int(command["id"])
@@ -257,14 +287,14 @@ def _ids(commands: Sequence[Any]) -> dict[str, int]:
     }
 
 
-def _read(memory: Path) -> dict[str, str]:
+def _read_state(state_file: Path) -> dict[str, str]:
     try:
-        known = json.loads(memory.read_text(encoding="utf-8"))
+        known = json.loads(state_file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return {}  # a lost memory costs one sync
+        return {}  # without it the commands are synced once more
     return known if isinstance(known, dict) else {}
 
 
-def _write(memory: Path, known: dict[str, str]) -> None:
-    memory.parent.mkdir(parents=True, exist_ok=True)
-    memory.write_text(json.dumps(known, indent=2), encoding="utf-8")
+def _write_state(state_file: Path, known: dict[str, str]) -> None:
+    state_file.parent.mkdir(parents=True, exist_ok=True)
+    state_file.write_text(json.dumps(known, indent=2), encoding="utf-8")

@@ -36,6 +36,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from audio.errors import AudioError
 from audio.image import SpectrogramImage, decode_image
 from audio.params import SpectrogramParams
+from audio.pixels import mix_to_mono
 from riffbot import riffusion_masks
 from riffbot.errors import BadRequest, NotFound, StorageError, shorten
 from riffbot.regions import BEATS, Region
@@ -47,7 +48,6 @@ Lookup = Callable[[str], Path | None]
 
 CATALOGUE = "seeds.toml"
 HEIGHT = 512
-SILENT = 255
 _GENERATIONS = 16
 """So far back a measure is looked for."""
 
@@ -123,7 +123,7 @@ class Images:
             NotFound: no such picture.
             BadRequest: it is no spectrogram of 512 rows and 64 to 2048 columns.
         """
-        pixels = self.any_width(ref)
+        pixels = self.load_any_width(ref)
         rows, columns = pixels.shape
         if rows != HEIGHT or not 64 <= columns <= 2048:
             raise BadRequest(
@@ -132,13 +132,13 @@ class Images:
             )
         return pixels
 
-    def any_width(self, ref: str) -> NDArray[np.uint8]:
+    def load_any_width(self, ref: str) -> NDArray[np.uint8]:
         """The same without a limit to its size: a song's picture is minutes wide."""
         lent = self._lent.get(ref)
-        return _mono((lent[0] if lent else self._decoded(self._path(ref))).pixels)
+        return mix_to_mono((lent[0] if lent else self._decoded(self._path(ref))).pixels)
 
     @contextmanager
-    def lent(self, pixels: NDArray[np.uint8], *, like: str | None = None) -> Iterator[str]:
+    def lend(self, pixels: NDArray[np.uint8], *, like: str | None = None) -> Iterator[str]:
         """Lend a picture that lies in no file, uint8[512, W]; its reference holds meanwhile.
 
         Args:
@@ -219,8 +219,8 @@ class Images:
         if recipe is None:
             return None
         try:
-            told = json.loads(recipe)
-            return RiffRequest.build(**told.get("request", told))
+            stored = json.loads(recipe)
+            return RiffRequest.build(**stored.get("request", stored))
         except (BadRequest, ValueError, TypeError, AttributeError, RecursionError):
             return None  # somebody else's recipe; it still is a picture
 
@@ -296,12 +296,3 @@ def _unknown(kind: str, name: str, names: list[str]) -> NotFound:
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(names)}."
     return NotFound(f"There is no {kind} called “{shorten(name, 80)}”; {hint}")
-
-
-def _mono(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Mix the channels of a stereo picture where they add up: in mel, not in grey levels."""
-    if pixels.ndim == 2:
-        return pixels
-    mel = ((SILENT - pixels.astype(np.float32)) / SILENT) ** 4
-    mixed: NDArray[np.uint8] = np.round(SILENT - SILENT * mel.mean(-1) ** 0.25).astype(np.uint8)
-    return mixed

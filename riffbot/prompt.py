@@ -71,7 +71,7 @@ class Fragment:
     weight: float = 1.0
 
 
-def check(text: str) -> list[Fragment]:
+def require_words(text: str) -> list[Fragment]:
     """A prompt's fragments, of which at least one has something to hear.
 
     Raises:

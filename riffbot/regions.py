@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio.mel import MAX_FREQUENCY, N_MELS, edges
+from audio.pixels import COLUMNS_PER_SECOND, seconds_of
 from riffbot.errors import BadRequest, shorten
 
 BEATS = 4
@@ -73,14 +74,19 @@ class Region:
         Raises:
             BadRequest: it is empty or lies outside of the clip.
         """
-        if not 0 <= begin < end <= width / 100 + 0.005:
+        if not 0 <= begin < end <= seconds_of(width) + 0.005:
             raise BadRequest(
                 f"From {begin:g} to {end:g} s is no stretch of this clip, which lasts "
-                f"{width / 100:g} s."
+                f"{seconds_of(width):g} s."
             )
         if not 0 <= low < high <= MAX_FREQUENCY:
             raise BadRequest(f"{low:g} to {high:g} Hz is no band within 0 … {MAX_FREQUENCY:g} Hz.")
-        region = cls(round(begin * 100), min(width, round(end * 100)), round(low), round(high))
+        region = cls(
+            round(begin * COLUMNS_PER_SECOND),
+            min(width, round(end * COLUMNS_PER_SECOND)),
+            round(low),
+            round(high),
+        )
         if not region.mask(width).any():
             raise BadRequest("That region is smaller than one pixel of the spectrogram.")
         return region
@@ -107,7 +113,7 @@ class Region:
         Raises:
             BadRequest: the words say nothing, or nothing within the clip.
         """
-        seconds = _stretch(" ".join(where.casefold().split()), width / 100, bpm, meter)
+        seconds = _stretch(" ".join(where.casefold().split()), seconds_of(width), bpm, meter)
         if seconds is None:
             raise BadRequest(
                 f"I cannot tell where “{shorten(where, 60)}” is: say for example bar 2, "

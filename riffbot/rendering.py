@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from audio import codec, describe, encoding, image, loudness, picture
 from audio.arrays import Floats, Pixels
+from audio.pixels import seconds_of
 from riffbot.request import Extend, Morph, RiffRequest
 
 SAMPLE_RATE = 44100
@@ -95,7 +96,7 @@ def render(
         png=image.encode_png(riff.image, recipe=text, retired_tag=retired_tag),
         picture=picture.picture(riff.image, title=title, bpm=request.bpm),
         alt=describe.describe(riff.image, bpm=request.bpm),
-        duration_s=riff.image.shape[1] / 100,
+        duration_s=seconds_of(riff.image.shape[1]),
     )
 
 
@@ -138,17 +139,17 @@ def recipe(riff: RiffLike, made_from: Mapping[str, str] | None = None) -> str:
             travel along (as `"made_from": {reference: recipe}`), so that a remix of a remix can
             be made again from the first prompt on where there is no library any more.
     """
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "request": riff.request.model_dump(mode="json", exclude_none=True),
         "model": riff.model_name,
         "model_hash": riff.model_hash,
         "batch": riff.batch,
     }
     ancestors = {ref: json.loads(text) for ref, text in (made_from or {}).items()}
-    whole = _json({**told, "made_from": ancestors}) if ancestors else ""
+    whole = _json({**fields, "made_from": ancestors}) if ancestors else ""
     # A line of remixes longer than a file should carry begins with its last pictures.
-    return whole if 0 < len(whole.encode()) <= MAX_RECIPE else _json(told)
+    return whole if 0 < len(whole.encode()) <= MAX_RECIPE else _json(fields)
 
 
-def _json(told: dict[str, Any]) -> str:
-    return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+def _json(fields: dict[str, Any]) -> str:
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))

@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from riffbot.errors import BadRequest, shorten
-from riffbot.prompt import check, parse
+from riffbot.prompt import parse, require_words
 
 MAX_SEED = 2**32 - 1
 MAX_PROMPT = 1000
@@ -209,7 +209,7 @@ def check_prompts(request: RiffRequest) -> RiffRequest:
     Raises:
         PromptError: a weight cannot be meant, or the prompt has no words between its brackets.
     """
-    check(request.prompt)
+    require_words(request.prompt)
     parse(request.negative)
     if request.target is not None:
         parse(request.target.prompt)

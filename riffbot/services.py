@@ -17,8 +17,7 @@ from riffbot.inference.engine.engine import STOP_GRACE_S, Engine
 from riffbot.inference.engine.protocols import PipelineLike
 from riffbot.interrupts import WARM_UP_THREAD
 from riffbot.jam.manager import JamManager
-from riffbot.library import instance_lock, running
-from riffbot.library.instance_lock import InstanceLock
+from riffbot.library.instance_lock import InstanceLock, hold_instance_lock
 from riffbot.library.store import Library
 from riffbot.request import RiffRequest
 from riffbot.settings import Settings
@@ -39,7 +38,7 @@ class Services:
         clip_service: makes clips from requests and stores them.
         images: what a clip may start from, the library's pictures included.
         jams: the jams that play.
-        ownership: of the library; whoever runs until told to stop ends when it is lost.
+        instance_lock: of the data folder and database; the process stops when it is lost.
     """
 
     settings: Settings
@@ -65,8 +64,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         BadRequest: a setting is wrong.
     """
     async with AsyncExitStack() as stack:
-        owned = await stack.enter_async_context(instance_lock.owned(settings))
-        await stack.enter_async_context(running.noted(settings))
+        lock = await stack.enter_async_context(hold_instance_lock(settings))
         stack.callback(decoder.close)
         library = await Library.open(settings)
         stack.push_async_callback(library.close)
@@ -79,7 +77,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             max_work_s=settings.max_job_s,
             warm_up=_WARM_UP,
         )
-        clip_service = ClipService(engine, library, settings, images, owned)
+        clip_service = ClipService(engine, library, settings, images, lock)
         # After the engine: what it leaves unfinished was no breakdown.
         stack.push_async_callback(clip_service.close)
         stack.push_async_callback(engine.close, grace_s=STOP_GRACE_S, last_step_s=STOP_GRACE_S)
@@ -90,7 +88,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         jams = JamManager(engine, images, library, clip_service, settings)
         # Before the engine: where the jams are is stored while they still play.
         stack.push_async_callback(jams.close)
-        yield Services(settings, engine, library, clip_service, images, jams, owned)
+        yield Services(settings, engine, library, clip_service, images, jams, lock)
 
 
 def open_pipeline(settings: Settings, images: Images) -> PipelineLike:

@@ -1,5 +1,4 @@
-"""What a start shows before the addresses: what is happening, and no more of the libraries' logs
-than concerns whoever started it."""
+"""What the terminal shows at a start: a banner, RiffBot's log, and the libraries' warnings."""
 
 from __future__ import annotations
 
@@ -10,12 +9,12 @@ from pathlib import Path
 
 from riffbot.settings import Settings
 
-OURS = ("riffbot", "cogs", "audio")
-"""The packages whose log is RiffBot's own."""
+OWN_LOGGERS = ("riffbot", "cogs", "audio")
+"""The packages whose loggers are RiffBot's own."""
 
 
-def banner(settings: Settings) -> str:
-    """What is being started, from what, and how to stop it: a few lines without an address."""
+def startup_banner(settings: Settings) -> str:
+    """Return what is being started, from what, and how to stop it: lines without addresses."""
     model = Path(settings.model).name or settings.model
     online = settings.discord_token is not None
     where = (
@@ -30,22 +29,22 @@ def banner(settings: Settings) -> str:
     )
 
 
-def set_levels(level: str) -> None:
-    """Log RiffBot's own words from `level` on, and the libraries' from WARNING on.
+def set_log_levels(level: str) -> None:
+    """Set RiffBot's own loggers to `level`, and the libraries' to WARNING.
 
     Args:
-        level: DEBUG, INFO, WARNING or ERROR; with DEBUG the libraries tell everything, too.
+        level: DEBUG, INFO, WARNING or ERROR; DEBUG is for the libraries, too.
     """
     wanted = logging.getLevelNamesMapping()[level]
     everything = wanted <= logging.DEBUG
     logging.root.setLevel(wanted if everything else max(wanted, logging.WARNING))
-    for name in OURS:
+    for name in OWN_LOGGERS:
         logging.getLogger(name).setLevel(wanted)
 
 
 @contextmanager
-def quiet(name: str) -> Iterator[None]:
-    """Keep back the warnings of one logger for the length of a block."""
+def warnings_hidden(name: str) -> Iterator[None]:
+    """Hide the warnings of one logger during a block."""
     logger = logging.getLogger(name)
     before = logger.level
     logger.setLevel(logging.ERROR)

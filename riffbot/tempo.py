@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from audio.pixels import COLUMNS_PER_MINUTE
+
 SLOWEST, FASTEST = 40.0, 240.0
 """Beats per minute that a request may ask for."""
 
 NARROWEST, WIDEST = 64, 2048
 """Columns that a request may ask for."""
 
-COLUMNS_PER_MINUTE = 6000
 MAX_ERROR = 0.005
 """How far a grid's tempo may lie from the tempo asked for: half of one per cent."""
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from riffbot.clips import edits
 from riffbot.clips.clip import Clip
 from riffbot.clips.edits import EditSource
-from riffbot.clips.lineage import as_picture
+from riffbot.clips.lineage import draw_family_tree
 from riffbot.clips.sources import load_edit_source
 from riffbot.library.types import Author
 from riffbot.request import RiffRequest
@@ -51,7 +51,7 @@ async def family(services: Services) -> bytes:
     await make(edits.remix(rung, "steel drums", seed=5), author=CY, parent=bells.id)
     await make(edits.layer(rung, start), author=CY, parent=bells.id, second_parent=parent)
     found = await library.riffs.family(parent)
-    return as_picture(found, clip_service.importer.thumbnails(found.members))
+    return draw_family_tree(found, clip_service.importer.thumbnails(found.members))
 
 
 async def sounds(services: Services, reggae: Clip) -> dict[str, bytes]:

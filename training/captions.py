@@ -1,6 +1,6 @@
 """Words for the clips: `python -m training.captions --shards DIR`.
 
-Each `shard-00042` gets a `told-00042.json`: what the denoiser is told of each clip, its captions as
+Each `shard-00042` gets a `told-00042.json`: the label of each clip, its captions as
 people type prompts (`training.caption_writer`), its beats and its meter. Words cost nothing, so
 after a change of the vocabulary `--again` writes them anew, and `training.prepare` puts them beside
 the latents there are. What is written follows from each clip's own seed alone. A shard that has
@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 from training.caption_writer import captions
-from training.dataset import Json, abouts, folder, shards, told_path, write_json
+from training.dataset import Json, abouts, folder, labels_path, shards, write_json
 from training.music import Piece, compose
 from training.progress import Progress
 from training.render import describe
@@ -45,7 +45,7 @@ def same(piece: Piece, about: Json) -> bool:
     return all(about[key] == now[key] for key in now if key != "captions")
 
 
-def told(about: Json, count: int) -> Json:
+def label_clip(about: Json, count: int) -> Json:
     """`count` captions, beats and meter of a clip.
 
     Raises:
@@ -63,10 +63,10 @@ def told(about: Json, count: int) -> Json:
 def write(shard: Path, count: int) -> None:
     """Put a shard's words into place. Raises Outdated, naming the shard."""
     try:
-        rows = [told(about, count) for about in abouts(shard)]
+        rows = [label_clip(about, count) for about in abouts(shard)]
     except Outdated as error:
         raise Outdated(f"{shard.name}: {error}") from error
-    write_json(told_path(shard), rows)
+    write_json(labels_path(shard), rows)
 
 
 def examples(count: int, seed: int) -> None:
@@ -83,7 +83,7 @@ def run(options: argparse.Namespace) -> None:
     """Write what is missing, and with `--watch` what comes. Raises Outdated."""
     again = set(shards(options.shards)) if options.again else set[Path]()
     while True:
-        todo = [p for p in shards(options.shards) if p in again or not told_path(p).exists()]
+        todo = [p for p in shards(options.shards) if p in again or not labels_path(p).exists()]
         if todo:
             log = options.shards / "captions.jsonl"
             with Progress("captions", len(todo), "shards", log) as bar:

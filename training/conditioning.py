@@ -31,13 +31,13 @@ class Conditioner:
         return states, self.prompt_embedding(states, mask)
 
 
-def grids(told: list[Json], cells: int, rows: int, share: int = 1) -> Tensor:
-    """The grids (B, CHANNELS, rows, cells) of `told`'s clips, or of one `share`-th of each."""
+def grids(labels: list[Json], cells: int, rows: int, share: int = 1) -> Tensor:
+    """The grids (B, CHANNELS, rows, cells) of `labels`'s clips, or of one `share`-th of each."""
     return torch.stack(
-        [beat_grid(cells, rows, said["beats"] // share, said["meter"]) for said in told]
+        [beat_grid(cells, rows, said["beats"] // share, said["meter"]) for said in labels]
     )
 
 
-def halves(said: Json) -> bool:
+def has_even_halves(said: Json) -> bool:
     """Whether half of a clip is whole measures."""
     return bool(said["beats"] % (2 * said["meter"]) == 0)

@@ -1,8 +1,8 @@
 """What the renderer writes and the trainers read: shards of clips, picked up as they appear.
 
 `shard-00042.npz` and `.json` are the renderer's (sound and captions); `ready-00042.pt` is the same
-shard as the denoiser wants it (latents and what is told of them, by width), written by
-`training.prepare` from `told-00042.json`, the words of `training.captions`.
+shard as the denoiser wants it (latents and their labels, by width), written by
+`training.prepare` from `told-00042.json`, the labels of `training.captions`.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def learnt_from(folder: Path) -> list[Path]:
     return [path for path in shards(folder) if number(path) != HELD_OUT]
 
 
-def told_path(shard: Path) -> Path:
+def labels_path(shard: Path) -> Path:
     """Where a shard's words go."""
     return shard.with_name(f"told-{number(shard):05d}.json")
 
@@ -132,10 +132,10 @@ def to_signal(pictures: Tensor) -> Tensor:
 
 @dataclass
 class Rows:
-    """Clips of one width: latents float16 (n, C, 32, w), and what is told of each."""
+    """Clips of one width: latents float16 (n, C, 32, w), and the label of each."""
 
     latents: Tensor
-    told: list[Json]
+    labels: list[Json]
 
 
 class ByWidth:
@@ -153,14 +153,17 @@ class ByWidth:
         self._odds: dict[int, Tensor] = {}
 
     def __len__(self) -> int:
-        return sum(len(rows.told) for rows in self.rows.values())
+        return sum(len(rows.labels) for rows in self.rows.values())
 
     def add(self, width: int, rows: Rows) -> None:
         """Append clips of one width."""
-        held, odds = self.rows.get(width), torch.tensor([self._weight(said) for said in rows.told])
+        held, odds = (
+            self.rows.get(width),
+            torch.tensor([self._weight(said) for said in rows.labels]),
+        )
         if held is not None:
             latents = torch.cat([held.latents, rows.latents])
-            rows = Rows(latents, held.told + rows.told)
+            rows = Rows(latents, held.labels + rows.labels)
             odds = torch.cat([self._odds[width], odds])
         self.rows[width], self._odds[width] = rows, odds
 
@@ -175,7 +178,7 @@ class ByWidth:
         width = widths[int(torch.multinomial(weights, 1, generator=generator))]
         held = self.rows[width]
         picks = torch.multinomial(self._odds[width], size, replacement=True, generator=generator)
-        return held.latents[picks.to(held.latents.device)], [held.told[i] for i in picks.tolist()]
+        return held.latents[picks.to(held.latents.device)], [held.labels[i] for i in picks.tolist()]
 
 
 class PicturesByWidth:

@@ -36,7 +36,7 @@ from torch import Tensor
 from torch.multiprocessing.spawn import spawn
 
 from riffbot.inference.models.beats import scale_beats
-from training.conditioning import Conditioner, grids, halves
+from training.conditioning import Conditioner, grids, has_even_halves
 from training.dataset import (
     HELD_OUT,
     ByWidth,
@@ -62,9 +62,9 @@ HALVED = 0.75
 
 
 class HeldOut:
-    """Clips never trained on, at fixed noise: the loss with everything told, and with less."""
+    """Clips never trained on, at fixed noise: the loss with full conditioning, and with less."""
 
-    def __init__(self, path: Path, teller: Conditioner, device: torch.device) -> None:
+    def __init__(self, path: Path, conditioner: Conditioner, device: torch.device) -> None:
         wait_for(path.exists, f"{path} (training.prepare)")
         ready = torch.load(path, weights_only=True)
         rows = max(ready.values(), key=lambda rows: len(rows["told"]))
@@ -74,19 +74,19 @@ class HeldOut:
         s = (torch.arange(len(said)) + 0.5) / len(said)
         grid = grids(said, latents.shape[3], latents.shape[2])
         blank = scale_beats(grid, 0.0)
-        told, empty = teller([t["captions"][0] for t in said]), teller([""] * len(said))
+        cond, empty = conditioner([t["captions"][0] for t in said]), conditioner([""] * len(said))
         self._rows = [part.to(device).split(16) for part in (latents, noise, s)]
-        self._told = {
-            "all": (grid.to(device).split(16), *(t.split(16) for t in told)),
+        self._conditions = {
+            "all": (grid.to(device).split(16), *(t.split(16) for t in cond)),
             "no_caption": (grid.to(device).split(16), *(t.split(16) for t in empty)),
-            "no_grid": (blank.to(device).split(16), *(t.split(16) for t in told)),
+            "no_grid": (blank.to(device).split(16), *(t.split(16) for t in cond)),
         }
 
     @torch.no_grad()
     def measure(self, network: Any) -> dict[str, float]:
         """Mean loss of each kind."""
         found = {}
-        for name, parts in self._told.items():
+        for name, parts in self._conditions.items():
             losses = [
                 velocity_loss(network, x, grid, (states, gist), s, noise)
                 for x, noise, s, grid, states, gist in zip(*self._rows, *parts, strict=True)
@@ -117,8 +117,8 @@ class Trainer:
     def __init__(self, options: argparse.Namespace, rank: int, device: torch.device) -> None:
         self.options, self.rank, self.device = options, rank, device
         wait_for(options.gist.exists, f"{options.gist} (training.prompt_embedding)")
-        self.teller = Conditioner(options.gist, device)
-        self.empty = self.teller([""])
+        self.conditioner = Conditioner(options.gist, device)
+        self.empty = self.conditioner([""])
         self.weights = channel_weights(options.autoencoder).to(device)
         torch.manual_seed(options.seed)
         network = build_denoiser(options.latent_channels, tuple(options.channels))
@@ -180,7 +180,7 @@ class Trainer:
         held_out = None
         if self.rank == 0:
             path = self.options.shards / f"ready-{HELD_OUT:05d}.pt"
-            held_out = HeldOut(path, self.teller, self.device)
+            held_out = HeldOut(path, self.conditioner, self.device)
         started = saved = self._start_together()
         losses, met, budget = list[float](), 0, self.options.minutes * 60
         log = self.options.out.with_suffix(".jsonl")
@@ -222,30 +222,30 @@ class Trainer:
         bar.close()
 
     def _batch(self, progress: float) -> tuple[Tensor, Tensor, list[Json]]:
-        """Latents, their grids and what is told, of whole clips or of twice as many halves."""
+        """Latents, beat grids and labels of whole clips, or of twice as many halves."""
         draw, generator = self.feed.store.draw, self.generator
         size = self.options.batch
         dice = torch.rand(1, generator=generator).item()
         if progress < self.options.halves and dice < HALVED:
-            latents, told = draw(4 * size, generator)
-            fit = [i for i, said in enumerate(told) if halves(said)][: 2 * size]
+            latents, labels = draw(4 * size, generator)
+            fit = [i for i, said in enumerate(labels) if has_even_halves(said)][: 2 * size]
             cells = latents.shape[3]
             if cells % 2 == 0 and len(fit) >= size:
                 first = torch.randint(2, (1,), generator=generator).item() * cells // 2
                 latents = latents[fit][..., first : first + cells // 2]
-                told = [told[i] for i in fit]
-                return latents.float(), grids(told, cells // 2, latents.shape[2], 2), told
-        latents, told = draw(size, generator)
-        return latents.float(), grids(told, latents.shape[3], latents.shape[2]), told
+                labels = [labels[i] for i in fit]
+                return latents.float(), grids(labels, cells // 2, latents.shape[2], 2), labels
+        latents, labels = draw(size, generator)
+        return latents.float(), grids(labels, latents.shape[3], latents.shape[2]), labels
 
-    def _told(self, told: list[Json], silent: Tensor) -> tuple[Tensor, Tensor]:
-        """Token states and gists of one caption each; of the empty one where `silent`."""
-        picks = torch.randint(1 << 30, (len(told),), generator=self.generator).tolist()
+    def _conditioning(self, labels: list[Json], silent: Tensor) -> tuple[Tensor, Tensor]:
+        """Token states and prompt embeddings of a caption each; of the empty one where `silent`."""
+        picks = torch.randint(1 << 30, (len(labels),), generator=self.generator).tolist()
         texts = [
             said["captions"][pick % len(said["captions"])]
-            for said, pick in zip(told, picks, strict=True)
+            for said, pick in zip(labels, picks, strict=True)
         ]
-        states, gist = self.teller(texts)
+        states, gist = self.conditioner(texts)
         silent = silent.to(self.device)
         states = torch.where(silent[:, None, None], self.empty[0], states)
         return states, torch.where(silent[:, None], self.empty[1], gist)
@@ -271,10 +271,12 @@ class Trainer:
         # The networks are circular, but their strides are not: turn the clip by up to a stride.
         turn = int(torch.randint(4, (1,), generator=self.generator).item())
         latents, grid = latents.roll(turn, -1), grid.roll(turn, -1)
-        told = self._told(said, silent)
+        conditioning = self._conditioning(said, silent)
         noise = torch.randn(latents.shape, generator=self.generator).to(self.device)
         s = noise_levels(len(said), self.generator).to(self.device)
-        loss = velocity_loss(self.forward, latents, grid, told, s, noise, self.weights).mean()
+        loss = velocity_loss(
+            self.forward, latents, grid, conditioning, s, noise, self.weights
+        ).mean()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0, foreach=True)
@@ -309,10 +311,10 @@ class Trainer:
         """The first process's clock, and what it has spent before, once all are ready."""
         if self.options.workers > 1:
             dist.barrier()
-        told = torch.tensor([time.monotonic(), self.spent], dtype=torch.float64)
+        shared = torch.tensor([time.monotonic(), self.spent], dtype=torch.float64)
         if self.options.workers > 1:
-            dist.broadcast(told, 0)
-        now, self.spent = told.tolist()
+            dist.broadcast(shared, 0)
+        now, self.spent = shared.tolist()
         return float(now)
 
 

@@ -17,7 +17,7 @@ def velocity_loss(  # noqa: PLR0917 - in the order in which they enter the equat
     network: Any,
     latents: Tensor,
     grid: Tensor,
-    told: tuple[Tensor, Tensor],
+    conditioning: tuple[Tensor, Tensor],
     s: Tensor,
     noise: Tensor,
     weights: Tensor | None = None,
@@ -27,7 +27,9 @@ def velocity_loss(  # noqa: PLR0917 - in the order in which they enter the equat
     with torch.autocast(latents.device.type, torch.bfloat16):
         mixed = torch.cat([(1 - at) * latents + at * noise, grid], dim=1)
         mixed = mixed.contiguous(memory_format=torch.channels_last)
-        answer = network(mixed, s * 1000.0, told[0], class_labels=told[1], return_dict=False)[0]
+        answer = network(
+            mixed, s * 1000.0, conditioning[0], class_labels=conditioning[1], return_dict=False
+        )[0]
     error = (answer.float() - (noise - latents)).square()
     if weights is not None:
         error = error * weights.view(1, -1, 1, 1)

@@ -27,7 +27,8 @@ def build_autoencoder(latent_channels: int = 32) -> Any:
 def build_denoiser(latent_channels: int = 32, channels: tuple[int, ...] = (64, 128, 256)) -> Any:
     """Velocity of the rectified flow at latent and beat grid (B, C + CHANNELS, 32, W/16).
 
-    It is told by token states (B, 32, 384) and, as `class_labels`, by the gist (B, 384).
+    It is conditioned on token states (B, 32, 384) and, as `class_labels`, on the prompt embedding
+    (B, 384).
     `attention_head_dim` is, in diffusers, the number of heads (huggingface/diffusers#2011).
     """
     network: Any = UNet2DConditionModel(

@@ -1,7 +1,7 @@
 """Shards as the denoiser reads them: `python -m training.prepare --shards DIR --autoencoder CKPT`.
 
-Each `shard-00042` becomes `ready-00042.pt`: by width, latents float16 (n, C, 32, W/16) and what the
-denoiser is told of each clip (`training.captions`). Latents of another autoencoder are made anew;
+Each `shard-00042` becomes `ready-00042.pt`: by width, latents float16 (n, C, 32, W/16) and the
+label of each clip (`training.captions`). Latents of another autoencoder are made anew;
 where only the words are newer, only they are put in. Runs beside the renderer and the trainer;
 `--watch` waits for more.
 """
@@ -24,11 +24,11 @@ from training.dataset import (
     Json,
     abouts,
     folder,
+    labels_path,
     read_clips,
     ready_path,
     shards,
     to_signal,
-    told_path,
     write_checkpoint,
 )
 from training.networks import build_autoencoder
@@ -48,7 +48,7 @@ def fingerprint(network: Any) -> str:
 
 
 def prepare(clips: list[Clip], words: list[Json], network: Any) -> dict[int, Json]:
-    """Latents and what is told of one shard, by width."""
+    """Latents and labels of one shard, by width."""
     device, made_by = next(network.parameters()).device, fingerprint(network)
     by_width = defaultdict(list)
     for clip, said in zip(clips, words, strict=True):
@@ -63,12 +63,12 @@ def prepare(clips: list[Clip], words: list[Json], network: Any) -> dict[int, Jso
                     for some in pictures.split(BATCH)
                 ]
             )
-        told = [said for _, said in group]
-        ready[width] = {"latents": latents, "told": told, "autoencoder": made_by}
+        labels = [said for _, said in group]
+        ready[width] = {"latents": latents, "told": labels, "autoencoder": made_by}
     return ready
 
 
-def retold(ready: dict[int, Json], clips: list[Json], words: list[Json]) -> dict[int, Json]:
+def relabelled(ready: dict[int, Json], clips: list[Json], words: list[Json]) -> dict[int, Json]:
     """The same latents with other words; `clips` says how wide each is."""
     by_width = defaultdict[int, list[Json]](list)
     for clip, said in zip(clips, words, strict=True):
@@ -78,7 +78,7 @@ def retold(ready: dict[int, Json], clips: list[Json], words: list[Json]) -> dict
 
 def bring_up_to_date(shard: Path, network: Any) -> bool:
     """Make or mend a shard's `ready` file; whether there was anything to do."""
-    words, target = told_path(shard), ready_path(shard)
+    words, target = labels_path(shard), ready_path(shard)
     text = words.read_bytes()
     said, spoken = json.loads(text), hashlib.sha256(text).hexdigest()[:16]
     ready = torch.load(target, weights_only=True) if target.exists() else None
@@ -86,7 +86,7 @@ def bring_up_to_date(shard: Path, network: Any) -> bool:
     if ready is None or any(rows.get("autoencoder") != own for rows in ready.values()):
         ready = prepare(read_clips(shard), said, network)
     elif any(rows.get("words") != spoken for rows in ready.values()):
-        ready = retold(ready, abouts(shard), said)
+        ready = relabelled(ready, abouts(shard), said)
     else:
         return False
     write_checkpoint(target, {width: {**rows, "words": spoken} for width, rows in ready.items()})
@@ -104,12 +104,12 @@ def run(options: argparse.Namespace) -> None:
     while not last:
         last = not options.watch
         found = shards(options.shards)
-        untold = [path for path in found if not told_path(path).exists()]
-        written = {p: told_path(p).stat().st_mtime_ns for p in found if p not in untold}
+        unlabelled = [path for path in found if not labels_path(path).exists()]
+        written = {p: labels_path(p).stat().st_mtime_ns for p in found if p not in unlabelled}
         todo = [path for path, when in written.items() if done.get(path) != when]
-        if untold and not options.watch:
+        if unlabelled and not options.watch:
             raise FileNotFoundError(
-                f"{untold[0].name} has no words yet: run `python -m training.captions "
+                f"{unlabelled[0].name} has no words yet: run `python -m training.captions "
                 f"--shards {options.shards}` first"
             )
         if todo:

@@ -69,10 +69,10 @@ def wait_for(there: Callable[[], bool], what: str, every: float = 1.0) -> None:
     """Wait until something is there. The steps may run beside each other, so a missing file can
     be a later one or a mistyped one: it says at once, and every minute, what it waits for.
     """
-    told: float | None = None
+    last_shown: float | None = None
     while not there():
         now = time.monotonic()
-        if told is None or now - told >= 60:
+        if last_shown is None or now - last_shown >= 60:
             print(f"waiting for {what}", flush=True)
-            told = now
+            last_shown = now
         time.sleep(every)

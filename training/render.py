@@ -25,7 +25,7 @@ import numpy as np
 
 from training import soundfonts
 from training.caption_writer import captions, mentions
-from training.dataset import pictures_path, ready_path, told_path
+from training.dataset import labels_path, pictures_path, ready_path
 from training.fluid import FluidError
 from training.music import INSTRUMENTS, Piece, compose
 from training.music.genres import GENRES
@@ -119,7 +119,7 @@ def write_shard(
 
 def _forget(sound_path: Path) -> None:
     """Whatever was made of an older shard of this number is of other clips."""
-    for path in (told_path(sound_path), ready_path(sound_path), pictures_path(sound_path)):
+    for path in (labels_path(sound_path), ready_path(sound_path), pictures_path(sound_path)):
         path.unlink(missing_ok=True)
 
 
@@ -180,13 +180,13 @@ def run(options: argparse.Namespace) -> None:
     ]
     for process in team:
         process.start()
-    told = 0.0
+    last_shown = 0.0
     while any(process.is_alive() for process in team):
         time.sleep(0.2)
         bar.to(done.value)
         now = time.monotonic() - began
-        if now - told >= 10:
-            told = now
+        if now - last_shown >= 10:
+            last_shown = now
             bar.say(clips=done.value, of=total, a_minute=round(60 * done.value / now))
     failed = [process.exitcode for process in team if process.exitcode]
     now = time.monotonic() - began

@@ -1,4 +1,4 @@
-"""When riffs are let go: their messages go with them, and their children tell the new truth."""
+"""After a deletion: deletes the messages of riffs and rewrites the credits of their remixes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import discord
 
-from cogs.common.clip_cards import PICTURE, RAW, clip_embed
+from cogs.common.clip_cards import PIXELS_FILE, PLOT_FILE, clip_embed
 from cogs.common.delivery import DELIVERY_ERRORS
 from cogs.common.visibility import visible_to_all
 from riffbot.errors import RiffBotError
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_MOST = 200
-"""Messages touched for one farewell: Discord counts, and older ones have long scrolled away."""
+_MAX_MESSAGES = 200
+"""Messages touched after one deletion: Discord limits the rate."""
 
 
-async def delete_messages(bot: RiffBot, farewell: DeletionResult) -> int:
-    """Delete the messages of riffs that are gone, as far as Discord lets. Returns how many stay."""
-    resisting = 0
-    for channel_id, message_id in farewell.messages[:_MOST]:
+async def delete_messages(bot: RiffBot, deletion: DeletionResult) -> int:
+    """Delete the messages that show deleted riffs. Returns how many remain."""
+    remaining = 0
+    for channel_id, message_id in deletion.messages[:_MAX_MESSAGES]:
         channel = bot.get_partial_messageable(channel_id)
         try:
             await channel.get_partial_message(message_id).delete()
@@ -34,32 +34,38 @@ async def delete_messages(bot: RiffBot, farewell: DeletionResult) -> int:
             continue
         except DELIVERY_ERRORS as error:
             log.info("message %s in channel %s stays: %s", message_id, channel_id, error)
-            resisting += 1
+            remaining += 1
         await asyncio.sleep(0)
-    return resisting + max(0, len(farewell.messages) - _MOST)
+    return remaining + max(0, len(deletion.messages) - _MAX_MESSAGES)
 
 
-async def refresh_credits(bot: RiffBot, farewell: DeletionResult) -> None:
-    """Write the credits of what was made from riffs that are gone anew."""
-    clip_service, library = bot.services.clip_service, bot.services.library
-    for riff_id in farewell.children[:_MOST]:
+async def refresh_credits(bot: RiffBot, deletion: DeletionResult) -> None:
+    """Rewrite the credits in the messages of riffs that were made from deleted ones."""
+    for riff_id in deletion.children[:_MAX_MESSAGES]:
         try:
-            riff = await library.riffs.get(riff_id)
-            if riff.channel_id is None or riff.message_id is None or riff.kind == "upload":
-                continue
-            guild = bot.get_guild(riff.guild_id) if riff.guild_id is not None else None
-            is_visible = visible_to_all(guild, riff.audience_id)
-            embed = clip_embed(await clip_service.clip(riff_id), is_visible)
-            channel = bot.get_partial_messageable(riff.channel_id)
-            message = await channel.fetch_message(riff.message_id)
-            # What is attached already stays, and the embed points at it again.
-            if message.embeds and message.embeds[0].image:
-                embed.set_image(url=f"attachment://{PICTURE}")
-            if message.embeds and message.embeds[0].thumbnail:
-                embed.set_thumbnail(url=f"attachment://{RAW}")
-            nobody = discord.AllowedMentions.none()
-            await message.edit(embed=embed, allowed_mentions=nobody)
-        except RiffBotError as error:
+            await _refresh_credits_of(bot, riff_id)
+        except (RiffBotError, *DELIVERY_ERRORS) as error:
             log.info("the credits of riff %s stay as they are: %s", riff_id, error)
-        except DELIVERY_ERRORS as error:
-            log.info("the credits of riff %s stay as they are: %s", riff_id, error)
+
+
+async def _refresh_credits_of(bot: RiffBot, riff_id: str) -> None:
+    """Edit the message of one riff, if it has one.
+
+    Raises:
+        RiffBotError: the riff cannot be read.
+        DELIVERY_ERRORS: the message cannot be edited.
+    """
+    riff = await bot.services.library.riffs.get(riff_id)
+    if riff.channel_id is None or riff.message_id is None or riff.kind == "upload":
+        return
+    guild = bot.get_guild(riff.guild_id) if riff.guild_id is not None else None
+    is_visible = visible_to_all(guild, riff.audience_id)
+    embed = clip_embed(await bot.services.clip_service.clip(riff_id), is_visible)
+    channel = bot.get_partial_messageable(riff.channel_id)
+    message = await channel.fetch_message(riff.message_id)
+    # The attachments stay; the new embed has to show them again.
+    if message.embeds and message.embeds[0].image:
+        embed.set_image(url=f"attachment://{PLOT_FILE}")
+    if message.embeds and message.embeds[0].thumbnail:
+        embed.set_thumbnail(url=f"attachment://{PIXELS_FILE}")
+    await message.edit(embed=embed, allowed_mentions=discord.AllowedMentions.none())

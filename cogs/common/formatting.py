@@ -1,4 +1,4 @@
-"""How RiffBot writes: its colour, its plurals, its numbers, its small bars."""
+"""Formats numbers, durations and lists for messages; RiffBot's colours."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ _CELLS = 12
 
 
 def join_parts(*parts: str | None) -> str:
-    """The parts that are there, with dots between: `seed 42 · 120 bpm · 4.0 s`."""
+    """Join the parts that are not empty with dots: `seed 42 · 120 bpm · 4.0 s`."""
     return " · ".join(part for part in parts if part)
 
 
 def progress_bar(done: int, total: int) -> str:
-    """How far, drawn with letters that every client has."""
+    """Twelve characters, filled in proportion; every client has them in its fonts."""
     filled = round(_CELLS * done / total) if total else 0
     return "▰" * filled + "▱" * (_CELLS - filled)
 
 
-def format_duration(value: float) -> str:
-    """A wait in words a person uses: `3 s`, `2 min`."""
-    if value < 90:
-        return f"{max(1, round(value))} s"
-    return f"{round(value / 60)} min"
+def format_duration(seconds: float) -> str:
+    """Seconds in one unit: `3 s`, `2 min`."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min"
 
 
 def format_age(passed: timedelta) -> str:
-    """How long ago, in one unit: `just now`, `5 min ago`, `3 h ago`, `12 d ago`."""
+    """A time that has passed, in one unit: `just now`, `5 min ago`, `3 h ago`, `12 d ago`."""
     minutes = int(passed.total_seconds() // 60)
     if minutes < 1:
         return "just now"
@@ -64,10 +64,10 @@ def format_ordinal(number: int) -> str:
 
 
 def format_tempo(bpm: float) -> str:
-    """Beats a minute as people say them, with one decimal at most: `120 bpm`, `115.4 bpm`."""
+    """Beats a minute with at most one decimal: `120 bpm`, `115.4 bpm`."""
     return f"{round(bpm, 1):g} bpm"
 
 
 def format_number(value: float) -> str:
-    """A setting without a tail of zeros: `0.75`, `7`, `93.75`."""
+    """At most two decimals, without trailing zeros: `0.75`, `7`, `93.75`."""
     return f"{value:.2f}".rstrip("0").rstrip(".")

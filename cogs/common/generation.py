@@ -1,8 +1,8 @@
-"""From requests to posted riffs: watch them being made, show it, deliver each, let them be stopped.
+"""Generates riffs for a command or click: shows progress, posts each clip, can be cancelled.
 
-The handler of the command or button awaits its own clips here, in its own task. The engine only
-leaves its latest news in each `TaskItem`; this loop looks at them at most every two seconds, so
-edits are coalesced by construction and come from the one task whose interaction they use.
+A `GenerationTask` runs in the asyncio task of the command or click. The engine only leaves the
+latest progress in each `TaskItem`; the task reads it at most every two seconds. So edits are
+coalesced, and all of them come from the one task whose interaction they use.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from operator import is_not
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 import discord
 
 from audio.picture import picture
 from cogs.common.cards import Card
-from cogs.common.clip_cards import clip_cards, progress_card, summary_card
+from cogs.common.clip_cards import clip_cards
 from cogs.common.delivery import ReplyTarget
 from cogs.common.errors import error_message, log_error
-from cogs.common.progress import TaskItem
+from cogs.common.progress import TaskItem, progress_card, summary_card
 from cogs.common.sources import ResolvedSource
 from cogs.common.visibility import author_of
 from riffbot.clips.clip import Clip
+from riffbot.clock import monotonic
 from riffbot.errors import Cancelled, RiffBotError
 from riffbot.inference.job import Owner, Progress
 from riffbot.library.types import Author
@@ -37,188 +37,195 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FIRST_LOOK_S = 0.7
-INTERVAL_S = 2.0
-"""Discord tolerates an edit every two seconds or so on one message."""
+FIRST_EDIT_S = 0.7
+EDIT_INTERVAL_S = 2.0
+"""Discord tolerates about one edit every two seconds on one message."""
 
 
 @dataclass(eq=False)
 class GenerationTask:
-    """Everything that one command or click asked for.
+    """All clips that one command or click requested.
 
     Attributes:
-        id: the name that the Cancel button carries.
-        place: where it is shown; its first message is posted.
-        author: whose the riffs are.
-        takes: the clips on their way, in the order asked.
-        parent, second_parent: the riffs that they descend from.
+        id: the part of the Cancel button's custom id that names this task.
+        target: where progress and clips are posted; its first message is sent already.
+        author: the author of the riffs.
+        items: the clips, in the order requested.
+        parent, second_parent: ids of the riffs that these are made from.
         heading: a line above every clip.
-        weights: hash of the model that made it before, for a clip that is made again.
+        model_hash: of the model that made the clip before, where a clip is made again.
     """
 
     id: str
-    place: ReplyTarget
+    target: ReplyTarget
     author: Author
-    takes: list[TaskItem]
+    items: list[TaskItem]
     parent: str | None = None
     second_parent: str | None = None
     heading: str | None = None
-    weights: str | None = None
+    model_hash: str | None = None
     stopped: bool = field(default=False, init=False)
-    _jobs: dict[asyncio.Task[Clip], TaskItem] = field(default_factory=dict, init=False)
-    _news: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _running: dict[asyncio.Task[Clip], TaskItem] = field(default_factory=dict, init=False)
+    _progressed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _shown: list[Progress | None] = field(default_factory=list, init=False)
 
     async def run(self) -> None:
-        """Make, show and deliver; returns when everything asked for is posted or accounted for."""
-        sessions = self.place.bot.sessions
-        sessions[self.id] = self
+        """Generate, show progress and post; returns when every item is posted or has failed."""
+        active = self.target.bot.generation_tasks
+        active[self.id] = self
         try:
-            asked = [take.request for take in self.takes if take.job is None]
-            pricing = self.place.bot.services.clip_service.pricing
-            price = asyncio.ensure_future(pricing.admit_together(asked))
-            price.add_done_callback(lambda done: done.cancelled() or done.exception())
-            self._jobs = {asyncio.create_task(self._make(take, price)): take for take in self.takes}
+            requests = [item.request for item in self.items if item.job is None]
+            pricing = self.target.bot.services.clip_service.pricing
+            admission = asyncio.ensure_future(pricing.admit_together(requests))
+            # Retrieve its exception, which nobody awaits when all items are cancelled.
+            admission.add_done_callback(lambda done: done.cancelled() or done.exception())
+            self._running = {
+                asyncio.create_task(self._generate(item, admission)): item for item in self.items
+            }
             await self._watch()
             await self._conclude()
         except Exception:
-            await self.place.delete()  # a bug; its message must not promise for ever
+            await self.target.delete()  # a bug: no message may go on promising a riff
             raise
         finally:
-            del sessions[self.id]
-            for job in self._jobs:
-                job.cancel()
+            del active[self.id]
+            for running in self._running:
+                running.cancel()
 
     async def stop(self) -> None:
-        """Take back what is not finished yet."""
+        """Cancel what is not finished yet."""
         self.stopped = True
-        for job in self._jobs:
-            job.cancel()  # the engine drops what is queued and stops what runs at its next step
+        for running in self._running:
+            running.cancel()  # the engine drops queued jobs and stops running ones at a step
 
-    async def _make(self, take: TaskItem, price: asyncio.Future[None]) -> Clip:
-        """Make one take, after a look at what all of them cost together."""
-        clip_service = self.place.bot.services.clip_service
-        if take.job is not None:
+    async def _generate(self, item: TaskItem, admission: asyncio.Future[None]) -> Clip:
+        """Generate one item once all requests are admitted; a stored job resumes at once."""
+        clip_service = self.target.bot.services.clip_service
+        if item.job is not None:
             return await clip_service.resume(
-                take.job, on_progress=self._listener(take), wants_preview=True
+                item.job, on_progress=self._progress_callback(item), wants_preview=True
             )
-        await asyncio.shield(price)
+        await asyncio.shield(admission)
         return await clip_service.make(
-            take.request,
+            item.request,
             author=self.author,
-            origin=self.place.origin,
+            origin=self.target.origin,
             parent=self.parent,
             second_parent=self.second_parent,
-            on_progress=self._listener(take),
+            on_progress=self._progress_callback(item),
             wants_preview=True,
         )
 
     async def _watch(self) -> None:
-        """Look when there is news, and at the latest when the next edit is due.
+        """Handle progress and finished items until none is left.
 
-        Both, because a lone timer stands still in the local Discord while an action is under way;
-        for the same reason the time is `perf_counter`, which its simulated clock leaves alone.
+        Wakes on progress and, at the latest, when the next edit is due. A timer alone stands still
+        in the local Discord while an action is under way; for the same reason the clock is
+        `riffbot.clock.monotonic`, which the simulated time leaves alone.
         """
-        pending = set(self._jobs)
-        next_look = perf_counter() + FIRST_LOOK_S
+        pending = set(self._running)
+        next_edit = monotonic() + FIRST_EDIT_S
         while pending:
-            news = asyncio.ensure_future(self._news.wait())
+            progressed = asyncio.ensure_future(self._progressed.wait())
             done, _ = await asyncio.wait(
-                {*pending, news},
-                timeout=max(0.0, next_look - perf_counter()),
+                {*pending, progressed},
+                timeout=max(0.0, next_edit - monotonic()),
                 return_when=asyncio.FIRST_COMPLETED,
             )
-            news.cancel()
-            self._news.clear()
+            progressed.cancel()
+            self._progressed.clear()
             pending -= done
-            for job in self._jobs:
-                if job in done:
-                    await self._settle(job)
-            if pending and perf_counter() >= next_look:
-                await self._show()
-                next_look = perf_counter() + INTERVAL_S
+            for running in self._running:
+                if running in done:
+                    await self._collect(running)
+            if pending and monotonic() >= next_edit:
+                await self._show_progress()
+                next_edit = monotonic() + EDIT_INTERVAL_S
 
-    def _listener(self, take: TaskItem) -> Callable[[Progress], None]:
-        def listen(progress: Progress) -> None:
-            take.report(progress)
-            self._news.set()
+    def _progress_callback(self, item: TaskItem) -> Callable[[Progress], None]:
+        def on_progress(progress: Progress) -> None:
+            item.update(progress)
+            self._progressed.set()
 
-        return listen
+        return on_progress
 
-    async def _settle(self, job: asyncio.Task[Clip]) -> None:
-        """Deliver a finished take, or remember why there is none."""
-        take = self._jobs[job]
+    async def _collect(self, finished: asyncio.Task[Clip]) -> None:
+        """Post a finished item, or note why it failed."""
+        item = self._running[finished]
         try:
-            clip = job.result()
+            clip = finished.result()
         except (Cancelled, asyncio.CancelledError):
-            if self.place.bot.services.engine.is_closing:
-                take.postponed = True
+            if self.target.bot.services.engine.is_closing:
+                item.is_postponed = True
             else:
-                take.failure = "cancelled"
+                item.failure = "cancelled"
         except Exception as error:
             log_error(error, f"a riff for member {self.author.user_id}")
-            take.failure = error_message(error)
+            item.failure = error_message(error)
         else:
-            take.clip = clip
-            await self._deliver(clip)
+            item.clip = clip
+            await self._post(clip)
 
-    async def _deliver(self, clip: Clip) -> None:
-        """Post a clip; several get a message each, one alone takes the first message's place."""
-        place = self.place
-        deliver = place.post if len(self.takes) > 1 else place.finish
+    async def _post(self, clip: Clip) -> None:
+        """Post a clip: one of several as a new message, a single one in the first message."""
+        target = self.target
+        post = target.post if len(self.items) > 1 else target.finish
         heading = self.heading
-        if self.weights not in (None, clip.model_hash):
+        if self.model_hash not in (None, clip.model_hash):
             heading = "Another model made that file, so this is a new take of it."
         cards = clip_cards(
-            clip, place.filesize_limit, heading=heading, is_visible=place.is_visible_to_readers
+            clip,
+            target.filesize_limit,
+            heading=heading,
+            is_visible=target.is_visible_to_readers,
         )
-        message_id = await deliver(*cards)
+        message_id = await post(*cards)
         if message_id is None:
             log.warning("riff %s is in the library, but Discord did not take it", clip.id)
             return
-        library = place.bot.services.library
+        library = target.bot.services.library
         try:
             await library.jobs.set_message(
-                clip.id, channel_id=place.channel_id, message_id=message_id
+                clip.id, channel_id=target.channel_id, message_id=message_id
             )
         except RiffBotError as error:
             log.warning("where riff %s was posted could not be noted: %s", clip.id, error)
 
-    async def _show(self) -> None:
-        """One progress edit, if there is anything new."""
-        news = [take.progress for take in self.takes]
-        # By identity: two pieces of news may hold two pictures, and those do not compare.
-        if len(news) != len(self._shown) or any(map(is_not, news, self._shown)):
-            self._shown = news
-            await self.place.edit(self._card(await self._preview()))
+    async def _show_progress(self) -> None:
+        """Edit the progress message, if anything changed."""
+        latest = [item.progress for item in self.items]
+        # By identity: progress may hold pixels, which do not compare to a single truth value.
+        if len(latest) != len(self._shown) or any(map(is_not, latest, self._shown)):
+            self._shown = latest
+            await self.target.edit(self._progress_card(await self._preview_png()))
 
-    async def _preview(self) -> bytes | None:
-        """The forming picture of the first take that has one, drawn off the event loop."""
-        for take in self.takes:
-            forming = take.progress.preview if take.progress is not None else None
-            if forming is not None and not take.done:
-                return await asyncio.to_thread(picture, forming, title=heading_of(take.request))
+    async def _preview_png(self) -> bytes | None:
+        """The plot of the first unfinished item's preview, drawn in a thread; None without one."""
+        for item in self.items:
+            preview = item.progress.preview if item.progress is not None else None
+            if preview is not None and not item.is_done:
+                return await asyncio.to_thread(picture, preview, title=heading_of(item.request))
         return None
 
-    def _card(self, preview: bytes | None = None) -> Card:
-        return progress_card(self.takes, self.id, self.author.user_id, preview)
+    def _progress_card(self, preview: bytes | None = None) -> Card:
+        return progress_card(self.items, self.id, self.author.user_id, preview)
 
     async def _conclude(self) -> None:
-        """Leave the first message as it should stand for ever, and tell what went wrong."""
-        if any(take.postponed for take in self.takes):
+        """Bring the first message into its final state and report failures to the asker."""
+        if any(item.is_postponed for item in self.items):
             # No button: there is nothing left to cancel until the next start.
-            await self.place.edit(replace(self._card(), build_view=None))
+            await self.target.edit(replace(self._progress_card(), build_view=None))
             return
-        failures = list(dict.fromkeys(t.failure for t in self.takes if t.failure is not None))
-        if any(take.clip is not None for take in self.takes):
-            if len(self.takes) > 1:
-                await self.place.edit(summary_card(self.takes))
+        failures = list(dict.fromkeys(i.failure for i in self.items if i.failure is not None))
+        if any(item.clip is not None for item in self.items):
+            if len(self.items) > 1:
+                await self.target.edit(summary_card(self.items))
         else:
-            await self.place.delete()
+            await self.target.delete()
         if self.stopped:
-            return  # whoever pressed Cancel was told so
+            return  # the Cancel button has answered already
         if failures:
-            await self.place.send_ephemeral("\n".join(failures))
+            await self.target.send_ephemeral("\n".join(failures))
 
 
 async def generate_and_post(
@@ -228,30 +235,33 @@ async def generate_and_post(
     parent: str | None = None,
     second_parent: str | None = None,
     heading: str | None = None,
-    weights: str | None = None,
+    model_hash: str | None = None,
 ) -> None:
-    """Answer a command, a click or a modal with riffs; the arguments are those of `GenerationTask`.
+    """Answer a command, click or modal with riffs; the arguments are those of `GenerationTask`.
 
     Raises:
-        PromptError: a prompt cannot be read; nothing was posted.
-        Refused: so many would not be let in; nothing was posted.
+        PromptError: a prompt cannot be parsed; nothing was posted.
+        Refused: the engine admits no more requests; nothing was posted.
         discord.HTTPException: the interaction could not even be acknowledged.
     """
     for request in requests:
-        if not isinstance(request.piece, Layer):  # whose prompt is a caption that no model reads
+        if not isinstance(request.piece, Layer):  # its prompt is a caption that no model reads
             check_prompts(request)
     author = author_of(interaction)
     interaction.client.services.engine.check(Owner(author.user_id, author.guild_id), len(requests))
-    takes = [TaskItem(request) for request in requests]
+    items = [TaskItem(request) for request in requests]
     task_id = str(interaction.id)
-    target = await ReplyTarget.respond(interaction, progress_card(takes, task_id, author.user_id))
-    await GenerationTask(
-        task_id, target, author, takes, parent, second_parent, heading, weights
-    ).run()
+    target = await ReplyTarget.respond(interaction, progress_card(items, task_id, author.user_id))
+    task = GenerationTask(
+        task_id, target, author, items, parent, second_parent, heading, model_hash
+    )
+    await task.run()
 
 
 async def generate_from_source(
-    interaction: discord.Interaction[RiffBot], begin: ResolvedSource, request: RiffRequest
+    interaction: discord.Interaction[RiffBot], resolved: ResolvedSource, request: RiffRequest
 ) -> None:
-    """Answer with what was made from a start; a note about the start stands above it."""
-    await generate_and_post(interaction, [request], parent=begin.start.riff_id, heading=begin.note)
+    """Answer with a riff made from a source; the note about the source stands above it."""
+    await generate_and_post(
+        interaction, [request], parent=resolved.source.riff_id, heading=resolved.note
+    )

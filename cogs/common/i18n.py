@@ -1,4 +1,7 @@
-"""The command picker's words in every language, read from `command_strings.toml`."""
+"""Names and descriptions of commands and options in every language.
+
+Read from `command_strings.toml`.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,11 @@ from typing import Any
 import discord
 from discord import app_commands
 
-SOURCE = "en"
-CHOICES = "choices"
-"""The table of choices' names, by value; all other tables are commands."""
-SHARED = "shared"
-"""The table of options that several commands have."""
+SOURCE_LANGUAGE = "en"
+CHOICES_TABLE = "choices"
+"""Names of choices, by value."""
+SHARED_TABLE = "shared"
+"""Options that several commands have; every other table is a command."""
 
 _FILE = Path(__file__).with_name("command_strings.toml")
 
@@ -26,45 +29,47 @@ def _table() -> Mapping[str, Any]:
 
 
 def languages() -> frozenset[str]:
-    """Every language that `command_strings.toml` speaks, the source included."""
-    entries = (entry for command, entry in _table().items() if command != CHOICES)
+    """Every language of `command_strings.toml`, the source included."""
+    entries = (entry for command, entry in _table().items() if command != CHOICES_TABLE)
     return frozenset(word for entry in entries for word in entry if word != "options")
 
 
 def command_names() -> frozenset[str]:
     """Every slash command's qualified name, groups included: `jam`, `jam start` …"""
-    # A message command is a line of a menu: its name is written for people.
-    return frozenset(name for name in _table() if name not in (CHOICES, SHARED) and name.islower())
+    # The names of message commands are not lower case: they are entries of a menu.
+    return frozenset(
+        name for name in _table() if name not in (CHOICES_TABLE, SHARED_TABLE) and name.islower()
+    )
 
 
 def command_description(command: str) -> str:
-    """The source description of a command."""
-    return str(_table()[command][SOURCE]["description"])
+    """A command's description in the source language."""
+    return str(_table()[command][SOURCE_LANGUAGE]["description"])
 
 
 def option_descriptions(command: str, *shared: str) -> dict[str, str]:
-    """The source description of each option of a command, for `app_commands.describe`.
+    """Descriptions of a command's options in the source language, for `app_commands.describe`.
 
     Args:
-        command: its qualified name.
-        shared: options that mean the same in every command, from the table `shared`.
+        command: the qualified name.
+        shared: names of the command's options that are described in the table `shared`.
     """
     options: dict[str, Any] = dict(_table()[command].get("options", {}))
-    options |= {name: _table()[SHARED]["options"][name] for name in shared}
-    return {name: str(entry[SOURCE]["description"]) for name, entry in options.items()}
+    options |= {name: _table()[SHARED_TABLE]["options"][name] for name in shared}
+    return {name: str(entry[SOURCE_LANGUAGE]["description"]) for name, entry in options.items()}
 
 
 def shared_option_names(command: str, options: Iterable[str]) -> list[str]:
-    """Which of a command's options have no words of their own: those from the table `shared`."""
+    """Those of a command's options without an entry of their own: the table `shared` has it."""
     own = _table()[command].get("options", {})
     return [name for name in options if name not in own]
 
 
 class CommandTranslator(app_commands.Translator):
-    """Answers discord.py's questions at sync time from `command_strings.toml`.
+    """Translates the command tree from `command_strings.toml` when it is synced.
 
-    A string is found by where it stands (command, option, name or description) rather than by its
-    English text, so that two options may share a word and still be translated differently.
+    A string is looked up by its location (command, option, name or description), not by its
+    English text: two options may share a word and still be translated differently.
     """
 
     async def translate(
@@ -76,7 +81,7 @@ class CommandTranslator(app_commands.Translator):
         entry = _entry(context)
         if entry is None:
             return None
-        # Discord's tags are en-US, en-GB, es-ES …; the file keeps plain languages.
+        # Discord's locales are en-US, en-GB, es-ES …; the file has plain languages.
         language = entry.get(locale.value) or entry.get(locale.value.split("-")[0])
         return language[_field(context)] if language else None
 
@@ -94,10 +99,10 @@ def _entry(context: app_commands.TranslationContextTypes) -> Mapping[str, Any] |
         case location.parameter_name | location.parameter_description:
             command: Mapping[str, Any] = _table().get(context.data.command.qualified_name, {})
             options: Mapping[str, Any] = command.get("options", {})
-            shared: Mapping[str, Any] = _table()[SHARED]["options"]
+            shared: Mapping[str, Any] = _table()[SHARED_TABLE]["options"]
             return options.get(context.data.name) or shared.get(context.data.name)
         case location.choice_name:
-            choices: Mapping[str, Any] = _table().get(CHOICES, {})
+            choices: Mapping[str, Any] = _table().get(CHOICES_TABLE, {})
             return choices.get(str(context.data.value))
         case _:
             return None

@@ -1,8 +1,8 @@
-"""Members' words in Discord's markdown: shown as they were written, never obeyed.
+"""Escapes members' words for Discord's markdown, so that they show exactly as they were typed.
 
-Every message field that Discord formats (content, an embed's title, description and fields) gets
-members' words through this module. Footers, button and option labels, modal values, file names and
-alt texts are not formatted, so a backslash would be seen there: those take the words as they are.
+Every field that Discord formats (content, an embed's title, description and fields) needs it.
+Footers, labels, modal values, file names and alt texts are not formatted: there the words stay as
+they are, since a backslash would show.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ __all__ = [
     "truncate",
 ]
 
-# What starts something wherever it stands: emphasis, code, spoilers, links, mentions, emoji,
-# timestamps, addresses. A colon before a blank or in a weight, as in `(sax:1.3)`, starts nothing.
-# At the start of a line also: headings, quotes, lists, small print.
+# Characters that start markup anywhere: emphasis, code, spoilers, links, mentions, emoji,
+# timestamps, addresses; not a colon before a blank or in a weight, as in `(sax:1.3)`. At the start
+# of a line also: headings, quotes, lists, small print.
 _ACTIVE = re.compile(
     r"""
     (?<![^\r\n])[ \t]*(?:[-+#>]|\d+\.)  # the last character of these is the one to escape
@@ -30,21 +30,21 @@ _ACTIVE = re.compile(
     re.VERBOSE,
 )
 _QUOTED = re.compile(r"(“[^”]*”)")
-_OURS = r"`[^`\n]+`|<(?:\#|@&)\d+>"
-"""Outside quotes these are RiffBot's own: code, and the names of channels and roles."""
+_OWN_MARKUP = r"`[^`\n]+`|<(?:\#|@&)\d+>"
+"""Markup of RiffBot's own outside quotes: code, and mentions of channels and roles."""
 _PARTIAL_MENTION = re.compile(r"(?<!\\)<[^>]*$")
 
 
 class MarkdownText(str):
-    """A sentence in Discord's markdown: whatever members' words it quotes are escaped already."""
+    """Text in Discord's markdown, in which members' words are escaped already."""
 
     __slots__ = ()
 
 
 def escape_markdown(text: str) -> str:
-    """Text that Discord shows exactly as it was written, over as many lines.
+    """Escape a text of any number of lines.
 
-    Escapes character by character, so nothing depends on what else the text holds.
+    Character by character, so that nothing depends on the rest of the text.
     """
     return "".join(_units(text))
 
@@ -56,7 +56,7 @@ TITLE_LIMIT = 256
 def escape_line(text: str, limit: int = TITLE_LIMIT) -> str:
     """`escape_markdown` for one line of at most `limit` characters, escapes included.
 
-    What does not fit is cut, with an ellipsis, and never inside an escape.
+    A longer line is cut, with an ellipsis, and never inside an escape.
     """
     units = list(_units(" ".join(text.split())))
     if sum(map(len, units)) <= limit:
@@ -71,12 +71,12 @@ def escape_line(text: str, limit: int = TITLE_LIMIT) -> str:
 
 
 def sentence_to_markdown(sentence: str, commands: re.Pattern[str]) -> str:
-    """A sentence as all parts of RiffBot write them, for any reader, in Discord's markdown.
+    """Convert a plain sentence, such as an error's message, to Discord's markdown.
 
     Args:
-        sentence: what it quotes from members stands between “ and ”. Elsewhere code between
+        sentence: text between “ and ” is from members and escaped. Elsewhere code between
             backticks stays code, and mentions of channels and roles stay mentions.
-        commands: matches slash commands, which become code unless they are quoted.
+        commands: matches slash commands, which become code outside quotes.
     """
     parts = _QUOTED.split(sentence)
     return "".join(
@@ -86,7 +86,7 @@ def sentence_to_markdown(sentence: str, commands: re.Pattern[str]) -> str:
 
 
 def truncate(text: str, limit: int) -> str:
-    """Formatted text, cut to `limit` characters without half an escape or mention at its end."""
+    """Cut markdown to `limit` characters, without half an escape or mention at its end."""
     if len(text) <= limit:
         return text
     text = _PARTIAL_MENTION.sub("", text[: limit - 1])
@@ -96,15 +96,15 @@ def truncate(text: str, limit: int) -> str:
 
 def _with_code(text: str, commands: re.Pattern[str]) -> str:
     pieces, last = [], 0
-    for match in re.finditer(rf"{_OURS}|(?:{commands.pattern})", text):
-        ours = f"`{match[0]}`" if match[0].startswith("/") else match[0]
-        pieces += [escape_markdown(text[last : match.start()]), ours]
+    for match in re.finditer(rf"{_OWN_MARKUP}|(?:{commands.pattern})", text):
+        own = f"`{match[0]}`" if match[0].startswith("/") else match[0]
+        pieces += [escape_markdown(text[last : match.start()]), own]
         last = match.end()
     return "".join([*pieces, escape_markdown(text[last:])])
 
 
 def _units(text: str) -> Iterator[str]:
-    """The text in pieces that may not be cut: a character, or a backslash and a character."""
+    """Split a text into units that may not be cut: a character, or a backslash and a character."""
     active = {match.end() - 1 for match in _ACTIVE.finditer(text)}
-    for place, character in enumerate(text):
-        yield f"\\{character}" if place in active else character
+    for index, character in enumerate(text):
+        yield f"\\{character}" if index in active else character

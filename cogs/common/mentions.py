@@ -1,8 +1,8 @@
-"""Slash commands in sentences: written as code, sent as mentions that can be clicked.
+"""Turns slash commands in sentences into mentions that can be clicked.
 
-A sentence names a command as `` `/jam resume` ``. Where Discord has told the command's id, that
-becomes `</jam resume:id>`, which Discord shows in the reader's language and runs on a click;
-elsewhere the code stays. Members' words cannot do this: their backticks are escaped.
+A sentence names a command as `` `/jam resume` ``. Where the command's id is known, that becomes
+`</jam resume:id>`, which Discord shows in the reader's language and runs on a click; elsewhere
+it stays code. Members' words cannot become mentions: their backticks are escaped.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 @cache
 def command_pattern() -> re.Pattern[str]:
-    """Matches every slash command of ours in a sentence, with its slash."""
+    """A pattern for all of RiffBot's slash commands, with their slash."""
     names = sorted(command_names(), key=len, reverse=True)
     return re.compile(rf"(?<![\w/<.])/(?:{'|'.join(map(re.escape, names))})(?![\w/-])")
 
 
 def mention_commands(text: str, ids: Mapping[str, int]) -> str:
-    """A formatted text, its commands as mentions.
+    """Replace commands between backticks by mentions.
 
     Args:
         text: in Discord's markdown.
-        ids: of top-level commands, by name; the commands that it lacks stay code.
+        ids: of top-level commands, by name; others stay code.
     """
 
     def mention(match: re.Match[str]) -> str:
@@ -45,18 +45,18 @@ def mention_commands(text: str, ids: Mapping[str, int]) -> str:
 
 
 def mention_commands_in_text(bot: RiffBot, text: str) -> str:
-    """A message's content with its commands as mentions."""
-    return mention_commands(text, bot.tree.ids)
+    """A message's content with its commands as mentions, by the ids that Discord gave the bot."""
+    return mention_commands(text, bot.tree.command_ids)
 
 
 def mention_commands_in_embed(bot: RiffBot, embed: discord.Embed) -> discord.Embed:
     """A copy of an embed with the commands in its description and fields as mentions.
 
-    Discord shows no mentions in titles and footers, and the local Discord in no part of an embed.
+    Discord shows mentions in no title or footer, the local Discord in no part of an embed.
     """
-    if bot.simulated:
+    if not bot.renders_mentions_in_embeds:
         return embed
-    embed, ids = embed.copy(), bot.tree.ids
+    embed, ids = embed.copy(), bot.tree.command_ids
     if embed.description:
         embed.description = mention_commands(embed.description, ids)
     for number, field in enumerate(embed.fields):
@@ -71,7 +71,7 @@ def mention_commands_in_embed(bot: RiffBot, embed: discord.Embed) -> discord.Emb
 
 @cache
 def _invocable() -> frozenset[str]:
-    """Commands that can be run: all but those that only hold others."""
+    """Names of commands that can be run: all but groups."""
     names = command_names()
     groups = {name.split()[0] for name in names if " " in name}
     return frozenset(names - groups)

@@ -1,4 +1,9 @@
-"""Who may see which riff: whoever sees the place that it was made in, and whoever made it."""
+"""Decides who may see which riff: its author, and whoever may see the channel that it was made in.
+
+A riff's `audience_id` is the channel whose readers may see it: the channel that it was made in or,
+for a public thread, the thread's parent. Other servers' channels never count: others read what is
+answered here.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import discord
 
+from riffbot.clips import edits
 from riffbot.errors import NotFound
 from riffbot.library.models import StoredRiff
 from riffbot.library.riffs import riff_not_found
@@ -17,14 +23,14 @@ if TYPE_CHECKING:
 
 
 def audience_id_of(channel: Any, channel_id: int) -> int:
-    """The place whose visitors see what is made in a channel: see `Origin.audience_id`."""
+    """The channel whose readers may see what is made in a channel: see `Origin.audience_id`."""
     if isinstance(channel, discord.Thread) and not channel.is_private():
         return channel.parent_id
     return channel_id
 
 
 def origin_of(interaction: discord.Interaction[RiffBot]) -> Origin | None:
-    """Where an interaction takes place."""
+    """The channel and audience of an interaction; None where it has no channel."""
     if interaction.channel_id is None:
         return None
     return Origin(
@@ -34,34 +40,40 @@ def origin_of(interaction: discord.Interaction[RiffBot]) -> Origin | None:
 
 
 def author_of(interaction: discord.Interaction[RiffBot]) -> Author:
-    """Whoever asks, as the maker of what comes of it."""
+    """The asker, as the author of what is made."""
     user = interaction.user
     return Author(user.id, user.display_name, interaction.guild_id)
 
 
 def viewer_of(interaction: discord.Interaction[RiffBot]) -> Viewer:
-    """The asker, and the places that they see: the one they ask in, and those of its server.
+    """The asker, with the channels and threads of this server that they may see.
 
-    Other servers' places are none of them, whoever the asker may be there: what is answered here,
-    others here may read.
+    Other servers' channels are left out, whatever the asker may see there: others in this channel
+    may read the answer.
     """
     origin, member = origin_of(interaction), interaction.user
-    places = set() if origin is None else {origin.channel_id, origin.audience_id or 0}
+    channel_ids = set() if origin is None else {origin.channel_id, origin.audience_id or 0}
     if interaction.guild is not None and isinstance(member, discord.Member):
-        places |= {
+        channel_ids |= {
             channel.id
             for channel in interaction.guild.channels
             if channel.permissions_for(member).view_channel
         }
-        places |= {
-            thread.id for thread in interaction.guild.threads if _sees_thread(member, thread)
+        channel_ids |= {
+            thread.id for thread in interaction.guild.threads if _can_see_thread(member, thread)
         }
-    return Viewer(member.id, frozenset(places))
+    return Viewer(member.id, frozenset(channel_ids))
 
 
 def visible_to_all(guild: discord.Guild | None, audience_id: int | None) -> Callable[[int], bool]:
-    """Which places all see who read what is posted in one: that one, and what the server opens to
-    everyone."""
+    """A predicate on channel ids: whether everyone who reads one channel may see another, too.
+
+    That holds for the channel itself and for those that the server opens to everyone.
+
+    Args:
+        guild: the server of the channel.
+        audience_id: the channel whose readers are meant.
+    """
 
     def is_visible(other_id: int) -> bool:
         if other_id == audience_id:
@@ -74,8 +86,12 @@ def visible_to_all(guild: discord.Guild | None, audience_id: int | None) -> Call
     return is_visible
 
 
-def _sees_thread(member: discord.Member, thread: discord.Thread) -> bool:
-    """Discord tells bots who is in a private thread only in part: who is not known to be is not."""
+def _can_see_thread(member: discord.Member, thread: discord.Thread) -> bool:
+    """Whether a member may see a thread.
+
+    Discord tells bots only some members of a private thread: those missing from the cache count
+    as non-members.
+    """
     if thread.parent is None:
         return False
     allowed = thread.parent.permissions_for(member)
@@ -85,10 +101,10 @@ def _sees_thread(member: discord.Member, thread: discord.Thread) -> bool:
 
 
 async def get_visible_riff(interaction: discord.Interaction[RiffBot], riff_id: str) -> StoredRiff:
-    """A riff by its id, if the asker may see it.
+    """Get a riff by its id, if the asker may see it.
 
     Raises:
-        NotFound: it is not there, or not for their eyes; which of both is not told.
+        NotFound: it does not exist or is not visible; the message does not say which.
     """
     riff = await interaction.client.services.library.riffs.get(riff_id)
     if not riff.is_visible_to(viewer_of(interaction)):
@@ -97,18 +113,16 @@ async def get_visible_riff(interaction: discord.Interaction[RiffBot], riff_id: s
 
 
 async def get_clicked_riff(interaction: discord.Interaction[RiffBot], riff_id: str) -> StoredRiff:
-    """The riff under whose message something was clicked.
+    """Get the riff under whose message something was clicked.
 
-    Whoever shows a riff of their own in a channel, wherever it was made, opens it to those there.
+    Authors may show their own riffs in any channel; that makes them visible to its readers.
 
     Raises:
-        NotFound: it is gone, or somebody showed it to whom it does not belong.
+        NotFound: it is deleted, or somebody else showed it where it may not be seen.
     """
     riff = await interaction.client.services.library.riffs.get(riff_id)
-    if (
-        riff.is_visible_to(viewer_of(interaction))
-        or message_owner_id(interaction.message) == riff.author_id
-    ):
+    shown_by_author = message_owner_id(interaction.message) == riff.author_id
+    if riff.is_visible_to(viewer_of(interaction)) or shown_by_author:
         return riff
     raise NotFound(
         "This riff was made in a place that you cannot see: only the one who made it can bring it "
@@ -116,9 +130,21 @@ async def get_clicked_riff(interaction: discord.Interaction[RiffBot], riff_id: s
     )
 
 
+async def get_remixable_riff(interaction: discord.Interaction[RiffBot], riff_id: str) -> StoredRiff:
+    """Get the riff under whose message something was clicked, to make another from it.
+
+    Raises:
+        NotFound: as for `get_clicked_riff`.
+        BadRequest: its author allows no remixes.
+    """
+    return edits.check_remix_allowed(
+        await get_clicked_riff(interaction, riff_id), interaction.user.id
+    )
+
+
 def message_owner_id(message: discord.Message | None) -> int | None:
-    """Who had a message posted: its author, or whoever gave the command that a bot answered."""
+    """Whose message this is: its author or, for a bot's answer, the member who gave the command."""
     if message is None:
         return None
-    asked = message.interaction_metadata
-    return asked.user.id if asked is not None else message.author.id
+    command = message.interaction_metadata
+    return command.user.id if command is not None else message.author.id

@@ -1,4 +1,4 @@
-"""/inpaint, /extend, /morph and /layer: parts of riffs, and riffs of riffs."""
+"""/inpaint, /extend, /morph and /layer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from cogs.common.options import (
     command_anywhere,
     suggest_riffs,
 )
-from cogs.common.sources import CHOICES, acknowledging, find_riff, resolve_source, source_from_riff
+from cogs.common.riff_lookup import MAX_CHOICES, find_riff
+from cogs.common.sources import acknowledging, resolve_source, source_from_riff
 from cogs.common.visibility import get_visible_riff
 from riffbot.clips import edits
 from riffbot.clips.edits import EditSource
@@ -34,41 +35,41 @@ from riffbot.tempo import find_tempo
 if TYPE_CHECKING:
     from riffbot.bot import RiffBot
 
-_MOST_BARS = 12
+_MAX_BARS = 12
 
 
-async def suggest_places(
+async def suggest_regions(
     interaction: discord.Interaction[RiffBot], current: str
 ) -> list[app_commands.Choice[str]]:
-    """The bars of the riff that is chosen already, the halves, and the bundled masks."""
-    known = 4
+    """Suggest bars of the riff that is picked already, the halves, and bundled masks."""
+    bar_count = 4  # of the riffs that most commands make
     if isinstance(picked := getattr(interaction.namespace, "riff", None), str) and picked:
         try:
             riff = await find_riff(interaction, picked)
             images = interaction.client.services.images
             meter = await asyncio.to_thread(images.meter, riff.image_ref)
-            known = bars(riff.duration_s, riff.request.bpm, meter)
+            bar_count = bars(riff.duration_s, riff.request.bpm, meter)
         except RiffBotError:
-            pass  # half typed
-    names = [f"bar {number + 1}" for number in range(min(known, _MOST_BARS))]
+            pass  # typed only in part
+    names = [f"bar {number + 1}" for number in range(min(bar_count, _MAX_BARS))]
     names += ["first half", "second half"]
     names += interaction.client.services.images.masks()
-    wanted = current.strip().casefold()
+    typed = current.strip().casefold()
     return [
         app_commands.Choice(name=name.removeprefix("mask_").replace("_", " "), value=name)
         for name in names
-        if wanted in name
-    ][:CHOICES]
+        if typed in name
+    ][:MAX_CHOICES]
 
 
-class Compositions(commands.Cog, name="compose"):
-    """What is more, or less, than one whole picture."""
+class ComposeCog(commands.Cog, name="compose"):
+    """Edits of a part of a riff, and edits that take several of the model's pictures."""
 
     def __init__(self, bot: RiffBot) -> None:
         self.bot = bot
 
     @command_anywhere("inpaint")
-    @app_commands.autocomplete(where=suggest_places)
+    @app_commands.autocomplete(where=suggest_regions)
     async def inpaint(
         self,
         interaction: discord.Interaction[RiffBot],
@@ -80,15 +81,15 @@ class Compositions(commands.Cog, name="compose"):
         low: app_commands.Range[float, 0, 10000] | None = None,
         high: app_commands.Range[float, 0, 10000] | None = None,
         negative: OptionalText = "",
-        denoising: Denoising = edits.REPAINTED,
+        denoising: Denoising = edits.INPAINT_DENOISING,
         seed: Seed | None = None,
         start: StartSeconds = 0.0,
     ) -> None:
-        """Repaint a stretch, a band, or both."""
+        """Repaint a time range, a frequency band, or both."""
         async with reporting_errors(interaction), acknowledging(interaction):
-            begin = await resolve_source(interaction, riff, upload, start=start)
+            resolved = await resolve_source(interaction, riff, upload, start=start)
             request = edits.inpaint(
-                begin.start,
+                resolved.source,
                 prompt,
                 where=where,
                 low=low,
@@ -97,7 +98,7 @@ class Compositions(commands.Cog, name="compose"):
                 denoising=denoising,
                 seed=seed,
             )
-            await generate_from_source(interaction, begin, request)
+            await generate_from_source(interaction, resolved, request)
 
     @command_anywhere("extend")
     async def extend(
@@ -114,19 +115,21 @@ class Compositions(commands.Cog, name="compose"):
         seed: Seed | None = None,
         start: StartSeconds = 0.0,
     ) -> None:
-        """A riff becomes a song."""
+        """Continue a riff to a song."""
         async with reporting_errors(interaction), acknowledging(interaction):
-            begin = await resolve_source(interaction, riff, upload, start=start, whole=start == 0)
+            resolved = await resolve_source(
+                interaction, riff, upload, start=start, whole=start == 0
+            )
             request = edits.extend(
-                begin.start,
-                prompt or begin.start.prompt or "more of it",
+                resolved.source,
+                prompt or resolved.source.prompt or "more of it",
                 seconds=seconds,
                 backward=backward,
                 negative=negative,
                 denoising=denoising,
                 seed=seed,
             )
-            await generate_from_source(interaction, begin, request)
+            await generate_from_source(interaction, resolved, request)
 
     @command_anywhere("morph")
     @app_commands.autocomplete(first=suggest_riffs, second=suggest_riffs)
@@ -143,10 +146,10 @@ class Compositions(commands.Cog, name="compose"):
         guidance: Guidance | None = None,
         seed: Seed | None = None,
     ) -> None:
-        """A walk between two riffs or prompts."""
+        """Morph between two riffs or prompts."""
         async with reporting_errors(interaction), acknowledging(interaction):
             check_seed_image(interaction.client, seed_image)
-            ends = [await _end(interaction, typed) for typed in (first, second)]
+            ends = [await _resolve_end(interaction, typed) for typed in (first, second)]
             request = edits.morph(
                 *ends,
                 clips=clips,
@@ -175,30 +178,31 @@ class Compositions(commands.Cog, name="compose"):
         second: str,
         gain: app_commands.Range[float, -40, 20] = 0.0,
     ) -> None:
-        """Two riffs at once."""
+        """Mix two riffs."""
         async with reporting_errors(interaction), acknowledging(interaction):
-            starts = [
-                (await resolve_source(interaction, typed, None, whole=True)).start
+            sources = [
+                (await resolve_source(interaction, typed, None, whole=True)).source
                 for typed in (riff, second)
             ]
             await generate_and_post(
                 interaction,
-                [edits.layer(*starts, gain_db=gain)],
-                parent=starts[0].riff_id,
-                second_parent=starts[1].riff_id,
+                [edits.layer(*sources, gain_db=gain)],
+                parent=sources[0].riff_id,
+                second_parent=sources[1].riff_id,
             )
 
 
-async def _end(interaction: discord.Interaction[RiffBot], typed: str) -> EditSource | str:
-    """An end of a walk: a riff that was picked, else the words themselves."""
+async def _resolve_end(interaction: discord.Interaction[RiffBot], typed: str) -> EditSource | str:
+    """One end of a morph: the riff of this id or, where there is none, the prompt as typed."""
     try:
-        named = await get_visible_riff(interaction, typed.strip().removeprefix("#"))
+        riff = await get_visible_riff(interaction, typed.strip().removeprefix("#"))
     except NotFound:
         return typed
-    riff = edits.check_remix_allowed(named, interaction.user.id)
-    return await source_from_riff(interaction.client, riff)
+    return await source_from_riff(
+        interaction.client, edits.check_remix_allowed(riff, interaction.user.id)
+    )
 
 
 async def setup(bot: RiffBot) -> None:
     """Called by discord.py when the extension is loaded."""
-    await bot.add_cog(Compositions(bot))
+    await bot.add_cog(ComposeCog(bot))

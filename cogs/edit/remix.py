@@ -1,4 +1,4 @@
-"""/remix, /draw, /replay and “Remix this riff”: from one sound or picture to another."""
+"""/remix, /draw, /replay and the message command “Remix this riff”."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from cogs.common.actions import RemixModal
 from cogs.common.attachments import choose_attachment
 from cogs.common.errors import reporting_errors
 from cogs.common.generation import generate_and_post, generate_from_source
@@ -21,6 +20,7 @@ from cogs.common.options import (
     StartSeconds,
     command_anywhere,
 )
+from cogs.common.remix_modal import RemixModal
 from cogs.common.sources import (
     acknowledging,
     authorise_replay,
@@ -37,30 +37,30 @@ from riffbot.request import DEFAULT_DENOISING
 if TYPE_CHECKING:
     from riffbot.bot import RiffBot
 
-MENU = "Remix this riff"
+MENU_NAME = "Remix this riff"
 
 
-class Remixes(commands.Cog, name="remix"):
-    """Starting from what is there."""
+class RemixCog(commands.Cog, name="remix"):
+    """Edits of a whole riff, upload or picture."""
 
     def __init__(self, bot: RiffBot) -> None:
         self.bot = bot
-        self._menu = app_commands.ContextMenu(name=MENU, callback=self.remix_message)
+        self._menu = app_commands.ContextMenu(name=MENU_NAME, callback=self.remix_message)
 
     async def cog_load(self) -> None:
-        """A cog's message command has to be added by hand."""
+        """Add the message command, which discord.py does not find in a cog."""
         app_commands.allowed_installs(guilds=True, users=True)(self._menu)
         app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)(self._menu)
         self.bot.tree.add_command(self._menu)
 
     async def cog_unload(self) -> None:
-        """And taken away again."""
-        self.bot.tree.remove_command(MENU, type=self._menu.type)
+        """Remove the message command."""
+        self.bot.tree.remove_command(MENU_NAME, type=self._menu.type)
 
     async def remix_message(
         self, interaction: discord.Interaction[RiffBot], message: discord.Message
     ) -> None:
-        """Remix what a message carries: a riff, or anybody's sound or picture."""
+        """Remix a message's riff, or anybody's sound or picture in it."""
         async with reporting_errors(interaction):
             riff = await interaction.client.services.library.riffs.find_by_message(message.id)
             if riff is not None:
@@ -70,16 +70,16 @@ class Remixes(commands.Cog, name="remix"):
             attachment = choose_attachment(message)
             author = message.author
             if author == self.bot.user and message.interaction_metadata is not None:
-                author = message.interaction_metadata.user  # who had it shown here
-            brought = Author(author.id, author.display_name, interaction.guild_id)
-            here = message.channel
+                author = message.interaction_metadata.user  # who gave the command
+            brought_by = Author(author.id, author.display_name, interaction.guild_id)
+            channel = message.channel
             origin = Origin(
-                channel_id=here.id,
-                audience_id=audience_id_of(here, here.id),
+                channel_id=channel.id,
+                audience_id=audience_id_of(channel, channel.id),
                 message_id=message.id,
             )
             await interaction.response.send_modal(
-                RemixModal.of_upload(attachment, brought, origin, message.id)
+                RemixModal.of_upload(attachment, brought_by, origin, message.id)
             )
 
     @command_anywhere("remix")
@@ -96,18 +96,18 @@ class Remixes(commands.Cog, name="remix"):
         seed: Seed | None = None,
         start: StartSeconds = 0.0,
     ) -> None:
-        """Img2img from a riff or an upload."""
+        """Generate with img2img from a riff or an upload."""
         async with reporting_errors(interaction), acknowledging(interaction):
-            begin = await resolve_source(interaction, riff, upload, start=start)
+            resolved = await resolve_source(interaction, riff, upload, start=start)
             request = edits.remix(
-                begin.start,
+                resolved.source,
                 prompt,
                 negative=negative,
                 denoising=denoising,
                 guidance=guidance,
                 seed=seed,
             )
-            await generate_from_source(interaction, begin, request)
+            await generate_from_source(interaction, resolved, request)
 
     @command_anywhere("draw")
     async def draw(
@@ -121,29 +121,29 @@ class Remixes(commands.Cog, name="remix"):
         denoising: Denoising = DEFAULT_DENOISING,
         seed: Seed | None = None,
     ) -> None:
-        """A picture as sound, with or without diffusion on top."""
+        """Play a picture as a spectrogram, with or without diffusion on top."""
         async with reporting_errors(interaction), acknowledging(interaction):
-            author, here = author_of(interaction), origin_of(interaction)
-            begin = await source_from_upload(
-                interaction, picture, author, here, seconds=seconds, drawing=True
+            author, origin = author_of(interaction), origin_of(interaction)
+            resolved = await source_from_upload(
+                interaction, picture, author, origin, seconds=seconds, drawing=True
             )
             request = edits.draw(
-                begin.start,
+                resolved.source,
                 prompt,
                 negative=negative,
                 denoising=denoising,
                 seed=seed,
             )
-            await generate_from_source(interaction, begin, request)
+            await generate_from_source(interaction, resolved, request)
 
     @command_anywhere("replay")
     async def replay(
         self, interaction: discord.Interaction[RiffBot], *, file: discord.Attachment
     ) -> None:
-        """Make a clip again from its file, wherever its database is."""
+        """Make a clip again from the recipe in its file; the library need not have it."""
         async with reporting_errors(interaction), acknowledging(interaction):
             clip_service = interaction.client.services.clip_service
-            async with interaction.client.reading:  # what is fetched takes memory, too
+            async with interaction.client.upload_slots:  # downloads take memory, too
                 data = await download_attachment(file)
                 recipe = await run_in_file_thread(clip_service.replayer.read_recipe, data)
             known = await authorise_replay(interaction, data, recipe)
@@ -155,10 +155,10 @@ class Remixes(commands.Cog, name="remix"):
                 [recipe.request],
                 parent=known.id if known is not None else None,
                 heading=" ".join(["Made again from its file.", recipe.differs]).strip(),
-                weights=recipe.model_hash,
+                model_hash=recipe.model_hash,
             )
 
 
 async def setup(bot: RiffBot) -> None:
     """Called by discord.py when the extension is loaded."""
-    await bot.add_cog(Remixes(bot))
+    await bot.add_cog(RemixCog(bot))

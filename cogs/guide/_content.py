@@ -1,4 +1,4 @@
-"""The words of /guide: five pages, each with examples that post a riff on a click."""
+"""The text of /guide: five pages, each with examples that post a riff on a click."""
 
 from __future__ import annotations
 
@@ -10,30 +10,31 @@ from riffbot.request import RiffRequest
 
 @dataclass(frozen=True)
 class Example:
-    """A button that makes a riff.
+    """A button that generates a riff.
 
     Attributes:
-        label: what the button says.
-        prompt, negative, bpm, denoising: of the request.
-        loop: which bundled loop to start from, counted from 0; None starts from noise.
+        label: the button's label.
+        prompt, negative, bpm, denoising: fields of the request.
+        seed_image: index of a bundled seed image to start from; None starts from noise.
     """
 
     label: str
     prompt: str
     negative: str = ""
     bpm: float | None = None
-    loop: int | None = None
+    seed_image: int | None = None
     denoising: float = 0.75
 
     def request(self, images: Images) -> RiffRequest:
-        """The request, with a new seed each time. A loop that is not installed is left out."""
-        names = images.names()
+        """The request, with a new seed each time; without seed images it starts from noise."""
+        names, index = images.names(), self.seed_image
+        name = names[index % len(names)] if index is not None and names else None
         return RiffRequest.build(
             prompt=self.prompt,
             negative=self.negative,
             bpm=self.bpm,
             denoising=self.denoising,
-            seed_image=names[self.loop % len(names)] if self.loop is not None and names else None,
+            seed_image=name,
         )
 
 
@@ -95,9 +96,9 @@ PAGES = (
         "on a slow loop comes out tired and generic. `tempo` sets the beats a minute where there "
         "is no seed image.",
         (
-            Example("On a loop", "funk guitar and clavinet", loop=0),
-            Example("Same loop, strings", "warm string quartet", loop=0),
-            Example("Another loop", "marimba and hand drums", loop=1),
+            Example("On a loop", "funk guitar and clavinet", seed_image=0),
+            Example("Same loop, strings", "warm string quartet", seed_image=0),
+            Example("Another loop", "marimba and hand drums", seed_image=1),
         ),
     ),
     Page(
@@ -110,9 +111,9 @@ PAGES = (
         "`/jam start` puts all of this into your voice channel, without an end: **Wilder** and "
         "**Tamer** on its panel are denoising, and everybody's `/jam prompt` is a vote.",
         (
-            Example("A touch: 0.4", "bright synthesizer lead", loop=0, denoising=0.4),
-            Example("A rethink: 0.75", "bright synthesizer lead", loop=0),
-            Example("A leap: 0.95", "bright synthesizer lead", loop=0, denoising=0.95),
+            Example("A touch: 0.4", "bright synthesizer lead", seed_image=0, denoising=0.4),
+            Example("A rethink: 0.75", "bright synthesizer lead", seed_image=0),
+            Example("A leap: 0.95", "bright synthesizer lead", seed_image=0, denoising=0.95),
         ),
     ),
 )

@@ -1,4 +1,4 @@
-"""/guide teaches prompting with examples to click; /about says whose the riffs are."""
+"""/guide teaches prompting with examples to click; /about describes RiffBot and its model."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     from riffbot.bot import RiffBot
 
 
-class TurnButton(
+class PageButton(
     PersistentButton,
     template=r"guide:page:(?P<page>\d)",
 ):
-    """Turns to a page."""
+    """Shows another page of the guide."""
 
     def __init__(self, page: int, label: str = "…") -> None:
         super().__init__(discord.ui.Button(label=label, custom_id=f"guide:page:{page}", row=1))
         self.page = page
 
     @classmethod
-    def from_match(cls, match: re.Match[str]) -> TurnButton:
+    def from_match(cls, match: re.Match[str]) -> PageButton:
         return cls(int(match["page"]))
 
     async def on_click(self, interaction: discord.Interaction[Any]) -> None:
@@ -47,7 +47,7 @@ class ExampleButton(
     PersistentButton,
     template=r"guide:play:(?P<page>\d):(?P<example>\d)",
 ):
-    """Posts a riff in the channel."""
+    """Generates an example in the channel."""
 
     def __init__(self, page: int, example: int) -> None:
         super().__init__(
@@ -67,7 +67,7 @@ class ExampleButton(
         return cls(int(match["page"]), int(match["example"]))
 
     async def on_click(self, interaction: discord.Interaction[Any]) -> None:
-        """Make the example."""
+        """Generate the example."""
         images = interaction.client.services.images
         await generate_and_post(interaction, [_example(self.page, self.example).request(images)])
 
@@ -80,37 +80,37 @@ def _example(page: int, example: int) -> Any:
 
 def page_embed(page: int) -> discord.Embed:
     """A page of the guide."""
-    shown = PAGES[page % len(PAGES)]
-    embed = discord.Embed(title=shown.title, description=shown.text, colour=ACCENT)
+    content = PAGES[page % len(PAGES)]
+    embed = discord.Embed(title=content.title, description=content.text, colour=ACCENT)
     embed.set_footer(text=f"Page {page + 1} of {len(PAGES)} · an example posts a riff here")
     return embed
 
 
 def page_view(page: int) -> discord.ui.View:
-    """The examples of a page, and the ways to its neighbours."""
+    """The buttons of a page: its examples, and the pages before and after it."""
     view = discord.ui.View(timeout=None)
     for example in range(len(PAGES[page % len(PAGES)].examples)):
         view.add_item(ExampleButton(page, example))
     if page > 0:
-        view.add_item(TurnButton(page - 1, "Back"))
+        view.add_item(PageButton(page - 1, "Back"))
     if page + 1 < len(PAGES):
-        view.add_item(TurnButton(page + 1, "Next"))
+        view.add_item(PageButton(page + 1, "Next"))
     return view
 
 
-class Guide(commands.Cog, name="guide"):
-    """What there is to know."""
+class GuideCog(commands.Cog, name="guide"):
+    """The guide and the description of RiffBot."""
 
     def __init__(self, bot: RiffBot) -> None:
         self.bot = bot
 
     async def cog_load(self) -> None:
-        """Make the buttons of guides that are open anywhere work again."""
-        self.bot.add_dynamic_items(TurnButton, ExampleButton)
+        """Handle the buttons of all guides, those from before this start included."""
+        self.bot.add_dynamic_items(PageButton, ExampleButton)
 
     @command_anywhere("guide")
     async def guide(self, interaction: discord.Interaction[RiffBot]) -> None:
-        """Open the guide, for the asker alone."""
+        """Show the guide to the asker alone."""
         async with reporting_errors(interaction):
             await interaction.response.send_message(
                 embed=mention_commands_in_embed(interaction.client, page_embed(0)),
@@ -120,7 +120,7 @@ class Guide(commands.Cog, name="guide"):
 
     @command_anywhere("about")
     async def about(self, interaction: discord.Interaction[RiffBot]) -> None:
-        """Say what RiffBot is."""
+        """Describe RiffBot to the asker alone."""
         async with reporting_errors(interaction):
             bot = interaction.client
             await interaction.response.send_message(
@@ -129,7 +129,7 @@ class Guide(commands.Cog, name="guide"):
 
 
 def about_embed(bot: RiffBot) -> discord.Embed:
-    """What RiffBot is, its model, whose the riffs are, what is stored."""
+    """What RiffBot is, its model and licence, who owns the riffs, and what is stored."""
     embed = discord.Embed(
         title="RiffBot",
         description=(
@@ -163,4 +163,4 @@ def about_embed(bot: RiffBot) -> discord.Embed:
 
 async def setup(bot: RiffBot) -> None:
     """Called by discord.py when the extension is loaded."""
-    await bot.add_cog(Guide(bot))
+    await bot.add_cog(GuideCog(bot))

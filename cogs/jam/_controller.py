@@ -1,342 +1,219 @@
-"""A server's jam: its session, its voice connection, its panel, and what keeps them in step.
+"""Keeps a server's jam, its voice connection, its panel and the channel's status in step.
 
-    JamSession ◄── ring ── VoiceConnection ──► voice channel
-        └────────► Stage ────────► panel, channel status
+    JamSession ◄── JamController ──► JamOutput        voice channel, listeners
+                        │      └───► ChannelStatus    text under the channel's name
+                        └──────────► PanelPresenter   panel
 
-A `Stage` is looked at every few seconds and after every click. It edits the panel when there is
-something to read, pauses the jam while nobody listens, leaves when that lasts, and says in words
-why anything ended.
+A controller is refreshed every few seconds and after every click. It edits the panel when there is
+something to read, pauses the jam while nobody listens, leaves when that lasts, and shows a sentence
+about why the jam ended.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, field
-
-# Not `monotonic`: the clock of a simulated Discord stands still while nobody acts.
-from time import perf_counter as now
 from typing import TYPE_CHECKING
 
 import discord
 
-from audio.picture import picture
-from cogs.common.cards import Card, CardFile
-from cogs.common.delivery import DELIVERY_ERRORS, ReplyTarget
+from cogs.common.delivery import ReplyTarget
+from cogs.common.errors import log_error
 from cogs.common.formatting import format_duration
-from cogs.common.markdown import sentence_to_markdown
-from cogs.common.mentions import command_pattern
-from cogs.jam._panel import PICTURE, Scene, panel_card
+from cogs.jam._audience import AudienceAction, AudienceWatch
+from cogs.jam._channel_status import ChannelStatus
+from cogs.jam._output import JamOutput
+from cogs.jam._panel import PanelContext
+from cogs.jam._presenter import PanelPresenter
+from riffbot.clock import monotonic
 from riffbot.errors import Refused
 from riffbot.jam.session import JamSession
 from riffbot.jam.types import JamChannels, JamStatus, Participant
-from riffbot.voice.connection import ConnectionState, EndReason, ReconnectPolicy, VoiceConnection
 
 if TYPE_CHECKING:
     from riffbot.bot import RiffBot
 
-log = logging.getLogger(__name__)
+RESTARTING = "I have to restart; the jam goes on in a moment, from the same place."
 
-GOODBYE = "I have to restart; the jam goes on in a moment, from the same place."
-
-KEPT = "The jam is kept: `/jam resume` goes on from the same place."
-
-EDIT_S = 4.0
-"""The panel is edited at most so often …"""
-PICTURE_S = 12.0
-"""… with a new picture at most so often …"""
-STATUS_S = 30.0
-"""… and the line under the voice channel's name at most so often."""
-STATUS_LENGTH = 500
-CLEAR_S = 5.0
-RECONNECT_POLICY = ReconnectPolicy()
-"""How stubborn the voice links are."""
+RESUMABLE = "The jam is kept: `/jam resume` goes on from the same place."
 
 
-@dataclass(eq=False)
-class Stage:
-    """One server's jam.
+class JamController:
+    """Controls one server's jam.
+
+    Args:
+        target: the message that becomes the panel.
 
     Attributes:
         session: what plays.
-        panel: where its panel stands.
-        connection: the voice channel; None in a simulated Discord, which has no sound.
-        over: nothing more happens here; the panel stands as it should for ever.
-        keeping: its last seconds are being made a riff.
+        output: where it is heard.
+        panel: shows it.
+        is_over: nothing more happens here; the panel has its final text.
+        is_saving_excerpt: its last seconds are being saved as a riff.
     """
 
-    bot: RiffBot
-    session: JamSession
-    panel: ReplyTarget
-    connection: VoiceConnection | None = None
-    began: float = field(default_factory=lambda: discord.utils.utcnow().timestamp())
-    over: bool = field(default=False, init=False)
-    keeping: bool = field(default=False, init=False)
-    _news: str = field(default="", init=False)
-    _parked: bool = field(default=False, init=False)
-    _alone_since: float | None = field(default=None, init=False)
-    _paused_for_nobody: bool = field(default=False, init=False)
-    _held: str = field(default="", init=False)
-    _shown: object = field(default=None, init=False)
-    _edited_at: float = field(default=-EDIT_S, init=False)
-    _drawn: object = field(default=None, init=False)
-    _drawn_at: float = field(default=0.0, init=False)
-    _drawn_prompt: str = field(default="", init=False)
-    _picture: CardFile | None = field(default=None, init=False)
-    _status_text: str | None = field(default=None, init=False)
-    _status_channel: discord.VoiceChannel | None = field(default=None, init=False)
-    _status_task: asyncio.Task[None] | None = field(default=None, init=False)
-    _status_at: float = field(default=-STATUS_S, init=False)
-    _busy: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
-
-    async def join(self, channel: discord.VoiceChannel, on_end: Callable[[], None]) -> None:
-        """Play in a voice channel.
-
-        Args:
-            on_end: told when the channel is lost for good, or the jam has ended.
-
-        Raises:
-            VoiceError: it cannot be joined.
-        """
-        self.connection = VoiceConnection(
-            channel, self.session.ring, RECONNECT_POLICY, on_end=lambda _: on_end()
-        )
-        await self.connection.open()
-
-    # -- who is there --------------------------------------------------------------------------
-
-    @property
-    def channel(self) -> discord.VoiceChannel | None:
-        """Where it is heard: the link follows when a moderator drags the bot elsewhere.
-
-        Asked for anew each time: a new gateway session brings new channels and members, and the
-        old ones never change again.
-        """
-        if self.connection is None:
-            return None
-        known = self.bot.get_channel(self.connection.channel.id)
-        return known if isinstance(known, discord.VoiceChannel) else self.connection.channel
+    def __init__(self, bot: RiffBot, session: JamSession, target: ReplyTarget) -> None:
+        self.bot = bot
+        self.session = session
+        self.output = JamOutput(bot, session)
+        self.panel = PanelPresenter(target)
+        self.is_over = False
+        self.is_saving_excerpt = False
+        self._started_at = int(discord.utils.utcnow().timestamp())
+        self._audience = AudienceWatch(bot.services.settings.jam_leave_s)
+        self._channel_status = ChannelStatus()
+        self._final_notice = ""
+        self._is_parked = False
+        self._lock = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def starter(self) -> Participant | None:
-        """Who began it; None when that is no longer known."""
+        """Who started it; None when that is no longer known."""
         return self.bot.services.jams.get_starter(self.session)
 
-    @property
-    def where(self) -> str:
-        """For a sentence."""
-        return self.channel.mention if self.channel is not None else "the jam"
+    async def refresh(self, *, at_once: bool = False) -> None:
+        """Act on what has changed.
 
-    def has(self, user: discord.User | discord.Member) -> bool:
-        """Whether somebody is in the jam's channel; in a simulation everybody is."""
-        channel = self.channel
-        return channel is None or user.id in {member.id for member in channel.members}
-
-    @property
-    def hearers(self) -> int:
-        """People who can hear it: in the channel and not deafened, or on the page."""
-        channel = self.channel
-        members = channel.members if channel is not None else ()
-        return self.session.ring.stats().listeners + sum(map(_hears, members))
-
-    # -- looking after it ----------------------------------------------------------------------
-
-    async def look(self, *, at_once: bool = False) -> None:
-        """See what changed and act on it; one look at a time, and the impatient one waits."""
-        if self._busy.locked() and not at_once:
+        Args:
+            at_once: wait for a refresh that is under way, and edit the panel without throttling;
+                otherwise this does nothing while another refresh is under way.
+        """
+        if self._lock.locked() and not at_once:
             return
-        async with self._busy:
-            if self.over:
-                return
-            status = self.session.status()
-            if status.phase == "ended":
-                await self._conclude(f"{status.error} {KEPT}" if status.error else "")
-                return
-            if self.connection is not None and self.connection.state is ConnectionState.ENDED:
-                await self._park(self.connection.notice)
-                return
-            if self.connection is not None:
-                await self._mind_the_audience(status)
-            if not self.over:
-                await self._show(self.session.status(), at_once=at_once)
-                await self._tell_channel(status)
+        async with self._lock:
+            if not self.is_over:
+                await self._refresh(at_once=at_once)
 
-    async def _mind_the_audience(self, status: JamStatus) -> None:
-        if self.hearers:
-            self._alone_since = None
-            if self._paused_for_nobody:
-                await self._go_on()
+    async def refresh_and_log(self, *, at_once: bool = False) -> None:
+        """Refresh; an error is logged."""
+        try:
+            await self.refresh(at_once=at_once)
+        except Exception as error:
+            log_error(error, f"the jam of server {self.session.guild_id}")
+
+    def refresh_soon(self) -> None:
+        """Refresh at once in a task of its own."""
+        task = asyncio.get_running_loop().create_task(self.refresh_and_log(at_once=True))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _refresh(self, *, at_once: bool) -> None:
+        status = self.session.status()
+        if status.phase == "ended":
+            await self._conclude(f"{status.error} {RESUMABLE}" if status.error else "")
             return
-        self._held = ""
-        if self._alone_since is None:
-            self._alone_since = now()
-        if status.phase in {"playing", "catching up"}:
-            self._paused_for_nobody = True
+        if self.output.is_lost:
+            await self._park(self.output.notice)
+            return
+        channel = self.output.channel
+        if channel is not None:
+            await self._follow_audience(status)
+        if self.is_over:
+            return
+        await self._show(at_once=at_once)
+        if channel is not None:
+            if channel.id != self.session.channels.voice_channel_id:
+                await self.store_channels()  # a moderator dragged the bot elsewhere
+            await self._channel_status.update(channel, status.current_prompt)
+
+    async def _follow_audience(self, status: JamStatus) -> None:
+        """Pause, resume or leave, as the number of listeners demands."""
+        action = self._audience.update(
+            self.output.count_listeners(),
+            is_playing=status.phase in {"playing", "catching up"},
+            now=monotonic(),
+        )
+        if action is AudienceAction.PAUSE:
             await self.session.pause()
-        limit = self.bot.services.settings.jam_leave_s
-        if now() - self._alone_since >= limit:
+        elif action is AudienceAction.RESUME:
+            await self._resume()
+        elif action is AudienceAction.LEAVE:
             await self._park(
-                f"Nobody listened for {format_duration(limit)}, so I left. "
+                f"Nobody listened for {format_duration(self._audience.leave_after_s)}, so I left. "
                 "`/jam resume` goes on from the same place."
             )
 
-    async def _go_on(self) -> None:
-        """Somebody listens again. Where other jams need the machine by now, this one waits."""
+    async def _resume(self) -> None:
+        """End a pause; where other jams need the machine by now, this one stays paused."""
         try:
             await self.session.resume()
         except Refused as error:
-            self._held = str(error)
+            self._audience.resume_refused(str(error))
         else:
-            self._paused_for_nobody, self._held = False, ""
+            self._audience.resumed()
 
     # -- ending --------------------------------------------------------------------------------
 
     async def stop(self) -> None:
-        """End the jam because a member said so."""
-        async with self._busy:
-            if not self.over:
+        """End the jam because a member wants it."""
+        async with self._lock:
+            if not self.is_over:
                 await self.session.stop()
                 await self._conclude("")
 
-    async def goodbye(self) -> None:
-        """RiffBot stops: leave the channel, and let the library go on believing that this plays."""
-        async with self._busy:
-            if self.over:
-                return
-            self._news = GOODBYE
-            await self._take_down()
+    async def suspend(self) -> None:
+        """Leave the channel for a restart; the library goes on storing that this jam plays."""
+        async with self._lock:
+            if not self.is_over:
+                self._final_notice = RESTARTING
+                await self._take_down()
 
-    async def _conclude(self, news: str) -> None:
-        """The jam is over: somebody wanted it, or an error did it, and the library keeps it."""
-        await self._part(news, parked=bool(news), aloud=bool(news))
-
-    async def _park(self, news: str) -> None:
-        """The channel is given up, the jam is kept."""
-        failed = self.connection is not None and self.connection.end_reason is EndReason.FAILED
-        await self.bot.services.jams.park(self.session)
-        await self._part(news, parked=True, aloud=failed)
-
-    async def _part(self, news: str, *, parked: bool, aloud: bool) -> None:
-        """Take everything down with a word, which stands on the panel and may be posted, too."""
-        self._news, self._parked = news, parked
+    async def _conclude(self, error: str) -> None:
+        """Finish after the jam has ended; after an error it can be resumed."""
+        self._final_notice, self._is_parked = error, bool(error)
         await self._take_down()
-        if aloud:  # nobody looks at a panel that has scrolled away
-            await self.panel.post(Card(content=sentence_to_markdown(news, command_pattern())))
+        if error:
+            await self.panel.post(error)
+
+    async def _park(self, notice: str) -> None:
+        """Leave the channel for a reason; the jam can be resumed."""
+        has_failed = self.output.has_failed
+        await self.bot.services.jams.park(self.session)
+        self._final_notice, self._is_parked = notice, True
+        await self._take_down()
+        if has_failed:
+            await self.panel.post(notice)
 
     async def _take_down(self) -> None:
         try:
-            await self._clear_channel()
-            if self.connection is not None:
-                await self.connection.leave()
-            await self._show(self.session.status(), at_once=True)
+            await self._channel_status.clear()
+            await self.output.leave()
+            await self._show(at_once=True)
         finally:
-            self.over = True
+            self.is_over = True
+            if self.bot.jam_controllers.get(self.session.guild_id or 0) is self:
+                del self.bot.jam_controllers[self.session.guild_id or 0]
 
-    # -- showing it ----------------------------------------------------------------------------
+    # -- the panel -----------------------------------------------------------------------------
 
-    @property
-    def scene(self) -> Scene:
-        """What the panel shows beside the status."""
-        connection = self.connection
-        return Scene(
-            where=connection.channel.mention if connection is not None else None,
-            page=None if connection is not None else self.bot.services.jams.page_url(self.session),
-            news=self._news or (connection.notice if connection is not None else "") or self._held,
-            began=int(self.began),
-            alone=self._paused_for_nobody and not self._held,
-            parked=self._parked,
+    async def _show(self, *, at_once: bool) -> None:
+        connection = self.output.connection
+        context = PanelContext(
+            channel_mention=connection.channel.mention if connection is not None else None,
+            page_url=self.bot.services.jams.page_url(self.session) if connection is None else None,
+            notice=self._final_notice or self.output.notice or self._audience.refusal,
+            started_at=self._started_at,
+            is_waiting_for_listeners=self._audience.is_waiting,
+            is_parked=self._is_parked,
         )
+        await self.panel.show(self.session.status(), context, at_once=at_once)
 
-    async def _show(self, status: JamStatus, *, at_once: bool) -> None:
-        if not at_once and now() - self._edited_at < EDIT_S:
-            return
-        fresh = await self._draw(status)
-        card = panel_card(self.session.id, status, self.scene, self._picture, fresh=fresh)
-        shown = (card.embed.to_dict() if card.embed else None, status.phase)
-        if not fresh and shown == self._shown:
-            return
-        self._shown, self._edited_at = shown, now()
-        await self.panel.edit(card)
-
-    async def _draw(self, status: JamStatus) -> bool:
-        """Draw the spectrogram if there is a new one, off the event loop; whether there was."""
-        pixels = status.spectrogram
-        turned = self._picture is None or status.current_prompt != self._drawn_prompt
-        if pixels is None or pixels is self._drawn:
-            return False
-        if not turned and now() - self._drawn_at < PICTURE_S:
-            return False
-        self._drawn, self._drawn_at, self._drawn_prompt = pixels, now(), status.current_prompt
-        png = await asyncio.to_thread(
-            picture, pixels, title=status.current_prompt, bpm=status.bpm, beats=status.beats
-        )
-        self._picture = CardFile(
-            PICTURE, png, f"The spectrogram of what plays: {status.current_prompt}"
-        )
-        return True
-
-    async def move_panel(self, place: ReplyTarget) -> None:
-        """The panel now stands somewhere else; the old one goes."""
-        async with self._busy:
-            old, self.panel = self.panel, place
-            self._shown, self._picture, self._drawn = None, None, None
-            await self.remember()
+    async def move_panel(self, target: ReplyTarget) -> None:
+        """Show the panel as another message; the old one is deleted."""
+        async with self._lock:
+            old = self.panel.move(target)
+            await self.store_channels()
         await old.delete()
-        await self.look(at_once=True)
+        await self.refresh(at_once=True)
 
-    async def remember(self) -> None:
-        """Let the library know where this is, for after a restart."""
-        channel = self.channel
+    async def store_channels(self) -> None:
+        """Store where the jam is heard and shown, for after a restart."""
+        channel = self.output.channel
         await self.bot.services.jams.update_channels(
             self.session,
             JamChannels(
                 voice_channel_id=channel.id if channel is not None else None,
-                text_channel_id=self.panel.channel_id,
-                message_id=self.panel.message_id,
+                text_channel_id=self.panel.target.channel_id,
+                message_id=self.panel.target.message_id,
             ),
         )
-
-    # -- the line under the channel's name -------------------------------------------------------
-
-    async def _tell_channel(self, status: JamStatus) -> None:
-        channel = self.channel
-        if channel is None:
-            return
-        if self._status_channel not in (None, channel):
-            await self._clear_channel()  # somebody dragged the bot elsewhere
-            await self.remember()
-            self._status_at = -STATUS_S
-        writing = self._status_task is not None and not self._status_task.done()
-        if writing or now() - self._status_at < STATUS_S:
-            return
-        text = f"🎶 {status.current_prompt}"[:STATUS_LENGTH]
-        if text == self._status_text:
-            return
-        if channel.permissions_for(channel.guild.me).set_voice_channel_status:
-            self._status_at, self._status_text, self._status_channel = now(), text, channel
-            # On its own: discord.py sleeps on a rate limit, and Stop must not wait for that.
-            self._status_task = asyncio.create_task(_set_status(channel, text))
-
-    async def _clear_channel(self) -> None:
-        channel, self._status_channel = self._status_channel, None
-        if self._status_task is not None:
-            self._status_task.cancel()
-        if channel is not None and self._status_text is not None:
-            self._status_text = None
-            with suppress(TimeoutError):
-                async with asyncio.timeout(CLEAR_S):
-                    await _set_status(channel, None)
-
-
-async def _set_status(channel: discord.VoiceChannel, text: str | None) -> None:
-    try:
-        await channel.edit(status=text)
-    except DELIVERY_ERRORS as error:
-        log.info("the status of voice channel %s stays: %s", channel.id, error)
-
-
-def _hears(member: discord.Member) -> bool:
-    voice = member.voice
-    return not member.bot and voice is not None and not (voice.deaf or voice.self_deaf)

@@ -1,4 +1,4 @@
-"""A page of the library as a message: a line a riff, a menu to open one, buttons to turn."""
+"""A page of the library: one line for each riff, a menu to open one, buttons for other pages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cogs.common.formatting import ACCENT, join_parts
 from cogs.common.markdown import escape_line, escape_markdown
 from cogs.common.persistent import PersistentButton, PersistentSelect
 from cogs.common.visibility import get_visible_riff, origin_of, viewer_of, visible_to_all
-from riffbot.clips.lineage import how
+from riffbot.clips.lineage import describe_edit
 from riffbot.errors import BadRequest
 from riffbot.library.models import StoredRiff
 from riffbot.library.queries import Page
@@ -24,9 +24,9 @@ from riffbot.rendering import heading
 if TYPE_CHECKING:
     from riffbot.bot import RiffBot
 
-LINES = 10
-WORDS = 60
-"""Characters of a search: a button carries them, and Discord allows it a hundred in all."""
+PAGE_SIZE = 10
+MAX_SEARCH = 60
+"""Characters of a search: they are a part of a custom id, which has a hundred at most."""
 
 ICONS = {
     "riff": "🎵",
@@ -41,75 +41,75 @@ ICONS = {
 
 
 @dataclass(frozen=True)
-class Shelf:
-    """Which riffs are shown.
+class LibraryQuery:
+    """Which riffs a page lists. All of it fits into a custom id.
 
     Attributes:
-        whose: `m` the asker's, `s` the server's, `f` the asker's favourites.
-        words: of a search; empty for all.
-        turned: `o` older or `n` newer than `riff_id`; empty for the first page.
-        riff_id: the riff to turn from.
+        scope: `m` the asker's riffs, `s` the server's, `f` the asker's favourites.
+        text: words to search for; empty for all riffs.
+        direction: `o` older or `n` newer than the cursor; empty for the first page.
+        cursor: id of the riff where the page begins, exclusive.
     """
 
-    whose: str
-    words: str = ""
-    turned: str = ""
-    riff_id: str = ""
+    scope: str
+    text: str = ""
+    direction: str = ""
+    cursor: str = ""
 
     @property
-    def name(self) -> str:
-        """What stands above it."""
-        whose = {"m": "Your riffs", "s": "This server's riffs", "f": "Your favourites"}[self.whose]
-        return f"{whose} with “{self.words}”" if self.words else whose
+    def title(self) -> str:
+        """The title of the page, not escaped."""
+        title = {"m": "Your riffs", "s": "This server's riffs", "f": "Your favourites"}[self.scope]
+        return f"{title} with “{self.text}”" if self.text else title
 
-    async def page(self, interaction: discord.Interaction[RiffBot]) -> Page:
-        """Ask the library. Raises BadRequest where there is no server."""
-        user = interaction.user.id
-        if self.whose == "s" and interaction.guild_id is None:
+    async def fetch(self, interaction: discord.Interaction[RiffBot]) -> Page:
+        """Fetch the page from the library. Raises BadRequest where there is no server."""
+        user_id = interaction.user.id
+        if self.scope == "s" and interaction.guild_id is None:
             raise BadRequest("There is no server here: `/library mine` shows your own riffs.")
         return await interaction.client.services.library.riffs.page(
-            author_id=user if self.whose == "m" else None,
-            guild_id=interaction.guild_id if self.whose == "s" else None,
-            saved_by=user if self.whose == "f" else None,
+            author_id=user_id if self.scope == "m" else None,
+            guild_id=interaction.guild_id if self.scope == "s" else None,
+            saved_by=user_id if self.scope == "f" else None,
             viewer=viewer_of(interaction),
-            text=self.words,
-            older_than=self.riff_id if self.turned == "o" else None,
-            newer_than=self.riff_id if self.turned == "n" else None,
-            limit=LINES,
+            text=self.text,
+            older_than=self.cursor if self.direction == "o" else None,
+            newer_than=self.cursor if self.direction == "n" else None,
+            limit=PAGE_SIZE,
         )
 
 
-class TurnButton(
+class PageButton(
     PersistentButton,
-    template=r"library:(?P<whose>[msf]):(?P<turned>[on]):(?P<riff>[0-9a-z]{1,12}):(?P<words>.{0,60})",
+    template=r"library:(?P<scope>[msf]):(?P<direction>[on]):(?P<cursor>[0-9a-z]{1,12}):(?P<text>.{0,60})",
 ):
-    """Turns the page in the same message."""
+    """Shows an older or newer page in the same message."""
 
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(self, query: LibraryQuery) -> None:
         super().__init__(
             discord.ui.Button(
-                label="Newer" if shelf.turned == "n" else "Older",
-                emoji="◀️" if shelf.turned == "n" else "▶️",
-                custom_id=f"library:{shelf.whose}:{shelf.turned}:{shelf.riff_id}:{shelf.words}",
+                label="Newer" if query.direction == "n" else "Older",
+                emoji="◀️" if query.direction == "n" else "▶️",
+                custom_id=f"library:{query.scope}:{query.direction}:{query.cursor}:{query.text}",
                 row=1,
             )
         )
-        self.shelf = shelf
+        self.query = query
 
     @classmethod
-    def from_match(cls, match: re.Match[str]) -> TurnButton:
-        return cls(Shelf(match["whose"], match["words"], match["turned"], match["riff"]))
+    def from_match(cls, match: re.Match[str]) -> PageButton:
+        return cls(LibraryQuery(match["scope"], match["text"], match["direction"], match["cursor"]))
 
     async def on_click(self, interaction: discord.Interaction[Any]) -> None:
-        """Show what lies on that side."""
-        page = await self.shelf.page(interaction)
+        """Fetch and show the page."""
+        page = await self.query.fetch(interaction)
         await interaction.response.edit_message(
-            embed=shelf_embed(self.shelf, page), view=shelf_view(self.shelf, page)
+            embed=page_embed(self.query, page), view=page_view(self.query, page)
         )
 
 
-class OpenSelect(PersistentSelect, template=r"library:open"):
-    """Opens a riff of the page, for whoever asks."""
+class RiffSelect(PersistentSelect, template=r"library:open"):
+    """Shows a riff of the page to whoever picks it."""
 
     def __init__(self, riffs: tuple[StoredRiff, ...] = ()) -> None:
         super().__init__(
@@ -121,9 +121,9 @@ class OpenSelect(PersistentSelect, template=r"library:open"):
                         label=" ".join(heading(riff.request).split())[:100],
                         value=riff.id,
                         emoji=ICONS.get(riff.kind),
-                        description=join_parts(riff.author.name[:40], how(riff), f"#{riff.id}")[
-                            :100
-                        ],
+                        description=join_parts(
+                            riff.author.name[:40], describe_edit(riff), f"#{riff.id}"
+                        )[:100],
                     )
                     for riff in riffs
                 ]
@@ -133,74 +133,74 @@ class OpenSelect(PersistentSelect, template=r"library:open"):
         )
 
     @classmethod
-    def from_match(cls, match: re.Match[str]) -> OpenSelect:
+    def from_match(cls, match: re.Match[str]) -> RiffSelect:
         return cls()
 
     async def on_click(self, interaction: discord.Interaction[Any]) -> None:
-        """Show the chosen riff to the asker alone."""
+        """Show the riff to the member alone."""
         data: Any = interaction.data or {}
         await interaction.response.defer(ephemeral=True, thinking=True)
         riff = await get_visible_riff(interaction, str((data.get("values") or ["-"])[0]))
-        await show(interaction, riff.id)
+        await show_riff(interaction, riff.id)
 
 
-async def show(interaction: discord.Interaction[RiffBot], riff_id: str) -> None:
-    """Put a stored riff in place of the first answer, as rich as Discord takes it here.
+async def show_riff(interaction: discord.Interaction[RiffBot], riff_id: str) -> None:
+    """Edit the response to show a stored riff, with as many files as Discord accepts here.
 
-    The asker may see it, and the interaction is acknowledged: a riff is megabytes, and Discord
-    waits three seconds for the first answer, upload included.
+    The caller has checked that the asker may see it, and acknowledged the interaction: a riff is
+    megabytes, and Discord waits three seconds for the first response, uploads included.
     """
     clip = await interaction.client.services.clip_service.clip(riff_id)
-    here = origin_of(interaction)
-    is_visible = visible_to_all(interaction.guild, here.audience_id if here is not None else None)
+    origin = origin_of(interaction)
+    is_visible = visible_to_all(interaction.guild, origin.audience_id if origin else None)
     *richer, plainest = clip_cards(clip, interaction.filesize_limit, is_visible=is_visible)
     for card in richer:
         try:
-            await _replace_answer(interaction, card)
+            await _edit_response(interaction, card)
         except discord.HTTPException as error:
             if not is_too_large(error):
                 raise
         else:
             return
-    await _replace_answer(interaction, plainest)
+    await _edit_response(interaction, plainest)
 
 
-async def _replace_answer(interaction: discord.Interaction[RiffBot], card: Card) -> None:
+async def _edit_response(interaction: discord.Interaction[RiffBot], card: Card) -> None:
     await interaction.edit_original_response(
         **card.with_command_mentions(interaction.client).edit_arguments()
     )
 
 
-async def open_shelf(interaction: discord.Interaction[RiffBot], shelf: Shelf) -> None:
-    """Answer with the first page of a shelf, for the asker alone."""
+async def send_first_page(interaction: discord.Interaction[RiffBot], query: LibraryQuery) -> None:
+    """Answer with the first page of a query, which only the asker sees."""
     await interaction.response.defer(ephemeral=True, thinking=True)
-    page = await shelf.page(interaction)
+    page = await query.fetch(interaction)
     if not page.riffs:
-        await send_ephemeral(interaction, _nothing(shelf))
+        await send_ephemeral(interaction, _empty_page_text(query))
         return
     await interaction.followup.send(
-        embed=shelf_embed(shelf, page), view=shelf_view(shelf, page), ephemeral=True
+        embed=page_embed(query, page), view=page_view(query, page), ephemeral=True
     )
 
 
-def shelf_embed(shelf: Shelf, page: Page) -> discord.Embed:
-    """The page in words."""
+def page_embed(query: LibraryQuery, page: Page) -> discord.Embed:
+    """The riffs of a page, one a line."""
     lines = [_line(riff, page.likes.get(riff.id, 0)) for riff in page.riffs]
     return discord.Embed(
-        title=escape_line(shelf.name),
+        title=escape_line(query.title),
         description="\n".join(lines) or "Nothing more.",
         colour=ACCENT,
     )
 
 
-def shelf_view(shelf: Shelf, page: Page) -> discord.ui.View:
-    """The menu and the buttons."""
+def page_view(query: LibraryQuery, page: Page) -> discord.ui.View:
+    """The menu of the riffs, and buttons for newer and older pages."""
     view = discord.ui.View(timeout=None)
     if page.riffs:
-        view.add_item(OpenSelect(page.riffs))
-    for turned, riff_id in (("n", page.newer), ("o", page.older)):
-        if riff_id is not None:
-            view.add_item(TurnButton(replace(shelf, turned=turned, riff_id=riff_id)))
+        view.add_item(RiffSelect(page.riffs))
+    for direction, cursor in (("n", page.newer), ("o", page.older)):
+        if cursor is not None:
+            view.add_item(PageButton(replace(query, direction=direction, cursor=cursor)))
     return view
 
 
@@ -208,21 +208,21 @@ def _line(riff: StoredRiff, likes: int) -> str:
     when = discord.utils.format_dt(riff.created_at, "R")
     about = join_parts(
         escape_line(riff.author.name, 40),
-        how(riff),
+        describe_edit(riff),
         f"{riff.duration_s:.1f} s",
         when,
         f"⭐ {likes}" if likes else None,
         None if riff.remix_allowed else "🔒",
     )
-    icon, words = ICONS.get(riff.kind, "🎵"), escape_line(heading(riff.request), 90)
-    return f"{icon} **{words}**\n{about} · `#{riff.id}`"
+    icon, prompt = ICONS.get(riff.kind, "🎵"), escape_line(heading(riff.request), 90)
+    return f"{icon} **{prompt}**\n{about} · `#{riff.id}`"
 
 
-def _nothing(shelf: Shelf) -> str:
-    if shelf.words:
-        words = escape_markdown(shelf.words)
-        return f"I found nothing with “{words}”; try fewer words, or the beginning of one."
-    if shelf.whose == "f":
+def _empty_page_text(query: LibraryQuery) -> str:
+    if query.text:
+        text = escape_markdown(query.text)
+        return f"I found nothing with “{text}”; try fewer words, or the beginning of one."
+    if query.scope == "f":
         return (
             "You have saved nothing yet: ⭐ **Save** under a riff keeps it here. What you saved on "
             "another server is shown there."

@@ -1,4 +1,4 @@
-"""/library: find what was made, trace it, take it along, let it go."""
+"""/library: lists, shows, traces, exports and deletes riffs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from cogs.common.actions import may_delete
 from cogs.common.cleanup import delete_messages, refresh_credits
 from cogs.common.delivery import send_ephemeral
 from cogs.common.errors import reporting_errors
@@ -18,57 +17,65 @@ from cogs.common.formatting import ACCENT
 from cogs.common.i18n import command_description, option_descriptions
 from cogs.common.markdown import escape_line
 from cogs.common.options import suggest_own_riffs, suggest_riffs
-from cogs.common.sources import acknowledging, find_riff
+from cogs.common.permissions import may_delete_riff
+from cogs.common.riff_lookup import find_riff
+from cogs.common.sources import acknowledging
 from cogs.common.visibility import viewer_of
-from cogs.library._pages import WORDS, OpenSelect, Shelf, TurnButton, open_shelf, show
+from cogs.library._pages import (
+    MAX_SEARCH,
+    LibraryQuery,
+    PageButton,
+    RiffSelect,
+    send_first_page,
+    show_riff,
+)
 from riffbot.clips.export import FORMATS, export
-from riffbot.clips.lineage import as_picture, as_text
+from riffbot.clips.lineage import draw_family_tree, format_family_tree
 from riffbot.errors import BadRequest
 from riffbot.rendering import heading
 
 if TYPE_CHECKING:
     from riffbot.bot import RiffBot
 
-_TEXT = 3800
-"""Characters of a tree in an embed, which holds 4096."""
+_MAX_TREE = 3800
+"""Characters of a family tree in an embed, whose description holds 4096."""
 
-_WIDTH = 50
-"""Characters that stand beside each other in an embed."""
+_TREE_WIDTH = 50
+"""Characters that fit on one line of an embed."""
 
-_ALT = 1000
+_MAX_ALT = 1000
+"""Characters of an alternative text; Discord allows 1024."""
 
 
 @app_commands.allowed_installs(guilds=True, users=True)
 @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
-class Shelves(
-    commands.GroupCog, group_name="library", group_description=command_description("library")
-):
-    """The library's desk."""
+class LibraryCog(commands.GroupCog, name="library", description=command_description("library")):
+    """The commands of the library."""
 
     def __init__(self, bot: RiffBot) -> None:
         self.bot = bot
 
     async def cog_load(self) -> None:
-        """Make the pages that are open anywhere turn again."""
-        self.bot.add_dynamic_items(TurnButton, OpenSelect)
+        """Handle the buttons of all pages, those from before this start included."""
+        self.bot.add_dynamic_items(PageButton, RiffSelect)
 
     @app_commands.command(name="mine", description=command_description("library mine"))
     async def mine(self, interaction: discord.Interaction[RiffBot]) -> None:
-        """The asker's riffs."""
+        """List the asker's riffs."""
         async with reporting_errors(interaction):
-            await open_shelf(interaction, Shelf("m"))
+            await send_first_page(interaction, LibraryQuery("m"))
 
     @app_commands.command(name="server", description=command_description("library server"))
     async def server(self, interaction: discord.Interaction[RiffBot]) -> None:
-        """The server's riffs."""
+        """List the server's riffs."""
         async with reporting_errors(interaction):
-            await open_shelf(interaction, Shelf("s"))
+            await send_first_page(interaction, LibraryQuery("s"))
 
     @app_commands.command(name="favourites", description=command_description("library favourites"))
     async def favourites(self, interaction: discord.Interaction[RiffBot]) -> None:
-        """What the asker saved."""
+        """List the asker's favourites."""
         async with reporting_errors(interaction):
-            await open_shelf(interaction, Shelf("f"))
+            await send_first_page(interaction, LibraryQuery("f"))
 
     @app_commands.command(name="search", description=command_description("library search"))
     @app_commands.describe(**option_descriptions("library search"))
@@ -76,13 +83,13 @@ class Shelves(
         self,
         interaction: discord.Interaction[RiffBot],
         *,
-        words: app_commands.Range[str, 1, WORDS],
+        words: app_commands.Range[str, 1, MAX_SEARCH],
         mine: bool = False,
     ) -> None:
-        """By words of the prompts."""
+        """List riffs whose prompt contains words."""
         async with reporting_errors(interaction):
             own = mine or interaction.guild_id is None
-            await open_shelf(interaction, Shelf("m" if own else "s", words.strip()))
+            await send_first_page(interaction, LibraryQuery("m" if own else "s", words.strip()))
 
     @app_commands.command(name="show", description=command_description("library show"))
     @app_commands.describe(**option_descriptions("library show", "riff"))
@@ -90,20 +97,20 @@ class Shelves(
     async def show(
         self, interaction: discord.Interaction[RiffBot], *, riff: str, private: bool = False
     ) -> None:
-        """A riff again."""
+        """Post a riff again, or show it to the asker alone."""
         async with reporting_errors(interaction):
             if private:
                 await interaction.response.defer(ephemeral=True, thinking=True)
-                await show(interaction, (await find_riff(interaction, riff)).id)
+                await show_riff(interaction, (await find_riff(interaction, riff)).id)
                 return
             async with acknowledging(interaction, "Fetching that riff …"):
-                await show(interaction, (await find_riff(interaction, riff)).id)
+                await show_riff(interaction, (await find_riff(interaction, riff)).id)
 
     @app_commands.command(name="lineage", description=command_description("library lineage"))
     @app_commands.describe(**option_descriptions("library lineage", "riff"))
     @app_commands.autocomplete(riff=suggest_riffs)
     async def lineage(self, interaction: discord.Interaction[RiffBot], *, riff: str) -> None:
-        """The family tree, drawn and in words."""
+        """Post the family tree as a picture and as text."""
         async with (
             reporting_errors(interaction),
             acknowledging(interaction, "Drawing the family tree …"),
@@ -111,18 +118,18 @@ class Shelves(
             library, clip_service = self.bot.services.library, self.bot.services.clip_service
             family = await library.riffs.family((await find_riff(interaction, riff)).id)
             family = family.redact_for(viewer_of(interaction))
-            text = as_text(family, width=_WIDTH, ids=False)
+            text = format_family_tree(family, width=_TREE_WIDTH, ids=False)
             tree = await asyncio.to_thread(
-                lambda: as_picture(family, clip_service.importer.thumbnails(family.members))
+                lambda: draw_family_tree(family, clip_service.importer.thumbnails(family.members))
             )
             embed = discord.Embed(
                 title=f"The family of {escape_line(heading(family.riff.request), 200)}",
-                description=f"```\n{_fenced(text)}\n```",
+                description=f"```\n{_code_block_text(text)}\n```",
                 colour=ACCENT,
             )
             embed.set_image(url="attachment://family.png")
             picture = discord.File(
-                io.BytesIO(tree), "family.png", description=f"Family tree: {text}"[:_ALT]
+                io.BytesIO(tree), "family.png", description=f"Family tree: {text}"[:_MAX_ALT]
             )
             await interaction.edit_original_response(embed=embed, attachments=[picture])
 
@@ -142,7 +149,7 @@ class Shelves(
         riff: str,
         format: app_commands.Choice[str],
     ) -> None:
-        """A riff as a file."""
+        """Send a riff as a file that only the asker sees."""
         async with reporting_errors(interaction):
             await interaction.response.defer(ephemeral=True, thinking=True)
             found = await find_riff(interaction, riff)
@@ -156,7 +163,7 @@ class Shelves(
                     "may be uploaded here; MP3 is the smallest with sound."
                 )
             await interaction.followup.send(
-                file=discord.File(io.BytesIO(data), name, description=clip.alt[:_ALT]),
+                file=discord.File(io.BytesIO(data), name, description=clip.alt[:_MAX_ALT]),
                 ephemeral=True,
             )
 
@@ -164,31 +171,31 @@ class Shelves(
     @app_commands.describe(**option_descriptions("library delete", "riff"))
     @app_commands.autocomplete(riff=suggest_own_riffs)
     async def delete(self, interaction: discord.Interaction[RiffBot], *, riff: str) -> None:
-        """Let a riff go, and its message with it."""
+        """Delete a riff and its messages."""
         async with reporting_errors(interaction):
             await interaction.response.defer(ephemeral=True, thinking=True)
             library = self.bot.services.library
             found = await find_riff(interaction, riff)
-            if not may_delete(interaction, found):
+            if not may_delete_riff(interaction, found):
                 raise BadRequest("Only the one who made it, or a moderator, can delete this riff.")
-            farewell = await library.riffs.delete(found.id)
-            stay = await delete_messages(self.bot, farewell)
+            deletion = await library.riffs.delete(found.id)
+            remaining = await delete_messages(self.bot, deletion)
             await send_ephemeral(
                 interaction,
                 f"`#{found.id}` is deleted."
-                + (" Discord keeps its message: please remove that by hand." if stay else ""),
+                + (" Discord keeps its message: please remove that by hand." if remaining else ""),
             )
-            await refresh_credits(self.bot, farewell)
+            await refresh_credits(self.bot, deletion)
 
 
-def _fenced(text: str) -> str:
-    """A tree inside a code block, which a prompt may not end."""
+def _code_block_text(text: str) -> str:
+    """A tree for a code block: without backticks, which would end it, and not too long."""
     lines = text.replace("`", "ˋ").splitlines()
-    while sum(len(line) + 1 for line in lines) > _TEXT:
+    while sum(len(line) + 1 for line in lines) > _MAX_TREE:
         lines = [*lines[:-2], "…"]
     return "\n".join(lines)
 
 
 async def setup(bot: RiffBot) -> None:
     """Called by discord.py when the extension is loaded."""
-    await bot.add_cog(Shelves(bot))
+    await bot.add_cog(LibraryCog(bot))

@@ -1,1 +1,1 @@
-"""/riff: words in, riffs out."""
+"""/riff and the buttons under every riff."""

@@ -1,4 +1,4 @@
-"""/riff: words in, riffs out. This cog reads what was typed and computes nothing."""
+"""/riff: generates riffs from a prompt."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-import cogs.common.actions  # noqa: F401  (registers what the buttons do)
-from cogs.common.buttons import CancelButton, ClipButton
+from cogs.common.buttons import CancelButton
 from cogs.common.errors import reporting_errors
 from cogs.common.generation import generate_and_post
 from cogs.common.options import (
@@ -22,20 +21,21 @@ from cogs.common.options import (
     command_anywhere,
     suggest_seed_images,
 )
+from cogs.riff._buttons import ClipButton
 from riffbot.request import DEFAULT_DENOISING, RiffRequest, takes
 
 if TYPE_CHECKING:
     from riffbot.bot import RiffBot
 
 
-class Riffs(commands.Cog, name="riff"):
-    """The command and the buttons under what it makes."""
+class RiffCog(commands.Cog, name="riff"):
+    """The /riff command; registers the buttons under riffs."""
 
     def __init__(self, bot: RiffBot) -> None:
         self.bot = bot
 
     async def cog_load(self) -> None:
-        """Make the buttons of every riff ever posted work again."""
+        """Handle the buttons of all messages, those from before this start included."""
         self.bot.add_dynamic_items(ClipButton, CancelButton)
 
     @command_anywhere("riff")
@@ -54,7 +54,7 @@ class Riffs(commands.Cog, name="riff"):
         count: app_commands.Range[int, 1, 4] = 1,
         tempo: app_commands.Range[float, 40, 240] | None = None,
     ) -> None:
-        """Make one to four riffs."""
+        """Generate one to four riffs."""
         async with reporting_errors(interaction):
             check_seed_image(interaction.client, seed_image)
             first = RiffRequest.build(
@@ -72,4 +72,4 @@ class Riffs(commands.Cog, name="riff"):
 
 async def setup(bot: RiffBot) -> None:
     """Called by discord.py when the extension is loaded."""
-    await bot.add_cog(Riffs(bot))
+    await bot.add_cog(RiffCog(bot))

@@ -1,1 +1,1 @@
-"""Extensions without commands: errors, languages, recovery after a restart, old threads."""
+"""Extensions without commands: error handler, translations, job recovery, old threads."""

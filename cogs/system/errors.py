@@ -1,4 +1,4 @@
-"""Extension: what a command raises and nobody caught ends in the one table of `_errors`."""
+"""Extension: reports what the command tree raises through `cogs.common.errors`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cogs.common.errors import report_error
 async def on_tree_error(
     interaction: discord.Interaction[Any], error: app_commands.AppCommandError
 ) -> None:
-    """The tree's error handler: failed checks, unreadable options, unknown commands, bugs."""
+    """The tree's error handler: failed checks, options that cannot be read, unknown commands."""
     await report_error(interaction, error)
 
 

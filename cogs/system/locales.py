@@ -1,4 +1,4 @@
-"""Extension: gives the command tree its translator. Load it before the commands are synced."""
+"""Extension: sets the command tree's translator. Load it before the commands are synced."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeps what was promised before a crash or a restart: finishes it, or tells its owner why not."""
+"""Resumes the jobs that a crash or restart interrupted, or tells their authors why it cannot."""
 
 from __future__ import annotations
 
@@ -25,64 +25,60 @@ log = logging.getLogger(__name__)
 HEADING = "I was restarted while making this; here it is."
 
 
-class Recovery(commands.Cog, name="recovery"):
+class RecoveryCog(commands.Cog, name="recovery"):
     """Resumes the library's unfinished jobs, once, when the bot knows its servers."""
 
     def __init__(self, bot: RiffBot) -> None:
         self.bot = bot
-        self._left: Sequence[StoredJob] = ()
+        self._jobs: Sequence[StoredJob] = ()
 
     async def cog_load(self) -> None:
-        """Look before anybody can ask for anything new: that would be unfinished, too."""
-        self._left = await self.bot.services.library.jobs.unfinished()
+        """Read the unfinished jobs before members can add new ones."""
+        self._jobs = await self.bot.services.library.jobs.unfinished()
 
     @commands.Cog.listener()
-    async def on_ready(self) -> None:
-        """Discord is there: may come again after a reconnect, and then means nothing."""
-        if not self.bot.simulated:
-            await self.recover()
-
-    @commands.Cog.listener()
-    async def on_furnished(self, channel_id: int) -> None:
-        """The local Discord is there; its world is new, so old promises are kept in its channel."""
-        await self.recover(channel_id)
+    async def on_host_ready(self, fallback_channel_id: int | None) -> None:
+        """Finish the jobs of before a restart; after a reconnect there are none left."""
+        await self.recover(fallback_channel_id)
 
     async def recover(self, channel_id: int | None = None) -> None:
-        """Finish everything; returns when the last of it is posted.
+        """Finish all jobs; returns when the last is posted.
 
         Args:
-            channel_id: where to post instead of where it was asked for.
+            channel_id: where to post instead of in the channels that the jobs came from.
         """
-        jobs, self._left = self._left, ()
+        jobs, self._jobs = self._jobs, ()
         if jobs:
             log.info("finishing %d riffs from before the restart", len(jobs))
-        await asyncio.gather(*(self._finish(group, channel_id) for group in _asked_together(jobs)))
+        await asyncio.gather(
+            *(self._finish(group, channel_id) for group in _group_by_message(jobs))
+        )
 
     async def _finish(self, jobs: list[StoredJob], channel_id: int | None) -> None:
         first = jobs[0]
         origin = first.origin if channel_id is None else Origin(channel_id=channel_id)
         if origin is None:
-            await asyncio.gather(*(self._finish_unseen(job) for job in jobs))
+            await asyncio.gather(*(self._finish_without_message(job) for job in jobs))
             return
-        session = GenerationTask(
+        task = GenerationTask(
             id=str(first.message_id or 0),
-            place=ReplyTarget.from_origin(self.bot, first.author, origin),
+            target=ReplyTarget.from_origin(self.bot, first.author, origin),
             author=first.author,
-            takes=[TaskItem(job.request, job) for job in jobs],
+            items=[TaskItem(job.request, job) for job in jobs],
             heading=HEADING,
         )
-        await session.run()
+        await task.run()
 
-    async def _finish_unseen(self, job: StoredJob) -> None:
-        """A job of the web page: nobody waits in a channel, the library keeps the riff."""
+    async def _finish_without_message(self, job: StoredJob) -> None:
+        """Finish a job of the web page, which has no channel; the library stores the riff."""
         try:
             await self.bot.services.clip_service.resume(job)
         except RiffBotError as error:
             log.info("job %s is not finished: %s", job.id, error)
 
 
-def _asked_together(jobs: Iterable[StoredJob]) -> list[list[StoredJob]]:
-    """Jobs of one command share its message: they are shown, and summed up, together."""
+def _group_by_message(jobs: Iterable[StoredJob]) -> list[list[StoredJob]]:
+    """Group the jobs of one command, which share a progress message."""
 
     def key(job: StoredJob) -> tuple[int, int, int]:
         return (job.channel_id or 0, job.message_id or 0, job.author_id)
@@ -92,4 +88,4 @@ def _asked_together(jobs: Iterable[StoredJob]) -> list[list[StoredJob]]:
 
 async def setup(bot: RiffBot) -> None:
     """Called by discord.py when the extension is loaded."""
-    await bot.add_cog(Recovery(bot))
+    await bot.add_cog(RecoveryCog(bot))

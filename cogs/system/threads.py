@@ -1,7 +1,7 @@
-"""Riffs of public threads from before their audience was kept: given to the channel's visitors.
+"""Corrects the audience of riffs that were made in public threads before it was stored.
 
-Such a riff knows the thread alone. Threads that are archived are in no list that Discord sends, so
-nobody would be taken for one of their visitors; Discord tells about each when asked by its id.
+Such a riff has its thread as audience; it is to have the thread's parent channel. Discord lists no
+archived threads, so nobody would count as their reader; but each can be fetched by its id.
 """
 
 from __future__ import annotations
@@ -23,57 +23,57 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class Threads(commands.Cog, name="threads"):
-    """Looks once after a start; what Discord said about a place it is not asked again."""
+class ThreadsCog(commands.Cog, name="threads"):
+    """Runs once after a start; each channel that is no thread is asked about only once."""
 
     def __init__(self, bot: RiffBot) -> None:
         self.bot = bot
-        self._memory = bot.services.settings.data_dir / "places.json"
-        self._looked = False
+        self._checked_file = bot.services.settings.data_dir / "places.json"
+        self._has_run = False
 
     @commands.Cog.listener()
-    async def on_ready(self) -> None:
-        """The channels are known; the local Discord's world is new, so there is nothing to find."""
-        if not self.bot.simulated and not self._looked:
-            self._looked = True
-            await self.look()
+    async def on_host_ready(self, fallback_channel_id: int | None) -> None:
+        """Run once, and only in a Discord that has the channels of earlier runs."""
+        if fallback_channel_id is None and not self._has_run:
+            self._has_run = True
+            await self.correct_audiences()
 
-    async def look(self) -> None:
-        """Find the public threads among the places that riffs were made in."""
+    async def correct_audiences(self) -> None:
+        """Find public threads among the audiences of riffs, and store their parents instead."""
         library = self.bot.services.library
-        asked = self._asked()
+        checked = self._read_checked()
         try:
-            for place in sorted(await library.riffs.audience_ids() - asked):
-                audience_id = await self._audience(place)
-                if audience_id not in (None, place):
-                    count = await library.riffs.move_audience(place, audience_id)
-                    log.info("%d riffs of thread %d are its channel's now", count, place)
-                if self.bot.get_channel(place) is None and audience_id is not None:
-                    asked.add(place)
-            self._memory.write_text(json.dumps(sorted(asked)), encoding="utf-8")
+            for channel_id in sorted(await library.riffs.audience_ids() - checked):
+                audience_id = await self._audience_id(channel_id)
+                if audience_id not in (None, channel_id):
+                    count = await library.riffs.move_audience(channel_id, audience_id)
+                    log.info("%d riffs of thread %d are its channel's now", count, channel_id)
+                if self.bot.get_channel(channel_id) is None and audience_id is not None:
+                    checked.add(channel_id)
+            self._checked_file.write_text(json.dumps(sorted(checked)), encoding="utf-8")
         except (RiffBotError, *DELIVERY_ERRORS) as error:
             log.warning("old riffs of threads stay hidden until the next start: %s", error)
 
-    async def _audience(self, place: int) -> int | None:
-        """Whose visitors see what is made in a place; None where Discord will not say today."""
-        channel: Any = self.bot.get_channel(place)
+    async def _audience_id(self, channel_id: int) -> int | None:
+        """The channel whose readers may see what is made here; None where Discord does not say."""
+        channel: Any = self.bot.get_channel(channel_id)
         try:
-            channel = channel or await self.bot.fetch_channel(place)
+            channel = channel or await self.bot.fetch_channel(channel_id)
         except discord.NotFound:
-            return place
+            return channel_id
         except (discord.Forbidden, discord.InvalidData):
             return None
-        return audience_id_of(channel, place)
+        return audience_id_of(channel, channel_id)
 
-    def _asked(self) -> set[int]:
-        """Places that are no thread's any more, or a private one's."""
+    def _read_checked(self) -> set[int]:
+        """Ids of channels that are known to need no correction."""
         try:
-            told = json.loads(self._memory.read_text(encoding="utf-8"))
-            return {int(place) for place in told}
+            channel_ids = json.loads(self._checked_file.read_text(encoding="utf-8"))
+            return {int(channel_id) for channel_id in channel_ids}
         except (OSError, ValueError, TypeError):
-            return set()  # a lost memory costs a question for each
+            return set()  # without the file every channel is fetched again
 
 
 async def setup(bot: RiffBot) -> None:
     """Called by discord.py when the extension is loaded."""
-    await bot.add_cog(Threads(bot))
+    await bot.add_cog(ThreadsCog(bot))

@@ -154,7 +154,7 @@ class JamResult:
                 f"beside a line of riffs {_format_answers(self.busy.answers)}",
                 f"three clips ahead: {self.ahead[0]:.2f} s, at worst {self.ahead[1]:.2f} s: "
                 f"{self.times_sooner or 0:.1f} times later",
-                "beside a line of riffs: " + self.busy.as_text().replace("\n", "; "),
+                "beside a line of riffs: " + self.busy.format_report().replace("\n", "; "),
             ]
         )
 

@@ -1,4 +1,4 @@
-"""What can be made of a riff: remix, inpaint, extend, morph, layer, draw.
+"""The six edits as requests: remix, inpaint, extend, morph, layer, draw.
 
 Each is a request; the clip service or the command line makes it. Discord, the page and the
 command line all build their requests here, so that one word means the same everywhere.
@@ -25,10 +25,10 @@ from riffbot.request import (
 )
 from riffbot.tempo import WIDEST
 
-REPAINTED = 1.0
-"""Inpainting forgets what stood there: the rest of the picture tells what fits."""
+INPAINT_DENOISING = 1.0
+"""The denoising of inpainting: nothing of what is repainted stays, only its surroundings count."""
 
-DENOISING_WORDS = (
+DENOISING_HINTS = (
     (0.25, "0.25 · a touch: nearly the same"),
     (0.4, "0.4 · recolours it"),
     (0.6, "0.6 · a new arrangement"),
@@ -37,20 +37,20 @@ DENOISING_WORDS = (
     (0.95, "0.95 · a leap, with a memory of it; tempo and rhythm may go astray"),
     (0.0, "0 · gives it back as it is"),
 )
-"""What the prompt guide says about each, the usual ones first within their neighbours."""
+"""Suggested values of denoising, with their descriptions."""
 
 
 @dataclass(frozen=True)
 class EditSource:
-    """What a request starts from.
+    """A picture that an edit starts from.
 
     Attributes:
         ref: the picture, as a request's seed image.
         width: its columns of 10 ms.
         bpm: its tempo, where it has one.
-        prompt: what it was made from, in case there are no new words.
-        riff_id: the riff that it is, or comes from.
-        meter: its beats a measure.
+        prompt: the prompt that made it, used where the edit has none of its own.
+        riff_id: the riff that it belongs to; None for a picture of no riff.
+        meter: beats a measure.
     """
 
     ref: str
@@ -62,16 +62,22 @@ class EditSource:
 
 
 def check_remix_allowed(riff: StoredRiff, user_id: int) -> StoredRiff:
-    """The riff, if its author lets this member start from it. Raises BadRequest."""
+    """Return the riff if its author lets this member remix it. Raises BadRequest."""
     if not riff.remix_allowed and user_id != riff.author_id:
         raise BadRequest("The author of this riff keeps it for themselves.")
     return riff
 
 
-def stretch(
+def crop_to_measures(
     picture: NDArray[np.uint8], bpm: float | None, *, start: float = 0.0, meter: int = BEATS
 ) -> NDArray[np.uint8]:
-    """The part of a long picture that one clip can start from: whole measures, at most 20.48 s.
+    """Crop a long picture to what one clip can start from: whole measures, at most 20.48 s.
+
+    Args:
+        picture: uint8[512, W].
+        bpm: its tempo, where it has one.
+        start: the second to begin at.
+        meter: beats a measure.
 
     Raises:
         BadRequest: it begins behind the picture's end.
@@ -89,18 +95,18 @@ def stretch(
     return picture[:, first : first + min(room, round(bars * bar))]
 
 
-def remix(start: EditSource, prompt: str, **wishes: Any) -> RiffRequest:
-    """Img2img: the start's picture, repainted towards a prompt.
+def remix(start: EditSource, prompt: str, **options: Any) -> RiffRequest:
+    """Build an img2img request: the source's picture, changed towards a prompt.
 
     Args:
         start: what to change.
-        prompt: what to hear; empty keeps the start's own words.
-        wishes: further fields of the request; None leaves one to its default.
+        prompt: what to hear; empty takes the source's own prompt.
+        options: further fields of the request; None means the default.
 
     Raises:
-        BadRequest: a value is out of range, or there are no words at all.
+        BadRequest: a value is out of range, or there is no prompt at all.
     """
-    fields = {name: value for name, value in wishes.items() if value is not None}
+    fields = {name: value for name, value in options.items() if value is not None}
     return check_prompts(
         RiffRequest.build(
             prompt=prompt or start.prompt, seed_image=start.ref, **{"bpm": start.bpm, **fields}
@@ -116,18 +122,20 @@ def inpaint(
     low: float | None = None,
     high: float | None = None,
     mask: str | None = None,
-    **wishes: Any,
+    **options: Any,
 ) -> RiffRequest:
-    """Repaint a stretch of time, a band of pitch, or what a mask says; the rest stays to the pixel.
+    """Build an inpainting request for a time span, a frequency band or a mask.
+
+    The rest of the picture stays the same to the pixel.
 
     Args:
-        start, prompt, wishes: as for `remix`; denoising is 1 unless told.
+        start, prompt, options: as for `remix`; denoising is 1 by default.
         where: “bar 2”, “2-3.5”, “second half” …, or a bundled mask's name; empty for all of it.
         low, high: the band in Hz.
         mask: a painted mask's reference, in place of all these.
 
     Raises:
-        BadRequest: the place is none, or is everything.
+        BadRequest: the region cannot be read, is empty, or is everything.
     """
     if mask is None and where.startswith("mask_"):
         mask = where
@@ -145,8 +153,11 @@ def inpaint(
             10_000.0 if high is None else high,
             meter=start.meter,
         ).name
-    wishes = {"denoising": REPAINTED, **{k: v for k, v in wishes.items() if v is not None}}
-    return remix(start, prompt, mask=mask, **wishes)
+    options = {
+        "denoising": INPAINT_DENOISING,
+        **{k: v for k, v in options.items() if v is not None},
+    }
+    return remix(start, prompt, mask=mask, **options)
 
 
 def extend(
@@ -156,13 +167,13 @@ def extend(
     seconds: float | None = None,
     bars: int | None = None,
     backward: bool = False,
-    **wishes: Any,
+    **options: Any,
 ) -> RiffRequest:
-    """Let a riff go on, forward or backward, by whole measures.
+    """Build a request that continues a riff, forward or backward, by whole measures.
 
     Args:
-        start, prompt, wishes: as for `remix`.
-        seconds: how long the whole shall become, to the nearest measure, or
+        start, prompt, options: as for `remix`.
+        seconds: length of the result, to the nearest measure, or
         bars: how many measures to add.
         backward: put what is new before the riff.
 
@@ -172,34 +183,34 @@ def extend(
     columns = extended_columns(
         start.width, start.bpm, seconds=seconds, bars=bars, meter=start.meter
     )
-    return remix(start, prompt, piece=Extend(columns=columns, backward=backward), **wishes)
+    return remix(start, prompt, piece=Extend(columns=columns, backward=backward), **options)
 
 
 def morph(
-    first: EditSource | str, second: EditSource | str, *, clips: int = 5, **wishes: Any
+    first: EditSource | str, second: EditSource | str, *, clips: int = 5, **options: Any
 ) -> RiffRequest:
-    """A walk from one riff or prompt to another, as one clip.
+    """Build a request that morphs from one riff or prompt to another, as one clip.
 
     Args:
         first, second: riffs, or words. A walk from a riff begins with that very riff, one between
-            two riffs ends with the second. Words alone, or with a seed image among the wishes, or
+            two riffs ends with the second. Words alone, or with a seed image among the options, or
             towards a riff, walk on one beat.
         clips: how long: as many clips as the first one lasts.
-        wishes: further fields of the request.
+        options: further fields of the request.
 
     Raises:
         BadRequest: a value is out of range.
     """
-    fields = {name: value for name, value in wishes.items() if value is not None}
+    fields = {name: value for name, value in options.items() if value is not None}
     target_seed = fields.pop("target_seed", None)
     if isinstance(first, str) and isinstance(second, EditSource):
         fields["seed_image"], fields["bpm"] = second.ref, second.bpm
         second = second.prompt
     if isinstance(first, EditSource):
         fields |= {"seed_image": first.ref, "bpm": first.bpm}
-    base = RiffRequest.build(prompt=_words(first), **fields)
+    base = RiffRequest.build(prompt=_prompt_of(first), **fields)
     target = base.but(
-        prompt=_words(second), seed=base.seed if target_seed is None else target_seed
+        prompt=_prompt_of(second), seed=base.seed if target_seed is None else target_seed
     ).model_dump(include={"prompt", "negative", "seed", "denoising"})
     walk: dict[str, object] = {
         "kind": "morph",
@@ -212,7 +223,7 @@ def morph(
 
 
 def layer(first: EditSource, second: EditSource, *, gain_db: float = 0.0) -> RiffRequest:
-    """Two riffs at once, the second at the first one's tempo.
+    """Build a request that mixes two riffs, the second at the first one's tempo.
 
     Raises:
         BadRequest: their tempos are too far apart to fit.
@@ -225,12 +236,12 @@ def layer(first: EditSource, second: EditSource, *, gain_db: float = 0.0) -> Rif
     )
 
 
-def draw(start: EditSource, prompt: str = "", **wishes: Any) -> RiffRequest:
-    """A picture as sound: as it is, or with diffusion on top where there are words."""
+def draw(start: EditSource, prompt: str = "", **options: Any) -> RiffRequest:
+    """Build a request that plays a drawing: as it is, or with diffusion where there is a prompt."""
     if prompt.strip():
-        return remix(start, prompt, **{"denoising": DEFAULT_DENOISING, **wishes})
-    return remix(start, start.prompt or "a drawing", **{**wishes, "denoising": 0.0})
+        return remix(start, prompt, **{"denoising": DEFAULT_DENOISING, **options})
+    return remix(start, start.prompt or "a drawing", **{**options, "denoising": 0.0})
 
 
-def _words(end: EditSource | str) -> str:
+def _prompt_of(end: EditSource | str) -> str:
     return end.prompt if isinstance(end, EditSource) else end

@@ -1,4 +1,4 @@
-"""A riff as a file of any kind: sound, picture, video, recipe, or all of them."""
+"""Exporting a clip as a file: sound, spectrogram, video, recipe, or a ZIP of all."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ FORMATS = {
     "json": "JSON · the recipe alone",
     "zip": "ZIP · sound, pictures and recipe",
 }
-"""What a riff can be taken along as, with words for people."""
+"""The formats of an export, with their descriptions."""
 
 _VIDEO_S = 10.0
-"""A loop goes round in a video until about so long."""
+"""A video repeats a loop for about so long, in seconds."""
 
 _PLAIN: tuple[Literal["wav", "flac", "ogg"], ...] = ("wav", "flac", "ogg")
 
 
 def export(clip: Clip, format: str, loudness_lufs: float = -14.0) -> tuple[str, bytes]:
-    """Make a file of a stored clip. Takes up to some seconds; call it in a thread.
+    """Export a stored clip as a file. Takes up to some seconds; call it in a thread.
 
     Args:
         clip: with its files.
         format: one of `FORMATS`.
-        loudness_lufs: of sounds that are made anew.
+        loudness_lufs: of sounds that are rendered again.
 
     Returns:
         The file's name, in plain ASCII, and its bytes.
@@ -66,7 +66,7 @@ def export(clip: Clip, format: str, loudness_lufs: float = -14.0) -> tuple[str, 
 
 
 def recipe_text(clip: Clip) -> bytes:
-    """What makes the clip again, as it stands in its files."""
+    """The recipe of a clip as JSON, as its files contain it."""
     text = image.decode_image(clip.png, max_pixels=10**9).recipe or json.dumps(
         {"request": clip.request.model_dump(mode="json", exclude_none=True)}
     )

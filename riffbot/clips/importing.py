@@ -72,7 +72,7 @@ class ClipImporter:
         Raises:
             NotFound: there is none (any more).
         """
-        return self._images.any_width(ref)
+        return self._images.load_any_width(ref)
 
     def thumbnails(self, riffs: Iterable[StoredRiff]) -> dict[str, NDArray[np.uint8]]:
         """The first five seconds of each riff's picture, small: for drawings. For a thread."""
@@ -80,7 +80,7 @@ class ClipImporter:
         for riff in riffs:
             if riff.gone is None:
                 with suppress(RiffBotError):
-                    found[riff.id] = self._images.any_width(riff.image_ref)[::4, :512:4]
+                    found[riff.id] = self._images.load_any_width(riff.image_ref)[::4, :512:4]
         return found
 
 

@@ -1,4 +1,4 @@
-"""A family of riffs drawn: as a picture with small spectrograms, and in words."""
+"""Family trees of riffs, drawn as a picture with small spectrograms, and as text."""
 
 from __future__ import annotations
 
@@ -27,29 +27,29 @@ _GONE = {"deleted": "a deleted riff", "erased": "a riff of a former member"}
 _HIDDEN = "a riff made elsewhere"
 
 
-def line(riff: StoredRiff, *, hidden: bool = False) -> str:
-    """A riff in one line: who, how, what; of one that is hidden only that it is there."""
+def summarise_riff(riff: StoredRiff, *, hidden: bool = False) -> str:
+    """Describe a riff in one line: author, edit, title; of a hidden one only that it exists."""
     if riff.gone is not None:
         return _GONE.get(riff.gone, riff.gone)
     if hidden:
         return _HIDDEN
-    return f"{riff.author.name} · {how(riff)} · {heading(riff.request)}"
+    return f"{riff.author.name} · {describe_edit(riff)} · {heading(riff.request)}"
 
 
-def how(riff: StoredRiff) -> str:
-    """What made it, and how far it went from what it was made from."""
+def describe_edit(riff: StoredRiff) -> str:
+    """The kind of edit that made a riff, with its denoising where that matters."""
     if riff.kind in ("remix", "inpaint", "draw") and riff.denoising > 0:
         return f"{riff.kind} {riff.denoising:g}"
     return riff.kind
 
 
-def as_text(family: Family, *, width: int = 100, ids: bool = True) -> str:
-    """The family tree in words, for screen readers and terminals: one riff a line.
+def format_family_tree(family: Family, *, width: int = 100, ids: bool = True) -> str:
+    """Format a family tree as text, for screen readers and terminals: one riff a line.
 
     Args:
-        family: what to tell.
+        family: what to format.
         width: characters of a line, about.
-        ids: name every riff by its id, too.
+        ids: add the id of every riff.
     """
     lines = []
     for riff, lead in _walk(family):
@@ -57,7 +57,7 @@ def as_text(family: Family, *, width: int = 100, ids: bool = True) -> str:
         also = f" (and #{riff.second_parent_id})" if riff.second_parent_id and ids else ""
         hidden = riff.id in family.hidden
         name = f"  #{riff.id}" if ids and riff.gone is None and not hidden else ""
-        words = line(riff, hidden=hidden)
+        words = summarise_riff(riff, hidden=hidden)
         room = max(16, width - len(lead) - len(also) - len(name) - len(mark))
         words = words if len(words) <= room else words[: room - 1] + "…"
         lines.append(f"{lead}{words}{also}{name}{mark}")
@@ -66,8 +66,8 @@ def as_text(family: Family, *, width: int = 100, ids: bool = True) -> str:
     return "\n".join(lines)
 
 
-def as_picture(family: Family, thumbnails: Mapping[str, NDArray[np.uint8]]) -> bytes:
-    """The family tree as a PNG: generations from left to right, a small spectrogram each.
+def draw_family_tree(family: Family, thumbnails: Mapping[str, NDArray[np.uint8]]) -> bytes:
+    """Draw a family tree as a PNG: generations from left to right, a small spectrogram each.
 
     Args:
         family: what to draw.
@@ -182,12 +182,12 @@ def _label(draw: ImageDraw.ImageDraw, place: _Place, riff: StoredRiff, hidden: b
     x, y = place.x, place.y
     left = x + _THUMB[0] + 22
     if riff.gone is not None or hidden:
-        words = line(riff, hidden=hidden).removeprefix("a ").removeprefix("riff of ")
+        words = summarise_riff(riff, hidden=hidden).removeprefix("a ").removeprefix("riff of ")
         draw.text((left, y + _CARD[1] // 2), words, _FAINT, _font(15), anchor="lm")
         return
     _text(draw, (left, y + 20), riff.author.name, _TEXT, 17)
     _text(draw, (left, y + 45), heading(riff.request), _FAINT, 14)
-    _text(draw, (left, y + 70), how(riff), _THIS, 14)
+    _text(draw, (left, y + 70), describe_edit(riff), _THIS, 14)
 
 
 def _text(

@@ -1,4 +1,4 @@
-"""What a clip costs this machine, and how much one clip may."""
+"""The price of a clip in seconds of this machine's work, and the limit on it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from riffbot.wording import format_duration
 
 RESUMED = 2.0
 """A piece from before a restart may cost so many times as much: what was found cheap enough when
-it was let in is kept, also where the machine is slower now."""
+it was admitted is made, also where the machine is slower now."""
 
 _ORDINARY = 2.0
 """An ordinary clip is this many times the work of the model's default clip at most."""
@@ -24,10 +24,10 @@ _ORDINARY = 2.0
 
 @dataclass(frozen=True)
 class Price:
-    """What a clip costs.
+    """The price of a clip: the pictures that it takes.
 
     Attributes:
-        pictures: what the model will be asked for, resolved as far as the price depends on it.
+        pictures: the requests to the model, resolved as far as the price depends on it.
     """
 
     pictures: tuple[RiffRequest, ...]
@@ -45,11 +45,11 @@ class Price:
 
 
 class Pricing:
-    """Knows what clips cost, and how much they may.
+    """Computes prices of clips, and refuses those above the limit.
 
     Args:
         engine: measures how fast this machine is.
-        images: what clips start from.
+        images: the pictures that clips start from.
         limit_s: how long one clip, or all that one command asks for, may keep the engine busy
             (`RIFFBOT_MAX_JOB_S`).
     """
@@ -60,17 +60,17 @@ class Pricing:
         self._limit_s = limit_s
 
     async def price(self, request: RiffRequest) -> Price | None:
-        """The price of a clip of one or many pictures.
+        """Compute the price of a clip of one or many pictures.
 
         Returns:
             None while the model loads, which decides what the request leaves open.
 
         Raises:
-            BadRequest: the request is nonsense for this model.
+            BadRequest: the request is invalid for this model.
             NotFound: a picture that it starts from is gone.
         """
 
-        def look() -> Price | None:
+        def compute() -> Price | None:
             try:
                 return Price(tuple(plan_pictures(request, self._images, resolve)))
             except _StillLoading:
@@ -83,21 +83,21 @@ class Pricing:
             return resolved
 
         if request.piece is None and request.seed_image is None:
-            return look()
-        return await asyncio.to_thread(look)  # opens picture files
+            return compute()
+        return await asyncio.to_thread(compute)  # opens picture files
 
     def check(
         self, price: Price | None, *, spent_s: float = 0.0, resumed: bool = False
     ) -> float | None:
-        """Refuse what would keep the machine busy for too long.
+        """Check a price against the limit.
 
         Args:
-            spent_s: what belongs to the same clip or command and was let in before.
-            resumed: it was let in before a restart.
+            spent_s: seconds of the same clip or command that were admitted before.
+            resumed: it was admitted before a restart.
 
         Returns:
             The clip's seconds; None where nothing is known or measured yet, so that it has to be
-            looked at again.
+            checked again.
 
         Raises:
             TooCostly: it would take longer.
@@ -114,14 +114,14 @@ class Pricing:
         )
 
     async def admit(self, request: RiffRequest) -> tuple[Price | None, bool]:
-        """What a clip costs, and whether that was found to be no more than one may.
+        """The price of a clip, and whether it was found to be within the limit.
 
-        An ordinary clip on an idle machine is always let in: it measures anew, or one slow moment
-        would refuse everything for ever.
+        An ordinary clip on an idle machine is always admitted: it measures the speed anew, or one
+        slow moment would refuse everything for ever.
 
         Returns:
             None while the model loads, and for a single picture that is nonsense for it, which is
-            told as it is submitted; False as long as nothing was measured.
+            refused as it is submitted; False as long as nothing was measured.
 
         Raises:
             TooCostly: it costs more.
@@ -147,7 +147,7 @@ class Pricing:
         )
 
     async def admit_together(self, requests: Sequence[RiffRequest]) -> None:
-        """Refuse several clips of one command that cost more than one may in all.
+        """Check the price of several clips of one command together.
 
         Raises:
             TooCostly: they do.

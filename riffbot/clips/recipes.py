@@ -32,7 +32,7 @@ RECIPE_TAG = "comment"
 MAX_TEXT = 64_000
 """Characters of a recipe that is read; what RiffBot writes is half of that at most."""
 
-MOST_REVIVED = 64
+MAX_RESTORED = 64
 """Pictures that are made again for one clip: as many as a recipe of RiffBot's can tell of."""
 
 _DEEPEST = 64
@@ -238,7 +238,7 @@ async def restore_sources(
                 "say how to make it again: please remix the file itself instead."
             )
         older, why = await whole(older)
-        if len(made) >= MOST_REVIVED:
+        if len(made) >= MAX_RESTORED:
             raise BadRequest(
                 "That recipe starts from more pictures than I make again for one clip."
             )

@@ -97,7 +97,7 @@ class Replayer:
 
     def _there(self, ref: str) -> bool:
         try:
-            self._images.any_width(ref)
+            self._images.load_any_width(ref)
         except NotFound:
             return False
         return True

@@ -19,6 +19,7 @@ from riffbot.inference.engine.engine import Engine
 from riffbot.inference.engine.pending_job import OnProgress
 from riffbot.inference.job import Owner, Progress, Riff
 from riffbot.library.instance_lock import InstanceLock
+from riffbot.library.job_states import JobState
 from riffbot.library.models import StoredJob
 from riffbot.library.store import Library
 from riffbot.library.types import Author, Origin
@@ -217,7 +218,7 @@ class ClipService:
             with suppress(NotFound):
                 return await self.clip(job.id)  # it was made meanwhile
             newest = await self._library.jobs.get(job.id)
-            if newest.state != "waiting":
+            if newest.state != JobState.WAITING:
                 raise
             # Who worked here before had lost the database, and has given its attempt back since.
             return await self._resume(newest, on_progress, wants_preview)

@@ -1,4 +1,4 @@
-"""A stored riff as something to start from: its picture, or the stretch that one clip can hold."""
+"""Loading a stored riff as the source of an edit, or as a canvas to paint on."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def load_edit_source(
     start: float = 0.0,
     whole: bool = False,
 ) -> EditSource:
-    """A riff as a start; of a song, the stretch that one clip can hold (unless `whole`).
+    """Load a riff as the source of an edit; of a song, as much as one clip holds (unless `whole`).
 
     Args:
         start: the second to begin at.
@@ -43,26 +43,26 @@ async def load_edit_source(
         picture = clip_service.importer.load_picture(riff.image_ref)
         if whole or (picture.shape[1] <= WIDEST and start == 0):
             return riff.image_ref, picture.shape[1]
-        part = edits.stretch(picture, riff.request.bpm, start=start, meter=meter)
+        part = edits.crop_to_measures(picture, riff.request.bpm, start=start, meter=meter)
         first, width = round(start * 100), part.shape[1]
         return clip_service.importer.store_picture(
             part, crop_recipe(images.recipe(riff.image_ref), first, first + width)
         ), width
 
     ref, width = await asyncio.to_thread(cut)
-    return EditSource(ref, width, riff.request.bpm, _words(riff), riff.id, meter)
+    return EditSource(ref, width, riff.request.bpm, _prompt_of(riff), riff.id, meter)
 
 
 @dataclass(frozen=True, eq=False)
 class PaintCanvas:
-    """A stretch of a riff's spectrogram, as somebody sees it who paints on it.
+    """The part of a riff's spectrogram that is painted on.
 
     Attributes:
         pixels: uint8[512, 64 … 2048], 255 silent.
         begins_s: where in the riff it begins.
         whole_s: how long the riff's whole spectrogram is.
         meter: beats a measure.
-        ref: the riff's own picture where the sheet is just that.
+        ref: the riff's own picture where the canvas is the same.
     """
 
     pixels: Pixels
@@ -80,13 +80,13 @@ async def load_paint_canvas(
     *,
     start: float = 0.0,
 ) -> PaintCanvas:
-    """What one hears of a riff from a second on, as a picture.
+    """Load the spectrogram of what a riff sounds like from a second on.
 
-    What was kept of a jam sounds longer than its own picture is, which shows the last chunk only:
-    its sheet is read out of its sound.
+    An excerpt of a jam is longer than its own picture, which shows the last chunk only: its canvas
+    is computed from its sound.
 
     Args:
-        whole: the spectrogram of all that it sounds (`heard`).
+        whole: the full spectrogram (`load_full_spectrogram`).
         start: the second to begin at.
 
     Raises:
@@ -95,9 +95,9 @@ async def load_paint_canvas(
     """
     meter = await asyncio.to_thread(images.meter, riff.image_ref)
 
-    def look() -> PaintCanvas:
+    def load() -> PaintCanvas:
         own = clip_service.importer.load_picture(riff.image_ref)
-        part = edits.stretch(whole, riff.request.bpm, start=start, meter=meter)
+        part = edits.crop_to_measures(whole, riff.request.bpm, start=start, meter=meter)
         return PaintCanvas(
             pixels=part,
             begins_s=start,
@@ -106,11 +106,11 @@ async def load_paint_canvas(
             ref=riff.image_ref if np.array_equal(part, own) else None,
         )
 
-    return await asyncio.to_thread(look)
+    return await asyncio.to_thread(load)
 
 
-def heard(own: Pixels, library: Library, riff: StoredRiff) -> Pixels:
-    """The spectrogram of all that a riff sounds: uint8[512, W]. For a thread.
+def load_full_spectrogram(own: Pixels, library: Library, riff: StoredRiff) -> Pixels:
+    """Load the spectrogram of all of a riff's sound: uint8[512, W]. For a thread.
 
     Args:
         own: the riff's own picture.
@@ -126,15 +126,15 @@ def heard(own: Pixels, library: Library, riff: StoredRiff) -> Pixels:
 
 
 async def store_canvas(
-    clip_service: ClipService, riff: StoredRiff, sheet: PaintCanvas
+    clip_service: ClipService, riff: StoredRiff, canvas: PaintCanvas
 ) -> EditSource:
-    """A sheet as a start. Raises StorageError."""
-    ref = sheet.ref
+    """Store a canvas's picture and return it as the source of an edit. Raises StorageError."""
+    ref = canvas.ref
     if ref is None:
-        ref = await asyncio.to_thread(clip_service.importer.store_picture, sheet.pixels)
-    width = sheet.pixels.shape[1]
-    return EditSource(ref, width, riff.request.bpm, _words(riff), riff.id, sheet.meter)
+        ref = await asyncio.to_thread(clip_service.importer.store_picture, canvas.pixels)
+    width = canvas.pixels.shape[1]
+    return EditSource(ref, width, riff.request.bpm, _prompt_of(riff), riff.id, canvas.meter)
 
 
-def _words(riff: StoredRiff) -> str:
+def _prompt_of(riff: StoredRiff) -> str:
     return riff.prompt if riff.kind != "upload" else ""

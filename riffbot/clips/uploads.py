@@ -19,6 +19,7 @@ from audio import codec, decoder, filetypes, loops, regrid
 from audio.errors import AudioError
 from audio.image import SpectrogramImage
 from audio.mel import N_MELS
+from audio.pixels import SILENT, mix_to_mono
 from riffbot.clips import recipes
 from riffbot.errors import BadRequest, use_plain_quotes
 from riffbot.tempo import FASTEST, NARROWEST, SLOWEST, WIDEST
@@ -34,7 +35,7 @@ LATEST_S = 600.0
 
 MAX_PIXELS = 16_000_000
 
-_SILENT, _DARK = 255, 128
+_DARK = 128
 _QUIETEST = 1e-4
 _NAME = 60
 
@@ -183,7 +184,7 @@ def _from_sound(
     recipe = recipes.read_sound_recipe(data) if not start and seconds is None else None
     if (ours := _parsed(recipe)) is not None and sound.seconds <= WIDEST / 100:
         # A clip of our own is a loop already.
-        pixels = _mono(codec.audio_to_image(heard, rate, loop=True))
+        pixels = mix_to_mono(codec.audio_to_image(heard, rate, loop=True))
         return Source(
             pixels,
             "sound",
@@ -202,7 +203,7 @@ def _from_sound(
         taken = stretch[: round(WIDEST / 100 * rate)]
         pixels = codec.audio_to_image(taken, rate)
         return Source(
-            _mono(pixels)[:, :WIDEST],
+            mix_to_mono(pixels)[:, :WIDEST],
             "sound",
             shown,
             start_s=start,
@@ -210,7 +211,7 @@ def _from_sound(
             notes=notes,
         )
     taken = stretch[loop.start : loop.stop]
-    pixels = _mono(codec.audio_to_image(taken, rate, loop=True))[:, :WIDEST]
+    pixels = mix_to_mono(codec.audio_to_image(taken, rate, loop=True))[:, :WIDEST]
     beats = _counted(loop.beats, pixels.shape[1])
     return Source(
         pixels,
@@ -239,20 +240,20 @@ def _from_picture(
     decoded = decoder.decode_image(data, max_pixels=max_pixels)
     if decoded.grey and not drawing:
         decoded = regrid.standard(decoded)
-    pixels = _mono(decoded.pixels)
+    pixels = mix_to_mono(decoded.pixels)
     height, width = pixels.shape
     if min(height, width) < 8:
         raise BadRequest(
             f"“{shown}” is {width} × {height} pixels: too small to hold a sound; "
             "try one of at least 8 × 8."
         )
-    if pixels.min() == _SILENT or (drawing and pixels.min() == pixels.max()):
+    if pixels.min() == SILENT or (drawing and pixels.min() == pixels.max()):
         raise BadRequest(f"“{shown}” is one plain colour: there is nothing to hear in it.")
     if decoded.grey and not drawing:
         return _spectrogram(decoded, pixels, shown, seconds)
     inverted = _background(pixels) < _DARK
     if inverted:
-        pixels = _SILENT - pixels
+        pixels = SILENT - pixels
     return Source(
         _resized(pixels, _columns(pixels, seconds)),
         "drawing",
@@ -302,14 +303,6 @@ def _background(pixels: NDArray[np.uint8]) -> float:
 def _resized(pixels: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
     picture = Image.fromarray(np.ascontiguousarray(pixels))
     return np.asarray(picture.resize((columns, N_MELS), Image.Resampling.BICUBIC))
-
-
-def _mono(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Stereo is mixed where channels add up: in mel magnitudes, not in grey levels."""
-    if pixels.ndim == 2:
-        return pixels
-    mel = ((_SILENT - pixels.astype(np.float32)) / _SILENT) ** 4
-    return np.asarray(np.round(_SILENT - _SILENT * mel.mean(-1) ** 0.25), np.uint8)
 
 
 def _parsed(recipe: str | None) -> recipes.Recipe | None:

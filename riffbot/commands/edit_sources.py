@@ -121,7 +121,7 @@ def _read_riff_source(
     start = getattr(options, "start", 0.0)
     meter = resolver.images.meter(riff.image_ref)
     if crop and (start or pixels.shape[1] > source_files.MAX_COLUMNS):
-        pixels = edits.stretch(pixels, bpm, start=start, meter=meter)
+        pixels = edits.crop_to_measures(pixels, bpm, start=start, meter=meter)
         first = round(start * 100)
         recipe = recipes.crop_recipe(decoded.recipe, first, first + pixels.shape[1])
     else:

@@ -88,7 +88,7 @@ class ImageResolver:
     def is_available(self, ref: str) -> bool:
         """Whether a reference can be read; sources of the recipe are copied to the new clips."""
         try:
-            self.images.any_width(self._copy_to_source_folder(ref))
+            self.images.load_any_width(self._copy_to_source_folder(ref))
         except NotFound:
             return False
         return True

@@ -237,7 +237,7 @@ async def _play_in_real_time(job: _JamJob) -> dict[str, Any]:
             )
             status_line.clear()
     return {
-        "words": report.as_text(),
+        "words": report.format_report(),
         "file": str(job.out) if job.out else None,
         "seed_image": job.path.seed_image,
         **report.as_dict(),

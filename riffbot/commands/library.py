@@ -70,16 +70,16 @@ def lineage(options: Options) -> int:
         require_new_file(options.out, overwrite=options.overwrite)
 
     async def action(library: Library) -> int:
-        from riffbot.clips.lineage import as_picture, as_text
+        from riffbot.clips.lineage import draw_family_tree, format_family_tree
 
         family = await library.riffs.family(options.riff)
         if options.json:
             result = [_riff_json(member) for member in family.members]
             print(json.dumps({"family": result, "left_out": family.left_out}, ensure_ascii=False))
         else:
-            print(as_text(family))
+            print(format_family_tree(family))
         if options.out is not None:
-            write_file(options.out, as_picture(family, _thumbnails(library, family.members)))
+            write_file(options.out, draw_family_tree(family, _thumbnails(library, family.members)))
         return 0
 
     return run_with_library(action)
@@ -169,13 +169,13 @@ def _riff_json(riff: StoredRiff) -> dict[str, Any]:
 
 
 def _format_line(riff: StoredRiff) -> str:
-    from riffbot.clips.lineage import how
+    from riffbot.clips.lineage import describe_edit
     from riffbot.rendering import heading
 
     when = riff.created_at.strftime("%Y-%m-%d %H:%M")
     words = " ".join(heading(riff.request).split())
     return (
-        f"{riff.id}  {when}  {riff.duration_s:6.2f} s  {how(riff):<13} "
+        f"{riff.id}  {when}  {riff.duration_s:6.2f} s  {describe_edit(riff):<13} "
         f"{riff.author.name[:16]:<16}  {words[:60]}"
     )
 

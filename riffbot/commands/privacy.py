@@ -47,7 +47,7 @@ def delete(options: Options) -> int:
             and jams would still hold data of the member.
     """
     from riffbot.jam.snapshot import scrub_jam
-    from riffbot.library.running import is_running
+    from riffbot.library.instance_lock import is_owned
     from riffbot.settings import load_settings
 
     if not options.yes:
@@ -57,7 +57,7 @@ def delete(options: Options) -> int:
         )
 
     settings = load_settings()
-    if is_running(settings):
+    if is_owned(settings):
         raise BadRequest(
             f"RiffBot is running on “{settings.data_dir}” and would not forget what it knows by "
             "heart: stop it first, or let the member say /privacy delete."

@@ -44,8 +44,8 @@ def start(options: Options) -> int:
         ("--web-port", settings.web_port),
     ):
         _check_port_free(settings.host, port, option)
-    startup.set_levels(settings.log_level)
-    print(startup.banner(settings), flush=True)
+    startup.set_log_levels(settings.log_level)
+    print(startup.startup_banner(settings), flush=True)
     try:
         if online:
             from riffbot.bot import run

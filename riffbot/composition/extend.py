@@ -6,6 +6,7 @@ import asyncio
 
 from audio.arrays import Pixels
 from audio.mel import N_MELS
+from audio.pixels import COLUMNS_PER_MINUTE, COLUMNS_PER_SECOND, seconds_of
 from riffbot.composition.canvas import WIDE, WINDOW, Canvas
 from riffbot.composition.windowed_inpaint import Submit, combine_riffs, load_loop, paint
 from riffbot.errors import BadRequest
@@ -35,19 +36,19 @@ def extended_columns(
     Raises:
         BadRequest: that is no longer than the clip, or longer than six minutes.
     """
-    bar = meter * 6000 / bpm if bpm else float(width)
+    bar = meter * COLUMNS_PER_MINUTE / bpm if bpm else float(width)
     if bars is None:
         if seconds is None or not 0 < seconds < float("inf"):
             raise BadRequest("Say how long it shall become, for example 60 seconds.")
-        bars = max(0, round((seconds * 100 - width) / bar))
+        bars = max(0, round((seconds * COLUMNS_PER_SECOND - width) / bar))
     if bars < 1:
         raise BadRequest(
-            f"The clip lasts {width / 100:g} s already; the least that can be added is one "
-            f"measure, {bar / 100:.2f} s."
+            f"The clip lasts {seconds_of(width):g} s already; the least that can be added is one "
+            f"measure, {seconds_of(bar):.2f} s."
         )
     columns = width + round(bars * bar)
     if columns > MAX_COLUMNS:
-        raise BadRequest(f"A clip lasts {MAX_COLUMNS // 6000} minutes at most.")
+        raise BadRequest(f"A clip lasts {MAX_COLUMNS // COLUMNS_PER_MINUTE} minutes at most.")
     return columns
 
 
@@ -66,7 +67,9 @@ async def extend(request: RiffRequest, piece: Extend, images: Images, submit: Su
 def check_longer(piece: Extend, columns: int) -> None:
     """Raises BadRequest where a clip of so many columns is as long already."""
     if piece.columns <= columns:
-        raise BadRequest(f"The clip lasts {columns / 100:g} s already: extend it beyond that.")
+        raise BadRequest(
+            f"The clip lasts {seconds_of(columns):g} s already: extend it beyond that."
+        )
 
 
 def load_start(
@@ -74,16 +77,16 @@ def load_start(
 ) -> tuple[Pixels, float | None, Pixels | None]:
     """What is extended, its tempo, and the loop on which it goes on where it is a song."""
     assert request.seed_image is not None
-    start = images.any_width(request.seed_image)
+    start = images.load_any_width(request.seed_image)
     if start.shape[1] <= WIDEST:
         return *load_loop(request, images), None
     if start.shape[0] != N_MELS or start.shape[1] > MAX_COLUMNS:
         raise BadRequest(
             f"A picture of {start.shape[1]} × {start.shape[0]} pixels is no spectrogram of "
-            f"{N_MELS} rows and {MAX_COLUMNS // 6000} minutes at most."
+            f"{N_MELS} rows and {MAX_COLUMNS // COLUMNS_PER_MINUTE} minutes at most."
         )
     bpm = request.bpm or images.tempo(request.seed_image)
-    bar = images.meter(request.seed_image) * 6000 / bpm if bpm else float(WINDOW)
+    bar = images.meter(request.seed_image) * COLUMNS_PER_MINUTE / bpm if bpm else float(WINDOW)
     # As many measures as come out at whole columns best: the loop goes round for minutes.
     bars = min(range(1, max(1, int(WIDE / bar)) + 1), key=lambda n: abs(n * bar - round(n * bar)))
     width = round(bars * bar)

@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from audio.arrays import Pixels
 from audio.mel import N_MELS
+from audio.pixels import COLUMNS_PER_MINUTE, SILENT, pixels_to_mel
 from riffbot.composition.time_stretch import column_blocks, stretch_to
 from riffbot.errors import BadRequest
-from riffbot.images import SILENT, Images
+from riffbot.images import Images
 from riffbot.inference.job import Riff
 from riffbot.request import MAX_COLUMNS, Layer, RiffRequest
 
@@ -28,12 +29,12 @@ def check_tempos(first: float | None, second: float | None) -> None:
 
 def layer(request: RiffRequest, piece: Layer, images: Images) -> Riff:
     assert request.seed_image is not None
-    first, second = images.any_width(request.seed_image), images.any_width(piece.image)
+    first, second = images.load_any_width(request.seed_image), images.load_any_width(piece.image)
     for picture in (first, second):
         if picture.shape[0] != N_MELS or picture.shape[1] > MAX_COLUMNS:
             raise BadRequest(
                 f"A layer of {picture.shape[1]} × {picture.shape[0]} pixels is no spectrogram of "
-                f"{N_MELS} rows and {MAX_COLUMNS // 6000} minutes at most."
+                f"{N_MELS} rows and {MAX_COLUMNS // COLUMNS_PER_MINUTE} minutes at most."
             )
     bpm = request.bpm or images.tempo(request.seed_image)
     other = piece.bpm or images.tempo(piece.image)
@@ -67,7 +68,8 @@ def mix_pixels(first: Pixels, second: Pixels, gain_db: float = 0.0) -> Pixels:
 
 
 def _magnitude(picture: Pixels) -> NDArray[np.float64]:
-    return ((SILENT - picture.astype(np.float64)) / SILENT) ** 4
+    magnitude: NDArray[np.float64] = pixels_to_mel(picture, np.float64)
+    return magnitude
 
 
 def _in_time(picture: Pixels, own: float | None, wanted: float | None) -> Pixels:

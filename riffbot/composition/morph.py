@@ -7,6 +7,7 @@ import asyncio
 import numpy as np
 
 from audio.arrays import Pixels
+from audio.pixels import COLUMNS_PER_MINUTE, seconds_of
 from riffbot.composition.canvas import WINDOW, Canvas, Window, window_width, windows
 from riffbot.composition.time_stretch import column_blocks, resample_columns, stretch_to
 from riffbot.composition.windowed_inpaint import Submit, combine_riffs, load_loop, paint
@@ -59,8 +60,8 @@ def check_length(piece: Morph, width: int) -> None:
     """Raises BadRequest where a walk in clips of so many columns is too long."""
     if piece.clips * width > MAX_COLUMNS:
         raise BadRequest(
-            f"{piece.clips} clips of {width / 100:g} s are too long: a walk lasts "
-            f"{MAX_COLUMNS // 6000} minutes at most."
+            f"{piece.clips} clips of {seconds_of(width):g} s are too long: a walk lasts "
+            f"{MAX_COLUMNS // COLUMNS_PER_MINUTE} minutes at most."
         )
 
 

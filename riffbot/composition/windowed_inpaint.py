@@ -45,7 +45,7 @@ async def paint(
             window = replace(window, end=min(window.end, until))  # noqa: PLW2901
         turn = canvas.rotation(window)
         region = region.shifted(turn, window.width)
-        with images.lent(np.roll(shown, turn, axis=1), like=like) as ref:
+        with images.lend(np.roll(shown, turn, axis=1), like=like) as ref:
             request = base.but(
                 seed_image=ref,
                 mask=region.name,

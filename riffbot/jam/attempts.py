@@ -10,9 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-# By name: a local Discord puts a simulated clock at `time.monotonic` for the bot's own tasks.
-from time import monotonic
-
+from riffbot.clock import monotonic
 from riffbot.request import RiffRequest
 
 PAUSE_FACTOR = 2.0

@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-# By name: a local Discord puts a simulated clock at `time.monotonic` for the bot's own tasks.
-from time import monotonic
-
+from riffbot.clock import monotonic
 from riffbot.errors import Refused
 from riffbot.wording import format_duration
 

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import threading
 import time
-
-# By name: a local Discord puts a simulated clock at `time.monotonic` for the bot's own tasks.
-from time import monotonic
 from typing import Literal
 
+from riffbot.clock import monotonic
 from riffbot.jam.ring import PACKET_S, PacketRing
 
 PaceSource = Literal["voice", "clock"]

@@ -7,11 +7,9 @@ that failed is merged back into the queue, where later changes win.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-
-# By name: a local Discord puts a simulated clock at `time.monotonic` for the bot's own tasks.
-from time import monotonic
 from typing import Any
 
+from riffbot.clock import monotonic
 from riffbot.jam.prompt_path import PromptPath
 from riffbot.jam.types import Participant
 

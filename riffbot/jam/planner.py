@@ -11,11 +11,9 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-
-# By name: a local Discord puts a simulated clock at `time.monotonic` for the bot's own tasks.
-from time import monotonic
 from typing import Any
 
+from riffbot.clock import monotonic
 from riffbot.errors import BadRequest, Cancelled, ModelError, Refused, RiffBotError
 from riffbot.inference.engine.engine import Engine
 from riffbot.inference.job import Riff

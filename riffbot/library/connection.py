@@ -1,4 +1,4 @@
-"""One place that knows how to talk to SQLite and PostgreSQL."""
+"""Connecting to SQLite and PostgreSQL: URLs, drivers, pragmas and isolation levels."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def database_url(text: str) -> URL:
 
 
 def connect(url: URL, *, foreign_keys: bool = True) -> AsyncEngine:
-    """An engine with the settings that RiffBot relies on.
+    """Create an engine with the settings that RiffBot relies on.
 
     Args:
         foreign_keys: False for migrations, in which SQLite rebuilds whole tables: dropping the
@@ -65,7 +65,7 @@ def connect(url: URL, *, foreign_keys: bool = True) -> AsyncEngine:
 
 
 def connect_reader(url: URL) -> Engine | None:
-    """A second, synchronous way into the same SQLite file; None for any other database."""
+    """Create a synchronous engine for the same SQLite file; None for any other database."""
     if file_of(url) is None:
         return None
     engine = create_engine(url.set(drivername="sqlite"))
@@ -73,11 +73,11 @@ def connect_reader(url: URL) -> Engine | None:
     return engine
 
 
-def asking(engine: AsyncEngine) -> AsyncEngine:
-    """The same connections for questions of several statements, which all see one moment.
+def with_repeatable_read(engine: AsyncEngine) -> AsyncEngine:
+    """The same engine for transactions of several statements that see one snapshot.
 
-    SQLite's transactions do; PostgreSQL's see what others commit between two statements unless
-    they are told otherwise.
+    SQLite's transactions do by default; PostgreSQL's see what others commit between two
+    statements unless the isolation level is raised.
     """
     if engine.dialect.name != "postgresql":
         return engine
@@ -88,8 +88,8 @@ def driver_threads(engine: AsyncEngine) -> list[threading.Thread]:
     """The threads in which aiosqlite runs an engine's connections, from now on.
 
     Where a task is cancelled in the middle of a statement, SQLAlchemy drops the connection and
-    nobody waits for its thread, which then tells its end to a loop that may be gone. Leans on
-    aiosqlite's inside: should that change, the list stays empty.
+    does not wait for its thread, which then calls back into an event loop that may be closed.
+    Relies on internals of aiosqlite: should they change, the list stays empty.
     """
     threads: list[threading.Thread] = []
 
@@ -132,6 +132,6 @@ def _configure(engine: Engine, *, foreign_keys: bool) -> None:
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
         # A transaction that reads first and writes later cannot wait for another writer (its
-        # snapshot is stale by then) and would fail at once: writers say so from the start.
+        # snapshot is stale by then) and would fail at once: writers declare it from the start.
         writes = connection.get_execution_options().get("writes", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

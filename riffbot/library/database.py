@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from sqlalchemy.orm import Session
 
 from riffbot.errors import StorageError
-from riffbot.library.connection import asking, connect, connect_reader, driver_threads
-from riffbot.library.db_errors import busy, translate_db_errors
+from riffbot.library.connection import connect, connect_reader, driver_threads, with_repeatable_read
+from riffbot.library.db_errors import busy_error, translate_db_errors
 from riffbot.library.files import Files
 
 _READERS = 2
@@ -43,7 +43,9 @@ class Database:
         self._writers = async_sessionmaker(
             self._engine.execution_options(writes=True), expire_on_commit=False
         )
-        self._asking = async_sessionmaker(asking(self._engine), expire_on_commit=False)
+        self._snapshots = async_sessionmaker(
+            with_repeatable_read(self._engine), expire_on_commit=False
+        )
         self._reader = connect_reader(url)
         self._reading = ThreadPoolExecutor(_READERS, thread_name_prefix="library")
         # SQLite lets writers in one by one anyway, but by polling; here they stand in line.
@@ -93,7 +95,7 @@ class Database:
         """
         if self._reader is None:
             with self._used(), translate_db_errors():
-                async with self._asking() as session:
+                async with self._snapshots() as session:
                     return await session.run_sync(question)
         reader = self._reader
 
@@ -135,4 +137,4 @@ class Database:
             async with asyncio.timeout(patience_s):
                 await self._writing.acquire()
         except TimeoutError:
-            raise busy() from None
+            raise busy_error() from None

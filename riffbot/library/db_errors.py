@@ -1,4 +1,4 @@
-"""What the disk and the database say when they cannot, in sentences that say what to do."""
+"""Translates errors of the disk and the database into sentences that say what to do."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LOCKED = "database is locked"
 
 
 def disk_error(error: OSError, path: Path) -> StorageError:
-    """An operating system's complaint as a sentence."""
+    """Translate an operating system's error."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return StorageError("The disk is full: please free some space.").with_path(path)
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
@@ -38,13 +38,13 @@ def disk_error(error: OSError, path: Path) -> StorageError:
 
 @contextmanager
 def translate_db_errors() -> Iterator[None]:
-    """Turn the database's complaints into StorageError; its bugs (wrong SQL) stay what they are."""
+    """Translate the database's errors into StorageError; programming errors (wrong SQL) pass."""
     try:
         yield
     except DBAPIError as error:
         complaint = str(error.orig).lower()
         if _LOCKED in complaint:
-            raise busy() from error
+            raise busy_error() from error
         for phrase, sentence in _PHRASES.items():
             if phrase in complaint:
                 raise StorageError(sentence) from error
@@ -62,6 +62,6 @@ def translate_db_errors() -> Iterator[None]:
         raise
 
 
-def busy() -> Unavailable:
-    """Another program, or a long line of our own writers, holds the database."""
+def busy_error() -> Unavailable:
+    """The error where another program, or a long queue of our own writers, holds the database."""
     return Unavailable("Another program holds the library: please close it and try again.")

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from riffbot.library.database import Database
 from riffbot.library.jams import ScrubJam, scrub_jams
+from riffbot.library.job_states import UNFINISHED
 from riffbot.library.models import Favourite, Member, RiffWord, StoredJam, StoredJob, StoredRiff
 from riffbot.library.types import referenced_images
 from riffbot.request import RiffRequest
@@ -156,7 +157,7 @@ async def referenced_files(session: AsyncSession, among: Iterable[str] | None) -
             prefix = "sha256:" if column in refs else ""
             for chunk in _chunks([prefix + digest for digest in digests]):
                 needed |= set(await session.scalars(select(column).where(column.in_(chunk))))
-    jobs = select(StoredJob).where(StoredJob.state.in_(("waiting", "running")))
+    jobs = select(StoredJob).where(StoredJob.state.in_(UNFINISHED))
     for job in await session.scalars(jobs):
         needed |= referenced_images(job.request)
     needed |= set(await session.scalars(select(StoredJam.seed_image)))

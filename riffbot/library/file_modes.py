@@ -1,4 +1,4 @@
-"""The library is its owner's: other accounts of the machine read none of it."""
+"""File modes: other accounts of the machine cannot read the library."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _OTHERS, _GROUP = stat.S_IRWXO, stat.S_IRWXG
 
 
 def make_private_dir(folder: Path) -> None:
-    """Make a folder and those above it, each new one for its owner alone. Raises OSError."""
+    """Create a folder and its parents, new ones with access for the owner only. Raises OSError."""
     missing = [folder]
     while not missing[-1].parent.exists():
         missing.append(missing[-1].parent)
@@ -24,7 +24,7 @@ def make_private_dir(folder: Path) -> None:
 
 
 def create_private_file(path: Path) -> None:
-    """Make an empty file for its owner alone, if none is there. Raises OSError.
+    """Create an empty file with access for the owner only, if there is none. Raises OSError.
 
     SQLite gives its journal files the mode of the database.
     """
@@ -33,11 +33,11 @@ def create_private_file(path: Path) -> None:
 
 
 def restrict_to_owner(database: Path | None, *folders: Path) -> None:
-    """Take from other accounts what earlier versions let them read, with one line in the log.
+    """Remove other accounts' access to files of earlier versions; logs what was changed.
 
-    Where the group may do as much as everybody, that was the umask's doing, and it is closed to
-    the group as well; other rights of the group were somebody's decision and stay. The data folder
-    itself is left as it is, since it may hold other things than the library.
+    Where the group has the same rights as everybody, they came from the umask and are removed as
+    well; other rights of the group were set deliberately and stay. The data folder itself is left
+    as it is, since it may hold other things than the library.
     """
     closed = []
     files = [Path(f"{database}{end}") for end in ("", "-wal", "-shm")] if database else []

@@ -1,4 +1,4 @@
-"""Files named by their content: equal bytes are kept once, and a name can never lie."""
+"""Content-addressed files: named by their sha256, and checked against it when they are read."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _REMEMBERED = 10_000
 """Files whose check is remembered; each takes some 300 bytes."""
 
 _TRUSTED_S = 600.0
-"""How long a check holds: a disk damages a file without a word, and without a new date."""
+"""How long a check is valid: a disk damages a file without changing its date."""
 
 _Stamp = tuple[int, int, int]
 """Size, time of the last change in nanoseconds, number of the file on its disk."""
@@ -37,11 +37,10 @@ _Stamp = tuple[int, int, int]
 class Files:
     """`root/ab/cd/abcd….png`: sha256 in two levels of folders, so that none grows large.
 
-    A file appears under its name only when it is whole and on the disk: it is written beside,
-    synced, and renamed. What a disk damaged later is found out, ten minutes after the last check at
-    the latest: a file whose content is not what its name says counts as absent, so that whoever
-    makes it again (a replay) puts it right.
-    Symbolic links count as absent, too: they would lead out of the store.
+    A file appears under its name only when it is complete and on the disk: it is written under a
+    temporary name, synced, and renamed. Damage by the disk is noticed within ten minutes: a file
+    whose content does not match its name counts as absent, so that a replay writes it anew.
+    Symbolic links count as absent, too: they would lead out of the folder.
     """
 
     def __init__(self, root: Path) -> None:
@@ -50,7 +49,7 @@ class Files:
         self._lock = threading.Lock()  # files are asked for in many threads
 
     def put(self, data: bytes, suffix: str) -> str:
-        """Keep some bytes.
+        """Store some bytes.
 
         Args:
             suffix: with its dot, `.png`; for people who look into the folder.
@@ -64,7 +63,7 @@ class Files:
         digest = hashlib.sha256(data).hexdigest()
         if (there := self.path(digest)) is not None:
             with suppress(OSError):
-                os.utime(there)  # young again: another process may be collecting
+                os.utime(there)  # new again: another process may be collecting
             return digest
         folder = self._folder(digest)
         try:
@@ -75,16 +74,16 @@ class Files:
         return digest
 
     def path(self, digest: str) -> Path | None:
-        """Where a file lies; None if it is not here, or damaged. Fits `Images(lookup=…)`.
+        """The path of a file; None if it is absent or damaged. Fits `Images(lookup=…)`.
 
         Its content is read and checked when it has changed and when the last check is ten minutes
-        old; damage that leaves size and date as they were may be given out until then.
+        old; damage that changes neither size nor date may pass until then.
         """
         path = self._found(digest)
         return path if path is not None and self._is_whole(path, digest) else None
 
     def is_damaged(self, digest: str) -> bool:
-        """Whether a file is here whose content is not what its name says."""
+        """Whether a file exists whose content does not match its name."""
         path = self._found(digest)
         return path is not None and not self._is_whole(path, digest)
 
@@ -92,8 +91,8 @@ class Files:
         """A file's bytes.
 
         Raises:
-            NotFound: it is not here.
-            StorageError: it cannot be read, or its content is not what its name says.
+            NotFound: it is absent.
+            StorageError: it cannot be read, or its content does not match its name.
         """
         path = self._found(digest)
         if path is None:
@@ -108,7 +107,7 @@ class Files:
         return data
 
     def remove(self, digests: Iterable[str]) -> None:
-        """Remove files; those that are not here are no trouble."""
+        """Remove files; absent ones are ignored."""
         for digest in digests:
             path = self._found(digest)
             if path is not None:
@@ -122,12 +121,12 @@ class Files:
         older_than_s: float = GRACE_S,
         at_most: int | None = None,
     ) -> int:
-        """Remove what nothing refers to, and what an interrupted `put` left behind.
+        """Remove unreferenced files, and what an interrupted `put` left.
 
         Args:
             referenced: sha256 of all files to keep.
             older_than_s: leave younger files alone.
-            at_most: remove nothing at all where more than so many would go.
+            at_most: remove nothing at all where more than so many are unreferenced.
 
         Returns:
             How many files were removed.
@@ -159,7 +158,7 @@ class Files:
         return self._root / digest[:2] / digest[2:4]
 
     def _found(self, digest: str) -> Path | None:
-        """A regular file of that name in folders of the store's own."""
+        """The regular file of that name, in folders that are no links."""
         folder = self._folder(digest)
         if folder.is_symlink() or folder.parent.is_symlink():
             return None
@@ -193,7 +192,7 @@ class Files:
 
 
 def damaged(digest: str) -> StorageError:
-    """The sentence about a file whose content is not what its name says."""
+    """The error for a file whose content does not match its name."""
     return StorageError(
         f"The file {digest[:12]}… is damaged: /replay makes its riff again, or a backup has it."
     )

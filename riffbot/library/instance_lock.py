@@ -1,10 +1,11 @@
-"""One RiffBot a data folder and a database: a second one is told who works there already.
+"""The instance lock: one RiffBot a data folder and a database.
 
-What a start finds unfinished it makes again, so two processes on one library would take each
-other's riffs over. The command line's looking and making is no such work and asks for nothing here.
+A start resumes the jobs that it finds unfinished, so two processes on one library would take over
+each other's riffs. Commands that only read or add riffs need no lock; those that must not run
+beside a RiffBot ask `is_owned`.
 
-A lock file belongs to its process, and PostgreSQL's advisory lock to its connection: both are
-given back however the process ends.
+A lock file belongs to its process, and PostgreSQL's advisory lock to its connection: the system
+releases both however the process ends.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ log = logging.getLogger(__name__)
 _LOCK, _NOTE = "owner.lock", "owner.json"
 
 _ADVISORY_LOCK = 0x51FFB08
-"""The first of an advisory lock's two numbers; the second is the schema's name, hashed."""
+"""The first of an advisory lock's two keys; the second is the hash of the schema's name."""
 
 _KEY = {"key": _ADVISORY_LOCK}
 
@@ -59,17 +60,20 @@ _HOLDER = text(
     "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
 )
 
-_LOOK_EVERY_S = 30.0
-_AGAIN_S = 2.0
-"""Until a lock that was lost with its connection is asked for again."""
+_CHECK_EVERY_S = 30.0
+_RETRY_S = 2.0
+"""How long after a lost connection the lock is requested again."""
+
+_PROBE_S = 0.5
+"""How long a start waits for a file lock: `is_owned` may hold it for a moment."""
 
 
 class _Taken(StorageError):
-    """Another RiffBot has the lock of a database.
+    """Another RiffBot holds the lock of a database.
 
     Attributes:
-        who: that one, in words.
-        backend: the server's process that serves it, if it is there still.
+        who: describes that RiffBot.
+        backend: id of the server process that serves it, if it is still connected.
     """
 
     def __init__(self, database: str | None, who: str, backend: int | None) -> None:
@@ -81,10 +85,10 @@ class _Taken(StorageError):
 
 
 class InstanceLock:
-    """The right to work on a data folder and a database.
+    """A held instance lock.
 
     Attributes:
-        lost: why another RiffBot has it now, in one sentence; None while it lasts.
+        lost: a sentence that says why another RiffBot holds it now; None while it is held here.
     """
 
     def __init__(self) -> None:
@@ -92,14 +96,14 @@ class InstanceLock:
         self._when_lost: list[Callable[[], None]] = []
 
     def on_lost(self, then: Callable[[], None]) -> None:
-        """Call `then` once it is lost; at once where it is lost already."""
+        """Call a function when the lock is lost; at once where it is lost already."""
         if self.lost is not None:
             then()
         else:
             self._when_lost.append(then)
 
-    def lose(self, why: str) -> None:
-        """Note that another one has it, and tell whoever wants to know."""
+    def mark_lost(self, why: str) -> None:
+        """Record that another RiffBot holds it, and call what `on_lost` was given."""
         self.lost = why
         log.error("%s", why)
         for then in self._when_lost:
@@ -107,13 +111,13 @@ class InstanceLock:
 
 
 @asynccontextmanager
-async def owned(settings: Settings) -> AsyncIterator[InstanceLock]:
-    """Be the one RiffBot that works on the settings' data folder and database.
+async def hold_instance_lock(settings: Settings) -> AsyncIterator[InstanceLock]:
+    """Hold the lock of the settings' data folder and database while the block runs.
 
-    On a disk that knows no locks it runs all the same, with a warning.
+    On a file system without locks the block runs all the same, with a warning in the log.
 
     Yields:
-        What tells when it is lost: then the block should come to its end.
+        The lock; once it is lost, the block should end.
 
     Raises:
         BadRequest: the setting of the database is nonsense.
@@ -137,10 +141,26 @@ async def owned(settings: Settings) -> AsyncIterator[InstanceLock]:
         raise StorageError(instance_lock.lost)
 
 
+def is_owned(settings: Settings) -> bool:
+    """Whether a RiffBot holds the lock of the data folder now."""
+    path = settings.data_dir / _LOCK
+    if not path.exists():
+        return False
+    lock = FileLock(path, timeout=0, mode=FILE_MODE)
+    try:
+        lock.acquire()
+    except Timeout:
+        return True
+    except (OSError, NotImplementedError):
+        return False
+    lock.release()
+    return False
+
+
 @asynccontextmanager
 async def _locked(path: Path, note: Path, what: Path) -> AsyncIterator[None]:
     # The lock belongs to the process: whichever thread it was taken in may give it back.
-    lock = FileLock(path, timeout=0, thread_local=False, mode=FILE_MODE)
+    lock = FileLock(path, timeout=_PROBE_S, thread_local=False, mode=FILE_MODE)
     try:
         await asyncio.to_thread(_take, lock, path, note)
     except Timeout as error:
@@ -247,7 +267,7 @@ class _AdvisoryLock:
         Returns once another RiffBot has it: two would make each other's riffs.
         """
         while True:
-            await asyncio.sleep(_LOOK_EVERY_S if self._connection is not None else _AGAIN_S)
+            await asyncio.sleep(_CHECK_EVERY_S if self._connection is not None else _RETRY_S)
             try:
                 if self._connection is None:
                     await self.take()
@@ -259,7 +279,7 @@ class _AdvisoryLock:
                     # Nobody, or ourselves: the server has not noticed yet that we are gone.
                     await self._drop()
                     continue
-                instance_lock.lose(
+                instance_lock.mark_lost(
                     f"Another RiffBot has taken over the database “{error.database}” ({error.who}) "
                     "while this one had lost its connection to it, so this one has stopped; what "
                     "is not finished goes on there."

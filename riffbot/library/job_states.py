@@ -1,4 +1,4 @@
-"""The states of a job and the moves between them, which only go forward, but for one.
+"""The states of a job and the transitions between them, which only go forward, but for one.
 
 ```
 waiting ─► running ─► done | failed | cancelled
@@ -7,67 +7,72 @@ waiting ─► running ─► done | failed | cancelled
   └────────────────────┘
 ```
 
-A job that is `running` may begin again: after a crash nobody runs it any more. It goes back to
-`waiting` only where RiffBot is stopped in an orderly way, which is no attempt. Each move is one
-UPDATE that names the states it may start from, so of two that end a job only the first counts,
+A job that is `running` may begin again: after a crash nothing runs it any more. It goes back to
+`waiting` only when RiffBot is stopped in an orderly way, which is no attempt. Each transition is
+one UPDATE that names the states it may start from, so of two that end a job only the first counts,
 whichever task, process or machine they come from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import ColumnElement, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from riffbot.errors import Conflict, NotFound
 from riffbot.library.models import StoredJob, StoredRiff
 
-UNFINISHED = ("waiting", "running")
+
+class JobState(StrEnum):
+    """The state of a job, as the column `jobs.state` stores it."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+UNFINISHED = (JobState.WAITING, JobState.RUNNING)
 
 ENDED: Mapping[str, str] = {
-    "done": "is made already",
-    "failed": "was given up",
-    "cancelled": "was taken back",
+    JobState.DONE: "is made already",
+    JobState.FAILED: "was given up",
+    JobState.CANCELLED: "was taken back",
 }
-"""How a job ended, in words."""
+"""How a job ended, as the end of a sentence."""
 
 
 async def move(
-    session: AsyncSession, job_id: str, state: str, *, known: int | None = None, **values: Any
+    session: AsyncSession,
+    job_id: str,
+    state: JobState,
+    *,
+    attempts: int | None = None,
+    values: Mapping[str, Any] | None = None,
 ) -> None:
-    """Bring an unfinished job to a state.
+    """Move an unfinished job to a state.
 
     Args:
-        state: `running`, `failed` or `cancelled`.
-        known: how many attempts the caller knows of; None does not look.
+        state: running, failed or cancelled.
+        attempts: how many attempts the caller knows of; None skips the check.
         values: other columns to set.
 
     Raises:
         NotFound: there is no such job (any more).
         Conflict: it has ended, or another attempt was begun meanwhile.
     """
-    still = [StoredJob.id == job_id, StoredJob.state.in_(UNFINISHED)]
-    if known is not None:
-        still.append(StoredJob.attempts == known)
-    moved = await session.execute(
-        update(StoredJob)
-        .where(*still)
-        .values(state=state, **values)
-        .returning(StoredJob.id)
-        .execution_options(synchronize_session=False)
-    )
-    if moved.scalar() is not None:
-        return
-    found = await session.scalar(select(StoredJob.state).where(StoredJob.id == job_id))
-    if found is None:
-        raise NotFound(f"There is no job {job_id}.")
-    raise conflict(job_id, found)
+    conditions: list[ColumnElement[bool]] = [StoredJob.state.in_(UNFINISHED)]
+    if attempts is not None:
+        conditions.append(StoredJob.attempts == attempts)
+    await _transition(session, job_id, conditions, {"state": state, **(values or {})})
 
 
 async def give_back(session: AsyncSession, job_id: str, attempts: int) -> None:
-    """Bring a running job back to `waiting`, with one attempt less, where RiffBot is stopped.
+    """Move a running job back to waiting, with one attempt less, when RiffBot is stopped.
 
     Args:
         attempts: how many there are with the one that is given back, which must be the newest.
@@ -76,15 +81,26 @@ async def give_back(session: AsyncSession, job_id: str, attempts: int) -> None:
         NotFound: there is no such job (any more).
         Conflict: it does not run, or another attempt was begun meanwhile.
     """
+    conditions = [
+        StoredJob.state == JobState.RUNNING,
+        StoredJob.attempts == attempts,
+        StoredJob.attempts > 0,
+    ]
+    values = {"state": JobState.WAITING, "attempts": StoredJob.attempts - 1}
+    await _transition(session, job_id, conditions, values)
+
+
+async def _transition(
+    session: AsyncSession,
+    job_id: str,
+    conditions: Sequence[ColumnElement[bool]],
+    values: Mapping[str, Any],
+) -> None:
+    """Update a job where the conditions hold; otherwise raise NotFound or Conflict."""
     moved = await session.execute(
         update(StoredJob)
-        .where(
-            StoredJob.id == job_id,
-            StoredJob.state == "running",
-            StoredJob.attempts == attempts,
-            StoredJob.attempts > 0,
-        )
-        .values(state="waiting", attempts=StoredJob.attempts - 1)
+        .where(StoredJob.id == job_id, *conditions)
+        .values(**values)
         .returning(StoredJob.id)
         .execution_options(synchronize_session=False)
     )
@@ -97,24 +113,24 @@ async def give_back(session: AsyncSession, job_id: str, attempts: int) -> None:
 
 
 def conflict(job_id: str, state: str) -> Conflict:
-    """Why a job in this state cannot be moved."""
+    """The error for a job in this state that cannot be moved."""
     if state in ENDED:
         return Conflict(f"The riff {job_id} {ENDED[state]}.")
     return Conflict(f"The riff {job_id} is being made by another RiffBot already.")
 
 
-async def heal(session: AsyncSession) -> int:
-    """End what older versions left unfinished or failed although its riff exists.
+async def repair(session: AsyncSession) -> int:
+    """End the jobs that older versions left unfinished or failed although their riffs exist.
 
     Returns:
         How many jobs that were.
     """
     made = exists().where(StoredRiff.id == StoredJob.id)
-    healed = await session.scalars(
+    repaired = await session.scalars(
         update(StoredJob)
-        .where(StoredJob.state != "done", made)
-        .values(state="done", error=None, token=None)
+        .where(StoredJob.state != JobState.DONE, made)
+        .values(state=JobState.DONE, error=None, token=None)
         .returning(StoredJob.id)
         .execution_options(synchronize_session=False)
     )
-    return len(healed.all())
+    return len(repaired.all())

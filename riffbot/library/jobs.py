@@ -13,7 +13,7 @@ from riffbot.errors import NotFound
 from riffbot.inference.job import Riff, new_id
 from riffbot.library import job_states
 from riffbot.library.database import Database
-from riffbot.library.job_states import UNFINISHED
+from riffbot.library.job_states import UNFINISHED, JobState
 from riffbot.library.models import StoredJob, StoredRiff
 from riffbot.library.riff_rows import build_row, insert_riff, is_remix_allowed, store_files
 from riffbot.library.types import DRAWING, Author, Origin
@@ -69,7 +69,7 @@ class JobRepository:
             parent_id=parent,
             second_parent_id=second_parent,
             created_at=datetime.now(UTC),
-            state="waiting",
+            state=JobState.WAITING,
             attempts=0,
             error=None,
         )
@@ -93,7 +93,11 @@ class JobRepository:
         """
         async with self._database.write() as session:
             await job_states.move(
-                session, job_id, "running", known=attempts, attempts=StoredJob.attempts + 1
+                session,
+                job_id,
+                JobState.RUNNING,
+                attempts=attempts,
+                values={"attempts": StoredJob.attempts + 1},
             )
 
     async def give_back(self, job_id: str, *, attempts: int) -> None:
@@ -111,17 +115,23 @@ class JobRepository:
 
     async def fail(self, job_id: str, sentence: str, *, attempts: int | None = None) -> None:
         """End a job that cannot be made, with a sentence; arguments and errors as for `begin`."""
-        await self._end(job_id, "failed", error=sentence, attempts=attempts)
+        await self._end(job_id, JobState.FAILED, error=sentence, attempts=attempts)
 
     async def cancel(self, job_id: str) -> None:
         """End a job that its owner took back. Raises as `begin`."""
-        await self._end(job_id, "cancelled")
+        await self._end(job_id, JobState.CANCELLED)
 
     async def _end(
-        self, job_id: str, state: str, error: str | None = None, attempts: int | None = None
+        self, job_id: str, state: JobState, error: str | None = None, attempts: int | None = None
     ) -> None:
         async with self._database.write() as session:
-            await job_states.move(session, job_id, state, known=attempts, error=error, token=None)
+            await job_states.move(
+                session,
+                job_id,
+                state,
+                attempts=attempts,
+                values={"error": error, "token": None},
+            )
 
     async def set_message(self, job_id: str, *, channel_id: int, message_id: int) -> None:
         """Store which message shows a job's progress, or the riff that it became."""
@@ -178,14 +188,14 @@ class JobRepository:
                             stored.kind = "draw"
                 stored.remix_allowed = await is_remix_allowed(session, job.author_id)
                 await insert_riff(session, stored)
-                job.state, job.error, job.token = "done", None, None
+                job.state, job.error, job.token = JobState.DONE, None, None
         return stored
 
     async def prune(self) -> None:
         """Repair what earlier versions left, and delete jobs that ended long ago."""
         async with self._database.write() as session:
-            if healed := await job_states.heal(session):
-                log.info("%d jobs were unfinished or failed although their riffs exist", healed)
+            if repaired := await job_states.repair(session):
+                log.info("%d jobs were unfinished or failed although their riffs exist", repaired)
             await session.execute(
                 delete(StoredJob).where(
                     StoredJob.state.not_in(UNFINISHED),

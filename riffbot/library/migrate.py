@@ -1,4 +1,4 @@
-"""Bringing a library to this version's tables, once, however many processes start together."""
+"""Migrates a library to this version's tables, once, however many processes start together."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from riffbot.settings import ROOT
 
 _LOCK_TIMEOUT_S = 60.0
 _ADVISORY_LOCK = 0x51FFB07
-"""PostgreSQL's advisory locks are numbers; this one is ours."""
+"""The key of PostgreSQL's advisory lock for migrations."""
 
 
 def upgrade(url: str, revision: str = "head") -> None:
-    """Bring the tables up to a revision; nothing happens where they already are.
+    """Upgrade the tables to a revision; does nothing where they have it already.
 
     Runs an event loop of its own: call it from a thread, or before there is one.
 
@@ -38,7 +38,7 @@ def upgrade(url: str, revision: str = "head") -> None:
 
 
 def downgrade(url: str, revision: str) -> None:
-    """Take the tables back to a revision (`base` drops them). Raises StorageError."""
+    """Downgrade the tables to a revision (`base` drops them). Raises StorageError."""
     _migrate(url, lambda config: command.downgrade(config, revision))
 
 

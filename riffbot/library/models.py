@@ -91,15 +91,15 @@ class StoredRiff(Base):
         seed_image, mask: as in the request; they keep those files from being collected.
         batch: `Riff.batch`, which an exact replay repeats.
         author_id, author_name: None for a former member.
-        audience_id: the place whose visitors may see it, as `Origin.audience_id`; None is nobody
-            but its author.
+        audience_id: the channel whose members may see it, as `Origin.audience_id`; with None only
+            its author may.
         png, mp3, picture: sha256 of the files.
-        remix_allowed: whether others may start from it.
-        kind: what made it, one of `records.KINDS`.
-        parent_id, second_parent_id: what it was made from; layers and walks have two.
-        second_image: the other picture that a layer or a walk needs; it is kept like the first.
-        gone: why only the bare row is left, `deleted` or `erased`; None for a living riff. A riff
-            that others were made from leaves its place in the tree, without words, files or name.
+        remix_allowed: whether others may remix it.
+        kind: what made it, one of `types.KINDS`.
+        parent_id, second_parent_id: what it was made from; layers and morphs have two.
+        second_image: the second picture of a layer or a morph; it is kept like the first.
+        gone: why the row was cleared, `deleted` or `erased`; None for a riff that exists. A riff
+            that others were made from keeps its place in the tree, without prompt, files or name.
     """
 
     __tablename__ = "riffs"
@@ -238,7 +238,7 @@ class StoredJam(Base):
 
 
 class Member(Base):
-    """What a member decided about all of their riffs; nobody without a decision has a row."""
+    """A member's decision about all of their riffs; members without one have no row."""
 
     __tablename__ = "members"
 
@@ -247,12 +247,12 @@ class Member(Base):
 
 
 class StoredJob(Base):
-    """A clip that was asked for: written before it is queued, so that no crash loses it.
+    """A job: a requested clip, stored before it is queued, so that no crash loses it.
 
     Attributes:
         state: `waiting`, `running`, `done`, `failed` or `cancelled`.
         attempts: how often the model started on it.
-        error: the sentence that its owner was (or is to be) told.
+        error: the sentence that its owner was (or is to be) sent.
     """
 
     __tablename__ = "jobs"
@@ -282,7 +282,7 @@ class StoredJob(Base):
 
     @property
     def origin(self) -> Origin | None:
-        """Where the answer belongs; None outside of Discord."""
+        """Where the reply belongs; None outside of Discord."""
         if self.channel_id is None:
             return None
         return Origin(
@@ -295,7 +295,7 @@ class StoredJob(Base):
 
 
 class GuildSettings(Base):
-    """What a Discord server has decided for itself.
+    """The settings of a Discord server.
 
     Attributes:
         jam_steer, jam_stop: who may steer and who may stop a jam: `anyone` in its voice channel,

@@ -1,4 +1,4 @@
-"""Prompts as searchable words."""
+"""Tokenising prompts for search."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _LONGEST = 40
 
 
 def tokenize(text: str) -> list[str]:
-    """The distinct words of a text in search form, in order: `(Funky:1.2) SAX` → funky, sax.
+    """Split a text into its distinct words, in order: `(Funky:1.2) SAX` → funky, sax.
 
     Weights are numbers to the model, not words, and are left out.
     """
@@ -18,7 +18,7 @@ def tokenize(text: str) -> list[str]:
 
 
 def prefix_end(prefix: str) -> str:
-    """The least text that sorts behind everything that begins with `prefix`.
+    """The smallest text that sorts after everything that begins with `prefix`.
 
     >>> prefix_end("fun")
     'fuo'

@@ -1,4 +1,4 @@
-"""The small values that go into the library with a riff: who, where, what it was made from."""
+"""Value types of the library: authors, origins, viewers, credits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from riffbot.request import Layer, Morph, RiffRequest
 
 @dataclass(frozen=True)
 class Author:
-    """Who made a clip.
+    """The author of a clip.
 
     Attributes:
         user_id: Discord's id; 0 for the person at this machine (command line, local page).
@@ -26,17 +26,17 @@ class Author:
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """Where the answer belongs, so that it finds its way even after a crash.
+    """Where a reply belongs, so that it can be delivered after a crash, too.
 
     Attributes:
         channel_id: where the command was given.
-        audience_id: the place whose visitors may see what is made there: that channel; of a public
-            thread the channel that it hangs in, since old threads are forgotten by Discord's
-            clients, and seen by whoever sees the channel. The same as `channel_id` unless told.
+        audience_id: the channel whose members may see what is made there: that channel itself; of
+            a public thread its parent channel, since Discord's clients forget old threads, and
+            everybody who sees the channel sees them. The same as `channel_id` by default.
         message_id: the message that shows the progress, once it exists.
-        token: the interaction's token. Editing the answer needs it; it is forgotten when the job
+        token: the interaction's token. Editing the reply needs it; it is deleted when the job
             ends.
-        token_expires_at: UTC; afterwards only an ordinary message to the channel can answer.
+        token_expires_at: UTC; afterwards only an ordinary message to the channel is possible.
     """
 
     channel_id: int
@@ -46,19 +46,19 @@ class Origin:
     token_expires_at: datetime | None = None
 
     def __post_init__(self) -> None:
-        """A place of its own unless told otherwise."""
+        """Default the audience to the channel itself."""
         if self.audience_id is None:
             object.__setattr__(self, "audience_id", self.channel_id)
 
 
 @dataclass(frozen=True)
 class Viewer:
-    """Who looks into the library.
+    """On whose behalf the library is read.
 
     Attributes:
-        user_id: their own riffs they always see.
-        audiences: the places (`Origin.audience_id`) that they see; Discord's ids are unique, so
-            the server is told by them, too.
+        user_id: a member, who always sees their own riffs.
+        audiences: the channels (`Origin.audience_id`) that they see; Discord's ids are unique, so
+            these say which servers, too.
     """
 
     user_id: int
@@ -66,10 +66,10 @@ class Viewer:
 
 
 FORMER_MEMBER = Author(-1, "a former member")
-"""Whose clip it is when its author had everything about them erased."""
+"""The author of a clip whose author had everything about them erased."""
 
 NOBODY = Author(-1, "nobody")
-"""Whose a riff is that was deleted and whose place in the family is kept for its children."""
+"""The author of a deleted riff that keeps its place in the family tree for its children."""
 
 KINDS = ("riff", "remix", "inpaint", "extend", "morph", "layer", "draw", "upload")
 
@@ -79,11 +79,11 @@ class Credit:
     """A riff that another was made from.
 
     Attributes:
-        riff_id: None where it is no longer in the library, or not for the reader's eyes.
-        author: whose it is, “a former member” included.
-        prompt: its words; empty where it is gone.
-        audience_id: the place whose visitors may see it (`Origin.audience_id`); None where it was
-            made in no place.
+        riff_id: None where it is no longer in the library, or hidden from the reader.
+        author: its author, “a former member” included.
+        prompt: empty where it is deleted or hidden.
+        audience_id: the channel whose members may see it (`Origin.audience_id`); None where it
+            was made in no channel.
     """
 
     riff_id: str | None
@@ -92,9 +92,9 @@ class Credit:
     audience_id: int | None = None
 
     def redact(self, is_visible: Callable[[int], bool]) -> Credit:
-        """The credit for readers who see these places: of what they do not, only whose it is.
+        """The credit for readers who see these channels: of any other riff only the author.
 
-        Its words and its id, which opens it to whoever has it, are not for them.
+        Its prompt and its id, with which anyone can open it, are hidden.
         """
         if self.audience_id is None or is_visible(self.audience_id):
             return self
@@ -102,11 +102,11 @@ class Credit:
 
 
 DRAWING = "a drawing"
-"""In place of a model's name: an upload that was taken as a drawing."""
+"""The model name of an upload that was taken as a drawing."""
 
 
 def classify_request(request: RiffRequest) -> str:
-    """What a request makes, one of `KINDS`; that it starts from a drawing only its parent tells."""
+    """The kind of riff that a request makes, one of `KINDS`; `draw` depends on its parent, too."""
     if request.piece is not None:
         return request.piece.kind
     if request.mask is not None:
@@ -117,7 +117,7 @@ def classify_request(request: RiffRequest) -> str:
 
 
 def referenced_images(request: RiffRequest) -> set[str]:
-    """The `sha256:` references of all pictures that a request needs."""
+    """The `sha256:` references of all pictures that a request starts from."""
     piece = request.piece
     second = piece.image if isinstance(piece, Morph | Layer) else None
     refs = {request.seed_image, request.mask, second}
@@ -125,5 +125,5 @@ def referenced_images(request: RiffRequest) -> set[str]:
 
 
 def second_image_ref(request: RiffRequest) -> str | None:
-    """The other picture of a layer or a walk."""
+    """The reference of the second picture of a layer or a morph."""
     return request.piece.image if isinstance(request.piece, Morph | Layer) else None

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from time import monotonic
 
+from riffbot.clock import monotonic
 from riffbot.errors import Refused
 from riffbot.jam.attempts import PAUSE_FACTOR
 from riffbot.web.errors import RateLimited

@@ -6,7 +6,7 @@ import asyncio
 from collections import OrderedDict
 
 from audio.arrays import Pixels
-from riffbot.clips.sources import heard
+from riffbot.clips.sources import load_full_spectrogram
 from riffbot.file_threads import run_in_file_thread
 from riffbot.library.models import StoredRiff
 from riffbot.services import Services
@@ -47,4 +47,4 @@ class SpectrogramCache:
 
     def _compute(self, riff: StoredRiff) -> tuple[Pixels, Pixels]:
         own = self._services.clip_service.importer.load_picture(riff.image_ref)
-        return own, heard(own, self._services.library, riff)
+        return own, load_full_spectrogram(own, self._services.library, riff)

@@ -134,8 +134,3 @@ def is_open(raw: socket.socket | None) -> bool:
     except OSError:
         return False
     return False
-
-
-def row(name: str, **figures: object) -> None:
-    """One row of figures, visible with `pytest -s`."""
-    print(f"\n{name}: " + ", ".join(f"{key} {value}" for key, value in figures.items()))

@@ -18,7 +18,8 @@ from riffbot import process
 from riffbot.services import Services
 from riffbot.web import connections, descriptors, request_deadlines
 from riffbot.web.connections import Connection, ConnectionLimits, Connections
-from tests.attacks.outside import STRANGER, Victim, connect, is_open, row, victim
+from tests.attacks.figures import row
+from tests.attacks.outside import STRANGER, Victim, connect, is_open, victim
 from tests.riffbot.web.conftest import pipeline, services
 
 __all__ = ["pipeline", "services"]

@@ -20,7 +20,7 @@ from riffbot.clips.service import ClipService
 from riffbot.inference.engine.engine import Engine
 from riffbot.inference.pipeline.factory import open_pipeline
 from riffbot.jam.manager import JamManager
-from riffbot.library.instance_lock import owned
+from riffbot.library.instance_lock import hold_instance_lock
 from riffbot.library.store import Library
 from riffbot.services import Services, open_services
 from riffbot.settings import ROOT, Settings
@@ -219,7 +219,7 @@ async def test_a_note_that_an_earlier_version_left_open_is_closed(tmp_path: Path
     settings.data_dir.mkdir()
     for name in ("owner.lock", "owner.json"):
         (settings.data_dir / name).touch(0o644)
-    async with owned(settings):
+    async with hold_instance_lock(settings):
         for name in ("owner.lock", "owner.json"):
             assert (settings.data_dir / name).stat().st_mode & 0o007 == 0, name
 

@@ -11,7 +11,7 @@ import pytest
 
 from riffbot.services import Services
 from tests.attacks.figures import row
-from tests.attacks.test_visitors import crowd
+from tests.attacks.test_visitors import open_crowd
 from tests.riffbot.web.conftest import pipeline, services
 from tests.support.fake_pipeline import FakePipeline, until
 
@@ -31,7 +31,7 @@ async def test_starting_jams_in_a_loop_starves_nobodys_riffs(
     pipeline.trouble = lambda _: time.sleep(CHUNK_S)
     answers: Counter[int] = Counter()
     async with AsyncExitStack() as stack:
-        there = await crowd(stack, services)
+        there = await open_crowd(stack, services)
         stop = asyncio.Event()
 
         async def attack(address: str) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.attacks.outside import Victim, row, victim
+from tests.attacks.figures import row
+from tests.attacks.outside import Victim, victim
 
 
 async def listen(page: Victim, path: str, until: asyncio.Event) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from typing import Any
 import discord
 import pytest
 
-from cogs.common.i18n import SOURCE, languages
+from cogs.common.i18n import SOURCE_LANGUAGE, languages
 from riffbot.bot import RiffTree
 from riffbot.settings import Settings
 from tests.support.simulated_discord import Room, open_room
@@ -90,7 +90,7 @@ def _check_unique_in_every_language(options: list[dict[str, Any]]) -> None:
 
 
 async def test_every_command_and_option_speaks_every_language(settings: Settings) -> None:
-    wanted = languages() - {SOURCE}
+    wanted = languages() - {SOURCE_LANGUAGE}
     assert wanted >= {"de", "fr"}
     for command in await _payload(settings):
         for thing in _walk(command):
@@ -116,7 +116,7 @@ async def test_commands_are_synced_once_and_again_only_when_they_change(
         assert syncs() == 1
         await room.restart()
         assert syncs() == 1
-        monkeypatch.setattr("cogs.common.i18n.describe", lambda _: "Another description")
+        monkeypatch.setattr("cogs.common.i18n.command_description", lambda _: "Another description")
         await room.restart()
         assert syncs() == 2
 
@@ -182,7 +182,9 @@ async def test_every_command_says_where_it_can_be_installed_and_used(settings: S
 async def test_sentences_name_commands_as_mentions_that_can_be_clicked(settings: Settings) -> None:
     async with open_room(settings) as room:
         known = {c["name"]: int(c["id"]) for c in await _registered(room)}
-        assert room.bot.tree.ids == {n: i for n, i in known.items() if n != "Remix this riff"}
+        assert room.bot.tree.command_ids == {
+            n: i for n, i in known.items() if n != "Remix this riff"
+        }
         said = (await room.ada.slash(room.channel, "library favourites")).response.content
         assert "⭐ **Save**" in said
         refused = await room.ada.slash(room.channel, "library show", riff="tuba", private=True)
@@ -200,9 +202,9 @@ async def test_sentences_name_commands_as_mentions_that_can_be_clicked(settings:
 
 async def test_the_ids_are_asked_for_where_nothing_is_synced(settings: Settings) -> None:
     async with open_room(settings) as room:
-        ids = room.bot.tree.ids
+        ids = room.bot.tree.command_ids
         await room.restart()
-        assert room.bot.tree.ids == ids != {}
+        assert room.bot.tree.command_ids == ids != {}
 
 
 async def test_without_ids_commands_are_named_in_plain_text(

@@ -42,7 +42,7 @@ async def test_every_example_is_a_valid_request_with_and_without_loops(settings:
         assert len(page.text) <= 4096
         for example in page.examples:
             request = example.request(images)
-            assert (request.seed_image is not None) == (example.loop is not None)
+            assert (request.seed_image is not None) == (example.seed_image is not None)
             assert example.request(nothing).seed_image is None
             assert len(example.label) <= 80
 

@@ -23,16 +23,16 @@ PAGE = "http://127.0.0.1:8765/"
 
 @asynccontextmanager
 async def jam_room(settings: Settings, **options: Any) -> AsyncIterator[Room]:
-    async with open_room(settings, simulated=True, **options) as room:
+    async with open_room(settings, local=True, **options) as room:
         room.services.jams.page = PAGE
         yield room
 
 
 async def heard(room: Room, seconds: float) -> None:
     """Let real time pass until so much was heard; nothing of Discord's happens meanwhile."""
-    (stage,) = room.bot.stages.values()
+    (controller,) = room.bot.jam_controllers.values()
     async with patience(30):
-        while stage.session.status().played_s < seconds:
+        while controller.session.status().played_s < seconds:
             await asyncio.to_thread(time.sleep, 0.05)
 
 
@@ -61,8 +61,8 @@ async def test_an_evening_of_two(settings: Settings) -> None:
         shown = await start(room, prompt="funky sax", seed_image="steady")
         embed = panel(room).embeds[0]
         assert embed.title == "funky sax"
-        (stage,) = room.bot.stages.values()
-        assert f"{PAGE}jam/{stage.session.id}" in embed.description
+        (controller,) = room.bot.jam_controllers.values()
+        assert f"{PAGE}jam/{controller.session.id}" in embed.description
         assert "115.4 bpm" in embed.description
         assert embed.image.url
         assert shown.response.id == panel(room).id
@@ -72,7 +72,7 @@ async def test_an_evening_of_two(settings: Settings) -> None:
         async with patience(30):  # a busy machine loops its last bar before it turns
             while "**Steered by**" not in panel(room).embeds[0].description:
                 await asyncio.to_thread(time.sleep, 0.05)
-                await stage.look(at_once=True)
+                await controller.refresh(at_once=True)
         embed = panel(room).embeds[0]
         assert "50 % funky sax (ada)" in embed.description
         assert "50 % church bells (ben)" in embed.description
@@ -82,7 +82,7 @@ async def test_an_evening_of_two(settings: Settings) -> None:
         value = next(o.value for o in menu.options if o.label == "church bells")
         voted = await room.ada.select(panel(room), [value], custom_id=menu.custom_id)
         assert "church bells" in voted.response.content
-        assert stage.session.status().shares[0].prompt == "church bells"
+        assert controller.session.status().shares[0].prompt == "church bells"
 
         wilder = await room.ben.click(panel(room), label="Wilder")
         assert "denoising 0.85" in wilder.response.content
@@ -97,7 +97,7 @@ async def test_an_evening_of_two(settings: Settings) -> None:
         assert isinstance(riff.request, RiffRequest)
 
         await room.ada.slash(room.channel, "jam stop")
-        assert not room.bot.stages
+        assert not room.bot.jam_controllers
         (over,) = [m for m in room.messages if m.id == shown.response.id]
         assert "■ over" in over.embeds[0].description
         assert labels(over) == []
@@ -108,19 +108,19 @@ async def test_a_restart_in_the_middle_goes_on_at_the_same_place(settings: Setti
         await start(room, prompt="funky sax")
         await heard(room, 1.0)
         first = panel(room)
-        (stage,) = room.bot.stages.values()
-        before = stage.session.status().played_s
-        jam_id = stage.session.id
+        (controller,) = room.bot.jam_controllers.values()
+        before = controller.session.status().played_s
+        jam_id = controller.session.id
         await room.restart_jams()
-        (stage,) = room.bot.stages.values()
-        assert stage.session.id == jam_id
-        assert stage.session.status().played_s >= before
+        (controller,) = room.bot.jam_controllers.values()
+        assert controller.session.id == jam_id
+        assert controller.session.status().played_s >= before
         assert panel(room).id == first.id
         paused = await room.ben.click(panel(room), label="Pause")
         assert "Paused" in paused.response.content
         assert "Go on" in labels(panel(room))
         await room.ben.click(panel(room), label="Go on")
-        assert stage.session.status().phase in {"playing", "catching up"}
+        assert controller.session.status().phase in {"playing", "catching up"}
         await room.ben.click(panel(room), label="Stop")
         async with patience(10):
             while await room.services.jams.find_unfinished():
@@ -150,7 +150,7 @@ async def test_after_a_restart_no_server_waits_for_another(
 
         monkeypatch.setattr(room.services.engine, "submit", together)
         await room.restart_jams()
-        assert set(room.bot.stages) == {room.guild.id, other.id}
+        assert set(room.bot.jam_controllers) == {room.guild.id, other.id}
         await room.ada.slash(room.channel, "jam stop")
         await eve.slash(lounge, "jam stop")
 
@@ -158,22 +158,25 @@ async def test_after_a_restart_no_server_waits_for_another(
 async def test_the_panel_steers(settings: Settings) -> None:
     async with jam_room(settings) as room:
         await start(room, prompt="funky sax")
-        (stage,) = room.bot.stages.values()
+        (controller,) = room.bot.jam_controllers.values()
         asked = await room.ben.click(panel(room), label="Steer…")
         steered = await room.ben.submit_modal(asked, {"prompt": "marimba"})
         assert "marimba" in steered.response.content
-        assert {share.prompt for share in stage.session.status().shares} == {"funky sax", "marimba"}
+        assert {share.prompt for share in controller.session.status().shares} == {
+            "funky sax",
+            "marimba",
+        }
         asked = await room.ben.click(panel(room), label="Steer…")
         refused = await room.ben.submit_modal(asked, {"prompt": "   "})
         assert refused.response.ephemeral
         assert "moves towards" not in refused.response.content
-        assert len(stage.session.status().shares) == 2
+        assert len(controller.session.status().shares) == 2
         tamer = await room.ada.click(panel(room), label="Tamer")
         assert "denoising 0.65" in tamer.response.content
         seed = await room.ada.click(panel(room), label="New seed")
         assert "new seed" in seed.response.content
         await room.ada.click(panel(room), label="Stop")
-        assert not room.bot.stages
+        assert not room.bot.jam_controllers
         late = await room.ben.slash(room.channel, "jam prompt", prompt="techno")
         assert "No jam plays here" in late.response.content
 
@@ -225,10 +228,10 @@ async def test_who_may_not_stop_it_may_not_end_a_pause_either(settings: Settings
         await room.ada.click(panel(room), label="Pause")
         refused = await room.ben.slash(room.channel, "jam resume")
         assert "only ada may stop" in refused.response.content
-        (stage,) = room.bot.stages.values()
-        assert stage.session.status().phase == "paused"
+        (controller,) = room.bot.jam_controllers.values()
+        assert controller.session.status().phase == "paused"
         await room.ada.slash(room.channel, "jam resume")
-        assert stage.session.status().phase != "paused"
+        assert controller.session.status().phase != "paused"
         await room.ada.slash(room.channel, "jam stop")
 
 
@@ -238,7 +241,7 @@ async def test_an_error_that_ends_a_jam_is_told_and_the_jam_can_go_on(
     monkeypatch.setattr("riffbot.jam.planner.PAUSE_BETWEEN_TRIES_S", 0.01)
     async with jam_room(settings) as room:
         await start(room, prompt="funky sax")
-        (stage,) = room.bot.stages.values()
+        (controller,) = room.bot.jam_controllers.values()
 
         async def fails(*_: Any, **__: Any) -> None:
             raise GenerationFailed("The model made no numbers.")
@@ -247,27 +250,27 @@ async def test_an_error_that_ends_a_jam_is_told_and_the_jam_can_go_on(
             patch.setattr(room.services.engine, "submit", fails)
             await room.ben.slash(room.channel, "jam prompt", prompt="church bells")
             async with patience(10):
-                while not stage.session.is_ended:
+                while not controller.session.is_ended:
                     await asyncio.to_thread(time.sleep, 0.05)
-            await stage.look(at_once=True)
+            await controller.refresh(at_once=True)
         told_all = [m for m in room.messages if "The model made no numbers." in m.content]
         assert "/jam resume" in told_all[0].content
         assert labels(panel(room)) == ["Go on"]
         await room.ben.click(panel(room), label="Go on")
-        (again,) = room.bot.stages.values()
-        assert again.session.id == stage.session.id
+        (again,) = room.bot.jam_controllers.values()
+        assert again.session.id == controller.session.id
         await room.ada.slash(room.channel, "jam stop")
 
 
 async def test_a_jam_forgets_a_member_who_wants_to_be_forgotten(settings: Settings) -> None:
     async with jam_room(settings) as room:
         await start(room, prompt="funky sax")
-        (stage,) = room.bot.stages.values()
+        (controller,) = room.bot.jam_controllers.values()
         await room.ben.slash(room.channel, "jam prompt", prompt="church bells")
         asked = await room.ada.slash(room.channel, "privacy delete")
         await room.ada.click(asked.response, label="Delete everything about me")
-        assert {share.voters for share in stage.session.status().shares} == {("ben",)}
-        assert stage.starter is None
+        assert {share.voters for share in controller.session.status().shares} == {("ben",)}
+        assert controller.starter is None
         await room.ben.slash(room.channel, "jam stop")
         async with patience(10):
             while room.services.jams._registry._starters:  # until its end is stored
@@ -299,13 +302,13 @@ async def test_a_stopped_jam_can_be_resumed(settings: Settings) -> None:
     async with jam_room(settings) as room:
         await start(room, prompt="funky sax")
         await heard(room, 1.0)
-        (stage,) = room.bot.stages.values()
-        jam_id = stage.session.id
+        (controller,) = room.bot.jam_controllers.values()
+        jam_id = controller.session.id
         await room.ada.slash(room.channel, "jam stop")
         await room.ben.slash(room.channel, "jam resume")
-        (stage,) = room.bot.stages.values()
-        assert stage.session.id == jam_id
-        assert stage.session.status().played_s >= 1.0
+        (controller,) = room.bot.jam_controllers.values()
+        assert controller.session.id == jam_id
+        assert controller.session.status().played_s >= 1.0
         await room.ben.slash(room.channel, "jam stop")
 
 
@@ -317,7 +320,7 @@ async def test_a_machine_that_is_too_slow_says_so_at_the_door(
         refused = await start(room, prompt="funky sax")
         assert "seconds of this jam in a second" in await told(room, refused)
         assert room.messages == []
-        assert not room.bot.stages
+        assert not room.bot.jam_controllers
 
 
 async def test_a_dj_role_can_be_taken_away_again(settings: Settings) -> None:

@@ -294,7 +294,7 @@ async def test_children_of_what_is_too_old_tell_the_new_truth(settings: Settings
         with sqlite3.connect(settings.data_dir / "riffbot.db") as db:
             long_ago = "2020-01-01 00:00:00.000000"
             db.execute("UPDATE riffs SET created_at = ? WHERE id = ?", (long_ago, head.id))
-        await room.bot.get_cog("Privacy").expire()  # type: ignore[union-attr]
+        await room.bot.get_cog("privacy").expire()  # type: ignore[union-attr]
         message = next(m for m in room.messages if m.id == second.id)
         assert "a riff that was deleted" in message.embeds[0].description
         assert "funky sax" not in message.embeds[0].description

@@ -88,8 +88,8 @@ async def test_nothing_is_live_on_a_jams_panel(settings: Settings) -> None:
         await zoe.slash(room.channel, "jam prompt", prompt=MENTIONS)
         await room.ben.slash(room.channel, "jam prompt", prompt=LOUD)
         await heard(room, 2.0)
-        (stage,) = room.bot.stages.values()
-        await stage.look(at_once=True)
+        (controller,) = room.bot.jam_controllers.values()
+        await controller.refresh(at_once=True)
         assert NAME in shown_as_text(panel(room).embeds[0].description)
         menu = parts(panel(room))[-1]
         labels = [option.label for option in menu.options]

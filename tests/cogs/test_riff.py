@@ -160,8 +160,8 @@ async def test_progress_is_shown_and_replaced_by_the_result(
                     await asyncio.to_thread(time.sleep, 0.02)
             return clip
 
-        monkeypatch.setattr(generation, "FIRST_LOOK_S", 0.05)
-        monkeypatch.setattr(generation, "INTERVAL_S", 0.05)
+        monkeypatch.setattr(generation, "FIRST_EDIT_S", 0.05)
+        monkeypatch.setattr(generation, "EDIT_INTERVAL_S", 0.05)
         monkeypatch.setattr(generation.ReplyTarget, "edit", watching)
         monkeypatch.setattr(room.services.clip_service, "make", watched)
         result = await room.riff("dub")
@@ -170,7 +170,7 @@ async def test_progress_is_shown_and_replaced_by_the_result(
         assert texts[-1].endswith("step 3 of 4 · about 1 s left")
         assert shown[-1][1] == ["forming.png"], "the last preview stays until there is a newer one"
         assert list(buttons(result.response)) == BUTTONS
-        assert not room.bot.sessions
+        assert not room.bot.generation_tasks
 
 
 def _forming(grey: int) -> Any:

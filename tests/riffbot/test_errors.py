@@ -56,8 +56,8 @@ QUOTING = {"shorten", "use_plain_quotes", "escape_markdown", "shown_name", "_per
 QUOTED_AS_THEY_ARE = {
     ("riffbot/clips/uploads.py", "shown"),  # of `shown_name`
     ("cogs/common/sources.py", "shown"),
-    ("cogs/library/_pages.py", "words"),  # escaped
-    ("cogs/library/_pages.py", "self.words"),  # a title, escaped as a whole
+    ("cogs/library/_pages.py", "text"),  # escaped
+    ("cogs/library/_pages.py", "self.text"),  # a title, escaped as a whole
     ("riffbot/request.py", "field"),  # shorten
     ("riffbot/text_files.py", "name"),
     # Not of members: names of ours, of the owner's settings, and of addresses on the page.

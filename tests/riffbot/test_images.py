@@ -104,7 +104,7 @@ def test_few_large_pictures_are_kept_in_memory(tmp_path: Path) -> None:
     tracemalloc.start()
     try:
         for digest in files:
-            assert images.any_width(f"sha256:{digest}")[0, 0] == int(digest[0])
+            assert images.load_any_width(f"sha256:{digest}")[0, 0] == int(digest[0])
         held, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -206,10 +206,10 @@ def test_a_measure_is_handed_down_through_remixes(tmp_path: Path) -> None:
     assert [images.waltz(ref) for ref in ("hall", child, grandchild)] == [True] * 3
     assert images.waltz(keep("3")) is False
     assert images.waltz(keep("4", seed_image="sha256:" + "f" * 64)) is False, "gone: its own words"
-    with images.lent(pixels.copy(), like=grandchild) as window:
+    with images.lend(pixels.copy(), like=grandchild) as window:
         assert images.waltz(window) is True
     assert [images.meter(ref) for ref in (grandchild, "sha256:" + "e" * 64)] == [3, 4]
-    with images.lent(pixels.copy()) as unknown:
+    with images.lend(pixels.copy()) as unknown:
         assert images.waltz(unknown) is None, "then the prompt decides"
 
 

@@ -12,18 +12,17 @@ import pytest
 import simcord
 
 from riffbot import local
-from riffbot.bot import RiffBot
 from riffbot.services import open_services
 from riffbot.settings import ROOT, Settings
 from tests.cogs.conftest import seed_images, settings  # noqa: F401
 from tests.support.browser import chromium
 
 
-async def test_the_living_room_is_furnished(settings: Settings) -> None:  # noqa: F811
+async def test_the_server_is_created(settings: Settings) -> None:  # noqa: F811
     async with open_services(settings) as services:
-        bot = RiffBot(services, simulated=True)
+        bot = local.LocalRiffBot(services)
         async with simcord.run(bot, shard_count=1, settle_timeout=60) as world:
-            channel, you = await local.furnish(world, bot)
+            channel, you = await local.create_server(world, bot)
             (hello,) = channel.history()
             assert bot.user is not None
             assert (await bot.fetch_user(bot.user.id)).name == "RiffBot"

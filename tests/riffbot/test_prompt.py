@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from riffbot.prompt import EMPHASIS, MAX_WEIGHT, Fragment, PromptError, check, parse
+from riffbot.prompt import EMPHASIS, MAX_WEIGHT, Fragment, PromptError, parse, require_words
 from riffbot.request import MAX_PROMPT
 from riffbot.settings import ROOT
 from tests.riffbot.prompt_before import parse_before
@@ -263,7 +263,7 @@ def test_what_was_read_before_is_read_alike(text: str) -> None:
 @pytest.mark.parametrize("text", ["()", "( )", "[]", "(:1.2)", "((\t))"])
 def test_nothing_between_brackets_is_refused_before_anything_is_made(text: str) -> None:
     with pytest.raises(PromptError, match="empty between its brackets"):
-        check(text)
+        require_words(text)
 
 
 def test_a_refusal_repeats_a_few_characters_of_a_long_number() -> None:

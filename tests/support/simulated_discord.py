@@ -11,6 +11,7 @@ import simcord
 
 from riffbot.bot import RiffBot
 from riffbot.jam.manager import JamManager
+from riffbot.local import LocalRiffBot
 from riffbot.services import Services, open_services
 from riffbot.settings import Settings
 
@@ -57,7 +58,7 @@ class Room:
         SimCord gives a bot five seconds to come up, which a model on a busy machine may not keep;
         so the recovery is not left to `on_ready` here.
         """
-        self.bot = RiffBot(self.services, simulated=True)
+        self.bot = LocalRiffBot(self.services)
         await self.env.restart_bot(self.bot)
         recovery: Any = self.bot.get_cog("recovery")
         await recovery.recover()
@@ -74,10 +75,10 @@ class Room:
         )
         jams.page = self.services.jams.page
         self.services = replace(self.services, jams=jams)
-        self.bot = RiffBot(self.services, simulated=True)
+        self.bot = LocalRiffBot(self.services)
         await self.env.restart_bot(self.bot)
         cog: Any = self.bot.get_cog("jam")
-        await cog.recover()
+        await cog.resume_all()
 
 
 @asynccontextmanager
@@ -85,22 +86,22 @@ async def open_room(
     settings: Settings,
     *,
     services: Services | None = None,
-    simulated: bool = False,
+    local: bool = False,
     **options: Any,
 ) -> AsyncIterator[Room]:
-    """Open the services (unless given) and furnish a Discord around the bot.
+    """Open the services (unless given) and build a Discord around the bot.
 
     Args:
-        simulated: the bot knows that this is no real Discord, as it does in `riffbot.local`.
+        local: the bot is a `LocalRiffBot`, as in `riffbot.local`.
     """
     if services is None:
         async with (
             open_services(settings) as opened,
-            open_room(settings, services=opened, simulated=simulated, **options) as room,
+            open_room(settings, services=opened, local=local, **options) as room,
         ):
             yield room
         return
-    bot = RiffBot(services, simulated=simulated)
+    bot = LocalRiffBot(services) if local else RiffBot(services)
     options = {"shard_count": 1, "settle_timeout": SETTLE_S, **options}
     async with simcord.run(bot, **options) as env:
         guild = env.create_guild("Test server")

@@ -252,7 +252,7 @@ def next_id(env: Any, value: int) -> Iterator[None]:
 
 @asynccontextmanager
 async def old_server(settings: Settings) -> AsyncIterator[OldServer]:
-    async with open_room(settings, simulated=True) as room:
+    async with open_room(settings, local=True) as room:
         await loaded(room.services)
         yield await OldServer.furnish(room)
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cogs.jam import _controller
-from cogs.jam._controller import Stage
+from cogs.jam import _channel_status, _controller, _output, _presenter
+from cogs.jam._controller import JamController
 from riffbot.jam.opus import OpusEncoder
 from riffbot.jam.session import JamSession
 from riffbot.settings import ROOT
@@ -69,14 +69,16 @@ class Evening:
         return self.there.voice.heard(self.room.guild)
 
     @property
-    def stage(self) -> Stage:
-        (stage,) = self.bot.stages.values()
-        assert isinstance(stage, Stage)
-        return stage
+    def controller(self) -> JamController:
+        (controller,) = self.bot.jam_controllers.values()
+        assert isinstance(controller, JamController)
+        return controller
 
     @property
     def panel(self) -> Message:
-        found = [m for m in self.ann.channel.messages if m.id == self.stage.panel.message_id]
+        found = [
+            m for m in self.ann.channel.messages if m.id == self.controller.panel.target.message_id
+        ]
         return found[0]
 
     async def until(self, look: Callable[[], object], *, timeout_s: float = 30.0) -> None:
@@ -102,8 +104,8 @@ async def venue(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Evening]:
         await original(self)
 
     monkeypatch.setattr(JamSession, "start", start)
-    monkeypatch.setattr(_controller, "EDIT_S", 0.3)
-    monkeypatch.setattr(_controller, "RECONNECT_POLICY", QUICK)
+    monkeypatch.setattr(_presenter, "EDIT_INTERVAL_S", 0.3)
+    monkeypatch.setattr(_output, "RECONNECT_POLICY", QUICK)
     async with LoopbackDiscord() as there:
         there.voice.heartbeat_s = 0.25
         band = there.add_guild("Band")
@@ -117,11 +119,10 @@ async def venue(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Evening]:
 @asynccontextmanager
 async def playing_at(night: Evening, folder: Path, **changes: Any) -> AsyncIterator[Evening]:
     """RiffBot is there; a second time restarts it."""
-    options = {"seed_images": ROOT / "seed_images", **changes}
+    # The bot's own two seconds between ticks spare Discord; a test need not wait for them.
+    options = {"seed_images": ROOT / "seed_images", "tick_s": 0.2, **changes}
     async with on_stage(night.there, folder, **options) as stage:
         night.bot = stage.bot
-        # Two seconds between two looks are Discord's to like, and nobody's to wait for here.
-        night.bot.get_cog("jam")._look_around.change_interval(seconds=0.2)
         yield night
 
 
@@ -185,7 +186,7 @@ async def test_a_minute_of_the_embedded_model(
         await night.heard.until(1500, timeout_s=120)
         await night.ben.slash("jam prompt", prompt="church bells")
         await night.heard.until(3000, timeout_s=120)
-        status = night.stage.session.status()
+        status = night.controller.session.status()
         gaps = night.heard.spacing_ms()
         await night.ann.slash("jam stop")
     print(spacing_line(gaps), f"{status.underruns} underruns, {status.late_chunks} late chunks")
@@ -211,13 +212,13 @@ async def test_a_lost_connection_resumes_the_walk_at_the_same_place(
         at, before = time.perf_counter(), starved()
         assert night.room.guild is not None
         await night.there.voice.drop(night.room.guild, code)
-        connection = night.stage.connection
+        connection = night.controller.output.connection
         assert connection is not None
         await night.until(lambda: connection.reconnects == 1)
         print(f"{code}: back after {time.perf_counter() - at:.2f} s")
         await night.heard.until(len(night.heard.music) + 60)
         assert connection.state is ConnectionState.CONNECTED
-        status = night.stage.session.status()
+        status = night.controller.session.status()
         # A jam in time needs a processor: what it was kept from for longer than its ring holds is
         # the machine's.
         kept_from = starved_s(before) - 1.0
@@ -244,7 +245,7 @@ async def test_whoever_hammers_on_keep_gets_one_riff(
         assert len(kept) == len(refused) == 1
         assert "already" in refused[0].message.content
         await kept[0].until(lambda message: "kept" in message.content, timeout_s=60)
-        await night.until(lambda: not night.stage.keeping)
+        await night.until(lambda: not night.controller.is_saving_excerpt)
         again = await night.ben.click(panel, "Keep last 30 s")
         await again.until(lambda message: "kept" in message.content, timeout_s=60)
         await night.ann.slash("jam stop")
@@ -259,7 +260,7 @@ async def test_given_up_it_is_kept_and_resumed_where_it_was(
         night.there.voice.server.refuse = [4006] * 3
         assert night.room.guild is not None
         await night.there.voice.drop(night.room.guild, 4006)
-        await night.until(lambda: not night.bot.stages)
+        await night.until(lambda: not night.bot.jam_controllers)
         assert "3 attempts to come back failed" in panel.text
         await night.there.posted(night.ann.channel, lambda m: "3 attempts" in m.content)
         assert panel.buttons()
@@ -314,11 +315,11 @@ async def test_after_a_restart_it_does_not_play_to_nobody(
         night.ben.leave()
         async with playing_at(night, tmp_path):
             await night.until(lambda: "I was restarted" in panel.text)
-            assert not night.bot.stages
+            assert not night.bot.jam_controllers
             night.ben.join(night.room)
             await asyncio.sleep(0.1)
-            await night.bot.get_cog("jam").on_ready()  # Discord's next hiccup
-            assert not night.bot.stages, "it does not burst in on a conversation"
+            await night.bot.get_cog("jam").on_host_ready(None)  # Discord's next hiccup
+            assert not night.bot.jam_controllers, "it does not burst in on a conversation"
             resumed = await night.ben.slash("jam resume")
             await resumed.until(lambda message: message.buttons(), timeout_s=60)
             await night.heard.until(before + 30)
@@ -341,7 +342,7 @@ async def test_two_servers_jam_at_once(tmp_path: Path, monkeypatch: pytest.Monke
             await night.ann.slash("jam stop")
             await night.there.voice.heard(choir).until(150)
             await carl.slash("jam stop")
-            await night.until(lambda: not night.bot.stages)
+            await night.until(lambda: not night.bot.jam_controllers)
     assert night.heard.music[:50] != night.there.voice.heard(choir).music[:50]
 
 
@@ -352,11 +353,11 @@ async def test_an_install_fault_is_named(tmp_path: Path, monkeypatch: pytest.Mon
         told = await shown.until(lambda message: "davey" in message.content, timeout_s=60)
         assert told.audience is night.ann.user
         assert night.there.voice.server.identified == 0
-        assert not night.bot.stages
+        assert not night.bot.jam_controllers
 
 
 class Clock:
-    """What a stage counts its patience by; it can be stopped, and set."""
+    """The clock of the audience watch; it can be stopped, and set."""
 
     def __init__(self) -> None:
         self.at: float | None = None
@@ -381,32 +382,32 @@ async def test_it_waits_for_an_audience_and_leaves_in_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock()
-    monkeypatch.setattr(_controller, "now", clock)
+    monkeypatch.setattr(_controller, "monotonic", clock)
     async with evening(tmp_path, monkeypatch, jam_leave_s=600.0) as night:
         panel = await night.start(prompt="funky sax")
         await night.heard.until(30)
         night.ann.leave()
         night.ben.leave()
-        await night.until(lambda: night.stage.session.status().phase == "paused")
+        await night.until(lambda: night.controller.session.status().phase == "paused")
         await night.until(lambda: "waiting for somebody to listen" in panel.text)
         heard = len(night.heard.music)
         with monkeypatch.context() as patch:  # other jams need the machine meanwhile
-            patch.setattr(night.stage.session._capacity, "_others", lambda: 0.9)
+            patch.setattr(night.controller.session._capacity, "_load_of_others", lambda: 0.9)
             night.ben.join(night.room)
             await night.until(lambda: "please let one of them end first" in panel.text)
-            assert night.stage.session.status().phase == "paused"
-        await night.until(lambda: night.stage.session.status().phase == "playing")
+            assert night.controller.session.status().phase == "paused"
+        await night.until(lambda: night.controller.session.status().phase == "playing")
         await night.heard.until(heard + 20)
         assert night.heard.faults() == []
         clock.stop()
         night.ben.leave()
-        stage = night.stage
-        await night.until(lambda: stage.session.status().phase == "paused")
+        controller = night.controller
+        await night.until(lambda: controller.session.status().phase == "paused")
         clock.skip(599.9)
-        await stage.look(at_once=True)
-        assert night.bot.stages, "not a moment sooner"
+        await controller.refresh(at_once=True)
+        assert night.bot.jam_controllers, "not a moment sooner"
         clock.skip(0.2)
-        await night.until(lambda: not night.bot.stages)
+        await night.until(lambda: not night.bot.jam_controllers)
         clock.go_on()
         assert "Nobody listened for 10 min" in panel.text
         assert night.room.people(but=0) == []
@@ -419,7 +420,7 @@ async def test_it_waits_for_an_audience_and_leaves_in_the_end(
 async def test_the_channel_shows_what_plays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_controller, "STATUS_S", 0.5)
+    monkeypatch.setattr(_channel_status, "STATUS_INTERVAL_S", 0.5)
     async with evening(tmp_path, monkeypatch) as night:
         await night.start(prompt="funky sax")
         await night.until(lambda: night.room.status == "🎶 funky sax")
@@ -432,7 +433,7 @@ async def test_the_channel_shows_what_plays(
         await night.there.voice.move(night.room.guild, other)
         await night.until(lambda: "church bells" in (other.status or ""))
         assert night.room.status is None
-        assert night.stage.session.channels.voice_channel_id == other.id
+        assert night.controller.session.channels.voice_channel_id == other.id
         await night.ann.slash("jam stop")
         await night.until(lambda: other.status is None)
 
@@ -460,6 +461,6 @@ async def test_a_moderator_shows_it_out(tmp_path: Path, monkeypatch: pytest.Monk
         assert night.room.statuses == []  # without the permission it does not even try
         assert night.room.guild is not None
         await night.there.voice.kick(night.room.guild)
-        await night.until(lambda: not night.bot.stages)
+        await night.until(lambda: not night.bot.jam_controllers)
         assert "took me out" in panel.text
         assert panel.buttons()

@@ -11,7 +11,7 @@ import torch
 
 from training import captions, networks, prepare
 from training.caption_writer import held_out
-from training.dataset import ready_path, shards, told_path
+from training.dataset import labels_path, ready_path, shards
 from training.render import clip_seed, find_piece, write_shard
 
 LATENTS, CLIPS = 4, 5
@@ -55,7 +55,7 @@ def held(folder: Path) -> dict[int, dict]:  # type: ignore[type-arg]
 
 def test_words_follow_from_the_seed_alone(folder: Path) -> None:
     assert tell(folder, "--captions", "6") == 0
-    path = told_path(shards(folder)[0])
+    path = labels_path(shards(folder)[0])
     first = path.read_bytes()
     rows = json.loads(first)
     assert [len(row["captions"]) for row in rows] == [6] * CLIPS
@@ -70,7 +70,7 @@ def test_words_follow_from_the_seed_alone(folder: Path) -> None:
 def test_words_are_kept_until_asked_for_again(folder: Path) -> None:
     tell(folder, "--captions", "2")
     tell(folder, "--captions", "3")
-    path = told_path(shards(folder)[0])
+    path = labels_path(shards(folder)[0])
     assert len(json.loads(path.read_text("utf-8"))[0]["captions"]) == 2
     tell(folder, "--captions", "3", "--again")
     assert len(json.loads(path.read_text("utf-8"))[0]["captions"]) == 3
@@ -83,7 +83,7 @@ def test_another_composer_is_noticed(folder: Path, capsys: pytest.CaptureFixture
     path.write_text(json.dumps(rows), "utf-8")
     assert tell(folder) == 1
     assert "shard-00007.npz: the composer has changed" in capsys.readouterr().err
-    assert not told_path(shards(folder)[0]).exists()
+    assert not labels_path(shards(folder)[0]).exists()
 
 
 def test_examples_need_no_shards(capsys: pytest.CaptureFixture[str]) -> None:
@@ -144,7 +144,7 @@ def test_a_shard_rendered_anew_forgets_what_was_made_of_the_old(folder: Path) ->
         sounds.append(np.zeros(piece.width * 441, np.float32))
         rows.append(about)
     write_shard(folder, 7, sounds, rows)
-    assert not told_path(path).exists()
+    assert not labels_path(path).exists()
     assert ready(folder) == 1
     tell(folder)
     assert ready(folder) == 0

@@ -34,8 +34,8 @@ class Judge:
         """
         heads = ["--models", model.HEADS]
         command = [*self._command, what, *arguments, *heads, *self._cache, "--json", "-"]
-        told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-        return json.loads(told.stdout)
+        answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        return json.loads(answer.stdout)
 
     def likings(self, manifest: Path, concept: str) -> dict[str, float]:
         """How strongly each file of a manifest sounds of a concept: mean logit of its heads."""

@@ -5,12 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-# By name, so that the local Discord, which puts a simulated clock at `time.monotonic` for the bot's
-# own tasks, cannot give a submitter another time than the worker has.
-from time import monotonic
 from typing import Any
 
+from riffbot.clock import monotonic
 from riffbot.errors import Cancelled, Refused, RiffBotError
 from riffbot.inference.engine.admission import AdmissionLimits, outstanding_work
 from riffbot.inference.engine.fair_queue import FairQueue
@@ -188,7 +185,7 @@ class Dispatcher:
 
         Args:
             promised: it was let in already (reserved, or before a restart); nothing but a closed
-                line refuses it.
+                dispatcher refuses it.
 
         Raises:
             Refused: it could not be done in time, or its member has too many waiting.
@@ -294,7 +291,7 @@ class Dispatcher:
             self._changed.notify_all()
 
     def _positions(self, now: float) -> dict[str, tuple[int, float | None]]:
-        """Place in line and seconds to go of everybody who waits."""
+        """Queue position (1 is next) and seconds to go of every waiting job, by its id."""
         batches = self._queue.plan(now, self.batch_limit)
         ahead = sum(max(0.0, batch.until - now) for batch in self._running)
         times: list[Any] = completion_times(self.throughput, batches, ahead) or [None] * len(

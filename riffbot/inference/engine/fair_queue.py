@@ -1,17 +1,17 @@
-"""The line of waiting clips: who is next, and who may share a batch with them.
+"""The fair queue: which waiting job is next, and which may share a batch with it.
 
 Three classes, each before the next:
 
 1. **Deadlines** (a jam's chunks), earliest first. One that would be missed overtakes what
    is running, between two of its steps, unless that has a deadline too.
-2. **Promises**: whoever has waited as long as the door promised at most goes next, so that no
+2. **Promises**: a job that has waited the longest time that was promised goes next, so that no
    stream of newcomers can starve anybody.
 3. **Fair shares**: everybody's first clip before anybody's second. Among equals servers take turns
    (the least recently served first), and inside a server its members do. Visitors of the page who
    come from one network have one member's turns together (`Owner.account`), or whoever throws
    cookies away would have as many shares as they like; inside it each has one clip at a time.
 
-"Second" is meant within one busy spell: the line keeps turns as start-time fair queueing does
+"Second" is meant within one busy spell: the queue keeps turns as start-time fair queueing does
 (Goyal, Vin and Cheng, 1996). A member who comes late gets their first clip at once and then joins
 the turn that is being served; they neither owe nor are owed the past.
 
@@ -39,7 +39,7 @@ Account = tuple[str, int] | None
 
 @dataclass(frozen=True)
 class RankedJob:
-    """A job's place in line."""
+    """A waiting job and its rank in the queue."""
 
     job: Job
     rank: Rank
@@ -75,16 +75,16 @@ class FairQueue:
         return job_id in self._jobs
 
     def add(self, job: Job) -> None:
-        """Put a job in line."""
+        """Add a job."""
         self._jobs[job.id] = job
 
     def remove(self, job_id: str) -> Job | None:
-        """Take a job out of the line; None if it is not (or no longer) waiting."""
+        """Remove a job; None if it is not (or no longer) waiting."""
         return self._jobs.pop(job_id, None)
 
     @property
     def most_urgent(self) -> Job | None:
-        """The job whose deadline is the first; None when nobody who waits has one."""
+        """The waiting job with the earliest deadline; None if no job has one."""
         urgent = [job for job in self._jobs.values() if job.deadline is not None]
         return min(urgent, key=lambda job: job.deadline or 0.0, default=None)
 
@@ -106,7 +106,7 @@ class FairQueue:
         return max(0, self._last_turn.get(owner.account, -1) + 1 - self._turn)
 
     def plan(self, now: float, limit: int) -> list[list[Job]]:
-        """The whole line as the batches that it will run in, next one first.
+        """The whole queue as the batches that it will run in, next one first.
 
         A batch is its first job and those compatible with it (equal `key`), at most `limit`. It
         never takes a job past one of better rank that has to stay behind, so that batching
@@ -128,7 +128,7 @@ class FairQueue:
     def take(self, now: float, limit: int) -> list[Job]:
         """Remove and return the next batch; an empty list when nobody waits.
 
-        When the line has run dry by then, the busy spell is over and all turns are forgotten.
+        When the queue is empty by then, the busy spell is over and all turns are forgotten.
         """
         line = self._line(now)
         if not line:

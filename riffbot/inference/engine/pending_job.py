@@ -1,4 +1,4 @@
-"""The submitter's end of a job: carries news and the answer from the worker to an event loop."""
+"""A submitted job: carries progress and the result from the worker to its event loop."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _START_TIMEOUT_S = 30.0
 
 
 class PendingJob:
-    """A job with the event loop and the callbacks of whoever waits for it.
+    """A job with its submitter's event loop and callbacks.
 
     Every method may be called from any thread; callbacks and the future are only touched on the
-    submitter's own loop. News is coalesced: a loop that is busy gets the newest only.
+    submitter's own loop. Progress is coalesced: a busy loop gets the newest only.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class PendingJob:
         self._last_position: int | None = None
 
     def report_progress(self, news: Progress) -> None:
-        """Pass progress on; an unread preview survives newer news without one."""
+        """Pass progress on; an undelivered preview survives newer progress without one."""
         if self._on_progress is None:
             return
         with self._lock:
@@ -50,7 +50,7 @@ class PendingJob:
             self._call(self._deliver)
 
     def report_position(self, position: int, eta_s: float | None) -> None:
-        """Pass the place in line on, if it changed."""
+        """Pass the queue position on, if it changed."""
         if position != self._last_position:
             self._last_position = position
             self.report_progress(Progress(self.job.id, "queued", position, eta_s))

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median_high, median_low
 
-# By name, as in `dispatcher.py`.
-from time import monotonic
-
+from audio.pixels import seconds_of
+from riffbot.clock import monotonic
 from riffbot.inference.batching import steps_to_run
 from riffbot.inference.job import Job
 from riffbot.request import RiffRequest
@@ -88,7 +87,7 @@ class ThroughputMeter:
         # Another size that was measured long ago may have been measured in a slow moment.
         self._rates = {n: rate for n, rate in rates.items() if now - rate.newest <= MEASURED_S}
         self._per_clip.add(seconds / size, now)
-        sound = sum((request.width or 0) / 100 for request in requests)
+        sound = sum(seconds_of(request.width or 0) for request in requests)
         self._real_time.add(sound / seconds if seconds else 0.0, now)
 
     def seconds(self, requests: Sequence[RiffRequest]) -> float | None:

@@ -1,4 +1,4 @@
-"""The one thread that owns the model: it loads it, takes batches from the line and answers them."""
+"""The one thread that owns the model: it loads it, takes batches and answers their jobs."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""The gist of a prompt: one vector that says which music is meant.
+"""The prompt embedding: one pooled vector that says which music a prompt means (folder `gist/`).
 
 A small denoiser cannot afford to learn the language as well as the music. So a small network of
 its own learns, from captions alone, to say which genre, instruments, sounds, mood and tempo a text
-is about; what it answers before its last layer is the gist, and the denoiser hears it beside the
-timestep (diffusers' `class_embed_type="projection"`). Attributes are linear in the gist, so
-moving along it does what it says: half-way between two gists lies the mixture, and beyond a gist,
-away from the same text without a word, lies more of that word.
+is about; its output before the last layer is the embedding, and the denoiser gets it beside the
+timestep (diffusers' `class_embed_type="projection"`). Attributes are linear in the embedding:
+half-way between two embeddings lies the mixture, and further away from the same text without a
+word lies more of that word.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from torch import Tensor, nn
 
 
 class PromptEmbedding(ModelMixin, ConfigMixin):  # type: ignore[misc]
-    """Token states (B, T, width) of a text encoder -> gist (B, size), RMS about 1.
+    """Token states (B, T, width) of a text encoder -> embedding (B, size), RMS about 1.
 
     Args:
         width: of the token states.
-        size: of the gist.
+        size: of the embedding.
         heads: ways to look at the tokens, beside their mean.
         hidden: width of the layer between.
     """
@@ -38,7 +38,7 @@ class PromptEmbedding(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.activation = nn.GELU()
 
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:
-        """The gist of each text.
+        """The embedding of each text, float (B, size).
 
         Args:
             states: float (B, T, width), as the text encoder answers.

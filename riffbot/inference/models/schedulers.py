@@ -149,7 +149,7 @@ class Sampler:
         return len(self._scheduler.timesteps) - self._start
 
     def timestep(self, step: int) -> torch.Tensor:
-        """What the denoiser is told about step 0 … len-1."""
+        """The timestep that the denoiser is conditioned on at step 0 … len-1."""
         timestep: torch.Tensor = self._scheduler.timesteps[self._start + step]
         return timestep
 
@@ -171,7 +171,7 @@ class Sampler:
         """Take one step.
 
         Args:
-            output: what the denoiser said, guided.
+            output: the denoiser's guided prediction.
             step: 0 … len-1, in order.
             latents: float32[N, C, H, W] before the step.
             draw: asked for noise by samplers that add some (lcm, euler_a).

@@ -1,7 +1,7 @@
-"""What a member left open is decided here, once, before anything waits in a queue.
+"""Fills what a request leaves open, once, before anything waits in the queue.
 
 A resolved request says everything that decides its clip, so it can be replayed for ever, whatever
-defaults a later model has. Nonsense is refused here too: at the door, not after a wait in line.
+defaults a later model has. Nonsense is refused here too, not after a wait in the queue.
 """
 
 from __future__ import annotations

@@ -141,8 +141,8 @@ async def test_cancel_stops_what_is_not_finished(
         cancelled = asyncio.Event()
 
         async def pressed_meanwhile(*_: Any, **__: Any) -> Any:
-            (session,) = room.bot.sessions.values()
-            await session.stop()
+            (task,) = room.bot.generation_tasks.values()
+            await task.stop()
             try:
                 await asyncio.sleep(0)
             except asyncio.CancelledError:
@@ -154,7 +154,7 @@ async def test_cancel_stops_what_is_not_finished(
         await room.riff()
         assert cancelled.is_set()
         assert room.messages == []
-        assert not room.bot.sessions
+        assert not room.bot.generation_tasks
 
 
 async def test_cancel_is_for_the_asker_or_a_moderator(
@@ -174,7 +174,7 @@ async def test_cancel_is_for_the_asker_or_a_moderator(
         message = await channel.send("busy", view=cancel_view("77", room.ada.id))  # type: ignore[union-attr]
         over = await _press(room, room.ada, message, "Cancel")
         assert "nothing left" in over.response.content
-        room.bot.sessions["77"] = Busy()
+        room.bot.generation_tasks["77"] = Busy()
         refused = await _press(room, room.ben, message, "Cancel")
         assert "moderator" in refused.response.content
         assert not stopped

@@ -182,7 +182,7 @@ async def test_old_riffs_of_archived_public_threads_are_found_again(settings: Se
         await room.env.settle()
         gone = await kept(room, "lost harp", room.ada, 10**17, room.guild.id)
         cog: Any = room.bot.get_cog("threads")
-        await cog.look()
+        await cog.correct_audiences()
         library = room.services.library
         old = {
             name: (await library.riffs.get(riff.id)).audience_id for name, riff in threads.items()

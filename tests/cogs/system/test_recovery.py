@@ -68,16 +68,19 @@ async def test_recovery_begins_when_discord_is_there(
         begun.append(channel_id)
 
     async with open_room(settings) as room:
-        cog = type(room.bot.get_cog("recovery"))
-        monkeypatch.setattr(cog, "recover", recover)
-        for simulated in (False, True):
-            monkeypatch.setattr(room.bot, "simulated", simulated)
-            room.bot.dispatch("ready")
-            await room.env.settle()
-        assert begun == [None]
-        room.bot.dispatch("furnished", 5)
+        monkeypatch.setattr(type(room.bot.get_cog("recovery")), "recover", recover)
+        room.bot.dispatch("ready")
         await room.env.settle()
-        assert begun == [None, 5]
+        assert begun == [None]
+    begun.clear()
+    async with open_room(settings, local=True) as room:
+        monkeypatch.setattr(type(room.bot.get_cog("recovery")), "recover", recover)
+        room.bot.dispatch("ready")
+        await room.env.settle()
+        assert begun == []
+        room.bot.dispatch("host_ready", 5)
+        await room.env.settle()
+        assert begun == [5]
 
 
 async def test_jobs_of_one_command_are_told_together(settings: Settings) -> None:

@@ -118,7 +118,7 @@ async def test_a_clip_waits_for_a_library_that_is_locked_when_it_is_done(stage: 
 async def test_a_library_that_stays_locked_postpones_the_clip_and_says_so(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job_ledger, "KEEP_TRYING_S", 0.3)
+    monkeypatch.setattr(job_ledger, "STORE_TIMEOUT_S", 0.3)
     stage.pipeline.gate.clear()
     making = asyncio.create_task(stage.clip_service.make(REQUEST, author=ANN))
     await until(lambda: bool(stage.pipeline.batches))

@@ -18,7 +18,7 @@ def test_a_member_is_exported_and_forgotten_from_the_command_line(
 ) -> None:
     import asyncio
 
-    from riffbot.library.running import noted
+    from riffbot.library.instance_lock import hold_instance_lock
     from riffbot.library.store import Library
     from riffbot.library.types import Author, Origin
     from riffbot.settings import load_settings
@@ -49,7 +49,7 @@ def test_a_member_is_exported_and_forgotten_from_the_command_line(
     assert "--member" in one_line(capsys), "nobody in particular is everybody on the page"
 
     async def beside() -> None:
-        async with noted(load_settings()):
+        async with hold_instance_lock(load_settings()):
             words = ["privacy", "delete", "--member", "1", "--yes"]
             assert await asyncio.to_thread(main, words) == 2
 

@@ -18,7 +18,7 @@ from tests.riffbot.commands.answers import one_line
 def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """`riffbot` alone sets up a log; it ends with its test."""
     monkeypatch.setattr(logging.root, "handlers", list(logging.root.handlers))
-    loggers = [logging.root, *map(logging.getLogger, startup.OURS)]
+    loggers = [logging.root, *map(logging.getLogger, startup.OWN_LOGGERS)]
     levels = [logger.level for logger in loggers]
     yield
     for logger, level in zip(loggers, levels, strict=True):
@@ -44,7 +44,7 @@ def test_a_taken_port_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_libraries_are_heard_from_warnings_on(level: str, ours: int, libraries: int) -> None:
-    startup.set_levels(level)
+    startup.set_log_levels(level)
     for name in ("riffbot.bot", "cogs.riff.cog", "audio.codec"):
         assert logging.getLogger(name).getEffectiveLevel() == ours
     for name in ("alembic.runtime.migration", "discord.client", "aiohttp.server"):
@@ -53,7 +53,7 @@ def test_libraries_are_heard_from_warnings_on(level: str, ours: int, libraries: 
 
 def test_a_quiet_logger_is_heard_again_afterwards(caplog: pytest.LogCaptureFixture) -> None:
     logger = logging.getLogger("discord.state")
-    with startup.quiet("discord.state"):
+    with startup.warnings_hidden("discord.state"):
         logger.warning("not this")
     logger.warning("but this")
     assert caplog.messages == ["but this"]
@@ -62,7 +62,7 @@ def test_a_quiet_logger_is_heard_again_afterwards(caplog: pytest.LogCaptureFixtu
 @pytest.mark.parametrize("token", [None, "a.b.c"])
 def test_a_banner_tells_no_secret_and_no_address(token: str | None, tmp_path: Path) -> None:
     settings = Settings(_env_file=None, data_dir=tmp_path, discord_token=token)
-    told = startup.banner(settings)
+    told = startup.startup_banner(settings)
     assert str(tmp_path) in told
     assert f"the model {Path(settings.model).name}" in told
     assert "a.b.c" not in told

@@ -60,7 +60,7 @@ async def test_an_extended_loop_is_itself_and_then_something_new(
     pipeline: Pipeline, width: int, backward: bool
 ) -> None:
     loop = loop_of(width)
-    with pipeline.images.lent(loop) as ref:
+    with pipeline.images.lend(loop) as ref:
         request = RiffRequest(
             prompt="dub",
             seed=3,
@@ -84,7 +84,7 @@ async def test_an_extended_loop_is_itself_and_then_something_new(
 async def test_a_song_without_denoising_is_the_loop_again_and_again(pipeline: Pipeline) -> None:
     loop = loop_of(200)
     for backward in (False, True):
-        with pipeline.images.lent(loop.copy()) as ref:
+        with pipeline.images.lend(loop.copy()) as ref:
             piece = {"kind": "extend", "columns": 700, "backward": backward}
             request = RiffRequest(prompt="x", seed_image=ref, denoising=0.0, piece=piece)
             riff = await made(pipeline, request)
@@ -127,7 +127,7 @@ async def test_a_song_goes_on_from_its_end_at_its_own_measure(
     """At denoising 0 what is new is the song's last (or first) measures, again and again."""
     song = loop_of(3000)
     columns = 3000 + 1200
-    with pipeline.images.lent(song) as ref:
+    with pipeline.images.lend(song) as ref:
         request = RiffRequest(
             prompt="dub",
             seed=3,
@@ -174,7 +174,7 @@ async def test_a_walk_moves_from_its_beginning_to_its_end(pipeline: Pipeline) ->
 
 async def test_a_walk_between_two_tempos_glides(pipeline: Pipeline, tmp_path: Path) -> None:
     first, second = loop_of(200, 1), loop_of(240, 2)
-    with pipeline.images.lent(first) as one, pipeline.images.lent(second) as two:
+    with pipeline.images.lend(first) as one, pipeline.images.lend(second) as two:
         request = RiffRequest(
             prompt="a",
             seed=1,
@@ -216,7 +216,7 @@ def test_layers_add_up_in_power() -> None:
 
 async def test_layers_of_two_tempos_and_lengths_fit(pipeline: Pipeline) -> None:
     first, second = loop_of(200), loop_of(400)
-    with pipeline.images.lent(first) as one, pipeline.images.lent(second) as two:
+    with pipeline.images.lend(first) as one, pipeline.images.lend(second) as two:
         request = RiffRequest(
             prompt="x", seed_image=one, piece={"kind": "layer", "image": two, "gain_db": -6}
         )
@@ -326,7 +326,7 @@ async def test_a_song_keeps_the_measure_of_its_loop(
             name="hall", path=Path("hall.png"), title="Hall", bpm=90, beats=3, width=200, meter=3
         ),
     )
-    with pipeline.images.lent(loop, like="hall") as ref:
+    with pipeline.images.lend(loop, like="hall") as ref:
         piece = {"kind": "extend", "columns": 800}
         request = RiffRequest(prompt="more of it", seed_image=ref, piece=piece)
         await compose(request, pipeline.images, submit)
@@ -337,7 +337,7 @@ async def test_a_layer_comes_into_time_though_its_file_says_no_tempo(pipeline: P
     first, second = loop_of(200), loop_of(240)
     second[:] = 255
     second[:, 120:124] = 0  # a click in the middle
-    with pipeline.images.lent(first) as one, pipeline.images.lent(second) as two:
+    with pipeline.images.lend(first) as one, pipeline.images.lend(second) as two:
         request = layer(
             EditSource(one, 200, 120.0, "a", "1"), EditSource(two, 240, 100.0, "b", "2")
         )
@@ -351,8 +351,8 @@ async def test_a_layer_comes_into_time_though_its_file_says_no_tempo(pipeline: P
 
 async def test_what_would_be_endless_or_is_no_spectrogram_is_refused(pipeline: Pipeline) -> None:
     with (
-        pipeline.images.lent(loop_of(2048)) as wide,
-        pipeline.images.lent(np.zeros((64, 64), np.uint8)) as small,
+        pipeline.images.lend(loop_of(2048)) as wide,
+        pipeline.images.lend(np.zeros((64, 64), np.uint8)) as small,
     ):
         walk = RiffRequest(
             prompt="a",

@@ -115,7 +115,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Images:
 @pytest.fixture(scope="module")
 def song(images: Images) -> Iterator[str]:
     picture = np.random.default_rng(1).integers(0, 255, (512, 2400), dtype=np.uint8)
-    with images.lent(picture) as ref:
+    with images.lend(picture) as ref:
         yield ref
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from riffbot.clips.lineage import as_picture, as_text
+from riffbot.clips.lineage import draw_family_tree, format_family_tree
 from riffbot.errors import BadRequest
 from riffbot.jam.snapshot import scrub_jam
 from riffbot.library.deletion import DeletionResult
@@ -38,7 +38,7 @@ async def test_a_family_is_found_from_any_of_its_members(library: Library, add: 
         assert family.riff.id == member.id
         assert [r.id for r in family.roots] == [root.id]
     assert len((await library.riffs.family(stranger.id)).members) == 1
-    text = as_text(await library.riffs.family(child.id))
+    text = format_family_tree(await library.riffs.family(child.id))
     lines = text.splitlines()
     assert lines[0].startswith("Ann · riff · root")
     assert lines[1].startswith("├─ Bob · riff · child")
@@ -55,7 +55,7 @@ async def test_whoever_goes_leaves_a_place_while_there_are_children(
     grandchild = await add("grandchild", ANN, parent=child.id)
     farewell = await library.riffs.delete(child.id)
     assert farewell.children == (grandchild.id,)
-    text = as_text(await library.riffs.family(grandchild.id))
+    text = format_family_tree(await library.riffs.family(grandchild.id))
     assert text.splitlines()[1] == "└─ a deleted riff"
     assert "Bob" not in text
     await library.privacy.erase_member(ANN.user_id, scrub_jam)
@@ -73,7 +73,7 @@ async def test_names_go_when_their_member_does(library: Library, add: Add) -> No
     assert (credit.author, credit.riff_id, credit.prompt) == (FORMER_MEMBER, None, "")
     assert credit.author is not NOBODY
     family = await library.riffs.family(child.id)
-    assert "secret" not in as_text(family)
+    assert "secret" not in format_family_tree(family)
     assert "secret" not in family.members[0].request.model_dump_json()
     # With its last child the empty place goes, too.
     await library.riffs.delete(child.id)
@@ -108,11 +108,11 @@ async def test_a_large_family_is_drawn_in_part(library: Library, add: Add) -> No
     family = await library.riffs.family(root.id, most=8)
     assert len(family.members) == 8
     assert family.left_out == 5
-    assert "… and 5 more" in as_text(family)
+    assert "… and 5 more" in format_family_tree(family)
     thumbs = {root.id: np.zeros((128, 128), np.uint8)}
-    picture = Image.open(io.BytesIO(as_picture(family, thumbs)))
+    picture = Image.open(io.BytesIO(draw_family_tree(family, thumbs)))
     assert max(picture.size) <= 3600
-    assert all(len(line) < 140 for line in as_text(family).splitlines())
+    assert all(len(line) < 140 for line in format_family_tree(family).splitlines())
 
 
 @pytest.mark.parametrize("text", ["", "riff", "r", "dub ri"])
@@ -155,11 +155,13 @@ async def test_a_damaged_library_s_circle_is_drawn_all_the_same(
     with sqlite3.connect(settings.data_dir / "riffbot.db") as damage:
         damage.execute("UPDATE riffs SET parent_id = ? WHERE id = ?", (second.id, first.id))
     family = await library.riffs.family(second.id)
-    assert [line.strip("└─ ").split(" · ")[2][:6] for line in as_text(family).splitlines()] == [
+    assert [
+        line.strip("└─ ").split(" · ")[2][:6] for line in format_family_tree(family).splitlines()
+    ] == [
         "first ",
         "second",
     ]
-    assert Image.open(io.BytesIO(as_picture(family, {}))).width > 600, "one beside the other"
+    assert Image.open(io.BytesIO(draw_family_tree(family, {}))).width > 600, "one beside the other"
 
 
 async def test_only_its_author_decides_about_a_riff(library: Library, add: Add) -> None:
@@ -220,15 +222,15 @@ async def test_what_was_made_elsewhere_only_has_its_place(library: Library, add:
     await add("open", BOB, parent=private.id, channel=5)
     ann, bob = (Viewer(author.user_id, frozenset({5})) for author in (ANN, BOB))
     family = (await library.riffs.family(root.id)).redact_for(ann)
-    lines = as_text(family).splitlines()
+    lines = format_family_tree(family).splitlines()
     assert lines[1] == "└─ a riff made elsewhere"
     assert "Bob · riff · open" in lines[2]
     thumbs = {m.id: np.zeros((128, 128), np.uint8) for m in family.members}
     without = {m.id: thumbs[m.id] for m in family.members if m.id != private.id}
-    assert as_picture(family, thumbs) == as_picture(family, without)
+    assert draw_family_tree(family, thumbs) == draw_family_tree(family, without)
     asked = (await library.riffs.family(private.id)).redact_for(ann)  # about the hidden one itself
-    assert "secret wish" not in as_text(asked)
-    assert as_text(asked).splitlines()[1].startswith("└─ a riff made elsewhere")
-    assert as_picture(asked, thumbs) == as_picture(asked, without)
+    assert "secret wish" not in format_family_tree(asked)
+    assert format_family_tree(asked).splitlines()[1].startswith("└─ a riff made elsewhere")
+    assert draw_family_tree(asked, thumbs) == draw_family_tree(asked, without)
     bobs = (await library.riffs.family(root.id)).redact_for(bob)
-    assert "secret wish" in as_text(bobs)
+    assert "secret wish" in format_family_tree(bobs)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from riffbot.errors import StorageError
-from riffbot.library.instance_lock import owned
+from riffbot.library.instance_lock import hold_instance_lock, is_owned
 from riffbot.library.store import Library
 from riffbot.services import open_services
 from riffbot.settings import Settings
@@ -19,11 +19,11 @@ from riffbot.settings import Settings
 _HOLDS = """
 import asyncio, sys
 from pathlib import Path
-from riffbot.library.instance_lock import owned
+from riffbot.library.instance_lock import hold_instance_lock
 from riffbot.settings import Settings
 
 async def main():
-    async with owned(Settings(_env_file=None, data_dir=Path(sys.argv[1]))):
+    async with hold_instance_lock(Settings(_env_file=None, data_dir=Path(sys.argv[1]))):
         print("holding", flush=True)
         await asyncio.sleep(60)
 
@@ -39,7 +39,7 @@ async def test_a_second_process_is_told_which_one_holds_the_folder(settings: Set
     try:
         assert holder.stdout.readline() == "holding\n"
         with pytest.raises(StorageError, match=f"process {holder.pid} on .*, since 20") as told:
-            async with owned(settings):
+            async with hold_instance_lock(settings):
                 pass
         assert str(settings.data_dir) in str(told.value)
         assert "RIFFBOT_DATA_DIR" in str(told.value)
@@ -50,7 +50,7 @@ async def test_a_second_process_is_told_which_one_holds_the_folder(settings: Set
         holder.send_signal(signal.SIGKILL)
         holder.wait(20)
         holder.stdout.close()
-    async with owned(settings):  # the system has taken the lock back
+    async with hold_instance_lock(settings):  # the system has taken the lock back
         pass
 
 
@@ -67,11 +67,11 @@ async def test_services_are_opened_once_a_folder(settings: Settings) -> None:
 async def test_a_database_file_elsewhere_is_owned_as_well(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'shared.db'}"
     one, two = (Settings(data_dir=tmp_path / name, database_url=url) for name in ("a", "b"))
-    async with owned(one):
+    async with hold_instance_lock(one):
         with pytest.raises(StorageError, match=r"shared\.db"):
-            async with owned(two):
+            async with hold_instance_lock(two):
                 pass
-    async with owned(two):
+    async with hold_instance_lock(two):
         pass
 
 
@@ -81,15 +81,40 @@ async def test_the_database_in_a_data_folder_is_owned_under_any_name(tmp_path: P
     for folder in ("a", "link"):
         url = f"sqlite:///{tmp_path / folder / 'riffbot.db'}"
         two = Settings(_env_file=None, data_dir=tmp_path / "b", database_url=url)
-        async with owned(one):
+        async with hold_instance_lock(one):
             with pytest.raises(StorageError, match=r"riffbot\.db"):
-                async with owned(two):
+                async with hold_instance_lock(two):
                     pass
 
 
 async def test_a_note_that_cannot_be_read_costs_no_sentence(settings: Settings) -> None:
-    async with owned(settings):
+    async with hold_instance_lock(settings):
         (settings.data_dir / "owner.json").write_text("{")
         with pytest.raises(StorageError, match="does not say which process"):
-            async with owned(settings):
+            async with hold_instance_lock(settings):
                 pass
+
+
+async def test_whether_it_is_owned_is_known(settings: Settings) -> None:
+    assert not is_owned(settings)
+    async with open_services(settings.model_copy(update={"model": "no-such-folder"})):
+        assert is_owned(settings)
+        assert is_owned(settings), "asking takes nothing away"
+    assert not is_owned(settings)
+    async with hold_instance_lock(settings):
+        assert is_owned(settings)
+
+
+def test_one_that_was_killed_does_not_own_it(settings: Settings) -> None:
+    holder = subprocess.Popen(
+        [sys.executable, "-c", _HOLDS, str(settings.data_dir)], stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None
+    try:
+        assert holder.stdout.readline() == "holding\n"
+        assert is_owned(settings)
+    finally:
+        holder.kill()
+        holder.wait(20)
+        holder.stdout.close()
+    assert not is_owned(settings)

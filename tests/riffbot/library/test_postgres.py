@@ -20,7 +20,7 @@ from riffbot.errors import Conflict, StorageError
 from riffbot.jam.snapshot import scrub_jam
 from riffbot.library import instance_lock, migrate
 from riffbot.library.connection import database_url
-from riffbot.library.instance_lock import owned
+from riffbot.library.instance_lock import hold_instance_lock
 from riffbot.library.models import Base, StoredRiff
 from riffbot.library.store import Library
 from riffbot.library.types import FORMER_MEMBER
@@ -128,11 +128,11 @@ async def test_a_server_that_is_away_is_a_sentence(tmp_path: Path) -> None:
 @pytest.mark.needs("postgres", "asyncpg")
 async def test_two_riffbots_on_one_database_are_told(server: str, tmp_path: Path) -> None:
     one, two = (Settings(data_dir=tmp_path / name, database_url=server) for name in ("a", "b"))
-    async with owned(one):
+    async with hold_instance_lock(one):
         with pytest.raises(StorageError, match=f"process {os.getpid()} on "):
-            async with owned(two):
+            async with hold_instance_lock(two):
                 pass
-    async with owned(two):
+    async with hold_instance_lock(two):
         pass
 
 
@@ -144,7 +144,7 @@ async def test_another_schema_is_another_library(server: str, tmp_path: Path) ->
         await connection.execute(text("ALTER ROLE other SET search_path TO elsewhere"))
     one = Settings(data_dir=tmp_path / "a", database_url=server)
     two = Settings(data_dir=tmp_path / "b", database_url=server.replace("riffbot@", "other@"))
-    async with owned(one), owned(two):
+    async with hold_instance_lock(one), hold_instance_lock(two):
         pass
 
 
@@ -152,10 +152,10 @@ async def test_another_schema_is_another_library(server: str, tmp_path: Path) ->
 async def test_a_lock_that_was_lost_is_taken_again(
     server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(instance_lock, "_LOOK_EVERY_S", 0.05)
-    monkeypatch.setattr(instance_lock, "_AGAIN_S", 0.05)
+    monkeypatch.setattr(instance_lock, "_CHECK_EVERY_S", 0.05)
+    monkeypatch.setattr(instance_lock, "_RETRY_S", 0.05)
     one, two = (Settings(data_dir=tmp_path / name, database_url=server) for name in ("a", "b"))
-    async with owned(one):
+    async with hold_instance_lock(one):
         engine = create_async_engine(server.replace(":", "+asyncpg:", 1))
         async with engine.connect() as connection:
             mine = "FROM pg_stat_activity WHERE application_name LIKE 'riffbot, process%'"
@@ -171,7 +171,7 @@ async def test_a_lock_that_was_lost_is_taken_again(
                     await asyncio.sleep(0.05)
         await engine.dispose()
         with pytest.raises(StorageError, match="already"):
-            async with owned(two):
+            async with hold_instance_lock(two):
                 pass
 
 
@@ -181,8 +181,8 @@ async def test_who_loses_the_lock_to_another_one_stops_in_order(
 ) -> None:
     ends: list[float] = []
     monkeypatch.setattr("riffbot.interrupts.exit_after", lambda seconds, code: ends.append(seconds))
-    monkeypatch.setattr(instance_lock, "_LOOK_EVERY_S", 0.05)
-    monkeypatch.setattr(instance_lock, "_AGAIN_S", 1.0)
+    monkeypatch.setattr(instance_lock, "_CHECK_EVERY_S", 0.05)
+    monkeypatch.setattr(instance_lock, "_RETRY_S", 1.0)
     url = server.replace(":", "+asyncpg:", 1)
     settings = Settings(
         _env_file=None, data_dir=tmp_path / "a", database_url=server, model="no-such-folder"
@@ -216,7 +216,7 @@ async def running_until_lost(settings: Settings, other: AsyncConnection) -> None
 async def test_ones_own_connection_that_the_server_still_believes_in_is_no_other_riffbot(
     server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(instance_lock, "_AGAIN_S", 0.02)
+    monkeypatch.setattr(instance_lock, "_RETRY_S", 0.02)
     lock, mine = instance_lock._AdvisoryLock(database_url(server)), instance_lock.InstanceLock()
     await lock.take()
     believed, lock._connection = lock._connection, None

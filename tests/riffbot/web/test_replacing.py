@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp.test_utils import TestClient
 
@@ -24,10 +25,27 @@ async def begun(client: TestClient, services: Services, wish: dict[str, Any]) ->
     return session
 
 
+@pytest.fixture
+async def old(client: TestClient, services: Services) -> JamSession:
+    """A private jam that plays."""
+    return await begun(client, services, RAIN)
+
+
+@pytest.fixture
+async def asked(
+    client: TestClient, services: Services, pipeline: FakePipeline, old: JamSession
+) -> asyncio.Task[aiohttp.ClientResponse]:
+    """A request for a jam in place of the old one, whose first chunk waits for the gate."""
+    await until(lambda: old._planner.is_settled)
+    pipeline.gate.clear()
+    task = asyncio.create_task(client.post("/api/jams", json={**BELLS, "instead_of": old.id}))
+    await until(lambda: services.jams.is_being_replaced(old))
+    return task
+
+
 async def test_a_refusal_leaves_the_old_jam_playing(
-    client: TestClient, services: Services, monkeypatch: pytest.MonkeyPatch
+    client: TestClient, services: Services, old: JamSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old = await begun(client, services, RAIN)
     with monkeypatch.context() as patch:
         patch.setattr("riffbot.jam.capacity.MAX_LOAD", 1e-9)
         answer = await client.post("/api/jams", json={**BELLS, "instead_of": old.id})
@@ -54,13 +72,12 @@ async def test_one_that_nobody_listens_to_plays_on_as_well(
 
 
 async def test_the_old_jam_is_heard_until_the_new_one_can_be(
-    client: TestClient, services: Services, pipeline: FakePipeline
+    client: TestClient,
+    services: Services,
+    pipeline: FakePipeline,
+    old: JamSession,
+    asked: asyncio.Task[aiohttp.ClientResponse],
 ) -> None:
-    old = await begun(client, services, RAIN)
-    await until(lambda: old._planner.is_settled)
-    pipeline.gate.clear()
-    asked = asyncio.create_task(client.post("/api/jams", json={**BELLS, "instead_of": old.id}))
-    await until(lambda: services.jams.is_being_replaced(old))
     heard = old.ring.head
     await until(lambda: old.ring.head > heard + 10)
     assert services.jams.all() == [old], "the new one is nowhere to be seen yet"
@@ -81,13 +98,11 @@ async def test_the_old_jam_is_heard_until_the_new_one_can_be(
 
 
 async def test_a_stop_in_the_middle_keeps_the_old_jam(
-    client: TestClient, services: Services, pipeline: FakePipeline
+    services: Services,
+    pipeline: FakePipeline,
+    old: JamSession,
+    asked: asyncio.Task[aiohttp.ClientResponse],
 ) -> None:
-    old = await begun(client, services, RAIN)
-    await until(lambda: old._planner.is_settled)
-    pipeline.gate.clear()
-    asked = asyncio.create_task(client.post("/api/jams", json={**BELLS, "instead_of": old.id}))
-    await until(lambda: services.jams.is_being_replaced(old))
     closing = asyncio.create_task(services.jams.close())
     await asyncio.sleep(0.1)
     pipeline.gate.set()

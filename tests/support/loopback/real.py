@@ -22,7 +22,7 @@ from unittest import mock
 
 from audio.arrays import Pixels
 from riffbot import services
-from riffbot.bot import RiffBot
+from riffbot.bot import TICK_S, RiffBot, dispatch_ticks
 from riffbot.inference.engine.protocols import PipelineLike
 from riffbot.request import RiffRequest
 from riffbot.services import Services, open_services
@@ -125,7 +125,12 @@ def is_result(message: Message) -> bool:
 
 @asynccontextmanager
 async def on_stage(
-    there: LoopbackDiscord, folder: Path, *, paced: Paced | None = None, **changes: Any
+    there: LoopbackDiscord,
+    folder: Path,
+    *,
+    paced: Paced | None = None,
+    tick_s: float = TICK_S,
+    **changes: Any,
 ) -> AsyncIterator[Stage]:
     """Run RiffBot in this process until the block ends; a second time restarts it."""
     pace = paced or Paced()
@@ -135,4 +140,8 @@ async def on_stage(
         async with open_services(settings(folder, **changes)) as running:
             bot = RiffBot(running)
             async with there.running(bot):
-                yield Stage(bot, running, pace)
+                ticks = asyncio.create_task(dispatch_ticks(bot, tick_s))
+                try:
+                    yield Stage(bot, running, pace)
+                finally:
+                    ticks.cancel()

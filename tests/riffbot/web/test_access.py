@@ -18,7 +18,6 @@ from riffbot.library.models import StoredRiff
 from riffbot.services import Services
 from riffbot.web import keys
 from riffbot.web.app import create_app
-from riffbot.web.errors import RateLimited
 from riffbot.web.rate_limit import RateLimiter
 from tests.riffbot.web.routes.test_api import ask
 
@@ -163,27 +162,40 @@ async def test_a_large_body_is_refused(client: TestClient) -> None:
     assert "64 KB" in (await answer.json())["error"]
 
 
-async def test_too_many_at_once_are_refused(services: Services) -> None:
-    app = create_app(services)
-    app[keys.CREATE_LIMIT] = RateLimiter(burst=2, every_s=3600)
-    async with TestClient(TestServer(app)) as client:
-        statuses = [(await client.post("/api/riffs", json={})).status for _ in range(3)]
-        assert statuses == [400, 400, 429]
-
-
-def test_an_allowance_forgets_old_addresses() -> None:
-    allowance = RateLimiter(burst=1, every_s=3600)
-    allowance.take("first")
-    with pytest.raises(RateLimited) as refused:
-        allowance.take("first")
-    assert 0 < (refused.value.wait_s or 0) <= 3600
-    for number in range(RateLimiter.REMEMBERED):
-        allowance.take(str(number))
-    allowance.take("first")
-
-
 async def test_every_answer_carries_the_policy(client: TestClient) -> None:
     for address in ("/", "/api/riffs", "/nowhere", "/static/plain.css"):
         answer = await client.get(address)
         assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_every_error_of_riffusions_address_lets_an_allowed_origin_read_it(
+    services: Services,
+) -> None:
+    settings = services.settings.model_copy(update={"cors_origins": ["http://there.example"]})
+    app = create_app(replace(services, settings=settings))
+    app[keys.CREATE_LIMIT] = RateLimiter(burst=2, every_s=1000)
+    there = {"Origin": "http://there.example"}
+    async with TestClient(TestServer(app)) as client:
+
+        async def answered(data: bytes, **headers: str) -> tuple[int, dict[str, str]]:
+            answer = await client.post("/run_inference/", data=data, headers=there | headers)
+            return answer.status, dict(answer.headers)
+
+        found = [
+            await answered(b"{}", Host="evil.example"),
+            await answered(b"NaN"),
+            await answered(b"x" * 100_000),
+            await answered(b"{}"),
+        ]
+        assert [status for status, _ in found] == [421, 400, 413, 429]
+        for status, headers in found:
+            assert headers["Access-Control-Allow-Origin"] == there["Origin"], status
+            assert "Retry-After" in headers["Access-Control-Expose-Headers"]
+            assert headers["Vary"] == "Origin"
+        assert int(found[-1][1]["Retry-After"]) > 0
+        wrong = await client.get("/run_inference/", headers=there)
+        assert wrong.status == 405
+        assert wrong.headers["Access-Control-Allow-Origin"] == there["Origin"]
+        foreign = await client.post("/run_inference/", headers={"Origin": "http://evil.example"})
+        assert "Access-Control-Allow-Origin" not in foreign.headers

@@ -1,0 +1,45 @@
+"""The pixel format of spectrograms: grey level ↔ mel magnitude, columns ↔ seconds.
+
+A pixel is 255 - 255·(mel / max)^0.25 and a column lasts 10 ms; see `audio.params`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from audio.arrays import Pixels
+
+SILENT = 255
+"""The grey level of silence."""
+
+COLUMNS_PER_SECOND = 100
+COLUMNS_PER_MINUTE = 60 * COLUMNS_PER_SECOND
+
+
+def seconds_of(columns: float) -> float:
+    """How long so many columns last, in seconds."""
+    return columns / COLUMNS_PER_SECOND
+
+
+def pixels_to_mel(pixels: NDArray[Any], dtype: DTypeLike = np.float32) -> NDArray[Any]:
+    """Grey levels 0 … 255 → mel magnitudes 0 … 1, relative to the loudest, of the same shape.
+
+    Args:
+        dtype: the precision that the fourth power is computed in; float32 and float64 may differ
+            in the last bit, so a caller whose bytes are promised stays with one.
+    """
+    return np.asarray(((SILENT - pixels.astype(dtype)) / SILENT) ** 4)
+
+
+def mix_to_mono(pixels: Pixels) -> Pixels:
+    """Mix uint8[512, W, 2] to uint8[512, W] where the channels add up: in mel, not in grey levels.
+
+    A picture of one channel is returned as it is.
+    """
+    if pixels.ndim == 2:
+        return pixels
+    mel = pixels_to_mel(pixels)
+    return np.asarray(np.round(SILENT - SILENT * mel.mean(-1) ** 0.25), np.uint8)
