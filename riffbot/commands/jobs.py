@@ -35,9 +35,9 @@ class ClipJob:
 
     Attributes:
         request: as asked for.
-        name: stem of its files; None means `<slugify>-<seed>`.
+        name: stem of its files; None means `<slug>-<seed>`.
         line: the line number in the batch file.
-        batch: `Riff.batch` of the clip that it repeats.
+        batch: `GeneratedRiff.batch` of the clip that it repeats.
         model_hash: hash of the weights that made the clip that it repeats, if known.
         recipe: the recipe that it repeats, from which lost sources can be made again.
         retired_tag: repeat a PNG of an earlier version (`audio.params.RETIRED_TAG`).

@@ -21,7 +21,7 @@ from riffbot.errors import BadRequest, RiffBotError
 from riffbot.naming import find_free_name, slugify
 
 if TYPE_CHECKING:
-    from riffbot.inference.engine.engine import Engine, Riff
+    from riffbot.inference.engine.engine import Engine, GeneratedRiff
     from riffbot.rendering import Rendered
     from riffbot.request import RiffRequest
     from riffbot.settings import Settings
@@ -109,11 +109,11 @@ class JobRunner:
             return error.exit_code
         return 0
 
-    async def generate(self, engine: Engine, job: ClipJob, place: str = "") -> Riff:
+    async def generate(self, engine: Engine, job: ClipJob, place: str = "") -> GeneratedRiff:
         """Compute one clip, of however many pictures, with progress on the terminal."""
         from riffbot.composition import compose
 
-        async def submit(request: RiffRequest, number: int, count: int) -> Riff:
+        async def submit(request: RiffRequest, number: int, count: int) -> GeneratedRiff:
             part = f"{place}{number + 1}/{count} " if count > 1 else place
             return await engine.submit(
                 request,
@@ -133,7 +133,7 @@ class JobRunner:
         if job.recipe is None:
             return job
 
-        async def make(older: recipes.Recipe) -> Riff:
+        async def make(older: recipes.Recipe) -> GeneratedRiff:
             return await self.generate(
                 engine, ClipJob(older.request, batch=older.batch), "before it: "
             )
@@ -149,7 +149,7 @@ class JobRunner:
             self._status_line.print_note(restored.differs)
         return replace(job, request=restored.request)
 
-    def write_clip(self, riff: Riff, job: ClipJob) -> dict[str, Any]:
+    def write_clip(self, riff: GeneratedRiff, job: ClipJob) -> dict[str, Any]:
         """Render and write .mp3, .png and .json; returns the content of the .json."""
         from riffbot.clips.recipes import collect_ancestors
         from riffbot.rendering import render
@@ -194,7 +194,7 @@ class JobRunner:
 
     def _clip_json(
         self,
-        riff: Riff,
+        riff: GeneratedRiff,
         rendered: Rendered,
         name: str,
         render_s: float,
@@ -223,7 +223,7 @@ class JobRunner:
             print(json.dumps({"line": line, "error": str(error)}, ensure_ascii=False), flush=True)
 
 
-def recipe_json(riff: Riff, older: dict[str, str] | None = None) -> dict[str, Any]:
+def recipe_json(riff: GeneratedRiff, older: dict[str, str] | None = None) -> dict[str, Any]:
     """Return a clip's recipe: the resolved request, the weights, its ancestors' recipes."""
     from riffbot import rendering
 

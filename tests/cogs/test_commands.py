@@ -211,7 +211,7 @@ async def test_without_ids_commands_are_named_in_plain_text(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with open_room(settings) as room:
-        monkeypatch.setattr(room.bot.tree, "ids", {})
+        monkeypatch.setattr(room.bot.tree, "command_ids", {})
         refused = await room.ada.slash(room.channel, "jam stop")
         assert "start one with `/jam start`." in refused.response.content
 
