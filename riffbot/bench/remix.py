@@ -33,7 +33,7 @@ from riffbot.bench.progress import Bar
 from riffbot.composition import compose, extended_columns, windows
 from riffbot.composition.canvas import window_width
 from riffbot.images import Images
-from riffbot.inference.job import Riff
+from riffbot.inference.job import GeneratedRiff
 from riffbot.inference.models.model import Model
 from riffbot.inference.pipeline.factory import open_pipeline
 from riffbot.inference.pipeline.pipeline import Pipeline
@@ -247,10 +247,10 @@ def _extend(
     columns = extended_columns(width, request.bpm, seconds=song_s)
     song = request.but(piece=Extend(columns=columns).model_dump())
 
-    async def submit(asked: RiffRequest, _number: int, _count: int) -> Riff:
+    async def submit(asked: RiffRequest, _number: int, _count: int) -> GeneratedRiff:
         resolved = resolve(asked, pipeline.model.card, images)
         (picture,) = pipeline.run([resolved])
-        return Riff(resolved, picture, "", "")
+        return GeneratedRiff(resolved, picture, "", "")
 
     began = time.perf_counter()
     riff = asyncio.run(compose(song, images, submit))

@@ -15,7 +15,7 @@ from riffbot.clips.clip import render_clip
 from riffbot.clips.uploads import Source
 from riffbot.errors import RiffBotError
 from riffbot.images import Images
-from riffbot.inference.job import Riff
+from riffbot.inference.job import GeneratedRiff
 from riffbot.library.models import StoredRiff
 from riffbot.library.store import Library
 from riffbot.library.types import DRAWING, Author, Origin
@@ -46,7 +46,7 @@ class ClipImporter:
             prompt=_title(source.name), seed=0, seed_image=ref, denoising=0.0, bpm=source.bpm
         )
         taken_as = DRAWING if source.kind == "drawing" else "an upload"
-        riff = Riff(request, source.pixels, taken_as, "0" * 64)
+        riff = GeneratedRiff(request, source.pixels, taken_as, "0" * 64)
         rendered = await asyncio.to_thread(
             render_clip, riff, self._images, loudness_lufs=self._settings.loudness_lufs
         )

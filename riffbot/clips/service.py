@@ -17,7 +17,7 @@ from riffbot.errors import Cancelled, Conflict, GenerationFailed, NotFound, Riff
 from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine
 from riffbot.inference.engine.pending_job import OnProgress
-from riffbot.inference.job import Owner, Progress, Riff
+from riffbot.inference.job import GeneratedRiff, Owner, Progress
 from riffbot.library.instance_lock import InstanceLock
 from riffbot.library.job_states import JobState
 from riffbot.library.models import StoredJob
@@ -260,7 +260,7 @@ class ClipService:
 
     async def store(
         self,
-        riff: Riff,
+        riff: GeneratedRiff,
         rendered: Rendered,
         *,
         author: Author,

@@ -28,7 +28,7 @@ class Order:
         request: as asked for.
         name: stem of its files; None takes `<slug>-<seed>`.
         line: the line of the batch file it came from.
-        batch: `Riff.batch` of the clip that it repeats.
+        batch: `GeneratedRiff.batch` of the clip that it repeats.
         model_hash: the weights that made the clip it repeats, where they are known.
         recipe: the recipe that it follows, which may tell how lost pictures are made again.
         retired_tag: repeat a PNG of an earlier version (`audio.params.RETIRED_TAG`).

@@ -21,7 +21,7 @@ from riffbot.errors import BadRequest, RiffBotError
 from riffbot.naming import free_name, slug
 
 if TYPE_CHECKING:
-    from riffbot.inference.engine.engine import Engine, Riff
+    from riffbot.inference.engine.engine import Engine, GeneratedRiff
     from riffbot.rendering import Rendered
     from riffbot.request import RiffRequest
     from riffbot.settings import Settings
@@ -108,11 +108,11 @@ class Maker:
             return error.exit_code
         return 0
 
-    async def riff(self, engine: Engine, order: Order, place: str = "") -> Riff:
+    async def riff(self, engine: Engine, order: Order, place: str = "") -> GeneratedRiff:
         """Compute one clip, of however many pictures, with progress on the terminal."""
         from riffbot.composition import compose
 
-        async def submit(request: RiffRequest, number: int, count: int) -> Riff:
+        async def submit(request: RiffRequest, number: int, count: int) -> GeneratedRiff:
             part = f"{place}{number + 1}/{count} " if count > 1 else place
             return await engine.submit(
                 request,
@@ -132,7 +132,7 @@ class Maker:
         if order.recipe is None:
             return order
 
-        async def make(older: recipes.Recipe) -> Riff:
+        async def make(older: recipes.Recipe) -> GeneratedRiff:
             return await self.riff(engine, Order(older.request, batch=older.batch), "before it: ")
 
         told = await recipes.restore_sources(
@@ -146,7 +146,7 @@ class Maker:
             self._line.note(told.differs)
         return replace(order, request=told.request)
 
-    def write(self, riff: Riff, order: Order) -> dict[str, Any]:
+    def write(self, riff: GeneratedRiff, order: Order) -> dict[str, Any]:
         """Render and write .mp3, .png and .json; returns what the .json says."""
         from riffbot.clips.recipes import collect_ancestors
         from riffbot.rendering import render
@@ -191,7 +191,7 @@ class Maker:
 
     def _told(
         self,
-        riff: Riff,
+        riff: GeneratedRiff,
         rendered: Rendered,
         name: str,
         render_s: float,
@@ -220,7 +220,7 @@ class Maker:
             print(json.dumps({"line": line, "error": str(error)}, ensure_ascii=False), flush=True)
 
 
-def recipe(riff: Riff, older: dict[str, str] | None = None) -> dict[str, Any]:
+def recipe(riff: GeneratedRiff, older: dict[str, str] | None = None) -> dict[str, Any]:
     """What replays a clip: the resolved request, the weights, its ancestors' recipes."""
     from riffbot import rendering
 

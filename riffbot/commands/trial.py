@@ -92,7 +92,7 @@ class _Trial:
         pipeline = open_pipeline(self._settings, images)
 
         self.part = "drawing a picture"
-        from riffbot.inference.job import Riff
+        from riffbot.inference.job import GeneratedRiff
         from riffbot.inference.pipeline.resolve import resolve
         from riffbot.request import RiffRequest
 
@@ -110,7 +110,7 @@ class _Trial:
         rendering.sound(picture)
 
         self.part = "writing MP3 and PNG"
-        riff = Riff(request, picture, model.name, model.hash, {})
+        riff = GeneratedRiff(request, picture, model.name, model.hash, {})
         rendered = rendering.render(riff, loudness_lufs=self._settings.loudness_lufs)
 
         self.part = "keeping it in a library"

@@ -67,7 +67,7 @@ class Progress:
 
 
 @dataclass(frozen=True, eq=False)
-class Riff:
+class GeneratedRiff:
     """A clip as the model made it: a picture and what decided it.
 
     Attributes:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import delete, select, update
 
 from riffbot.errors import NotFound
-from riffbot.inference.job import Riff, new_id
+from riffbot.inference.job import GeneratedRiff, new_id
 from riffbot.library import job_states
 from riffbot.library.database import Database
 from riffbot.library.job_states import UNFINISHED, JobState
@@ -158,7 +158,7 @@ class JobRepository:
             )
             return found.all()
 
-    async def finish(self, job_id: str, riff: Riff, rendered: Rendered) -> StoredRiff:
+    async def finish(self, job_id: str, riff: GeneratedRiff, rendered: Rendered) -> StoredRiff:
         """Store a job's clip: first its files, then, in one transaction, its row and the job's end.
 
         A crash in between leaves an unfinished job and unreferenced files, never a row without its

@@ -10,7 +10,7 @@ from sqlalchemy import Select, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from riffbot.errors import NotFound, shortened
-from riffbot.inference.job import Riff, new_id
+from riffbot.inference.job import GeneratedRiff, new_id
 from riffbot.library.database import Database
 from riffbot.library.deletion import CHUNK, DeletionResult, delete_riffs, referenced_files
 from riffbot.library.family import MAX_MEMBERS, Family, load_credits, load_family
@@ -218,7 +218,12 @@ class RiffRepository:
     # -- adding and deleting ----------------------------------------------------------------------
 
     async def add_upload(
-        self, riff: Riff, rendered: Rendered, *, author: Author, origin: Origin | None = None
+        self,
+        riff: GeneratedRiff,
+        rendered: Rendered,
+        *,
+        author: Author,
+        origin: Origin | None = None,
     ) -> StoredRiff:
         """Store an upload as a riff of the member who brought it.
 

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 
-from riffbot.inference.engine.engine import Engine, Owner, Riff
+from riffbot.inference.engine.engine import Engine, GeneratedRiff, Owner
 from riffbot.request import RiffRequest
 from tests.support.fake_pipeline import FakePipeline, until
 
-Submission = asyncio.Task[Riff]
+Submission = asyncio.Task[GeneratedRiff]
 
 
 @asynccontextmanager
@@ -34,7 +34,7 @@ def ask(
     )
 
 
-async def answers(*tasks: Awaitable[Riff]) -> list[Riff | BaseException]:
+async def answers(*tasks: Awaitable[GeneratedRiff]) -> list[GeneratedRiff | BaseException]:
     return list(await asyncio.gather(*tasks, return_exceptions=True))
 
 

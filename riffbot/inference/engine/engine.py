@@ -15,10 +15,10 @@ from riffbot.inference.engine.protocols import PipelineLike
 from riffbot.inference.engine.reservations import Reservation
 from riffbot.inference.engine.throughput import sequential_seconds
 from riffbot.inference.engine.worker import Worker, batch_limit
-from riffbot.inference.job import Job, Owner, Progress, Riff, new_id
+from riffbot.inference.job import GeneratedRiff, Job, Owner, Progress, new_id
 from riffbot.request import RiffRequest
 
-__all__ = ["Engine", "Owner", "Progress", "Reservation", "Riff", "Stats", "batch_limit"]
+__all__ = ["Engine", "GeneratedRiff", "Owner", "Progress", "Reservation", "Stats", "batch_limit"]
 
 
 _LAST_STEP_S = 30.0
@@ -174,7 +174,7 @@ class Engine:
         promised: bool = False,
         reserved: Reservation | None = None,
         batch: int = 1,
-    ) -> Riff:
+    ) -> GeneratedRiff:
         """Make one clip.
 
         Cancelling the awaiting task cancels the job; a running one stops at its next step.
@@ -193,8 +193,8 @@ class Engine:
                 is not refused.
             reserved: the place that was kept for its clip; as soon as this picture waits in the
                 queue itself, it no longer counts among those to come.
-            batch: `Riff.batch` of the clip to be repeated to the bit; the job then runs alone,
-                in a batch of that many copies.
+            batch: `GeneratedRiff.batch` of the clip to be repeated to the bit; the job then runs
+                alone, in a batch of that many copies.
 
         Raises:
             BadRequest: the request is nonsense for this model.

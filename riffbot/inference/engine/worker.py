@@ -16,7 +16,7 @@ from riffbot.inference.engine.memory import free_memory, is_out_of_memory
 from riffbot.inference.engine.pending_job import PendingJob
 from riffbot.inference.engine.protocols import PipelineLike, StepEvent
 from riffbot.inference.engine.throughput import remaining_seconds
-from riffbot.inference.job import Job, Progress, Riff
+from riffbot.inference.job import GeneratedRiff, Job, Progress
 from riffbot.inference.torch_threads import use_few_threads
 from riffbot.interrupts import ENGINE_THREAD
 from riffbot.request import RiffRequest
@@ -233,7 +233,7 @@ class Worker:
                 timings = {"queued_s": started - job.submitted, "generate_s": seconds}
                 size = max(len(pending), job.repeat)
                 pending_job.set_result(
-                    Riff(job.request, image, model.name, model.hash, timings, batch=size)
+                    GeneratedRiff(job.request, image, model.name, model.hash, timings, batch=size)
                 )
 
     def _run(

@@ -21,7 +21,7 @@ from audio.arrays import Pixels
 from riffbot import riffusion_masks
 from riffbot.errors import BadRequest, shortened
 from riffbot.images import Images
-from riffbot.inference.job import Riff
+from riffbot.inference.job import GeneratedRiff
 from riffbot.rendering import SAMPLE_RATE, sound
 from riffbot.request import (
     DEFAULT_DENOISING,
@@ -179,7 +179,7 @@ def _find_image(name: str, names: list[str], stand_ins: dict[str, str], kind: st
     raise BadRequest(f"Invalid {kind}: {shortened(name)}")
 
 
-def _serialize(riff: Riff, services: Services) -> dict[str, Any]:
+def _serialize(riff: GeneratedRiff, services: Services) -> dict[str, Any]:
     samples = sound(
         riff.image, seed=riff.request.seed, loudness_lufs=services.settings.loudness_lufs
     )

@@ -12,7 +12,7 @@ import pytest
 from riffbot.errors import BadRequest, GenerationFailed, ModelError, Refused
 from riffbot.inference.engine.admission import AdmissionLimits
 from riffbot.inference.engine.dispatcher import Dispatcher
-from riffbot.inference.engine.engine import Engine, Owner, Progress, Riff
+from riffbot.inference.engine.engine import Engine, GeneratedRiff, Owner, Progress
 from riffbot.inference.engine.fair_queue import FairQueue
 from riffbot.inference.engine.throughput import ThroughputMeter
 from riffbot.inference.job import Job
@@ -106,7 +106,7 @@ async def test_jobs_that_come_before_the_model_wait_for_it_and_nonsense_is_told_
         await until(lambda: engine.stats().queued == 2)
         loading.set()
         done = await answers(good, bad)
-    assert isinstance(done[0], Riff)
+    assert isinstance(done[0], GeneratedRiff)
     assert isinstance(done[1], BadRequest)
 
 
