@@ -51,7 +51,7 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Joins:
+class JoinMetrics:
     """What is measured at chunk boundaries, and at the other beats of the same sound.
 
     Attributes:
@@ -77,7 +77,7 @@ class Joins:
 
 
 @dataclass(frozen=True)
-class Ordinary:
+class BeatMetrics:
     """The same at the beats where no chunk begins."""
 
     flux: Spread
@@ -86,7 +86,7 @@ class Ordinary:
     error: Spread
 
 
-class Ear:
+class JoinAnalyser:
     """Looks at one sound, mono at 48 kHz.
 
     Args:
@@ -100,7 +100,7 @@ class Ear:
         self._mel = codec.mel_spectrogram(at_24k, columns)
         self._wanted = codec.mel_targets(pictures[:, :columns])
         self._sound = sound.astype(np.float64)
-        self.envelope = onset_envelope(sound)
+        self.envelope = compute_onset_envelope(sound)
         sos = scipy.signal.butter(8, _CLICK_HZ, "hp", fs=SAMPLE_RATE, output="sos")
         self._high = scipy.signal.sosfiltfilt(sos, self._sound)
         moments = range(COLUMN_SAMPLES, len(sound) - COLUMN_SAMPLES, COLUMN_SAMPLES)
@@ -137,7 +137,7 @@ class Ear:
         return float(10 * np.log10(np.mean(self._high[at - half : at + half] ** 2) + 1e-14))
 
 
-def onset_envelope(sound: Floats) -> NDArray[np.float64]:
+def compute_onset_envelope(sound: Floats) -> NDArray[np.float64]:
     """Half-wave rectified change of log-mel magnitude, mean over bands, every 5 ms."""
     padded = np.pad(sound.astype(np.float32), _FRAME // 2)
     count = len(sound) // _HOP
@@ -161,17 +161,19 @@ def _bands(bins: int, count: int = 40) -> NDArray[np.float64]:
     return np.asarray(bank / np.maximum(bank.sum(0), 1e-9))
 
 
-def at_boundaries(ear: Ear, boundaries: Sequence[int], beats: Sequence[int]) -> Joins:
+def measure_boundaries(
+    analyser: JoinAnalyser, boundaries: Sequence[int], beats: Sequence[int]
+) -> JoinMetrics:
     """Measure a sound where its chunks meet.
 
     Args:
         boundaries: samples at which a chunk begins.
         beats: samples of the other beats.
     """
-    ordinary = at_beats(ear, beats)
-    flux, level, click, error = _measured(ear, boundaries)
+    ordinary = measure_beats(analyser, beats)
+    flux, level, click, error = _measure(analyser, boundaries)
     outside = (flux > ordinary.flux.most) | (level > ordinary.level.most)
-    return Joins(
+    return JoinMetrics(
         flux=Spread.of(flux),
         level=Spread.of(level),
         click=Spread.of(click),
@@ -181,62 +183,69 @@ def at_boundaries(ear: Ear, boundaries: Sequence[int], beats: Sequence[int]) -> 
     )
 
 
-def at_beats(ear: Ear, beats: Sequence[int]) -> Ordinary:
+def measure_beats(analyser: JoinAnalyser, beats: Sequence[int]) -> BeatMetrics:
     """Measure a sound at beats where nothing is joined."""
-    return Ordinary(*(Spread.of(values) for values in _measured(ear, beats)))
+    return BeatMetrics(*(Spread.of(values) for values in _measure(analyser, beats)))
 
 
-def _measured(ear: Ear, at: Sequence[int]) -> tuple[NDArray[np.float64], ...]:
-    looks: tuple[Callable[[int], float], ...] = (ear.flux, ear.level, ear.click, ear.error)
-    return tuple(np.array([look(sample) for sample in at]) for look in looks)
+def _measure(analyser: JoinAnalyser, at: Sequence[int]) -> tuple[NDArray[np.float64], ...]:
+    measures: tuple[Callable[[int], float], ...] = (
+        analyser.flux,
+        analyser.level,
+        analyser.click,
+        analyser.error,
+    )
+    return tuple(np.array([measure(sample) for sample in at]) for measure in measures)
 
 
-def naive(entries: Sequence[Placement], seconds: float) -> Floats:
+def concatenate_chunks(entries: Sequence[Placement], seconds: float) -> Floats:
     """The same stretches of the same pictures, each solved by itself, end to end."""
-    return _cut(np.concatenate([_solved(e, last) for e, last in _stretches(entries)]), seconds)
+    return _trim(
+        np.concatenate([_render_alone(e, last) for e, last in _excerpts(entries)]), seconds
+    )
 
 
-def crossfaded(entries: Sequence[Placement], seconds: float) -> Floats:
+def crossfade_chunks(entries: Sequence[Placement], seconds: float) -> Floats:
     """The same with 50 ms more of each, faded over into the next at equal power."""
     fade = FADE_COLUMNS * COLUMN_SAMPLES
     out = np.zeros(0, np.float32)
     ramp = np.linspace(0, np.pi / 2, fade, dtype=np.float32)
-    for entry, last in _stretches(entries):
-        sound = _solved(entry, last + FADE_COLUMNS)
+    for entry, last in _excerpts(entries):
+        sound = _render_alone(entry, last + FADE_COLUMNS)
         if len(out):
             sound[:fade] = out[-fade:] * np.cos(ramp) + sound[:fade] * np.sin(ramp)
             out = out[:-fade]
         out = np.concatenate([out, sound])
-    return _cut(out, seconds)
+    return _trim(out, seconds)
 
 
-def referenced_images(entries: Sequence[Placement]) -> Pixels:
+def expected_pixels(entries: Sequence[Placement]) -> Pixels:
     """The columns that are to be heard, uint8[512, n]."""
     return np.concatenate(
         [
             entry.chunk.pixels[:, np.arange(entry.start, last) % entry.chunk.pixels.shape[1]]
-            for entry, last in _stretches(entries)
+            for entry, last in _excerpts(entries)
         ],
         axis=1,
     )
 
 
-def _stretches(entries: Sequence[Placement]) -> list[tuple[Placement, int]]:
+def _excerpts(entries: Sequence[Placement]) -> list[tuple[Placement, int]]:
     ends = [following.start for following in entries[1:]] + [entries[-1].end]
     return list(zip(entries, ends, strict=True))
 
 
-def _solved(entry: Placement, last: int) -> Floats:
+def _render_alone(entry: Placement, last: int) -> Floats:
     picture = entry.chunk.pixels
     columns = picture[:, np.arange(entry.start, last) % picture.shape[1]]
     return codec.image_to_audio(columns, sample_rate=SAMPLE_RATE)
 
 
-def _cut(sound: Floats, seconds: float) -> Floats:
+def _trim(sound: Floats, seconds: float) -> Floats:
     return sound[: round(seconds * SAMPLE_RATE)]
 
 
-def beats_of(meter: Meter, seconds: float) -> list[int]:
+def find_beats(meter: Meter, seconds: float) -> list[int]:
     """The samples of all beats that have some sound on both sides."""
     margin = round(_LEVEL_S * 100) + 2
     beats, column = list[int](), meter.next_beat(margin)
@@ -246,7 +255,7 @@ def beats_of(meter: Meter, seconds: float) -> list[int]:
     return beats
 
 
-def beat_period_s(envelope: NDArray[np.float64], near_s: float) -> float:
+def estimate_beat_period(envelope: NDArray[np.float64], near_s: float) -> float:
     """The beat's period as the whole sound has it.
 
     The envelope's spectrum is read at the first eight multiples of a frequency, which is varied by

@@ -23,7 +23,7 @@ ITERATIONS = 32
 MOMENTUM = 0.99
 
 
-class Riffusion:
+class RiffusionCodec:
     """The conversion of Riffusion v1, both ways, on the CPU."""
 
     def __init__(self, seed: int = 0) -> None:

@@ -17,7 +17,7 @@ _LINE_S = 10.0
 """Seconds between two lines where stderr is no terminal."""
 
 
-class Bar:
+class ProgressBar:
     """Counts the parts of a bench's work and shows them.
 
     A bench says how much there is (`expect`) and does its work in `part`s. Used as a context

@@ -27,9 +27,14 @@ from audio.codec import mel_spectrogram
 from audio.picture import drawn
 from audio.resample import resample
 from audio.video import playhead_video
-from riffbot.bench.engine import Clock, Stock, grey_of, stock_pipeline
+from riffbot.bench.engine import (
+    DiffusersBaseline,
+    StageTimer,
+    build_diffusers_pipeline,
+    to_greyscale,
+)
 from riffbot.bench.peers import ITERATIONS, RATE
-from riffbot.bench.progress import Bar
+from riffbot.bench.progress import ProgressBar
 from riffbot.composition import compose, extended_columns, windows
 from riffbot.composition.canvas import window_width
 from riffbot.images import Images
@@ -94,7 +99,7 @@ class RemixResult:
 
 
 def run(
-    settings: Settings, *, repeats: int = 3, size: Size = FULL, bar: Bar | None = None
+    settings: Settings, *, repeats: int = 3, size: Size = FULL, bar: ProgressBar | None = None
 ) -> RemixResult:
     """Measure with the model of the settings.
 
@@ -119,15 +124,15 @@ def run(
         images,
     )
     result = RemixResult(model.name)
-    rival = _Rival(model, request, size.iterations)
+    baseline = _DiffusersEdits(model, request, size.iterations)
     steps: dict[str, Callable[[], list[Row]]] = {
-        "remix": lambda: _remix(pipeline, request, source, rival, repeats),
-        "inpaint": lambda: _inpaint(pipeline, request, source, rival, repeats),
-        "extend": lambda: _extend(pipeline, images, request, source, size.song_s),
-        "loop out of a recording": lambda: _loop(settings),
-        "MP4": lambda: _video(source[:, : size.columns], repeats),
+        "remix": lambda: _measure_remix(pipeline, request, source, baseline, repeats),
+        "inpaint": lambda: _measure_inpaint(pipeline, request, source, baseline, repeats),
+        "extend": lambda: _measure_extend(pipeline, images, request, source, size.song_s),
+        "loop out of a recording": lambda: _measure_loop(settings),
+        "MP4": lambda: _measure_video(source[:, : size.columns], repeats),
     }
-    bar = bar or Bar("remix")
+    bar = bar or ProgressBar("remix")
     bar.expect(len(steps))
     for name, step in steps.items():
         with bar.part(name):
@@ -135,15 +140,15 @@ def run(
     return result
 
 
-class _Rival:
+class _DiffusersEdits:
     """diffusers' img2img and inpainting on the same weights."""
 
     def __init__(self, model: Model, request: RiffRequest, iterations: int) -> None:
         self._request = request
         self._model = model
-        self.stock = Stock(model, request, iterations=iterations)
-        self._img2img = stock_pipeline(StableDiffusionImg2ImgPipeline, model)
-        self._inpaint = stock_pipeline(StableDiffusionInpaintPipeline, model)
+        self.stock = DiffusersBaseline(model, request, iterations=iterations)
+        self._img2img = build_diffusers_pipeline(StableDiffusionImg2ImgPipeline, model)
+        self._inpaint = build_diffusers_pipeline(StableDiffusionInpaintPipeline, model)
 
     @property
     def inpaints(self) -> bool:
@@ -181,30 +186,38 @@ class _Rival:
             output_type="np",
             **{"strength": self._request.denoising, **options},
         )
-        return grey_of(answer)
+        return to_greyscale(answer)
 
 
 Row = tuple[str, str, float, float, str]
 
 
-def _remix(
-    pipeline: Pipeline, request: RiffRequest, source: Pixels, rival: _Rival, repeats: int
+def _measure_remix(
+    pipeline: Pipeline,
+    request: RiffRequest,
+    source: Pixels,
+    baseline: _DiffusersEdits,
+    repeats: int,
 ) -> list[Row]:
     def ours() -> object:
         (picture,) = pipeline.run([request])
-        return files.encode(_sound(picture), RATE, "mp3")
+        return files.encode(_render_sound(picture), RATE, "mp3")
 
     def theirs() -> object:
-        picture = rival.remix(source)
-        rival.stock._picture = lambda: picture  # type: ignore[method-assign]
-        return rival.stock.clip(Clock())
+        picture = baseline.remix(source)
+        baseline.stock._picture = lambda: picture  # type: ignore[method-assign]
+        return baseline.stock.clip(StageTimer())
 
-    fast, slow = _in_turn(ours, theirs, repeats)
+    fast, slow = _time_alternately(ours, theirs, repeats)
     return [("remix, picture to MP3", "s", fast, slow, "diffusers img2img + librosa")]
 
 
-def _inpaint(
-    pipeline: Pipeline, request: RiffRequest, source: Pixels, rival: _Rival, repeats: int
+def _measure_inpaint(
+    pipeline: Pipeline,
+    request: RiffRequest,
+    source: Pixels,
+    baseline: _DiffusersEdits,
+    repeats: int,
 ) -> list[Row]:
     width = source.shape[1]
     region = Region(width // 3, 2 * width // 3)
@@ -217,16 +230,16 @@ def _inpaint(
         return None
 
     def theirs() -> object:
-        pictures["theirs"] = rival.inpaint(source, mask)
+        pictures["theirs"] = baseline.inpaint(source, mask)
         return None
 
-    fast, slow = _in_turn(ours, theirs, repeats)
+    fast, slow = _time_alternately(ours, theirs, repeats)
     outside = mask == 0
 
     def wrong(picture: Pixels) -> float:
         return float(np.abs(picture.astype(int) - source)[outside].mean())
 
-    who = "diffusers inpaint" if rival.inpaints else "diffusers img2img: it cannot inpaint this"
+    who = "diffusers inpaint" if baseline.inpaints else "diffusers img2img: it cannot inpaint this"
     return [
         ("inpaint, the picture", "s", fast, slow, who),
         (
@@ -239,7 +252,7 @@ def _inpaint(
     ]
 
 
-def _extend(
+def _measure_extend(
     pipeline: Pipeline, images: Images, request: RiffRequest, source: Pixels, song_s: float
 ) -> list[Row]:
     """A song, beside variations of the same loop made to sound one by one and put end to end."""
@@ -254,12 +267,12 @@ def _extend(
 
     began = time.perf_counter()
     riff = asyncio.run(compose(song, images, submit))
-    ours = _sound(riff.image, loop=False)
+    ours = _render_sound(riff.image, loop=False)
     spent = time.perf_counter() - began
 
     began = time.perf_counter()
     takes = [pipeline.run([request.but(seed=number)])[0] for number in range(-(-columns // width))]
-    theirs = np.concatenate([_sound(picture) for picture in takes])[: len(ours)]
+    theirs = np.concatenate([_render_sound(picture) for picture in takes])[: len(ours)]
     spent_apart = time.perf_counter() - began
     joins = [window.begin for window in windows(width, columns, window_width(width))]
     ends = list(range(width, columns, width))
@@ -268,14 +281,14 @@ def _extend(
         (
             "extend, change at joins over elsewhere",
             "×",
-            change_at(ours, RATE, joins),
-            change_at(theirs, RATE, ends),
+            relative_change_at(ours, RATE, joins),
+            relative_change_at(theirs, RATE, ends),
             "clips end to end (Riffusion)",
         ),
     ]
 
 
-def change_at(sound: Floats, rate: int, joins: list[int]) -> float:
+def relative_change_at(sound: Floats, rate: int, joins: list[int]) -> float:
     """How much a sound changes around some columns of 10 ms, over how much it does elsewhere.
 
     The mean change of its mel bands in decibels from column to column, the largest within 40 ms;
@@ -298,26 +311,26 @@ def change_at(sound: Floats, rate: int, joins: list[int]) -> float:
     return float(np.mean(there) / np.mean(elsewhere))
 
 
-def _loop(settings: Settings) -> list[Row]:
+def _measure_loop(settings: Settings) -> list[Row]:
     """The seam of a loop cut on the beat, beside the first 5.12 seconds as they come."""
     images = Images(settings.seed_images)
     name = images.names()[0]
     # A recording that begins and ends anywhere: three rounds of a bundled loop, cut off the beat.
-    rounds = np.tile(_sound(images.load(name)), 3)[round(0.37 * RATE) :]
+    rounds = np.tile(_render_sound(images.load(name)), 3)[round(0.37 * RATE) :]
     loop = loops.find_loop(rounds, RATE)
     assert loop is not None
     cut, plain = rounds[loop.start : loop.stop], rounds[: round(5.12 * RATE * 0.93)]
 
     def seam(sound: Floats) -> float:
         twice = np.concatenate([sound, sound])
-        return change_at(twice, RATE, [round(len(sound) * 100 / RATE)])
+        return relative_change_at(twice, RATE, [round(len(sound) * 100 / RATE)])
 
     what = "loop out of a recording, its seam"
     return [(what, "×", seam(cut), seam(plain), "the first seconds as they come")]
 
 
-def _video(source: Pixels, repeats: int) -> list[Row]:
-    sound = _sound(source)
+def _measure_video(source: Pixels, repeats: int) -> list[Row]:
+    sound = _render_sound(source)
     canvas, plot = drawn(source, title=PROMPT)
 
     def ours() -> object:
@@ -333,16 +346,16 @@ def _video(source: Pixels, repeats: int) -> list[Row]:
             frames.append(np.asarray(frame.resize(canvas.size)))
         return frames
 
-    fast, slow = _in_turn(ours, theirs, min(repeats, 2))
+    fast, slow = _time_alternately(ours, theirs, min(repeats, 2))
     return [("MP4 with a playhead", "s", fast, slow, "frames drawn anew, not yet encoded")]
 
 
-def _sound(picture: NDArray[np.uint8], *, loop: bool = True) -> Floats:
+def _render_sound(picture: NDArray[np.uint8], *, loop: bool = True) -> Floats:
     sound = codec.image_to_audio(picture, loop=loop)
     return loudness.normalize(sound, RATE, loop=loop)
 
 
-def _in_turn(
+def _time_alternately(
     ours: Callable[[], object], theirs: Callable[[], object], repeats: int
 ) -> tuple[float, float]:
     """Median seconds of both, after one round that fills caches."""

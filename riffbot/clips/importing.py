@@ -19,7 +19,7 @@ from riffbot.inference.job import GeneratedRiff
 from riffbot.library.models import StoredRiff
 from riffbot.library.store import Library
 from riffbot.library.types import DRAWING, Author, Origin
-from riffbot.naming import words_of
+from riffbot.naming import prompt_from_filename
 from riffbot.prompt import PromptError, parse
 from riffbot.request import RiffRequest
 from riffbot.settings import Settings
@@ -89,5 +89,5 @@ def _title(name: str) -> str:
     try:
         parse(name)
     except PromptError:
-        return words_of(name)
+        return prompt_from_filename(name)
     return name

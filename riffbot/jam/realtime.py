@@ -72,7 +72,7 @@ class RealtimeReport:
         """The values for `--json`."""
         return asdict(self)
 
-    def format_family_tree(self) -> str:
+    def format_report(self) -> str:
         """A table for people."""
         memory = " → ".join("?" if mb is None else f"{mb:.0f}" for mb in self.memory_mb)
         lines = [

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Select, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from riffbot.errors import NotFound, shortened
+from riffbot.errors import NotFound, shorten
 from riffbot.inference.job import GeneratedRiff, new_id
 from riffbot.library.database import Database
 from riffbot.library.deletion import CHUNK, DeletionResult, delete_riffs, referenced_files
@@ -310,4 +310,4 @@ def get_riff(session: Session, riff_id: str) -> StoredRiff:
 
 def riff_not_found(riff_id: str) -> NotFound:
     """The error for a riff that is not there, or that the asker may not see."""
-    return NotFound(f"The riff {shortened(riff_id, 20)} is not in the library (any more).")
+    return NotFound(f"The riff {shorten(riff_id, 20)} is not in the library (any more).")

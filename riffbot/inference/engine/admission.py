@@ -16,7 +16,7 @@ from riffbot.inference.engine.reservations import Reservations
 from riffbot.inference.engine.throughput import ThroughputMeter, sequential_seconds
 from riffbot.inference.job import Job, Owner
 from riffbot.request import RiffRequest
-from riffbot.wording import in_words, plural
+from riffbot.wording import format_duration, plural
 
 MEMBERS_PER_NETWORK = 3
 """How many members' worth of clips, and of work, may wait for one network of visitors."""
@@ -89,9 +89,9 @@ class AdmissionLimits:
             held_s = sequential_seconds(throughput, waiting) or 0.0
             if held_s > 0 and held_s + own > limit_s:
                 raise Refused(
-                    f"{who} {in_words(held_s)} of work waiting, and this clip would take "
-                    f"{in_words(own)} more; I keep at most {in_words(limit_s)} in all: please let "
-                    "some finish, or ask for a shorter clip."
+                    f"{who} {format_duration(held_s)} of work waiting, and this clip would take "
+                    f"{format_duration(own)} more; I keep at most {format_duration(limit_s)} in "
+                    "all: please let some finish, or ask for a shorter clip."
                 )
 
     def refusal(self, job: Job, now: float, eta: float | None, *, idle: bool) -> Refused | None:
@@ -108,14 +108,14 @@ class AdmissionLimits:
             return None
         if job.deadline is not None and now + eta > job.deadline:
             return Refused(
-                f"That cannot be ready in time: it would take {in_words(eta)}.", wait_s=eta
+                f"That cannot be ready in time: it would take {format_duration(eta)}.", wait_s=eta
             )
         waits = job.deadline is None and job.owner is not None and not idle
         if waits and eta > self.max_wait_s:
             return Refused(
-                f"The line is {in_words(eta)} long and I only promise what I can finish within "
-                f"{in_words(self.max_wait_s)}: please try again in about "
-                f"{in_words(eta - self.max_wait_s)}.",
+                f"The line is {format_duration(eta)} long and I only promise what I can finish "
+                f"within {format_duration(self.max_wait_s)}: please try again in about "
+                f"{format_duration(eta - self.max_wait_s)}.",
                 wait_s=eta,
             )
         return None

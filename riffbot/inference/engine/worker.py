@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from audio.arrays import Pixels
-from riffbot.errors import Cancelled, GenerationFailed, ModelError, RiffBotError, told
+from riffbot.errors import Cancelled, GenerationFailed, ModelError, RiffBotError, describe_for_owner
 from riffbot.inference.batching import batch_key
 from riffbot.inference.engine.dispatcher import Dispatcher
 from riffbot.inference.engine.memory import free_memory, is_out_of_memory
@@ -163,14 +163,14 @@ class Worker:
     def _break(self, error: Exception) -> None:
         """Fail all jobs, now and later: the model could not be loaded."""
         self.state = "broken"
-        where = None
+        path = None
         if isinstance(error, RiffBotError):
-            log.error("the model could not be loaded: %s", told(error))
-            sentence, where = str(error), error.where
+            log.error("the model could not be loaded: %s", describe_for_owner(error))
+            sentence, path = str(error), error.path
         else:
             log.error("the model could not be loaded", exc_info=error)
             sentence = "The model could not be loaded; the log says why, and so may riffbot doctor."
-        self._dispatcher.close(ModelError(sentence).at(where))
+        self._dispatcher.close(ModelError(sentence).with_path(path))
 
     def _warm(self, request: RiffRequest) -> None:
         """Warm up: run one small clip twice; the second run is timed."""

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from riffbot.bench.remix import change_at
+from riffbot.bench.remix import relative_change_at
 from riffbot.clips.edits import EditSource, extend, inpaint, layer
 from riffbot.composition import compose, extended_columns, mix_pixels, windows
 from riffbot.composition.canvas import GRAIN, MARGIN, Canvas
@@ -295,10 +295,12 @@ async def test_a_song_has_no_seam_above_its_ordinary_changes(shipped: Pipeline) 
     )
     riff = await made(shipped, request)
     heard = sound(riff.image, loop=False)
-    ours = change_at(heard, SAMPLE_RATE, [w.begin for w in windows(width, width * 3, width)])
+    ours = relative_change_at(
+        heard, SAMPLE_RATE, [w.begin for w in windows(width, width * 3, width)]
+    )
     clips = [(await made(shipped, request.but(piece=None, seed=seed))).image for seed in range(4)]
     plain = np.concatenate([sound(clip) for clip in clips])
-    theirs = change_at(plain, SAMPLE_RATE, [width, 2 * width])
+    theirs = relative_change_at(plain, SAMPLE_RATE, [width, 2 * width])
     assert ours < 1.5
     assert ours < theirs
 
