@@ -1,8 +1,8 @@
 """`riffbot bench jam`: the joins, the beat, the delay of a change, and real time.
 
 Each is compared with what people would use instead: clips put end to end (Riffusion), an
-equal-power crossfade, and a buffer of three clips ahead (Riffusion's web app), all on the same chunks and the
-same machine.
+equal-power crossfade, and a buffer of three clips ahead (Riffusion's web app), all on the same
+chunks and the same machine.
 """
 
 from __future__ import annotations
