@@ -24,11 +24,11 @@ MEMBERS_PER_NETWORK = 3
 
 @dataclass(frozen=True)
 class AdmissionLimits:
-    """What may wait.
+    """The limits on waiting jobs.
 
     Attributes:
-        max_wait_s: refuse what could not be done within this time.
-        max_jobs_per_member: refuse a member's next clip while this many of theirs wait.
+        max_wait_s: refuse a clip that could not be done within this many seconds.
+        max_jobs_per_member: refuse a member's next clip while this many of their clips wait.
         max_work_s: refuse a member's next clip where it would take longer than this together with
             all of theirs that wait, their pictures to come included.
     """
@@ -71,7 +71,7 @@ class AdmissionLimits:
         decides.
 
         Args:
-            held: what waits of everybody, see `outstanding_work`.
+            held: the waiting pictures of all owners, see `outstanding_work`.
             pictures: the clip's, resolved.
 
         Raises:
@@ -95,14 +95,14 @@ class AdmissionLimits:
                 )
 
     def refusal(self, job: Job, now: float, eta: float | None, *, idle: bool) -> Refused | None:
-        """Why a job cannot be done in time; None if it can, or if nothing was measured yet.
+        """The refusal of a job that cannot be done in time; None if it can, or if nothing was
+        measured yet.
 
         Args:
             job: the job; without an owner it may wait for any time.
             now: `time.monotonic()`.
             eta: seconds until it would be done.
-            idle: nobody waits before it. Then it does not wait, and it measures anew how long a
-                clip takes.
+            idle: no job is before it. Then it does not wait, and its run is a new measurement.
         """
         if eta is None:
             return None
@@ -124,7 +124,7 @@ class AdmissionLimits:
 def outstanding_work(
     queue: Iterable[Job], reservations: Reservations
 ) -> list[tuple[Owner, RiffRequest]]:
-    """The pictures of owners that wait in the queue, and those that are still to come."""
+    """All pictures that wait in the queue or are reserved, each with its owner."""
     waiting = [
         (job.owner, job.request)
         for job in queue

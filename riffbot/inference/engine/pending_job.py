@@ -71,7 +71,7 @@ class PendingJob:
         coroutine = run()
         try:
             future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-        except RuntimeError:  # the loop is gone, and with it whoever waited
+        except RuntimeError:  # the loop is closed, and its tasks with it
             coroutine.close()
             return
         try:
@@ -82,11 +82,11 @@ class PendingJob:
             log.exception("job %s: its start could not be noted", self.job.id)
 
     def set_result(self, riff: GeneratedRiff) -> None:
-        """Answer with a clip."""
+        """Resolve the future with a clip."""
         self._call(lambda: None if self.result.done() else self.result.set_result(riff))
 
     def set_error(self, error: Exception) -> None:
-        """Answer with an error."""
+        """Resolve the future with an error."""
         self._call(lambda: None if self.result.done() else self.result.set_exception(error))
 
     def _deliver(self) -> None:

@@ -21,7 +21,7 @@ def job(name: str, user: int, guild: int | None = 1, **options: object) -> Job:
 
 
 def queue_of(*jobs: Job) -> FairQueue:
-    queue = FairQueue(patience_s=PATIENCE)
+    queue = FairQueue(max_wait_s=PATIENCE)
     for one in jobs:
         queue.add(one)
     return queue
