@@ -110,21 +110,21 @@ def sound(
 ) -> Floats:
     """The sound of a picture as people get it: a seamless loop at a fixed loudness.
 
-    `loop=False` is for what begins and ends: songs and walks.
+    `loop=False` is for clips that begin and end: extended clips and morphs.
     """
     samples = codec.image_to_audio(pixels, loop=loop, seed=seed, sample_rate=sample_rate)
     return loudness.normalize(samples, sample_rate, target_lufs=loudness_lufs, loop=loop)
 
 
 def heading(request: RiffRequest) -> str:
-    """What a clip is called: its prompt, or where its walk goes."""
+    """The title of a clip: its prompt, or both prompts of a morph."""
     if isinstance(request.piece, Morph) and request.target is not None:
         return f"{request.prompt} → {request.target.prompt}"
     return request.prompt
 
 
 def is_loop(request: RiffRequest) -> bool:
-    """Whether a clip goes round, as all do but songs and walks."""
+    """Whether a clip is a loop, as all are but extended clips and morphs."""
     return not isinstance(request.piece, Extend | Morph)
 
 

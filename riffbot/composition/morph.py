@@ -20,14 +20,20 @@ from riffbot.request import MAX_COLUMNS, Morph, RiffRequest
 async def morph(
     request: RiffRequest, piece: Morph, images: Images, submit: Submit
 ) -> GeneratedRiff:
+    """Make a morph, window by window, and return it as one clip.
+
+    Raises:
+        BadRequest: it would be longer than six minutes.
+        NotFound: a picture that it starts from is gone.
+    """
     base = request.but(piece=None, alpha=0.0)
     riffs: list[GeneratedRiff] = []
     if piece.image is None and piece.whole and request.seed_image is not None:
         start, bpm = await asyncio.to_thread(load_loop, request, images)
         finish = None
     elif piece.image is None:
-        # The first clip of the walk is made, and every other is a variation of it.
-        total = 1 + len(_steps_of_walk(piece, request, images))
+        # The first clip is generated, and every other is a variation of it.
+        total = 1 + len(_later_windows(piece, request, images))
         riffs.append(await submit(base, 0, total))
         start, finish = riffs[0].image, None
         bpm = riffs[0].request.bpm
@@ -59,7 +65,7 @@ async def morph(
 
 
 def check_length(piece: Morph, width: int) -> None:
-    """Raises BadRequest where a walk in clips of so many columns is too long."""
+    """Raise BadRequest if a morph in clips of `width` columns is too long."""
     if piece.clips * width > MAX_COLUMNS:
         raise BadRequest(
             f"{piece.clips} clips of {seconds_of(width):g} s are too long: a walk lasts "
@@ -68,17 +74,18 @@ def check_length(piece: Morph, width: int) -> None:
 
 
 def alpha_at(middle: float, width: int, columns: int) -> float:
-    """Where a window stands between a walk's ends (0 … 1), by its middle column.
+    """The alpha of a window: its place between the morph's ends, 0 … 1.
 
     Args:
-        width: columns of the first clip, which is at 0 as the last is at 1.
-        columns: length of the walk.
+        middle: the window's middle column.
+        width: columns of the first clip, whose alpha is 0, and of the last, whose alpha is 1.
+        columns: length of the morph.
     """
     return float(np.clip((middle - width / 2) / (columns - width), 0, 1))
 
 
-def _steps_of_walk(piece: Morph, request: RiffRequest, images: Images) -> list[Window]:
-    """The windows after the first clip, as far as they can be foreseen: for the progress."""
+def _later_windows(piece: Morph, request: RiffRequest, images: Images) -> list[Window]:
+    """The windows after the first clip, as far as they are known beforehand: for the progress."""
     width = request.width or WINDOW
     if request.seed_image is not None:
         width = images.load(request.seed_image).shape[1]
@@ -101,7 +108,7 @@ def load_ends(
 
 
 def _ground(start: Pixels, finish: Pixels | None, columns: int) -> Pixels:
-    """What a walk is painted over: its beginning again and again, fading into its end."""
+    """What a morph is painted over: its first clip, repeated, that fades into its last."""
     width = start.shape[1]
     at = np.arange(columns)
     ground = np.take(start, at, axis=1, mode="wrap")
@@ -118,7 +125,7 @@ def _ground(start: Pixels, finish: Pixels | None, columns: int) -> Pixels:
 
 
 def _glide(picture: Pixels, width: int, finish: Pixels) -> Pixels:
-    """The walk's middle at a tempo that goes from that of its beginning to that of its end."""
+    """Resample a morph's middle so that its tempo goes from that of its start to its end's."""
     middle = picture.shape[1] - 2 * width
     ratio = finish.shape[1] / width
     # Speed goes in a straight line from 1 to 1 / ratio: `at` is its integral.

@@ -1,4 +1,4 @@
-"""What a clip will cost, before any of its pictures is made."""
+"""Plans the pictures of a clip before any of them is made, so that it can be priced."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from riffbot.images import Images
 from riffbot.request import Extend, Layer, Morph, RiffRequest
 
 Resolve = Callable[[RiffRequest], RiffRequest]
-"""Fills from the model what a request for a single picture leaves open."""
+"""Fills the fields of a request for a single picture that are None with the model's values."""
 
 
 def plan_pictures(request: RiffRequest, images: Images, resolve: Resolve) -> list[RiffRequest]:
     """The single pictures that `compose` will ask the model for, in order. Reads picture files.
 
     Each is resolved as far as its price depends on it: its width, steps, guidance and denoising.
-    It stands for the work, not for the picture: the windows' own pictures do not exist yet.
+    Its seed image is a placeholder: the windows' own pictures do not exist yet.
 
     Returns:
-        An empty list for what needs no model (layers).
+        An empty list for layers, which need no model.
 
     Raises:
-        BadRequest: the request is nonsense for this model, or its pictures do not fit together.
+        BadRequest: the request is invalid for this model, or its pictures do not fit together.
         NotFound: a picture that it starts from is gone.
     """
     piece = request.piece
     match piece:
         case Extend():
-            return _song(request, piece, images, resolve)
+            return _plan_extension(request, piece, images, resolve)
         case Morph():
-            return _walk(request, piece, images, resolve)
+            return _plan_morph(request, piece, images, resolve)
         case Layer():
             return []
         case None:
             return [resolve(request)]
 
 
-def _song(
+def _plan_extension(
     request: RiffRequest, piece: Extend, images: Images, resolve: Resolve
 ) -> list[RiffRequest]:
     start, bpm, loop = load_start(request, piece, images)
@@ -51,7 +51,7 @@ def _song(
     return [_window(base, request, window, 0.0) for window in windows]
 
 
-def _walk(
+def _plan_morph(
     request: RiffRequest, piece: Morph, images: Images, resolve: Resolve
 ) -> list[RiffRequest]:
     first: list[RiffRequest] = []
