@@ -41,7 +41,7 @@ from riffbot import riffusion_masks
 from riffbot.errors import BadRequest, NotFound, StorageError, shorten
 from riffbot.regions import BEATS, Region
 from riffbot.request import RiffRequest
-from riffbot.tempo import is_waltz
+from riffbot.tempo import MAX_WIDTH, MIN_WIDTH, is_waltz
 
 Lookup = Callable[[str], Path | None]
 """The library's side: 64 hex digits -> where that file lies, None if it is not there."""
@@ -76,7 +76,7 @@ class SeedImage(BaseModel):
     title: str
     bpm: Annotated[float, Field(ge=40, le=240)]
     beats: Annotated[int, Field(ge=1)]
-    width: Annotated[int, Field(ge=64, le=2048)]
+    width: Annotated[int, Field(ge=MIN_WIDTH, le=MAX_WIDTH)]
     meter: Annotated[int, Field(ge=1, le=12)] = 4
     mood: str = ""
     made: str = ""
@@ -125,7 +125,7 @@ class Images:
         """
         pixels = self.load_any_width(ref)
         rows, columns = pixels.shape
-        if rows != HEIGHT or not 64 <= columns <= 2048:
+        if rows != HEIGHT or not MIN_WIDTH <= columns <= MAX_WIDTH:
             raise BadRequest(
                 f"The seed image is {columns} × {rows} pixels; please use one that is 64 to 2048 "
                 f"wide and {HEIGHT} high."

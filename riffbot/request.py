@@ -23,6 +23,7 @@ from pydantic import (
 
 from riffbot.errors import BadRequest, shorten
 from riffbot.prompt import parse, require_words
+from riffbot.tempo import MAX_WIDTH, MIN_WIDTH
 
 MAX_SEED = 2**32 - 1
 MAX_PROMPT = 1000
@@ -82,14 +83,14 @@ class Extend(_Value):
 
 
 class Morph(_Value):
-    """A walk from the request (alpha 0) to its target (alpha 1), as one clip without seams.
+    """A morph from the request (alpha 0) to its target (alpha 1), as one clip without seams.
 
     Attributes:
-        clips: length of the walk, in clips as long as the one it begins with.
-        image: the picture at the far end; None walks on the seed image's own beat.
-        whole: the walk begins with the seed image itself, not with a variation of it; so does
-            every walk that has a picture at its far end.
-        bpm: tempo of that picture; None is what its file says, which an upload's does not.
+        clips: length of the morph, in clips as long as the first one.
+        image: the picture at the far end; None keeps the seed image's own beat.
+        whole: the morph begins with the seed image itself, not with a variation of it; so does
+            every morph that has a picture at its far end.
+        bpm: tempo of that picture; None reads it from its recipe, which an upload lacks.
     """
 
     kind: Literal["morph"] = "morph"
@@ -148,7 +149,7 @@ class RiffRequest(_Spoken):
     guidance: Guidance | None = None
     steps: Steps | None = None
     scheduler: SchedulerText | None = None
-    width: Annotated[int, Field(ge=64, le=2048)] | None = None
+    width: Annotated[int, Field(ge=MIN_WIDTH, le=MAX_WIDTH)] | None = None
     bpm: Tempo | None = None
     target: Target | None = None
     alpha: Fraction = 0.0

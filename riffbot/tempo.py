@@ -14,8 +14,8 @@ from audio.pixels import COLUMNS_PER_MINUTE
 SLOWEST, FASTEST = 40.0, 240.0
 """Beats per minute that a request may ask for."""
 
-NARROWEST, WIDEST = 64, 2048
-"""Columns that a request may ask for."""
+MIN_WIDTH, MAX_WIDTH = 64, 2048
+"""Columns of 10 ms that one picture may have."""
 
 MAX_ERROR = 0.005
 """How far a grid's tempo may lie from the tempo asked for: half of one per cent."""
@@ -99,7 +99,7 @@ def fit_measures(bpm: float, multiple: int, around: int = 512, meter: int = 4) -
 
 
 def _widths(low: int, high: int, multiple: int) -> range:
-    return range(_up(max(low, NARROWEST), multiple), min(high, WIDEST) + 1, multiple)
+    return range(_up(max(low, MIN_WIDTH), multiple), min(high, MAX_WIDTH) + 1, multiple)
 
 
 def _fit(width: int, bar: int, bpm: float) -> Grid:

@@ -18,7 +18,7 @@ from riffbot.clips import edits
 from riffbot.clips.edits import EditSource
 from riffbot.clips.recipes import Recipe, required_images
 from riffbot.clips.sources import load_edit_source
-from riffbot.clips.uploads import MAX_BYTES, Source, open_upload, shown_name, too_large
+from riffbot.clips.uploads import MAX_BYTES, OpenedUpload, open_upload, shown_name, too_large
 from riffbot.errors import BadRequest
 from riffbot.file_threads import run_in_file_thread
 from riffbot.library.tables import StoredRiff
@@ -106,7 +106,7 @@ async def source_from_riff(
     """A riff as a source; of a song, the excerpt that one clip can hold (unless `whole`)."""
     services = bot.services
     return await load_edit_source(
-        services.clip_service, services.images, riff, start=start, whole=whole
+        services.clip_service, services.images, riff, start_s=start, whole=whole
     )
 
 
@@ -140,7 +140,7 @@ async def source_from_upload(
                 open_upload,
                 data,
                 attachment.filename,
-                start=start,
+                start_s=start,
                 seconds=seconds,
                 drawing=drawing,
             )
@@ -238,7 +238,7 @@ def _known_file_note(interaction: discord.Interaction[RiffBot], riff: StoredRiff
     return "I know this clip."
 
 
-def _source_of_upload(stored: StoredRiff, upload: Source) -> EditSource:
+def _source_of_upload(stored: StoredRiff, upload: OpenedUpload) -> EditSource:
     return EditSource(
         stored.image_ref, upload.pixels.shape[1], upload.bpm, upload.prompt, stored.id
     )

@@ -1,7 +1,7 @@
 """The six edits as requests: remix, inpaint, extend, morph, layer, draw.
 
-Each is a request; the clip service or the command line makes it. Discord, the page and the
-command line all build their requests here, so that one word means the same everywhere.
+Discord, the page and the command line all build the requests of their edits here, so that an
+option means the same everywhere; the clip service or the command line makes the clips.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from riffbot.request import (
     RiffRequest,
     check_prompts,
 )
-from riffbot.tempo import WIDEST
+from riffbot.tempo import MAX_WIDTH
 
 INPAINT_DENOISING = 1.0
 """The denoising of inpainting: nothing of what is repainted stays, only its surroundings count."""
@@ -69,53 +69,48 @@ def check_remix_allowed(riff: StoredRiff, user_id: int) -> StoredRiff:
 
 
 def crop_to_measures(
-    picture: NDArray[np.uint8], bpm: float | None, *, start: float = 0.0, meter: int = BEATS
+    picture: NDArray[np.uint8], bpm: float | None, *, start_s: float = 0.0, meter: int = BEATS
 ) -> NDArray[np.uint8]:
     """Crop a long picture to what one clip can start from: whole measures, at most 20.48 s.
 
     Args:
         picture: uint8[512, W].
         bpm: its tempo, where it has one.
-        start: the second to begin at.
+        start_s: where to begin, in seconds.
         meter: beats a measure.
 
     Raises:
-        BadRequest: it begins behind the picture's end.
+        BadRequest: `start_s` is after the picture's end.
     """
     width = picture.shape[1]
-    first = round(start * 100)
+    first = round(start_s * 100)
     if not 0 <= first <= width - 64:
         raise BadRequest(f"This clip lasts {width / 100:g} s; say a start before its end.")
-    if first == 0 and width <= WIDEST:
+    if first == 0 and width <= MAX_WIDTH:
         return picture
     bar = meter * 6000 / bpm if bpm else 512.0
-    room = min(WIDEST, width - first)
+    room = min(MAX_WIDTH, width - first)
     # About as long as a clip usually is: a song's minute would be one long wait.
     bars = max(1, min(int(room / bar), round(512 / bar)))
     return picture[:, first : first + min(room, round(bars * bar))]
 
 
-def remix(start: EditSource, prompt: str, **options: Any) -> RiffRequest:
+def remix(source: EditSource, prompt: str, **options: Any) -> RiffRequest:
     """Build an img2img request: the source's picture, changed towards a prompt.
 
     Args:
-        start: what to change.
+        source: the picture to change.
         prompt: what to hear; empty takes the source's own prompt.
         options: further fields of the request; None means the default.
 
     Raises:
         BadRequest: a value is out of range, or there is no prompt at all.
     """
-    fields = {name: value for name, value in options.items() if value is not None}
-    return check_prompts(
-        RiffRequest.build(
-            prompt=prompt or start.prompt, seed_image=start.ref, **{"bpm": start.bpm, **fields}
-        )
-    )
+    return _img2img(source, prompt, **options)
 
 
 def inpaint(
-    start: EditSource,
+    source: EditSource,
     prompt: str,
     *,
     where: str = "",
@@ -129,7 +124,7 @@ def inpaint(
     The rest of the picture stays the same to the pixel.
 
     Args:
-        start, prompt, options: as for `remix`; denoising is 1 by default.
+        source, prompt, options: as for `remix`; denoising is 1 by default.
         where: “bar 2”, “2-3.5”, “second half” …, or a bundled mask's name; empty for all of it.
         low, high: the band in Hz.
         mask: a painted mask's reference, in place of all these.
@@ -147,21 +142,21 @@ def inpaint(
             )
         mask = Region.from_words(
             where.strip() or "all",
-            start.width,
-            start.bpm,
+            source.width,
+            source.bpm,
             0.0 if low is None else low,
             10_000.0 if high is None else high,
-            meter=start.meter,
+            meter=source.meter,
         ).name
     options = {
         "denoising": INPAINT_DENOISING,
         **{k: v for k, v in options.items() if v is not None},
     }
-    return remix(start, prompt, mask=mask, **options)
+    return _img2img(source, prompt, mask=mask, **options)
 
 
 def extend(
-    start: EditSource,
+    source: EditSource,
     prompt: str = "",
     *,
     seconds: float | None = None,
@@ -172,7 +167,7 @@ def extend(
     """Build a request that continues a riff, forward or backward, by whole measures.
 
     Args:
-        start, prompt, options: as for `remix`.
+        source, prompt, options: as for `remix`.
         seconds: length of the result, to the nearest measure, or
         bars: how many measures to add.
         backward: put what is new before the riff.
@@ -181,9 +176,9 @@ def extend(
         BadRequest: that is no longer than it was, or too long.
     """
     columns = extended_columns(
-        start.width, start.bpm, seconds=seconds, bars=bars, meter=start.meter
+        source.width, source.bpm, seconds=seconds, bars=bars, meter=source.meter
     )
-    return remix(start, prompt, piece=Extend(columns=columns, backward=backward), **options)
+    return _img2img(source, prompt, piece=Extend(columns=columns, backward=backward), **options)
 
 
 def morph(
@@ -192,10 +187,10 @@ def morph(
     """Build a request that morphs from one riff or prompt to another, as one clip.
 
     Args:
-        first, second: riffs, or words. A walk from a riff begins with that very riff, one between
-            two riffs ends with the second. Words alone, or with a seed image among the options, or
-            towards a riff, walk on one beat.
-        clips: how long: as many clips as the first one lasts.
+        first, second: riffs or prompts. A morph from a riff begins with that riff unchanged, one
+            between two riffs ends with the second. Between prompts, and from a prompt to a riff,
+            the morph keeps one beat: that of the seed image, if there is one.
+        clips: the length, in clips as long as the first one.
         options: further fields of the request.
 
     Raises:
@@ -212,14 +207,14 @@ def morph(
     target = base.but(
         prompt=_prompt_of(second), seed=base.seed if target_seed is None else target_seed
     ).model_dump(include={"prompt", "negative", "seed", "denoising"})
-    walk: dict[str, object] = {
+    piece: dict[str, object] = {
         "kind": "morph",
         "clips": clips,
         "whole": isinstance(first, EditSource),
     }
     if isinstance(second, EditSource):
-        walk |= {"image": second.ref, "bpm": second.bpm}
-    return check_prompts(base.but(target=target, piece=walk))
+        piece |= {"image": second.ref, "bpm": second.bpm}
+    return check_prompts(base.but(target=target, piece=piece))
 
 
 def layer(first: EditSource, second: EditSource, *, gain_db: float = 0.0) -> RiffRequest:
@@ -236,11 +231,21 @@ def layer(first: EditSource, second: EditSource, *, gain_db: float = 0.0) -> Rif
     )
 
 
-def draw(start: EditSource, prompt: str = "", **options: Any) -> RiffRequest:
+def draw(source: EditSource, prompt: str = "", **options: Any) -> RiffRequest:
     """Build a request that plays a drawing: as it is, or with diffusion where there is a prompt."""
     if prompt.strip():
-        return remix(start, prompt, **{"denoising": DEFAULT_DENOISING, **options})
-    return remix(start, start.prompt or "a drawing", **{**options, "denoising": 0.0})
+        return _img2img(source, prompt, **{"denoising": DEFAULT_DENOISING, **options})
+    return _img2img(source, source.prompt or "a drawing", **{**options, "denoising": 0.0})
+
+
+def _img2img(source: EditSource, prompt: str, **options: Any) -> RiffRequest:
+    """Build a request whose seed image is the source's picture; options of None are left out."""
+    fields = {name: value for name, value in options.items() if value is not None}
+    return check_prompts(
+        RiffRequest.build(
+            prompt=prompt or source.prompt, seed_image=source.ref, **{"bpm": source.bpm, **fields}
+        )
+    )
 
 
 def _prompt_of(end: EditSource | str) -> str:

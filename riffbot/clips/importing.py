@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from audio.image import encode_png
 from riffbot.clips.clip import render_clip
-from riffbot.clips.uploads import Source
+from riffbot.clips.uploads import OpenedUpload
 from riffbot.errors import RiffBotError
 from riffbot.images import Images
 from riffbot.inference.job import GeneratedRiff
@@ -34,7 +34,7 @@ class ClipImporter:
         self._images = images
 
     async def import_upload(
-        self, source: Source, *, author: Author, origin: Origin | None = None
+        self, source: OpenedUpload, *, author: Author, origin: Origin | None = None
     ) -> StoredRiff:
         """Store an upload as a riff of its member, so that what is made from it has a parent.
 

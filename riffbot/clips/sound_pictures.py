@@ -16,7 +16,7 @@ from audio.arrays import Floats, Pixels
 from audio.encoding import Format
 from riffbot import rendering
 from riffbot.rendering import RiffLike
-from riffbot.tempo import WIDEST
+from riffbot.tempo import MAX_WIDTH
 
 _FORMATS: dict[str, Format] = {
     "an MP3 sound": "mp3",
@@ -78,7 +78,7 @@ def pictures(riff: RiffLike, sound: SoundFile | None, loudness_lufs: float) -> I
         sound: how the picture was taken; None tries what is usual.
         loudness_lufs: how loud clips are rendered here.
     """
-    if riff.image.shape[1] > WIDEST:
+    if riff.image.shape[1] > MAX_WIDTH:
         return  # what starts from a longer sound keeps no recipe of it
     ways = UNTOLD if sound is None else (sound,)
     format = ways[0].format
@@ -87,7 +87,7 @@ def pictures(riff: RiffLike, sound: SoundFile | None, loudness_lufs: float) -> I
         heard = files.read(encoding.encode(samples, rendering.SAMPLE_RATE, format))
         for way in ways:
             taken = codec.audio_to_image(heard.samples, heard.sample_rate, loop=way.loop)
-            yield taken[:, :WIDEST]
+            yield taken[:, :MAX_WIDTH]
 
 
 def _sounds(riff: RiffLike, loudness_lufs: float, *, converted: bool) -> Iterator[Floats]:

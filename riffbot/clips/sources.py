@@ -16,7 +16,7 @@ from riffbot.clips.service import ClipService
 from riffbot.images import Images
 from riffbot.library.store import Library
 from riffbot.library.tables import StoredRiff
-from riffbot.tempo import WIDEST
+from riffbot.tempo import MAX_WIDTH
 
 
 async def load_edit_source(
@@ -24,27 +24,27 @@ async def load_edit_source(
     images: Images,
     riff: StoredRiff,
     *,
-    start: float = 0.0,
+    start_s: float = 0.0,
     whole: bool = False,
 ) -> EditSource:
     """Load a riff as the source of an edit; of a song, as much as one clip holds (unless `whole`).
 
     Args:
-        start: the second to begin at.
+        start_s: where to begin, in seconds.
         whole: take all of it, however long.
 
     Raises:
         NotFound: its picture is gone.
-        BadRequest: it ends before that second.
+        BadRequest: it ends before `start_s`.
     """
     meter = await asyncio.to_thread(images.meter, riff.image_ref)
 
     def cut() -> tuple[str, int]:
         picture = clip_service.importer.load_picture(riff.image_ref)
-        if whole or (picture.shape[1] <= WIDEST and start == 0):
+        if whole or (picture.shape[1] <= MAX_WIDTH and start_s == 0):
             return riff.image_ref, picture.shape[1]
-        part = edits.crop_to_measures(picture, riff.request.bpm, start=start, meter=meter)
-        first, width = round(start * 100), part.shape[1]
+        part = edits.crop_to_measures(picture, riff.request.bpm, start_s=start_s, meter=meter)
+        first, width = round(start_s * 100), part.shape[1]
         return clip_service.importer.store_picture(
             part, crop_recipe(images.recipe(riff.image_ref), first, first + width)
         ), width
@@ -78,29 +78,29 @@ async def load_paint_canvas(
     riff: StoredRiff,
     whole: Pixels,
     *,
-    start: float = 0.0,
+    start_s: float = 0.0,
 ) -> PaintCanvas:
-    """Load the spectrogram of what a riff sounds like from a second on.
+    """Load the spectrogram of a riff's sound from `start_s` on.
 
     An excerpt of a jam is longer than its own picture, which shows the last chunk only: its canvas
     is computed from its sound.
 
     Args:
         whole: the full spectrogram (`load_full_spectrogram`).
-        start: the second to begin at.
+        start_s: where to begin, in seconds.
 
     Raises:
         NotFound: its picture is gone.
-        BadRequest: it ends before that second.
+        BadRequest: it ends before `start_s`.
     """
     meter = await asyncio.to_thread(images.meter, riff.image_ref)
 
     def load() -> PaintCanvas:
         own = clip_service.importer.load_picture(riff.image_ref)
-        part = edits.crop_to_measures(whole, riff.request.bpm, start=start, meter=meter)
+        part = edits.crop_to_measures(whole, riff.request.bpm, start_s=start_s, meter=meter)
         return PaintCanvas(
             pixels=part,
-            begins_s=start,
+            begins_s=start_s,
             whole_s=whole.shape[1] / 100,
             meter=meter,
             ref=riff.image_ref if np.array_equal(part, own) else None,

@@ -1,8 +1,8 @@
-"""Uploads: what a stranger brings becomes a picture to start from, or one clear sentence.
+"""Decodes untrusted uploads into pictures to start from, or raises one clear sentence.
 
-A sound becomes a loop on its own beat; a spectrogram stays what it is; any other picture is taken
-as a drawing. Nothing is believed and nothing is written: sizes are checked before anything is
-decoded, sounds are read for a minute at most, and the name of a file is only ever shown.
+A sound becomes a loop on its own beat; a spectrogram is used as it is; any other picture is taken
+as a drawing. Nothing in a file is trusted and nothing is written: sizes are checked before
+anything is decoded, sounds are decoded for a minute at most, and the file name is only displayed.
 """
 
 from __future__ import annotations
@@ -22,37 +22,41 @@ from audio.mel import N_MELS
 from audio.pixels import SILENT, mix_to_mono
 from riffbot.clips import recipes
 from riffbot.errors import BadRequest, use_plain_quotes
-from riffbot.tempo import FASTEST, NARROWEST, SLOWEST, WIDEST
+from riffbot.tempo import FASTEST, MAX_WIDTH, MIN_WIDTH, SLOWEST
 
 MAX_BYTES = 25 * 1024 * 1024
-"""Larger files are not even fetched."""
+"""Larger files are not downloaded."""
 
-LISTENED_S = 60.0
-"""Of a longer recording only so much is listened to, from where it shall begin."""
+MAX_DECODED_S = 60.0
+"""How much of a recording is decoded, from its start on, in seconds."""
 
-LATEST_S = 600.0
-"""So far into a recording it may begin: what lies before has to be decoded, too."""
+MAX_START_S = 600.0
+"""The latest start within a recording, in seconds: what lies before has to be decoded, too."""
+
+MIN_CLIP_S, MAX_CLIP_S = MIN_WIDTH / 100, MAX_WIDTH / 100
+"""How long a clip may be, in seconds."""
 
 MAX_PIXELS = 16_000_000
 
 _DARK = 128
-_QUIETEST = 1e-4
-_NAME = 60
+_MIN_PEAK = 1e-4
+_MAX_NAME = 60
 
 Kind = Literal["sound", "spectrogram", "drawing"]
 
 
 @dataclass(frozen=True)
-class Source:
-    """A picture to start from, and how it came to be.
+class OpenedUpload:
+    """The picture of an upload, which an edit starts from, and how it was decoded.
 
     Attributes:
         pixels: uint8[512, 64 … 2048].
-        kind: what the file was taken for.
-        name: the file's name, made safe to show.
-        recipe: the recipe in the file, where the whole file is used.
-        bpm, beats: of a loop; None where there is no beat.
-        start_s, left_out_s: of a sound, where the loop begins and how much was not taken.
+        kind: how the file was interpreted.
+        name: the file's name, made safe to display.
+        recipe: the recipe in the file, if the whole file is used.
+        bpm, beats: of a loop; None if there is no beat.
+        start_s, left_out_s: of a sound, where the loop begins and how much was left out, in
+            seconds.
         inverted: a drawing, light on dark, was turned into dark on light.
         notes: sentences about what of the file was lost or not read.
     """
@@ -70,20 +74,20 @@ class Source:
 
     @property
     def prompt(self) -> str:
-        """What it was made from, where the file tells."""
-        ours = _parsed(self.recipe)
-        return ours.request.prompt if ours else ""
+        """The prompt of the recipe in the file; empty without one."""
+        recipe = _parse_recipe(self.recipe)
+        return recipe.request.prompt if recipe else ""
 
     @property
     def seconds(self) -> float:
-        """How long it sounds."""
+        """The duration of its sound."""
         return float(self.pixels.shape[1] / 100)
 
     def __str__(self) -> str:
-        """What was taken, in a sentence; what was lost or not read, in another."""
-        return " ".join([self._taken(), *self.notes])
+        """One sentence about what was taken, then the notes."""
+        return " ".join([self._describe(), *self.notes])
 
-    def _taken(self) -> str:
+    def _describe(self) -> str:
         match self.kind:
             case "sound" if self.recipe:
                 return f"I know this clip: {self.seconds:.2f} s, a loop of RiffBot's."
@@ -109,46 +113,46 @@ def open_upload(
     data: bytes,
     name: str,
     *,
-    start: float = 0.0,
+    start_s: float = 0.0,
     seconds: float | None = None,
     on_beat: bool = True,
     drawing: bool = False,
     max_bytes: int = MAX_BYTES,
     max_pixels: int = MAX_PIXELS,
-) -> Source:
-    """Make something of an upload. Takes up to some seconds; call it in a thread.
+) -> OpenedUpload:
+    """Decode an upload. Takes up to some seconds; call it in a thread.
 
     Args:
         data: the file's bytes.
-        name: what it was called; shown, and never used as a path.
-        start: of a sound, the second to begin at.
-        seconds: how long to make it: of a sound the stretch to take, of a drawing its length.
-        on_beat: cut a sound to whole beats.
-        drawing: take a picture as a drawing though it looks like a spectrogram.
+        name: the file's name; displayed, and never used as a path.
+        start_s: where in a sound to begin, in seconds.
+        seconds: the length to take of a sound, or to give to a drawing.
+        on_beat: crop a sound to whole beats.
+        drawing: take a picture as a drawing even if it looks like a spectrogram.
         max_bytes: larger files are refused.
         max_pixels: larger pictures are refused before they are decoded.
 
     Raises:
-        BadRequest: one sentence that says what is wrong with it.
+        BadRequest: the file is empty, too large, of an unknown kind, damaged or silent.
     """
     shown = shown_name(name)
     if not data:
         raise BadRequest(f"“{shown}” is empty.")
     if len(data) > max_bytes:
-        raise BadRequest(too_large(shown, len(data)))
-    if seconds is not None and not NARROWEST / 100 <= seconds <= WIDEST / 100:
+        raise BadRequest(too_large(shown, len(data), max_bytes))
+    if seconds is not None and not MIN_CLIP_S <= seconds <= MAX_CLIP_S:
+        raise BadRequest(f"A clip lasts {MIN_CLIP_S} to {MAX_CLIP_S} seconds, not {seconds:g}.")
+    if not 0 <= start_s <= MAX_START_S:
         raise BadRequest(
-            f"A clip lasts {NARROWEST / 100} to {WIDEST / 100} seconds, not {seconds:g}."
+            f"The start is a number of seconds, 0 to {MAX_START_S:g}, not {start_s:g}."
         )
-    if not 0 <= start <= LATEST_S:
-        raise BadRequest(f"The start is a number of seconds, 0 to {LATEST_S:g}, not {start:g}.")
     try:
         kind = filetypes.identify(data)
         if kind.refusal:
             raise AudioError(kind.refusal)
         if drawing or kind.family == "picture":
-            return _from_picture(data, shown, seconds, drawing, max_pixels)
-        return _from_sound(data, shown, start, seconds, on_beat)
+            return _open_picture(data, shown, seconds, drawing, max_pixels)
+        return _open_sound(data, shown, start_s, seconds, on_beat)
     except AudioError as error:
         raise BadRequest(f"“{shown}”: {error}") from error
     except MemoryError as error:
@@ -156,36 +160,36 @@ def open_upload(
 
 
 def shown_name(name: str) -> str:
-    """A file's name without folders, control characters and length: only ever shown."""
+    """Make a file's name safe to display: no folders or control characters, 60 characters."""
     last = PurePosixPath(name.replace("\\", "/")).name
     plain = "".join(c for c in last if c.isprintable()).strip(" .")
-    return use_plain_quotes(plain[:_NAME]) or "that file"
+    return use_plain_quotes(plain[:_MAX_NAME]) or "that file"
 
 
-def too_large(shown: str, size: int) -> str:
-    """The sentence for a file that is not even fetched."""
-    return f"“{shown}” has {size / 1024**2:.0f} MB; please keep it under {MAX_BYTES // 1024**2} MB."
+def too_large(shown: str, size: int, max_bytes: int = MAX_BYTES) -> str:
+    """Return the sentence that refuses a file of more than `max_bytes`."""
+    return f"“{shown}” has {size / 1024**2:.0f} MB; please keep it under {max_bytes // 1024**2} MB."
 
 
-def _from_sound(
-    data: bytes, shown: str, start: float, seconds: float | None, on_beat: bool
-) -> Source:
-    # Decoded up to a limit, in a process of its own; what a file says of itself is not believed.
-    sound = decoder.read(data, max_seconds=LISTENED_S, skip_seconds=start)
-    rate, heard = sound.sample_rate, sound.samples
-    if len(heard) < NARROWEST / 100 * rate:
+def _open_sound(
+    data: bytes, shown: str, start_s: float, seconds: float | None, on_beat: bool
+) -> OpenedUpload:
+    # Decoded up to a limit, in a process of its own: the header of a file is not trusted.
+    sound = decoder.read(data, max_seconds=MAX_DECODED_S, skip_seconds=start_s)
+    rate, samples = sound.sample_rate, sound.samples
+    if len(samples) < MIN_CLIP_S * rate:
         raise BadRequest(
             f"“{shown}” has {sound.seconds:.2f} s of sound"
-            + (f" after {start:g} s" if start else "")
-            + f"; a clip needs {NARROWEST / 100} s."
+            + (f" after {start_s:g} s" if start_s else "")
+            + f"; a clip needs {MIN_CLIP_S} s."
         )
-    if float(np.abs(heard).max()) < _QUIETEST:
-        raise BadRequest(f"“{shown}” is silent" + (" there." if start else "."))
-    recipe = recipes.read_sound_recipe(data) if not start and seconds is None else None
-    if (ours := _parsed(recipe)) is not None and sound.seconds <= WIDEST / 100:
-        # A clip of our own is a loop already.
-        pixels = mix_to_mono(codec.audio_to_image(heard, rate, loop=True))
-        return Source(
+    if float(np.abs(samples).max()) < _MIN_PEAK:
+        raise BadRequest(f"“{shown}” is silent" + (" there." if start_s else "."))
+    recipe = recipes.read_sound_recipe(data) if not start_s and seconds is None else None
+    if (ours := _parse_recipe(recipe)) is not None and sound.seconds <= MAX_CLIP_S:
+        # RiffBot's own clips are loops already.
+        pixels = mix_to_mono(codec.audio_to_image(samples, rate, loop=True))
+        return OpenedUpload(
             pixels,
             "sound",
             shown,
@@ -195,38 +199,38 @@ def _from_sound(
         )
     notes = sound.notes
     if sound.more and seconds is None:
-        which = f"a minute from {start:g} s on" if start else "its first minute"
+        which = f"a minute from {start_s:g} s on" if start_s else "its first minute"
         notes += (f"The file is longer: I listened to {which}.",)
-    stretch = heard[: round((seconds or LISTENED_S) * rate)]
+    stretch = samples[: round((seconds or MAX_DECODED_S) * rate)]
     loop = loops.find_loop(stretch, rate) if on_beat else None
     if loop is None:
-        taken = stretch[: round(WIDEST / 100 * rate)]
+        taken = stretch[: round(MAX_CLIP_S * rate)]
         pixels = codec.audio_to_image(taken, rate)
-        return Source(
-            mix_to_mono(pixels)[:, :WIDEST],
+        return OpenedUpload(
+            mix_to_mono(pixels)[:, :MAX_WIDTH],
             "sound",
             shown,
-            start_s=start,
-            left_out_s=(len(heard) - len(taken)) / rate,
+            start_s=start_s,
+            left_out_s=(len(samples) - len(taken)) / rate,
             notes=notes,
         )
     taken = stretch[loop.start : loop.stop]
-    pixels = mix_to_mono(codec.audio_to_image(taken, rate, loop=True))[:, :WIDEST]
-    beats = _counted(loop.beats, pixels.shape[1])
-    return Source(
+    pixels = mix_to_mono(codec.audio_to_image(taken, rate, loop=True))[:, :MAX_WIDTH]
+    beats = _normalise_beats(loop.beats, pixels.shape[1])
+    return OpenedUpload(
         pixels,
         "sound",
         shown,
         bpm=round(6000 * beats / pixels.shape[1], 4),
         beats=beats,
-        start_s=start + loop.start / rate,
-        left_out_s=(len(heard) - len(taken)) / rate,
+        start_s=start_s + loop.start / rate,
+        left_out_s=(len(samples) - len(taken)) / rate,
         notes=notes,
     )
 
 
-def _counted(beats: int, width: int) -> int:
-    """The beats of a loop at a tempo that a request may have: every other, or those between."""
+def _normalise_beats(beats: int, width: int) -> int:
+    """Halve or double the number of beats until the tempo is one that a request may have."""
     while 6000 * beats / width > FASTEST and beats % 2 == 0:
         beats //= 2
     while 6000 * beats / width < SLOWEST:
@@ -234,9 +238,9 @@ def _counted(beats: int, width: int) -> int:
     return beats
 
 
-def _from_picture(
+def _open_picture(
     data: bytes, shown: str, seconds: float | None, drawing: bool, max_pixels: int
-) -> Source:
+) -> OpenedUpload:
     decoded = decoder.decode_image(data, max_pixels=max_pixels)
     if decoded.grey and not drawing:
         decoded = regrid.standard(decoded)
@@ -250,12 +254,12 @@ def _from_picture(
     if pixels.min() == SILENT or (drawing and pixels.min() == pixels.max()):
         raise BadRequest(f"“{shown}” is one plain colour: there is nothing to hear in it.")
     if decoded.grey and not drawing:
-        return _spectrogram(decoded, pixels, shown, seconds)
+        return _open_spectrogram(decoded, pixels, shown, seconds)
     inverted = _background(pixels) < _DARK
     if inverted:
         pixels = SILENT - pixels
-    return Source(
-        _resized(pixels, _columns(pixels, seconds)),
+    return OpenedUpload(
+        _resize(pixels, _columns(pixels, seconds)),
         "drawing",
         shown,
         inverted=inverted,
@@ -263,22 +267,22 @@ def _from_picture(
     )
 
 
-def _spectrogram(
+def _open_spectrogram(
     decoded: SpectrogramImage, pixels: NDArray[np.uint8], shown: str, seconds: float | None
-) -> Source:
-    """A grey picture: to the pixel where it has the format's height, else stretched to it."""
+) -> OpenedUpload:
+    """Take a grey picture as a spectrogram: unchanged if it has 512 rows, else resized."""
     height, width = pixels.shape
-    if height != N_MELS or width < NARROWEST or seconds is not None:
-        resized = _resized(pixels, _columns(pixels, seconds))
-        return Source(resized, "spectrogram", shown, notes=_notes(decoded))
-    cut = width > WIDEST
-    return Source(
-        pixels[:, :WIDEST],
+    if height != N_MELS or width < MIN_WIDTH or seconds is not None:
+        resized = _resize(pixels, _columns(pixels, seconds))
+        return OpenedUpload(resized, "spectrogram", shown, notes=_notes(decoded))
+    is_cropped = width > MAX_WIDTH
+    return OpenedUpload(
+        pixels[:, :MAX_WIDTH],
         "spectrogram",
         shown,
-        recipe=None if cut else decoded.recipe,
-        bpm=ours.request.bpm if (ours := _parsed(decoded.recipe)) else None,
-        left_out_s=max(0, width - WIDEST) / 100,
+        recipe=None if is_cropped else decoded.recipe,
+        bpm=ours.request.bpm if (ours := _parse_recipe(decoded.recipe)) else None,
+        left_out_s=max(0, width - MAX_WIDTH) / 100,
         notes=_notes(decoded),
     )
 
@@ -288,25 +292,25 @@ def _notes(decoded: SpectrogramImage) -> tuple[str, ...]:
 
 
 def _columns(pixels: NDArray[np.uint8], seconds: float | None) -> int:
-    """How wide a picture becomes: as told, or in its own proportions."""
+    """The width of the resized picture: of `seconds`, else in its own proportions."""
     height, width = pixels.shape
     columns = round(100 * seconds) if seconds else round(width * N_MELS / height)
-    return int(np.clip(columns, NARROWEST, WIDEST))
+    return int(np.clip(columns, MIN_WIDTH, MAX_WIDTH))
 
 
 def _background(pixels: NDArray[np.uint8]) -> float:
-    """The usual brightness along a picture's border."""
+    """The median brightness along a picture's border."""
     border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
     return float(np.median(border))
 
 
-def _resized(pixels: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
+def _resize(pixels: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
     picture = Image.fromarray(np.ascontiguousarray(pixels))
     return np.asarray(picture.resize((columns, N_MELS), Image.Resampling.BICUBIC))
 
 
-def _parsed(recipe: str | None) -> recipes.Recipe | None:
+def _parse_recipe(recipe: str | None) -> recipes.Recipe | None:
     try:
         return recipes.parse_recipe(recipe) if recipe else None
     except BadRequest:
-        return None  # somebody else's
+        return None  # of another program

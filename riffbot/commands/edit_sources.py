@@ -9,7 +9,7 @@ from pathlib import Path
 from audio import image
 from riffbot.clips import edits, recipes
 from riffbot.clips.edits import EditSource
-from riffbot.clips.uploads import Source, open_upload
+from riffbot.clips.uploads import OpenedUpload, open_upload
 from riffbot.commands import source_files
 from riffbot.commands.arguments import Options
 from riffbot.commands.files import exists, is_folder, read_file, require_file
@@ -79,7 +79,7 @@ def _read_file_source(path: Path, options: Options, resolver: ImageResolver) -> 
     source = open_upload(
         read_file(path, _MAX_BYTES),
         path.name,
-        start=getattr(options, "start", 0.0),
+        start_s=getattr(options, "start", 0.0),
         seconds=getattr(options, "seconds", None),
         on_beat=getattr(options, "loop", False),
         max_bytes=_MAX_BYTES,
@@ -96,7 +96,7 @@ def _read_file_source(path: Path, options: Options, resolver: ImageResolver) -> 
     return _save_upload(source, resolver, path.stem)
 
 
-def _save_upload(source: Source, resolver: ImageResolver, name: str) -> EditSource:
+def _save_upload(source: OpenedUpload, resolver: ImageResolver, name: str) -> EditSource:
     ref = resolver.save(source.pixels, source.recipe)
     meter = resolver.images.meter(ref)
     words = source.prompt or prompt_from_filename(name)
@@ -118,11 +118,11 @@ def _read_riff_source(
     except ValueError as error:
         raise BadRequest(f"The riff {clip_id}: {error}") from error
     pixels, bpm = decoded.pixels, riff.request.bpm
-    start = getattr(options, "start", 0.0)
+    start_s = getattr(options, "start", 0.0)
     meter = resolver.images.meter(riff.image_ref)
-    if crop and (start or pixels.shape[1] > source_files.MAX_COLUMNS):
-        pixels = edits.crop_to_measures(pixels, bpm, start=start, meter=meter)
-        first = round(start * 100)
+    if crop and (start_s or pixels.shape[1] > source_files.MAX_COLUMNS):
+        pixels = edits.crop_to_measures(pixels, bpm, start_s=start_s, meter=meter)
+        first = round(start_s * 100)
         recipe = recipes.crop_recipe(decoded.recipe, first, first + pixels.shape[1])
     else:
         recipe = decoded.recipe

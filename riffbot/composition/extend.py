@@ -14,7 +14,7 @@ from riffbot.images import Images
 from riffbot.inference.job import GeneratedRiff
 from riffbot.regions import BEATS
 from riffbot.request import MAX_COLUMNS, Extend, RiffRequest
-from riffbot.tempo import WIDEST
+from riffbot.tempo import MAX_WIDTH
 
 
 def extended_columns(
@@ -80,7 +80,7 @@ def load_start(
     """What is extended, its tempo, and the loop on which it goes on where it is a song."""
     assert request.seed_image is not None
     start = images.load_any_width(request.seed_image)
-    if start.shape[1] <= WIDEST:
+    if start.shape[1] <= MAX_WIDTH:
         return *load_loop(request, images), None
     if start.shape[0] != N_MELS or start.shape[1] > MAX_COLUMNS:
         raise BadRequest(

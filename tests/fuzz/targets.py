@@ -29,7 +29,7 @@ def fuzz_open_upload(data: bytes) -> None:
         open_upload(
             data[1:],
             name,
-            start=float(data[0] // 128),
+            start_s=float(data[0] // 128),
             seconds=1.0 if data[0] & 64 else None,
             on_beat=not data[0] & 32,
             drawing=bool(data[0] & 16),

@@ -10,7 +10,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from riffbot.request import RiffRequest
-from riffbot.tempo import NARROWEST, WIDEST
+from riffbot.tempo import MAX_WIDTH, MIN_WIDTH
 
 SchedulerName = Literal["ddim", "dpm++", "lcm", "flow", "pndm", "euler", "euler_a", "lms"]
 
@@ -41,7 +41,7 @@ class Defaults(_CardPart):
     steps: Annotated[int, Field(ge=1, le=200)]
     guidance: Annotated[float, Field(ge=1.0, le=30.0)]
     scheduler: SchedulerName
-    width: Annotated[int, Field(ge=NARROWEST, le=WIDEST)] = 512
+    width: Annotated[int, Field(ge=MIN_WIDTH, le=MAX_WIDTH)] = 512
 
     @model_validator(mode="before")
     @classmethod

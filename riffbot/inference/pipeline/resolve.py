@@ -12,7 +12,7 @@ from riffbot.images import Images
 from riffbot.inference.models import schedulers
 from riffbot.inference.models.model import ModelCard
 from riffbot.request import RiffRequest, check_prompts
-from riffbot.tempo import NARROWEST, WIDEST, Grid, find_tempo, fit_beats, fit_measures, is_waltz
+from riffbot.tempo import MAX_WIDTH, MIN_WIDTH, Grid, find_tempo, fit_beats, fit_measures, is_waltz
 
 
 def resolve(request: RiffRequest, card: ModelCard, images: Images) -> RiffRequest:
@@ -90,7 +90,7 @@ def _checked_width(width: int, multiple: int) -> int:
     if width % multiple == 0:
         return width
     below, above = width // multiple * multiple, -(-width // multiple) * multiple
-    near = [str(w) for w in (below, above) if NARROWEST <= w <= WIDEST]
+    near = [str(w) for w in (below, above) if MIN_WIDTH <= w <= MAX_WIDTH]
     raise BadRequest(
         f"The width must be a multiple of {multiple}, for example {' or '.join(near)}, not {width}."
     )

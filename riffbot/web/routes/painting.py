@@ -31,11 +31,11 @@ from audio.image import encode_png
 from audio.mel import N_MELS, edges
 from riffbot.clips import edits
 from riffbot.clips.sources import PaintCanvas, load_paint_canvas, store_canvas
-from riffbot.clips.uploads import Source, open_upload
+from riffbot.clips.uploads import OpenedUpload, open_upload
 from riffbot.errors import BadRequest
 from riffbot.file_threads import run_in_file_thread
 from riffbot.regions import Region
-from riffbot.tempo import NARROWEST, WIDEST
+from riffbot.tempo import MAX_WIDTH, MIN_WIDTH
 from riffbot.web import schema
 from riffbot.web.headers import IMMUTABLE
 from riffbot.web.keys import (
@@ -67,9 +67,9 @@ routes = web.RouteTableDef()
 async def blank_sheet(request: web.Request) -> web.Response:
     """A blank sheet of so many seconds."""
     seconds = query_number(request, "seconds", "5.12", "The length is a number of seconds.")
-    if not NARROWEST <= round(seconds * 100) <= WIDEST:
+    if not MIN_WIDTH <= round(seconds * 100) <= MAX_WIDTH:
         raise BadRequest(
-            f"A drawing lasts {NARROWEST / 100} to {WIDEST / 100} seconds, not {seconds:g}."
+            f"A drawing lasts {MIN_WIDTH / 100} to {MAX_WIDTH / 100} seconds, not {seconds:g}."
         )
     columns = round(seconds * 100)
     body = schema.BlankSheet(columns=columns, seconds=columns / 100, hz=_row_pitches())
@@ -139,7 +139,7 @@ async def draw(request: web.Request) -> web.Response:
     body = await read_body(request, schema.DrawingBody, limit=MAX_PAINTED)
     data = _read_png(body.picture, "drawing")
     prompt, options = body.prompt.strip(), body.options()
-    edits.draw(edits.EditSource("draft", WIDEST), prompt, **options)
+    edits.draw(edits.EditSource("draft", MAX_WIDTH), prompt, **options)
     services = request.app[SERVICES]
     services.engine.check(get_requester(request))
     # A riff's own file is no drawing: its author may not allow others to use it.
@@ -158,12 +158,14 @@ async def _get_sheet(request: web.Request, start: float) -> PaintCanvas:
     services = request.app[SERVICES]
     riff = await services.library.riffs.get(riff_id(request))
     whole = await request.app[SPECTROGRAMS].get(riff)
-    return await load_paint_canvas(services.clip_service, services.images, riff, whole, start=start)
+    return await load_paint_canvas(
+        services.clip_service, services.images, riff, whole, start_s=start
+    )
 
 
-def _open_drawing(data: bytes) -> Source:
+def _open_drawing(data: bytes) -> OpenedUpload:
     """Decode a drawing; nothing larger than a sheet is. Raises BadRequest."""
-    return open_upload(data, "a drawing", max_bytes=MAX_PAINTED, max_pixels=N_MELS * WIDEST)
+    return open_upload(data, "a drawing", max_bytes=MAX_PAINTED, max_pixels=N_MELS * MAX_WIDTH)
 
 
 def _read_mask(
@@ -171,7 +173,7 @@ def _read_mask(
 ) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
     """Decode a mask: uint8[512, W], 0 or 255. Raises BadRequest where it does not fit its sheet."""
     try:
-        pixels = decode_image(_read_png(data_url, "mask"), max_pixels=N_MELS * WIDEST).pixels
+        pixels = decode_image(_read_png(data_url, "mask"), max_pixels=N_MELS * MAX_WIDTH).pixels
     except AudioError as error:
         raise BadRequest(f"The mask: {error}") from error
     grey = pixels if pixels.ndim == 2 else pixels[..., 0]

@@ -91,6 +91,8 @@ def test_hostile_uploads_take_bounded_memory(tmp_path: Path) -> None:
 def test_what_is_too_large_is_not_even_looked_at() -> None:
     with pytest.raises(BadRequest, match="25 MB"):
         open_upload(bytes(MAX_BYTES + 1), "long.wav")
+    with pytest.raises(BadRequest, match=r"has 3 MB; please keep it under 2 MB\."):
+        open_upload(bytes(3 * 1024**2), "long.wav", max_bytes=2 * 1024**2)
 
 
 @pytest.mark.parametrize("bpm", [100.0, 120.0, 140.0])
@@ -109,11 +111,11 @@ def test_only_a_minute_is_listened_to_and_start_chooses_which() -> None:
 
     out = io.BytesIO()
     soundfile.write(out, np.concatenate([silence, music]), 22050, format="FLAC")
-    source = open_upload(out.getvalue(), "late.flac", start=30.0)
+    source = open_upload(out.getvalue(), "late.flac", start_s=30.0)
     assert source.start_s >= 30
     assert source.beats is not None
     with pytest.raises(BadRequest, match="600"):
-        open_upload(out.getvalue(), "late.flac", start=1e6)
+        open_upload(out.getvalue(), "late.flac", start_s=1e6)
 
 
 def test_a_spectrogram_is_itself_to_the_pixel_and_any_size_fits() -> None:

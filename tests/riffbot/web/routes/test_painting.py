@@ -18,7 +18,7 @@ from audio import decoder
 from audio.codec import audio_to_image
 from audio.encoding import encode
 from audio.image import SpectrogramImage, decode_image
-from riffbot.clips.uploads import Source, open_upload
+from riffbot.clips.uploads import OpenedUpload, open_upload
 from riffbot.jam.types import Participant
 from riffbot.library.jam_record import PageJam
 from riffbot.library.tables import StoredRiff
@@ -225,7 +225,7 @@ async def test_drawings_are_read_one_at_a_time(
 ) -> None:
     reading, most = [0], [0]
 
-    def counted(*args: Any, **more: Any) -> Source:
+    def counted(*args: Any, **more: Any) -> OpenedUpload:
         reading[0] += 1
         most[0] = max(most[0], reading[0])
         time.sleep(0.05)  # long enough that the others would come in
