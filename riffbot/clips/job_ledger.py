@@ -35,7 +35,7 @@ RETRY_S = 2.0
 
 
 class JobLedger:
-    """Creates jobs and records how they end, also where another program holds the library."""
+    """Creates jobs and records how they end, even while another program holds the library."""
 
     def __init__(self, engine: Engine, library: Library, instance_lock: InstanceLock) -> None:
         self._engine = engine
@@ -43,7 +43,7 @@ class JobLedger:
         self._instance_lock = instance_lock
         self._background: set[asyncio.Task[None]] = set()
         self._begun: dict[str, int] = {}  # job → its attempts, with the one under way
-        self._left: set[str] = set()  # jobs that a stop ends
+        self._kept_for_restart: set[str] = set()  # ids of jobs
 
     async def create(
         self,
@@ -74,11 +74,11 @@ class JobLedger:
             raise
 
     async def begin(self, job: StoredJob) -> None:
-        """Record that the model starts on a job: one more attempt.
+        """Record that the model starts a job: one more attempt.
 
         Raises:
-            NotFound: there is no such job (any more).
-            Conflict: it has ended, or another RiffBot is making it.
+            NotFound: the job does not exist (any more).
+            Conflict: the job has ended, or another RiffBot is computing it.
         """
         # Before it is written: a write that is cancelled in the middle may have happened.
         self._begun[job.id] = job.attempts + 1
@@ -88,9 +88,9 @@ class JobLedger:
             self._begun.pop(job.id, None)
             raise
 
-    def leave(self, job_id: str) -> None:
-        """RiffBot stops: a job that is cancelled from now on is left to the next start."""
-        self._left.add(job_id)
+    def keep_for_restart(self, job_id: str) -> None:
+        """Keep a job for the next start: cancelling it from now on does not end it."""
+        self._kept_for_restart.add(job_id)
 
     async def close(self) -> None:
         """Give back every attempt that is still under way: an orderly stop is no failure.
@@ -147,24 +147,24 @@ class JobLedger:
         When RiffBot stops, the job stays for the next start instead, and the attempt that the stop
         interrupted is given back.
 
-        Never raises. Where the library is busy, this goes on in the background: the row must say
-        what the job's owner was told.
+        Never raises. If the library is busy, this continues in the background: the row must say
+        what the author was told.
         """
-        taken_back = isinstance(error, Cancelled | asyncio.CancelledError)
-        if taken_back and (self._engine.is_closing or job_id in self._left):
+        is_cancelled = isinstance(error, Cancelled | asyncio.CancelledError)
+        if is_cancelled and (self._engine.is_closing or job_id in self._kept_for_restart):
             await self._give_back(job_id)
             return
         if isinstance(error, Postponed):
             return
         if isinstance(error, Conflict):
-            self._begun.pop(job_id, None)  # whoever ended or began it counts the attempts
+            self._begun.pop(job_id, None)  # the process that ended or began it counts the attempts
             return
-        failure = None if taken_back else str(error)
+        failure = None if is_cancelled else str(error)
         if not await self._try_record(job_id, failure):
             self._in_background(self._retry_record(job_id, failure))
 
     async def _try_record(self, job_id: str, failure: str | None) -> bool:
-        """Record an end once; returns False where it should be tried again later."""
+        """Try to record an end once; returns False if it should be tried again later."""
         try:
             if failure is None:
                 await self._library.jobs.cancel(job_id)

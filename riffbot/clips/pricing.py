@@ -1,4 +1,4 @@
-"""The price of a clip in seconds of this machine's work, and the limit on it."""
+"""The price of a clip, which is the estimated compute time in seconds, and the limit on it."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from riffbot.inference.engine.throughput import work_units
 from riffbot.request import RiffRequest
 from riffbot.wording import format_duration
 
-RESUMED = 2.0
-"""A piece from before a restart may cost so many times as much: what was found cheap enough when
-it was admitted is made, also where the machine is slower now."""
+RESUME_LIMIT_FACTOR = 2.0
+"""The limit is multiplied by this for clips that were admitted before a restart, so that they are
+made even if the machine is slower now."""
 
-_ORDINARY = 2.0
-"""An ordinary clip is this many times the work of the model's default clip at most."""
+_MAX_ORDINARY_FACTOR = 2.0
+"""An ordinary clip is at most this many times the work of the model's default clip."""
 
 
 @dataclass(frozen=True)
 class Price:
-    """The price of a clip: the pictures that it takes.
+    """The price of a clip: the pictures that it consists of.
 
     Attributes:
         pictures: the requests to the model, resolved as far as the price depends on it.
@@ -33,10 +33,10 @@ class Price:
     pictures: tuple[RiffRequest, ...]
 
     def seconds(self, engine: Engine, after: int = 0) -> float | None:
-        """How long the engine would compute it, without any wait.
+        """Estimate the compute time in seconds, without any wait in the queue.
 
         Args:
-            after: leave out so many pictures, which are made already.
+            after: how many pictures are computed already and left out.
 
         Returns:
             None before the engine has measured anything.
@@ -48,9 +48,9 @@ class Pricing:
     """Computes prices of clips, and refuses those above the limit.
 
     Args:
-        engine: measures how fast this machine is.
+        engine: measures the speed of this machine.
         images: the pictures that clips start from.
-        limit_s: how long one clip, or all that one command asks for, may keep the engine busy
+        limit_s: the most seconds that one clip, or all clips of one command, may take
             (`RIFFBOT_MAX_JOB_S`).
     """
 
@@ -63,11 +63,11 @@ class Pricing:
         """Compute the price of a clip of one or many pictures.
 
         Returns:
-            None while the model loads, which decides what the request leaves open.
+            None while the model loads, whose defaults the price depends on.
 
         Raises:
             BadRequest: the request is invalid for this model.
-            NotFound: a picture that it starts from is gone.
+            NotFound: a picture that the clip starts from is gone.
         """
 
         def compute() -> Price | None:
@@ -93,17 +93,16 @@ class Pricing:
 
         Args:
             spent_s: seconds of the same clip or command that were admitted before.
-            resumed: it was admitted before a restart.
+            resumed: whether the clip was admitted before a restart.
 
         Returns:
-            The clip's seconds; None where nothing is known or measured yet, so that it has to be
-            checked again.
+            The clip's seconds; None if nothing is measured yet, so that it must be checked again.
 
         Raises:
-            TooCostly: it would take longer.
+            TooCostly: the price is above the limit.
         """
         seconds = None if price is None else price.seconds(self._engine)
-        limit_s = self._limit_s * (RESUMED if resumed else 1.0)
+        limit_s = self._limit_s * (RESUME_LIMIT_FACTOR if resumed else 1.0)
         if seconds is None or spent_s + seconds <= limit_s:
             return seconds
         needed = format_duration(spent_s + seconds)
@@ -114,43 +113,44 @@ class Pricing:
         )
 
     async def admit(self, request: RiffRequest) -> tuple[Price | None, bool]:
-        """The price of a clip, and whether it was found to be within the limit.
+        """Price a clip, and check the price against the limit.
 
-        An ordinary clip on an idle machine is always admitted: it measures the speed anew, or one
-        slow moment would refuse everything for ever.
+        An ordinary clip on an idle machine is always admitted: it measures the speed again.
+        Otherwise one slow measurement would refuse all further clips.
 
         Returns:
-            None while the model loads, and for a single picture that is nonsense for it, which is
-            refused as it is submitted; False as long as nothing was measured.
+            The price, and whether it was checked. The price is None while the model loads, and
+            for an invalid single picture, which the engine refuses as it is submitted; the check
+            is False as long as nothing was measured.
 
         Raises:
-            TooCostly: it costs more.
-            BadRequest: it has many pictures, and they do not fit together.
+            TooCostly: the price is above the limit.
+            BadRequest: a clip of many pictures is invalid, or they do not fit together.
         """
         try:
             price = await self.price(request)
         except BadRequest:
-            if request.piece is not None:  # which would be found out after its first picture
+            if request.piece is not None:  # the engine would find out after its first picture
                 raise
             return None, False
-        if price is not None and self._engine.is_idle and self._ordinary(price):
+        if price is not None and self._engine.is_idle and self._is_ordinary(price):
             return price, True
         return price, self.check(price) is not None
 
-    def _ordinary(self, price: Price) -> bool:
-        """Whether it is a single picture of about the model's own length and steps."""
+    def _is_ordinary(self, price: Price) -> bool:
+        """Whether a clip is a single picture of about the model's default length and steps."""
         usual = self._engine.resolve(RiffRequest(prompt="any", seed=0))
         return (
             usual is not None
             and len(price.pictures) == 1
-            and work_units(price.pictures[0]) <= _ORDINARY * work_units(usual)
+            and work_units(price.pictures[0]) <= _MAX_ORDINARY_FACTOR * work_units(usual)
         )
 
     async def admit_together(self, requests: Sequence[RiffRequest]) -> None:
         """Check the price of several clips of one command together.
 
         Raises:
-            TooCostly: they do.
+            TooCostly: together they are above the limit.
             BadRequest: as `admit`.
         """
         spent_s = 0.0

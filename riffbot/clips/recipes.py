@@ -1,9 +1,9 @@
-"""Recipes: what a file says about how it was made, and making it again.
+"""Reads the recipes in files, and regenerates the pictures that a recipe starts from.
 
-A recipe names the pictures that it starts from by their content. Where one of them is gone (the
-database was lost, the file came from somebody else's RiffBot), it is made again from its own
-recipe, which travels inside (`made_from`), as far back as to the first prompt. Whether it came out
-the same its name tells, which is its sha256; where it did not, the recipe says so (`differs`).
+A recipe refers to the pictures that it starts from by their sha256. If one of them is gone (the
+database was lost, or the file came from another RiffBot), it is generated again from its own
+recipe, which is included (`made_from`), back to the first prompt if necessary. The sha256 shows
+whether the result is the same; if it is not, `Recipe.differs` says so.
 """
 
 from __future__ import annotations
@@ -27,37 +27,38 @@ from riffbot.library.types import referenced_images
 from riffbot.request import MAX_COLUMNS, RiffRequest
 
 RECIPE_TAG = "comment"
-"""Where a sound file carries its recipe."""
+"""The tag of a sound file that contains its recipe."""
 
 MAX_TEXT = 64_000
-"""Characters of a recipe that is read; what RiffBot writes is half of that at most."""
+"""Longer recipes, in characters, are not read; RiffBot writes at most half as many."""
 
 MAX_RESTORED = 64
-"""Pictures that are made again for one clip: as many as a recipe of RiffBot's can tell of."""
+"""Pictures that are regenerated for one clip: a recipe of RiffBot's cannot contain more."""
 
-_DEEPEST = 64
-_MOST_BATCH = 64
+_MAX_DEPTH = 64
+_MAX_BATCH = 64
 
-Make = Callable[["Recipe"], Awaitable[GeneratedRiff]]
-Keep = Callable[[bytes], str]
-"""Puts a PNG where its reference is found again; returns the sha256."""
+Generate = Callable[["Recipe"], Awaitable[GeneratedRiff]]
+StorePng = Callable[[bytes], str]
+"""Stores a PNG so that its reference is found; returns the sha256."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a file says about the clip it belongs to.
+    """The recipe of a clip, as it was read from a file.
 
     Attributes:
-        request: what decided the clip.
+        request: the request that decided the clip.
         batch: how many clips were computed together.
-        model_hash: the weights that made it, where the file tells.
+        model_hash: the weights that made it, if the recipe names them.
         made_from: the recipes of the pictures that it starts from, by reference.
         text: the JSON that it was read from.
-        part: the picture is these columns of what the request makes; None is all of it.
+        part: the columns (begin, end) that the picture is of the request's result; None is all.
         retired_tag: it was in a PNG of an earlier version (`audio.params.RETIRED_TAG`).
-        sound: the picture was taken of the sound of what the request makes; None is its own.
-        differs: after `restore_sources`, a sentence that says why what is made of it may not be
-            what the file holds; empty where it is the same.
+        sound: how the picture was computed from the sound of the request's result; None if it is
+            the result itself.
+        differs: after `restore_sources`, a sentence that says why the clip may differ from the
+            one in the file; empty if it is the same.
     """
 
     request: RiffRequest
@@ -75,68 +76,67 @@ def parse_recipe(text: str | bytes) -> Recipe:
     """Read a recipe's JSON: `{"request": {…}, "model_hash": …}` as RiffBot writes it, or a request.
 
     Raises:
-        BadRequest: it is none.
+        BadRequest: it is not a recipe.
     """
     try:
-        told = json.loads(text.removeprefix("\ufeff") if isinstance(text, str) else text)
+        data = json.loads(text.removeprefix("\ufeff") if isinstance(text, str) else text)
     except (ValueError, RecursionError) as error:
         raise BadRequest("That is not a riff's recipe: the JSON cannot be read.") from error
-    return _recipe(told, 0)
+    return _build_recipe(data, 0)
 
 
 def crop_recipe(text: str | None, begin: int, end: int) -> str | None:
-    """The recipe of some columns of a picture, given the picture's own.
+    """Return the recipe of the columns `begin` to `end` of a picture, given the picture's own.
 
-    It is made again as the whole is, and cut; and it tells tempo and measure as the whole does.
+    It is that of the whole picture, with its tempo and measure, and a part to crop it to.
     """
-    told = _told(text)
-    if told is None:
+    fields = _parse_fields(text)
+    if fields is None:
         return None
-    within = _columns(told.get("part"))
-    first = within[0] if within is not None else 0
-    told["part"] = [first + begin, first + end]
-    return _json(told)
+    outer = _parse_part(fields.get("part"))
+    first = outer[0] if outer is not None else 0
+    fields["part"] = [first + begin, first + end]
+    return _json(fields)
 
 
 def of_sound(text: str | None, data: bytes, *, loop: bool) -> str | None:
-    """The recipe of the picture that was taken of a sound file, given the recipe in its tags.
+    """Return the recipe of the picture of a sound file, given the recipe in its tags.
 
-    It is made again as the clip is, and then rendered, encoded, decoded and analysed.
+    To regenerate it the clip is generated, rendered, encoded, decoded and analysed.
 
     Args:
-        text: the recipe in the file; somebody else's stays as it is.
+        text: the recipe in the file; one of another program is returned unchanged.
         data: the file's first bytes.
         loop: the sound was analysed as a loop.
     """
-    told, sound = _told(text), SoundFile.of(data, loop=loop)
-    if told is None or sound is None or "part" in told or "sound" in told:
-        # The sound of a part, or of what was a sound before, has no recipe: `restore_sources`
-        # says so.
+    fields, sound = _parse_fields(text), SoundFile.of(data, loop=loop)
+    if fields is None or sound is None or "part" in fields or "sound" in fields:
+        # The sound of a part, or of a picture of a sound, has no recipe: `restore_sources` says so.
         return text
-    longer = _json({**told, "sound": sound.to_json()})
+    longer = _json({**fields, "sound": sound.to_json()})
     return longer if len(longer) <= MAX_TEXT else text
 
 
-def _told(text: str | None) -> dict[str, Any] | None:
-    """A recipe's JSON in its usual form; None where it is none of ours."""
+def _parse_fields(text: str | None) -> dict[str, Any] | None:
+    """Parse a recipe's JSON, a bare request as `{"request": …}`; None if it is no recipe."""
     if text is None:
         return None
     try:
         parse_recipe(text)
     except BadRequest:
         return None
-    told: dict[str, Any] = json.loads(text)
-    return told if isinstance(told.get("request"), dict) else {"request": told}
+    fields: dict[str, Any] = json.loads(text)
+    return fields if isinstance(fields.get("request"), dict) else {"request": fields}
 
 
 def read_recipe(data: bytes) -> Recipe | None:
-    """The recipe that a downloaded file carries: a PNG, an MP3, or the JSON itself.
+    """Read the recipe in a downloaded file: a PNG, an MP3, or the JSON itself.
 
     Returns:
-        None where the file carries none.
+        None if the file contains no recipe.
 
     Raises:
-        BadRequest: it carries one that makes no sense.
+        BadRequest: the recipe is invalid.
     """
     if filetypes.is_json(data):
         if len(data) > 4 * MAX_TEXT:
@@ -147,7 +147,7 @@ def read_recipe(data: bytes) -> Recipe | None:
 
 
 def read_recipe_text(data: bytes) -> str | None:
-    """The recipe's text in a picture or a sound, unread; None without one or for anything else."""
+    """Read the text of the recipe in a picture or sound, unparsed; None if there is none."""
     try:
         return decoder.decode_image(data).recipe
     except ValueError:
@@ -155,17 +155,17 @@ def read_recipe_text(data: bytes) -> str | None:
 
 
 def read_sound_recipe(data: bytes) -> str | None:
-    """The same for what is a sound, if it is a file of either kind."""
+    """Read the recipe from a sound file's tags; None if there is none."""
     try:
         text = decoder.read_tags(data).get(RECIPE_TAG)
     except ValueError:
         return None
-    ours = text and len(text) <= MAX_TEXT and text.lstrip().startswith("{")
-    return text if ours else None
+    is_json = text and len(text) <= MAX_TEXT and text.lstrip().startswith("{")
+    return text if is_json else None
 
 
 def collect_ancestors(request: RiffRequest, images: Images) -> dict[str, str]:
-    """The recipes in the pictures that a request starts from; those without one are left out."""
+    """Read the recipes in the pictures that a request starts from, by reference."""
     found = {}
     for ref in sorted(referenced_images(request)):
         try:
@@ -174,14 +174,14 @@ def collect_ancestors(request: RiffRequest, images: Images) -> dict[str, str]:
                 parse_recipe(text)
                 found[ref] = text
         except BadRequest:
-            continue  # gone, or somebody else's recipe: it still is a picture
+            continue  # gone, or the recipe of another program: the picture is usable all the same
     return found
 
 
 def required_images(recipe: Recipe) -> set[str]:
-    """The references of all pictures that it starts from, and that theirs start from, to the end.
+    """Return the references of all pictures that a recipe and its ancestors start from.
 
-    Any of them may be opened to make the clip again (`restore_sources`).
+    Any of them may be opened to regenerate the clip (`restore_sources`).
     """
     refs, recipes = set[str](), [recipe]
     while recipes:
@@ -194,113 +194,116 @@ def required_images(recipe: Recipe) -> set[str]:
 async def restore_sources(
     recipe: Recipe,
     *,
-    there: Callable[[str], bool],
-    make: Make,
-    keep: Keep,
+    exists: Callable[[str], bool],
+    generate: Generate,
+    store_png: StorePng,
     loudness_lufs: float = USUAL_LUFS,
 ) -> Recipe:
-    """The recipe with every picture that it needs in its place again.
+    """Regenerate the missing pictures that a recipe starts from.
 
     Args:
-        there: whether the picture of this reference can be read; called in a thread, as `keep`.
-        make: makes one clip, whose own pictures are there.
-        keep: keeps a picture that was made again.
-        loudness_lufs: how loud clips are rendered here, for pictures that were taken of sounds.
+        exists: whether the picture of a reference can be read; called in a thread.
+        generate: generates one clip, whose own pictures exist.
+        store_png: stores a regenerated picture; called in a thread.
+        loudness_lufs: how loud clips are rendered here, for pictures of sounds.
 
     Returns:
-        The recipe; `differs` says so where a picture did not come out as its name tells.
+        The recipe with the references of the regenerated pictures; `differs` is set if one of
+        them is not the same.
 
     Raises:
-        NotFound: a picture is gone, and the file does not say how it was made.
-        BadRequest: there is no end of pictures that it needs.
-        RiffBotError: as `make`.
+        NotFound: a picture is missing, and the file does not contain its recipe.
+        BadRequest: it needs more than `MAX_RESTORED` pictures.
+        RiffBotError: as `generate`.
     """
     made: dict[str, str] = {}
     differing: dict[str, str] = {}
 
-    async def whole(recipe: Recipe) -> tuple[Recipe, str]:
-        """The recipe, and why one of its pictures did not come out the same."""
+    async def restore_recipe(recipe: Recipe) -> tuple[Recipe, str]:
+        """Return the recipe with its pictures restored, and why one of them differs, if so."""
         changes: dict[str, str] = {}
         refs = sorted(referenced_images(recipe.request))
         for ref in refs:
-            if await asyncio.to_thread(there, ref):
+            if await asyncio.to_thread(exists, ref):
                 continue
             if ref not in made:
-                made[ref] = await again(ref, recipe.made_from.get(ref))
+                made[ref] = await regenerate(ref, recipe.made_from.get(ref))
             changes[ref] = made[ref]
         found = replace(recipe, request=replace_refs(recipe.request, changes))
         return found, next((differing[ref] for ref in refs if ref in differing), "")
 
-    async def again(ref: str, older: Recipe | None) -> str:
+    async def regenerate(ref: str, older: Recipe | None) -> str:
         if older is None:
             raise NotFound(
                 "The picture that this was made from is not here any more, and the file does not "
                 "say how to make it again: please remix the file itself instead."
             )
-        older, why = await whole(older)
+        older, why = await restore_recipe(older)
         if len(made) >= MAX_RESTORED:
             raise BadRequest(
                 "That recipe starts from more pictures than I make again for one clip."
             )
-        riff = await make(older)
+        riff = await generate(older)
         if older.model_hash not in (None, riff.model_hash):
             why = "other weights made it"
-        # Of another picture the sound is another one, too, and need not be looked at.
-        possible = _possible(older, riff, loudness_lufs, sounds=not why)
-        png = await asyncio.to_thread(_made_again, ref, older, riff, possible)
-        # Where it came out the same, what it was made from does not matter.
-        if _name(png) != ref:
-            differing[ref] = why or _reason(older)
-        return f"sha256:{await asyncio.to_thread(keep, png)}"
+        # If the clip itself differs, its sound differs, too, and is not tried.
+        candidates = _candidate_pictures(older, riff, loudness_lufs, sounds=not why)
+        png = await asyncio.to_thread(_regenerate_png, ref, older, riff, candidates)
+        # If the result is the same, a difference in what it was made from does not matter.
+        if _reference_of(png) != ref:
+            differing[ref] = why or _explain_difference(older)
+        return f"sha256:{await asyncio.to_thread(store_png, png)}"
 
-    found, why = await whole(recipe)
-    return replace(found, differs=_differs(recipe, why))
+    found, why = await restore_recipe(recipe)
+    return replace(found, differs=_difference_sentence(recipe, why))
 
 
-def _made_again(ref: str, older: Recipe, riff: GeneratedRiff, possible: Iterator[Pixels]) -> bytes:
-    """A PNG of what an older recipe tells of: the one that the reference names, if it can be made.
+def _regenerate_png(
+    ref: str, older: Recipe, riff: GeneratedRiff, candidates: Iterator[Pixels]
+) -> bytes:
+    """Encode a regenerated picture as PNG: as the file of the reference if possible.
 
-    The name is the sha256 of the whole file, so the text in it counts, too.
+    The reference is the sha256 of the whole file, so the text in it counts, too.
     """
-    travelling = {name: ancestor.text for name, ancestor in older.made_from.items()}
-    taken = older.part is not None or older.sound is not None
-    now = older.text if taken else rendering.recipe(riff, travelling)
+    ancestors = {name: ancestor.text for name, ancestor in older.made_from.items()}
+    is_derived = older.part is not None or older.sound is not None
+    now = older.text if is_derived else rendering.recipe(riff, ancestors)
     texts: list[str | None] = [t for t in dict.fromkeys([now, older.text]) if len(t) <= MAX_TEXT]
     nearest: bytes | None = None
-    for pixels in possible:
+    for pixels in candidates:
         for text in texts or [None]:
             png = encode_png(pixels, recipe=text)
             nearest = nearest or png
-            # An earlier version may have written it; what is made from it has the same name then.
+            # An earlier version may have written the file, with another tag.
             for candidate in (png, encode_png(pixels, recipe=text, retired_tag=True)):
-                if _name(candidate) == ref:
+                if _reference_of(candidate) == ref:
                     return candidate
     assert nearest is not None
     return nearest
 
 
-def _possible(
+def _candidate_pictures(
     older: Recipe, riff: GeneratedRiff, loudness_lufs: float, *, sounds: bool
 ) -> Iterator[Pixels]:
-    """The pictures that a recipe can mean, the likeliest first, at least one.
+    """Yield the pictures that a recipe can mean, the likeliest first, at least one.
 
-    Recipes did not always tell that a picture was taken of a sound.
+    Recipes of earlier versions do not say that a picture is of a sound.
 
     Raises:
-        BadRequest: it is a part of a clip that is not so long.
+        BadRequest: the recipe's part ends after the clip's end.
     """
     if older.sound is None:
-        yield _cut(riff.image, older.part)
+        yield _crop(riff.image, older.part)
     if older.sound is not None or (sounds and older.part is None):
         for pixels in pictures(riff, older.sound, loudness_lufs):
-            yield _cut(pixels, older.part)
+            yield _crop(pixels, older.part)
             if not sounds:
                 return
     if older.sound is not None:
-        yield _cut(riff.image, older.part)
+        yield _crop(riff.image, older.part)
 
 
-def _cut(pixels: Pixels, part: tuple[int, int] | None) -> Pixels:
+def _crop(pixels: Pixels, part: tuple[int, int] | None) -> Pixels:
     if part is None:
         return pixels
     begin, end = part
@@ -309,15 +312,15 @@ def _cut(pixels: Pixels, part: tuple[int, int] | None) -> Pixels:
     return pixels[:, begin:end]
 
 
-def _reason(older: Recipe) -> str:
-    """Why a picture differs that was made of the same pictures by the same weights."""
+def _explain_difference(older: Recipe) -> str:
+    """Explain why a picture differs although its sources and weights are the same."""
     if older.sound is not None:
         return "it was taken of a sound file that I cannot make again to the byte"
     return "it was changed after its recipe was written, or made on another machine"
 
 
-def _differs(recipe: Recipe, why: str) -> str:
-    """The sentence for `Recipe.differs`."""
+def _difference_sentence(recipe: Recipe, why: str) -> str:
+    """Return the sentence for `Recipe.differs`."""
     if why:
         return (
             f"The picture that this starts from did not come out the same again ({why}), "
@@ -331,7 +334,7 @@ def _differs(recipe: Recipe, why: str) -> str:
 
 
 def replace_refs(request: RiffRequest, refs: Mapping[str, str]) -> RiffRequest:
-    """A request whose pictures have other references; made again, a picture may differ a little."""
+    """Return a request with other references for its pictures; regenerated ones may differ."""
     if not refs:
         return request
     text = request.model_dump_json()
@@ -340,37 +343,37 @@ def replace_refs(request: RiffRequest, refs: Mapping[str, str]) -> RiffRequest:
     return RiffRequest.from_json(text)
 
 
-def _name(png: bytes) -> str:
-    """How requests refer to a picture."""
+def _reference_of(png: bytes) -> str:
+    """Return the reference by which requests name a picture."""
     return f"sha256:{hashlib.sha256(png).hexdigest()}"
 
 
-def _json(told: dict[str, Any]) -> str:
-    return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+def _json(fields: dict[str, Any]) -> str:
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
 
 
-def _recipe(told: Any, depth: int) -> Recipe:
-    if not isinstance(told, dict):
+def _build_recipe(data: Any, depth: int) -> Recipe:
+    if not isinstance(data, dict):
         raise BadRequest("That is not a riff's recipe: it should be a JSON object.")
-    if not isinstance(told.get("request"), dict):
-        return Recipe(RiffRequest.build(**told), text=json.dumps(told))
-    batch, model_hash = told.get("batch"), told.get("model_hash")
-    older = told.get("made_from")
-    older = older if isinstance(older, dict) and depth < _DEEPEST else {}
+    if not isinstance(data.get("request"), dict):
+        return Recipe(RiffRequest.build(**data), text=json.dumps(data))
+    batch, model_hash = data.get("batch"), data.get("model_hash")
+    older = data.get("made_from")
+    older = older if isinstance(older, dict) and depth < _MAX_DEPTH else {}
     return Recipe(
-        RiffRequest.build(**told["request"]),
-        batch=batch if isinstance(batch, int) and 1 <= batch <= _MOST_BATCH else 1,
+        RiffRequest.build(**data["request"]),
+        batch=batch if isinstance(batch, int) and 1 <= batch <= _MAX_BATCH else 1,
         model_hash=model_hash if isinstance(model_hash, str) else None,
-        made_from={str(ref): _recipe(recipe, depth + 1) for ref, recipe in older.items()},
-        text=_json(told),
-        part=_columns(told.get("part")),
-        sound=SoundFile.from_json(told.get("sound")),
+        made_from={str(ref): _build_recipe(recipe, depth + 1) for ref, recipe in older.items()},
+        text=_json(data),
+        part=_parse_part(data.get("part")),
+        sound=SoundFile.from_json(data.get("sound")),
     )
 
 
-def _columns(told: Any) -> tuple[int, int] | None:
-    """A part of a picture: two whole numbers in order, or else none."""
-    if not isinstance(told, list) or [type(number) for number in told] != [int, int]:
+def _parse_part(data: Any) -> tuple[int, int] | None:
+    """Parse a part, a list of two columns; None if it is anything else or out of order."""
+    if not isinstance(data, list) or [type(number) for number in data] != [int, int]:
         return None
-    begin, end = told
+    begin, end = data
     return (begin, end) if 0 <= begin < end <= MAX_COLUMNS else None

@@ -51,10 +51,10 @@ class Replayer:
         return riff
 
     def read_recipe(self, data: bytes) -> recipes.Recipe:
-        """The recipe in a downloaded clip. For a thread.
+        """Read the recipe in a downloaded clip. For a thread.
 
         Raises:
-            BadRequest: the file holds no recipe.
+            BadRequest: the file contains no recipe.
         """
         recipe = recipes.read_recipe(data)
         if recipe is None:
@@ -65,37 +65,36 @@ class Replayer:
         return recipe
 
     async def restore_sources(self, recipe: recipes.Recipe, *, author: Author) -> recipes.Recipe:
-        """The recipe of a downloaded clip, ready to be made again here.
+        """Regenerate the missing pictures that the recipe of a downloaded clip starts from.
 
-        Pictures that it starts from and that are gone are made again first, from the recipes that
-        travel in the file, in their asker's turn like any other clip. `Recipe.differs` says so
-        where one did not come out the same.
+        Their recipes are in the file. They are queued as clips of the author. `Recipe.differs` is
+        set if one of them is not the same.
 
         Raises:
-            NotFound: it starts from a picture that is gone and that nothing tells of.
+            NotFound: a picture is missing, and the file does not contain its recipe.
             TooCostly: all of them together would take longer than one riff may.
             RiffBotError: as `ClipService.make`.
         """
         owner = requester_of(author)
         spent_s = 0.0
 
-        async def again(older: recipes.Recipe) -> GeneratedRiff:
+        async def generate(older: recipes.Recipe) -> GeneratedRiff:
             nonlocal spent_s
             price = await self._pricing.price(older.request)
             spent_s += self._pricing.check(price, spent_s=spent_s) or 0.0
-            # A batch that is never made here cannot be needed for an exact copy either.
+            # A batch larger than any that is computed here was not computed here.
             batch = older.batch if older.batch <= self._settings.max_batch else 1
             return await self._replayed(older.request, batch, owner)
 
         return await recipes.restore_sources(
             recipe,
-            there=self._there,
-            make=again,
-            keep=lambda png: self._library.files.put(png, ".png"),
+            exists=self._exists,
+            generate=generate,
+            store_png=lambda png: self._library.files.put(png, ".png"),
             loudness_lufs=self._settings.loudness_lufs,
         )
 
-    def _there(self, ref: str) -> bool:
+    def _exists(self, ref: str) -> bool:
         try:
             self._images.load_any_width(ref)
         except NotFound:
@@ -115,5 +114,5 @@ class Replayer:
 
 
 def requester_of(author: Author) -> Requester:
-    """An author as the engine's queue counts them."""
+    """Return the requester that an author is in the engine's queue."""
     return Requester(author.user_id, author.guild_id)

@@ -139,9 +139,9 @@ class ClipService:
         accepted.reserved.release()
         await self._ledger.record_end(accepted.job.id, Cancelled("It was taken back."))
 
-    def leave(self, accepted: AcceptedJob) -> None:
-        """RiffBot stops: from now on, cancelling `carry_out` leaves this to the next start."""
-        self._ledger.leave(accepted.job.id)
+    def keep_for_restart(self, accepted: AcceptedJob) -> None:
+        """Keep a job for the next start: cancelling `carry_out` from now on does not end it."""
+        self._ledger.keep_for_restart(accepted.job.id)
 
     async def make_many(
         self,

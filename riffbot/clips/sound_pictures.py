@@ -1,8 +1,8 @@
-"""Pictures that were taken of a clip's sound, made again from the clip.
+"""Regenerates the spectrogram of a clip's sound from the clip.
 
-Whoever uploads an MP3 of RiffBot's starts from the spectrogram of its sound, which is not the
-picture that the clip was made from: phase, loudness and MP3 have changed it. It comes out the same
-again when the clip is rendered, encoded, decoded and analysed in the same way.
+A member who uploads an MP3 of RiffBot's starts from the spectrogram of its sound, which is not the
+picture that the clip was made from: phase, loudness and MP3 have changed it. The same spectrogram
+results if the clip is rendered, encoded, decoded and analysed in the same way.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ _FORMATS: dict[str, Format] = {
     "a FLAC sound": "flac",
     "an Ogg sound": "ogg",
 }
-"""By the names that `audio.filetypes` has for them."""
+"""The formats that RiffBot writes, by their names in `audio.filetypes`."""
 
 USUAL_LUFS = -14.0
-"""How loud clips are where nobody sets it otherwise."""
+"""The default loudness of clips."""
 
 
 @dataclass(frozen=True)
 class SoundFile:
-    """How a picture was taken of a clip's sound.
+    """The sound file that a picture is the spectrogram of.
 
     Attributes:
-        format: of the file that was read.
-        loop: it was analysed as a loop.
+        format: the format of the file.
+        loop: whether it was analysed as a loop.
     """
 
     format: Format
@@ -44,54 +44,54 @@ class SoundFile:
 
     @classmethod
     def of(cls, data: bytes, *, loop: bool) -> Self | None:
-        """A file by its first bytes; None where RiffBot writes no such format."""
+        """Identify a file by its first bytes; None if RiffBot does not write its format."""
         format = _FORMATS.get(filetypes.identify(data).name)
         return None if format is None else cls(format, loop)
 
     @classmethod
-    def from_json(cls, told: Any) -> Self | None:
-        """Read what `to_json` wrote; None for anything else."""
-        if not isinstance(told, dict):
+    def from_json(cls, data: Any) -> Self | None:
+        """Read the result of `to_json`; None for anything else."""
+        if not isinstance(data, dict):
             return None
-        format, loop = told.get("format"), told.get("loop")
+        format, loop = data.get("format"), data.get("loop")
         if format not in encoding.FORMATS or not isinstance(loop, bool):
             return None
         return cls(format, loop)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return the fields as plain values."""
         return {"format": self.format, "loop": self.loop}
 
 
-UNTOLD = (SoundFile("mp3", loop=True), SoundFile("mp3", loop=False))
-"""What a recipe may mean that was recorded before recipes told of sounds."""
+LEGACY_VARIANTS = (SoundFile("mp3", loop=True), SoundFile("mp3", loop=False))
+"""What a recipe may mean that was written before recipes recorded sounds."""
 
 
 def pictures(riff: RiffLike, sound: SoundFile | None, loudness_lufs: float) -> Iterator[Pixels]:
-    """Every picture that can have been taken of a clip's sound, the likeliest first.
+    """Yield every picture that the spectrogram of a clip's sound can be, the likeliest first.
 
-    A file does not tell how loud its RiffBot was set, nor whether `image-to-audio` wrote it. Each
-    takes up to a second; call it in a thread.
+    The loudness that the file was rendered at is unknown, and whether `image-to-audio` wrote it.
+    Each picture takes up to a second; call it in a thread.
 
     Args:
         riff: the clip.
-        sound: how the picture was taken; None tries what is usual.
+        sound: the sound file; None tries `LEGACY_VARIANTS`.
         loudness_lufs: how loud clips are rendered here.
     """
     if riff.image.shape[1] > MAX_WIDTH:
-        return  # what starts from a longer sound keeps no recipe of it
-    ways = UNTOLD if sound is None else (sound,)
-    format = ways[0].format
+        return  # a picture of a longer sound has no recipe of it
+    variants = LEGACY_VARIANTS if sound is None else (sound,)
+    format = variants[0].format
     for samples in _sounds(riff, loudness_lufs, converted=sound is not None):
-        # What RiffBot itself encoded is no stranger's file: no decoder process is needed.
-        heard = files.read(encoding.encode(samples, rendering.SAMPLE_RATE, format))
-        for way in ways:
-            taken = codec.audio_to_image(heard.samples, heard.sample_rate, loop=way.loop)
-            yield taken[:, :MAX_WIDTH]
+        # RiffBot encoded this itself, so that no separate decoder process is needed.
+        decoded = files.read(encoding.encode(samples, rendering.SAMPLE_RATE, format))
+        for variant in variants:
+            picture = codec.audio_to_image(decoded.samples, decoded.sample_rate, loop=variant.loop)
+            yield picture[:, :MAX_WIDTH]
 
 
 def _sounds(riff: RiffLike, loudness_lufs: float, *, converted: bool) -> Iterator[Floats]:
-    """The clip's sound, then that of its picture as `image-to-audio` writes it."""
+    """Yield the clip's sound, then that of its picture as `image-to-audio` writes it."""
     loop, seed = rendering.is_loop(riff.request), riff.request.seed
     levels = list(dict.fromkeys([loudness_lufs, USUAL_LUFS]))
     for level in levels:

@@ -133,16 +133,16 @@ class JobRunner:
         if job.recipe is None:
             return job
 
-        async def make(older: recipes.Recipe) -> GeneratedRiff:
+        async def generate(older: recipes.Recipe) -> GeneratedRiff:
             return await self.generate(
                 engine, ClipJob(older.request, batch=older.batch), "before it: "
             )
 
         restored = await recipes.restore_sources(
             replace(job.recipe, request=job.request),
-            there=self.resolver.is_available,
-            make=make,
-            keep=lambda png: self.resolver.source_folder.save(png).removeprefix("sha256:"),
+            exists=self.resolver.is_available,
+            generate=generate,
+            store_png=lambda png: self.resolver.source_folder.save(png).removeprefix("sha256:"),
             loudness_lufs=self.settings.loudness_lufs,
         )
         if restored.differs:

@@ -172,7 +172,7 @@ class PageJobs:
         for job in unfinished:
             job.publish(_failed("RiffBot is stopping."))
             if job.accepted is not None:
-                self._clip_service.leave(job.accepted)
+                self._clip_service.keep_for_restart(job.accepted)
             elif job.task is not None:
                 job.task.cancel()
         made = [job for job in unfinished if job.accepted is not None]

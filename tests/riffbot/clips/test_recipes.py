@@ -38,16 +38,18 @@ async def again(text: str) -> np.ndarray:
     told = {"request": {"prompt": "bells", "seed": 2, "seed_image": LOST}}
     kept: dict[str, bytes] = {}
 
-    async def make(recipe: Recipe) -> GeneratedRiff:
+    async def generate(recipe: Recipe) -> GeneratedRiff:
         assert recipe.request.prompt == "slow waltz"
         return GeneratedRiff(recipe.request, SONG, "model", "a" * 64)
 
-    def keep(png: bytes) -> str:
+    def store_png(png: bytes) -> str:
         kept[hashlib.sha256(png).hexdigest()] = png
         return hashlib.sha256(png).hexdigest()
 
     recipe = parse_recipe(json.dumps(told | {"made_from": {LOST: json.loads(text)}}))
-    found = await restore_sources(recipe, there=lambda ref: False, make=make, keep=keep)
+    found = await restore_sources(
+        recipe, exists=lambda ref: False, generate=generate, store_png=store_png
+    )
     assert found.request.seed_image is not None
     return decode_image(kept[found.request.seed_image.removeprefix("sha256:")]).pixels
 
@@ -142,13 +144,15 @@ async def test_a_picture_of_an_earlier_version_is_made_again_under_its_own_name(
         recipe = parse_recipe(json.dumps({"request": remix, "made_from": {ref: json.loads(text)}}))
         kept = []
 
-        async def make(_: Recipe) -> GeneratedRiff:
+        async def generate(_: Recipe) -> GeneratedRiff:
             return first
 
-        def keep(png: bytes, kept: list[bytes] = kept) -> str:
+        def store_png(png: bytes, kept: list[bytes] = kept) -> str:
             kept.append(png)
             return hashlib.sha256(png).hexdigest()
 
-        found = await restore_sources(recipe, there=lambda ref: False, make=make, keep=keep)
+        found = await restore_sources(
+            recipe, exists=lambda ref: False, generate=generate, store_png=store_png
+        )
         assert found.request.seed_image == ref
         assert kept == [png]
