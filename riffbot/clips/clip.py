@@ -29,15 +29,15 @@ class Clip:
         id: of the riff, and of the job that made it.
         request: resolved; replays to the same picture.
         mp3, png, picture: the files' bytes: sound, raw spectrogram, spectrogram for people.
-        image_ref: the riff's own picture as another request's seed image.
+        image_ref: the riff's own picture, as a seed image for other requests.
         alt: the picture in words.
         duration_s: seconds of sound.
         timings: seconds by name: `queued_s`, `generate_s`, `render_s`, `store_s`; empty for a
             clip out of the library.
-        parent_id: the riff that it was made from.
-        kind: what made it (`library.types.KINDS`).
-        credits: the riffs that it was made from, and their authors.
-        remix_allowed: whether others may remix it.
+        parent_id: the riff that the clip was made from.
+        kind: the kind of request (`library.types.KINDS`).
+        credits: the parents and their authors.
+        remix_allowed: whether others may remix the riff.
     """
 
     id: str

@@ -26,7 +26,7 @@ from riffbot.request import (
 from riffbot.tempo import MAX_WIDTH
 
 INPAINT_DENOISING = 1.0
-"""The denoising of inpainting: nothing of what is repainted stays, only its surroundings count."""
+"""The denoising of inpainting: nothing of the repainted region stays."""
 
 DENOISING_HINTS = (
     (0.25, "0.25 · a touch: nearly the same"),
@@ -47,9 +47,9 @@ class EditSource:
     Attributes:
         ref: the picture, as a request's seed image.
         width: its columns of 10 ms.
-        bpm: its tempo, where it has one.
-        prompt: the prompt that made it, used where the edit has none of its own.
-        riff_id: the riff that it belongs to; None for a picture of no riff.
+        bpm: its tempo, if it has one.
+        prompt: its own prompt, used if the edit has none.
+        riff_id: the riff that the picture belongs to, if any.
         meter: beats a measure.
     """
 
@@ -71,11 +71,11 @@ def check_remix_allowed(riff: StoredRiff, user_id: int) -> StoredRiff:
 def crop_to_measures(
     picture: NDArray[np.uint8], bpm: float | None, *, start_s: float = 0.0, meter: int = BEATS
 ) -> NDArray[np.uint8]:
-    """Crop a long picture to what one clip can start from: whole measures, at most 20.48 s.
+    """Crop a long picture to whole measures that one clip can start from, at most 20.48 s.
 
     Args:
         picture: uint8[512, W].
-        bpm: its tempo, where it has one.
+        bpm: its tempo, if it has one.
         start_s: where to begin, in seconds.
         meter: beats a measure.
 
@@ -90,7 +90,7 @@ def crop_to_measures(
         return picture
     bar = meter * 6000 / bpm if bpm else 512.0
     room = min(MAX_WIDTH, width - first)
-    # About as long as a clip usually is: a song's minute would be one long wait.
+    # About as long as an ordinary clip: a minute of a song would take long to generate.
     bars = max(1, min(int(room / bar), round(512 / bar)))
     return picture[:, first : first + min(room, round(bars * bar))]
 
@@ -100,7 +100,7 @@ def remix(source: EditSource, prompt: str, **options: Any) -> RiffRequest:
 
     Args:
         source: the picture to change.
-        prompt: what to hear; empty takes the source's own prompt.
+        prompt: the prompt; empty takes the source's own.
         options: further fields of the request; None means the default.
 
     Raises:
@@ -170,10 +170,10 @@ def extend(
         source, prompt, options: as for `remix`.
         seconds: length of the result, to the nearest measure, or
         bars: how many measures to add.
-        backward: put what is new before the riff.
+        backward: extend at the beginning instead.
 
     Raises:
-        BadRequest: that is no longer than it was, or too long.
+        BadRequest: the result would not be longer, or too long.
     """
     columns = extended_columns(
         source.width, source.bpm, seconds=seconds, bars=bars, meter=source.meter
@@ -232,7 +232,7 @@ def layer(first: EditSource, second: EditSource, *, gain_db: float = 0.0) -> Rif
 
 
 def draw(source: EditSource, prompt: str = "", **options: Any) -> RiffRequest:
-    """Build a request that plays a drawing: as it is, or with diffusion where there is a prompt."""
+    """Build a request that plays a drawing: unchanged, or with diffusion if there is a prompt."""
     if prompt.strip():
         return _img2img(source, prompt, **{"denoising": DEFAULT_DENOISING, **options})
     return _img2img(source, source.prompt or "a drawing", **{**options, "denoising": 0.0})

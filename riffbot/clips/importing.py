@@ -36,10 +36,10 @@ class ClipImporter:
     async def import_upload(
         self, source: OpenedUpload, *, author: Author, origin: Origin | None = None
     ) -> StoredRiff:
-        """Store an upload as a riff of its member, so that what is made from it has a parent.
+        """Store an upload as a riff of its member, so that edits of it have a parent.
 
         Raises:
-            StorageError: it cannot be stored.
+            StorageError: the library cannot store it.
         """
         ref = await asyncio.to_thread(self.store_picture, source.pixels, source.recipe)
         request = RiffRequest(
@@ -50,7 +50,7 @@ class ClipImporter:
         rendered = await asyncio.to_thread(
             render_clip, riff, self._images, loudness_lufs=self._settings.loudness_lufs
         )
-        # The picture itself as it came: one that was made here knows its recipe.
+        # The picture with the recipe of the upload, if it has one.
         png = await asyncio.to_thread(encode_png, source.pixels, recipe=source.recipe)
         return await self._library.riffs.add_upload(
             riff, replace(rendered, png=png), author=author, origin=origin
@@ -67,15 +67,15 @@ class ClipImporter:
         return f"sha256:{self._library.files.put(encode_png(pixels, recipe=recipe), '.png')}"
 
     def load_picture(self, ref: str) -> NDArray[np.uint8]:
-        """The picture behind a reference, of any width: uint8[512, W]. For a thread.
+        """Load the picture of a reference, of any width: uint8[512, W]. For a thread.
 
         Raises:
-            NotFound: there is none (any more).
+            NotFound: the picture does not exist (any more).
         """
         return self._images.load_any_width(ref)
 
     def thumbnails(self, riffs: Iterable[StoredRiff]) -> dict[str, NDArray[np.uint8]]:
-        """The first five seconds of each riff's picture, small: for drawings. For a thread."""
+        """Load the first five seconds of each riff's picture, scaled down. For a thread."""
         found = {}
         for riff in riffs:
             if riff.gone is None:
@@ -85,7 +85,7 @@ class ClipImporter:
 
 
 def _title(name: str) -> str:
-    """A file's name as the prompt of its riff, which has to be one that can be replayed."""
+    """Return a file's name as the prompt of its riff, changed if it is no valid prompt."""
     try:
         parse(name)
     except PromptError:

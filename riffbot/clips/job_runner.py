@@ -1,4 +1,4 @@
-"""Computing an accepted job: one picture or many, at a price that is checked on the way."""
+"""Computes an accepted job, of one picture or many, and checks its price on the way."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from riffbot.request import RiffRequest
 
 @dataclass(eq=False)
 class AcceptedJob:
-    """A clip that was admitted to the queue and whose job is stored: it is to be made.
+    """A clip that was admitted to the queue, and whose job is stored.
 
     Attributes:
         job: the stored row.
-        owner: whose turn in the queue it takes.
+        owner: the requester whose turn in the queue it takes.
         reserved: the reservation in the queue for it and its further pictures.
-        price: what it costs; None while the model loads.
-        checked: whether the price was found to be no more than one riff may cost.
-        resumed: it was admitted before a restart.
+        price: the price; None while the model loads.
+        checked: whether the price was found to be within the limit.
+        resumed: whether it was admitted before a restart.
     """
 
     job: StoredJob
@@ -73,7 +73,7 @@ class JobRunner:
             if not accepted.checked:
                 self._check(accepted, number)
             rest_s = None if price is None else price.seconds(self._engine, after=number + 1)
-            # The engine may still be clearing away the picture before.
+            # The engine may still be removing the picture before.
             part = self._parts[job.id] = job.id if number == 0 else f"{job.id}.{number}"
             return await self._engine.submit(
                 request,
@@ -83,7 +83,7 @@ class JobRunner:
                 wants_preview=wants_preview,
                 job_id=part,
                 on_start=partial(self._ledger.begin, job) if number == 0 else None,
-                # What was admitted is finished, however long the queue has become meanwhile.
+                # An admitted clip is finished, however long the queue has become meanwhile.
                 promised=accepted.resumed or number > 0,
                 reserved=accepted.reserved,
             )
@@ -94,14 +94,14 @@ class JobRunner:
             self._parts.pop(job.id, None)
 
     def _check(self, accepted: AcceptedJob, number: int) -> None:
-        """Refuse what costs too much and was admitted before anything was measured.
+        """Refuse a clip above the limit that was admitted before anything was measured.
 
         Args:
-            number: its next picture, from 0.
+            number: the number of its next picture, from 0.
 
         Raises:
-            TooCostly: it costs too much by itself.
-            Refused: it does, together with what its owner has waiting.
+            TooCostly: the clip alone is above the limit.
+            Refused: the clip and those that its requester has waiting are.
         """
         price, resumed = accepted.price, accepted.resumed
         accepted.checked = self._pricing.check(price, resumed=resumed) is not None

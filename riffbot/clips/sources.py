@@ -27,15 +27,15 @@ async def load_edit_source(
     start_s: float = 0.0,
     whole: bool = False,
 ) -> EditSource:
-    """Load a riff as the source of an edit; of a song, as much as one clip holds (unless `whole`).
+    """Load a riff as the source of an edit, cropped to what one clip holds (unless `whole`).
 
     Args:
         start_s: where to begin, in seconds.
-        whole: take all of it, however long.
+        whole: load all of it, however long.
 
     Raises:
-        NotFound: its picture is gone.
-        BadRequest: it ends before `start_s`.
+        NotFound: the riff's picture is gone.
+        BadRequest: the riff ends before `start_s`.
     """
     meter = await asyncio.to_thread(images.meter, riff.image_ref)
 
@@ -59,10 +59,10 @@ class PaintCanvas:
 
     Attributes:
         pixels: uint8[512, 64 … 2048], 255 silent.
-        begins_s: where in the riff it begins.
-        whole_s: how long the riff's whole spectrogram is.
+        begins_s: where in the riff the canvas begins, in seconds.
+        whole_s: the length of the riff's whole spectrogram, in seconds.
         meter: beats a measure.
-        ref: the riff's own picture where the canvas is the same.
+        ref: the riff's own picture, if the canvas is the same.
     """
 
     pixels: Pixels
@@ -90,8 +90,8 @@ async def load_paint_canvas(
         start_s: where to begin, in seconds.
 
     Raises:
-        NotFound: its picture is gone.
-        BadRequest: it ends before `start_s`.
+        NotFound: the riff's picture is gone.
+        BadRequest: the riff ends before `start_s`.
     """
     meter = await asyncio.to_thread(images.meter, riff.image_ref)
 

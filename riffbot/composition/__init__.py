@@ -1,13 +1,13 @@
 """Longer and mixed clips: outpainting, morphs between two riffs, layers.
 
-Everything is joined as a picture, before there is any sound. A model sees a window that begins
-with what stands already and must leave that alone; so what is new is painted to fit what was
-there, and one phase reconstruction over the whole picture leaves no seam to hear (Riffusion's
-clips, joined as sound, have one every five seconds).
+Clips are joined as pictures, before there is any sound. The model is given a window that begins
+with columns which are final and masked; the new columns are painted to fit them, and one phase
+reconstruction over the whole picture leaves no audible seam (Riffusion's clips, joined as sound,
+have one every five seconds).
 
-What is new starts from the loop that the clip began with, at the same place of its measure, and
-is repainted from there as far as `denoising` says. That is what keeps the tempo for minutes: no
-window learns it from the one before.
+New columns start from the loop that the clip began with, at the same place of its measure, and
+are repainted from there with the request's `denoising`. This keeps the tempo for minutes: no
+window derives it from the one before.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ __all__ = [
 
 
 async def compose(request: RiffRequest, images: Images, submit: Submit) -> GeneratedRiff:
-    """Make the clip of a request that has a `piece`.
+    """Make the clip of a request, of one picture or, with a `piece`, of many.
 
     Args:
-        request: its piece says how; what it leaves open is filled from the model.
-        images: those of the pipeline behind `submit`: half-made pictures are lent to it.
+        request: the request; the model fills its fields that are None.
+        images: the images of the pipeline behind `submit`: unfinished pictures are lent to it.
         submit: makes the single pictures, one after the other.
 
     Returns:
         The clip; its request is resolved, and composes to the same picture again.
 
     Raises:
-        BadRequest: the pictures cannot be brought together.
+        BadRequest: the pictures do not fit together.
         RiffBotError: as `submit`.
     """
     match request.piece:

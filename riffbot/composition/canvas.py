@@ -1,4 +1,4 @@
-"""A long picture in the making, and the windows through which a model paints it."""
+"""The canvas of a long picture, and the windows in which a model paints it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from audio.arrays import Pixels
 from riffbot.regions import Region
 
 GRAIN = 16
-"""Windows keep whole cells of the coarsest autoencoder, so that no cell is half kept."""
+"""Columns of a cell of the coarsest autoencoder: windows keep or repaint whole cells."""
 
 MARGIN = 16
-"""Columns at a window's far end that are painted again by the next: there it flows into its own
-beginning, as a loop does."""
+"""Columns at a window's end that the next window repaints, because they lead back to the window's
+own start, as those of a loop do."""
 
 WIDE, NARROW = 768, 384
 
@@ -24,11 +24,11 @@ WINDOW = 512
 
 @dataclass(frozen=True)
 class Window:
-    """One picture of the model's, on the canvas.
+    """The place of one generated picture on the canvas, in columns.
 
     Attributes:
-        start, width: where it lies, in columns of the canvas.
-        begin, end: what it adds to the canvas, in columns of the canvas.
+        start, width: where the picture lies.
+        begin, end: the columns that it adds to the canvas.
     """
 
     start: int
@@ -38,23 +38,23 @@ class Window:
 
     @property
     def region(self) -> Region:
-        """What it may paint: all but what stands on the canvas already."""
+        """The region to repaint: from `begin` to the window's end."""
         return Region(self.begin - self.start, self.width)
 
 
 def windows(
     known: int, total: int, width: int, rotation: Callable[[int], int] = lambda _: 0
 ) -> list[Window]:
-    """The windows that bring a canvas from `known` columns at its beginning to `total`.
+    """Plan the windows that extend a canvas from `known` columns at its start to `total`.
 
-    Each overlaps what stands there by about a quarter. What it keeps are whole cells as the model
-    sees it, rotated by `rotation(start)`: where what stands there ends within a cell, the rest of
-    that cell is kept as well.
+    Each overlaps the known columns by about a quarter of its width. It keeps whole cells of the
+    picture that the model is given, which is rotated by `rotation(start)`: if the known columns
+    end within a cell, the rest of that cell is kept as well.
     """
     overlap = min(whole_cells(width // 4), whole_cells(known))
 
     def beginning(end: int) -> int:
-        """Where the window that goes on from `end` begins."""
+        """The start of the window that continues from `end`."""
         start = end - overlap
         while start > 0 and rotation(start) % GRAIN:
             start -= 1
@@ -76,7 +76,7 @@ def windows(
 
 
 def plan_windows(columns: int, known: int, period: int, *, backward: bool = False) -> list[Window]:
-    """The windows of a canvas before it exists; the arguments are those of `Canvas`."""
+    """Plan the windows of a canvas; `period` is the loop's width, the others as for `Canvas`."""
     width = window_width(period)
     return windows(
         known, columns, width, lambda start: rotation_of(start, known, period, backward=backward)
@@ -84,22 +84,22 @@ def plan_windows(columns: int, known: int, period: int, *, backward: bool = Fals
 
 
 def rotation_of(start: int, known: int, period: int, *, backward: bool) -> int:
-    """Columns by which a window from `start` on is rotated to begin where the loop does."""
-    # The loop goes round from where what is known ends, in either direction.
+    """The columns by which the window at `start` is rotated to begin where the loop does."""
+    # The loop repeats from the end of the known columns, in either direction.
     ahead = known - start if backward else start - known
     return ahead % period % window_width(period)
 
 
 class Canvas:
-    """A long picture in the making, its first columns known.
+    """An unfinished long picture, whose first columns are known.
 
     Args:
-        columns: its length.
-        start: what is known.
-        loop: what the rest is painted over, again and again: the end (backward: the beginning) of
-            what is known; None is all of it.
-        backward: what is known stands at the end, and the canvas grows towards the beginning.
-        ground: what the rest is painted over instead of the loop: uint8[512, columns].
+        columns: the length of the whole.
+        start: the known columns, uint8[512, W].
+        loop: the end (backward: the beginning) of `start`, which is repeated as the ground that
+            the rest is painted over; None repeats all of `start`.
+        backward: `start` lies at the end, and the canvas grows towards the beginning.
+        ground: the ground for the rest instead of the loop: uint8[512, columns].
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class Canvas:
         if ground is None:
             phase = self.known - columns if backward else -self.known
             ground = np.take(loop, np.arange(phase, phase + columns), axis=1, mode="wrap")
-        # Kept in the direction of growth: mirrored in time while it grows backward.
+        # Stored in the direction of growth: mirrored in time if it grows backward.
         turned = ground[:, ::-1] if backward else ground
         beyond = np.arange(spare)
         beyond += columns - (1 + beyond // self.period) * self.period
@@ -136,11 +136,11 @@ class Canvas:
         return np.ascontiguousarray(whole[:, ::-1] if self.backward else whole)
 
     def windows(self) -> list[Window]:
-        """What is to be painted, in order of growth."""
+        """Plan the windows to paint, in order of growth."""
         return plan_windows(self._columns, self.known, self.period, backward=self.backward)
 
     def visible(self, window: Window) -> tuple[Pixels, Region]:
-        """What the model is given of the canvas, and where it may paint, in playing order."""
+        """Return the picture for the model and the region to repaint, in playing order."""
         picture = self._pixels[:, window.start : window.start + window.width]
         region = window.region
         if self.backward:
@@ -149,18 +149,18 @@ class Canvas:
         return picture.copy(), region
 
     def rotation(self, window: Window) -> int:
-        """By how many columns a window is rotated so that it begins where the loop does.
+        """Return by how many columns a window is rotated to begin where the loop does.
 
-        A window is a circle, and models that are shown the beat expect the first one at its
-        beginning.
+        Windows are circular, and models with beat conditioning expect the first beat at the
+        start.
         """
         return rotation_of(window.start, self.known, self.period, backward=self.backward)
 
     def add(self, window: Window, painted: Pixels) -> None:
-        """Take what a window adds.
+        """Copy the columns that a window adds to the canvas.
 
-        And a little more, as the ground on which the next window begins: it fades in over this
-        window's own continuation, and not over something else.
+        A few columns more become the ground of the next window, so that it fades in over this
+        window's own continuation.
         """
         turned = painted[:, ::-1] if self.backward else painted
         end = min(window.end + MARGIN // 2, self._finished)
@@ -168,13 +168,13 @@ class Canvas:
         self._pixels[:, window.begin : end] = turned[:, new]
 
     def place(self, at: int, picture: Pixels) -> None:
-        """Put a finished picture there, behind all that is to be painted."""
+        """Place a finished picture at column `at`, after all that is to be painted."""
         self._pixels[:, at : at + picture.shape[1]] = picture
         self._finished = min(self._finished, at)
 
 
 def window_width(loop: int) -> int:
-    """A window of whole loops where that is about the model's usual width: it then is a loop."""
+    """The width of windows: whole loops if that is about the model's default width, else 512."""
     if loop > WIDE:
         return WINDOW
     width = loop * -(-NARROW // loop)
@@ -183,4 +183,5 @@ def window_width(loop: int) -> int:
 
 
 def whole_cells(columns: int) -> int:
+    """Round columns down to whole cells."""
     return columns // GRAIN * GRAIN

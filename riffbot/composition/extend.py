@@ -1,4 +1,4 @@
-"""Outpainting: a loop, or a song, goes on by whole measures, forward or backward."""
+"""Outpainting: extends a clip by whole measures, forward or backward."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ def extended_columns(
     bars: int | None = None,
     meter: int = BEATS,
 ) -> int:
-    """How long an extended clip becomes, in columns: its own length and whole measures more.
+    """Compute the length of an extended clip in columns: its own and whole measures more.
 
     Args:
-        width, bpm: of the clip; without a tempo it grows by whole repetitions of itself.
-        seconds: the length wanted, or
+        width, bpm: of the clip; without a tempo it is extended by multiples of its own length.
+        seconds: the length of the result, or
         bars: how many measures to add.
         meter: beats a measure.
 
     Raises:
-        BadRequest: that is no longer than the clip, or longer than six minutes.
+        BadRequest: the result would not be longer, or longer than six minutes.
     """
     bar = meter * COLUMNS_PER_MINUTE / bpm if bpm else float(width)
     if bars is None:
@@ -55,10 +55,16 @@ def extended_columns(
 async def extend(
     request: RiffRequest, piece: Extend, images: Images, submit: Submit
 ) -> GeneratedRiff:
+    """Extend a clip, window by window, and return the whole.
+
+    Raises:
+        BadRequest: the result would not be longer, or its picture is no spectrogram.
+        NotFound: the picture is gone.
+    """
     assert request.seed_image is not None
     start, bpm, loop = await asyncio.to_thread(load_start, request, piece, images)
     check_longer(piece, start.shape[1])
-    # Backward is forward in a mirror, all but what the model sees.
+    # Backward, the canvas is mirrored; the pictures that the model is given are not.
     canvas = Canvas(piece.columns, start, loop=loop, backward=piece.backward)
     base = request.but(piece=None, seed_image=None, mask=None, bpm=bpm, width=None)
     like = request.seed_image
@@ -67,7 +73,7 @@ async def extend(
 
 
 def check_longer(piece: Extend, columns: int) -> None:
-    """Raises BadRequest where a clip of so many columns is as long already."""
+    """Raise BadRequest if a clip of `columns` is not shorter than the result."""
     if piece.columns <= columns:
         raise BadRequest(
             f"The clip lasts {seconds_of(columns):g} s already: extend it beyond that."
@@ -77,7 +83,7 @@ def check_longer(piece: Extend, columns: int) -> None:
 def load_start(
     request: RiffRequest, piece: Extend, images: Images
 ) -> tuple[Pixels, float | None, Pixels | None]:
-    """What is extended, its tempo, and the loop on which it goes on where it is a song."""
+    """Load the picture to extend and its tempo; of a long one also the loop to continue with."""
     assert request.seed_image is not None
     start = images.load_any_width(request.seed_image)
     if start.shape[1] <= MAX_WIDTH:
@@ -89,7 +95,7 @@ def load_start(
         )
     bpm = request.bpm or images.tempo(request.seed_image)
     bar = images.meter(request.seed_image) * COLUMNS_PER_MINUTE / bpm if bpm else float(WINDOW)
-    # As many measures as come out at whole columns best: the loop goes round for minutes.
+    # As many measures as are closest to whole columns: the loop is repeated for minutes.
     bars = min(range(1, max(1, int(WIDE / bar)) + 1), key=lambda n: abs(n * bar - round(n * bar)))
     width = round(bars * bar)
     return start, bpm, start[:, :width] if piece.backward else start[:, -width:]

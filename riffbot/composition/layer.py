@@ -1,4 +1,4 @@
-"""Two riffs at once: their spectrograms are added up, and no model is needed."""
+"""Layers: mixes two riffs by adding their spectrograms; no model is needed."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from riffbot.inference.job import GeneratedRiff
 from riffbot.request import MAX_COLUMNS, Layer, RiffRequest
 
 NO_MODEL = ("no model", "0" * 64)
-"""Name and hash of the model that layers did not need."""
+"""The model name and hash that layers are stored with."""
 
 
 def check_tempos(first: float | None, second: float | None) -> None:
-    """Raises BadRequest where two tempos are too far apart for layers of one."""
+    """Raise BadRequest if two tempos are too far apart to be layered."""
     if first and second and not 0.75 <= first / second <= 1.34:
         raise BadRequest(
             f"One is at {round(first, 1):g} bpm and the other at {round(second, 1):g}: too far "
@@ -28,6 +28,12 @@ def check_tempos(first: float | None, second: float | None) -> None:
 
 
 def layer(request: RiffRequest, piece: Layer, images: Images) -> GeneratedRiff:
+    """Mix two pictures, the second at the first one's tempo.
+
+    Raises:
+        BadRequest: their tempos are too far apart, or one of them is no spectrogram.
+        NotFound: one of them is gone.
+    """
     assert request.seed_image is not None
     first, second = images.load_any_width(request.seed_image), images.load_any_width(piece.image)
     for picture in (first, second):
@@ -41,7 +47,7 @@ def layer(request: RiffRequest, piece: Layer, images: Images) -> GeneratedRiff:
     check_tempos(bpm, other)
     second = _in_time(second, other, bpm)
     columns = min(max(first.shape[1], second.shape[1]), MAX_COLUMNS)
-    # Two loops of one tempo go on together until the longer one is round.
+    # The shorter loop is repeated until the longer one ends.
     first, second = (_repeated(p, columns) for p in (first, second))
     name, model_hash = NO_MODEL
     resolved = request.but(bpm=bpm)
@@ -49,9 +55,9 @@ def layer(request: RiffRequest, piece: Layer, images: Images) -> GeneratedRiff:
 
 
 def mix_pixels(first: Pixels, second: Pixels, gain_db: float = 0.0) -> Pixels:
-    """Two pictures uint8[512, W] heard together, scaled by the loudest pixel as the format says.
+    """Mix two pictures uint8[512, W]; the result is scaled to its loudest pixel.
 
-    Sounds that know nothing of each other add up in power, band by band.
+    Uncorrelated sounds add up in power, band by band.
     """
     gain = 10 ** (gain_db / 20)
 
@@ -73,7 +79,7 @@ def _magnitude(picture: Pixels) -> NDArray[np.float64]:
 
 
 def _in_time(picture: Pixels, own: float | None, wanted: float | None) -> Pixels:
-    """A picture at another tempo: stretched in time, its pitch kept."""
+    """Stretch a picture in time from its own tempo to the wanted one; the pitch stays."""
     if not own or not wanted or abs(own / wanted - 1) < 1e-3:
         return picture
     return stretch_to(picture, max(1, round(picture.shape[1] * own / wanted)))
@@ -81,6 +87,6 @@ def _in_time(picture: Pixels, own: float | None, wanted: float | None) -> Pixels
 
 def _repeated(picture: Pixels, columns: int) -> Pixels:
     assert picture.shape[0] == N_MELS
-    # Rounding leaves a column here and there; whole repetitions are stretched by it.
+    # Rounding leaves a few columns over, by which the whole repetitions are stretched.
     times = max(1, round(columns / picture.shape[1]))
     return stretch_to(np.tile(picture, (1, times)), columns)

@@ -95,7 +95,7 @@ def _later_windows(piece: Morph, request: RiffRequest, images: Images) -> list[W
 def load_ends(
     request: RiffRequest, piece: Morph, images: Images
 ) -> tuple[Pixels, float | None, Pixels]:
-    """Load both riffs and the first one's tempo; the second has as many beats, at its own tempo."""
+    """Load both riffs and the first one's tempo; the second is cut to as many beats."""
     assert request.seed_image is not None
     assert piece.image is not None
     start, finish = images.load(request.seed_image), images.load(piece.image)

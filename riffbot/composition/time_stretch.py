@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from audio.arrays import Pixels
 
 _BLOCK = 2048
-"""Columns that are reckoned with at a time: 8 MB as float64."""
+"""Columns that are computed at a time: 8 MB as float64."""
 
 
 def stretch_to(picture: Pixels, width: int) -> Pixels:
@@ -21,7 +21,7 @@ def stretch_to(picture: Pixels, width: int) -> Pixels:
 
 
 def resample_columns(picture: Pixels, at: NDArray[np.floating]) -> Pixels:
-    """Columns at fractional positions, interpolated linearly: uint8[512, len(at)]."""
+    """Interpolate columns linearly at fractional positions: uint8[512, len(at)]."""
     below = np.clip(at.astype(int), 0, picture.shape[1] - 1)
     above = np.minimum(below + 1, picture.shape[1] - 1)
     share = at - below
@@ -33,5 +33,5 @@ def resample_columns(picture: Pixels, at: NDArray[np.floating]) -> Pixels:
 
 
 def column_blocks(columns: int) -> Iterator[slice]:
-    """Slices of a long picture: as float64 the whole would take eight times its memory."""
+    """Split a long picture into slices: as float64 it would take eight times its memory."""
     return (slice(first, first + _BLOCK) for first in range(0, columns, _BLOCK))

@@ -1,4 +1,4 @@
-"""Filling a canvas window by window, and the clip that comes of it."""
+"""Fills a canvas window by window, and builds the clip of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from riffbot.inference.job import GeneratedRiff
 from riffbot.request import MAX_SEED, RiffRequest
 
 Submit = Callable[[RiffRequest, int, int], Awaitable[GeneratedRiff]]
-"""Makes one picture, given its request, its number from 0 and how many there will be."""
+"""Makes one picture, given its request, its number from 0 and the number of pictures."""
 
 
 async def paint(
@@ -31,10 +31,10 @@ async def paint(
     """Fill a canvas window by window; each has a seed of its own.
 
     Args:
-        alpha: where a window stands between the request and its target, by its middle column.
-        until: what lies from this column on stands already and is kept.
-        before: pictures that were made before these.
-        like: the picture whose measure the windows have; None is what the prompt says.
+        alpha: maps a window's middle column to its place between the request and its target.
+        until: the columns from this one on are finished and kept.
+        before: how many pictures were made before these.
+        like: the picture whose measure the windows have; None takes it from the prompt.
     """
     plan = [w for w in canvas.windows() if until is None or w.begin < until]
     riffs = []
@@ -61,7 +61,7 @@ async def paint(
 def combine_riffs(
     request: RiffRequest, picture: Pixels, riffs: list[GeneratedRiff]
 ) -> GeneratedRiff:
-    """The clip of several pictures; what the model filled in is the same in all of them."""
+    """Build the clip of several pictures; the model filled in the same fields in all of them."""
     first = riffs[0]
     resolved = request.but(
         guidance=first.request.guidance,
@@ -77,5 +77,6 @@ def combine_riffs(
 
 
 def load_loop(request: RiffRequest, images: Images) -> tuple[Pixels, float | None]:
+    """Load the seed image of a request and its tempo, if it has one."""
     assert request.seed_image is not None
     return images.load(request.seed_image), request.bpm or images.tempo(request.seed_image)
