@@ -20,20 +20,20 @@ from riffbot.library.types import referenced_images
 from riffbot.request import RiffRequest
 
 CHUNK = 500
-"""Values in one IN (…): databases take a limited number."""
+"""The most values in one IN (…): databases limit their number."""
 
 _EMPTY = RiffRequest(prompt="gone", seed=0, denoising=0.0)
-"""The request of a riff that was deleted."""
+"""The request in the row of a deleted riff."""
 
 
 @dataclass(frozen=True)
 class DeletionResult:
-    """What was deleted.
+    """The result of a deletion.
 
     Attributes:
-        riffs: how many.
-        messages: (channel, message) of those that were posted.
-        children: ids of the riffs that were made from them and stay.
+        riffs: the number of deleted riffs.
+        messages: (channel, message) of the deleted riffs that were posted.
+        children: ids of the remaining riffs that were made from them.
     """
 
     riffs: int
@@ -51,12 +51,12 @@ async def delete_riffs(
     """Delete riffs and the files that nothing else refers to; the caller holds `files_lock`.
 
     Args:
-        reason: what the cleared rows say, `deleted` or `erased`.
-        member: delete everything else about a member, too: the user id, and what removes the
-            member from a stored jam.
+        reason: the value of `gone` in the cleared rows, `deleted` or `erased`.
+        member: delete everything else about a member, too: the user id, and the function that
+            removes the member from a stored jam.
     """
     files = {digest for riff in riffs for digest in (riff.png, riff.mp3, riff.picture)} - {""}
-    # What they started from may have been kept for their sake alone.
+    # Nothing else may refer to the pictures that they started from.
     files |= {
         ref.removeprefix("sha256:") for riff in riffs for ref in referenced_images(riff.request)
     }
@@ -79,11 +79,11 @@ async def delete_riffs(
 
 
 async def _erase_member(session: AsyncSession, user_id: int, scrub_jam: ScrubJam) -> None:
-    """Delete what is known about a member besides their riffs."""
+    """Delete everything about a member except their riffs."""
     await session.execute(delete(Favourite).where(Favourite.user_id == user_id))
     await session.execute(delete(StoredJob).where(StoredJob.author_id == user_id))
     await scrub_jams(session, user_id, scrub_jam)
-    # A “no” outlives its riffs: files that others saved may come back.
+    # A “no” is kept without riffs: others may upload files again that they saved.
     yes = Member.remix_allowed.is_(True)
     await session.execute(delete(Member).where(Member.user_id == user_id, yes))
 
@@ -100,7 +100,7 @@ async def _children_of(session: AsyncSession, ids: list[str]) -> list[str]:
 
 
 async def _clear_rows(session: AsyncSession, ids: list[str], reason: str) -> None:
-    """Clear everything in rows but their place in the family tree."""
+    """Clear all columns of rows except their place in the family tree."""
     await session.execute(delete(RiffWord).where(RiffWord.riff_id.in_(ids)))
     await session.execute(delete(Favourite).where(Favourite.riff_id.in_(ids)))
     # The job that a riff came from holds its prompt and its author, too.
@@ -144,7 +144,7 @@ async def _remove_childless(session: AsyncSession) -> None:
 
 
 async def referenced_files(session: AsyncSession, among: Iterable[str] | None) -> set[str]:
-    """The sha256 of the files (all, or those of `among`) that riffs, jobs and jams refer to."""
+    """Return the sha256 of the files (all, or of `among`) that riffs, jobs and jams refer to."""
     files = (StoredRiff.png, StoredRiff.mp3, StoredRiff.picture)
     refs = (StoredRiff.seed_image, StoredRiff.mask, StoredRiff.second_image)
     if among is None:

@@ -57,34 +57,34 @@ class Family:
     hidden: frozenset[str] = frozenset()
 
     def redact_for(self, viewer: Viewer) -> Family:
-        """The family with everything hidden that the viewer may not see.
+        """Return the family with the riffs hidden that the viewer may not see.
 
-        Of what was made in another server or in private only its place in the tree is shown.
+        Only the place in the tree is shown of riffs from other servers or private channels.
         """
         hidden = {member.id for member in self.members if not member.is_visible_to(viewer)}
         return replace(self, hidden=frozenset(hidden))
 
     def children_of(self, riff_id: str) -> list[StoredRiff]:
-        """Those of its members that were made from this one first of all, oldest first."""
+        """Return the members whose first parent is this riff, oldest first."""
         return [member for member in self.members if member.parent_id == riff_id]
 
     @property
     def roots(self) -> list[StoredRiff]:
-        """Those whose first parent is not in the tree.
+        """The members whose first parent is not in the tree.
 
-        Of a circle, which only a damaged library holds, the oldest.
+        Of a cycle, which only a damaged library contains, the oldest member.
         """
         ids = {member.id for member in self.members}
         found = [member for member in self.members if member.parent_id not in ids]
-        reached = self._below(found)
+        reached = self._descendants(found)
         for member in self.members:
             if member.id not in reached:
                 found.append(member)
-                reached |= self._below([member])
+                reached |= self._descendants([member])
         return found
 
-    def _below(self, riffs: list[StoredRiff]) -> set[str]:
-        """These and all that descend from them."""
+    def _descendants(self, riffs: list[StoredRiff]) -> set[str]:
+        """Return the ids of these riffs and of all that descend from them."""
         reached = {riff.id for riff in riffs}
         while riffs:
             riff, *riffs = riffs

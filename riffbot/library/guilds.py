@@ -11,12 +11,12 @@ from riffbot.library.database import Database
 from riffbot.library.tables import GuildSettings
 
 Who = Literal["anyone", "dj", "starter"]
-"""Who may do something to a jam: whoever is in the voice channel, who wears the DJ role, or who
+"""Who may control a jam: all in the voice channel, members with the DJ role, or the member who
 started it. Moderators always may."""
 
 
 NOBODY = 0
-"""A DJ role's id that takes the role away: no role has this one."""
+"""The id that removes the DJ role: no role has this id."""
 
 
 class GuildRepository:
@@ -26,7 +26,7 @@ class GuildRepository:
         self._database = database
 
     async def get_settings(self, guild_id: int) -> GuildSettings:
-        """A server's settings; the defaults where it never chose. Raises StorageError."""
+        """Return a server's settings, or the defaults. Raises StorageError."""
         async with self._database.read() as session:
             found = await session.get(GuildSettings, guild_id)
         return found or GuildSettings(

@@ -22,8 +22,8 @@ from riffbot.request import RiffRequest
 
 log = logging.getLogger(__name__)
 
-_KEPT = timedelta(days=7)
-"""How long ended jobs are kept, for finding out what went wrong."""
+_RETENTION = timedelta(days=7)
+"""How long ended jobs are stored, so that errors can be investigated."""
 
 _PATIENCE_S = 10.0
 """How long a new job waits behind other writers before the member is refused."""
@@ -47,12 +47,12 @@ class JobRepository:
         """Store a new job. Its id becomes the riff's.
 
         Args:
-            request: as asked; its seed is in it, so that another attempt gives the same clip.
-            parent, second_parent: the riffs that it is made from.
+            request: the request with its seed, so that another attempt gives the same clip.
+            parent, second_parent: the riffs that the clip is made from.
 
         Raises:
             NotFound: a parent is no longer in the library.
-            Unavailable: the library is held by others; nothing was written.
+            Unavailable: another program holds the library; nothing was written.
             StorageError: the library cannot take it.
         """
         job = StoredJob(
@@ -81,15 +81,15 @@ class JobRepository:
         return job
 
     async def begin(self, job_id: str, *, attempts: int | None = None) -> None:
-        """Begin an attempt, which is counted before the model starts, so that a crash counts, too.
+        """Begin an attempt. It is counted before the model starts, so that a crash counts, too.
 
         Args:
-            attempts: how many the caller knows of, so that of two who begin the same attempt one
-                is refused; None skips the check.
+            attempts: the number of attempts that the caller read, so that only one of two callers
+                begins the same attempt; None skips the check.
 
         Raises:
-            NotFound: there is no such job (any more).
-            Conflict: it has ended, or another RiffBot is making it.
+            NotFound: the job does not exist (any more).
+            Conflict: the job has ended, or another RiffBot is computing it.
         """
         async with self._database.write() as session:
             await job_states.move(
@@ -101,24 +101,24 @@ class JobRepository:
             )
 
     async def give_back(self, job_id: str, *, attempts: int) -> None:
-        """Take back an attempt that an orderly stop ended: it does not count.
+        """Uncount an attempt that an orderly stop interrupted.
 
         Args:
-            attempts: how many there are with this one.
+            attempts: the number of attempts, this one included.
 
         Raises:
-            NotFound: there is no such job (any more).
-            Conflict: it is not running, or another RiffBot is making it.
+            NotFound: the job does not exist (any more).
+            Conflict: the job is not running, or another RiffBot is computing it.
         """
         async with self._database.write() as session:
             await job_states.give_back(session, job_id, attempts)
 
     async def fail(self, job_id: str, sentence: str, *, attempts: int | None = None) -> None:
-        """End a job that cannot be made, with a sentence; arguments and errors as for `begin`."""
+        """End a job as failed, with a sentence; arguments and errors as for `begin`."""
         await self._end(job_id, JobState.FAILED, error=sentence, attempts=attempts)
 
     async def cancel(self, job_id: str) -> None:
-        """End a job that its owner took back. Raises as `begin`."""
+        """End a job that its author cancelled. Raises as `begin`."""
         await self._end(job_id, JobState.CANCELLED)
 
     async def _end(
@@ -141,7 +141,7 @@ class JobRepository:
                 await session.execute(update(table).where(table.id == job_id).values(**where))
 
     async def get(self, job_id: str) -> StoredJob:
-        """A job by its id. Raises NotFound."""
+        """Return a job by its id. Raises NotFound."""
         async with self._database.read() as session:
             job = await session.get(StoredJob, job_id)
         if job is None:
@@ -149,7 +149,7 @@ class JobRepository:
         return job
 
     async def unfinished(self) -> Sequence[StoredJob]:
-        """The jobs that a crash or a stop left unfinished, oldest first."""
+        """Return the jobs that a crash or a stop left unfinished, oldest first."""
         async with self._database.read() as session:
             found = await session.scalars(
                 select(StoredJob)
@@ -162,11 +162,11 @@ class JobRepository:
         """Store a job's clip: first its files, then, in one transaction, its row and the job's end.
 
         A crash in between leaves an unfinished job and unreferenced files, never a row without its
-        files. Finishing twice gives the row of the first time.
+        files. Finishing twice returns the row of the first time.
 
         Raises:
-            NotFound: there is no such job.
-            Conflict: it was given up or taken back meanwhile, or its riff was deleted.
+            NotFound: the job does not exist.
+            Conflict: the job has failed or was cancelled meanwhile, or its riff was deleted.
             StorageError: the disk or the database cannot take it.
         """
         async with self._database.files_lock:
@@ -182,9 +182,9 @@ class JobRepository:
                 stored = build_row(job, riff, rendered, (png, mp3, picture))
                 for column in ("parent_id", "second_parent_id"):
                     parent = getattr(job, column)
-                    if parent and (riff_there := await session.get(StoredRiff, parent)):
+                    if parent and (parent_riff := await session.get(StoredRiff, parent)):
                         setattr(stored, column, parent)
-                        if stored.kind == "remix" and riff_there.model_name == DRAWING:
+                        if stored.kind == "remix" and parent_riff.model_name == DRAWING:
                             stored.kind = "draw"
                 stored.remix_allowed = await is_remix_allowed(session, job.author_id)
                 await insert_riff(session, stored)
@@ -192,13 +192,13 @@ class JobRepository:
         return stored
 
     async def prune(self) -> None:
-        """Repair what earlier versions left, and delete jobs that ended long ago."""
+        """Repair jobs of earlier versions, and delete those that ended long ago."""
         async with self._database.write() as session:
             if repaired := await job_states.repair(session):
                 log.info("%d jobs were unfinished or failed although their riffs exist", repaired)
             await session.execute(
                 delete(StoredJob).where(
                     StoredJob.state.not_in(UNFINISHED),
-                    StoredJob.created_at < datetime.now(UTC) - _KEPT,
+                    StoredJob.created_at < datetime.now(UTC) - _RETENTION,
                 )
             )

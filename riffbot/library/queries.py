@@ -1,9 +1,9 @@
 """Queries that list riffs: pages, and suggestions for autocompletion.
 
-Each is answered from an index in the order in which it is shown, so that its time does not depend
-on the size of the library: pages are cut by cursor, never by offset. Words are found by `search`.
-Where a `viewer` is given, only what they may see is found: their own riffs, and what was made in
-a channel that they see. Without one everything is found, as for the library's owner.
+Each query reads an index in the order in which its result is shown, so that its time does not
+depend on the size of the library: pages are addressed by cursor, never by offset. Words are found
+by `search`. With a `viewer`, only the riffs that they may see are found: their own, and those made
+in a channel that they see. Without one all riffs are found, as for the library's owner.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ class Page:
     """A page of riffs, the newest first.
 
     Attributes:
-        riffs: at most as many as were asked for.
-        newer, older: ids of the riffs from which the pages on either side begin; None where there
-            is no such page.
-        likes: how many members keep each among their favourites.
+        riffs: at most as many as the query's limit.
+        newer, older: the cursors of the pages on either side, as ids of riffs; None if there is
+            no such page.
+        likes: how many members have each riff among their favourites.
     """
 
     riffs: tuple[StoredRiff, ...]
@@ -47,7 +47,7 @@ def select_recent(
     before: datetime | None = None,
     limit: int,
 ) -> Select[StoredRiff]:
-    """The newest riffs first; see `RiffRepository.recent`."""
+    """Select the newest riffs first; see `RiffRepository.recent`."""
     query = _select_riffs(_filter(author_id, guild_id, viewer))
     if before is not None:
         query = query.where(StoredRiff.created_at < before)
@@ -63,7 +63,7 @@ def select_by_prefix(
     viewer: Viewer | None,
     limit: int,
 ) -> Select[StoredRiff]:
-    """Riffs whose prompts begin like this; see `RiffRepository.complete`."""
+    """Select the riffs whose prompts begin with `prefix`; see `RiffRepository.complete`."""
     key = prefix.strip().casefold()
     if not key:
         return select_recent(author_id=author_id, guild_id=guild_id, viewer=viewer, limit=limit)
@@ -74,14 +74,15 @@ def select_by_prefix(
 
 @dataclass(frozen=True)
 class PageQuery:
-    """Which page of the library is asked for.
+    """A query for a page of the library.
 
     Attributes:
-        author_id, guild_id, saved_by: whose riffs, where, or whose favourites.
-        viewer: who asks.
-        text: only riffs whose prompts have all these words (the last may be unfinished).
-        older_than, newer_than: the page on that side of this riff.
-        limit: riffs on it.
+        author_id, guild_id: the author and the server of the riffs; None for all.
+        saved_by: the member whose favourites are listed; None for all riffs.
+        viewer: the member on whose behalf the library is read.
+        text: only riffs whose prompts have all these words (the last may be incomplete).
+        older_than, newer_than: the cursor: the id of the riff beside which the page lies.
+        limit: the most riffs on the page.
     """
 
     author_id: int | None = None
@@ -102,7 +103,7 @@ def find_page(session: Session, asked: PageQuery) -> Page:
     turned = asked.older_than or asked.newer_than
     cursor = _cursor(session, turned, asked.saved_by) if turned else None
     backward = asked.newer_than is not None and cursor is not None
-    # One more than the page has: it tells whether there is another page.
+    # One more than the page has shows whether there is another page.
     part = PageSlice(cursor, backward, limit + 1)
     found = list(session.scalars(_select_page(session, asked, words, part)))
     more, found = len(found) > limit, found[:limit]
@@ -137,7 +138,7 @@ def _select_page(
 
 
 def count_likes(session: Session, riff_ids: Sequence[str]) -> dict[str, int]:
-    """How many members keep each of these riffs; those that nobody keeps are left out."""
+    """Count the members that have each riff among their favourites; zeros are left out."""
     if not riff_ids:
         return {}
     query = (
@@ -163,7 +164,7 @@ def _cut(query: Select[StoredRiff], order: Sequence[Any], part: PageSlice) -> Se
 
 
 def _cursor(session: Session, riff_id: str, saved_by: int | None) -> tuple[datetime, str] | None:
-    """The place of a riff in the order of its page."""
+    """Return the cursor of a riff: its place in the order of the page."""
     found: Favourite | StoredRiff | None
     if saved_by is not None:
         found = session.get(Favourite, (saved_by, riff_id))
@@ -190,7 +191,7 @@ def _select_riffs(wanted: RiffFilter) -> Select[StoredRiff]:
 
 
 def _having(words: Sequence[str]) -> list[ColumnElement[bool]]:
-    """Conditions that a riff has all these words; for one member's few favourites."""
+    """Build the conditions that a riff has all words; for the few favourites of one member."""
     conditions: list[ColumnElement[bool]] = []
     for number, word in enumerate(words, start=1):
         other = aliased(RiffWord)
@@ -200,5 +201,5 @@ def _having(words: Sequence[str]) -> list[ColumnElement[bool]]:
 
 
 def _begins(column: InstrumentedAttribute[str], prefix: str) -> ColumnElement[bool]:
-    """A prefix as a range, which any ordinary index serves."""
+    """Build the condition for a prefix as a range, for which any ordinary index is used."""
     return and_(column >= prefix, column < prefix_end(prefix))

@@ -29,7 +29,7 @@ from riffbot.library.types import Author, Credit, Origin, Viewer
 from riffbot.rendering import Rendered
 
 PAGE = 25
-"""As many as one Discord select or autocomplete can show."""
+"""The most options that one Discord select or autocomplete shows."""
 
 
 class RiffRepository:
@@ -44,18 +44,18 @@ class RiffRepository:
     # -- one riff ---------------------------------------------------------------------------------
 
     async def get(self, riff_id: str) -> StoredRiff:
-        """A riff by its id. Raises NotFound."""
+        """Return a riff by its id. Raises NotFound."""
         return await self._database.query(lambda session: get_riff(session, riff_id))
 
     async def find_by_message(self, message_id: int) -> StoredRiff | None:
-        """The riff that a message shows, if it shows one."""
+        """Return the riff that a message shows, if it shows one."""
         query = select(StoredRiff).where(StoredRiff.message_id == message_id)
-        # An upload is noted with the message it came in, which is not the riff's own.
+        # The row of an upload names the message that it came in, not one that shows it.
         riffs = await self._all(query.where(StoredRiff.kind != "upload"))
         return riffs[0] if riffs else None
 
     async def find_by_file(self, digest: str) -> StoredRiff | None:
-        """The oldest riff with a file of this sha256: a downloaded clip is recognised."""
+        """Return the oldest riff with a file of this sha256, to recognise a downloaded clip."""
         for column in (StoredRiff.png, StoredRiff.mp3, StoredRiff.picture):
             query = select(StoredRiff).where(column == digest, StoredRiff.gone.is_(None))
             if riffs := await self._all(query.order_by(StoredRiff.created_at).limit(1)):
@@ -63,17 +63,17 @@ class RiffRepository:
         return None
 
     async def family(self, riff_id: str, *, most: int = MAX_MEMBERS) -> Family:
-        """All ancestors of a riff, and everything that descends from the oldest of them.
+        """Return all ancestors of a riff, and everything that descends from the oldest of them.
 
         Raises:
-            NotFound: the riff is not there.
+            NotFound: the riff does not exist.
         """
         return await self._database.query(
             lambda session: load_family(session, get_riff(session, riff_id), most)
         )
 
     async def credits(self, riff: StoredRiff) -> tuple[Credit, ...]:
-        """Its parents and their authors, complete; `Credit.redact` hides what is not public."""
+        """Return a riff's parents and their authors; `Credit.redact` hides what is not public."""
         if riff.parent_id is None and riff.second_parent_id is None:
             return ()
         return await self._database.query(lambda session: load_credits(session, riff))
@@ -81,7 +81,7 @@ class RiffRepository:
     # -- many -------------------------------------------------------------------------------------
 
     async def count(self) -> int:
-        """How many riffs there are."""
+        """Count the riffs."""
         query = select(func.count()).select_from(StoredRiff).where(StoredRiff.gone.is_(None))
         return await self._database.query(lambda session: session.scalar(query) or 0)
 
@@ -94,7 +94,7 @@ class RiffRepository:
         before: datetime | None = None,
         limit: int = PAGE,
     ) -> Sequence[StoredRiff]:
-        """The newest riffs first, of a member or a server if given, made before a moment."""
+        """Return the newest riffs first, of a member or a server if given, made `before` then."""
         return await self._all(
             select_recent(
                 author_id=author_id, guild_id=guild_id, viewer=viewer, before=before, limit=limit
@@ -113,10 +113,10 @@ class RiffRepository:
         newer_than: str | None = None,
         limit: int = 10,
     ) -> Page:
-        """A page of the library; the arguments are those of `PageQuery`.
+        """Return a page of the library; the arguments are those of `PageQuery`.
 
         Returns:
-            The page. A riff to turn from that is gone by now gives the first page.
+            The page; the first one if the riff of the cursor was deleted meanwhile.
         """
         asked = PageQuery(
             author_id, guild_id, saved_by, viewer, text, older_than, newer_than, limit
@@ -132,7 +132,7 @@ class RiffRepository:
         viewer: Viewer | None = None,
         limit: int = PAGE,
     ) -> Sequence[StoredRiff]:
-        """Riffs whose prompts have all these words (the last may be unfinished), newest first."""
+        """Return the riffs with all words, newest first; the last word may be incomplete."""
         if not tokenize(text):
             return []
         page = await self.page(
@@ -149,7 +149,7 @@ class RiffRepository:
         viewer: Viewer | None = None,
         limit: int = PAGE,
     ) -> Sequence[StoredRiff]:
-        """Riffs whose prompts begin like this, for autocompletion; the newest for no prefix."""
+        """Return the riffs whose prompts begin with a prefix; the newest for an empty one."""
         return await self._all(
             select_by_prefix(
                 prefix, author_id=author_id, guild_id=guild_id, viewer=viewer, limit=limit
@@ -157,20 +157,20 @@ class RiffRepository:
         )
 
     async def find_using_image(self, ref: str) -> Sequence[StoredRiff]:
-        """The riffs that need a `sha256:` picture: they start from it, or it is their mask."""
+        """Return the riffs with a `sha256:` picture as their seed image or mask."""
         columns = (StoredRiff.seed_image, StoredRiff.mask, StoredRiff.second_image)
         wanted = or_(*(column == ref for column in columns))
         return await self._all(select(StoredRiff).where(wanted, StoredRiff.gone.is_(None)))
 
     async def children(self, riff_id: str) -> Sequence[StoredRiff]:
-        """The riffs made from this one, oldest first."""
+        """Return the riffs made from this one, oldest first."""
         query = select(StoredRiff).where(
             or_(StoredRiff.parent_id == riff_id, StoredRiff.second_parent_id == riff_id)
         )
         return await self._all(query.order_by(StoredRiff.created_at))
 
     async def audience_ids(self) -> set[int]:
-        """The channels (`Origin.audience_id`) that riffs of servers were made in."""
+        """Return the channels (`Origin.audience_id`) that riffs of servers were made in."""
         column = StoredRiff.audience_id
         query = select(column).where(StoredRiff.guild_id.is_not(None), column.is_not(None))
         found = await self._database.query(lambda session: session.scalars(query.distinct()).all())
@@ -205,13 +205,13 @@ class RiffRepository:
             )
 
     async def favourites(self, user_id: int, *, limit: int = PAGE) -> Sequence[StoredRiff]:
-        """A member's favourites, newest first."""
+        """Return a member's favourites, newest first."""
         query = select(StoredRiff).join(Favourite, Favourite.riff_id == StoredRiff.id)
         query = query.where(Favourite.user_id == user_id)
         return await self._all(query.order_by(Favourite.created_at.desc()).limit(limit))
 
     async def count_likes(self, riff_ids: Iterable[str]) -> dict[str, int]:
-        """How many members have each of these riffs among their favourites; 0 is left out."""
+        """Count the members that have each riff among their favourites; zeros are left out."""
         ids = list(riff_ids)
         return await self._database.query(lambda session: count_likes(session, ids))
 
@@ -257,7 +257,7 @@ class RiffRepository:
         return stored
 
     async def delete(self, riff_id: str) -> DeletionResult:
-        """Delete a riff and the files that nothing else needs; what was made from it stays.
+        """Delete a riff and the files that nothing else needs; riffs made from it remain.
 
         Raises:
             NotFound: it is not there.
@@ -267,7 +267,7 @@ class RiffRepository:
             return await delete_riffs(self._database, [riff], "deleted")
 
     async def expire(self, before: datetime) -> DeletionResult:
-        """Delete the riffs older than this that are nobody's favourites."""
+        """Delete the riffs older than this that nobody has among their favourites."""
         kept = select(Favourite.riff_id)
         query = select(StoredRiff).where(
             StoredRiff.created_at < before, StoredRiff.gone.is_(None), StoredRiff.id.not_in(kept)
@@ -300,7 +300,7 @@ class RiffRepository:
 
 
 def get_riff(session: Session, riff_id: str) -> StoredRiff:
-    """A riff by its id. Raises NotFound."""
+    """Return a riff by its id. Raises NotFound."""
     # No other text is an id, and databases refuse some of it.
     riff = session.get(StoredRiff, riff_id) if riff_id.isascii() and "\0" not in riff_id else None
     if riff is None or riff.gone is not None:
@@ -309,5 +309,5 @@ def get_riff(session: Session, riff_id: str) -> StoredRiff:
 
 
 def riff_not_found(riff_id: str) -> NotFound:
-    """The error for a riff that is not there, or that the asker may not see."""
+    """Build the error for a riff that does not exist, or that the viewer may not see."""
     return NotFound(f"The riff {shorten(riff_id, 20)} is not in the library (any more).")

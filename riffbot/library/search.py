@@ -1,10 +1,10 @@
 """Word search: finds the riffs whose prompts have all of some words.
 
-`riff_words` holds the riffs of each word in the order of time. A search reads the list of its
-rarest word from the newest on and looks each riff up in the lists of the others, which lie in the
-same order: no list is read as a whole, and a page of common words is full after a few looks.
+The table `riff_words` lists the riffs of each word in the order of time. A search reads the list of
+its rarest word from the newest on and looks each riff up in the lists of the others, which are in
+the same order: no list is read as a whole, and a page for common words is full after a few lookups.
 
-Written as SQL, since to build such statements out of objects takes longer than to run them.
+The statements are written as SQL: building them from objects takes longer than running them.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from sqlalchemy.orm import Session
 from riffbot.library.tables import UTCTime
 from riffbot.library.tokenize import prefix_end
 
-FEW = 8
-"""An unfinished word that begins so many words at most is looked up as each of them."""
+MAX_COMPLETIONS = 8
+"""An incomplete last word is replaced by its completions if it has at most this many."""
 
-COUNTED = 1000
-"""Riffs of a word are counted so far, to find the rarest; beyond that, common is common."""
+MAX_COUNTED = 1000
+"""The riffs of a word are counted up to this, to find the rarest word."""
 
 
 @dataclass(frozen=True)
 class RiffFilter:
-    """Which riffs are asked for; None is no condition.
+    """The conditions on the riffs of a search; None is no condition.
 
     Attributes:
-        author_id: by whom.
-        guild_id: in which server.
-        audiences: in which of its channels (`Origin.audience_id`).
+        author_id: the author.
+        guild_id: the server in which they were made.
+        audiences: the channels in which they were made (`Origin.audience_id`).
     """
 
     author_id: int | None = None
@@ -45,12 +45,12 @@ class RiffFilter:
 
 @dataclass(frozen=True)
 class PageSlice:
-    """Which part of a list in the order of time is asked for, by cursor.
+    """A part of a list in the order of time, by cursor.
 
     Attributes:
-        cursor: time and id of the riff after which it begins; None at the beginning of the list.
-        backward: from the cursor towards newer riffs.
-        limit: riffs at most.
+        cursor: time and id of the riff after which the part begins; None for the first part.
+        backward: whether it goes from the cursor towards newer riffs.
+        limit: the most riffs in it.
     """
 
     cursor: tuple[datetime, str] | None
@@ -61,15 +61,15 @@ class PageSlice:
 def find_matching(
     session: Session, words: Sequence[str], wanted: RiffFilter, part: PageSlice
 ) -> Sequence[str]:
-    """The ids of the riffs with all these words; the last word may be unfinished."""
+    """Return the ids of the riffs with all words; the last word may be incomplete."""
     terms = _terms(session, words)
     counts = _counts(session, terms, wanted)
     if not all(counts):
         return []
-    return _met(session, terms, counts.index(min(counts)), wanted, part)
+    return _intersect(session, terms, counts.index(min(counts)), wanted, part)
 
 
-_BEGUN = text("""
+_COMPLETIONS = text("""
     WITH RECURSIVE begun(word, number) AS (
         SELECT min(word), 1 FROM riff_words WHERE word >= :prefix AND word < :behind
         UNION ALL
@@ -79,7 +79,7 @@ _BEGUN = text("""
     )
     SELECT word FROM begun WHERE word IS NOT NULL
 """)
-"""The words that begin like this, from one to the next: a look into the index each."""
+"""The words with a prefix, by one lookup in the index each."""
 
 
 @dataclass(frozen=True)
@@ -87,75 +87,77 @@ class _Term:
     """One word of a search, by its number.
 
     Attributes:
-        words: what it may be in full.
-        prefix: how it begins, where that is the beginning of too many words to name them.
+        words: the word, or its completions.
+        prefix: the incomplete word, if it has too many completions to list.
     """
 
     number: int
     words: tuple[str, ...]
     prefix: str | None = None
 
-    def among(self, table: str) -> str:
-        """The condition that a row of the table is of this word."""
+    def match(self, table: str) -> str:
+        """Build the condition that a row of the table is of this word."""
         if self.prefix is not None:
             return f"{table}.word >= :prefix AND {table}.word < :behind"
-        # One is asked for by name, so that its riffs are known to lie in the order of time.
+        # With “=” the database knows that the rows are in the order of time.
         return f"{table}.word {'=' if len(self.words) == 1 else 'IN'} :word{self.number}"
 
-    def beside(self) -> str:
-        """The condition that the riff of a row of `w` has this word, too."""
+    def match_other_row(self) -> str:
+        """Build the condition that the riff of a row of `w` has this word, too."""
         same = "o.riff_id = w.riff_id"
         if self.prefix is None:  # in its list, at the same place in time
             same += " AND o.created_at = w.created_at"
-        return f"EXISTS (SELECT 1 FROM riff_words AS o WHERE {self.among('o')} AND {same})"
+        return f"EXISTS (SELECT 1 FROM riff_words AS o WHERE {self.match('o')} AND {same})"
 
     @property
     def values(self) -> dict[str, Any]:
-        """What the conditions name."""
+        """The values of the parameters in the conditions."""
         if self.prefix is not None:
             return {"prefix": self.prefix, "behind": prefix_end(self.prefix)}
         single = len(self.words) == 1
         return {f"word{self.number}": self.words[0] if single else list(self.words)}
 
     @property
-    def in_order(self) -> bool:
+    def is_ordered(self) -> bool:
         """Whether its riffs come once each and in the order of time."""
         return self.prefix is None and len(self.words) == 1
 
 
 def _terms(session: Session, words: Sequence[str]) -> list[_Term]:
     *whole, last = words
-    known = {"prefix": last, "behind": prefix_end(last), "few": FEW}
-    begun = tuple(session.scalars(_BEGUN, known))
+    known = {"prefix": last, "behind": prefix_end(last), "few": MAX_COMPLETIONS}
+    begun = tuple(session.scalars(_COMPLETIONS, known))
     number = len(whole)
-    unfinished = _Term(number, (), last) if len(begun) > FEW else _Term(number, begun or (last,))
+    unfinished = (
+        _Term(number, (), last) if len(begun) > MAX_COMPLETIONS else _Term(number, begun or (last,))
+    )
     return [*(_Term(n, (word,)) for n, word in enumerate(whole)), unfinished]
 
 
 def _counts(session: Session, terms: Sequence[_Term], wanted: RiffFilter) -> list[int]:
-    """How many riffs each word has, counted up to `COUNTED`."""
+    """Count the riffs of each word, up to `MAX_COUNTED`."""
     within = _within(wanted)
     counts = [
-        f"(SELECT count(*) FROM (SELECT 1 FROM riff_words AS w WHERE {term.among('w')}{within} "
+        f"(SELECT count(*) FROM (SELECT 1 FROM riff_words AS w WHERE {term.match('w')}{within} "
         f"LIMIT :counted) AS some{term.number})"
         for term in terms
     ]
-    values = {"counted": COUNTED, **_values(terms, wanted)}
+    values = {"counted": MAX_COUNTED, **_values(terms, wanted)}
     return list(session.execute(_typed(f"SELECT {', '.join(counts)}", values), values).one())
 
 
-def _met(
+def _intersect(
     session: Session, terms: Sequence[_Term], driver: int, wanted: RiffFilter, part: PageSlice
 ) -> Sequence[str]:
-    """The riffs in the list of one word that are in the lists of all others."""
-    conditions = [terms[driver].among("w") + _within(wanted)]
-    conditions += [term.beside() for term in terms if term.number != driver]
+    """Return the riffs in the list of one word that are in the lists of all others."""
+    conditions = [terms[driver].match("w") + _within(wanted)]
+    conditions += [term.match_other_row() for term in terms if term.number != driver]
     values: dict[str, Any] = {"limit": part.limit, **_values(terms, wanted)}
     if part.cursor is not None:
         side = ">" if part.backward else "<"
         conditions.append(f"(w.created_at, w.riff_id) {side} (:at, :riff)")
         values |= {"at": part.cursor[0], "riff": part.cursor[1]}
-    once = "" if terms[driver].in_order else "GROUP BY w.created_at, w.riff_id"
+    once = "" if terms[driver].is_ordered else "GROUP BY w.created_at, w.riff_id"
     way = "ASC" if part.backward else "DESC"
     found = _typed(
         f"SELECT w.riff_id FROM riff_words AS w WHERE {' AND '.join(conditions)} {once} "
@@ -166,7 +168,7 @@ def _met(
 
 
 def _within(wanted: RiffFilter) -> str:
-    """The conditions of a wanted on rows of `w`."""
+    """Build the conditions of a filter on rows of `w`."""
     conditions = []
     if wanted.author_id is not None:
         conditions.append(" AND w.author_id = :author_id")
@@ -202,7 +204,7 @@ _TYPES: dict[str, Any] = {
 
 
 def _typed(statement: str, values: dict[str, Any]) -> TextClause:
-    """The statement with the types of its values, which PostgreSQL wants to know."""
+    """Return the statement with the types of its values, which PostgreSQL requires."""
     lists = frozenset(name for name, value in values.items() if isinstance(value, list))
     return _prepared(statement, frozenset(values), lists)
 

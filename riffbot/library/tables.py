@@ -1,4 +1,4 @@
-"""The tables. Every change here needs a migration (a test compares the two)."""
+"""The tables of the database. Every change needs a migration (a test compares the two)."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ Hash = String(64)
 
 
 class Base(DeclarativeBase):
-    """What all tables share."""
+    """The base class of all tables."""
 
     metadata = MetaData(naming_convention=NAMING)
 
@@ -83,7 +83,7 @@ def _partial(column: str) -> Index:
 
 
 class StoredRiff(Base):
-    """A clip that was made. Its id is the id of the job that made it.
+    """A finished clip. Its id is the id of the job that made it.
 
     Attributes:
         request: resolved; the columns beside it repeat what is searched or counted.
@@ -95,8 +95,8 @@ class StoredRiff(Base):
             its author may.
         png, mp3, picture: sha256 of the files.
         remix_allowed: whether others may remix it.
-        kind: what made it, one of `types.KINDS`.
-        parent_id, second_parent_id: what it was made from; layers and morphs have two.
+        kind: one of `types.KINDS`.
+        parent_id, second_parent_id: the riffs that it was made from; layers and morphs have two.
         second_image: the second picture of a layer or a morph; it is kept like the first.
         gone: why the row was cleared, `deleted` or `erased`; None for a riff that exists. A riff
             that others were made from keeps its place in the tree, without prompt, files or name.

@@ -53,7 +53,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Viewer:
-    """On whose behalf the library is read.
+    """The member on whose behalf the library is read.
 
     Attributes:
         user_id: a member, who always sees their own riffs.
@@ -79,10 +79,10 @@ class Credit:
     """A riff that another was made from.
 
     Attributes:
-        riff_id: None where it is no longer in the library, or hidden from the reader.
-        author: its author, “a former member” included.
-        prompt: empty where it is deleted or hidden.
-        audience_id: the channel whose members may see it (`Origin.audience_id`); None where it
+        riff_id: None if the riff is no longer in the library, or hidden from the reader.
+        author: the riff's author, “a former member” included.
+        prompt: empty if the riff is deleted or hidden.
+        audience_id: the channel whose members may see it (`Origin.audience_id`); None if it
             was made in no channel.
     """
 
@@ -92,7 +92,7 @@ class Credit:
     audience_id: int | None = None
 
     def redact(self, is_visible: Callable[[int], bool]) -> Credit:
-        """The credit for readers who see these channels: of any other riff only the author.
+        """Return the credit for readers who see certain channels: of other riffs only the author.
 
         Its prompt and its id, with which anyone can open it, are hidden.
         """
@@ -106,18 +106,18 @@ DRAWING = "a drawing"
 
 
 def classify_request(request: RiffRequest) -> str:
-    """The kind of riff that a request makes, one of `KINDS`; `draw` depends on its parent, too."""
+    """Return the kind of a request's riff, one of `KINDS`; `draw` depends on its parent, too."""
     if request.piece is not None:
         return request.piece.kind
     if request.mask is not None:
         return "inpaint"
-    # A bundled loop is an instrument, not somebody's riff.
-    from_somebody = (request.seed_image or "").startswith("sha256:")
-    return "remix" if from_somebody else "riff"
+    # A clip from a bundled loop is no remix: the loop has no author.
+    from_riff = (request.seed_image or "").startswith("sha256:")
+    return "remix" if from_riff else "riff"
 
 
 def referenced_images(request: RiffRequest) -> set[str]:
-    """The `sha256:` references of all pictures that a request starts from."""
+    """Return the `sha256:` references of all pictures that a request starts from."""
     piece = request.piece
     second = piece.image if isinstance(piece, Morph | Layer) else None
     refs = {request.seed_image, request.mask, second}
@@ -125,5 +125,5 @@ def referenced_images(request: RiffRequest) -> set[str]:
 
 
 def second_image_ref(request: RiffRequest) -> str | None:
-    """The reference of the second picture of a layer or a morph."""
+    """Return the reference of the second picture of a layer or a morph."""
     return request.piece.image if isinstance(request.piece, Morph | Layer) else None
