@@ -247,7 +247,7 @@ async def _run(settings: Settings) -> None:
     token = settings.discord_token
     if token is None:
         raise BadRequest("There is no DISCORD_TOKEN; see .env.example.")
-    with interrupts.stopping_in_order():
+    with interrupts.orderly_stop():
         async with open_services(settings) as services, serve_page(services):
             bot = RiffBot(services)
             with handle_stop_signals(services.instance_lock) as stop:

@@ -1,9 +1,9 @@
-"""Where the libraries under RiffBot may keep what they would otherwise work out or fetch anew.
+"""Cache folders for the libraries that RiffBot uses.
 
 numba keeps compiled code beside its source or in the user's cache folder, huggingface-hub keeps
 models in the latter, matplotlib and pooch write there, too. An installation that its user cannot
-write to (a system folder, a container's read-only layer) may have neither: then they get a folder
-of ours. Only the standard library is imported: this runs before anything heavy.
+write to (a system folder, a container's read-only layer) may have neither: then RiffBot makes a
+folder for them. Only the standard library is imported: this runs before anything heavy.
 """
 
 from __future__ import annotations
@@ -18,45 +18,50 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = "riffbot-cache"
-"""Its name in the data folder; with the user's number behind it, in the folder for temporaries."""
+"""Name in the data folder; with the user id appended, in the folder for temporary files."""
 
 
 def prepare(data_dir: Callable[[], Path | None]) -> None:
-    """Make sure that libraries find a cache folder and a folder for temporary files, if any can be.
+    """Make sure that libraries find a cache folder and a folder for temporary files, if possible.
 
     Sets environment variables that are not set yet: `NUMBA_CACHE_DIR` where compiled code cannot
     be kept beside its source; `XDG_CACHE_HOME` and `MPLCONFIGDIR` where the user has no cache
     folder; `TMPDIR` where the system's cannot be used. Child processes inherit them.
 
     Args:
-        data_dir: where the library lies (None: unknown); asked only if it is needed. A data folder
-            that does not exist is not made.
+        data_dir: returns the data folder (None: unknown); called only if needed. A data folder
+            that does not exist is not created.
     """
-    usual = _users_cache()
-    has_usual = usual is not None and writable(usual)
-    beside = all(writable(folder / "__pycache__") for folder in _sources())
-    ours: Path | None = None
-    if not has_usual or not (beside or os.environ.get("NUMBA_CACHE_DIR")):
-        ours = usual / "riffbot" if usual is not None and has_usual else _folder(data_dir)
-    if ours is not None and not beside:
-        os.environ.setdefault("NUMBA_CACHE_DIR", str(ours / "numba"))
-    if ours is not None and not has_usual:
-        if not _readable(usual):  # models that were fetched before stay where they are found
-            os.environ["XDG_CACHE_HOME"] = str(ours)
-        os.environ.setdefault("MPLCONFIGDIR", str(ours / "matplotlib"))
-    _temporaries(ours)
+    user_cache = _user_cache_folder()
+    has_user_cache = user_cache is not None and is_writable(user_cache)
+    beside_source = all(is_writable(folder / "__pycache__") for folder in _source_folders())
+    cache: Path | None = None
+    if not has_user_cache or not (beside_source or os.environ.get("NUMBA_CACHE_DIR")):
+        cache = (
+            user_cache / "riffbot"
+            if user_cache is not None and has_user_cache
+            else _choose_folder(data_dir)
+        )
+    if cache is not None and not beside_source:
+        os.environ.setdefault("NUMBA_CACHE_DIR", str(cache / "numba"))
+    if cache is not None and not has_user_cache:
+        # Models that were fetched before are still found in a folder that can only be read.
+        if not _is_readable(user_cache):
+            os.environ["XDG_CACHE_HOME"] = str(cache)
+        os.environ.setdefault("MPLCONFIGDIR", str(cache / "matplotlib"))
+    _set_temporary_folder(cache)
 
 
-def compiled_code() -> Path | None:
-    """Where compiled code is kept from one process to the next; None where it cannot be kept."""
+def compiled_code_folder() -> Path | None:
+    """The folder that keeps compiled code between processes; None if none can be written."""
     named = os.environ.get("NUMBA_CACHE_DIR")
     if named:
-        return Path(named) if writable(Path(named)) else None
+        return Path(named) if is_writable(Path(named)) else None
     folder = ROOT / "audio" / "__pycache__"
-    return folder if writable(folder) else None
+    return folder if is_writable(folder) else None
 
 
-def writable(folder: Path) -> bool:
+def is_writable(folder: Path) -> bool:
     """Whether files can be made in a folder, which is made if it does not exist. Never raises."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -66,15 +71,15 @@ def writable(folder: Path) -> bool:
         return False
 
 
-def _readable(folder: Path | None) -> bool:
+def _is_readable(folder: Path | None) -> bool:
     try:
         return folder is not None and folder.is_dir() and any(folder.iterdir())
     except OSError:
         return False
 
 
-def _sources() -> list[Path]:
-    """The folders whose compiled code is kept beside them: ours, and librosa's (for uploads)."""
+def _source_folders() -> list[Path]:
+    """The folders with code that numba compiles: `audio`, and librosa (for uploads)."""
     folders = [ROOT / "audio"]
     found = importlib.util.find_spec("librosa")
     if found is not None and found.origin is not None:
@@ -82,8 +87,8 @@ def _sources() -> list[Path]:
     return folders
 
 
-def _users_cache() -> Path | None:
-    """The folder for caches as the system has it; None for a user without a home."""
+def _user_cache_folder() -> Path | None:
+    """The system's cache folder of the user; None for a user without a home."""
     if named := os.environ.get("XDG_CACHE_HOME"):
         return Path(named)
     home = os.path.expanduser("~")  # noqa: PTH111 - Path.home() raises for a user without one
@@ -96,16 +101,16 @@ def _users_cache() -> Path | None:
     return Path(home) / ".cache"
 
 
-def _folder(data_dir: Callable[[], Path | None]) -> Path | None:
-    """In the data folder if it exists, else a private one beside other temporary files."""
+def _choose_folder(data_dir: Callable[[], Path | None]) -> Path | None:
+    """A folder in the data folder if that exists, else a private one for temporary files."""
     data = data_dir()
-    if data is not None and data.is_dir() and writable(data / FOLDER):
+    if data is not None and data.is_dir() and is_writable(data / FOLDER):
         return data / FOLDER
-    return _private()
+    return _make_private_folder()
 
 
-def _private() -> Path | None:
-    """A folder that nobody else can write to: cached code is code, and temporaries are shared."""
+def _make_private_folder() -> Path | None:
+    """A folder that no other user can write to, since cached code is executed."""
     user = os.getuid() if hasattr(os, "getuid") else 0
     try:
         folder = Path(tempfile.gettempdir()) / f"{FOLDER}-{user}"
@@ -114,16 +119,16 @@ def _private() -> Path | None:
     except OSError:
         return None
     foreign = hasattr(os, "getuid") and (found.st_uid != user or found.st_mode & 0o077)
-    if not stat.S_ISDIR(found.st_mode) or foreign or not writable(folder):
+    if not stat.S_ISDIR(found.st_mode) or foreign or not is_writable(folder):
         return None
     return folder
 
 
-def _temporaries(ours: Path | None) -> None:
-    """Point `tempfile` to a folder of ours where the system has none that can be written."""
+def _set_temporary_folder(cache: Path | None) -> None:
+    """Point `tempfile` to a folder of RiffBot's if the system has none that can be written."""
     try:
         tempfile.gettempdir()
     except OSError:
-        if ours is not None and writable(ours / "tmp"):
-            os.environ["TMPDIR"] = str(ours / "tmp")
+        if cache is not None and is_writable(cache / "tmp"):
+            os.environ["TMPDIR"] = str(cache / "tmp")
             tempfile.tempdir = None  # it looks again

@@ -1,4 +1,4 @@
-"""`riffbot …`: parses, calls one function of `riffbot.commands`, and turns errors into one line.
+"""`riffbot …`: parses, calls one function of `riffbot.commands`, and prints errors as one line.
 
 Exit codes are a contract: 0 done, 1 it failed, 2 something given was wrong, 130 interrupted.
 Nothing here imports torch, numpy or Discord: `riffbot --help` answers at once.
@@ -14,8 +14,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from riffbot import caches, interrupts, terminal
-from riffbot.commands.options import Options, build_parser
-from riffbot.errors import RiffBotError, told
+from riffbot.commands.arguments import Options
+from riffbot.commands.options import build_parser
+from riffbot.errors import RiffBotError, describe_for_owner
 from riffbot.interrupts import INTERRUPTED
 
 CommandFunction = Callable[[Options], int]
@@ -27,33 +28,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the process ends with what this returns.
 
     Args:
-        argv: the words after `riffbot`; None takes them from the process.
+        argv: the arguments after `riffbot`; None takes them from the process.
     """
-    words = list(sys.argv[1:] if argv is None else argv)
-    terminal.prepare()
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    terminal.prepare_streams()
     if argv is None:
-        interrupts.own_process()
+        interrupts.claim_process()
     try:
-        with interrupts.watched():
-            code = _run(words)
+        with interrupts.watch_sigint():
+            code = _run(arguments)
     except SystemExit:  # argparse, after --help or --version
-        if (full := terminal.trouble()) is not None:
-            raise SystemExit(_cannot_say(full)) from None
+        if (write_error := terminal.flush_stdout()) is not None:
+            raise SystemExit(_report_output_error(write_error)) from None
         raise
-    if (full := terminal.trouble()) is not None:
-        code = _cannot_say(full)
+    if (write_error := terminal.flush_stdout()) is not None:
+        code = _report_output_error(write_error)
     # An interrupt leaves threads behind that Python would wait for, or tidy up beside.
-    if argv is None and (code == INTERRUPTED or interrupts.engine_is_busy()):
-        interrupts.end_now(code)
+    if argv is None and (code == INTERRUPTED or interrupts.is_engine_busy()):
+        interrupts.exit_now(code)
     return code
 
 
-def _run(words: list[str]) -> int:
-    debug = "--debug" in words
-    hushed = _Hushed()
+def _run(arguments: list[str]) -> int:
+    debug = "--debug" in arguments
+    muted = _MutedLog()
     logging.basicConfig(
         level=logging.INFO if debug else logging.WARNING,
-        handlers=None if debug else [hushed],
+        handlers=None if debug else [muted],
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
     if not debug:
@@ -61,33 +62,38 @@ def _run(words: list[str]) -> int:
         os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
         os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
     try:
-        options = build_parser().parse_args(words, namespace=Options())
+        options = build_parser().parse_args(arguments, namespace=Options())
         if options.json:
-            terminal.answer_in_json()
+            terminal.escape_stdout_for_json()
         caches.prepare(_data_dir)
-        return _command(options.run)(options)
+        return _import_command(options.run)(options)
     except KeyboardInterrupt:
-        interrupts.word_said.wait(0.2)
-        return _end("stopped.", INTERRUPTED)
+        interrupts.notice_printed.wait(0.2)
+        return _fail("stopped.", INTERRUPTED)
     except BrokenPipeError:
         # `riffbot seed-images | head` closes the pipe: nobody is left to read, which is no error.
-        terminal.trouble()
+        terminal.flush_stdout()
         return 0
     except RiffBotError as error:
         if debug:
             raise
-        return _end(f"{told(error)}{HINT if hushed.traceback else ''}", error.exit_code)
+        return _fail(
+            f"{describe_for_owner(error)}{HINT if muted.has_traceback else ''}", error.exit_code
+        )
     except Exception as error:
-        if isinstance(error, OSError) and (full := terminal.trouble(after_error=True)) is not None:
-            return _cannot_say(full)
+        if (
+            isinstance(error, OSError)
+            and (write_error := terminal.flush_stdout(after_error=True)) is not None
+        ):
+            return _report_output_error(write_error)
         if debug:
             raise
         what = " ".join(str(error).split())[:200] or "no message"
-        return _end(f"Something broke that should not: {type(error).__name__}, {what}.{HINT}", 1)
+        return _fail(f"Something broke that should not: {type(error).__name__}, {what}.{HINT}", 1)
 
 
 def _data_dir() -> Path | None:
-    """Where the library lies; None where the settings cannot be read, as the command will say."""
+    """The data folder; None if the settings cannot be read, which the command itself reports."""
     from riffbot.settings import load_settings  # noqa: PLC0415
 
     try:
@@ -96,35 +102,35 @@ def _data_dir() -> Path | None:
         return None
 
 
-class _Hushed(logging.Handler):
-    """A command's answer is one line, so the log is kept back; `--debug` lets it out.
+class _MutedLog(logging.Handler):
+    """Drops the log of a short command, whose output is one line; `--debug` shows it.
 
-    `riffbot` alone, which runs for weeks, sets a log of its own.
+    `riffbot` without a command, which runs for weeks, sets up its own log.
     """
 
-    traceback = False
+    has_traceback = False
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Remember only whether there is more to read."""
-        self.traceback = self.traceback or record.exc_info is not None
+        """Remember only whether there was a traceback."""
+        self.has_traceback = self.has_traceback or record.exc_info is not None
 
 
-def _command(path: str) -> CommandFunction:
+def _import_command(path: str) -> CommandFunction:
     """`"clips.riff"` → `riffbot.commands.clips.riff`, imported only now."""
     module, _, name = path.partition(".")
     function: CommandFunction = getattr(importlib.import_module(f"riffbot.commands.{module}"), name)
     return function
 
 
-def _end(sentence: str, code: int) -> int:
-    """One line on stderr, whatever the sentence held."""
-    terminal.say(sentence)
+def _fail(sentence: str, code: int) -> int:
+    """Print one line on stderr and return the exit code."""
+    terminal.print_error(sentence)
     return code
 
 
-def _cannot_say(error: OSError) -> int:
+def _report_output_error(error: OSError) -> int:
     reason = (error.strerror or str(error)).lower()
-    return _end(f"The answer cannot be written to standard output: {reason}.", 1)
+    return _fail(f"The answer cannot be written to standard output: {reason}.", 1)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What can go wrong, each with the one sentence that a person is shown.
+"""Exceptions whose text is one sentence for the person concerned.
 
 Every error that a member, an owner or a tinkerer can cause derives from `RiffBotError`;
 `str(error)` is the sentence, ready to be shown, and says what to do. Anything else that is raised
@@ -19,37 +19,37 @@ _ABSOLUTE = re.compile(rf"(?<![\w:/.])(?:/|[A-Za-z]:[\\/])(?:{_PART}+[/\\])+({_P
 class RiffBotError(Exception):
     """Base of all errors meant for people; the command line ends with exit code 1.
 
-    A sentence may be read by strangers, on Discord and over HTTP: it names no folder of this
-    machine. Where one would help the owner, `at` keeps it beside.
+    Strangers may read the sentence, on Discord and over HTTP, so it contains no path of this
+    machine. `with_path` attaches the path for the owner.
 
     Attributes:
-        where: the file or folder that it is about, for the command line and the log only.
+        path: the file or folder concerned; shown on the command line and in the log only.
     """
 
     exit_code = 1
-    where: Path | None = None
+    path: Path | None = None
 
-    def at(self, where: Path | None) -> Self:
-        """The same error, knowing which file or folder it is about."""
-        self.where = where
+    def with_path(self, path: Path | None) -> Self:
+        """Attach the file or folder concerned; returns the error itself."""
+        self.path = path
         return self
 
 
-def told(error: RiffBotError) -> str:
-    """An error for the owner: the command line and the log, where folders help."""
-    return f"{error} ({error.where})" if error.where is not None else str(error)
+def describe_for_owner(error: RiffBotError) -> str:
+    """Return the sentence with the path, for the command line and the log."""
+    return f"{error} ({error.path})" if error.path is not None else str(error)
 
 
-def without_folders(text: str) -> str:
-    """A library's words without the folders of this machine: of each path its last part.
+def strip_folders(text: str) -> str:
+    """Shorten each absolute path in a library's error message to its last part.
 
-    An absolute path of two parts or more counts, so that `/jam` and `https://…` stay.
+    Only paths of two parts or more are shortened, so that `/jam` and `https://…` stay.
     """
     return _ABSOLUTE.sub(lambda found: found[1], text)
 
 
 class BadRequest(RiffBotError):
-    """The asker gave something that cannot be served; the command line ends with exit code 2."""
+    """The request is invalid; the command line ends with exit code 2."""
 
     exit_code = 2
 
@@ -59,11 +59,11 @@ class NotFound(BadRequest):
 
 
 class TooCostly(BadRequest):
-    """What was asked for would keep the machine busy for longer than one riff may."""
+    """The request would take more computing time than one riff may."""
 
 
 class Conflict(RiffBotError):
-    """The job is in another state than this needs: it was ended, or another attempt has begun."""
+    """The job is in the wrong state: it has ended, or another attempt has begun."""
 
 
 class ModelError(RiffBotError):
@@ -71,7 +71,7 @@ class ModelError(RiffBotError):
 
 
 class Refused(RiffBotError):
-    """The engine cannot serve this in time; `wait_s` is the expected wait that made it refuse."""
+    """The engine cannot serve the request in time; `wait_s` is the expected wait in seconds."""
 
     def __init__(self, sentence: str, *, wait_s: float | None = None) -> None:
         super().__init__(sentence)
@@ -79,39 +79,39 @@ class Refused(RiffBotError):
 
 
 class Cancelled(RiffBotError):
-    """The owner (or a shutdown) took the job back before it was done."""
+    """The job was cancelled by its owner or by a shutdown."""
 
 
 class GenerationFailed(RiffBotError):
-    """The model ran and broke (out of memory at batch 1, not-a-number in the picture)."""
+    """The model failed while it ran (out of memory at batch 1, NaN in the pixels)."""
 
 
 class StorageError(RiffBotError):
-    """The disk or the database cannot take what was made."""
+    """The disk or the database cannot store the result."""
 
 
 class Unavailable(StorageError):
-    """The library cannot be used just now (another program holds it); later it may be."""
+    """The library is temporarily unavailable (another program has locked it)."""
 
 
 class Postponed(StorageError):
-    """The clip is not there, but its job stays written down and is made at the next start."""
+    """The clip could not be made now; its job is stored and resumed at the next start."""
 
 
 class VoiceError(RiffBotError):
-    """The voice channel cannot be joined, or the connection to it was lost for good."""
+    """The voice channel cannot be joined, or the connection was lost for good."""
 
 
-def quotable(text: str) -> str:
-    """A stranger's text for a place between “ and ”, which it cannot leave: with plain quotes.
+def use_plain_quotes(text: str) -> str:
+    """Replace curly quotes in a stranger's text, so that it can be quoted between “ and ”.
 
-    Readers of sentences go by these two: Discord escapes what stands between them.
+    Markdown is escaped between these two characters, so the text must not contain them.
     """
     return text.translate(_PLAIN_QUOTES)
 
 
-def shortened(text: str, limit: int = 40) -> str:
-    """A stranger's text as far as it may be quoted: `quotable`, one line of `limit` characters."""
-    text = quotable(text)
+def shorten(text: str, limit: int = 40) -> str:
+    """Return a stranger's text for quoting: plain quotes, one line, at most `limit` characters."""
+    text = use_plain_quotes(text)
     line = " ".join(text[: 4 * limit].encode(errors="replace").decode().split())
     return line if len(line) <= limit and len(text) <= 4 * limit else f"{line[:limit]}…"

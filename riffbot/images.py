@@ -1,16 +1,16 @@
 """The pictures that a riff may start from: bundled loops, masks, and anything in the library.
 
-A reference is a bundled name (`og_beat`) or `sha256:<64 hex digits>` of a file in the library.
+A reference is a bundled name (`steady_beat`) or `sha256:<64 hex digits>` of a file in the library.
 Bundled loops are described in `seeds.toml`, one table an image:
 
-    [og_beat]
-    file = "og_beat.png"
+    [steady_beat]
+    file = "steady_beat.png"
     title = "Plain beat"
     bpm = 120.0
     beats = 8
     width = 400
     mood = "steady, dry"
-    made = "rendered by training/seed_images.py"
+    made = "rendered by training/seeds.py"
 
 Files whose name begins with `mask_` are masks (white: repaint, black: keep) and need no table.
 """
@@ -38,7 +38,7 @@ from audio.image import SpectrogramImage, decode_image
 from audio.params import SpectrogramParams
 from audio.pixels import mix_to_mono
 from riffbot import riffusion_masks
-from riffbot.errors import BadRequest, NotFound, StorageError, shortened
+from riffbot.errors import BadRequest, NotFound, StorageError, shorten
 from riffbot.regions import BEATS, Region
 from riffbot.request import RiffRequest
 from riffbot.tempo import is_waltz
@@ -252,9 +252,13 @@ def _decode(path: Path) -> SpectrogramImage:
         decoded = decode_image(path.read_bytes())
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise BadRequest(f"The picture {path.name} cannot be read: {reason}.").at(path) from error
+        raise BadRequest(f"The picture {path.name} cannot be read: {reason}.").with_path(
+            path
+        ) from error
     except AudioError as error:
-        raise BadRequest(f"The picture {path.name} cannot be read: {error}").at(path) from error
+        raise BadRequest(f"The picture {path.name} cannot be read: {error}").with_path(
+            path
+        ) from error
     decoded.pixels.flags.writeable = False
     return decoded
 
@@ -274,19 +278,21 @@ def _catalogue(folder: Path) -> list[SeedImage]:
     except UnicodeDecodeError as error:
         raise StorageError(
             f"{path.name}, which describes the seed images, is no UTF-8: please save it as UTF-8."
-        ).at(path) from error
+        ).with_path(path) from error
     except (ValueError, AttributeError, OSError) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).splitlines()[:3])
-        raise StorageError(f"{path.name} cannot be read: {reason}.").at(path) from error
+        raise StorageError(f"{path.name} cannot be read: {reason}.").with_path(path) from error
     for seed in seeds:
         if not seed.path.is_file():
-            raise StorageError(f"{path.name} names {seed.path.name}, which is not there.").at(path)
+            raise StorageError(
+                f"{path.name} names {seed.path.name}, which is not there."
+            ).with_path(path)
     return seeds
 
 
 def _unknown(kind: str, name: str, names: list[str]) -> NotFound:
     if not names:
-        return NotFound(f"There is no {kind} called “{shortened(name, 80)}”; none is installed.")
+        return NotFound(f"There is no {kind} called “{shorten(name, 80)}”; none is installed.")
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(names)}."
-    return NotFound(f"There is no {kind} called “{shortened(name, 80)}”; {hint}")
+    return NotFound(f"There is no {kind} called “{shorten(name, 80)}”; {hint}")

@@ -1,9 +1,9 @@
-"""Ctrl-C: a word at once, gone within two seconds, and twice means now.
+"""Ctrl-C: a notice at once, the process ends within two seconds, a second Ctrl-C ends it now.
 
 Python handles a signal between two instructions of its main thread, which may be inside a kernel
-or wait for a thread that loads a model. So a thread of its own watches for the signal: it says the
-word, and ends the process where the orderly way takes too long. What RiffBot keeps survives that,
-as it survives a power cut: files are renamed into place when they are whole, rows are transactions.
+or waiting for a thread that loads a model. So a separate thread watches for the signal: it prints
+the notice, and ends the process if the orderly stop takes too long. Stored data survives that as
+it survives a power cut: files are renamed into place when complete, rows are transactions.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from pathlib import Path
 
 INTERRUPTED = 130
 PATIENCE_S = 1.5
-"""How long an interrupted command may take to end in order."""
+"""Seconds that an interrupted command may take to stop in order."""
 
 ENGINE_THREAD, WARM_UP_THREAD = "riffbot-engine", "riffbot-warm-up"
 
-word_said = threading.Event()
-"""Set once the first word is out, which comes before any other."""
+notice_printed = threading.Event()
+"""Set once the notice is printed, which must come before any other message."""
 
 _unfinished: set[Path] = set()
 _countdowns: list[threading.Timer] = []
@@ -32,10 +32,10 @@ _process = threading.Event()  # set where the process is RiffBot's own
 
 
 @contextmanager
-def watched(patience_s: float = PATIENCE_S) -> Iterator[None]:
-    """Watch for SIGINT within the block, which gets its KeyboardInterrupt as ever.
+def watch_sigint(patience_s: float = PATIENCE_S) -> Iterator[None]:
+    """Watch for SIGINT within the block, which still gets its KeyboardInterrupt.
 
-    Does nothing outside the main thread, where signals cannot be watched.
+    Does nothing outside the main thread, where signals cannot be received.
     """
     reader, writer = socket.socketpair()
     writer.setblocking(False)
@@ -59,8 +59,8 @@ def watched(patience_s: float = PATIENCE_S) -> Iterator[None]:
 
 
 @contextmanager
-def unfinished(path: Path) -> Iterator[None]:
-    """Within the block the file is removed should the process be ended at once."""
+def unfinished_file(path: Path) -> Iterator[None]:
+    """Within the block, `exit_now` removes the file."""
     _unfinished.add(path)
     try:
         yield
@@ -68,24 +68,24 @@ def unfinished(path: Path) -> Iterator[None]:
         _unfinished.discard(path)
 
 
-def own_process() -> None:
-    """From now on the process is RiffBot's alone, and `end_after` bounds its whole end: after the
-    orderly stop Python waits for every thread that is busy still."""
+def claim_process() -> None:
+    """Declare that the process runs RiffBot only, so that `exit_after` also limits the time after
+    the orderly stop, when Python waits for every thread that is still busy."""
     _process.set()
 
 
-def end_after(seconds: float, code: int) -> None:
-    """End the process then, unless it has ended by itself or was kept by `stopping_in_order`."""
-    timer = threading.Timer(seconds, end_now, (code,))
+def exit_after(seconds: float, code: int) -> None:
+    """End the process after `seconds`, unless it has ended or `orderly_stop` cancels it."""
+    timer = threading.Timer(seconds, exit_now, (code,))
     timer.daemon = True
     _countdowns.append(timer)
     timer.start()
 
 
 @contextmanager
-def stopping_in_order() -> Iterator[None]:
-    """The end of the block calls off what `end_after` has begun, in a process that goes on without
-    RiffBot: the stop was orderly."""
+def orderly_stop() -> Iterator[None]:
+    """Cancel the countdowns of `exit_after` at the end of the block, in a process that goes on
+    without RiffBot (see `claim_process`)."""
     try:
         yield
     finally:
@@ -93,8 +93,8 @@ def stopping_in_order() -> Iterator[None]:
             _countdowns.pop().cancel()
 
 
-def end_now(code: int) -> None:
-    """End the process at once. Half-written files go; nothing else is tidied up."""
+def exit_now(code: int) -> None:
+    """End the process at once. Unfinished files are removed; nothing else is cleaned up."""
     for path in list(_unfinished):
         with suppress(OSError):
             path.unlink()
@@ -104,10 +104,10 @@ def end_now(code: int) -> None:
     os._exit(code)
 
 
-def engine_is_busy() -> bool:
-    """Whether a model is being loaded or used, or code compiled, in a thread that nothing stops.
+def is_engine_busy() -> bool:
+    """Whether a thread that cannot be stopped loads or uses a model, or compiles code.
 
-    Python must not tidy up beside it: the libraries in that thread would abort the process.
+    Python must not finalise meanwhile: the libraries in that thread would abort the process.
     """
     return any(thread.name in (ENGINE_THREAD, WARM_UP_THREAD) for thread in threading.enumerate())
 
@@ -119,7 +119,7 @@ def _watch(reader: socket.socket, patience_s: float) -> None:
             try:
                 numbers = reader.recv(64)
             except TimeoutError:
-                end_now(INTERRUPTED)
+                exit_now(INTERRUPTED)
                 return
             except OSError:
                 return
@@ -127,15 +127,15 @@ def _watch(reader: socket.socket, patience_s: float) -> None:
                 return
             times += numbers.count(signal.SIGINT)
             if times > 1:
-                end_now(INTERRUPTED)
+                exit_now(INTERRUPTED)
             elif times == 1:
-                _say("stopping; Ctrl-C again stops at once.")
+                _print_notice("stopping; Ctrl-C again stops at once.")
                 reader.settimeout(patience_s)
 
 
-def _say(word: str) -> None:
+def _print_notice(text: str) -> None:
     # Not through sys.stderr: the interrupted thread may hold its lock.
     with suppress(OSError):
         lead = b"\r\x1b[K" if os.isatty(2) else b""
-        os.write(2, lead + f"riffbot: {word}\n".encode())
-    word_said.set()
+        os.write(2, lead + f"riffbot: {text}\n".encode())
+    notice_printed.set()

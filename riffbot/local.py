@@ -77,7 +77,7 @@ def run(settings: Settings) -> None:
 
 
 async def _run(settings: Settings) -> None:
-    with interrupts.stopping_in_order():
+    with interrupts.orderly_stop():
         async with open_services(settings) as services, serve_page(services):
             bot = LocalRiffBot(services)
             async with simcord.run(

@@ -1,4 +1,4 @@
-"""Names of files for clips, and words from the names of files."""
+"""File names from prompts, and prompts from file names."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import unicodedata
 from collections.abc import Callable
 
 SLUG_LENGTH = 40
-NAMELESS = "untitled"
-"""What a file is called in prompts whose name has no letters."""
+UNTITLED = "untitled"
+"""The prompt for a file whose name has no letters."""
 
 _LONGEST_WORDS = 200
 
@@ -17,10 +17,10 @@ _PLAIN_LETTERS = str.maketrans(
 )
 
 
-def slug(prompt: str) -> str:
-    """A prompt as part of a file's name: its words without weights, in small letters.
+def slugify(prompt: str) -> str:
+    """Turn a prompt into part of a file name: its words without weights, in lower case.
 
-    >>> slug("Funky (saxophone:1.3) riff!")
+    >>> slugify("Funky (saxophone:1.3) riff!")
     'funky-saxophone-riff'
     """
     words = re.sub(r":\s*[-+.\d]+(?=\s*\))", "", prompt)
@@ -29,23 +29,23 @@ def slug(prompt: str) -> str:
     return joined[:SLUG_LENGTH].strip("-") or "riff"
 
 
-def words_of(name: str) -> str:
-    """A file's name as a prompt in which nothing is a weight.
+def prompt_from_filename(name: str) -> str:
+    """Turn a file name into a prompt that contains no weights.
 
-    Brackets, which mean emphasis in prompts, become spaces. Bytes that are no UTF-8 (names from
+    Brackets, which mean emphasis in prompts, become spaces. Bytes that are not UTF-8 (names from
     old archives) are read as Latin-1.
 
-    >>> words_of("Song (Live 12:30)")
+    >>> prompt_from_filename("Song (Live 12:30)")
     'Song Live 12:30'
     """
     # Python reads a byte that is no UTF-8 as U+DC00 and the byte.
     name = "".join(chr(ord(c) - 0xDC00) if "\udc80" <= c <= "\udcff" else c for c in name)
     shown = "".join(c if c.isprintable() and c not in "()[]\\" else " " for c in name)
-    return " ".join(shown.split())[:_LONGEST_WORDS] or NAMELESS
+    return " ".join(shown.split())[:_LONGEST_WORDS] or UNTITLED
 
 
-def free_name(name: str, is_taken: Callable[[str], bool]) -> str:
-    """The name, or with the first number that makes it free: `name-2`, `name-3`, …"""
+def find_free_name(name: str, is_taken: Callable[[str], bool]) -> str:
+    """Return the name, or the first of `name-2`, `name-3`, … that is not taken."""
     free, number = name, 1
     while is_taken(free):
         number += 1
@@ -53,13 +53,13 @@ def free_name(name: str, is_taken: Callable[[str], bool]) -> str:
     return free
 
 
-def ascii_slug(prompt: str) -> str:
-    """The same in plain ASCII, for headers and for Discord: accents go, their letters stay.
+def slugify_ascii(prompt: str) -> str:
+    """Like `slugify`, in plain ASCII, for HTTP headers and Discord: accents are removed.
 
-    >>> ascii_slug("Ünïcode / Straße")
+    >>> slugify_ascii("Ünïcode / Straße")
     'unicode-strasse'
     """
-    # Letters whose plain form Unicode does not know as one of its decompositions.
+    # Letters that NFKD does not decompose.
     plain = prompt.lower().translate(_PLAIN_LETTERS)
     letters = unicodedata.normalize("NFKD", plain).encode("ascii", "ignore").decode()
-    return slug(letters)
+    return slugify(letters)

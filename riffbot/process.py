@@ -80,13 +80,13 @@ def handle_stop_signals(instance_lock: InstanceLock) -> Iterator[asyncio.Event]:
     def on_signal(number: int) -> None:
         code = interrupts.INTERRUPTED if number == signal.SIGINT else 128 + number
         if stop.is_set():
-            interrupts.end_now(code)
-        terminal.say("stopping; what is not finished goes on at the next start.")
-        interrupts.end_after(STOP_S, code)
+            interrupts.exit_now(code)
+        terminal.print_error("stopping; what is not finished goes on at the next start.")
+        interrupts.exit_after(STOP_S, code)
         stop.set()
 
     def on_lost() -> None:
-        interrupts.end_after(STOP_S, StorageError.exit_code)
+        interrupts.exit_after(STOP_S, StorageError.exit_code)
         stop.set()
 
     instance_lock.on_lost(on_lost)

@@ -31,7 +31,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 
-from riffbot.errors import BadRequest, shortened
+from riffbot.errors import BadRequest, shorten
 
 EMPHASIS = 1.1
 """What one pair of round brackets multiplies by, and one pair of square brackets divides by."""
@@ -149,7 +149,7 @@ def _weight(token: re.Match[str]) -> float | None:
     if token["gap"] or _is_time(token):
         return None
     raise PromptError(
-        f"“{shortened(number)}” is not a weight I can use: please give a number between 0 and "
+        f"“{shorten(number)}” is not a weight I can use: please give a number between 0 and "
         f"{MAX_WEIGHT:g}, for example (saxophone:1.3), or a blank behind the colon if it is none."
     )
 
@@ -168,7 +168,7 @@ def _checked(pieces: list[Fragment]) -> list[Fragment]:
     for piece in pieces:
         if not math.isfinite(piece.weight) or piece.weight > MAX_WEIGHT:
             raise PromptError(
-                f"“{shortened(piece.text.strip())}” would weigh {piece.weight:.3g}: please keep "
+                f"“{shorten(piece.text.strip())}” would weigh {piece.weight:.3g}: please keep "
                 f"weights, all brackets multiplied, between 0 and {MAX_WEIGHT:g}."
             )
     return pieces

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from audio.mel import MAX_FREQUENCY, N_MELS, edges
 from audio.pixels import COLUMNS_PER_SECOND, seconds_of
-from riffbot.errors import BadRequest, shortened
+from riffbot.errors import BadRequest, shorten
 
 BEATS = 4
 """Beats in a measure where nothing else is known: nearly all of popular music's."""
@@ -116,7 +116,7 @@ class Region:
         seconds = _stretch(" ".join(where.casefold().split()), seconds_of(width), bpm, meter)
         if seconds is None:
             raise BadRequest(
-                f"I cannot tell where “{shortened(where, 60)}” is: say for example bar 2, "
+                f"I cannot tell where “{shorten(where, 60)}” is: say for example bar 2, "
                 "beats 5-8, 2-3.5 or second half."
             )
         return cls.between(width, *seconds, low, high)
@@ -176,6 +176,6 @@ def _counted(
     if not 1 <= first <= last or end > seconds:
         units = "beats" if counted[1].startswith("beat") else "bars"
         raise BadRequest(
-            f"This clip has {seconds / unit:.4g} {units}; there is no “{shortened(counted[0])}”."
+            f"This clip has {seconds / unit:.4g} {units}; there is no “{shorten(counted[0])}”."
         )
     return (first - 1) * unit, end

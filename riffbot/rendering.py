@@ -23,7 +23,7 @@ MAX_RECIPE = 32_000
 
 
 class RiffLike(Protocol):
-    """What `render` needs of a riff (`riffbot.inference.engine.engine.Riff` has it)."""
+    """What `render` needs of a riff (`riffbot.inference.job.GeneratedRiff` has it)."""
 
     @property
     def request(self) -> RiffRequest: ...
@@ -131,7 +131,8 @@ def is_loop(request: RiffRequest) -> bool:
 def recipe(riff: RiffLike, made_from: Mapping[str, str] | None = None) -> str:
     """The JSON that replays a riff: `{"request": …, "model": …, "model_hash": …, "batch": n}`.
 
-    The batch is that of `Riff.batch`; without it a replay on an accelerator may differ by a pixel.
+    The batch is that of `GeneratedRiff.batch`; without it a replay on an accelerator may differ by
+    a pixel.
 
     Args:
         riff: what was made.

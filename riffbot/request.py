@@ -21,7 +21,7 @@ from pydantic import (
     model_validator,
 )
 
-from riffbot.errors import BadRequest, shortened
+from riffbot.errors import BadRequest, shorten
 from riffbot.prompt import parse, require_words
 
 MAX_SEED = 2**32 - 1
@@ -43,7 +43,7 @@ SchedulerText = Annotated[str, StringConstraints(max_length=64)]
 ImageRef = Annotated[
     str, StringConstraints(pattern=r"^(sha256:[0-9a-f]{64}|[a-z0-9][a-z0-9_-]{0,63})$")
 ]
-"""A bundled image's name (`og_beat`), or `sha256:<64 hex>` of a picture in the library's files."""
+"""The name of a bundled image (`steady_beat`), or `sha256:<64 hex>` of a file in the library."""
 
 
 class _Value(BaseModel):
@@ -231,7 +231,7 @@ def sentence(error: ValidationError) -> str:
     It repeats some characters of what was given at most, however long that was.
     """
     first = error.errors(include_url=False)[0]
-    field = shortened(".".join(map(str, first["loc"])))
+    field = shorten(".".join(map(str, first["loc"])))
     given = first.get("input")
     limits = first.get("ctx", {})
     name = field.replace("_", " ")
@@ -251,7 +251,7 @@ def sentence(error: ValidationError) -> str:
         case "less_than_equal":
             return f"{field.capitalize()} must be {limits['le']:.10g} or less, not {_shown(given)}."
         case "string_pattern_mismatch":
-            return f"“{shortened(str(given))}” is no {name} that I know."
+            return f"“{shorten(str(given))}” is no {name} that I know."
         case "json_invalid":
             return "That is not a riff's recipe: the JSON cannot be read."
         case "value_error":
@@ -262,7 +262,7 @@ def sentence(error: ValidationError) -> str:
             return f"The {name} must be {_KINDS[kind]}, not {_shown(given)}."
         case _:
             where = f"{field}: " if field else ""
-            return f"{where}{shortened(first['msg'], 120)} (got {_shown(given)})."
+            return f"{where}{shorten(first['msg'], 120)} (got {_shown(given)})."
 
 
 _KINDS = {
@@ -285,7 +285,7 @@ def _shown(value: object) -> str:
     if isinstance(value, int) and abs(value) >= 10**20:  # str() refuses 4,300 digits
         return "a number of more than 20 digits"
     if isinstance(value, str):  # in quotes, which Discord's markdown goes by
-        return f"“{shortened(value)}”"
+        return f"“{shorten(value)}”"
     if isinstance(value, int | float) or value is None:
-        return shortened(repr(value))
+        return shorten(repr(value))
     return "a list" if isinstance(value, list | tuple) else "an object"

@@ -1,7 +1,7 @@
-"""Standard streams as commands really find them: not UTF-8, closed, full, or a pipe that is gone.
+"""Robust standard streams: not UTF-8, closed, on a full disk, or a broken pipe.
 
-A character that the terminal cannot show becomes one that it can; a stream that cannot be written
-costs one sentence and exit code 1; nobody reading any more is no error.
+A character that the terminal cannot show is replaced by one that it can; a stream that cannot be
+written gives one sentence and exit code 1; a broken pipe is not an error.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ _PLAIN = {
     "└": "`",
     "─": "-",
 }
-"""What our own sentences hold beyond ASCII, in ASCII."""
+"""ASCII replacements for the other characters of RiffBot's own sentences."""
 
 
-def prepare() -> None:
-    """Open streams that were closed, and let none of them raise over a character.
+def prepare_streams() -> None:
+    """Reopen closed standard streams on the null device, and replace characters they cannot encode.
 
     Closed descriptors must not stay free: the next file that is opened (a database, say) would get
     the number of standard output, which any library may print to.
     """
-    codecs.register_error(FOR_PEOPLE, _for_people)
-    codecs.register_error(FOR_PROGRAMS, _for_programs)
+    codecs.register_error(FOR_PEOPLE, _replace_for_people)
+    codecs.register_error(FOR_PROGRAMS, _replace_for_programs)
     if os.name == "posix":
         for number in (0, 1, 2):
             try:
@@ -61,39 +61,46 @@ def prepare() -> None:
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
     for stream in (sys.stdout, sys.stderr):
-        _never_raise(stream, FOR_PEOPLE)
+        _set_error_handler(stream, FOR_PEOPLE)
 
 
-def answer_in_json() -> None:
-    """From now on what standard output cannot show is escaped as JSON escapes it."""
-    _never_raise(sys.stdout, FOR_PROGRAMS)
+def escape_stdout_for_json() -> None:
+    """From now on escape what standard output cannot encode as JSON does (`\\u266b`)."""
+    _set_error_handler(sys.stdout, FOR_PROGRAMS)
 
 
-def trouble(*, after_error: bool = False) -> OSError | None:
-    """Why standard output cannot be written; None if it can, or if nobody reads it any more."""
+def flush_stdout(*, after_error: bool = False) -> OSError | None:
+    """Flush standard output.
+
+    Args:
+        after_error: a write has failed already; try another one.
+
+    Returns:
+        The error, if it cannot be written; None if it can, or if the reader has closed the pipe.
+    """
     try:
         if after_error:  # unbuffered, the text that could not be written is gone: try another
             sys.stdout.write("\n")
         sys.stdout.flush()
     except BrokenPipeError:
-        _abandon(sys.stdout)
+        _discard(sys.stdout)
     except OSError as error:
-        _abandon(sys.stdout)
+        _discard(sys.stdout)
         return error
     except ValueError:  # closed by somebody
         return None
     return None
 
 
-def say(sentence: str) -> None:
-    """One line on standard error, over an unfinished line of progress. Never raises."""
+def print_error(sentence: str) -> None:
+    """Print one line on standard error, over an unfinished line of progress. Never raises."""
     line = " ".join(sentence.split())
     with suppress(OSError, ValueError):
         lead = "\r\x1b[K" if sys.stderr.isatty() else ""
         print(f"{lead}riffbot: {line}", file=sys.stderr, flush=True)
 
 
-def _never_raise(stream: TextIO, errors: str) -> None:
+def _set_error_handler(stream: TextIO, errors: str) -> None:
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None and (getattr(stream, "errors", None) or "strict") in (
         "strict",
@@ -105,8 +112,8 @@ def _never_raise(stream: TextIO, errors: str) -> None:
             reconfigure(errors=errors)
 
 
-def _abandon(stream: TextIO) -> None:
-    """Let what is still buffered go nowhere, or the interpreter would complain at its end."""
+def _discard(stream: TextIO) -> None:
+    """Discard what is still buffered, or the interpreter would report it on exit."""
     with suppress(OSError, ValueError):  # a test's stream has no descriptor
         number = stream.fileno()
         nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -114,15 +121,15 @@ def _abandon(stream: TextIO) -> None:
         os.close(nowhere)
 
 
-def _for_people(error: UnicodeError) -> tuple[str, int]:
+def _replace_for_people(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     text = error.object[error.start : error.end]
     return "".join(_PLAIN.get(char) or _escaped(char) for char in text), error.end
 
 
-def _for_programs(error: UnicodeError) -> tuple[str, int]:
-    """JSON's own escapes: two of them beyond U+FFFF."""
+def _replace_for_programs(error: UnicodeError) -> tuple[str, int]:
+    """JSON escapes: a surrogate pair beyond U+FFFF."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     text = error.object[error.start : error.end]

@@ -103,7 +103,7 @@ def main(argv: list[str] | None = None) -> int:
     """The command."""
     options = parse(argv)
     wanted = check(options)
-    pipeline = bench_model.load(Settings(), str(options.model))
+    pipeline = bench_model.load_pipeline(Settings(), str(options.model))
     judge = None
     if options.judge is not None:
         judge = Judge(options.judge, options.judge_python, options.out / "judge")

@@ -17,8 +17,8 @@ from cogs.common.sources import (
 )
 from cogs.common.visibility import get_remixable_riff
 from riffbot.clips import edits
-from riffbot.errors import BadRequest, shortened
-from riffbot.library.models import StoredRiff
+from riffbot.errors import BadRequest, shorten
+from riffbot.library.tables import StoredRiff
 from riffbot.library.types import Author, Origin
 from riffbot.request import MAX_PROMPT, RiffRequest
 
@@ -103,5 +103,5 @@ def _parse_denoising(typed: str) -> float:
         return float(typed.strip().replace(",", "."))
     except ValueError:
         raise BadRequest(
-            f"Denoising is a number from 0 to 1, for example 0.75, not “{shortened(typed)}”."
+            f"Denoising is a number from 0 to 1, for example 0.75, not “{shorten(typed)}”."
         ) from None

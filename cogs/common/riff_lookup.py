@@ -13,8 +13,8 @@ from discord import app_commands
 from cogs.common.formatting import format_age, join_parts
 from cogs.common.visibility import get_visible_riff, viewer_of
 from riffbot.clips.lineage import describe_edit
-from riffbot.errors import NotFound, shortened
-from riffbot.library.models import StoredRiff
+from riffbot.errors import NotFound, shorten
+from riffbot.library.tables import StoredRiff
 from riffbot.rendering import heading
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ async def find_riff(interaction: discord.Interaction[RiffBot], typed: str) -> St
         if hits := await library.riffs.search(typed, **scope, viewer=viewer, limit=1):
             return hits[0]
     raise NotFound(
-        f"I found no riff of yours or of this server's with “{shortened(typed, 60)}”; "
+        f"I found no riff of yours or of this server's with “{shorten(typed, 60)}”; "
         "pick one from the list, or see /library."
     )
 

@@ -1,9 +1,9 @@
-"""`riffbot bench codec`: our codec beside Riffusion's own conversion and librosa's, in one run.
+"""`riffbot bench codec`: RiffBot's codec compared with Riffusion's and librosa's, in one run.
 
 All methods run in this process, on one thread, interleaved picture by picture; times are processor
 time, which other work on the machine moves least. Every sound is judged by Riffusion's analysis,
-not ours. librosa's mel inversion takes so long that it gets an excerpt of the first picture; its
-time a clip is that excerpt's, scaled by length, and its quality is set beside ours on the same
+not RiffBot's. librosa's mel inversion takes so long that it gets an excerpt of the first picture;
+its time a clip is that excerpt's, scaled by length, and its quality is compared on the same
 excerpt.
 """
 
@@ -25,8 +25,8 @@ import torch
 from audio import codec, image, metrics
 from audio.arrays import Floats, Pixels
 from audio.errors import AudioError
-from riffbot.bench.peers import RATE, Riffusion, librosa_image_to_audio
-from riffbot.bench.progress import Bar
+from riffbot.bench.peers import RATE, RiffusionCodec, librosa_image_to_audio
+from riffbot.bench.progress import ProgressBar
 from riffbot.errors import BadRequest
 from riffbot.settings import ROOT
 
@@ -57,7 +57,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Row:
+class MethodResult:
     """One method, averaged over the pictures.
 
     Attributes:
@@ -81,20 +81,20 @@ class Row:
 
 
 @dataclass(frozen=True)
-class BenchResult:
+class CodecResult:
     """What was measured.
 
     Attributes:
         pictures: names of what the clips were made from.
-        rows: whole clips: ours, then Riffusion's.
+        rows: whole clips: RiffBot's codec, then Riffusion's.
         excerpt: the same on a short excerpt, with librosa; empty when that was left out.
         excerpt_columns: its length in columns of 10 ms.
         notes: what to know when reading the figures.
     """
 
     pictures: list[str]
-    rows: list[Row]
-    excerpt: list[Row] = field(default_factory=list)
+    rows: list[MethodResult]
+    excerpt: list[MethodResult] = field(default_factory=list)
     excerpt_columns: int = 0
     notes: list[str] = field(default_factory=list)
 
@@ -104,11 +104,14 @@ class BenchResult:
 
     def table(self) -> str:
         """For people."""
-        lines = [f"{len(self.pictures)} pictures: {', '.join(self.pictures)}", *_table(self.rows)]
+        lines = [
+            f"{len(self.pictures)} pictures: {', '.join(self.pictures)}",
+            *_format_table(self.rows),
+        ]
         if self.excerpt:
             seconds = self.excerpt_columns / 100
             lines += ["", f"an excerpt of {seconds:g} s, times scaled to a clip:"]
-            lines += _table(self.excerpt)
+            lines += _format_table(self.excerpt)
         return "\n".join([*lines, "", *self.notes])
 
 
@@ -119,36 +122,36 @@ def run(
     with_librosa: bool = True,
     seed_images: Path = ROOT / "seed_images",
     size: Size = FULL,
-    bar: Bar | None = None,
-) -> BenchResult:
+    bar: ProgressBar | None = None,
+) -> CodecResult:
     """Measure.
 
     Args:
         pictures: spectrograms to use; the bundled seed images (at most four) when empty, and a
             picture built in code when there are none.
-        repeats: of our codec for each picture (its median counts); Riffusion's runs once.
+        repeats: of RiffBot's codec for each picture (its median counts); Riffusion's runs once.
         with_librosa: also try librosa on an excerpt; takes a minute or so.
         seed_images: where the bundled ones lie.
         size: how much is measured.
-        bar: shows how far it is.
+        bar: shows the progress.
 
     Raises:
         BadRequest: a picture that is no spectrogram.
     """
-    bar = bar or Bar("codec")
+    bar = bar or ProgressBar("codec")
     named = (
-        _load(pictures)
-        or _bundled(seed_images)[: size.pictures]
+        _load_pictures(pictures)
+        or _load_bundled(seed_images)[: size.pictures]
         or [("synthetic", synthetic_picture())]
     )
     whole = [np.ascontiguousarray(pixels[:, : size.columns]) for _, pixels in named]
     bar.expect(2 * len(whole) + (_LIBROSA + 3 if with_librosa else 0))
     with _one_thread():
-        riffusion = Riffusion()
+        riffusion = RiffusionCodec()
         codec.warm_up()
-        methods = [_ours(repeats), _riffusion(riffusion)]
+        methods = [_riffbot_method(repeats), _riffusion_method(riffusion)]
         rows = _measure(methods, whole, riffusion, bar)
-        excerpt: list[Row] = []
+        excerpt: list[MethodResult] = []
         if with_librosa:
             piece = np.ascontiguousarray(named[0][1][:, : size.excerpt])
             with bar.part("librosa, first use", _LIBROSA):
@@ -156,7 +159,7 @@ def run(
                 by_librosa(piece[:, :12])  # imports and compiles
             methods.append(_Method("librosa", by_librosa, None, 1))
             excerpt = _measure(methods, [piece], riffusion, bar)
-    return BenchResult([name for name, _ in named], rows, excerpt, size.excerpt, list(_NOTES))
+    return CodecResult([name for name, _ in named], rows, excerpt, size.excerpt, list(_NOTES))
 
 
 _LIBROSA = 3
@@ -184,12 +187,12 @@ def synthetic_picture(columns: int = 512, seed: int = 0) -> Pixels:
 @dataclass(frozen=True)
 class _Method:
     name: str
-    forth: Callable[[Pixels], Floats]
-    back: Callable[[Floats, int], Pixels] | None
+    to_audio: Callable[[Pixels], Floats]
+    to_image: Callable[[Floats, int], Pixels] | None
     repeats: int
 
 
-def _ours(repeats: int) -> _Method:
+def _riffbot_method(repeats: int) -> _Method:
     return _Method(
         "RiffBot",
         lambda pixels: codec.image_to_audio(pixels, sample_rate=RATE),
@@ -198,72 +201,75 @@ def _ours(repeats: int) -> _Method:
     )
 
 
-def _riffusion(peer: Riffusion) -> _Method:
+def _riffusion_method(peer: RiffusionCodec) -> _Method:
     return _Method("Riffusion", peer.image_to_audio, peer.audio_to_image, 1)
 
 
 def _measure(
-    methods: list[_Method], pictures: list[Pixels], judge: Riffusion, bar: Bar
-) -> list[Row]:
+    methods: list[_Method],
+    pictures: list[Pixels],
+    reference_codec: RiffusionCodec,
+    bar: ProgressBar,
+) -> list[MethodResult]:
     found: dict[str, list[tuple[float, float, metrics.Fidelity, float, float]]] = {
         method.name: [] for method in methods
     }
     for number, pixels in enumerate(pictures, 1):
         for method in methods:
             with bar.part(f"{method.name}, {number}/{len(pictures)}"):
-                found[method.name].append(_judged(method, pixels, judge))
+                found[method.name].append(_measure_one(method, pixels, reference_codec))
     base = [fmean(values) for values in list(zip(*found["Riffusion"], strict=True))[:2]]
-    return [_row(name, results, base) for name, results in found.items()]
+    return [_average(name, results, base) for name, results in found.items()]
 
 
-def _judged(
-    method: _Method, pixels: Pixels, judge: Riffusion
+def _measure_one(
+    method: _Method, pixels: Pixels, reference_codec: RiffusionCodec
 ) -> tuple[float, float, metrics.Fidelity, float, float]:
     """Milliseconds there and back for 512 columns, fidelity, the seam and the error of the way back
     of one method on one picture."""
     columns = pixels.shape[1]
-    forth, sound = _timed(partial(method.forth, pixels), method.repeats)
-    fidelity = metrics.fidelity(pixels, judge.mel(sound, columns))
+    audio_ms, sound = _time(partial(method.to_audio, pixels), method.repeats)
+    fidelity = metrics.fidelity(pixels, reference_codec.mel(sound, columns))
     repeated = _as_loop(method, pixels, sound)
     seam = metrics.seam_db(repeated, RATE)
-    back, off = float("nan"), float("nan")
-    if method.back is not None:
-        back, taken = _timed(partial(method.back, sound, columns), method.repeats)
-        reference = judge.audio_to_image(sound, taken.shape[1])
+    image_ms, off = float("nan"), float("nan")
+    if method.to_image is not None:
+        image_ms, taken = _time(partial(method.to_image, sound, columns), method.repeats)
+        reference = reference_codec.audio_to_image(sound, taken.shape[1])
         off = float(np.abs(taken.astype(float) - reference).mean())
     scale = 512 / columns
-    return forth * scale, back * scale, fidelity, seam, off
+    return audio_ms * scale, image_ms * scale, fidelity, seam, off
 
 
 def _as_loop(method: _Method, pixels: Pixels, sound: Floats) -> Floats:
-    """What a player would repeat: our codec has loops, the others repeat what they made."""
+    """The sound that a player would repeat: RiffBot's codec renders loops, the others do not."""
     if method.name != "RiffBot":
         return sound
     return codec.image_to_audio(pixels, loop=True, sample_rate=RATE)
 
 
-def _row(
+def _average(
     name: str,
     results: list[tuple[float, float, metrics.Fidelity, float, float]],
     base: list[float],
-) -> Row:
-    forth, back, fidelities, seams, off = zip(*results, strict=True)
+) -> MethodResult:
+    audio_ms, image_ms, fidelities, seams, off = zip(*results, strict=True)
     dicts = [asdict(one) for one in fidelities]
     mean = metrics.Fidelity(**{key: fmean(one[key] for one in dicts) for key in dicts[0]})
-    has_back = not np.isnan(back[0])
-    return Row(
+    has_image_ms = not np.isnan(image_ms[0])
+    return MethodResult(
         name,
-        fmean(forth),
-        base[0] / fmean(forth),
+        fmean(audio_ms),
+        base[0] / fmean(audio_ms),
         mean,
         fmean(seams),
-        fmean(back) if has_back else None,
-        base[1] / fmean(back) if has_back else None,
-        fmean(off) if has_back else None,
+        fmean(image_ms) if has_image_ms else None,
+        base[1] / fmean(image_ms) if has_image_ms else None,
+        fmean(off) if has_image_ms else None,
     )
 
 
-def _timed(work: Callable[[], T], repeats: int) -> tuple[float, T]:
+def _time(work: Callable[[], T], repeats: int) -> tuple[float, T]:
     """Median processor time in ms, and the last result."""
     times = []
     for _ in range(max(1, repeats)):
@@ -285,11 +291,11 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _load(paths: Sequence[Path]) -> list[tuple[str, Pixels]]:
-    return [(path.stem, _picture(path)) for path in paths]
+def _load_pictures(paths: Sequence[Path]) -> list[tuple[str, Pixels]]:
+    return [(path.stem, _load_picture(path)) for path in paths]
 
 
-def _picture(path: Path) -> Pixels:
+def _load_picture(path: Path) -> Pixels:
     try:
         pixels = image.decode_image(path).pixels
     except AudioError as error:
@@ -303,12 +309,12 @@ def _picture(path: Path) -> Pixels:
     return np.ascontiguousarray(mono)
 
 
-def _bundled(folder: Path) -> list[tuple[str, Pixels]]:
+def _load_bundled(folder: Path) -> list[tuple[str, Pixels]]:
     """The first few pictures of music in a folder; masks, which are flat, are no music."""
     found = []
     for path in sorted(folder.glob("*.png")):
         try:
-            pixels = _picture(path)
+            pixels = _load_picture(path)
         except BadRequest:
             continue
         if len(np.unique(pixels)) > 100 and np.median(np.abs(np.diff(pixels.astype(int), axis=1))):
@@ -332,8 +338,8 @@ _HEADINGS = (
 _WIDTHS = (10, 9, 7, 7, 7, 7, 8, 8, 9, 9, 7, 7)
 
 
-def _table(rows: list[Row]) -> list[str]:
-    lines = [_line(_HEADINGS)]
+def _format_table(rows: list[MethodResult]) -> list[str]:
+    lines = [_format_row(_HEADINGS)]
     for row in rows:
         fidelity = row.fidelity
         back = [row.back_ms, row.back_faster, row.back_mae]
@@ -349,11 +355,11 @@ def _table(rows: list[Row]) -> list[str]:
             f"{row.seam_db:+.1f}",
             *("-" if value is None else f"{value:.3g}" for value in back),
         ]
-        lines.append(_line(cells))
+        lines.append(_format_row(cells))
     return lines
 
 
-def _line(cells: Sequence[str]) -> str:
+def _format_row(cells: Sequence[str]) -> str:
     first, *rest = (
         f"{cell:{'<' if i == 0 else '>'}{width}}"
         for i, (cell, width) in enumerate(zip(cells, _WIDTHS, strict=True))

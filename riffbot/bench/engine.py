@@ -1,6 +1,6 @@
-"""How long a clip takes from words to MP3, stage by stage, and beside what people would use.
+"""Time of a clip from prompt to MP3, stage by stage, compared with what people would use.
 
-The rival is the ordinary way to play such a model: diffusers' StableDiffusionPipeline on the very
+The baseline is the ordinary way to use such a model: diffusers' StableDiffusionPipeline on the very
 same weights, scheduler, steps and guidance, then librosa: least-squares inversion of the mel bands
 and `librosa.griffinlim` with Riffusion's parameters, written by libsndfile as MP3.
 """
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from audio import codec, files, loudness
 from riffbot.bench.peers import FFT, HOP, ITERATIONS, MOMENTUM, RATE, WINDOW
-from riffbot.bench.progress import Bar
+from riffbot.bench.progress import ProgressBar
 from riffbot.images import Images
 from riffbot.inference.models.model import Model
 from riffbot.inference.pipeline.factory import open_pipeline
@@ -70,7 +70,7 @@ class EngineResult:
 
     def table(self) -> str:
         """For people."""
-        told = self.as_dict()
+        result = self.as_dict()
         lines = [
             f"{self.model} on {self.device}: {self.steps} steps, {self.columns / 100:g} s of sound",
             f"{'seconds':<10}{'RiffBot':>10}{'diffusers + librosa':>22}{'ratio':>9}",
@@ -80,22 +80,26 @@ class EngineResult:
             ratio = f"{stock / ours:8.1f}×" if ours > 1e-4 else " " * 9
             lines.append(f"{stage:<10}{ours:>10.3f}{stock:>22.3f}{ratio}")
         lines += [
-            f"real-time factor {told['real_time_factor']:.2f} (above 1 sustains a jam)",
+            f"real-time factor {result['real_time_factor']:.2f} (above 1 sustains a jam)",
             f"{BATCH} clips: {self.singles:.2f} s one by one, {self.batch:.2f} s as one batch: "
-            f"{told['batch_gain']:.2f}×",
+            f"{result['batch_gain']:.2f}×",
         ]
         return "\n".join(lines)
 
 
 def run(
-    settings: Settings, *, clips: int = 3, iterations: int = ITERATIONS, bar: Bar | None = None
+    settings: Settings,
+    *,
+    clips: int = 3,
+    iterations: int = ITERATIONS,
+    bar: ProgressBar | None = None,
 ) -> EngineResult:
     """Measure with the model of the settings at its own defaults.
 
     Args:
         clips: how often each side makes its clip, in turn; medians count.
         iterations: of the other side's Griffin-Lim.
-        bar: shows how far it is.
+        bar: shows the progress.
 
     Raises:
         ModelError: the model cannot be loaded.
@@ -107,9 +111,9 @@ def run(
     first = resolve(RiffRequest(prompt=PROMPT, seed=0), model.card, images)
     # A prompt without a tempo is given one by its seed, and a width with it: a batch has one width.
     requests = [first.but(seed=seed) for seed in range(BATCH)]
-    ours = Side(model, lambda clock: _our_clip(pipeline, first, settings, clock))
-    stock = Side(model, Stock(model, first, iterations=iterations).clip)
-    bar = bar or Bar("engine")
+    ours = TimedMethod(model, lambda timer: _make_clip(pipeline, first, settings, timer))
+    stock = TimedMethod(model, DiffusersBaseline(model, first, iterations=iterations).clip)
+    bar = bar or ProgressBar("engine")
     bar.expect(2 + 4 * clips)
     for side, name in ((ours, "RiffBot"), (stock, "diffusers + librosa")):
         with bar.part(f"{name}, first use"):  # compiles and fills caches
@@ -139,7 +143,7 @@ def run(
     )
 
 
-class Clock:
+class StageTimer:
     """Seconds by stage."""
 
     def __init__(self) -> None:
@@ -147,7 +151,7 @@ class Clock:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Count what happens inside to a stage."""
+        """Add the time of the block to a stage."""
         began = _now()
         try:
             yield
@@ -155,18 +159,18 @@ class Clock:
             self.spent[name] += _now() - began
 
 
-class Side:
-    """One of the two ways, timed as often as it is asked to.
+class TimedMethod:
+    """One of the two methods, timed by stage.
 
-    The stages inside of a pipeline are told apart by its parts: whatever calls the text encoder,
-    the denoiser or the decoder, the time goes to that stage.
+    Stages inside a pipeline are distinguished by its modules: the time of each call of the text
+    encoder, the denoiser or the decoder counts for that stage.
 
     Args:
-        model: whose parts are watched.
-        make: makes one clip, from words to MP3; counts the stages behind the pipeline itself.
+        model: the modules to time.
+        make: makes one clip, from prompt to MP3, and times the stages after the pipeline itself.
     """
 
-    def __init__(self, model: Model, make: Callable[[Clock], object]) -> None:
+    def __init__(self, model: Model, make: Callable[[StageTimer], object]) -> None:
         self._parts = (
             (model.text_encoder, "forward", "text"),
             (model.unet, "forward", "denoise"),
@@ -177,68 +181,76 @@ class Side:
 
     def measure(self) -> None:
         """Make one clip."""
-        clock = Clock()
+        timer = StageTimer()
         for part, name, stage in self._parts:
-            setattr(part, name, _timed(clock, stage, getattr(part, name)))
+            setattr(part, name, _time_calls(timer, stage, getattr(part, name)))
         try:
-            total = _seconds(lambda: self._make(clock))
+            total = _seconds(lambda: self._make(timer))
         finally:
             for part, name, _ in self._parts:
                 delattr(part, name)  # the class's own comes through again
-        other = total - sum(clock.spent.values())
-        self.times.append({**clock.spent, "other": other, "total": total})
+        other = total - sum(timer.spent.values())
+        self.times.append({**timer.spent, "other": other, "total": total})
 
     def medians(self) -> dict[str, float]:
         """Seconds by stage."""
         return {name: median(times[name] for times in self.times) for name in self.times[0]}
 
 
-def _our_clip(pipeline: Pipeline, request: RiffRequest, settings: Settings, clock: Clock) -> bytes:
+def _make_clip(
+    pipeline: Pipeline, request: RiffRequest, settings: Settings, timer: StageTimer
+) -> bytes:
     (picture,) = pipeline.run([request])
-    with clock.stage("codec"):
+    with timer.stage("codec"):
         sound = codec.image_to_audio(picture, loop=True, seed=request.seed)
         sound = loudness.normalize(sound, RATE, target_lufs=settings.loudness_lufs, loop=True)
-    with clock.stage("encode"):
+    with timer.stage("encode"):
         return files.encode(sound, RATE, "mp3")
 
 
-class Untold(torch.nn.Module):
-    """A denoiser as diffusers' pipelines call it: without prompt embedding and beat grid.
+class UnconditionedUNet(torch.nn.Module):
+    """The denoiser with the interface that diffusers' pipelines expect.
 
-    Both are handed over blank, so that the same network does the same work.
+    Prompt embedding and beat grid are zeros, so that the same network does the same work.
     """
 
     def __init__(self, model: Model) -> None:
         super().__init__()
         self._unet = model.unet
         self._inputs = model.unet.config.in_channels - model.latent_channels
-        self._gist = getattr(model.unet.config, "projection_class_embeddings_input_dim", None)
+        self._embedding_width = getattr(
+            model.unet.config, "projection_class_embeddings_input_dim", None
+        )
         self.config = SimpleNamespace(**{**model.unet.config, "in_channels": model.latent_channels})
         self.dtype, self.device = model.dtype, model.device
 
     def forward(
-        self, sample: torch.Tensor, timestep: torch.Tensor, **told: Any
+        self, sample: torch.Tensor, timestep: torch.Tensor, **inputs: Any
     ) -> tuple[torch.Tensor]:
-        """What the denoiser answers; `told` is the pipeline's."""
+        """Predict the noise; `inputs` are the pipeline's keyword arguments."""
         if self._inputs:
             shape = (len(sample), self._inputs, *sample.shape[2:])
             sample = torch.cat([sample, sample.new_zeros(shape)], dim=1)
-        gist = None if self._gist is None else sample.new_zeros(len(sample), self._gist)
-        states = told["encoder_hidden_states"]
+        embedding = (
+            None
+            if self._embedding_width is None
+            else sample.new_zeros(len(sample), self._embedding_width)
+        )
+        states = inputs["encoder_hidden_states"]
         answer: tuple[torch.Tensor] = self._unet(
-            sample, timestep, states, class_labels=gist, return_dict=False
+            sample, timestep, states, class_labels=embedding, return_dict=False
         )
         return answer
 
 
-def stock_pipeline(kind: Any, model: Model) -> Any:
-    """One of diffusers' own pipelines (which have no types) on the same weights and scheduler."""
+def build_diffusers_pipeline(kind: Any, model: Model) -> Any:
+    """Build a pipeline of diffusers (untyped) on the same weights and scheduler."""
     scheduler: Any = DPMSolverMultistepScheduler
     pipeline = kind(
         vae=model.vae,
         text_encoder=model.text_encoder,
         tokenizer=model.tokenizer,
-        unet=Untold(model),
+        unet=UnconditionedUNet(model),
         scheduler=scheduler.from_config({**model.scheduler_config, "steps_offset": 1}),
         safety_checker=None,
         feature_extractor=None,
@@ -248,28 +260,28 @@ def stock_pipeline(kind: Any, model: Model) -> Any:
     return pipeline
 
 
-def grey_of(answer: Any) -> NDArray[np.uint8]:
-    """The picture of such a pipeline, whose colours are averaged: uint8[512, W]."""
+def to_greyscale(answer: Any) -> NDArray[np.uint8]:
+    """Average the colours of a diffusers pipeline's picture: uint8[512, W]."""
     grey = np.asarray(answer.images[0]).mean(axis=-1)
     return np.asarray((grey * 255).round(), np.uint8)
 
 
-class Stock:
+class DiffusersBaseline:
     """diffusers' own pipeline on the same weights, and librosa behind it."""
 
     def __init__(self, model: Model, request: RiffRequest, *, iterations: int = ITERATIONS) -> None:
         self._request = request
         self._iterations = iterations
-        self._pipe = stock_pipeline(StableDiffusionPipeline, model)
+        self._pipe = build_diffusers_pipeline(StableDiffusionPipeline, model)
         bank = librosa.filters.mel(
             sr=RATE, n_fft=FFT, n_mels=512, fmin=0, fmax=10000, htk=True, norm=None
         )
         self._inverse = np.linalg.pinv(bank)
 
-    def clip(self, clock: Clock) -> bytes:
+    def clip(self, timer: StageTimer) -> bytes:
         """One clip, from words to MP3."""
         picture = self._picture()
-        with clock.stage("codec"):
+        with timer.stage("codec"):
             mel = ((255 - picture[::-1].astype(np.float32)) / 255) ** 4
             sound = librosa.griffinlim(
                 np.maximum(self._inverse @ mel, 0),
@@ -280,7 +292,7 @@ class Stock:
                 momentum=MOMENTUM,
                 random_state=self._request.seed,
             )
-        with clock.stage("encode"):
+        with timer.stage("encode"):
             out = io.BytesIO()
             soundfile.write(out, sound / max(np.abs(sound).max(), 1e-9), RATE, format="MP3")
             return out.getvalue()
@@ -295,12 +307,12 @@ class Stock:
             generator=torch.Generator().manual_seed(self._request.seed),
             output_type="np",
         )
-        return grey_of(answer)
+        return to_greyscale(answer)
 
 
-def _timed(clock: Clock, stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
+def _time_calls(timer: StageTimer, stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
     def timed(*args: Any, **options: Any) -> Any:
-        with clock.stage(stage):
+        with timer.stage(stage):
             return function(*args, **options)
 
     return timed

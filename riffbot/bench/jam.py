@@ -1,8 +1,8 @@
-"""`riffbot bench jam`: the joins, the beat, how soon a wish is heard, and whether time is kept.
+"""`riffbot bench jam`: the joins, the beat, the delay of a change, and real time.
 
-Beside each stands what people would use instead: clips put end to end (Riffusion), an equal-power
-crossfade, and a buffer of three clips ahead (Riffusion's web app), all on the same chunks and the
-same machine.
+Each is compared with what people would use instead: clips put end to end (Riffusion), an
+equal-power crossfade, and a buffer of three clips ahead (Riffusion's web app), all on the same
+chunks and the same machine.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ import numpy as np
 
 from audio import codec, loudness
 from riffbot.bench.joins import (
-    Ear,
-    Joins,
-    Ordinary,
-    at_beats,
-    at_boundaries,
-    beat_period_s,
-    beats_of,
-    crossfaded,
-    naive,
-    referenced_images,
+    BeatMetrics,
+    JoinAnalyser,
+    JoinMetrics,
+    concatenate_chunks,
+    crossfade_chunks,
+    estimate_beat_period,
+    expected_pixels,
+    find_beats,
+    measure_beats,
+    measure_boundaries,
 )
-from riffbot.bench.progress import Bar
+from riffbot.bench.progress import ProgressBar
 from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine
 from riffbot.inference.pipeline.factory import open_pipeline
@@ -44,10 +44,11 @@ from riffbot.settings import Settings
 PROMPT = "funky sax"
 SEED_IMAGE = "steady_beat"
 
-EVERY_S = 4.3
-"""Seconds between two wishes: no multiple of the beat, so they fall anywhere in the measure."""
+CHANGE_INTERVAL_S = 4.3
+"""Seconds between two changes of the prompt: no multiple of the beat, so that they fall anywhere in
+the measure."""
 
-WISHES = ("church bells", "techno", "piano with rain", "funky sax", "jazz trio", "violin")
+CHANGES = ("church bells", "techno", "piano with rain", "funky sax", "jazz trio", "violin")
 CLIPS_AHEAD = 3
 
 
@@ -56,10 +57,10 @@ class Size:
     """How long is played.
 
     Attributes:
-        seconds: of the sound whose joins are looked at.
-        script: its changes.
-        wishes: how many are made in time.
-        first_s, after_s: seconds before the first wish and after the last.
+        seconds: of the sound whose joins are measured.
+        script: its changes of the prompt.
+        wishes: how many changes are made in real time.
+        first_s, after_s: seconds before the first change and after the last.
     """
 
     seconds: float = 90.0
@@ -72,9 +73,11 @@ class Size:
     after_s: float = 12.0
 
     def changes(self) -> list[ScheduledPrompt]:
-        """The wishes that are made in time."""
+        """The changes of the prompt that are made in real time."""
         return [
-            ScheduledPrompt(self.first_s + EVERY_S * number, WISHES[number % len(WISHES)])
+            ScheduledPrompt(
+                self.first_s + CHANGE_INTERVAL_S * number, CHANGES[number % len(CHANGES)]
+            )
             for number in range(self.wishes)
         ]
 
@@ -97,8 +100,8 @@ class JamResult:
         loudness: range of the loudness of our sound's turns, LU.
         period_error: of the beat over the whole sound, as a share.
         repeats: whether the same script gave the same samples again.
-        idle, busy: 20 changes in time, alone and beside a line of riffs.
-        ahead: what three clips ahead would give for the same wishes, seconds: mean and worst.
+        idle, busy: 20 changes in real time, alone and with riffs waiting in the queue.
+        ahead: what three clips ahead would give for the same changes, seconds: mean and worst.
         size: how long was played.
     """
 
@@ -106,8 +109,8 @@ class JamResult:
     seed_image: str
     bpm: float
     factor: float
-    ordinary: Ordinary
-    joins: dict[str, Joins]
+    ordinary: BeatMetrics
+    joins: dict[str, JoinMetrics]
     loudness: float
     period_error: float
     repeats: bool
@@ -125,7 +128,7 @@ class JamResult:
 
     @property
     def times_sooner(self) -> float | None:
-        """How much sooner a wish is heard than with three clips ahead; None: none was heard."""
+        """How much sooner a change is heard than with three clips ahead; None: none was heard."""
         answers = self.busy.answers
         return self.ahead[0] / mean(answers) if answers else None
 
@@ -138,32 +141,32 @@ class JamResult:
             f"{'at chunk boundaries':<26}{'flux dB/band':>20}{'level step dB':>20}"
             f"{'click dB':>20}{'mel error dB':>20}{'outside':>10}",
             f"{'':<26}" + f"{'median  p95   max':>20}" * 4,
-            _row("ordinary beats", self.ordinary, ""),
+            _format_row("ordinary beats", self.ordinary, ""),
         ]
         for name, joins in self.joins.items():
-            lines.append(_row(name, joins, f"{joins.outside} of {joins.boundaries}"))
+            lines.append(_format_row(name, joins, f"{joins.outside} of {joins.boundaries}"))
         return "\n".join(
             [
                 *lines,
                 f"loudness of the turns within {self.loudness:.1f} LU; beat period off by "
                 f"{100 * self.period_error:.4f} %; same samples again: "
                 f"{'yes' if self.repeats else 'NO'}",
-                f"wishes: {_heard(self.idle.answers)}; "
-                f"beside a line of riffs {_heard(self.busy.answers)}",
+                f"wishes: {_format_answers(self.idle.answers)}; "
+                f"beside a line of riffs {_format_answers(self.busy.answers)}",
                 f"three clips ahead: {self.ahead[0]:.2f} s, at worst {self.ahead[1]:.2f} s: "
                 f"{self.times_sooner or 0:.1f} times later",
-                "beside a line of riffs: " + self.busy.format_family_tree().replace("\n", "; "),
+                "beside a line of riffs: " + self.busy.format_report().replace("\n", "; "),
             ]
         )
 
 
-def _heard(answers: Sequence[float]) -> str:
+def _format_answers(answers: Sequence[float]) -> str:
     if not answers:
         return "none was heard"
     return f"{len(answers)} heard after {mean(answers):.2f} s, at worst {max(answers):.2f} s"
 
 
-def _row(name: str, values: Joins | Ordinary, outside: str) -> str:
+def _format_row(name: str, values: JoinMetrics | BeatMetrics, outside: str) -> str:
     columns = "".join(
         f"{f'{v.median:.2f} {v.p95:5.2f} {v.most:5.2f}':>20}"
         for v in (values.flux, values.level, values.click, values.error)
@@ -171,54 +174,54 @@ def _row(name: str, values: Joins | Ordinary, outside: str) -> str:
     return f"{name:<26}{columns}{outside:>10}"
 
 
-def run(settings: Settings, *, size: Size = FULL, bar: Bar | None = None) -> JamResult:
+def run(settings: Settings, *, size: Size = FULL, bar: ProgressBar | None = None) -> JamResult:
     """Measure with the model of the settings. Takes about five minutes, most of it in time.
 
     Args:
         size: how long is played.
-        bar: shows how far it is.
+        bar: shows the progress.
 
     Raises:
         ModelError: the model cannot be loaded.
         Refused: this machine cannot sustain a jam.
     """
-    return asyncio.run(_run(settings, size, bar or Bar("jam")))
+    return asyncio.run(_run(settings, size, bar or ProgressBar("jam")))
 
 
-async def _run(settings: Settings, size: Size, bar: Bar) -> JamResult:
+async def _run(settings: Settings, size: Size, bar: ProgressBar) -> JamResult:
     images = Images(settings.seed_images)
     codec.warm_up()
     path = PromptPath.begin(PROMPT, seed_image=SEED_IMAGE)
     meter = read_meter(images, SEED_IMAGE)
-    seconds, wishes = size.seconds, size.changes()
-    in_time_s = wishes[-1].at_s + size.after_s
+    seconds, changes = size.seconds, size.changes()
+    in_time_s = changes[-1].at_s + size.after_s
     bar.expect(2.5 * seconds + 2 * in_time_s)
     async with Engine(lambda: open_pipeline(settings, images), max_batch=1) as engine:
         first = await engine.submit(path.build_request())  # loads the model
         began = perf_counter()
-        entries, ours = await _rehearsed(engine, path, meter, settings, size=size, bar=bar)
+        entries, ours = await _render_offline(engine, path, meter, settings, size=size, bar=bar)
         factor = seconds / (perf_counter() - began)
-        again = await _rehearsed(engine, path, meter, settings, size=size, bar=bar)
+        again = await _render_offline(engine, path, meter, settings, size=size, bar=bar)
         boundaries = [entry.start * COLUMN_SAMPLES for entry in entries[1:]]
-        beats = [at for at in beats_of(meter, seconds) if at not in set(boundaries)]
+        beats = [at for at in find_beats(meter, seconds) if at not in set(boundaries)]
         sounds = {
             "RiffBot": ours,
-            "crossfade of 50 ms": crossfaded(entries, seconds),
-            "end to end (Riffusion)": naive(entries, seconds),
+            "crossfade of 50 ms": crossfade_chunks(entries, seconds),
+            "end to end (Riffusion)": concatenate_chunks(entries, seconds),
         }
-        pictures = referenced_images(entries)
+        pictures = expected_pixels(entries)
         with bar.part("listening to the joins", 0.5 * seconds):
-            ears = {name: Ear(sound, pictures) for name, sound in sounds.items()}
-        period = beat_period_s(ears["RiffBot"].envelope, 60 / meter.bpm)
+            analysers = {name: JoinAnalyser(sound, pictures) for name, sound in sounds.items()}
+        period = estimate_beat_period(analysers["RiffBot"].envelope, 60 / meter.bpm)
         reports = []
         for busy in (False, True):
             where = "beside a line of riffs" if busy else "alone"
-            with bar.part(f"{len(wishes)} wishes in time, {where}", in_time_s, seconds=in_time_s):
+            with bar.part(f"{len(changes)} wishes in time, {where}", in_time_s, seconds=in_time_s):
                 report = await run_realtime(
                     engine,
                     images,
                     path,
-                    changes=wishes,
+                    changes=changes,
                     seconds=in_time_s,
                     loudness_lufs=settings.loudness_lufs,
                     busy=busy,
@@ -229,25 +232,34 @@ async def _run(settings: Settings, size: Size, bar: Bar) -> JamResult:
         seed_image=SEED_IMAGE,
         bpm=meter.bpm,
         factor=factor,
-        ordinary=at_beats(ears["RiffBot"], beats),
-        joins={name: at_boundaries(ear, boundaries, beats) for name, ear in ears.items()},
+        ordinary=measure_beats(analysers["RiffBot"], beats),
+        joins={
+            name: measure_boundaries(analyser, boundaries, beats)
+            for name, analyser in analysers.items()
+        },
         loudness=_loudness_range(ours, meter),
         period_error=abs(period * meter.bpm / 60 - 1),
         repeats=bool(np.array_equal(ours, again[1])),
         idle=reports[0],
         busy=reports[1],
-        ahead=_three_clips_ahead(wishes, meter),
+        ahead=_three_clips_ahead(changes, meter),
         size=size,
     )
 
 
-async def _rehearsed(
-    engine: Engine, path: PromptPath, meter: Meter, settings: Settings, *, size: Size, bar: Bar
+async def _render_offline(
+    engine: Engine,
+    path: PromptPath,
+    meter: Meter,
+    settings: Settings,
+    *,
+    size: Size,
+    bar: ProgressBar,
 ) -> tuple[list[Placement], np.ndarray[tuple[int], np.dtype[np.float32]]]:
     entries: list[Placement] = []
     begin = bar.done
 
-    def entered(entry: Placement) -> None:
+    def on_placement(entry: Placement) -> None:
         entries.append(entry)
         bar.to(begin + min(size.seconds, entry.end / 100))
 
@@ -255,34 +267,34 @@ async def _rehearsed(
         riff = await engine.submit(path.build_request())
         return Chunk(path, riff.request, riff.image)
 
-    rehearsal = OfflineRenderer(
+    renderer = OfflineRenderer(
         make,
         path,
         meter,
         changes=size.script,
         seconds=size.seconds,
         loudness_lufs=settings.loudness_lufs,
-        on_placement=entered,
+        on_placement=on_placement,
     )
     with bar.part(f"playing {size.seconds:g} s as fast as it can", size.seconds):
-        samples = await rehearsal.samples()
+        samples = await renderer.samples()
     inside = [entry for entry in entries if entry.start < size.seconds * 100]
     return inside, samples
 
 
-def _three_clips_ahead(wishes: Sequence[ScheduledPrompt], meter: Meter) -> tuple[float, float]:
-    """What Riffusion's web app does: a wish is heard when the clip that plays and the three that
+def _three_clips_ahead(changes: Sequence[ScheduledPrompt], meter: Meter) -> tuple[float, float]:
+    """What Riffusion's web app does: a change is heard when the clip that plays and the three that
     are buffered have ended. Our own chunks' length and the same moments; no time to compute, for
     its new clip is made while the others play."""
     clip = meter.width / 100
-    waits = [clip - wish.at_s % clip + CLIPS_AHEAD * clip for wish in wishes]
+    waits = [clip - change.at_s % clip + CLIPS_AHEAD * clip for change in changes]
     return mean(waits), max(waits)
 
 
 def _loudness_range(sound: np.ndarray[Any, np.dtype[np.float32]], meter: Meter) -> float:
     turn = meter.width * COLUMN_SAMPLES
-    heard = [
+    values = [
         loudness.integrated_loudness(sound[at : at + turn], SAMPLE_RATE)
         for at in range(0, len(sound) - turn + 1, turn)
     ]
-    return float(max(heard) - min(heard))
+    return float(max(values) - min(values))

@@ -1,7 +1,7 @@
-"""How well chunks are joined: flux, level and click where they meet, beside the clip's own beats.
+"""Quality of the joins between chunks: flux, level and click, compared with ordinary beats.
 
-The rivals make sound of the very same pictures: one solution a chunk, put end to end, which is what
-Riffusion does; and the same with an equal-power crossfade of 50 ms.
+The baselines convert the same pictures: each chunk alone, concatenated, which is what Riffusion
+does; and the same with an equal-power crossfade of 50 ms.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from riffbot.jam.synthesizer import COLUMN_SAMPLES, SAMPLE_RATE
 from riffbot.jam.timeline import Meter, Placement
 
 FADE_COLUMNS = 5
-"""Of the rival's crossfade: 50 ms."""
+"""Length of the baseline's crossfade: 50 ms."""
 
 _FRAME, _HOP = 1024, 240  # 21 ms, every 5 ms
 _NEAR_S = 0.03
@@ -51,8 +51,8 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Joins:
-    """What is measured at chunk boundaries, and at the other beats of the same sound.
+class JoinMetrics:
+    """Metrics at chunk boundaries, compared with the other beats of the same sound.
 
     Attributes:
         flux: half-wave rectified change of log-mel magnitude within 30 ms, decibels a band.
@@ -77,8 +77,8 @@ class Joins:
 
 
 @dataclass(frozen=True)
-class Ordinary:
-    """The same at the beats where no chunk begins."""
+class BeatMetrics:
+    """The same metrics at beats where no chunk begins."""
 
     flux: Spread
     level: Spread
@@ -86,12 +86,12 @@ class Ordinary:
     error: Spread
 
 
-class Ear:
-    """Looks at one sound, mono at 48 kHz.
+class JoinAnalyser:
+    """Measures one sound, mono at 48 kHz, around given samples.
 
     Args:
-        sound: what is heard.
-        pictures: uint8[512, n], what should be heard.
+        sound: float32[n], the sound to measure.
+        pictures: uint8[512, n], the pixels that it was made from.
     """
 
     def __init__(self, sound: Floats, pictures: Pixels) -> None:
@@ -100,7 +100,7 @@ class Ear:
         self._mel = codec.mel_spectrogram(at_24k, columns)
         self._wanted = codec.mel_targets(pictures[:, :columns])
         self._sound = sound.astype(np.float64)
-        self.envelope = onset_envelope(sound)
+        self.envelope = compute_onset_envelope(sound)
         sos = scipy.signal.butter(8, _CLICK_HZ, "hp", fs=SAMPLE_RATE, output="sos")
         self._high = scipy.signal.sosfiltfilt(sos, self._sound)
         moments = range(COLUMN_SAMPLES, len(sound) - COLUMN_SAMPLES, COLUMN_SAMPLES)
@@ -137,7 +137,7 @@ class Ear:
         return float(10 * np.log10(np.mean(self._high[at - half : at + half] ** 2) + 1e-14))
 
 
-def onset_envelope(sound: Floats) -> NDArray[np.float64]:
+def compute_onset_envelope(sound: Floats) -> NDArray[np.float64]:
     """Half-wave rectified change of log-mel magnitude, mean over bands, every 5 ms."""
     padded = np.pad(sound.astype(np.float32), _FRAME // 2)
     count = len(sound) // _HOP
@@ -161,17 +161,19 @@ def _bands(bins: int, count: int = 40) -> NDArray[np.float64]:
     return np.asarray(bank / np.maximum(bank.sum(0), 1e-9))
 
 
-def at_boundaries(ear: Ear, boundaries: Sequence[int], beats: Sequence[int]) -> Joins:
+def measure_boundaries(
+    analyser: JoinAnalyser, boundaries: Sequence[int], beats: Sequence[int]
+) -> JoinMetrics:
     """Measure a sound where its chunks meet.
 
     Args:
         boundaries: samples at which a chunk begins.
         beats: samples of the other beats.
     """
-    ordinary = at_beats(ear, beats)
-    flux, level, click, error = _measured(ear, boundaries)
+    ordinary = measure_beats(analyser, beats)
+    flux, level, click, error = _measure(analyser, boundaries)
     outside = (flux > ordinary.flux.most) | (level > ordinary.level.most)
-    return Joins(
+    return JoinMetrics(
         flux=Spread.of(flux),
         level=Spread.of(level),
         click=Spread.of(click),
@@ -181,63 +183,70 @@ def at_boundaries(ear: Ear, boundaries: Sequence[int], beats: Sequence[int]) -> 
     )
 
 
-def at_beats(ear: Ear, beats: Sequence[int]) -> Ordinary:
+def measure_beats(analyser: JoinAnalyser, beats: Sequence[int]) -> BeatMetrics:
     """Measure a sound at beats where nothing is joined."""
-    return Ordinary(*(Spread.of(values) for values in _measured(ear, beats)))
+    return BeatMetrics(*(Spread.of(values) for values in _measure(analyser, beats)))
 
 
-def _measured(ear: Ear, at: Sequence[int]) -> tuple[NDArray[np.float64], ...]:
-    looks: tuple[Callable[[int], float], ...] = (ear.flux, ear.level, ear.click, ear.error)
-    return tuple(np.array([look(sample) for sample in at]) for look in looks)
+def _measure(analyser: JoinAnalyser, at: Sequence[int]) -> tuple[NDArray[np.float64], ...]:
+    measures: tuple[Callable[[int], float], ...] = (
+        analyser.flux,
+        analyser.level,
+        analyser.click,
+        analyser.error,
+    )
+    return tuple(np.array([measure(sample) for sample in at]) for measure in measures)
 
 
-def naive(entries: Sequence[Placement], seconds: float) -> Floats:
-    """The same stretches of the same pictures, each solved by itself, end to end."""
-    return _cut(np.concatenate([_solved(e, last) for e, last in _stretches(entries)]), seconds)
+def concatenate_chunks(entries: Sequence[Placement], seconds: float) -> Floats:
+    """Convert the same columns chunk by chunk and concatenate the sounds."""
+    return _trim(
+        np.concatenate([_render_alone(e, last) for e, last in _excerpts(entries)]), seconds
+    )
 
 
-def crossfaded(entries: Sequence[Placement], seconds: float) -> Floats:
-    """The same with 50 ms more of each, faded over into the next at equal power."""
+def crossfade_chunks(entries: Sequence[Placement], seconds: float) -> Floats:
+    """Like `concatenate_chunks`, with an equal-power crossfade of 50 ms."""
     fade = FADE_COLUMNS * COLUMN_SAMPLES
     out = np.zeros(0, np.float32)
     ramp = np.linspace(0, np.pi / 2, fade, dtype=np.float32)
-    for entry, last in _stretches(entries):
-        sound = _solved(entry, last + FADE_COLUMNS)
+    for entry, last in _excerpts(entries):
+        sound = _render_alone(entry, last + FADE_COLUMNS)
         if len(out):
             sound[:fade] = out[-fade:] * np.cos(ramp) + sound[:fade] * np.sin(ramp)
             out = out[:-fade]
         out = np.concatenate([out, sound])
-    return _cut(out, seconds)
+    return _trim(out, seconds)
 
 
-def referenced_images(entries: Sequence[Placement]) -> Pixels:
-    """The columns that are to be heard, uint8[512, n]."""
+def expected_pixels(entries: Sequence[Placement]) -> Pixels:
+    """Return the columns that should be heard, uint8[512, n]."""
     return np.concatenate(
         [
             entry.chunk.pixels[:, np.arange(entry.start, last) % entry.chunk.pixels.shape[1]]
-            for entry, last in _stretches(entries)
+            for entry, last in _excerpts(entries)
         ],
         axis=1,
     )
 
 
-def _stretches(entries: Sequence[Placement]) -> list[tuple[Placement, int]]:
+def _excerpts(entries: Sequence[Placement]) -> list[tuple[Placement, int]]:
     ends = [following.start for following in entries[1:]] + [entries[-1].end]
     return list(zip(entries, ends, strict=True))
 
 
-def _solved(entry: Placement, last: int) -> Floats:
+def _render_alone(entry: Placement, last: int) -> Floats:
     picture = entry.chunk.pixels
     columns = picture[:, np.arange(entry.start, last) % picture.shape[1]]
     return codec.image_to_audio(columns, sample_rate=SAMPLE_RATE)
 
 
-def _cut(sound: Floats, seconds: float) -> Floats:
+def _trim(sound: Floats, seconds: float) -> Floats:
     return sound[: round(seconds * SAMPLE_RATE)]
 
 
-def beats_of(meter: Meter, seconds: float) -> list[int]:
-    """The samples of all beats that have some sound on both sides."""
+def find_beats(meter: Meter, seconds: float) -> list[int]:
+    """Return the samples of all beats with enough sound on both sides."""
     margin = round(_LEVEL_S * 100) + 2
     beats, column = list[int](), meter.next_beat(margin)
     while column < seconds * 100 - margin:
@@ -246,8 +255,8 @@ def beats_of(meter: Meter, seconds: float) -> list[int]:
     return beats
 
 
-def beat_period_s(envelope: NDArray[np.float64], near_s: float) -> float:
-    """The beat's period as the whole sound has it.
+def estimate_beat_period(envelope: NDArray[np.float64], near_s: float) -> float:
+    """Estimate the beat period of the whole sound, in seconds.
 
     The envelope's spectrum is read at the first eight multiples of a frequency, which is varied by
     up to 2 % around the expected one: over 90 s a thousandth more is a tenth of a turn at the

@@ -1,4 +1,4 @@
-"""Many browsers in one process, for `bench_page`: they listen to a jam and count what they miss.
+"""Many simulated browsers in one process, for `riffbot.bench.page`: count what they miss.
 
     python -m riffbot.bench.listeners http://127.0.0.1:8765/api/jams/<id>/socket 200 5
 
@@ -23,14 +23,14 @@ from riffbot.web import protocol
 
 
 @dataclass
-class Heard:
-    """What one browser got.
+class ListenerStats:
+    """What one browser received.
 
     Attributes:
         packets: of sound, 20 ms each.
-        gaps: packets that never came.
+        gaps: packets that were never received.
         received: bytes.
-        ended: why it could not listen to the end; empty where it could.
+        ended: why the connection ended early; empty if it did not.
     """
 
     packets: int = 0
@@ -39,21 +39,21 @@ class Heard:
     ended: str = ""
     _next: int | None = None
 
-    def take(self, message: bytes) -> None:
+    def count(self, message: bytes) -> None:
         """Count a message."""
         self.received += len(message)
-        kind, _, count, _, place = protocol.HEAD.unpack_from(message)
+        kind, _, packets, _, place = protocol.HEAD.unpack_from(message)
         if kind != protocol.SOUND:
             return
         first = round(place / 960)
         if self._next is not None:
             self.gaps += max(0, first - self._next)
-        self._next = first + count
-        self.packets += count
+        self._next = first + packets
+        self.packets += packets
 
 
-async def listen(url: str, heard: Heard, stop: asyncio.Event) -> None:
-    """Listen as a browser does, until told to stop."""
+async def listen(url: str, stats: ListenerStats, stop: asyncio.Event) -> None:
+    """Listen as a browser does, until `stop` is set."""
     try:
         async with (
             aiohttp.ClientSession() as session,
@@ -68,47 +68,47 @@ async def listen(url: str, heard: Heard, stop: asyncio.Event) -> None:
                     break
                 message = receiving.result()
                 if message.type is aiohttp.WSMsgType.BINARY:
-                    heard.take(message.data)
+                    stats.count(message.data)
                 elif message.type is not aiohttp.WSMsgType.TEXT:
-                    heard.ended = str(message.extra or message.type.name)
+                    stats.ended = str(message.extra or message.type.name)
                     break
             stopping.cancel()
     except (aiohttp.ClientError, OSError) as error:
-        heard.ended = str(error) or type(error).__name__
+        stats.ended = str(error) or type(error).__name__
 
 
-async def stall(url: str) -> socket.socket:
-    """A browser that asks to listen and then never reads."""
+async def connect_stalled(url: str) -> socket.socket:
+    """Connect a browser that asks to listen and then never reads."""
     parts = urlsplit(url)
-    deaf = socket.socket()
+    client = socket.socket()
     # A small window: the system would swallow minutes of sound in its place.
-    deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    deaf.setblocking(False)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.setblocking(False)
     loop = asyncio.get_running_loop()
-    await loop.sock_connect(deaf, (parts.hostname, parts.port))
+    await loop.sock_connect(client, (parts.hostname, parts.port))
     key = base64.b64encode(secrets.token_bytes(16)).decode()
     await loop.sock_sendall(
-        deaf,
+        client,
         f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nUpgrade: websocket\r\n"
         f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
         "\r\n".encode(),
     )
-    return deaf
+    return client
 
 
 async def main(url: str, count: int, stalled: int) -> None:
-    """Listen until standard input ends, then print what was heard."""
+    """Listen until standard input ends, then print the statistics."""
     stop = asyncio.Event()
-    every = [Heard() for _ in range(count)]
-    tasks = [asyncio.create_task(listen(url, heard, stop)) for heard in every]
-    deaf = [await stall(url) for _ in range(stalled)]
+    every = [ListenerStats() for _ in range(count)]
+    tasks = [asyncio.create_task(listen(url, stats, stop)) for stats in every]
+    stalled_sockets = [await connect_stalled(url) for _ in range(stalled)]
     await asyncio.to_thread(sys.stdin.read)
     stop.set()
     await asyncio.gather(*tasks)
-    for one in deaf:
+    for one in stalled_sockets:
         one.close()
-    told = [{k: v for k, v in asdict(heard).items() if k != "_next"} for heard in every]
-    print(json.dumps(told), flush=True)
+    results = [{k: v for k, v in asdict(stats).items() if k != "_next"} for stats in every]
+    print(json.dumps(results), flush=True)
 
 
 if __name__ == "__main__":

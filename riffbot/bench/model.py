@@ -1,9 +1,9 @@
-"""How well a model hears what a prompt says, on prompts whose wordings it never read.
+"""How well a model follows prompts whose wordings were held out of its training.
 
 Every prompt of `held_out_prompts` with several seeds, written as MP3s with a manifest. What needs
 no listener is measured here: seconds a clip, memory, tempo where a prompt names one, the seam of
 the loop, how far the takes of one prompt differ. Whether the instrument is heard needs a listener.
-Three variables of the environment add what is not everybody's:
+Three environment variables add what not every machine has:
 
     RIFFBOT_BENCH_BESIDE   a second model, an earlier checkpoint say, measured on the same prompts
     RIFFBOT_BENCH_JUDGE    the script of a judge: `JUDGE score MANIFEST --models … --json -`
@@ -34,7 +34,7 @@ from audio.image import encode_png
 from audio.loudness import normalize
 from audio.metrics import seam_db
 from riffbot.bench.held_out_prompts import PROMPTS, HeldOutPrompt
-from riffbot.bench.progress import Bar
+from riffbot.bench.progress import ProgressBar
 from riffbot.images import Images
 from riffbot.inference.pipeline.factory import open_pipeline
 from riffbot.inference.pipeline.pipeline import Pipeline
@@ -45,7 +45,7 @@ from riffbot.settings import Settings
 
 RATE = 44_100
 HEADS = "MTT_musicnn,MTT_vgg,MSD_vgg"
-"""The judge's networks that may be looked at while a model is chosen."""
+"""The judge's networks that may be used for choosing a model."""
 
 TEMPO_ERROR = 0.04
 
@@ -74,7 +74,7 @@ class ModelResult:
     judge: dict[str, Any] | None = None
 
 
-def takes(
+def generate_takes(
     pipeline: Pipeline, prompts: Iterable[HeldOutPrompt], seeds: int
 ) -> Iterator[tuple[HeldOutPrompt, RiffRequest, NDArray[np.uint8], NDArray[np.float32], float]]:
     """Prompt, resolved request, picture, sound and seconds to the MP3 of every take."""
@@ -96,15 +96,17 @@ def measure(
     *,
     prompts: int = len(PROMPTS),
     seeds: int = 3,
-    bar: Bar | None = None,
+    bar: ProgressBar | None = None,
 ) -> ModelResult:
-    """Make the takes, write them to `out` with `manifest.json`, and measure what can be counted."""
+    """Generate the takes, write them to `out` with `manifest.json`, and measure them."""
     out.mkdir(parents=True, exist_ok=True)
-    bar = bar or Bar("model")
+    bar = bar or ProgressBar("model")
     rows: list[dict[str, Any]] = []
     pictures: dict[str, list[NDArray[np.uint8]]] = {}
     seconds, seams, right = [], [], list[bool]()
-    for held_out, request, picture, sound, spent in takes(pipeline, PROMPTS[:prompts], seeds):
+    for held_out, request, picture, sound, spent in generate_takes(
+        pipeline, PROMPTS[:prompts], seeds
+    ):
         name = f"{PROMPTS.index(held_out):03d}-{request.seed}"
         (out / f"{name}.mp3").write_bytes(encode(sound, RATE, "mp3"))
         (out / f"{name}.png").write_bytes(encode_png(picture))
@@ -116,7 +118,7 @@ def measure(
         }
         if held_out.bpm is not None:
             row["bpm"] = held_out.bpm
-            right.append(tempo_is(sound, held_out.bpm))
+            right.append(has_tempo(sound, held_out.bpm))
         rows.append(row)
         pictures.setdefault(held_out.prompt, []).append(picture)
         seconds.append(spent)
@@ -137,8 +139,8 @@ def measure(
     )
 
 
-def tempo_is(sound: NDArray[np.float32], bpm: float) -> bool:
-    """Whether librosa hears this tempo, within 4 %, in the clip played three times over."""
+def has_tempo(sound: NDArray[np.float32], bpm: float) -> bool:
+    """Whether librosa finds this tempo, within 4 %, in the clip repeated three times."""
     heard = librosa.feature.tempo(
         y=np.tile(sound, 3), sr=RATE, hop_length=441, start_bpm=110.0, max_tempo=240.0
     )
@@ -151,20 +153,20 @@ def correlation(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
     return float(np.corrcoef(one[:, :width].ravel(), other[:, :width].ravel())[0, 1])
 
 
-def judged(manifest: Path, judge: Path, python: str | None = None) -> dict[str, Any]:
-    """What an independent judge says of a manifest: its own JSON.
+def run_judge(manifest: Path, judge: Path, python: str | None = None) -> dict[str, Any]:
+    """Run an independent judge on a manifest; returns its JSON.
 
     Raises:
-        subprocess.CalledProcessError: the judge failed; its words are on stderr.
+        subprocess.CalledProcessError: the judge failed; its message is on stderr.
     """
     command = [python or sys.executable, str(judge), "score", str(manifest), "--models", HEADS]
-    told = subprocess.run([*command, "--json", "-"], check=True, capture_output=True, text=True)
-    found: dict[str, Any] = json.loads(told.stdout)
+    done = subprocess.run([*command, "--json", "-"], check=True, capture_output=True, text=True)
+    found: dict[str, Any] = json.loads(done.stdout)
     return found
 
 
-def load(settings: Settings, ref: str | None = None) -> Pipeline:
-    """The model of the settings, or another, without adapters, ready to run."""
+def load_pipeline(settings: Settings, ref: str | None = None) -> Pipeline:
+    """Load the model of the settings, or another, without LoRA adapters."""
     named = settings.model_copy(update={"model": ref or settings.model, "loras": []})
     pipeline = open_pipeline(named, Images(settings.seed_images))
     use_few_threads()
@@ -172,31 +174,35 @@ def load(settings: Settings, ref: str | None = None) -> Pipeline:
 
 
 def run(
-    settings: Settings, *, clips: int = 3, prompts: int = len(PROMPTS), bar: Bar | None = None
-) -> Results:
+    settings: Settings,
+    *,
+    clips: int = 3,
+    prompts: int = len(PROMPTS),
+    bar: ProgressBar | None = None,
+) -> ModelComparison:
     """Measure the settings' model with `clips` seeds, and whatever the environment adds.
 
     Args:
         prompts: how many of the prompts, from the first on.
-        bar: shows how far it is.
+        bar: shows the progress.
     """
-    bar = bar or Bar("model")
+    bar = bar or ProgressBar("model")
     beside, judge = os.environ.get("RIFFBOT_BENCH_BESIDE"), os.environ.get("RIFFBOT_BENCH_JUDGE")
     found = []
     models = [settings.model, *filter(None, [beside])]
     bar.expect(len(models) * len(PROMPTS[:prompts]) * clips)
     for place, ref in enumerate(models):
         out = settings.data_dir / "bench" / f"model-{place}"
-        result = measure(load(settings, ref), out, prompts=prompts, seeds=clips, bar=bar)
+        result = measure(load_pipeline(settings, ref), out, prompts=prompts, seeds=clips, bar=bar)
         if judge:
             python = os.environ.get("RIFFBOT_BENCH_PYTHON")
-            result = replace(result, judge=judged(out / "manifest.json", Path(judge), python))
+            result = replace(result, judge=run_judge(out / "manifest.json", Path(judge), python))
         found.append(result)
-    return Results(tuple(found))
+    return ModelComparison(tuple(found))
 
 
 @dataclass(frozen=True)
-class Results:
+class ModelComparison:
     """One or two models side by side."""
 
     models: tuple[ModelResult, ...]
@@ -224,7 +230,7 @@ class Results:
         yield row("likeness of two takes (1: same)", lambda r: f"{r.spread or 0:.2f}")
         if all(found.judge for found in self.models):
             for title, path in _VERDICTS:
-                yield row(title, lambda r, path=path: f"{_at(r.judge, path):.3f}")
+                yield row(title, lambda r, path=path: f"{_get_figure(r.judge, path):.3f}")
 
 
 _VERDICTS = (
@@ -238,7 +244,7 @@ _VERDICTS = (
 )
 
 
-def _at(verdict: dict[str, Any], path: tuple[str, ...]) -> float:
+def _get_figure(verdict: dict[str, Any], path: tuple[str, ...]) -> float:
     found: Any = verdict
     for key in path:
         found = found.get(key, {}) if isinstance(found, dict) else {}

@@ -24,7 +24,7 @@ import aiohttp
 import psutil
 from aiohttp import web
 
-from riffbot.bench.progress import Bar
+from riffbot.bench.progress import ProgressBar
 from riffbot.errors import RiffBotError
 from riffbot.jam.session import JamSession
 from riffbot.jam.types import LOCAL_USER
@@ -36,14 +36,14 @@ from riffbot.web.app import create_app
 from riffbot.web.rate_limit import RateLimiter
 
 SECONDS, LISTENERS, STALLED, CLIPS = 60.0, 200, 5, 6
-PATIENCE_S = 60.0
-"""How much longer to wait for a browser that does not read to be let go of."""
+TIMEOUT_S = 60.0
+"""How much longer to wait until a browser that does not read is disconnected."""
 
 _STALLED_S = 10.0
-"""About how long it takes until a browser that does not read is let go of."""
+"""About how long it takes until a browser that does not read is disconnected."""
 
-AT_ONCE = 4
-"""Riffusion's clients that ask at the same time; more would only wait in line."""
+CONCURRENT_POSTS = 4
+"""Simultaneous clients of Riffusion; more would only wait in the queue."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class PageResult:
         packets: median of what each got, 20 ms each.
         gaps: packets that any of them never got.
         lost: browsers that read and could still not listen to the end.
-        dropped: browsers that were let go because they did not read.
+        dropped: browsers that were disconnected because they did not read.
         underruns: packets that the jam did not have in time.
         memory_mb: of the server, before anybody came, in the middle and at the end.
         kbit_s: what one browser receives.
@@ -148,14 +148,14 @@ class PageResult:
 
 
 def run(
-    settings: Settings, *, size: Size = FULL, clips: int = CLIPS, bar: Bar | None = None
+    settings: Settings, *, size: Size = FULL, clips: int = CLIPS, bar: ProgressBar | None = None
 ) -> PageResult:
     """Measure both, one after the other.
 
     Args:
         size: how many listen, and for how long.
         clips: how many are made by POST.
-        bar: shows how far it is.
+        bar: shows the progress.
 
     Raises:
         RiffBotError: the model cannot be loaded, or cannot sustain a jam.
@@ -163,7 +163,7 @@ def run(
     return asyncio.run(_run(settings, size, clips, bar))
 
 
-async def _run(settings: Settings, size: Size, clips: int, bar: Bar | None) -> PageResult:
+async def _run(settings: Settings, size: Size, clips: int, bar: ProgressBar | None) -> PageResult:
     with tempfile.TemporaryDirectory(prefix="riffbot-bench-") as folder:
         changes = {"data_dir": Path(folder), "database_url": None, "host": "127.0.0.1"}
         async with open_services(settings.model_copy(update=changes)) as services:
@@ -178,68 +178,103 @@ async def measure(
     stalled: int = STALLED,
     clips: int = CLIPS,
     seed_image: str | None = None,
-    bar: Bar | None = None,
+    bar: ProgressBar | None = None,
 ) -> PageResult:
-    """The same with services that are open."""
-    bar = bar or Bar("page")
+    """Measure both with services that are open; the parameters are those of `run` and `Size`."""
+    bar = bar or ProgressBar("page")
     bar.expect(seconds + _STALLED_S * bool(stalled) + clips)
-    room = services.settings.model_copy(update={"page_listeners": listeners + stalled})
-    async with _served(replace(services, settings=room)) as (app, address):
+    settings = services.settings.model_copy(update={"page_listeners": listeners + stalled})
+    async with _serve(replace(services, settings=settings)) as (app, address):
         session = await services.jams.start(
             PageJam(), starter=LOCAL_USER, seed_image=seed_image, paced_by="clock"
         )
-        process = psutil.Process()
-        start = process.memory_info().rss / 2**20
-        others = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "riffbot.bench.listeners"),
-            f"{address}api/jams/{session.id}/socket",
-            *(str(listeners), str(stalled)),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-        )
-        try:
-            await _until(lambda: app[keys.BROADCASTER].listeners() == listeners + stalled)
-            before, began = session.reader.chunk_count, perf_counter()
-            with bar.part(f"{listeners} browsers listen", seconds, seconds=seconds):
-                await asyncio.sleep(seconds / 2)
-                middle = process.memory_info().rss / 2**20
-                await asyncio.sleep(seconds / 2)
-            with bar.part("who never reads is let go", _STALLED_S * bool(stalled)):
-                await _until(lambda: app[keys.BROADCASTER].dropped >= stalled)
-            took, made = perf_counter() - began, session.reader.chunk_count - before
-            end = process.memory_info().rss / 2**20
-            told, _ = await others.communicate(b"")  # its input ends, so it tells
-        finally:
-            if others.returncode is None:
-                others.kill()
-                await others.wait()
-        heard = json.loads(told)
+        size = Size(seconds, listeners, stalled)
+        run = await _measure_listening(app, address, session, size, bar)
         underruns, steps = (
             session.status().underruns,
             session.reader.placements()[-1].chunk.request.steps,
         )
         await session.stop()
         return PageResult(
-            seconds=took,
+            seconds=run.seconds,
             listeners=listeners,
             stalled=stalled,
-            packets=median(one["packets"] for one in heard),
-            gaps=sum(one["gaps"] for one in heard),
-            lost=sum(bool(one["ended"]) for one in heard),
+            packets=median(one["packets"] for one in run.stats),
+            gaps=sum(one["gaps"] for one in run.stats),
+            lost=sum(bool(one["ended"]) for one in run.stats),
             dropped=app[keys.BROADCASTER].dropped,
             underruns=underruns,
-            memory_mb=(start, middle, end),
-            kbit_s=median(one["received"] for one in heard) * 8 / 1000 / took,
-            generations_s=made / took,
+            memory_mb=run.memory_mb,
+            kbit_s=median(one["received"] for one in run.stats) * 8 / 1000 / run.seconds,
+            generations_s=run.chunks / run.seconds,
             clip_s=session.meter.width / 100,
-            clips_s=await _by_post(address, session, clips, steps, bar),
+            clips_s=await _measure_posts(address, session, clips, steps, bar),
         )
 
 
-async def _by_post(
-    address: str, session: JamSession, clips: int, steps: int | None, bar: Bar
+@dataclass(frozen=True)
+class _ListeningRun:
+    """What was measured while the browsers listened.
+
+    Attributes:
+        seconds: how long it took.
+        chunks: that the jam was made of meanwhile.
+        memory_mb: of the server, before anybody came, in the middle and at the end.
+        stats: one `riffbot.bench.listeners.ListenerStats` a browser that reads, as JSON.
+    """
+
+    seconds: float
+    chunks: int
+    memory_mb: tuple[float, float, float]
+    stats: list[dict[str, Any]]
+
+
+async def _measure_listening(
+    app: web.Application, address: str, session: JamSession, size: Size, bar: ProgressBar
+) -> _ListeningRun:
+    """Let browsers listen to a jam, until those that never read are disconnected."""
+    broadcaster = app[keys.BROADCASTER]
+    start = _memory_mb()
+    async with _browsers(f"{address}api/jams/{session.id}/socket", size) as browsers:
+        await _wait_until(lambda: broadcaster.listeners() == size.listeners + size.stalled)
+        before, began = session.reader.chunk_count, perf_counter()
+        with bar.part(f"{size.listeners} browsers listen", size.seconds, seconds=size.seconds):
+            await asyncio.sleep(size.seconds / 2)
+            middle = _memory_mb()
+            await asyncio.sleep(size.seconds / 2)
+        with bar.part("who never reads is let go", _STALLED_S * bool(size.stalled)):
+            await _wait_until(lambda: broadcaster.dropped >= size.stalled)
+        seconds, chunks = perf_counter() - began, session.reader.chunk_count - before
+        memory_mb = (start, middle, _memory_mb())
+        output, _ = await browsers.communicate(b"")  # it prints once its input has ended
+    return _ListeningRun(seconds, chunks, memory_mb, json.loads(output))
+
+
+@asynccontextmanager
+async def _browsers(url: str, size: Size) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The process of all browsers (`riffbot.bench.listeners`)."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "riffbot.bench.listeners"),
+        *(url, str(size.listeners), str(size.stalled)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+def _memory_mb() -> float:
+    return float(psutil.Process().memory_info().rss / 2**20)
+
+
+async def _measure_posts(
+    address: str, session: JamSession, clips: int, steps: int | None, bar: ProgressBar
 ) -> float:
-    """Clips a second when some of Riffusion's clients ask at once for the same loop."""
+    """Clips a second while some clients of Riffusion's ask for the same loop at once."""
     asked = iter(range(clips))
 
     async def client(http: aiohttp.ClientSession) -> None:
@@ -261,12 +296,12 @@ async def _by_post(
     timeout = aiohttp.ClientTimeout(total=None)
     async with aiohttp.ClientSession(timeout=timeout) as http:
         began = perf_counter()
-        await asyncio.gather(*(client(http) for _ in range(AT_ONCE)))
+        await asyncio.gather(*(client(http) for _ in range(CONCURRENT_POSTS)))
         return clips / (perf_counter() - began)
 
 
 @asynccontextmanager
-async def _served(services: Services) -> AsyncIterator[tuple[web.Application, str]]:
+async def _serve(services: Services) -> AsyncIterator[tuple[web.Application, str]]:
     app = create_app(services)
     app[keys.CREATE_LIMIT] = RateLimiter(burst=1_000_000)
     runner = web.AppRunner(app, access_log=None)
@@ -278,7 +313,7 @@ async def _served(services: Services) -> AsyncIterator[tuple[web.Application, st
         await runner.cleanup()
 
 
-async def _until(condition: Any) -> None:
-    async with asyncio.timeout(PATIENCE_S):
+async def _wait_until(condition: Any) -> None:
+    async with asyncio.timeout(TIMEOUT_S):
         while not condition():  # noqa: ASYNC110  # what is waited for happens in another process
             await asyncio.sleep(0.1)

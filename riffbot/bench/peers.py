@@ -1,4 +1,4 @@
-"""What people would use instead of our codec, re-created from its operations for comparison.
+"""What people would use instead of RiffBot's codec, re-implemented for comparison.
 
 Riffusion's converter: a 17,640-point STFT at 44.1 kHz, 512 HTK mel bands, least squares for the way
 back to 8,821 bins (what torchaudio's InverseMelScale does today), then 32 iterations of
@@ -23,7 +23,7 @@ ITERATIONS = 32
 MOMENTUM = 0.99
 
 
-class Riffusion:
+class RiffusionCodec:
     """The conversion of Riffusion v1, both ways, on the CPU."""
 
     def __init__(self, seed: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""Remixing beside what people would use: diffusers' own pipelines, and librosa behind them.
+"""Remixing compared with what people would use: diffusers' own pipelines and librosa.
 
 Both sides run the same weights, scheduler, steps, guidance and denoising, in one process, in turn.
 A remix is timed from the source's picture to the MP3. An inpainted clip is judged by what it did
@@ -27,13 +27,18 @@ from audio.codec import mel_spectrogram
 from audio.picture import drawn
 from audio.resample import resample
 from audio.video import playhead_video
-from riffbot.bench.engine import Clock, Stock, grey_of, stock_pipeline
+from riffbot.bench.engine import (
+    DiffusersBaseline,
+    StageTimer,
+    build_diffusers_pipeline,
+    to_greyscale,
+)
 from riffbot.bench.peers import ITERATIONS, RATE
-from riffbot.bench.progress import Bar
+from riffbot.bench.progress import ProgressBar
 from riffbot.composition import compose, extended_columns, windows
 from riffbot.composition.canvas import window_width
 from riffbot.images import Images
-from riffbot.inference.job import Riff
+from riffbot.inference.job import GeneratedRiff
 from riffbot.inference.models.model import Model
 from riffbot.inference.pipeline.factory import open_pipeline
 from riffbot.inference.pipeline.pipeline import Pipeline
@@ -71,7 +76,7 @@ class RemixResult:
     """What was measured.
 
     Attributes:
-        rows: (what, unit, ours, theirs, who they are) in order; smaller is better in all of them.
+        rows: (what, unit, RiffBot, alternative, its name) in order; smaller is better.
     """
 
     model: str
@@ -86,22 +91,24 @@ class RemixResult:
     def table(self) -> str:
         """For people."""
         lines = [f"{self.model}", f"{'':<38}{'RiffBot':>9}{'instead':>10}{'ratio':>9}"]
-        for what, unit, ours, theirs, who in self.rows:
-            ratio = _ratio({"riffbot": ours, "instead": theirs})
+        for what, unit, riffbot, alternative, who in self.rows:
+            ratio = _ratio({"riffbot": riffbot, "instead": alternative})
             shown = f"{ratio:8.1f}×" if ratio is not None else "        –"
-            lines.append(f"{f'{what}, {unit}':<38}{ours:>9.3f}{theirs:>10.3f}{shown}  {who}")
+            lines.append(
+                f"{f'{what}, {unit}':<38}{riffbot:>9.3f}{alternative:>10.3f}{shown}  {who}"
+            )
         return "\n".join(lines)
 
 
 def run(
-    settings: Settings, *, repeats: int = 3, size: Size = FULL, bar: Bar | None = None
+    settings: Settings, *, repeats: int = 3, size: Size = FULL, bar: ProgressBar | None = None
 ) -> RemixResult:
     """Measure with the model of the settings.
 
     Args:
         repeats: how often each side is timed, in turn; medians count.
         size: how much is measured.
-        bar: shows how far it is.
+        bar: shows the progress.
 
     Raises:
         ModelError: the model cannot be loaded.
@@ -119,15 +126,15 @@ def run(
         images,
     )
     result = RemixResult(model.name)
-    rival = _Rival(model, request, size.iterations)
+    baseline = _DiffusersEdits(model, request, size.iterations)
     steps: dict[str, Callable[[], list[Row]]] = {
-        "remix": lambda: _remix(pipeline, request, source, rival, repeats),
-        "inpaint": lambda: _inpaint(pipeline, request, source, rival, repeats),
-        "extend": lambda: _extend(pipeline, images, request, source, size.song_s),
-        "loop out of a recording": lambda: _loop(settings),
-        "MP4": lambda: _video(source[:, : size.columns], repeats),
+        "remix": lambda: _measure_remix(pipeline, request, source, baseline, repeats),
+        "inpaint": lambda: _measure_inpaint(pipeline, request, source, baseline, repeats),
+        "extend": lambda: _measure_extend(pipeline, images, request, source, size.song_s),
+        "loop out of a recording": lambda: _measure_loop(settings),
+        "MP4": lambda: _measure_video(source[:, : size.columns], repeats),
     }
-    bar = bar or Bar("remix")
+    bar = bar or ProgressBar("remix")
     bar.expect(len(steps))
     for name, step in steps.items():
         with bar.part(name):
@@ -135,15 +142,15 @@ def run(
     return result
 
 
-class _Rival:
+class _DiffusersEdits:
     """diffusers' img2img and inpainting on the same weights."""
 
     def __init__(self, model: Model, request: RiffRequest, iterations: int) -> None:
         self._request = request
         self._model = model
-        self.stock = Stock(model, request, iterations=iterations)
-        self._img2img = stock_pipeline(StableDiffusionImg2ImgPipeline, model)
-        self._inpaint = stock_pipeline(StableDiffusionInpaintPipeline, model)
+        self.stock = DiffusersBaseline(model, request, iterations=iterations)
+        self._img2img = build_diffusers_pipeline(StableDiffusionImg2ImgPipeline, model)
+        self._inpaint = build_diffusers_pipeline(StableDiffusionInpaintPipeline, model)
 
     @property
     def inpaints(self) -> bool:
@@ -181,30 +188,38 @@ class _Rival:
             output_type="np",
             **{"strength": self._request.denoising, **options},
         )
-        return grey_of(answer)
+        return to_greyscale(answer)
 
 
 Row = tuple[str, str, float, float, str]
 
 
-def _remix(
-    pipeline: Pipeline, request: RiffRequest, source: Pixels, rival: _Rival, repeats: int
+def _measure_remix(
+    pipeline: Pipeline,
+    request: RiffRequest,
+    source: Pixels,
+    baseline: _DiffusersEdits,
+    repeats: int,
 ) -> list[Row]:
-    def ours() -> object:
+    def riffbot() -> object:
         (picture,) = pipeline.run([request])
-        return files.encode(_sound(picture), RATE, "mp3")
+        return files.encode(_render_sound(picture), RATE, "mp3")
 
-    def theirs() -> object:
-        picture = rival.remix(source)
-        rival.stock._picture = lambda: picture  # type: ignore[method-assign]
-        return rival.stock.clip(Clock())
+    def alternative() -> object:
+        picture = baseline.remix(source)
+        baseline.stock._picture = lambda: picture  # type: ignore[method-assign]
+        return baseline.stock.clip(StageTimer())
 
-    fast, slow = _in_turn(ours, theirs, repeats)
+    fast, slow = _time_alternately(riffbot, alternative, repeats)
     return [("remix, picture to MP3", "s", fast, slow, "diffusers img2img + librosa")]
 
 
-def _inpaint(
-    pipeline: Pipeline, request: RiffRequest, source: Pixels, rival: _Rival, repeats: int
+def _measure_inpaint(
+    pipeline: Pipeline,
+    request: RiffRequest,
+    source: Pixels,
+    baseline: _DiffusersEdits,
+    repeats: int,
 ) -> list[Row]:
     width = source.shape[1]
     region = Region(width // 3, 2 * width // 3)
@@ -212,21 +227,21 @@ def _inpaint(
     asked = request.but(mask=region.name, denoising=1.0)
     pictures: dict[str, Pixels] = {}
 
-    def ours() -> object:
+    def riffbot() -> object:
         pictures["ours"] = pipeline.run([asked])[0]
         return None
 
-    def theirs() -> object:
-        pictures["theirs"] = rival.inpaint(source, mask)
+    def alternative() -> object:
+        pictures["theirs"] = baseline.inpaint(source, mask)
         return None
 
-    fast, slow = _in_turn(ours, theirs, repeats)
+    fast, slow = _time_alternately(riffbot, alternative, repeats)
     outside = mask == 0
 
     def wrong(picture: Pixels) -> float:
         return float(np.abs(picture.astype(int) - source)[outside].mean())
 
-    who = "diffusers inpaint" if rival.inpaints else "diffusers img2img: it cannot inpaint this"
+    who = "diffusers inpaint" if baseline.inpaints else "diffusers img2img: it cannot inpaint this"
     return [
         ("inpaint, the picture", "s", fast, slow, who),
         (
@@ -239,7 +254,7 @@ def _inpaint(
     ]
 
 
-def _extend(
+def _measure_extend(
     pipeline: Pipeline, images: Images, request: RiffRequest, source: Pixels, song_s: float
 ) -> list[Row]:
     """A song, beside variations of the same loop made to sound one by one and put end to end."""
@@ -247,19 +262,19 @@ def _extend(
     columns = extended_columns(width, request.bpm, seconds=song_s)
     song = request.but(piece=Extend(columns=columns).model_dump())
 
-    async def submit(asked: RiffRequest, _number: int, _count: int) -> Riff:
+    async def submit(asked: RiffRequest, _number: int, _count: int) -> GeneratedRiff:
         resolved = resolve(asked, pipeline.model.card, images)
         (picture,) = pipeline.run([resolved])
-        return Riff(resolved, picture, "", "")
+        return GeneratedRiff(resolved, picture, "", "")
 
     began = time.perf_counter()
     riff = asyncio.run(compose(song, images, submit))
-    ours = _sound(riff.image, loop=False)
+    riffbot = _render_sound(riff.image, loop=False)
     spent = time.perf_counter() - began
 
     began = time.perf_counter()
     takes = [pipeline.run([request.but(seed=number)])[0] for number in range(-(-columns // width))]
-    theirs = np.concatenate([_sound(picture) for picture in takes])[: len(ours)]
+    alternative = np.concatenate([_render_sound(picture) for picture in takes])[: len(riffbot)]
     spent_apart = time.perf_counter() - began
     joins = [window.begin for window in windows(width, columns, window_width(width))]
     ends = list(range(width, columns, width))
@@ -268,14 +283,14 @@ def _extend(
         (
             "extend, change at joins over elsewhere",
             "×",
-            change_at(ours, RATE, joins),
-            change_at(theirs, RATE, ends),
+            relative_change_at(riffbot, RATE, joins),
+            relative_change_at(alternative, RATE, ends),
             "clips end to end (Riffusion)",
         ),
     ]
 
 
-def change_at(sound: Floats, rate: int, joins: list[int]) -> float:
+def relative_change_at(sound: Floats, rate: int, joins: list[int]) -> float:
     """How much a sound changes around some columns of 10 ms, over how much it does elsewhere.
 
     The mean change of its mel bands in decibels from column to column, the largest within 40 ms;
@@ -298,32 +313,32 @@ def change_at(sound: Floats, rate: int, joins: list[int]) -> float:
     return float(np.mean(there) / np.mean(elsewhere))
 
 
-def _loop(settings: Settings) -> list[Row]:
+def _measure_loop(settings: Settings) -> list[Row]:
     """The seam of a loop cut on the beat, beside the first 5.12 seconds as they come."""
     images = Images(settings.seed_images)
     name = images.names()[0]
     # A recording that begins and ends anywhere: three rounds of a bundled loop, cut off the beat.
-    rounds = np.tile(_sound(images.load(name)), 3)[round(0.37 * RATE) :]
+    rounds = np.tile(_render_sound(images.load(name)), 3)[round(0.37 * RATE) :]
     loop = loops.find_loop(rounds, RATE)
     assert loop is not None
     cut, plain = rounds[loop.start : loop.stop], rounds[: round(5.12 * RATE * 0.93)]
 
     def seam(sound: Floats) -> float:
         twice = np.concatenate([sound, sound])
-        return change_at(twice, RATE, [round(len(sound) * 100 / RATE)])
+        return relative_change_at(twice, RATE, [round(len(sound) * 100 / RATE)])
 
     what = "loop out of a recording, its seam"
     return [(what, "×", seam(cut), seam(plain), "the first seconds as they come")]
 
 
-def _video(source: Pixels, repeats: int) -> list[Row]:
-    sound = _sound(source)
+def _measure_video(source: Pixels, repeats: int) -> list[Row]:
+    sound = _render_sound(source)
     canvas, plot = drawn(source, title=PROMPT)
 
-    def ours() -> object:
+    def riffbot() -> object:
         return playhead_video(source, sound, RATE, title=PROMPT)
 
-    def theirs() -> object:
+    def alternative() -> object:
         # What a script does: draw every frame anew and hand the pictures on as PNGs.
         frames = []
         for number in range(source.shape[1] * _FRAMES // 100):
@@ -333,22 +348,22 @@ def _video(source: Pixels, repeats: int) -> list[Row]:
             frames.append(np.asarray(frame.resize(canvas.size)))
         return frames
 
-    fast, slow = _in_turn(ours, theirs, min(repeats, 2))
+    fast, slow = _time_alternately(riffbot, alternative, min(repeats, 2))
     return [("MP4 with a playhead", "s", fast, slow, "frames drawn anew, not yet encoded")]
 
 
-def _sound(picture: NDArray[np.uint8], *, loop: bool = True) -> Floats:
+def _render_sound(picture: NDArray[np.uint8], *, loop: bool = True) -> Floats:
     sound = codec.image_to_audio(picture, loop=loop)
     return loudness.normalize(sound, RATE, loop=loop)
 
 
-def _in_turn(
-    ours: Callable[[], object], theirs: Callable[[], object], repeats: int
+def _time_alternately(
+    riffbot: Callable[[], object], alternative: Callable[[], object], repeats: int
 ) -> tuple[float, float]:
     """Median seconds of both, after one round that fills caches."""
     times: tuple[list[float], list[float]] = ([], [])
     for number in range(repeats + 1):
-        for side, work in zip(times, (ours, theirs), strict=True):
+        for side, work in zip(times, (riffbot, alternative), strict=True):
             began = time.perf_counter()
             work()
             if number:

@@ -1,7 +1,7 @@
-"""`riffbot bench`: what RiffBot takes and how good it is, beside what people would use instead.
+"""`riffbot bench`: speed and quality of RiffBot, compared with what people would use instead.
 
-Every bench measures both sides in one run on one machine, interleaved where it can be, and reports
-ratios: figures of another day or machine prove nothing.
+Every bench measures both sides in one run on one machine, interleaved where possible, and reports
+ratios: figures from another day or machine cannot be compared.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from riffbot.bench.progress import Bar
+from riffbot.bench.progress import ProgressBar
 from riffbot.settings import Settings
 
 
@@ -28,23 +28,23 @@ class Report:
 
 
 @dataclass(frozen=True)
-class Task:
+class BenchTask:
     """How a bench is to run.
 
     Attributes:
         settings: whose model and seed images are measured.
         clips: repetitions; medians count.
-        quick: as small as it can be, to see that it runs: its figures mean nothing.
-        bar: shows how far it is.
+        quick: as small as possible, to check that it runs: the figures mean nothing.
+        bar: shows the progress.
     """
 
     settings: Settings
     clips: int
     quick: bool
-    bar: Bar
+    bar: ProgressBar
 
 
-def _codec(task: Task) -> Report:
+def _codec(task: BenchTask) -> Report:
     from riffbot.bench import codec  # noqa: PLC0415 - a bench loads only what it measures
 
     size = codec.QUICK if task.quick else codec.FULL
@@ -53,7 +53,7 @@ def _codec(task: Task) -> Report:
     return Report(result.table(), result.as_dict())
 
 
-def _engine(task: Task) -> Report:
+def _engine(task: BenchTask) -> Report:
     from riffbot.bench import engine  # noqa: PLC0415
 
     iterations = {"iterations": 1} if task.quick else {}
@@ -61,7 +61,7 @@ def _engine(task: Task) -> Report:
     return Report(result.table(), result.as_dict())
 
 
-def _model(task: Task) -> Report:
+def _model(task: BenchTask) -> Report:
     from riffbot.bench import model  # noqa: PLC0415
 
     prompts = {"prompts": 2} if task.quick else {}
@@ -69,7 +69,7 @@ def _model(task: Task) -> Report:
     return Report(result.table(), result.as_dict())
 
 
-def _jam(task: Task) -> Report:
+def _jam(task: BenchTask) -> Report:
     from riffbot.bench import jam  # noqa: PLC0415
 
     # It plays in time and once, whatever the clips.
@@ -78,7 +78,7 @@ def _jam(task: Task) -> Report:
     return Report(result.table(), result.as_dict())
 
 
-def _voice(task: Task) -> Report:
+def _voice(task: BenchTask) -> Report:
     from riffbot.bench import voice  # noqa: PLC0415
 
     # No model, and it plays in time.
@@ -87,7 +87,7 @@ def _voice(task: Task) -> Report:
     return Report(result.table(), result.as_dict())
 
 
-def _remix(task: Task) -> Report:
+def _remix(task: BenchTask) -> Report:
     from riffbot.bench import remix  # noqa: PLC0415
 
     size = remix.QUICK if task.quick else remix.FULL
@@ -95,7 +95,7 @@ def _remix(task: Task) -> Report:
     return Report(result.table(), result.as_dict())
 
 
-def _library(task: Task) -> Report:
+def _library(task: BenchTask) -> Report:
     from riffbot.bench import library  # noqa: PLC0415
 
     riffs = 500 if task.quick else library.RIFFS
@@ -103,7 +103,7 @@ def _library(task: Task) -> Report:
     return Report(result.table(), result.as_dict())
 
 
-def _page(task: Task) -> Report:
+def _page(task: BenchTask) -> Report:
     from riffbot.bench import page  # noqa: PLC0415
 
     size = page.QUICK if task.quick else page.FULL
@@ -111,7 +111,7 @@ def _page(task: Task) -> Report:
     return Report(result.table(), result.as_dict())
 
 
-_BENCHES: dict[str, Callable[[Task], Report]] = {
+_BENCHES: dict[str, Callable[[BenchTask], Report]] = {
     "codec": _codec,
     "engine": _engine,
     "model": _model,
@@ -126,15 +126,15 @@ NAMES = tuple(_BENCHES)
 
 
 def run(name: str, settings: Settings, *, clips: int = 3, quick: bool = False) -> Report:
-    """Run one bench and show on stderr how far it is.
+    """Run one bench and show its progress on stderr.
 
     Args:
         name: one of `NAMES`.
         clips: repetitions; medians count.
-        quick: as small as it can be, to see that it runs: its figures mean nothing.
+        quick: as small as possible, to check that it runs: the figures mean nothing.
 
     Raises:
         RiffBotError: the model cannot be loaded.
     """
-    with Bar(name) as bar:
-        return _BENCHES[name](Task(settings, clips, quick, bar))
+    with ProgressBar(name) as bar:
+        return _BENCHES[name](BenchTask(settings, clips, quick, bar))

@@ -1,4 +1,4 @@
-"""The last metre of a jam, from ready sound to the socket, beside what music bots do.
+"""Sending of a jam, from the finished sound to the socket, compared with other music bots.
 
 The ordinary way is a PCM source: discord.py's player encodes each 20 ms with libopus on its own
 thread, while it should be sending. Ours hands over packets that are Opus already. Both run in
@@ -23,7 +23,7 @@ from discord import opus
 from discord.player import AudioPlayer
 
 from audio.arrays import Floats
-from riffbot.bench.progress import Bar
+from riffbot.bench.progress import ProgressBar
 from riffbot.jam.opus import OpusEncoder
 from riffbot.jam.ring import PACKET_SAMPLES, PacketRing
 from riffbot.voice.source import RingSource
@@ -52,8 +52,8 @@ FULL, QUICK = Size(), Size(seconds=0.6, rounds=1, stall_s=0.3)
 
 
 @dataclass(frozen=True)
-class Pace:
-    """How one way sends.
+class SendTiming:
+    """How one method sends.
 
     Attributes:
         packet_us: median microseconds on the player's thread for one packet, until it can be sent.
@@ -73,8 +73,8 @@ class VoiceResult:
     """What was measured; `pcm` is None where this machine has no libopus for discord.py."""
 
     seconds: float
-    ours: Pace
-    pcm: Pace | None
+    ours: SendTiming
+    pcm: SendTiming | None
     stall_s: float = FULL.stall_s
 
     def as_dict(self) -> dict[str, Any]:
@@ -103,12 +103,12 @@ class VoiceResult:
         text = f"  {name:32}{ours:>10.{digits}f} {unit:5}"
         if self.pcm is None:
             return text
-        theirs = float(getattr(self.pcm, field))
-        ratio = f"{theirs / ours:>8.1f}×" if ours else f"{'—':>9}"
-        return f"{text}{theirs:>14.{digits}f}{ratio}"
+        pcm = float(getattr(self.pcm, field))
+        ratio = f"{pcm / ours:>8.1f}×" if ours else f"{'—':>9}"
+        return f"{text}{pcm:>14.{digits}f}{ratio}"
 
 
-class _Socket:
+class _FakeVoiceClient:
     """Stands in for a voice client: connected, and noting when each packet would leave."""
 
     def __init__(self, encode: Callable[[bytes], bytes]) -> None:
@@ -135,66 +135,66 @@ class _Socket:
 
 
 class _PCM(discord.AudioSource):
-    """The ordinary source: 16 bit stereo, encoded by the player."""
+    """The ordinary source: 16-bit stereo, encoded by the player."""
 
     def __init__(self, sound: Floats) -> None:
         both = np.repeat((sound * 32767).astype("<i2"), 2)
         self._frames = both.reshape(-1, 2 * PACKET_SAMPLES)
-        self._at = 0
+        self._position = 0
 
     def read(self) -> bytes:
-        frame: bytes = self._frames[self._at % len(self._frames)].tobytes()
-        self._at += 1
+        frame: bytes = self._frames[self._position % len(self._frames)].tobytes()
+        self._position += 1
         return frame
 
 
 @dataclass(frozen=True)
-class _Way:
-    """One way to play: its source for a socket, its encoder, and one packet's work."""
+class _PlaybackMethod:
+    """A method of playing: its source for a voice client, its encoder, one packet's work."""
 
     name: str
-    source: Callable[[_Socket], discord.AudioSource]
+    source: Callable[[_FakeVoiceClient], discord.AudioSource]
     encode: Callable[[bytes], bytes]
-    one: Callable[[], object]
+    read_packet: Callable[[], object]
 
 
-def run(*, size: Size = FULL, bar: Bar | None = None) -> VoiceResult:
-    """Measure both by turns: what else the machine does hits both alike.
+def run(*, size: Size = FULL, bar: ProgressBar | None = None) -> VoiceResult:
+    """Measure both methods in turn, so that other load affects both alike.
 
     Args:
         size: how long is played.
-        bar: shows how far it is.
+        bar: shows the progress.
     """
     turn_s = size.seconds / size.rounds
-    sound = _sound(turn_s)
-    ways = [_ours(sound), *([_pcm(sound)] if _libopus() else [])]
-    bar = bar or Bar("voice")
+    sound = _make_sound(turn_s)
+    methods = [_ready_packets(sound), *([_pcm_source(sound)] if _load_libopus() else [])]
+    bar = bar or ProgressBar("voice")
     stalled_s = 1.0 + size.stall_s
-    bar.expect(len(ways) * (size.seconds + stalled_s))
-    gaps: list[list[Floats]] = [[] for _ in ways]
+    bar.expect(len(methods) * (size.seconds + stalled_s))
+    gaps: list[list[Floats]] = [[] for _ in methods]
     for number in range(1, size.rounds + 1):
-        for way, seen in zip(ways, gaps, strict=True):
-            with bar.part(f"{way.name}, round {number}/{size.rounds}", turn_s, seconds=turn_s):
-                seen.append(_play(way, turn_s, busy=True))
-    paces = []
-    for way, seen in zip(ways, gaps, strict=True):
-        with bar.part(f"{way.name}, away for {size.stall_s:g} s", stalled_s, seconds=stalled_s):
-            paces.append(_pace(way, seen, size.stall_s))
-    theirs = paces[1] if len(paces) > 1 else None
-    return VoiceResult(size.seconds, paces[0], theirs, size.stall_s)
+        for method, intervals in zip(methods, gaps, strict=True):
+            with bar.part(f"{method.name}, round {number}/{size.rounds}", turn_s, seconds=turn_s):
+                intervals.append(_measure_intervals(method, turn_s, busy=True))
+    timings = []
+    for method, intervals in zip(methods, gaps, strict=True):
+        with bar.part(f"{method.name}, away for {size.stall_s:g} s", stalled_s, seconds=stalled_s):
+            timings.append(_measure_timing(method, intervals, size.stall_s))
+    pcm = timings[1] if len(timings) > 1 else None
+    return VoiceResult(size.seconds, timings[0], pcm, size.stall_s)
 
 
-def _pace(way: _Way, gaps: list[Floats], stall_s: float) -> Pace:
-    away = _play(way, 1.0 + stall_s, stall_s=stall_s)
-    return Pace(
-        packet_us=_microseconds(way.one),
+def _measure_timing(method: _PlaybackMethod, gaps: list[Floats], stall_s: float) -> SendTiming:
+    away = _measure_intervals(method, 1.0 + stall_s, stall_s=stall_s)
+    return SendTiming(
+        packet_us=_time_one_packet(method.read_packet),
         p99_ms=float(np.median([np.percentile(some, 99) for some in gaps])) * 1000,
         worst_ms=float(np.concatenate(gaps).max()) * 1000,
         burst=int((away < BURST_S).sum()),
     )
 
 
-def _ours(sound: Floats) -> _Way:
+def _ready_packets(sound: Floats) -> _PlaybackMethod:
     packets = OpusEncoder(BITRATE).encode(sound)
 
     def ring() -> PacketRing:
@@ -203,32 +203,36 @@ def _ours(sound: Floats) -> _Way:
             full.put(packet, position)
         return full
 
-    def source(socket: _Socket) -> discord.AudioSource:
+    def source(socket: _FakeVoiceClient) -> discord.AudioSource:
         return RingSource(ring(), socket.is_connected, socket.resume)
 
-    return _Way("ready packets", source, bytes, ring().read)
+    return _PlaybackMethod("ready packets", source, bytes, ring().read)
 
 
-def _pcm(sound: Floats) -> _Way:
+def _pcm_source(sound: Floats) -> _PlaybackMethod:
     encoder = opus.Encoder(bitrate=BITRATE // 1000, signal_type="music")
     source = _PCM(sound)
 
     def encode(data: bytes) -> bytes:
         return bytes(encoder.encode(data, PACKET_SAMPLES))
 
-    return _Way("PCM source", lambda _: _PCM(sound), encode, lambda: encode(source.read()))
+    return _PlaybackMethod(
+        "PCM source", lambda _: _PCM(sound), encode, lambda: encode(source.read())
+    )
 
 
-def _play(way: _Way, seconds: float, *, busy: bool = False, stall_s: float = 0.0) -> Floats:
+def _measure_intervals(
+    method: _PlaybackMethod, seconds: float, *, busy: bool = False, stall_s: float = 0.0
+) -> Floats:
     """Distances between the packets that the real player sends, in seconds."""
-    socket = _Socket(way.encode)
+    socket = _FakeVoiceClient(method.encode)
     stop = threading.Event()
-    made = way.source(socket)
+    made = method.source(socket)
     if stall_s:
         made = _Stalled(made, stall_s)
     player = socket.player = AudioPlayer(made, socket)  # type: ignore[arg-type]
     loop = threading.Thread(target=socket.client.loop.run_forever, daemon=True)
-    other = threading.Thread(target=_spin, args=(stop,), daemon=True)
+    other = threading.Thread(target=_keep_busy, args=(stop,), daemon=True)
     loop.start()
     if busy:
         other.start()
@@ -247,7 +251,7 @@ def _play(way: _Way, seconds: float, *, busy: bool = False, stall_s: float = 0.0
 
 
 class _Stalled(discord.AudioSource):
-    """A source whose process is away for a while, once."""
+    """A source that blocks for a while, once, as if the process were suspended."""
 
     def __init__(self, inner: discord.AudioSource, stall_s: float) -> None:
         self._inner = inner
@@ -264,7 +268,7 @@ class _Stalled(discord.AudioSource):
         return self._inner.is_opus()
 
 
-def _spin(stop: threading.Event) -> None:
+def _keep_busy(stop: threading.Event) -> None:
     """A thread of Python code, as a busy bot has."""
     number = 0
     while not stop.is_set():
@@ -272,16 +276,16 @@ def _spin(stop: threading.Event) -> None:
             number = (number * 1_103_515_245 + 12_345) % 2**31
 
 
-def _microseconds(one: Callable[[], object], count: int = 300) -> float:
+def _time_one_packet(read_packet: Callable[[], object], count: int = 300) -> float:
     times = []
     for _ in range(count):
         begin = time.perf_counter()
-        one()
+        read_packet()
         times.append(time.perf_counter() - begin)
     return float(np.median(times)) * 1e6
 
 
-def _sound(seconds: float) -> Floats:
+def _make_sound(seconds: float) -> Floats:
     """float32[n] of something that costs an encoder work: tones and noise."""
     n = round(seconds * 50) * PACKET_SAMPLES
     time_s = np.arange(n) / 48_000
@@ -290,7 +294,7 @@ def _sound(seconds: float) -> Floats:
     return (0.08 * tones + 0.05 * noise).clip(-1, 1).astype(np.float32)
 
 
-def _libopus() -> bool:
+def _load_libopus() -> bool:
     """Whether discord.py finds a libopus: the system's, or the one inside PyAV's wheel."""
     if opus.is_loaded() or opus._load_default():
         return True

@@ -11,9 +11,9 @@ from datetime import datetime
 from riffbot.clips import recipes
 from riffbot.errors import GenerationFailed, RiffBotError
 from riffbot.images import Images
-from riffbot.inference.job import Riff
-from riffbot.library.models import StoredRiff
+from riffbot.inference.job import GeneratedRiff
 from riffbot.library.store import Library
+from riffbot.library.tables import StoredRiff
 from riffbot.library.types import Author, Credit
 from riffbot.rendering import Rendered, render
 from riffbot.request import RiffRequest
@@ -109,7 +109,7 @@ def build_clip(
     )
 
 
-def render_clip(riff: Riff, images: Images, *, loudness_lufs: float) -> Rendered:
+def render_clip(riff: GeneratedRiff, images: Images, *, loudness_lufs: float) -> Rendered:
     """Render a riff to its files, with the recipes of what it starts from. For a thread.
 
     Raises:

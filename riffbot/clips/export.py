@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 from audio import encoding, image
 from audio.video import playhead_video
-from riffbot.errors import BadRequest, shortened
-from riffbot.naming import ascii_slug
+from riffbot.errors import BadRequest, shorten
+from riffbot.naming import slugify_ascii
 from riffbot.rendering import SAMPLE_RATE, heading, is_loop, sound
 
 if TYPE_CHECKING:
@@ -50,10 +50,8 @@ def export(clip: Clip, format: str, loudness_lufs: float = -14.0) -> tuple[str, 
         BadRequest: there is no such format.
     """
     if format not in FORMATS:
-        raise BadRequest(
-            f"“{shortened(format)}” is no format I can write: use {', '.join(FORMATS)}."
-        )
-    stem = ascii_slug(heading(clip.request))
+        raise BadRequest(f"“{shorten(format)}” is no format I can write: use {', '.join(FORMATS)}.")
+    stem = slugify_ascii(heading(clip.request))
     name = f"{stem}-{clip.id}.{format}"
     makers: dict[str, Callable[[], bytes]] = {
         "mp3": lambda: clip.mp3,

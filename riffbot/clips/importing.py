@@ -15,11 +15,11 @@ from riffbot.clips.clip import render_clip
 from riffbot.clips.uploads import Source
 from riffbot.errors import RiffBotError
 from riffbot.images import Images
-from riffbot.inference.job import Riff
-from riffbot.library.models import StoredRiff
+from riffbot.inference.job import GeneratedRiff
 from riffbot.library.store import Library
+from riffbot.library.tables import StoredRiff
 from riffbot.library.types import DRAWING, Author, Origin
-from riffbot.naming import words_of
+from riffbot.naming import prompt_from_filename
 from riffbot.prompt import PromptError, parse
 from riffbot.request import RiffRequest
 from riffbot.settings import Settings
@@ -46,7 +46,7 @@ class ClipImporter:
             prompt=_title(source.name), seed=0, seed_image=ref, denoising=0.0, bpm=source.bpm
         )
         taken_as = DRAWING if source.kind == "drawing" else "an upload"
-        riff = Riff(request, source.pixels, taken_as, "0" * 64)
+        riff = GeneratedRiff(request, source.pixels, taken_as, "0" * 64)
         rendered = await asyncio.to_thread(
             render_clip, riff, self._images, loudness_lufs=self._settings.loudness_lufs
         )
@@ -89,5 +89,5 @@ def _title(name: str) -> str:
     try:
         parse(name)
     except PromptError:
-        return words_of(name)
+        return prompt_from_filename(name)
     return name

@@ -18,10 +18,10 @@ from riffbot.errors import (
     Unavailable,
 )
 from riffbot.inference.engine.engine import Engine
-from riffbot.inference.job import Riff
+from riffbot.inference.job import GeneratedRiff
 from riffbot.library.instance_lock import InstanceLock
-from riffbot.library.models import StoredJob, StoredRiff
 from riffbot.library.store import Library
+from riffbot.library.tables import StoredJob, StoredRiff
 from riffbot.library.types import Author, Origin
 from riffbot.rendering import Rendered
 from riffbot.request import RiffRequest
@@ -117,7 +117,7 @@ class JobLedger:
             return
         self._begun.pop(job_id, None)
 
-    async def finish(self, job_id: str, riff: Riff, rendered: Rendered) -> StoredRiff:
+    async def finish(self, job_id: str, riff: GeneratedRiff, rendered: Rendered) -> StoredRiff:
         """Store a job's clip; waits up to `STORE_TIMEOUT_S` for a library that is busy.
 
         Raises:

@@ -12,8 +12,8 @@ from riffbot.composition.progress import whole_clip_progress
 from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine, Reservation
 from riffbot.inference.engine.pending_job import OnProgress
-from riffbot.inference.job import Owner, Riff
-from riffbot.library.models import StoredJob
+from riffbot.inference.job import GeneratedRiff, Requester
+from riffbot.library.tables import StoredJob
 from riffbot.request import RiffRequest
 
 
@@ -31,7 +31,7 @@ class AcceptedJob:
     """
 
     job: StoredJob
-    owner: Owner
+    owner: Requester
     reserved: Reservation
     price: Price | None
     checked: bool
@@ -58,7 +58,7 @@ class JobRunner:
         on_progress: OnProgress | None,
         wants_preview: bool,
         deadline: float | None,
-    ) -> Riff:
+    ) -> GeneratedRiff:
         """Compute the picture of a job, or all of its pictures as one.
 
         Raises:
@@ -66,7 +66,7 @@ class JobRunner:
         """
         job = accepted.job
 
-        async def submit(request: RiffRequest, number: int, count: int) -> Riff:
+        async def submit(request: RiffRequest, number: int, count: int) -> GeneratedRiff:
             if number > 0 and accepted.price is None:  # it was admitted while the model loaded
                 accepted.price = await self._pricing.price(job.request)
             price = accepted.price

@@ -12,7 +12,7 @@ from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine
 from riffbot.inference.engine.throughput import work_units
 from riffbot.request import RiffRequest
-from riffbot.wording import in_words
+from riffbot.wording import format_duration
 
 RESUMED = 2.0
 """A piece from before a restart may cost so many times as much: what was found cheap enough when
@@ -106,11 +106,11 @@ class Pricing:
         limit_s = self._limit_s * (RESUMED if resumed else 1.0)
         if seconds is None or spent_s + seconds <= limit_s:
             return seconds
-        needed = in_words(spent_s + seconds)
+        needed = format_duration(spent_s + seconds)
         raise TooCostly(
             f"That would keep this machine busy for {needed}, and one riff may for "
-            f"{in_words(self._limit_s)}: please ask for a shorter one, for fewer clips or for "
-            "fewer steps."
+            f"{format_duration(self._limit_s)}: please ask for a shorter one, for fewer clips or "
+            "for fewer steps."
         )
 
     async def admit(self, request: RiffRequest) -> tuple[Price | None, bool]:

@@ -22,7 +22,7 @@ from riffbot import rendering
 from riffbot.clips.sound_pictures import USUAL_LUFS, SoundFile, pictures
 from riffbot.errors import BadRequest, NotFound
 from riffbot.images import Images
-from riffbot.inference.job import Riff
+from riffbot.inference.job import GeneratedRiff
 from riffbot.library.types import referenced_images
 from riffbot.request import MAX_COLUMNS, RiffRequest
 
@@ -38,7 +38,7 @@ MAX_RESTORED = 64
 _DEEPEST = 64
 _MOST_BATCH = 64
 
-Make = Callable[["Recipe"], Awaitable[Riff]]
+Make = Callable[["Recipe"], Awaitable[GeneratedRiff]]
 Keep = Callable[[bytes], str]
 """Puts a PNG where its reference is found again; returns the sha256."""
 
@@ -257,7 +257,7 @@ async def restore_sources(
     return replace(found, differs=_differs(recipe, why))
 
 
-def _made_again(ref: str, older: Recipe, riff: Riff, possible: Iterator[Pixels]) -> bytes:
+def _made_again(ref: str, older: Recipe, riff: GeneratedRiff, possible: Iterator[Pixels]) -> bytes:
     """A PNG of what an older recipe tells of: the one that the reference names, if it can be made.
 
     The name is the sha256 of the whole file, so the text in it counts, too.
@@ -279,7 +279,9 @@ def _made_again(ref: str, older: Recipe, riff: Riff, possible: Iterator[Pixels])
     return nearest
 
 
-def _possible(older: Recipe, riff: Riff, loudness_lufs: float, *, sounds: bool) -> Iterator[Pixels]:
+def _possible(
+    older: Recipe, riff: GeneratedRiff, loudness_lufs: float, *, sounds: bool
+) -> Iterator[Pixels]:
     """The pictures that a recipe can mean, the likeliest first, at least one.
 
     Recipes did not always tell that a picture was taken of a sound.

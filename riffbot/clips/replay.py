@@ -8,7 +8,7 @@ from riffbot.composition import compose
 from riffbot.errors import BadRequest, NotFound
 from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine
-from riffbot.inference.job import Owner, Riff
+from riffbot.inference.job import GeneratedRiff, Requester
 from riffbot.library.store import Library
 from riffbot.library.types import Author
 from riffbot.request import RiffRequest
@@ -32,7 +32,7 @@ class Replayer:
         self._images = images
         self._pricing = pricing
 
-    async def replay(self, riff_id: str) -> Riff:
+    async def replay(self, riff_id: str) -> GeneratedRiff:
         """Compute a stored riff once more; nothing is stored. The picture is the same to the byte.
 
         Raises:
@@ -76,10 +76,10 @@ class Replayer:
             TooCostly: all of them together would take longer than one riff may.
             RiffBotError: as `ClipService.make`.
         """
-        owner = owner_of(author)
+        owner = requester_of(author)
         spent_s = 0.0
 
-        async def again(older: recipes.Recipe) -> Riff:
+        async def again(older: recipes.Recipe) -> GeneratedRiff:
             nonlocal spent_s
             price = await self._pricing.price(older.request)
             spent_s += self._pricing.check(price, spent_s=spent_s) or 0.0
@@ -102,7 +102,9 @@ class Replayer:
             return False
         return True
 
-    async def _replayed(self, request: RiffRequest, batch: int, owner: Owner | None = None) -> Riff:
+    async def _replayed(
+        self, request: RiffRequest, batch: int, owner: Requester | None = None
+    ) -> GeneratedRiff:
         return await compose(
             request,
             self._images,
@@ -112,6 +114,6 @@ class Replayer:
         )
 
 
-def owner_of(author: Author) -> Owner:
+def requester_of(author: Author) -> Requester:
     """An author as the engine's queue counts them."""
-    return Owner(author.user_id, author.guild_id)
+    return Requester(author.user_id, author.guild_id)

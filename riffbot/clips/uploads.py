@@ -21,7 +21,7 @@ from audio.image import SpectrogramImage
 from audio.mel import N_MELS
 from audio.pixels import SILENT, mix_to_mono
 from riffbot.clips import recipes
-from riffbot.errors import BadRequest, quotable
+from riffbot.errors import BadRequest, use_plain_quotes
 from riffbot.tempo import FASTEST, NARROWEST, SLOWEST, WIDEST
 
 MAX_BYTES = 25 * 1024 * 1024
@@ -159,7 +159,7 @@ def shown_name(name: str) -> str:
     """A file's name without folders, control characters and length: only ever shown."""
     last = PurePosixPath(name.replace("\\", "/")).name
     plain = "".join(c for c in last if c.isprintable()).strip(" .")
-    return quotable(plain[:_NAME]) or "that file"
+    return use_plain_quotes(plain[:_NAME]) or "that file"
 
 
 def too_large(shown: str, size: int) -> str:

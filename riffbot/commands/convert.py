@@ -9,34 +9,40 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from riffbot.commands.files import LARGEST_PICTURE, existing, is_folder, new_file, write
-from riffbot.commands.options import Options
+from riffbot.commands.arguments import Options
+from riffbot.commands.files import (
+    MAX_PICTURE_BYTES,
+    is_folder,
+    require_file,
+    require_new_file,
+    write_file,
+)
 from riffbot.errors import BadRequest
 
 Format = Literal["wav", "mp3", "flac", "ogg"]
 FORMATS: dict[str, Format] = {".wav": "wav", ".mp3": "mp3", ".flac": "flac", ".ogg": "ogg"}
 
-LONGEST_S = 600.0
-"""Seconds of a sound that become a picture at most."""
+MAX_SECONDS = 600.0
+"""At most so much of a sound is converted."""
 
 
 def image_to_audio(options: Options) -> int:
-    """Hear a spectrogram, at the pitch and tempo it was drawn in, at the usual loudness.
+    """Convert a spectrogram to sound, normalised to the loudness of the settings.
 
     Raises:
-        BadRequest: the picture cannot be read, or the format of OUT is none we write, or OUT is
-            there already.
+        BadRequest: the picture cannot be read, the format of OUT is not supported, or OUT
+            exists already.
         StorageError: OUT cannot be written.
     """
     target: Path = options.audio
     kind = FORMATS.get(target.suffix.lower())
     if kind is None:
         raise BadRequest(f"“{target.name}”: name OUT as .wav, .mp3, .flac or .ogg.")
-    source = existing(options.image, max_bytes=LARGEST_PICTURE)
-    _writable(target, options)
+    source = require_file(options.image, max_bytes=MAX_PICTURE_BYTES)
+    _check_target(target, options)
 
     from audio import codec, decoder, files, loudness, regrid
-    from riffbot.commands.sources import RECIPE_TAG
+    from riffbot.commands.source_files import RECIPE_TAG
     from riffbot.settings import load_settings
 
     settings = load_settings()
@@ -47,60 +53,60 @@ def image_to_audio(options: Options) -> int:
     except ValueError as error:
         raise BadRequest(f"“{source.name}”: {error}") from error
     samples = loudness.normalize(samples, rate, target_lufs=settings.loudness_lufs)
-    # The recipe travels on: the sound can be replayed as the picture could.
+    # With the recipe the sound can be replayed as the picture can.
     tags = {RECIPE_TAG: picture.recipe} if picture.recipe else {}
-    write(target, files.encode(samples, rate, kind, tags=tags))
+    write_file(target, files.encode(samples, rate, kind, tags=tags))
     notes = [picture.note] if picture.note else []
-    return _said(options, target, seconds=len(samples) / rate, notes=notes)
+    return _print_result(options, target, seconds=len(samples) / rate, notes=notes)
 
 
 def audio_to_image(options: Options) -> int:
-    """See a sound: 512 rows, 10 ms a column, with the parameters in the PNG.
+    """Convert a sound to a spectrogram: 512 rows, 10 ms a column, parameters in the PNG.
 
     Raises:
-        BadRequest: the sound cannot be read, or OUT is no PNG or there already.
+        BadRequest: the sound cannot be read, or OUT is not a PNG or exists already.
         StorageError: OUT cannot be written.
     """
     target: Path = options.image
     if target.suffix.lower() != ".png":
         raise BadRequest(f"“{target.name}”: the picture is a PNG; name OUT as .png.")
-    source = existing(options.audio)
-    _writable(target, options)
+    source = require_file(options.audio)
+    _check_target(target, options)
 
     from audio import codec, decoder, image
     from riffbot.clips import recipes
-    from riffbot.commands.sources import RECIPE_TAG, head
+    from riffbot.commands.source_files import RECIPE_TAG, read_head
 
     try:
-        sound = decoder.read(source, max_seconds=LONGEST_S)
+        sound = decoder.read(source, max_seconds=MAX_SECONDS)
         pixels = codec.audio_to_image(sound.samples, sound.sample_rate, loop=options.loop)
         text = decoder.read_tags(source).get(RECIPE_TAG)
     except ValueError as error:
         raise BadRequest(f"“{source.name}”: {error}") from error
-    recipe = recipes.of_sound(text, head(source), loop=options.loop)
-    write(target, image.encode_png(pixels, recipe=recipe))
+    recipe = recipes.of_sound(text, read_head(source), loop=options.loop)
+    write_file(target, image.encode_png(pixels, recipe=recipe))
     notes = [*sound.notes]
     if sound.more:
-        notes.append(f"The file is longer: only its first {LONGEST_S / 60:g} minutes were read.")
-    return _said(options, target, seconds=pixels.shape[1] / 100, notes=notes)
+        notes.append(f"The file is longer: only its first {MAX_SECONDS / 60:g} minutes were read.")
+    return _print_result(options, target, seconds=pixels.shape[1] / 100, notes=notes)
 
 
-def _writable(target: Path, options: Options) -> None:
+def _check_target(target: Path, options: Options) -> None:
     if is_folder(target):
         raise BadRequest(f"“{target}” is a folder; name a file in it.")
     if not is_folder(target.parent):
         raise BadRequest(f"There is no folder “{target.parent}” to write “{target.name}” into.")
-    new_file(target, overwrite=options.overwrite)
+    require_new_file(target, overwrite=options.overwrite)
 
 
-def _said(
+def _print_result(
     options: Options, target: Path, *, seconds: float, notes: Sequence[str] | None = None
 ) -> int:
     if options.json:
-        said: dict[str, object] = {"file": str(target), "seconds": round(seconds, 3)}
+        result: dict[str, object] = {"file": str(target), "seconds": round(seconds, 3)}
         if notes:
-            said["notes"] = list(notes)
-        print(json.dumps(said, ensure_ascii=False))
+            result["notes"] = list(notes)
+        print(json.dumps(result, ensure_ascii=False))
     else:
         print(f"{target}  {seconds:.2f} s")
         for note in notes or ():

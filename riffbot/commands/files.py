@@ -1,4 +1,4 @@
-"""Files that people name, and the folder that clips are written into."""
+"""Checks of paths that people type, atomic writing, and the folder of sources."""
 
 from __future__ import annotations
 
@@ -12,19 +12,23 @@ from pathlib import Path
 from audio.errors import AudioError
 from audio.regular_files import read_regular_file
 from riffbot.errors import BadRequest, NotFound, StorageError
-from riffbot.interrupts import unfinished
+from riffbot.interrupts import unfinished_file
 
-LARGEST_PICTURE = 256 * 1024**2
-"""Bytes; a picture is read as a whole."""
+MAX_PICTURE_BYTES = 256 * 1024**2
+"""Pictures are read into memory."""
 
 
-def existing(path: Path, *, max_bytes: int | None = None) -> Path:
-    """The path, if a regular file lies there. Raises NotFound or BadRequest in one sentence.
+def require_file(path: Path, *, max_bytes: int | None = None) -> Path:
+    """Return the path if it is a readable regular file.
 
     A device never ends and a pipe waits for its writer, so neither is opened.
 
     Args:
-        max_bytes: a larger file is refused.
+        max_bytes: larger files are refused.
+
+    Raises:
+        NotFound: there is no such file.
+        BadRequest: it is a folder or a device, cannot be read, or is too large.
     """
     try:
         if path.is_dir():
@@ -48,24 +52,32 @@ def existing(path: Path, *, max_bytes: int | None = None) -> Path:
     return path
 
 
-def contents(path: Path, max_bytes: int) -> bytes:
-    """The bytes of a regular file. Raises NotFound or BadRequest, also where there are more."""
+def read_file(path: Path, max_bytes: int) -> bytes:
+    """Read a regular file of at most `max_bytes`. Raises NotFound or BadRequest."""
     try:
-        return read_regular_file(existing(path, max_bytes=max_bytes), max_bytes)
+        return read_regular_file(require_file(path, max_bytes=max_bytes), max_bytes)
     except AudioError as error:  # it changed meanwhile
         raise BadRequest(str(error)) from error
 
 
+def exists(path: Path) -> bool:
+    """Whether something lies at the path; False also if the path is not valid."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # too long for a name, or with a null byte
+        return False
+
+
 def is_folder(path: Path) -> bool:
-    """Whether a folder is there; False also where that cannot be seen."""
+    """Whether the path is a folder; False also if that cannot be determined."""
     try:
         return path.is_dir()
     except (OSError, ValueError):
         return False
 
 
-def output_folder(path: Path) -> Path:
-    """Make the folder and prove that it can be written, before any time is spent.
+def prepare_output_folder(path: Path) -> Path:
+    """Create the folder and check that files can be written to it, before any work is done.
 
     Raises:
         BadRequest: a file lies there.
@@ -82,8 +94,8 @@ def output_folder(path: Path) -> Path:
     return path
 
 
-def new_file(path: Path, *, overwrite: bool) -> Path:
-    """The path, if nothing would be lost by writing there.
+def require_new_file(path: Path, *, overwrite: bool) -> Path:
+    """Return the path if writing there would overwrite nothing.
 
     Raises:
         BadRequest: a file lies there and may not be overwritten.
@@ -93,16 +105,16 @@ def new_file(path: Path, *, overwrite: bool) -> Path:
     return path
 
 
-def holds(path: Path, data: bytes) -> bool:
-    """Whether a file with just these bytes lies there."""
+def has_content(path: Path, data: bytes) -> bool:
+    """Whether the file exists and has exactly this content."""
     try:
         return path.stat().st_size == len(data) and path.read_bytes() == data
     except OSError:
         return False
 
 
-def write(path: Path, data: bytes) -> None:
-    """Write the whole file or leave the old one. Raises StorageError."""
+def write_file(path: Path, data: bytes) -> None:
+    """Write a file atomically: the old one stays if it fails. Raises StorageError."""
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".riffbot-")
         try:
@@ -119,8 +131,10 @@ def write(path: Path, data: bytes) -> None:
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """A path beside this one to write to; it takes the name when all went well, else it goes.
+def atomic_file(path: Path) -> Iterator[Path]:
+    """Give a temporary path in the same folder, renamed to `path` at the end of the block.
+
+    It is removed if the block raises.
 
     Raises:
         StorageError: the system refuses.
@@ -128,7 +142,7 @@ def whole(path: Path) -> Iterator[Path]:
     beside = path.with_name(f".riffbot-{os.getpid()}-{path.name}")
     try:
         try:
-            with unfinished(beside):
+            with unfinished_file(beside):
                 yield beside
                 beside.replace(path)
         finally:
@@ -137,33 +151,33 @@ def whole(path: Path) -> Iterator[Path]:
         raise StorageError(f"“{_short(path)}” cannot be written: {_reason(error)}.") from error
 
 
-class Shelf:
-    """Pictures that recipes refer to as `sha256:…`, kept beside the clips made from them.
+class SourceFolder:
+    """The folder `sources` with the pictures that recipes refer to as `sha256:…`.
 
-    A recipe whose seed image came from a file is only worth something while that picture exists;
-    `sources/<sha256>.png` in the same folder keeps the two together wherever they are moved.
+    It lies in the folder of the clips (`sources/<sha256>.png`), so that clips whose seed images
+    came from files can be replayed wherever the folder is moved.
     """
 
     def __init__(self, out: Path) -> None:
         self.folder = out / "sources"
 
-    def keep(self, png: bytes) -> str:
+    def save(self, png: bytes) -> str:
         """Store a PNG once; returns its reference."""
         digest = hashlib.sha256(png).hexdigest()
         path = self.folder / f"{digest}.png"
         if not path.exists():
-            output_folder(self.folder)
-            write(path, png)
+            prepare_output_folder(self.folder)
+            write_file(path, png)
         return f"sha256:{digest}"
 
     def find(self, digest: str) -> Path | None:
-        """Where the picture with this sha256 lies, if it does."""
+        """Return the path of the picture with this sha256, if it exists."""
         path = self.folder / f"{digest}.png"
         return path if path.exists() else None
 
 
 def _short(path: Path) -> str:
-    """A path as a sentence can hold it."""
+    """Shorten a path for a sentence."""
     text = str(path)
     return text if len(text) <= 100 else f"{text[:60]}…"
 

@@ -1,11 +1,11 @@
-"""`seed-images`, `doctor`, `bench` and `db`: looking, measuring, looking after."""
+"""`seed-images`, `doctor`, `bench` and `db`: inspection and maintenance."""
 # ruff: noqa: PLC0415
 
 from __future__ import annotations
 
 import json
 
-from riffbot.commands.options import Options
+from riffbot.commands.arguments import Options
 from riffbot.errors import BadRequest
 
 
@@ -17,8 +17,8 @@ def seed_images(options: Options) -> int:
     images = Images(load_settings().seed_images)
     seeds = [images.bundled(name) for name in images.names()]
     if options.json:
-        told = [json.loads(seed.model_dump_json()) for seed in seeds]
-        print(json.dumps({"seed_images": told, "masks": images.masks()}, ensure_ascii=False))
+        seeds_json = [json.loads(seed.model_dump_json()) for seed in seeds]
+        print(json.dumps({"seed_images": seeds_json, "masks": images.masks()}, ensure_ascii=False))
         return 0
     if not seeds:
         print("No seed images are installed here.")
@@ -31,17 +31,17 @@ def seed_images(options: Options) -> int:
 
 def doctor(options: Options) -> int:
     """Check what must be right; 1 if something essential is wrong."""
-    from riffbot.commands import doctor as clinic
+    from riffbot.commands import doctor as checks
     from riffbot.settings import load_settings
 
     settings = load_settings(**({"model": options.model} if options.model else {}))
-    findings = []
-    for finding in clinic.examine(settings, speed=options.speed):
-        findings.append(finding)
+    results = []
+    for result in checks.run_checks(settings, speed=options.speed):
+        results.append(result)
         if not options.json:  # as soon as it is known: the model takes its seconds
-            print(clinic.line_of(finding), flush=True)
-    print(clinic.as_json(findings) if options.json else clinic.summary(findings))
-    return 0 if clinic.healthy(findings) else 1
+            print(checks.format_result(result), flush=True)
+    print(checks.results_as_json(results) if options.json else checks.format_summary(results))
+    return 0 if checks.is_healthy(results) else 1
 
 
 def bench(options: Options) -> int:
@@ -55,14 +55,14 @@ def bench(options: Options) -> int:
     if not 1 <= options.clips <= 100:
         raise BadRequest(f"--clips must be 1 … 100, not {options.clips}.")
     settings = load_settings(**({"model": options.model} if options.model else {}))
-    told = {}
+    results = {}
     for name in options.what or benches.NAMES:
         report = benches.run(name, settings, clips=options.clips, quick=options.quick)
-        told[name] = report.data
+        results[name] = report.data
         if not options.json:
             print(f"{name}\n{report.text}\n", flush=True)
     if options.json:
-        print(json.dumps(told, ensure_ascii=False))
+        print(json.dumps(results, ensure_ascii=False))
     return 0
 
 

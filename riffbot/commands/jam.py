@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from riffbot.commands.files import new_file, whole
-from riffbot.commands.options import Options
-from riffbot.commands.pictures import Pictures
-from riffbot.commands.progress import Line
-from riffbot.commands.runner import running
+from riffbot.commands.arguments import Options
+from riffbot.commands.files import atomic_file, require_new_file
+from riffbot.commands.image_resolver import ImageResolver
+from riffbot.commands.progress import StatusLine
+from riffbot.commands.runner import open_engine
 from riffbot.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from riffbot.request import RiffRequest
     from riffbot.settings import Settings
 
-SHORTEST_S, LONGEST_S = 1.0, 24 * 3600.0
+MIN_SECONDS, MAX_SECONDS = 1.0, 24 * 3600.0
 FORMATS = (".flac", ".wav", ".ogg", ".mp3")
-LONGEST_MP3_S = 3600.0
+MAX_MP3_SECONDS = 3600.0
 
 
 def jam(options: Options) -> int:
@@ -40,20 +40,20 @@ def jam(options: Options) -> int:
     Faster than real time if the machine can, and the same samples every time; with `--realtime` in
     time, as a voice channel would hear it, with a report of how well that went.
     """
-    from riffbot.commands.clips import open_workshop
+    from riffbot.commands.clips import open_session
     from riffbot.jam.prompt_path import PromptPath
     from riffbot.jam.tempo_lock import choose_seed_image, read_meter
 
-    if not SHORTEST_S <= options.seconds <= LONGEST_S:
+    if not MIN_SECONDS <= options.seconds <= MAX_SECONDS:
         raise BadRequest(
-            f"--seconds must be {SHORTEST_S:g} … {LONGEST_S:g}, not {options.seconds:g}."
+            f"--seconds must be {MIN_SECONDS:g} … {MAX_SECONDS:g}, not {options.seconds:g}."
         )
-    out = _out(options)
+    out = _check_out(options)
     if options.recipe is not None:
-        return _again(options, out)
+        return _replay(options, out)
     if options.prompt is None:
         raise BadRequest("Write what to hear, for example riffbot jam “funky sax” --out jam.flac.")
-    changes = [change(text) for text in options.then or []]
+    changes = [parse_change(text) for text in options.then or []]
     if late := [one.at_s for one in changes if one.at_s >= options.seconds]:
         raise BadRequest(
             f"--then “{late[0]:g}:…” comes when the jam is over: it lasts {options.seconds:g} s; "
@@ -61,13 +61,13 @@ def jam(options: Options) -> int:
         )
     if options.busy and not options.realtime:
         raise BadRequest("--busy measures how a jam keeps time, so it needs --realtime.")
-    settings, pictures = open_workshop(options, folder=out.parent if out else Path())
+    settings, resolver = open_session(options, folder=out.parent if out else Path())
     named = options.seed_image
     path = PromptPath.begin(
         options.prompt,
-        seed_image=pictures.seed_image(named)
+        seed_image=resolver.resolve_seed_image(named)
         if named
-        else choose_seed_image(pictures.images, options.bpm, options.prompt),
+        else choose_seed_image(resolver.images, options.bpm, options.prompt),
         seed=options.seed or 0,
         **{
             name: value
@@ -75,19 +75,19 @@ def jam(options: Options) -> int:
             if (value := getattr(options, name)) is not None
         },
     )
-    meter = read_meter(pictures.images, path.seed_image)
-    order = _Order(settings, pictures, path, meter, changes, options.seconds, out, options.busy)
-    told = asyncio.run(_in_time(order) if options.realtime else _at_once(order))
+    meter = read_meter(resolver.images, path.seed_image)
+    job = _JamJob(settings, resolver, path, meter, changes, options.seconds, out, options.busy)
+    told = asyncio.run(_play_in_real_time(job) if options.realtime else _render_offline(job))
     print(json.dumps(told, ensure_ascii=False) if options.json else told["words"])
     return 0
 
 
 @dataclass(frozen=True)
-class _Order:
-    """What is to be played and where to."""
+class _JamJob:
+    """What to play and where to write it."""
 
     settings: Settings
-    pictures: Pictures
+    resolver: ImageResolver
     path: PromptPath
     meter: Meter
     changes: list[ScheduledPrompt]
@@ -96,10 +96,10 @@ class _Order:
     busy: bool
 
 
-def _again(options: Options, out: Path | None) -> int:
-    """Make again the stretch of a jam that a kept riff is."""
-    from riffbot.commands.clips import open_workshop
-    from riffbot.commands.recipes import told_by
+def _replay(options: Options, out: Path | None) -> int:
+    """Render again a riff that was kept from a jam."""
+    from riffbot.commands.clips import open_session
+    from riffbot.commands.recipes import read_recipe_json
     from riffbot.jam.excerpt import ExcerptRecipe
 
     if options.prompt is not None or options.then or options.realtime:
@@ -107,39 +107,39 @@ def _again(options: Options, out: Path | None) -> int:
             "--from makes a kept jam again as it was: give no prompt, --then or clock."
         )
     assert out is not None
-    told = told_by(options.recipe).get("jam")
+    told = read_recipe_json(options.recipe).get("jam")
     if told is None:
         raise BadRequest(
             f"“{options.recipe.name}” was not kept from a jam; riffbot riff --from makes it again."
         )
-    stretch = ExcerptRecipe.from_json(told)
-    settings, pictures = open_workshop(options, options.recipe.parent, folder=out.parent)
-    for _, request in stretch.chunks:
+    excerpt = ExcerptRecipe.from_json(told)
+    settings, resolver = open_session(options, options.recipe.parent, folder=out.parent)
+    for _, request in excerpt.chunks:
         if request.seed_image is not None:
-            pictures.seed_image(request.seed_image)
-    asyncio.run(_replayed(settings, pictures, stretch, out))
-    seconds = stretch.columns / 100
-    words = f"{out}  {seconds:.2f} s  {stretch.meter.bpm:.2f} bpm, {len(stretch.chunks)} chunks"
-    answer = {"file": str(out), "seconds": seconds, **stretch.to_json()}
+            resolver.resolve_seed_image(request.seed_image)
+    asyncio.run(_write_excerpt(settings, resolver, excerpt, out))
+    seconds = excerpt.columns / 100
+    words = f"{out}  {seconds:.2f} s  {excerpt.meter.bpm:.2f} bpm, {len(excerpt.chunks)} chunks"
+    answer = {"file": str(out), "seconds": seconds, **excerpt.to_json()}
     print(json.dumps(answer, ensure_ascii=False) if options.json else words)
     return 0
 
 
-async def _replayed(
-    settings: Settings, pictures: Pictures, stretch: ExcerptRecipe, out: Path
+async def _write_excerpt(
+    settings: Settings, resolver: ImageResolver, excerpt: ExcerptRecipe, out: Path
 ) -> None:
-    async with running(settings, pictures) as engine:
+    async with open_engine(settings, resolver) as engine:
 
         async def draw(request: RiffRequest) -> Pixels:
             return (await engine.submit(request)).image
 
-        with recorder(out) as record:
-            async for block in stretch.replay(draw, loudness_lufs=settings.loudness_lufs):
+        with open_recorder(out) as record:
+            async for block in excerpt.replay(draw, loudness_lufs=settings.loudness_lufs):
                 record(block)
 
 
-def change(text: str) -> ScheduledPrompt:
-    """`20:church bells` → a change at second 20. Raises BadRequest."""
+def parse_change(text: str) -> ScheduledPrompt:
+    """Parse `20:church bells` as a change at second 20. Raises BadRequest."""
     from riffbot.jam.offline import ScheduledPrompt
     from riffbot.jam.prompt_path import validate_prompt
 
@@ -148,14 +148,14 @@ def change(text: str) -> ScheduledPrompt:
         at_s = float(seconds)
     except ValueError:
         at_s = -1.0
-    if not colon or not 0 <= at_s <= LONGEST_S:
+    if not colon or not 0 <= at_s <= MAX_SECONDS:
         raise BadRequest(
             f"--then is SECONDS:PROMPT, for example --then “20:church bells”, not “{text[:60]}”."
         )
     return ScheduledPrompt(at_s, validate_prompt(prompt))
 
 
-def _out(options: Options) -> Path | None:
+def _check_out(options: Options) -> Path | None:
     out: Path | None = options.out
     if out is None:
         if options.realtime:
@@ -163,88 +163,88 @@ def _out(options: Options) -> Path | None:
         raise BadRequest("Say where to write with --out, for example --out jam.flac.")
     if out.suffix.lower() not in FORMATS:
         raise BadRequest(f"--out must end in {', '.join(FORMATS)}, not “{out.name}”.")
-    if out.suffix.lower() == ".mp3" and options.seconds > LONGEST_MP3_S:
+    if out.suffix.lower() == ".mp3" and options.seconds > MAX_MP3_SECONDS:
         raise BadRequest("An MP3 takes at most an hour; .flac, .wav and .ogg take any length.")
-    return new_file(out, overwrite=options.overwrite)
+    return require_new_file(out, overwrite=options.overwrite)
 
 
-async def _at_once(order: _Order) -> dict[str, Any]:
+async def _render_offline(job: _JamJob) -> dict[str, Any]:
     from riffbot.jam.offline import OfflineRenderer
 
-    assert order.out is not None
-    began, line = time.perf_counter(), Line()
+    assert job.out is not None
+    began, status_line = time.perf_counter(), StatusLine()
     entries: list[Placement] = []
 
-    def came_in(entry: Placement) -> None:
+    def on_placement(entry: Placement) -> None:
         entries.append(entry)
-        line.say(f"{entry.start / 100:.1f} of {order.seconds:g} s: {entry.chunk.prompt}")
+        status_line.show(f"{entry.start / 100:.1f} of {job.seconds:g} s: {entry.chunk.prompt}")
 
-    async with running(order.settings, order.pictures) as engine:
-        rehearsal = OfflineRenderer(
-            lambda path: _chunk(engine, path),
-            order.path,
-            order.meter,
-            changes=order.changes,
-            seconds=order.seconds,
-            loudness_lufs=order.settings.loudness_lufs,
-            on_placement=came_in,
+    async with open_engine(job.settings, job.resolver) as engine:
+        renderer = OfflineRenderer(
+            lambda path: _generate_chunk(engine, path),
+            job.path,
+            job.meter,
+            changes=job.changes,
+            seconds=job.seconds,
+            loudness_lufs=job.settings.loudness_lufs,
+            on_placement=on_placement,
         )
-        with recorder(order.out) as record:
-            async for block in rehearsal.blocks():
+        with open_recorder(job.out) as record:
+            async for block in renderer.blocks():
                 record(block)
-        line.clear()
+        status_line.clear()
     spent = time.perf_counter() - began
-    factor = order.seconds / spent
+    factor = job.seconds / spent
     return {
-        "words": f"{order.out}  {order.seconds:.2f} s  {order.meter.bpm:.2f} bpm, {len(entries)} "
+        "words": f"{job.out}  {job.seconds:.2f} s  {job.meter.bpm:.2f} bpm, {len(entries)} "
         f"chunks, made in {spent:.1f} s ({factor:.2f} times real time)",
-        "file": str(order.out),
-        "seconds": order.seconds,
-        "seed_image": order.path.seed_image,
-        "bpm": order.meter.bpm,
+        "file": str(job.out),
+        "seconds": job.seconds,
+        "seed_image": job.path.seed_image,
+        "bpm": job.meter.bpm,
         "made_in_s": round(spent, 2),
         "real_time_factor": round(factor, 2),
         "model": entries[0].chunk.model_name,
         "model_hash": entries[0].chunk.model_hash,
-        "chunks": [_told(entry) for entry in entries],
+        "chunks": [_placement_json(entry) for entry in entries],
     }
 
 
-async def _chunk(engine: Engine, path: PromptPath) -> Chunk:
+async def _generate_chunk(engine: Engine, path: PromptPath) -> Chunk:
     from riffbot.jam.timeline import Chunk
 
     riff = await engine.submit(path.build_request())
     return Chunk(path, riff.request, riff.image, riff.model_name, riff.model_hash)
 
 
-async def _in_time(order: _Order) -> dict[str, Any]:
+async def _play_in_real_time(job: _JamJob) -> dict[str, Any]:
     from riffbot.jam.realtime import run_realtime
 
-    line = Line()
+    status_line = StatusLine()
     with contextlib.ExitStack() as stack:
-        record = stack.enter_context(recorder(order.out)) if order.out else None
-        async with running(order.settings, order.pictures) as engine:
+        record = stack.enter_context(open_recorder(job.out)) if job.out else None
+        async with open_engine(job.settings, job.resolver) as engine:
             report = await run_realtime(
                 engine,
-                order.pictures.images,
-                order.path,
-                changes=order.changes,
-                seconds=order.seconds,
-                loudness_lufs=order.settings.loudness_lufs,
-                busy=order.busy,
+                job.resolver.images,
+                job.path,
+                changes=job.changes,
+                seconds=job.seconds,
+                loudness_lufs=job.settings.loudness_lufs,
+                busy=job.busy,
                 record=record,
-                on_progress=line.say,
+                on_progress=status_line.show,
             )
-            line.clear()
+            status_line.clear()
     return {
-        "words": report.format_family_tree(),
-        "file": str(order.out) if order.out else None,
-        "seed_image": order.path.seed_image,
+        "words": report.format_report(),
+        "file": str(job.out) if job.out else None,
+        "seed_image": job.path.seed_image,
         **report.as_dict(),
     }
 
 
-def _told(entry: Placement) -> dict[str, Any]:
+def _placement_json(entry: Placement) -> dict[str, Any]:
     return {
         "at_s": entry.start / 100,
         "prompt": entry.chunk.prompt,
@@ -253,8 +253,8 @@ def _told(entry: Placement) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def recorder(out: Path) -> Iterator[Callable[[Floats], object]]:
-    """Gives a function that writes blocks of samples to a file, which appears when it is whole."""
+def open_recorder(out: Path) -> Iterator[Callable[[Floats], object]]:
+    """Give a function that writes blocks of samples to a file, which appears when complete."""
     import numpy as np
     import soundfile
 
@@ -262,7 +262,7 @@ def recorder(out: Path) -> Iterator[Callable[[Floats], object]]:
     from riffbot.jam.synthesizer import SAMPLE_RATE
 
     kind = out.suffix[1:].upper()
-    with whole(out) as beside:
+    with atomic_file(out) as beside:
         if kind == "MP3":
             blocks: list[Floats] = []
             yield blocks.append

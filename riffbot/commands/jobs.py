@@ -1,6 +1,6 @@
-"""From typed options to orders: which clips to make, and under which names to write them.
+"""Jobs from typed options: which clips to make, and under which names to write them.
 
-Light to import: what is wrong with an option is said before anything heavy is loaded.
+Light to import, so that wrong options are refused before anything heavy is loaded.
 """
 
 from __future__ import annotations
@@ -8,29 +8,38 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from riffbot.commands.options import Options
+from riffbot.commands.arguments import Options
 from riffbot.errors import BadRequest
-from riffbot.request import MAX_SEED, RiffRequest, check_prompts
+from riffbot.request import MAX_SEED, RiffRequest
 
 if TYPE_CHECKING:
     from riffbot.clips.recipes import Recipe
 
 MAX_COUNT = 1000
-PASSED_ON = ("negative", "seed", "denoising", "guidance", "steps", "scheduler", "width", "bpm")
+REQUEST_OPTIONS = (
+    "negative",
+    "seed",
+    "denoising",
+    "guidance",
+    "steps",
+    "scheduler",
+    "width",
+    "bpm",
+)
 """Options that are fields of the request under the same name."""
 
 
 @dataclass(frozen=True)
-class Order:
+class ClipJob:
     """One clip to make.
 
     Attributes:
         request: as asked for.
-        name: stem of its files; None takes `<slug>-<seed>`.
-        line: the line of the batch file it came from.
-        batch: `Riff.batch` of the clip that it repeats.
-        model_hash: the weights that made the clip it repeats, where they are known.
-        recipe: the recipe that it follows, which may tell how lost pictures are made again.
+        name: stem of its files; None means `<slug>-<seed>`.
+        line: the line number in the batch file.
+        batch: `GeneratedRiff.batch` of the clip that it repeats.
+        model_hash: hash of the weights that made the clip that it repeats, if known.
+        recipe: the recipe that it repeats, from which lost sources can be made again.
         retired_tag: repeat a PNG of an earlier version (`audio.params.RETIRED_TAG`).
     """
 
@@ -45,35 +54,30 @@ class Order:
 
 @dataclass(frozen=True)
 class BadLine:
-    """A line of a batch file that cannot be served, and why."""
+    """A line of a batch file that cannot be served, and the reason."""
 
     line: int
     sentence: str
 
 
-def given(options: Options) -> dict[str, Any]:
-    """The fields of the request that were typed."""
-    values = {name: getattr(options, name, None) for name in PASSED_ON}
+def request_fields(options: Options) -> dict[str, Any]:
+    """Return the fields of the request that were typed."""
+    values = {name: getattr(options, name, None) for name in REQUEST_OPTIONS}
     return {name: value for name, value in values.items() if value is not None}
 
 
-def checked(request: RiffRequest) -> RiffRequest:
-    """The request, if its prompts can be read; so nonsense is refused before the model loads."""
-    return check_prompts(request)
-
-
-def takes(request: RiffRequest, count: int) -> list[Order]:
-    """The same clip with `count` seeds in a row."""
+def build_jobs(request: RiffRequest, count: int) -> list[ClipJob]:
+    """Build jobs for the same clip with `count` consecutive seeds. Raises BadRequest."""
     if not 1 <= count <= MAX_COUNT:
         raise BadRequest(f"--count must be 1 … {MAX_COUNT}, not {count}.")
     return [
-        Order(request.but(seed=(request.seed + n) % (MAX_SEED + 1))) if n else Order(request)
+        ClipJob(request.but(seed=(request.seed + n) % (MAX_SEED + 1))) if n else ClipJob(request)
         for n in range(count)
     ]
 
 
-def changed(request: RiffRequest, changes: dict[str, Any]) -> RiffRequest:
-    """A recipe with some of it changed; what was worked out from the old values is not kept."""
+def apply_changes(request: RiffRequest, changes: dict[str, Any]) -> RiffRequest:
+    """Change fields of a recipe's request; values derived from the old ones are dropped."""
     if "seed_image" in changes:
         changes = {"width": None, "bpm": None, "mask": None, **changes}
     elif "bpm" in changes:

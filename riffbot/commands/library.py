@@ -1,4 +1,4 @@
-"""`riffbot library …`: the same library that the bot keeps, from the command line."""
+"""`riffbot library …`: the bot's library from the command line."""
 # ruff: noqa: PLC0415
 
 from __future__ import annotations
@@ -9,39 +9,43 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from riffbot.commands.files import new_file, write
-from riffbot.commands.options import Options
+from riffbot.commands.arguments import Options
+from riffbot.commands.files import require_new_file, write_file
 from riffbot.errors import BadRequest
 
 if TYPE_CHECKING:
-    from riffbot.library.models import StoredRiff
     from riffbot.library.store import Library
+    from riffbot.library.tables import StoredRiff
     from riffbot.settings import Settings
 
 
-def listed(options: Options) -> int:
-    """The newest riffs, or those whose prompts have all the words."""
+def list_riffs(options: Options) -> int:
+    """List the newest riffs, or those whose prompts have all the words."""
     if not 1 <= options.limit <= 1000:
         raise BadRequest(f"--limit must be 1 … 1000, not {options.limit}.")
     words = " ".join(options.words or [])
 
-    async def look(library: Library) -> int:
+    async def action(library: Library) -> int:
         page = await library.riffs.page(text=words, limit=options.limit)
         for riff in page.riffs:
-            print(json.dumps(_told(riff), ensure_ascii=False) if options.json else _line(riff))
+            print(
+                json.dumps(_riff_json(riff), ensure_ascii=False)
+                if options.json
+                else _format_line(riff)
+            )
         if not page.riffs and not options.json:
             print("Nothing was found." if words else "The library is empty.")
         return 0
 
-    return with_library(look)
+    return run_with_library(action)
 
 
 def show(options: Options) -> int:
-    """Everything about one riff."""
+    """Print everything about one riff."""
 
-    async def look(library: Library) -> int:
+    async def action(library: Library) -> int:
         riff = await library.riffs.get(options.riff)
-        told = _told(riff) | {
+        result = _riff_json(riff) | {
             "request": riff.request.model_dump(mode="json", exclude_none=True),
             "credits": [
                 {"riff": credit.riff_id, "author": credit.author.name}
@@ -54,31 +58,31 @@ def show(options: Options) -> int:
             },
             "description": riff.alt,
         }
-        print(json.dumps(told, indent=None if options.json else 2, ensure_ascii=False))
+        print(json.dumps(result, indent=None if options.json else 2, ensure_ascii=False))
         return 0
 
-    return with_library(look)
+    return run_with_library(action)
 
 
 def lineage(options: Options) -> int:
-    """The family tree of a riff in words, and as a picture where --out names one."""
+    """Print the family tree of a riff, and draw it where --out names a file."""
     if options.out is not None:
-        new_file(options.out, overwrite=options.overwrite)
+        require_new_file(options.out, overwrite=options.overwrite)
 
-    async def look(library: Library) -> int:
+    async def action(library: Library) -> int:
         from riffbot.clips.lineage import draw_family_tree, format_family_tree
 
         family = await library.riffs.family(options.riff)
         if options.json:
-            told = [_told(member) for member in family.members]
-            print(json.dumps({"family": told, "left_out": family.left_out}, ensure_ascii=False))
+            result = [_riff_json(member) for member in family.members]
+            print(json.dumps({"family": result, "left_out": family.left_out}, ensure_ascii=False))
         else:
             print(format_family_tree(family))
         if options.out is not None:
-            write(options.out, draw_family_tree(family, _thumbnails(library, family.members)))
+            write_file(options.out, draw_family_tree(family, _thumbnails(library, family.members)))
         return 0
 
-    return with_library(look)
+    return run_with_library(action)
 
 
 def export(options: Options) -> int:
@@ -89,9 +93,9 @@ def export(options: Options) -> int:
     kind = target.suffix.lower().removeprefix(".")
     if kind not in FORMATS:
         raise BadRequest(f"“{target.name}”: name OUT as .{', .'.join(FORMATS)}.")
-    new_file(target, overwrite=options.overwrite)
+    require_new_file(target, overwrite=options.overwrite)
 
-    async def look(library: Library) -> int:
+    async def action(library: Library) -> int:
         from riffbot.clips.clip import load_clip
         from riffbot.clips.export import export
         from riffbot.settings import load_settings
@@ -99,59 +103,59 @@ def export(options: Options) -> int:
         settings = load_settings()
         clip = await load_clip(library, options.riff)
         _, data = await asyncio.to_thread(export, clip, kind, settings.loudness_lufs)
-        write(target, data)
+        write_file(target, data)
         if options.json:
             print(json.dumps({"file": str(target), "bytes": len(data)}, ensure_ascii=False))
         else:
             print(f"{target}  {len(data) / 1024:.0f} kB")
         return 0
 
-    return with_library(look)
+    return run_with_library(action)
 
 
 def delete(options: Options) -> int:
-    """Forget a riff; what was made from it stays."""
+    """Delete a riff; riffs made from it stay."""
 
-    async def look(library: Library) -> int:
-        farewell = await library.riffs.delete(options.riff)
-        left = len(farewell.children)
+    async def action(library: Library) -> int:
+        deletion = await library.riffs.delete(options.riff)
+        left = len(deletion.children)
         if options.json:
             print(json.dumps({"deleted": options.riff, "children_kept": left}))
         else:
             print(f"{options.riff} is deleted" + (f"; {left} made from it stay." if left else "."))
         return 0
 
-    return with_library(look)
+    return run_with_library(action)
 
 
-def with_library(look: Callable[[Library], Awaitable[int]]) -> int:
-    """Run something on the library of the settings. Raises BadRequest where there is none."""
+def run_with_library(action: Callable[[Library], Awaitable[int]]) -> int:
+    """Run an action on the library of the settings. Raises BadRequest if there is none."""
     from riffbot.settings import load_settings
 
     settings = load_settings()
-    _exists(settings)
+    _require_library(settings)
 
     async def run() -> int:
         from riffbot.library.store import Library
 
         library = await Library.open(settings)
         try:
-            return await look(library)
+            return await action(library)
         finally:
             await library.close()
 
     return asyncio.run(run())
 
 
-def _exists(settings: Settings) -> None:
-    """Looking must not make an empty library."""
+def _require_library(settings: Settings) -> None:
+    """Raise BadRequest if there is no library: reading must not create an empty one."""
     from riffbot.commands.files import is_folder
 
     if settings.database_url is None and not is_folder(settings.data_dir):
         raise BadRequest(f"There is no library in “{settings.data_dir}” yet.")
 
 
-def _told(riff: StoredRiff) -> dict[str, Any]:
+def _riff_json(riff: StoredRiff) -> dict[str, Any]:
     return {
         "id": riff.id,
         "kind": riff.kind,
@@ -164,7 +168,7 @@ def _told(riff: StoredRiff) -> dict[str, Any]:
     }
 
 
-def _line(riff: StoredRiff) -> str:
+def _format_line(riff: StoredRiff) -> str:
     from riffbot.clips.lineage import describe_edit
     from riffbot.rendering import heading
 

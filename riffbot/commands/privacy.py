@@ -1,4 +1,4 @@
-"""`riffbot privacy …`: what `/privacy` does, for whoever keeps the library."""
+"""`riffbot privacy …`: what `/privacy` does, for the owner."""
 # ruff: noqa: PLC0415
 
 from __future__ import annotations
@@ -7,16 +7,16 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from riffbot.commands.files import new_file, write
-from riffbot.commands.library import with_library
-from riffbot.commands.options import Options
+from riffbot.commands.arguments import Options
+from riffbot.commands.files import require_new_file, write_file
+from riffbot.commands.library import run_with_library
 from riffbot.errors import BadRequest
 
 if TYPE_CHECKING:
     from riffbot.library.store import Library
 
-_LARGEST = 4 * 1024**3 - 1
-"""Bytes: what every program that opens ZIPs can read."""
+_MAX_BYTES = 4 * 1024**3 - 1
+"""The limit of ZIP archives without the 64-bit extension, which some programs cannot read."""
 
 
 def export(options: Options) -> int:
@@ -24,27 +24,27 @@ def export(options: Options) -> int:
     target: Path = options.out
     if target.suffix.lower() != ".zip":
         raise BadRequest(f"“{target.name}”: name OUT as .zip.")
-    new_file(target, overwrite=options.overwrite)
+    require_new_file(target, overwrite=options.overwrite)
 
-    async def look(library: Library) -> int:
-        archive = await library.privacy.export_member(options.member, limit=_LARGEST)
-        write(target, archive)
+    async def action(library: Library) -> int:
+        archive = await library.privacy.export_member(options.member, limit=_MAX_BYTES)
+        write_file(target, archive)
         if options.json:
-            told = {"member": options.member, "file": str(target), "bytes": len(archive)}
-            print(json.dumps(told, ensure_ascii=False))
+            result = {"member": options.member, "file": str(target), "bytes": len(archive)}
+            print(json.dumps(result, ensure_ascii=False))
         else:
             print(f"{target}  {len(archive) / 1024:.0f} kB")
         return 0
 
-    return with_library(look)
+    return run_with_library(action)
 
 
 def delete(options: Options) -> int:
-    """Forget everything about a member; what others made from their riffs stays.
+    """Delete everything about a member; what others made from their riffs stays.
 
     Raises:
-        BadRequest: it was not confirmed, or a RiffBot is running on the library, which would go on
-            with what it remembers of the member, in clips on their way and in jams.
+        BadRequest: it was not confirmed, or a RiffBot is running on the library: clips in progress
+            and jams would still hold data of the member.
     """
     from riffbot.jam.snapshot import scrub_jam
     from riffbot.library.instance_lock import is_owned
@@ -63,26 +63,26 @@ def delete(options: Options) -> int:
             "heart: stop it first, or let the member say /privacy delete."
         )
 
-    async def look(library: Library) -> int:
-        farewell = await library.privacy.erase_member(options.member, scrub_jam)
+    async def action(library: Library) -> int:
+        deletion = await library.privacy.erase_member(options.member, scrub_jam)
         open_again = await library.privacy.remixes_allowed(options.member)
         if options.json:
-            told = {
+            result = {
                 "member": options.member,
-                "riffs": farewell.riffs,
-                "children_kept": len(farewell.children),
-                "messages_left": [list(message) for message in farewell.messages],
+                "riffs": deletion.riffs,
+                "children_kept": len(deletion.children),
+                "messages_left": [list(message) for message in deletion.messages],
                 "remixes_forbidden": not open_again,
             }
-            print(json.dumps(told))
+            print(json.dumps(result))
             return 0
-        print(f"{farewell.riffs} riffs are deleted; {len(farewell.children)} made from them stay.")
-        if farewell.messages:
+        print(f"{deletion.riffs} riffs are deleted; {len(deletion.children)} made from them stay.")
+        if deletion.messages:
             print(
-                f"{len(farewell.messages)} messages on Discord still show them: remove them there."
+                f"{len(deletion.messages)} messages on Discord still show them: remove them there."
             )
         if not open_again:
             print("Kept: that nobody may remix what this member makes.")
         return 0
 
-    return with_library(look)
+    return run_with_library(action)

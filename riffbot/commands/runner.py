@@ -1,4 +1,4 @@
-"""From orders to files: one loaded model, one clip after another, each written as it is done."""
+"""Runs jobs: one loaded model, one clip after another, each written as soon as it is done."""
 # ruff: noqa: PLC0415
 
 from __future__ import annotations
@@ -13,42 +13,42 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from riffbot.commands.files import holds, write
-from riffbot.commands.jobs import BadLine, Order
-from riffbot.commands.pictures import Pictures
-from riffbot.commands.progress import Line
+from riffbot.commands.files import has_content, write_file
+from riffbot.commands.image_resolver import ImageResolver
+from riffbot.commands.jobs import BadLine, ClipJob
+from riffbot.commands.progress import StatusLine
 from riffbot.errors import BadRequest, RiffBotError
-from riffbot.naming import free_name, slug
+from riffbot.naming import find_free_name, slugify
 
 if TYPE_CHECKING:
-    from riffbot.inference.engine.engine import Engine, Riff
+    from riffbot.inference.engine.engine import Engine, GeneratedRiff
     from riffbot.rendering import Rendered
     from riffbot.request import RiffRequest
     from riffbot.settings import Settings
 
 
 @asynccontextmanager
-async def running(settings: Settings, pictures: Pictures) -> AsyncIterator[Engine]:
-    """An engine that makes clips one at a time, so that each replays to the byte."""
+async def open_engine(settings: Settings, resolver: ImageResolver) -> AsyncIterator[Engine]:
+    """Open an engine that makes clips one at a time, so that each replays to the byte."""
     from riffbot.inference.engine.engine import Engine
 
-    engine = Engine(lambda: _open(settings, pictures), max_batch=1)
+    engine = Engine(lambda: _open_pipeline(settings, resolver), max_batch=1)
     try:
         yield engine
     finally:
-        # Whoever leaves early (Ctrl-C) does not wait for a clip that nobody will hear.
+        # After Ctrl-C, do not wait for a clip that nobody will hear.
         await engine.close(grace_s=0, last_step_s=1.0)
 
 
-def _open(settings: Settings, pictures: Pictures) -> Any:
+def _open_pipeline(settings: Settings, resolver: ImageResolver) -> Any:
     from riffbot.inference.pipeline.factory import (
         open_pipeline,  # in the engine's thread: it takes seconds
     )
 
-    return open_pipeline(settings, pictures.images)
+    return open_pipeline(settings, resolver.images)
 
 
-class Maker:
+class JobRunner:
     """Makes clips and writes their files.
 
     Args:
@@ -62,177 +62,180 @@ class Maker:
     def __init__(
         self,
         settings: Settings,
-        pictures: Pictures,
+        resolver: ImageResolver,
         out: Path,
         *,
         as_json: bool = False,
         overwrite: bool = False,
     ) -> None:
         self.settings = settings
-        self.pictures = pictures
+        self.resolver = resolver
         self.out = out
         self._as_json = as_json
         self._overwrite = overwrite
-        self._line = Line()
+        self._status_line = StatusLine()
 
-    async def make(self, orders: Iterable[Order | BadLine]) -> int:
-        """Make every clip that can be made.
+    async def run(self, jobs: Iterable[ClipJob | BadLine]) -> int:
+        """Make and write every clip.
 
-        A lone clip's error is raised. In a batch it is reported by its line, and the others go on.
+        The error of a single clip is raised. In a batch it is reported with its line number, and
+        the other lines are still served.
 
         Returns:
             The exit code: 0, or that of the worst line.
         """
-        waiting = list(orders)
+        waiting = list(jobs)
         bad = [line for line in waiting if isinstance(line, BadLine)]
         for line in bad:
-            self._report(line.line, BadRequest(line.sentence))
-        good = [order for order in waiting if isinstance(order, Order)]
+            self._report_line_error(line.line, BadRequest(line.sentence))
+        good = [job for job in waiting if isinstance(job, ClipJob)]
         codes = [BadRequest.exit_code] * bool(bad)
         if good:
-            async with running(self.settings, self.pictures) as engine:
-                for number, order in enumerate(good, start=1):
+            async with open_engine(self.settings, self.resolver) as engine:
+                for number, job in enumerate(good, start=1):
                     place = f"{number}/{len(good)} " if len(good) > 1 else ""
-                    codes.append(await self._one(engine, order, place))
+                    codes.append(await self._run_one(engine, job, place))
         return max(codes, default=0)
 
-    async def _one(self, engine: Engine, order: Order, place: str) -> int:
+    async def _run_one(self, engine: Engine, job: ClipJob, place: str) -> int:
         try:
-            order = await self.restore_sources(engine, order)
-            riff = await self.riff(engine, order, place)
-            self.say(self.write(riff, order), riff.timings)
+            job = await self.restore_sources(engine, job)
+            riff = await self.generate(engine, job, place)
+            self.print_result(self.write_clip(riff, job), riff.timings)
         except RiffBotError as error:
-            if order.line is None or engine.stats().state == "broken":
+            if job.line is None or engine.stats().state == "broken":
                 raise
-            self._report(order.line, error)
+            self._report_line_error(job.line, error)
             return error.exit_code
         return 0
 
-    async def riff(self, engine: Engine, order: Order, place: str = "") -> Riff:
+    async def generate(self, engine: Engine, job: ClipJob, place: str = "") -> GeneratedRiff:
         """Compute one clip, of however many pictures, with progress on the terminal."""
         from riffbot.composition import compose
 
-        async def submit(request: RiffRequest, number: int, count: int) -> Riff:
+        async def submit(request: RiffRequest, number: int, count: int) -> GeneratedRiff:
             part = f"{place}{number + 1}/{count} " if count > 1 else place
             return await engine.submit(
                 request,
-                batch=order.batch,
-                on_progress=lambda progress: self._line.step(part, progress),
+                batch=job.batch,
+                on_progress=lambda progress: self._status_line.show_step(part, progress),
             )
 
         try:
-            return await compose(order.request, self.pictures.images, submit)
+            return await compose(job.request, self.resolver.images, submit)
         finally:
-            self._line.clear()
+            self._status_line.clear()
 
-    async def restore_sources(self, engine: Engine, order: Order) -> Order:
-        """The order with the pictures that it starts from made again, should they be gone."""
+    async def restore_sources(self, engine: Engine, job: ClipJob) -> ClipJob:
+        """Make lost sources of the job's recipe again; returns the job that refers to them."""
         from riffbot.clips import recipes
 
-        if order.recipe is None:
-            return order
+        if job.recipe is None:
+            return job
 
-        async def make(older: recipes.Recipe) -> Riff:
-            return await self.riff(engine, Order(older.request, batch=older.batch), "before it: ")
+        async def make(older: recipes.Recipe) -> GeneratedRiff:
+            return await self.generate(
+                engine, ClipJob(older.request, batch=older.batch), "before it: "
+            )
 
-        told = await recipes.restore_sources(
-            replace(order.recipe, request=order.request),
-            there=self.pictures.there,
+        restored = await recipes.restore_sources(
+            replace(job.recipe, request=job.request),
+            there=self.resolver.is_available,
             make=make,
-            keep=lambda png: self.pictures.shelf.keep(png).removeprefix("sha256:"),
+            keep=lambda png: self.resolver.source_folder.save(png).removeprefix("sha256:"),
             loudness_lufs=self.settings.loudness_lufs,
         )
-        if told.differs:
-            self._line.note(told.differs)
-        return replace(order, request=told.request)
+        if restored.differs:
+            self._status_line.print_note(restored.differs)
+        return replace(job, request=restored.request)
 
-    def write(self, riff: Riff, order: Order) -> dict[str, Any]:
-        """Render and write .mp3, .png and .json; returns what the .json says."""
+    def write_clip(self, riff: GeneratedRiff, job: ClipJob) -> dict[str, Any]:
+        """Render and write .mp3, .png and .json; returns the content of the .json."""
         from riffbot.clips.recipes import collect_ancestors
         from riffbot.rendering import render
 
         began = time.perf_counter()
-        older = collect_ancestors(riff.request, self.pictures.images)
+        older = collect_ancestors(riff.request, self.resolver.images)
         rendered = render(
             riff,
             loudness_lufs=self.settings.loudness_lufs,
             made_from=older,
-            retired_tag=order.retired_tag,
+            retired_tag=job.retired_tag,
         )
-        if order.model_hash not in (None, riff.model_hash):
+        if job.model_hash not in (None, riff.model_hash):
             print(
                 "riffbot: other weights made that clip, so this one is not the same; "
                 "--model chooses them.",
                 file=sys.stderr,
             )
-        wanted = order.name or f"{slug(riff.request.prompt)}-{riff.request.seed}"
-        name = self._free_name(wanted, rendered)
-        told = self._told(riff, rendered, name, time.perf_counter() - began, older)
-        write(self.out / f"{name}.mp3", rendered.mp3)
-        write(self.out / f"{name}.png", rendered.png)
-        write(self.out / f"{name}.json", pretty(told))
-        return {**told, **({"line": order.line} if order.line else {})}
+        wanted = job.name or f"{slugify(riff.request.prompt)}-{riff.request.seed}"
+        name = self._choose_name(wanted, rendered)
+        clip = self._clip_json(riff, rendered, name, time.perf_counter() - began, older)
+        write_file(self.out / f"{name}.mp3", rendered.mp3)
+        write_file(self.out / f"{name}.png", rendered.png)
+        write_file(self.out / f"{name}.json", format_json(clip))
+        return {**clip, **({"line": job.line} if job.line else {})}
 
-    def _free_name(self, wanted: str, rendered: Rendered) -> str:
-        """The name, or a numbered one where another clip would be lost; the same clip is not."""
+    def _choose_name(self, wanted: str, rendered: Rendered) -> str:
+        """Return the name, with a number if files of another clip would be overwritten."""
 
         def is_taken(name: str) -> bool:
             paths = [self.out / f"{name}.{kind}" for kind in ("mp3", "png", "json")]
             return any(os.path.lexists(path) for path in paths) and not (
-                holds(paths[0], rendered.mp3) and holds(paths[1], rendered.png)
+                has_content(paths[0], rendered.mp3) and has_content(paths[1], rendered.png)
             )
 
-        name = wanted if self._overwrite else free_name(wanted, is_taken)
+        name = wanted if self._overwrite else find_free_name(wanted, is_taken)
         if name != wanted:
-            self._line.note(
+            self._status_line.print_note(
                 f"“{wanted}” is there already, so this clip is “{name}”; --overwrite replaces it."
             )
         return name
 
-    def _told(
+    def _clip_json(
         self,
-        riff: Riff,
+        riff: GeneratedRiff,
         rendered: Rendered,
         name: str,
         render_s: float,
         older: dict[str, str],
     ) -> dict[str, Any]:
         return {
-            **recipe(riff, older),
-            "timings": seconds({**riff.timings, "render_s": render_s}),
+            **recipe_json(riff, older),
+            "timings": round_timings({**riff.timings, "render_s": render_s}),
             "duration_s": rendered.duration_s,
             "description": rendered.alt,
             "files": {"mp3": f"{name}.mp3", "png": f"{name}.png", "json": f"{name}.json"},
         }
 
-    def say(self, told: dict[str, Any], timings: Any) -> None:
+    def print_result(self, clip: dict[str, Any], timings: Any) -> None:
         """Print one clip's line on stdout."""
         if self._as_json:
-            files = {kind: str(self.out / file) for kind, file in told["files"].items()}
-            print(json.dumps({**told, "files": files}, ensure_ascii=False), flush=True)
+            files = {kind: str(self.out / file) for kind, file in clip["files"].items()}
+            print(json.dumps({**clip, "files": files}, ensure_ascii=False), flush=True)
             return
         spent = f"  made in {timings['generate_s']:.1f} s" if timings.get("generate_s") else ""
-        print(f"{self.out / told['files']['mp3']}  {told['duration_s']:.2f} s{spent}", flush=True)
+        print(f"{self.out / clip['files']['mp3']}  {clip['duration_s']:.2f} s{spent}", flush=True)
 
-    def _report(self, line: int, error: RiffBotError) -> None:
-        self._line.note(f"line {line}: {error}")
+    def _report_line_error(self, line: int, error: RiffBotError) -> None:
+        self._status_line.print_note(f"line {line}: {error}")
         if self._as_json:
             print(json.dumps({"line": line, "error": str(error)}, ensure_ascii=False), flush=True)
 
 
-def recipe(riff: Riff, older: dict[str, str] | None = None) -> dict[str, Any]:
-    """What replays a clip: the resolved request, the weights, its ancestors' recipes."""
+def recipe_json(riff: GeneratedRiff, older: dict[str, str] | None = None) -> dict[str, Any]:
+    """Return a clip's recipe: the resolved request, the weights, its ancestors' recipes."""
     from riffbot import rendering
 
     recipe: dict[str, Any] = json.loads(rendering.recipe(riff, older))
     return recipe
 
 
-def seconds(timings: dict[str, float]) -> dict[str, float]:
-    """Timings to the millisecond: more digits would be noise."""
+def round_timings(timings: dict[str, float]) -> dict[str, float]:
+    """Round timings to the millisecond."""
     return {name: round(value, 3) for name, value in timings.items()}
 
 
-def pretty(value: Any) -> bytes:
-    """JSON for people and programs."""
+def format_json(value: Any) -> bytes:
+    """Encode as indented UTF-8 JSON."""
     return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()

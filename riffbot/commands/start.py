@@ -1,4 +1,4 @@
-"""`riffbot` alone: Discord with a token, the local Discord without one, and the page beside it."""
+"""`riffbot` without a command: Discord with a token, else the local Discord; and the page."""
 # ruff: noqa: PLC0415
 
 from __future__ import annotations
@@ -7,12 +7,12 @@ import errno
 import logging
 import socket
 
-from riffbot.commands.options import Options
+from riffbot.commands.arguments import Options
 from riffbot.errors import BadRequest, RiffBotError
 
 
 def start(options: Options) -> int:
-    """Run until stopped; prints what it does, then what it serves, one address a line.
+    """Run until stopped; prints a summary, then the addresses served, one a line.
 
     Raises:
         BadRequest: a setting or a port is wrong.
@@ -21,29 +21,29 @@ def start(options: Options) -> int:
     from riffbot import logs, startup
     from riffbot.settings import load_settings
 
-    asked = {"port": options.port, "web_port": options.web_port}
-    for name, port in asked.items():
+    ports = {"port": options.port, "web_port": options.web_port}
+    for name, port in ports.items():
         if port is not None and not 0 <= port <= 65535:
             raise BadRequest(f"--{name.replace('_', '-')} must be 0 … 65535, not {port}.")
-    settings = load_settings(**{name: port for name, port in asked.items() if port is not None})
+    settings = load_settings(**{name: port for name, port in ports.items() if port is not None})
     if 0 < settings.port == settings.web_port:
         raise BadRequest(f"--port and --web-port are both {settings.port}; the two need one each.")
     try:
-        where = logs.create_handlers(settings.log_file, limited=settings.log_level != "DEBUG")
+        handlers = logs.create_handlers(settings.log_file, limited=settings.log_level != "DEBUG")
     except OSError as error:
         raise BadRequest(
             f"The log file {settings.log_file} cannot be written ({error.strerror}); "
             "set RIFFBOT_LOG_FILE to another."
         ) from error
     # `force`: instead of the silence that suits a short command.
-    logging.basicConfig(level=settings.log_level, handlers=where, force=True)
+    logging.basicConfig(level=settings.log_level, handlers=handlers, force=True)
     online = settings.discord_token is not None
-    # Seconds of loading a model, only to learn that a port is taken, would be unkind.
+    # Ports are checked before the seconds of loading a model.
     for option, port in (
         ("--port", 0 if online else settings.port),
         ("--web-port", settings.web_port),
     ):
-        _free(settings.host, port, option)
+        _check_port_free(settings.host, port, option)
     startup.set_log_levels(settings.log_level)
     print(startup.startup_banner(settings), flush=True)
     try:
@@ -59,14 +59,14 @@ def start(options: Options) -> int:
     return 0
 
 
-def _free(host: str, port: int, option: str) -> None:
-    """Raise RiffBotError unless the port can be listened on. Port 0 is always free."""
+def _check_port_free(host: str, port: int, option: str) -> None:
+    """Raise RiffBotError unless the port can be bound. Port 0 is always free."""
     if port == 0:
         return
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, socket.SOCK_STREAM) as trial:
-            # As asyncio's servers do, or the minute after a restart would look taken.
+            # As asyncio's servers do; otherwise the port looks taken for a minute after a restart.
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             trial.bind(address)
     except OSError as error:

@@ -18,10 +18,10 @@ from riffbot.composition.canvas import windows
 from riffbot.composition.extend import extend, extended_columns
 from riffbot.composition.layer import check_tempos, layer, mix_pixels
 from riffbot.composition.morph import morph
-from riffbot.composition.pricing import plan_pictures
+from riffbot.composition.plan import plan_pictures
 from riffbot.composition.windowed_inpaint import Submit
 from riffbot.images import Images
-from riffbot.inference.job import Riff
+from riffbot.inference.job import GeneratedRiff
 from riffbot.request import Extend, Layer, Morph, RiffRequest
 
 __all__ = [
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 
-async def compose(request: RiffRequest, images: Images, submit: Submit) -> Riff:
+async def compose(request: RiffRequest, images: Images, submit: Submit) -> GeneratedRiff:
     """Make the clip of a request that has a `piece`.
 
     Args:

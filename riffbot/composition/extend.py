@@ -11,7 +11,7 @@ from riffbot.composition.canvas import WIDE, WINDOW, Canvas
 from riffbot.composition.windowed_inpaint import Submit, combine_riffs, load_loop, paint
 from riffbot.errors import BadRequest
 from riffbot.images import Images
-from riffbot.inference.job import Riff
+from riffbot.inference.job import GeneratedRiff
 from riffbot.regions import BEATS
 from riffbot.request import MAX_COLUMNS, Extend, RiffRequest
 from riffbot.tempo import WIDEST
@@ -52,7 +52,9 @@ def extended_columns(
     return columns
 
 
-async def extend(request: RiffRequest, piece: Extend, images: Images, submit: Submit) -> Riff:
+async def extend(
+    request: RiffRequest, piece: Extend, images: Images, submit: Submit
+) -> GeneratedRiff:
     assert request.seed_image is not None
     start, bpm, loop = await asyncio.to_thread(load_start, request, piece, images)
     check_longer(piece, start.shape[1])

@@ -11,7 +11,7 @@ from audio.pixels import COLUMNS_PER_MINUTE, SILENT, pixels_to_mel
 from riffbot.composition.time_stretch import column_blocks, stretch_to
 from riffbot.errors import BadRequest
 from riffbot.images import Images
-from riffbot.inference.job import Riff
+from riffbot.inference.job import GeneratedRiff
 from riffbot.request import MAX_COLUMNS, Layer, RiffRequest
 
 NO_MODEL = ("no model", "0" * 64)
@@ -27,7 +27,7 @@ def check_tempos(first: float | None, second: float | None) -> None:
         )
 
 
-def layer(request: RiffRequest, piece: Layer, images: Images) -> Riff:
+def layer(request: RiffRequest, piece: Layer, images: Images) -> GeneratedRiff:
     assert request.seed_image is not None
     first, second = images.load_any_width(request.seed_image), images.load_any_width(piece.image)
     for picture in (first, second):
@@ -45,7 +45,7 @@ def layer(request: RiffRequest, piece: Layer, images: Images) -> Riff:
     first, second = (_repeated(p, columns) for p in (first, second))
     name, model_hash = NO_MODEL
     resolved = request.but(bpm=bpm)
-    return Riff(resolved, mix_pixels(first, second, piece.gain_db), name, model_hash)
+    return GeneratedRiff(resolved, mix_pixels(first, second, piece.gain_db), name, model_hash)
 
 
 def mix_pixels(first: Pixels, second: Pixels, gain_db: float = 0.0) -> Pixels:

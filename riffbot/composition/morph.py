@@ -13,13 +13,15 @@ from riffbot.composition.time_stretch import column_blocks, resample_columns, st
 from riffbot.composition.windowed_inpaint import Submit, combine_riffs, load_loop, paint
 from riffbot.errors import BadRequest
 from riffbot.images import Images
-from riffbot.inference.job import Riff
+from riffbot.inference.job import GeneratedRiff
 from riffbot.request import MAX_COLUMNS, Morph, RiffRequest
 
 
-async def morph(request: RiffRequest, piece: Morph, images: Images, submit: Submit) -> Riff:
+async def morph(
+    request: RiffRequest, piece: Morph, images: Images, submit: Submit
+) -> GeneratedRiff:
     base = request.but(piece=None, alpha=0.0)
-    riffs: list[Riff] = []
+    riffs: list[GeneratedRiff] = []
     if piece.image is None and piece.whole and request.seed_image is not None:
         start, bpm = await asyncio.to_thread(load_loop, request, images)
         finish = None

@@ -10,10 +10,10 @@ import numpy as np
 from audio.arrays import Pixels
 from riffbot.composition.canvas import Canvas
 from riffbot.images import Images
-from riffbot.inference.job import Riff
+from riffbot.inference.job import GeneratedRiff
 from riffbot.request import MAX_SEED, RiffRequest
 
-Submit = Callable[[RiffRequest, int, int], Awaitable[Riff]]
+Submit = Callable[[RiffRequest, int, int], Awaitable[GeneratedRiff]]
 """Makes one picture, given its request, its number from 0 and how many there will be."""
 
 
@@ -27,7 +27,7 @@ async def paint(
     until: int | None = None,
     before: int = 0,
     like: str | None = None,
-) -> list[Riff]:
+) -> list[GeneratedRiff]:
     """Fill a canvas window by window; each has a seed of its own.
 
     Args:
@@ -58,7 +58,9 @@ async def paint(
     return riffs
 
 
-def combine_riffs(request: RiffRequest, picture: Pixels, riffs: list[Riff]) -> Riff:
+def combine_riffs(
+    request: RiffRequest, picture: Pixels, riffs: list[GeneratedRiff]
+) -> GeneratedRiff:
     """The clip of several pictures; what the model filled in is the same in all of them."""
     first = riffs[0]
     resolved = request.but(
@@ -69,7 +71,9 @@ def combine_riffs(request: RiffRequest, picture: Pixels, riffs: list[Riff]) -> R
         width=first.request.width,
     )
     timings = {name: sum(r.timings.get(name, 0.0) for r in riffs) for name in first.timings}
-    return Riff(resolved, picture, first.model_name, first.model_hash, timings, first.batch)
+    return GeneratedRiff(
+        resolved, picture, first.model_name, first.model_hash, timings, first.batch
+    )
 
 
 def load_loop(request: RiffRequest, images: Images) -> tuple[Pixels, float | None]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from riffbot.clock import monotonic
 from riffbot.errors import Refused
-from riffbot.wording import in_words
+from riffbot.wording import format_duration
 
 MAX_LOAD = 0.8
 """The share of the machine's time that all jams together may need."""
@@ -86,7 +86,7 @@ class Capacity:
         Raises:
             Refused: that would still be too slow; the sentence says when it is measured again.
         """
-        again = f" It is measured again in {in_words(wait_s)}."
+        again = f" It is measured again in {format_duration(wait_s)}."
         self._refuse_if_slow(factor, more=again)
 
     def _refuse_if_slow(self, factor: float | None, *, more: str = "") -> None:

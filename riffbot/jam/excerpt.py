@@ -24,7 +24,7 @@ from audio.arrays import Floats, Pixels
 from audio.stream import BLOCK
 from riffbot import rendering
 from riffbot.errors import BadRequest
-from riffbot.inference.job import Riff
+from riffbot.inference.job import GeneratedRiff
 from riffbot.jam.player import Player
 from riffbot.jam.prompt_path import PromptPath
 from riffbot.jam.synthesizer import COLUMN_SAMPLES, SAMPLE_RATE, Synthesizer
@@ -155,10 +155,10 @@ class Excerpt:
     recipe: ExcerptRecipe
 
     @property
-    def riff(self) -> Riff:
+    def riff(self) -> GeneratedRiff:
         """The last chunk as a clip: what the saved excerpt's own recipe makes again."""
         chunk = self.last_chunk
-        return Riff(chunk.request, chunk.pixels, chunk.model_name, chunk.model_hash)
+        return GeneratedRiff(chunk.request, chunk.pixels, chunk.model_name, chunk.model_hash)
 
 
 def select_excerpt(player: Player, meter: Meter, *, seconds: float, began_at: int) -> Excerpt:

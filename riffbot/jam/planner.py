@@ -16,7 +16,7 @@ from typing import Any
 from riffbot.clock import monotonic
 from riffbot.errors import BadRequest, Cancelled, ModelError, Refused, RiffBotError
 from riffbot.inference.engine.engine import Engine
-from riffbot.inference.job import Riff
+from riffbot.inference.job import GeneratedRiff
 from riffbot.jam.attempts import FailedAttempts
 from riffbot.jam.capacity import Capacity
 from riffbot.jam.pending_changes import PendingChange, PendingChanges
@@ -287,7 +287,7 @@ class Planner:
 
     async def _generate(self, path: PromptPath, *, deadline: float) -> Chunk:
         request = path.build_request()
-        riff: Riff = await self._engine.submit(request, deadline=deadline, promised=True)
+        riff: GeneratedRiff = await self._engine.submit(request, deadline=deadline, promised=True)
         seconds = riff.timings.get("generate_s", 0.0)
         self._capacity.record(seconds)
         self._engine_s += seconds / riff.batch

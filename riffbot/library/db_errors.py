@@ -27,13 +27,13 @@ _LOCKED = "database is locked"
 def disk_error(error: OSError, path: Path) -> StorageError:
     """Translate an operating system's error."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StorageError("The disk is full: please free some space.").at(path)
+        return StorageError("The disk is full: please free some space.").with_path(path)
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return StorageError(
             "RiffBot may not write to its data folder: please check its permissions."
-        ).at(path)
+        ).with_path(path)
     reason = error.strerror or type(error).__name__
-    return StorageError(f"The files in the data folder cannot be used ({reason}).").at(path)
+    return StorageError(f"The files in the data folder cannot be used ({reason}).").with_path(path)
 
 
 @contextmanager

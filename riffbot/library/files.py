@@ -103,7 +103,7 @@ class Files:
         except OSError as error:
             raise disk_error(error, self._root) from error
         if hashlib.sha256(data).hexdigest() != digest:
-            raise damaged(digest).at(path)
+            raise damaged(digest).with_path(path)
         return data
 
     def remove(self, digests: Iterable[str]) -> None:

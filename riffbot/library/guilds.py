@@ -6,9 +6,9 @@ from typing import Any, Literal, get_args
 
 from sqlalchemy import delete
 
-from riffbot.errors import BadRequest, shortened
+from riffbot.errors import BadRequest, shorten
 from riffbot.library.database import Database
-from riffbot.library.models import GuildSettings
+from riffbot.library.tables import GuildSettings
 
 Who = Literal["anyone", "dj", "starter"]
 """Who may do something to a jam: whoever is in the voice channel, who wears the DJ role, or who
@@ -57,9 +57,7 @@ class GuildRepository:
         }
         for who in (jam_steer, jam_stop):
             if who is not None and who not in get_args(Who):
-                raise BadRequest(
-                    f"Choose one of {', '.join(get_args(Who))}, not “{shortened(who)}”."
-                )
+                raise BadRequest(f"Choose one of {', '.join(get_args(Who))}, not “{shorten(who)}”.")
         async with self._database.write() as session:
             row = await session.get(GuildSettings, guild_id)
             if row is None:

@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import delete, select, update
 
 from riffbot.errors import NotFound
-from riffbot.inference.job import Riff, new_id
+from riffbot.inference.job import GeneratedRiff, new_id
 from riffbot.library import job_states
 from riffbot.library.database import Database
 from riffbot.library.job_states import UNFINISHED, JobState
-from riffbot.library.models import StoredJob, StoredRiff
 from riffbot.library.riff_rows import build_row, insert_riff, is_remix_allowed, store_files
+from riffbot.library.tables import StoredJob, StoredRiff
 from riffbot.library.types import DRAWING, Author, Origin
 from riffbot.rendering import Rendered
 from riffbot.request import RiffRequest
@@ -158,7 +158,7 @@ class JobRepository:
             )
             return found.all()
 
-    async def finish(self, job_id: str, riff: Riff, rendered: Rendered) -> StoredRiff:
+    async def finish(self, job_id: str, riff: GeneratedRiff, rendered: Rendered) -> StoredRiff:
         """Store a job's clip: first its files, then, in one transaction, its row and the job's end.
 
         A crash in between leaves an unfinished job and unreferenced files, never a row without its

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from riffbot.inference.job import Riff
+from riffbot.inference.job import GeneratedRiff
 from riffbot.library.files import Files
-from riffbot.library.models import Member, RiffWord, StoredJob, StoredRiff
+from riffbot.library.tables import Member, RiffWord, StoredJob, StoredRiff
 from riffbot.library.tokenize import tokenize
 from riffbot.library.types import classify_request, second_image_ref
 from riffbot.rendering import Rendered
@@ -28,7 +28,7 @@ def store_files(files: Files, rendered: Rendered) -> tuple[str, str, str]:
 
 
 def build_row(
-    job: StoredJob, riff: Riff, rendered: Rendered, hashes: tuple[str, str, str]
+    job: StoredJob, riff: GeneratedRiff, rendered: Rendered, hashes: tuple[str, str, str]
 ) -> StoredRiff:
     """The row of a riff that was made for a job; parents and `remix_allowed` are the caller's."""
     request = riff.request

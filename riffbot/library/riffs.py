@@ -9,12 +9,11 @@ from datetime import UTC, datetime
 from sqlalchemy import Select, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from riffbot.errors import NotFound, shortened
-from riffbot.inference.job import Riff, new_id
+from riffbot.errors import NotFound, shorten
+from riffbot.inference.job import GeneratedRiff, new_id
 from riffbot.library.database import Database
 from riffbot.library.deletion import CHUNK, DeletionResult, delete_riffs, referenced_files
 from riffbot.library.family import MAX_MEMBERS, Family, load_credits, load_family
-from riffbot.library.models import Favourite, RiffWord, StoredJob, StoredRiff
 from riffbot.library.queries import (
     Page,
     PageQuery,
@@ -24,6 +23,7 @@ from riffbot.library.queries import (
     select_recent,
 )
 from riffbot.library.riff_rows import build_row, insert_riff, is_remix_allowed, store_files
+from riffbot.library.tables import Favourite, RiffWord, StoredJob, StoredRiff
 from riffbot.library.tokenize import tokenize
 from riffbot.library.types import Author, Credit, Origin, Viewer
 from riffbot.rendering import Rendered
@@ -218,7 +218,12 @@ class RiffRepository:
     # -- adding and deleting ----------------------------------------------------------------------
 
     async def add_upload(
-        self, riff: Riff, rendered: Rendered, *, author: Author, origin: Origin | None = None
+        self,
+        riff: GeneratedRiff,
+        rendered: Rendered,
+        *,
+        author: Author,
+        origin: Origin | None = None,
     ) -> StoredRiff:
         """Store an upload as a riff of the member who brought it.
 
@@ -305,4 +310,4 @@ def get_riff(session: Session, riff_id: str) -> StoredRiff:
 
 def riff_not_found(riff_id: str) -> NotFound:
     """The error for a riff that is not there, or that the asker may not see."""
-    return NotFound(f"The riff {shortened(riff_id, 20)} is not in the library (any more).")
+    return NotFound(f"The riff {shorten(riff_id, 20)} is not in the library (any more).")

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from riffbot.jam.ring import PACKET_SAMPLES
 from riffbot.jam.session import JamSession
 from riffbot.library.jam_record import PageJam
-from riffbot.naming import ascii_slug
+from riffbot.naming import slugify_ascii
 from riffbot.request import RiffRequest
 from riffbot.web import schema
 
@@ -121,6 +121,6 @@ def _is_picture(value: object) -> bool:
 
 def download_name(riff: RiffLike, name: str) -> str:
     """The name that browsers save a file under: `funky-sax-42.mp3`."""
-    stem = ascii_slug(riff.request.prompt)
+    stem = slugify_ascii(riff.request.prompt)
     extra = "-picture" if name == "picture.png" else ""
     return f"{stem}-{riff.request.seed}{extra}.{name.rpartition('.')[2]}"

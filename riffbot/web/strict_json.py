@@ -18,7 +18,7 @@ import json
 import math
 from typing import Any, NoReturn
 
-from riffbot.errors import BadRequest, shortened
+from riffbot.errors import BadRequest, shorten
 
 MAX_DIGITS = 20
 """Of an integer: as many as 64 bits have, with a sign. Python's own limit of 4,300 is never met."""
@@ -125,7 +125,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
-            raise BadRequest(f"“{shortened(name)}” stands twice in one object of the request.")
+            raise BadRequest(f"“{shorten(name)}” stands twice in one object of the request.")
         found[name] = value
     return found
 

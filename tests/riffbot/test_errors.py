@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from riffbot.errors import ModelError, StorageError, shortened, told, without_folders
+from riffbot.errors import ModelError, StorageError, describe_for_owner, shorten, strip_folders
 from riffbot.settings import ROOT
 
 OWNERS = ("riffbot/commands/", "riffbot/bench", "riffbot/settings.py", "riffbot/commands/doctor.py")
@@ -49,16 +49,16 @@ def test_no_sentence_for_strangers_has_a_path_in_it() -> None:
         if (isinstance(value, ast.Name) and value.id in PATHS)
         or (isinstance(value, ast.Attribute) and value.attr in PATHS - {"where"})
     ]
-    assert not found, f"say path.name, and .at(path) for the owner: {found}"
+    assert not found, f"say path.name, and .with_path(path) for the owner: {found}"
 
 
-QUOTING = {"shortened", "quotable", "escape_markdown", "shown_name", "_permissions"}
+QUOTING = {"shorten", "use_plain_quotes", "escape_markdown", "shown_name", "_permissions"}
 QUOTED_AS_THEY_ARE = {
     ("riffbot/clips/uploads.py", "shown"),  # of `shown_name`
     ("cogs/common/sources.py", "shown"),
     ("cogs/library/_pages.py", "text"),  # escaped
     ("cogs/library/_pages.py", "self.text"),  # a title, escaped as a whole
-    ("riffbot/request.py", "field"),  # shortened
+    ("riffbot/request.py", "field"),  # shorten
     ("riffbot/text_files.py", "name"),
     # Not of members: names of ours, of the owner's settings, and of addresses on the page.
     ("riffbot/inference/models/loading.py", "name"),
@@ -89,19 +89,19 @@ def test_members_words_between_quotes_cannot_leave_them() -> None:
                     and (name, said) not in QUOTED_AS_THEY_ARE
                 ):
                     found.append(f"{name}:{part.lineno} {said}")
-    assert not found, f"say shortened(…), which leaves no “ or ” in it: {found}"
+    assert not found, f"say shorten(…), which leaves no “ or ” in it: {found}"
 
 
 @pytest.mark.parametrize("words", ["a” <@&1> “b", "”", "„x‟"])
 def test_quoted_words_stay_between_their_quotes(words: str) -> None:
-    assert not set(shortened(words)) & set("“”„‟")
+    assert not set(shorten(words)) & set("“”„‟")
 
 
 def test_the_owner_is_told_where() -> None:
-    error = StorageError("The disk is full.").at(Path("/srv/riffs"))
+    error = StorageError("The disk is full.").with_path(Path("/srv/riffs"))
     assert str(error) == "The disk is full."
-    assert told(error) == "The disk is full. (/srv/riffs)"
-    assert told(ModelError("No.")) == "No."
+    assert describe_for_owner(error) == "The disk is full. (/srv/riffs)"
+    assert describe_for_owner(ModelError("No.")) == "No."
 
 
 @pytest.mark.parametrize(
@@ -115,4 +115,4 @@ def test_the_owner_is_told_where() -> None:
     ],
 )
 def test_what_libraries_say_loses_its_folders(said: str, shown: str) -> None:
-    assert without_folders(said) == shown
+    assert strip_folders(said) == shown

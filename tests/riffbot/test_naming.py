@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from riffbot.naming import ascii_slug, free_name, slug, words_of
+from riffbot.naming import find_free_name, prompt_from_filename, slugify, slugify_ascii
 from riffbot.prompt import Fragment, parse
 from riffbot.request import RiffRequest
 
@@ -23,7 +23,7 @@ from riffbot.request import RiffRequest
     ],
 )
 def test_names_of_files(prompt: str, name: str) -> None:
-    assert slug(RiffRequest(prompt=prompt).prompt) == name
+    assert slugify(RiffRequest(prompt=prompt).prompt) == name
 
 
 @pytest.mark.parametrize(
@@ -39,20 +39,20 @@ def test_names_of_files(prompt: str, name: str) -> None:
     ],
 )
 def test_a_files_name_is_words_and_no_weights(name: str, words: str) -> None:
-    assert words_of(name) == words
+    assert prompt_from_filename(name) == words
 
 
 @given(st.text(st.characters(), max_size=300))
 def test_any_files_name_is_a_prompt_in_which_nothing_is_a_weight(name: str) -> None:
-    words = words_of(name)
+    words = prompt_from_filename(name)
     RiffRequest.build(prompt=words)
     assert parse(words) == [Fragment(words, 1.0)]
-    assert slug(words)
+    assert slugify(words)
 
 
 @given(st.text(max_size=300))
 def test_a_slug_is_a_file_name_everywhere(prompt: str) -> None:
-    found = slug(prompt)
+    found = slugify(prompt)
     assert 0 < len(found) <= 40
     assert found == found.strip("-")
     assert not set(found) & set('/\\:*?"<>|. \n\0')
@@ -60,9 +60,9 @@ def test_a_slug_is_a_file_name_everywhere(prompt: str) -> None:
 
 @given(name=st.text("ab", min_size=1, max_size=3), taken=st.sets(st.integers(2, 9)))
 def test_a_free_name_is_the_wanted_one_or_the_next_number(name: str, taken: set[int]) -> None:
-    assert free_name(name, lambda _: False) == name
+    assert find_free_name(name, lambda _: False) == name
     there = {name, *(f"{name}-{number}" for number in taken)}
-    found = free_name(name, there.__contains__)
+    found = find_free_name(name, there.__contains__)
     assert found not in there
     assert all(f"{name}-{n}" in there for n in range(2, int(found.rsplit("-", 1)[1])))
 
@@ -80,4 +80,4 @@ def test_a_free_name_is_the_wanted_one_or_the_next_number(name: str, taken: set[
     ],
 )
 def test_plain_names_keep_the_letters_of_accents(prompt: str, name: str) -> None:
-    assert ascii_slug(RiffRequest(prompt=prompt).prompt) == name
+    assert slugify_ascii(RiffRequest(prompt=prompt).prompt) == name

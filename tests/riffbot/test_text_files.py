@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from riffbot.errors import BadRequest
-from riffbot.text_files import decoded, lines
+from riffbot.text_files import decode_text, split_lines
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from riffbot.text_files import decoded, lines
     ],
 )
 def test_every_mark_is_read_and_gone(data: bytes) -> None:
-    assert decoded(data, "x") == "é\n"
+    assert decode_text(data, "x") == "é\n"
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_every_mark_is_read_and_gone(data: bytes) -> None:
 )
 def test_other_encodings_are_one_sentence(data: bytes) -> None:
     with pytest.raises(BadRequest, match=r"^“x.jsonl” is no text file in UTF-8: .*\.$"):
-        decoded(data, "x.jsonl")
+        decode_text(data, "x.jsonl")
 
 
 @given(
@@ -46,7 +46,7 @@ def test_a_line_of_json_is_a_line_whatever_its_strings_hold(
 ) -> None:
     prompts = [prompt.encode("utf-8", "ignore").decode() for prompt in prompts]
     text = "".join(json.dumps(prompt, ensure_ascii=escaped) + end for prompt in prompts)
-    read = lines(decoded((b"\xef\xbb\xbf" if mark else b"") + text.encode(), "x"))
+    read = split_lines(decode_text((b"\xef\xbb\xbf" if mark else b"") + text.encode(), "x"))
     if not mark and text.startswith("\ufeff"):
         return
     assert [json.loads(line) for line in read if line] == prompts

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 
-from riffbot.inference.engine.engine import Engine, Owner, Riff
+from riffbot.inference.engine.engine import Engine, GeneratedRiff, Requester
 from riffbot.request import RiffRequest
 from tests.support.fake_pipeline import FakePipeline, until
 
-Submission = asyncio.Task[Riff]
+Submission = asyncio.Task[GeneratedRiff]
 
 
 @asynccontextmanager
@@ -30,11 +30,11 @@ def ask(
 ) -> Submission:
     request = RiffRequest(prompt=prompt, seed=7, width=64)
     return asyncio.create_task(
-        engine.submit(request, owner=Owner(user, guild), **options)  # type: ignore[arg-type]
+        engine.submit(request, owner=Requester(user, guild), **options)  # type: ignore[arg-type]
     )
 
 
-async def answers(*tasks: Awaitable[Riff]) -> list[Riff | BaseException]:
+async def answers(*tasks: Awaitable[GeneratedRiff]) -> list[GeneratedRiff | BaseException]:
     return list(await asyncio.gather(*tasks, return_exceptions=True))
 
 

@@ -62,14 +62,14 @@ from tests.support.fake_pipeline import FakePipeline
 process.STOP_S = 2.0
 services._warm_up = lambda: None
 services.open_pipeline = lambda *_: FakePipeline()
-until = local.until
+until = local.run_until_stopped
 async def beside_a_busy_thread(*args):
     in_thread = run_in_file_thread if os.environ["THREAD"] == "file" else asyncio.to_thread
     busy = asyncio.ensure_future(in_thread(time.sleep, 60))
     await asyncio.sleep(0.2)
     print("under way", flush=True)
     await until(*args)
-local.until = beside_a_busy_thread
+local.run_until_stopped = beside_a_busy_thread
 from riffbot.cli import main
 sys.argv = ["riffbot"]
 sys.exit(main())
@@ -210,12 +210,12 @@ def test_who_runs_riffbot_in_a_process_of_their_own_keeps_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ended: list[int] = []
-    monkeypatch.setattr(interrupts, "end_now", ended.append)
-    with interrupts.stopping_in_order():
-        interrupts.end_after(0.3, 143)
+    monkeypatch.setattr(interrupts, "exit_now", ended.append)
+    with interrupts.orderly_stop():
+        interrupts.exit_after(0.3, 143)
     time.sleep(0.6)
     assert ended == []
-    with interrupts.stopping_in_order():
-        interrupts.end_after(0.05, 143)
+    with interrupts.orderly_stop():
+        interrupts.exit_after(0.05, 143)
         time.sleep(0.6)
     assert ended == [143]

@@ -14,9 +14,9 @@ from riffbot.errors import Refused
 from riffbot.inference.engine.fair_queue import FairQueue
 from riffbot.inference.engine.reservations import Reservations
 from riffbot.inference.engine.throughput import ThroughputMeter, sequential_seconds
-from riffbot.inference.job import Job, Owner
+from riffbot.inference.job import Job, Requester
 from riffbot.request import RiffRequest
-from riffbot.wording import in_words, plural
+from riffbot.wording import format_duration, plural
 
 MEMBERS_PER_NETWORK = 3
 """How many members' worth of clips, and of work, may wait for one network of visitors."""
@@ -24,11 +24,11 @@ MEMBERS_PER_NETWORK = 3
 
 @dataclass(frozen=True)
 class AdmissionLimits:
-    """What may wait.
+    """The limits on waiting jobs.
 
     Attributes:
-        max_wait_s: refuse what could not be done within this time.
-        max_jobs_per_member: refuse a member's next clip while this many of theirs wait.
+        max_wait_s: refuse a clip that could not be done within this many seconds.
+        max_jobs_per_member: refuse a member's next clip while this many of their clips wait.
         max_work_s: refuse a member's next clip where it would take longer than this together with
             all of theirs that wait, their pictures to come included.
     """
@@ -38,7 +38,7 @@ class AdmissionLimits:
     max_work_s: float = inf
 
     def check_count(
-        self, queue: FairQueue, reservations: Reservations, owner: Owner, count: int
+        self, queue: FairQueue, reservations: Reservations, owner: Requester, count: int
     ) -> None:
         """Raise Refused if `count` more clips of this owner are too many."""
         most = self.max_jobs_per_member
@@ -61,8 +61,8 @@ class AdmissionLimits:
     def check_work(
         self,
         throughput: ThroughputMeter,
-        held: Sequence[tuple[Owner, RiffRequest]],
-        owner: Owner,
+        held: Sequence[tuple[Requester, RiffRequest]],
+        owner: Requester,
         pictures: Sequence[RiffRequest],
     ) -> None:
         """Refuse a clip that is too much work together with what its owner has waiting already.
@@ -71,7 +71,7 @@ class AdmissionLimits:
         decides.
 
         Args:
-            held: what waits of everybody, see `outstanding_work`.
+            held: the waiting pictures of all owners, see `outstanding_work`.
             pictures: the clip's, resolved.
 
         Raises:
@@ -89,33 +89,33 @@ class AdmissionLimits:
             held_s = sequential_seconds(throughput, waiting) or 0.0
             if held_s > 0 and held_s + own > limit_s:
                 raise Refused(
-                    f"{who} {in_words(held_s)} of work waiting, and this clip would take "
-                    f"{in_words(own)} more; I keep at most {in_words(limit_s)} in all: please let "
-                    "some finish, or ask for a shorter clip."
+                    f"{who} {format_duration(held_s)} of work waiting, and this clip would take "
+                    f"{format_duration(own)} more; I keep at most {format_duration(limit_s)} in "
+                    "all: please let some finish, or ask for a shorter clip."
                 )
 
     def refusal(self, job: Job, now: float, eta: float | None, *, idle: bool) -> Refused | None:
-        """Why a job cannot be done in time; None if it can, or if nothing was measured yet.
+        """The refusal of a job that cannot be done in time; None if it can, or if nothing was
+        measured yet.
 
         Args:
             job: the job; without an owner it may wait for any time.
             now: `time.monotonic()`.
             eta: seconds until it would be done.
-            idle: nobody waits before it. Then it does not wait, and it measures anew how long a
-                clip takes.
+            idle: no job is before it. Then it does not wait, and its run is a new measurement.
         """
         if eta is None:
             return None
         if job.deadline is not None and now + eta > job.deadline:
             return Refused(
-                f"That cannot be ready in time: it would take {in_words(eta)}.", wait_s=eta
+                f"That cannot be ready in time: it would take {format_duration(eta)}.", wait_s=eta
             )
         waits = job.deadline is None and job.owner is not None and not idle
         if waits and eta > self.max_wait_s:
             return Refused(
-                f"The line is {in_words(eta)} long and I only promise what I can finish within "
-                f"{in_words(self.max_wait_s)}: please try again in about "
-                f"{in_words(eta - self.max_wait_s)}.",
+                f"The line is {format_duration(eta)} long and I only promise what I can finish "
+                f"within {format_duration(self.max_wait_s)}: please try again in about "
+                f"{format_duration(eta - self.max_wait_s)}.",
                 wait_s=eta,
             )
         return None
@@ -123,8 +123,8 @@ class AdmissionLimits:
 
 def outstanding_work(
     queue: Iterable[Job], reservations: Reservations
-) -> list[tuple[Owner, RiffRequest]]:
-    """The pictures of owners that wait in the queue, and those that are still to come."""
+) -> list[tuple[Requester, RiffRequest]]:
+    """All pictures that wait in the queue or are reserved, each with its owner."""
     waiting = [
         (job.owner, job.request)
         for job in queue

@@ -18,16 +18,16 @@ from riffbot.inference.engine.throughput import (
     completion_times,
     sequential_seconds,
 )
-from riffbot.inference.job import Job, Owner
+from riffbot.inference.job import Job, Requester
 from riffbot.request import RiffRequest
 
 _SLACK_S = 1.5
-"""A deadline that would be met by less than this counts as missed: estimates are estimates."""
+"""A deadline that would be met by less than this counts as missed: estimates are inexact."""
 
 
 @dataclass
 class _Batch:
-    """Tickets that run together, and when they are expected to be done (`monotonic`)."""
+    """Pending jobs that run together, and when they should be done (seconds of `monotonic`)."""
 
     pending: list[PendingJob]
     until: float
@@ -41,15 +41,15 @@ class Dispatcher:
     """Thread-safe: any number of event loops submit jobs, one worker takes batches out.
 
     Args:
-        limits: what may wait; `max_wait_s` is also the wait after which nobody is overtaken.
+        limits: what may wait; a job that has waited `max_wait_s` goes before all fair shares.
     """
 
     def __init__(self, limits: AdmissionLimits) -> None:
         self._limits = limits
         self._changed = threading.Condition()
-        self._queue = FairQueue(patience_s=limits.max_wait_s)
+        self._queue = FairQueue(max_wait_s=limits.max_wait_s)
         self._pending: dict[str, PendingJob] = {}  # waiting and running
-        self._running: list[_Batch] = []  # the last one overtook the one before it
+        self._running: list[_Batch] = []  # the last one interrupted the one before it
         self._reservations = Reservations()
         self._closing: RiffBotError | None = None
         self.throughput = ThroughputMeter()
@@ -57,22 +57,22 @@ class Dispatcher:
 
     @property
     def queued(self) -> int:
-        """How many wait."""
+        """How many jobs wait."""
         return len(self._queue)
 
     @property
     def running(self) -> int:
-        """How many are being computed now."""
+        """How many jobs are being computed now."""
         return sum(len(batch.pending) for batch in self._running)
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing runs, waits, or was let in and has not ended yet."""
+        """Whether no job runs or waits, and no admitted clip is unfinished."""
         return not (self._pending or self._running or self._reservations)
 
     @property
     def has_clips(self) -> bool:
-        """Whether a clip without a deadline (not a jam's chunk) runs, waits, or was let in."""
+        """Whether a clip without a deadline (not a jam's chunk) runs, waits or is reserved."""
         with self._changed:
             return bool(self._reservations) or any(
                 pending.job.deadline is None for pending in self._pending.values()
@@ -80,7 +80,7 @@ class Dispatcher:
 
     # -- the event loops' side ------------------------------------------------------------------
 
-    def check(self, owner: Owner | None, count: int = 1) -> None:
+    def check(self, owner: Requester | None, count: int = 1) -> None:
         """Raise what `enqueue` would raise for `count` more clips of this owner.
 
         Raises:
@@ -90,14 +90,16 @@ class Dispatcher:
         with self._changed:
             self._check(owner, count)
 
-    def _check(self, owner: Owner | None, count: int) -> None:
+    def _check(self, owner: Requester | None, count: int) -> None:
         if self._closing is not None:
             raise type(self._closing)(str(self._closing))
         if owner is not None:
             self._limits.check_count(self._queue, self._reservations, owner, count)
 
-    def reserve(self, owner: Owner, *pictures: RiffRequest, promised: bool = False) -> Reservation:
-        """Ask for one clip, and keep its place until it is released.
+    def reserve(
+        self, owner: Requester, *pictures: RiffRequest, promised: bool = False
+    ) -> Reservation:
+        """Admit one clip and reserve its place until the reservation is released.
 
         Args:
             pictures: all of its pictures, resolved, in order; none where they are not known yet,
@@ -119,7 +121,7 @@ class Dispatcher:
     def announce_pictures(
         self, reserved: Reservation, remaining: Sequence[RiffRequest], *, promised: bool = False
     ) -> None:
-        """What was let in before its pictures were known has these still to come.
+        """Record the pictures of a clip that was admitted before they were known.
 
         Args:
             promised: as for `enqueue`.
@@ -133,7 +135,7 @@ class Dispatcher:
                 self._check_work(reserved.owner, remaining)
             reserved.remaining = tuple(remaining)
 
-    def _check_work(self, owner: Owner | None, pictures: Sequence[RiffRequest]) -> None:
+    def _check_work(self, owner: Requester | None, pictures: Sequence[RiffRequest]) -> None:
         if owner is not None:
             held = outstanding_work(self._queue, self._reservations)
             self._limits.check_work(self.throughput, held, owner, pictures)
@@ -142,13 +144,13 @@ class Dispatcher:
         with self._changed:
             self._reservations.remove(reserved)
 
-    def _refusal_of_clip(self, owner: Owner, pictures: Sequence[RiffRequest]) -> Refused | None:
-        """What refuses a clip that would wait too long for others, before or between its pictures.
+    def _refusal_of_clip(self, owner: Requester, pictures: Sequence[RiffRequest]) -> Refused | None:
+        """The refusal of a clip that would wait too long for other clips; None if it would not.
 
-        Everybody's pictures to come join the queue for a moment, in the order in which they will,
-        so that its own fair order says who comes between whom: a single clip does not wait for
-        the rest of another member's song, and a song does. What surely comes after it stays away:
-        planning a thousand members' songs would take seconds.
+        The pictures of all reservations are added to the queue, in the order in which they will
+        be submitted, then the queue is planned, then they are removed again. So a single clip does
+        not wait for the rest of another member's song, but a song does. Pictures that surely come
+        after this clip are left out: planning the songs of a thousand members would take seconds.
         """
         own = [Job(picture, owner=owner) for picture in pictures]
         jobs = self._reservations.join_order(own, self._max_pictures_before(owner, len(own)))
@@ -166,10 +168,11 @@ class Dispatcher:
             return None
         return self._limits.refusal(own[-1], now, eta - rest, idle=self.is_idle)
 
-    def _max_pictures_before(self, owner: Owner, count: int) -> int:
+    def _max_pictures_before(self, owner: Requester, count: int) -> int:
         """How many pictures of any one clip can come before the last of `count` new ones at most.
 
-        Each turn has one picture of every account, and visitors of one network take laps in theirs.
+        Each round has one picture of every account. An account is a member or a network; the
+        visitors of a network are served one after the other in its rounds.
         """
         visitors = {
             job.owner.user_id
@@ -177,14 +180,14 @@ class Dispatcher:
             if job.owner is not None and job.owner.account == owner.account
         }
         visitors |= self._reservations.users_of(owner.account) | {owner.user_id}
-        laps = self._queue.waiting(owner) + self._reservations.joining(owner, count) + count
-        return self._queue.turns_ahead(owner) + laps * len(visitors)
+        passes = self._queue.waiting(owner) + self._reservations.joining(owner, count) + count
+        return self._queue.rounds_ahead(owner) + passes * len(visitors)
 
     def enqueue(self, pending_job: PendingJob, *, promised: bool = False) -> None:
-        """Let a job in, or refuse it with the reason and the wait.
+        """Queue a job, or refuse it with the reason and the wait.
 
         Args:
-            promised: it was let in already (reserved, or before a restart); nothing but a closed
+            promised: it was admitted already (reserved, or before a restart); only a closed
                 dispatcher refuses it.
 
         Raises:
@@ -213,13 +216,13 @@ class Dispatcher:
             self._changed.notify_all()
 
     def cancel(self, wanted: Callable[[Job], bool], error: RiffBotError) -> int:
-        """Take back all jobs that `wanted` picks; running ones stop at their next step.
+        """Cancel all jobs that `wanted` selects; running ones stop at their next step.
 
         Returns:
-            How many were taken back.
+            How many were cancelled.
         """
         with self._changed:
-            chosen = [t for t in self._pending.values() if wanted(t.job)]
+            chosen = [pending for pending in self._pending.values() if wanted(pending.job)]
             for pending_job in chosen:
                 pending_job.job.cancelled = True
                 self._queue.remove(pending_job.job.id)
@@ -230,7 +233,7 @@ class Dispatcher:
         return len(chosen)
 
     def close(self, error: RiffBotError) -> None:
-        """Let nobody in any more and answer everybody who waits with `error`."""
+        """Refuse all further jobs and fail all waiting jobs with `error`."""
         with self._changed:
             if self._closing is None:
                 self._closing = error
@@ -241,7 +244,7 @@ class Dispatcher:
     # -- the worker's side ----------------------------------------------------------------------
 
     def unresolved_jobs(self) -> list[PendingJob]:
-        """Tickets that were let in before the model was there to resolve them."""
+        """The jobs queued before the model was loaded, whose requests are not resolved yet."""
         with self._changed:
             return [self._pending[job.id] for job in self._queue if job.key is None]
 
@@ -256,11 +259,11 @@ class Dispatcher:
             return []
 
     def take_urgent_batch(self) -> list[PendingJob]:
-        """What may overtake the running batch between two of its steps.
+        """Take a batch that must run before the next step of the running one.
 
         Returns:
-            The next batch, whose deadline would else be missed, or an empty list: nobody is in
-            such a hurry, or whoever runs is as well.
+            The next batch, if its deadline would be missed otherwise. An empty list if no
+            deadline is at risk, or if the running batch has a deadline itself.
         """
         with self._changed:
             job = self._queue.most_urgent
@@ -280,11 +283,11 @@ class Dispatcher:
         return list(batch.pending)
 
     def set_remaining_seconds(self, seconds: float) -> None:
-        """The running batch will take this much longer."""
+        """Set how many seconds the running batch still needs."""
         self._running[-1].until = monotonic() + seconds
 
     def finish_batch(self) -> None:
-        """The batch that was begun last is over; each of its pending has been answered."""
+        """Remove the batch that was begun last; every job in it has its result or error."""
         with self._changed:
             for pending_job in self._running.pop().pending if self._running else []:
                 self._pending.pop(pending_job.job.id, None)
@@ -308,11 +311,11 @@ class Dispatcher:
             self._pending[job_id].report_position(position, eta)
 
 
-def belongs_to(owner: Owner) -> Callable[[Job], bool]:
-    """Picks the jobs of one member, on whatever server."""
+def belongs_to(owner: Requester) -> Callable[[Job], bool]:
+    """A predicate that selects the jobs of one member on all servers."""
     return lambda job: job.owner is not None and job.owner.user_id == owner.user_id
 
 
 def cancelled_error() -> Cancelled:
-    """What a cancelled job answers."""
+    """The error of a job that was cancelled."""
     return Cancelled("The riff was cancelled.")

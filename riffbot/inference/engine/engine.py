@@ -15,10 +15,18 @@ from riffbot.inference.engine.protocols import PipelineLike
 from riffbot.inference.engine.reservations import Reservation
 from riffbot.inference.engine.throughput import sequential_seconds
 from riffbot.inference.engine.worker import Worker, batch_limit
-from riffbot.inference.job import Job, Owner, Progress, Riff, new_id
+from riffbot.inference.job import GeneratedRiff, Job, Progress, Requester, new_id
 from riffbot.request import RiffRequest
 
-__all__ = ["Engine", "Owner", "Progress", "Reservation", "Riff", "Stats", "batch_limit"]
+__all__ = [
+    "Engine",
+    "GeneratedRiff",
+    "Progress",
+    "Requester",
+    "Reservation",
+    "Stats",
+    "batch_limit",
+]
 
 
 _LAST_STEP_S = 30.0
@@ -26,8 +34,8 @@ _LAST_STEP_S = 30.0
 
 
 STOP_GRACE_S = 0.8
-"""For processes that were told to stop: a clip that is nearly done is finished, and what is not
-finished is made at the next start."""
+"""Seconds that a process which is told to stop waits for the running batch: a clip that is nearly
+done is finished, the others are made at the next start."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +70,9 @@ class Engine:
         load: makes the pipeline; called once, in the worker's thread. What it raises answers
             every job.
         max_batch: most clips computed together, see `batch_limit`.
-        max_wait_s: what would take longer is refused at the door.
-        max_jobs_per_member: more waiting clips of one member are refused at the door.
-        max_work_s: so is what would make one member's waiting clips longer than this in all.
+        max_wait_s: a clip that would wait longer is refused.
+        max_jobs_per_member: further clips are refused while a member has this many waiting.
+        max_work_s: a clip is refused if its member's waiting clips would take longer in all.
         warm_up: a cheap request to run once the model is there, if nobody waits yet, so that
             the first member gets an honest estimate.
     """
@@ -95,21 +103,23 @@ class Engine:
         """Whether `close` was called: jobs that end now may be finished at the next start."""
         return self._worker.closing
 
-    def check(self, owner: Owner | None, count: int = 1) -> None:
-        """Ask at the door whether `count` more clips of this owner would be let in.
+    def check(self, owner: Requester | None, count: int = 1) -> None:
+        """Check whether `count` more clips of this owner would be admitted.
 
         Raises:
-            Refused: too many of theirs wait already.
+            Refused: too many of their clips wait already.
             ModelError: the model could not be loaded.
         """
         self._dispatcher.check(owner, count)
 
-    def reserve(self, owner: Owner, *pictures: RiffRequest, promised: bool = False) -> Reservation:
-        """Ask for one clip, and keep its place in the queue until it is released.
+    def reserve(
+        self, owner: Requester, *pictures: RiffRequest, promised: bool = False
+    ) -> Reservation:
+        """Admit one clip and reserve its place in the queue until the reservation is released.
 
         Args:
             pictures: all of its pictures, resolved, in order; none where they are not known (yet).
-            promised: it was let in before a restart; nothing but a closed queue refuses it.
+            promised: it was admitted already, before a restart; only a closed queue refuses it.
 
         Raises:
             Refused: it would have to wait too long, or too much of the owner's waits already.
@@ -120,10 +130,10 @@ class Engine:
     def announce_pictures(
         self, reserved: Reservation, remaining: Sequence[RiffRequest], *, promised: bool = False
     ) -> None:
-        """Say which pictures a clip has to come that was let in before they were known.
+        """Record the pictures of a clip that was admitted before they were known.
 
         Args:
-            promised: it was let in before a restart and is not refused.
+            promised: it was admitted already, before a restart, and is not refused.
 
         Raises:
             Refused: they are too much work together with what its owner has waiting.
@@ -132,12 +142,12 @@ class Engine:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing runs, waits, or was let in and has not ended yet."""
+        """Whether no job runs or waits, and no admitted clip is unfinished."""
         return self._dispatcher.is_idle
 
     @property
     def has_clips(self) -> bool:
-        """Whether a clip without a deadline (not a jam's chunk) runs, waits, or was let in."""
+        """Whether a clip without a deadline (not a jam's chunk) runs, waits or is reserved."""
         return self._dispatcher.has_clips
 
     def resolve(self, request: RiffRequest) -> RiffRequest | None:
@@ -166,7 +176,7 @@ class Engine:
         request: RiffRequest,
         *,
         deadline: float | None = None,
-        owner: Owner | None = None,
+        owner: Requester | None = None,
         on_progress: OnProgress | None = None,
         wants_preview: bool = False,
         job_id: str | None = None,
@@ -174,10 +184,10 @@ class Engine:
         promised: bool = False,
         reserved: Reservation | None = None,
         batch: int = 1,
-    ) -> Riff:
+    ) -> GeneratedRiff:
         """Make one clip.
 
-        Cancelling the awaiting task takes the job back; a running one stops at its next step.
+        Cancelling the awaiting task cancels the job; a running one stops at its next step.
 
         Args:
             request: fields left None are filled from the model.
@@ -186,20 +196,20 @@ class Engine:
                 running. The others share what is left fairly.
             owner: who asks. None is the machine's own owner, who is never refused.
             on_progress: called on this event loop with news, the newest only when it is busy.
-            wants_preview: decode the forming picture for `on_progress`, at most every 2 s.
+            wants_preview: decode the unfinished picture for `on_progress`, at most every 2 s.
             job_id: a name for `cancel`; a new one by default.
             on_start: awaited on this event loop just before the model starts on the job.
-            promised: the job was let in already (see `reserve`, or before a restart), so that the
-                door does not refuse it.
+            promised: the job was admitted already (see `reserve`, or before a restart), so that it
+                is not refused.
             reserved: the place that was kept for its clip; as soon as this picture waits in the
                 queue itself, it no longer counts among those to come.
-            batch: `Riff.batch` of the clip to be repeated to the bit; the job then runs alone,
-                in a batch of that many copies.
+            batch: `GeneratedRiff.batch` of the clip to be repeated to the bit; the job then runs
+                alone, in a batch of that many copies.
 
         Raises:
             BadRequest: the request is nonsense for this model.
             Refused: it cannot be done in time, or the member has too many waiting.
-            Cancelled: it was taken back, or the engine was closed.
+            Cancelled: it was cancelled, or the engine was closed.
             ModelError: the model could not be loaded.
             GenerationFailed: the model ran and broke.
         """
@@ -217,8 +227,8 @@ class Engine:
         else:  # opens picture files
             await asyncio.to_thread(self._worker.resolve, job)
         pending = PendingJob(job, on_progress, on_start)
-        let_in = promised or (reserved is not None and deadline is None)
-        self._dispatcher.enqueue(pending, promised=let_in)
+        is_admitted = promised or (reserved is not None and deadline is None)
+        self._dispatcher.enqueue(pending, promised=is_admitted)
         if reserved is not None:
             reserved.mark_queued()
         try:
@@ -227,13 +237,13 @@ class Engine:
             self.cancel(job.id)
             raise
 
-    def cancel(self, what: str | Owner) -> int:
-        """Take back a job by its id, or all of a member's; running ones stop at their next step.
+    def cancel(self, what: str | Requester) -> int:
+        """Cancel a job by its id, or all jobs of a member; running ones stop at their next step.
 
         Returns:
-            How many jobs were taken back; 0 when there was nothing (any more) to cancel.
+            How many jobs were cancelled; 0 when there was nothing (any more) to cancel.
         """
-        wanted = belongs_to(what) if isinstance(what, Owner) else lambda job: job.id == what
+        wanted = belongs_to(what) if isinstance(what, Requester) else lambda job: job.id == what
         count = self._dispatcher.cancel(wanted, cancelled_error())
         self._cancelled += count
         return count

@@ -1,4 +1,4 @@
-"""Memory that runs out while a batch is computed, on any device. Torch is not imported for it."""
+"""Detects and handles exhausted memory on any device, without importing torch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out. Torch says so in three ways."""
+    """Whether an error means that memory ran out, which torch reports in three ways."""
     torch = sys.modules.get("torch")
     return (
         isinstance(error, MemoryError)

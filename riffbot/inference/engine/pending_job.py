@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from riffbot.errors import Conflict, NotFound
-from riffbot.inference.job import Job, Progress, Riff
+from riffbot.inference.job import GeneratedRiff, Job, Progress
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class PendingJob:
     ) -> None:
         self.job = job
         self._loop = asyncio.get_running_loop()
-        self.result: asyncio.Future[Riff] = self._loop.create_future()
+        self.result: asyncio.Future[GeneratedRiff] = self._loop.create_future()
         self._on_progress = on_progress
         self._on_start = on_start
         self._lock = threading.Lock()
@@ -71,7 +71,7 @@ class PendingJob:
         coroutine = run()
         try:
             future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-        except RuntimeError:  # the loop is gone, and with it whoever waited
+        except RuntimeError:  # the loop is closed, and its tasks with it
             coroutine.close()
             return
         try:
@@ -81,12 +81,12 @@ class PendingJob:
         except Exception:
             log.exception("job %s: its start could not be noted", self.job.id)
 
-    def set_result(self, riff: Riff) -> None:
-        """Answer with a clip."""
+    def set_result(self, riff: GeneratedRiff) -> None:
+        """Resolve the future with a clip."""
         self._call(lambda: None if self.result.done() else self.result.set_result(riff))
 
     def set_error(self, error: Exception) -> None:
-        """Answer with an error."""
+        """Resolve the future with an error."""
         self._call(lambda: None if self.result.done() else self.result.set_exception(error))
 
     def _deliver(self) -> None:

@@ -1,4 +1,4 @@
-"""What the engine needs of a pipeline, so that it runs without torch (and with a fake in tests)."""
+"""The interface of a pipeline, so that the engine runs without torch (and with fakes in tests)."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from riffbot.request import RiffRequest
 
 
 class StepEvent(Protocol):
-    """What a pipeline reports after each denoising step."""
+    """The report of a pipeline after each denoising step."""
 
     step: int
     steps: int
 
     @property
     def preview(self) -> Callable[[], Sequence[Pixels]]:
-        """Decodes the forming pictures, one a request."""
+        """A function that decodes the unfinished pictures, one for each request."""
         ...
 
 
 class PipelineLike(Protocol):
-    """What the engine needs of `riffbot.inference.pipeline.pipeline.Pipeline`."""
+    """The part of `riffbot.inference.pipeline.pipeline.Pipeline` that the engine uses."""
 
     @property
     def model(self) -> Any:
-        """With `name`, `hash`, `card` and `device`."""
+        """The model, with `name`, `hash`, `card` and `device`."""
         ...
 
     @property
     def images(self) -> Any:
-        """The pictures that requests name."""
+        """The store of the pictures that requests refer to."""
         ...
 
     def run(
         self, requests: Sequence[RiffRequest], *, on_step: Callable[[Any], bool | None] | None
     ) -> Sequence[Pixels]:
-        """One picture a request; stops when `on_step` returns False."""
+        """Compute one picture for each request; stops when `on_step` returns False."""
         ...

@@ -1,6 +1,6 @@
-"""Reservations: clips that were let in and have not ended yet.
+"""Reservations: clips that were admitted and have not ended yet.
 
-Nothing here locks: the queue's lock is held by whoever calls.
+Nothing here locks: the caller holds the dispatcher's lock.
 """
 
 from __future__ import annotations
@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import count, zip_longest
 
-from riffbot.inference.job import Job, Owner
+from riffbot.inference.job import Job, Requester
 from riffbot.request import RiffRequest
 
 
 class Reservation:
-    """A clip that was let in, from then until it ends: its place, and its pictures to come.
+    """A clip from its admission until it ends: its place, and its pictures to come.
 
     Attributes:
-        owner: whose it is.
+        owner: who asked for the clip.
         in_queue: whether its first picture has joined the queue, and counts there.
         remaining: its pictures that have not joined yet, resolved, in order; empty where they are
             not known (yet).
@@ -24,7 +24,7 @@ class Reservation:
 
     def __init__(
         self,
-        owner: Owner,
+        owner: Requester,
         remaining: tuple[RiffRequest, ...],
         on_release: Callable[[Reservation], None],
     ) -> None:
@@ -34,17 +34,17 @@ class Reservation:
         self._on_release = on_release
 
     def mark_queued(self) -> None:
-        """The first of its pictures to come is in the queue."""
+        """Record that its first remaining picture has joined the queue."""
         self.in_queue = True
         self.remaining = self.remaining[1:]
 
     def release(self) -> None:
-        """The clip has ended, or it never will begin. A second call does nothing."""
+        """Release the place: the clip has ended or never will begin. Idempotent."""
         self._on_release(self)
 
 
 class Reservations:
-    """All clips that were let in and have not ended, in order of arrival."""
+    """All clips that were admitted and have not ended, in order of arrival."""
 
     def __init__(self) -> None:
         self._all: dict[Reservation, None] = {}
@@ -54,37 +54,37 @@ class Reservations:
 
     def add(
         self,
-        owner: Owner,
+        owner: Requester,
         pictures: tuple[RiffRequest, ...],
         on_release: Callable[[Reservation], None],
     ) -> Reservation:
-        """Keep a place, until it is removed."""
+        """Add a reservation; it holds until it is removed."""
         reserved = Reservation(owner, pictures, on_release)
         self._all[reserved] = None
         return reserved
 
     def remove(self, reserved: Reservation) -> None:
-        """Give a place back; nothing happens where it was given back already."""
+        """Remove a reservation; one that was removed already is ignored."""
         self._all.pop(reserved, None)
 
-    def count(self, owner: Owner) -> int:
-        """How many places are kept for this member's clips that are not in the queue yet."""
+    def count(self, owner: Requester) -> int:
+        """How many of this member's reserved clips are not in the queue yet."""
         return sum(not one.in_queue and one.owner.user_id == owner.user_id for one in self._all)
 
-    def count_of_account(self, owner: Owner) -> int:
-        """The same of whoever shares turns with this owner."""
+    def count_of_account(self, owner: Requester) -> int:
+        """How many reserved clips of this owner's account are not in the queue yet."""
         return sum(not one.in_queue and one.owner.account == owner.account for one in self._all)
 
-    def work(self) -> list[tuple[Owner, RiffRequest]]:
-        """Every picture to come, and whose it is."""
+    def work(self) -> list[tuple[Requester, RiffRequest]]:
+        """All remaining pictures, each with its owner."""
         return [(one.owner, picture) for one in self._all for picture in one.remaining]
 
     def users_of(self, account: tuple[str, int]) -> set[int]:
-        """Everybody with a clip here who shares turns."""
+        """The ids of all users of an account who have a reserved clip."""
         return {one.owner.user_id for one in self._all if one.owner.account == account}
 
-    def joining(self, owner: Owner, rounds: int) -> int:
-        """How many pictures of this owner join the queue in so many rounds of `join_order`."""
+    def joining(self, owner: Requester, rounds: int) -> int:
+        """How many pictures of this owner join the queue in the first `rounds` of `join_order`."""
         return sum(
             min(rounds, len(one.remaining))
             for one in self._all
@@ -92,11 +92,11 @@ class Reservations:
         )
 
     def join_order(self, newest: Sequence[Job], limit: int) -> list[Job]:
-        """Pictures to come, those of a new clip last, in the order in which they will join
-        the queue: of each clip the next one, then of each the one after it.
+        """All remaining pictures in the order in which they will join the queue: the next one of
+        each clip, then the one after it of each clip; those of a new clip come last.
 
         Args:
-            limit: of the pictures of each other clip.
+            limit: most pictures of each other clip.
         """
         numbers = count()  # random names of thousands would take most of the time
         clips = [
@@ -106,4 +106,4 @@ class Reservations:
             ]
             for one in self._all
         ]
-        return [job for turn in zip_longest(*clips, newest) for job in turn if job is not None]
+        return [job for step in zip_longest(*clips, newest) for job in step if job is not None]

@@ -1,4 +1,4 @@
-"""How fast this machine makes clips, measured while it does, and what that promises to the line."""
+"""How fast this machine makes clips, and the waiting times that follow for the queue."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from riffbot.inference.job import Job
 from riffbot.request import RiffRequest
 
 MEASURED_S = 120.0
-"""What was measured so long before the newest measurement counts no more."""
+"""Measurements this much older than the newest one are discarded."""
 
 _KEPT = 5
 """Measurements that a median is taken of: two outliers among them change nothing."""
@@ -30,24 +30,24 @@ class _Recent:
         self._values: tuple[tuple[float, float], ...] = ()
 
     def add(self, value: float, now: float) -> None:
-        """Keep a measurement, and forget those that are out of date beside it."""
+        """Add a measurement and discard those that are out of date beside it."""
         fresh = [one for one in self._values if now - one[0] <= MEASURED_S]
         self._values = (*fresh, (now, value))[-_KEPT:]
 
     @property
     def newest(self) -> float:
-        """When the last was made (`monotonic`)."""
+        """When the last measurement was made (seconds of `monotonic`)."""
         return self._values[-1][0]
 
     @property
     def lower_median(self) -> float | None:
-        """The middle one, the lower of two; None without any."""
+        """The median, the lower of the two middle values; None without measurements."""
         values = [value for _, value in self._values]
         return median_low(values) if values else None
 
     @property
     def upper_median(self) -> float | None:
-        """The middle one, the higher of two; None without any."""
+        """The median, the higher of the two middle values; None without measurements."""
         values = [value for _, value in self._values]
         return median_high(values) if values else None
 
@@ -75,7 +75,7 @@ class ThroughputMeter:
         return self._real_time.upper_median
 
     def measure(self, requests: Sequence[RiffRequest], seconds: float) -> None:
-        """Learn from a batch of resolved requests that took `seconds` in all.
+        """Record a batch of resolved requests that took `seconds` in all.
 
         A batch without a denoising step (denoising 0) teaches nothing about the others.
         """
@@ -106,7 +106,7 @@ class ThroughputMeter:
 def sequential_seconds(
     throughput: ThroughputMeter, pictures: Sequence[RiffRequest]
 ) -> float | None:
-    """How long resolved pictures take one after the other.
+    """Seconds that resolved pictures take one after the other.
 
     Returns:
         None before anything was measured, unless there is nothing to do.
@@ -118,13 +118,13 @@ def sequential_seconds(
 def completion_times(
     throughput: ThroughputMeter, batches: Sequence[Sequence[Job]], ahead: float
 ) -> list[float]:
-    """When each batch of the line will be done, in seconds from now.
+    """When each planned batch of the queue will be done, in seconds from now.
 
     Args:
-        ahead: what the batch that is running still needs.
+        ahead: seconds that the running batch still needs.
 
     Returns:
-        One time a batch; an empty list before anything was measured.
+        One time for each batch; an empty list before anything was measured.
     """
     times = []
     for batch in batches:
@@ -138,7 +138,7 @@ def completion_times(
 
 
 def remaining_seconds(request: RiffRequest, elapsed: float, step: int, steps: int) -> float:
-    """Seconds that a run still needs, judged by itself: `step` of `steps` took `elapsed`."""
+    """Seconds that a run still needs at its own speed: `step` of `steps` took `elapsed`."""
     done = step * passes_per_step(request)
     return elapsed * ((steps - step) * passes_per_step(request) + _DECODE) / done
 
@@ -149,5 +149,5 @@ def work_units(request: RiffRequest) -> float:
 
 
 def passes_per_step(request: RiffRequest) -> int:
-    """How often the denoiser runs in one step: guidance needs an unprompted pass beside."""
+    """How often the denoiser runs in one step: guidance needs an unconditional pass, too."""
     return 1 if request.guidance == 1.0 else 2

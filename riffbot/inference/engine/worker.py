@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from audio.arrays import Pixels
-from riffbot.errors import Cancelled, GenerationFailed, ModelError, RiffBotError, told
+from riffbot.errors import Cancelled, GenerationFailed, ModelError, RiffBotError, describe_for_owner
 from riffbot.inference.batching import batch_key
 from riffbot.inference.engine.dispatcher import Dispatcher
 from riffbot.inference.engine.memory import free_memory, is_out_of_memory
 from riffbot.inference.engine.pending_job import PendingJob
 from riffbot.inference.engine.protocols import PipelineLike, StepEvent
 from riffbot.inference.engine.throughput import remaining_seconds
-from riffbot.inference.job import Job, Progress, Riff
+from riffbot.inference.job import GeneratedRiff, Job, Progress
 from riffbot.inference.torch_threads import use_few_threads
 from riffbot.interrupts import ENGINE_THREAD
 from riffbot.request import RiffRequest
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 PREVIEW_EVERY_S = 2.0
 
 MAX_QUEUE_FAILURES = 3
-"""How often in a row the line may break before it is given up."""
+"""Errors of the queue in a row after which it is closed."""
 
 QUEUE_BROKE = "Something broke in my line of clips; please ask again. The log has the details."
 
@@ -36,19 +36,19 @@ def batch_limit(device: str, most: int) -> int:
 
     A CPU is busy with one clip already: a step of a 10 M denoiser took 138, 115 and 109 ms of CPU
     time a clip in batches of 1, 2 and 4. So there a batch would only keep the first clip waiting
-    for the last one, and batches of one make the same request give the same bits whoever else is
-    in line (in a batch of two they differed by 2e-6). Accelerators are nearly idle on one clip.
+    for the last one, and batches of one make the same request give the same bits whatever else is
+    queued (in a batch of two they differed by 2e-6). Accelerators are nearly idle on one clip.
     """
     return 1 if device == "cpu" else most
 
 
 class Worker:
-    """Runs in one daemon thread from `start` until the line is closed.
+    """Runs in one daemon thread from `start` until the queue is closed.
 
     Attributes:
         state: `loading`, `ready`, `broken` or `closed`.
-        done, failed: clips answered since the start.
-        closing: set by the engine when it is told to stop.
+        done, failed: how many clips succeeded and failed since the start.
+        closing: set by the engine when it stops.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Worker:
         self._thread.start()
 
     def join(self, timeout_s: float) -> bool:
-        """Wait for the thread to end; whether it did."""
+        """Wait for the thread to end; return whether it did."""
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
@@ -109,29 +109,33 @@ class Worker:
         if self._warm_up is not None and not self._dispatcher.queued:
             self._warm(self._warm_up)
         for pending_job in self._dispatcher.unresolved_jobs():
-            self._resolved(pending_job)
+            self._resolve_pending(pending_job)
         while batch := self._next():
             self._serve(pipeline, batch)
         if self.state == "ready":
             self.state = "closed"
 
     def _serve(self, pipeline: PipelineLike, batch: list[PendingJob]) -> None:
-        """Answer a batch that the line gave."""
+        """Compute a batch from the queue and set the results or errors of its jobs."""
         try:
-            alive = [t for t in batch if self._resolved(t) and self._started(t)]
+            alive = [
+                pending_job
+                for pending_job in batch
+                if self._resolve_pending(pending_job) and self._run_start_hook(pending_job)
+            ]
             if alive:
                 self._compute(pipeline, alive)
-        except Exception as error:  # a bug: it costs this batch, never the thread
+        except Exception as error:  # a bug: this batch fails, the thread goes on
             for pending_job in batch:
                 self._fail(pending_job, error)
         finally:
             self._dispatcher.finish_batch()
 
-    def _give_way(self) -> float:
-        """Make what has a deadline before the running batch goes on; the seconds that it took.
+    def _run_urgent_batches(self) -> float:
+        """Compute urgent batches before the next step of the running one; return the seconds taken.
 
-        The running batch stands still on the stack with all it has. Nobody's picture depends on
-        who came in between.
+        The running batch is suspended on the call stack meanwhile. No picture depends on what was
+        computed in between.
         """
         assert self._pipeline is not None
         began = time.monotonic()
@@ -140,16 +144,16 @@ class Worker:
         return time.monotonic() - began
 
     def _next(self) -> list[PendingJob]:
-        """The next batch; none when the line is closed.
+        """The next batch; an empty list when the queue is closed.
 
-        A line that breaks costs whoever stood in it; one that is broken for good closes.
+        On a queue error all waiting jobs fail; after `MAX_QUEUE_FAILURES` errors the queue closes.
         """
         for _ in range(MAX_QUEUE_FAILURES):
             try:
                 return self._dispatcher.take_batch()
             except Exception:
-                log.exception("the line broke: everybody in it is told, and it goes on")
-                with suppress(Exception):  # what broke it may stand in the way once more
+                log.exception("the queue broke: all jobs in it fail, and it goes on")
+                with suppress(Exception):  # the same error may occur again
                     self._dispatcher.cancel(lambda _: True, GenerationFailed(QUEUE_BROKE))
         self.state = "broken"
         with suppress(Exception):
@@ -157,19 +161,19 @@ class Worker:
         return []
 
     def _break(self, error: Exception) -> None:
-        """The model cannot be loaded: say so to everybody, now and later."""
+        """Fail all jobs, now and later: the model could not be loaded."""
         self.state = "broken"
-        where = None
+        path = None
         if isinstance(error, RiffBotError):
-            log.error("the model could not be loaded: %s", told(error))
-            sentence, where = str(error), error.where
+            log.error("the model could not be loaded: %s", describe_for_owner(error))
+            sentence, path = str(error), error.path
         else:
             log.error("the model could not be loaded", exc_info=error)
             sentence = "The model could not be loaded; the log says why, and so may riffbot doctor."
-        self._dispatcher.close(ModelError(sentence).at(where))
+        self._dispatcher.close(ModelError(sentence).with_path(path))
 
     def _warm(self, request: RiffRequest) -> None:
-        """A cheap clip for nobody, twice: one pays for first uses, the other tells the speed."""
+        """Warm up: run one small clip twice; the second run is timed."""
         job = Job(request)
         try:
             self.resolve(job)
@@ -179,8 +183,8 @@ class Worker:
         except Exception:
             log.exception("the warm-up clip failed; going on")
 
-    def _resolved(self, pending_job: PendingJob) -> bool:
-        """Make sure that a pending_job's request is resolved; False if that answered it."""
+    def _resolve_pending(self, pending_job: PendingJob) -> bool:
+        """Resolve a job's request if needed; False if that failed or the job was cancelled."""
         if pending_job.job.key is None:
             try:
                 self.resolve(pending_job.job)
@@ -189,8 +193,8 @@ class Worker:
                 return False
         return not pending_job.job.cancelled
 
-    def _started(self, pending_job: PendingJob) -> bool:
-        """Tell the submitter that the model begins; False if the job must not start."""
+    def _run_start_hook(self, pending_job: PendingJob) -> bool:
+        """Run the submitter's start hook; False if the job must not start."""
         try:
             pending_job.run_start_hook()
         except RiffBotError as error:
@@ -199,9 +203,9 @@ class Worker:
         return True
 
     def _compute(self, pipeline: PipelineLike, pending: list[PendingJob]) -> None:
-        """Answer every pending_job of a batch, in smaller batches where the whole one breaks."""
+        """Compute a batch and set its results; split it where it fails as a whole."""
         started = time.monotonic()
-        watch = _BatchProgress(self._dispatcher, pending, self._give_way)
+        watch = _BatchProgress(self._dispatcher, pending, self._run_urgent_batches)
         try:
             images = self._run([pending_job.job for pending_job in pending], watch)
         except Exception as error:
@@ -216,11 +220,11 @@ class Worker:
             if is_out_of_memory(error):
                 self._dispatcher.batch_limit = half
                 log.warning("out of memory with %d clips at once: now %d", len(pending), half)
-            # Whatever broke, the guilty one alone shall pay for it.
+            # Split the batch so that only the failing job fails.
             self._compute(pipeline, pending[:half])
             self._compute(pipeline, pending[half:])
             return
-        seconds = time.monotonic() - started - watch.overtaken_s
+        seconds = time.monotonic() - started - watch.interrupted_s
         model = pipeline.model
         for pending_job, image in zip(pending, images, strict=True):
             job = pending_job.job
@@ -229,13 +233,13 @@ class Worker:
                 timings = {"queued_s": started - job.submitted, "generate_s": seconds}
                 size = max(len(pending), job.repeat)
                 pending_job.set_result(
-                    Riff(job.request, image, model.name, model.hash, timings, batch=size)
+                    GeneratedRiff(job.request, image, model.name, model.hash, timings, batch=size)
                 )
 
     def _run(
         self, jobs: list[Job], watch: _BatchProgress | None = None, *, measured: bool = True
     ) -> list[Pixels]:
-        """Compute a batch, telling its listeners and looking for cancellation at each step."""
+        """Compute a batch; at each step `watch` reports progress and checks for cancellation."""
         assert self._pipeline is not None
         requests = [job.request for job in jobs for _ in range(job.repeat)]
         started = time.monotonic()
@@ -244,13 +248,13 @@ class Worker:
         if watch is not None:
             if watch.is_cancelled:
                 raise Cancelled("Every clip of the batch was taken back.")
-            seconds -= watch.overtaken_s
+            seconds -= watch.interrupted_s
         if measured:
             self._dispatcher.throughput.measure(requests, seconds)
         return list(images)[:: jobs[0].repeat]
 
     def _fail(self, pending_job: PendingJob, error: Exception) -> None:
-        """Answer one pending_job with a sentence."""
+        """Set one job's error, with a sentence for the member."""
         if pending_job.job.cancelled:
             return
         self.failed += 1
@@ -270,32 +274,35 @@ class Worker:
 
 
 class _BatchProgress:
-    """Follows one run of the pipeline for those who wait for it.
+    """Reports the progress of one run of the pipeline to its submitters.
 
     Attributes:
-        overtaken_s: seconds in which the run stood still for others.
+        interrupted_s: seconds in which the run was suspended for urgent batches.
     """
 
     def __init__(
-        self, dispatcher: Dispatcher, pending: Sequence[PendingJob], give_way: Callable[[], float]
+        self,
+        dispatcher: Dispatcher,
+        pending: Sequence[PendingJob],
+        run_urgent_batches: Callable[[], float],
     ) -> None:
         self._dispatcher = dispatcher
         self._pending = pending
-        self._give_way = give_way
+        self._run_urgent_batches = run_urgent_batches
         self._started = self._previewed = time.monotonic()
-        self.overtaken_s = 0.0
+        self.interrupted_s = 0.0
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether nobody waits any more."""
+        """Whether every job of the batch was cancelled."""
         return all(pending_job.job.cancelled for pending_job in self._pending)
 
     def step(self, event: StepEvent) -> bool:
-        """Tell everybody, and let pass who is in a hurry; False when nobody waits any more."""
+        """Run urgent batches, then report progress; False when every job was cancelled."""
         if self.is_cancelled:
             return False
-        self.overtaken_s += self._give_way()
-        spent = time.monotonic() - self._started - self.overtaken_s
+        self.interrupted_s += self._run_urgent_batches()
+        spent = time.monotonic() - self._started - self.interrupted_s
         eta = remaining_seconds(self._pending[0].job.request, spent, event.step, event.steps)
         self._dispatcher.set_remaining_seconds(eta)
         previews = self._previews(event)
@@ -306,7 +313,10 @@ class _BatchProgress:
         return True
 
     def _previews(self, event: StepEvent) -> list[Pixels | None]:
-        wanted = any(t.job.wants_preview and not t.job.cancelled for t in self._pending)
+        wanted = any(
+            pending_job.job.wants_preview and not pending_job.job.cancelled
+            for pending_job in self._pending
+        )
         if not wanted or time.monotonic() - self._previewed < PREVIEW_EVERY_S:
             return [None] * len(self._pending)
         pictures = list(event.preview())[:: self._pending[0].job.repeat]

@@ -17,7 +17,7 @@ from huggingface_hub import snapshot_download
 from safetensors.torch import load_file
 from transformers import AutoTokenizer, BertModel, CLIPTextConfig, CLIPTextModel
 
-from riffbot.errors import ModelError, without_folders
+from riffbot.errors import ModelError, strip_folders
 from riffbot.inference.models import quantised, sd_v1
 from riffbot.inference.models.model import ModelCard, TextEncoderCard
 from riffbot.inference.models.patch_autoencoder import PatchAutoencoder
@@ -75,9 +75,9 @@ def locate(ref: str) -> Path:
         return path
     if not _HUB_ID.fullmatch(ref):
         raise ModelError(
-            f"There is no model at {without_folders(ref)[:100]}; RIFFBOT_MODEL takes a folder, a "
+            f"There is no model at {strip_folders(ref)[:100]}; RIFFBOT_MODEL takes a folder, a "
             f".safetensors file or a hub id such as riffusion/riffusion-model-v1."
-        ).at(path)
+        ).with_path(path)
     try:
         return Path(snapshot_download(ref, allow_patterns=_FETCHED))
     except Exception as error:
@@ -148,9 +148,9 @@ def _network(kind: Any, folder: Path) -> tuple[Any, Path]:
 def _text_encoder(folder: Path) -> tuple[Any, Path]:
     config = folder / "config.json"
     if not config.is_file():
-        raise ModelError(f"{folder.name} holds no text encoder (its config.json is missing).").at(
-            folder
-        )
+        raise ModelError(
+            f"{folder.name} holds no text encoder (its config.json is missing)."
+        ).with_path(folder)
     bert = json.loads(config.read_text("utf-8")).get("model_type") == "bert"
     kind: Any = BertModel if bert else CLIPTextModel
     options: dict[str, Any] = {"add_pooling_layer": False} if bert else {}
@@ -183,9 +183,9 @@ def _weights(folder: Path, stems: tuple[str, ...]) -> tuple[Path, str | None]:
                 file = folder / f"{stem}{middle}{suffix}"
                 if file.is_file():
                     return file, variant
-    raise ModelError(f"There are no weights in {folder.name} ({stems[0]}.safetensors or .bin).").at(
-        folder
-    )
+    raise ModelError(
+        f"There are no weights in {folder.name} ({stems[0]}.safetensors or .bin)."
+    ).with_path(folder)
 
 
 def _installed(card: TextEncoderCard) -> Path:
@@ -202,7 +202,7 @@ def _check_complete(folder: Path, missing: Any) -> None:
         raise ModelError(
             f"The weights in {folder.name} are not complete: {len(missing)} are missing, "
             f"{sorted(missing)[0]} among them."
-        ).at(folder)
+        ).with_path(folder)
 
 
 # -- single files --------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from diffusers.utils import logging as diffusers_logging
 from pydantic import ValidationError
 from transformers.utils import logging as transformers_logging
 
-from riffbot.errors import BadRequest, ModelError, without_folders
+from riffbot.errors import BadRequest, ModelError, strip_folders
 from riffbot.inference.models import checkpoints
 from riffbot.inference.models.beats import CHANNELS as GRID_CHANNELS
 from riffbot.inference.models.beats import STRIDE as GRID_STRIDE
@@ -95,14 +95,16 @@ def read_card(folder: Path) -> ModelCard:
     except OSError as error:
         raise ModelError(
             f"The model's {CARD} cannot be read: {error.strerror or type(error).__name__}."
-        ).at(path) from error
+        ).with_path(path) from error
     except UnicodeDecodeError as error:
         raise ModelError(
             f"The model's {CARD} is no UTF-8: please save it as UTF-8, or fetch it anew."
-        ).at(path) from error
+        ).with_path(path) from error
     except ValidationError as error:
         said = error.errors()[0]["msg"]
-        raise ModelError(f"The model's {CARD} is not a model's card: {said}.").at(path) from error
+        raise ModelError(f"The model's {CARD} is not a model's card: {said}.").with_path(
+            path
+        ) from error
 
 
 def _device(name: str) -> torch.device:
@@ -200,8 +202,8 @@ def _in_words(ref: str | Path) -> Iterator[None]:
     except Exception as error:
         said = str(error).strip().splitlines() or [type(error).__name__]
         raise ModelError(
-            f"The model {_named(ref)} cannot be loaded: {without_folders(said[0])[:200]}"
-        ).at(Path(ref) if Path(ref).exists() else None) from error
+            f"The model {_named(ref)} cannot be loaded: {strip_folders(said[0])[:200]}"
+        ).with_path(Path(ref) if Path(ref).exists() else None) from error
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 from diffusers import PNDMScheduler, StableDiffusionPipeline
 from peft import PeftModel
 
-from riffbot.errors import ModelError, without_folders
+from riffbot.errors import ModelError, strip_folders
 from riffbot.inference.models.checkpoints import Parts
 
 _PEFT = "adapter_config.json"
@@ -33,7 +33,7 @@ def merge(parts: Parts, folder: Path) -> list[Path]:
         raise ModelError(
             f"There is no LoRA in {folder.name}; RIFFBOT_LORAS takes folders with a .safetensors "
             "file."
-        ).at(folder)
+        ).with_path(folder)
     try:
         if list(folder.rglob(_PEFT)):
             _merge_peft(parts, folder)
@@ -44,8 +44,8 @@ def merge(parts: Parts, folder: Path) -> list[Path]:
     except Exception as error:
         said = str(error).strip().splitlines() or [type(error).__name__]
         raise ModelError(
-            f"The LoRA in {folder.name} does not fit this model: {without_folders(said[0])[:200]}"
-        ).at(folder) from error
+            f"The LoRA in {folder.name} does not fit this model: {strip_folders(said[0])[:200]}"
+        ).with_path(folder) from error
     return files
 
 

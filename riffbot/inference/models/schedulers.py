@@ -24,7 +24,7 @@ from diffusers import (
     PNDMScheduler,
 )
 
-from riffbot.errors import BadRequest, shortened
+from riffbot.errors import BadRequest, shorten
 from riffbot.inference.models.model import ModelCard, SchedulerName
 
 Draw = Callable[[], torch.Tensor]
@@ -106,7 +106,7 @@ def check(name: str, steps: int, card: ModelCard) -> None:
     """Raise BadRequest if the model cannot be sampled this way; the sentence lists what it can."""
     if name not in card.schedulers:
         raise BadRequest(
-            f"{card.name} cannot be sampled with “{shortened(name, 64)}”; it supports "
+            f"{card.name} cannot be sampled with “{shorten(name, 64)}”; it supports "
             f"{', '.join(card.schedulers)}."
         )
     if name == "lcm" and steps > LCM_STEPS:

@@ -19,9 +19,9 @@ from pydantic import ValidationError
 from audio import encoding
 from audio.arrays import Pixels
 from riffbot import riffusion_masks
-from riffbot.errors import BadRequest, shortened
+from riffbot.errors import BadRequest, shorten
 from riffbot.images import Images
-from riffbot.inference.job import Riff
+from riffbot.inference.job import GeneratedRiff
 from riffbot.rendering import SAMPLE_RATE, sound
 from riffbot.request import (
     DEFAULT_DENOISING,
@@ -37,7 +37,7 @@ from riffbot.web.errors import BodyTooLarge, error_response
 from riffbot.web.keys import CREATE_LIMIT, SERVICES
 from riffbot.web.request_reader import read_object
 from riffbot.web.schema import LenientBody
-from riffbot.web.visitors import get_owner
+from riffbot.web.visitors import get_requester
 
 PATH = "/run_inference/"
 
@@ -116,7 +116,7 @@ async def run_inference(request: web.Request) -> web.Response:
     try:
         riff_request = build_request(await read_object(request), services.images)
         await services.clip_service.pricing.admit(riff_request)
-        riff = await services.engine.submit(riff_request, owner=get_owner(request))
+        riff = await services.engine.submit(riff_request, owner=get_requester(request))
     except BodyTooLarge:
         raise
     except BadRequest as error:
@@ -132,7 +132,7 @@ def build_request(inputs: dict[str, Any], images: Images) -> RiffRequest:
     seed_image = _find_image(body.seed_image_id, images.names(), STAND_INS, "seed image")
     mask = body.mask_image_id or None
     if mask is not None and mask not in images.masks() and not riffusion_masks.known(mask):
-        raise BadRequest(f"Invalid mask image: {shortened(mask)}")
+        raise BadRequest(f"Invalid mask image: {shorten(mask)}")
     guidance = body.start.guidance * (1 - alpha) + body.end.guidance * alpha
     interpolates = alpha > 0 and start != end
     return RiffRequest.build(
@@ -160,7 +160,7 @@ def _parse(inputs: dict[str, Any]) -> InferenceInput:
         if kind in _KINDS:
             raise BadRequest(
                 f'wrong value type for field "{field}" - should be "{_KINDS[kind]}" '
-                f'instead of value "{shortened(str(value))}" of type "{type(value).__name__}"'
+                f'instead of value "{shorten(str(value))}" of type "{type(value).__name__}"'
             ) from error
         raise BadRequest(sentence(error)) from error
 
@@ -176,10 +176,10 @@ def _find_image(name: str, names: list[str], stand_ins: dict[str, str], kind: st
         return name
     if stand_ins.get(name) in names:
         return stand_ins[name]
-    raise BadRequest(f"Invalid {kind}: {shortened(name)}")
+    raise BadRequest(f"Invalid {kind}: {shorten(name)}")
 
 
-def _serialize(riff: Riff, services: Services) -> dict[str, Any]:
+def _serialize(riff: GeneratedRiff, services: Services) -> dict[str, Any]:
     samples = sound(
         riff.image, seed=riff.request.seed, loudness_lufs=services.settings.loudness_lufs
     )

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from cogs.common.markdown import escape_line, escape_markdown, sentence_to_markdown, truncate
 from cogs.common.mentions import command_pattern, mention_commands
 from riffbot.clips.uploads import open_upload
-from riffbot.errors import RiffBotError, quotable
+from riffbot.errors import RiffBotError, use_plain_quotes
 from riffbot.images import Images
 from riffbot.prompt import parse
 from riffbot.regions import Region
 from riffbot.request import RiffRequest
-from riffbot.text_files import decoded
+from riffbot.text_files import decode_text
 from tests.support.discord_markdown import Shown, shown
 
 LIVE = {
@@ -117,7 +117,7 @@ def test_clipped_sentences_end_with_whole_mentions() -> None:
 
 @given(WORDS)
 def test_quoted_words_in_sentences_are_escaped(text: str) -> None:
-    words = quotable(text)
+    words = use_plain_quotes(text)
     sentence = sentence_to_markdown(f"I know no “{words}”: /jam start, please.", command_pattern())
     runs = shown(sentence)
     assert runs == [
@@ -139,7 +139,7 @@ def test_members_words_never_leave_their_quotes_in_errors(text: str) -> None:
         lambda: Region.from_words(text, 512, None),
         lambda: Images(Path("none")).load(text),
         lambda: open_upload(b"", text),
-        lambda: decoded(text.encode() + b"\xff", text),
+        lambda: decode_text(text.encode() + b"\xff", text),
     ]
     for ask in asks:
         try:

@@ -1,4 +1,4 @@
-"""The bench's ears hear what they are said to hear."""
+"""The join metrics measure what they claim to measure."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import scipy.signal
 
 from riffbot.bench import jam
 from riffbot.bench.joins import (
-    Ear,
-    at_beats,
-    at_boundaries,
-    beat_period_s,
-    beats_of,
-    crossfaded,
-    naive,
-    onset_envelope,
-    referenced_images,
+    JoinAnalyser,
+    compute_onset_envelope,
+    concatenate_chunks,
+    crossfade_chunks,
+    estimate_beat_period,
+    expected_pixels,
+    find_beats,
+    measure_beats,
+    measure_boundaries,
 )
 from riffbot.jam.prompt_path import PromptPath
 from riffbot.jam.timeline import Chunk, Meter, Placement
@@ -45,7 +45,7 @@ def beats(period_s: float, seconds: float, seed: int = 0) -> np.ndarray:
 @pytest.mark.parametrize("error", [0.0, 0.0005, 0.003, -0.01])
 def test_the_beat_is_measured_to_a_hundredth_of_a_per_cent(error: float) -> None:
     near = 0.64
-    found = beat_period_s(onset_envelope(beats(near * (1 + error), 60)), near)
+    found = estimate_beat_period(compute_onset_envelope(beats(near * (1 + error), 60)), near)
     assert found == pytest.approx(near * (1 + error), rel=1e-4)
 
 
@@ -55,20 +55,20 @@ def silence(seconds: float) -> np.ndarray:
 
 def test_a_click_and_a_step_are_outside_of_the_ordinary() -> None:
     sound = beats(0.64, 20)
-    places = beats_of(Meter(512, 8), 20)
+    places = find_beats(Meter(512, 8), 20)
     boundaries = places[7::8]
     others = [at for at in places if at not in boundaries]
-    calm = at_boundaries(Ear(sound, silence(20)), boundaries, others)
+    calm = measure_boundaries(JoinAnalyser(sound, silence(20)), boundaries, others)
     assert calm.boundaries == len(boundaries)
     assert calm.outside == 0
     clicked = sound.copy()
     clicked[boundaries] += 0.5
-    heard = at_boundaries(Ear(clicked, silence(20)), boundaries, others)
+    heard = measure_boundaries(JoinAnalyser(clicked, silence(20)), boundaries, others)
     assert heard.click.median > calm.click.median + 10
     stepped = sound.copy()
     stepped[boundaries[0] :] *= 30
-    assert at_boundaries(Ear(stepped, silence(20)), boundaries, others).outside >= 1
-    assert at_beats(Ear(sound, silence(20)), others).level.most < 30
+    assert measure_boundaries(JoinAnalyser(stepped, silence(20)), boundaries, others).outside >= 1
+    assert measure_beats(JoinAnalyser(sound, silence(20)), others).level.most < 30
 
 
 def test_all_ways_of_joining_play_the_same_columns() -> None:
@@ -77,10 +77,10 @@ def test_all_ways_of_joining_play_the_same_columns() -> None:
     path = PromptPath.begin("x", seed_image="beat")
     chunk = Chunk(path, path.build_request(), picture)
     entries = [Placement(chunk, 0, 128), Placement(chunk, 96, 256), Placement(chunk, 256, 384)]
-    pictures = referenced_images(entries)
+    pictures = expected_pixels(entries)
     assert pictures.shape == (512, 384)
     np.testing.assert_array_equal(pictures[:, 96], picture[:, 96])
-    for sound in (naive(entries, 3.84), crossfaded(entries, 3.84)):
+    for sound in (concatenate_chunks(entries, 3.84), crossfade_chunks(entries, 3.84)):
         assert len(sound) == round(3.84 * RATE)
 
 

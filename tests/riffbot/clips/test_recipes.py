@@ -21,7 +21,7 @@ from riffbot.clips.recipes import (
 )
 from riffbot.clips.sound_pictures import SoundFile
 from riffbot.errors import BadRequest
-from riffbot.inference.job import Riff
+from riffbot.inference.job import GeneratedRiff
 from riffbot.request import RiffRequest
 
 LOST = "sha256:" + "d" * 64
@@ -38,9 +38,9 @@ async def again(text: str) -> np.ndarray:
     told = {"request": {"prompt": "bells", "seed": 2, "seed_image": LOST}}
     kept: dict[str, bytes] = {}
 
-    async def make(recipe: Recipe) -> Riff:
+    async def make(recipe: Recipe) -> GeneratedRiff:
         assert recipe.request.prompt == "slow waltz"
-        return Riff(recipe.request, SONG, "model", "a" * 64)
+        return GeneratedRiff(recipe.request, SONG, "model", "a" * 64)
 
     def keep(png: bytes) -> str:
         kept[hashlib.sha256(png).hexdigest()] = png
@@ -133,7 +133,7 @@ def test_a_recipe_is_read_whatever_editor_saved_it(encoding: str) -> None:
 
 async def test_a_picture_of_an_earlier_version_is_made_again_under_its_own_name() -> None:
     """Its name is its sha256, and stands in the recipes of all that was made from it."""
-    first = Riff(RiffRequest(prompt="bells", seed=2), SONG[:, :512], "m", "a" * 64)
+    first = GeneratedRiff(RiffRequest(prompt="bells", seed=2), SONG[:, :512], "m", "a" * 64)
     text = rendering.recipe(first)
     for retired_tag in (True, False):
         png = encode_png(first.image, recipe=text, retired_tag=retired_tag)
@@ -142,7 +142,7 @@ async def test_a_picture_of_an_earlier_version_is_made_again_under_its_own_name(
         recipe = parse_recipe(json.dumps({"request": remix, "made_from": {ref: json.loads(text)}}))
         kept = []
 
-        async def make(_: Recipe) -> Riff:
+        async def make(_: Recipe) -> GeneratedRiff:
             return first
 
         def keep(png: bytes, kept: list[bytes] = kept) -> str:

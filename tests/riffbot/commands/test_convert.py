@@ -109,7 +109,7 @@ def test_what_was_lost_is_said_on_the_command_line(
     (note,) = json.loads(capsys.readouterr().out)["notes"]
     assert "damaged" in note
 
-    monkeypatch.setattr("riffbot.commands.convert.LONGEST_S", 120.0)
+    monkeypatch.setattr("riffbot.commands.convert.MAX_SECONDS", 120.0)
     hum = (np.sin(np.arange(8000 * 121) * 0.1) * 9000).astype(np.int16)
     soundfile.write(home / "long.flac", hum, 8000)
     assert main(["audio-to-image", "long.flac", "long.png", "--json"]) == 0

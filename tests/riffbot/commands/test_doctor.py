@@ -13,8 +13,9 @@ from pydantic import SecretStr
 
 from audio.image import encode_png
 from riffbot.cli import main
-from riffbot.commands import doctor, trial
-from riffbot.commands.doctor import BAD, GOOD, NOTE, Finding
+from riffbot.commands import doctor
+from riffbot.commands.checks import trial
+from riffbot.commands.checks.result import BAD, GOOD, NOTE, CheckResult
 from riffbot.library import migrate
 from riffbot.settings import Settings
 
@@ -31,8 +32,8 @@ def settings(tmp_path: Path, two_step_model: Path) -> Settings:
     )
 
 
-def found(settings: Settings, name: str, *, speed: bool = False) -> Finding:
-    return next(f for f in doctor.examine(settings, speed=speed) if f.name == name)
+def found(settings: Settings, name: str, *, speed: bool = False) -> CheckResult:
+    return next(f for f in doctor.run_checks(settings, speed=speed) if f.name == name)
 
 
 def test_a_healthy_riffbot(settings: Settings, tmp_path: Path) -> None:
@@ -42,8 +43,8 @@ def test_a_healthy_riffbot(settings: Settings, tmp_path: Path) -> None:
     (seeds / "seeds.toml").write_text(
         '[beat]\ntitle = "Beat"\nbpm = 93.75\nbeats = 2\nwidth = 128\n'
     )
-    findings = list(doctor.examine(settings, speed=True))
-    assert doctor.healthy(findings)
+    findings = list(doctor.run_checks(settings, speed=True))
+    assert doctor.is_healthy(findings)
     states = {finding.name: finding.state for finding in findings}
     for name in ("Python", "model", "device", "MP3", "Opus", "data folder", "seed images"):
         assert states[name] == GOOD
@@ -70,13 +71,13 @@ def test_what_is_wrong_is_bad_and_has_a_remedy(
     finding = found(settings.model_copy(update=changes), name)
     assert finding.state == BAD
     assert finding.remedy
-    assert not doctor.healthy([finding])
-    assert name in doctor.summary([finding])
+    assert not doctor.is_healthy([finding])
+    assert name in doctor.format_summary([finding])
 
 
 def test_a_token_never_shows(settings: Settings) -> None:
     secret = settings.model_copy(update={"discord_token": SecretStr("aaa.bbb.hidden")})
-    told = [doctor.line_of(finding) for finding in doctor.examine(secret)]
+    told = [doctor.format_result(finding) for finding in doctor.run_checks(secret)]
     assert "hidden" not in "\n".join(told)
 
 
@@ -130,7 +131,7 @@ def test_the_part_that_fails_is_named_with_its_remedy(
         raise OSError(13, "Permission denied")
 
     monkeypatch.setattr(broken, fails)
-    outcome = trial.attempt(settings)
+    outcome = trial.run_trial(settings)
     assert outcome.failed == part
     assert outcome.reason
     assert outcome.remedy
@@ -143,7 +144,7 @@ def test_a_part_that_hangs_is_named_too(
     monkeypatch.setattr(
         "riffbot.inference.pipeline.pipeline.Pipeline.run", lambda *_, **__: gate.wait(60)
     )
-    outcome = trial.attempt(settings, limit_s=3)
+    outcome = trial.run_trial(settings, limit_s=3)
     gate.set()
     assert outcome.failed in ("loading the model", "drawing a picture")
     assert "not done after 3 s" in outcome.reason

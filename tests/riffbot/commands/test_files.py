@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from riffbot.commands.files import write
+from riffbot.commands.files import write_file
 from riffbot.errors import StorageError
 
 
 def test_a_file_is_whole_or_absent(home: Path) -> None:
     target = home / "file"
-    write(target, b"old")
-    write(target, b"new")
+    write_file(target, b"old")
+    write_file(target, b"new")
     assert target.read_bytes() == b"new"
     with pytest.raises(StorageError):
-        write(home / "nowhere" / "file", b"x")
+        write_file(home / "nowhere" / "file", b"x")
     assert [path.name for path in home.glob(".riffbot-*")] == []

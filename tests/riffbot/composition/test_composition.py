@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from riffbot.bench.remix import change_at
+from riffbot.bench.remix import relative_change_at
 from riffbot.clips.edits import EditSource, extend, inpaint, layer
 from riffbot.composition import compose, extended_columns, mix_pixels, windows
 from riffbot.composition.canvas import GRAIN, MARGIN, Canvas
 from riffbot.errors import BadRequest
 from riffbot.images import Images, SeedImage
-from riffbot.inference.job import Riff
+from riffbot.inference.job import GeneratedRiff
 from riffbot.inference.models.loading import load_model
 from riffbot.inference.pipeline.pipeline import Pipeline
 from riffbot.inference.pipeline.pixels import resize_columns
@@ -39,13 +39,13 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
     return tiny_pipeline(tmp_path_factory.mktemp("tiny"))
 
 
-async def made(pipeline: Pipeline, request: RiffRequest) -> Riff:
+async def made(pipeline: Pipeline, request: RiffRequest) -> GeneratedRiff:
     """Compose with nothing in between."""
 
-    async def submit(asked: RiffRequest, _number: int, _count: int) -> Riff:
+    async def submit(asked: RiffRequest, _number: int, _count: int) -> GeneratedRiff:
         whole = resolve(asked, pipeline.model.card, pipeline.images)
         (picture,) = pipeline.run([whole])
-        return Riff(whole, picture, "model", "a" * 64, {"generate_s": 1.0})
+        return GeneratedRiff(whole, picture, "model", "a" * 64, {"generate_s": 1.0})
 
     return await compose(request, pipeline.images, submit)
 
@@ -150,11 +150,11 @@ async def test_a_song_goes_on_from_its_end_at_its_own_measure(
 async def test_a_walk_moves_from_its_beginning_to_its_end(pipeline: Pipeline) -> None:
     asked: list[float] = []
 
-    async def submit(request: RiffRequest, _number: int, _count: int) -> Riff:
+    async def submit(request: RiffRequest, _number: int, _count: int) -> GeneratedRiff:
         asked.append(request.alpha)
         whole = resolve(request, pipeline.model.card, pipeline.images)
         (picture,) = pipeline.run([whole])
-        return Riff(whole, picture, "model", "a" * 64)
+        return GeneratedRiff(whole, picture, "model", "a" * 64)
 
     request = RiffRequest(
         prompt="a",
@@ -295,10 +295,12 @@ async def test_a_song_has_no_seam_above_its_ordinary_changes(shipped: Pipeline) 
     )
     riff = await made(shipped, request)
     heard = sound(riff.image, loop=False)
-    ours = change_at(heard, SAMPLE_RATE, [w.begin for w in windows(width, width * 3, width)])
+    ours = relative_change_at(
+        heard, SAMPLE_RATE, [w.begin for w in windows(width, width * 3, width)]
+    )
     clips = [(await made(shipped, request.but(piece=None, seed=seed))).image for seed in range(4)]
     plain = np.concatenate([sound(clip) for clip in clips])
-    theirs = change_at(plain, SAMPLE_RATE, [width, 2 * width])
+    theirs = relative_change_at(plain, SAMPLE_RATE, [width, 2 * width])
     assert ours < 1.5
     assert ours < theirs
 
@@ -311,11 +313,11 @@ async def test_a_song_keeps_the_measure_of_its_loop(
         type(pipeline.images), "tempo", lambda *_: 90.0
     )  # a loop that nobody's recipe describes
 
-    async def submit(request: RiffRequest, _number: int, _count: int) -> Riff:
+    async def submit(request: RiffRequest, _number: int, _count: int) -> GeneratedRiff:
         assert request.seed_image is not None
         told.append((request.bpm, pipeline.images.waltz(request.seed_image)))
         whole = resolve(request, pipeline.model.card, pipeline.images)
-        return Riff(whole, pipeline.images.load(request.seed_image), "model", "a" * 64)
+        return GeneratedRiff(whole, pipeline.images.load(request.seed_image), "model", "a" * 64)
 
     monkeypatch.setitem(
         pipeline.images._seeds,

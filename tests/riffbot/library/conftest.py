@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from riffbot.inference.job import Riff
-from riffbot.library.models import StoredRiff
+from riffbot.inference.job import GeneratedRiff
 from riffbot.library.store import Library
+from riffbot.library.tables import StoredRiff
 from riffbot.library.types import Author, Origin
 from riffbot.rendering import Rendered
 from riffbot.request import RiffRequest
@@ -46,9 +46,9 @@ def add(library: Library) -> Add:
     return put
 
 
-def made(request: RiffRequest) -> Riff:
+def made(request: RiffRequest) -> GeneratedRiff:
     """What an engine would answer."""
-    return Riff(request, np.full((512, 64), 255, np.uint8), "model", "a" * 64, batch=2)
+    return GeneratedRiff(request, np.full((512, 64), 255, np.uint8), "model", "a" * 64, batch=2)
 
 
 def files(content: str) -> Rendered:

@@ -21,8 +21,8 @@ from riffbot.jam.snapshot import scrub_jam
 from riffbot.library import instance_lock, migrate
 from riffbot.library.connection import database_url
 from riffbot.library.instance_lock import hold_instance_lock
-from riffbot.library.models import Base, StoredRiff
 from riffbot.library.store import Library
+from riffbot.library.tables import Base, StoredRiff
 from riffbot.library.types import FORMER_MEMBER
 from riffbot.request import RiffRequest
 from riffbot.services import open_services
@@ -43,7 +43,7 @@ async def test_the_library_works_the_same(server: str, tmp_path: Path) -> None:
     request = RiffRequest(prompt="Funky (Sax:1.3)", seed=2**32 - 1)
     job = await library.jobs.create(request, author=ANN)
     await library.jobs.begin(job.id)
-    (found,) = await library.jobs.unfinished()
+    (found,) = await library.jobs.unfinished_file()
     assert (found.request, found.attempts, found.author) == (request, 1, ANN)
     parent = await library.jobs.finish(job.id, made(request), files("a"))
     remix = RiffRequest(prompt="bells", seed=1, seed_image=parent.image_ref)
@@ -180,7 +180,7 @@ async def test_who_loses_the_lock_to_another_one_stops_in_order(
     server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ends: list[float] = []
-    monkeypatch.setattr("riffbot.interrupts.end_after", lambda seconds, code: ends.append(seconds))
+    monkeypatch.setattr("riffbot.interrupts.exit_after", lambda seconds, code: ends.append(seconds))
     monkeypatch.setattr(instance_lock, "_CHECK_EVERY_S", 0.05)
     monkeypatch.setattr(instance_lock, "_RETRY_S", 1.0)
     url = server.replace(":", "+asyncpg:", 1)

@@ -8,7 +8,7 @@ import threading
 import numpy as np
 import pytest
 
-from riffbot.inference.engine.engine import Progress, Riff
+from riffbot.inference.engine.engine import GeneratedRiff, Progress
 from tests.support.driven_engine import ask, held, running
 from tests.support.fake_pipeline import FakePipeline, until
 
@@ -43,7 +43,7 @@ async def test_news_come_on_the_submitters_loop_and_a_broken_listener_breaks_not
         raise ValueError("clumsy listener")
 
     async with running(FakePipeline()) as engine:
-        assert isinstance(await ask(engine, "sax", on_progress=listener), Riff)
+        assert isinstance(await ask(engine, "sax", on_progress=listener), GeneratedRiff)
     assert threads == {threading.get_ident()}
     assert "clumsy listener" in caplog.text
 

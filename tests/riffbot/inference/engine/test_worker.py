@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from riffbot.errors import GenerationFailed
-from riffbot.inference.engine.engine import Riff
+from riffbot.inference.engine.engine import GeneratedRiff
 from riffbot.request import RiffRequest
 from tests.support.driven_engine import answers, ask, held, running
 from tests.support.fake_pipeline import FakePipeline, drawn, until
@@ -170,7 +170,7 @@ async def test_a_broken_chunk_does_not_harm_the_riff_it_overtook() -> None:
         pipeline.gate.set()
         riff, error = await answers(first, jam)
     assert isinstance(error, GenerationFailed)
-    assert isinstance(riff, Riff)
+    assert isinstance(riff, GeneratedRiff)
     np.testing.assert_array_equal(riff.image, drawn(riff.request))
 
 

@@ -1,9 +1,9 @@
-"""One small riff on the whole way, from words to a row of a library, in a folder that goes again.
+"""Makes one small riff, from prompt to a row of a library, in a temporary folder.
 
-What cannot be told from looking (a cache that cannot be written, a codec that is not built in, a
-disk that knows no locks) shows by doing it.
+This finds what no single check can: a cache that cannot be written, a codec that is not built in,
+a disk without file locks.
 """
-# ruff: noqa: PLC0415 - a part that cannot even be imported is a part that fails
+# ruff: noqa: PLC0415 - a failing import is a failing stage
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from riffbot.errors import RiffBotError, told
+from riffbot.errors import RiffBotError, describe_for_owner
 from riffbot.settings import Settings
 
-LIMIT_S = 180.0
-"""The first time code is compiled, which takes half a minute on two busy cores."""
+TIMEOUT_S = 180.0
+"""The first run compiles code, which takes half a minute on two busy cores."""
 
 STEPS = 2
 
@@ -35,12 +35,12 @@ _REMEDIES = {
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How far the trial came.
+class TrialResult:
+    """How far the trial got.
 
     Attributes:
-        seconds: that it took.
-        failed: the part that failed; empty if all went well.
+        seconds: how long it took.
+        failed: the stage that failed; empty if none did.
         reason: why, for the owner.
         remedy: what to do about it.
     """
@@ -51,11 +51,11 @@ class Outcome:
     remedy: str = ""
 
 
-def attempt(settings: Settings, *, limit_s: float = LIMIT_S) -> Outcome:
-    """Make one riff of some columns with the settings' model and keep it in a scratch library.
+def run_trial(settings: Settings, *, limit_s: float = TIMEOUT_S) -> TrialResult:
+    """Make one small riff with the settings' model and store it in a scratch library.
 
-    The scratch folder lies beside the data folder's files, since that disk has to do, and is
-    removed. Never raises; a part that hangs is named when the time is over, and left to itself.
+    The scratch folder lies on the disk of the data folder, which is what must work, and is
+    removed. Never raises; after `limit_s` seconds a hanging stage is reported and abandoned.
     """
     trial = _Trial(settings)
     began = time.monotonic()
@@ -64,18 +64,18 @@ def attempt(settings: Settings, *, limit_s: float = LIMIT_S) -> Outcome:
     thread.join(limit_s)
     seconds = time.monotonic() - began
     if thread.is_alive():
-        return Outcome(
-            seconds, trial.part, f"it is not done after {limit_s:.0f} s", _REMEDIES[trial.part]
+        return TrialResult(
+            seconds, trial.stage, f"it is not done after {limit_s:.0f} s", _REMEDIES[trial.stage]
         )
     if trial.error is None:
-        return Outcome(seconds)
-    return Outcome(seconds, trial.part, _words(trial.error), _REMEDIES[trial.part])
+        return TrialResult(seconds)
+    return TrialResult(seconds, trial.stage, _describe_error(trial.error), _REMEDIES[trial.stage])
 
 
 class _Trial:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self.part = next(iter(_REMEDIES))
+        self.stage = next(iter(_REMEDIES))
         self.error: Exception | None = None
 
     def run(self) -> None:
@@ -91,8 +91,8 @@ class _Trial:
         images = Images(self._settings.seed_images)
         pipeline = open_pipeline(self._settings, images)
 
-        self.part = "drawing a picture"
-        from riffbot.inference.job import Riff
+        self.stage = "drawing a picture"
+        from riffbot.inference.job import GeneratedRiff
         from riffbot.inference.pipeline.resolve import resolve
         from riffbot.request import RiffRequest
 
@@ -104,36 +104,36 @@ class _Trial:
         request = resolve(asked, model.card, images)
         (picture,) = pipeline.run([request])
 
-        self.part = "making sound of it"
+        self.stage = "making sound of it"
         from riffbot import rendering
 
         rendering.sound(picture)
 
-        self.part = "writing MP3 and PNG"
-        riff = Riff(request, picture, model.name, model.hash, {})
+        self.stage = "writing MP3 and PNG"
+        riff = GeneratedRiff(request, picture, model.name, model.hash, {})
         rendered = rendering.render(riff, loudness_lufs=self._settings.loudness_lufs)
 
-        self.part = "keeping it in a library"
+        self.stage = "keeping it in a library"
         with tempfile.TemporaryDirectory(
-            prefix=".riffbot-trial-", dir=nearest(self._settings.data_dir)
+            prefix=".riffbot-trial-", dir=nearest_existing(self._settings.data_dir)
         ) as scratch:
-            asyncio.run(self._kept(Path(scratch), riff, rendered))
+            asyncio.run(self._store_and_load(Path(scratch), riff, rendered))
 
-        self.part = "listening to it"
+        self.stage = "listening to it"
         from audio import files, loops
 
         sound = files.read(rendered.mp3)
         loops.tempo(sound.samples, sound.sample_rate)
 
-    async def _kept(self, folder: Path, riff: object, rendered: object) -> None:
+    async def _store_and_load(self, folder: Path, riff: object, rendered: object) -> None:
         from typing import Any, cast
 
         from riffbot.clips.clip import load_clip
         from riffbot.library.store import Library
         from riffbot.library.types import Author
 
-        there = self._settings.model_copy(update={"data_dir": folder, "database_url": None})
-        library = await Library.open(there)
+        scratch = self._settings.model_copy(update={"data_dir": folder, "database_url": None})
+        library = await Library.open(scratch)
         try:
             job = await library.jobs.create(cast("Any", riff).request, author=Author(0, "trial"))
             stored = await library.jobs.finish(job.id, cast("Any", riff), cast("Any", rendered))
@@ -144,8 +144,8 @@ class _Trial:
             raise RiffBotError("what was read is not what was written")
 
 
-def nearest(folder: Path) -> Path:
-    """The folder itself, or the nearest thing above it that is there and can be looked at."""
+def nearest_existing(folder: Path) -> Path:
+    """Return the folder, or its nearest parent that exists and can be accessed."""
     whole = folder.absolute()
     for path in (whole, *whole.parents):
         try:
@@ -156,8 +156,8 @@ def nearest(folder: Path) -> Path:
     return Path(whole.anchor)
 
 
-def _words(error: Exception) -> str:
-    said = " ".join(str(error).split())[:200] or "no message"
+def _describe_error(error: Exception) -> str:
+    message = " ".join(str(error).split())[:200] or "no message"
     if isinstance(error, RiffBotError):
-        return told(error)
-    return f"{type(error).__name__}: {said}"
+        return describe_for_owner(error)
+    return f"{type(error).__name__}: {message}"

@@ -89,7 +89,7 @@ class StoredRiff(Base):
         request: resolved; the columns beside it repeat what is searched or counted.
         prompt_key: the prompt in lower case, for autocompletion by prefix.
         seed_image, mask: as in the request; they keep those files from being collected.
-        batch: `Riff.batch`, which an exact replay repeats.
+        batch: `GeneratedRiff.batch`, which an exact replay repeats.
         author_id, author_name: None for a former member.
         audience_id: the channel whose members may see it, as `Origin.audience_id`; with None only
             its author may.

@@ -14,7 +14,7 @@ from riffbot.errors import BadRequest
 from riffbot.images import Images
 from riffbot.inference.batching import denoising_of, steps_to_run
 from riffbot.inference.engine.throughput import passes_per_step, work_units
-from riffbot.inference.job import Riff
+from riffbot.inference.job import GeneratedRiff
 from riffbot.inference.pipeline.resolve import resolve
 from riffbot.request import RiffRequest
 from tests.support.fake_pipeline import CARD, drawn
@@ -133,9 +133,9 @@ async def test_the_price_is_that_of_the_pictures_that_are_made(
     request = RiffRequest.build(prompt="sax", seed=1, **fields)
     asked: list[RiffRequest] = []
 
-    async def submit(part: RiffRequest, _number: int, _count: int) -> Riff:
+    async def submit(part: RiffRequest, _number: int, _count: int) -> GeneratedRiff:
         asked.append(filled(part))
-        return Riff(asked[-1], drawn(asked[-1]), "fake", "f" * 64)
+        return GeneratedRiff(asked[-1], drawn(asked[-1]), "fake", "f" * 64)
 
     priced = plan_pictures(request, images, filled)
     await compose(request, images, submit)

@@ -1,0 +1,153 @@
+"""Reads seed images, masks and recipes from picture and sound files.
+
+Nothing is fitted here: a picture must be a spectrogram of the right height, a sound is taken from
+its start. Sources of edits are fitted, cut to whole beats or taken as drawings instead:
+`riffbot.commands.edit_sources`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audio import codec, decoder, filetypes, regrid
+from audio.image import SpectrogramImage
+from riffbot.clips import recipes
+from riffbot.commands.files import MAX_PICTURE_BYTES, require_file
+from riffbot.errors import BadRequest
+from riffbot.images import HEIGHT
+from riffbot.library.files import Files
+from riffbot.settings import Settings
+
+MIN_COLUMNS, MAX_COLUMNS = 64, 2048
+"""Columns of 10 ms that a clip may have."""
+
+RECIPE_TAG = recipes.RECIPE_TAG
+
+SOUND_SUFFIXES = {".mp3", ".wav", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".aif", ".aiff"}
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A picture that was read from a file.
+
+    Attributes:
+        pixels: uint8[H, W], or uint8[H, W, 2] for stereo.
+        recipe: the text of the recipe in the file; not validated.
+        cut_s: seconds that were cut off because a clip may not be longer.
+        notes: further sentences about what was lost.
+        retired_tag: the picture was written by an earlier version (`audio.params.RETIRED_TAG`).
+    """
+
+    pixels: NDArray[np.uint8]
+    recipe: str | None = None
+    cut_s: float = 0.0
+    notes: tuple[str, ...] = ()
+    retired_tag: bool = False
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences about what of the file was not used; empty if all of it was."""
+        if self.cut_s <= 0.005:
+            return self.notes
+        taken_s = self.pixels.shape[1] / 100
+        return (f"took {taken_s:g} s and left out {self.cut_s:.1f} s.", *self.notes)
+
+
+def read_source(path: Path, *, start: float = 0.0, seconds: float | None = None) -> SourceFile:
+    """Read a picture or a sound as uint8[512, 64 … 2048].
+
+    Args:
+        path: the file.
+        start: of a sound, the second to begin at.
+        seconds: of a sound, how much to take; None takes what fits.
+
+    Raises:
+        BadRequest: it is neither, or too large, too short, damaged.
+    """
+    if is_sound(require_file(path)):
+        return _read_sound(path, start, seconds)
+    try:
+        source = _to_source(regrid.standard(decoder.decode_image(path)))
+    except ValueError as error:
+        raise BadRequest(f"“{path.name}”: {error}") from error
+    height, width = source.pixels.shape[:2]
+    if height != HEIGHT or width < MIN_COLUMNS:
+        raise BadRequest(
+            f"“{path.name}” is {width} × {height} pixels; a spectrogram is {HEIGHT} high and "
+            f"{MIN_COLUMNS} to {MAX_COLUMNS} wide."
+        )
+    cut_s = max(0, width - MAX_COLUMNS) / 100
+    return replace(source, pixels=source.pixels[:, :MAX_COLUMNS], cut_s=cut_s)
+
+
+def read_picture(path: Path) -> SourceFile:
+    """Read a picture of any size, with the recipe in it. Raises BadRequest."""
+    require_file(path, max_bytes=MAX_PICTURE_BYTES)
+    try:
+        return _to_source(decoder.decode_image(require_file(path)))
+    except ValueError as error:
+        raise BadRequest(f"“{path.name}”: {error}") from error
+
+
+def _to_source(decoded: SpectrogramImage) -> SourceFile:
+    notes = (decoded.note,) if decoded.note else ()
+    return SourceFile(decoded.pixels, decoded.recipe, notes=notes, retired_tag=decoded.retired_tag)
+
+
+def is_sound(path: Path) -> bool:
+    """Whether the file is a sound, by its first bytes, then by its suffix."""
+    kind = filetypes.identify(read_head(path))
+    if kind.family == "unknown":
+        return path.suffix.lower() in SOUND_SUFFIXES
+    return kind.family == "sound"
+
+
+def read_head(path: Path) -> bytes:
+    """Read a file's first bytes, which identify its format."""
+    with path.open("rb") as file:
+        return file.read(filetypes.HEAD)
+
+
+def read_recipe_tag(path: Path) -> str | None:
+    """Read the recipe in a sound file's tags. Raises BadRequest if it is not a sound file."""
+    try:
+        return decoder.read_tags(path).get(RECIPE_TAG)
+    except ValueError as error:
+        raise BadRequest(f"“{path.name}”: {error}") from error
+
+
+def _read_sound(path: Path, start: float, seconds: float | None) -> SourceFile:
+    longest = MAX_COLUMNS / 100
+    if not 0 <= start < float("inf"):
+        raise BadRequest(f"--start must be 0 or more, not {start:g}.")
+    if seconds is not None and not MIN_COLUMNS / 100 <= seconds <= longest:
+        raise BadRequest(f"--seconds must be {MIN_COLUMNS / 100} … {longest}, not {seconds:g}.")
+    try:
+        sound = decoder.read(path)
+        first = round(start * sound.sample_rate)
+        wanted = round((seconds or longest) * sound.sample_rate)
+        excerpt = sound.samples[first : first + wanted]
+        if len(excerpt) < MIN_COLUMNS / 100 * sound.sample_rate:
+            raise BadRequest(
+                f"“{path.name}” is {sound.seconds:.2f} s long; a clip needs {MIN_COLUMNS / 100} s"
+                + (f" after --start {start:g}." if start else ".")
+            )
+        pixels = codec.audio_to_image(excerpt, sound.sample_rate)
+    except ValueError as error:
+        raise BadRequest(f"“{path.name}”: {error}") from error
+    is_whole = start == 0 and len(excerpt) == len(sound.samples)
+    left_out = 0.0 if seconds else (len(sound.samples) - first - len(excerpt)) / sound.sample_rate
+    # A part of a clip is another clip: its recipe would not make it again.
+    recipe = (
+        recipes.of_sound(read_recipe_tag(path), read_head(path), loop=False) if is_whole else None
+    )
+    return SourceFile(pixels[:, :MAX_COLUMNS], recipe, left_out, sound.notes)
+
+
+def find_in_library(digest: str, settings: Settings) -> Path | None:
+    """Return the library's file with this sha256, if it exists."""
+    return Files(settings.files_dir).path(digest)
