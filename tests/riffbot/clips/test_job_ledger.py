@@ -274,7 +274,7 @@ async def test_who_has_lost_the_database_gives_no_attempt_back(stage: Stage) -> 
     stage.pipeline.gate.clear()
     making = asyncio.create_task(clip_service.make(REQUEST, author=ANN))
     await until(lambda: bool(stage.pipeline.batches))
-    instance_lock.lose("Another RiffBot has taken over the database.")
+    instance_lock.mark_lost("Another RiffBot has taken over the database.")
     closing = asyncio.create_task(stage.engine.close(grace_s=0))
     with pytest.raises(Cancelled):
         await making
