@@ -13,7 +13,7 @@ from cogs.common.formatting import ACCENT
 from cogs.common.i18n import command_description, option_descriptions
 from riffbot.errors import BadRequest
 from riffbot.library.guilds import NOBODY, Who
-from riffbot.library.models import GuildSettings
+from riffbot.library.tables import GuildSettings
 
 if TYPE_CHECKING:
     from riffbot.bot import RiffBot

@@ -8,7 +8,7 @@ from alembic import context
 from sqlalchemy import Connection
 
 from riffbot.library.connection import connect, database_url
-from riffbot.library.models import Base
+from riffbot.library.tables import Base
 from riffbot.settings import load_settings
 
 

@@ -66,7 +66,7 @@ def _run(arguments: list[str]) -> int:
         if options.json:
             terminal.escape_stdout_for_json()
         caches.prepare(_data_dir)
-        return _command(options.run)(options)
+        return _import_command(options.run)(options)
     except KeyboardInterrupt:
         interrupts.notice_printed.wait(0.2)
         return _fail("stopped.", INTERRUPTED)
@@ -115,7 +115,7 @@ class _MutedLog(logging.Handler):
         self.has_traceback = self.has_traceback or record.exc_info is not None
 
 
-def _command(path: str) -> CommandFunction:
+def _import_command(path: str) -> CommandFunction:
     """`"clips.riff"` → `riffbot.commands.clips.riff`, imported only now."""
     module, _, name = path.partition(".")
     function: CommandFunction = getattr(importlib.import_module(f"riffbot.commands.{module}"), name)

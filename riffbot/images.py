@@ -1,16 +1,16 @@
 """The pictures that a riff may start from: bundled loops, masks, and anything in the library.
 
-A reference is a bundled name (`og_beat`) or `sha256:<64 hex digits>` of a file in the library.
+A reference is a bundled name (`steady_beat`) or `sha256:<64 hex digits>` of a file in the library.
 Bundled loops are described in `seeds.toml`, one table an image:
 
-    [og_beat]
-    file = "og_beat.png"
+    [steady_beat]
+    file = "steady_beat.png"
     title = "Plain beat"
     bpm = 120.0
     beats = 8
     width = 400
     mood = "steady, dry"
-    made = "rendered by training/seed_images.py"
+    made = "rendered by training/seeds.py"
 
 Files whose name begins with `mask_` are masks (white: repaint, black: keep) and need no table.
 """

@@ -43,7 +43,7 @@ SchedulerText = Annotated[str, StringConstraints(max_length=64)]
 ImageRef = Annotated[
     str, StringConstraints(pattern=r"^(sha256:[0-9a-f]{64}|[a-z0-9][a-z0-9_-]{0,63})$")
 ]
-"""A bundled image's name (`og_beat`), or `sha256:<64 hex>` of a picture in the library's files."""
+"""The name of a bundled image (`steady_beat`), or `sha256:<64 hex>` of a file in the library."""
 
 
 class _Value(BaseModel):

@@ -27,7 +27,7 @@ from cogs.common.visibility import author_of
 from riffbot.clips.clip import Clip
 from riffbot.clock import monotonic
 from riffbot.errors import Cancelled, RiffBotError
-from riffbot.inference.job import Owner, Progress
+from riffbot.inference.job import Progress, Requester
 from riffbot.library.types import Author
 from riffbot.rendering import heading as heading_of
 from riffbot.request import Layer, RiffRequest, check_prompts
@@ -248,7 +248,9 @@ async def generate_and_post(
         if not isinstance(request.piece, Layer):  # its prompt is a caption that no model reads
             check_prompts(request)
     author = author_of(interaction)
-    interaction.client.services.engine.check(Owner(author.user_id, author.guild_id), len(requests))
+    interaction.client.services.engine.check(
+        Requester(author.user_id, author.guild_id), len(requests)
+    )
     items = [TaskItem(request) for request in requests]
     task_id = str(interaction.id)
     target = await ReplyTarget.respond(interaction, progress_card(items, task_id, author.user_id))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import discord
 
-from riffbot.library.models import StoredRiff
+from riffbot.library.tables import StoredRiff
 
 if TYPE_CHECKING:
     from riffbot.bot import RiffBot

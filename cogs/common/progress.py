@@ -21,7 +21,7 @@ from cogs.common.formatting import (
 from cogs.common.markdown import escape_line
 from riffbot.clips.clip import Clip
 from riffbot.inference.job import Progress
-from riffbot.library.models import StoredJob
+from riffbot.library.tables import StoredJob
 from riffbot.rendering import heading
 from riffbot.request import RiffRequest
 

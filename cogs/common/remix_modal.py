@@ -18,7 +18,7 @@ from cogs.common.sources import (
 from cogs.common.visibility import get_remixable_riff
 from riffbot.clips import edits
 from riffbot.errors import BadRequest, shorten
-from riffbot.library.models import StoredRiff
+from riffbot.library.tables import StoredRiff
 from riffbot.library.types import Author, Origin
 from riffbot.request import MAX_PROMPT, RiffRequest
 

@@ -14,7 +14,7 @@ from cogs.common.formatting import format_age, join_parts
 from cogs.common.visibility import get_visible_riff, viewer_of
 from riffbot.clips.lineage import describe_edit
 from riffbot.errors import NotFound, shorten
-from riffbot.library.models import StoredRiff
+from riffbot.library.tables import StoredRiff
 from riffbot.rendering import heading
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from riffbot.clips.sources import load_edit_source
 from riffbot.clips.uploads import MAX_BYTES, Source, open_upload, shown_name, too_large
 from riffbot.errors import BadRequest
 from riffbot.file_threads import run_in_file_thread
-from riffbot.library.models import StoredRiff
+from riffbot.library.tables import StoredRiff
 from riffbot.library.types import Author, Origin
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ import discord
 
 from riffbot.clips import edits
 from riffbot.errors import NotFound
-from riffbot.library.models import StoredRiff
 from riffbot.library.riffs import riff_not_found
+from riffbot.library.tables import StoredRiff
 from riffbot.library.types import Author, Origin, Viewer
 
 if TYPE_CHECKING:

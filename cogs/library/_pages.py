@@ -17,8 +17,8 @@ from cogs.common.persistent import PersistentButton, PersistentSelect
 from cogs.common.visibility import get_visible_riff, origin_of, viewer_of, visible_to_all
 from riffbot.clips.lineage import describe_edit
 from riffbot.errors import BadRequest
-from riffbot.library.models import StoredRiff
 from riffbot.library.queries import Page
+from riffbot.library.tables import StoredRiff
 from riffbot.rendering import heading
 
 if TYPE_CHECKING:

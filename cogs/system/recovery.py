@@ -14,7 +14,7 @@ from cogs.common.delivery import ReplyTarget
 from cogs.common.generation import GenerationTask
 from cogs.common.progress import TaskItem
 from riffbot.errors import RiffBotError
-from riffbot.library.models import StoredJob
+from riffbot.library.tables import StoredJob
 from riffbot.library.types import Origin
 
 if TYPE_CHECKING:

@@ -1,9 +1,9 @@
-"""`riffbot bench codec`: our codec beside Riffusion's own conversion and librosa's, in one run.
+"""`riffbot bench codec`: RiffBot's codec compared with Riffusion's and librosa's, in one run.
 
 All methods run in this process, on one thread, interleaved picture by picture; times are processor
 time, which other work on the machine moves least. Every sound is judged by Riffusion's analysis,
-not ours. librosa's mel inversion takes so long that it gets an excerpt of the first picture; its
-time a clip is that excerpt's, scaled by length, and its quality is set beside ours on the same
+not RiffBot's. librosa's mel inversion takes so long that it gets an excerpt of the first picture;
+its time a clip is that excerpt's, scaled by length, and its quality is compared on the same
 excerpt.
 """
 
@@ -86,7 +86,7 @@ class CodecResult:
 
     Attributes:
         pictures: names of what the clips were made from.
-        rows: whole clips: ours, then Riffusion's.
+        rows: whole clips: RiffBot's codec, then Riffusion's.
         excerpt: the same on a short excerpt, with librosa; empty when that was left out.
         excerpt_columns: its length in columns of 10 ms.
         notes: what to know when reading the figures.
@@ -129,11 +129,11 @@ def run(
     Args:
         pictures: spectrograms to use; the bundled seed images (at most four) when empty, and a
             picture built in code when there are none.
-        repeats: of our codec for each picture (its median counts); Riffusion's runs once.
+        repeats: of RiffBot's codec for each picture (its median counts); Riffusion's runs once.
         with_librosa: also try librosa on an excerpt; takes a minute or so.
         seed_images: where the bundled ones lie.
         size: how much is measured.
-        bar: shows how far it is.
+        bar: shows the progress.
 
     Raises:
         BadRequest: a picture that is no spectrogram.
@@ -242,7 +242,7 @@ def _measure_one(
 
 
 def _as_loop(method: _Method, pixels: Pixels, sound: Floats) -> Floats:
-    """What a player would repeat: our codec has loops, the others repeat what they made."""
+    """The sound that a player would repeat: RiffBot's codec renders loops, the others do not."""
     if method.name != "RiffBot":
         return sound
     return codec.image_to_audio(pixels, loop=True, sample_rate=RATE)

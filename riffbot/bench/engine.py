@@ -1,6 +1,6 @@
-"""How long a clip takes from words to MP3, stage by stage, and beside what people would use.
+"""Time of a clip from prompt to MP3, stage by stage, compared with what people would use.
 
-The rival is the ordinary way to play such a model: diffusers' StableDiffusionPipeline on the very
+The baseline is the ordinary way to use such a model: diffusers' StableDiffusionPipeline on the very
 same weights, scheduler, steps and guidance, then librosa: least-squares inversion of the mel bands
 and `librosa.griffinlim` with Riffusion's parameters, written by libsndfile as MP3.
 """
@@ -99,7 +99,7 @@ def run(
     Args:
         clips: how often each side makes its clip, in turn; medians count.
         iterations: of the other side's Griffin-Lim.
-        bar: shows how far it is.
+        bar: shows the progress.
 
     Raises:
         ModelError: the model cannot be loaded.
@@ -151,7 +151,7 @@ class StageTimer:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Count what happens inside to a stage."""
+        """Add the time of the block to a stage."""
         began = _now()
         try:
             yield
@@ -160,14 +160,14 @@ class StageTimer:
 
 
 class TimedMethod:
-    """One of the two ways, timed as often as it is asked to.
+    """One of the two methods, timed by stage.
 
-    The stages inside of a pipeline are told apart by its parts: whatever calls the text encoder,
-    the denoiser or the decoder, the time goes to that stage.
+    Stages inside a pipeline are distinguished by its modules: the time of each call of the text
+    encoder, the denoiser or the decoder counts for that stage.
 
     Args:
-        model: whose parts are watched.
-        make: makes one clip, from words to MP3; counts the stages behind the pipeline itself.
+        model: the modules to time.
+        make: makes one clip, from prompt to MP3, and times the stages after the pipeline itself.
     """
 
     def __init__(self, model: Model, make: Callable[[StageTimer], object]) -> None:
@@ -209,9 +209,9 @@ def _make_clip(
 
 
 class UnconditionedUNet(torch.nn.Module):
-    """A denoiser as diffusers' pipelines call it: without prompt embedding and beat grid.
+    """The denoiser with the interface that diffusers' pipelines expect.
 
-    Both are handed over blank, so that the same network does the same work.
+    Prompt embedding and beat grid are zeros, so that the same network does the same work.
     """
 
     def __init__(self, model: Model) -> None:
@@ -227,7 +227,7 @@ class UnconditionedUNet(torch.nn.Module):
     def forward(
         self, sample: torch.Tensor, timestep: torch.Tensor, **inputs: Any
     ) -> tuple[torch.Tensor]:
-        """What the denoiser answers; `inputs` are the pipeline's."""
+        """Predict the noise; `inputs` are the pipeline's keyword arguments."""
         if self._inputs:
             shape = (len(sample), self._inputs, *sample.shape[2:])
             sample = torch.cat([sample, sample.new_zeros(shape)], dim=1)
@@ -244,7 +244,7 @@ class UnconditionedUNet(torch.nn.Module):
 
 
 def build_diffusers_pipeline(kind: Any, model: Model) -> Any:
-    """One of diffusers' own pipelines (which have no types) on the same weights and scheduler."""
+    """Build a pipeline of diffusers (untyped) on the same weights and scheduler."""
     scheduler: Any = DPMSolverMultistepScheduler
     pipeline = kind(
         vae=model.vae,
@@ -261,7 +261,7 @@ def build_diffusers_pipeline(kind: Any, model: Model) -> Any:
 
 
 def to_greyscale(answer: Any) -> NDArray[np.uint8]:
-    """The picture of such a pipeline, whose colours are averaged: uint8[512, W]."""
+    """Average the colours of a diffusers pipeline's picture: uint8[512, W]."""
     grey = np.asarray(answer.images[0]).mean(axis=-1)
     return np.asarray((grey * 255).round(), np.uint8)
 

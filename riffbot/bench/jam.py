@@ -1,8 +1,8 @@
-"""`riffbot bench jam`: the joins, the beat, how soon a wish is heard, and whether time is kept.
+"""`riffbot bench jam`: the joins, the beat, the delay of a change, and real time.
 
-Beside each stands what people would use instead: clips put end to end (Riffusion), an equal-power
-crossfade, and a buffer of three clips ahead (Riffusion's web app), all on the same chunks and the
-same machine.
+Each is compared with what people would use instead: clips put end to end (Riffusion), an
+equal-power crossfade, and a buffer of three clips ahead (Riffusion's web app), all on the same
+chunks and the same machine.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ PROMPT = "funky sax"
 SEED_IMAGE = "steady_beat"
 
 CHANGE_INTERVAL_S = 4.3
-"""Seconds between two wishes: no multiple of the beat, so they fall anywhere in the measure."""
+"""Seconds between two changes of the prompt: no multiple of the beat, so that they fall anywhere in
+the measure."""
 
 CHANGES = ("church bells", "techno", "piano with rain", "funky sax", "jazz trio", "violin")
 CLIPS_AHEAD = 3
@@ -56,10 +57,10 @@ class Size:
     """How long is played.
 
     Attributes:
-        seconds: of the sound whose joins are looked at.
-        script: its changes.
-        wishes: how many are made in time.
-        first_s, after_s: seconds before the first wish and after the last.
+        seconds: of the sound whose joins are measured.
+        script: its changes of the prompt.
+        wishes: how many changes are made in real time.
+        first_s, after_s: seconds before the first change and after the last.
     """
 
     seconds: float = 90.0
@@ -72,7 +73,7 @@ class Size:
     after_s: float = 12.0
 
     def changes(self) -> list[ScheduledPrompt]:
-        """The wishes that are made in time."""
+        """The changes of the prompt that are made in real time."""
         return [
             ScheduledPrompt(
                 self.first_s + CHANGE_INTERVAL_S * number, CHANGES[number % len(CHANGES)]
@@ -99,8 +100,8 @@ class JamResult:
         loudness: range of the loudness of our sound's turns, LU.
         period_error: of the beat over the whole sound, as a share.
         repeats: whether the same script gave the same samples again.
-        idle, busy: 20 changes in time, alone and beside a line of riffs.
-        ahead: what three clips ahead would give for the same wishes, seconds: mean and worst.
+        idle, busy: 20 changes in real time, alone and with riffs waiting in the queue.
+        ahead: what three clips ahead would give for the same changes, seconds: mean and worst.
         size: how long was played.
     """
 
@@ -127,7 +128,7 @@ class JamResult:
 
     @property
     def times_sooner(self) -> float | None:
-        """How much sooner a wish is heard than with three clips ahead; None: none was heard."""
+        """How much sooner a change is heard than with three clips ahead; None: none was heard."""
         answers = self.busy.answers
         return self.ahead[0] / mean(answers) if answers else None
 
@@ -178,7 +179,7 @@ def run(settings: Settings, *, size: Size = FULL, bar: ProgressBar | None = None
 
     Args:
         size: how long is played.
-        bar: shows how far it is.
+        bar: shows the progress.
 
     Raises:
         ModelError: the model cannot be loaded.
@@ -192,8 +193,8 @@ async def _run(settings: Settings, size: Size, bar: ProgressBar) -> JamResult:
     codec.warm_up()
     path = PromptPath.begin(PROMPT, seed_image=SEED_IMAGE)
     loop_grid = read_loop_grid(images, SEED_IMAGE)
-    seconds, wishes = size.seconds, size.changes()
-    in_time_s = wishes[-1].at_s + size.after_s
+    seconds, changes = size.seconds, size.changes()
+    in_time_s = changes[-1].at_s + size.after_s
     bar.expect(2.5 * seconds + 2 * in_time_s)
     async with Engine(lambda: open_pipeline(settings, images), max_batch=1) as engine:
         first = await engine.submit(path.build_request())  # loads the model
@@ -215,12 +216,12 @@ async def _run(settings: Settings, size: Size, bar: ProgressBar) -> JamResult:
         reports = []
         for busy in (False, True):
             where = "beside a line of riffs" if busy else "alone"
-            with bar.part(f"{len(wishes)} wishes in time, {where}", in_time_s, seconds=in_time_s):
+            with bar.part(f"{len(changes)} wishes in time, {where}", in_time_s, seconds=in_time_s):
                 report = await run_realtime(
                     engine,
                     images,
                     path,
-                    changes=wishes,
+                    changes=changes,
                     seconds=in_time_s,
                     loudness_lufs=settings.loudness_lufs,
                     busy=busy,
@@ -241,7 +242,7 @@ async def _run(settings: Settings, size: Size, bar: ProgressBar) -> JamResult:
         repeats=bool(np.array_equal(ours, again[1])),
         idle=reports[0],
         busy=reports[1],
-        ahead=_three_clips_ahead(wishes, loop_grid),
+        ahead=_three_clips_ahead(changes, loop_grid),
         size=size,
     )
 
@@ -282,20 +283,20 @@ async def _render_offline(
 
 
 def _three_clips_ahead(
-    wishes: Sequence[ScheduledPrompt], loop_grid: LoopGrid
+    changes: Sequence[ScheduledPrompt], loop_grid: LoopGrid
 ) -> tuple[float, float]:
-    """What Riffusion's web app does: a wish is heard when the clip that plays and the three that
+    """What Riffusion's web app does: a change is heard when the clip that plays and the three that
     are buffered have ended. Our own chunks' length and the same moments; no time to compute, for
     its new clip is made while the others play."""
     clip = loop_grid.width / 100
-    waits = [clip - wish.at_s % clip + CLIPS_AHEAD * clip for wish in wishes]
+    waits = [clip - change.at_s % clip + CLIPS_AHEAD * clip for change in changes]
     return mean(waits), max(waits)
 
 
 def _loudness_range(sound: np.ndarray[Any, np.dtype[np.float32]], loop_grid: LoopGrid) -> float:
     turn = loop_grid.width * COLUMN_SAMPLES
-    heard = [
+    values = [
         loudness.integrated_loudness(sound[at : at + turn], SAMPLE_RATE)
         for at in range(0, len(sound) - turn + 1, turn)
     ]
-    return float(max(heard) - min(heard))
+    return float(max(values) - min(values))

@@ -1,7 +1,7 @@
-"""How well chunks are joined: flux, level and click where they meet, beside the clip's own beats.
+"""Quality of the joins between chunks: flux, level and click, compared with ordinary beats.
 
-The rivals make sound of the very same pictures: one solution a chunk, put end to end, which is what
-Riffusion does; and the same with an equal-power crossfade of 50 ms.
+The baselines convert the same pictures: each chunk alone, concatenated, which is what Riffusion
+does; and the same with an equal-power crossfade of 50 ms.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from riffbot.jam.synthesizer import COLUMN_SAMPLES, SAMPLE_RATE
 from riffbot.jam.timeline import LoopGrid, Placement
 
 FADE_COLUMNS = 5
-"""Of the rival's crossfade: 50 ms."""
+"""Length of the baseline's crossfade: 50 ms."""
 
 _FRAME, _HOP = 1024, 240  # 21 ms, every 5 ms
 _NEAR_S = 0.03
@@ -52,7 +52,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class JoinMetrics:
-    """What is measured at chunk boundaries, and at the other beats of the same sound.
+    """Metrics at chunk boundaries, compared with the other beats of the same sound.
 
     Attributes:
         flux: half-wave rectified change of log-mel magnitude within 30 ms, decibels a band.
@@ -78,7 +78,7 @@ class JoinMetrics:
 
 @dataclass(frozen=True)
 class BeatMetrics:
-    """The same at the beats where no chunk begins."""
+    """The same metrics at beats where no chunk begins."""
 
     flux: Spread
     level: Spread
@@ -87,11 +87,11 @@ class BeatMetrics:
 
 
 class JoinAnalyser:
-    """Looks at one sound, mono at 48 kHz.
+    """Measures one sound, mono at 48 kHz, around given samples.
 
     Args:
-        sound: what is heard.
-        pictures: uint8[512, n], what should be heard.
+        sound: float32[n], the sound to measure.
+        pictures: uint8[512, n], the pixels that it was made from.
     """
 
     def __init__(self, sound: Floats, pictures: Pixels) -> None:
@@ -199,14 +199,14 @@ def _measure(analyser: JoinAnalyser, at: Sequence[int]) -> tuple[NDArray[np.floa
 
 
 def concatenate_chunks(entries: Sequence[Placement], seconds: float) -> Floats:
-    """The same stretches of the same pictures, each solved by itself, end to end."""
+    """Convert the same columns chunk by chunk and concatenate the sounds."""
     return _trim(
         np.concatenate([_render_alone(e, last) for e, last in _excerpts(entries)]), seconds
     )
 
 
 def crossfade_chunks(entries: Sequence[Placement], seconds: float) -> Floats:
-    """The same with 50 ms more of each, faded over into the next at equal power."""
+    """Like `concatenate_chunks`, with an equal-power crossfade of 50 ms."""
     fade = FADE_COLUMNS * COLUMN_SAMPLES
     out = np.zeros(0, np.float32)
     ramp = np.linspace(0, np.pi / 2, fade, dtype=np.float32)
@@ -220,7 +220,7 @@ def crossfade_chunks(entries: Sequence[Placement], seconds: float) -> Floats:
 
 
 def expected_pixels(entries: Sequence[Placement]) -> Pixels:
-    """The columns that are to be heard, uint8[512, n]."""
+    """Return the columns that should be heard, uint8[512, n]."""
     return np.concatenate(
         [
             entry.chunk.pixels[:, np.arange(entry.start, last) % entry.chunk.pixels.shape[1]]
@@ -246,7 +246,7 @@ def _trim(sound: Floats, seconds: float) -> Floats:
 
 
 def find_beats(loop_grid: LoopGrid, seconds: float) -> list[int]:
-    """The samples of all beats that have some sound on both sides."""
+    """Return the samples of all beats with enough sound on both sides."""
     margin = round(_LEVEL_S * 100) + 2
     beats, column = list[int](), loop_grid.next_beat(margin)
     while column < seconds * 100 - margin:
@@ -256,7 +256,7 @@ def find_beats(loop_grid: LoopGrid, seconds: float) -> list[int]:
 
 
 def estimate_beat_period(envelope: NDArray[np.float64], near_s: float) -> float:
-    """The beat's period as the whole sound has it.
+    """Estimate the beat period of the whole sound, in seconds.
 
     The envelope's spectrum is read at the first eight multiples of a frequency, which is varied by
     up to 2 % around the expected one: over 90 s a thousandth more is a tenth of a turn at the

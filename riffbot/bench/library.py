@@ -1,6 +1,6 @@
-"""How long the library's questions take at 100,000 riffs, beside the ordinary way to ask them.
+"""Time of the library's queries at 100,000 riffs, compared with the ordinary way.
 
-The rival is what such bots do: `prompt LIKE '%word%'` on the same table in the same file, and
+The baseline is what such bots do: `prompt LIKE '%word%'` on the same table in the same file, and
 pages by OFFSET.
 """
 
@@ -30,14 +30,14 @@ from riffbot.settings import Settings
 RIFFS = 100_000
 SERVERS, MEMBERS = 40, 3000
 _FILLING = 3
-"""What writing the riffs takes, in questions."""
+"""The work of writing the riffs, in queries."""
 
 MEMBER_ID, GUILD_ID = 7, 3
-"""The member and the server that ask: busy ones, since those have the most to look through."""
+"""The member and the server that search: busy ones, which have the most riffs."""
 
 CHANNELS = 60
 VISIBLE_CHANNELS = frozenset(range(CHANNELS * GUILD_ID, CHANNELS * GUILD_ID + CHANNELS // 20))
-"""A server's channels, and the few of them that a guest sees, who has the most to pass over."""
+"""A server's channels, and the few that a guest sees, whose searches skip the most riffs."""
 
 
 _WORDS = {
@@ -56,11 +56,11 @@ class LibraryResult:
 
     Attributes:
         riffs: rows in the library.
-        ours, theirs: (median, 95th percentile) by question.
+        ours, baseline: (median, 95th percentile) by query.
     """
 
     riffs: int
-    ours: dict[str, tuple[float, float]] = field(default_factory=dict)
+    riffbot: dict[str, tuple[float, float]] = field(default_factory=dict)
     baseline: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
@@ -69,12 +69,12 @@ class LibraryResult:
             "riffs": self.riffs,
             "milliseconds": {
                 name: {
-                    "median": self.ours[name][0],
-                    "p95": self.ours[name][1],
+                    "median": self.riffbot[name][0],
+                    "p95": self.riffbot[name][1],
                     "like_p95": self.baseline[name][1],
-                    "times_faster": self.baseline[name][1] / self.ours[name][1],
+                    "times_faster": self.baseline[name][1] / self.riffbot[name][1],
                 }
-                for name in self.ours
+                for name in self.riffbot
             },
         }
 
@@ -84,7 +84,7 @@ class LibraryResult:
             f"{self.riffs} riffs, SQLite, one process",
             f"{'milliseconds':<34}{'median':>9}{'p95':>9}{'LIKE/OFFSET p95':>18}{'ratio':>9}",
         ]
-        for name, (half, most) in self.ours.items():
+        for name, (half, most) in self.riffbot.items():
             baseline = self.baseline[name][1]
             lines.append(
                 f"{name:<34}{half:>9.2f}{most:>9.2f}{baseline:>18.2f}{baseline / most:>8.1f}×"
@@ -93,12 +93,12 @@ class LibraryResult:
 
 
 def run(*, repeats: int = 3, riffs: int = RIFFS, bar: ProgressBar | None = None) -> LibraryResult:
-    """Fill a library in a folder of its own and ask.
+    """Fill a library in a temporary folder and time the queries.
 
     Args:
-        repeats: rounds; every question is asked twenty times a round with other words.
+        repeats: rounds; every query runs twenty times a round with different words.
         riffs: how many rows.
-        bar: shows how far it is.
+        bar: shows the progress.
     """
     bar = bar or ProgressBar("library")
     with tempfile.TemporaryDirectory(prefix="riffbot-bench-", ignore_cleanup_errors=True) as folder:
@@ -119,7 +119,7 @@ async def _run(settings: Settings, repeats: int, riffs: int, bar: ProgressBar) -
 
 
 def fill_library(path: Path, riffs: int, *, seed: int = 0) -> None:
-    """Write made-up riffs into a library's SQLite file: rows and words, without files."""
+    """Write random riffs into a library's SQLite file: rows and words, without files."""
     rng = random.Random(seed)
     now = datetime.now(UTC)
     db = sqlite3.connect(path)
@@ -187,22 +187,22 @@ async def _time_queries(
     result = LibraryResult(riffs)
     queries = _build_queries(library, db, riffs)
     bar.expect(len(queries))
-    for name, (ours, baseline) in queries.items():
+    for name, (riffbot, baseline) in queries.items():
         times: tuple[list[float], list[float]] = ([], [])
         with bar.part(name):
             for number in range(20 * repeats):
-                for side, query in zip(times, (ours, baseline), strict=True):
+                for side, query in zip(times, (riffbot, baseline), strict=True):
                     rng = random.Random(number)
                     began = time.perf_counter()
                     await query(rng)
                     side.append(1000 * (time.perf_counter() - began))
-        result.ours[name], result.baseline[name] = (_summarise(side) for side in times)
+        result.riffbot[name], result.baseline[name] = (_summarise(side) for side in times)
     db.close()
     return result
 
 
 Pair = tuple[Query, Query]
-"""The same question to RiffBot's library and to the baseline."""
+"""The same query on RiffBot's library and on the baseline."""
 
 
 class _Queries:
@@ -216,48 +216,48 @@ class _Queries:
     def search(self, words: Callable[[random.Random], str], where: str, **scope: Any) -> Pair:
         """Riffs with all the words in their prompts."""
 
-        async def ours(rng: random.Random) -> object:
+        async def riffbot(rng: random.Random) -> object:
             return await self._library.riffs.page(text=words(rng), **scope)
 
         async def baseline(rng: random.Random) -> object:
             return self._like(*(f"%{word}%" for word in words(rng).split()), where=where)
 
-        return ours, baseline
+        return riffbot, baseline
 
     def autocomplete(self, where: str, **scope: Any) -> Pair:
         """Riffs whose prompts begin with some letters."""
 
-        async def ours(rng: random.Random) -> object:
+        async def riffbot(rng: random.Random) -> object:
             start = _two_words(rng)[: rng.randrange(1, 9)]
             return await self._library.riffs.complete(start, **scope)
 
         async def baseline(rng: random.Random) -> object:
             return self._like(_two_words(rng)[: rng.randrange(1, 9)] + "%", where=where)
 
-        return ours, baseline
+        return riffbot, baseline
 
     def page(self, where: str, **scope: Any) -> Pair:
         """A page anywhere in the list."""
 
-        async def ours(rng: random.Random) -> object:
+        async def riffbot(rng: random.Random) -> object:
             older_than = f"{rng.randrange(self._riffs):012d}"
             return await self._library.riffs.page(older_than=older_than, **scope)
 
         async def baseline(rng: random.Random) -> object:
             return self._like(where=where, offset=rng.randrange(self._riffs), limit=10)
 
-        return ours, baseline
+        return riffbot, baseline
 
     def family(self) -> Pair:
         """The family tree of a riff; the baseline is one recursive query."""
 
-        async def ours(rng: random.Random) -> object:
+        async def riffbot(rng: random.Random) -> object:
             return await self._library.riffs.family(f"{rng.randrange(self._riffs):012d}")
 
         async def baseline(rng: random.Random) -> object:
             return self._db.execute(_TREE, (f"{rng.randrange(self._riffs):012d}",)).fetchall()
 
-        return ours, baseline
+        return riffbot, baseline
 
     def _like(self, *patterns: str, where: str, offset: int = 0, limit: int = 25) -> list[Any]:
         likes = " AND ".join(["prompt LIKE ?"] * len(patterns)) or "1"

@@ -1,4 +1,4 @@
-"""Many browsers in one process, for `bench_page`: they listen to a jam and count what they miss.
+"""Many simulated browsers in one process, for `riffbot.bench.page`: count what they miss.
 
     python -m riffbot.bench.listeners http://127.0.0.1:8765/api/jams/<id>/socket 200 5
 
@@ -24,13 +24,13 @@ from riffbot.web import protocol
 
 @dataclass
 class ListenerStats:
-    """What one browser got.
+    """What one browser received.
 
     Attributes:
         packets: of sound, 20 ms each.
-        gaps: packets that never came.
+        gaps: packets that were never received.
         received: bytes.
-        ended: why it could not listen to the end; empty where it could.
+        ended: why the connection ended early; empty if it did not.
     """
 
     packets: int = 0
@@ -53,7 +53,7 @@ class ListenerStats:
 
 
 async def listen(url: str, stats: ListenerStats, stop: asyncio.Event) -> None:
-    """Listen as a browser does, until told to stop."""
+    """Listen as a browser does, until `stop` is set."""
     try:
         async with (
             aiohttp.ClientSession() as session,
@@ -78,7 +78,7 @@ async def listen(url: str, stats: ListenerStats, stop: asyncio.Event) -> None:
 
 
 async def connect_stalled(url: str) -> socket.socket:
-    """A browser that asks to listen and then never reads."""
+    """Connect a browser that asks to listen and then never reads."""
     parts = urlsplit(url)
     client = socket.socket()
     # A small window: the system would swallow minutes of sound in its place.
@@ -97,7 +97,7 @@ async def connect_stalled(url: str) -> socket.socket:
 
 
 async def main(url: str, count: int, stalled: int) -> None:
-    """Listen until standard input ends, then print what was heard."""
+    """Listen until standard input ends, then print the statistics."""
     stop = asyncio.Event()
     every = [ListenerStats() for _ in range(count)]
     tasks = [asyncio.create_task(listen(url, stats, stop)) for stats in every]

@@ -1,9 +1,9 @@
-"""How well a model hears what a prompt says, on prompts whose wordings it never read.
+"""How well a model follows prompts whose wordings were held out of its training.
 
 Every prompt of `held_out_prompts` with several seeds, written as MP3s with a manifest. What needs
 no listener is measured here: seconds a clip, memory, tempo where a prompt names one, the seam of
 the loop, how far the takes of one prompt differ. Whether the instrument is heard needs a listener.
-Three variables of the environment add what is not everybody's:
+Three environment variables add what not every machine has:
 
     RIFFBOT_BENCH_BESIDE   a second model, an earlier checkpoint say, measured on the same prompts
     RIFFBOT_BENCH_JUDGE    the script of a judge: `JUDGE score MANIFEST --models … --json -`
@@ -45,7 +45,7 @@ from riffbot.settings import Settings
 
 RATE = 44_100
 HEADS = "MTT_musicnn,MTT_vgg,MSD_vgg"
-"""The judge's networks that may be looked at while a model is chosen."""
+"""The judge's networks that may be used for choosing a model."""
 
 TEMPO_ERROR = 0.04
 
@@ -98,7 +98,7 @@ def measure(
     seeds: int = 3,
     bar: ProgressBar | None = None,
 ) -> ModelResult:
-    """Make the takes, write them to `out` with `manifest.json`, and measure what can be counted."""
+    """Generate the takes, write them to `out` with `manifest.json`, and measure them."""
     out.mkdir(parents=True, exist_ok=True)
     bar = bar or ProgressBar("model")
     rows: list[dict[str, Any]] = []
@@ -140,7 +140,7 @@ def measure(
 
 
 def has_tempo(sound: NDArray[np.float32], bpm: float) -> bool:
-    """Whether librosa hears this tempo, within 4 %, in the clip played three times over."""
+    """Whether librosa finds this tempo, within 4 %, in the clip repeated three times."""
     heard = librosa.feature.tempo(
         y=np.tile(sound, 3), sr=RATE, hop_length=441, start_bpm=110.0, max_tempo=240.0
     )
@@ -154,10 +154,10 @@ def correlation(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
 
 
 def run_judge(manifest: Path, judge: Path, python: str | None = None) -> dict[str, Any]:
-    """What an independent judge says of a manifest: its own JSON.
+    """Run an independent judge on a manifest; returns its JSON.
 
     Raises:
-        subprocess.CalledProcessError: the judge failed; its words are on stderr.
+        subprocess.CalledProcessError: the judge failed; its message is on stderr.
     """
     command = [python or sys.executable, str(judge), "score", str(manifest), "--models", HEADS]
     done = subprocess.run([*command, "--json", "-"], check=True, capture_output=True, text=True)
@@ -166,7 +166,7 @@ def run_judge(manifest: Path, judge: Path, python: str | None = None) -> dict[st
 
 
 def load_pipeline(settings: Settings, ref: str | None = None) -> Pipeline:
-    """The model of the settings, or another, without adapters, ready to run."""
+    """Load the model of the settings, or another, without LoRA adapters."""
     named = settings.model_copy(update={"model": ref or settings.model, "loras": []})
     pipeline = open_pipeline(named, Images(settings.seed_images))
     use_few_threads()
@@ -184,7 +184,7 @@ def run(
 
     Args:
         prompts: how many of the prompts, from the first on.
-        bar: shows how far it is.
+        bar: shows the progress.
     """
     bar = bar or ProgressBar("model")
     beside, judge = os.environ.get("RIFFBOT_BENCH_BESIDE"), os.environ.get("RIFFBOT_BENCH_JUDGE")

@@ -155,7 +155,7 @@ def run(
     Args:
         size: how many listen, and for how long.
         clips: how many are made by POST.
-        bar: shows how far it is.
+        bar: shows the progress.
 
     Raises:
         RiffBotError: the model cannot be loaded, or cannot sustain a jam.

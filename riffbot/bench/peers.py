@@ -1,4 +1,4 @@
-"""What people would use instead of our codec, re-created from its operations for comparison.
+"""What people would use instead of RiffBot's codec, re-implemented for comparison.
 
 Riffusion's converter: a 17,640-point STFT at 44.1 kHz, 512 HTK mel bands, least squares for the way
 back to 8,821 bins (what torchaudio's InverseMelScale does today), then 32 iterations of

@@ -1,4 +1,4 @@
-"""How far a bench is, on stderr: a bar on a terminal, a plain line now and then elsewhere."""
+"""Progress of a bench on stderr: a bar on a terminal, else a line every ten seconds."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _LINE_S = 10.0
 class ProgressBar:
     """Counts the parts of a bench's work and shows them.
 
-    A bench says how much there is (`expect`) and does its work in `part`s. Used as a context
-    manager, it is taken away at the end, so that the report stands alone.
+    A bench declares the amount of work (`expect`) and does it in `part`s. As a context manager it
+    removes itself at the end, so that only the report remains.
 
     Args:
         title: the bench's name.
@@ -39,7 +39,7 @@ class ProgressBar:
         self._words = "loading"
 
     def expect(self, units: float) -> None:
-        """Say how much work there is, in units of the bench's choice; adds to what was said."""
+        """Add to the total amount of work, in units of the bench's choice."""
         self._total += units
         self._show()
 
@@ -47,11 +47,11 @@ class ProgressBar:
     def part(
         self, words: str, units: float = 1.0, *, seconds: float | None = None
     ) -> Iterator[None]:
-        """Count `units` when the block has ended.
+        """Count `units` at the end of the block.
 
         Args:
-            words: what is done meanwhile.
-            seconds: how long it is known to take: the bar moves by the clock while it does.
+            words: what the block does, for the display.
+            seconds: its duration, if known: the bar then advances with the clock.
         """
         self._words = words
         begin = self._done
@@ -66,22 +66,22 @@ class ProgressBar:
             self.to(begin + units)
 
     def step(self, words: str, units: float = 1.0) -> None:
-        """Count something that is done already."""
+        """Count work that is done already."""
         self._words = words
         self.to(self._done + units)
 
     def to(self, units: float) -> None:
-        """Set how much is done in all."""
+        """Set the amount of work done in all."""
         self._done = units
         self._show()
 
     @property
     def done(self) -> float:
-        """Units that are done."""
+        """The units of work done."""
         return self._done
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._live:
             self._stream.write("\r\x1b[K")
             self._stream.flush()

@@ -1,4 +1,4 @@
-"""Remixing beside what people would use: diffusers' own pipelines, and librosa behind them.
+"""Remixing compared with what people would use: diffusers' own pipelines and librosa.
 
 Both sides run the same weights, scheduler, steps, guidance and denoising, in one process, in turn.
 A remix is timed from the source's picture to the MP3. An inpainted clip is judged by what it did
@@ -76,7 +76,7 @@ class RemixResult:
     """What was measured.
 
     Attributes:
-        rows: (what, unit, ours, theirs, who they are) in order; smaller is better in all of them.
+        rows: (what, unit, RiffBot, alternative, its name) in order; smaller is better.
     """
 
     model: str
@@ -91,10 +91,12 @@ class RemixResult:
     def table(self) -> str:
         """For people."""
         lines = [f"{self.model}", f"{'':<38}{'RiffBot':>9}{'instead':>10}{'ratio':>9}"]
-        for what, unit, ours, theirs, who in self.rows:
-            ratio = _ratio({"riffbot": ours, "instead": theirs})
+        for what, unit, riffbot, alternative, who in self.rows:
+            ratio = _ratio({"riffbot": riffbot, "instead": alternative})
             shown = f"{ratio:8.1f}×" if ratio is not None else "        –"
-            lines.append(f"{f'{what}, {unit}':<38}{ours:>9.3f}{theirs:>10.3f}{shown}  {who}")
+            lines.append(
+                f"{f'{what}, {unit}':<38}{riffbot:>9.3f}{alternative:>10.3f}{shown}  {who}"
+            )
         return "\n".join(lines)
 
 
@@ -106,7 +108,7 @@ def run(
     Args:
         repeats: how often each side is timed, in turn; medians count.
         size: how much is measured.
-        bar: shows how far it is.
+        bar: shows the progress.
 
     Raises:
         ModelError: the model cannot be loaded.
@@ -199,16 +201,16 @@ def _measure_remix(
     baseline: _DiffusersEdits,
     repeats: int,
 ) -> list[Row]:
-    def ours() -> object:
+    def riffbot() -> object:
         (picture,) = pipeline.run([request])
         return files.encode(_render_sound(picture), RATE, "mp3")
 
-    def theirs() -> object:
+    def alternative() -> object:
         picture = baseline.remix(source)
         baseline.stock._picture = lambda: picture  # type: ignore[method-assign]
         return baseline.stock.clip(StageTimer())
 
-    fast, slow = _time_alternately(ours, theirs, repeats)
+    fast, slow = _time_alternately(riffbot, alternative, repeats)
     return [("remix, picture to MP3", "s", fast, slow, "diffusers img2img + librosa")]
 
 
@@ -225,15 +227,15 @@ def _measure_inpaint(
     asked = request.but(mask=region.name, denoising=1.0)
     pictures: dict[str, Pixels] = {}
 
-    def ours() -> object:
+    def riffbot() -> object:
         pictures["ours"] = pipeline.run([asked])[0]
         return None
 
-    def theirs() -> object:
+    def alternative() -> object:
         pictures["theirs"] = baseline.inpaint(source, mask)
         return None
 
-    fast, slow = _time_alternately(ours, theirs, repeats)
+    fast, slow = _time_alternately(riffbot, alternative, repeats)
     outside = mask == 0
 
     def wrong(picture: Pixels) -> float:
@@ -267,12 +269,12 @@ def _measure_extend(
 
     began = time.perf_counter()
     riff = asyncio.run(compose(song, images, submit))
-    ours = _render_sound(riff.image, loop=False)
+    riffbot = _render_sound(riff.image, loop=False)
     spent = time.perf_counter() - began
 
     began = time.perf_counter()
     takes = [pipeline.run([request.but(seed=number)])[0] for number in range(-(-columns // width))]
-    theirs = np.concatenate([_render_sound(picture) for picture in takes])[: len(ours)]
+    alternative = np.concatenate([_render_sound(picture) for picture in takes])[: len(riffbot)]
     spent_apart = time.perf_counter() - began
     joins = [window.begin for window in windows(width, columns, window_width(width))]
     ends = list(range(width, columns, width))
@@ -281,8 +283,8 @@ def _measure_extend(
         (
             "extend, change at joins over elsewhere",
             "×",
-            relative_change_at(ours, RATE, joins),
-            relative_change_at(theirs, RATE, ends),
+            relative_change_at(riffbot, RATE, joins),
+            relative_change_at(alternative, RATE, ends),
             "clips end to end (Riffusion)",
         ),
     ]
@@ -333,10 +335,10 @@ def _measure_video(source: Pixels, repeats: int) -> list[Row]:
     sound = _render_sound(source)
     canvas, plot = drawn(source, title=PROMPT)
 
-    def ours() -> object:
+    def riffbot() -> object:
         return playhead_video(source, sound, RATE, title=PROMPT)
 
-    def theirs() -> object:
+    def alternative() -> object:
         # What a script does: draw every frame anew and hand the pictures on as PNGs.
         frames = []
         for number in range(source.shape[1] * _FRAMES // 100):
@@ -346,7 +348,7 @@ def _measure_video(source: Pixels, repeats: int) -> list[Row]:
             frames.append(np.asarray(frame.resize(canvas.size)))
         return frames
 
-    fast, slow = _time_alternately(ours, theirs, min(repeats, 2))
+    fast, slow = _time_alternately(riffbot, alternative, min(repeats, 2))
     return [("MP4 with a playhead", "s", fast, slow, "frames drawn anew, not yet encoded")]
 
 
@@ -356,12 +358,12 @@ def _render_sound(picture: NDArray[np.uint8], *, loop: bool = True) -> Floats:
 
 
 def _time_alternately(
-    ours: Callable[[], object], theirs: Callable[[], object], repeats: int
+    riffbot: Callable[[], object], alternative: Callable[[], object], repeats: int
 ) -> tuple[float, float]:
     """Median seconds of both, after one round that fills caches."""
     times: tuple[list[float], list[float]] = ([], [])
     for number in range(repeats + 1):
-        for side, work in zip(times, (ours, theirs), strict=True):
+        for side, work in zip(times, (riffbot, alternative), strict=True):
             began = time.perf_counter()
             work()
             if number:

@@ -1,7 +1,7 @@
-"""`riffbot bench`: what RiffBot takes and how good it is, beside what people would use instead.
+"""`riffbot bench`: speed and quality of RiffBot, compared with what people would use instead.
 
-Every bench measures both sides in one run on one machine, interleaved where it can be, and reports
-ratios: figures of another day or machine prove nothing.
+Every bench measures both sides in one run on one machine, interleaved where possible, and reports
+ratios: figures from another day or machine cannot be compared.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class BenchTask:
     Attributes:
         settings: whose model and seed images are measured.
         clips: repetitions; medians count.
-        quick: as small as it can be, to see that it runs: its figures mean nothing.
-        bar: shows how far it is.
+        quick: as small as possible, to check that it runs: the figures mean nothing.
+        bar: shows the progress.
     """
 
     settings: Settings
@@ -126,12 +126,12 @@ NAMES = tuple(_BENCHES)
 
 
 def run(name: str, settings: Settings, *, clips: int = 3, quick: bool = False) -> Report:
-    """Run one bench and show on stderr how far it is.
+    """Run one bench and show its progress on stderr.
 
     Args:
         name: one of `NAMES`.
         clips: repetitions; medians count.
-        quick: as small as it can be, to see that it runs: its figures mean nothing.
+        quick: as small as possible, to check that it runs: the figures mean nothing.
 
     Raises:
         RiffBotError: the model cannot be loaded.

@@ -1,4 +1,4 @@
-"""The last metre of a jam, from ready sound to the socket, beside what music bots do.
+"""Sending of a jam, from the finished sound to the socket, compared with other music bots.
 
 The ordinary way is a PCM source: discord.py's player encodes each 20 ms with libopus on its own
 thread, while it should be sending. Ours hands over packets that are Opus already. Both run in
@@ -53,7 +53,7 @@ FULL, QUICK = Size(), Size(seconds=0.6, rounds=1, stall_s=0.3)
 
 @dataclass(frozen=True)
 class SendTiming:
-    """How one way sends.
+    """How one method sends.
 
     Attributes:
         packet_us: median microseconds on the player's thread for one packet, until it can be sent.
@@ -135,7 +135,7 @@ class _FakeVoiceClient:
 
 
 class _PCM(discord.AudioSource):
-    """The ordinary source: 16 bit stereo, encoded by the player."""
+    """The ordinary source: 16-bit stereo, encoded by the player."""
 
     def __init__(self, sound: Floats) -> None:
         both = np.repeat((sound * 32767).astype("<i2"), 2)
@@ -150,7 +150,7 @@ class _PCM(discord.AudioSource):
 
 @dataclass(frozen=True)
 class _PlaybackMethod:
-    """One way to play: its source for a socket, its encoder, and one packet's work."""
+    """A method of playing: its source for a voice client, its encoder, one packet's work."""
 
     name: str
     source: Callable[[_FakeVoiceClient], discord.AudioSource]
@@ -159,11 +159,11 @@ class _PlaybackMethod:
 
 
 def run(*, size: Size = FULL, bar: ProgressBar | None = None) -> VoiceResult:
-    """Measure both by turns: what else the machine does hits both alike.
+    """Measure both methods in turn, so that other load affects both alike.
 
     Args:
         size: how long is played.
-        bar: shows how far it is.
+        bar: shows the progress.
     """
     turn_s = size.seconds / size.rounds
     sound = _make_sound(turn_s)
@@ -251,7 +251,7 @@ def _measure_intervals(
 
 
 class _Stalled(discord.AudioSource):
-    """A source whose process is away for a while, once."""
+    """A source that blocks for a while, once, as if the process were suspended."""
 
     def __init__(self, inner: discord.AudioSource, stall_s: float) -> None:
         self._inner = inner

@@ -12,8 +12,8 @@ from riffbot.clips import recipes
 from riffbot.errors import GenerationFailed, RiffBotError
 from riffbot.images import Images
 from riffbot.inference.job import GeneratedRiff
-from riffbot.library.models import StoredRiff
 from riffbot.library.store import Library
+from riffbot.library.tables import StoredRiff
 from riffbot.library.types import Author, Credit
 from riffbot.rendering import Rendered, render
 from riffbot.request import RiffRequest

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from riffbot.composition import check_tempos, extended_columns
 from riffbot.errors import BadRequest
-from riffbot.library.models import StoredRiff
+from riffbot.library.tables import StoredRiff
 from riffbot.regions import BEATS, Region
 from riffbot.request import (
     DEFAULT_DENOISING,

@@ -16,8 +16,8 @@ from riffbot.clips.uploads import Source
 from riffbot.errors import RiffBotError
 from riffbot.images import Images
 from riffbot.inference.job import GeneratedRiff
-from riffbot.library.models import StoredRiff
 from riffbot.library.store import Library
+from riffbot.library.tables import StoredRiff
 from riffbot.library.types import DRAWING, Author, Origin
 from riffbot.naming import prompt_from_filename
 from riffbot.prompt import PromptError, parse

@@ -20,8 +20,8 @@ from riffbot.errors import (
 from riffbot.inference.engine.engine import Engine
 from riffbot.inference.job import GeneratedRiff
 from riffbot.library.instance_lock import InstanceLock
-from riffbot.library.models import StoredJob, StoredRiff
 from riffbot.library.store import Library
+from riffbot.library.tables import StoredJob, StoredRiff
 from riffbot.library.types import Author, Origin
 from riffbot.rendering import Rendered
 from riffbot.request import RiffRequest

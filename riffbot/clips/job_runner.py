@@ -12,8 +12,8 @@ from riffbot.composition.progress import whole_clip_progress
 from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine, Reservation
 from riffbot.inference.engine.pending_job import OnProgress
-from riffbot.inference.job import GeneratedRiff, Owner
-from riffbot.library.models import StoredJob
+from riffbot.inference.job import GeneratedRiff, Requester
+from riffbot.library.tables import StoredJob
 from riffbot.request import RiffRequest
 
 
@@ -31,7 +31,7 @@ class AcceptedJob:
     """
 
     job: StoredJob
-    owner: Owner
+    owner: Requester
     reserved: Reservation
     price: Price | None
     checked: bool

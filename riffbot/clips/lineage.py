@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from audio.picture import Font, colour_map, fitting
 from riffbot.library.family import Family
-from riffbot.library.models import StoredRiff
+from riffbot.library.tables import StoredRiff
 from riffbot.rendering import heading
 
 _CARD = (300, 92)

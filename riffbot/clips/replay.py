@@ -8,7 +8,7 @@ from riffbot.composition import compose
 from riffbot.errors import BadRequest, NotFound
 from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine
-from riffbot.inference.job import GeneratedRiff, Owner
+from riffbot.inference.job import GeneratedRiff, Requester
 from riffbot.library.store import Library
 from riffbot.library.types import Author
 from riffbot.request import RiffRequest
@@ -76,7 +76,7 @@ class Replayer:
             TooCostly: all of them together would take longer than one riff may.
             RiffBotError: as `ClipService.make`.
         """
-        owner = owner_of(author)
+        owner = requester_of(author)
         spent_s = 0.0
 
         async def again(older: recipes.Recipe) -> GeneratedRiff:
@@ -103,7 +103,7 @@ class Replayer:
         return True
 
     async def _replayed(
-        self, request: RiffRequest, batch: int, owner: Owner | None = None
+        self, request: RiffRequest, batch: int, owner: Requester | None = None
     ) -> GeneratedRiff:
         return await compose(
             request,
@@ -114,6 +114,6 @@ class Replayer:
         )
 
 
-def owner_of(author: Author) -> Owner:
+def requester_of(author: Author) -> Requester:
     """An author as the engine's queue counts them."""
-    return Owner(author.user_id, author.guild_id)
+    return Requester(author.user_id, author.guild_id)

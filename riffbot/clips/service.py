@@ -12,16 +12,16 @@ from riffbot.clips.importing import ClipImporter
 from riffbot.clips.job_ledger import JobLedger
 from riffbot.clips.job_runner import AcceptedJob, JobRunner
 from riffbot.clips.pricing import Pricing
-from riffbot.clips.replay import Replayer, owner_of
+from riffbot.clips.replay import Replayer, requester_of
 from riffbot.errors import Cancelled, Conflict, GenerationFailed, NotFound, RiffBotError
 from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine
 from riffbot.inference.engine.pending_job import OnProgress
-from riffbot.inference.job import GeneratedRiff, Owner, Progress
+from riffbot.inference.job import GeneratedRiff, Progress, Requester
 from riffbot.library.instance_lock import InstanceLock
 from riffbot.library.job_states import JobState
-from riffbot.library.models import StoredJob
 from riffbot.library.store import Library
+from riffbot.library.tables import StoredJob
 from riffbot.library.types import Author, Origin
 from riffbot.rendering import Rendered
 from riffbot.request import RiffRequest
@@ -106,7 +106,7 @@ class ClipService:
         origin: Origin | None = None,
         parent: str | None = None,
         second_parent: str | None = None,
-        owner: Owner | None = None,
+        owner: Requester | None = None,
     ) -> AcceptedJob:
         """Admit one clip to the queue and store its job, which survives a crash from then on.
 
@@ -121,7 +121,7 @@ class ClipService:
             Unavailable: another program holds the library; nothing was stored.
             StorageError: the library cannot take it.
         """
-        owner = owner_of(author) if owner is None else owner
+        owner = requester_of(author) if owner is None else owner
         self._engine.check(owner)
         price, checked = await self.pricing.admit(request)
         reserved = self._engine.reserve(owner, *(price.pictures if price is not None else ()))
@@ -167,7 +167,7 @@ class ClipService:
         Raises:
             RiffBotError: what the first clip that failed raised, after all others were given.
         """
-        self._engine.check(owner_of(author), len(requests))
+        self._engine.check(requester_of(author), len(requests))
         await self.pricing.admit_together(requests)
 
         async def one(number: int) -> tuple[int, Clip]:
@@ -242,7 +242,7 @@ class ClipService:
         price = None
         with suppress(RiffBotError):  # what is wrong is raised by the runner
             price = await self.pricing.price(job.request)
-        owner = owner_of(job.author)
+        owner = requester_of(job.author)
         pictures = price.pictures if price is not None else ()
         reserved = self._engine.reserve(owner, *pictures, promised=True)
         checked = job.request.piece is None  # which alone may be far too dear

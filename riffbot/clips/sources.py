@@ -14,8 +14,8 @@ from riffbot.clips.edits import EditSource
 from riffbot.clips.recipes import crop_recipe
 from riffbot.clips.service import ClipService
 from riffbot.images import Images
-from riffbot.library.models import StoredRiff
 from riffbot.library.store import Library
+from riffbot.library.tables import StoredRiff
 from riffbot.tempo import WIDEST
 
 

@@ -15,8 +15,8 @@ from riffbot.commands.arguments import Options
 from riffbot.commands.files import exists, is_folder, read_file, require_file
 from riffbot.commands.image_resolver import ImageResolver
 from riffbot.errors import BadRequest, NotFound
-from riffbot.library.models import StoredRiff
 from riffbot.library.store import Library
+from riffbot.library.tables import StoredRiff
 from riffbot.naming import prompt_from_filename
 from riffbot.settings import Settings
 

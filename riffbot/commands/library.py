@@ -14,8 +14,8 @@ from riffbot.commands.files import require_new_file, write_file
 from riffbot.errors import BadRequest
 
 if TYPE_CHECKING:
-    from riffbot.library.models import StoredRiff
     from riffbot.library.store import Library
+    from riffbot.library.tables import StoredRiff
     from riffbot.settings import Settings
 
 

@@ -25,8 +25,10 @@ def new_id() -> str:
 
 
 @dataclass(frozen=True)
-class Owner:
-    """Whose clip it is. Fairness is by member, then by server; a direct message has no server.
+class Requester:
+    """Who requested a clip, and so whose turn in the queue it takes.
+
+    Fairness is by member, then by server; a direct message has no server.
 
     Attributes:
         network: for visitors of the page, a number for the network that they come from: all of
@@ -102,7 +104,7 @@ class Job:
     """
 
     request: RiffRequest
-    owner: Owner | None = None
+    owner: Requester | None = None
     deadline: float | None = None
     repeat: int = 1
     id: str = field(default_factory=new_id)

@@ -19,7 +19,7 @@ from typing import Any
 from audio.arrays import Floats
 from riffbot.errors import RiffBotError
 from riffbot.images import Images
-from riffbot.inference.engine.engine import Engine, Owner
+from riffbot.inference.engine.engine import Engine, Requester
 from riffbot.jam.ballot import Ballot
 from riffbot.jam.config import JamConfig, JamHost
 from riffbot.jam.loop_thread import LoopThread
@@ -180,7 +180,7 @@ async def _keep_engine_busy(engine: Engine, report: RealtimeReport) -> AsyncIter
     async def member(number: int) -> None:
         for take in itertools.count():
             request = RiffRequest(prompt=f"lo-fi piano {number}", seed=1000 * number + take)
-            await engine.submit(request, owner=Owner(number, number))
+            await engine.submit(request, owner=Requester(number, number))
             report.riffs += 1
 
     tasks = [asyncio.create_task(member(number)) for number in range(1, BUSY_MEMBERS + 1)]

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from riffbot.library.database import Database
 from riffbot.library.jams import ScrubJam, scrub_jams
 from riffbot.library.job_states import UNFINISHED
-from riffbot.library.models import Favourite, Member, RiffWord, StoredJam, StoredJob, StoredRiff
+from riffbot.library.tables import Favourite, Member, RiffWord, StoredJam, StoredJob, StoredRiff
 from riffbot.library.types import referenced_images
 from riffbot.request import RiffRequest
 

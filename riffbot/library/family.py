@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from riffbot.library.models import StoredRiff
+from riffbot.library.tables import StoredRiff
 from riffbot.library.types import Credit, Viewer
 
 MAX_MEMBERS = 60

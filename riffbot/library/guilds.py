@@ -8,7 +8,7 @@ from sqlalchemy import delete
 
 from riffbot.errors import BadRequest, shorten
 from riffbot.library.database import Database
-from riffbot.library.models import GuildSettings
+from riffbot.library.tables import GuildSettings
 
 Who = Literal["anyone", "dj", "starter"]
 """Who may do something to a jam: whoever is in the voice channel, who wears the DJ role, or who

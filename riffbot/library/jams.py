@@ -16,7 +16,7 @@ from riffbot.library.jam_record import (
     key_from_number,
     key_to_number,
 )
-from riffbot.library.models import StoredJam
+from riffbot.library.tables import StoredJam
 
 ScrubJam = Callable[[str, int], str | None]
 """Removes a member (user id) from a stored jam (JSON): the new JSON, or None if unreadable.

@@ -23,7 +23,7 @@ from sqlalchemy import ColumnElement, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from riffbot.errors import Conflict, NotFound
-from riffbot.library.models import StoredJob, StoredRiff
+from riffbot.library.tables import StoredJob, StoredRiff
 
 
 class JobState(StrEnum):

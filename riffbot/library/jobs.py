@@ -14,8 +14,8 @@ from riffbot.inference.job import GeneratedRiff, new_id
 from riffbot.library import job_states
 from riffbot.library.database import Database
 from riffbot.library.job_states import UNFINISHED, JobState
-from riffbot.library.models import StoredJob, StoredRiff
 from riffbot.library.riff_rows import build_row, insert_riff, is_remix_allowed, store_files
+from riffbot.library.tables import StoredJob, StoredRiff
 from riffbot.library.types import DRAWING, Author, Origin
 from riffbot.rendering import Rendered
 from riffbot.request import RiffRequest

@@ -15,9 +15,9 @@ from riffbot.errors import BadRequest, NotFound, StorageError
 from riffbot.library.database import Database
 from riffbot.library.deletion import DeletionResult, delete_riffs
 from riffbot.library.jams import ScrubJam
-from riffbot.library.models import Favourite, Member, StoredJam, StoredJob, StoredRiff
 from riffbot.library.riff_rows import is_remix_allowed
 from riffbot.library.riffs import get_riff
+from riffbot.library.tables import Favourite, Member, StoredJam, StoredJob, StoredRiff
 
 README = """Everything that RiffBot knows about you.
 

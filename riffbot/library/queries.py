@@ -16,8 +16,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, or_, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
-from riffbot.library.models import Favourite, RiffWord, StoredRiff, UTCTime
 from riffbot.library.search import PageSlice, RiffFilter, find_matching
+from riffbot.library.tables import Favourite, RiffWord, StoredRiff, UTCTime
 from riffbot.library.tokenize import prefix_end, tokenize
 from riffbot.library.types import Viewer
 

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from riffbot.inference.job import GeneratedRiff
 from riffbot.library.files import Files
-from riffbot.library.models import Member, RiffWord, StoredJob, StoredRiff
+from riffbot.library.tables import Member, RiffWord, StoredJob, StoredRiff
 from riffbot.library.tokenize import tokenize
 from riffbot.library.types import classify_request, second_image_ref
 from riffbot.rendering import Rendered

@@ -14,7 +14,6 @@ from riffbot.inference.job import GeneratedRiff, new_id
 from riffbot.library.database import Database
 from riffbot.library.deletion import CHUNK, DeletionResult, delete_riffs, referenced_files
 from riffbot.library.family import MAX_MEMBERS, Family, load_credits, load_family
-from riffbot.library.models import Favourite, RiffWord, StoredJob, StoredRiff
 from riffbot.library.queries import (
     Page,
     PageQuery,
@@ -24,6 +23,7 @@ from riffbot.library.queries import (
     select_recent,
 )
 from riffbot.library.riff_rows import build_row, insert_riff, is_remix_allowed, store_files
+from riffbot.library.tables import Favourite, RiffWord, StoredJob, StoredRiff
 from riffbot.library.tokenize import tokenize
 from riffbot.library.types import Author, Credit, Origin, Viewer
 from riffbot.rendering import Rendered

@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Integer, String, TextClause, bindparam, text
 from sqlalchemy.orm import Session
 
-from riffbot.library.models import UTCTime
+from riffbot.library.tables import UTCTime
 from riffbot.library.tokenize import prefix_end
 
 FEW = 8

@@ -18,7 +18,7 @@ from audio.arrays import Pixels
 from riffbot.clips.job_runner import AcceptedJob
 from riffbot.clips.service import ClipService
 from riffbot.errors import Cancelled, Conflict, NotFound, RiffBotError
-from riffbot.inference.job import Owner, Progress
+from riffbot.inference.job import Progress, Requester
 from riffbot.library.job_states import UNFINISHED
 from riffbot.library.store import Library
 from riffbot.library.types import Author
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 PAGE_AUTHOR = Author(0, "you")
 """The author of all riffs of the page, which has no log-in. The queue goes by
-`visitors.get_owner` instead."""
+`visitors.get_requester` instead."""
 
 KEEP_ENDED_S = 300.0
 """How long an ended job's last event can still be read, by a browser that was disconnected."""
@@ -110,7 +110,9 @@ class PageJobs:
         self._library = library
         self._jobs: dict[str, PageJob] = {}
 
-    async def start(self, request: RiffRequest, owner: Owner, parent: str | None = None) -> PageJob:
+    async def start(
+        self, request: RiffRequest, owner: Requester, parent: str | None = None
+    ) -> PageJob:
         """Start a job, whose row is in the database when this returns.
 
         Raises:

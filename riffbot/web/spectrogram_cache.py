@@ -8,7 +8,7 @@ from collections import OrderedDict
 from audio.arrays import Pixels
 from riffbot.clips.sources import load_full_spectrogram
 from riffbot.file_threads import run_in_file_thread
-from riffbot.library.models import StoredRiff
+from riffbot.library.tables import StoredRiff
 from riffbot.services import Services
 
 CAPACITY = 8

@@ -9,13 +9,13 @@ from aiohttp import web
 
 from riffbot.clips.edits import check_remix_allowed
 from riffbot.errors import BadRequest, NotFound
-from riffbot.library.models import StoredRiff
+from riffbot.library.tables import StoredRiff
 from riffbot.request import RiffRequest
 from riffbot.web import schema
 from riffbot.web.access import is_stranger
 from riffbot.web.keys import JOBS, SERVICES
 from riffbot.web.page_jobs import PAGE_AUTHOR
-from riffbot.web.visitors import get_owner
+from riffbot.web.visitors import get_requester
 
 
 async def submit_riff(request: web.Request, riff: RiffRequest, parent: str | None) -> web.Response:
@@ -32,7 +32,7 @@ async def submit_riff(request: web.Request, riff: RiffRequest, parent: str | Non
         Refused: the queue is too long, or too many of this visitor's clips wait.
         StorageError: it cannot be written into the database just now.
     """
-    job = await request.app[JOBS].start(riff, get_owner(request), parent)
+    job = await request.app[JOBS].start(riff, get_requester(request), parent)
     body = schema.JobStarted(job=job.id, events=f"api/jobs/{job.id}/events")
     return web.json_response(body, status=202)
 

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from riffbot.inference.job import Owner
+from riffbot.inference.job import Requester
 from riffbot.settings import Network, Settings
 from riffbot.web.ip_addresses import get_network, is_in_networks, parse_forwarded_hop
 
@@ -42,15 +42,16 @@ def install_cookie_key(app: web.Application) -> None:
     app[_KEY] = secrets.token_bytes(32)
 
 
-def get_owner(request: web.Request) -> Owner:
-    """The owner of a request's jobs in the queue. Ids of visitors are negative, Discord's are not.
+def get_requester(request: web.Request) -> Requester:
+    """Return the requester whose turns in the queue the jobs of an HTTP request take.
 
-    One network always has the same `Owner.network`, whichever cookie it shows.
+    Ids of visitors are negative, Discord's are not. One network always has the same
+    `Requester.network`, whichever cookie it shows.
     """
     key, address = request.app[_KEY], get_network(request.remote or "")
     shown = _read_cookie(request)
     name = shown.encode() if shown is not None else b"address " + address.encode()
-    return Owner(-2 - _hash(key, name), PAGE_GUILD_ID, network=_hash(key, address.encode()))
+    return Requester(-2 - _hash(key, name), PAGE_GUILD_ID, network=_hash(key, address.encode()))
 
 
 def trust_proxies(settings: Settings) -> Middleware:

@@ -22,7 +22,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from riffbot.clips.service import ClipService
 from riffbot.errors import Refused
 from riffbot.inference.engine.throughput import ThroughputMeter
-from riffbot.inference.job import Owner
+from riffbot.inference.job import Requester
 from riffbot.library.store import Library
 from riffbot.request import RiffRequest
 from riffbot.services import Services
@@ -97,7 +97,7 @@ async def test_many_pieces_just_under_the_cap_do_not_take_the_engine_for_a_day(
     pipeline.gate.clear()
     making, sentences = [], []
     for number in range(30):
-        owner = Owner(-2 - number % 3, 0, network=1)
+        owner = Requester(-2 - number % 3, 0, network=1)
         try:
             accepted = await clip_service.accept(piece, author=PAGE_AUTHOR, owner=owner)
         except Refused as error:
@@ -110,11 +110,11 @@ async def test_many_pieces_just_under_the_cap_do_not_take_the_engine_for_a_day(
     assert any("of work waiting" in sentence for sentence in sentences)
     assert any("try again in about" in sentence for sentence in sentences)
     row("30 pieces just under the cap of one network", f"{len(making)} let in, {hours:.1f} h")
-    for owner in (Owner(-9, 0, network=1), Owner(-10, 0, network=2), Owner(1, 10)):
+    for owner in (Requester(-9, 0, network=1), Requester(-10, 0, network=2), Requester(1, 10)):
         accepted = await clip_service.accept(single, author=PAGE_AUTHOR, owner=owner)
         making.append(asyncio.create_task(clip_service.carry_out(accepted)))
     with pytest.raises(Refused, match="try again in about"):  # another song would wait for it
-        await clip_service.accept(piece, author=PAGE_AUTHOR, owner=Owner(2, 10))
+        await clip_service.accept(piece, author=PAGE_AUTHOR, owner=Requester(2, 10))
     for task in making:
         task.cancel()
     await asyncio.gather(*making, return_exceptions=True)

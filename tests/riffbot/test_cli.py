@@ -1,4 +1,4 @@
-"""The command line's door: errors in one line, help at once."""
+"""The command line: errors in one line, help without heavy imports."""
 
 from __future__ import annotations
 

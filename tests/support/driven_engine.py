@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 
-from riffbot.inference.engine.engine import Engine, GeneratedRiff, Owner
+from riffbot.inference.engine.engine import Engine, GeneratedRiff, Requester
 from riffbot.request import RiffRequest
 from tests.support.fake_pipeline import FakePipeline, until
 
@@ -30,7 +30,7 @@ def ask(
 ) -> Submission:
     request = RiffRequest(prompt=prompt, seed=7, width=64)
     return asyncio.create_task(
-        engine.submit(request, owner=Owner(user, guild), **options)  # type: ignore[arg-type]
+        engine.submit(request, owner=Requester(user, guild), **options)  # type: ignore[arg-type]
     )
 
 

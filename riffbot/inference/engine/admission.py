@@ -14,7 +14,7 @@ from riffbot.errors import Refused
 from riffbot.inference.engine.fair_queue import FairQueue
 from riffbot.inference.engine.reservations import Reservations
 from riffbot.inference.engine.throughput import ThroughputMeter, sequential_seconds
-from riffbot.inference.job import Job, Owner
+from riffbot.inference.job import Job, Requester
 from riffbot.request import RiffRequest
 from riffbot.wording import format_duration, plural
 
@@ -38,7 +38,7 @@ class AdmissionLimits:
     max_work_s: float = inf
 
     def check_count(
-        self, queue: FairQueue, reservations: Reservations, owner: Owner, count: int
+        self, queue: FairQueue, reservations: Reservations, owner: Requester, count: int
     ) -> None:
         """Raise Refused if `count` more clips of this owner are too many."""
         most = self.max_jobs_per_member
@@ -61,8 +61,8 @@ class AdmissionLimits:
     def check_work(
         self,
         throughput: ThroughputMeter,
-        held: Sequence[tuple[Owner, RiffRequest]],
-        owner: Owner,
+        held: Sequence[tuple[Requester, RiffRequest]],
+        owner: Requester,
         pictures: Sequence[RiffRequest],
     ) -> None:
         """Refuse a clip that is too much work together with what its owner has waiting already.
@@ -123,7 +123,7 @@ class AdmissionLimits:
 
 def outstanding_work(
     queue: Iterable[Job], reservations: Reservations
-) -> list[tuple[Owner, RiffRequest]]:
+) -> list[tuple[Requester, RiffRequest]]:
     """All pictures that wait in the queue or are reserved, each with its owner."""
     waiting = [
         (job.owner, job.request)

@@ -18,7 +18,7 @@ from riffbot.inference.engine.throughput import (
     completion_times,
     sequential_seconds,
 )
-from riffbot.inference.job import Job, Owner
+from riffbot.inference.job import Job, Requester
 from riffbot.request import RiffRequest
 
 _SLACK_S = 1.5
@@ -80,7 +80,7 @@ class Dispatcher:
 
     # -- the event loops' side ------------------------------------------------------------------
 
-    def check(self, owner: Owner | None, count: int = 1) -> None:
+    def check(self, owner: Requester | None, count: int = 1) -> None:
         """Raise what `enqueue` would raise for `count` more clips of this owner.
 
         Raises:
@@ -90,13 +90,15 @@ class Dispatcher:
         with self._changed:
             self._check(owner, count)
 
-    def _check(self, owner: Owner | None, count: int) -> None:
+    def _check(self, owner: Requester | None, count: int) -> None:
         if self._closing is not None:
             raise type(self._closing)(str(self._closing))
         if owner is not None:
             self._limits.check_count(self._queue, self._reservations, owner, count)
 
-    def reserve(self, owner: Owner, *pictures: RiffRequest, promised: bool = False) -> Reservation:
+    def reserve(
+        self, owner: Requester, *pictures: RiffRequest, promised: bool = False
+    ) -> Reservation:
         """Admit one clip and reserve its place until the reservation is released.
 
         Args:
@@ -133,7 +135,7 @@ class Dispatcher:
                 self._check_work(reserved.owner, remaining)
             reserved.remaining = tuple(remaining)
 
-    def _check_work(self, owner: Owner | None, pictures: Sequence[RiffRequest]) -> None:
+    def _check_work(self, owner: Requester | None, pictures: Sequence[RiffRequest]) -> None:
         if owner is not None:
             held = outstanding_work(self._queue, self._reservations)
             self._limits.check_work(self.throughput, held, owner, pictures)
@@ -142,7 +144,7 @@ class Dispatcher:
         with self._changed:
             self._reservations.remove(reserved)
 
-    def _refusal_of_clip(self, owner: Owner, pictures: Sequence[RiffRequest]) -> Refused | None:
+    def _refusal_of_clip(self, owner: Requester, pictures: Sequence[RiffRequest]) -> Refused | None:
         """The refusal of a clip that would wait too long for other clips; None if it would not.
 
         The pictures of all reservations are added to the queue, in the order in which they will
@@ -166,7 +168,7 @@ class Dispatcher:
             return None
         return self._limits.refusal(own[-1], now, eta - rest, idle=self.is_idle)
 
-    def _max_pictures_before(self, owner: Owner, count: int) -> int:
+    def _max_pictures_before(self, owner: Requester, count: int) -> int:
         """How many pictures of any one clip can come before the last of `count` new ones at most.
 
         Each round has one picture of every account. An account is a member or a network; the
@@ -309,7 +311,7 @@ class Dispatcher:
             self._pending[job_id].report_position(position, eta)
 
 
-def belongs_to(owner: Owner) -> Callable[[Job], bool]:
+def belongs_to(owner: Requester) -> Callable[[Job], bool]:
     """A predicate that selects the jobs of one member on all servers."""
     return lambda job: job.owner is not None and job.owner.user_id == owner.user_id
 

@@ -15,10 +15,18 @@ from riffbot.inference.engine.protocols import PipelineLike
 from riffbot.inference.engine.reservations import Reservation
 from riffbot.inference.engine.throughput import sequential_seconds
 from riffbot.inference.engine.worker import Worker, batch_limit
-from riffbot.inference.job import GeneratedRiff, Job, Owner, Progress, new_id
+from riffbot.inference.job import GeneratedRiff, Job, Progress, Requester, new_id
 from riffbot.request import RiffRequest
 
-__all__ = ["Engine", "GeneratedRiff", "Owner", "Progress", "Reservation", "Stats", "batch_limit"]
+__all__ = [
+    "Engine",
+    "GeneratedRiff",
+    "Progress",
+    "Requester",
+    "Reservation",
+    "Stats",
+    "batch_limit",
+]
 
 
 _LAST_STEP_S = 30.0
@@ -95,7 +103,7 @@ class Engine:
         """Whether `close` was called: jobs that end now may be finished at the next start."""
         return self._worker.closing
 
-    def check(self, owner: Owner | None, count: int = 1) -> None:
+    def check(self, owner: Requester | None, count: int = 1) -> None:
         """Check whether `count` more clips of this owner would be admitted.
 
         Raises:
@@ -104,7 +112,9 @@ class Engine:
         """
         self._dispatcher.check(owner, count)
 
-    def reserve(self, owner: Owner, *pictures: RiffRequest, promised: bool = False) -> Reservation:
+    def reserve(
+        self, owner: Requester, *pictures: RiffRequest, promised: bool = False
+    ) -> Reservation:
         """Admit one clip and reserve its place in the queue until the reservation is released.
 
         Args:
@@ -166,7 +176,7 @@ class Engine:
         request: RiffRequest,
         *,
         deadline: float | None = None,
-        owner: Owner | None = None,
+        owner: Requester | None = None,
         on_progress: OnProgress | None = None,
         wants_preview: bool = False,
         job_id: str | None = None,
@@ -227,13 +237,13 @@ class Engine:
             self.cancel(job.id)
             raise
 
-    def cancel(self, what: str | Owner) -> int:
+    def cancel(self, what: str | Requester) -> int:
         """Cancel a job by its id, or all jobs of a member; running ones stop at their next step.
 
         Returns:
             How many jobs were cancelled; 0 when there was nothing (any more) to cancel.
         """
-        wanted = belongs_to(what) if isinstance(what, Owner) else lambda job: job.id == what
+        wanted = belongs_to(what) if isinstance(what, Requester) else lambda job: job.id == what
         count = self._dispatcher.cancel(wanted, cancelled_error())
         self._cancelled += count
         return count

@@ -8,9 +8,9 @@ Three classes, each before the next:
    stream of new members can starve anybody.
 3. **Fair shares**, in rounds: everybody's first clip before anybody's second. Within a round the
    servers alternate (the least recently served first), and inside a server its members do.
-   Visitors of the page who come from one network share one member's rounds (`Owner.account`), or a
-   visitor who deletes cookies would have as many shares as they like; inside a network the visitors
-   alternate.
+   Visitors of the page who come from one network share one member's rounds
+   (`Requester.account`), or a visitor who deletes cookies would have as many shares as they like;
+   inside a network the visitors alternate.
 
 "Second" is meant within one busy period: the queue counts rounds as start-time fair queueing does
 (Goyal, Vin and Cheng, 1996). A member who comes late gets their first clip at once and then joins
@@ -25,7 +25,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from riffbot.inference.job import Job, Owner
+from riffbot.inference.job import Job, Requester
 
 _FIRST = -1
 """The round of the first clip of a member who was not served yet: before every other round."""
@@ -35,7 +35,7 @@ Rank = tuple[float, ...]
 
 
 Account = tuple[str, int] | None
-"""`Owner.account`; None is the machine's own owner."""
+"""`Requester.account`; None is the machine's own owner."""
 
 
 @dataclass(frozen=True)
@@ -89,20 +89,20 @@ class FairQueue:
         urgent = [job for job in self._jobs.values() if job.deadline is not None]
         return min(urgent, key=lambda job: job.deadline or 0.0, default=None)
 
-    def waiting(self, owner: Owner) -> int:
+    def waiting(self, owner: Requester) -> int:
         """How many jobs without a deadline this member has waiting, on all servers together."""
         return sum(
             job.deadline is None and job.owner is not None and job.owner.user_id == owner.user_id
             for job in self._jobs.values()
         )
 
-    def waiting_of_account(self, owner: Owner) -> int:
+    def waiting_of_account(self, owner: Requester) -> int:
         """How many jobs without a deadline wait of all owners with this owner's account."""
         return sum(
             job.deadline is None and _account(job) == owner.account for job in self._jobs.values()
         )
 
-    def rounds_ahead(self, owner: Owner) -> int:
+    def rounds_ahead(self, owner: Requester) -> int:
         """How many rounds come before this owner's next one, the one being served included."""
         return max(0, self._last_round.get(owner.account, -1) + 1 - self._round)
 

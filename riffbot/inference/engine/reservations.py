@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import count, zip_longest
 
-from riffbot.inference.job import Job, Owner
+from riffbot.inference.job import Job, Requester
 from riffbot.request import RiffRequest
 
 
@@ -24,7 +24,7 @@ class Reservation:
 
     def __init__(
         self,
-        owner: Owner,
+        owner: Requester,
         remaining: tuple[RiffRequest, ...],
         on_release: Callable[[Reservation], None],
     ) -> None:
@@ -54,7 +54,7 @@ class Reservations:
 
     def add(
         self,
-        owner: Owner,
+        owner: Requester,
         pictures: tuple[RiffRequest, ...],
         on_release: Callable[[Reservation], None],
     ) -> Reservation:
@@ -67,15 +67,15 @@ class Reservations:
         """Remove a reservation; one that was removed already is ignored."""
         self._all.pop(reserved, None)
 
-    def count(self, owner: Owner) -> int:
+    def count(self, owner: Requester) -> int:
         """How many of this member's reserved clips are not in the queue yet."""
         return sum(not one.in_queue and one.owner.user_id == owner.user_id for one in self._all)
 
-    def count_of_account(self, owner: Owner) -> int:
+    def count_of_account(self, owner: Requester) -> int:
         """How many reserved clips of this owner's account are not in the queue yet."""
         return sum(not one.in_queue and one.owner.account == owner.account for one in self._all)
 
-    def work(self) -> list[tuple[Owner, RiffRequest]]:
+    def work(self) -> list[tuple[Requester, RiffRequest]]:
         """All remaining pictures, each with its owner."""
         return [(one.owner, picture) for one in self._all for picture in one.remaining]
 
@@ -83,7 +83,7 @@ class Reservations:
         """The ids of all users of an account who have a reserved clip."""
         return {one.owner.user_id for one in self._all if one.owner.account == account}
 
-    def joining(self, owner: Owner, rounds: int) -> int:
+    def joining(self, owner: Requester, rounds: int) -> int:
         """How many pictures of this owner join the queue in the first `rounds` of `join_order`."""
         return sum(
             min(rounds, len(one.remaining))

@@ -50,7 +50,7 @@ from riffbot.web.page_jobs import PAGE_AUTHOR
 from riffbot.web.query import query_number, riff_id
 from riffbot.web.request_reader import read_body
 from riffbot.web.submission import submit_riff
-from riffbot.web.visitors import get_owner
+from riffbot.web.visitors import get_requester
 
 MAX_PAINTED = 2 * 1024 * 1024
 """Bytes of a request with a picture: the widest sheet, painted all over, as a PNG in base64."""
@@ -141,7 +141,7 @@ async def draw(request: web.Request) -> web.Response:
     prompt, options = body.prompt.strip(), body.options()
     edits.draw(edits.EditSource("draft", WIDEST), prompt, **options)
     services = request.app[SERVICES]
-    services.engine.check(get_owner(request))
+    services.engine.check(get_requester(request))
     # A riff's own file is no drawing: its author may not allow others to use it.
     if (riff := await services.library.riffs.find_by_file(sha256(data).hexdigest())) is not None:
         edits.check_remix_allowed(riff, PAGE_AUTHOR.user_id)

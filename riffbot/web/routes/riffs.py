@@ -18,7 +18,7 @@ import asyncio
 from aiohttp import web
 
 from riffbot.errors import BadRequest, NotFound
-from riffbot.library.models import StoredRiff
+from riffbot.library.tables import StoredRiff
 from riffbot.library.types import referenced_images
 from riffbot.request import RiffRequest, check_prompts
 from riffbot.web import schema

@@ -37,7 +37,7 @@ from riffbot.web.errors import BodyTooLarge, error_response
 from riffbot.web.keys import CREATE_LIMIT, SERVICES
 from riffbot.web.request_reader import read_object
 from riffbot.web.schema import LenientBody
-from riffbot.web.visitors import get_owner
+from riffbot.web.visitors import get_requester
 
 PATH = "/run_inference/"
 
@@ -116,7 +116,7 @@ async def run_inference(request: web.Request) -> web.Response:
     try:
         riff_request = build_request(await read_object(request), services.images)
         await services.clip_service.pricing.admit(riff_request)
-        riff = await services.engine.submit(riff_request, owner=get_owner(request))
+        riff = await services.engine.submit(riff_request, owner=get_requester(request))
     except BodyTooLarge:
         raise
     except BadRequest as error:

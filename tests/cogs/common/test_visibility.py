@@ -9,7 +9,7 @@ import discord
 import pytest
 from discord import PermissionOverwrite
 
-from riffbot.library.models import StoredRiff
+from riffbot.library.tables import StoredRiff
 from riffbot.library.types import Author, Origin
 from riffbot.request import RiffRequest
 from riffbot.settings import Settings

@@ -1,4 +1,4 @@
-"""The bench's ears hear what they are said to hear."""
+"""The join metrics measure what they claim to measure."""
 
 from __future__ import annotations
 

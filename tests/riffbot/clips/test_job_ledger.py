@@ -20,7 +20,7 @@ from riffbot.clips.recipes import Recipe
 from riffbot.clips.service import MAX_ATTEMPTS, ClipService
 from riffbot.errors import Cancelled, Conflict, Postponed, TooCostly, Unavailable
 from riffbot.images import Images
-from riffbot.inference.engine.engine import Engine, Owner, Progress
+from riffbot.inference.engine.engine import Engine, Progress, Requester
 from riffbot.library.instance_lock import InstanceLock
 from riffbot.library.store import Library
 from riffbot.library.types import Author
@@ -86,7 +86,7 @@ async def test_what_cannot_be_written_down_is_not_let_in(stage: Stage) -> None:
         )
     assert all(isinstance(answer, Unavailable) for answer in asked)
     assert await stage.library.jobs.unfinished() == []
-    stage.engine.check(Owner(1, 10), 10)  # no place is kept for what was not let in
+    stage.engine.check(Requester(1, 10), 10)  # no place is kept for what was not let in
     assert (await stage.clip_service.make(REQUEST, author=ANN)).request.prompt == "sax"
 
 
@@ -99,7 +99,7 @@ async def test_who_leaves_while_it_is_written_down_leaves_nothing(stage: Stage) 
             await asking
     await until(lambda: not stage.clip_service._ledger._background)
     assert await stage.library.jobs.unfinished() == []
-    stage.engine.check(Owner(1, 10), 10)
+    stage.engine.check(Requester(1, 10), 10)
 
 
 async def test_a_clip_waits_for_a_library_that_is_locked_when_it_is_done(stage: Stage) -> None:
@@ -148,7 +148,7 @@ async def test_what_is_dropped_gives_its_place_back(stage: Stage) -> None:
     accepted = [await stage.clip_service.accept(REQUEST, author=ANN) for _ in range(10)]
     for one in accepted:
         await stage.clip_service.drop(one)
-    stage.engine.check(Owner(1, 10), 10)
+    stage.engine.check(Requester(1, 10), 10)
     assert {await stage.state(one.job.id) for one in accepted} == {"cancelled"}
 
 
@@ -274,7 +274,7 @@ async def test_who_has_lost_the_database_gives_no_attempt_back(stage: Stage) -> 
     stage.pipeline.gate.clear()
     making = asyncio.create_task(clip_service.make(REQUEST, author=ANN))
     await until(lambda: bool(stage.pipeline.batches))
-    instance_lock.lose("Another RiffBot has taken over the database.")
+    instance_lock.mark_lost("Another RiffBot has taken over the database.")
     closing = asyncio.create_task(stage.engine.close(grace_s=0))
     with pytest.raises(Cancelled):
         await making

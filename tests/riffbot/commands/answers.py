@@ -1,4 +1,4 @@
-"""What a command left behind, and what it said."""
+"""Helpers that read what a command wrote and printed."""
 
 from __future__ import annotations
 

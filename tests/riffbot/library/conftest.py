@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from riffbot.inference.job import GeneratedRiff
-from riffbot.library.models import StoredRiff
 from riffbot.library.store import Library
+from riffbot.library.tables import StoredRiff
 from riffbot.library.types import Author, Origin
 from riffbot.rendering import Rendered
 from riffbot.request import RiffRequest

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import update
 
 from riffbot.errors import Conflict, NotFound
-from riffbot.library.models import StoredJob
 from riffbot.library.store import Library
+from riffbot.library.tables import StoredJob
 from riffbot.request import RiffRequest
 from riffbot.settings import Settings
 from tests.riffbot.library.conftest import ANN, files, made

@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, inspect, text
 
 from riffbot.errors import StorageError
 from riffbot.library import migrate
-from riffbot.library.models import Base
+from riffbot.library.tables import Base
 
 
 @pytest.fixture

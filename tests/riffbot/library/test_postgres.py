@@ -21,8 +21,8 @@ from riffbot.jam.snapshot import scrub_jam
 from riffbot.library import instance_lock, migrate
 from riffbot.library.connection import database_url
 from riffbot.library.instance_lock import hold_instance_lock
-from riffbot.library.models import Base, StoredRiff
 from riffbot.library.store import Library
+from riffbot.library.tables import Base, StoredRiff
 from riffbot.library.types import FORMER_MEMBER
 from riffbot.request import RiffRequest
 from riffbot.services import open_services

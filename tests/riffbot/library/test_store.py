@@ -13,8 +13,8 @@ from sqlalchemy import update
 
 from riffbot.errors import BadRequest, NotFound, StorageError
 from riffbot.jam.snapshot import scrub_jam
-from riffbot.library.models import StoredJob
 from riffbot.library.store import Library
+from riffbot.library.tables import StoredJob
 from riffbot.library.types import NOBODY, Origin
 from riffbot.request import RiffRequest, Target
 from riffbot.settings import Settings

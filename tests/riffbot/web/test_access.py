@@ -14,7 +14,7 @@ from sqlalchemy import update
 from yarl import URL
 
 from riffbot import process
-from riffbot.library.models import StoredRiff
+from riffbot.library.tables import StoredRiff
 from riffbot.services import Services
 from riffbot.web import keys
 from riffbot.web.app import create_app

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from riffbot import process
-from riffbot.inference.engine.engine import Owner
+from riffbot.inference.engine.engine import Requester
 from riffbot.services import Services
 from riffbot.settings import Settings
 from riffbot.web import visitors
@@ -44,7 +44,7 @@ async def serve(services: Services) -> AsyncIterator[Serve]:
             app = create_app(replace(services, settings=changed))
 
             async def whoami(request: aiohttp.web.Request) -> aiohttp.web.Response:
-                owner = visitors.get_owner(request)
+                owner = visitors.get_requester(request)
                 return aiohttp.web.json_response(
                     {
                         "user": owner.user_id,
@@ -297,7 +297,7 @@ async def test_links_of_jams_begin_with_the_public_address(
 async def test_what_riffusions_api_asks_for_waits_in_the_askers_turn(
     services: Services, client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    owners: list[Owner | None] = []
+    owners: list[Requester | None] = []
     submit = services.engine.submit
 
     async def noting(request: Any, **options: Any) -> Any:
@@ -318,5 +318,5 @@ def test_a_request_without_an_address_has_an_owner() -> None:
     app = aiohttp.web.Application()
     visitors.install_cookie_key(app)
     request = make_mocked_request("GET", "/", app=app)
-    assert visitors.get_owner(request).network is not None
+    assert visitors.get_requester(request).network is not None
     assert asyncio.iscoroutinefunction(visitors.trust_proxies(Settings(_env_file=None)))

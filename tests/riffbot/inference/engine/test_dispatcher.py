@@ -12,7 +12,7 @@ import pytest
 from riffbot.errors import BadRequest, GenerationFailed, ModelError, Refused
 from riffbot.inference.engine.admission import AdmissionLimits
 from riffbot.inference.engine.dispatcher import Dispatcher
-from riffbot.inference.engine.engine import Engine, GeneratedRiff, Owner, Progress
+from riffbot.inference.engine.engine import Engine, GeneratedRiff, Progress, Requester
 from riffbot.inference.engine.fair_queue import FairQueue
 from riffbot.inference.engine.throughput import ThroughputMeter
 from riffbot.inference.job import Job
@@ -38,7 +38,7 @@ async def test_a_member_has_a_limit_and_others_do_not_feel_it() -> None:
         with pytest.raises(Refused, match="2 clips waiting"):
             await ask(engine, "c", 1)
         with pytest.raises(Refused):
-            engine.check(Owner(2), count=3)
+            engine.check(Requester(2), count=3)
         tasks += [ask(engine, "d", 2), ask(engine, "resumed", 1, promised=True)]
         await until(lambda: engine.stats().queued == 4)
         pipeline.gate.set()
@@ -128,7 +128,7 @@ async def test_a_model_that_fails_to_load_answers_all_jobs_before_and_after() ->
         with pytest.raises(ModelError, match="no model here"):
             await ask(engine, "late")
         with pytest.raises(ModelError, match="no model here"):
-            engine.check(Owner(1))
+            engine.check(Requester(1))
 
 
 async def test_a_line_that_breaks_answers_who_stood_in_it_and_goes_on() -> None:
@@ -150,7 +150,7 @@ async def test_a_line_that_breaks_answers_who_stood_in_it_and_goes_on() -> None:
 
 
 async def test_a_place_that_is_kept_counts_until_its_clip_is_in_line() -> None:
-    pipeline, me = FakePipeline(), Owner(1, 1)
+    pipeline, me = FakePipeline(), Requester(1, 1)
     request = RiffRequest(prompt="kept", seed=7, width=64)
     async with running(pipeline, max_jobs_per_member=2) as engine:
         first = await held(engine, pipeline)
@@ -159,7 +159,7 @@ async def test_a_place_that_is_kept_counts_until_its_clip_is_in_line() -> None:
             engine.reserve(me)
         with pytest.raises(Refused):
             engine.check(me)
-        engine.check(Owner(2, 1))
+        engine.check(Requester(2, 1))
         waiting = asyncio.create_task(engine.submit(request, owner=me, reserved=kept[0]))
         await until(lambda: engine.stats().queued == 1)
         with pytest.raises(Refused, match="2 clips waiting"):  # it is in line instead
@@ -178,7 +178,7 @@ async def test_a_place_is_kept_only_where_the_clip_would_be_let_in() -> None:
         first = await held(engine, pipeline)
         request = engine.resolve(RiffRequest(prompt="x", width=64))
         with pytest.raises(Refused, match="try again in about"):
-            engine.reserve(Owner(1), request)
+            engine.reserve(Requester(1), request)
         assert engine.stats().queued == 0, "asking leaves nothing in line"
         pipeline.gate.set()
         await first
@@ -188,12 +188,12 @@ async def test_one_network_keeps_the_places_of_three_visitors() -> None:
     async with running(FakePipeline(), max_jobs_per_member=2) as engine:
         for who in range(3):
             for _ in range(2):
-                engine.reserve(Owner(-2 - who, 0, network=1))
+                engine.reserve(Requester(-2 - who, 0, network=1))
             with pytest.raises(Refused, match="for one visitor"):
-                engine.check(Owner(-2 - who, 0, network=1))
+                engine.check(Requester(-2 - who, 0, network=1))
         with pytest.raises(Refused, match="Your network has 6 clips"):
-            engine.check(Owner(-9, 0, network=1))
-        engine.check(Owner(-9, 0, network=2))
+            engine.check(Requester(-9, 0, network=1))
+        engine.check(Requester(-9, 0, network=2))
 
 
 PICTURE = RiffRequest(prompt="x", seed=1, width=64, steps=4, guidance=3.0)
@@ -214,10 +214,10 @@ def random_dispatcher(rng: random.Random, max_wait_s: float) -> Dispatcher:
     return dispatcher
 
 
-def random_owner(rng: random.Random) -> Owner:
+def random_owner(rng: random.Random) -> Requester:
     if rng.random() < 0.5:
-        return Owner(rng.randrange(1, 5), rng.randrange(1, 3))
-    return Owner(-rng.randrange(2, 8), None, network=rng.randrange(2))
+        return Requester(rng.randrange(1, 5), rng.randrange(1, 3))
+    return Requester(-rng.randrange(2, 8), None, network=rng.randrange(2))
 
 
 def test_what_comes_later_changes_no_answer() -> None:
@@ -240,7 +240,7 @@ def test_a_clip_is_let_in_without_planning_the_end_of_every_song(
     dispatcher = Dispatcher(AdmissionLimits(max_wait_s=600.0, max_jobs_per_member=10))
     dispatcher.throughput.measure([PICTURE], 1.0)
     for member in range(330):
-        dispatcher.reserve(Owner(member, 1), *[PICTURE] * 91, promised=True)
+        dispatcher.reserve(Requester(member, 1), *[PICTURE] * 91, promised=True)
     planned: list[int] = []
     plan = FairQueue.plan
 
@@ -250,6 +250,6 @@ def test_a_clip_is_let_in_without_planning_the_end_of_every_song(
 
     monkeypatch.setattr(FairQueue, "plan", counting)
     began = time.monotonic()
-    dispatcher.reserve(Owner(1000, 1), PICTURE)
+    dispatcher.reserve(Requester(1000, 1), PICTURE)
     print(f"30,030 pictures to come: reserved in {time.monotonic() - began:.3f} s")
     assert planned == [331]

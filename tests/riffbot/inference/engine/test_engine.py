@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from riffbot.errors import Cancelled, RiffBotError
-from riffbot.inference.engine.engine import Engine, Owner
+from riffbot.inference.engine.engine import Engine, Requester
 from tests.support.driven_engine import answers, ask, held, running
 from tests.support.fake_pipeline import FakePipeline, drawn, until
 
@@ -124,7 +124,7 @@ async def test_cancel_by_id_answers_the_owner_and_by_owner_takes_all_of_theirs()
         await until(lambda: engine.stats().queued == 5)
         assert engine.cancel("job-1") == 1
         assert engine.cancel("job-1") == 0
-        assert engine.cancel(Owner(2)) == 3
+        assert engine.cancel(Requester(2)) == 3
         pipeline.gate.set()
         done = await answers(by_id, *mine, others, first)
         assert engine.stats().cancelled == 4

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from riffbot.inference.engine.fair_queue import FairQueue
-from riffbot.inference.job import Job, Owner
+from riffbot.inference.job import Job, Requester
 from riffbot.request import RiffRequest
 
 PATIENCE = 600.0
@@ -17,7 +17,7 @@ PATIENCE = 600.0
 def job(name: str, user: int, guild: int | None = 1, **options: object) -> Job:
     request = RiffRequest(prompt=name, seed=0)
     options.setdefault("submitted", 0.0)
-    return Job(request, owner=Owner(user, guild), id=name, **options)  # type: ignore[arg-type]
+    return Job(request, owner=Requester(user, guild), id=name, **options)  # type: ignore[arg-type]
 
 
 def queue_of(*jobs: Job) -> FairQueue:
@@ -149,7 +149,7 @@ def test_nobody_is_lost_and_the_plan_is_what_happens(
 def visitor(name: str, who: int, network: int, **options: object) -> Job:
     """A clip of a visitor of the page."""
     request = RiffRequest(prompt=name, seed=0)
-    owner = Owner(-who, 0, network=network)
+    owner = Requester(-who, 0, network=network)
     return Job(request, owner=owner, id=name, submitted=0.0, **options)  # type: ignore[arg-type]
 
 

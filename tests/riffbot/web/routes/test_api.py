@@ -12,7 +12,7 @@ from sqlalchemy import update
 
 from audio.files import read
 from audio.image import decode_image
-from riffbot.library.models import StoredRiff
+from riffbot.library.tables import StoredRiff
 from riffbot.library.types import Author, Origin
 from riffbot.request import RiffRequest
 from riffbot.services import Services

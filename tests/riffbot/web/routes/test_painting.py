@@ -21,7 +21,7 @@ from audio.image import SpectrogramImage, decode_image
 from riffbot.clips.uploads import Source, open_upload
 from riffbot.jam.types import Participant
 from riffbot.library.jam_record import PageJam
-from riffbot.library.models import StoredRiff
+from riffbot.library.tables import StoredRiff
 from riffbot.regions import Region
 from riffbot.services import Services
 from riffbot.web import keys
