@@ -82,7 +82,7 @@ async def steer_jam(
     """
 
     async def steer(session: JamSession, participant: Participant) -> str:
-        await session.steer(prompt, participant)
+        await session.vote_for_prompt(prompt, participant)
         return f"It moves towards {escape_line(prompt, 200)}."
 
     await change_jam(interaction, controller, steer)

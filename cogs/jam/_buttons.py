@@ -121,7 +121,7 @@ class VoteMenu(PersistentSelect, template=VOTE_TEMPLATE):
             chosen = next((prompt for prompt in prompts if option_value(prompt) == value), None)
             if chosen is None:
                 raise NotFound("Nobody votes for that any more: /jam prompt brings it back.")
-            await session.vote(chosen, participant)
+            await session.vote_for_listed_prompt(chosen, participant)
             return f"Your vote: {escape_line(chosen, 200)}."
 
         await change_jam(interaction, get_controller(interaction, self.jam_id), vote)

@@ -37,8 +37,8 @@ from riffbot.jam.offline import OfflineRenderer, ScheduledPrompt
 from riffbot.jam.prompt_path import PromptPath
 from riffbot.jam.realtime import RealtimeReport, run_realtime
 from riffbot.jam.synthesizer import COLUMN_SAMPLES, SAMPLE_RATE
-from riffbot.jam.tempo_lock import read_meter
-from riffbot.jam.timeline import Chunk, Meter, Placement
+from riffbot.jam.tempo_lock import read_loop_grid
+from riffbot.jam.timeline import Chunk, LoopGrid, Placement
 from riffbot.settings import Settings
 
 PROMPT = "funky sax"
@@ -192,18 +192,18 @@ async def _run(settings: Settings, size: Size, bar: ProgressBar) -> JamResult:
     images = Images(settings.seed_images)
     codec.warm_up()
     path = PromptPath.begin(PROMPT, seed_image=SEED_IMAGE)
-    meter = read_meter(images, SEED_IMAGE)
+    loop_grid = read_loop_grid(images, SEED_IMAGE)
     seconds, changes = size.seconds, size.changes()
     in_time_s = changes[-1].at_s + size.after_s
     bar.expect(2.5 * seconds + 2 * in_time_s)
     async with Engine(lambda: open_pipeline(settings, images), max_batch=1) as engine:
         first = await engine.submit(path.build_request())  # loads the model
         began = perf_counter()
-        entries, ours = await _render_offline(engine, path, meter, settings, size=size, bar=bar)
+        entries, ours = await _render_offline(engine, path, loop_grid, settings, size=size, bar=bar)
         factor = seconds / (perf_counter() - began)
-        again = await _render_offline(engine, path, meter, settings, size=size, bar=bar)
+        again = await _render_offline(engine, path, loop_grid, settings, size=size, bar=bar)
         boundaries = [entry.start * COLUMN_SAMPLES for entry in entries[1:]]
-        beats = [at for at in find_beats(meter, seconds) if at not in set(boundaries)]
+        beats = [at for at in find_beats(loop_grid, seconds) if at not in set(boundaries)]
         sounds = {
             "RiffBot": ours,
             "crossfade of 50 ms": crossfade_chunks(entries, seconds),
@@ -212,7 +212,7 @@ async def _run(settings: Settings, size: Size, bar: ProgressBar) -> JamResult:
         pictures = expected_pixels(entries)
         with bar.part("listening to the joins", 0.5 * seconds):
             analysers = {name: JoinAnalyser(sound, pictures) for name, sound in sounds.items()}
-        period = estimate_beat_period(analysers["RiffBot"].envelope, 60 / meter.bpm)
+        period = estimate_beat_period(analysers["RiffBot"].envelope, 60 / loop_grid.bpm)
         reports = []
         for busy in (False, True):
             where = "beside a line of riffs" if busy else "alone"
@@ -230,19 +230,19 @@ async def _run(settings: Settings, size: Size, bar: ProgressBar) -> JamResult:
     return JamResult(
         model=first.model_name,
         seed_image=SEED_IMAGE,
-        bpm=meter.bpm,
+        bpm=loop_grid.bpm,
         factor=factor,
         ordinary=measure_beats(analysers["RiffBot"], beats),
         joins={
             name: measure_boundaries(analyser, boundaries, beats)
             for name, analyser in analysers.items()
         },
-        loudness=_loudness_range(ours, meter),
-        period_error=abs(period * meter.bpm / 60 - 1),
+        loudness=_loudness_range(ours, loop_grid),
+        period_error=abs(period * loop_grid.bpm / 60 - 1),
         repeats=bool(np.array_equal(ours, again[1])),
         idle=reports[0],
         busy=reports[1],
-        ahead=_three_clips_ahead(changes, meter),
+        ahead=_three_clips_ahead(changes, loop_grid),
         size=size,
     )
 
@@ -250,7 +250,7 @@ async def _run(settings: Settings, size: Size, bar: ProgressBar) -> JamResult:
 async def _render_offline(
     engine: Engine,
     path: PromptPath,
-    meter: Meter,
+    loop_grid: LoopGrid,
     settings: Settings,
     *,
     size: Size,
@@ -270,7 +270,7 @@ async def _render_offline(
     renderer = OfflineRenderer(
         make,
         path,
-        meter,
+        loop_grid,
         changes=size.script,
         seconds=size.seconds,
         loudness_lufs=settings.loudness_lufs,
@@ -282,17 +282,19 @@ async def _render_offline(
     return inside, samples
 
 
-def _three_clips_ahead(changes: Sequence[ScheduledPrompt], meter: Meter) -> tuple[float, float]:
+def _three_clips_ahead(
+    changes: Sequence[ScheduledPrompt], loop_grid: LoopGrid
+) -> tuple[float, float]:
     """What Riffusion's web app does: a change is heard when the clip that plays and the three that
     are buffered have ended. Our own chunks' length and the same moments; no time to compute, for
     its new clip is made while the others play."""
-    clip = meter.width / 100
+    clip = loop_grid.width / 100
     waits = [clip - change.at_s % clip + CLIPS_AHEAD * clip for change in changes]
     return mean(waits), max(waits)
 
 
-def _loudness_range(sound: np.ndarray[Any, np.dtype[np.float32]], meter: Meter) -> float:
-    turn = meter.width * COLUMN_SAMPLES
+def _loudness_range(sound: np.ndarray[Any, np.dtype[np.float32]], loop_grid: LoopGrid) -> float:
+    turn = loop_grid.width * COLUMN_SAMPLES
     values = [
         loudness.integrated_loudness(sound[at : at + turn], SAMPLE_RATE)
         for at in range(0, len(sound) - turn + 1, turn)

@@ -20,7 +20,7 @@ from audio.arrays import Floats, Pixels
 from audio.mel import edges
 from audio.resample import resample
 from riffbot.jam.synthesizer import COLUMN_SAMPLES, SAMPLE_RATE
-from riffbot.jam.timeline import Meter, Placement
+from riffbot.jam.timeline import LoopGrid, Placement
 
 FADE_COLUMNS = 5
 """Length of the baseline's crossfade: 50 ms."""
@@ -245,13 +245,13 @@ def _trim(sound: Floats, seconds: float) -> Floats:
     return sound[: round(seconds * SAMPLE_RATE)]
 
 
-def find_beats(meter: Meter, seconds: float) -> list[int]:
+def find_beats(loop_grid: LoopGrid, seconds: float) -> list[int]:
     """Return the samples of all beats with enough sound on both sides."""
     margin = round(_LEVEL_S * 100) + 2
-    beats, column = list[int](), meter.next_beat(margin)
+    beats, column = list[int](), loop_grid.next_beat(margin)
     while column < seconds * 100 - margin:
         beats.append(column * COLUMN_SAMPLES)
-        column = meter.next_beat(column + 1)
+        column = loop_grid.next_beat(column + 1)
     return beats
 
 

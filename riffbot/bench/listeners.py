@@ -42,7 +42,7 @@ class ListenerStats:
     def count(self, message: bytes) -> None:
         """Count a message."""
         self.received += len(message)
-        kind, _, packets, _, place = protocol.HEAD.unpack_from(message)
+        kind, _, packets, _, place = protocol.HEADER.unpack_from(message)
         if kind != protocol.SOUND:
             return
         first = round(place / 960)

@@ -207,7 +207,7 @@ async def measure(
             memory_mb=run.memory_mb,
             kbit_s=median(one["received"] for one in run.stats) * 8 / 1000 / run.seconds,
             generations_s=run.chunks / run.seconds,
-            clip_s=session.meter.width / 100,
+            clip_s=session.loop_grid.width / 100,
             clips_s=await _measure_posts(address, session, clips, steps, bar),
         )
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from riffbot.jam.excerpt import ExcerptRecipe
     from riffbot.jam.offline import ScheduledPrompt
     from riffbot.jam.prompt_path import PromptPath
-    from riffbot.jam.timeline import Chunk, Meter, Placement
+    from riffbot.jam.timeline import Chunk, LoopGrid, Placement
     from riffbot.request import RiffRequest
     from riffbot.settings import Settings
 
@@ -42,7 +42,7 @@ def jam(options: Options) -> int:
     """
     from riffbot.commands.clips import open_session
     from riffbot.jam.prompt_path import PromptPath
-    from riffbot.jam.tempo_lock import choose_seed_image, read_meter
+    from riffbot.jam.tempo_lock import choose_seed_image, read_loop_grid
 
     if not MIN_SECONDS <= options.seconds <= MAX_SECONDS:
         raise BadRequest(
@@ -75,8 +75,8 @@ def jam(options: Options) -> int:
             if (value := getattr(options, name)) is not None
         },
     )
-    meter = read_meter(resolver.images, path.seed_image)
-    job = _JamJob(settings, resolver, path, meter, changes, options.seconds, out, options.busy)
+    loop_grid = read_loop_grid(resolver.images, path.seed_image)
+    job = _JamJob(settings, resolver, path, loop_grid, changes, options.seconds, out, options.busy)
     told = asyncio.run(_play_in_real_time(job) if options.realtime else _render_offline(job))
     print(json.dumps(told, ensure_ascii=False) if options.json else told["words"])
     return 0
@@ -89,7 +89,7 @@ class _JamJob:
     settings: Settings
     resolver: ImageResolver
     path: PromptPath
-    meter: Meter
+    loop_grid: LoopGrid
     changes: list[ScheduledPrompt]
     seconds: float
     out: Path | None
@@ -119,7 +119,7 @@ def _replay(options: Options, out: Path | None) -> int:
             resolver.resolve_seed_image(request.seed_image)
     asyncio.run(_write_excerpt(settings, resolver, excerpt, out))
     seconds = excerpt.columns / 100
-    words = f"{out}  {seconds:.2f} s  {excerpt.meter.bpm:.2f} bpm, {len(excerpt.chunks)} chunks"
+    words = f"{out}  {seconds:.2f} s  {excerpt.loop_grid.bpm:.2f} bpm, {len(excerpt.chunks)} chunks"
     answer = {"file": str(out), "seconds": seconds, **excerpt.to_json()}
     print(json.dumps(answer, ensure_ascii=False) if options.json else words)
     return 0
@@ -183,7 +183,7 @@ async def _render_offline(job: _JamJob) -> dict[str, Any]:
         renderer = OfflineRenderer(
             lambda path: _generate_chunk(engine, path),
             job.path,
-            job.meter,
+            job.loop_grid,
             changes=job.changes,
             seconds=job.seconds,
             loudness_lufs=job.settings.loudness_lufs,
@@ -196,12 +196,12 @@ async def _render_offline(job: _JamJob) -> dict[str, Any]:
     spent = time.perf_counter() - began
     factor = job.seconds / spent
     return {
-        "words": f"{job.out}  {job.seconds:.2f} s  {job.meter.bpm:.2f} bpm, {len(entries)} "
+        "words": f"{job.out}  {job.seconds:.2f} s  {job.loop_grid.bpm:.2f} bpm, {len(entries)} "
         f"chunks, made in {spent:.1f} s ({factor:.2f} times real time)",
         "file": str(job.out),
         "seconds": job.seconds,
         "seed_image": job.path.seed_image,
-        "bpm": job.meter.bpm,
+        "bpm": job.loop_grid.bpm,
         "made_in_s": round(spent, 2),
         "real_time_factor": round(factor, 2),
         "model": entries[0].chunk.model_name,

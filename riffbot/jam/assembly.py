@@ -15,8 +15,8 @@ from riffbot.jam.ring import PacketRing
 from riffbot.jam.snapshot import JamSnapshot
 from riffbot.jam.steering import Steering
 from riffbot.jam.synthesizer import Synthesizer
-from riffbot.jam.tempo_lock import read_meter
-from riffbot.jam.timeline import Meter, Timeline
+from riffbot.jam.tempo_lock import read_loop_grid
+from riffbot.jam.timeline import LoopGrid, Timeline
 
 
 def assemble_jam(
@@ -37,16 +37,16 @@ def assemble_jam(
         BadRequest, NotFound: the seed image cannot be read.
     """
     path = snapshot.current.path
-    meter = read_meter(host.images, path.seed_image)
-    encoder, ring = OpusEncoder(config.bitrate), _build_ring(meter, snapshot)
+    loop_grid = read_loop_grid(host.images, path.seed_image)
+    encoder, ring = OpusEncoder(config.bitrate), _build_ring(loop_grid, snapshot)
     synthesizer = Synthesizer(
-        Timeline(meter),
+        Timeline(loop_grid),
         loudness_lufs=config.loudness_lufs,
         first=snapshot.column,
         state=snapshot.synthesizer_state(),
     )
     player = Player(synthesizer, ring, encoder, on_block=on_block)
-    lifecycle, capacity = JamLifecycle(), Capacity(meter.width / 100, load_of_others)
+    lifecycle, capacity = JamLifecycle(), Capacity(loop_grid.width / 100, load_of_others)
     planner = Planner(
         host.engine,
         player,
@@ -54,7 +54,7 @@ def assemble_jam(
         host.failed_attempts,
         lifecycle,
         jam_id=config.id,
-        width=meter.width,
+        width=loop_grid.width,
         path=path,
         upcoming=snapshot.upcoming,
     )
@@ -62,7 +62,7 @@ def assemble_jam(
     return JamReader(
         id=config.id,
         initial=snapshot,
-        meter=meter,
+        loop_grid=loop_grid,
         steering=Steering.of(snapshot),
         ring=ring,
         synthesizer=synthesizer,
@@ -74,6 +74,8 @@ def assemble_jam(
     )
 
 
-def _build_ring(meter: Meter, snapshot: JamSnapshot) -> PacketRing:
+def _build_ring(loop_grid: LoopGrid, snapshot: JamSnapshot) -> PacketRing:
     head = snapshot.column // PACKET_COLUMNS + snapshot.packets_heard
-    return PacketRing(RELAXED_LEAD, measure=meter.bar // PACKET_COLUMNS, head=head)
+    return PacketRing(
+        RELAXED_LEAD, measure_packets=loop_grid.fallback_loop_columns // PACKET_COLUMNS, head=head
+    )

@@ -14,7 +14,7 @@ from riffbot.clock import monotonic
 from riffbot.request import RiffRequest
 
 PAUSE_FACTOR = 2.0
-"""The pause after a failed attempt is so many times as long as the attempt."""
+"""The pause after a failed attempt is this many times as long as the attempt."""
 
 MAX_PAUSE_S = 120.0
 """The longest pause after a failed attempt."""
@@ -49,7 +49,7 @@ class FailedAttempts:
         self._failed: list[FailedAttempt] = []
 
     def record(self, request: RiffRequest, *, factor: float, took_s: float) -> None:
-        """Record an attempt that took so many seconds and showed that the machine is too slow."""
+        """Record an attempt of `took_s` seconds that showed that the machine is too slow."""
         until = self._clock() + min(MAX_PAUSE_S, PAUSE_FACTOR * took_s)
         self._failed = [*self._failed[1 - MAX_RECORDS :], FailedAttempt(request, factor, until)]
 

@@ -41,9 +41,9 @@ class Vote(BaseModel):
 
     Attributes:
         user_id, name: of the member.
-        prompt: what it is for.
-        cast_s: when, in seconds of the jam's own time (what was heard), so that a pause or a
-            restart fades nothing.
+        prompt: what the vote is for.
+        cast_s: when it was cast, in seconds of the jam's own time (what was heard), so that a pause
+            or a restart fades nothing.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -73,7 +73,7 @@ class Ballot(BaseModel):
         return self.model_copy(update={"votes": tuple(kept)})
 
     def cast_for_listed(self, user_id: int, name: str, prompt: str, now_s: float) -> Self:
-        """The same for a prompt that is on the ballot already. Raises NotFound."""
+        """The ballot with a vote for a prompt that is listed already. Raises NotFound."""
         listed = next((v.prompt for v in self.votes if v.prompt == prompt.strip()), None)
         if listed is None:
             raise NotFound("That prompt has faded: add it again with /jam prompt.")
@@ -100,7 +100,7 @@ class Ballot(BaseModel):
         )
 
     def blend(self, now_s: float) -> str | None:
-        """One prompt for all of them; None when nobody has voted.
+        """The prompt that blends all votes; None when nobody has voted.
 
         A lone prompt is passed on as it is. Several become one text in which each carries its
         share as a weight, on top of the weights that its author gave; equal shares all weigh 1.

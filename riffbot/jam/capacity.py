@@ -26,7 +26,7 @@ class Capacity:
     """The measured cost of generating one jam's chunks on this machine.
 
     Args:
-        turn_s: seconds of sound in a chunk.
+        cycle_s: seconds of sound in a chunk.
         load_of_others: the share of the machine's time that the other jams need now.
 
     Attributes:
@@ -34,8 +34,8 @@ class Capacity:
             the first measurement.
     """
 
-    def __init__(self, turn_s: float, load_of_others: Callable[[], float]) -> None:
-        self._turn_s = turn_s
+    def __init__(self, cycle_s: float, load_of_others: Callable[[], float]) -> None:
+        self._cycle_s = cycle_s
         self._load_of_others = load_of_others
         self.real_time_factor: float | None = None
         self._measured_at = monotonic()
@@ -44,14 +44,14 @@ class Capacity:
         """Record how long a chunk took."""
         if seconds > 0:
             self._measured_at = monotonic()
-            factor = self._turn_s / seconds
+            factor = self._cycle_s / seconds
             old = self.real_time_factor
             self.real_time_factor = factor if old is None else old + _SMOOTHING * (factor - old)
 
     @property
     def chunk_s(self) -> float | None:
         """Seconds that a chunk takes; None before the first measurement."""
-        return self._turn_s / self.real_time_factor if self.real_time_factor else None
+        return self._cycle_s / self.real_time_factor if self.real_time_factor else None
 
     @property
     def load(self) -> float:
@@ -59,11 +59,11 @@ class Capacity:
         return 1 / self.real_time_factor if self.real_time_factor else 0.0
 
     def check(self) -> None:
-        """Raise Refused where the machine cannot sustain it beside the others."""
+        """Raise Refused if the machine cannot sustain this jam beside the others."""
         self._refuse_if_slow(self.real_time_factor)
 
     def check_resume(self) -> None:
-        """The same at the end of a pause, where others may have begun since. Raises Refused.
+        """Check again at the end of a pause: other jams may have begun since. Raises Refused.
 
         A jam that is alone may always resume: it was admitted once, and during a pause nothing
         corrects a measurement that was made in a busy moment.
@@ -77,7 +77,7 @@ class Capacity:
         return monotonic() - self._measured_at >= MEASUREMENT_VALID_S
 
     def check_failed_attempt(self, factor: float, wait_s: float) -> None:
-        """The same before the first chunk, from an attempt that failed lately.
+        """Check the capacity before the first chunk, from an attempt that failed lately.
 
         Args:
             factor: the real-time factor that it measured.

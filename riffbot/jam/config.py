@@ -37,11 +37,11 @@ class JamConfig:
 
     Attributes:
         id: in the page's address and in the library; a new one by default.
-        key: whose jam it is.
+        key: the server or page that the jam belongs to.
         channels: where it is heard and where its panel is, to begin with.
-        bitrate: of the packets, bits a second.
-        loudness_lufs: of the sound.
-        paced_by: `voice` when somebody else reads the ring, `clock` to have it read in real time.
+        bitrate: bit rate of the packets, in bits a second.
+        loudness_lufs: target loudness.
+        paced_by: `voice` when a voice channel reads the ring, `clock` to have it read in real time.
         pause_when_idle: pause when the clock sets the pace and nobody listens.
     """
 

@@ -28,7 +28,7 @@ from riffbot.inference.job import GeneratedRiff
 from riffbot.jam.player import Player
 from riffbot.jam.prompt_path import PromptPath
 from riffbot.jam.synthesizer import COLUMN_SAMPLES, SAMPLE_RATE, Synthesizer
-from riffbot.jam.timeline import Chunk, Meter, Timeline
+from riffbot.jam.timeline import Chunk, LoopGrid, Timeline
 from riffbot.request import RiffRequest
 
 MAX_CHUNKS = 200
@@ -36,8 +36,8 @@ MAX_COLUMNS = 60_000
 
 GeneratePixels = Callable[[RiffRequest], Awaitable[Pixels]]
 
-_OFFSET_TURNS = 3
-"""Turns by which the rebuilt excerpt is shifted right, so that chunks may start before it."""
+_OFFSET_CYCLES = 3
+"""Loop cycles by which the rebuilt excerpt is shifted right, so that chunks may start before it."""
 
 _FADE_S = 0.02
 """An excerpt is cut out of the music; fades of this length keep its ends from clicking."""
@@ -48,14 +48,14 @@ class ExcerptRecipe:
     """Which chunks sounded from one column of a jam to another.
 
     Attributes:
-        meter: the loop that the jam was locked to.
+        loop_grid: the loop that the jam was locked to.
         phase: the column of the loop at which the excerpt begins.
         columns: how long it is.
         chunks: where each started, in columns from the excerpt's beginning (the first may have
             started before it), and its resolved request.
     """
 
-    meter: Meter
+    loop_grid: LoopGrid
     phase: int
     columns: int
     chunks: tuple[tuple[int, RiffRequest], ...]
@@ -63,9 +63,9 @@ class ExcerptRecipe:
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         return {
-            "width": self.meter.width,
-            "beats": self.meter.beats,
-            "measure": self.meter.measure,
+            "width": self.loop_grid.width,
+            "beats": self.loop_grid.beats,
+            "measure": self.loop_grid.beats_per_measure,
             "phase": self.phase,
             "columns": self.columns,
             "chunks": [
@@ -93,11 +93,11 @@ class ExcerptRecipe:
             and 0 <= phase < width
             and 1 <= columns <= MAX_COLUMNS
             and 1 <= len(chunks) <= MAX_CHUNKS
-            and -_OFFSET_TURNS * width < chunks[0][0] <= 0
+            and -_OFFSET_CYCLES * width < chunks[0][0] <= 0
         )
         if not sane:
             raise BadRequest("That is no recipe of a jam: its numbers cannot be right.")
-        return cls(Meter(width, beats, measure), phase, columns, chunks)
+        return cls(LoopGrid(width, beats, measure), phase, columns, chunks)
 
     async def rebuild_timeline(self, generate: GeneratePixels) -> tuple[Timeline, int]:
         """Generate every chunk again.
@@ -108,11 +108,11 @@ class ExcerptRecipe:
         Raises:
             BadRequest: a chunk is not as wide as the loop.
         """
-        timeline = Timeline(self.meter, history_columns=MAX_COLUMNS * 2)
-        first = _OFFSET_TURNS * self.meter.width + self.phase
+        timeline = Timeline(self.loop_grid, history_columns=MAX_COLUMNS * 2)
+        first = _OFFSET_CYCLES * self.loop_grid.width + self.phase
         for start, request in self.chunks:
             pixels = await generate(request)
-            if pixels.shape[1] != self.meter.width:
+            if pixels.shape[1] != self.loop_grid.width:
                 raise BadRequest("That is no recipe of a jam: its chunks do not fit its loop.")
             timeline.insert(Chunk(_path_of(request), request, pixels), first + start)
         return timeline, first
@@ -161,12 +161,14 @@ class Excerpt:
         return GeneratedRiff(chunk.request, chunk.pixels, chunk.model_name, chunk.model_hash)
 
 
-def select_excerpt(player: Player, meter: Meter, *, seconds: float, began_at: int) -> Excerpt:
+def select_excerpt(
+    player: Player, loop_grid: LoopGrid, *, seconds: float, began_at: int
+) -> Excerpt:
     """The excerpt that ends with what is heard now, and begins on a beat.
 
     Args:
-        player: has the last minute.
-        meter: what the jam is locked to.
+        player: the player of the jam, with its last minute of sound.
+        loop_grid: what the jam is locked to.
         seconds: how much at most.
         began_at: the column at which this session of the jam began.
 
@@ -175,14 +177,14 @@ def select_excerpt(player: Player, meter: Meter, *, seconds: float, began_at: in
     """
     end = player.heard_column
     first = max(began_at, end - round(max(1.0, seconds) * 100))
-    position, samples = player.history.read(first * COLUMN_SAMPLES, end * COLUMN_SAMPLES)
-    first = -(-position // COLUMN_SAMPLES)
+    sample_index, samples = player.history.read(first * COLUMN_SAMPLES, end * COLUMN_SAMPLES)
+    first = -(-sample_index // COLUMN_SAMPLES)
     if end <= first:
         raise BadRequest("Nothing was heard yet: please wait a moment.")
-    beat = meter.next_beat(first)
+    beat = loop_grid.next_beat(first)
     if beat < end - 100:  # less than a second would be left else
         first = beat
-    samples = samples[first * COLUMN_SAMPLES - position :]
+    samples = samples[first * COLUMN_SAMPLES - sample_index :]
     pixels, placements = player.read_pixels(first, end)
     chunks = [(each.start - first, each.chunk.request) for each in placements]
     return Excerpt(
@@ -191,7 +193,7 @@ def select_excerpt(player: Player, meter: Meter, *, seconds: float, began_at: in
         pixels=pixels,
         last_chunk=placements[-1].chunk,
         prompts=tuple(dict.fromkeys(each.chunk.prompt for each in placements)),
-        recipe=ExcerptRecipe(meter, first % meter.width, end - first, tuple(chunks)),
+        recipe=ExcerptRecipe(loop_grid, first % loop_grid.width, end - first, tuple(chunks)),
     )
 
 

@@ -13,10 +13,10 @@ HISTORY_S = 60
 
 
 class AudioHistory:
-    """A ring buffer of samples, addressed by their position in the jam; thread-safe.
+    """A ring buffer of samples, addressed by their index in the jam; thread-safe.
 
     Args:
-        first: position of the first sample.
+        first: index of the first sample.
     """
 
     def __init__(self, first: int = 0) -> None:
@@ -38,7 +38,7 @@ class AudioHistory:
         """The samples from `first` up to `last`, as far as they are still there.
 
         Returns:
-            The position at which it begins, and float32[n], which may be empty.
+            The index of the first of them, and float32[n], which may be empty.
         """
         with self._lock:
             first = max(first, self._first, self._end - len(self._ring))

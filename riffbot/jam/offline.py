@@ -14,7 +14,7 @@ from audio.arrays import Floats
 from audio.stream import BLOCK
 from riffbot.jam.prompt_path import PromptPath
 from riffbot.jam.synthesizer import COLUMN_SAMPLES, Synthesizer
-from riffbot.jam.timeline import Chunk, Meter, Placement, Timeline
+from riffbot.jam.timeline import Chunk, LoopGrid, Placement, Timeline
 
 GenerateChunk = Callable[[PromptPath], Awaitable[Chunk]]
 
@@ -41,7 +41,7 @@ class OfflineRenderer:
     Args:
         generate: generates the next chunk of a path.
         path: where to begin.
-        meter: what the seed image locks it to.
+        loop_grid: what the seed image locks it to.
         changes: the scheduled prompts.
         seconds: how long.
         loudness_lufs: of the sound.
@@ -52,7 +52,7 @@ class OfflineRenderer:
         self,
         generate: GenerateChunk,
         path: PromptPath,
-        meter: Meter,
+        loop_grid: LoopGrid,
         *,
         changes: Sequence[ScheduledPrompt] = (),
         seconds: float,
@@ -61,7 +61,7 @@ class OfflineRenderer:
     ) -> None:
         self._generate = generate
         self._path = path
-        self._timeline = Timeline(meter)
+        self._timeline = Timeline(loop_grid)
         self._changes = sorted(changes, key=lambda change: change.at_s)
         self._length = round(seconds * 100) * COLUMN_SAMPLES
         self._synthesizer = Synthesizer(self._timeline, loudness_lufs=loudness_lufs)
@@ -90,7 +90,7 @@ class OfflineRenderer:
         """The column of the next scheduled prompt."""
         if not self._changes:
             return None
-        return self._timeline.meter.next_beat(round(self._changes[0].at_s * 100))
+        return self._timeline.loop_grid.next_beat(round(self._changes[0].at_s * 100))
 
     def _final_column(self) -> int:
         """The column up to which the timeline will not change any more."""

@@ -20,11 +20,11 @@ IDLE_TIMEOUT_S = 60.0
 
 
 class RingPacer:
-    """Reads the ring where nobody else does, and knows whether anybody listens.
+    """Reads the ring if no voice channel does, and detects whether anybody listens.
 
     Args:
         ring: the packets.
-        pace: `voice` when somebody else reads them, `clock` to have them read in real time.
+        pace: `voice` when a voice channel reads them, `clock` to have them read in real time.
         pause_when_idle: whether a jam that nobody listens to is to pause at all.
 
     Attributes:

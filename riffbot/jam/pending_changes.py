@@ -16,21 +16,21 @@ from riffbot.jam.types import Participant
 
 @dataclass
 class PendingChange:
-    """What the next chunk should be like.
+    """The values that the next chunk should have.
 
     Attributes:
         changes: arguments of `PromptPath.steer`.
-        authors: who asked for each of them last; a member who was forgotten is not in it.
-        last_author: who asked last of all; None for a member who was forgotten.
+        authors: who asked for each change last; a forgotten member is not in it.
+        last_author: who asked for the newest change; None for a forgotten member.
         requested_at: when the first of them was asked for, in seconds of `time.monotonic`.
-        applied: the changes, and those of an earlier change whose chunk this one replaces.
+        merged_changes: `changes`, and those of an earlier change whose chunk this one replaces.
     """
 
     changes: dict[str, Any] = field(default_factory=dict)
     authors: dict[str, Participant] = field(default_factory=dict)
     last_author: Participant | None = None
     requested_at: float = 0.0
-    applied: dict[str, Any] = field(default_factory=dict)
+    merged_changes: dict[str, Any] = field(default_factory=dict)
 
     def drop(self, name: str) -> None:
         """Remove one of the changes."""
@@ -42,8 +42,8 @@ class PendingChanges:
     """The pending changes of one jam.
 
     Attributes:
-        queued: of which nothing is generated yet; without changes while there is none.
-        in_progress: whose chunk is being generated.
+        queued: the change that is generated next; empty while there is none.
+        in_progress: the change whose chunk is being generated.
     """
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class PendingChanges:
         self.queued.last_author = author
 
     def take(self) -> PendingChange | None:
-        """Take what is queued, to generate it now; None where nothing is."""
+        """Take the queued change, to generate it now; None if there is none."""
         if not self.queued.changes:
             return None
         self.in_progress, self.queued = self.queued, PendingChange()
@@ -78,7 +78,7 @@ class PendingChanges:
 
     def mark_placed(self, change: PendingChange, column: int) -> None:
         """Record that the chunk of a change starts at a column."""
-        self._placed = (column, change.applied)
+        self._placed = (column, change.merged_changes)
 
     def replace_prompt(self, prompt: str | None) -> None:
         """Replace the queued prompt by the blend of the remaining votes; None: there are none."""
@@ -95,11 +95,11 @@ class PendingChanges:
         Args:
             started: the column at which the chunk started that is playing; None while none is.
         """
-        change.applied = dict(change.changes)
+        change.merged_changes = dict(change.changes)
         if self._placed is not None and (started is None or started < self._placed[0]):
             # The chunk of an earlier change is not heard yet: this one may take its place.
-            change.applied = {**self._placed[1], **change.changes}
-        return path.steer(**change.applied)
+            change.merged_changes = {**self._placed[1], **change.changes}
+        return path.steer(**change.merged_changes)
 
     @property
     def has_any(self) -> bool:

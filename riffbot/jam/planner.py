@@ -1,4 +1,4 @@
-"""Has a jam's chunks generated: one turn of the loop ahead, and at once where a member asks.
+"""Schedules chunk generation: one loop cycle ahead, or immediately on a change.
 
 A planner is one task on the jams' event loop. It waits for an event (`wake`), decides whether a
 chunk is to be generated, waits for that chunk, places it on the timeline, and yields the outcome to
@@ -36,17 +36,17 @@ MAX_FAILURES = 3
 BROKEN = "Something broke; the log has the details."
 
 SAFETY_FACTOR = 3.0
-"""A chunk is begun so many times earlier than its generation takes."""
+"""Generation begins this many times earlier than it takes."""
 
 MIN_COLUMNS_AHEAD = 250
-"""Columns ahead below which a chunk is begun however fast the machine is."""
+"""With fewer columns ahead than this, generation begins however fast the machine is."""
 
 PAUSE_BETWEEN_TRIES_S = 1.0
 
 
 @dataclass(frozen=True)
 class ChunkPlaced:
-    """A chunk was placed on the timeline; `change` is what it was steered by, if anything."""
+    """A chunk was placed on the timeline; `change` is the change that it applies, if any."""
 
     change: PendingChange | None
 
@@ -172,7 +172,7 @@ class Planner:
     # -- while it plays ---------------------------------------------------------------------------
 
     def request_change(self, author: Participant, **changes: Any) -> None:
-        """Queue a change of the next chunk; `wake` has it generated. See `PromptPath.steer`."""
+        """Queue a change of the next chunk, see `PromptPath.steer`; `wake` starts generation."""
         self.pending.add(author, changes)
         # A chunk that is generated ahead would delay it; an earlier change is let finish, or
         # members who keep steering would never hear anything.
@@ -188,10 +188,10 @@ class Planner:
         self.pending.in_progress = None
 
     async def outcomes(self) -> AsyncIterator[Outcome | None]:
-        """Plan until the task is cancelled, and yield what comes of each chunk.
+        """Plan until the task is cancelled, and yield the outcome of each chunk.
 
-        None where a change cancelled it, or where it failed and is tried again. The consumer calls
-        `finish_change` and `wake` after each outcome.
+        The outcome is None if a change cancelled the chunk, or if it failed and is tried again. The
+        consumer calls `finish_change` and `wake` after each outcome.
         """
         while True:
             await self._wakeup.wait()
@@ -234,23 +234,23 @@ class Planner:
 
     @property
     def target_denoising(self) -> float:
-        """The denoising that it moves to, pending changes included."""
+        """The denoising that the jam moves to, pending changes included."""
         wanted = self.pending.find("denoising")
         return float(self.next_path.end.denoising if wanted is None else wanted)
 
     def _columns_wanted(self) -> float:
-        """Columns that should be planned ahead: more than a chunk takes, at most one turn.
+        """Columns that should be planned ahead: more than a chunk takes, at most one cycle.
 
-        What is generated early is discarded when somebody asks for a change, and delays riffs.
+        Chunks that are generated earlier are discarded on a change, and delay riffs.
         """
         chunk_s = self._capacity.chunk_s
         chunk = self._width if chunk_s is None else 100 * chunk_s
         return min(self._width, max(MIN_COLUMNS_AHEAD, SAFETY_FACTOR * chunk))
 
     async def _try_to_generate(self, change: PendingChange | None) -> _Generated | Outcome | None:
-        """The next chunk; else what comes of the failure, None where it is tried again."""
+        """Generate the next chunk; the outcome if that failed, None if it is tried again."""
         try:
-            path, column = self._path_after(change)
+            path, column = self._choose_path(change)
             due = monotonic() if change else monotonic() + self._player.columns_ahead() / 100
             chunk = await self._generate(path, deadline=due)
         except RiffBotError as error:
@@ -261,8 +261,8 @@ class Planner:
         self._failures = 0
         return _Generated(chunk, column)
 
-    def _path_after(self, change: PendingChange | None) -> tuple[PromptPath, int | None]:
-        """The path whose next chunk is generated, and its planned column from before a restart."""
+    def _choose_path(self, change: PendingChange | None) -> tuple[PromptPath, int | None]:
+        """Choose the path to generate from; also the column if planned before a restart."""
         if change is None:
             upcoming = self._upcoming
             planned = upcoming.start if upcoming and upcoming.path == self.next_path else None

@@ -30,7 +30,7 @@ RELAXED_LEAD = 4 * BLOCK_PACKETS
 """Packets kept ready at least, while nobody waits for a change: 0.64 s."""
 
 MIN_LEAD = 2 * BLOCK_PACKETS + 4
-"""The same while a steered chunk is awaited: what is not ready yet can still be changed."""
+"""Packets kept ready at least, while a change is pending: later sound can still be changed."""
 
 MAX_LEAD = 100
 """Packets kept ready at most: 2 s, so that even a very busy machine may stall for a second."""
@@ -53,14 +53,14 @@ class Player:
     The timeline is changed only through `insert`, which knows what is rendered already.
 
     Args:
-        synthesizer: renders the timeline; nobody else may use it from now on.
+        synthesizer: renders the timeline; used by the player only from now on.
         ring: where the packets go; it has room for `RELAXED_LEAD`.
-        encoder: makes them.
+        encoder: makes the packets.
         on_block: called after every block, on this thread.
 
     Attributes:
         history: the last minute of sound.
-        block_callbacks: called with every block's position and samples, on this thread.
+        block_callbacks: called on this thread with every block's first sample index and samples.
         expects_chunk: whether a chunk is being generated, which is worth waiting for before the
             last bar loops.
         late_chunks: how often the last bar had to loop.
@@ -134,16 +134,16 @@ class Player:
         return min(MAX_LEAD, max(RELAXED_LEAD, self.min_lead() + more))
 
     def insert(self, chunk: Chunk, *, at_next_beat: bool, planned: int | None = None) -> Placement:
-        """Place a chunk where the present turn ends, or at the next beat.
+        """Place a chunk where the present loop cycle ends, or at the next beat.
 
         Args:
             at_next_beat: at the next beat that is not rendered yet; a late chunk goes there, too.
-            planned: at this column instead, if it is not rendered yet.
+            planned: place it at this column instead, if that is not rendered yet.
         """
         with self._timeline_lock:
             timeline = self._synthesizer.timeline
             consumed = self._synthesizer.consumed
-            beat = timeline.meter.next_beat(consumed)
+            beat = timeline.loop_grid.next_beat(consumed)
             column = beat if at_next_beat else max(timeline.end, beat)
             if planned is not None and planned >= consumed:
                 column = planned
@@ -232,15 +232,15 @@ class Player:
         samples = self._samples
         packets = self._encoder.encode(samples)
         self._samples = None
-        position = self._column * COLUMN_SAMPLES
+        sample_index = self._column * COLUMN_SAMPLES
         self._column += BLOCK
         self.history.append(samples)
         try:
             for callback in self.block_callbacks:
-                callback(position, samples)
+                callback(sample_index, samples)
         finally:  # a callback that fails is no reason for a gap
             for number, packet in enumerate(packets):
-                self._ring.put(packet, position // PACKET_SAMPLES + number)
+                self._ring.put(packet, sample_index // PACKET_SAMPLES + number)
 
     def _synthesize(self) -> Floats:
         """The next block's samples. Only its columns are read under the lock: rendering takes a

@@ -43,7 +43,7 @@ HALFWAY = 0.5
 
 
 class _Value(BaseModel):
-    # Stored jams have the names of the serialisation aliases; code uses the names of the fields.
+    # Stored jams use the aliases as names: see the table in `snapshot.py`.
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",

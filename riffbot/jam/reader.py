@@ -14,7 +14,7 @@ from riffbot.jam.ring import PACKET_SAMPLES, PacketRing
 from riffbot.jam.snapshot import JamSnapshot, PlannedChunk
 from riffbot.jam.steering import Steering
 from riffbot.jam.synthesizer import COLUMN_SAMPLES, SAMPLE_RATE, Synthesizer
-from riffbot.jam.timeline import Meter, Placement
+from riffbot.jam.timeline import LoopGrid, Placement
 from riffbot.jam.types import JamStatus
 
 PACKET_COLUMNS = PACKET_SAMPLES // COLUMN_SAMPLES
@@ -25,15 +25,15 @@ class JamReader:
     """Reads the parts of a jam session; every method may be called from any thread.
 
     Attributes:
-        id: of the jam.
+        id: the id of the jam.
         initial: the snapshot that the session began with.
         steering, ring, synthesizer, player, encoder, planner, capacity, lifecycle: the parts.
-        meter: the loop's width, beats and tempo.
+        loop_grid: the loop's width, beats and tempo.
     """
 
     id: str
     initial: JamSnapshot
-    meter: Meter
+    loop_grid: LoopGrid
     steering: Steering
     ring: PacketRing
     synthesizer: Synthesizer
@@ -45,7 +45,7 @@ class JamReader:
 
     @property
     def seed_image(self) -> str:
-        """What every chunk starts from."""
+        """The seed image that every chunk starts from."""
         return self.initial.current.path.seed_image
 
     @property
@@ -70,7 +70,7 @@ class JamReader:
 
     @property
     def bitrate(self) -> int:
-        """Bits a second of the packets."""
+        """The bit rate of the packets, in bits a second."""
         return self.encoder.bitrate
 
     @property
@@ -80,11 +80,11 @@ class JamReader:
         return 0.0 if stopped else self.capacity.load
 
     def add_block_callback(self, callback: BlockCallback) -> None:
-        """Call `callback(position, samples)` with every block of sound before it is encoded.
+        """Call `callback(sample_index, samples)` with every block of sound before it is encoded.
 
         Args:
-            callback: called on the player's thread with the position in samples at 48 kHz and
-                float32[7680], mono.
+            callback: called on the player's thread with the block's first sample index (at
+                48 kHz) and float32[7680], mono.
         """
         self.player.block_callbacks.append(callback)
 
@@ -92,7 +92,7 @@ class JamReader:
         """The spectrogram of some columns, played or planned: uint8[512, last − first].
 
         Raises:
-            LookupError: it is discarded by now, or the jam has not begun.
+            LookupError: the columns are discarded by now, or the jam has not begun.
         """
         return self.player.read_pixels(first, last)[0]
 
@@ -100,7 +100,7 @@ class JamReader:
         """The samples `first` … `last` as far as they are in the last minute.
 
         Returns:
-            The position at which they begin, and float32[n], mono at 48 kHz.
+            The index of the first of them, and float32[n], mono at 48 kHz.
         """
         return self.player.history.read(first, last)
 
@@ -109,7 +109,7 @@ class JamReader:
         return self.player.placements()
 
     def status(self) -> JamStatus:
-        """The status for the panel and the page."""
+        """The jam's status for the panel and the page."""
         ring = self.ring.stats()
         placement = self.player.placement_at(self.player.heard_column)
         path = placement.chunk.path if placement else self.planner.next_path
@@ -122,8 +122,8 @@ class JamReader:
             shares=self.steering.ballot.shares(self.played_s),
             steered_by=self.steering.steered_by,
             seed_image=self.seed_image,
-            bpm=self.meter.bpm,
-            beats=self.meter.beats,
+            bpm=self.loop_grid.bpm,
+            beats=self.loop_grid.beats,
             denoising=path.base_waypoint.denoising,
             seed=path.base_waypoint.seed,
             alpha=path.alpha,
@@ -142,7 +142,7 @@ class JamReader:
         """The state of the jam, to be stored.
 
         Args:
-            sound: with the synthesizer's state (70 kB), for resuming with the same samples.
+            sound: with the synthesizer's state (about 80 kB), for resuming with the same samples.
         """
         head = self.ring.head
         column, state = self.player.state_at(head * PACKET_COLUMNS)

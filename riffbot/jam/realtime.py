@@ -124,7 +124,7 @@ async def run_realtime(
         JamSnapshot.begin(path, ballot=ballot),
         JamConfig(loudness_lufs=loudness_lufs, paced_by="clock", pause_when_idle=False),
     )
-    report.bpm = session.meter.bpm
+    report.bpm = session.loop_grid.bpm
     recording = _recording(session, record, seconds) if record else contextlib.nullcontext()
     with recording:
         try:
@@ -150,7 +150,7 @@ async def _follow(
     checkpoints = [seconds * share for share in (0.1, 0.5)]
     while session.reader.played_s < seconds:
         while changes and session.reader.played_s >= changes[0].at_s:
-            await session.steer(changes.pop(0).prompt, LOCAL_USER)
+            await session.vote_for_prompt(changes.pop(0).prompt, LOCAL_USER)
         while checkpoints and session.reader.played_s >= checkpoints[0]:
             checkpoints.pop(0)
             report.memory_mb.append(resident_mb())
@@ -211,9 +211,9 @@ def _recording(
     length = round(seconds * SAMPLE_RATE)
     blocks: queue.SimpleQueue[Floats | None] = queue.SimpleQueue()
 
-    def tap(position: int, samples: Floats) -> None:
-        if position < length:
-            blocks.put(samples[: length - position])
+    def tap(sample_index: int, samples: Floats) -> None:
+        if sample_index < length:
+            blocks.put(samples[: length - sample_index])
 
     troubles: list[Exception] = []
 

@@ -1,10 +1,10 @@
-"""A ring buffer of Opus packets between the thread that makes them and those who play them.
+"""A ring buffer of Opus packets between the thread that makes them and their readers.
 
 One reader sets the pace (`read`, a packet every 20 ms): the voice channel's player, or the clock
-(`pacing.py`) where there is none. Everybody else is a `Listener`: each gets the packets that the
+(`pacing.py`) where there is none. All other readers are `Listener`s: each gets the packets that the
 reader has read, and a listener that is too slow misses some, never the others.
 
-Positions count packets since the jam's beginning, so packet p holds samples 960·p … 960·p + 959
+Packet indices count since the jam's beginning, so packet p holds samples 960·p … 960·p + 959
 of the jam at 48 kHz. The beat stays where it is whatever happens: a packet that was not ready in
 time is replaced by the one that was heard a measure before, and dropped when it arrives late.
 
@@ -21,7 +21,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 SILENCE = b"\xf8\xff\xfe"
-"""20 ms of nothing, in Opus (full band, CELT)."""
+"""20 ms of silence in Opus (full band, CELT)."""
 
 PACKET_S = 0.02
 PACKET_SAMPLES = 960
@@ -38,12 +38,12 @@ class RingStats:
     """The counters of a ring.
 
     Attributes:
-        head: position of the packet that is read next.
+        head: index of the packet that is read next.
         ready: packets waiting to be read.
         played: packets of the jam that were read, replacements not counted.
         underruns: packets that were not ready in time and were replaced.
         late: packets that were put after their time and dropped.
-        listeners: how many there are.
+        listeners: how many listeners there are.
     """
 
     head: int
@@ -59,15 +59,15 @@ class PacketRing:
 
     Args:
         capacity: packets that should wait to be read.
-        measure: packets of one measure, the age of the packets that replace missing ones.
-        head: position of the first packet (a resumed jam begins where it was).
+        measure_packets: packets of one measure, the age of the packets that replace missing ones.
+        head: index of the first packet (a resumed jam begins where it was).
     """
 
-    def __init__(self, capacity: int, *, measure: int = 100, head: int = 0) -> None:
+    def __init__(self, capacity: int, *, measure_packets: int = 100, head: int = 0) -> None:
         self._capacity = capacity
         self._changed = threading.Condition(threading.Lock())
-        self._ready: deque[bytes] = deque()  # positions head, head + 1, …
-        self._heard: deque[bytes] = deque(maxlen=max(1, measure))
+        self._ready: deque[bytes] = deque()  # indices head, head + 1, …
+        self._heard: deque[bytes] = deque(maxlen=max(1, measure_packets))
         self._head = self._first = head
         self._started = False
         self._closed = False
@@ -81,7 +81,7 @@ class PacketRing:
         """The next packet. Never waits: takes a lock for a few microseconds.
 
         Before the first packet is ready, and while the ring is silenced, this is silence and the
-        position stands still. Later, a packet that is not ready is replaced by the one that was
+        index does not advance. Later, a packet that is not ready is replaced by the one that was
         heard a measure before. When the ring is closed, empty bytes end the stream, as
         `discord.AudioSource.read` has it.
         """
@@ -96,29 +96,29 @@ class PacketRing:
                 self._played += 1
             else:
                 self._underruns += 1
-                # The deque turns: the oldest packet is the one of a measure ago.
+                # The deque rotates: its oldest packet is the one of a measure ago.
                 packet = self._heard[0] if self._heard else SILENCE
             self._heard.append(packet)
-            position = self._head
+            packet_index = self._head
             self._head += 1
             listeners = list(self._listeners)
             self._changed.notify_all()
         for listener in listeners:
-            listener.push(packet, position)
+            listener.push(packet, packet_index)
         return packet
 
     def listen(self, *, backlog: int = 0) -> Listener:
         """Add a listener; use it as a context manager or call its `close`.
 
         Args:
-            backlog: so many of the packets that were read last come first, for players that fill
+            backlog: how many of the packets that were read last come first, for players that fill
                 a buffer before they begin.
         """
         listener = Listener(self)
         with self._changed:
             heard = list(self._heard)[-backlog:] if backlog else []
-            for position, packet in enumerate(heard, self._head - len(heard)):
-                listener.push(packet, position)
+            for packet_index, packet in enumerate(heard, self._head - len(heard)):
+                listener.push(packet, packet_index)
             self._listeners.add(listener)
             closed = self._closed
         if closed:
@@ -132,8 +132,8 @@ class PacketRing:
 
     # -- the maker's side -------------------------------------------------------------------------
 
-    def put(self, packet: bytes, position: int) -> bool:
-        """Add the packet of a position; positions come in order.
+    def put(self, packet: bytes, packet_index: int) -> bool:
+        """Add the packet of an index; the indices come in order.
 
         A packet whose time has passed is dropped, so that the beat stays where it is. There is
         always room for what is put: `free_slots` says how much should be.
@@ -143,14 +143,14 @@ class PacketRing:
         """
         with self._changed:
             end = self._head + len(self._ready)
-            if position < end:
+            if packet_index < end:
                 # Packets before the beginning were heard before a restart of the jam.
-                self._late += position >= self._first
+                self._late += packet_index >= self._first
                 return False
-            if position > end and self._ready:
-                raise ValueError(f"packet {position} does not follow {end - 1}")
-            if position > end:
-                self._head = position
+            if packet_index > end and self._ready:
+                raise ValueError(f"packet {packet_index} does not follow {end - 1}")
+            if packet_index > end:
+                self._head = packet_index
             self._ready.append(packet)
             self._changed.notify_all()
             return True
@@ -161,7 +161,7 @@ class PacketRing:
             return max(0, self._capacity - len(self._ready))
 
     def wait_for_slots(self, packets: int, timeout_s: float) -> bool:
-        """Wait until so many packets should be put; whether they should (False when closed)."""
+        """Wait until `packets` more should be put; whether they should (False when closed)."""
         with self._changed:
             self._changed.wait_for(
                 lambda: self._closed or self._capacity - len(self._ready) >= packets, timeout_s
@@ -175,7 +175,7 @@ class PacketRing:
             self._changed.notify_all()
 
     def set_silent(self, silent: bool) -> None:
-        """While silent, `read` gives silence and the position stands still (a paused jam)."""
+        """While silent, `read` returns silence and the index does not advance (a paused jam)."""
         with self._changed:
             self._silent = silent
             self._changed.notify_all()
@@ -198,7 +198,7 @@ class PacketRing:
 
     @property
     def head(self) -> int:
-        """Position of the packet that is read next."""
+        """Index of the packet that is read next."""
         return self._head
 
     @property
@@ -207,7 +207,7 @@ class PacketRing:
         return self._closed
 
     def stats(self) -> RingStats:
-        """A snapshot."""
+        """The present counters."""
         with self._changed:
             return RingStats(
                 head=self._head,
@@ -242,9 +242,9 @@ class Listener:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def push(self, packet: bytes, position: int) -> None:
+    def push(self, packet: bytes, packet_index: int) -> None:
         """Queue a packet, from any thread; the oldest is dropped when too many wait."""
-        self._packets.append((position, packet))
+        self._packets.append((packet_index, packet))
         self._wake()
 
     def end(self) -> None:
@@ -265,7 +265,7 @@ class Listener:
             yield packet
 
     async def with_positions(self) -> AsyncIterator[tuple[int, bytes]]:
-        """The packets, each with its position."""
+        """The packets, each with its index."""
         while True:
             while self._packets:
                 yield self._packets.popleft()

@@ -1,11 +1,12 @@
-"""One living jam: what members do to it, and how it begins and ends.
+"""One running jam: what members do to it, and how it begins and ends.
 
     votes ─► ballot ─► path ─► Engine.submit ─► Player.insert ─► ring ─► voice channel, page
                         ▲          │
-                        └─ Planner ┘ one turn of the loop ahead; a change overtakes what is planned
+                        └─ Planner ┘ one loop cycle ahead; a change replaces what is planned
 
-Everything here happens on the jams' own event loop (`LoopThread`), and every method may be called
-from any thread or loop: the asynchronous ones are run on it, `reader` only reads.
+All of this runs on the event loop of the jam thread (`LoopThread`). Every public method may be
+called from any thread or event loop: the asynchronous ones run on the jam thread's event loop,
+`reader` only reads.
 """
 
 from __future__ import annotations
@@ -51,17 +52,18 @@ class JamSession:
     Args:
         host: what all jams share.
         snapshot: where to begin or resume.
-        config: what is decided about this one.
-        on_change: called on the jams' loop when the snapshot is worth storing; must not wait.
+        config: the settings of this jam.
+        on_change: called on the jam thread's event loop when the snapshot should be stored; it must
+            not wait.
         load_of_others: the share of the machine's time that the other jams need.
 
     Attributes:
         id, key: from `config`.
         channels: where it is heard and where its panel is.
         ring: the packets; `ring.read` is what a voice channel plays.
-        meter: the loop's width, beats and tempo.
+        loop_grid: the loop's width, beats and tempo.
         seed_image: what every chunk starts from.
-        reader: everything that can be read of it.
+        reader: reads the status, sound and snapshot of the jam.
     """
 
     def __init__(
@@ -74,13 +76,13 @@ class JamSession:
         load_of_others: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self.reader = reader = assemble_jam(
-            host, snapshot, config, on_block=self._check_soon, load_of_others=load_of_others
+            host, snapshot, config, on_block=self._tick_soon, load_of_others=load_of_others
         )
         self.id = config.id
         self.key = config.key
         self.channels = config.channels
         self.seed_image = reader.seed_image
-        self.meter = reader.meter
+        self.loop_grid = reader.loop_grid
         self.ring = reader.ring
         self._loop = host.loop
         self._on_change = on_change
@@ -98,21 +100,21 @@ class JamSession:
 
     @property
     def guild_id(self) -> int | None:
-        """The server; None for a jam that no server has."""
+        """The id of the jam's server; None for a jam of the page or of this machine."""
         return self.key.guild_id if isinstance(self.key, GuildJam) else None
 
     @property
     def is_ended(self) -> bool:
-        """Whether it is over."""
+        """Whether the jam is over."""
         return self._lifecycle.is_ended
 
     @property
     def stored_status(self) -> StoredJamStatus:
-        """What the library is to store."""
+        """The status that the library stores."""
         return self._lifecycle.stored_status
 
     def status(self) -> JamStatus:
-        """The status for the panel and the page."""
+        """The jam's status for the panel and the page."""
         return self.reader.status()
 
     # -- what members do --------------------------------------------------------------------------
@@ -128,15 +130,15 @@ class JamSession:
         """
         await self._loop.run(self._start())
 
-    async def steer(self, prompt: str, participant: Participant) -> None:
-        """Vote for a prompt, which need not be on the ballot yet; what plays is the votes' blend.
+    async def vote_for_prompt(self, prompt: str, participant: Participant) -> None:
+        """Vote for a prompt, which need not be on the ballot yet; the jam plays the votes' blend.
 
         Raises:
             BadRequest: the prompt cannot be read.
         """
         await self._loop.run(self._vote(prompt, participant, listed=False))
 
-    async def vote(self, prompt: str, participant: Participant) -> None:
+    async def vote_for_listed_prompt(self, prompt: str, participant: Participant) -> None:
         """Vote for a prompt that is on the ballot. Raises NotFound."""
         await self._loop.run(self._vote(prompt, participant, listed=True))
 
@@ -146,17 +148,17 @@ class JamSession:
         await self._loop.run(self._change(participant, seed=seed))
 
     async def set_denoising(self, value: float, participant: Participant) -> float:
-        """How far chunks may leave the seed image, 0 … 1; returns the value. Raises BadRequest."""
+        """Set how far chunks may leave the seed image, 0 … 1; returns it. Raises BadRequest."""
         await self._loop.run(self._change(participant, denoising=value))
         return value
 
     async def increase_denoising(self, participant: Participant) -> float:
-        """A little more denoising; returns the new value."""
+        """Increase the denoising a little; returns the new value."""
         value = min(MAX_STEERED_DENOISING, self._planner.target_denoising + DENOISING_STEP)
         return await self.set_denoising(value, participant)
 
     async def decrease_denoising(self, participant: Participant) -> float:
-        """A little less denoising; returns the new value."""
+        """Decrease the denoising a little; returns the new value."""
         value = max(MIN_STEERED_DENOISING, self._planner.target_denoising - DENOISING_STEP)
         return await self.set_denoising(value, participant)
 
@@ -181,11 +183,11 @@ class JamSession:
         return snapshot
 
     async def take_excerpt(self, seconds: float = 30.0) -> Excerpt:
-        """What was heard last, up to a minute. Raises BadRequest when nothing was heard yet."""
+        """Take what was heard last, up to a minute. Raises BadRequest if nothing was heard yet."""
 
         async def select() -> Excerpt:
             began_at = self._initial.column
-            return select_excerpt(self._player, self.meter, seconds=seconds, began_at=began_at)
+            return select_excerpt(self._player, self.loop_grid, seconds=seconds, began_at=began_at)
 
         return await self._loop.run(select())
 
@@ -202,19 +204,19 @@ class JamSession:
     # -- who listens ------------------------------------------------------------------------------
 
     def set_pace(self, pace: PaceSource) -> None:
-        """Who reads the ring from now on: a voice channel, or the clock."""
+        """Set who reads the ring from now on: a voice channel, or the clock."""
         self._pacer.pace = pace
         self._loop.call(self._update_pacer)
 
     def notify_listener(self) -> None:
-        """A listener has come: a jam that paused because nobody listened resumes."""
+        """Report a new listener: a jam that paused because nobody listened resumes."""
         self._loop.call(self._wake)
 
-    # -- on the jams' loop ------------------------------------------------------------------------
+    # -- on the jam thread's event loop -----------------------------------------------------------
 
     async def _start(self) -> None:
         chunk = await self._planner.generate_first()
-        self._check_alive()  # it may have been stopped meanwhile
+        self._check_not_ended()  # it may have been stopped meanwhile
         self._synthesizer.timeline.insert(chunk, self._initial.current.start)
         self._lifecycle.transition(JamPhase.PLAYING)
         self._player.start()
@@ -225,15 +227,15 @@ class JamSession:
         if self._lifecycle.error is not None:
             raise RiffBotError(self._lifecycle.error)
         self._update_pacer()
-        self._check()
+        self._tick()
 
     async def _plan(self) -> None:
-        """Handle what comes of each chunk, until the jam ends."""
+        """Handle the outcome of each chunk until the jam ends."""
         try:
             async for outcome in self._planner.outcomes():
                 self._handle(outcome)
                 self._planner.finish_change()
-                self._check()
+                self._tick()
         except Exception:
             log.exception("jam %s: planning broke", self.id)
             self._end_soon(BROKEN)
@@ -254,7 +256,7 @@ class JamSession:
         return self._steering.ballot.blend(self.reader.played_s)
 
     async def _vote(self, prompt: str, participant: Participant, *, listed: bool) -> None:
-        self._check_alive()
+        self._check_not_ended()
         self._steering.cast(participant, prompt, self.reader.played_s, listed=listed)
         blend = self._blend()
         if blend is not None and blend != self._planner.target_prompt:
@@ -262,7 +264,7 @@ class JamSession:
         self._on_change(self)
 
     async def _change(self, participant: Participant, **changes: Any) -> None:
-        self._check_alive()
+        self._check_not_ended()
         # Invalid values are refused here, not when the change is applied.
         self._planner.next_path.steer(**changes)
         self._request_change(participant, **changes)
@@ -270,7 +272,7 @@ class JamSession:
 
     def _request_change(self, participant: Participant, **changes: Any) -> None:
         self._planner.request_change(participant, **changes)
-        self._check()
+        self._tick()
 
     async def _pause(self) -> None:
         if self._lifecycle.is_playing:
@@ -302,7 +304,7 @@ class JamSession:
         self._lifecycle.transition(JamPhase.PLAYING)
         self._pacer.reset_idle()
         self.ring.set_silent(False)
-        self._check()
+        self._tick()
 
     def _wake(self) -> None:
         if self._lifecycle.is_idle_pause and self._waking is None:
@@ -330,16 +332,16 @@ class JamSession:
         await asyncio.to_thread(self._player.stop)
         self._on_change(self)
 
-    # -- checks -----------------------------------------------------------------------------------
+    # -- ticks ------------------------------------------------------------------------------------
 
-    def _check_soon(self) -> None:
-        self._loop.call(self._check)
+    def _tick_soon(self) -> None:
+        self._loop.call(self._tick)
 
-    def _check(self) -> None:
-        """Do what is due, after every block and whenever something has changed."""
+    def _tick(self) -> None:
+        """Update phase, pause, lead and planner; runs after every block and after every change."""
         if not self._lifecycle.is_playing:
             return
-        if self._player.failures >= MAX_FAILURES:  # rather than loop one bar for ever
+        if self._player.failures >= MAX_FAILURES:  # or one bar would repeat for ever
             self._end_soon(BROKEN)
             return
         self._follow_player()
@@ -347,7 +349,7 @@ class JamSession:
         if self._pacer.check_idle():
             self._enter_pause(idle=True)
             return
-        # Much is kept ready while nobody waits for a change, little while somebody does.
+        # Many packets are ready while no change is pending, few while one is.
         waiting, chunk_s = self._planner.pending.has_any, self._capacity.chunk_s or 0.0
         self.ring.resize(self._player.min_lead() if waiting else self._player.relaxed_lead(chunk_s))
         self._planner.wake()
@@ -363,7 +365,7 @@ class JamSession:
             self._saved_chunk = placement.chunk.path.chunk_number
             self._on_change(self)
 
-    def _check_alive(self) -> None:
+    def _check_not_ended(self) -> None:
         if self._lifecycle.is_ended:
             raise BadRequest("This jam is over: start another with /jam start.")
 

@@ -1,6 +1,19 @@
 """The state of a jam as one JSON value: saved and restored, it continues with the same samples.
 
-The names in the JSON are older than those in the code: `serialization_alias` says them.
+The JSON names are older than the attributes; each field has its JSON name as its alias:
+
+    model          attribute      JSON name
+    JamSnapshot    current        now
+                   upcoming       coming
+                   column         at
+                   packets_heard  heard
+                   sound_state    sound
+    PlannedChunk   path           walk
+    PromptPath     start          here
+                   end            there
+                   position       at
+                   remaining      ahead
+                   chunk_number   chunk
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from riffbot.jam.registry import JamRegistry
 from riffbot.jam.saver import JamSaver
 from riffbot.jam.session import JamSession
 from riffbot.jam.snapshot import JamSnapshot
-from riffbot.jam.tempo_lock import choose_seed_image, read_meter
+from riffbot.jam.tempo_lock import choose_seed_image, read_loop_grid
 from riffbot.jam.types import Participant
 from riffbot.request import DEFAULT_DENOISING
 
@@ -46,7 +46,7 @@ def build_path(
         denoising=DEFAULT_DENOISING if denoising is None else denoising,
         guidance=guidance,
     )
-    read_meter(images, chosen)
+    read_loop_grid(images, chosen)
     return path
 
 

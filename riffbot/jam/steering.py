@@ -1,4 +1,4 @@
-"""What members decided about a jam: their votes, and whose change was heard last."""
+"""The ballot of a running jam, and the member whose change was heard last."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from riffbot.jam.types import Participant
 
 @dataclass
 class Steering:
-    """Written on the jams' loop only; its values are immutable, so any thread may read them.
+    """The votes of a jam and the author of the last change that was heard.
+
+    Only the jam thread writes it; its values are immutable, so any thread may read them.
 
     Attributes:
         ballot: the votes.

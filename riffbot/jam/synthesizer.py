@@ -28,7 +28,7 @@ class SynthesizerState:
     """The state of a synthesizer between two blocks.
 
     Attributes:
-        stream, leveller: their states.
+        stream, leveller: the states of the stream and of the leveller.
     """
 
     stream: StreamState
@@ -40,7 +40,7 @@ class SynthesizerState:
         return self.stream.seen
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, about 40 kB."""
+        """The state as plain JSON values, about 80 kB."""
         return {"stream": self.stream.to_json(), "leveller": self.leveller.to_json()}
 
     @classmethod
@@ -58,7 +58,7 @@ class PixelBlock:
 
     Attributes:
         columns: uint8[512, n].
-        looping: whether the last bar of a chunk loops in it.
+        looping: whether the last bar of a chunk repeats in the block.
         first_chunk: uint8[512, W], the chunk that the very first gain is found from; None later.
     """
 
@@ -75,7 +75,7 @@ class Synthesizer:
 
     Args:
         timeline: read block by block; it may grow and change beyond `consumed`.
-        loudness_lufs: of the sound.
+        loudness_lufs: the target loudness.
         seed: decides the phases, which pixels leave open.
         first: the column to begin at, a multiple of `BLOCK`, where there is no `state`.
         state: continue from here.

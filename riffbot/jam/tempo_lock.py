@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from riffbot.errors import BadRequest, NotFound
 from riffbot.images import Images
-from riffbot.jam.timeline import Meter
+from riffbot.jam.timeline import LoopGrid
 from riffbot.tempo import FASTEST, SLOWEST, find_tempo
 
 DEFAULT_SEED_IMAGE = "steady_beat"
@@ -28,12 +28,12 @@ def choose_seed_image(images: Images, bpm: float | None, prompt: str = "") -> st
     return min(names, key=lambda name: abs(images.bundled(name).bpm - wanted))
 
 
-def read_meter(images: Images, seed_image: str) -> Meter:
+def read_loop_grid(images: Images, seed_image: str) -> LoopGrid:
     """The loop that a seed image locks a jam to. Raises NotFound, BadRequest."""
     width = images.load(seed_image).shape[1]
     if seed_image in images.names():
         seed = images.bundled(seed_image)
-        return Meter(width, seed.beats, seed.meter)
+        return LoopGrid(width, seed.beats, seed.meter)
     bpm = images.tempo(seed_image)
     beats = max(1, round(width * bpm / 6000)) if bpm else 4
-    return Meter(width, beats)
+    return LoopGrid(width, beats)

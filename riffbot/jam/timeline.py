@@ -3,11 +3,11 @@
 Columns of 10 ms are counted from the jam's beginning. Every chunk is as wide as the seed image and
 holds the same beats at the same columns, so column c of the jam is column c mod W of whichever
 chunk is placed there: a chunk may start at any beat and is at the right position in the measure at
-once. One pass over the W columns is a turn of the loop.
+once. One pass over the W columns is a loop cycle.
 
-A chunk plays from its start to the end of the turn; where less than three quarters of a turn are
-left, to the end of the next one, for a chunk is a loop, and the chunk after it needs some time.
-If that is not there by then, the last bar loops, in time, until a chunk starts at some beat.
+A chunk plays from its start to the end of the loop cycle. If less than three quarters of a cycle
+are left, it plays to the end of the next cycle, because generating the next chunk takes time.
+If the next chunk is late, the last bar repeats in time until a chunk starts at some beat.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from riffbot.request import RiffRequest
 
 
 @dataclass(frozen=True)
-class Meter:
-    """The loop that everything is locked to.
+class LoopGrid:
+    """Width, beats and tempo of the loop that all chunks of a jam share.
 
     Attributes:
-        width: columns of one turn.
-        beats: in one turn; a whole number that fills the width exactly.
-        measure: beats of a measure.
+        width: columns of one loop cycle.
+        beats: beats of one loop cycle, a whole number that fills the width exactly.
+        beats_per_measure: beats of one measure.
     """
 
     width: int
     beats: int
-    measure: int = 4
+    beats_per_measure: int = 4
 
     @property
     def bpm(self) -> float:
@@ -43,22 +43,22 @@ class Meter:
         return self.beats * 6000 / self.width
 
     @property
-    def bar(self) -> int:
-        """Columns of what loops when a chunk is late: a measure, or the whole turn where a measure
-        is no whole number of columns."""
-        columns, rest = divmod(self.width * self.measure, self.beats)
+    def fallback_loop_columns(self) -> int:
+        """How many columns at the end of a chunk repeat while the next chunk is late: a measure, or
+        the whole cycle if a measure is not a whole number of columns."""
+        columns, rest = divmod(self.width * self.beats_per_measure, self.beats)
         return columns if rest == 0 and columns <= self.width else self.width
 
     def next_beat(self, column: int) -> int:
         """The first column, from this one on, at which a beat begins (to the nearest column)."""
-        turn, within = divmod(column, self.width)
+        cycle, within = divmod(column, self.width)
         number = -(-within * self.beats // self.width)
         # Rounding may have put the beat before `number` on this very column.
         for beat in (number - 1, number, number + 1):
-            begins = turn * self.width + (2 * beat * self.width + self.beats) // (2 * self.beats)
+            begins = cycle * self.width + (2 * beat * self.width + self.beats) // (2 * self.beats)
             if begins >= column:
                 return begins
-        raise AssertionError("a turn has a beat")
+        raise AssertionError("a cycle has a beat")
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +66,8 @@ class Chunk:
     """A clip of the jam.
 
     Attributes:
-        path: as it was when the chunk was next: `path.build_request()` makes it again.
-        request: resolved.
+        path: the prompt path when the chunk was next; `path.build_request()` makes it again.
+        request: the resolved request.
         pixels: uint8[512, W].
         model_name, model_hash: which weights made it.
     """
@@ -80,7 +80,7 @@ class Chunk:
 
     @property
     def prompt(self) -> str:
-        """The prompt that is heard in it."""
+        """The prompt that is heard in the chunk."""
         return self.path.prompt
 
 
@@ -89,9 +89,9 @@ class Placement:
     """A chunk at its columns.
 
     Attributes:
-        chunk: what sounds.
+        chunk: the chunk that sounds.
         start: the column at which it starts.
-        end: the column at which its turn is over; from there on its last bar loops.
+        end: the column at which its loop cycle is over; from there on its last bar repeats.
     """
 
     chunk: Chunk
@@ -103,12 +103,12 @@ class Timeline:
     """The placements of a jam in order; placements that are long past are discarded.
 
     Args:
-        meter: the loop.
-        history_columns: columns of the past that are kept, for excerpts.
+        loop_grid: the loop.
+        history_columns: how many past columns are kept, for excerpts.
     """
 
-    def __init__(self, meter: Meter, *, history_columns: int = 7000) -> None:
-        self.meter = meter
+    def __init__(self, loop_grid: LoopGrid, *, history_columns: int = 7000) -> None:
+        self.loop_grid = loop_grid
         self._history_columns = history_columns
         self._placements: deque[Placement] = deque()
 
@@ -127,7 +127,7 @@ class Timeline:
         """Place a chunk at a column; placements that would start there or later are removed."""
         while self._placements and self._placements[-1].start >= column:
             self._placements.pop()
-        width = self.meter.width
+        width = self.loop_grid.width
         end = (column // width + 1) * width
         if 4 * (end - column) < 3 * width:
             end += width
@@ -167,17 +167,17 @@ class Timeline:
             stop = last if following is None else min(last, following.start)
             if first < placement.end:
                 stop = min(stop, placement.end)
-                within = np.arange(first, stop) % self.meter.width
+                within = np.arange(first, stop) % self.loop_grid.width
             else:
                 looping = True
-                bar = self.meter.bar
-                within = self.meter.width - bar + (np.arange(first, stop) - placement.end) % bar
+                bar = self.loop_grid.fallback_loop_columns
+                within = self.loop_grid.width - bar + (np.arange(first, stop) - placement.end) % bar
             parts.append(placement.chunk.pixels[:, within])
             first = stop
         return np.concatenate(parts, axis=1), looping
 
     def discard_before(self, column: int) -> None:
         """Discard placements that ended more than `history_columns` before this column."""
-        kept = column - self._history_columns
-        while len(self._placements) > 1 and self._placements[1].start <= kept:
+        oldest = column - self._history_columns
+        while len(self._placements) > 1 and self._placements[1].start <= oldest:
             self._placements.popleft()

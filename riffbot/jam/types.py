@@ -60,7 +60,7 @@ class JamStatus:
         next_prompt: the prompt that the jam moves to; None while it stays.
         shares: the ballot, the strongest first.
         steered_by: whose change was heard last.
-        seed_image, bpm, beats: what the jam is locked to; beats are those of one turn of the loop.
+        seed_image, bpm, beats: what the jam is locked to; beats are those of one loop cycle.
         denoising, seed: of the chunk that is heard.
         alpha: how far that chunk is from one waypoint to the next, 0 … 1.
         played_s: seconds heard since the jam began.

@@ -25,7 +25,7 @@ from riffbot.web.recording import Recording
 log = logging.getLogger(__name__)
 
 BATCH = 8
-"""Packets of a message: 200 browsers are 1,250 messages a second."""
+"""Packets in a message: for 200 browsers that is 1,250 messages a second."""
 
 RECENT = 5
 """Messages of sound that a new browser gets at once (0.8 s): playing starts without waiting."""
@@ -34,15 +34,15 @@ PAST = 900
 """Columns of the past that a new browser gets."""
 
 LOOK_AHEAD = 160
-"""Columns of a looping bar that are sent before they are heard."""
+"""Columns of a repeating bar that are sent before they are heard."""
 
 POLL_S = 0.5
-"""Seconds between two looks at the jam's status and plan."""
+"""Seconds between two polls of the jam's status and plan."""
 
 STATUS_EVERY = 4
 """Polls after which the status is sent although nothing changed."""
 
-_CLOCKS = ("played_s", "buffer_s", "real_time_factor", "shares", "head")
+_VOLATILE_FIELDS = ("played_s", "buffer_s", "real_time_factor", "shares", "head")
 """Fields of a status that change all the time."""
 
 
@@ -55,7 +55,7 @@ class JamBroadcast:
         recording: gets every message of sound.
 
     Attributes:
-        browsers: those that listen.
+        browsers: the queues of the browsers that listen.
         has_ended: whether the jam or the broadcast is over.
     """
 
@@ -84,7 +84,7 @@ class JamBroadcast:
     def add(self, browser: BrowserQueue) -> None:
         """Add a browser: it gets the hello, the recent past, then everything that follows."""
         self.browsers.add(browser)
-        browser.put(json.dumps(protocol.hello_message(browser.codec, self._session.meter)))
+        browser.put(json.dumps(protocol.hello_message(browser.codec, self._session.loop_grid)))
         task = asyncio.get_running_loop().create_task(self._introduce(browser))
         self._introductions.add(task)
         task.add_done_callback(self._introductions.discard)
@@ -163,11 +163,11 @@ class JamBroadcast:
         first = 0
         try:
             with self._session.ring.listen() as listener:
-                async for position, packet in listener.with_positions():
-                    if batch and position != first + len(batch):
+                async for packet_index, packet in listener.with_positions():
+                    if batch and packet_index != first + len(batch):
                         await self._send_batch(first, batch)
                         batch = []
-                    first = position - len(batch)
+                    first = packet_index - len(batch)
                     batch.append(packet)
                     if len(batch) == BATCH:
                         await self._send_batch(first, batch)
@@ -191,7 +191,7 @@ class JamBroadcast:
     async def _transcode(self, codec: schema.Codec, sound: dict[schema.Codec, bytes]) -> bytes:
         """A message of sound in a codec; PCM is only encoded where a browser needs it."""
         if codec not in sound:
-            _, _, count, _, place = protocol.HEAD.unpack_from(sound["opus"])
+            _, _, count, _, place = protocol.HEADER.unpack_from(sound["opus"])
             first = round(place)
             last = first + count * PACKET_SAMPLES
             begins, samples = await asyncio.to_thread(
@@ -209,12 +209,14 @@ class JamBroadcast:
             try:
                 status, tiles = await asyncio.to_thread(self._encode_news)
             except Exception:
-                log.exception("jam %s could not be told", self._session.id)
+                log.exception("the status of jam %s could not be encoded", self._session.id)
                 status, tiles = self._last_status, []
             since += 1
             for message in tiles:
                 self._send(message)
-            changed = _without_clocks(status) != _without_clocks(self._last_status)
+            changed = _without_volatile_fields(status) != _without_volatile_fields(
+                self._last_status
+            )
             if changed or since >= STATUS_EVERY:
                 since = 0
                 self._last_status = status
@@ -238,9 +240,9 @@ class JamBroadcast:
         return self._encode_status(), tiles
 
 
-def _without_clocks(status: str) -> dict[str, Any]:
+def _without_volatile_fields(status: str) -> dict[str, Any]:
     """A status without the fields that change all the time."""
     fields: dict[str, Any] = json.loads(status) if status else {}
-    return {name: value for name, value in fields.items() if name not in _CLOCKS} | {
+    return {name: value for name, value in fields.items() if name not in _VOLATILE_FIELDS} | {
         "votes": [(share["prompt"], share["votes"]) for share in fields.get("shares", ())]
     }

@@ -19,11 +19,11 @@ class Broadcaster:
     """Broadcasts jams: one broadcast a jam and kind, from its first listener to its last.
 
     Args:
-        limit: listeners at a time, of all jams together.
-        serialize: a jam's status as JSON, without the listeners here.
+        limit: most listeners of all jams together.
+        serialize: returns a jam's status as JSON, without the listeners of this broadcaster.
 
     Attributes:
-        dropped: browsers that were too slow, since the start.
+        dropped: how many browsers were dropped as too slow since the start.
     """
 
     def __init__(self, limit: int, serialize: SerializeJam) -> None:
@@ -106,7 +106,7 @@ class Broadcaster:
             ogg.close()
 
     def _check_room(self) -> None:
-        """One limit for every kind of listener. Raises Refused."""
+        """Check the limit of listeners of all kinds together. Raises Refused."""
         if self.listeners() >= self._limit:
             raise Refused("So many listen here already that there is no room: please come later.")
 

@@ -45,7 +45,7 @@ async def start_private_jam(
         replaced = _find_idle_jam(app, starter)
         slot = replaced.key
     stranger = is_stranger(request)
-    had_riffs = stranger and limiter.admit(request.remote or "")
+    queue_was_busy = stranger and limiter.admit(request.remote or "")
     try:
         session = await jams.start(
             slot, starter=starter, paced_by="clock", instead_of=replaced, **options
@@ -53,10 +53,10 @@ async def start_private_jam(
     except GenerationFailed:
         if stranger:  # how long the engine worked on it is not known
             usual_s = app[SERVICES].engine.stats().seconds_per_clip
-            limiter.charge(usual_s or 0.0, had_riffs=had_riffs)
+            limiter.charge(usual_s or 0.0, queue_was_busy=queue_was_busy)
         raise
     if stranger:
-        limiter.charge(session.reader.start_engine_s, had_riffs=had_riffs)
+        limiter.charge(session.reader.start_engine_s, queue_was_busy=queue_was_busy)
     limiter.mark_started(session.id)
     if replaces is not None and replaces is not replaced:
         await replaces.stop()

@@ -22,11 +22,11 @@ from riffbot.web.rate_limit import RateLimiter
 GRACE_S = 20.0
 """How long a new jam waits for its first listener."""
 
-SAVED_S = 5.0
-"""Seconds of the engine's time that starts may take at once after a quiet time."""
+MAX_BALANCE_S = 5.0
+"""The most seconds of the engine's time that starts may save up in a quiet time."""
 
 SHARE = 1 / (1 + PAUSE_FACTOR)
-"""Of the engine's time, for all starts together."""
+"""The share of the engine's time for all starts together."""
 
 LONGEST_WAIT_S = 120.0
 """However long a start took, the next one waits no longer than this."""
@@ -36,8 +36,8 @@ class JamStartLimiter:
     """Limits the starts of jams on the page.
 
     Args:
-        limiter: for each network; by default three at once and one every 20 s.
-        clock: seconds that only grow.
+        limiter: limits each network; by default three at once and one every 20 s.
+        clock: a monotonic clock, in seconds.
         has_riffs: whether a riff waits for the engine or runs in it.
     """
 
@@ -50,7 +50,7 @@ class JamStartLimiter:
         self._limiter = limiter or RateLimiter(burst=3, every_s=20.0)
         self._clock = clock
         self._has_riffs = has_riffs
-        self._balance_s = SAVED_S
+        self._balance_s = MAX_BALANCE_S
         self._refilled_at = clock()
         self._unheard: dict[str, float] = {}  # jam → when its grace ends
 
@@ -58,15 +58,15 @@ class JamStartLimiter:
         """Allow one start of a visitor.
 
         Returns:
-            whether riffs wait for the engine, for `charge`.
+            `queue_was_busy` for `charge`: whether riffs wait for the engine.
 
         Raises:
             RateLimited: this network started several just now.
             Refused: riffs wait, and all starts together took too much of the engine's time lately.
         """
-        has_riffs = self._has_riffs()
+        queue_is_busy = self._has_riffs()
         self._refill()
-        if has_riffs and self._balance_s <= 0:
+        if queue_is_busy and self._balance_s <= 0:
             wait_s = min(LONGEST_WAIT_S, -self._balance_s / SHARE + 1)
             raise Refused(
                 "Starting jams took much of this machine's time just now, and the riffs that wait "
@@ -82,25 +82,25 @@ class JamStartLimiter:
                 f"{math.ceil(wait_s)} seconds.",
                 wait_s=wait_s,
             ) from None
-        return has_riffs
+        return queue_is_busy
 
-    def charge(self, engine_s: float, *, had_riffs: bool) -> None:
-        """Charge a start's time of the engine, unless no riff waited before or after it.
+    def charge(self, engine_s: float, *, queue_was_busy: bool) -> None:
+        """Subtract a start's engine time from the balance, if a riff waited before or after it.
 
         A start that is refused counts in `FailedAttempts` instead.
         """
-        if had_riffs or self._has_riffs():
+        if queue_was_busy or self._has_riffs():
             self._refill()
             self._balance_s = max(-LONGEST_WAIT_S * SHARE, self._balance_s - engine_s)
 
     def mark_started(self, jam_id: str) -> None:
-        """Note that a jam can be heard from now on, and waits for its first listener."""
+        """Record that a jam can be heard from now on and waits for its first listener."""
         now = self._clock()
         self._unheard = {jam: until for jam, until in self._unheard.items() if until > now}
         self._unheard[jam_id] = now + GRACE_S
 
     def mark_heard(self, jam_id: str) -> None:
-        """Note that somebody listens to a jam: after that it may be replaced when nobody does."""
+        """Record that a jam has a listener: from then on it may be replaced while it has none."""
         self._unheard.pop(jam_id, None)
 
     def awaits_listener(self, jam_id: str) -> bool:
@@ -109,5 +109,5 @@ class JamStartLimiter:
 
     def _refill(self) -> None:
         now = self._clock()
-        self._balance_s = min(SAVED_S, self._balance_s + (now - self._refilled_at) * SHARE)
+        self._balance_s = min(MAX_BALANCE_S, self._balance_s + (now - self._refilled_at) * SHARE)
         self._refilled_at = now

@@ -1,4 +1,4 @@
-"""What goes over a live jam's WebSocket, as bytes and JSON. Pure functions, no clock.
+"""The messages of a live jam's WebSocket, as bytes and JSON. Pure functions, no clock.
 
 Binary messages begin with 16 bytes, little-endian: kind (u8), codec (u8), count (u16), rows (u32),
 place (f64). Everything has its place on the jam's one clock: samples at 48 kHz, or columns of 480
@@ -25,11 +25,11 @@ from audio.arrays import Floats, Pixels
 from riffbot.jam.opus import PRE_SKIP
 from riffbot.jam.ring import PACKET_SAMPLES
 from riffbot.jam.synthesizer import COLUMN_SAMPLES, SAMPLE_RATE
-from riffbot.jam.timeline import Meter, Placement
+from riffbot.jam.timeline import LoopGrid, Placement
 from riffbot.web import schema
 from riffbot.web.schema import Codec
 
-HEAD = struct.Struct("<BBHId")
+HEADER = struct.Struct("<BBHId")
 SOUND, TILE = 1, 2
 OPUS, PCM = 0, 1
 
@@ -37,41 +37,41 @@ BANDS = 256
 """Rows of a tile: half of the picture's, more than a screen shows of them."""
 
 TILE_COLUMNS = 512
-"""A tile is at most so wide (128 kB)."""
+"""The most columns of a tile (128 kB)."""
 
 
-def encode_opus(position: int, packets: Sequence[bytes]) -> bytes:
-    """Packets that follow each other; `position` is the first one's number."""
-    head = HEAD.pack(SOUND, OPUS, len(packets), 0, position * PACKET_SAMPLES)
+def encode_opus(packet_index: int, packets: Sequence[bytes]) -> bytes:
+    """The sound message of consecutive Opus packets, the first of them with `packet_index`."""
+    header = HEADER.pack(SOUND, OPUS, len(packets), 0, packet_index * PACKET_SAMPLES)
     lengths = struct.pack(f"<{len(packets)}H", *map(len, packets))
-    return b"".join((head, lengths, *packets))
+    return b"".join((header, lengths, *packets))
 
 
 def encode_pcm(sample: int, samples: Floats) -> bytes:
-    """float32[n] in [−1, 1] from a sample on."""
-    head = HEAD.pack(SOUND, PCM, 0, len(samples), sample)
+    """The sound message of PCM samples, float32[n] in [−1, 1], from `sample` on."""
+    header = HEADER.pack(SOUND, PCM, 0, len(samples), sample)
     fixed: bytes = np.round(np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
-    return head + fixed
+    return header + fixed
 
 
 def encode_tile(column: int, picture: Pixels) -> bytes:
-    """Columns of a picture (uint8[512, n], 255 silent), at half its height."""
+    """The tile message of a picture's columns (uint8[512, n], 255 silent), at half height."""
     rows, columns = picture.shape
     # The louder of two rows: a mean would wash thin partials out.
     halved = 255 - picture.reshape(BANDS, rows // BANDS, columns).min(1)
     levels: bytes = halved.tobytes()
-    return HEAD.pack(TILE, 0, columns, BANDS, column) + levels
+    return HEADER.pack(TILE, 0, columns, BANDS, column) + levels
 
 
 def encode_tiles(column: int, picture: Pixels) -> list[bytes]:
-    """The same in pieces that are no wider than `TILE_COLUMNS`."""
+    """The tile messages of a picture, none wider than `TILE_COLUMNS`."""
     return [
         encode_tile(column + at, picture[:, at : at + TILE_COLUMNS])
         for at in range(0, picture.shape[1], TILE_COLUMNS)
     ]
 
 
-def hello_message(codec: Codec, meter: Meter) -> schema.HelloMessage:
+def hello_message(codec: Codec, loop_grid: LoopGrid) -> schema.HelloMessage:
     """The first message of every connection."""
     return schema.HelloMessage(
         type="hello",
@@ -81,12 +81,14 @@ def hello_message(codec: Codec, meter: Meter) -> schema.HelloMessage:
         packet_samples=PACKET_SAMPLES,
         column_samples=COLUMN_SAMPLES,
         bands=BANDS,
-        meter=schema.Meter(width=meter.width, beats=meter.beats, measure=meter.measure),
+        meter=schema.Meter(
+            width=loop_grid.width, beats=loop_grid.beats, measure=loop_grid.beats_per_measure
+        ),
     )
 
 
 def serialize_timeline(placements: Sequence[Placement]) -> list[schema.TimelineEntry]:
-    """The chunks of a jam in their order, for the list of prompts and for the table."""
+    """The chunks of a jam in order as JSON, for the list of prompts and for the table."""
     return [
         schema.TimelineEntry(
             start=placement.start,

@@ -56,15 +56,15 @@ class Recording:
 
 
 def _extent(message: bytes) -> tuple[int, int]:
-    _, _, count, _, place = protocol.HEAD.unpack_from(message)
+    _, _, count, _, place = protocol.HEADER.unpack_from(message)
     first = round(place / PACKET_SAMPLES)
     return first, first + count
 
 
 def _packets(message: bytes) -> list[bytes]:
-    count = protocol.HEAD.unpack_from(message)[2]
-    lengths = struct.unpack_from(f"<{count}H", message, protocol.HEAD.size)
-    packets, at = [], protocol.HEAD.size + 2 * count
+    count = protocol.HEADER.unpack_from(message)[2]
+    lengths = struct.unpack_from(f"<{count}H", message, protocol.HEADER.size)
+    packets, at = [], protocol.HEADER.size + 2 * count
     for length in lengths:
         packets.append(message[at : at + length])
         at += length

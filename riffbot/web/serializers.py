@@ -80,7 +80,7 @@ def serialize_jam(session: JamSession) -> schema.JamStatus:
             for s in status.shares
         ],
         seed_image=status.seed_image,
-        bpm=session.meter.bpm,
+        bpm=session.loop_grid.bpm,
         denoising=round(status.denoising, 3),
         seed=status.seed,
         chunk=f"{status.seed}-{status.alpha:g}-{status.denoising:g}",

@@ -17,6 +17,9 @@ from riffbot.settings import ROOT
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
+TREE = ("riffbot", "cogs", "audio", "training", "tests", "web/src", "web")
+FOREIGN = {"AudioContext", "WebCodecs", "AutoencoderKL", "discord.py"}
+"""Classes of browsers and libraries."""
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.M | re.S)
 
 
@@ -49,6 +52,19 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         if page.parent.name == "docs":
             assert target.is_relative_to(ROOT / "docs"), f"{link} is not part of the site"
         assert not anchor or anchor in anchors(target), f"{link} in {page.name}"
+
+
+@pytest.mark.parametrize("name", ["ARCHITECTURE.md", "GLOSSARY.md", "../tests/README.md"])
+def test_every_module_and_class_that_is_named_exists(name: str) -> None:
+    text = prose(ROOT / "docs" / name)
+    sources = [p for top in TREE for p in (ROOT / top).rglob("*") if p.suffix in {".py", ".ts"}]
+    sources = [p for p in sources if "node_modules" not in p.parts]
+    files = {path.name for path in sources}
+    defined = {n for p in sources for n in re.findall(r"^class (\w+)", p.read_text("utf-8"), re.M)}
+    missing = {n for n in re.findall(r"([a-z_0-9]+\.(?:py|ts))\b", text) if n not in files}
+    ticked = " ".join(re.findall(r"`([^`]+)`", text))
+    classes = set(re.findall(r"\b((?:[A-Z][a-z]+){2,})\b", ticked))
+    assert not (missing | (classes - defined)) - FOREIGN
 
 
 def test_every_page_is_in_the_site() -> None:

@@ -30,7 +30,7 @@ async def vote(request: web.Request) -> web.Response:
     session = get_jam(request)
     body = await read_body(request, schema.PromptVote)
     await _check_may_vote(request, session)
-    await session.steer(body.prompt, get_voter(request))
+    await session.vote_for_prompt(body.prompt, get_voter(request))
     return jam_response(request, session, 202)
 
 

@@ -21,7 +21,7 @@ from riffbot.bench.joins import (
     measure_boundaries,
 )
 from riffbot.jam.prompt_path import PromptPath
-from riffbot.jam.timeline import Chunk, Meter, Placement
+from riffbot.jam.timeline import Chunk, LoopGrid, Placement
 from riffbot.settings import Settings
 from tests.support.tiny_models import tiny_embedded_model
 
@@ -55,7 +55,7 @@ def silence(seconds: float) -> np.ndarray:
 
 def test_a_click_and_a_step_are_outside_of_the_ordinary() -> None:
     sound = beats(0.64, 20)
-    places = find_beats(Meter(512, 8), 20)
+    places = find_beats(LoopGrid(512, 8), 20)
     boundaries = places[7::8]
     others = [at for at in places if at not in boundaries]
     calm = measure_boundaries(JoinAnalyser(sound, silence(20)), boundaries, others)

@@ -127,7 +127,7 @@ async def at_the_next_beat(session: JamSession, wish: Awaitable[object]) -> Plac
     to be ready on a machine whose blocks take so long.
     """
     entered: list[tuple[int, Placement, int]] = []
-    enter, next_beat = session._player.insert, session.meter.next_beat
+    enter, next_beat = session._player.insert, session.loop_grid.next_beat
 
     def listen(chunk: Chunk, *, at_next_beat: bool, planned: int | None = None) -> Placement:
         earliest = next_beat(session._synthesizer.consumed)

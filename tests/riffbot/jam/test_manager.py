@@ -94,7 +94,7 @@ async def test_a_restart_goes_on_with_the_same_walk_at_the_same_place(opened: Op
     )
     await first.update_channels(session, JamChannels(10, 11, 12))
     await read(session, 60)
-    await session.steer("bells", ANN)
+    await session.vote_for_prompt("bells", ANN)
     await read(session, 200)
     here = session.status()
     await first.close()
@@ -231,7 +231,7 @@ async def test_a_stretch_becomes_a_riff_of_the_library(opened: Open, library: Li
     jams = opened()
     session = await jams.start(GuildJam(7), "funky sax", starter=ANN, seed_image="beat")
     await read(session, 120)
-    await session.steer("bells", ANN)
+    await session.vote_for_prompt("bells", ANN)
     await until(lambda: len(session.reader.response_times) == 1)  # `read` is faster than time
     # A machine whose blocks take long writes more ahead, so the change is heard later there.
     while session.status().current_prompt != "bells":
@@ -263,7 +263,7 @@ async def test_a_jam_that_an_error_ended_is_stored_and_can_go_on(
         raise GenerationFailed("not a number")
 
     pipeline.trouble = trouble
-    await session.steer("bells", ANN)
+    await session.vote_for_prompt("bells", ANN)
     await until(lambda: jams.get_starter(session) is None)  # its end is stored
     assert session.status().error == "not a number"
     row = await library.jams.find_latest(GuildJam(7))
@@ -299,7 +299,7 @@ async def test_a_member_is_forgotten_in_rows_and_in_what_plays(
 ) -> None:
     jams = opened()
     session = await jams.start(GuildJam(7), "sax", starter=ANN, seed_image="beat")
-    await session.steer("bells", BOB)
+    await session.vote_for_prompt("bells", BOB)
     await until(lambda: not jams._saver.is_saving)
     await jams.forget_member(ANN.user_id)
     await library.privacy.erase_member(ANN.user_id, scrub_jam)
@@ -316,7 +316,7 @@ async def test_jams_need_no_loop_of_the_caller(opened: Open) -> None:
     jams = opened()
     session = await jams.start(GuildJam(7), "sax", starter=ANN, seed_image="beat")
     await settled(session)
-    await asyncio.to_thread(lambda: asyncio.run(session.steer("bells", BOB)))
+    await asyncio.to_thread(lambda: asyncio.run(session.vote_for_prompt("bells", BOB)))
     await until(lambda: len(session.reader.response_times) == 1)
     others = asyncio.all_tasks() - {asyncio.current_task()}
     assert others == set(), "nothing of a jam waits on the caller's loop"

@@ -13,11 +13,11 @@ from audio.stream import AHEAD, BLOCK, Stream, StreamState
 from riffbot.cli import main
 from riffbot.jam.offline import OfflineRenderer, ScheduledPrompt
 from riffbot.jam.prompt_path import PromptPath
-from riffbot.jam.timeline import Chunk, Meter, Placement
+from riffbot.jam.timeline import Chunk, LoopGrid, Placement
 from tests.support.fake_pipeline import drawn
 from tests.support.tiny_models import tiny_embedded_model
 
-METER = Meter(128, 4)
+LOOP_GRID = LoopGrid(128, 4)
 
 
 async def make(path: PromptPath) -> Chunk:
@@ -31,7 +31,7 @@ async def rehearse(
     entries: list[Placement] = []
     path = PromptPath.begin("sax", seed_image="beat")
     rehearsal = OfflineRenderer(
-        make, path, METER, changes=changes, seconds=seconds, on_placement=entries.append
+        make, path, LOOP_GRID, changes=changes, seconds=seconds, on_placement=entries.append
     )
     samples = await rehearsal.samples()
     return samples, entries, [(entry.start, entry.chunk.prompt) for entry in entries]
@@ -91,7 +91,11 @@ async def beats(width: int, seconds: int) -> np.ndarray:
 
     starts: list[int] = []
     rehearsal = OfflineRenderer(
-        quick, path, Meter(width, 1), seconds=seconds, on_placement=lambda e: starts.append(e.start)
+        quick,
+        path,
+        LoopGrid(width, 1),
+        seconds=seconds,
+        on_placement=lambda e: starts.append(e.start),
     )
     samples = await rehearsal.samples()
     assert len(samples) == seconds * 48000

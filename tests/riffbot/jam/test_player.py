@@ -19,24 +19,24 @@ from riffbot.jam.player import Player
 from riffbot.jam.prompt_path import PromptPath
 from riffbot.jam.ring import PacketRing
 from riffbot.jam.synthesizer import Synthesizer
-from riffbot.jam.timeline import Chunk, Meter, Timeline
+from riffbot.jam.timeline import Chunk, LoopGrid, Timeline
 from tests.support.fake_pipeline import until
 from tests.support.patience import patience
 
-METER = Meter(width=128, beats=4)
+LOOP_GRID = LoopGrid(width=128, beats=4)
 BLOCKS = 9
 
 
 def chunk(seed: int) -> Chunk:
     path = PromptPath.begin("sax", seed_image="beat", seed=seed)
-    picture = np.random.default_rng(seed).integers(120, 255, (512, METER.width), np.uint8)
+    picture = np.random.default_rng(seed).integers(120, 255, (512, LOOP_GRID.width), np.uint8)
     return Chunk(path, path.build_request(), picture)
 
 
 def score() -> Timeline:
-    written = Timeline(METER)
+    written = Timeline(LOOP_GRID)
     written.insert(chunk(1), 0)
-    written.insert(chunk(2), METER.width)
+    written.insert(chunk(2), LOOP_GRID.width)
     return written
 
 
@@ -124,7 +124,7 @@ async def test_the_score_can_be_looked_at_and_changed_while_a_block_is_solved(
                 assert len(player.placements()) == 2
                 assert player.placement_at(0) is not None
                 # What is being solved is written: a chunk can come in at the next beat only.
-                assert player.columns_ahead() == 2 * METER.width - BLOCK - AHEAD
+                assert player.columns_ahead() == 2 * LOOP_GRID.width - BLOCK - AHEAD
                 assert player.insert(chunk(3), at_next_beat=True).start == 32
 
             async with patience(20):

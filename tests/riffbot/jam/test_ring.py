@@ -21,7 +21,7 @@ def test_before_the_first_packet_there_is_silence_and_the_place_stands_still() -
 
 
 def test_what_is_missing_is_replaced_in_time_and_dropped_when_it_comes() -> None:
-    ring = filled(6, measure=4)
+    ring = filled(6, measure_packets=4)
     assert [ring.read() for _ in range(6)] == [packet(i) for i in range(6)]
     assert [ring.read() for _ in range(3)] == [packet(2), packet(3), packet(4)]
     assert not ring.put(packet(6), 6), "its time has passed"
@@ -75,7 +75,7 @@ def test_a_jam_that_goes_on_counts_on() -> None:
 @given(st.lists(st.sampled_from(["read", "make", "skip"]), max_size=200))
 def test_positions_and_packets_never_part(events: list[str]) -> None:
     """Whatever comes late, a real packet is only ever heard at its own position."""
-    ring, made = PacketRing(10_000, measure=3), 0
+    ring, made = PacketRing(10_000, measure_packets=3), 0
     for event in events:
         if event == "read":
             head, played = ring.head, ring.stats().played

@@ -68,7 +68,7 @@ async def test_a_wish_is_heard_at_the_next_beat_not_after_what_was_planned(start
     await settled(session)
     await read(session, 30)
     heard = session.ring.head * 2
-    await session.steer("church bells", BOB)
+    await session.vote_for_prompt("church bells", BOB)
     await until(lambda: len(session.reader.response_times) == 1)
     entry = session._player.placement_after(session._player.placement_at(heard))  # type: ignore[arg-type]
     assert entry is not None
@@ -82,27 +82,27 @@ async def test_a_wish_is_heard_at_the_next_beat_not_after_what_was_planned(start
 
 async def test_one_voter_steers_alone_and_two_are_blended(start: Start) -> None:
     session = await start()
-    await at_the_next_beat(session, session.steer("techno", ANN))
+    await at_the_next_beat(session, session.vote_for_prompt("techno", ANN))
     assert session.status().current_prompt == "techno"
-    await at_the_next_beat(session, session.steer("bells", BOB))
+    await at_the_next_beat(session, session.vote_for_prompt("bells", BOB))
     assert session.status().current_prompt == "bells, techno"
     assert [share.prompt for share in session.status().shares] == ["bells", "techno"]
-    await at_the_next_beat(session, session.vote("bells", ANN))
+    await at_the_next_beat(session, session.vote_for_listed_prompt("bells", ANN))
     assert session.status().current_prompt == "bells"
     with pytest.raises(NotFound):
-        await session.vote("nobody's", ANN)
+        await session.vote_for_listed_prompt("nobody's", ANN)
     with pytest.raises(BadRequest):
-        await session.steer("  ", ANN)
+        await session.vote_for_prompt("  ", ANN)
 
 
 async def test_wishes_that_come_together_are_one_chunk(
     start: Start, pipeline: FakePipeline
 ) -> None:
     session = await halted(start, pipeline)
-    await session.steer("one", ANN)
+    await session.vote_for_prompt("one", ANN)
     # A target alone would say nothing: a walk that drifts has one, too.
     await until(lambda: _goal(pipeline.batches[-1][0]) == "one")
-    await session.steer("two", ANN)
+    await session.vote_for_prompt("two", ANN)
     await session.set_denoising(0.9, ANN)
     made = len(pipeline.batches)
     pipeline.gate.set()
@@ -142,7 +142,9 @@ async def test_a_late_chunk_loops_the_last_bar_and_says_so(
     pipeline.gate.set()
     await until(lambda: len(session.reader.placements()) > planned)
     late = session.reader.placements()[planned]
-    assert written <= late.start <= session.meter.next_beat(written + 2 * BLOCK), "the next beat"
+    assert written <= late.start <= session.loop_grid.next_beat(written + 2 * BLOCK), (
+        "the next beat"
+    )
     await settled(session)
     await read_to(session, late.start + BLOCK)
     await until(lambda: session.status().phase == "playing")
@@ -229,7 +231,7 @@ async def test_the_last_seconds_can_be_kept_as_they_were_heard(start: Start) -> 
     session = await start()
     recorder = Recorder(session)
     await read(session, 40)
-    await session.steer("bells", ANN)
+    await session.vote_for_prompt("bells", ANN)
     await until(lambda: len(session.reader.response_times) == 1)  # `read` is faster than time
     await read(session, 160)
     kept = await session.take_excerpt(3.0)
@@ -253,7 +255,7 @@ async def test_nothing_heard_is_nothing_kept_and_the_end_is_the_end(start: Start
     assert session.status().phase == "ended"
     assert session.stored_status == "ended"
     with pytest.raises(BadRequest, match="over"):
-        await session.steer("x", ANN)
+        await session.vote_for_prompt("x", ANN)
 
 
 async def test_only_a_chunk_of_the_jam_itself_is_a_measurement(
@@ -290,10 +292,10 @@ async def test_a_chunk_that_fails_is_tried_again_and_three_failures_end_the_jam_
     await settled(session)
     pipeline.trouble = trouble
     failures = 2
-    await session.steer("bells", ANN)
+    await session.vote_for_prompt("bells", ANN)
     await until(lambda: len(session.reader.response_times) == 1)
     failures = 99
-    await session.steer("techno", ANN)
+    await session.vote_for_prompt("techno", ANN)
     await until(lambda: session.is_ended)
     assert session.status().error == "not a number"
     assert session.stored_status == "paused", "it can be gone on with"
@@ -342,7 +344,7 @@ async def test_prompts_that_the_model_cannot_take_do_not_end_the_jam(
     pipeline.trouble = trouble
     for number in range(4):
         made = len(pipeline.batches)
-        await session.steer(f"odd {number}", BOB)
+        await session.vote_for_prompt(f"odd {number}", BOB)
         await until(lambda made=made: len(pipeline.batches) > made)
         await until(lambda: session._planner.pending.in_progress is None)
     assert not session.is_ended
@@ -372,9 +374,9 @@ async def test_who_only_wished_beside_an_odd_prompt_keeps_vote_and_wish(
     start: Start, pipeline: FakePipeline
 ) -> None:
     session = await halted(start, pipeline)
-    await session.steer("one", ANN)
+    await session.vote_for_prompt("one", ANN)
     await until(lambda: _goal(pipeline.batches[-1][0]) == "one")
-    await session.steer("odd", BOB)
+    await session.vote_for_prompt("odd", BOB)
     await session.set_denoising(0.9, ANN)  # the last of all that waits
     pipeline.trouble = _odd
     pipeline.gate.set()
@@ -395,9 +397,9 @@ async def test_a_vote_after_an_odd_one_is_not_made_with_it(
 ) -> None:
     session = await halted(start, pipeline)
     pipeline.trouble = _odd_at_the_end(pipeline)
-    await session.steer("odd", BOB)
+    await session.vote_for_prompt("odd", BOB)
     await until(lambda: "odd" in (_goal(pipeline.batches[-1][0]) or ""))
-    await session.steer("bells", ANN)
+    await session.vote_for_prompt("bells", ANN)
     pipeline.gate.set()
     await until(lambda: not session._planner.pending.has_any)
     await settled(session)
@@ -412,19 +414,19 @@ async def test_an_odd_prompt_of_a_member_who_was_forgotten_does_not_end_the_jam(
     monkeypatch.setattr("riffbot.jam.planner.PAUSE_BETWEEN_TRIES_S", 0.01)
     session = await halted(start, pipeline)
     pipeline.trouble = _odd_at_the_end(pipeline)
-    await session.steer("odd", BOB)
+    await session.vote_for_prompt("odd", BOB)
     await until(lambda: "odd" in (_goal(pipeline.batches[-1][0]) or ""))
     await session.forget_member(BOB.user_id)
     pipeline.gate.set()
     await until(lambda: not session._planner.pending.has_any)
     assert not session.is_ended
-    await at_the_next_beat(session, session.steer("bells", ANN))
+    await at_the_next_beat(session, session.vote_for_prompt("bells", ANN))
     assert session.status().current_prompt == "bells"
 
 
 async def test_a_member_can_be_forgotten(start: Start) -> None:
     session = await start()
-    await session.steer("bells", BOB)
+    await session.vote_for_prompt("bells", BOB)
     await read(session, 100)
     await session.forget_member(BOB.user_id)
     assert "Bob" not in session.reader.snapshot(sound=False).model_dump_json()

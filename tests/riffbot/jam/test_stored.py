@@ -79,6 +79,6 @@ def test_what_begins_is_written_as_it_always_was() -> None:
 
 def test_the_recipe_of_an_excerpt_is_read_and_written_to_the_byte() -> None:
     recipe = ExcerptRecipe.from_json(json.loads(EXCERPT))
-    assert (recipe.meter.width, recipe.phase, recipe.columns) == (128, 64, 300)
+    assert (recipe.loop_grid.width, recipe.phase, recipe.columns) == (128, 64, 300)
     written = json.dumps(recipe.to_json(), ensure_ascii=False, separators=(",", ":"))
     assert written == EXCERPT

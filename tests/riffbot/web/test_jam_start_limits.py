@@ -24,7 +24,7 @@ from riffbot.services import Services
 from riffbot.settings import Settings
 from riffbot.web import keys
 from riffbot.web.app import create_app
-from riffbot.web.jam_start_limits import GRACE_S, LONGEST_WAIT_S, SAVED_S, JamStartLimiter
+from riffbot.web.jam_start_limits import GRACE_S, LONGEST_WAIT_S, MAX_BALANCE_S, JamStartLimiter
 from riffbot.web.rate_limit import RateLimiter
 from tests.support.fake_pipeline import FakePipeline, until
 
@@ -129,13 +129,13 @@ def test_all_starts_together_take_a_third_of_the_time() -> None:
             continue
         now += 4
         spent += 4
-        starts.charge(4, had_riffs=True)
-    assert spent <= 3000 / 3 + SAVED_S + 4
+        starts.charge(4, queue_was_busy=True)
+    assert spent <= 3000 / 3 + MAX_BALANCE_S + 4
     assert spent > 3000 / 4, "and what is quiet may begin"
 
 
 async def test_too_many_starts_of_all_offer_a_single_riff(page: Page) -> None:
-    page.starts.charge(10, had_riffs=True)  # a slow machine began one
+    page.starts.charge(10, queue_was_busy=True)  # a slow machine began one
     status, told, headers = await page.post("203.0.113.1")
     assert (status, told["offer"]) == (503, "riff")
     assert int(headers["Retry-After"]) > 1
@@ -185,7 +185,7 @@ async def test_starts_in_one_batch_are_charged_once_together(
 def test_one_slow_start_keeps_the_others_waiting_for_two_minutes_at_most() -> None:
     now = 0.0
     starts = JamStartLimiter(clock=lambda: now)
-    starts.charge(3600, had_riffs=True)
+    starts.charge(3600, queue_was_busy=True)
     with pytest.raises(Refused, match=r"Starting jams took .* try again in 120 seconds") as refusal:
         starts.admit("203.0.113.1")
     assert refusal.value.wait_s == LONGEST_WAIT_S
@@ -198,15 +198,15 @@ async def test_starts_have_no_share_while_no_riff_waits(
 ) -> None:
     starts = create_app(services)[keys.JAM_START_LIMITER]
     for n in range(10):  # a lone visitor's, of whom the third was refused once
-        had_riffs = starts.admit(f"203.0.113.{n}")
-        assert not had_riffs
-        starts.charge(4, had_riffs=had_riffs)
+        queue_was_busy = starts.admit(f"203.0.113.{n}")
+        assert not queue_was_busy
+        starts.charge(4, queue_was_busy=queue_was_busy)
     pipeline.gate.clear()
     riff = asyncio.create_task(services.clip_service.make(RiffRequest(prompt="x"), author=ANN))
     await until(lambda: bool(pipeline.batches) and services.engine.has_clips)
     assert starts.admit("203.0.113.20"), "what was free for all is not held against anybody"
-    starts.charge(4, had_riffs=True)
-    starts.charge(4, had_riffs=False)  # a riff came while it began
+    starts.charge(4, queue_was_busy=True)
+    starts.charge(4, queue_was_busy=False)  # a riff came while it began
     with pytest.raises(Refused, match="the riffs that wait"):
         starts.admit("203.0.113.21")
     pipeline.gate.set()

@@ -54,8 +54,8 @@ class Heard:
                 self.status.append(told)
             return
         data = message.data
-        kind, codec, count, rows, place = protocol.HEAD.unpack_from(data)
-        at = protocol.HEAD.size
+        kind, codec, count, rows, place = protocol.HEADER.unpack_from(data)
+        at = protocol.HEADER.size
         if kind == protocol.TILE:
             tile = np.frombuffer(data, np.uint8, offset=at).reshape(rows, count)
             self.columns |= {int(place) + n: tile[:, n] for n in range(count)}

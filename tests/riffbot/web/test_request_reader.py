@@ -77,5 +77,5 @@ async def test_half_a_character_is_refused_behind_the_reader_too(
     jam = services.jams.get_by_id(page.jam)
     assert jam is not None
     with pytest.raises(BadRequest, match="half of a character"):
-        await jam.steer(text, LOCAL_USER)
+        await jam.vote_for_prompt(text, LOCAL_USER)
     jam.reader.snapshot().model_dump_json()  # it can still be written down
