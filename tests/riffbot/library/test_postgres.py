@@ -43,7 +43,7 @@ async def test_the_library_works_the_same(server: str, tmp_path: Path) -> None:
     request = RiffRequest(prompt="Funky (Sax:1.3)", seed=2**32 - 1)
     job = await library.jobs.create(request, author=ANN)
     await library.jobs.begin(job.id)
-    (found,) = await library.jobs.unfinished_file()
+    (found,) = await library.jobs.unfinished()
     assert (found.request, found.attempts, found.author) == (request, 1, ANN)
     parent = await library.jobs.finish(job.id, made(request), files("a"))
     remix = RiffRequest(prompt="bells", seed=1, seed_image=parent.image_ref)
