@@ -59,7 +59,7 @@ class JamController:
         self.is_over = False
         self.is_saving_excerpt = False
         self._started_at = int(discord.utils.utcnow().timestamp())
-        self._listener_watch = ListenerWatch(bot.services.settings.jam_leave_s)
+        self._watch = ListenerWatch(bot.services.settings.jam_leave_s)
         self._channel_status = ChannelStatus()
         self._final_notice = ""
         self._is_parked = False
@@ -118,7 +118,7 @@ class JamController:
 
     async def _follow_listeners(self, status: JamStatus) -> None:
         """Pause, resume or leave, as the number of listeners demands."""
-        action = self._listener_watch.update(
+        action = self._watch.update(
             self.output.count_listeners(),
             is_playing=status.phase in {"playing", "catching up"},
             now=monotonic(),
@@ -129,7 +129,7 @@ class JamController:
             await self._resume()
         elif action is ListenerAction.LEAVE:
             await self._park(
-                f"Nobody listened for {format_duration(self._listener_watch.leave_after_s)}, so I left. "
+                f"Nobody listened for {format_duration(self._watch.leave_after_s)}, so I left. "
                 "`/jam resume` goes on from the same place."
             )
 
@@ -138,9 +138,9 @@ class JamController:
         try:
             await self.session.resume()
         except Refused as error:
-            self._listener_watch.resume_refused(str(error))
+            self._watch.resume_refused(str(error))
         else:
-            self._listener_watch.resumed()
+            self._watch.resumed()
 
     # -- ending --------------------------------------------------------------------------------
 
@@ -191,9 +191,9 @@ class JamController:
         context = PanelContext(
             channel_mention=connection.channel.mention if connection is not None else None,
             page_url=self.bot.services.jams.page_url(self.session) if connection is None else None,
-            notice=self._final_notice or self.output.notice or self._listener_watch.refusal,
+            notice=self._final_notice or self.output.notice or self._watch.refusal,
             started_at=self._started_at,
-            is_waiting_for_listeners=self._listener_watch.is_waiting,
+            is_waiting_for_listeners=self._watch.is_waiting,
             is_parked=self._is_parked,
         )
         await self.panel.show(self.session.status(), context, at_once=at_once)
