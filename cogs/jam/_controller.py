@@ -19,8 +19,8 @@ import discord
 from cogs.common.delivery import ReplyTarget
 from cogs.common.errors import log_error
 from cogs.common.formatting import format_duration
-from cogs.jam._audience import AudienceAction, AudienceWatch
 from cogs.jam._channel_status import ChannelStatus
+from cogs.jam._listeners import ListenerAction, ListenerWatch
 from cogs.jam._output import JamOutput
 from cogs.jam._panel import PanelContext
 from cogs.jam._presenter import PanelPresenter
@@ -59,7 +59,7 @@ class JamController:
         self.is_over = False
         self.is_saving_excerpt = False
         self._started_at = int(discord.utils.utcnow().timestamp())
-        self._audience = AudienceWatch(bot.services.settings.jam_leave_s)
+        self._watch = ListenerWatch(bot.services.settings.jam_leave_s)
         self._channel_status = ChannelStatus()
         self._final_notice = ""
         self._is_parked = False
@@ -107,7 +107,7 @@ class JamController:
             return
         channel = self.output.channel
         if channel is not None:
-            await self._follow_audience(status)
+            await self._follow_listeners(status)
         if self.is_over:
             return
         await self._show(at_once=at_once)
@@ -116,20 +116,20 @@ class JamController:
                 await self.store_channels()  # a moderator dragged the bot elsewhere
             await self._channel_status.update(channel, status.current_prompt)
 
-    async def _follow_audience(self, status: JamStatus) -> None:
+    async def _follow_listeners(self, status: JamStatus) -> None:
         """Pause, resume or leave, as the number of listeners demands."""
-        action = self._audience.update(
+        action = self._watch.update(
             self.output.count_listeners(),
             is_playing=status.phase in {"playing", "catching up"},
             now=monotonic(),
         )
-        if action is AudienceAction.PAUSE:
+        if action is ListenerAction.PAUSE:
             await self.session.pause()
-        elif action is AudienceAction.RESUME:
+        elif action is ListenerAction.RESUME:
             await self._resume()
-        elif action is AudienceAction.LEAVE:
+        elif action is ListenerAction.LEAVE:
             await self._park(
-                f"Nobody listened for {format_duration(self._audience.leave_after_s)}, so I left. "
+                f"Nobody listened for {format_duration(self._watch.leave_after_s)}, so I left. "
                 "`/jam resume` goes on from the same place."
             )
 
@@ -138,9 +138,9 @@ class JamController:
         try:
             await self.session.resume()
         except Refused as error:
-            self._audience.resume_refused(str(error))
+            self._watch.resume_refused(str(error))
         else:
-            self._audience.resumed()
+            self._watch.resumed()
 
     # -- ending --------------------------------------------------------------------------------
 
@@ -191,9 +191,9 @@ class JamController:
         context = PanelContext(
             channel_mention=connection.channel.mention if connection is not None else None,
             page_url=self.bot.services.jams.page_url(self.session) if connection is None else None,
-            notice=self._final_notice or self.output.notice or self._audience.refusal,
+            notice=self._final_notice or self.output.notice or self._watch.refusal,
             started_at=self._started_at,
-            is_waiting_for_listeners=self._audience.is_waiting,
+            is_waiting_for_listeners=self._watch.is_waiting,
             is_parked=self._is_parked,
         )
         await self.panel.show(self.session.status(), context, at_once=at_once)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import discord
 
-from cogs.jam._audience import count_hearing
+from cogs.jam._listeners import count_hearing
 from riffbot.jam.session import JamSession
 from riffbot.voice.connection import (
     ConnectionState,

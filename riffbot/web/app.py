@@ -57,7 +57,7 @@ ROUTES: tuple[web.RouteTableDef, ...] = (
 
 
 def create_app(services: Services) -> web.Application:
-    """Make the application. It does not close the services: whoever opened them does."""
+    """Make the application. It does not close the services: the caller does."""
     settings = services.settings
     app = web.Application(
         # The outermost first. The head's deadline is met before anything else happens; then every

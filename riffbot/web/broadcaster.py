@@ -85,7 +85,7 @@ class Broadcaster:
         return len(self._recordings)
 
     def listeners(self, session: JamSession | None = None) -> int:
-        """How many listen, to one jam or to all, over WebSocket and `live.ogg` together."""
+        """How many listeners one jam or all jams have, over WebSocket and `live.ogg` together."""
         each = [(jam, len(one.browsers)) for jam, one in self._broadcasts.items()]
         each += [(jam, len(one.readers)) for jam, one in self._oggs.items()]
         return sum(count for jam, count in each if session is None or jam == session.id)

@@ -85,7 +85,7 @@ class Connections:
 
     @property
     def half_open(self) -> int:
-        """How many have not sent a request yet."""
+        """How many connections have not sent a request yet."""
         return len(self._half_open)
 
     def admit(self, address: str) -> bool:

@@ -35,8 +35,8 @@ FILE_LIMIT = web.AppKey("file_limit", RateLimiter)
 """For riffs' files: a page of a hundred riffs asks for a hundred pictures at once."""
 
 SHEET_LIMIT = web.AppKey("sheet_limit", RateLimiter)
-"""For sheets and whole spectrograms, apart from `CREATE_LIMIT`: whoever opens many riffs may still
-make one."""
+"""The limit for sheets and whole spectrograms, apart from `CREATE_LIMIT`: a visitor who opens many
+riffs may still make one."""
 
 # -- jams ------------------------------------------------------------------------------------------
 

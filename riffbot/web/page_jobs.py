@@ -54,7 +54,7 @@ class Event:
 
     @property
     def is_last(self) -> bool:
-        """Whether it is the job's last event."""
+        """Whether this is the job's last event."""
         return self.name in ("done", "failed")
 
 

@@ -46,7 +46,7 @@ class Recording:
                 yield packets
 
     def seconds(self, first: int = 0) -> float:
-        """How many seconds `packets` has."""
+        """How many seconds of sound `packets` holds."""
         counts = (
             last - max(first, begins)
             for begins, message in list(self._messages)

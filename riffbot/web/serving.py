@@ -47,7 +47,7 @@ ABORTED_WAIT_S = 0.01
 
 MAX_LINGERING = 16
 LINGER_S = 1.0
-"""So many refused connections stay open for so many seconds, so that the refusal arrives."""
+"""At most 16 refused connections stay open for a second, so that the refusal arrives."""
 
 
 @asynccontextmanager
@@ -127,7 +127,7 @@ async def open_listening_sockets(host: str, port: int) -> list[socket.socket]:
 async def accept_connections(
     listener: socket.socket, server: web.Server, connections: Connections
 ) -> None:
-    """Accept connections until cancelled. Each turn of the event loop takes one."""
+    """Accept connections until cancelled. Each iteration of the event loop takes one."""
     loop = asyncio.get_running_loop()
     warned_at = float("-inf")
     refusals = RefusedSockets()

@@ -73,7 +73,7 @@ class PromptInput(LenientBody):
     guidance: float = 7.0
 
     def fields(self) -> dict[str, Any]:
-        """The same as fields of a request or its target."""
+        """These values as fields of a request or its target."""
         return {
             "prompt": self.prompt,
             "seed": self.seed % (MAX_SEED + 1),

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import pytest
 
-from cogs.jam._audience import AudienceAction, AudienceWatch
+from cogs.jam._listeners import ListenerAction, ListenerWatch
 
-NOTHING, PAUSE = AudienceAction.NOTHING, AudienceAction.PAUSE
-RESUME, LEAVE = AudienceAction.RESUME, AudienceAction.LEAVE
+NOTHING, PAUSE = ListenerAction.NOTHING, ListenerAction.PAUSE
+RESUME, LEAVE = ListenerAction.RESUME, ListenerAction.LEAVE
 
 
 @pytest.fixture
-def watch() -> AudienceWatch:
-    return AudienceWatch(leave_after_s=600.0)
+def watch() -> ListenerWatch:
+    return ListenerWatch(leave_after_s=600.0)
 
 
-def test_with_listeners_nothing_happens(watch: AudienceWatch) -> None:
+def test_with_listeners_nothing_happens(watch: ListenerWatch) -> None:
     assert watch.update(2, is_playing=True, now=0.0) is NOTHING
     assert not watch.is_waiting
 
 
-def test_without_listeners_it_pauses_once_and_waits(watch: AudienceWatch) -> None:
+def test_without_listeners_it_pauses_once_and_waits(watch: ListenerWatch) -> None:
     assert watch.update(0, is_playing=True, now=0.0) is PAUSE
     assert watch.is_waiting
     assert watch.update(0, is_playing=False, now=1.0) is NOTHING
 
 
-def test_a_listener_resumes_it(watch: AudienceWatch) -> None:
+def test_a_listener_resumes_it(watch: ListenerWatch) -> None:
     watch.update(0, is_playing=True, now=0.0)
     assert watch.update(1, is_playing=False, now=5.0) is RESUME
     watch.resumed()
@@ -34,7 +34,7 @@ def test_a_listener_resumes_it(watch: AudienceWatch) -> None:
     assert watch.update(1, is_playing=True, now=6.0) is NOTHING
 
 
-def test_a_refusal_is_shown_and_resuming_is_tried_again(watch: AudienceWatch) -> None:
+def test_a_refusal_is_shown_and_resuming_is_tried_again(watch: ListenerWatch) -> None:
     watch.update(0, is_playing=True, now=0.0)
     assert watch.update(1, is_playing=False, now=5.0) is RESUME
     watch.resume_refused("Other jams need the machine.")
@@ -46,13 +46,13 @@ def test_a_refusal_is_shown_and_resuming_is_tried_again(watch: AudienceWatch) ->
     assert watch.is_waiting
 
 
-def test_it_leaves_after_the_limit_and_not_a_moment_sooner(watch: AudienceWatch) -> None:
+def test_it_leaves_after_the_limit_and_not_a_moment_sooner(watch: ListenerWatch) -> None:
     watch.update(0, is_playing=True, now=100.0)
     assert watch.update(0, is_playing=False, now=699.9) is NOTHING
     assert watch.update(0, is_playing=False, now=700.0) is LEAVE
 
 
-def test_a_listener_resets_the_limit(watch: AudienceWatch) -> None:
+def test_a_listener_resets_the_limit(watch: ListenerWatch) -> None:
     watch.update(0, is_playing=True, now=0.0)
     watch.update(1, is_playing=False, now=500.0)
     watch.resumed()
@@ -60,6 +60,6 @@ def test_a_listener_resets_the_limit(watch: AudienceWatch) -> None:
     assert watch.update(0, is_playing=False, now=1400.0) is NOTHING
 
 
-def test_a_members_own_pause_is_not_ended_by_a_listener(watch: AudienceWatch) -> None:
+def test_a_members_own_pause_is_not_ended_by_a_listener(watch: ListenerWatch) -> None:
     assert watch.update(0, is_playing=False, now=0.0) is NOTHING
     assert watch.update(1, is_playing=False, now=1.0) is NOTHING

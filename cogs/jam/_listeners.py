@@ -9,8 +9,8 @@ from enum import Enum, auto
 import discord
 
 
-class AudienceAction(Enum):
-    """What to do about the audience."""
+class ListenerAction(Enum):
+    """What to do about the number of listeners."""
 
     NOTHING = auto()
     PAUSE = auto()
@@ -19,7 +19,7 @@ class AudienceAction(Enum):
 
 
 @dataclass
-class AudienceWatch:
+class ListenerWatch:
     """Follows the number of listeners of one jam.
 
     Args:
@@ -40,7 +40,7 @@ class AudienceWatch:
         """Whether the pause ends as soon as somebody listens."""
         return self.has_paused and not self.refusal
 
-    def update(self, listeners: int, *, is_playing: bool, now: float) -> AudienceAction:
+    def update(self, listeners: int, *, is_playing: bool, now: float) -> ListenerAction:
         """Return what to do.
 
         After `PAUSE` the caller pauses the jam. After `RESUME` it resumes the jam and calls
@@ -53,16 +53,16 @@ class AudienceWatch:
         """
         if listeners:
             self._empty_since = None
-            return AudienceAction.RESUME if self.has_paused else AudienceAction.NOTHING
+            return ListenerAction.RESUME if self.has_paused else ListenerAction.NOTHING
         self.refusal = ""
         if self._empty_since is None:
             self._empty_since = now
         if now - self._empty_since >= self.leave_after_s:
-            return AudienceAction.LEAVE
+            return ListenerAction.LEAVE
         if is_playing:
             self.has_paused = True
-            return AudienceAction.PAUSE
-        return AudienceAction.NOTHING
+            return ListenerAction.PAUSE
+        return ListenerAction.NOTHING
 
     def resumed(self) -> None:
         """Record that the jam plays again."""
