@@ -78,9 +78,9 @@ def fuzz_prompt_parse(data: bytes) -> None:
 
 
 def fuzz_request_reader(data: bytes) -> None:
-    """`request_reader.parse_object`: values that can be written as strict JSON again."""
+    """`request_reader.parse_json_object`: values that can be written as strict JSON again."""
     with contextlib.suppress(BadRequest):
-        found = request_reader.parse_object(data)
+        found = request_reader.parse_json_object(data)
         json.dumps(found, allow_nan=False, ensure_ascii=False).encode()
         request = RiffRequest.strictly(found)
         assert RiffRequest.from_json(request.model_dump_json()) == request

@@ -159,7 +159,7 @@ async def simcord() -> AsyncIterator[tuple[Preview, str]]:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}/#{preview.KEY}"
-    async with local_pictures.served(url, 0) as address:
+    async with local_pictures.serve_preview(url, 0) as address:
         yield preview, address
     await runner.cleanup()
 
@@ -203,7 +203,7 @@ async def test_a_state_waits_for_its_files(
     assert (status, b"p2" in body, b"p1" in body) == (200, True, False)
     # What is missing for good is waited for once.
     preview.available, preview.revision = False, 2
-    monkeypatch.setattr(local_pictures, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(local_pictures, "FILES_TIMEOUT_S", 0.2)
     for _ in range(2):
         seen = len(preview.asked)
         assert (await ask_for(address, "api/state"))[0] == 200
@@ -226,14 +226,14 @@ async def test_a_taken_port_is_a_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(RiffBotError, match=f"Port {port} on 127.0.0.1 is taken"):
-            async with local_pictures.served("http://127.0.0.1:1/#key", port):
+            async with local_pictures.serve_preview("http://127.0.0.1:1/#key", port):
                 pass
 
 
 async def test_the_oldest_files_go() -> None:
-    kept = local_pictures.Kept(limit=10)
+    kept = local_pictures.FileCache(limit=10)
     for name in "abc":
-        kept.put(name, local_pictures.File(b"1234", "image/png"))
+        kept.put(name, local_pictures.CachedFile(b"1234", "image/png"))
     assert [name in kept for name in "abc"] == [False, True, True]
-    kept.put("huge", local_pictures.File(bytes(99), "image/png"))
+    kept.put("huge", local_pictures.CachedFile(bytes(99), "image/png"))
     assert ("c" in kept, "huge" in kept) == (False, True)
