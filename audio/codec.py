@@ -19,9 +19,10 @@ import scipy.fft
 
 from audio import kernels, solver
 from audio.arrays import Floats, Pixels
+from audio.columns import COLUMNS_PER_SECOND
 from audio.errors import AudioError
 from audio.mel import N_MELS, analysis_bank
-from audio.pixels import COLUMNS_PER_SECOND, pixels_to_mel
+from audio.pixels import pixels_to_mel
 from audio.resample import resample
 
 DEFAULT_EFFORT = solver.Effort()

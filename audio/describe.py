@@ -8,8 +8,8 @@ import numpy as np
 
 from audio.arrays import Floats, Pixels
 from audio.codec import mel_targets
+from audio.columns import seconds_of
 from audio.mel import edges
-from audio.pixels import seconds_of
 
 _FLOOR = 1e-3
 """60 dB under the loudest pixel: what counts as sounding."""

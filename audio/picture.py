@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from audio.arrays import Pixels
+from audio.columns import seconds_of
 from audio.mel import MAX_FREQUENCY, hz_to_mel
-from audio.pixels import seconds_of
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 

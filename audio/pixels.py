@@ -1,6 +1,6 @@
-"""The pixel format of spectrograms: grey level ↔ mel magnitude, columns ↔ seconds.
+"""The pixel format of spectrograms: grey level ↔ mel magnitude.
 
-A pixel is 255 - 255·(mel / max)^0.25 and a column lasts 10 ms; see `audio.params`.
+A pixel is 255 - 255·(mel / max)^0.25; see `audio.params`, and `audio.columns` for time.
 """
 
 from __future__ import annotations
@@ -14,14 +14,6 @@ from audio.arrays import Pixels
 
 SILENT = 255
 """The grey level of silence."""
-
-COLUMNS_PER_SECOND = 100
-COLUMNS_PER_MINUTE = 60 * COLUMNS_PER_SECOND
-
-
-def seconds_of(columns: float) -> float:
-    """How long so many columns last, in seconds."""
-    return columns / COLUMNS_PER_SECOND
 
 
 def pixels_to_mel(pixels: NDArray[Any], dtype: DTypeLike = np.float32) -> NDArray[Any]:

@@ -25,8 +25,8 @@ import scipy.fft
 
 from audio import kernels, pghi
 from audio.arrays import Floats, Spectra
+from audio.columns import COLUMNS_PER_SECOND
 from audio.mel import synthesis_bank
-from audio.pixels import COLUMNS_PER_SECOND
 
 RATE = 20000
 WINDOW = 2000

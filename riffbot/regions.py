@@ -13,8 +13,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from audio.columns import COLUMNS_PER_SECOND, seconds_of
 from audio.mel import MAX_FREQUENCY, N_MELS, edges
-from audio.pixels import COLUMNS_PER_SECOND, seconds_of
 from riffbot.errors import BadRequest, shorten
 
 BEATS = 4

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from audio import codec, describe, encoding, image, loudness, picture
 from audio.arrays import Floats, Pixels
-from audio.pixels import seconds_of
+from audio.columns import seconds_of
 from riffbot.request import Extend, Morph, RiffRequest
 
 SAMPLE_RATE = 44100

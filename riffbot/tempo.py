@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from audio.pixels import COLUMNS_PER_MINUTE
+from audio.columns import COLUMNS_PER_MINUTE
 
 SLOWEST, FASTEST = 40.0, 240.0
 """Beats per minute that a request may ask for."""

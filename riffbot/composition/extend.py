@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from audio.arrays import Pixels
+from audio.columns import COLUMNS_PER_MINUTE, COLUMNS_PER_SECOND, seconds_of
 from audio.mel import N_MELS
-from audio.pixels import COLUMNS_PER_MINUTE, COLUMNS_PER_SECOND, seconds_of
 from riffbot.composition.canvas import WIDE, WINDOW, Canvas
 from riffbot.composition.windowed_inpaint import Submit, combine_riffs, load_loop, paint
 from riffbot.errors import BadRequest

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio.arrays import Pixels
+from audio.columns import COLUMNS_PER_MINUTE
 from audio.mel import N_MELS
-from audio.pixels import COLUMNS_PER_MINUTE, SILENT, pixels_to_mel
+from audio.pixels import SILENT, pixels_to_mel
 from riffbot.composition.time_stretch import column_blocks, stretch_to
 from riffbot.errors import BadRequest
 from riffbot.images import Images

@@ -7,7 +7,7 @@ import asyncio
 import numpy as np
 
 from audio.arrays import Pixels
-from audio.pixels import COLUMNS_PER_MINUTE, seconds_of
+from audio.columns import COLUMNS_PER_MINUTE, seconds_of
 from riffbot.composition.canvas import WINDOW, Canvas, Window, window_width, windows
 from riffbot.composition.time_stretch import column_blocks, resample_columns, stretch_to
 from riffbot.composition.windowed_inpaint import Submit, combine_riffs, load_loop, paint

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from audio.codec import mel_targets
-from audio.pixels import mix_to_mono, pixels_to_mel, seconds_of
+from audio.columns import seconds_of
+from audio.pixels import mix_to_mono, pixels_to_mel
 
 
 def test_the_curve_is_the_codecs() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median_high, median_low
 
-from audio.pixels import seconds_of
+from audio.columns import seconds_of
 from riffbot.clock import monotonic
 from riffbot.inference.batching import steps_to_run
 from riffbot.inference.job import Job

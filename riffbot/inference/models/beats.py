@@ -15,7 +15,7 @@ import math
 import torch
 from torch import Tensor
 
-from audio.pixels import COLUMNS_PER_MINUTE
+from audio.columns import COLUMNS_PER_MINUTE
 
 STRIDE = 16
 """Columns of 10 ms in a cell."""
