@@ -46,6 +46,7 @@ async def collect(ws: aiohttp.ClientWebSocketResponse, heard: Heard) -> None:
 
 
 @pytest.mark.parametrize("codec", ["opus", "pcm"])
+@pytest.mark.alone  # packets in real time
 async def test_a_bar_that_loops_is_heard_and_seen_until_the_late_chunk_comes(
     client: TestClient,
     session: JamSession,
