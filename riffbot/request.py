@@ -178,7 +178,7 @@ class RiffRequest(_Spoken):
             raise BadRequest(sentence(error)) from error
 
     @classmethod
-    def strictly(cls, fields: Mapping[str, object]) -> Self:
+    def build_strict(cls, fields: Mapping[str, object]) -> Self:
         """Make a request from a stranger's JSON, whose types must be right: no `"1"` for 1.
 
         Raises:
@@ -197,7 +197,7 @@ class RiffRequest(_Spoken):
         except ValidationError as error:
             raise BadRequest(sentence(error)) from error
 
-    def but(self, /, **changes: object) -> Self:
+    def with_changes(self, /, **changes: object) -> Self:
         """A validated copy with some fields changed. Raises BadRequest."""
         return self.build(**{**self.model_dump(), **changes})
 
@@ -218,7 +218,7 @@ def check_prompts(request: RiffRequest) -> RiffRequest:
     return request
 
 
-def takes(request: RiffRequest, count: int) -> list[RiffRequest]:
+def build_takes(request: RiffRequest, count: int) -> list[RiffRequest]:
     """`count` takes of a request: its own seed and the ones that follow it."""
     return [
         request.model_copy(update={"seed": (request.seed + number) % (MAX_SEED + 1)})

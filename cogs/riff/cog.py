@@ -22,7 +22,7 @@ from cogs.common.options import (
     suggest_seed_images,
 )
 from cogs.riff._buttons import ClipButton
-from riffbot.request import DEFAULT_DENOISING, RiffRequest, takes
+from riffbot.request import DEFAULT_DENOISING, RiffRequest, build_takes
 
 if TYPE_CHECKING:
     from riffbot.bot import RiffBot
@@ -67,7 +67,7 @@ class RiffCog(commands.Cog, name="riff"):
                 bpm=tempo,
                 **({} if seed is None else {"seed": seed}),
             )
-            await generate_and_post(interaction, takes(first, count))
+            await generate_and_post(interaction, build_takes(first, count))
 
 
 async def setup(bot: RiffBot) -> None:

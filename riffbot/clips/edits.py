@@ -204,7 +204,7 @@ def morph(
     if isinstance(first, EditSource):
         fields |= {"seed_image": first.ref, "bpm": first.bpm}
     base = RiffRequest.build(prompt=_prompt_of(first), **fields)
-    target = base.but(
+    target = base.with_changes(
         prompt=_prompt_of(second), seed=base.seed if target_seed is None else target_seed
     ).model_dump(include={"prompt", "negative", "seed", "denoising"})
     piece: dict[str, object] = {
@@ -214,7 +214,7 @@ def morph(
     }
     if isinstance(second, EditSource):
         piece |= {"image": second.ref, "bpm": second.bpm}
-    return check_prompts(base.but(target=target, piece=piece))
+    return check_prompts(base.with_changes(target=target, piece=piece))
 
 
 def layer(first: EditSource, second: EditSource, *, gain_db: float = 0.0) -> RiffRequest:

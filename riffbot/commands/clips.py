@@ -35,7 +35,7 @@ def riff(options: Options) -> int:
     request = check_prompts(RiffRequest.build(prompt=options.prompt, **request_fields(options)))
     build_jobs(request, options.count)
     settings, resolver = open_session(options)
-    request = request.but(**_resolve_images(options, resolver))
+    request = request.with_changes(**_resolve_images(options, resolver))
     return _run_jobs(options, settings, resolver, build_jobs(request, options.count))
 
 

@@ -71,7 +71,7 @@ def build_jobs(request: RiffRequest, count: int) -> list[ClipJob]:
     if not 1 <= count <= MAX_COUNT:
         raise BadRequest(f"--count must be 1 … {MAX_COUNT}, not {count}.")
     return [
-        ClipJob(request.but(seed=(request.seed + n) % (MAX_SEED + 1))) if n else ClipJob(request)
+        ClipJob(request.with_changes(seed=(request.seed + n) % (MAX_SEED + 1))) if n else ClipJob(request)
         for n in range(count)
     ]
 
@@ -82,4 +82,4 @@ def apply_changes(request: RiffRequest, changes: dict[str, Any]) -> RiffRequest:
         changes = {"width": None, "bpm": None, "mask": None, **changes}
     elif "bpm" in changes:
         changes = {"width": None, **changes}
-    return request.but(**changes)
+    return request.with_changes(**changes)

@@ -9,7 +9,6 @@ import pytest
 from riffbot.clips import recipes
 from riffbot.clips.edits import EditSource, extend, layer, morph, remix
 from riffbot.errors import BadRequest
-from riffbot.images import Images
 from riffbot.prompt import PromptError
 from riffbot.request import Extend, RiffRequest
 
@@ -47,11 +46,11 @@ def test_a_stored_request_loads_whatever_its_prompts_are(prompt: str) -> None:
 @pytest.mark.parametrize("prompt", UNREADABLE)
 def test_a_stored_request_can_be_copied_with_other_fields(prompt: str) -> None:
     request = RiffRequest.from_json(stored(prompt, seed_image="beat"))
-    copy = request.but(bpm=90.0, seed=6, piece=Extend(columns=800))
+    copy = request.with_changes(bpm=90.0, seed=6, piece=Extend(columns=800))
     assert (copy.prompt, copy.bpm, copy.seed, copy.piece) == (prompt, 90.0, 6, Extend(columns=800))
-    assert copy.but(piece=None, bpm=None, seed=5) == request
+    assert copy.with_changes(piece=None, bpm=None, seed=5) == request
     with pytest.raises(BadRequest, match=r"Steps must be 1 or more, not 0\."):
-        request.but(steps=0)
+        request.with_changes(steps=0)
 
 
 @pytest.mark.parametrize("prompt", UNREADABLE)

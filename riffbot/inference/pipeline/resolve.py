@@ -41,7 +41,7 @@ def resolve(request: RiffRequest, card: ModelCard, images: Images) -> RiffReques
         width = _width(request, bpm, card, images)
     if request.mask is not None:
         images.mask(request.mask, width)
-    return request.but(
+    return request.with_changes(
         guidance=request.guidance or card.defaults.guidance,
         steps=steps,
         scheduler=scheduler,

@@ -45,7 +45,7 @@ async def create(request: web.Request) -> web.Response:
     parent = body.pop("parent", None)
     if not (parent is None or (isinstance(parent, str) and is_id(parent))):
         raise BadRequest("The parent is the id of a riff.")
-    riff = RiffRequest.strictly(body)
+    riff = RiffRequest.build_strict(body)
     # Nonsense is refused here; what only the model can tell comes as an event.
     check_prompts(riff)
     if riff.seed_image is not None:

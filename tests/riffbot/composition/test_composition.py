@@ -163,7 +163,7 @@ async def test_a_walk_moves_from_its_beginning_to_its_end(pipeline: Pipeline) ->
         piece={"kind": "morph", "clips": 4},
     )
     riff = await compose(request, pipeline.images, submit)
-    alone = await made(pipeline, request.but(piece=None))
+    alone = await made(pipeline, request.with_changes(piece=None))
     width = alone.image.shape[1]
     assert riff.image.shape == (512, 4 * width)
     assert asked[0] == 0
@@ -298,7 +298,7 @@ async def test_a_song_has_no_seam_above_its_ordinary_changes(shipped: Pipeline) 
     ours = relative_change_at(
         heard, SAMPLE_RATE, [w.begin for w in windows(width, width * 3, width)]
     )
-    clips = [(await made(shipped, request.but(piece=None, seed=seed))).image for seed in range(4)]
+    clips = [(await made(shipped, request.with_changes(piece=None, seed=seed))).image for seed in range(4)]
     plain = np.concatenate([sound(clip) for clip in clips])
     theirs = relative_change_at(plain, SAMPLE_RATE, [width, 2 * width])
     assert ours < 1.5
@@ -344,7 +344,7 @@ async def test_a_layer_comes_into_time_though_its_file_says_no_tempo(pipeline: P
         riff = await made(pipeline, request)
         assert riff.image.shape == (512, 200)
         assert riff.image[:, 100:103].max() < 60, "still in the middle"
-        far = request.but(piece={"kind": "layer", "image": two, "bpm": 240.0})
+        far = request.with_changes(piece={"kind": "layer", "image": two, "bpm": 240.0})
         with pytest.raises(BadRequest, match="too far apart"):
             await made(pipeline, far)
 

@@ -21,7 +21,7 @@ LOOP_GRID = LoopGrid(128, 4)
 
 
 async def make(path: PromptPath) -> Chunk:
-    request = path.build_request().but(width=128)
+    request = path.build_request().with_changes(width=128)
     return Chunk(path, request, drawn(request) // 2 + 100)
 
 
