@@ -273,7 +273,10 @@ def _measure_extend(
     spent = time.perf_counter() - began
 
     began = time.perf_counter()
-    takes = [pipeline.run([request.with_changes(seed=number)])[0] for number in range(-(-columns // width))]
+    takes = [
+        pipeline.run([request.with_changes(seed=number)])[0]
+        for number in range(-(-columns // width))
+    ]
     alternative = np.concatenate([_render_sound(picture) for picture in takes])[: len(riffbot)]
     spent_apart = time.perf_counter() - began
     joins = [window.begin for window in windows(width, columns, window_width(width))]

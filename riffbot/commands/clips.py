@@ -12,10 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from riffbot.commands.arguments import Options
-from riffbot.commands.jobs import ClipJob, apply_changes, build_jobs, request_fields
+from riffbot.commands.jobs import (
+    ClipJob,
+    apply_changes,
+    build_generation_options,
+    build_jobs,
+    check_count,
+    request_fields,
+)
 from riffbot.errors import BadRequest
+from riffbot.generation_options import GenerationOptions
 from riffbot.naming import slugify
-from riffbot.request import RiffRequest, check_prompts
 
 if TYPE_CHECKING:
     from riffbot.commands.image_resolver import ImageResolver
@@ -32,8 +39,7 @@ def riff(options: Options) -> int:
         return _replay(options)
     if options.prompt is None:
         raise BadRequest('Say what you want to hear, for example: riffbot riff "funky sax".')
-    request = check_prompts(RiffRequest.build(prompt=options.prompt, **request_fields(options)))
-    build_jobs(request, options.count)
+    request = _build_options(options).build_request()
     settings, resolver = open_session(options)
     request = request.with_changes(**_resolve_images(options, resolver))
     return _run_jobs(options, settings, resolver, build_jobs(request, options.count))
@@ -41,20 +47,20 @@ def riff(options: Options) -> int:
 
 def remix(options: Options) -> int:
     """Change a clip towards a prompt (img2img from its picture)."""
-    _check_options(options)
+    generation = _build_options(options)
     from riffbot.clips import edits
     from riffbot.commands.edit_sources import read_edit_source
 
     settings, resolver = open_session(options)
-    mask = {"mask": resolver.resolve_mask(options.mask)} if options.mask else {}
+    mask = resolver.resolve_mask(options.mask) if options.mask else None
     start = read_edit_source(options.source, options, settings, resolver)
-    request = edits.remix(start, options.prompt, **mask, **request_fields(options))
+    request = edits.remix(start, generation, mask=mask)
     return _run_jobs(options, settings, resolver, build_jobs(request, options.count))
 
 
 def inpaint(options: Options) -> int:
     """Repaint a stretch of a clip; the rest of its picture stays to the pixel."""
-    _check_options(options)
+    generation = _build_options(options)
     timed = options.begin is not None or options.end is not None
     if timed + bool(options.where) + bool(options.mask) > 1:
         raise BadRequest("Say the place once: --from and --to, or --where, or --mask.")
@@ -64,29 +70,24 @@ def inpaint(options: Options) -> int:
 
     settings, resolver = open_session(options)
     start = read_edit_source(options.source, options, settings, resolver)
-    fields = {"denoising": options.usual_denoising, **request_fields(options)}
+    mask = None
     if options.mask:
-        request = edits.remix(
-            start, options.prompt, mask=resolver.resolve_mask(options.mask), **fields
-        )
+        mask = resolver.resolve_mask(options.mask)
     elif timed:
         begin = 0.0 if options.begin is None else options.begin
         end = start.width / 100 if options.end is None else options.end
         low = 0.0 if options.low is None else options.low
         high = 10_000.0 if options.high is None else options.high
-        region = Region.between(start.width, begin, end, low, high)
-        request = edits.remix(start, options.prompt, mask=region.name, **fields)
-    else:
-        request = edits.inpaint(
-            start, options.prompt, where=options.where, low=options.low, high=options.high, **fields
-        )
+        mask = Region.between(start.width, begin, end, low, high).name
+    request = edits.inpaint(
+        start, generation, where=options.where, low=options.low, high=options.high, mask=mask
+    )
     return _run_jobs(options, settings, resolver, build_jobs(request, options.count))
 
 
 def extend(options: Options) -> int:
     """Let a clip go on by whole measures, forward or backward, as one clip without seams."""
-    if options.prompt is not None:
-        _check_options(options)
+    generation = _build_options(options)
     if (options.length is None) == (options.bars is None):
         raise BadRequest("Say how long: --seconds for the whole, or --bars to add.")
     from riffbot.clips import edits
@@ -97,11 +98,10 @@ def extend(options: Options) -> int:
     start = read_edit_source(options.source, options, settings, resolver, crop=not is_whole)
     request = edits.extend(
         start,
-        options.prompt or "",
+        generation,
         seconds=options.length,
         bars=options.bars,
         backward=options.backward,
-        **request_fields(options),
     )
     jobs = build_jobs(request, options.count)
     return _run_jobs(options, settings, resolver, jobs, suffix="-extended")
@@ -115,9 +115,8 @@ def morph(options: Options) -> int:
     """
     if not 2 <= options.clips <= MAX_CLIPS:
         raise BadRequest(f"--clips must be 2 … {MAX_CLIPS}, not {options.clips}.")
-    check_prompts(RiffRequest.build(prompt=options.prompt, **request_fields(options)))
-    # The far end must be a valid prompt, too.
-    check_prompts(RiffRequest.build(prompt=options.target))
+    generation = build_generation_options(options.prompt, options)
+    GenerationOptions.build(prompt=options.target)  # the second end must be a valid prompt, too
     from riffbot.clips import edits
     from riffbot.commands.edit_sources import read_morph_end
 
@@ -126,10 +125,9 @@ def morph(options: Options) -> int:
     request = edits.morph(
         read_morph_end(options.prompt, options, settings, resolver),
         read_morph_end(options.target, options, settings, resolver),
+        generation.with_defaults(seed_image=seed_image),
         clips=options.clips,
         target_seed=options.target_seed,
-        **({"seed_image": seed_image} if seed_image else {}),
-        **request_fields(options),
     )
     assert request.target is not None
     name = f"{slugify(request.prompt)}-to-{slugify(request.target.prompt)}-{request.seed}"
@@ -153,21 +151,21 @@ def layer(options: Options) -> int:
 
 def draw(options: Options) -> int:
     """Hear any picture, dark on light or light on dark; with a prompt, diffusion paints over it."""
-    _check_options(options)
+    generation = _build_options(options)
     from riffbot.clips import edits
     from riffbot.commands.edit_sources import read_drawing
 
     settings, resolver = open_session(options)
     start = read_drawing(options.source, options, resolver)
-    request = edits.draw(start, options.prompt or "", **request_fields(options))
+    request = edits.draw(start, generation)
     return _run_jobs(options, settings, resolver, build_jobs(request, options.count))
 
 
-def _check_options(options: Options) -> None:
-    """Refuse invalid prompts and numbers before a picture is read. Raises BadRequest."""
-    fields = {"denoising": getattr(options, "usual_denoising", 0.75), **request_fields(options)}
-    prompt = options.prompt if options.prompt is not None else "a drawing"
-    build_jobs(check_prompts(RiffRequest.build(prompt=prompt, **fields)), options.count)
+def _build_options(options: Options) -> GenerationOptions:
+    """Validate prompt, numbers and count, before a picture is read. Raises BadRequest."""
+    generation = build_generation_options(options.prompt, options)
+    check_count(options.count)
+    return generation
 
 
 def _run_batch(options: Options) -> int:
@@ -200,7 +198,7 @@ def _replay(options: Options) -> int:
         changes["prompt"] = options.prompt
     settings, resolver = open_session(options, recipe_folder=options.recipe.parent)
     changes |= _resolve_images(options, resolver)
-    request = check_prompts(apply_changes(recipe.request, changes))
+    request = apply_changes(recipe.request, changes).check_prompts()
     for ref, resolve in (
         (request.seed_image, resolver.resolve_seed_image),
         (request.mask, resolver.resolve_mask),

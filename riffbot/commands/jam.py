@@ -41,6 +41,8 @@ def jam(options: Options) -> int:
     time, as a voice channel would hear it, with a report of how well that went.
     """
     from riffbot.commands.clips import open_session
+    from riffbot.commands.jobs import request_fields
+    from riffbot.jam.chunk_options import ChunkOptions
     from riffbot.jam.prompt_path import PromptPath
     from riffbot.jam.tempo_lock import choose_seed_image, read_loop_grid
 
@@ -64,16 +66,10 @@ def jam(options: Options) -> int:
     settings, resolver = open_session(options, folder=out.parent if out else Path())
     named = options.seed_image
     path = PromptPath.begin(
-        options.prompt,
+        ChunkOptions.build(prompt=options.prompt, **request_fields(options)),
         seed_image=resolver.resolve_seed_image(named)
         if named
         else choose_seed_image(resolver.images, options.bpm, options.prompt),
-        seed=options.seed or 0,
-        **{
-            name: value
-            for name in ("negative", "denoising", "guidance", "steps", "scheduler")
-            if (value := getattr(options, name)) is not None
-        },
     )
     loop_grid = read_loop_grid(resolver.images, path.seed_image)
     job = _JamJob(settings, resolver, path, loop_grid, changes, options.seconds, out, options.busy)
@@ -140,8 +136,8 @@ async def _write_excerpt(
 
 def parse_change(text: str) -> ScheduledPrompt:
     """Parse `20:church bells` as a change at second 20. Raises BadRequest."""
+    from riffbot.jam.chunk_options import validate_prompt
     from riffbot.jam.offline import ScheduledPrompt
-    from riffbot.jam.prompt_path import validate_prompt
 
     seconds, colon, prompt = text.partition(":")
     try:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from riffbot.commands.arguments import Options
 from riffbot.errors import BadRequest
-from riffbot.request import MAX_SEED, RiffRequest
+from riffbot.generation_options import GenerationOptions
+from riffbot.request import RiffRequest, build_takes
 
 if TYPE_CHECKING:
     from riffbot.clips.recipes import Recipe
@@ -66,14 +67,21 @@ def request_fields(options: Options) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def build_jobs(request: RiffRequest, count: int) -> list[ClipJob]:
-    """Build jobs for the same clip with `count` consecutive seeds. Raises BadRequest."""
+def build_generation_options(prompt: str | None, options: Options) -> GenerationOptions:
+    """Validate what was typed: the prompt, and the fields of the request. Raises BadRequest."""
+    return GenerationOptions.build(prompt=prompt, **request_fields(options))
+
+
+def check_count(count: int) -> None:
+    """Raise BadRequest if so many clips cannot be made at once."""
     if not 1 <= count <= MAX_COUNT:
         raise BadRequest(f"--count must be 1 … {MAX_COUNT}, not {count}.")
-    return [
-        ClipJob(request.with_changes(seed=(request.seed + n) % (MAX_SEED + 1))) if n else ClipJob(request)
-        for n in range(count)
-    ]
+
+
+def build_jobs(request: RiffRequest, count: int) -> list[ClipJob]:
+    """Build jobs for the same clip with `count` consecutive seeds. Raises BadRequest."""
+    check_count(count)
+    return [ClipJob(take) for take in build_takes(request, count)]
 
 
 def apply_changes(request: RiffRequest, changes: dict[str, Any]) -> RiffRequest:

@@ -47,7 +47,9 @@ def _plan_extension(
     check_longer(piece, known)
     period = known if loop is None else loop.shape[1]
     windows = plan_windows(piece.columns, known, period, backward=piece.backward)
-    base = resolve(request.with_changes(piece=None, seed_image=None, mask=None, bpm=bpm, width=None))
+    base = resolve(
+        request.with_changes(piece=None, seed_image=None, mask=None, bpm=bpm, width=None)
+    )
     return [_window(base, request, window, 0.0) for window in windows]
 
 

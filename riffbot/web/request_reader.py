@@ -17,7 +17,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from riffbot.errors import BadRequest
-from riffbot.request import sentence
+from riffbot.validation import describe_validation_error
 from riffbot.web.errors import MAX_BODY, BodyTooLarge
 from riffbot.web.schema import Body
 from riffbot.web.strict_json import parse_json_object
@@ -45,7 +45,7 @@ async def read_body(
     try:
         return model.model_validate({k: v for k, v in fields.items() if v is not None})
     except ValidationError as error:
-        raise BadRequest(error_message or sentence(error)) from error
+        raise BadRequest(error_message or describe_validation_error(error)) from error
 
 
 async def read_object(request: web.Request, *, limit: int = MAX_BODY) -> dict[str, Any]:

@@ -9,8 +9,9 @@ import pytest
 from riffbot.clips import recipes
 from riffbot.clips.edits import EditSource, extend, layer, morph, remix
 from riffbot.errors import BadRequest
+from riffbot.generation_options import NO_OPTIONS, GenerationOptions
 from riffbot.prompt import PromptError
-from riffbot.request import Extend, RiffRequest
+from riffbot.request import MAX_SEED, Extend, RiffRequest, Target, build_takes
 
 UNREADABLE = ("(x:1e9)", "take (one:99)", "()", "[ ]")
 """Prompts that old libraries may hold: a file's name, or what an earlier grammar took for text."""
@@ -64,13 +65,13 @@ def test_two_riffs_are_layered_whatever_their_titles_are(prompt: str) -> None:
 def test_what_the_model_would_read_of_an_old_title_is_refused(prompt: str) -> None:
     start = EditSource("beat", 128, 100.0, prompt)
     for edit in (
-        lambda: remix(start, ""),
+        lambda: remix(start, NO_OPTIONS),
         lambda: extend(start, seconds=10),
         lambda: morph(start, "bells"),
     ):
         with pytest.raises(PromptError):
             edit()
-    assert extend(start, "bells", seconds=10).prompt == "bells"
+    assert extend(start, GenerationOptions(prompt="bells"), seconds=10).prompt == "bells"
 
 
 def test_the_far_end_of_a_morph_may_be_without_words_but_not_empty() -> None:
@@ -87,3 +88,35 @@ def test_the_far_end_of_a_morph_may_be_without_words_but_not_empty() -> None:
         )
     with pytest.raises(BadRequest, match=r"^The prompt is too long: please keep it under 1000"):
         morph("bells", "x" * 1001)
+
+
+@pytest.mark.parametrize("prompt", ["(x:1e9)", "take (one:99)"])
+def test_no_new_request_has_a_prompt_that_cannot_be_parsed(prompt: str) -> None:
+    request = RiffRequest(prompt="funk", seed=1)
+    for build in (
+        lambda: RiffRequest(prompt=prompt),
+        lambda: RiffRequest(prompt="funk", negative=prompt),
+        lambda: Target(prompt=prompt, seed=1),
+        lambda: RiffRequest.build(prompt=prompt),
+        lambda: RiffRequest.build(prompt="funk", target={"prompt": prompt, "seed": 1}),
+        lambda: RiffRequest.build_strict({"prompt": prompt}),
+        lambda: RiffRequest.model_validate_json(stored(prompt)),
+        lambda: request.with_changes(prompt=prompt),
+        lambda: request.with_changes(negative=prompt),
+        lambda: request.with_changes(target={"prompt": prompt, "seed": 1}),
+        lambda: RiffRequest.from_json(stored(prompt)).check_prompts(),
+        lambda: RiffRequest.build_unparsed(prompt="funk", negative=prompt).check_prompts(),
+    ):
+        with pytest.raises(PromptError, match="is not a weight I can use"):
+            build()
+    with pytest.raises(PromptError, match="empty between its brackets"):
+        RiffRequest(prompt="()")
+    assert RiffRequest(prompt="funk", negative="()", target=Target(prompt="", seed=1)).alpha == 0
+
+
+def test_takes_differ_in_their_seeds_only() -> None:
+    request = RiffRequest.from_json(stored("(x:1e9)")).with_changes(seed=MAX_SEED)
+    takes = build_takes(request, 3)
+    assert takes[0] == request
+    assert [take.seed for take in takes] == [MAX_SEED, 0, 1]
+    assert {take.prompt for take in takes} == {"(x:1e9)"}

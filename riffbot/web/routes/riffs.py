@@ -20,7 +20,7 @@ from aiohttp import web
 from riffbot.errors import BadRequest, NotFound
 from riffbot.library.tables import StoredRiff
 from riffbot.library.types import referenced_images
-from riffbot.request import RiffRequest, check_prompts
+from riffbot.request import RiffRequest
 from riffbot.web import schema
 from riffbot.web.access import is_stranger
 from riffbot.web.headers import IMMUTABLE
@@ -45,9 +45,8 @@ async def create(request: web.Request) -> web.Response:
     parent = body.pop("parent", None)
     if not (parent is None or (isinstance(parent, str) and is_id(parent))):
         raise BadRequest("The parent is the id of a riff.")
+    # Invalid fields are refused here; what only the model can refuse comes as an event.
     riff = RiffRequest.build_strict(body)
-    # Nonsense is refused here; what only the model can tell comes as an event.
-    check_prompts(riff)
     if riff.seed_image is not None:
         await asyncio.to_thread(request.app[SERVICES].images.load, riff.seed_image)
     await check_sources(request, referenced_images(riff), parent)

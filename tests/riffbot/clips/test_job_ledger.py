@@ -167,12 +167,16 @@ async def test_a_job_that_ended_meanwhile_is_not_computed(stage: Stage) -> None:
 
 async def test_others_clips_come_between_two_pictures_of_one(stage: Stage) -> None:
     stage.pipeline.gate.clear()
-    first = asyncio.create_task(stage.clip_service.make(REQUEST.with_changes(prompt="first"), author=ANN))
+    first = asyncio.create_task(
+        stage.clip_service.make(REQUEST.with_changes(prompt="first"), author=ANN)
+    )
     await until(lambda: bool(stage.pipeline.batches))
     walking = asyncio.create_task(stage.clip_service.make(WALK, author=ANN))
     await until(lambda: stage.engine.stats().queued == 1)
     singles = [
-        asyncio.create_task(stage.clip_service.make(REQUEST.with_changes(prompt=f"bob {n}"), author=BOB))
+        asyncio.create_task(
+            stage.clip_service.make(REQUEST.with_changes(prompt=f"bob {n}"), author=BOB)
+        )
         for n in range(3)
     ]
     await until(lambda: stage.engine.stats().queued == 4)

@@ -15,6 +15,7 @@ from riffbot.clips.edits import EditSource, extend, inpaint, layer
 from riffbot.composition import compose, extended_columns, mix_pixels, windows
 from riffbot.composition.canvas import GRAIN, MARGIN, Canvas
 from riffbot.errors import BadRequest
+from riffbot.generation_options import GenerationOptions
 from riffbot.images import Images, SeedImage
 from riffbot.inference.job import GeneratedRiff
 from riffbot.inference.models.loading import load_model
@@ -298,7 +299,10 @@ async def test_a_song_has_no_seam_above_its_ordinary_changes(shipped: Pipeline) 
     ours = relative_change_at(
         heard, SAMPLE_RATE, [w.begin for w in windows(width, width * 3, width)]
     )
-    clips = [(await made(shipped, request.with_changes(piece=None, seed=seed))).image for seed in range(4)]
+    clips = [
+        (await made(shipped, request.with_changes(piece=None, seed=seed))).image
+        for seed in range(4)
+    ]
     plain = np.concatenate([sound(clip) for clip in clips])
     theirs = relative_change_at(plain, SAMPLE_RATE, [width, 2 * width])
     assert ours < 1.5
@@ -373,6 +377,6 @@ def test_a_waltz_grows_by_its_own_measures() -> None:
     piece = extend(start, seconds=10).piece
     assert isinstance(piece, Extend)
     assert piece.columns == 400 + 3 * bar
-    mask = inpaint(start, "bells", where="bar 2").mask
+    mask = inpaint(start, GenerationOptions(prompt="bells"), where="bar 2").mask
     assert mask is not None
     assert mask.startswith(f"region_c{bar}-400_")

@@ -85,10 +85,10 @@ def test_what_the_model_cannot_do(fields: dict[str, object], said: str) -> None:
 
 
 def test_nonsense_is_refused_wherever_it_stands() -> None:
-    target = Target(prompt="funk", negative="(x:nan)", seed=1)
+    target = Target(prompt="funk", seed=1).model_copy(update={"negative": "(x:nan)"})
     for request in (
-        RiffRequest(prompt="(x:nan)"),
-        RiffRequest(prompt="funk", negative="(x:1e9)"),
+        RiffRequest.build_unparsed(prompt="(x:nan)"),
+        RiffRequest.build_unparsed(prompt="funk", negative="(x:1e9)"),
         RiffRequest(prompt="funk", target=target),
         RiffRequest(prompt="funk", target=target.model_copy(update={"prompt": "(x:99)"})),
     ):
@@ -133,7 +133,9 @@ def test_steps_lie_between_the_two_ends() -> None:
 
 def test_batches_are_of_one_shape_and_one_walk() -> None:
     request = resolve(RiffRequest(prompt="funk", seed=1), CARD, NO_IMAGES)
-    assert batch_key(request) == batch_key(request.with_changes(seed=2, prompt="rock", guidance=9.0))
+    assert batch_key(request) == batch_key(
+        request.with_changes(seed=2, prompt="rock", guidance=9.0)
+    )
     for change in ({"steps": 3}, {"width": 640}, {"guidance": 1.0}):
         assert batch_key(request) != batch_key(request.with_changes(**change))
 
