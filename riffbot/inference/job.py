@@ -101,7 +101,7 @@ class Job:
         request: as submitted; replaced by the resolved one once the model is loaded.
         owner: who requested it; None for the owner of this machine (command line, replays), who is
             never refused.
-        deadline: when the picture is needed, in seconds of `time.monotonic()`; None for fair shares.
+        deadline: when the picture is needed, in seconds of `time.monotonic()`; None: fair shares.
         repeat: compute this many copies as one batch, to repeat a stored clip to the bit.
         id: the id of the job and of its riff.
         key: jobs with equal keys may share a batch; None until the request is resolved.
