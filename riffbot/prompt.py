@@ -12,7 +12,7 @@ closing bracket without an opening one is an ordinary character.
 
 A colon in round brackets begins a weight only where a number from 0 to 10 stands between it and the
 closing bracket, with or without blanks: `(sax:1.3)`, `(sax: .5 )`, `(sax:+2)`. Anything else behind
-a colon is text: words (`(drums:808s)`), and what only Python reads as a number (`(take:1_0)`).
+a colon is text: words (`(drums:808s)`), and what is a number in Python only (`(take:1_0)`).
 
 A number outside of that range is an error directly behind the colon: `(x:1e9)`, `(x:-1)`,
 `(x:nan)`. It is text behind a blank, as labels are written (`(bpm: 120)`, `(tempo: 90)`,
@@ -52,14 +52,14 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_HOURS = re.compile(r"(?<![\w.])\d{1,3}\Z")  # what stands before the colon of a time
+_HOURS = re.compile(r"(?<![\w.])\d{1,3}\Z")  # what precedes the colon of a time
 _MINUTES = re.compile(r"\d{1,3}")
 _OPENER = {")": "(", "]": "["}
 _FACTOR = {"(": EMPHASIS, "[": 1 / EMPHASIS}
 
 
 class PromptError(BadRequest):
-    """The prompt carries a weight that cannot be meant, or no words."""
+    """A prompt has an invalid weight, or no words."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def _parse(text: str) -> tuple[Fragment, ...]:
 
 
 def _parse_weight(token: re.Match[str]) -> float | None:
-    """Parse what stands behind a colon: a weight, or None for text. Raises PromptError."""
+    """Parse the weight behind a colon; None if it is text. Raises PromptError."""
     number = token["weight"]
     if "_" in number:  # which Python alone reads as a number
         return None

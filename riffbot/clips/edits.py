@@ -1,7 +1,7 @@
 """The six edits as requests: remix, inpaint, extend, morph, layer, draw.
 
-Discord, the page and the command line all build the requests of their edits here, so that an
-option means the same everywhere; the clip service or the command line makes the clips.
+Discord, the page and the command line all build the requests of their edits here, so an option
+means the same everywhere.
 """
 
 from __future__ import annotations

@@ -91,8 +91,8 @@ class Planner:
         upcoming: the chunk after the first and its column, which a restart has to keep.
 
     Attributes:
-        pending: the changes that members asked for.
-        next_path: the path whose chunk is next while nobody asks for a change.
+        pending: the changes that members requested.
+        next_path: the path of the next chunk while no change is requested.
         response_times: seconds from each of the last hundred changes to its sound.
         chunk_count: how many chunks were placed after the first.
         start_engine_s: seconds of the engine's time that `generate_first` took.

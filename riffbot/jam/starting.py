@@ -37,12 +37,12 @@ def build_path(images: Images, options: ChunkOptions) -> PromptPath:
 
 
 class SessionOpener:
-    """Starts sessions and keeps the registry right whatever happens meanwhile.
+    """Starts sessions, and keeps the registry consistent when a start fails or is cancelled.
 
     Args:
         host: what all jams share.
         registry: of the sessions.
-        saver: stores them, and knows whether RiffBot is stopping.
+        saver: stores them; has the state of whether RiffBot is stopping.
     """
 
     def __init__(self, host: JamHost, registry: JamRegistry, saver: JamSaver) -> None:
@@ -106,5 +106,5 @@ class SessionOpener:
         await self._saver.wait_saved(old)
 
     def _is_closing(self) -> bool:
-        """Whether RiffBot is stopping, at whatever moment it is asked."""
+        """Whether RiffBot is stopping by now."""
         return self._saver.is_closing

@@ -11,8 +11,8 @@
 Sound is in `jam_socket.py` and `jam_audio.py`, votes and changes in `jam_controls.py`.
 
 A private jam's id is its key: 60 random bits that only its starter knows, until the link is passed
-on. A server's jam is the server's: whoever has its link may listen and keep, may vote where the
-server lets anyone steer (`/server settings`), and leaves the rest to its members.
+on. Anyone with the link of a server's jam may listen to it and keep excerpts, and may vote if the
+server lets anyone steer (`/server settings`); the rest is up to the server's members.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ async def list_riffs(request: web.Request) -> web.Response:
     )
     if is_stranger(request):
         return web.json_response(schema.RiffList(riffs=[], next=None, closed=True))
-    # One more than asked for tells whether there is another page.
+    # One more than requested, to find out whether there is another page.
     riffs = await request.app[SERVICES].library.riffs.recent(before=before, limit=limit + 1)
     page = riffs[:limit]
     following = page[-1].created_at.isoformat() if len(riffs) > limit else None
