@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import tracemalloc
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from riffbot.bench.remix import relative_change_at
 from riffbot.clips.edits import EditSource, extend, inpaint, layer
 from riffbot.composition import compose, extended_columns, mix_pixels, windows
 from riffbot.composition.canvas import GRAIN, MARGIN, Canvas
+from riffbot.composition.plan import plan_pictures
 from riffbot.errors import BadRequest
 from riffbot.generation_options import GenerationOptions
 from riffbot.images import Images, SeedImage
@@ -23,6 +25,7 @@ from riffbot.inference.pipeline.pipeline import Pipeline
 from riffbot.inference.pipeline.pixels import resize_columns
 from riffbot.inference.pipeline.resolve import resolve
 from riffbot.inference.torch_threads import use_few_threads
+from riffbot.prompt import PromptError
 from riffbot.rendering import SAMPLE_RATE, sound
 from riffbot.request import Extend, RiffRequest
 from riffbot.settings import ROOT, Settings
@@ -351,6 +354,25 @@ async def test_a_layer_comes_into_time_though_its_file_says_no_tempo(pipeline: P
         far = request.with_changes(piece={"kind": "layer", "image": two, "bpm": 240.0})
         with pytest.raises(BadRequest, match="too far apart"):
             await made(pipeline, far)
+
+
+async def test_old_titles_are_mixed_whatever_they_are_and_no_model_reads_them(
+    pipeline: Pipeline,
+) -> None:
+    with pipeline.images.lend(loop_of(200)) as one, pipeline.images.lend(loop_of(200, 1)) as two:
+        mixed = layer(EditSource(one, 200, 120.0, "(x:1e9)"), EditSource(two, 200, 120.0, "()"))
+        riff = await made(pipeline, mixed)
+        assert (riff.request.prompt, riff.image.shape) == ("(x:1e9) + ()", (512, 200))
+        assert plan_pictures(mixed, pipeline.images, _never) == []
+        fields = {"prompt": "(x:1e9)", "seed": 1, "seed_image": one}
+        longer = {**fields, "piece": {"kind": "extend", "columns": 400}}
+        for stored in (fields, longer):
+            with pytest.raises(PromptError, match="is not a weight"):
+                await made(pipeline, RiffRequest.from_json(json.dumps(stored)))
+
+
+def _never(request: RiffRequest) -> RiffRequest:
+    raise AssertionError("a layer needs no model")
 
 
 async def test_what_would_be_endless_or_is_no_spectrogram_is_refused(pipeline: Pipeline) -> None:
