@@ -19,6 +19,7 @@ from riffbot.inference.engine.engine import Engine
 from riffbot.inference.job import GeneratedRiff
 from riffbot.jam.attempts import FailedAttempts
 from riffbot.jam.capacity import Capacity
+from riffbot.jam.outcomes import ChunkPlaced, Outcome, PlanningFailed, PromptRefused
 from riffbot.jam.pending_changes import PendingChange, PendingChanges
 from riffbot.jam.phase import JamLifecycle
 from riffbot.jam.player import Player
@@ -45,35 +46,11 @@ PAUSE_BETWEEN_TRIES_S = 1.0
 
 
 @dataclass(frozen=True)
-class ChunkPlaced:
-    """A chunk was placed on the timeline; `change` is the change that it applies, if any."""
-
-    change: PendingChange | None
-
-
-@dataclass(frozen=True)
-class PromptRefused:
-    """The model cannot take a prompt; `author` voted for it, None for a forgotten member."""
-
-    author: Participant | None
-
-
-@dataclass(frozen=True)
-class PlanningFailed:
-    """No chunk can be generated any more; `reason` is a message for the panel."""
-
-    reason: str
-
-
-@dataclass(frozen=True)
 class _Generated:
     """A chunk, and its planned column from before a restart."""
 
     chunk: Chunk
     column: int | None
-
-
-Outcome = ChunkPlaced | PromptRefused | PlanningFailed
 
 
 class Planner:

@@ -45,7 +45,7 @@ StoredPrompt = Annotated[str, StringConstraints(strip_whitespace=True, max_lengt
 """A prompt of a stored jam. It is not parsed when it is loaded, but when a chunk is requested."""
 
 
-class _Value(BaseModel):
+class _StoredModel(BaseModel):
     # Stored jams use the aliases as names: see the table in `snapshot.py`.
     model_config = ConfigDict(
         frozen=True,
@@ -57,7 +57,7 @@ class _Value(BaseModel):
     )
 
 
-class Waypoint(_Value):
+class Waypoint(_StoredModel):
     """Where a leg of the path begins or ends."""
 
     prompt: Annotated[StoredPrompt, Field(min_length=1)]
@@ -65,7 +65,7 @@ class Waypoint(_Value):
     denoising: Fraction = DEFAULT_DENOISING
 
 
-class PromptPath(_Value):
+class PromptPath(_StoredModel):
     """Everything that decides the chunks to come.
 
     Attributes:
