@@ -142,17 +142,18 @@ class ComposeCog(commands.Cog, name="compose"):
         """Morph between two riffs or prompts."""
         async with reporting_errors(interaction), acknowledging(interaction):
             check_seed_image(interaction.client, seed_image)
-            ends = [await _resolve_end(interaction, typed) for typed in (first, second)]
+            start = await _resolve_end(interaction, first)
+            end = await _resolve_end(interaction, second)
             options = GenerationOptions.build(
                 negative=negative,
                 seed=seed,
                 seed_image=seed_image,
                 denoising=denoising,
                 guidance=guidance,
-                bpm=find_tempo(first) if isinstance(ends[0], str) else None,
+                bpm=find_tempo(first) if isinstance(start, str) else None,
             )
-            request = edits.morph(*ends, options, clips=clips)
-            parents = [end.riff_id for end in ends if isinstance(end, EditSource)]
+            request = edits.morph(start, end, options, clips=clips)
+            parents = [one.riff_id for one in (start, end) if isinstance(one, EditSource)]
             await generate_and_post(
                 interaction,
                 [request],
