@@ -172,7 +172,7 @@ async def _authorise_upload(
     if known is not None:
         _require_visible(interaction, known, author.user_id)
         return edits.check_remix_allowed(known, user_id)  # also where only a part of it is used
-    if author.user_id != user_id and not await library.privacy.remixes_allowed(author.user_id):
+    if author.user_id != user_id and not await library.privacy.is_remix_allowed(author.user_id):
         raise BadRequest("The author of this message keeps their sounds for themselves.")
     return None
 
