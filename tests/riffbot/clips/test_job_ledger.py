@@ -93,7 +93,7 @@ async def test_what_cannot_be_written_down_is_not_let_in(stage: Stage) -> None:
 async def test_who_leaves_while_it_is_written_down_leaves_nothing(stage: Stage) -> None:
     with stage.locked():
         asking = asyncio.create_task(stage.clip_service.accept(REQUEST, author=ANN))
-        await until(stage.library._database._writing.locked)
+        await until(stage.library._database._writer_lock.locked)
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking
