@@ -63,7 +63,7 @@ class SpectrogramImage:
         recipe: the `riffbot` text, or None.
         grey: whether the picture has (nearly) no colours; stereo counts as grey.
         note: a sentence about parts of the file that could not be read; empty without any.
-        retired_tag: whether an earlier version of this project wrote it (`audio.params.RETIRED_TAG`).
+        retired_tag: whether the file has `audio.params.RETIRED_TAG`.
     """
 
     pixels: Pixels
@@ -150,9 +150,8 @@ def decode_image(source: Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Spect
         params = SpectrogramParams.from_exif(exif)
         pixels, grey = _pixels(image, params.stereo)
         if missing is not None:
-            dark = not grey and bool(
-                np.median(pixels[~missing]) < 128
-            )  # a drawing in light on dark
+            # A drawing in light on dark is filled with dark.
+            dark = not grey and bool(np.median(pixels[~missing]) < 128)
             pixels[missing] = 0 if dark else 255
         pixels = _turned(pixels, exif.get(_ORIENTATION))
     except (AudioError, MemoryError):

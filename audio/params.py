@@ -31,8 +31,8 @@ POWER_TAG = 11070
 MAX_VALUE_TAG = 11080
 
 RETIRED_TAG = 11007
-"""Written, as 0, by earlier versions of this project. It means nothing, and Riffusion's tools fail on
-unknown tags; it is only written to reproduce the bytes of an old picture."""
+"""Written, as 0, by earlier versions of this project. It has no meaning, and Riffusion's tools fail
+on unknown tags; it is only written to reproduce the bytes of an old picture."""
 
 
 @dataclass(frozen=True)
