@@ -40,7 +40,7 @@ def overlap_add(frames: Floats, start: int, hop: int, window: Floats, out: Float
 
 @compiled
 def _apply(bands: Bands, columns: Floats, out: Floats) -> None:
-    """Compute out = bands @ columns, both [rows, LANES], one frame a lane, so that it vectorises."""
+    """Compute out = bands @ columns, both [rows, LANES]: one frame a lane, so it vectorises."""
     bounds, first, weights = bands.bounds, bands.first, bands.weights
     for r in range(out.shape[0]):
         shift = first[r] - bounds[r]
@@ -147,7 +147,7 @@ def impose_mel(spectra: Spectra, mel: Floats, fine: Bands, back: Bands, taps: Fl
 
 @compiled
 def _fine_magnitudes(real: Floats, imag: Floats, taps: Floats, bins: int, out: Floats) -> None:
-    """Compute magnitudes: out[2k] of bin k, which is at index k + 2, out[2k + 1] half a bin higher."""
+    """Compute magnitudes: out[2k] of bin k (at index k + 2), out[2k + 1] half a bin higher."""
     near, mid, far = taps[0], taps[1], taps[2]
     for k in range(bins):
         x, y = real[k + 2], imag[k + 2]
