@@ -133,7 +133,7 @@ def _all_blocks(stream: BinaryIO, losses: Losses) -> Blocks:
 
 
 def _section_blocks(stream: BinaryIO, losses: Losses) -> Blocks:
-    """Decode one recording by the better decoder; where it fails, by the other one from there on."""
+    """Decode one recording by the better decoder; where it fails, continue with the other."""
     given, given_s = 0, 0.0
     refusal, short = None, None
     for decode in _decoders(stream):
