@@ -103,7 +103,7 @@ def _sound(planes: Floats, at: int) -> av.AudioFrame:
 
 
 def _ground(pixels: Pixels, title: str, bpm: float | None) -> tuple[Pixels, Plot]:
-    """Draw the plot without a playhead, with even sides for the codec; also return its rectangle."""
+    """Draw the plot without a playhead, with even sides for the codec, and return its rectangle."""
     canvas, plot = drawn(pixels, title=title, bpm=bpm)
     scale = min(_HEIGHT / canvas.height, _WIDEST / canvas.width)
     size = (round(canvas.width * scale / 2) * 2, round(canvas.height * scale / 2) * 2)
