@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from riffbot.commands.arguments import Options
+from riffbot.commands.flags import GenerationFlags, SizeFlags
 from riffbot.errors import BadRequest
 from riffbot.request import MAX_SEED, RiffRequest
 
@@ -16,17 +16,6 @@ if TYPE_CHECKING:
     from riffbot.clips.recipes import Recipe
 
 MAX_COUNT = 1000
-REQUEST_OPTIONS = (
-    "negative",
-    "seed",
-    "denoising",
-    "guidance",
-    "steps",
-    "scheduler",
-    "width",
-    "bpm",
-)
-"""Options that are fields of the request under the same name."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +49,19 @@ class BadLine:
     sentence: str
 
 
-def request_fields(options: Options) -> dict[str, Any]:
-    """Return the fields of the request that were typed."""
-    values = {name: getattr(options, name, None) for name in REQUEST_OPTIONS}
-    return {name: value for name, value in values.items() if value is not None}
+def request_fields(options: GenerationFlags) -> dict[str, Any]:
+    """Return the fields of the request that were typed; those of `SizeFlags`, too."""
+    fields: dict[str, object] = {
+        "negative": options.negative,
+        "seed": options.seed,
+        "denoising": options.denoising,
+        "guidance": options.guidance,
+        "steps": options.steps,
+        "scheduler": options.scheduler,
+    }
+    if isinstance(options, SizeFlags):
+        fields |= {"width": options.width, "bpm": options.bpm}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def build_jobs(request: RiffRequest, count: int) -> list[ClipJob]:

@@ -7,11 +7,11 @@ import errno
 import logging
 import socket
 
-from riffbot.commands.arguments import Options
+from riffbot.commands.options import StartOptions
 from riffbot.errors import BadRequest, RiffBotError
 
 
-def start(options: Options) -> int:
+def start(options: StartOptions) -> int:
     """Run until stopped; prints a summary, then the addresses served, one a line.
 
     Raises:
