@@ -64,5 +64,5 @@ def test_help_imports_neither_a_command_nor_the_types_of_its_options() -> None:
 
 def test_the_package_is_a_command_too() -> None:
     command = [sys.executable, "-m", "riffbot", "--version"]
-    told = subprocess.run(command, check=True, cwd=ROOT, capture_output=True, text=True)
-    assert told.stdout == f"riffbot {metadata.version('riffbot')}\n"
+    done = subprocess.run(command, check=True, cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == f"riffbot {metadata.version('riffbot')}\n"

@@ -57,8 +57,8 @@ def test_a_batch_is_read_whatever_editor_saved_it(home: Path) -> None:
     for encoding in ("utf-8-sig", "utf-16"):
         (home / "batch.jsonl").write_bytes(text.encode(encoding))
         assert main(["riff", "--batch", "batch.jsonl", "--out", encoding]) == 0
-        told = [json.loads((home / encoding / f"000{n}.json").read_text()) for n in (1, 2, 3)]
-        assert [clip["request"]["prompt"] for clip in told] == [line["prompt"] for line in lines]
+        written = [json.loads((home / encoding / f"000{n}.json").read_text()) for n in (1, 2, 3)]
+        assert [clip["request"]["prompt"] for clip in written] == [line["prompt"] for line in lines]
 
 
 def test_a_batch_in_another_encoding_is_one_sentence(
@@ -77,5 +77,5 @@ def test_a_second_batch_leaves_the_first_alone(home: Path) -> None:
     for prompt in ("one", "two"):
         (home / "batch.jsonl").write_text(f'{{"prompt": "{prompt}", "seed": 1}}')
         assert main(["riff", "--batch", "batch.jsonl", "--out", "out"]) == 0
-    told = [json.loads((home / f"out/{n}.json").read_text()) for n in ("0001", "0001-2")]
-    assert [clip["request"]["prompt"] for clip in told] == ["one", "two"]
+    written = [json.loads((home / f"out/{n}.json").read_text()) for n in ("0001", "0001-2")]
+    assert [clip["request"]["prompt"] for clip in written] == ["one", "two"]

@@ -72,7 +72,7 @@ def test_a_seed_image_from_a_sound_travels_with_the_clip(home: Path) -> None:
     assert pixels(home / "b/x-1.png").shape == (512, 200)
 
 
-def test_a_lost_seed_image_is_told(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_lost_seed_image_is_reported(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (home / "photo.png").write_bytes(encode_png(np.full((512, 64), 99, np.uint8)))
     assert main(["riff", "x", "--seed", "1", "--seed-image", "photo.png", "--out", "a"]) == 0
     (home / "a/x-1.json").rename(home / "x.json")
@@ -155,7 +155,7 @@ def test_a_picture_of_a_clips_sound_knows_that_it_is_one(
 
 
 @pytest.mark.parametrize("loop", [False, True])
-def test_a_recipe_that_does_not_tell_of_the_sound_is_followed_all_the_same(
+def test_a_recipe_that_does_not_name_the_sound_is_followed_all_the_same(
     home: Path, capsys: pytest.CaptureFixture[str], loop: bool
 ) -> None:
     """Earlier versions recorded the clip's own recipe for the picture of its sound."""
@@ -172,7 +172,7 @@ def test_a_recipe_that_does_not_tell_of_the_sound_is_followed_all_the_same(
 
 
 @pytest.mark.parametrize("suffix", ["png", "mp3"])
-def test_a_source_that_comes_out_differently_is_told(
+def test_a_source_that_comes_out_differently_is_reported(
     home: Path, capsys: pytest.CaptureFixture[str], suffix: str
 ) -> None:
     assert main(["riff", "first", "--seed", "1", "--out", "a"]) == 0
@@ -189,7 +189,7 @@ def test_a_source_that_comes_out_differently_is_told(
     assert "did not come out the same again (it was changed after its recipe was written" in said
 
 
-def test_a_sound_that_was_changed_is_told(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_sound_that_was_changed_is_reported(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["riff", "first", "--seed", "1", "--out", "a"]) == 0
     sound = read(home / "a/first-1.mp3")
     louder = sound.samples * np.linspace(0, 1, len(sound.samples), dtype=np.float32)
@@ -205,7 +205,7 @@ def test_a_sound_that_was_changed_is_told(home: Path, capsys: pytest.CaptureFixt
     assert "taken of a sound file that I cannot make again to the byte" in said
 
 
-def test_a_source_of_other_weights_is_told(
+def test_a_source_of_other_weights_is_reported(
     home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert main(["riff", "first", "--seed", "1", "--out", "a"]) == 0
@@ -221,7 +221,7 @@ def test_a_source_of_other_weights_is_told(
     assert "did not come out the same again (other weights made it)" in said
 
 
-def test_a_part_of_a_clip_is_told_from_the_whole(
+def test_a_part_of_a_clip_is_not_taken_for_the_whole(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["riff", "first", "--seed", "1", "--out", "a"]) == 0
