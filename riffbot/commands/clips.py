@@ -49,7 +49,7 @@ def riff(options: RiffOptions) -> int:
     build_jobs(request, options.count)
     settings, resolver = open_session(options.model, options.out)
     request = request.but(**_resolve_images(options, resolver))
-    return _run_jobs(options, settings, resolver, build_jobs(request, options.count))
+    return _write_clips(options, settings, resolver, build_jobs(request, options.count))
 
 
 def remix(options: RemixOptions) -> int:
@@ -61,7 +61,7 @@ def remix(options: RemixOptions) -> int:
     mask = {"mask": resolver.resolve_mask(options.mask)} if options.mask else {}
     source = _read_source(options, settings, resolver)
     request = edits.remix(source, options.prompt, **mask, **request_fields(options))
-    return _run_jobs(options, settings, resolver, build_jobs(request, options.count))
+    return _write_clips(options, settings, resolver, build_jobs(request, options.count))
 
 
 def inpaint(options: InpaintOptions) -> int:
@@ -96,7 +96,7 @@ def inpaint(options: InpaintOptions) -> int:
             high=options.high,
             **fields,
         )
-    return _run_jobs(options, settings, resolver, build_jobs(request, options.count))
+    return _write_clips(options, settings, resolver, build_jobs(request, options.count))
 
 
 def extend(options: ExtendOptions) -> int:
@@ -129,7 +129,7 @@ def extend(options: ExtendOptions) -> int:
         replace(job, name=f"{slugify(request.prompt)}-extended-{job.request.seed}")
         for job in build_jobs(request, options.count)
     ]
-    return _run_jobs(options, settings, resolver, jobs)
+    return _write_clips(options, settings, resolver, jobs)
 
 
 def morph(options: MorphOptions) -> int:
@@ -158,7 +158,7 @@ def morph(options: MorphOptions) -> int:
     )
     assert request.target is not None
     name = f"{slugify(request.prompt)}-to-{slugify(request.target.prompt)}-{request.seed}"
-    return _run_jobs(options, settings, resolver, [ClipJob(request, name=name)])
+    return _write_clips(options, settings, resolver, [ClipJob(request, name=name)])
 
 
 def layer(options: LayerOptions) -> int:
@@ -173,7 +173,7 @@ def layer(options: LayerOptions) -> int:
     )
     request = edits.layer(first, second, gain_db=options.gain)
     name = f"{slugify(first.prompt or 'a')}-and-{slugify(second.prompt or 'b')}"
-    return _run_jobs(options, settings, resolver, [ClipJob(request, name=name)])
+    return _write_clips(options, settings, resolver, [ClipJob(request, name=name)])
 
 
 def draw(options: DrawOptions) -> int:
@@ -185,7 +185,7 @@ def draw(options: DrawOptions) -> int:
     settings, resolver = open_session(options.model, options.out)
     source = read_drawing(options.drawing, resolver, seconds=options.seconds)
     request = edits.draw(source, options.prompt or "", **request_fields(options))
-    return _run_jobs(options, settings, resolver, build_jobs(request, options.count))
+    return _write_clips(options, settings, resolver, build_jobs(request, options.count))
 
 
 def _check_takes(options: TakesOptions, prompt: str) -> None:
@@ -224,7 +224,7 @@ def _run_batch(options: RiffOptions, batch: str) -> int:
     jobs = list(read_batch(batch, resolver))
     if not jobs:
         raise BadRequest("The batch is empty: write one JSON object a line.")
-    return _run_jobs(options, settings, resolver, jobs)
+    return _write_clips(options, settings, resolver, jobs)
 
 
 def _replay(options: RiffOptions, recipe_file: Path) -> int:
@@ -252,7 +252,7 @@ def _replay(options: RiffOptions, recipe_file: Path) -> int:
             model_hash=recipe.model_hash,
             retired_tag=recipe.retired_tag,
         )
-    return _run_jobs(options, settings, resolver, jobs)
+    return _write_clips(options, settings, resolver, jobs)
 
 
 def _resolve_images(options: RiffOptions, resolver: ImageResolver) -> dict[str, str]:
@@ -264,19 +264,16 @@ def _resolve_images(options: RiffOptions, resolver: ImageResolver) -> dict[str, 
     return found
 
 
-def _run_jobs(
+def _write_clips(
     options: ClipOptions,
     settings: Settings,
     resolver: ImageResolver,
     jobs: Sequence[ClipJob | BadLine],
 ) -> int:
-    from riffbot.commands.runner import JobRunner
+    """Make and write every clip; returns the exit code."""
+    from riffbot.commands.clip_writer import ClipWriter
 
-    runner = JobRunner(
-        settings,
-        resolver,
-        options.out,
-        as_json=options.json,
-        overwrite=options.overwrite,
+    writer = ClipWriter(
+        settings, resolver, options.out, as_json=options.json, overwrite=options.overwrite
     )
-    return asyncio.run(runner.run(jobs))
+    return asyncio.run(writer.run(jobs))

@@ -18,6 +18,9 @@ from dataclasses import fields
 
 from riffbot.commands.flags import CommonOptions
 
+Command = Callable[[typing.Any], int]
+"""A command's function: options of its own type → exit code."""
+
 OptionsT = typing.TypeVar("OptionsT", bound=CommonOptions)
 
 
@@ -28,29 +31,23 @@ def run_command(path: str, parsed: argparse.Namespace) -> int:
         path: `module.function` of `riffbot.commands`, for example `clips.riff`.
         parsed: the parsed arguments.
     """
-    return call_command(import_command(path), parsed)
+    command = import_command(path)
+    return command(build_options(find_options_type(command), parsed))
 
 
-def import_command(path: str) -> Callable[..., int]:
+def import_command(path: str) -> Command:
     """`"clips.riff"` → `riffbot.commands.clips.riff`, imported only now."""
     module, _, name = path.partition(".")
-    function: Callable[..., int] = getattr(
-        importlib.import_module(f"riffbot.commands.{module}"), name
-    )
-    return function
+    command: Command = getattr(importlib.import_module(f"riffbot.commands.{module}"), name)
+    return command
 
 
-def call_command(function: Callable[[OptionsT], int], parsed: argparse.Namespace) -> int:
-    """Call a command's function with the options that it is annotated with."""
-    return function(build_options(find_options_type(function), parsed))
-
-
-def find_options_type(function: Callable[[OptionsT], int]) -> type[OptionsT]:
+def find_options_type(command: Command) -> type[CommonOptions]:
     """Return the annotation of a command's argument."""
-    hints = typing.get_type_hints(function)
+    hints = typing.get_type_hints(command)
     hints.pop("return", None)
     [options_type] = hints.values()
-    return typing.cast("type[OptionsT]", options_type)
+    return typing.cast("type[CommonOptions]", options_type)
 
 
 def build_options(options_type: type[OptionsT], parsed: argparse.Namespace) -> OptionsT:

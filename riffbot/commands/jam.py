@@ -17,8 +17,7 @@ from riffbot.commands.files import atomic_file, require_new_file
 from riffbot.commands.image_resolver import ImageResolver
 from riffbot.commands.jobs import request_fields
 from riffbot.commands.progress import StatusLine
-from riffbot.commands.runner import open_engine
-from riffbot.commands.session import open_session
+from riffbot.commands.session import open_engine, open_session
 from riffbot.errors import BadRequest
 
 if TYPE_CHECKING:

@@ -43,10 +43,10 @@ class ClipJob:
 
 @dataclass(frozen=True)
 class BadLine:
-    """A line of a batch file that cannot be served, and the reason."""
+    """A line of a batch file that holds no request, and the reason as one sentence."""
 
     line: int
-    sentence: str
+    reason: str
 
 
 def request_fields(options: GenerationFlags) -> dict[str, Any]:

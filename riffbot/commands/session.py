@@ -1,13 +1,16 @@
-"""What commands that make clips work with: the settings, and where their pictures come from."""
+"""What commands that make clips work with: settings, pictures and an engine."""
 # ruff: noqa: PLC0415
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from riffbot.commands.image_resolver import ImageResolver
+    from riffbot.inference.engine.engine import Engine
     from riffbot.settings import Settings
 
 
@@ -40,3 +43,23 @@ def load_model_settings(model: str | None) -> Settings:
     from riffbot.settings import load_settings
 
     return load_settings(**({"model": model} if model else {}))
+
+
+@asynccontextmanager
+async def open_engine(settings: Settings, resolver: ImageResolver) -> AsyncIterator[Engine]:
+    """Open an engine that makes clips one at a time, so that each replays to the byte."""
+    from riffbot.inference.engine.engine import Engine
+
+    engine = Engine(lambda: _open_pipeline(settings, resolver), max_batch=1)
+    try:
+        yield engine
+    finally:
+        # After Ctrl-C, do not wait for a clip that nobody will hear.
+        await engine.close(grace_s=0, last_step_s=1.0)
+
+
+def _open_pipeline(settings: Settings, resolver: ImageResolver) -> Any:
+    """Load the model, which takes seconds, in the engine's thread."""
+    from riffbot.inference.pipeline.factory import open_pipeline
+
+    return open_pipeline(settings, resolver.images)

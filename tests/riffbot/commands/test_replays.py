@@ -189,7 +189,9 @@ def test_a_source_that_comes_out_differently_is_reported(
     assert "did not come out the same again (it was changed after its recipe was written" in said
 
 
-def test_a_sound_that_was_changed_is_reported(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_sound_that_was_changed_is_reported(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["riff", "first", "--seed", "1", "--out", "a"]) == 0
     sound = read(home / "a/first-1.mp3")
     louder = sound.samples * np.linspace(0, 1, len(sound.samples), dtype=np.float32)
