@@ -12,6 +12,7 @@ from riffbot.commands.options import PrivacyDeleteOptions, PrivacyExportOptions
 from riffbot.errors import BadRequest
 
 if TYPE_CHECKING:
+    from riffbot.library.deletion import DeletionResult
     from riffbot.library.store import Library
 
 _MAX_BYTES = 4 * 1024**3 - 1
@@ -64,24 +65,33 @@ def delete(options: PrivacyDeleteOptions) -> int:
 
     async def action(library: Library) -> int:
         deletion = await library.privacy.erase_member(options.member_id, scrub_jam)
-        open_again = await library.privacy.remixes_allowed(options.member_id)
+        is_open = await library.privacy.remixes_allowed(options.member_id)
         if options.json:
-            result = {
-                "member": options.member_id,
-                "riffs": deletion.riffs,
-                "children_kept": len(deletion.children),
-                "messages_left": [list(message) for message in deletion.messages],
-                "remixes_forbidden": not open_again,
-            }
-            print(json.dumps(result))
-            return 0
-        print(f"{deletion.riffs} riffs are deleted; {len(deletion.children)} made from them stay.")
-        if deletion.messages:
-            print(
-                f"{len(deletion.messages)} messages on Discord still show them: remove them there."
-            )
-        if not open_again:
-            print("Kept: that nobody may remix what this member makes.")
+            print(json.dumps(_deletion_json(options.member_id, deletion, is_open)))
+        else:
+            print("\n".join(_describe_deletion(deletion, is_open)))
         return 0
 
     return run_with_library(action)
+
+
+def _deletion_json(member_id: int, deletion: DeletionResult, is_open: bool) -> dict[str, object]:
+    return {
+        "member": member_id,
+        "riffs": deletion.riffs,
+        "children_kept": len(deletion.children),
+        "messages_left": [list(message) for message in deletion.messages],
+        "remixes_forbidden": not is_open,
+    }
+
+
+def _describe_deletion(deletion: DeletionResult, is_open: bool) -> list[str]:
+    """Say what was deleted and what stays, a sentence a line."""
+    lines = [f"{deletion.riffs} riffs are deleted; {len(deletion.children)} made from them stay."]
+    if deletion.messages:
+        lines.append(
+            f"{len(deletion.messages)} messages on Discord still show them: remove them there."
+        )
+    if not is_open:
+        lines.append("Kept: that nobody may remix what this member makes.")
+    return lines
