@@ -47,7 +47,7 @@ def delete(options: PrivacyDeleteOptions) -> int:
             and jams would still hold data of the member.
     """
     from riffbot.jam.snapshot import scrub_jam
-    from riffbot.library.instance_lock import is_owned
+    from riffbot.library.instance_lock import is_instance_lock_held
     from riffbot.settings import load_settings
 
     if not options.yes:
@@ -57,7 +57,7 @@ def delete(options: PrivacyDeleteOptions) -> int:
         )
 
     settings = load_settings()
-    if is_owned(settings):
+    if is_instance_lock_held(settings):
         raise BadRequest(
             f"RiffBot is running on “{settings.data_dir}” and would not forget what it knows by "
             "heart: stop it first, or let the member say /privacy delete."
@@ -65,7 +65,7 @@ def delete(options: PrivacyDeleteOptions) -> int:
 
     async def action(library: Library) -> int:
         deletion = await library.privacy.erase_member(options.member_id, scrub_jam)
-        is_open = await library.privacy.remixes_allowed(options.member_id)
+        is_open = await library.privacy.is_remix_allowed(options.member_id)
         if options.json:
             print(json.dumps(_deletion_json(options.member_id, deletion, is_open)))
         else:

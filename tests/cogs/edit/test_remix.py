@@ -133,7 +133,7 @@ async def test_a_downloaded_clip_is_known_again(settings: Settings) -> None:
             )
             assert (await newest(room)).parent_id == parent.id
             assert "I know this clip" in result.response.content
-        await room.services.library.privacy.allow_remixes(room.ada.id, False)
+        await room.services.library.privacy.set_remix_allowed(room.ada.id, False)
         refused = await room.ben.slash(
             room.channel, "remix", prompt="x", upload=("r.png", await file.read())
         )
@@ -339,7 +339,7 @@ async def test_a_kept_riff_is_kept_whichever_way_its_file_comes(settings: Settin
         assert (await newest(room)).parent_id == riff.id, "a part of it is hers, too"
         await room.ben.slash(room.channel, "replay", file=("a.png", data["riff.png"]))
         assert (await newest(room)).parent_id == riff.id
-        await room.services.library.privacy.allow_remixes(room.ada.id, False)
+        await room.services.library.privacy.set_remix_allowed(room.ada.id, False)
         count = await room.services.library.riffs.count()
         by_hand = RiffRequest(prompt="mine now", seed_image=riff.image_ref).model_dump_json()
         nested = by_hand
@@ -362,7 +362,7 @@ async def test_minds_may_change_while_a_modal_is_open(settings: Settings) -> Non
     async with open_room(settings) as room:
         first = (await room.riff("dub", steps=1)).response.message
         shown = await room.ben.context_menu(room.channel, "Remix this riff", first)
-        await room.services.library.privacy.allow_remixes(room.ada.id, False)
+        await room.services.library.privacy.set_remix_allowed(room.ada.id, False)
         refused = await room.ben.submit_modal(shown, {"prompt": "x", "denoising": "0.5"})
         assert "keeps it" in refused.followups[0].content
 

@@ -66,7 +66,7 @@ class Stage:
 @pytest.fixture
 async def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
     monkeypatch.setattr("riffbot.library.connection.BUSY_TIMEOUT_MS", 100)
-    monkeypatch.setattr("riffbot.library.jobs._PATIENCE_S", 0.3)
+    monkeypatch.setattr("riffbot.library.jobs._WRITE_TIMEOUT_S", 0.3)
     monkeypatch.setattr(job_ledger, "RETRY_S", 0.05)
     settings = Settings(_env_file=None, data_dir=tmp_path / "data")
     library = await Library.open(settings)
@@ -93,7 +93,7 @@ async def test_what_cannot_be_written_down_is_not_let_in(stage: Stage) -> None:
 async def test_who_leaves_while_it_is_written_down_leaves_nothing(stage: Stage) -> None:
     with stage.locked():
         asking = asyncio.create_task(stage.clip_service.accept(REQUEST, author=ANN))
-        await until(stage.library._database._writing.locked)
+        await until(stage.library._database._writer_lock.locked)
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking
@@ -260,7 +260,7 @@ async def test_an_attempt_that_is_given_back_late_does_not_strand_its_job(
     for _ in range(attempts):  # by a RiffBot that has lost the database
         await stage.library.jobs.begin(job.id)
     (read,) = await stage.library.jobs.unfinished()
-    await stage.library.jobs.give_back(job.id, attempts=attempts)
+    await stage.library.jobs.uncount_attempt(job.id, attempts=attempts)
     assert (await stage.clip_service.resume(read)).id == job.id
     row = await stage.library.jobs.get(job.id)
     assert (row.state, row.attempts) == ("done", attempts)

@@ -18,7 +18,7 @@ from riffbot.jam import opus
 from riffbot.jam.manager import JamManager
 from riffbot.jam.session import JamSession
 from riffbot.jam.types import Participant
-from riffbot.library.guilds import Who
+from riffbot.library.guilds import JamControl
 from riffbot.library.jam_record import GuildJam
 from riffbot.services import Services
 from riffbot.web import browser_queue, keys, protocol
@@ -220,7 +220,7 @@ async def test_a_servers_jam_is_not_the_pages_to_stop(
 
 @pytest.mark.parametrize(("who", "words"), [("dj", "its DJs"), ("starter", "whoever started")])
 async def test_the_page_steers_only_where_the_server_lets_anyone(
-    client: TestClient, services: Services, session: JamSession, who: Who, words: str
+    client: TestClient, services: Services, session: JamSession, who: JamControl, words: str
 ) -> None:
     at, wish = f"/api/jams/{session.id}", {"prompt": "church bells"}
     await services.library.guilds.set_settings(7, jam_steer=who, dj_role_id=5)
