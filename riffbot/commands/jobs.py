@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from riffbot.commands.arguments import Options
+from riffbot.commands.flags import GenerationFlags, SizeFlags
 from riffbot.errors import BadRequest
 from riffbot.generation_options import GenerationOptions
 from riffbot.request import RiffRequest, build_takes
@@ -17,17 +17,6 @@ if TYPE_CHECKING:
     from riffbot.clips.recipes import Recipe
 
 MAX_COUNT = 1000
-REQUEST_OPTIONS = (
-    "negative",
-    "seed",
-    "denoising",
-    "guidance",
-    "steps",
-    "scheduler",
-    "width",
-    "bpm",
-)
-"""Options that are fields of the request under the same name."""
 
 
 @dataclass(frozen=True)
@@ -55,19 +44,28 @@ class ClipJob:
 
 @dataclass(frozen=True)
 class BadLine:
-    """A line of a batch file that cannot be served, and the reason."""
+    """A line of a batch file that holds no request, and the reason as one sentence."""
 
     line: int
-    sentence: str
+    reason: str
 
 
-def request_fields(options: Options) -> dict[str, Any]:
-    """Return the fields of the request that were typed."""
-    values = {name: getattr(options, name, None) for name in REQUEST_OPTIONS}
-    return {name: value for name, value in values.items() if value is not None}
+def request_fields(options: GenerationFlags) -> dict[str, Any]:
+    """Return the fields of the request that were typed; those of `SizeFlags`, too."""
+    fields: dict[str, object] = {
+        "negative": options.negative,
+        "seed": options.seed,
+        "denoising": options.denoising,
+        "guidance": options.guidance,
+        "steps": options.steps,
+        "scheduler": options.scheduler,
+    }
+    if isinstance(options, SizeFlags):
+        fields |= {"width": options.width, "bpm": options.bpm}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
-def build_generation_options(prompt: str | None, options: Options) -> GenerationOptions:
+def build_generation_options(prompt: str | None, options: GenerationFlags) -> GenerationOptions:
     """Validate what was typed: the prompt, and the fields of the request. Raises BadRequest."""
     return GenerationOptions.build(prompt=prompt, **request_fields(options))
 
