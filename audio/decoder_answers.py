@@ -1,8 +1,7 @@
-"""What the decoder process answers, checked as if a stranger had written it.
+"""Validates the decoder process's answers, which are not trusted.
 
 Each function takes an answer's header and a function that fills an array with the answer's body,
-and raises KeyError, TypeError or ValueError where the answer is not one that an honest decoder
-gives.
+and raises KeyError, TypeError or ValueError if an intact decoder could not have sent it.
 """
 
 from __future__ import annotations
@@ -19,14 +18,14 @@ from audio.image import SpectrogramImage
 from audio.params import SpectrogramParams
 
 Body = Callable[["np.typing.NDArray[Any]"], None]
-"""Fills an array with the body of an answer, which has to be just as large."""
+"""Fills an array with the body of an answer, which must have the same size."""
 
 _LONGEST_SENTENCE = 500
 _LONGEST_TEXT = 1_000_000
 
 
 def sound(done: dict[str, Any], fill: Body, most: int) -> Sound:
-    """The answer to `read`, of `most` bytes of samples at most."""
+    """Parse the answer to `read`, of at most `most` bytes of samples."""
     shape, rate = _shape(done["shape"]), done["rate"]
     if len(shape) > 2 or shape[1:] not in ((), (2,)) or 4 * int(np.prod(shape)) > most:
         raise ValueError("a sound of an impossible size")
@@ -34,21 +33,21 @@ def sound(done: dict[str, Any], fill: Body, most: int) -> Sound:
         raise ValueError("an impossible rate")
     samples: Floats = np.empty(shape, "<f4")
     fill(samples)
-    if not (samples.max() <= 1.001 and samples.min() >= -1.001):  # not so for NaN, either
+    if not (samples.max() <= 1.001 and samples.min() >= -1.001):  # false for NaN, too
         raise ValueError("samples that are none")
     notes = tuple(sentence(note) for note in done["notes"][:10])
     return Sound(samples, rate, notes, done["more"] is True)
 
 
 def tags(done: dict[str, Any], _: Body) -> dict[str, str]:
-    """The answer to `tags`."""
+    """Parse the answer to `tags`."""
     if not isinstance(done, dict):
         raise TypeError("tags that are none")
     return {text(name): text(value) for name, value in done.items()}
 
 
 def image(done: dict[str, Any], fill: Body, max_pixels: int) -> SpectrogramImage:
-    """The answer to `image`."""
+    """Parse the answer to `image`."""
     shape = _shape(done["shape"])
     if len(shape) not in (2, 3) or shape[2:] not in ((), (2,)) or shape[0] * shape[1] > max_pixels:
         raise ValueError("a picture of an impossible size")
@@ -66,7 +65,7 @@ def image(done: dict[str, Any], fill: Body, max_pixels: int) -> SpectrogramImage
 
 
 def _params(told: Any) -> SpectrogramParams:
-    """A picture's parameters, in the ranges that `SpectrogramParams.from_exif` admits."""
+    """Parse a picture's parameters, in the ranges that `SpectrogramParams.from_exif` accepts."""
     values: dict[str, Any] = {}
     for field in fields(SpectrogramParams):
         value, kind = told[field.name], type(field.default)
@@ -88,12 +87,12 @@ def _shape(told: Any) -> tuple[int, ...]:
 
 
 def text(told: Any) -> str:
-    """A text of bounded length that can be encoded."""
+    """Parse a text of bounded length that can be encoded."""
     if not isinstance(told, str) or len(told) > _LONGEST_TEXT:
         raise TypeError("a text that is none")
     return told.encode("utf-8", "replace").decode("utf-8")
 
 
 def sentence(told: Any) -> str:
-    """What is shown to people: one line, and short."""
+    """Parse a sentence for people: one line of at most 500 characters."""
     return " ".join(text(told).split())[:_LONGEST_SENTENCE]
