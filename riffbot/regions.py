@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from audio.columns import COLUMNS_PER_SECOND, seconds_of
+from audio.columns import columns_of, seconds_of
 from audio.mel import MAX_FREQUENCY, N_MELS, edges
 from riffbot.errors import BadRequest, shorten
 
@@ -82,8 +82,8 @@ class Region:
         if not 0 <= low < high <= MAX_FREQUENCY:
             raise BadRequest(f"{low:g} to {high:g} Hz is no band within 0 … {MAX_FREQUENCY:g} Hz.")
         region = cls(
-            round(begin * COLUMNS_PER_SECOND),
-            min(width, round(end * COLUMNS_PER_SECOND)),
+            columns_of(begin),
+            min(width, columns_of(end)),
             round(low),
             round(high),
         )

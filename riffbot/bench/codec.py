@@ -24,6 +24,7 @@ import torch
 
 from audio import codec, image, metrics
 from audio.arrays import Floats, Pixels
+from audio.columns import COLUMNS_PER_SECOND, seconds_of
 from audio.errors import AudioError
 from riffbot.bench.peers import RATE, RiffusionCodec, librosa_image_to_audio
 from riffbot.bench.progress import ProgressBar
@@ -109,7 +110,7 @@ class CodecResult:
             *_format_table(self.rows),
         ]
         if self.excerpt:
-            seconds = self.excerpt_columns / 100
+            seconds = seconds_of(self.excerpt_columns)
             lines += ["", f"an excerpt of {seconds:g} s, times scaled to a clip:"]
             lines += _format_table(self.excerpt)
         return "\n".join([*lines, "", *self.notes])
@@ -169,9 +170,9 @@ _LIBROSA = 3
 def synthetic_picture(columns: int = 512, seed: int = 0) -> Pixels:
     """Plucked chords and noise bursts on a beat, as a picture uint8[512, columns]."""
     random = np.random.default_rng(seed)
-    time_axis = np.arange(columns * RATE // 100) / RATE
+    time_axis = np.arange(columns * RATE // COLUMNS_PER_SECOND) / RATE
     sound = np.zeros(len(time_axis))
-    for start in np.arange(0, columns / 100, 0.32):
+    for start in np.arange(0, seconds_of(columns), 0.32):
         age = time_axis - start
         heard = age >= 0
         for note in random.choice(np.arange(40, 76), 3, replace=False):

@@ -24,6 +24,7 @@ from diffusers import DPMSolverMultistepScheduler, StableDiffusionPipeline
 from numpy.typing import NDArray
 
 from audio import codec, files, loudness
+from audio.columns import seconds_of
 from riffbot.bench.peers import FFT, HOP, ITERATIONS, MOMENTUM, RATE, WINDOW
 from riffbot.bench.progress import ProgressBar
 from riffbot.images import Images
@@ -65,14 +66,15 @@ class EngineResult:
             **asdict(self),
             "times_faster": self.stock["total"] / self.ours["total"],
             "batch_gain": self.singles / self.batch,
-            "real_time_factor": self.columns / 100 / self.ours["total"],
+            "real_time_factor": seconds_of(self.columns) / self.ours["total"],
         }
 
     def table(self) -> str:
         """For people."""
         result = self.as_dict()
         lines = [
-            f"{self.model} on {self.device}: {self.steps} steps, {self.columns / 100:g} s of sound",
+            f"{self.model} on {self.device}: {self.steps} steps, "
+            f"{seconds_of(self.columns):g} s of sound",
             f"{'seconds':<10}{'RiffBot':>10}{'diffusers + librosa':>22}{'ratio':>9}",
         ]
         for stage in (*STAGES, "other", "total"):

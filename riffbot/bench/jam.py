@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from audio import codec, loudness
+from audio.columns import COLUMNS_PER_SECOND, seconds_of
 from riffbot.bench.joins import (
     BeatMetrics,
     JoinAnalyser,
@@ -261,7 +262,7 @@ async def _render_offline(
 
     def on_placement(entry: Placement) -> None:
         entries.append(entry)
-        bar.to(begin + min(size.seconds, entry.end / 100))
+        bar.to(begin + min(size.seconds, seconds_of(entry.end)))
 
     async def make(path: PromptPath) -> Chunk:
         riff = await engine.submit(path.build_request())
@@ -278,7 +279,7 @@ async def _render_offline(
     )
     with bar.part(f"playing {size.seconds:g} s as fast as it can", size.seconds):
         samples = await renderer.samples()
-    inside = [entry for entry in entries if entry.start < size.seconds * 100]
+    inside = [entry for entry in entries if entry.start < size.seconds * COLUMNS_PER_SECOND]
     return inside, samples
 
 
@@ -288,7 +289,7 @@ def _three_clips_ahead(
     """What Riffusion's web app does: a change is heard when the clip that plays and the three that
     are buffered have ended. Our own chunks' length and the same moments; no time to compute, for
     its new clip is made while the others play."""
-    clip = loop_grid.width / 100
+    clip = seconds_of(loop_grid.width)
     waits = [clip - change.at_s % clip + CLIPS_AHEAD * clip for change in changes]
     return mean(waits), max(waits)
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from audio import codec
 from audio.arrays import Floats, Pixels
+from audio.columns import COLUMNS_PER_SECOND, columns_of
 from audio.mel import edges
 from audio.resample import resample
 from riffbot.jam.synthesizer import COLUMN_SAMPLES, SAMPLE_RATE
@@ -247,9 +248,9 @@ def _trim(sound: Floats, seconds: float) -> Floats:
 
 def find_beats(loop_grid: LoopGrid, seconds: float) -> list[int]:
     """Return the samples of all beats with enough sound on both sides."""
-    margin = round(_LEVEL_S * 100) + 2
+    margin = columns_of(_LEVEL_S) + 2
     beats, column = list[int](), loop_grid.next_beat(margin)
-    while column < seconds * 100 - margin:
+    while column < seconds * COLUMNS_PER_SECOND - margin:
         beats.append(column * COLUMN_SAMPLES)
         column = loop_grid.next_beat(column + 1)
     return beats

@@ -24,6 +24,7 @@ import aiohttp
 import psutil
 from aiohttp import web
 
+from audio.columns import seconds_of
 from riffbot.bench.progress import ProgressBar
 from riffbot.errors import RiffBotError
 from riffbot.jam.session import JamSession
@@ -207,7 +208,7 @@ async def measure(
             memory_mb=run.memory_mb,
             kbit_s=median(one["received"] for one in run.stats) * 8 / 1000 / run.seconds,
             generations_s=run.chunks / run.seconds,
-            clip_s=session.loop_grid.width / 100,
+            clip_s=seconds_of(session.loop_grid.width),
             clips_s=await _measure_posts(address, session, clips, steps, bar),
         )
 

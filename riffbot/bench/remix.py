@@ -24,6 +24,7 @@ from PIL import Image, ImageDraw
 from audio import codec, files, loops, loudness
 from audio.arrays import Floats, Pixels
 from audio.codec import mel_spectrogram
+from audio.columns import COLUMNS_PER_SECOND, seconds_of
 from audio.picture import drawn
 from audio.resample import resample
 from audio.video import playhead_video
@@ -296,7 +297,7 @@ def relative_change_at(sound: Floats, rate: int, joins: list[int]) -> float:
     The mean change of its mel bands in decibels from column to column, the largest within 40 ms;
     the means of both kinds of places are compared.
     """
-    columns = len(sound) * 100 // rate
+    columns = len(sound) * COLUMNS_PER_SECOND // rate
     mel = mel_spectrogram(resample(sound, rate, 24000), columns)
     level = 20 * np.log10(np.maximum(mel, 1e-3 * mel.max()))
     change = np.abs(np.diff(level, axis=0)).mean(1)
@@ -325,7 +326,7 @@ def _measure_loop(settings: Settings) -> list[Row]:
 
     def seam(sound: Floats) -> float:
         twice = np.concatenate([sound, sound])
-        return relative_change_at(twice, RATE, [round(len(sound) * 100 / RATE)])
+        return relative_change_at(twice, RATE, [round(len(sound) * COLUMNS_PER_SECOND / RATE)])
 
     what = "loop out of a recording, its seam"
     return [(what, "×", seam(cut), seam(plain), "the first seconds as they come")]
@@ -341,9 +342,9 @@ def _measure_video(source: Pixels, repeats: int) -> list[Row]:
     def alternative() -> object:
         # What a script does: draw every frame anew and hand the pictures on as PNGs.
         frames = []
-        for number in range(source.shape[1] * _FRAMES // 100):
+        for number in range(source.shape[1] * _FRAMES // COLUMNS_PER_SECOND):
             frame, _ = drawn(source, title=PROMPT)
-            x = plot.left + plot.width * number / (source.shape[1] * _FRAMES / 100)
+            x = plot.left + plot.width * number / (seconds_of(source.shape[1]) * _FRAMES)
             ImageDraw.Draw(frame).line((x, plot.top, x, plot.top + plot.height), "white", 3)
             frames.append(np.asarray(frame.resize(canvas.size)))
         return frames

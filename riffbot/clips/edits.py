@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from audio.columns import columns_of, columns_of_beats, seconds_of
 from riffbot.composition import check_tempos, extended_columns
 from riffbot.errors import BadRequest
 from riffbot.library.tables import StoredRiff
@@ -83,12 +84,12 @@ def crop_to_measures(
         BadRequest: `start_s` is after the picture's end.
     """
     width = picture.shape[1]
-    first = round(start_s * 100)
+    first = columns_of(start_s)
     if not 0 <= first <= width - 64:
-        raise BadRequest(f"This clip lasts {width / 100:g} s; say a start before its end.")
+        raise BadRequest(f"This clip lasts {seconds_of(width):g} s; say a start before its end.")
     if first == 0 and width <= MAX_WIDTH:
         return picture
-    bar = meter * 6000 / bpm if bpm else 512.0
+    bar = columns_of_beats(meter, bpm) if bpm else 512.0
     room = min(MAX_WIDTH, width - first)
     # About as long as an ordinary clip: a minute of a song would take long to generate.
     bars = max(1, min(int(room / bar), round(512 / bar)))

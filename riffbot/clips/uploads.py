@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from audio import codec, decoder, filetypes, loops, regrid
+from audio.columns import bpm_of, columns_of, seconds_of
 from audio.errors import AudioError
 from audio.image import SpectrogramImage
 from audio.mel import N_MELS
@@ -33,7 +34,7 @@ MAX_DECODED_S = 60.0
 MAX_START_S = 600.0
 """The latest start within a recording, in seconds: what lies before has to be decoded, too."""
 
-MIN_CLIP_S, MAX_CLIP_S = MIN_WIDTH / 100, MAX_WIDTH / 100
+MIN_CLIP_S, MAX_CLIP_S = seconds_of(MIN_WIDTH), seconds_of(MAX_WIDTH)
 """How long a clip may be, in seconds."""
 
 MAX_PIXELS = 16_000_000
@@ -81,7 +82,7 @@ class OpenedUpload:
     @property
     def seconds(self) -> float:
         """The duration of its sound."""
-        return float(self.pixels.shape[1] / 100)
+        return seconds_of(self.pixels.shape[1])
 
     def __str__(self) -> str:
         """One sentence about what was taken, then the notes."""
@@ -221,7 +222,7 @@ def _open_sound(
         pixels,
         "sound",
         shown,
-        bpm=round(6000 * beats / pixels.shape[1], 4),
+        bpm=round(bpm_of(beats, pixels.shape[1]), 4),
         beats=beats,
         start_s=start_s + loop.start / rate,
         left_out_s=(len(samples) - len(taken)) / rate,
@@ -231,9 +232,9 @@ def _open_sound(
 
 def _normalise_beats(beats: int, width: int) -> int:
     """Halve or double the number of beats until the tempo is one that a request may have."""
-    while 6000 * beats / width > FASTEST and beats % 2 == 0:
+    while bpm_of(beats, width) > FASTEST and beats % 2 == 0:
         beats //= 2
-    while 6000 * beats / width < SLOWEST:
+    while bpm_of(beats, width) < SLOWEST:
         beats *= 2
     return beats
 
@@ -282,7 +283,7 @@ def _open_spectrogram(
         shown,
         recipe=None if is_cropped else decoded.recipe,
         bpm=ours.request.bpm if (ours := _parse_recipe(decoded.recipe)) else None,
-        left_out_s=max(0, width - MAX_WIDTH) / 100,
+        left_out_s=seconds_of(max(0, width - MAX_WIDTH)),
         notes=_notes(decoded),
     )
 
@@ -294,7 +295,7 @@ def _notes(decoded: SpectrogramImage) -> tuple[str, ...]:
 def _columns(pixels: NDArray[np.uint8], seconds: float | None) -> int:
     """The width of the resized picture: of `seconds`, else in its own proportions."""
     height, width = pixels.shape
-    columns = round(100 * seconds) if seconds else round(width * N_MELS / height)
+    columns = columns_of(seconds) if seconds else round(width * N_MELS / height)
     return int(np.clip(columns, MIN_WIDTH, MAX_WIDTH))
 
 

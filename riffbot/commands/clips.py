@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from audio.columns import seconds_of
 from riffbot.commands.arguments import Options
 from riffbot.commands.jobs import ClipJob, apply_changes, build_jobs, request_fields
 from riffbot.errors import BadRequest
@@ -71,7 +72,7 @@ def inpaint(options: Options) -> int:
         )
     elif timed:
         begin = 0.0 if options.begin is None else options.begin
-        end = start.width / 100 if options.end is None else options.end
+        end = seconds_of(start.width) if options.end is None else options.end
         low = 0.0 if options.low is None else options.low
         high = 10_000.0 if options.high is None else options.high
         region = Region.between(start.width, begin, end, low, high)

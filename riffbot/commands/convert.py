@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from audio.columns import seconds_of
 from riffbot.commands.arguments import Options
 from riffbot.commands.files import (
     MAX_PICTURE_BYTES,
@@ -88,7 +89,7 @@ def audio_to_image(options: Options) -> int:
     notes = [*sound.notes]
     if sound.more:
         notes.append(f"The file is longer: only its first {MAX_SECONDS / 60:g} minutes were read.")
-    return _print_result(options, target, seconds=pixels.shape[1] / 100, notes=notes)
+    return _print_result(options, target, seconds=seconds_of(pixels.shape[1]), notes=notes)
 
 
 def _check_target(target: Path, options: Options) -> None:

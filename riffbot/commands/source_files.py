@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio import codec, decoder, filetypes, regrid
+from audio.columns import seconds_of
 from audio.image import SpectrogramImage
 from riffbot.clips import recipes
 from riffbot.commands.files import MAX_PICTURE_BYTES, require_file
@@ -53,7 +54,7 @@ class SourceFile:
         """Sentences about what of the file was not used; empty if all of it was."""
         if self.cut_s <= 0.005:
             return self.notes
-        taken_s = self.pixels.shape[1] / 100
+        taken_s = seconds_of(self.pixels.shape[1])
         return (f"took {taken_s:g} s and left out {self.cut_s:.1f} s.", *self.notes)
 
 
@@ -80,7 +81,7 @@ def read_source(path: Path, *, start: float = 0.0, seconds: float | None = None)
             f"“{path.name}” is {width} × {height} pixels; a spectrogram is {HEIGHT} high and "
             f"{MIN_COLUMNS} to {MAX_COLUMNS} wide."
         )
-    cut_s = max(0, width - MAX_COLUMNS) / 100
+    cut_s = seconds_of(max(0, width - MAX_COLUMNS))
     return replace(source, pixels=source.pixels[:, :MAX_COLUMNS], cut_s=cut_s)
 
 
@@ -121,19 +122,19 @@ def read_recipe_tag(path: Path) -> str | None:
 
 
 def _read_sound(path: Path, start: float, seconds: float | None) -> SourceFile:
-    longest = MAX_COLUMNS / 100
+    shortest, longest = seconds_of(MIN_COLUMNS), seconds_of(MAX_COLUMNS)
     if not 0 <= start < float("inf"):
         raise BadRequest(f"--start must be 0 or more, not {start:g}.")
-    if seconds is not None and not MIN_COLUMNS / 100 <= seconds <= longest:
-        raise BadRequest(f"--seconds must be {MIN_COLUMNS / 100} … {longest}, not {seconds:g}.")
+    if seconds is not None and not shortest <= seconds <= longest:
+        raise BadRequest(f"--seconds must be {shortest} … {longest}, not {seconds:g}.")
     try:
         sound = decoder.read(path)
         first = round(start * sound.sample_rate)
         wanted = round((seconds or longest) * sound.sample_rate)
         excerpt = sound.samples[first : first + wanted]
-        if len(excerpt) < MIN_COLUMNS / 100 * sound.sample_rate:
+        if len(excerpt) < shortest * sound.sample_rate:
             raise BadRequest(
-                f"“{path.name}” is {sound.seconds:.2f} s long; a clip needs {MIN_COLUMNS / 100} s"
+                f"“{path.name}” is {sound.seconds:.2f} s long; a clip needs {shortest} s"
                 + (f" after --start {start:g}." if start else ".")
             )
         pixels = codec.audio_to_image(excerpt, sound.sample_rate)

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from audio import codec
 from audio.arrays import Floats, Pixels
+from audio.columns import COLUMNS_PER_SECOND
 from audio.leveller import Leveller, LevellerState
 from audio.stream import AHEAD, BLOCK, Stream, StreamState
 from riffbot.jam.timeline import Timeline
@@ -20,7 +21,7 @@ from riffbot.jam.timeline import Timeline
 SAMPLE_RATE = 48000
 """Opus works at this rate."""
 
-COLUMN_SAMPLES = SAMPLE_RATE // 100
+COLUMN_SAMPLES = SAMPLE_RATE // COLUMNS_PER_SECOND
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from audio.codec import mel_targets
-from audio.columns import seconds_of
 from audio.pixels import mix_to_mono, pixels_to_mel
 
 
@@ -26,7 +25,3 @@ def test_stereo_is_mixed_in_mel_to_the_byte_as_before() -> None:
     mel = ((255 - stereo.astype(np.float32)) / 255) ** 4
     assert np.array_equal(mix_to_mono(stereo), np.round(255 - 255 * mel.mean(-1) ** 0.25))
     assert mix_to_mono(first) is first
-
-
-def test_a_column_lasts_ten_milliseconds() -> None:
-    assert seconds_of(512) == 5.12

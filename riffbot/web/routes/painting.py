@@ -25,6 +25,7 @@ from hashlib import sha256
 import numpy as np
 from aiohttp import web
 
+from audio.columns import columns_of, seconds_of
 from audio.decoder import decode_image
 from audio.errors import AudioError
 from audio.image import encode_png
@@ -67,12 +68,13 @@ routes = web.RouteTableDef()
 async def blank_sheet(request: web.Request) -> web.Response:
     """A blank sheet of so many seconds."""
     seconds = query_number(request, "seconds", "5.12", "The length is a number of seconds.")
-    if not MIN_WIDTH <= round(seconds * 100) <= MAX_WIDTH:
+    if not MIN_WIDTH <= columns_of(seconds) <= MAX_WIDTH:
         raise BadRequest(
-            f"A drawing lasts {MIN_WIDTH / 100} to {MAX_WIDTH / 100} seconds, not {seconds:g}."
+            f"A drawing lasts {seconds_of(MIN_WIDTH)} to {seconds_of(MAX_WIDTH)} seconds, "
+            f"not {seconds:g}."
         )
-    columns = round(seconds * 100)
-    body = schema.BlankSheet(columns=columns, seconds=columns / 100, hz=_row_pitches())
+    columns = columns_of(seconds)
+    body = schema.BlankSheet(columns=columns, seconds=seconds_of(columns), hz=_row_pitches())
     return web.json_response(body)
 
 
@@ -89,7 +91,7 @@ async def riff_sheet(request: web.Request) -> web.Response:
         schema.RiffSheet(
             picture=_DATA_URL + base64.b64encode(png).decode(),
             columns=found.pixels.shape[1],
-            seconds=found.pixels.shape[1] / 100,
+            seconds=seconds_of(found.pixels.shape[1]),
             begins=found.begins_s,
             whole=found.whole_s,
             bpm=riff.request.bpm,
