@@ -22,15 +22,13 @@ from audio.arrays import Floats, Pixels
 from audio.columns import COLUMNS_PER_SECOND
 from audio.errors import AudioError
 from audio.mel import N_MELS, analysis_bank
-from audio.pixels import pixels_to_mel
+from audio.pixels import SILENT, pixels_to_mel
 from audio.resample import resample
 
 DEFAULT_EFFORT = solver.Effort()
 FINE_EFFORT = solver.Effort(stride=1, joint=12)
 
 MIN_RATE, MAX_RATE = 8000, 384000
-SILENT = 255
-"""The pixel of silence."""
 
 MAX_COLUMNS = 360_000
 """An hour: what fits in the memory of a small machine."""
@@ -184,7 +182,7 @@ def to_pixels(mel: Floats, loudest: float | None = None) -> Pixels:
     scale = float(mel.max()) if loudest is None else loudest
     share = np.minimum(mel / np.float32(max(scale, 1e-20)), np.float32(1))
     # Truncated, not rounded, as Riffusion does: its pictures and ours agree to the pixel.
-    pixels = (255 - 255 * np.sqrt(np.sqrt(share))).astype(np.uint8)
+    pixels = (SILENT - SILENT * np.sqrt(np.sqrt(share))).astype(np.uint8)
     return np.ascontiguousarray(np.swapaxes(pixels, 0, 1)[::-1])
 
 
@@ -195,7 +193,7 @@ def mel_targets(image: Pixels, stride: int = 1) -> Floats:
 
 def warm_up() -> None:
     """Compile every kernel (once a machine; later starts load them from the cache)."""
-    image = np.full((N_MELS, 12), 255, np.uint8)
+    image = np.full((N_MELS, 12), SILENT, np.uint8)
     image[200:300] = 60
     audio_to_image(image_to_audio(image), 44100)
 

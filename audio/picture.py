@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from audio.arrays import Pixels
 from audio.columns import seconds_of
 from audio.mel import MAX_FREQUENCY, hz_to_mel
+from audio.pixels import SILENT
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
@@ -74,7 +75,7 @@ def drawn(
     seconds = seconds_of(mono.shape[1])
     width = int(np.clip(mono.shape[1] * 2, _MIN_WIDTH, _MAX_WIDTH))
     canvas = Image.new("RGB", (_LEFT + width + _RIGHT, _TOP + _PLOT_HEIGHT + _BOTTOM), _BACKGROUND)
-    plot = Image.fromarray(colour_map()[255 - mono])
+    plot = Image.fromarray(colour_map()[SILENT - mono])
     plot = plot.resize((width, _PLOT_HEIGHT), Image.Resampling.BICUBIC)
     canvas.paste(plot, (_LEFT, _TOP))
     draw = ImageDraw.Draw(canvas, "RGBA")

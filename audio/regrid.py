@@ -22,6 +22,7 @@ from audio.errors import AudioError
 from audio.image import SpectrogramImage
 from audio.mel import MAX_FREQUENCY, N_MELS, REFERENCE_HZ, hz_to_mel, mel_to_hz, reference_bank
 from audio.params import SpectrogramParams
+from audio.pixels import SILENT
 
 _HOP_S = 0.01
 _BLOCK = 256
@@ -124,7 +125,7 @@ def _bands(rows: int, params: SpectrogramParams) -> Floats:
 
 def _resampled(pixels: Pixels, bands: Floats, power: float, columns: int, hop_s: float) -> Floats:
     """One channel [rows, W], high notes first → magnitudes [columns, 512], low bands first."""
-    table = ((255 - np.arange(256)) / 255) ** (1 / power)
+    table = ((SILENT - np.arange(256)) / SILENT) ** (1 / power)
     amplitude = table.astype(np.float32)
     width, step = pixels.shape[1], _HOP_S / hop_s
     reach = max(1.0, step)
@@ -144,5 +145,6 @@ def _resampled(pixels: Pixels, bands: Floats, power: float, columns: int, hop_s:
 def _as_loud(mel: Floats, channels: Pixels, params: SpectrogramParams) -> Floats:
     """Magnitudes whose loudest is what the loudest pixel stands for that we can play."""
     heard = _corners(channels.shape[0], params)[:-2] < MAX_FREQUENCY
-    loudest = ((255 - float(channels[::-1][heard].min(initial=255))) / 255) ** (1 / params.power)
+    pixel = float(channels[::-1][heard].min(initial=SILENT))
+    loudest = ((SILENT - pixel) / SILENT) ** (1 / params.power)
     return mel * np.float32(loudest / max(float(mel.max()), 1e-20))

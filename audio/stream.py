@@ -22,10 +22,11 @@ import soxr
 
 from audio import solver
 from audio.arrays import Floats, Pixels
-from audio.codec import FULL_SCALE, MAX_RATE, MIN_RATE, SILENT, mel_targets
+from audio.codec import FULL_SCALE, MAX_RATE, MIN_RATE, mel_targets
 from audio.columns import COLUMNS_PER_SECOND
 from audio.errors import AudioError
 from audio.mel import N_MELS
+from audio.pixels import SILENT
 
 BLOCK = 16
 """Columns solved at a time: 160 ms, eight packets of Opus."""

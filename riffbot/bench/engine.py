@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from audio import codec, files, loudness
 from audio.columns import seconds_of
+from audio.pixels import pixels_to_mel
 from riffbot.bench.peers import FFT, HOP, ITERATIONS, MOMENTUM, RATE, WINDOW
 from riffbot.bench.progress import ProgressBar
 from riffbot.images import Images
@@ -284,7 +285,7 @@ class DiffusersBaseline:
         """One clip, from words to MP3."""
         picture = self._picture()
         with timer.stage("codec"):
-            mel = ((255 - picture[::-1].astype(np.float32)) / 255) ** 4
+            mel = pixels_to_mel(picture[::-1])
             sound = librosa.griffinlim(
                 np.maximum(self._inverse @ mel, 0),
                 n_iter=self._iterations,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from audio.picture import Font, colour_map, fitting
+from audio.pixels import SILENT
 from riffbot.library.family import Family
 from riffbot.library.tables import StoredRiff
 from riffbot.rendering import heading
@@ -171,7 +172,7 @@ def _thumb(
 ) -> None:
     inner = (place.x + 10, place.y + 10)
     if pixels is not None:
-        small = Image.fromarray(colour_map()[255 - pixels])
+        small = Image.fromarray(colour_map()[SILENT - pixels])
         canvas.paste(small.resize(_THUMB, Image.Resampling.BOX), inner)
     else:
         frame = (*inner, inner[0] + _THUMB[0], inner[1] + _THUMB[1])
