@@ -29,17 +29,6 @@ from riffbot.tempo import MAX_WIDTH
 INPAINT_DENOISING = 1.0
 """The denoising of inpainting: nothing of the repainted region stays."""
 
-DENOISING_HINTS = (
-    (0.25, "0.25 · a touch: nearly the same"),
-    (0.4, "0.4 · recolours it"),
-    (0.6, "0.6 · a new arrangement"),
-    (0.75, "0.75 · rethinks it and keeps the beat (a good start)"),
-    (0.85, "0.85 · bold: the beat may wander"),
-    (0.95, "0.95 · a leap, with a memory of it; tempo and rhythm may go astray"),
-    (0.0, "0 · gives it back as it is"),
-)
-"""Suggested values of denoising, with their descriptions."""
-
 
 @dataclass(frozen=True)
 class EditSource:
