@@ -36,7 +36,7 @@ MAX_PICTURES = 4
 
 
 @dataclass(frozen=True)
-class Size:
+class CodecSize:
     """How much is measured.
 
     Attributes:
@@ -52,7 +52,7 @@ class Size:
     inverted: int | None = None
 
 
-FULL, QUICK = Size(), Size(pictures=1, columns=64, excerpt=22, inverted=1)
+FULL, QUICK = CodecSize(), CodecSize(pictures=1, columns=64, excerpt=22, inverted=1)
 
 T = TypeVar("T")
 
@@ -122,7 +122,7 @@ def run(
     repeats: int = 5,
     with_librosa: bool = True,
     seed_images: Path = ROOT / "seed_images",
-    size: Size = FULL,
+    size: CodecSize = FULL,
     bar: ProgressBar | None = None,
 ) -> CodecResult:
     """Measure.

@@ -54,7 +54,7 @@ CLIPS_AHEAD = 3
 
 
 @dataclass(frozen=True)
-class Size:
+class JamSize:
     """How long is played.
 
     Attributes:
@@ -83,8 +83,8 @@ class Size:
         ]
 
 
-FULL = Size()
-QUICK = Size(
+FULL = JamSize()
+QUICK = JamSize(
     seconds=12.0, script=(ScheduledPrompt(5, "church bells"),), wishes=1, first_s=0.5, after_s=3.0
 )
 
@@ -118,7 +118,7 @@ class JamResult:
     idle: RealtimeReport
     busy: RealtimeReport
     ahead: tuple[float, float]
-    size: Size = FULL
+    size: JamSize = FULL
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`, with the ratios."""
@@ -175,7 +175,7 @@ def _format_row(name: str, values: JoinMetrics | BeatMetrics, outside: str) -> s
     return f"{name:<26}{columns}{outside:>10}"
 
 
-def run(settings: Settings, *, size: Size = FULL, bar: ProgressBar | None = None) -> JamResult:
+def run(settings: Settings, *, size: JamSize = FULL, bar: ProgressBar | None = None) -> JamResult:
     """Measure with the model of the settings. Takes about five minutes, most of it in time.
 
     Args:
@@ -189,7 +189,7 @@ def run(settings: Settings, *, size: Size = FULL, bar: ProgressBar | None = None
     return asyncio.run(_run(settings, size, bar or ProgressBar("jam")))
 
 
-async def _run(settings: Settings, size: Size, bar: ProgressBar) -> JamResult:
+async def _run(settings: Settings, size: JamSize, bar: ProgressBar) -> JamResult:
     images = Images(settings.seed_images)
     codec.warm_up()
     path = PromptPath.begin(PROMPT, seed_image=SEED_IMAGE)
@@ -254,7 +254,7 @@ async def _render_offline(
     loop_grid: LoopGrid,
     settings: Settings,
     *,
-    size: Size,
+    size: JamSize,
     bar: ProgressBar,
 ) -> tuple[list[Placement], np.ndarray[tuple[int], np.dtype[np.float32]]]:
     entries: list[Placement] = []

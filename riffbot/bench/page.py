@@ -48,7 +48,7 @@ CONCURRENT_POSTS = 4
 
 
 @dataclass(frozen=True)
-class Size:
+class PageSize:
     """How many listen, and for how long.
 
     Attributes:
@@ -61,7 +61,7 @@ class Size:
     stalled: int = STALLED
 
 
-FULL, QUICK = Size(), Size(seconds=2.0, listeners=3, stalled=0)
+FULL, QUICK = PageSize(), PageSize(seconds=2.0, listeners=3, stalled=0)
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class PageResult:
 
 
 def run(
-    settings: Settings, *, size: Size = FULL, clips: int = CLIPS, bar: ProgressBar | None = None
+    settings: Settings, *, size: PageSize = FULL, clips: int = CLIPS, bar: ProgressBar | None = None
 ) -> PageResult:
     """Measure both, one after the other.
 
@@ -164,7 +164,9 @@ def run(
     return asyncio.run(_run(settings, size, clips, bar))
 
 
-async def _run(settings: Settings, size: Size, clips: int, bar: ProgressBar | None) -> PageResult:
+async def _run(
+    settings: Settings, size: PageSize, clips: int, bar: ProgressBar | None
+) -> PageResult:
     with tempfile.TemporaryDirectory(prefix="riffbot-bench-") as folder:
         changes = {"data_dir": Path(folder), "database_url": None, "host": "127.0.0.1"}
         async with open_services(settings.model_copy(update=changes)) as services:
@@ -181,7 +183,7 @@ async def measure(
     seed_image: str | None = None,
     bar: ProgressBar | None = None,
 ) -> PageResult:
-    """Measure both with services that are open; the parameters are those of `run` and `Size`."""
+    """Measure both with open services; the parameters are those of `run` and `PageSize`."""
     bar = bar or ProgressBar("page")
     bar.expect(seconds + _STALLED_S * bool(stalled) + clips)
     settings = services.settings.model_copy(update={"page_listeners": listeners + stalled})
@@ -189,7 +191,7 @@ async def measure(
         session = await services.jams.start(
             PageJam(), starter=LOCAL_USER, seed_image=seed_image, paced_by="clock"
         )
-        size = Size(seconds, listeners, stalled)
+        size = PageSize(seconds, listeners, stalled)
         run = await _measure_listening(app, address, session, size, bar)
         underruns, steps = (
             session.status().underruns,
@@ -231,7 +233,7 @@ class _ListeningRun:
 
 
 async def _measure_listening(
-    app: web.Application, address: str, session: JamSession, size: Size, bar: ProgressBar
+    app: web.Application, address: str, session: JamSession, size: PageSize, bar: ProgressBar
 ) -> _ListeningRun:
     """Let browsers listen to a jam, until those that never read are disconnected."""
     broadcaster = app[keys.BROADCASTER]
@@ -252,7 +254,7 @@ async def _measure_listening(
 
 
 @asynccontextmanager
-async def _browsers(url: str, size: Size) -> AsyncIterator[asyncio.subprocess.Process]:
+async def _browsers(url: str, size: PageSize) -> AsyncIterator[asyncio.subprocess.Process]:
     """The process of all browsers (`riffbot.bench.listeners`)."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "riffbot.bench.listeners"),

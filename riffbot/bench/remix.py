@@ -55,7 +55,7 @@ _FRAMES = 25
 
 
 @dataclass(frozen=True)
-class Size:
+class RemixSize:
     """How much is measured.
 
     Attributes:
@@ -69,7 +69,7 @@ class Size:
     iterations: int = ITERATIONS
 
 
-FULL, QUICK = Size(), Size(song_s=7.0, columns=32, iterations=1)
+FULL, QUICK = RemixSize(), RemixSize(song_s=7.0, columns=32, iterations=1)
 
 
 @dataclass
@@ -102,7 +102,7 @@ class RemixResult:
 
 
 def run(
-    settings: Settings, *, repeats: int = 3, size: Size = FULL, bar: ProgressBar | None = None
+    settings: Settings, *, repeats: int = 3, size: RemixSize = FULL, bar: ProgressBar | None = None
 ) -> RemixResult:
     """Measure with the model of the settings.
 
