@@ -82,7 +82,7 @@ def hello_message(codec: Codec, loop_grid: LoopGrid) -> schema.HelloMessage:
         packet_samples=PACKET_SAMPLES,
         column_samples=COLUMN_SAMPLES,
         bands=BANDS,
-        meter=schema.Meter(
+        meter=schema.LoopGrid(
             width=loop_grid.width, beats=loop_grid.beats, measure=loop_grid.beats_per_measure
         ),
     )

@@ -23,7 +23,7 @@ const FLUENT_FRAME_MS = 16;
 /** Columns ahead of the live edge's start while the sound's position is not known yet. */
 const UNKNOWN_POSITION_COLUMNS = 200;
 /** What the grid shows before the server has said it: columns of a loop, beats of it, measure. */
-const DEFAULT_METER = { width: 512, beats: 8, measure: 4 };
+const DEFAULT_LOOP_GRID = { width: 512, beats: 8, measure: 4 };
 
 const TABLE = "The timeline is there as a table, too.";
 const MOUNTAINS_LABEL = `The sound as a landscape: time flows towards you, low notes lie to the left, loud is high. ${TABLE}`;
@@ -148,7 +148,7 @@ export class ViewController {
     const { jam, hello, isPlaying } = this.session;
     const idleColumn = (isCalm ? 256 : now / 40) + 1000;
     if (!jam) this.idleAnimation.fillAround(Math.floor(idleColumn));
-    const { width, beats, measure } = hello?.meter ?? DEFAULT_METER;
+    const { width, beats, measure } = hello?.meter ?? DEFAULT_LOOP_GRID;
     view.drawFrame({
       column: Math.max(0, jam ? this.getColumn() : idleColumn),
       columnsPerBeat: width / beats,
