@@ -1,6 +1,7 @@
 // The jam that this page listens to: its sound, its spectrogram, its timeline and its status.
 
 import { get, type Refusal, send } from "../shared/api";
+import { COLUMNS_PER_SECOND } from "../shared/columns";
 import { attempt } from "../shared/dom";
 import type {
   HelloMessage,
@@ -14,11 +15,10 @@ import { createRiffLink } from "../shared/riff_offer";
 import { Columns } from "../viewer3d/columns";
 import { isInDiscord, resolveAddress } from "./activity";
 import { Connection } from "./connection";
-import { chooseCodec, Player } from "./player";
+import { chooseCodec, Player, RATE } from "./player";
 
-/** Samples of a column of the spectrogram, 10 ms. */
-export const SAMPLES_PER_COLUMN = 480;
-export const COLUMNS_PER_SECOND = 100;
+/** Samples of a column of the spectrogram. */
+export const SAMPLES_PER_COLUMN = RATE / COLUMNS_PER_SECOND;
 
 /** Levels of a column; the server halves the 512 mel bands. */
 const BANDS = 256;
