@@ -52,5 +52,5 @@ def test_help_and_usage_errors_import_nothing_heavy() -> None:
 
 def test_the_package_is_a_command_too() -> None:
     command = [sys.executable, "-m", "riffbot", "--version"]
-    told = subprocess.run(command, check=True, cwd=ROOT, capture_output=True, text=True)
-    assert told.stdout == f"riffbot {metadata.version('riffbot')}\n"
+    completed = subprocess.run(command, check=True, cwd=ROOT, capture_output=True, text=True)
+    assert completed.stdout == f"riffbot {metadata.version('riffbot')}\n"

@@ -35,12 +35,12 @@ def test_a_riff_is_three_files_and_repeats_to_the_byte(home: Path) -> None:
     other = pixels(home / "c" / "funky-saxophone-riff-43.png")
     assert not np.array_equal(other, pixels(first))
 
-    told = json.loads(first.with_suffix(".json").read_text())
-    assert told["request"]["seed"] == 42
-    assert len(told["model_hash"]) == 64
-    assert set(told["timings"]) >= {"generate_s", "render_s"}
+    written = json.loads(first.with_suffix(".json").read_text())
+    assert written["request"]["seed"] == 42
+    assert len(written["model_hash"]) == 64
+    assert set(written["timings"]) >= {"generate_s", "render_s"}
     sound = read(first.with_suffix(".mp3"))
-    assert sound.seconds == pytest.approx(told["duration_s"], abs=0.01)
+    assert sound.seconds == pytest.approx(written["duration_s"], abs=0.01)
 
 
 @pytest.mark.parametrize("suffix", ["json", "png", "mp3"])
@@ -81,9 +81,9 @@ def test_a_lost_seed_image_is_told(home: Path, capsys: pytest.CaptureFixture[str
 
 def test_takes_are_seeds_in_a_row(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["riff", "x", "--seed", str(2**32 - 1), "--count", "2", "--json"]) == 0
-    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [clip["request"]["seed"] for clip in told] == [2**32 - 1, 0]
-    assert all(Path(clip["files"]["mp3"]).exists() for clip in told)
+    printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [clip["request"]["seed"] for clip in printed] == [2**32 - 1, 0]
+    assert all(Path(clip["files"]["mp3"]).exists() for clip in printed)
 
 
 def test_a_batch_loses_nothing_but_its_bad_lines(
@@ -140,9 +140,9 @@ def test_inpaint_leaves_the_rest_to_the_pixel(home: Path) -> None:
 
 def test_morph_is_one_clip_and_replays(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["morph", "techno", "jazz", "--clips", "3", "--seed", "7", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["request"]["piece"]["kind"] == "morph"
-    assert told["request"]["target"]["prompt"] == "jazz"
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["request"]["piece"]["kind"] == "morph"
+    assert printed["request"]["target"]["prompt"] == "jazz"
     whole = pixels(home / "techno-to-jazz-7.png")
     assert main(["riff", "techno", "--seed", "7", "--out", "alone"]) == 0
     first = pixels(home / "alone/techno-7.png")
@@ -441,8 +441,8 @@ def test_a_batch_is_read_whatever_editor_saved_it(home: Path) -> None:
     for encoding in ("utf-8-sig", "utf-16"):
         (home / "batch.jsonl").write_bytes(text.encode(encoding))
         assert main(["riff", "--batch", "batch.jsonl", "--out", encoding]) == 0
-        told = [json.loads((home / encoding / f"000{n}.json").read_text()) for n in (1, 2, 3)]
-        assert [clip["request"]["prompt"] for clip in told] == [line["prompt"] for line in lines]
+        written = [json.loads((home / encoding / f"000{n}.json").read_text()) for n in (1, 2, 3)]
+        assert [clip["request"]["prompt"] for clip in written] == [line["prompt"] for line in lines]
 
 
 def test_a_batch_in_another_encoding_is_one_sentence(
@@ -485,9 +485,9 @@ def test_no_clip_overwrites_another_unless_told(
     assert said.out.splitlines()[1].startswith(str(Path("a") / "riff-1-2.mp3"))
     assert "“riff-1” is there already, so this clip is “riff-1-2”" in said.err
     assert "--overwrite" in said.err
-    told = [json.loads((home / f"a/{name}.json").read_text()) for name in ("riff-1", "riff-1-2")]
-    assert [clip["request"]["prompt"] for clip in told] == ["🎷🎷", "🥁"]
-    assert told[1]["files"]["mp3"] == "riff-1-2.mp3"
+    written = [json.loads((home / f"a/{name}.json").read_text()) for name in ("riff-1", "riff-1-2")]
+    assert [clip["request"]["prompt"] for clip in written] == ["🎷🎷", "🥁"]
+    assert written[1]["files"]["mp3"] == "riff-1-2.mp3"
     # The same clip is written where it lies; other settings are another clip.
     assert main(["riff", "🥁", "--seed", "1", "--out", "a"]) == 0
     assert main(["riff", "🥁", "--seed", "1", "--steps", "1", "--out", "a"]) == 0
@@ -504,8 +504,8 @@ def test_a_second_batch_leaves_the_first_alone(home: Path) -> None:
     for prompt in ("one", "two"):
         (home / "batch.jsonl").write_text(f'{{"prompt": "{prompt}", "seed": 1}}')
         assert main(["riff", "--batch", "batch.jsonl", "--out", "out"]) == 0
-    told = [json.loads((home / f"out/{n}.json").read_text()) for n in ("0001", "0001-2")]
-    assert [clip["request"]["prompt"] for clip in told] == ["one", "two"]
+    written = [json.loads((home / f"out/{n}.json").read_text()) for n in ("0001", "0001-2")]
+    assert [clip["request"]["prompt"] for clip in written] == ["one", "two"]
 
 
 def test_a_png_of_an_earlier_version_replays_to_the_byte(home: Path) -> None:

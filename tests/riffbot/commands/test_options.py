@@ -77,12 +77,12 @@ def bad_files(home: Path) -> None:
 
 
 @pytest.mark.usefixtures("bad_files")
-@pytest.mark.parametrize(("words", "told"), BAD.values(), ids=BAD)
+@pytest.mark.parametrize(("words", "message"), BAD.values(), ids=BAD)
 def test_what_is_wrong_is_one_sentence_and_exit_code_2(
-    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(words) == 2
-    assert told in one_line(capsys)
+    assert message in one_line(capsys)
 
 
 @pytest.mark.parametrize(

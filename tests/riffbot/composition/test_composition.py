@@ -308,14 +308,14 @@ async def test_a_song_has_no_seam_above_its_ordinary_changes(shipped: Pipeline) 
 async def test_a_song_keeps_the_measure_of_its_loop(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loop, told = loop_of(200), []
+    loop, seen = loop_of(200), []
     monkeypatch.setattr(
         type(pipeline.images), "tempo", lambda *_: 90.0
     )  # a loop that nobody's recipe describes
 
     async def submit(request: RiffRequest, _number: int, _count: int) -> GeneratedRiff:
         assert request.seed_image is not None
-        told.append((request.bpm, pipeline.images.waltz(request.seed_image)))
+        seen.append((request.bpm, pipeline.images.waltz(request.seed_image)))
         whole = resolve(request, pipeline.model.card, pipeline.images)
         return GeneratedRiff(whole, pipeline.images.load(request.seed_image), "model", "a" * 64)
 
@@ -330,7 +330,7 @@ async def test_a_song_keeps_the_measure_of_its_loop(
         piece = {"kind": "extend", "columns": 800}
         request = RiffRequest(prompt="more of it", seed_image=ref, piece=piece)
         await compose(request, pipeline.images, submit)
-    assert set(told) == {(90.0, True)}
+    assert set(seen) == {(90.0, True)}
 
 
 async def test_a_layer_comes_into_time_though_its_file_says_no_tempo(pipeline: Pipeline) -> None:

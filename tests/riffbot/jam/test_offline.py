@@ -156,10 +156,10 @@ def test_against_the_clock_it_reports(
     out = tmp_path / "live.wav"
     words = ["sax", "--then", "1:bells", "--seconds", "3", "--realtime", "--busy"]
     assert run(tmp_path, seeds, monkeypatch, *words, "--out", str(out)) == 0
-    told = capsys.readouterr().out
-    assert "underruns" in told
-    assert "1 changes, heard after" in told
-    assert "resident memory" in told
+    output = capsys.readouterr().out
+    assert "underruns" in output
+    assert "1 changes, heard after" in output
+    assert "resident memory" in output
     sound, _ = soundfile.read(out)
     assert len(sound) == 144_000
 
@@ -192,7 +192,7 @@ def test_what_is_wrong_is_said_in_one_line(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RIFFBOT_SEED_IMAGES", str(seeds))
     assert main(["jam", *words]) == 2
-    told = capsys.readouterr().err.strip()
-    assert sentence in told
-    assert "\n" not in told
+    error = capsys.readouterr().err.strip()
+    assert sentence in error
+    assert "\n" not in error
     assert not list(tmp_path.glob("x.*"))
