@@ -25,7 +25,7 @@ from audio import codec, files, loops, loudness
 from audio.arrays import Floats, Pixels
 from audio.codec import mel_spectrogram
 from audio.columns import COLUMNS_PER_SECOND, seconds_of
-from audio.picture import drawn
+from audio.plot import draw_plot
 from audio.resample import resample
 from audio.video import playhead_video
 from riffbot.bench.engine import (
@@ -334,18 +334,18 @@ def _measure_loop(settings: Settings) -> list[Row]:
 
 def _measure_video(source: Pixels, repeats: int) -> list[Row]:
     sound = _render_sound(source)
-    canvas, plot = drawn(source, title=PROMPT)
+    canvas, area = draw_plot(source, title=PROMPT)
 
     def riffbot() -> object:
         return playhead_video(source, sound, RATE, title=PROMPT)
 
     def alternative() -> object:
-        # What a script does: draw every frame anew and hand the pictures on as PNGs.
+        # What a script does: draw every frame anew and hand the plots on as PNGs.
         frames = []
         for number in range(source.shape[1] * _FRAMES // COLUMNS_PER_SECOND):
-            frame, _ = drawn(source, title=PROMPT)
-            x = plot.left + plot.width * number / (seconds_of(source.shape[1]) * _FRAMES)
-            ImageDraw.Draw(frame).line((x, plot.top, x, plot.top + plot.height), "white", 3)
+            frame, _ = draw_plot(source, title=PROMPT)
+            x = area.left + area.width * number / (seconds_of(source.shape[1]) * _FRAMES)
+            ImageDraw.Draw(frame).line((x, area.top, x, area.top + area.height), "white", 3)
             frames.append(np.asarray(frame.resize(canvas.size)))
         return frames
 

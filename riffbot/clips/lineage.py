@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from audio.picture import Font, colour_map, fitting
 from audio.pixels import SILENT
+from audio.plot import Font, colour_map, fit_text
 from riffbot.library.family import Family
 from riffbot.library.tables import StoredRiff
 from riffbot.rendering import heading
@@ -200,7 +200,7 @@ def _text(
 ) -> None:
     """Write a line of a card, cut to the card's room."""
     font = _font(size)
-    draw.text(place, fitting(draw, words, _ROOM, font), colour, font, anchor="lm")
+    draw.text(place, fit_text(draw, words, _ROOM, font), colour, font, anchor="lm")
 
 
 def _font(size: int) -> Font:

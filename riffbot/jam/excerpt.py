@@ -19,7 +19,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from audio import describe, encoding, image, picture
+from audio import describe, encoding, image, plot
 from audio.arrays import Floats, Pixels
 from audio.columns import COLUMNS_PER_SECOND, columns_of
 from audio.stream import BLOCK
@@ -220,7 +220,7 @@ def render_excerpt(excerpt: Excerpt) -> rendering.Rendered:
             tags={"title": title, "artist": "RiffBot", "comment": recipe},
         ),
         png=image.encode_png(last.pixels, recipe=recipe),
-        picture=picture.picture(excerpt.pixels, title=title, bpm=bpm),
+        plot=plot.encode_plot(excerpt.pixels, title=title, bpm=bpm),
         alt=describe.describe(excerpt.pixels, bpm=bpm),
         duration_s=len(excerpt.samples) / excerpt.sample_rate,
     )
