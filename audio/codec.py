@@ -79,18 +79,20 @@ def image_to_audio(
     if loop and columns % effort.stride:
         effort = replace(effort, stride=1)
     channels = [mel_targets(channel, effort.stride) for channel in _channels(image)]
-    line = solver.timeline(len(channels[0]), effort.stride, circular=loop)
+    layout = solver.lay_out_frames(len(channels[0]), effort.stride, circular=loop)
     rate = sample_rate if sample_rate % 200 == 0 and sample_rate >= solver.RATE else 48000
     if sample_rate == 44100:
         rate = sample_rate
     if len(channels) == 1:
-        solved = [solver.solve(channels[0], line, effort, seed=seed)]
+        solved = [solver.solve(channels[0], layout, effort, seed=seed)]
     else:
         # One phase for both, found on the mean: what is panned stays panned, and mono adds up.
-        mean = solver.solve(np.float32(0.5) * (channels[0] + channels[1]), line, effort, seed=seed)
-        solved = [solver.solve(mel, line, effort, start=mean) for mel in channels]
+        mean = solver.solve(
+            np.float32(0.5) * (channels[0] + channels[1]), layout, effort, seed=seed
+        )
+        solved = [solver.solve(mel, layout, effort, start=mean) for mel in channels]
     sound = [
-        _cut(solver.render(found, mel, line, rate), rate, columns, loop)
+        _cut(solver.render(found, mel, layout, rate), rate, columns, loop)
         for found, mel in zip(solved, channels, strict=True)
     ]
     both = sound[0] if len(sound) == 1 else np.stack(sound, axis=1)

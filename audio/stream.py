@@ -3,7 +3,7 @@
 `image_to_audio` solves a picture as a whole. A jam has no whole, so here every step solves a short
 stretch (`_BLOCK` columns to give away, `_AHEAD` columns to see what comes) together with the
 `_CONTEXT` columns before it, whose sound is known, given away and must not change. The phase goes
-on from there (`solver.Known`), so pictures that follow each other are joined as one continuous
+on from there (`solver.KnownSound`), so pictures that follow each other are joined as one continuous
 sound: no click, no gap, and the same fixed gain for all of them.
 
 Time is counted in columns of 10 ms from the stream's beginning, never in rounded milliseconds:
@@ -156,7 +156,7 @@ class Stream:
         self._effort = effort
         self._waiting: list[Pixels] = []
         frames = (_CONTEXT + BLOCK + AHEAD) // effort.stride
-        self._line = solver.timeline(frames, effort.stride, circular=False)
+        self._layout = solver.lay_out_frames(frames, effort.stride, circular=False)
         self._state = state or StreamState.silence(self._rate)
 
     @property
@@ -220,10 +220,10 @@ class Stream:
     def _step(self, state: StreamState) -> tuple[StreamState, Floats]:
         """Solve one block: its sound, and the state after it (with the same pixels)."""
         mel = mel_targets(state.pixels, self._effort.stride)
-        known = solver.Known(state.sound, _RELEASE * solver.COLUMN)
+        known = solver.KnownSound(state.sound, _RELEASE * solver.COLUMN)
         seed = (self._seed * 1_000_003 + state.columns // BLOCK) % 2**63
-        solved = solver.solve(mel, self._line, self._effort, seed=seed, known=known)
-        rendered = solver.render(solved, mel, self._line, self._rate) * FULL_SCALE
+        solved = solver.solve(mel, self._layout, self._effort, seed=seed, known=known)
+        rendered = solver.render(solved, mel, self._layout, self._rate) * FULL_SCALE
         first = _samples(_HALF + _CONTEXT, self._rate)
         length, release = _samples(BLOCK, self._rate), _samples(_RELEASE, self._rate)
         sound = rendered[first : first + length + release]
