@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from audio import decoder_answers as answers
-from audio.decoder_process import Accept, BrokenWhileIdle, T, Worker
+from audio.decoder_process import Accept, BrokenWhileIdle, DecoderProcess, T
 from audio.errors import AudioError
 from audio.files import MAX_RATE, Sound
 from audio.image import MAX_BYTES, MAX_PIXELS, SpectrogramImage
@@ -46,8 +46,8 @@ class Decoder:
         self._seconds = seconds
         self._places = threading.BoundedSemaphore(workers)
         self._lock = threading.Lock()
-        self._idle: list[Worker] = []
-        self._all: set[Worker] = set()
+        self._idle: list[DecoderProcess] = []
+        self._all: set[DecoderProcess] = set()
         self._closings = 0
 
     def read(
@@ -57,12 +57,12 @@ class Decoder:
         with _opened(source) as file:
             asked = {"do": "read", "most": max_seconds, "skip": skip_seconds}
             most = round((max_seconds + 1) * MAX_RATE) * 2 * 4
-            return self._ask(file, asked, lambda done, body: answers.sound(done, body, most))
+            return self._ask(file, asked, lambda done, body: answers.parse_sound(done, body, most))
 
     def read_tags(self, source: Path | bytes) -> dict[str, str]:
         """As `files.read_tags`."""
         with _opened(source) as file:
-            return self._ask(file, {"do": "tags"}, answers.tags)
+            return self._ask(file, {"do": "tags"}, answers.parse_tags)
 
     def decode_image(
         self, source: Path | bytes, *, max_pixels: int = MAX_PIXELS
@@ -72,7 +72,9 @@ class Decoder:
             source = read_regular_file(Path(source), MAX_BYTES)
         with _opened(source) as file:
             asked = {"do": "image", "most": max_pixels}
-            return self._ask(file, asked, lambda done, body: answers.image(done, body, max_pixels))
+            return self._ask(
+                file, asked, lambda done, body: answers.parse_image(done, body, max_pixels)
+            )
 
     def close(self) -> None:
         """End every child at once; files that are being decoded fail with a sentence.
@@ -87,55 +89,55 @@ class Decoder:
             worker.kill()
 
     def processes(self) -> list[int]:
-        """The process ids of the children that run, for whoever watches over them."""
+        """The process ids of the children that run, for monitoring."""
         with self._lock:
-            return [worker.pid for worker in self._all if worker.running]
+            return [worker.pid for worker in self._all if worker.is_running]
 
     def _ask(self, file: BinaryIO, asked: dict[str, Any], accept: Accept[T]) -> T:
         with self._places:
             closings = self._closings
             try:
-                return self._ask_one(self._taken(), file, asked, accept)
+                return self._ask_one(self._take(), file, asked, accept)
             except BrokenWhileIdle:
                 if self._closings != closings:
                     raise
                 # What an earlier file left behind is not this one's fault.
-                return self._ask_one(self._started(), file, asked, accept)
+                return self._ask_one(self._start(), file, asked, accept)
 
     def _ask_one(
-        self, worker: Worker, file: BinaryIO, asked: dict[str, Any], accept: Accept[T]
+        self, worker: DecoderProcess, file: BinaryIO, asked: dict[str, Any], accept: Accept[T]
     ) -> T:
         try:
             answer = worker.ask(file, asked, self._seconds, accept)
         except AudioError:  # a sentence about the file: the child can be asked again, or is dead
-            self._given_back(worker)
+            self._give_back(worker)
             raise
         except BaseException:
             worker.kill()
-            self._given_back(worker)
+            self._give_back(worker)
             raise
-        self._given_back(worker)
+        self._give_back(worker)
         return answer
 
-    def _taken(self) -> Worker:
+    def _take(self) -> DecoderProcess:
         with self._lock:
             while self._idle:
                 worker = self._idle.pop()
-                if worker.running:
+                if worker.is_running:
                     return worker
                 self._all.discard(worker)
                 worker.kill()
-        return self._started()
+        return self._start()
 
-    def _started(self) -> Worker:
-        worker = Worker()
+    def _start(self) -> DecoderProcess:
+        worker = DecoderProcess()
         with self._lock:
             self._all.add(worker)
         return worker
 
-    def _given_back(self, worker: Worker) -> None:
+    def _give_back(self, worker: DecoderProcess) -> None:
         with self._lock:
-            if worker.running and worker.files < _FILES_EACH and not self._idle:
+            if worker.is_running and worker.files < _FILES_EACH and not self._idle:
                 self._idle.append(worker)  # one is kept waiting; of more, the memory matters
                 return
             self._all.discard(worker)

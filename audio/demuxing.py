@@ -70,7 +70,7 @@ class Losses:
         self.announced_s = other.announced_s or self.announced_s
 
 
-def blocks(stream: BinaryIO, losses: Losses, *, demuxer: str | None = None) -> Iterator[Block]:
+def read_blocks(stream: BinaryIO, losses: Losses, *, demuxer: str | None = None) -> Iterator[Block]:
     """Decode the first audio track, block by block.
 
     A damaged packet is passed over, with as much silence in its place as the time stamps say is
@@ -118,8 +118,8 @@ def blocks(stream: BinaryIO, losses: Losses, *, demuxer: str | None = None) -> I
         _compare(container, track, read_s, losses)
 
 
-def tags(stream: BinaryIO) -> dict[str, str]:
-    """The tags of the container and its first audio track.
+def read_tags(stream: BinaryIO) -> dict[str, str]:
+    """Read the tags of the container and its first audio track.
 
     Raises:
         av.FFmpegError: it is no format that is read.

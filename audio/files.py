@@ -21,14 +21,14 @@ import soundfile
 import soxr
 
 from audio import demuxing, sndfile
-from audio.announced import missing_share
+from audio.announced_length import measure_missing_share
 from audio.arrays import Floats
 from audio.demuxing import NO_SOUND, Block, Losses
 from audio.downmix import to_stereo
 from audio.encoding import encode
 from audio.errors import AudioError
 from audio.regular_files import open_regular_file
-from audio.sections import sections
+from audio.sections import split_recordings
 
 __all__ = ["Sound", "encode", "read", "read_tags"]
 
@@ -102,7 +102,7 @@ def read_tags(source: Path | bytes | BinaryIO) -> dict[str, str]:
     with _opened(source) as stream:
         try:
             stream.seek(0)
-            tags = demuxing.tags(stream)
+            tags = demuxing.read_tags(stream)
         except MemoryError:
             raise
         except Exception as error:
@@ -125,7 +125,7 @@ Blocks = Generator[Block, None, None]
 def _all_blocks(stream: BinaryIO, losses: Losses) -> Blocks:
     """The recordings in a file, one after the other."""
     try:
-        found = sections(stream)
+        found = split_recordings(stream)
     except MemoryError:
         raise
     except Exception:
@@ -159,9 +159,9 @@ def _section_blocks(stream: BinaryIO, losses: Losses) -> Blocks:
             refusal = refusal or error
         except Exception:
             found.damaged += 1
-            if decode is sndfile.blocks and given:
+            if decode is sndfile.read_blocks and given:
                 continue  # whether anything is lost, the other decoder finds out
-        if decode is sndfile.blocks and found.announced_s and short is None:
+        if decode is sndfile.read_blocks and found.announced_s and short is None:
             short = found
             continue  # it stops at damage as if the file ended there
         if given:
@@ -177,7 +177,7 @@ def _section_blocks(stream: BinaryIO, losses: Losses) -> Blocks:
 
 def _compare(stream: BinaryIO, read_s: float, losses: Losses) -> None:
     """Note where the file's header announces more bytes than there are."""
-    missing = missing_share(stream)
+    missing = measure_missing_share(stream)
     if losses.announced_s is None and missing * read_s > 0.2:
         losses.announced_s = read_s / (1 - missing)
 
@@ -194,20 +194,24 @@ def _decoders(stream: BinaryIO) -> tuple[Decode, ...]:
     except MemoryError:
         raise
     except Exception:
-        return (demuxing.blocks, sndfile.blocks)
+        return (demuxing.read_blocks, sndfile.read_blocks)
     if kind == "MP3":
         # libmpg123 ends where a header says so: after the first of several joined files, too.
-        return (_mp3_blocks, sndfile.blocks)
+        return (_mp3_blocks, sndfile.read_blocks)
     # libsndfile does not say what each channel is.
     first_av = channels > 2
-    return (demuxing.blocks, sndfile.blocks) if first_av else (sndfile.blocks, demuxing.blocks)
+    return (
+        (demuxing.read_blocks, sndfile.read_blocks)
+        if first_av
+        else (sndfile.read_blocks, demuxing.read_blocks)
+    )
 
 
 def _mp3_blocks(stream: BinaryIO, losses: Losses) -> Iterator[Block]:
     start = stream.read(_XING_WITHIN)
     stream.seek(0)
     # Named, for of one frame alone FFmpeg now and then guesses something else.
-    yield from demuxing.blocks(stream, losses, demuxer="mp3")
+    yield from demuxing.read_blocks(stream, losses, demuxer="mp3")
     if b"Xing" not in start and b"Info" not in start:
         losses.announced_s = None  # guessed from its first frames
 

@@ -37,7 +37,7 @@ class Fidelity:
     convergence_db: float
 
 
-def fidelity(image: Pixels, mel: Floats) -> Fidelity:
+def measure_fidelity(image: Pixels, mel: Floats) -> Fidelity:
     """Compare a picture uint8[512, W] with mel magnitudes [W, 512] of a sound, at any level."""
     wanted = mel_targets(image).astype(np.float64)
     found = mel.astype(np.float64)
@@ -58,8 +58,8 @@ def fidelity(image: Pixels, mel: Floats) -> Fidelity:
     )
 
 
-def seam_db(sound: Floats, sample_rate: int) -> float:
-    """How loud the click is when a sound [n] is repeated, in decibels over its ordinary moments.
+def measure_seam_db(sound: Floats, sample_rate: int) -> float:
+    """Measure the click of a sound [n] that is repeated, in decibels over its ordinary moments.
 
     Energy above 10.6 kHz in the 10 ms around the join, against the median of other such moments;
     a perfect loop is near 0. Pictures say nothing above 10 kHz, so a click is all there is. The

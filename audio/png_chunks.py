@@ -27,8 +27,8 @@ _ANCILLARY = 0x20
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 
 
-def without_metadata(data: bytes, keywords: tuple[str, ...]) -> bytes:
-    """The PNG without the chunks that are not needed; anything else is returned as it is.
+def strip_metadata(data: bytes, keywords: tuple[str, ...]) -> bytes:
+    """Remove the chunks of a PNG that are not needed; anything else is returned as it is.
 
     Takes time and memory in proportion to the file: packed text is unpacked up to `MAX_METADATA`.
 

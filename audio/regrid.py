@@ -46,8 +46,8 @@ def is_standard(params: SpectrogramParams) -> bool:
     )
 
 
-def standard(found: SpectrogramImage) -> SpectrogramImage:
-    """A picture on our grid: 10 ms a column, 512 bands from 0 to 10 kHz, power 0.25.
+def to_standard(found: SpectrogramImage) -> SpectrogramImage:
+    """Convert a picture to our grid: 10 ms a column, 512 bands from 0 to 10 kHz, power 0.25.
 
     A picture that is there already is returned as it is, to the pixel. One that was scaled after
     it was made is taken to have been scaled alike in both directions.

@@ -22,8 +22,8 @@ _MOST = 1000
 """Sections of one file; what lies behind is left out."""
 
 
-def sections(stream: BinaryIO) -> list[BinaryIO]:
-    """The recordings in a file, in their order; the whole file where it is one."""
+def split_recordings(stream: BinaryIO) -> list[BinaryIO]:
+    """Split a file into its recordings, in their order; the whole file where it is one."""
     size = stream.seek(0, io.SEEK_END)
     stream.seek(0)
     head = stream.read(12)

@@ -19,7 +19,7 @@ _FLAC_STEP, _FLAC_TRIES = 512, 60
 """Samples that a damaged FLAC is probed by, and how often in a row: ever wider, 30 s in all."""
 
 
-def blocks(stream: BinaryIO, losses: Losses) -> Iterator[Block]:
+def read_blocks(stream: BinaryIO, losses: Losses) -> Iterator[Block]:
     """Decode a file, block by block; of a damaged FLAC, what is behind the damage as well.
 
     Args:

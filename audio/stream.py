@@ -2,7 +2,7 @@
 
 `image_to_audio` solves a picture as a whole. A jam has no whole, so here every step solves a short
 stretch (`_BLOCK` columns to give away, `_AHEAD` columns to see what comes) together with the
-`_CONTEXT` columns before it, whose sound is known, given away and must not change. The phase goes
+`_CONTEXT` columns before it, whose sound is known, emitted and must not change. The phase goes
 on from there (`solver.KnownSound`), so pictures that follow each other are joined as one continuous
 sound: no click, no gap, and the same fixed gain for all of them.
 
@@ -54,23 +54,23 @@ class StreamState:
     """A stream between two steps: everything that the samples to come depend on.
 
     Attributes:
-        columns: how many were given away (as sound), a multiple of `BLOCK`.
-        pixels: uint8[512, n], the last columns seen: context, and what is not yet sound.
+        columns: how many were emitted (as sound), a multiple of `BLOCK`.
+        pixels: uint8[512, n], the last columns pushed: context, and what is not yet sound.
         sound: float32 at 20 kHz, from half a window before the context's first column to the end
             of the release.
         overhang: float32 at the solver's output rate, the release of the last step.
-        given: samples that were given away.
+        emitted: samples that were emitted; `given` in JSON.
     """
 
     columns: int
     pixels: Pixels
     sound: Floats
     overhang: Floats
-    given: int
+    emitted: int
 
     @property
-    def seen(self) -> int:
-        """Columns that went in."""
+    def consumed(self) -> int:
+        """Columns that were pushed and belong to the state."""
         return self.columns + self.pixels.shape[1] - _CONTEXT
 
     @classmethod
@@ -86,14 +86,14 @@ class StreamState:
             pixels=np.full((N_MELS, _CONTEXT), SILENT, np.uint8),
             sound=np.zeros((_HALF + _CONTEXT + _RELEASE) * solver.COLUMN, np.float32),
             overhang=np.zeros(_samples(_RELEASE, rate), np.float32),
-            given=_samples(columns, rate),
+            emitted=_samples(columns, rate),
         )
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; about 25 kB."""
         return {
             "columns": self.columns,
-            "given": self.given,
+            "given": self.emitted,
             "pixels": _packed(np.ascontiguousarray(self.pixels)),
             "sound": _packed(self.sound),
             "overhang": _packed(self.overhang),
@@ -105,7 +105,7 @@ class StreamState:
         try:
             state = cls(
                 columns=int(value["columns"]),
-                given=int(value["given"]),
+                emitted=int(value["given"]),
                 pixels=np.frombuffer(_unpacked(value["pixels"]), np.uint8).reshape(N_MELS, -1),
                 sound=np.frombuffer(_unpacked(value["sound"]), np.float32),
                 overhang=np.frombuffer(_unpacked(value["overhang"]), np.float32),
@@ -166,13 +166,13 @@ class Stream:
 
     @property
     def columns(self) -> int:
-        """Columns given away as sound."""
+        """Columns emitted as sound."""
         return self._state.columns
 
     @property
-    def seen(self) -> int:
+    def consumed(self) -> int:
         """Columns that were pushed, heard or not."""
-        return self._state.seen + sum(columns.shape[1] for columns in self._waiting)
+        return self._state.consumed + sum(columns.shape[1] for columns in self._waiting)
 
     def push(self, columns: Pixels) -> Floats:
         """The sound that these columns allow.
@@ -195,12 +195,12 @@ class Stream:
     def finish(self) -> Floats:
         """The rest: what was pushed and is not yet out, ending in silence.
 
-        Afterwards exactly round(n·rate/100) samples were given for n columns, and nothing can be
+        Afterwards exactly round(n·rate/100) samples were emitted for n columns, and nothing can be
         pushed any more.
         """
-        seen = self.seen
+        consumed = self.consumed
         self._waiting.append(np.full((N_MELS, BLOCK + AHEAD), SILENT, np.uint8))
-        rest = round(seen * self._rate / COLUMNS_PER_SECOND) - self._state.given
+        rest = round(consumed * self._rate / COLUMNS_PER_SECOND) - self._state.emitted
         return self._resampled(self._steps()[:rest], last=True)
 
     def _steps(self) -> Floats:
@@ -236,7 +236,7 @@ class Stream:
                 pixels=state.pixels,
                 sound=solved[BLOCK * solver.COLUMN : heard].copy(),
                 overhang=sound[length:].copy(),
-                given=state.given + length,
+                emitted=state.emitted + length,
             ),
             sound[:length],
         )

@@ -24,10 +24,10 @@ def is_truncated(error: Exception) -> bool:
     return isinstance(error, OSError) and "truncated" in str(error)
 
 
-def shown(
+def decode_partial(
     data: bytes, opened: Callable[[bytes], ImageFile.ImageFile]
 ) -> tuple[ImageFile.ImageFile, Mask]:
-    """What there is of a picture.
+    """Decode what there is of a picture.
 
     Args:
         data: the file.

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio.columns import columns_of, seconds_of
-from audio.mel import MAX_FREQUENCY, N_MELS, edges
+from audio.mel import MAX_FREQUENCY, N_MELS, band_edges
 from riffbot.errors import BadRequest, shorten
 
 BEATS = 4
@@ -128,7 +128,7 @@ class Region:
 
     def mask(self, width: int) -> NDArray[np.uint8]:
         """White (255) where to repaint, black where to keep: uint8[512, width]."""
-        peaks = edges()[1:-1]
+        peaks = band_edges()[1:-1]
         bands = (peaks >= self.low) & (peaks <= self.high)
         columns = np.arange(width)
         mask = np.zeros((N_MELS, width), np.uint8)

@@ -230,9 +230,9 @@ def _measure_one(
     of one method on one picture."""
     columns = pixels.shape[1]
     audio_ms, sound = _time(partial(method.to_audio, pixels), method.repeats)
-    fidelity = metrics.fidelity(pixels, reference_codec.mel(sound, columns))
+    fidelity = metrics.measure_fidelity(pixels, reference_codec.mel(sound, columns))
     repeated = _as_loop(method, pixels, sound)
-    seam = metrics.seam_db(repeated, RATE)
+    seam = metrics.measure_seam_db(repeated, RATE)
     image_ms, off = float("nan"), float("nan")
     if method.to_image is not None:
         image_ms, taken = _time(partial(method.to_image, sound, columns), method.repeats)

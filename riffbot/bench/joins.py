@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from audio import codec
 from audio.arrays import Floats, Pixels
 from audio.columns import COLUMNS_PER_SECOND, columns_of
-from audio.mel import edges
+from audio.mel import band_edges
 from audio.resample import resample
 from riffbot.jam.synthesizer import COLUMN_SAMPLES, SAMPLE_RATE
 from riffbot.jam.timeline import LoopGrid, Placement
@@ -155,7 +155,7 @@ def compute_onset_envelope(sound: Floats) -> NDArray[np.float64]:
 def _bands(bins: int, count: int = 40) -> NDArray[np.float64]:
     """Forty coarse mel bands [bins, 40]: a window of 21 ms sees no finer ones."""
     hz = np.arange(bins) * SAMPLE_RATE / _FRAME
-    corner = edges(count)
+    corner = band_edges(count)
     rise = (hz[:, None] - corner[:-2]) / np.diff(corner)[:-1]
     fall = (corner[2:] - hz[:, None]) / np.diff(corner)[1:]
     bank = np.maximum(0, np.minimum(rise, fall))

@@ -244,7 +244,7 @@ def _open_picture(
 ) -> OpenedUpload:
     decoded = decoder.decode_image(data, max_pixels=max_pixels)
     if decoded.grey and not drawing:
-        decoded = regrid.standard(decoded)
+        decoded = regrid.to_standard(decoded)
     pixels = mix_to_mono(decoded.pixels)
     height, width = pixels.shape
     if min(height, width) < 8:

@@ -49,7 +49,7 @@ def image_to_audio(options: Options) -> int:
     settings = load_settings()
     rate = 44100
     try:
-        picture = regrid.standard(decoder.decode_image(source))
+        picture = regrid.to_standard(decoder.decode_image(source))
         samples = codec.image_to_audio(picture.pixels, loop=options.loop, sample_rate=rate)
     except ValueError as error:
         raise BadRequest(f"“{source.name}”: {error}") from error

@@ -72,7 +72,7 @@ def read_source(path: Path, *, start: float = 0.0, seconds: float | None = None)
     if is_sound(require_file(path)):
         return _read_sound(path, start, seconds)
     try:
-        source = _to_source(regrid.standard(decoder.decode_image(path)))
+        source = _to_source(regrid.to_standard(decoder.decode_image(path)))
     except ValueError as error:
         raise BadRequest(f"“{path.name}”: {error}") from error
     height, width = source.pixels.shape[:2]

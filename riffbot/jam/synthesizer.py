@@ -38,7 +38,7 @@ class SynthesizerState:
     @property
     def consumed(self) -> int:
         """Columns that were read from the timeline."""
-        return self.stream.seen
+        return self.stream.consumed
 
     def to_json(self) -> dict[str, Any]:
         """The state as plain JSON values, about 80 kB."""
@@ -101,7 +101,7 @@ class Synthesizer:
         self._leveller = Leveller(
             SAMPLE_RATE, target_lufs=loudness_lufs, state=state.leveller if state else None
         )
-        self._consumed = self._stream.seen
+        self._consumed = self._stream.consumed
         self._block: PixelBlock | None = None
         self._has_gain = state is not None
 

@@ -76,7 +76,7 @@ def test_a_picture_of_a_process_in_a_strangers_hands_can_be_used_or_is_refused(
 ) -> None:
     done, honest = answer
     try:
-        found = decoder_answers.image(done, blank, 500_000)
+        found = decoder_answers.parse_image(done, blank, 500_000)
     except (ValueError, KeyError, TypeError):
         assert not honest
         return
@@ -85,7 +85,7 @@ def test_a_picture_of_a_process_in_a_strangers_hands_can_be_used_or_is_refused(
     image.encode_png(found.pixels, params=found.params)
     with contextlib.suppress(AudioError):
         # As it was made, that is, not scaled; a column of it, which is quick.
-        regrid.standard(replace(found, pixels=np.zeros((found.params.n_mels, 1), np.uint8)))
+        regrid.to_standard(replace(found, pixels=np.zeros((found.params.n_mels, 1), np.uint8)))
 
 
 @pytest.mark.parametrize(
@@ -111,10 +111,10 @@ def test_a_picture_that_says_of_itself_what_none_can_is_refused(name: str, value
         "retired_tag": False,
     }
     answer = {"shape": [4, 4], "image": fields}
-    assert decoder_answers.image(answer, blank, 100).params == SpectrogramParams()
+    assert decoder_answers.parse_image(answer, blank, 100).params == SpectrogramParams()
     (fields["params"] if name in fields["params"] else fields)[name] = value
     with pytest.raises((ValueError, TypeError)):
-        decoder_answers.image(answer, blank, 100)
+        decoder_answers.parse_image(answer, blank, 100)
 
 
 @settings(max_examples=300, deadline=None)
@@ -126,9 +126,9 @@ def test_an_answer_of_a_process_in_a_strangers_hands_is_no_worse_than_refused(
         assert getattr(array, "nbytes", 0) <= 1_000_000
 
     for check in (
-        lambda: decoder_answers.sound(done, fill, 1_000_000),  # type: ignore[arg-type]
-        lambda: decoder_answers.tags(done, fill),  # type: ignore[arg-type]
-        lambda: decoder_answers.image(done, fill, 500_000),  # type: ignore[arg-type]
+        lambda: decoder_answers.parse_sound(done, fill, 1_000_000),  # type: ignore[arg-type]
+        lambda: decoder_answers.parse_tags(done, fill),  # type: ignore[arg-type]
+        lambda: decoder_answers.parse_image(done, fill, 500_000),  # type: ignore[arg-type]
     ):
         try:
             check()
@@ -142,4 +142,4 @@ def test_samples_that_are_no_sound_are_refused() -> None:
 
     done = {"shape": [100], "rate": 44100, "notes": [], "more": False}
     with pytest.raises(ValueError, match="samples"):
-        decoder_answers.sound(done, fill, 1000)
+        decoder_answers.parse_sound(done, fill, 1000)

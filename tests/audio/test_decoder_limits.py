@@ -166,9 +166,9 @@ def test_what_a_child_left_behind_in_its_group_ends_with_it(
     with monkeypatch.context() as only_here:
         only_here.setattr(decoder_process, "receive", receiving)
         only_here.setattr(subprocess, "Popen", popen)
-        worker = decoder_process.Worker()
+        worker = decoder_process.DecoderProcess()
     until = time.monotonic() + 30
-    while child == "is gone" and worker.running and time.monotonic() < until:
+    while child == "is gone" and worker.is_running and time.monotonic() < until:
         time.sleep(0.01)
     worker.kill()
     ended(seen[0]["forked"])

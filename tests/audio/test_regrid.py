@@ -48,7 +48,7 @@ def as_riffusion(sound: Floats, parameters: SpectrogramParams) -> Pixels:
 
 
 def converted(pixels: Pixels, parameters: SpectrogramParams) -> SpectrogramImage:
-    return regrid.standard(SpectrogramImage(np.ascontiguousarray(pixels), parameters, None))
+    return regrid.to_standard(SpectrogramImage(np.ascontiguousarray(pixels), parameters, None))
 
 
 def pitch(sound: Floats) -> float:
@@ -98,14 +98,14 @@ def test_our_own_grid_is_untouched_to_the_pixel(music: Pixels) -> None:
         SpectrogramParams(win_length=2205),
     ):
         found = SpectrogramImage(music, parameters, "{}")
-        assert regrid.standard(found) is found
+        assert regrid.to_standard(found) is found
 
 
 def test_stereo_is_converted_side_by_side() -> None:
     tone = np.sin(2 * np.pi * 1000 * np.arange(RATE) / RATE).astype(np.float32)
     parameters = replace(params(low=10, high=20000), stereo=True)
     left = as_riffusion(tone, parameters)
-    found = regrid.standard(
+    found = regrid.to_standard(
         decode_image(encode_png(np.dstack([left, np.full_like(left, 255)]), params=parameters))
     )
     sound = codec.image_to_audio(found.pixels)

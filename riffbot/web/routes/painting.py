@@ -29,7 +29,7 @@ from audio.columns import columns_of, seconds_of
 from audio.decoder import decode_image
 from audio.errors import AudioError
 from audio.image import encode_png
-from audio.mel import N_MELS, edges
+from audio.mel import N_MELS, band_edges
 from riffbot.clips import edits
 from riffbot.clips.sources import PaintCanvas, load_paint_canvas, store_canvas
 from riffbot.clips.uploads import OpenedUpload, open_upload
@@ -194,7 +194,7 @@ def _read_mask(
 def _name_region(mask: np.ndarray[tuple[int, int], np.dtype[np.uint8]]) -> str | None:
     """The region's name where a mask is one rectangle: a recipe with it replays on any machine."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    peaks = edges()[1:-1][::-1]  # as rows lie, from the top
+    peaks = band_edges()[1:-1][::-1]  # as rows lie, from the top
     region = Region(
         int(columns[0]),
         int(columns[-1]) + 1,
@@ -218,4 +218,4 @@ def _read_png(data_url: str, what: str) -> bytes:
 
 def _row_pitches() -> list[float]:
     """The pitch of each row in Hz, low notes first."""
-    return [round(float(hz), 1) for hz in edges()[1:-1]]
+    return [round(float(hz), 1) for hz in band_edges()[1:-1]]

@@ -76,7 +76,7 @@ def click(stream: Stream, state: StreamState) -> tuple[StreamState, np.ndarray]:
     sound = np.zeros(BLOCK * 480, np.float32)
     loud = (state.pixels[:, context : context + BLOCK] < 255).any(axis=0)
     sound[np.flatnonzero(loud) * 480] = 0.1
-    after = replace(state, columns=state.columns + BLOCK, given=state.given + len(sound))
+    after = replace(state, columns=state.columns + BLOCK, emitted=state.emitted + len(sound))
     return after, sound
 
 

@@ -1,4 +1,4 @@
-"""How many bytes a sound file's header says that the file has, to tell one that was cut off.
+"""The length that a sound file's header announces, by which a file that was cut off is found.
 
 libsndfile believes what is there, without a word; FFmpeg likewise.
 """
@@ -12,8 +12,8 @@ _UNKNOWN = 0x7F000000
 """Whoever writes a stream does not know its length yet and leaves something absurd."""
 
 
-def missing_share(stream: BinaryIO) -> float:
-    """How much of the file is not there, of all that its header announces: 0 … 1.
+def measure_missing_share(stream: BinaryIO) -> float:
+    """Measure how much of the file is missing, of all that its header announces: 0 … 1.
 
     Knows WAV, AIFF, AU, Wave64 and CAF; 0 for anything else and where the header does not say.
     """
