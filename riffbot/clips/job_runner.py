@@ -107,5 +107,5 @@ class JobRunner:
         accepted.checked = self._pricing.check(price, resumed=resumed) is not None
         if accepted.checked and price is not None:
             self._engine.announce_pictures(
-                accepted.reserved, price.pictures[number:], promised=resumed
+                accepted.reserved, price.pictures[number:], is_admitted=resumed
             )

@@ -244,7 +244,7 @@ class ClipService:
             price = await self.pricing.price(job.request)
         owner = requester_of(job.author)
         pictures = price.pictures if price is not None else ()
-        reserved = self._engine.reserve(owner, *pictures, promised=True)
+        reserved = self._engine.reserve(owner, *pictures, is_admitted=True)
         checked = job.request.piece is None  # which alone may be far too dear
         accepted = AcceptedJob(job, owner, reserved, price, checked, resumed=True)
         return await self.carry_out(accepted, on_progress=on_progress, wants_preview=wants_preview)

@@ -97,21 +97,21 @@ class Dispatcher:
             self._limits.check_count(self._queue, self._reservations, owner, count)
 
     def reserve(
-        self, owner: Requester, *pictures: RiffRequest, promised: bool = False
+        self, owner: Requester, *pictures: RiffRequest, is_admitted: bool = False
     ) -> Reservation:
         """Admit one clip and reserve its place until the reservation is released.
 
         Args:
             pictures: all of its pictures, resolved, in order; none where they are not known yet,
                 or where it needs no model.
-            promised: as for `enqueue`.
+            is_admitted: as for `enqueue`.
 
         Raises:
             Refused: as `enqueue` would refuse it, or it would wait too long for its last picture.
             RiffBotError: the dispatcher is closed.
         """
         with self._changed:
-            if not promised:
+            if not is_admitted:
                 self._check(owner, 1)
                 self._check_work(owner, pictures)
                 if pictures and (refusal := self._refusal_of_clip(owner, pictures)):
@@ -119,19 +119,19 @@ class Dispatcher:
             return self._reservations.add(owner, pictures, self._release)
 
     def announce_pictures(
-        self, reserved: Reservation, remaining: Sequence[RiffRequest], *, promised: bool = False
+        self, reserved: Reservation, remaining: Sequence[RiffRequest], *, is_admitted: bool = False
     ) -> None:
         """Record the pictures of a clip that was admitted before they were known.
 
         Args:
-            promised: as for `enqueue`.
+            is_admitted: as for `enqueue`.
 
         Raises:
             Refused: they are too much work together with what its owner has waiting.
         """
         with self._changed:
             reserved.remaining = ()
-            if not promised:
+            if not is_admitted:
                 self._check_work(reserved.owner, remaining)
             reserved.remaining = tuple(remaining)
 
@@ -183,11 +183,11 @@ class Dispatcher:
         passes = self._queue.waiting(owner) + self._reservations.joining(owner, count) + count
         return self._queue.rounds_ahead(owner) + passes * len(visitors)
 
-    def enqueue(self, pending_job: PendingJob, *, promised: bool = False) -> None:
+    def enqueue(self, pending_job: PendingJob, *, is_admitted: bool = False) -> None:
         """Queue a job, or refuse it with the reason and the wait.
 
         Args:
-            promised: it was admitted already (reserved, or before a restart); only a closed
+            is_admitted: it was admitted already (reserved, or before a restart); only a closed
                 dispatcher refuses it.
 
         Raises:
@@ -199,7 +199,7 @@ class Dispatcher:
         with self._changed:
             if job.id in self._pending:  # two jobs of one id would lose each other
                 raise ValueError(f"the job {job.id} is queued already")
-            if not promised and job.deadline is None:
+            if not is_admitted and job.deadline is None:
                 self._check(job.owner, 1)
                 if job.key is not None:
                     self._check_work(job.owner, [job.request])
@@ -208,7 +208,9 @@ class Dispatcher:
             self._queue.add(job)
             now = monotonic()
             position, eta = self._positions(now)[job.id]
-            if not promised and (refusal := self._limits.refusal(job, now, eta, idle=self.is_idle)):
+            if not is_admitted and (
+                refusal := self._limits.refusal(job, now, eta, idle=self.is_idle)
+            ):
                 self._queue.remove(job.id)
                 raise refusal
             self._pending[job.id] = pending_job

@@ -210,7 +210,7 @@ def random_dispatcher(rng: random.Random, max_wait_s: float) -> Dispatcher:
         dispatcher._queue.take(time.monotonic(), 1)
     for _ in range(rng.randrange(30)):
         pictures = [PICTURE] * rng.randrange(12)
-        dispatcher.reserve(random_owner(rng), *pictures, promised=True)
+        dispatcher.reserve(random_owner(rng), *pictures, is_admitted=True)
     return dispatcher
 
 
@@ -240,7 +240,7 @@ def test_a_clip_is_let_in_without_planning_the_end_of_every_song(
     dispatcher = Dispatcher(AdmissionLimits(max_wait_s=600.0, max_jobs_per_member=10))
     dispatcher.throughput.measure([PICTURE], 1.0)
     for member in range(330):
-        dispatcher.reserve(Requester(member, 1), *[PICTURE] * 91, promised=True)
+        dispatcher.reserve(Requester(member, 1), *[PICTURE] * 91, is_admitted=True)
     planned: list[int] = []
     plan = FairQueue.plan
 
