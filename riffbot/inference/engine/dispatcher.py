@@ -97,12 +97,12 @@ class Dispatcher:
             self._limits.check_count(self._queue, self._reservations, owner, count)
 
     def reserve(
-        self, owner: Requester, *pictures: RiffRequest, is_admitted: bool = False
+        self, owner: Requester, *requests: RiffRequest, is_admitted: bool = False
     ) -> Reservation:
         """Admit one clip and reserve its place until the reservation is released.
 
         Args:
-            pictures: all of its pictures, resolved, in order; none where they are not known yet,
+            requests: all of its pictures, resolved, in order; none where they are not known yet,
                 or where it needs no model.
             is_admitted: as for `enqueue`.
 
@@ -113,12 +113,12 @@ class Dispatcher:
         with self._changed:
             if not is_admitted:
                 self._check(owner, 1)
-                self._check_work(owner, pictures)
-                if pictures and (refusal := self._refusal_of_clip(owner, pictures)):
+                self._check_work(owner, requests)
+                if requests and (refusal := self._refusal_of_clip(owner, requests)):
                     raise refusal
-            return self._reservations.add(owner, pictures, self._release)
+            return self._reservations.add(owner, requests, self._release)
 
-    def announce_pictures(
+    def announce_requests(
         self, reserved: Reservation, remaining: Sequence[RiffRequest], *, is_admitted: bool = False
     ) -> None:
         """Record the pictures of a clip that was admitted before they were known.
@@ -135,16 +135,16 @@ class Dispatcher:
                 self._check_work(reserved.owner, remaining)
             reserved.remaining = tuple(remaining)
 
-    def _check_work(self, owner: Requester | None, pictures: Sequence[RiffRequest]) -> None:
+    def _check_work(self, owner: Requester | None, requests: Sequence[RiffRequest]) -> None:
         if owner is not None:
             held = outstanding_work(self._queue, self._reservations)
-            self._limits.check_work(self.throughput, held, owner, pictures)
+            self._limits.check_work(self.throughput, held, owner, requests)
 
     def _release(self, reserved: Reservation) -> None:
         with self._changed:
             self._reservations.remove(reserved)
 
-    def _refusal_of_clip(self, owner: Requester, pictures: Sequence[RiffRequest]) -> Refused | None:
+    def _refusal_of_clip(self, owner: Requester, requests: Sequence[RiffRequest]) -> Refused | None:
         """The refusal of a clip that would wait too long for other clips; None if it would not.
 
         The pictures of all reservations are added to the queue, in the order in which they will
@@ -152,8 +152,8 @@ class Dispatcher:
         not wait for the rest of another member's song, but a song does. Pictures that surely come
         after this clip are left out: planning the songs of a thousand members would take seconds.
         """
-        own = [Job(picture, owner=owner) for picture in pictures]
-        jobs = self._reservations.join_order(own, self._max_pictures_before(owner, len(own)))
+        own = [Job(request, owner=owner) for request in requests]
+        jobs = self._reservations.join_order(own, self._max_requests_before(owner, len(own)))
         for job in jobs:
             self._queue.add(job)
         now = monotonic()
@@ -163,12 +163,12 @@ class Dispatcher:
             for job in jobs:
                 self._queue.remove(job.id)
         # Its own further pictures are not a wait for others.
-        rest = sequential_seconds(self.throughput, pictures[1:])
+        rest = sequential_seconds(self.throughput, requests[1:])
         if eta is None or rest is None:
             return None
         return self._limits.refusal(own[-1], now, eta - rest, idle=self.is_idle)
 
-    def _max_pictures_before(self, owner: Requester, count: int) -> int:
+    def _max_requests_before(self, owner: Requester, count: int) -> int:
         """How many pictures of any one clip can come before the last of `count` new ones at most.
 
         Each round has one picture of every account. An account is a member or a network; the

@@ -227,7 +227,7 @@ def test_what_comes_later_changes_no_answer() -> None:
         dispatcher = random_dispatcher(rng, max_wait_s=rng.choice([5.0, 30.0]))
         owner, pictures = random_owner(rng), [PICTURE] * rng.randrange(1, 8)
         answer = dispatcher._refusal_of_clip(owner, pictures)
-        dispatcher._max_pictures_before = lambda *_: 10**9  # plans everything
+        dispatcher._max_requests_before = lambda *_: 10**9  # plans everything
         everything = dispatcher._refusal_of_clip(owner, pictures)
         assert (answer and answer.wait_s) == (everything and everything.wait_s)
         refused += answer is not None
