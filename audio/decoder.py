@@ -1,13 +1,13 @@
-"""Decoding strangers' files in a process of its own, so that a decoder's fault costs one sentence.
+"""Decodes untrusted files in a child process, so that a decoder's fault costs one sentence.
 
-libsndfile, FFmpeg and Pillow are large libraries of native code, and what a stranger sends may
-crash them, keep them busy, or take the process over. So they run in a child process that has no
-network, no files and little memory (`decoder_limits`), is ended when a file takes too long, and is
-started anew for the next one. The functions are those of `files` and `image`, with the same
-arguments and results, and may be called from any thread.
+libsndfile, FFmpeg and Pillow are large libraries of native code, and an upload may crash them, keep
+them busy, or take the process over. So they run in a child process that has no network, no files
+and little memory (`decoder_limits`), is ended when a file takes too long, and is started anew for
+the next one. The functions are those of `files` and `image`, with the same arguments and results,
+and may be called from any thread.
 
 What RiffBot itself wrote (the library's files, bundled pictures) may be read by `files` and
-`image` directly: it is not a stranger's, and a child costs time.
+`image` directly: it is trusted, and a child costs time.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Decoder:
     """A few child processes that decode, started when they are needed.
 
     Args:
-        workers: files that are decoded at once; whoever comes after them waits.
+        workers: files that are decoded at once; more wait.
         seconds: that one file may take.
     """
 
@@ -55,9 +55,11 @@ class Decoder:
     ) -> Sound:
         """As `files.read`. Raises AudioError, also where the decoder crashed or took too long."""
         with _opened(source) as file:
-            asked = {"do": "read", "most": max_seconds, "skip": skip_seconds}
+            command = {"do": "read", "most": max_seconds, "skip": skip_seconds}
             most = round((max_seconds + 1) * MAX_RATE) * 2 * 4
-            return self._ask(file, asked, lambda done, body: answers.parse_sound(done, body, most))
+            return self._ask(
+                file, command, lambda done, body: answers.parse_sound(done, body, most)
+            )
 
     def read_tags(self, source: Path | bytes) -> dict[str, str]:
         """As `files.read_tags`."""
@@ -71,9 +73,9 @@ class Decoder:
         if isinstance(source, str | Path):
             source = read_regular_file(Path(source), MAX_BYTES)
         with _opened(source) as file:
-            asked = {"do": "image", "most": max_pixels}
+            command = {"do": "image", "most": max_pixels}
             return self._ask(
-                file, asked, lambda done, body: answers.parse_image(done, body, max_pixels)
+                file, command, lambda done, body: answers.parse_image(done, body, max_pixels)
             )
 
     def close(self) -> None:
@@ -93,22 +95,22 @@ class Decoder:
         with self._lock:
             return [worker.pid for worker in self._all if worker.is_running]
 
-    def _ask(self, file: BinaryIO, asked: dict[str, Any], accept: Accept[T]) -> T:
+    def _ask(self, file: BinaryIO, command: dict[str, Any], accept: Accept[T]) -> T:
         with self._places:
             closings = self._closings
             try:
-                return self._ask_one(self._take(), file, asked, accept)
+                return self._ask_one(self._take(), file, command, accept)
             except BrokenWhileIdle:
                 if self._closings != closings:
                     raise
-                # What an earlier file left behind is not this one's fault.
-                return self._ask_one(self._start(), file, asked, accept)
+                # It broke over an earlier file.
+                return self._ask_one(self._start(), file, command, accept)
 
     def _ask_one(
-        self, worker: DecoderProcess, file: BinaryIO, asked: dict[str, Any], accept: Accept[T]
+        self, worker: DecoderProcess, file: BinaryIO, command: dict[str, Any], accept: Accept[T]
     ) -> T:
         try:
-            answer = worker.ask(file, asked, self._seconds, accept)
+            answer = worker.ask(file, command, self._seconds, accept)
         except AudioError:  # a sentence about the file: the child can be asked again, or is dead
             self._give_back(worker)
             raise

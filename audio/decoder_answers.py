@@ -1,4 +1,4 @@
-"""Parses the answers of the decoder process, checking them as a stranger's.
+"""Parses the answers of the decoder process, and checks them as untrusted data.
 
 Each function takes an answer's header and a function that fills an array with the answer's body,
 and raises KeyError, TypeError or ValueError where the answer is not one that an honest decoder

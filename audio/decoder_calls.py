@@ -1,4 +1,4 @@
-"""The system calls that the decoder's process gives up (Linux, seccomp).
+"""The system calls that the decoder process gives up (Linux, seccomp).
 
 The libraries decode what is handed to them through two pipes that are open already, so nothing is
 lost by refusing whatever opens a file, reaches another process, or makes a process that could
@@ -157,7 +157,7 @@ def _program(machine: Machine) -> list[tuple[int, int, int, int]]:
     """The filter: (code, jump if true, jump if false, value) an instruction."""
     load, equal, at_least, any_bit, give = 0x20, 0x15, 0x35, 0x45, 0x06
     allow, refuse, unknown = 0x7FFF0000, 0x00050000 | 1, 0x00050000 | 38  # EPERM, ENOSYS
-    number, architecture, first, second = 0, 4, 16, 24  # offsets of what the kernel tells
+    number, architecture, first, second = 0, 4, 16, 24  # offsets in the kernel's data
     program = [
         # By another architecture's numbers (32 bits, x32) nothing can be called.
         (load, 0, 0, architecture),
@@ -174,7 +174,7 @@ def _program(machine: Machine) -> list[tuple[int, int, int, int]]:
         # A thread may be made, a process may not.
         *((equal, 0, 4, machine.clone), (load, 0, 0, first), (any_bit, 1, 0, _CLONE_THREAD)),
         *((give, 0, 0, refuse), (give, 0, 0, allow)),
-        # Its own limits may be set, which only become narrower; nobody else's.
+        # Its own limits may be set, which only become narrower; those of no other process.
         *((equal, 0, 4, machine.prlimit), (load, 0, 0, first), (equal, 1, 0, 0)),
         *((give, 0, 0, refuse), (give, 0, 0, allow)),
         # A pipe can be made to send any signal to any process of the same user.

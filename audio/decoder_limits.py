@@ -1,10 +1,10 @@
-"""What the decoder's process takes from itself before it looks at a stranger's file.
+"""Confines the decoder process before it reads an untrusted file.
 
 On Linux: the network (a namespace of its own without any, and a filter of system calls), every
 file (Landlock and the filter), new programs and processes, signals and whatever else reaches other
 processes (the filter, and Landlock where it knows signals), and memory beyond a limit. Elsewhere
 what the system offers: file sizes on macOS; on Windows the parent's watch over time and memory is
-all there is. What a Linux system does not have is told to the parent, which logs it; files are
+all there is. What a Linux system lacks is reported to the parent, which logs it; files are
 decoded all the same, for the process itself is the first protection.
 """
 
@@ -90,7 +90,7 @@ def end_with_the_parent(stdin: int) -> None:
 
     def watch() -> None:
         poll = select.poll()
-        poll.register(stdin, 0)  # nothing but the hang-up, which is always told
+        poll.register(stdin, 0)  # nothing but the hang-up, which is always reported
         poll.poll()
         os._exit(0)
 
@@ -132,7 +132,7 @@ def _close_the_files(libc: ctypes.CDLL) -> bool:
     if version < 1:
         return False
     kinds = (_LANDLOCK_FILES, _LANDLOCK_NETWORK, _LANDLOCK_SCOPES)
-    # What a version does not know must not be told to it, unless it is zero.
+    # Rights that a version does not know must be zero.
     rights = [sum(bits for since, bits in kind.items() if since <= version) for kind in kinds]
     attributes = struct.pack("<QQQ", *rights)
     ruleset = libc.syscall(_LANDLOCK_CREATE, attributes, ctypes.c_size_t(len(attributes)), 0)

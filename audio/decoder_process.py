@@ -1,4 +1,4 @@
-"""One decoder process, as seen by the process that started it: start, ask, watch, end."""
+"""A decoder process, from the side of its parent: start, ask, watch, end."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _reported: set[str] = set()
 
 
 class BrokenWhileIdle(AudioError):
-    """The child, which had decoded other files before, broke before it looked at this one."""
+    """The child, which had decoded other files before, broke before it read this one."""
 
 
 class DecoderProcess:
@@ -135,12 +135,12 @@ class DecoderProcess:
                 os.killpg(self.pid, signal.SIGKILL)
         self._process.kill()
 
-    def ask(self, file: BinaryIO, asked: dict[str, Any], seconds: float, accept: Accept[T]) -> T:
+    def ask(self, file: BinaryIO, command: dict[str, Any], seconds: float, accept: Accept[T]) -> T:
         """Have one file decoded.
 
         Args:
-            file: seekable; pieces of it go over as they are asked for.
-            asked: what to do, as `decoder_protocol` says.
+            file: seekable; pieces of it are sent on demand.
+            command: what to do, see `decoder_protocol`.
             seconds: how long it may take.
             accept: checks the answer.
 
@@ -152,7 +152,7 @@ class DecoderProcess:
         self._begun = False
         with self._watched(seconds) as over:
             try:
-                answer = self._converse(file, {**asked, "seconds": round(seconds)})
+                answer = self._converse(file, {**command, "seconds": round(seconds)})
                 if "done" in answer:
                     size = answer["body"]
                     return accept(answer["done"], lambda array: self._fill(array, size))
@@ -171,10 +171,10 @@ class DecoderProcess:
             self.kill()  # it ends by itself, but not before the next file could be given to it
         raise AudioError(_TOO_LARGE if memory else answers.parse_sentence(sentence))
 
-    def _converse(self, file: BinaryIO, asked: dict[str, Any]) -> dict[str, Any]:
+    def _converse(self, file: BinaryIO, command: dict[str, Any]) -> dict[str, Any]:
         """Ask, and hand over pieces of the file until there is an answer."""
         size = file.seek(0, io.SEEK_END)
-        send(self._in, {**asked, "size": size})
+        send(self._in, {**command, "size": size})
         while "want" in (answer := receive(self._out)):
             self._begun = True
             at, count = answer["want"]

@@ -3,7 +3,7 @@
     length of the header (4 bytes, big-endian) | header (JSON) | body (header["body"] bytes)
 
 Nothing in a frame is a program or a pickle, and every length is checked before a byte of it is
-read: the process on the other side may be in a stranger's hands.
+read: an upload may have taken the other process over.
 
 From RiffBot: `{"do": "read" | "tags" | "image", "size": …, …}` begins a file; `{"body": n}` answers
 a request for bytes. From the decoder: `{"want": [offset, count]}` asks for bytes of the file;
@@ -22,7 +22,7 @@ MAX_HEADER = 2 * 1024**2
 """Bytes of JSON: the longest tags and recipes, escaped."""
 
 CHUNK = 512 * 1024
-"""Bytes of a file that are asked for at once, at most."""
+"""Bytes of a file that are requested at once, at most."""
 
 _LENGTH = struct.Struct(">I")
 

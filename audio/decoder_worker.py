@@ -1,9 +1,9 @@
-"""The decoder's process: decodes one file after the other for the process that started it.
+"""The decoder process: decodes one file after the other for the process that started it.
 
 Started by `audio.decoder` as `python -m audio.decoder_worker`, never by hand. It loads the
 libraries that decode, gives up every right but that to compute (`decoder_limits`), and speaks
-`decoder_protocol` over its standard streams. The bytes of a file are asked for piece by piece, so
-it opens no file, and of a large one only what is needed travels.
+`decoder_protocol` over its standard streams. It requests a file's bytes piece by piece, so it opens
+no file, and of a large one only what is needed is sent.
 """
 
 from __future__ import annotations
@@ -109,14 +109,14 @@ def _load() -> None:
         files.read_tags(data)
     pixels = np.zeros((8, 8), np.uint8)
     image.decode_image(image.encode_png(pixels, recipe="é"))
-    # None of them is a picture: before it says so, Pillow loads every format that it knows.
+    # None of them is a picture: before Pillow fails, it loads every format that it knows.
     for head in (bytes(64), b"no picture", b"\0\0\0\x18ftypheic", b"RIFF\x18\0\0\0WEBPVP8 "):
         with contextlib.suppress(AudioError):
             image.decode_image(head + bytes(64))
 
 
 class _RemoteFile(io.RawIOBase):
-    """A file that lies with the process which asked, read piece by piece."""
+    """A file that the parent process holds, read piece by piece."""
 
     def __init__(self, source: BinaryIO, out: BinaryIO, size: int) -> None:
         self._source, self._out, self._size, self._at = source, out, size, 0

@@ -35,7 +35,7 @@ _LONGEST_GAP_S = 10.0
 _SHORTEST_GAP_S = 0.001
 
 _GUESSED = ("aac", "ac3", "amr", "eac3", "mpeg", "mpegts")
-"""Formats without a header that says how long they are: FFmpeg guesses by their size."""
+"""Formats without a length in their header: FFmpeg guesses by their size."""
 
 _UNTIMED = ("amr",)
 """Formats whose time stamps are guessed, too, and far out behind damage."""

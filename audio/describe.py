@@ -78,7 +78,7 @@ def describe(pixels: Pixels, *, bpm: float | None = None) -> str:
 
     Args:
         pixels: uint8[512, W] or [512, W, 2].
-        bpm: told when known.
+        bpm: mentioned if given.
     """
     found = measure(pixels)
     if found is None:

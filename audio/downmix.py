@@ -51,7 +51,7 @@ def _matrix(channels: int, places: tuple[str, ...]) -> Floats:
     if len(places) != channels or not all(map(_known, places)):
         places = _USUAL.get(channels, ())
     if not places:
-        # Nobody can say where they belong: taken in pairs, and no louder than the loudest.
+        # Their places are unknown: taken in pairs, and no louder than the loudest.
         weights = np.zeros((channels, 2), np.float32)
         weights[0::2, 0] = 1 / len(weights[0::2])
         weights[1::2, 1] = 1 / len(weights[1::2])

@@ -105,7 +105,7 @@ def _mp3(samples: Floats, rate: int, tags: Mapping[str, str]) -> bytes:
 def _gapless(mp3: bytes, length: int) -> bytes:
     """The MP3 with its true padding in the Info tag.
 
-    libavcodec never tells of more padding than one frame. LAME adds up to 46 samples more where
+    libavcodec never reports more padding than one frame. LAME adds up to 46 samples more where
     little is left for the last frame, and a loop would stumble over them.
     """
     first = 10 + sum(byte << 7 * i for i, byte in enumerate(reversed(mp3[6:10])))

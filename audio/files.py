@@ -1,10 +1,9 @@
 """Sound files and uploads: any format that libsndfile or PyAV's codecs know, both safe and bounded.
 
-An upload is whatever a stranger sends: truncated, renamed, hours long, with a header that lies.
-It is decoded in blocks up to a limit, never believed and never handed to anything that would open
-other files for it; all that can go wrong is an `AudioError` with one sentence. What native code
-does wrong is another matter: strangers' files are read through `audio.decoder`, which does this in
-a process of its own.
+An upload may be anything: truncated, renamed, hours long, with a false header. It is decoded in
+blocks up to a limit, its header is not trusted, and nothing here opens other files for it; all that
+can go wrong is an `AudioError` with one sentence. Faults of native code are another matter:
+untrusted files are read through `audio.decoder`, which does this in a child process.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a file is, told by its first bytes: its name and its maker's word for it are not asked.
+"""Identifies files by their first bytes; their names and declared types are ignored.
 
-Whether the file is sound or whole is found out by decoding it. This only decides who decodes it,
-and what a person is told about a file that nobody here can.
+Whether a file is whole is found out by decoding it. This only decides what decodes it, and which
+sentence a person reads about a file that cannot be decoded here.
 """
 
 from __future__ import annotations

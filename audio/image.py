@@ -6,8 +6,8 @@ JSON) into a text chunk named `riffbot`, so a picture that is downloaded and upl
 remixed, replayed and reproduced.
 
 Read: the formats that pictures are sent in, turned as their EXIF orientation says. Uploads are
-strangers' files, so size is checked in the header, before a pixel is decoded, and all that goes
-wrong is an `AudioError` with one sentence. Metadata never costs the picture.
+untrusted, so size is checked in the header, before a pixel is decoded, and all that goes wrong is
+an `AudioError` with one sentence. Damaged metadata never costs the picture.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class SpectrogramImage:
 
     Attributes:
         pixels: uint8[H, W], or uint8[H, W, 2] when `params.stereo`; H is 512 for our own pictures,
-            anything for a stranger's.
+            anything for others.
         params: from the EXIF tags, v1 defaults where there are none.
         recipe: the `riffbot` text, or None.
         grey: the picture had no colours to speak of (stereo counts as grey).
@@ -145,7 +145,7 @@ def decode_image(source: Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Spect
     image = _opened(data, max_pixels)
     try:
         image, missing = _loaded(image, data, max_pixels)
-        _check_size(image, max_pixels)  # some formats tell their size only when they are decoded
+        _check_size(image, max_pixels)  # some formats reveal their size only when they are decoded
         exif = _exif(image)
         params = SpectrogramParams.from_exif(exif)
         pixels, grey = _pixels(image, params.stereo)
@@ -168,8 +168,8 @@ def _opened(data: bytes, max_pixels: int) -> ImageFile.ImageFile:
     """A picture's header. Raises AudioError."""
     try:
         with warnings.catch_warnings():
-            # Our own limit stands in for Pillow's warning of large pictures; of damage in metadata
-            # nobody needs to hear.
+            # Our own limit stands in for Pillow's warning of large pictures, and its warnings of
+            # damaged metadata are of no use.
             warnings.simplefilter("ignore")
             image = Image.open(io.BytesIO(data), formats=_FORMATS)
     except Image.DecompressionBombError as error:
@@ -298,7 +298,7 @@ def _range(deep: np.typing.NDArray[Any]) -> tuple[float, float]:
 
 
 def _turned(pixels: Pixels, orientation: Any) -> Pixels:
-    """A picture as it shall be seen, from one as it is stored (EXIF 2.32, tag 0x0112)."""
+    """Turn a picture from its stored to its displayed orientation (EXIF 2.32, tag 0x0112)."""
     match orientation:
         case 2:
             pixels = pixels[:, ::-1]

@@ -14,7 +14,7 @@ _HEARD = 1e-3
 """Bands within 60 dB of the loudest count for `log_mel_db`."""
 
 _SEAM_HZ = 10600
-"""Above everything that a picture can say: what sounds here is a click."""
+"""Above everything that a picture can hold: what sounds here is a click."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def measure_seam_db(sound: Floats, sample_rate: int) -> float:
     """Measure the click of a sound [n] that is repeated, in decibels over its ordinary moments.
 
     Energy above 10.6 kHz in the 10 ms around the join, against the median of other such moments;
-    a perfect loop is near 0. Pictures say nothing above 10 kHz, so a click is all there is. The
+    a perfect loop is near 0. Pictures hold nothing above 10 kHz, so a click is all there is. The
     rate must be above 24 kHz.
     """
     half = sample_rate // 200

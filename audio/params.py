@@ -17,7 +17,7 @@ RATES = (1000, 768000)
 DURATIONS_MS = (1, 10000)
 BANDS = (1, 8192)
 POWERS = (0.01, 10)
-"""What a picture may say of itself: Hz, milliseconds, rows, and the power of the magnitude."""
+"""The values that tags may have: Hz, milliseconds, rows, and the power of the magnitude."""
 
 SAMPLE_RATE_TAG = 11000
 STEREO_TAG = 11005
@@ -32,7 +32,7 @@ MAX_VALUE_TAG = 11080
 
 RETIRED_TAG = 11007
 """Written, as 0, by earlier versions of this project; Riffusion's tools fail on a tag that they do
-not know. It says nothing, and is only written where a picture shall be the same bytes again."""
+not know. It has no meaning, and is only written where a picture shall be the same bytes again."""
 
 
 @dataclass(frozen=True)

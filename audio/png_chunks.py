@@ -19,7 +19,7 @@ MAX_METADATA = 1_000_000
 """Bytes, unpacked, of EXIF or of a recipe that are passed on. A recipe of ours has 32 kB."""
 
 _MAX_TEXTS = 4
-"""Texts with a keyword that is wanted of which more are not looked at."""
+"""Texts with a wanted keyword that are examined at most."""
 
 _ANCILLARY = 0x20
 """Bit of the first letter of a chunk's type: the picture can be shown without it."""

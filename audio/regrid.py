@@ -6,7 +6,7 @@ wrong pitch or the wrong length.
 
 A pixel becomes the magnitude that it stands for, a band's magnitude a density over its triangle's
 area, and the density is read by our own triangles at our own columns. The loudest pixel stays as
-loud as it was, since levels are relative to a maximum that pictures do not tell.
+loud as it was, since levels are relative to a maximum that pictures do not store.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _STANDARD = SpectrogramParams()
 
 
 def is_standard(params: SpectrogramParams) -> bool:
-    """Whether a picture means what ours mean, pixel for pixel.
+    """Whether a picture has this project's grid, pixel for pixel.
 
     The window does not count: it decides how sharp a picture is, not what a pixel stands for.
     """

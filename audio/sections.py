@@ -16,7 +16,7 @@ _OGG_PAGE = struct.Struct("<4sBBqIIIB")
 _FIRST_PAGE = 2
 _BLOCK = 1 << 20
 _OVERLAP = 64 * 1024
-"""So much of a block is looked at with the next; a longer tag stays with the recording before."""
+"""So much of a block is searched with the next; a longer tag stays with the recording before."""
 
 _MOST = 1000
 """Sections of one file; what lies behind is left out."""
@@ -94,7 +94,7 @@ def _mp3s(stream: BinaryIO) -> list[int]:
         for found in tag.finditer(window):
             place = at - len(tail) + found.start()
             if place <= last:
-                continue  # seen with the block before
+                continue  # found with the block before
             last = place
             if (frame := _first_frame(window, found.start())) is not None:
                 starts.append(at - len(tail) + _tag_before(window, frame))

@@ -1,6 +1,6 @@
 """Pictures whose file ends too early: what a viewer would show of them, without what is missing.
 
-Pillow can be told to show them, but only for the whole process at once. Here such a file is
+Pillow can show them, but only by a setting of the whole process. Here such a file is
 decoded twice more, into a black and into a white picture: where the results differ, the file says
 nothing.
 """

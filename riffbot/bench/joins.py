@@ -29,10 +29,10 @@ FADE_COLUMNS = 5
 _FRAME, _HOP = 1024, 240  # 21 ms, every 5 ms
 _NEAR_S = 0.03
 _LEVEL_S = 0.1
-_CLICK_HZ = 10_600  # above everything that a picture can say
+_CLICK_HZ = 10_600  # above everything that a picture can hold
 _FLOOR = 1e-4
 _NEAR_COLUMNS = 5
-_HEARD = 1e-3  # within 60 dB of the loudest a picture can say
+_HEARD = 1e-3  # within 60 dB of the loudest pixel
 
 
 @dataclass(frozen=True)

@@ -278,10 +278,10 @@ async def _measure_posts(
     address: str, session: JamSession, clips: int, steps: int | None, bar: ProgressBar
 ) -> float:
     """Clips a second while some clients of Riffusion's ask for the same loop at once."""
-    asked = iter(range(clips))
+    seeds = iter(range(clips))
 
     async def client(http: aiohttp.ClientSession) -> None:
-        for seed in asked:
+        for seed in seeds:
             prompt = {"prompt": "funky sax", "seed": seed, "denoising": 0.75, "guidance": 7.0}
             body = {
                 "start": prompt,

@@ -225,15 +225,15 @@ def _measure_inpaint(
     width = source.shape[1]
     region = Region(width // 3, 2 * width // 3)
     mask = region.mask(width)
-    asked = request.but(mask=region.name, denoising=1.0)
+    masked = request.but(mask=region.name, denoising=1.0)
     pictures: dict[str, Pixels] = {}
 
     def riffbot() -> object:
-        pictures["ours"] = pipeline.run([asked])[0]
+        pictures["RiffBot"] = pipeline.run([masked])[0]
         return None
 
     def alternative() -> object:
-        pictures["theirs"] = baseline.inpaint(source, mask)
+        pictures["baseline"] = baseline.inpaint(source, mask)
         return None
 
     fast, slow = _time_alternately(riffbot, alternative, repeats)
@@ -242,15 +242,17 @@ def _measure_inpaint(
     def wrong(picture: Pixels) -> float:
         return float(np.abs(picture.astype(int) - source)[outside].mean())
 
-    who = "diffusers inpaint" if baseline.inpaints else "diffusers img2img: it cannot inpaint this"
+    method = (
+        "diffusers inpaint" if baseline.inpaints else "diffusers img2img: it cannot inpaint this"
+    )
     return [
-        ("inpaint, the picture", "s", fast, slow, who),
+        ("inpaint, the picture", "s", fast, slow, method),
         (
             "inpaint, error outside the mask",
             "greys",
-            wrong(pictures["ours"]),
-            wrong(pictures["theirs"]),
-            who,
+            wrong(pictures["RiffBot"]),
+            wrong(pictures["baseline"]),
+            method,
         ),
     ]
 
@@ -263,8 +265,8 @@ def _measure_extend(
     columns = extended_columns(width, request.bpm, seconds=song_s)
     song = request.but(piece=Extend(columns=columns).model_dump())
 
-    async def submit(asked: RiffRequest, _number: int, _count: int) -> GeneratedRiff:
-        resolved = resolve(asked, pipeline.model.card, images)
+    async def submit(part: RiffRequest, _number: int, _count: int) -> GeneratedRiff:
+        resolved = resolve(part, pipeline.model.card, images)
         (picture,) = pipeline.run([resolved])
         return GeneratedRiff(resolved, picture, "", "")
 
