@@ -287,7 +287,7 @@ async def test_a_frame_of_the_mountains_has_its_cost_told(
     in the graphics card's place: on a laptop's that is a few milliseconds."""
     async with chromium() as page:
         await page.open(str(client.make_url("/?view=mountains")), width=width, height=height)
-        await page.until("!!riffbot.view && riffbot.columns.extent[1] > 0", seconds=60)
+        await page.until("!!riffbot.view && riffbot.spectrogram.extent[1] > 0", seconds=60)
         costs = np.array(json.loads(await page.js(COST)))
         work, whole = np.median(costs, 0)
         print(f"\n{width}×{height}: {work:.2f} ms of work a frame, {whole:.0f} ms until drawn")
@@ -330,7 +330,7 @@ async def test_keys_links_table_calm_and_a_narrow_screen(
         assert box + 24 <= rail  # the mountains' axis takes as much
         assert await page.js("scrollY") == 0
         # Calm: what is drawn steps from beat to beat.
-        await page.until("riffbot.view.playhead > 0 && riffbot.columns.extent[1] > 0", seconds=30)
+        await page.until("riffbot.view.playhead > 0 && riffbot.spectrogram.extent[1] > 0", seconds=30)
         assert await page.js("riffbot.view.playhead % 64") == 0
         await page.js("document.querySelector('#open-table').click()")
         await page.until("document.querySelectorAll('#rows tr').length > 0")

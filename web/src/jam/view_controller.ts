@@ -42,7 +42,7 @@ export class ViewController {
   private pauseMs = 0;
 
   constructor(private readonly session: Session) {
-    this.idleAnimation = new IdleAnimation(session.columns);
+    this.idleAnimation = new IdleAnimation(session.spectrogram);
   }
 
   /** Fill and connect the settings of the view, show it, and draw it from now on. */
@@ -86,13 +86,13 @@ export class ViewController {
     if (kind !== "flat") {
       try {
         const { Terrain } = await import("../viewer3d/terrain");
-        this.view = new Terrain(this.session.columns);
+        this.view = new Terrain(this.session.spectrogram);
       } catch {
         showToast("This browser shows no 3D here, so the picture is flat.");
         select("kind").value = "flat";
       }
     }
-    this.view ??= new FlatView(this.session.columns);
+    this.view ??= new FlatView(this.session.spectrogram);
     const { view } = this;
     const isFlat = view instanceof FlatView;
     view.setColourMap(select("map").value);
@@ -162,6 +162,6 @@ export class ViewController {
   private getColumn(): number {
     const sample = this.session.player?.getPosition() ?? null;
     if (sample !== null) return sample / SAMPLES_PER_COLUMN;
-    return this.session.columns.extent[1] - UNKNOWN_POSITION_COLUMNS || 0;
+    return this.session.spectrogram.extent[1] - UNKNOWN_POSITION_COLUMNS || 0;
   }
 }
