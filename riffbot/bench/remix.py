@@ -16,10 +16,8 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-import torch
-from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionInpaintPipeline
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import ImageDraw
 
 from audio import codec, files, loops, loudness
 from audio.arrays import Floats, Pixels
@@ -28,19 +26,13 @@ from audio.columns import COLUMNS_PER_SECOND, seconds_of
 from audio.plot import draw_plot
 from audio.resample import resample
 from audio.video import playhead_video
-from riffbot.bench.engine import (
-    DiffusersBaseline,
-    StageTimer,
-    build_diffusers_pipeline,
-    to_greyscale,
-)
+from riffbot.bench.diffusers_baseline import DiffusersEdits
 from riffbot.bench.peers import ITERATIONS, RATE
 from riffbot.bench.progress import ProgressBar
 from riffbot.composition import compose, extended_columns, windows
 from riffbot.composition.canvas import window_width
 from riffbot.images import Images
 from riffbot.inference.job import GeneratedRiff
-from riffbot.inference.models.model import Model
 from riffbot.inference.pipeline.factory import open_pipeline
 from riffbot.inference.pipeline.pipeline import Pipeline
 from riffbot.inference.pipeline.resolve import resolve
@@ -127,7 +119,7 @@ def run(
         images,
     )
     result = RemixResult(model.name)
-    baseline = _DiffusersEdits(model, request, size.iterations)
+    baseline = DiffusersEdits(model, request, size.iterations)
     steps: dict[str, Callable[[], list[Row]]] = {
         "remix": lambda: _measure_remix(pipeline, request, source, baseline, repeats),
         "inpaint": lambda: _measure_inpaint(pipeline, request, source, baseline, repeats),
@@ -143,55 +135,6 @@ def run(
     return result
 
 
-class _DiffusersEdits:
-    """diffusers' img2img and inpainting on the same weights."""
-
-    def __init__(self, model: Model, request: RiffRequest, iterations: int) -> None:
-        self._request = request
-        self._model = model
-        self.stock = DiffusersBaseline(model, request, iterations=iterations)
-        self._img2img = build_diffusers_pipeline(StableDiffusionImg2ImgPipeline, model)
-        self._inpaint = build_diffusers_pipeline(StableDiffusionInpaintPipeline, model)
-
-    @property
-    def inpaints(self) -> bool:
-        """diffusers inpaints with four latent channels (or nine) and refuses all others."""
-        return self._model.latent_channels == 4
-
-    def remix(self, source: Pixels, seed: int = 1) -> Pixels:
-        """The picture of an img2img."""
-        return self._run(self._img2img, source, seed)
-
-    def inpaint(self, source: Pixels, mask: Pixels) -> Pixels:
-        """The picture of an inpainting, or of the whole where diffusers cannot inpaint it."""
-        if not self.inpaints:
-            return self.remix(source)
-        size = {"height": source.shape[0], "width": source.shape[1]}
-        white = Image.fromarray(mask)
-        return self._run(self._inpaint, source, 1, mask_image=white, strength=1.0, **size)
-
-    def _run(self, pipe: Any, source: Pixels, seed: int, **options: Any) -> Pixels:
-        image: Any = Image.fromarray(source)
-        if self._model.vae.config.in_channels == 1:
-            # Its own preprocessing makes colours of it: give it what the autoencoder takes.
-            image = torch.from_numpy(source.astype(np.float32) / 255)[None, None]
-            if "mask_image" in options:
-                grey = np.asarray(options["mask_image"], np.float32) / 255
-                options["mask_image"] = torch.from_numpy(grey)[None, None]
-        else:
-            image = image.convert("RGB")
-        answer = pipe(
-            self._request.prompt,
-            image=image,
-            num_inference_steps=self._request.steps,
-            guidance_scale=self._request.guidance,
-            generator=torch.Generator().manual_seed(seed),
-            output_type="np",
-            **{"strength": self._request.denoising, **options},
-        )
-        return to_greyscale(answer)
-
-
 Row = tuple[str, str, float, float, str]
 
 
@@ -199,7 +142,7 @@ def _measure_remix(
     pipeline: Pipeline,
     request: RiffRequest,
     source: Pixels,
-    baseline: _DiffusersEdits,
+    baseline: DiffusersEdits,
     repeats: int,
 ) -> list[Row]:
     def riffbot() -> object:
@@ -207,9 +150,7 @@ def _measure_remix(
         return files.encode(_render_sound(picture), RATE, "mp3")
 
     def alternative() -> object:
-        picture = baseline.remix(source)
-        baseline.stock._picture = lambda: picture  # type: ignore[method-assign]
-        return baseline.stock.clip(StageTimer())
+        return baseline.render(baseline.remix(source))
 
     fast, slow = _time_alternately(riffbot, alternative, repeats)
     return [("remix, picture to MP3", "s", fast, slow, "diffusers img2img + librosa")]
@@ -219,7 +160,7 @@ def _measure_inpaint(
     pipeline: Pipeline,
     request: RiffRequest,
     source: Pixels,
-    baseline: _DiffusersEdits,
+    baseline: DiffusersEdits,
     repeats: int,
 ) -> list[Row]:
     width = source.shape[1]

@@ -330,7 +330,9 @@ async def test_keys_links_table_calm_and_a_narrow_screen(
         assert box + 24 <= rail  # the mountains' axis takes as much
         assert await page.js("scrollY") == 0
         # Calm: what is drawn steps from beat to beat.
-        await page.until("riffbot.view.playhead > 0 && riffbot.spectrogram.extent[1] > 0", seconds=30)
+        await page.until(
+            "riffbot.view.playhead > 0 && riffbot.spectrogram.extent[1] > 0", seconds=30
+        )
         assert await page.js("riffbot.view.playhead % 64") == 0
         await page.js("document.querySelector('#open-table').click()")
         await page.until("document.querySelectorAll('#rows tr').length > 0")
