@@ -228,7 +228,7 @@ def test_missing_files_are_one_sentence(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "where", ["audio.files.split_recordings", "audio.files.soundfile.SoundFile"]
+    "where", ["audio.recordings.split_recordings", "audio.recordings.soundfile.SoundFile"]
 )
 def test_a_lack_of_memory_is_not_called_damage(
     where: str, monkeypatch: pytest.MonkeyPatch, tone: Floats
