@@ -24,8 +24,8 @@ import {
 } from "three";
 
 import { createColourTable } from "./colour_maps";
-import { CAPACITY, type SpectrogramRing } from "./spectrogram_ring";
 import { OrbitCamera } from "./orbit_camera";
+import { CAPACITY, type SpectrogramRing } from "./spectrogram_ring";
 import {
   COLUMN_DEPTH,
   FUTURE_COLUMNS,
