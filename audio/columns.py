@@ -1,4 +1,4 @@
-"""Columns of a spectrogram as time: one lasts 10 ms. Imports nothing, so that `--help` is quick."""
+"""Converts columns of a spectrogram (10 ms) to time. Imports nothing, so that `--help` is fast."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ COLUMNS_PER_MINUTE = 60 * COLUMNS_PER_SECOND
 
 
 def seconds_of(columns: float) -> float:
-    """How long so many columns last, in seconds."""
+    """Return the duration of a number of columns, in seconds."""
     return columns / COLUMNS_PER_SECOND
 
 

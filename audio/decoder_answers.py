@@ -1,8 +1,7 @@
-"""Parses the answers of the decoder process, and checks them as untrusted data.
+"""Validates the decoder process's answers, which are not trusted.
 
 Each function takes an answer's header and a function that fills an array with the answer's body,
-and raises KeyError, TypeError or ValueError where the answer is not one that an honest decoder
-gives.
+and raises KeyError, TypeError or ValueError if an intact decoder could not have sent it.
 """
 
 from __future__ import annotations
@@ -19,14 +18,14 @@ from audio.image import SpectrogramImage
 from audio.params import SpectrogramParams
 
 Body = Callable[["np.typing.NDArray[Any]"], None]
-"""Fills an array with the body of an answer, which has to be just as large."""
+"""Fills an array with the body of an answer, which must have the same size."""
 
 _LONGEST_SENTENCE = 500
 _LONGEST_TEXT = 1_000_000
 
 
 def parse_sound(done: dict[str, Any], fill: Body, most: int) -> Sound:
-    """Parse the answer to `read`, of `most` bytes of samples at most."""
+    """Parse the answer to `read`, of at most `most` bytes of samples."""
     shape, rate = _parse_shape(done["shape"]), done["rate"]
     if len(shape) > 2 or shape[1:] not in ((), (2,)) or 4 * int(np.prod(shape)) > most:
         raise ValueError("a sound of an impossible size")
@@ -34,7 +33,7 @@ def parse_sound(done: dict[str, Any], fill: Body, most: int) -> Sound:
         raise ValueError("an impossible rate")
     samples: Floats = np.empty(shape, "<f4")
     fill(samples)
-    if not (samples.max() <= 1.001 and samples.min() >= -1.001):  # not so for NaN, either
+    if not (samples.max() <= 1.001 and samples.min() >= -1.001):  # false for NaN, too
         raise ValueError("samples that are none")
     notes = tuple(parse_sentence(note) for note in done["notes"][:10])
     return Sound(samples, rate, notes, done["more"] is True)
@@ -68,7 +67,7 @@ def parse_image(done: dict[str, Any], fill: Body, max_pixels: int) -> Spectrogra
 
 
 def _parse_params(value: Any) -> SpectrogramParams:
-    """A picture's parameters, in the ranges that `SpectrogramParams.from_exif` admits."""
+    """Parse a picture's parameters, in the ranges that `SpectrogramParams.from_exif` accepts."""
     values: dict[str, Any] = {}
     for field in fields(SpectrogramParams):
         number, kind = value[field.name], type(field.default)
@@ -90,12 +89,12 @@ def _parse_shape(value: Any) -> tuple[int, ...]:
 
 
 def parse_text(value: Any) -> str:
-    """Parse a text of bounded length; what cannot be encoded is replaced."""
+    """Parse a text of bounded length that can be encoded."""
     if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
         raise TypeError("a text that is none")
     return value.encode("utf-8", "replace").decode("utf-8")
 
 
 def parse_sentence(value: Any) -> str:
-    """Parse a sentence that is shown to people: one line, and short."""
+    """Parse a sentence for people: one line of at most 500 characters."""
     return " ".join(parse_text(value).split())[:_LONGEST_SENTENCE]

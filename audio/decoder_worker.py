@@ -1,9 +1,9 @@
-"""The decoder process: decodes one file after the other for the process that started it.
+"""The main module of a decoder process, which decodes one file after the other.
 
-Started by `audio.decoder` as `python -m audio.decoder_worker`, never by hand. It loads the
-libraries that decode, gives up every right but that to compute (`decoder_limits`), and speaks
-`decoder_protocol` over its standard streams. It requests a file's bytes piece by piece, so it opens
-no file, and of a large one only what is needed is sent.
+Started by `audio.decoder` as `python -m audio.decoder_worker`, never by hand. It imports the
+decoding libraries, restricts itself (`decoder_limits`), and communicates by `decoder_protocol` over
+its standard streams. It opens no file: the bytes of a file are requested in pieces, so that of a
+large file only the necessary parts are sent.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _ENCODINGS = (
 
 
 def main() -> None:
-    """Serve until standard input ends."""
+    """Answer requests until standard input ends."""
     source = sys.stdin.buffer
-    # Whatever a library prints must not stand between two frames.
+    # A library's output to standard output must not come between two frames.
     out = os.fdopen(os.dup(1), "wb")
     _load()
     confined = os.open(os.devnull, os.O_RDWR)
@@ -40,7 +40,7 @@ def main() -> None:
     missing = confine()
     end_with_the_parent(0)
     send(out, {"ready": True, "missing": missing})
-    os.dup2(confined, 2)  # up to here it may say why it does not start
+    os.dup2(confined, 2)  # until here, errors at start go to the parent's standard error
     while True:
         try:
             header = receive(source)
@@ -53,7 +53,7 @@ def main() -> None:
         except (ProtocolError, OSError):
             return
         if "memory" in answer:
-            return  # what is left of it would be in pieces
+            return  # its address space is fragmented: a new process has all of it
 
 
 def _answer(header: dict[str, Any], file: BinaryIO) -> tuple[dict[str, Any], memoryview | bytes]:
@@ -99,7 +99,7 @@ def _bytes(array: np.typing.NDArray[Any]) -> memoryview:
 
 
 def _load() -> None:
-    """Import what is otherwise imported only when it is first needed, and cannot be then."""
+    """Import everything that is imported at first use, which is impossible after `confine`."""
     for name in _ENCODINGS:
         codecs.lookup(name)
     samples = np.zeros(4800, np.float32)
@@ -109,14 +109,14 @@ def _load() -> None:
         files.read_tags(data)
     pixels = np.zeros((8, 8), np.uint8)
     image.decode_image(image.encode_png(pixels, recipe="é"))
-    # None of them is a picture: before Pillow fails, it loads every format that it knows.
+    # None of these is a picture; to find that out, Pillow imports all its formats.
     for head in (bytes(64), b"no picture", b"\0\0\0\x18ftypheic", b"RIFF\x18\0\0\0WEBPVP8 "):
         with contextlib.suppress(AudioError):
             image.decode_image(head + bytes(64))
 
 
 class _RemoteFile(io.RawIOBase):
-    """A file that the parent process holds, read piece by piece."""
+    """A file of the parent process, whose bytes are requested in pieces."""
 
     def __init__(self, source: BinaryIO, out: BinaryIO, size: int) -> None:
         self._source, self._out, self._size, self._at = source, out, size, 0

@@ -1,9 +1,9 @@
-"""Sound files and uploads: any format that libsndfile or PyAV's codecs know, both safe and bounded.
+"""Reads sound files and uploads in all formats of libsndfile and FFmpeg, with bounded memory.
 
-An upload may be anything: truncated, renamed, hours long, with a false header. It is decoded in
-blocks up to a limit, its header is not trusted, and nothing here opens other files for it; all that
-can go wrong is an `AudioError` with one sentence. Faults of native code are another matter:
-untrusted files are read through `audio.decoder`, which does this in a child process.
+An upload may be truncated, renamed, hours long, or have a wrong header. It is decoded in blocks up
+to a limit, and never by anything that would open other files; every failure is an `AudioError` with
+one sentence. As native code may crash nevertheless, untrusted files are read through
+`audio.decoder`, which calls this module in a child process.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = ["Sound", "encode", "read", "read_tags"]
 
 MAX_RATE, MIN_RATE = 48000, 8000
 _LOUDEST = 64.0
-"""Float files may peak above 1 and are scaled down; beyond this the numbers are damage."""
+"""Samples of float files above 1 are scaled down; above this they are clipped as damage."""
 
 _UNREADABLE = (
     "That is no sound file that can be read; try an MP3, WAV, FLAC or OGG that plays elsewhere."
@@ -46,8 +46,8 @@ class Sound:
     Attributes:
         samples: float32[n] (mono) or float32[n, 2], in [−1, 1].
         sample_rate: 8,000 to 48,000 Hz.
-        notes: sentences about what was lost to damage; none for a sound file as it should be.
-        more: the file goes on after `max_seconds`.
+        notes: sentences about parts that were lost by damage; empty for an intact file.
+        more: whether the file is longer than was read.
     """
 
     samples: Floats
@@ -57,7 +57,7 @@ class Sound:
 
     @property
     def seconds(self) -> float:
-        """How long it lasts."""
+        """The duration, in seconds."""
         return len(self.samples) / self.sample_rate
 
 
@@ -66,18 +66,17 @@ def read(
 ) -> Sound:
     """Decode a file or an upload.
 
-    What lies before `skip_seconds` is passed over, and what lies `max_seconds` beyond is left
-    unread. More than two channels are mixed to two (ITU-R BS.775); rates above 48 kHz (and below
-    8 kHz) become 48 kHz; memory is bounded by the limit, not by the file. Damage is passed over,
-    and of recordings that were joined end to end each is read.
+    More than two channels are mixed to two (ITU-R BS.775); rates above 48 kHz or below 8 kHz become
+    48 kHz. The memory depends on `max_seconds`, not on the file. Damaged parts are skipped, and
+    recordings that were joined end to end are all read.
 
     Args:
-        source: a file's name, its bytes, or a seekable stream of them.
-        max_seconds: of sound that are read at most.
-        skip_seconds: of sound before them that are passed over.
+        source: a file's path, its bytes, or a seekable stream of them.
+        max_seconds: the longest sound that is read.
+        skip_seconds: how much sound is skipped before.
 
     Raises:
-        AudioError: no such file, not a sound, or no samples in it.
+        AudioError: the file does not exist, is no sound, or has no samples.
     """
     losses = Losses()
     with _opened(source) as stream:
@@ -91,7 +90,7 @@ def read(
 
 
 def read_tags(source: Path | bytes | BinaryIO) -> dict[str, str]:
-    """The file's tags with lower-case names (`title`, `artist`, `comment`, …); {} without any.
+    """Read the tags, by lower-case names (`title`, `artist`, `comment`, …); {} without any.
 
     Raises:
         AudioError: the file cannot be opened, or is no sound file.
@@ -103,7 +102,7 @@ def read_tags(source: Path | bytes | BinaryIO) -> dict[str, str]:
         except MemoryError:
             raise
         except Exception as error:
-            # libsndfile knows formats that FFmpeg or its list of formats here does not.
+            # libsndfile reads formats that FFmpeg, or the list of allowed formats, does not.
             stream.seek(0)
             try:
                 with soundfile.SoundFile(stream) as file:
@@ -118,7 +117,7 @@ def read_tags(source: Path | bytes | BinaryIO) -> dict[str, str]:
 def _gather(
     blocks: Blocks, max_seconds: float, skip_seconds: float, losses: Losses
 ) -> Sound | None:
-    """Blocks → one bounded Sound, or None when there were none."""
+    """Join blocks to one Sound of a limited length; None without samples."""
     parts: list[Floats] = []
     convert: _Converter | None = None
     skip_s, wanted_s, read_s, channels, more = skip_seconds, max_seconds, 0.0, 0, False
@@ -149,7 +148,7 @@ def _gather(
 
 
 def _notes(losses: Losses, read_s: float) -> tuple[str, ...]:
-    """What was lost, in sentences for people."""
+    """Describe losses in sentences for members."""
     if losses.silent_s >= 0.005:
         return (f"Part of that file is damaged: {losses.silent_s:.2f} s of it are silent.",)
     if losses.announced_s is not None:
@@ -163,9 +162,9 @@ def _notes(losses: Losses, read_s: float) -> tuple[str, ...]:
 
 
 class _Converter:
-    """Blocks of any rate → one rate: the first block's, where that is 8 to 48 kHz.
+    """Resamples blocks to one rate: the first block's if that is 8 to 48 kHz, else 48 kHz.
 
-    Chained recordings may change theirs from one to the next.
+    The rate may change from one joined recording to the next.
     """
 
     def __init__(self, rate: int, channels: int) -> None:
@@ -181,7 +180,7 @@ class _Converter:
         return out if ended is None else np.concatenate([ended, out])
 
     def finish(self) -> Floats:
-        """What is still inside. The next block needs a new beginning."""
+        """Return the rest of the resampler's output. The next block begins a new one."""
         none = np.zeros((0, self._channels), np.float32)
         return none if self._stream is None else self._stream.resample_chunk(none, last=True)
 
@@ -194,7 +193,7 @@ class _Converter:
 
 
 def _channels(block: Floats, channels: int, places: tuple[str, ...]) -> Floats:
-    """A finite block with the wanted number of channels, 1 or 2."""
+    """Convert a block to finite values and a number of channels, 1 or 2."""
     block = np.clip(np.nan_to_num(block, posinf=0.0, neginf=0.0), -_LOUDEST, _LOUDEST)
     if block.shape[1] > 2:
         block = to_stereo(block, places)
@@ -210,7 +209,7 @@ def _in_range(samples: Floats) -> Floats:
 
 @contextlib.contextmanager
 def _opened(source: Path | bytes | BinaryIO) -> Iterator[BinaryIO]:
-    # Always a stream, never a name: decoders would take a name for an address or a protocol.
+    # Always a stream, never a name, which decoders might interpret as an address or a protocol.
     if isinstance(source, bytes | bytearray | memoryview):
         yield io.BytesIO(source)
     elif isinstance(source, str | Path):
@@ -221,7 +220,7 @@ def _opened(source: Path | bytes | BinaryIO) -> Iterator[BinaryIO]:
 
 
 def _is_sound(stream: BinaryIO) -> bool:
-    """Whether any decoder recognises the format, though it found no samples."""
+    """Whether libsndfile recognises the format, although there were no samples."""
     stream.seek(0)
     try:
         soundfile.SoundFile(stream).close()

@@ -1,4 +1,4 @@
-"""The plot of a spectrogram for people: colours, seconds, hertz and the beat, on dark ground."""
+"""Draws the plot of a spectrogram: colours, axes in seconds and hertz, and the beats."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _STOPS = (
     (0.93, (254, 210, 132)),
     (1.00, (255, 250, 214)),
 )
-"""Dark violet over magenta to cream: lightness rises evenly, so loudness reads without hue."""
+"""Dark violet to magenta to cream; lightness rises evenly, so loudness is visible without hue."""
 
 
 def encode_plot(
@@ -45,9 +45,9 @@ def encode_plot(
 
     Args:
         pixels: uint8[512, W] or uint8[512, W, 2] (drawn as the louder of both).
-        title: one line above; cut where it does not fit.
-        bpm: draws the beat grid, every fourth line stronger.
-        beats: stop the grid after as many.
+        title: one line above the plot, shortened to fit.
+        bpm: the tempo of the beat grid, whose every fourth line is stronger; None for no grid.
+        beats: the number of beats in the grid; None for as many as fit.
 
     Returns:
         PNG bytes.
@@ -59,7 +59,7 @@ def encode_plot(
 
 
 class PlotArea(NamedTuple):
-    """Where on a plot the spectrogram itself is, in pixels."""
+    """The rectangle of the spectrogram in a drawn plot, in pixels."""
 
     left: float
     top: float
@@ -70,7 +70,7 @@ class PlotArea(NamedTuple):
 def draw_plot(
     pixels: Pixels, *, title: str = "", bpm: float | None = None, beats: int | None = None
 ) -> tuple[Image.Image, PlotArea]:
-    """Draw the plot as an image; also returns where in it the spectrogram is."""
+    """Draw the plot, and return it with the rectangle of the spectrogram."""
     mono = pixels if pixels.ndim == 2 else pixels.min(axis=2)
     seconds = seconds_of(mono.shape[1])
     width = int(np.clip(mono.shape[1] * 2, _MIN_WIDTH, _MAX_WIDTH))
@@ -88,7 +88,7 @@ def draw_plot(
 
 
 def colour_map() -> Pixels:
-    """256 colours [256, 3], silence first."""
+    """Return the 256 colours [256, 3] of the plot, silence first."""
     at = np.array([position for position, _ in _STOPS])
     colours = np.array([colour for _, colour in _STOPS], float)
     x = np.linspace(0, 1, 256)
@@ -140,20 +140,21 @@ def _ticks(seconds: float, width: int) -> Iterator[float]:
 
 
 def fit_text(draw: ImageDraw.ImageDraw, text: str, room: float, font: Font) -> str:
-    """Put a text on one line, cut with an ellipsis where it is wider than the room.
+    """Shorten a text to one line of a width, with an ellipsis.
 
-    Measured some ten times, however long it is: measuring takes as long as the text is.
+    By bisection, it is measured some ten times, however long it is: the time of one measurement is
+    proportional to its length.
 
     Args:
-        draw: measures it.
-        text: any; its white space becomes single blanks.
-        room: pixels.
-        font: which it will be drawn with.
+        draw: measures the text.
+        text: any text; its white space becomes single blanks.
+        room: the width, in pixels.
+        font: the font of the text.
     """
     line = " ".join(text.split())
     if draw.textlength(line, font) <= room:
         return line
-    # Of the prefixes that fit, the longest: a longer one is not narrower.
+    # The longest prefix that fits: a longer one is not narrower.
     fits = bisect_right(
         range(1, len(line)),
         room,

@@ -20,7 +20,7 @@ _XING_WITHIN = 1 << 20
 """An MP3's Xing or Info header, which has its length, lies within so many bytes."""
 
 Blocks = Generator[Block, None, None]
-"""One block after the other; closed where enough was read."""
+"""Yields blocks; closed when enough was read."""
 
 
 def read_recordings(stream: BinaryIO, losses: Losses) -> Blocks:
@@ -44,7 +44,7 @@ def read_recordings(stream: BinaryIO, losses: Losses) -> Blocks:
 
 
 def _read_recording(stream: BinaryIO, losses: Losses) -> Blocks:
-    """One recording by the decoder that suits it; where that one breaks off, the other goes on."""
+    """Decode one recording by the better decoder; where it fails, continue with the other."""
     count, read_s = 0, 0.0
     refusal, short = None, None
     for decode in _decoders(stream):
@@ -61,7 +61,7 @@ def _read_recording(stream: BinaryIO, losses: Losses) -> Blocks:
         except MemoryError:
             raise
         except GeneratorExit:
-            losses.add(found)  # enough was read; what was lost of that is known
+            losses.add(found)  # enough was read
             raise
         except AudioError as error:
             found.damaged += 1
@@ -69,10 +69,10 @@ def _read_recording(stream: BinaryIO, losses: Losses) -> Blocks:
         except Exception:
             found.damaged += 1
             if decode is sndfile.read_blocks and count:
-                continue  # whether anything is lost, the other decoder finds out
+                continue  # the other decoder finds out whether anything is lost
         if decode is sndfile.read_blocks and found.announced_s and short is None:
             short = found
-            continue  # it stops at damage as if the file ended there
+            continue  # it may have stopped at damage as at the end of the file
         if count:
             found = short if short is not None and count == before else found
             _compare_length(stream, read_s, found)
@@ -85,7 +85,7 @@ def _read_recording(stream: BinaryIO, losses: Losses) -> Blocks:
 
 
 def _compare_length(stream: BinaryIO, read_s: float, losses: Losses) -> None:
-    """Note where the file's header announces more bytes than there are."""
+    """Record a length in the file's header that is longer than the file."""
     missing = measure_missing_share(stream)
     if losses.announced_s is None and missing * read_s > 0.2:
         losses.announced_s = read_s / (1 - missing)
@@ -95,7 +95,7 @@ Decode = Callable[[BinaryIO, Losses], Iterator[Block]]
 
 
 def _decoders(stream: BinaryIO) -> tuple[Decode, ...]:
-    """Both decoders, the one to try first first."""
+    """Return both decoders, the better one for this format first."""
     stream.seek(0)
     try:
         with soundfile.SoundFile(stream) as file:
@@ -105,9 +105,9 @@ def _decoders(stream: BinaryIO) -> tuple[Decode, ...]:
     except Exception:
         return (demuxing.read_blocks, sndfile.read_blocks)
     if kind == "MP3":
-        # libmpg123 ends where a header says so: after the first of several joined files, too.
+        # libmpg123 ends at the length in the header, also in the first of several joined files.
         return (_read_mp3, sndfile.read_blocks)
-    if channels > 2:  # libsndfile does not say what each channel is
+    if channels > 2:  # libsndfile does not report what each channel is
         return (demuxing.read_blocks, sndfile.read_blocks)
     return (sndfile.read_blocks, demuxing.read_blocks)
 
@@ -115,7 +115,7 @@ def _decoders(stream: BinaryIO) -> tuple[Decode, ...]:
 def _read_mp3(stream: BinaryIO, losses: Losses) -> Iterator[Block]:
     start = stream.read(_XING_WITHIN)
     stream.seek(0)
-    # Named, for of one frame alone FFmpeg now and then guesses something else.
+    # Named, since FFmpeg sometimes takes a single frame for another format.
     yield from demuxing.read_blocks(stream, losses, demuxer="mp3")
     if b"Xing" not in start and b"Info" not in start:
-        losses.announced_s = None  # guessed from its first frames
+        losses.announced_s = None  # only estimated from the first frames

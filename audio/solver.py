@@ -1,18 +1,18 @@
-"""From mel targets to a signal: the phase reconstruction at the heart of `image_to_audio`.
+"""Finds a signal with given mel bands: the phase reconstruction of `image_to_audio`.
 
-All work happens at 20 kHz, the lowest rate that carries the picture's 0-10 kHz, on unpadded 100 ms
-Hann windows: bins every 10 Hz. In order:
+It computes at 20 kHz, the lowest rate for the picture's 0-10 kHz, on unpadded 100 ms Hann windows,
+with bins every 10 Hz. In order:
 
 1. `kernels.invert_mel`: mel bands → linear magnitudes (multiplicative updates);
 2. `pghi.integrate`: a first phase from the magnitudes alone;
 3. fast Griffin-Lim (N. Perraudin, P. Balazs, P. L. Søndergaard, WASPAA 2013) with the momentum on
    the time signal, where it costs one addition a sample;
-4. joint iterations, the same loop with `kernels.impose_mel` in place of fixed magnitudes: bins may
-   move as long as their mel bands are right, so errors of step 1 heal;
-5. `render`: the last inverse transform at any rate whose windows hold whole samples; 48 and
-   44.1 kHz come out of it directly, with no resampler.
+4. joint iterations, the same loop with `kernels.impose_mel` instead of fixed magnitudes: bins may
+   change as long as their mel bands are right, which corrects errors of step 1;
+5. `render`: the last inverse transform, at any rate with whole samples in a window; 48 and
+   44.1 kHz need no resampler.
 
-The time axis is a line or a circle. On a circle (a loop) frames wrap around, everywhere.
+The time axis is a line or a circle. On a circle (a loop), frames wrap around in every step.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ RATE = 20000
 WINDOW = 2000
 BINS = WINDOW // 2 + 1
 COLUMN = 200
-"""Samples of a picture's column (10 ms)."""
+"""Samples in a column of the picture (10 ms)."""
 
 _BLOCK = 32
-"""Frames transformed at a time: small enough that a block stays in the processor's cache."""
+"""Frames that are transformed at a time: a block fits in the processor's cache."""
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How much work to spend on a clip.
+    """How much computing time is spent on a clip.
 
     Attributes:
-        stride: columns between frames, 1 or 2. Two lose nothing that can be heard (the window is
-            ten columns wide) and halve the work.
+        stride: columns between frames, 1 or 2. With 2 the loss is inaudible, since the window is
+            ten columns wide, and the time is half.
         updates: multiplicative updates of the mel inversion.
         fixed, joint: iterations of steps 3 and 4 above.
         momentum: Griffin-Lim's α.
@@ -59,10 +59,10 @@ class Effort:
 
 @dataclass(frozen=True)
 class FrameLayout:
-    """Where `frames` frames of a window lie on a line or a circle, and how they add up to sound.
+    """The positions of `frames` frames on a line or a circle, and their overlap-add.
 
-    Buffers hold `length` samples from the first frame's start to the last one's end; on a circle
-    the part beyond `period` repeats the beginning.
+    Buffers have `length` samples, from the first frame's start to the last one's end; on a circle
+    the samples beyond `period` repeat the beginning.
     """
 
     frames: int
@@ -72,16 +72,16 @@ class FrameLayout:
 
     @property
     def length(self) -> int:
-        """Samples of a buffer."""
+        """The number of samples of a buffer."""
         return (self.frames - 1) * self.hop + len(self.window)
 
     @property
     def period(self) -> int:
-        """Samples of one turn of a circle."""
+        """The number of samples of one turn of a circle."""
         return self.frames * self.hop
 
     def fold(self, buffer: Floats) -> None:
-        """On a circle, add what lies beyond the period to where it belongs, and repeat it."""
+        """On a circle, add the samples beyond the period to the beginning, and repeat the sum."""
         if not self.circular:
             return
         period = self.period
@@ -91,7 +91,7 @@ class FrameLayout:
         buffer[period:] = np.resize(buffer[:period], self.length - period)
 
     def weights(self) -> Floats:
-        """One over the sum of squared windows at each sample (the least-squares inverse STFT)."""
+        """Return 1 / the sum of squared windows at each sample, for the least-squares inverse."""
         total = np.zeros(self.length, np.float32)
         ones = np.broadcast_to(self.window, (self.frames, len(self.window)))
         kernels.overlap_add(np.ascontiguousarray(ones), 0, self.hop, self.window, total)
@@ -99,24 +99,24 @@ class FrameLayout:
         return np.asarray(1 / np.maximum(total, 1e-2), np.float32)
 
     def blocks(self) -> list[tuple[int, int]]:
-        """Ranges of frames to transform together."""
+        """Return the ranges of frames that are transformed together."""
         return [(i, min(i + _BLOCK, self.frames)) for i in range(0, self.frames, _BLOCK)]
 
 
 @dataclass(frozen=True)
 class KnownSound:
-    """Sound that is already out and must not change: the beginning of a buffer.
+    """Sound at the beginning of a buffer that was output already and must not change.
 
     Attributes:
         samples: from the first frame's start, at 20 kHz.
-        release: over how many samples at its end the old sound hands over to the new.
+        release: the number of samples at its end that are crossfaded to the new sound.
     """
 
     samples: Floats
     release: int
 
     def impose(self, buffer: Floats) -> None:
-        """Overwrite the beginning of `buffer`, in place."""
+        """Write the samples over the beginning of `buffer`, in place."""
         count = len(self.samples)
         share = np.ones(count, np.float32)
         ramp = (np.arange(self.release) + 0.5) / max(1, self.release)
@@ -124,19 +124,19 @@ class KnownSound:
         buffer[:count] += share * (self.samples - buffer[:count])
 
     def count_frames(self, layout: FrameLayout) -> int:
-        """How many leading frames lie wholly in what is known."""
+        """Count the leading frames that are completely known."""
         firm = len(self.samples) - self.release - len(layout.window)
         return min(layout.frames, max(0, firm // layout.hop + 1))
 
 
 @cache
 def hann(length: int) -> Floats:
-    """The periodic Hann window."""
+    """Return the periodic Hann window, float32[length]."""
     return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)).astype(np.float32)
 
 
 def lay_out_frames(frames: int, stride: int, *, circular: bool, rate: int = RATE) -> FrameLayout:
-    """The solver's frames at `rate`, a multiple of 100 Hz whose tenth is even."""
+    """Build the solver's timeline at `rate`, a multiple of 100 Hz whose tenth is even."""
     return FrameLayout(frames, stride * rate // COLUMNS_PER_SECOND, hann(rate // 10), circular)
 
 
@@ -149,15 +149,15 @@ def solve(
     start: Floats | None = None,
     known: KnownSound | None = None,
 ) -> Floats:
-    """A signal whose mel bands are `mel`.
+    """Find a signal whose mel bands are `mel`.
 
     Args:
-        mel: targets [frames, 512], linear magnitudes, low bands first, 1 the loudest possible.
+        mel: targets [frames, 512], linear magnitudes, low bands first, at most 1.
         layout: from `lay_out_frames`.
-        effort: how long to try.
-        seed: decides the phase where the picture does not.
+        effort: how much computing time is spent.
+        seed: of the phases that the picture does not determine.
         start: a signal [layout.length] that has the phase already; skips steps 1 to 3.
-        known: sound that must be kept (not on a circle).
+        known: sound that must not change (not on a circle).
 
     Returns:
         A buffer [layout.length] at 20 kHz.
@@ -188,7 +188,7 @@ def solve(
 
 
 def render(sound: Floats, mel: Floats, layout: FrameLayout, rate: int) -> Floats:
-    """The solved signal at another rate, after one last joint correction.
+    """Render a solved signal at another rate, after one last joint correction.
 
     Zero-padding each spectrum to a longer inverse transform is exact band-limited interpolation.
 
@@ -258,7 +258,7 @@ def _synthesise(magnitudes: Floats, phases: Floats, layout: FrameLayout) -> Floa
 
 
 def _iterate(guess: Floats, mel: Floats, magnitudes: Floats | None, layout: FrameLayout) -> Floats:
-    """One projection onto the targets: fixed magnitudes, or only the mel bands when None."""
+    """Project once onto the targets: the fixed magnitudes, or the mel bands if they are None."""
     bank = synthesis_bank()
     out = np.zeros(layout.length, np.float32)
     for first, last in layout.blocks():

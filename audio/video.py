@@ -1,7 +1,7 @@
-"""A clip as a video: its plot, and a playhead that moves over it with the sound.
+"""Makes a video of a clip: its plot, and a playhead that moves over it with the sound.
 
-Phones and messengers that show a sound as a file to download play a video where it stands. H.264
-in yuv420p and AAC in an MP4 whose index comes first is what all of them take.
+Phones and messengers that show a sound file only as a download play a video in place. All of them
+accept H.264 in yuv420p and AAC in an MP4 with the index at its beginning.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def playhead_video(
         samples: float[n] or float[n, 2]: its sound, W / 100 seconds long.
         sample_rate: Hz.
         title, bpm: drawn as in `audio.plot`.
-        rounds: play a loop so often.
+        rounds: how often a loop is played.
 
     Returns:
         MP4 bytes; the video lasts as long as the sound to within a frame.
@@ -58,7 +58,7 @@ def playhead_video(
         raise AudioError("A video lasts up to ten minutes.")
     ground, area = _ground(pixels, title, bpm)
     planes = _stereo(samples, sample_rate, rounds)
-    # The index can go to the front only of a file that can be opened again.
+    # The index can be moved to the beginning only in a file that can be opened again.
     with tempfile.TemporaryDirectory(prefix="riffbot-") as folder:
         path = Path(folder) / "clip.mp4"
         with av.open(path, "w", format="mp4", options={"movflags": "+faststart"}) as container:
@@ -82,7 +82,7 @@ def _streams(
 ) -> tuple[av.VideoStream, av.AudioStream]:
     video = container.add_stream("libx264", rate=FRAMES_A_SECOND)
     video.width, video.height, video.pix_fmt = ground.shape[1], ground.shape[0], "yuv420p"
-    # Nearly all of a frame is the frame before.
+    # Successive frames are nearly equal.
     video.options = {"preset": "veryfast", "crf": "22", "tune": "stillimage"}
     sound = container.add_stream("aac", rate=_RATE, layout="stereo")
     sound.bit_rate = _AUDIO_BITS
@@ -103,7 +103,7 @@ def _sound(planes: Floats, at: int) -> av.AudioFrame:
 
 
 def _ground(pixels: Pixels, title: str, bpm: float | None) -> tuple[Pixels, PlotArea]:
-    """The plot without a playhead, its sides even as the codec wants them; where its area is."""
+    """Draw the plot without a playhead, with even sides for the codec, and return its rectangle."""
     canvas, area = draw_plot(pixels, title=title, bpm=bpm)
     scale = min(_HEIGHT / canvas.height, _WIDEST / canvas.width)
     size = (round(canvas.width * scale / 2) * 2, round(canvas.height * scale / 2) * 2)
@@ -115,7 +115,7 @@ def _ground(pixels: Pixels, title: str, bpm: float | None) -> tuple[Pixels, Plot
 
 
 def _with_playhead(ground: Pixels, area: PlotArea, place: float) -> Pixels:
-    """The plot with a bright line at a place 0 … 1 of its time, a glow trailing behind it."""
+    """Draw a bright line at a position 0 … 1 of the time, with a fading glow behind it."""
     frame = ground.copy()
     at = area.left + place * area.width
     top, bottom = round(area.top), round(area.top + area.height)

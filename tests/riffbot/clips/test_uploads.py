@@ -14,7 +14,7 @@ from PIL import Image
 from audio.image import encode_png
 from audio.loops import Loop
 from audio.params import SpectrogramParams
-from riffbot.clips.uploads import MAX_BYTES, open_upload, shown_name
+from riffbot.clips.uploads import MAX_BYTES, make_name_displayable, open_upload
 from riffbot.errors import BadRequest
 from riffbot.request import RiffRequest
 from riffbot.settings import ROOT
@@ -142,7 +142,7 @@ def test_a_spectrogram_is_itself_to_the_pixel_and_any_size_fits() -> None:
     ],
 )
 def test_names_are_only_ever_shown(name: str, shown: str) -> None:
-    assert shown_name(name) == shown
+    assert make_name_displayable(name) == shown
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the real recordings are not here")

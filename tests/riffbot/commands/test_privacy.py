@@ -33,7 +33,7 @@ def test_a_member_is_exported_and_forgotten_from_the_command_line(
         where = Origin(channel_id=5, message_id=6)
         job = await library.jobs.create(request, author=Author(1, "Ann", 9), origin=where)
         await library.jobs.finish(job.id, made(request), files("x"))
-        await library.privacy.allow_remixes(1, False)
+        await library.privacy.set_remix_allowed(1, False)
         await library.close()
 
     asyncio.run(fill())

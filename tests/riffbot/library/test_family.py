@@ -167,11 +167,11 @@ async def test_a_damaged_library_s_circle_is_drawn_all_the_same(
 async def test_only_its_author_decides_about_a_riff(library: Library, add: Add) -> None:
     riff = await add("mine")
     with pytest.raises(BadRequest):
-        await library.privacy.allow_remixes_of(riff.id, BOB.user_id, False)
-    await library.privacy.allow_remixes_of(riff.id, ANN.user_id, False)
+        await library.privacy.set_riff_remix_allowed(riff.id, BOB.user_id, False)
+    await library.privacy.set_riff_remix_allowed(riff.id, ANN.user_id, False)
     assert not (await library.riffs.get(riff.id)).remix_allowed
-    assert await library.privacy.allow_remixes(ANN.user_id, True) == 1
-    assert await library.privacy.remixes_allowed(ANN.user_id)
+    assert await library.privacy.set_remix_allowed(ANN.user_id, True) == 1
+    assert await library.privacy.is_remix_allowed(ANN.user_id)
 
 
 async def test_the_export_tells_of_jams_and_survives_a_damaged_file(
