@@ -137,7 +137,7 @@ class DecoderProcess:
 
         Args:
             file: seekable; requested pieces of it are sent.
-            asked: the request, see `decoder_protocol`.
+            command: the request, see `decoder_protocol`.
             seconds: the longest time that it may take.
             accept: validates and converts the answer.
 

@@ -3,8 +3,8 @@
 `image_to_audio` solves a picture as a whole. A jam has no end, so here each step solves `BLOCK`
 columns, which are output, and `AHEAD` columns after them together with the `_CONTEXT` columns
 before, whose sound was output already and must not change. The phase continues from there
-(`solver.KnownSound`), so successive pictures become one continuous sound: no click, no gap, and the same
-fixed gain for all of them.
+(`solver.KnownSound`), so successive pictures become one continuous sound: no click, no gap, and the
+same fixed gain for all of them.
 
 Time is counted in columns of 10 ms from the stream's beginning, never in rounded milliseconds:
 after n columns exactly round(n·rate/100) samples were output, even after hours.
