@@ -30,7 +30,7 @@ from riffbot.errors import Cancelled, RiffBotError
 from riffbot.inference.job import Progress, Requester
 from riffbot.library.types import Author
 from riffbot.rendering import heading as heading_of
-from riffbot.request import Layer, RiffRequest, check_prompts
+from riffbot.request import Layer, RiffRequest
 
 if TYPE_CHECKING:
     from riffbot.bot import RiffBot
@@ -244,9 +244,9 @@ async def generate_and_post(
         Refused: the engine admits no more requests; nothing was posted.
         discord.HTTPException: the interaction could not even be acknowledged.
     """
-    for request in requests:
+    for request in requests:  # stored ones, too: of buttons and /replay
         if not isinstance(request.piece, Layer):  # its prompt is a caption that no model reads
-            check_prompts(request)
+            request.check_prompts()
     author = author_of(interaction)
     interaction.client.services.engine.check(
         Requester(author.user_id, author.guild_id), len(requests)

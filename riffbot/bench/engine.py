@@ -110,7 +110,7 @@ def run(
     use_few_threads()
     first = resolve(RiffRequest(prompt=PROMPT, seed=0), model.card, images)
     # A prompt without a tempo is given one by its seed, and a width with it: a batch has one width.
-    requests = [first.but(seed=seed) for seed in range(BATCH)]
+    requests = [first.with_changes(seed=seed) for seed in range(BATCH)]
     ours = TimedMethod(model, lambda timer: _make_clip(pipeline, first, settings, timer))
     stock = TimedMethod(model, DiffusersBaseline(model, first, iterations=iterations).clip)
     bar = bar or ProgressBar("engine")

@@ -33,6 +33,7 @@ from riffbot.bench.progress import ProgressBar
 from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine
 from riffbot.inference.pipeline.factory import open_pipeline
+from riffbot.jam.chunk_options import ChunkOptions
 from riffbot.jam.offline import OfflineRenderer, ScheduledPrompt
 from riffbot.jam.prompt_path import PromptPath
 from riffbot.jam.realtime import RealtimeReport, run_realtime
@@ -191,7 +192,7 @@ def run(settings: Settings, *, size: Size = FULL, bar: ProgressBar | None = None
 async def _run(settings: Settings, size: Size, bar: ProgressBar) -> JamResult:
     images = Images(settings.seed_images)
     codec.warm_up()
-    path = PromptPath.begin(PROMPT, seed_image=SEED_IMAGE)
+    path = PromptPath.begin(ChunkOptions(prompt=PROMPT), seed_image=SEED_IMAGE)
     loop_grid = read_loop_grid(images, SEED_IMAGE)
     seconds, changes = size.seconds, size.changes()
     in_time_s = changes[-1].at_s + size.after_s

@@ -26,6 +26,7 @@ from aiohttp import web
 
 from riffbot.bench.progress import ProgressBar
 from riffbot.errors import RiffBotError
+from riffbot.jam.chunk_options import ChunkOptions
 from riffbot.jam.session import JamSession
 from riffbot.jam.types import LOCAL_USER
 from riffbot.library.jam_record import PageJam
@@ -186,7 +187,10 @@ async def measure(
     settings = services.settings.model_copy(update={"page_listeners": listeners + stalled})
     async with _serve(replace(services, settings=settings)) as (app, address):
         session = await services.jams.start(
-            PageJam(), starter=LOCAL_USER, seed_image=seed_image, paced_by="clock"
+            PageJam(),
+            ChunkOptions(seed_image=seed_image),
+            starter=LOCAL_USER,
+            paced_by="clock",
         )
         size = Size(seconds, listeners, stalled)
         run = await _measure_listening(app, address, session, size, bar)

@@ -224,7 +224,7 @@ def _measure_inpaint(
     width = source.shape[1]
     region = Region(width // 3, 2 * width // 3)
     mask = region.mask(width)
-    asked = request.but(mask=region.name, denoising=1.0)
+    asked = request.with_changes(mask=region.name, denoising=1.0)
     pictures: dict[str, Pixels] = {}
 
     def riffbot() -> object:
@@ -260,7 +260,7 @@ def _measure_extend(
     """A song, beside variations of the same loop made to sound one by one and put end to end."""
     width = source.shape[1]
     columns = extended_columns(width, request.bpm, seconds=song_s)
-    song = request.but(piece=Extend(columns=columns).model_dump())
+    song = request.with_changes(piece=Extend(columns=columns).model_dump())
 
     async def submit(asked: RiffRequest, _number: int, _count: int) -> GeneratedRiff:
         resolved = resolve(asked, pipeline.model.card, images)
@@ -273,7 +273,10 @@ def _measure_extend(
     spent = time.perf_counter() - began
 
     began = time.perf_counter()
-    takes = [pipeline.run([request.but(seed=number)])[0] for number in range(-(-columns // width))]
+    takes = [
+        pipeline.run([request.with_changes(seed=number)])[0]
+        for number in range(-(-columns // width))
+    ]
     alternative = np.concatenate([_render_sound(picture) for picture in takes])[: len(riffbot)]
     spent_apart = time.perf_counter() - began
     joins = [window.begin for window in windows(width, columns, window_width(width))]

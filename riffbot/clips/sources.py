@@ -50,7 +50,7 @@ async def load_edit_source(
         ), width
 
     ref, width = await asyncio.to_thread(cut)
-    return EditSource(ref, width, riff.request.bpm, _prompt_of(riff), riff.id, meter)
+    return EditSource(ref, width, riff.request.bpm, source_prompt(riff), riff.id, meter)
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,8 +133,9 @@ async def store_canvas(
     if ref is None:
         ref = await asyncio.to_thread(clip_service.importer.store_picture, canvas.pixels)
     width = canvas.pixels.shape[1]
-    return EditSource(ref, width, riff.request.bpm, _prompt_of(riff), riff.id, canvas.meter)
+    return EditSource(ref, width, riff.request.bpm, source_prompt(riff), riff.id, canvas.meter)
 
 
-def _prompt_of(riff: StoredRiff) -> str:
+def source_prompt(riff: StoredRiff) -> str:
+    """The prompt of a riff as the source of an edit; empty for an upload, which has a title."""
     return riff.prompt if riff.kind != "upload" else ""

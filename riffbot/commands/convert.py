@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from riffbot.commands.arguments import Options
 from riffbot.commands.files import (
     MAX_PICTURE_BYTES,
     is_folder,
@@ -17,6 +16,7 @@ from riffbot.commands.files import (
     require_new_file,
     write_file,
 )
+from riffbot.commands.options import ConvertOptions
 from riffbot.errors import BadRequest
 
 Format = Literal["wav", "mp3", "flac", "ogg"]
@@ -26,7 +26,7 @@ MAX_SECONDS = 600.0
 """At most so much of a sound is converted."""
 
 
-def image_to_audio(options: Options) -> int:
+def image_to_audio(options: ConvertOptions) -> int:
     """Convert a spectrogram to sound, normalised to the loudness of the settings.
 
     Raises:
@@ -34,7 +34,7 @@ def image_to_audio(options: Options) -> int:
             exists already.
         StorageError: OUT cannot be written.
     """
-    target: Path = options.audio
+    target = options.audio
     kind = FORMATS.get(target.suffix.lower())
     if kind is None:
         raise BadRequest(f"“{target.name}”: name OUT as .wav, .mp3, .flac or .ogg.")
@@ -60,14 +60,14 @@ def image_to_audio(options: Options) -> int:
     return _print_result(options, target, seconds=len(samples) / rate, notes=notes)
 
 
-def audio_to_image(options: Options) -> int:
+def audio_to_image(options: ConvertOptions) -> int:
     """Convert a sound to a spectrogram: 512 rows, 10 ms a column, parameters in the PNG.
 
     Raises:
         BadRequest: the sound cannot be read, or OUT is not a PNG or exists already.
         StorageError: OUT cannot be written.
     """
-    target: Path = options.image
+    target = options.image
     if target.suffix.lower() != ".png":
         raise BadRequest(f"“{target.name}”: the picture is a PNG; name OUT as .png.")
     source = require_file(options.audio)
@@ -91,7 +91,7 @@ def audio_to_image(options: Options) -> int:
     return _print_result(options, target, seconds=pixels.shape[1] / 100, notes=notes)
 
 
-def _check_target(target: Path, options: Options) -> None:
+def _check_target(target: Path, options: ConvertOptions) -> None:
     if is_folder(target):
         raise BadRequest(f"“{target}” is a folder; name a file in it.")
     if not is_folder(target.parent):
@@ -100,7 +100,7 @@ def _check_target(target: Path, options: Options) -> None:
 
 
 def _print_result(
-    options: Options, target: Path, *, seconds: float, notes: Sequence[str] | None = None
+    options: ConvertOptions, target: Path, *, seconds: float, notes: Sequence[str] | None = None
 ) -> int:
     if options.json:
         result: dict[str, object] = {"file": str(target), "seconds": round(seconds, 3)}

@@ -66,7 +66,7 @@ async def extend(
     check_longer(piece, start.shape[1])
     # Backward, the canvas is mirrored; the pictures that the model is given are not.
     canvas = Canvas(piece.columns, start, loop=loop, backward=piece.backward)
-    base = request.but(piece=None, seed_image=None, mask=None, bpm=bpm, width=None)
+    base = request.with_changes(piece=None, seed_image=None, mask=None, bpm=bpm, width=None)
     like = request.seed_image
     riffs = await paint(canvas, base, images, submit, lambda _: 0.0, like=like)
     return combine_riffs(request, canvas.picture, riffs)

@@ -51,7 +51,7 @@ def layer(request: RiffRequest, piece: Layer, images: Images) -> GeneratedRiff:
     # The shorter loop is repeated until the longer one ends.
     first, second = (_repeated(p, columns) for p in (first, second))
     name, model_hash = NO_MODEL
-    resolved = request.but(bpm=bpm)
+    resolved = request.with_changes(bpm=bpm)
     return GeneratedRiff(resolved, mix_pixels(first, second, piece.gain_db), name, model_hash)
 
 

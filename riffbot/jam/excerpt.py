@@ -25,6 +25,7 @@ from audio.stream import BLOCK
 from riffbot import rendering
 from riffbot.errors import BadRequest
 from riffbot.inference.job import GeneratedRiff
+from riffbot.jam.chunk_options import ChunkOptions
 from riffbot.jam.player import Player
 from riffbot.jam.prompt_path import PromptPath
 from riffbot.jam.synthesizer import COLUMN_SAMPLES, SAMPLE_RATE, Synthesizer
@@ -81,7 +82,7 @@ class ExcerptRecipe:
             numbers = [value[name] for name in ("width", "beats", "measure", "phase", "columns")]
             width, beats, measure, phase, columns = map(int, numbers)
             chunks = tuple(
-                (int(chunk["from"]), RiffRequest.build(**chunk["request"]))
+                (int(chunk["from"]), RiffRequest.build_unparsed(**chunk["request"]))
                 for chunk in value["chunks"]
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -237,4 +238,5 @@ def _fade_ends(excerpt: Excerpt) -> Floats:
 def _path_of(request: RiffRequest) -> PromptPath:
     """A path that names the chunk of a request; it is not advanced."""
     near = request.target if request.target is not None and request.alpha >= 0.5 else request
-    return PromptPath.begin(near.prompt, seed_image=request.seed_image or "none", seed=near.seed)
+    options = ChunkOptions.build(prompt=near.prompt, seed=near.seed)
+    return PromptPath.begin(options, seed_image=request.seed_image or "none")

@@ -19,6 +19,7 @@ from riffbot.inference.engine.engine import Engine
 from riffbot.inference.job import GeneratedRiff
 from riffbot.jam.attempts import FailedAttempts
 from riffbot.jam.capacity import Capacity
+from riffbot.jam.outcomes import ChunkPlaced, Outcome, PlanningFailed, PromptRefused
 from riffbot.jam.pending_changes import PendingChange, PendingChanges
 from riffbot.jam.phase import JamLifecycle
 from riffbot.jam.player import Player
@@ -45,35 +46,11 @@ PAUSE_BETWEEN_TRIES_S = 1.0
 
 
 @dataclass(frozen=True)
-class ChunkPlaced:
-    """A chunk was placed on the timeline; `change` is the change that it applies, if any."""
-
-    change: PendingChange | None
-
-
-@dataclass(frozen=True)
-class PromptRefused:
-    """The model cannot take a prompt; `author` voted for it, None for a forgotten member."""
-
-    author: Participant | None
-
-
-@dataclass(frozen=True)
-class PlanningFailed:
-    """No chunk can be generated any more; `reason` is a message for the panel."""
-
-    reason: str
-
-
-@dataclass(frozen=True)
 class _Generated:
     """A chunk, and its planned column from before a restart."""
 
     chunk: Chunk
     column: int | None
-
-
-Outcome = ChunkPlaced | PromptRefused | PlanningFailed
 
 
 class Planner:
@@ -91,8 +68,8 @@ class Planner:
         upcoming: the chunk after the first and its column, which a restart has to keep.
 
     Attributes:
-        pending: the changes that members asked for.
-        next_path: the path whose chunk is next while nobody asks for a change.
+        pending: the changes that members requested.
+        next_path: the path of the next chunk while no change is requested.
         response_times: seconds from each of the last hundred changes to its sound.
         chunk_count: how many chunks were placed after the first.
         start_engine_s: seconds of the engine's time that `generate_first` took.

@@ -28,6 +28,7 @@ from riffbot import logs, process
 from riffbot.clips.service import ClipService
 from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine
+from riffbot.jam.chunk_options import ChunkOptions
 from riffbot.jam.manager import JamManager
 from riffbot.jam.types import LOCAL_USER
 from riffbot.library.jam_record import PageJam
@@ -90,7 +91,10 @@ async def main(folder: Path, descriptors: int, jam: bool, changes: dict[str, obj
         watching = asyncio.create_task(lag.watch())
         if jam:
             session = await jams.start(
-                PageJam(), "sax", starter=LOCAL_USER, seed_image="beat", paced_by="clock"
+                PageJam(),
+                ChunkOptions(prompt="sax", seed_image="beat"),
+                starter=LOCAL_USER,
+                paced_by="clock",
             )
             print(f"jam: {session.id}", flush=True)
         print(f"ready: {address}", flush=True)

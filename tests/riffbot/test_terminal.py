@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from audio.image import encode_png
-from riffbot.commands.options import build_parser
+from riffbot.commands.parser import build_parser
 from riffbot.settings import ROOT
 
 LONG = "x" * 300

@@ -86,7 +86,9 @@ def time_riff(settings: Settings) -> CheckResult:
     images = Images(settings.seed_images)
     pipeline = open_pipeline(settings, images)
     request = resolve(RiffRequest(prompt="funky sax", seed=1), pipeline.model.card, images)
-    pipeline.run([request.but(steps=2)], on_step=None)  # first use pays for kernels and caches
+    pipeline.run(
+        [request.with_changes(steps=2)], on_step=None
+    )  # first use pays for kernels and caches
     sound(np.full((512, 64), 200, np.uint8))
     began = time.perf_counter()
     (picture,) = pipeline.run([request], on_step=None)

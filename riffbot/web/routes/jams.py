@@ -63,12 +63,12 @@ async def start(request: web.Request) -> web.Response:
     """Start a private jam."""
     request.app[CREATE_LIMIT].take(request.remote or "")
     body = await read_body(request, schema.NewJam)
-    options = body.model_dump(exclude={"instead_of"}, exclude_none=True)
+    options = body.options()
     services = request.app[SERVICES]
     if body.seed_image is not None and body.seed_image.startswith("sha256:"):
         await check_sources(request, [body.seed_image])
-    # Invalid options are refused before a jam is made.
-    await asyncio.to_thread(build_path, services.images, **options)
+    # A seed image that cannot be used is refused before anything is made.
+    await asyncio.to_thread(build_path, services.images, options)
     old = services.jams.get_by_id(body.instead_of) if body.instead_of else None
     replaces = old if old is not None and is_private(old) else None
     try:

@@ -30,7 +30,7 @@ from audio.errors import AudioError
 from audio.image import encode_png
 from audio.mel import N_MELS, edges
 from riffbot.clips import edits
-from riffbot.clips.sources import PaintCanvas, load_paint_canvas, store_canvas
+from riffbot.clips.sources import PaintCanvas, load_paint_canvas, source_prompt, store_canvas
 from riffbot.clips.uploads import OpenedUpload, open_upload
 from riffbot.errors import BadRequest
 from riffbot.file_threads import run_in_file_thread
@@ -115,21 +115,20 @@ async def inpaint(request: web.Request) -> web.Response:
     """Repaint what the mask covers; all other pixels of the sheet stay the same."""
     request.app[CREATE_LIMIT].take(request.remote or "")
     body = await read_body(request, schema.InpaintBody, limit=MAX_PAINTED)
-    prompt, options = body.prompt.strip(), body.options()
+    options = body.options()
     services = request.app[SERVICES]
     riff = await services.library.riffs.get(riff_id(request))
     edits.check_remix_allowed(riff, PAGE_AUTHOR.user_id)
     found = await _get_sheet(request, body.start)
     async with request.app[UPLOAD_SLOTS], request.app[DECODE_LOCK]:
         painted = await run_in_file_thread(_read_mask, body.mask, found)
-    # The options are checked before anything is stored, the source's picture included.
-    draft = edits.EditSource("draft", found.pixels.shape[1], riff.request.bpm, riff.prompt)
-    edits.inpaint(draft, prompt, mask="mask_draft", **options)
+    # The riff's own prompt is checked before its picture is stored.
+    options = options.with_defaults(prompt=source_prompt(riff))
     begin = await store_canvas(services.clip_service, riff, found)
     ref = _name_region(painted) or await asyncio.to_thread(
         services.clip_service.importer.store_picture, painted
     )
-    return await submit_riff(request, edits.inpaint(begin, prompt, mask=ref, **options), riff.id)
+    return await submit_riff(request, edits.inpaint(begin, options, mask=ref), riff.id)
 
 
 @routes.post("/api/drawings")
@@ -138,8 +137,7 @@ async def draw(request: web.Request) -> web.Response:
     request.app[CREATE_LIMIT].take(request.remote or "")
     body = await read_body(request, schema.DrawingBody, limit=MAX_PAINTED)
     data = _read_png(body.picture, "drawing")
-    prompt, options = body.prompt.strip(), body.options()
-    edits.draw(edits.EditSource("draft", MAX_WIDTH), prompt, **options)
+    options = body.options()
     services = request.app[SERVICES]
     services.engine.check(get_requester(request))
     # The file may be a riff's, whose author may not allow others to remix it.
@@ -151,7 +149,7 @@ async def draw(request: web.Request) -> web.Response:
         source = replace(opened, kind="drawing")
         stored = await services.clip_service.importer.import_upload(source, author=PAGE_AUTHOR)
     begin = edits.EditSource(stored.image_ref, source.pixels.shape[1], riff_id=stored.id)
-    return await submit_riff(request, edits.draw(begin, prompt, **options), stored.id)
+    return await submit_riff(request, edits.draw(begin, options), stored.id)
 
 
 async def _get_sheet(request: web.Request, start: float) -> PaintCanvas:

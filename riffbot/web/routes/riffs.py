@@ -20,7 +20,7 @@ from aiohttp import web
 from riffbot.errors import BadRequest, NotFound
 from riffbot.library.tables import StoredRiff
 from riffbot.library.types import referenced_images
-from riffbot.request import RiffRequest, check_prompts
+from riffbot.request import RiffRequest
 from riffbot.web import schema
 from riffbot.web.access import is_stranger
 from riffbot.web.headers import IMMUTABLE
@@ -45,9 +45,8 @@ async def create(request: web.Request) -> web.Response:
     parent = body.pop("parent", None)
     if not (parent is None or (isinstance(parent, str) and is_id(parent))):
         raise BadRequest("The parent is the id of a riff.")
-    riff = RiffRequest.strictly(body)
     # Invalid requests are refused here; errors that only the model finds are sent as events.
-    check_prompts(riff)
+    riff = RiffRequest.build_strict(body)
     if riff.seed_image is not None:
         await asyncio.to_thread(request.app[SERVICES].images.load, riff.seed_image)
     await check_sources(request, referenced_images(riff), parent)

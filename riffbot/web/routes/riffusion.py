@@ -29,9 +29,9 @@ from riffbot.request import (
     Fraction,
     RiffRequest,
     Steps,
-    sentence,
 )
 from riffbot.services import Services
+from riffbot.validation import describe_validation_error
 from riffbot.web.access import get_allowed_origin, is_cross_site
 from riffbot.web.errors import BodyTooLarge, error_response
 from riffbot.web.keys import CREATE_LIMIT, SERVICES
@@ -162,7 +162,7 @@ def _parse(inputs: dict[str, Any]) -> InferenceInput:
                 f'wrong value type for field "{field}" - should be "{_KINDS[kind]}" '
                 f'instead of value "{shorten(str(value))}" of type "{type(value).__name__}"'
             ) from error
-        raise BadRequest(sentence(error)) from error
+        raise BadRequest(describe_validation_error(error)) from error
 
 
 def _without_nulls(value: Any) -> Any:

@@ -12,6 +12,7 @@ import soundfile
 
 from audio.files import encode, read, read_tags
 from audio.image import decode_image, encode_png
+from riffbot.library.types import Author
 from riffbot.request import RiffRequest
 from riffbot.settings import Settings
 from tests.support.hostile_uploads import hostile
@@ -226,6 +227,26 @@ async def test_morph_and_layer_credit_both(settings: Settings) -> None:
         assert (child.parent_id, child.second_parent_id) == (first.id, second.id)
         await room.mia.slash(room.channel, "morph", first="rain", second="thunder", clips=2)
         assert (await newest(room)).parent_id is None
+
+
+async def test_an_old_caption_is_layered_and_no_model_reads_it(settings: Settings) -> None:
+    async with open_room(settings) as room:
+        await room.riff("dub", tempo=93.75, steps=2)
+        dub = await newest(room)
+        caption = {"prompt": "(x:1e9)", "seed": 1, "seed_image": dub.image_ref, "bpm": 93.75}
+        piece = {"kind": "layer", "image": dub.image_ref}
+        request = RiffRequest.from_json(json.dumps({**caption, "piece": piece}))
+        ada = Author(room.ada.id, "ada", room.guild.id)
+        old = await room.services.clip_service.make(request, author=ada)
+        mix = await room.ada.slash(room.channel, "layer", riff=old.id, second=dub.id)
+        assert mix.response.embeds[0].title == "(x:1e9) + dub"
+        again = await room.ada.click(mix.response.message, label="New seed")
+        assert again.response.embeds[0].title == "(x:1e9) + dub"
+        remade = await newest(room)
+        assert (await room.services.clip_service.replayer.replay(remade.id)).request.piece
+        refused = await room.ada.slash(room.channel, "extend", riff=old.id, seconds=20)
+        assert "“1e9” is not a weight" in refused.followups[0].content
+        assert (await newest(room)).id == remade.id
 
 
 async def test_draw_explains_itself(settings: Settings) -> None:

@@ -24,7 +24,7 @@ from riffbot.inference.engine.engine import Engine, Progress, Requester
 from riffbot.library.instance_lock import InstanceLock
 from riffbot.library.store import Library
 from riffbot.library.types import Author
-from riffbot.request import RiffRequest, takes
+from riffbot.request import RiffRequest, build_takes
 from riffbot.settings import Settings
 from tests.support.fake_pipeline import FakePipeline, until
 
@@ -167,12 +167,16 @@ async def test_a_job_that_ended_meanwhile_is_not_computed(stage: Stage) -> None:
 
 async def test_others_clips_come_between_two_pictures_of_one(stage: Stage) -> None:
     stage.pipeline.gate.clear()
-    first = asyncio.create_task(stage.clip_service.make(REQUEST.but(prompt="first"), author=ANN))
+    first = asyncio.create_task(
+        stage.clip_service.make(REQUEST.with_changes(prompt="first"), author=ANN)
+    )
     await until(lambda: bool(stage.pipeline.batches))
     walking = asyncio.create_task(stage.clip_service.make(WALK, author=ANN))
     await until(lambda: stage.engine.stats().queued == 1)
     singles = [
-        asyncio.create_task(stage.clip_service.make(REQUEST.but(prompt=f"bob {n}"), author=BOB))
+        asyncio.create_task(
+            stage.clip_service.make(REQUEST.with_changes(prompt=f"bob {n}"), author=BOB)
+        )
         for n in range(3)
     ]
     await until(lambda: stage.engine.stats().queued == 4)
@@ -227,9 +231,9 @@ async def test_several_takes_of_one_command_are_priced_together(stage: Stage) ->
     assert one is not None
     settings = stage.settings.model_copy(update={"max_job_s": 3.5 * one})
     clip_service = ClipService(stage.engine, stage.library, settings, stage.pipeline.images)
-    await clip_service.pricing.admit_together(takes(REQUEST, 3))
+    await clip_service.pricing.admit_together(build_takes(REQUEST, 3))
     with pytest.raises(TooCostly):
-        await anext(clip_service.make_many(takes(REQUEST, 4), author=ANN))
+        await anext(clip_service.make_many(build_takes(REQUEST, 4), author=ANN))
     assert await stage.library.jobs.unfinished() == []
 
 
@@ -245,7 +249,7 @@ async def test_the_pictures_of_a_recipe_are_priced_together(stage: Stage) -> Non
     gone = [f"sha256:{n:064x}" for n in range(2)]
     older = Recipe(REQUEST)
     nested = Recipe(
-        REQUEST.but(seed_image=gone[0], piece={"kind": "layer", "image": gone[1]}),
+        REQUEST.with_changes(seed_image=gone[0], piece={"kind": "layer", "image": gone[1]}),
         made_from=dict.fromkeys(gone, older),
     )
     with pytest.raises(TooCostly):

@@ -77,8 +77,8 @@ def test_what_is_wrong_is_bad_and_has_a_remedy(
 
 def test_a_token_never_shows(settings: Settings) -> None:
     secret = settings.model_copy(update={"discord_token": SecretStr("aaa.bbb.hidden")})
-    told = [doctor.format_result(finding) for finding in doctor.run_checks(secret)]
-    assert "hidden" not in "\n".join(told)
+    lines = [doctor.format_result(finding) for finding in doctor.run_checks(secret)]
+    assert "hidden" not in "\n".join(lines)
 
 
 def test_a_taken_port(settings: Settings) -> None:
@@ -99,9 +99,9 @@ def test_the_command(
     monkeypatch.delenv("DISCORD_TOKEN", raising=False)
     monkeypatch.chdir(settings.data_dir.parent)
     assert main(["doctor", "--json", "--model", "/nowhere/model"]) == 1
-    told = json.loads(capsys.readouterr().out)
-    assert told["healthy"] is False
-    assert [f["name"] for f in told["findings"] if f["state"] == BAD] == ["model"]
+    report = json.loads(capsys.readouterr().out)
+    assert report["healthy"] is False
+    assert [f["name"] for f in report["findings"] if f["state"] == BAD] == ["model"]
     assert main(["doctor", "--model", settings.model]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "All is well."
 

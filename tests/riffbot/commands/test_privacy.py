@@ -40,8 +40,8 @@ def test_a_member_is_exported_and_forgotten_from_the_command_line(
     assert main(["privacy", "export", "ann.txt", "--member", "1"]) == 2
     assert ".zip" in one_line(capsys)
     assert main(["privacy", "export", "ann.zip", "--member", "1"]) == 0
-    told = json.loads(zipfile.ZipFile(home / "ann.zip").read("data.json"))
-    assert [riff["request"]["prompt"] for riff in told["riffs"]] == ["funky sax"]
+    exported = json.loads(zipfile.ZipFile(home / "ann.zip").read("data.json"))
+    assert [riff["request"]["prompt"] for riff in exported["riffs"]] == ["funky sax"]
     capsys.readouterr()
     assert main(["privacy", "delete", "--member", "1"]) == 2
     assert "--yes" in one_line(capsys)

@@ -11,6 +11,7 @@ import soundfile
 
 from audio.stream import AHEAD, BLOCK, Stream, StreamState
 from riffbot.cli import main
+from riffbot.jam.chunk_options import ChunkOptions
 from riffbot.jam.offline import OfflineRenderer, ScheduledPrompt
 from riffbot.jam.prompt_path import PromptPath
 from riffbot.jam.timeline import Chunk, LoopGrid, Placement
@@ -21,7 +22,7 @@ LOOP_GRID = LoopGrid(128, 4)
 
 
 async def make(path: PromptPath) -> Chunk:
-    request = path.build_request().but(width=128)
+    request = path.build_request().with_changes(width=128)
     return Chunk(path, request, drawn(request) // 2 + 100)
 
 
@@ -29,7 +30,7 @@ async def rehearse(
     seconds: float, *changes: ScheduledPrompt
 ) -> tuple[np.ndarray, list[Placement], list[tuple[int, str]]]:
     entries: list[Placement] = []
-    path = PromptPath.begin("sax", seed_image="beat")
+    path = PromptPath.begin(ChunkOptions(prompt="sax"), seed_image="beat")
     rehearsal = OfflineRenderer(
         make, path, LOOP_GRID, changes=changes, seconds=seconds, on_placement=entries.append
     )
@@ -82,7 +83,7 @@ def click(stream: Stream, state: StreamState) -> tuple[StreamState, np.ndarray]:
 
 async def beats(width: int, seconds: int) -> np.ndarray:
     """The sound of a loop with one beat, at its columns 30 to 33; every turn came in exactly."""
-    path = PromptPath.begin("sax", seed_image="beat")
+    path = PromptPath.begin(ChunkOptions(prompt="sax"), seed_image="beat")
     picture = np.full((512, width), 255, np.uint8)
     picture[200:400, 30:34] = 60
 

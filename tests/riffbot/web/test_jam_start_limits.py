@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from riffbot.errors import Refused
 from riffbot.inference.engine.engine import Engine
 from riffbot.jam.capacity import Capacity
+from riffbot.jam.chunk_options import ChunkOptions
 from riffbot.jam.manager import JamManager
 from riffbot.jam.types import LOCAL_USER
 from riffbot.library.jam_record import PageJam
@@ -171,7 +172,10 @@ async def test_starts_in_one_batch_are_charged_once_together(
         riff = asyncio.create_task(engine.submit(RiffRequest(prompt="x")))
         await until(lambda: bool(pipeline.batches))
         starting = [
-            asyncio.create_task(jams.start(PageJam(n), "y", starter=LOCAL_USER)) for n in (1, 2)
+            asyncio.create_task(
+                jams.start(PageJam(n), ChunkOptions(prompt="y"), starter=LOCAL_USER)
+            )
+            for n in (1, 2)
         ]
         await until(lambda: engine.stats().queued == 2)
         pipeline.gate.set()

@@ -15,6 +15,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from riffbot.jam import opus
+from riffbot.jam.chunk_options import ChunkOptions
 from riffbot.jam.manager import JamManager
 from riffbot.jam.session import JamSession
 from riffbot.jam.types import Participant
@@ -31,7 +32,10 @@ from tests.support.patience import patience
 @pytest.fixture
 async def session(services: Services) -> JamSession:
     return await services.jams.start(
-        GuildJam(7), "funky sax", starter=Participant(1, "Ann"), seed_image="beat", paced_by="clock"
+        GuildJam(7),
+        ChunkOptions(prompt="funky sax", seed_image="beat"),
+        starter=Participant(1, "Ann"),
+        paced_by="clock",
     )
 
 
@@ -398,7 +402,9 @@ async def test_a_jam_that_comes_back_holds_nobody_up(
     app = create_app(replace(services, jams=again))
     try:
         async with TestClient(TestServer(app)) as later:
-            plays = await again.start(GuildJam(9), starter=Participant(1, "Ann"), seed_image="beat")
+            plays = await again.start(
+                GuildJam(9), ChunkOptions(seed_image="beat"), starter=Participant(1, "Ann")
+            )
             pipeline.gate.clear()
             coming = asyncio.create_task(later.get(f"/api/jams/{jam['id']}"))
             await until(lambda: again.get_by_id(jam["id"]) is not None)

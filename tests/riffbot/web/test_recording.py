@@ -15,6 +15,7 @@ from yarl import URL
 
 from audio import files
 from riffbot import process
+from riffbot.jam.chunk_options import ChunkOptions
 from riffbot.jam.opus import OpusEncoder
 from riffbot.jam.session import JamSession
 from riffbot.jam.types import Participant
@@ -30,7 +31,10 @@ from tests.support.fake_pipeline import until
 @pytest.fixture
 async def session(services: Services) -> JamSession:
     return await services.jams.start(
-        GuildJam(7), "funky sax", starter=Participant(1, "Ann"), seed_image="beat", paced_by="clock"
+        GuildJam(7),
+        ChunkOptions(prompt="funky sax", seed_image="beat"),
+        starter=Participant(1, "Ann"),
+        paced_by="clock",
     )
 
 
@@ -122,8 +126,8 @@ async def test_who_never_reads_the_stream_is_no_listener_for_ever(
     monkeypatch.setattr(stream_writing, "SEND_BUFFER", 4096)
     session = await services.jams.start(
         GuildJam(7),
+        ChunkOptions(seed_image="beat"),
         starter=Participant(1, "Ann"),
-        seed_image="beat",
         bitrate=510_000,
         paced_by="clock",
     )

@@ -11,6 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from pydantic import SecretStr
 
+from riffbot.jam.chunk_options import ChunkOptions
 from riffbot.jam.types import JamChannels, Participant
 from riffbot.library.jam_record import GuildJam
 from riffbot.services import Services
@@ -115,9 +116,8 @@ async def test_who_takes_part_hears_the_servers_jam(
     assert await answer.json() == {"access_token": "ticket", "jam": None}
     jam = await services.jams.start(
         GuildJam(GUILD),
-        "funky sax",
+        ChunkOptions(prompt="funky sax", seed_image="beat"),
         starter=Participant(1, "Ann"),
-        seed_image="beat",
         channels=JamChannels(voice_channel_id=CHANNEL),
         paced_by="clock",
     )

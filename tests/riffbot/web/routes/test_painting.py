@@ -19,6 +19,7 @@ from audio.codec import audio_to_image
 from audio.encoding import encode
 from audio.image import SpectrogramImage, decode_image
 from riffbot.clips.uploads import OpenedUpload, open_upload
+from riffbot.jam.chunk_options import ChunkOptions
 from riffbot.jam.types import Participant
 from riffbot.library.jam_record import PageJam
 from riffbot.library.tables import StoredRiff
@@ -103,7 +104,10 @@ async def test_what_a_jam_kept_is_painted_where_it_is_heard(
 
     monkeypatch.setattr("riffbot.clips.sources.codec.audio_to_image", counted)
     session = await services.jams.start(
-        PageJam(), "funky sax", starter=Participant(1, "Ann"), seed_image="beat", paced_by="clock"
+        PageJam(),
+        ChunkOptions(prompt="funky sax", seed_image="beat"),
+        starter=Participant(1, "Ann"),
+        paced_by="clock",
     )
     await until(lambda: session.ring.head > 150)
     kept = await (await client.post(f"/api/jams/{session.id}/keep", json={"seconds": 2})).json()
