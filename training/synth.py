@@ -18,6 +18,8 @@ from training.music.piece import BEND, Piece, Track
 from training.patches import render_patch
 from training.sounds import render_texture
 from training.strums import render_strums
+from training.voices.bank import Bank
+from training.voices.choir import SINGERS, Choir
 
 RATE = 44_100
 SAMPLES_PER_COLUMN = 441
@@ -38,6 +40,7 @@ class Synth:
 
     def __init__(self, soundfont_paths: Sequence[Path]) -> None:
         self._fluid = Fluid(soundfont_paths, RATE)
+        self._choir: Choir | None = None
 
     def render(self, piece: Piece) -> np.ndarray:
         """The piece as float32 of `width * 441` samples, a seamless loop at -3 dBFS peak."""
@@ -91,12 +94,20 @@ class Synth:
             if track.instrument == "drums":
                 rest = render_kit(piece.kit, _left_over(track, piece).notes, samples)
                 played[index] = played.get(index, 0.0) + rest
+            elif track.instrument in SINGERS:
+                played[index] = self._sing(piece, track)
             else:
                 patch = INSTRUMENTS[track.instrument].patch
                 played[index] = render_patch(patch, track.notes, samples, rng, beat)
         return [
             played.get(index, np.zeros(samples, np.float32)) for index in range(len(piece.tracks))
         ]
+
+    def _sing(self, piece: Piece, track: Track) -> np.ndarray:
+        """A vocal stem. Raises VoicesError where there is no bank of voices."""
+        if self._choir is None:
+            self._choir = Choir(Bank())
+        return self._choir.render(track, piece)
 
     def _play(self, piece: Piece, tracks: list[Track], samples: int) -> list[np.ndarray]:
         if not tracks:

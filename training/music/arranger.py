@@ -67,6 +67,8 @@ def compose_solo(rng: random.Random, key: str) -> Piece:
     """A piece for one instrument alone."""
     who = INSTRUMENTS[key]
     low, high = (60.0, 96.0) if who.hand in _SLOW_HANDS else (SLOWEST + 4, 164.0)
+    if who.hand == "rap":
+        low, high = 78.0, 104.0
     if who.hand in {"metalguitar", "banjo", "fiddle", "acid", "arp", "chip"}:
         low = 92.0
     frame = make_frame(

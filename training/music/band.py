@@ -19,11 +19,12 @@ from training.music.piece import Piece, Texture, Track
 from training.music.pieces import chords_of, drum_track, meters_of, piece_of, track_of
 from training.music.solos import lead_line, write_solo
 from training.music.textures import pick_texture
+from training.music.vocals import FILL_LEVEL, compose_vocals
 
 _GUEST_SHARE = 0.16
 _GUESTS = (
-    *("tenor", "alto", "violin", "trumpet", "flute", "overdrive", "piano", "soprano_voice"),
-    *("tenor_voice", "oohs", "hammond", "sitar", "synlead", "harmonica", "accordion", "banjo"),
+    *("tenor", "alto", "violin", "trumpet", "flute", "overdrive", "piano"),
+    *("oohs", "hammond", "sitar", "synlead", "harmonica", "accordion", "banjo"),
     *("choir", "cello", "vibraphone", "steeldrum", "clarinet", "harpsichord", "nylon", "harp"),
 )
 """Leads that turn up where they are not expected: "techno with sitar" is asked for too."""
@@ -52,7 +53,7 @@ def _line_up(rng: random.Random, genre: Genre) -> tuple[str, str, str, str]:
     chords = pick(rng, genre.chords) if genre.chords and playing else ""
     bass = pick(rng, genre.bass) if genre.bass and drop < 0.93 else ""
     pad = pick(rng, genre.pads) if genre.pads and rng.random() < 0.6 else ""
-    if lead and lead not in {"soprano_voice", "tenor_voice"} and rng.random() < _GUEST_SHARE:
+    if lead and "lead" not in genre.always and rng.random() < _GUEST_SHARE:
         lead = rng.choice(_GUESTS)
     if chords == lead and lead in {"nylon", "koto"}:
         chords = ""
@@ -78,8 +79,13 @@ def compose_band(rng: random.Random, name: str) -> Piece:
     tonic = 60 + rng.randrange(-6, 6)
     tracks: list[Track] = []
     lead, chords, bass, pad = _line_up(rng, genre)
-    if lead:
-        tracks.append(_lead(clock, genre, lead, parts, tonic=tonic, mode=mode))
+    voices, plays_on = compose_vocals(clock, name, parts, tonic=tonic, mode=mode)
+    tracks += voices
+    if lead and plays_on:
+        track = _lead(clock, genre, lead, parts, tonic=tonic, mode=mode)
+        if voices:
+            track = replace(track, role="fill", level=track.level + FILL_LEVEL)
+        tracks.append(track)
     if chords:
         tracks.append(
             _comp(
@@ -89,7 +95,7 @@ def compose_band(rng: random.Random, name: str) -> Piece:
                 parts,
                 tonic=tonic,
                 mode=mode,
-                alone=not lead,
+                alone=not lead and not voices,
                 waltz=frame.meter == 3,
             )
         )
@@ -107,24 +113,20 @@ def compose_band(rng: random.Random, name: str) -> Piece:
         write_chords(pen, who, parts, tonic, "whole")
         tracks.append(track_of(pen, "pad", who, LEVELS["pad"], 0.35))
     fill = pick(rng, genre.fills) if genre.fills and rng.random() < 0.7 else ""
-    if fill and fill != lead:
-        tracks.append(_fill(clock, genre, fill, parts, tonic=tonic, mode=mode, alone=not lead))
+    if fill and not (lead and voices) and fill != lead:
+        alone = not lead and not voices
+        tracks.append(_fill(clock, genre, fill, parts, tonic=tonic, mode=mode, alone=alone))
     if groove:
         tracks.append(drum_track(frame, rng, genre, groove))
     balance = BALANCE.get(name, {})
     tracks = [replace(t, level=t.level + balance.get(t.role, 0.0)) for t in tracks]
     effects = tuple(e for e in (pick(rng, genre.effects),) if e) if genre.effects else ()
-    textures: tuple[Texture, ...] = ()
-    if rng.random() < (
-        0.3 if name in {"lofi", "ambient", "newage", "christmas", "church"} else 0.05
-    ):
-        textures = (Texture(pick_texture(rng, genre=name), -9.0),)
     return piece_of(
         frame,
         kind="band",
         genre=name,
         tracks=tuple(tracks),
-        textures=textures,
+        textures=_sounds_around(rng, name),
         tonic=tonic,
         mode=mode,
         mood=pick(rng, genre.moods),
@@ -133,6 +135,14 @@ def compose_band(rng: random.Random, name: str) -> Piece:
         effects=effects,
         style=groove,
     )
+
+
+def _sounds_around(rng: random.Random, name: str) -> tuple[Texture, ...]:
+    """Rain, vinyl, bells: now and then, and more often where they belong."""
+    at_home = name in {"lofi", "ambient", "newage", "christmas", "church"}
+    if rng.random() >= (0.3 if at_home else 0.05):
+        return ()
+    return (Texture(pick_texture(rng, genre=name), -9.0),)
 
 
 def _ternary(lines: tuple[str, ...], clock: Clock, frame: Frame) -> list[str]:
