@@ -9,7 +9,7 @@ from importlib import metadata
 import pytest
 
 from riffbot.cli import main
-from riffbot.settings import ROOT
+from riffbot.locations import ROOT
 from tests.riffbot.commands.answers import one_line
 
 
