@@ -93,7 +93,7 @@ async def test_many_pieces_just_under_the_cap_do_not_take_the_engine_for_a_day(
     await until(lambda: services.engine.stats().state == "ready")
     price = await clip_service.pricing.price(piece)
     assert price is not None
-    picture_s = 0.99 * services.settings.max_job_s / len(price.pictures)
+    picture_s = 0.99 * services.settings.max_job_s / len(price.requests)
     monkeypatch.setattr(ThroughputMeter, "seconds", lambda _, asked: picture_s * len(asked))
     pipeline.gate.clear()
     making, sentences = [], []

@@ -23,7 +23,7 @@ from PIL import Image
 from audio import decoder, decoder_process, files, image
 from audio.arrays import Floats
 from audio.decoder import Decoder
-from audio.decoder_protocol import Broken, receive, send
+from audio.decoder_protocol import ProtocolError, receive, send
 from audio.encoding import FORMATS, Format
 from audio.errors import AudioError
 from riffbot.locations import ROOT
@@ -290,7 +290,7 @@ def test_it_loads_neither_torch_nor_discord_nor_riffbot() -> None:
 def test_no_bytes_break_the_reader_of_frames(data: bytes) -> None:
     try:
         header = receive(io.BytesIO(data))
-    except Broken:
+    except ProtocolError:
         return
     assert isinstance(header["body"], int)
 

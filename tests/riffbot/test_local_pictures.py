@@ -167,10 +167,10 @@ async def simcord() -> AsyncIterator[tuple[Preview, str]]:
 
 async def ask_for(address: str, path: str, **headers: str) -> tuple[int, bytes, str]:
     base, _, key = address.partition("#")
-    told = {"X-Simcord-Capability": key, **headers}
+    sent_headers = {"X-Simcord-Capability": key, **headers}
     async with (
         aiohttp.ClientSession() as session,
-        session.get(base + path, headers=told) as answer,
+        session.get(base + path, headers=sent_headers) as answer,
     ):
         return answer.status, await answer.read(), answer.content_type
 

@@ -135,9 +135,9 @@ def test_settings_that_are_no_text_are_one_sentence_with_the_files_name(
     tmp_path: Path, data: bytes, sentence: str
 ) -> None:
     (tmp_path / ".env").write_bytes(data)
-    with pytest.raises(BadRequest, match=sentence) as told:
+    with pytest.raises(BadRequest, match=sentence) as raised:
         load_settings()
-    assert str(tmp_path / ".env") in str(told.value)
+    assert str(tmp_path / ".env") in str(raised.value)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])

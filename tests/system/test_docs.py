@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from riffbot.commands.options import build_parser
+from riffbot.commands.parser import build_parser
 from riffbot.locations import ROOT
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

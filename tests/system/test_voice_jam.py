@@ -350,8 +350,8 @@ async def test_an_install_fault_is_named(tmp_path: Path, monkeypatch: pytest.Mon
     async with evening(tmp_path, monkeypatch) as night:
         night.there.voice.server.refuse = [4017]
         shown = await night.ann.slash("jam start", prompt="funky sax")
-        told = await shown.until(lambda message: "davey" in message.content, timeout_s=60)
-        assert told.audience is night.ann.user
+        notice = await shown.until(lambda message: "davey" in message.content, timeout_s=60)
+        assert notice.audience is night.ann.user
         assert night.there.voice.server.identified == 0
         assert not night.bot.jam_controllers
 

@@ -81,7 +81,7 @@ def check_ports(settings: Settings) -> CheckResult:
             f"port {taken[0]} on {settings.host} is taken (by a RiffBot that runs already?)",
             "set RIFFBOT_PORT or RIFFBOT_WEB_PORT to another, or to 0 for any",
         )
-    words = (
+    found = (
         f"{settings.host}, any free port" if not settings.web_port else f"port {settings.web_port}"
     )
     if settings.host not in ("127.0.0.1", "localhost", "::1"):
@@ -91,7 +91,7 @@ def check_ports(settings: Settings) -> CheckResult:
             f"the page listens on {settings.host}, and it has no log-in",
             "set RIFFBOT_HOST=127.0.0.1, or put something with a log-in before it",
         )
-    return CheckResult("ports", GOOD, words)
+    return CheckResult("ports", GOOD, found)
 
 
 def _is_taken(settings: Settings, port: int) -> bool:
