@@ -24,9 +24,10 @@ from riffbot.errors import Refused
 from riffbot.inference.engine.throughput import ThroughputMeter
 from riffbot.inference.job import Requester
 from riffbot.library.store import Library
+from riffbot.locations import ROOT
 from riffbot.request import RiffRequest
 from riffbot.services import Services
-from riffbot.settings import ROOT, Settings
+from riffbot.settings import Settings
 from riffbot.web.app import create_app
 from riffbot.web.page_jobs import PAGE_AUTHOR
 from tests.attacks.figures import row

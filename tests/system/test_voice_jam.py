@@ -17,7 +17,7 @@ from cogs.jam import _channel_status, _controller, _output, _presenter
 from cogs.jam._controller import JamController
 from riffbot.jam.opus import OpusEncoder
 from riffbot.jam.session import JamSession
-from riffbot.settings import ROOT
+from riffbot.locations import ROOT
 from riffbot.voice.connection import ConnectionState, ReconnectPolicy
 from tests.support.loopback import LoopbackDiscord, Member, Message, VoiceChannel
 from tests.support.loopback.real import on_stage
