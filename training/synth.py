@@ -158,7 +158,7 @@ class Synth:
 def _program(track: Track, piece: Piece) -> int:
     if track.instrument == "drums":
         return KITS[piece.kit]
-    if "metal" in track.effects and piece.seed % 4:
+    if {"metal", "drive"} & set(track.effects) and piece.seed % 4:
         return _PICKUP
     return INSTRUMENTS[track.instrument].program
 

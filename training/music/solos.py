@@ -96,9 +96,11 @@ HANDS: dict[str, tuple[Hand, ...]] = {
         _arpeggio(2, 2, "updown"),
     ),
     "baroque": (
+        _two(_melody("baroque", ornament=0.1), _melody("baroque", ornament=0.3), 60, 1.0),
+        _two(_melody("baroque", ornament=0.1), _melody("baroque", ornament=0.3), 60, 1.0),
+        _two(_bass("root5"), _arpeggio(1, 2, "updown"), 57, 1.0),
+        _two(_arpeggio(2, 2, "updown"), _melody("baroque", ornament=0.35), 60, 1.0),
         _two(_arpeggio(2, 1, "alberti"), _melody("baroque", ornament=0.25), 62),
-        _arpeggio(1, 2, "updown"),
-        _two(_bass("root5"), _melody("baroque", ornament=0.3), 60, 0.95),
         _two(_chords("half"), _melody("baroque", ornament=0.3), 60, 0.9),
     ),
     "funkkeys": (_chords("scratch"), _chords("stabs"), _bass("funk")),
