@@ -1,12 +1,12 @@
-"""Pictures ↔ sound, in the Riffusion v1 format, for any width.
+"""Converts spectrogram pictures of any width to sound and back, in the Riffusion v1 format.
 
 A picture is uint8[512, W] (low notes in the last row, a column every 10 ms, 255 silent) or
 uint8[512, W, 2] with left and right. Sound is float32[n] or float32[n, 2].
 
-`image_to_audio` gives exactly W/100 seconds, the same samples for the same arguments, and the same
-level for the same pixel value in every clip: no clip is scaled by its own peak (see
-`audio.loudness` for the level that people hear). With `loop=True` time is a circle, through
-analysis, phase and synthesis, and the clip repeats without a seam.
+`image_to_audio` returns exactly W/100 seconds, the same samples for the same arguments, and the
+same level for the same pixel value in every clip: no clip is scaled by its own peak (see
+`audio.loudness` for the loudness of clips). With `loop=True`, time is circular in analysis, phase
+and synthesis, so that the clip repeats without a seam.
 """
 
 from __future__ import annotations
@@ -22,18 +22,16 @@ from audio.arrays import Floats, Pixels
 from audio.columns import COLUMNS_PER_SECOND
 from audio.errors import AudioError
 from audio.mel import N_MELS, analysis_bank
-from audio.pixels import pixels_to_mel
+from audio.pixels import SILENT, pixels_to_mel
 from audio.resample import resample
 
 DEFAULT_EFFORT = solver.Effort()
 FINE_EFFORT = solver.Effort(stride=1, joint=12)
 
 MIN_RATE, MAX_RATE = 8000, 384000
-SILENT = 255
-"""The pixel of silence."""
 
 MAX_COLUMNS = 360_000
-"""An hour: what fits in the memory of a small machine."""
+"""An hour, which fits in the memory of a small machine."""
 
 FULL_SCALE = np.float32(100)
 """Signal level: a steady tone of the loudest pixel gets an amplitude of 0.2, since a windowed tone
@@ -44,7 +42,7 @@ _ANALYSIS_HOP = 240
 _ANALYSIS_WINDOW = 2400
 _ANALYSIS_FFT = 9600
 _MIRROR_S = 0.2
-"""Of the mirror image on both sides: half a window and what the resampler's filter sees."""
+"""Seconds that are mirrored at both ends: half a window and the resampler's filter."""
 _BLOCK = 16
 
 _AMPLITUDE = pixels_to_mel(np.arange(256), np.float64).astype(np.float32)
@@ -59,20 +57,20 @@ def image_to_audio(
     sample_rate: int = 44100,
     effort: solver.Effort = DEFAULT_EFFORT,
 ) -> Floats:
-    """Make a picture sound.
+    """Convert a picture to sound.
 
     Args:
         image: uint8[512, W], or uint8[512, W, 2] for stereo; W from 1 to 360,000.
         loop: make the clip a seamless loop.
-        seed: decides what the picture leaves open (phases of islands, of near-silence).
+        seed: of the phases that the picture does not determine (of islands and near-silence).
         sample_rate: of the result, 8,000 to 384,000 Hz; 44,100 and 48,000 need no resampler.
-        effort: quality against time.
+        effort: how much time is spent on quality.
 
     Returns:
         float32[W·sample_rate/100], with a second axis of 2 for stereo.
 
     Raises:
-        AudioError: not such a picture, or an impossible rate.
+        AudioError: another kind of array, or an impossible rate.
     """
     _check_picture(image)
     _check_rate(sample_rate)
@@ -81,18 +79,21 @@ def image_to_audio(
     if loop and columns % effort.stride:
         effort = replace(effort, stride=1)
     channels = [mel_targets(channel, effort.stride) for channel in _channels(image)]
-    line = solver.timeline(len(channels[0]), effort.stride, circular=loop)
+    layout = solver.lay_out_frames(len(channels[0]), effort.stride, circular=loop)
     rate = sample_rate if sample_rate % 200 == 0 and sample_rate >= solver.RATE else 48000
     if sample_rate == 44100:
         rate = sample_rate
     if len(channels) == 1:
-        solved = [solver.solve(channels[0], line, effort, seed=seed)]
+        solved = [solver.solve(channels[0], layout, effort, seed=seed)]
     else:
-        # One phase for both, found on the mean: what is panned stays panned, and mono adds up.
-        mean = solver.solve(np.float32(0.5) * (channels[0] + channels[1]), line, effort, seed=seed)
-        solved = [solver.solve(mel, line, effort, start=mean) for mel in channels]
+        # Both channels start from the phase of their mean: this keeps the panning, and a mix to
+        # mono does not cancel.
+        mean = solver.solve(
+            np.float32(0.5) * (channels[0] + channels[1]), layout, effort, seed=seed
+        )
+        solved = [solver.solve(mel, layout, effort, start=mean) for mel in channels]
     sound = [
-        _cut(solver.render(found, mel, line, rate), rate, columns, loop)
+        _cut(solver.render(found, mel, layout, rate), rate, columns, loop)
         for found, mel in zip(solved, channels, strict=True)
     ]
     both = sound[0] if len(sound) == 1 else np.stack(sound, axis=1)
@@ -101,12 +102,12 @@ def image_to_audio(
 
 
 def audio_to_image(samples: Floats, sample_rate: int, *, loop: bool = False) -> Pixels:
-    """Take a picture of a sound, normalised by its own loudest pixel as the format says.
+    """Convert sound to a picture, scaled by its own loudest magnitude as the format defines.
 
     Args:
         samples: float[n] or float[n, channels]; more than two channels are mixed to one.
         sample_rate: 8,000 to 384,000 Hz.
-        loop: the sound is a loop; columns near its ends see across the seam.
+        loop: the sound is a loop; windows near one end continue at the other.
 
     Returns:
         uint8[512, W], or uint8[512, W, 2] for two channels; W = round(100·seconds), at least 1.
@@ -124,7 +125,7 @@ def audio_to_image(samples: Floats, sample_rate: int, *, loop: bool = False) -> 
     if samples.ndim == 2 and samples.shape[1] != 2:
         samples = samples.mean(1)
     columns = max(1, round(len(samples) * COLUMNS_PER_SECOND / sample_rate))
-    # Of a sound shorter than a column not every sample would survive the resampling.
+    # Padded to a column: resampling loses samples of a shorter sound.
     missing = max(0, -(-sample_rate // COLUMNS_PER_SECOND) - len(samples))
     samples = np.pad(samples, [(0, missing)] + [(0, 0)] * (samples.ndim - 1))
     if loop:
@@ -139,10 +140,10 @@ def audio_to_image(samples: Floats, sample_rate: int, *, loop: bool = False) -> 
 
 
 def mel_spectrogram(sound: Floats, columns: int, *, loop: bool = False) -> Floats:
-    """The reference analysis of 24 kHz sound [n]: magnitudes [columns, 512], low bands first.
+    """Analyse 24 kHz sound [n]: mel magnitudes [columns, 512], low bands first.
 
-    Frames are centred on their columns; beyond the ends the sound is mirrored, as Riffusion does,
-    or goes on from the other end when it is a loop.
+    Frames are centred on their columns; beyond the ends the sound is mirrored, as by Riffusion, or
+    continues at the other end of a loop.
     """
     length = columns * _ANALYSIS_HOP
     sound = np.pad(sound[:length], (0, max(0, length - len(sound))))
@@ -151,10 +152,10 @@ def mel_spectrogram(sound: Floats, columns: int, *, loop: bool = False) -> Float
 
 
 def _mirrored(samples: Floats, sample_rate: int, columns: int) -> Floats:
-    """Sound at the analysis' rate, with half a window of its mirror image on both sides.
+    """Resample to the analysis' rate, with half a window mirrored at both ends.
 
-    Mirrored before it is resampled: at a bare end the resampler hears a click, which would stand
-    as a grey bar over all frequencies in the first and last columns.
+    The sound is mirrored first: at an abrupt end the resampler would make a click, which is a grey
+    bar over all frequencies in the first and last columns.
     """
     step = sample_rate // math.gcd(sample_rate, _ANALYSIS_RATE)
     margin = step * -(-round(_MIRROR_S * sample_rate) // step)  # whole samples at both rates
@@ -166,7 +167,7 @@ def _mirrored(samples: Floats, sample_rate: int, columns: int) -> Floats:
 
 
 def _analysed(padded: Floats, columns: int) -> Floats:
-    """Magnitudes [columns, 512] of sound that has half a window more on both sides."""
+    """Analyse sound with half a window more at both ends: magnitudes [columns, 512]."""
     padded = padded.astype(np.float32)
     window, bank = solver.hann(_ANALYSIS_WINDOW), analysis_bank()
     out = np.empty((columns, N_MELS), np.float32)
@@ -180,22 +181,25 @@ def _analysed(padded: Floats, columns: int) -> Floats:
 
 
 def to_pixels(mel: Floats, loudest: float | None = None) -> Pixels:
-    """Magnitudes [W, 512] or [W, 512, 2] → picture, scaled by `loudest` or their own maximum."""
+    """Convert magnitudes [W, 512] or [W, 512, 2] to a picture.
+
+    They are scaled by `loudest`, or else by their own maximum.
+    """
     scale = float(mel.max()) if loudest is None else loudest
     share = np.minimum(mel / np.float32(max(scale, 1e-20)), np.float32(1))
-    # Truncated, not rounded, as Riffusion does: its pictures and ours agree to the pixel.
-    pixels = (255 - 255 * np.sqrt(np.sqrt(share))).astype(np.uint8)
+    # Truncated, not rounded, as by Riffusion, whose pictures have the same pixels.
+    pixels = (SILENT - SILENT * np.sqrt(np.sqrt(share))).astype(np.uint8)
     return np.ascontiguousarray(np.swapaxes(pixels, 0, 1)[::-1])
 
 
 def mel_targets(image: Pixels, stride: int = 1) -> Floats:
-    """Picture [512, W] → magnitudes [ceil(W / stride), 512] of every stride-th column."""
+    """Convert columns of a picture, every stride-th, to magnitudes [ceil(W / stride), 512]."""
     return np.ascontiguousarray(_AMPLITUDE[image[::-1, ::stride]].T)
 
 
 def warm_up() -> None:
-    """Compile every kernel (once a machine; later starts load them from the cache)."""
-    image = np.full((N_MELS, 12), 255, np.uint8)
+    """Compile all kernels; later processes load them from numba's cache on disk."""
+    image = np.full((N_MELS, 12), SILENT, np.uint8)
     image[200:300] = 60
     audio_to_image(image_to_audio(image), 44100)
 
@@ -205,7 +209,7 @@ def _channels(image: Pixels) -> list[Pixels]:
 
 
 def _cut(buffer: Floats, rate: int, columns: int, loop: bool) -> Floats:
-    """The picture's samples of a solver's buffer, whose time zero is half a window in."""
+    """Cut the picture's samples out of a solver's buffer, which begins half a window earlier."""
     half, length = rate // 20, columns * rate // COLUMNS_PER_SECOND
     if loop:
         return np.roll(buffer[:length], -half)

@@ -1,13 +1,13 @@
-"""Decoding strangers' files in a process of its own, so that a decoder's fault costs one sentence.
+"""Decodes untrusted files in child processes, so that a crash there is only an AudioError here.
 
-libsndfile, FFmpeg and Pillow are large libraries of native code, and what a stranger sends may
-crash them, keep them busy, or take the process over. So they run in a child process that has no
-network, no files and little memory (`decoder_limits`), is ended when a file takes too long, and is
-started anew for the next one. The functions are those of `files` and `image`, with the same
-arguments and results, and may be called from any thread.
+libsndfile, FFmpeg and Pillow are large libraries of native code; an untrusted file may crash them,
+keep them busy, or take over the process. So they run in a child process that has no network, no
+files and little memory (`decoder_limits`), is ended when a file takes too long, and is then
+replaced. The functions are those of `files` and `image`, with the same arguments and results, and
+may be called from any thread.
 
-What RiffBot itself wrote (the library's files, bundled pictures) may be read by `files` and
-`image` directly: it is not a stranger's, and a child costs time.
+Files that RiffBot wrote (the library's, bundled pictures) may be read by `files` and `image`
+directly, which takes less time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from audio import decoder_answers as answers
-from audio.decoder_process import Accept, BrokenWhileIdle, T, Worker
+from audio.decoder_process import Accept, BrokenWhileIdle, DecoderProcess, T
 from audio.errors import AudioError
 from audio.files import MAX_RATE, Sound
 from audio.image import MAX_BYTES, MAX_PIXELS, SpectrogramImage
@@ -29,55 +29,60 @@ from audio.regular_files import open_regular_file, read_regular_file
 
 _WORKERS = 2
 _FILES_EACH = 200
-"""After so many files a child is replaced: what a decoder leaks goes with it."""
+"""Files after which a child is replaced, because decoders may leak memory."""
 
 _SECONDS = 60.0
+"""The longest time for one file."""
 
 
 class Decoder:
-    """A few child processes that decode, started when they are needed.
+    """A few child processes that decode files, started when they are needed.
 
     Args:
-        workers: files that are decoded at once; whoever comes after them waits.
-        seconds: that one file may take.
+        workers: the most files that are decoded at once; further calls wait.
+        seconds: the longest time for one file.
     """
 
     def __init__(self, *, workers: int = _WORKERS, seconds: float = _SECONDS) -> None:
         self._seconds = seconds
         self._places = threading.BoundedSemaphore(workers)
         self._lock = threading.Lock()
-        self._idle: list[Worker] = []
-        self._all: set[Worker] = set()
+        self._idle: list[DecoderProcess] = []
+        self._all: set[DecoderProcess] = set()
         self._closings = 0
 
     def read(
         self, source: Path | bytes, *, max_seconds: float = 600.0, skip_seconds: float = 0.0
     ) -> Sound:
-        """As `files.read`. Raises AudioError, also where the decoder crashed or took too long."""
+        """Read as `files.read`. Raises AudioError, also if the decoder crashed or took too long."""
         with _opened(source) as file:
-            asked = {"do": "read", "most": max_seconds, "skip": skip_seconds}
+            command = {"do": "read", "most": max_seconds, "skip": skip_seconds}
             most = round((max_seconds + 1) * MAX_RATE) * 2 * 4
-            return self._ask(file, asked, lambda done, body: answers.sound(done, body, most))
+            return self._ask(
+                file, command, lambda done, body: answers.parse_sound(done, body, most)
+            )
 
     def read_tags(self, source: Path | bytes) -> dict[str, str]:
-        """As `files.read_tags`."""
+        """Read tags as `files.read_tags`; raises as `read`."""
         with _opened(source) as file:
-            return self._ask(file, {"do": "tags"}, answers.tags)
+            return self._ask(file, {"do": "tags"}, answers.parse_tags)
 
     def decode_image(
         self, source: Path | bytes, *, max_pixels: int = MAX_PIXELS
     ) -> SpectrogramImage:
-        """As `image.decode_image`; of a file's name, up to 256 MB are read."""
+        """Decode as `image.decode_image`, files up to 256 MB; raises as `read`."""
         if isinstance(source, str | Path):
             source = read_regular_file(Path(source), MAX_BYTES)
         with _opened(source) as file:
-            asked = {"do": "image", "most": max_pixels}
-            return self._ask(file, asked, lambda done, body: answers.image(done, body, max_pixels))
+            command = {"do": "image", "most": max_pixels}
+            return self._ask(
+                file, command, lambda done, body: answers.parse_image(done, body, max_pixels)
+            )
 
     def close(self) -> None:
-        """End every child at once; files that are being decoded fail with a sentence.
+        """Kill all children; files that are being decoded fail with AudioError.
 
-        A later call starts a new one.
+        Later calls start new children.
         """
         with self._lock:
             workers = list(self._all)
@@ -87,56 +92,56 @@ class Decoder:
             worker.kill()
 
     def processes(self) -> list[int]:
-        """The process ids of the children that run, for whoever watches over them."""
+        """Return the process ids of the running children, for monitoring."""
         with self._lock:
-            return [worker.pid for worker in self._all if worker.running]
+            return [worker.pid for worker in self._all if worker.is_running]
 
-    def _ask(self, file: BinaryIO, asked: dict[str, Any], accept: Accept[T]) -> T:
+    def _ask(self, file: BinaryIO, command: dict[str, Any], accept: Accept[T]) -> T:
         with self._places:
             closings = self._closings
             try:
-                return self._ask_one(self._taken(), file, asked, accept)
+                return self._ask_one(self._take(), file, command, accept)
             except BrokenWhileIdle:
                 if self._closings != closings:
                     raise
-                # What an earlier file left behind is not this one's fault.
-                return self._ask_one(self._started(), file, asked, accept)
+                # An earlier file broke the child: this one is decoded by a new child.
+                return self._ask_one(self._start(), file, command, accept)
 
     def _ask_one(
-        self, worker: Worker, file: BinaryIO, asked: dict[str, Any], accept: Accept[T]
+        self, worker: DecoderProcess, file: BinaryIO, command: dict[str, Any], accept: Accept[T]
     ) -> T:
         try:
-            answer = worker.ask(file, asked, self._seconds, accept)
-        except AudioError:  # a sentence about the file: the child can be asked again, or is dead
-            self._given_back(worker)
+            answer = worker.ask(file, command, self._seconds, accept)
+        except AudioError:  # the child can decode further files, or is dead
+            self._give_back(worker)
             raise
         except BaseException:
             worker.kill()
-            self._given_back(worker)
+            self._give_back(worker)
             raise
-        self._given_back(worker)
+        self._give_back(worker)
         return answer
 
-    def _taken(self) -> Worker:
+    def _take(self) -> DecoderProcess:
         with self._lock:
             while self._idle:
                 worker = self._idle.pop()
-                if worker.running:
+                if worker.is_running:
                     return worker
                 self._all.discard(worker)
                 worker.kill()
-        return self._started()
+        return self._start()
 
-    def _started(self) -> Worker:
-        worker = Worker()
+    def _start(self) -> DecoderProcess:
+        worker = DecoderProcess()
         with self._lock:
             self._all.add(worker)
         return worker
 
-    def _given_back(self, worker: Worker) -> None:
+    def _give_back(self, worker: DecoderProcess) -> None:
         with self._lock:
-            if worker.running and worker.files < _FILES_EACH and not self._idle:
-                self._idle.append(worker)  # one is kept waiting; of more, the memory matters
+            if worker.is_running and worker.files < _FILES_EACH and not self._idle:
+                self._idle.append(worker)  # one idle child is kept; more would take memory
                 return
             self._all.discard(worker)
         worker.kill()

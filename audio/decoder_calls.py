@@ -1,9 +1,9 @@
-"""The system calls that the decoder's process gives up (Linux, seccomp).
+"""The system calls that are refused to a decoder process (Linux, seccomp).
 
-The libraries decode what is handed to them through two pipes that are open already, so nothing is
-lost by refusing whatever opens a file, reaches another process, or makes a process that could
-outlive this one. Calls that are newer than the list are refused as unknown: a C library tries
-those first and falls back to the older ones, as it does on an older kernel.
+Decoding needs only two pipes that are open already, so all calls are refused that open files, reach
+other processes, or make processes that could outlive this one. Calls that are newer than the list
+are refused as unknown: a C library tries those first and falls back to the older ones, as it does
+on an older kernel.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import struct
 from dataclasses import dataclass
 
 _OLDEST_UNKNOWN = 424
-"""From here on every machine has the same numbers: pidfd_send_signal, io_uring, clone3, openat2."""
+"""From here on all machines have the same numbers: pidfd_send_signal, io_uring, clone3, openat2."""
 
 _CLONE_THREAD = 0x00010000
 _F_SETOWN, _F_SETSIG, _F_SETOWN_EX = 8, 10, 15
@@ -23,13 +23,13 @@ _PR_SET_SECCOMP, _SECCOMP_FILTER = 22, 2
 
 @dataclass(frozen=True)
 class Machine:
-    """Numbers of one kind of machine.
+    """The numbers of the system calls on one architecture.
 
     Attributes:
-        audit: the kernel's name of its system calls (AUDIT_ARCH_…).
+        audit: the kernel's number of the architecture (AUDIT_ARCH_…).
         seccomp: the call that installs a filter.
         clone, prlimit, fcntl: calls that are allowed with some arguments only.
-        refused: every call that fails with EPERM.
+        refused: the calls that fail with EPERM, by name.
     """
 
     audit: int
@@ -53,7 +53,7 @@ MACHINES = {
         prlimit=302,
         fcntl=72,
         refused=_table(
-            # Files: what Landlock does not know, or a kernel without it.
+            # Files: for kernels without Landlock, and for what it does not cover.
             "open 2, creat 85, openat 257, open_by_handle_at 304, "
             "truncate 76, ftruncate 77, fallocate 285, chdir 80, fchdir 81, "
             "rename 82, mkdir 83, rmdir 84, link 86, unlink 87, symlink 88, "
@@ -69,7 +69,7 @@ MACHINES = {
             # The network.
             "socket 41, connect 42, accept 43, bind 49, listen 50, "
             "socketpair 53, accept4 288, "
-            # Other processes, and this one's standing among them.
+            # Other processes, and this one's priority and group.
             "fork 57, vfork 58, execve 59, execveat 322, "
             "kill 62, tkill 200, tgkill 234, "
             "rt_sigqueueinfo 129, rt_tgsigqueueinfo 297, "
@@ -134,12 +134,12 @@ MACHINES = {
 
 
 def refuse_calls(libc: ctypes.CDLL, machine: Machine) -> bool:
-    """Have the kernel refuse them, to every thread of this process and for ever.
+    """Install the filter, irrevocably and for all threads of this process.
 
-    Needs the attribute “no new privileges”.
+    Requires the attribute “no new privileges” (PR_SET_NO_NEW_PRIVS).
 
     Returns:
-        Whether the kernel does.
+        Whether the kernel installed it.
     """
     program = _program(machine)
     code = b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
@@ -147,19 +147,19 @@ def refuse_calls(libc: ctypes.CDLL, machine: Machine) -> bool:
     class Program(ctypes.Structure):
         _fields_ = [("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p)]
 
-    told = Program(len(program), code)
-    if libc.syscall(machine.seccomp, _SET_MODE_FILTER, _ALL_THREADS, ctypes.byref(told)) == 0:
+    loaded = Program(len(program), code)
+    if libc.syscall(machine.seccomp, _SET_MODE_FILTER, _ALL_THREADS, ctypes.byref(loaded)) == 0:
         return True
-    return bool(libc.prctl(_PR_SET_SECCOMP, _SECCOMP_FILTER, ctypes.byref(told), 0, 0) == 0)
+    return bool(libc.prctl(_PR_SET_SECCOMP, _SECCOMP_FILTER, ctypes.byref(loaded), 0, 0) == 0)
 
 
 def _program(machine: Machine) -> list[tuple[int, int, int, int]]:
-    """The filter: (code, jump if true, jump if false, value) an instruction."""
+    """Build the filter as BPF instructions: (code, jump if true, jump if false, value)."""
     load, equal, at_least, any_bit, give = 0x20, 0x15, 0x35, 0x45, 0x06
     allow, refuse, unknown = 0x7FFF0000, 0x00050000 | 1, 0x00050000 | 38  # EPERM, ENOSYS
-    number, architecture, first, second = 0, 4, 16, 24  # offsets of what the kernel tells
+    number, architecture, first, second = 0, 4, 16, 24  # offsets in seccomp_data
     program = [
-        # By another architecture's numbers (32 bits, x32) nothing can be called.
+        # All calls by another architecture's numbers (32 bits, x32) are refused.
         (load, 0, 0, architecture),
         (equal, 1, 0, machine.audit),
         (give, 0, 0, refuse),
@@ -171,13 +171,13 @@ def _program(machine: Machine) -> list[tuple[int, int, int, int]]:
         program += [(equal, 0, 1, call), (give, 0, 0, refuse)]
     return [
         *program,
-        # A thread may be made, a process may not.
+        # Threads may be created, processes may not.
         *((equal, 0, 4, machine.clone), (load, 0, 0, first), (any_bit, 1, 0, _CLONE_THREAD)),
         *((give, 0, 0, refuse), (give, 0, 0, allow)),
-        # Its own limits may be set, which only become narrower; nobody else's.
+        # It may set its own limits, which can only be lowered, and no other process's.
         *((equal, 0, 4, machine.prlimit), (load, 0, 0, first), (equal, 1, 0, 0)),
         *((give, 0, 0, refuse), (give, 0, 0, allow)),
-        # A pipe can be made to send any signal to any process of the same user.
+        # By these, a pipe could send any signal to any process of the same user.
         *((equal, 0, 5, machine.fcntl), (load, 0, 0, second)),
         *((equal, 2, 0, _F_SETOWN), (equal, 1, 0, _F_SETSIG), (equal, 0, 1, _F_SETOWN_EX)),
         (give, 0, 0, refuse),

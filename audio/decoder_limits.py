@@ -1,11 +1,11 @@
-"""What the decoder's process takes from itself before it looks at a stranger's file.
+"""Restricts a decoder process before it reads an untrusted file.
 
-On Linux: the network (a namespace of its own without any, and a filter of system calls), every
-file (Landlock and the filter), new programs and processes, signals and whatever else reaches other
-processes (the filter, and Landlock where it knows signals), and memory beyond a limit. Elsewhere
-what the system offers: file sizes on macOS; on Windows the parent's watch over time and memory is
-all there is. What a Linux system does not have is told to the parent, which logs it; files are
-decoded all the same, for the process itself is the first protection.
+On Linux it has no network (an empty network namespace, and a filter of system calls) and no files
+(Landlock and the filter), cannot start programs or processes, or reach other processes by signals
+or otherwise (the filter, and newer versions of Landlock), and its memory is limited. On macOS the
+size of files is limited; on Windows only the parent limits time and memory. Restrictions that a
+Linux system lacks are reported to the parent, which logs them; files are decoded all the same,
+since the separate process is the first protection.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import threading
 from audio.decoder_calls import MACHINES, refuse_calls
 
 ADDRESS_SPACE = 2 * 1024**3
-"""Bytes that may be mapped beyond what the libraries take."""
+"""Bytes that may be mapped in addition to the libraries' memory."""
 
 _FILES = 64
 _CLONE_NEWIPC, _CLONE_NEWUSER, _CLONE_NEWNET = 0x08000000, 0x10000000, 0x40000000
@@ -30,22 +30,22 @@ _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
 
 _LANDLOCK_CREATE, _LANDLOCK_RESTRICT, _LANDLOCK_VERSION = 444, 446, 1
 _LANDLOCK_FILES = {1: (1 << 13) - 1, 3: 1 << 14, 5: 1 << 15}
-"""Rights over files, by the version that brought them: reading, writing, running, making and
-removing; cutting off; controlling devices."""
+"""Rights over files by the Landlock version that introduced them: read, write, execute, make and
+remove; truncate; ioctl on devices."""
 _LANDLOCK_NETWORK = {4: 0b11}
-"""Listening and connecting over TCP."""
+"""Binding and connecting TCP sockets."""
 _LANDLOCK_SCOPES = {6: 0b11}
-"""Abstract sockets of, and signals to, processes outside."""
+"""Abstract sockets of other processes, and signals to them."""
 
 
 def confine() -> list[str]:
-    """Give up everything that decoding does not need.
+    """Remove all access that decoding does not need.
 
-    Call it after the libraries are loaded (no file can be opened any more) and before there are
-    threads (a process with threads cannot leave its namespaces).
+    Call it after the libraries are loaded, since no file can be opened afterwards, and before
+    threads are started, since a process with threads cannot leave its namespaces.
 
     Returns:
-        The limits that this Linux system does not have, as words for the log; none elsewhere.
+        The restrictions that this Linux system lacks, for the log; none on other systems.
     """
     missing = [] if _limit_resources() else ["a memory limit"]
     if sys.platform != "linux":
@@ -61,13 +61,13 @@ def confine() -> list[str]:
         machine = MACHINES.get(platform.machine())
         if machine is None or not refuse_calls(libc, machine):
             missing.append("a filter of system calls")
-    except Exception as error:  # an odd C library: whatever follows is missing, too
+    except Exception as error:  # an unusual C library
         missing.append(f"what follows ({type(error).__name__})")
     return missing
 
 
 def limit_cpu(seconds: int) -> None:
-    """End the process once it has computed so many seconds more."""
+    """End the process after so many more seconds of processor time."""
     with contextlib.suppress(Exception):
         import resource  # noqa: PLC0415 - absent on Windows
 
@@ -77,20 +77,20 @@ def limit_cpu(seconds: int) -> None:
 
 
 def trim_memory() -> None:
-    """Give what the last file took back to the system: the next one may be long in coming."""
+    """Return free memory to the system: the next file may come much later."""
     if sys.platform == "linux":
         with contextlib.suppress(Exception):  # musl has no such function
             ctypes.CDLL(None).malloc_trim(0)
 
 
 def end_with_the_parent(stdin: int) -> None:
-    """End when the other end of standard input is gone, even in the middle of a decode."""
+    """End the process when the other end of standard input is closed, even while decoding."""
     if not hasattr(select, "poll"):
-        return  # Windows: the next reading from standard input finds its end
+        return  # Windows: the next read of standard input returns its end
 
     def watch() -> None:
         poll = select.poll()
-        poll.register(stdin, 0)  # nothing but the hang-up, which is always told
+        poll.register(stdin, 0)  # POLLHUP is always reported
         poll.poll()
         os._exit(0)
 
@@ -98,7 +98,7 @@ def end_with_the_parent(stdin: int) -> None:
 
 
 def _limit_resources() -> bool:
-    """Whether memory is limited."""
+    """Set resource limits. Returns whether memory is limited."""
     try:
         import resource  # noqa: PLC0415 - absent on Windows
     except ImportError:
@@ -124,15 +124,15 @@ def _limit_resources() -> bool:
 
 
 def _close_the_files(libc: ctypes.CDLL) -> bool:
-    """A Landlock domain that allows no file at all, and no signals to processes outside.
+    """Enter a Landlock domain that allows no files, and no signals to other processes.
 
-    Processes outside cannot be traced from it, either.
+    It prevents tracing other processes, too. Returns whether it is enforced.
     """
     version = libc.syscall(_LANDLOCK_CREATE, None, ctypes.c_size_t(0), _LANDLOCK_VERSION)
     if version < 1:
         return False
     kinds = (_LANDLOCK_FILES, _LANDLOCK_NETWORK, _LANDLOCK_SCOPES)
-    # What a version does not know must not be told to it, unless it is zero.
+    # Rights that a version does not know must be zero.
     rights = [sum(bits for since, bits in kind.items() if since <= version) for kind in kinds]
     attributes = struct.pack("<QQQ", *rights)
     ruleset = libc.syscall(_LANDLOCK_CREATE, attributes, ctypes.c_size_t(len(attributes)), 0)

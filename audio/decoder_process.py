@@ -1,4 +1,4 @@
-"""One decoder process, as seen by the process that started it: start, ask, watch, end."""
+"""Starts, uses, watches and ends one decoder process."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ import psutil
 
 from audio import decoder_answers as answers
 from audio.decoder_limits import ADDRESS_SPACE
-from audio.decoder_protocol import CHUNK, Broken, receive, send
+from audio.decoder_protocol import CHUNK, ProtocolError, receive, send
 from audio.errors import AudioError
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Accept = Callable[[dict[str, Any], answers.Body], T]
-"""Checks an answer and makes something of it, as `decoder_answers` does."""
+"""Validates an answer and converts it, as the functions of `decoder_answers`."""
 
 _START_SECONDS = 60.0
 _LIMITED = platform.system() == "Linux"
-"""Linux limits a process's memory by itself; elsewhere the parent looks at it now and then."""
+"""Linux limits a process's memory; on other systems the parent measures it every 0.2 s."""
 
 _CRASHED = (
     "Decoding that file failed in the middle, so I cannot use it; please save it again as WAV, "
@@ -43,22 +43,22 @@ _TOO_LARGE = "Decoding that file needs more memory than a file gets; please send
 _NO_START = "My decoder does not start, so I can read no files; the log has the details."
 
 _PASSED_ON = ("PATH", "SYSTEMROOT", "WINDIR", "TEMP", "TMP", "PYTHONHOME", "LD_LIBRARY_PATH")
-"""Of the environment; nothing else, since it holds the bot's token."""
+"""The environment variables that a child gets; the others include the bot's token."""
 
 
 _reported: set[str] = set()
-"""Limits whose absence is in the log already."""
+"""Restrictions whose absence was logged already."""
 
 
 class BrokenWhileIdle(AudioError):
-    """The child, which had decoded other files before, broke before it looked at this one."""
+    """The child, which had decoded other files, broke before it read this one."""
 
 
-class Worker:
-    """One child process. One thread at a time asks it; any may kill it.
+class DecoderProcess:
+    """One child process, used by one thread at a time; any thread may kill it.
 
     Attributes:
-        files: how many it was asked to decode.
+        files: the number of files that it was given.
     """
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ class Worker:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env=_environment(),
-                start_new_session=True,  # Ctrl-C is the parent's
+                start_new_session=True,  # Ctrl-C is handled by the parent
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
         except (OSError, ValueError) as error:
@@ -88,7 +88,7 @@ class Worker:
         with self._watched(_START_SECONDS):
             try:
                 ready = receive(self._out)
-            except Broken as error:
+            except ProtocolError as error:
                 said = self._process.stderr.read(4000).decode("utf-8", "replace").strip()
                 self.kill()
                 log.error("the decoder does not start (%s): %s", self._process.returncode, said)
@@ -102,22 +102,19 @@ class Worker:
         return self._process.pid
 
     @property
-    def running(self) -> bool:
-        """Whether it can be asked."""
+    def is_running(self) -> bool:
+        """Whether the process runs."""
         with self._ending:
             if self._process.returncode is not None or not hasattr(os, "waitid"):
                 return self._process.poll() is None
-            # It stays a zombie until `kill`: as long as it is one, the number of its group is its.
+            # It stays a zombie until `kill`, so that its process group's id is not reused.
             try:
                 return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
             except ChildProcessError:
                 return False
 
     def kill(self) -> None:
-        """End it now, whatever it does, with every process that it made.
-
-        Its memory and pipes are given back.
-        """
+        """Kill the process, and every process that it started, and close its pipes."""
         with self._ending:
             self._signal()
             self._process.wait()
@@ -127,7 +124,7 @@ class Worker:
                     pipe.close()
 
     def _signal(self) -> None:
-        """Kill the process and its group; with the lock, for later the number may be another's."""
+        """Kill the process and its group. The caller holds the lock: later the id may be reused."""
         if self._process.returncode is not None:
             return
         if sys.platform != "win32":
@@ -135,30 +132,30 @@ class Worker:
                 os.killpg(self.pid, signal.SIGKILL)
         self._process.kill()
 
-    def ask(self, file: BinaryIO, asked: dict[str, Any], seconds: float, accept: Accept[T]) -> T:
-        """Have one file decoded.
+    def ask(self, file: BinaryIO, command: dict[str, Any], seconds: float, accept: Accept[T]) -> T:
+        """Decode one file.
 
         Args:
-            file: seekable; pieces of it go over as they are asked for.
-            asked: what to do, as `decoder_protocol` says.
-            seconds: how long it may take.
-            accept: checks the answer.
+            file: seekable; requested pieces of it are sent.
+            command: the request, see `decoder_protocol`.
+            seconds: the longest time that it may take.
+            accept: validates and converts the answer.
 
         Raises:
-            BrokenWhileIdle: it is dead, and that was not this file's doing.
-            AudioError: the decoder's own sentence, or that it crashed or took too long.
+            BrokenWhileIdle: the process had ended before it read this file.
+            AudioError: the decoder's error, or it crashed or took too long.
         """
         self.files += 1
         self._begun = False
         with self._watched(seconds) as over:
             try:
-                answer = self._converse(file, {**asked, "seconds": round(seconds)})
+                answer = self._converse(file, {**command, "seconds": round(seconds)})
                 if "done" in answer:
                     size = answer["body"]
                     return accept(answer["done"], lambda array: self._fill(array, size))
-                memory, told = answer.get("memory") is True, answer.get("error")
-                if answer["body"] or not (memory or isinstance(told, str)):
-                    raise Broken("an answer that is none")
+                memory, sentence = answer.get("memory") is True, answer.get("error")
+                if answer["body"] or not (memory or isinstance(sentence, str)):
+                    raise ProtocolError("an answer that is none")
             except (OSError, ValueError, KeyError, TypeError) as error:
                 self.kill()
                 why = "out of time or memory" if over.is_set() else "broken off"
@@ -168,36 +165,36 @@ class Worker:
                     raise BrokenWhileIdle(_CRASHED) from error
                 raise AudioError(_TOO_SLOW if over.is_set() else _CRASHED) from error
         if memory:
-            self.kill()  # it ends by itself, but not before the next file could be given to it
-        raise AudioError(_TOO_LARGE if memory else answers.sentence(told))
+            self.kill()  # it ends by itself, but perhaps after it was given the next file
+        raise AudioError(_TOO_LARGE if memory else answers.parse_sentence(sentence))
 
-    def _converse(self, file: BinaryIO, asked: dict[str, Any]) -> dict[str, Any]:
-        """Ask, and hand over pieces of the file until there is an answer."""
+    def _converse(self, file: BinaryIO, command: dict[str, Any]) -> dict[str, Any]:
+        """Send the request, then pieces of the file until the answer comes."""
         size = file.seek(0, io.SEEK_END)
-        send(self._in, {**asked, "size": size})
+        send(self._in, {**command, "size": size})
         while "want" in (answer := receive(self._out)):
             self._begun = True
             at, count = answer["want"]
             if not (type(at) is type(count) is int and at >= 0 and 0 < count <= CHUNK):
-                raise Broken("a piece that there cannot be")
+                raise ProtocolError("a piece that there cannot be")
             file.seek(at)
             send(self._in, {}, file.read(count))
         return answer
 
     def _fill(self, array: np.typing.NDArray[Any], size: int) -> None:
-        """Read an answer's body into an array that is as large."""
+        """Read an answer's body into an array of its size."""
         if array.nbytes != size:
-            raise Broken("a body of another size than its header says")
+            raise ProtocolError("a body of another size than its header says")
         view = array.reshape(-1).view(np.uint8).data
         while view.nbytes:
             count = self._out.readinto(view)  # type: ignore[attr-defined]
             if not count:
-                raise Broken("the stream ended")
+                raise ProtocolError("the stream ended")
             view = view[count:]
 
     @contextlib.contextmanager
     def _watched(self, seconds: float) -> Iterator[threading.Event]:
-        """Kill the process when the time is over; the event says that it was."""
+        """Kill the process when the time is over or its memory too large; then the event is set."""
         done, over = threading.Event(), threading.Event()
 
         def watch() -> None:
@@ -227,7 +224,7 @@ class Worker:
 
 
 def _report(missing: Any) -> None:
-    """Log which limits a child does not have, once for each."""
+    """Log the restrictions that a child lacks, each once."""
     if not isinstance(missing, list):
         return
     fresh = {str(name) for name in missing} - _reported
@@ -237,7 +234,7 @@ def _report(missing: Any) -> None:
 
 
 def _widen(pipe: BinaryIO) -> None:
-    """A pipe of a megabyte, where the system has such: samples take fewer turns to pass."""
+    """Enlarge a pipe's buffer to a megabyte on Linux, so that samples need fewer switches."""
     with contextlib.suppress(ImportError, AttributeError, OSError):
         import fcntl  # noqa: PLC0415 - absent on Windows
 
@@ -247,6 +244,6 @@ def _widen(pipe: BinaryIO) -> None:
 def _environment() -> dict[str, str]:
     root = str(Path(__file__).resolve().parent.parent)
     passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    # One thread each: more would take memory, and a decode is short.
+    # One thread a library: more take memory, and decoding is short.
     threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     return {**passed, **threads, "PYTHONPATH": root, "PYTHONUTF8": "1"}

@@ -1,12 +1,12 @@
-"""The frames between RiffBot and its decoder process: a JSON header, then raw bytes.
+"""Reads and writes the frames between RiffBot and a decoder process: a JSON header, raw bytes.
 
     length of the header (4 bytes, big-endian) | header (JSON) | body (header["body"] bytes)
 
-Nothing in a frame is a program or a pickle, and every length is checked before a byte of it is
-read: the process on the other side may be in a stranger's hands.
+Frames contain no code and no pickle, and every length is checked before it is read, since an
+untrusted file may have taken over the decoder process.
 
 From RiffBot: `{"do": "read" | "tags" | "image", "size": …, …}` begins a file; `{"body": n}` answers
-a request for bytes. From the decoder: `{"want": [offset, count]}` asks for bytes of the file;
+a request for bytes. From the decoder: `{"want": [offset, count]}` requests bytes of the file;
 `{"done": …}`, `{"error": sentence}` or `{"memory": true}` ends it.
 """
 
@@ -19,20 +19,20 @@ from typing import Any, BinaryIO
 from audio.errors import AudioError
 
 MAX_HEADER = 2 * 1024**2
-"""Bytes of JSON: the longest tags and recipes, escaped."""
+"""The most bytes of a JSON header: enough for the longest tags and recipes, escaped."""
 
 CHUNK = 512 * 1024
-"""Bytes of a file that are asked for at once, at most."""
+"""The most bytes of a file in one request."""
 
 _LENGTH = struct.Struct(">I")
 
 
-class Broken(AudioError):
-    """The other side is gone, or says what it may not."""
+class ProtocolError(AudioError):
+    """The other process has ended, or sent an invalid frame."""
 
 
 def send(out: BinaryIO, header: dict[str, Any], body: memoryview | bytes = b"") -> None:
-    """Write one frame. Raises OSError when the other side is gone."""
+    """Write one frame. Raises OSError if the other process has ended."""
     size = body.nbytes if isinstance(body, memoryview) else len(body)
     text = json.dumps({**header, "body": size}).encode("ascii")
     out.write(_LENGTH.pack(len(text)) + text)
@@ -42,26 +42,26 @@ def send(out: BinaryIO, header: dict[str, Any], body: memoryview | bytes = b"") 
 
 
 def receive(source: BinaryIO) -> dict[str, Any]:
-    """Read one header; its body, of `header["body"]` bytes, is still to be read.
+    """Read one header; the caller reads its body of `header["body"]` bytes.
 
     Raises:
-        Broken: the stream ended, or this is no frame.
+        Broken: the stream ended, or the frame is invalid.
     """
-    (length,) = _LENGTH.unpack(exactly(source, _LENGTH.size))
+    (length,) = _LENGTH.unpack(read_exactly(source, _LENGTH.size))
     if not 2 <= length <= MAX_HEADER:
-        raise Broken("a header of an impossible length")
+        raise ProtocolError("a header of an impossible length")
     try:
-        header = json.loads(exactly(source, length))
+        header = json.loads(read_exactly(source, length))
     except (ValueError, RecursionError) as error:
-        raise Broken("a header that is no JSON") from error
+        raise ProtocolError("a header that is no JSON") from error
     if not isinstance(header, dict) or type(header.get("body")) is not int or header["body"] < 0:
-        raise Broken("a header without its body's length")
+        raise ProtocolError("a header without its body's length")
     return header
 
 
-def exactly(source: BinaryIO, count: int) -> bytes:
-    """So many bytes. Raises Broken when the stream ends before them."""
+def read_exactly(source: BinaryIO, count: int) -> bytes:
+    """Read exactly `count` bytes. Raises Broken if the stream ends before."""
     data = source.read(count)
     if data is None or len(data) != count:
-        raise Broken("the stream ended")
+        raise ProtocolError("the stream ended")
     return data

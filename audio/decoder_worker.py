@@ -1,9 +1,9 @@
-"""The decoder's process: decodes one file after the other for the process that started it.
+"""The main module of a decoder process, which decodes one file after the other.
 
-Started by `audio.decoder` as `python -m audio.decoder_worker`, never by hand. It loads the
-libraries that decode, gives up every right but that to compute (`decoder_limits`), and speaks
-`decoder_protocol` over its standard streams. The bytes of a file are asked for piece by piece, so
-it opens no file, and of a large one only what is needed travels.
+Started by `audio.decoder` as `python -m audio.decoder_worker`, never by hand. It imports the
+decoding libraries, restricts itself (`decoder_limits`), and communicates by `decoder_protocol` over
+its standard streams. It opens no file: the bytes of a file are requested in pieces, so that of a
+large file only the necessary parts are sent.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 
 from audio import files, image
 from audio.decoder_limits import confine, end_with_the_parent, limit_cpu, trim_memory
-from audio.decoder_protocol import CHUNK, Broken, exactly, receive, send
+from audio.decoder_protocol import CHUNK, ProtocolError, read_exactly, receive, send
 from audio.errors import AudioError
 
 _ENCODINGS = (
@@ -30,9 +30,9 @@ _ENCODINGS = (
 
 
 def main() -> None:
-    """Serve until standard input ends."""
+    """Answer requests until standard input ends."""
     source = sys.stdin.buffer
-    # Whatever a library prints must not stand between two frames.
+    # A library's output to standard output must not come between two frames.
     out = os.fdopen(os.dup(1), "wb")
     _load()
     confined = os.open(os.devnull, os.O_RDWR)
@@ -40,20 +40,20 @@ def main() -> None:
     missing = confine()
     end_with_the_parent(0)
     send(out, {"ready": True, "missing": missing})
-    os.dup2(confined, 2)  # up to here it may say why it does not start
+    os.dup2(confined, 2)  # until here, errors at start go to the parent's standard error
     while True:
         try:
             header = receive(source)
             limit_cpu(int(header["seconds"]))
             file = io.BufferedReader(_RemoteFile(source, out, int(header["size"])), CHUNK)
-            told, body = _answer(header, cast("BinaryIO", file))
-            send(out, told, body)
+            answer, body = _answer(header, cast("BinaryIO", file))
+            send(out, answer, body)
             del body
             trim_memory()
-        except (Broken, OSError):
+        except (ProtocolError, OSError):
             return
-        if "memory" in told:
-            return  # what is left of it would be in pieces
+        if "memory" in answer:
+            return  # its address space is fragmented: a new process has all of it
 
 
 def _answer(header: dict[str, Any], file: BinaryIO) -> tuple[dict[str, Any], memoryview | bytes]:
@@ -67,7 +67,7 @@ def _answer(header: dict[str, Any], file: BinaryIO) -> tuple[dict[str, Any], mem
                 return {"done": files.read_tags(file)}, b""
             case _:
                 return _image(image.decode_image(file.read(), max_pixels=header["most"]))
-    except (Broken, OSError):
+    except (ProtocolError, OSError):
         raise
     except AudioError as error:
         return {"error": str(error)}, b""
@@ -88,10 +88,10 @@ def _sound(sound: files.Sound) -> tuple[dict[str, Any], memoryview]:
 
 
 def _image(found: image.SpectrogramImage) -> tuple[dict[str, Any], memoryview]:
-    told = dataclasses.asdict(dataclasses.replace(found, pixels=np.zeros(0, np.uint8)))
-    del told["pixels"]
+    fields = dataclasses.asdict(dataclasses.replace(found, pixels=np.zeros(0, np.uint8)))
+    del fields["pixels"]
     pixels = np.ascontiguousarray(found.pixels)
-    return {"done": {"shape": pixels.shape, "image": told}}, _bytes(pixels)
+    return {"done": {"shape": pixels.shape, "image": fields}}, _bytes(pixels)
 
 
 def _bytes(array: np.typing.NDArray[Any]) -> memoryview:
@@ -99,7 +99,7 @@ def _bytes(array: np.typing.NDArray[Any]) -> memoryview:
 
 
 def _load() -> None:
-    """Import what is otherwise imported only when it is first needed, and cannot be then."""
+    """Import everything that is imported at first use, which is impossible after `confine`."""
     for name in _ENCODINGS:
         codecs.lookup(name)
     samples = np.zeros(4800, np.float32)
@@ -109,14 +109,14 @@ def _load() -> None:
         files.read_tags(data)
     pixels = np.zeros((8, 8), np.uint8)
     image.decode_image(image.encode_png(pixels, recipe="é"))
-    # None of them is a picture: before it says so, Pillow loads every format that it knows.
+    # None of these is a picture; to find that out, Pillow imports all its formats.
     for head in (bytes(64), b"no picture", b"\0\0\0\x18ftypheic", b"RIFF\x18\0\0\0WEBPVP8 "):
         with contextlib.suppress(AudioError):
             image.decode_image(head + bytes(64))
 
 
 class _RemoteFile(io.RawIOBase):
-    """A file that lies with the process which asked, read piece by piece."""
+    """A file of the parent process, whose bytes are requested in pieces."""
 
     def __init__(self, source: BinaryIO, out: BinaryIO, size: int) -> None:
         self._source, self._out, self._size, self._at = source, out, size, 0
@@ -142,8 +142,8 @@ class _RemoteFile(io.RawIOBase):
         send(self._out, {"want": [self._at, count]})
         given = receive(self._source)["body"]
         if given > count:
-            raise Broken("more than was asked for")
-        view[:given] = exactly(self._source, given)
+            raise ProtocolError("more than was asked for")
+        view[:given] = read_exactly(self._source, given)
         self._at += given
         return int(given)
 

@@ -1,7 +1,7 @@
-"""Sound out of FFmpeg's containers, read on past damage.
+"""Decodes sound with FFmpeg, and continues after damage.
 
-Only for data that was brought as bytes: nothing here opens a file or an address, and the formats
-that would (playlists, DASH, concat) are not on the list.
+Reads only streams of bytes: no file or address is opened, and formats that would open some
+(playlists, DASH, concat) are not allowed.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ DEMUXERS = (
 `mpeg` VOB. No playlists: HLS, DASH and concat would open other files and addresses."""
 
 _MOST_ERRORS = 1000
-"""Damaged places that are passed over; what lies behind them is given up."""
+"""The most damaged places that are skipped; the rest of the file is left out."""
 
 _LONGEST_GAP_S = 10.0
-"""So much silence stands in for a damaged place at most; what a time stamp says may be damage."""
+"""The most silence that replaces a damaged place: its time stamps may be damaged, too."""
 
 _SHORTEST_GAP_S = 0.001
 
 _GUESSED = ("aac", "ac3", "amr", "eac3", "mpeg", "mpegts")
-"""Formats without a header that says how long they are: FFmpeg guesses by their size."""
+"""Formats without a length in their header: FFmpeg estimates it from the size."""
 
 _UNTIMED = ("amr",)
-"""Formats whose time stamps are guessed, too, and far out behind damage."""
+"""Formats whose time stamps are estimated, too, and wrong after damage."""
 
 
 class Block(NamedTuple):
-    """A stretch of decoded sound: float32[n, channels], Hz, FFmpeg's names of the channels."""
+    """A block of decoded sound: float32[n, channels], Hz, FFmpeg's names of the channels."""
 
     samples: Floats
     rate: int
@@ -55,8 +55,8 @@ class Losses:
 
     Attributes:
         damaged: places that could not be decoded.
-        silent_s: seconds of silence that stand in for them.
-        announced_s: how long a stream said it is, where it is clearly longer than what was there.
+        silent_s: seconds of silence that replace them.
+        announced_s: the duration in a stream's header, if it is clearly longer than the stream.
     """
 
     damaged: int = 0
@@ -64,26 +64,26 @@ class Losses:
     announced_s: float | None = None
 
     def add(self, other: Losses) -> None:
-        """Count what was lost of another recording in the same file, too."""
+        """Add the losses of another recording in the same file."""
         self.damaged += other.damaged
         self.silent_s += other.silent_s
         self.announced_s = other.announced_s or self.announced_s
 
 
-def blocks(stream: BinaryIO, losses: Losses, *, demuxer: str | None = None) -> Iterator[Block]:
+def read_blocks(stream: BinaryIO, losses: Losses, *, demuxer: str | None = None) -> Iterator[Block]:
     """Decode the first audio track, block by block.
 
-    A damaged packet is passed over, with as much silence in its place as the time stamps say is
-    missing, so that what follows keeps its time.
+    Damaged packets are replaced by silence for the missing time, according to the time stamps, so
+    that what follows keeps its time.
 
     Args:
         stream: seekable, at its beginning.
-        losses: is added to.
-        demuxer: the format, where it is known; FFmpeg guesses otherwise.
+        losses: losses are added to it.
+        demuxer: the format, if it is known; else FFmpeg detects it.
 
     Raises:
         AudioError: there is no audio track.
-        av.FFmpegError: it is no format that is read.
+        av.FFmpegError: the format is unknown or not allowed.
     """
     with closing(_opened(stream, demuxer)) as container:
         track = _track(container)
@@ -118,11 +118,11 @@ def blocks(stream: BinaryIO, losses: Losses, *, demuxer: str | None = None) -> I
         _compare(container, track, read_s, losses)
 
 
-def tags(stream: BinaryIO) -> dict[str, str]:
-    """The tags of the container and its first audio track.
+def read_tags(stream: BinaryIO) -> dict[str, str]:
+    """Read the tags of the container and its first audio track.
 
     Raises:
-        av.FFmpegError: it is no format that is read.
+        av.FFmpegError: the format is unknown or not allowed.
     """
     with closing(_opened(stream, None)) as container:
         found = dict(container.metadata)
@@ -132,8 +132,8 @@ def tags(stream: BinaryIO) -> dict[str, str]:
 
 
 def _opened(stream: BinaryIO, demuxer: str | None) -> av.container.InputContainer:
-    # Not `options=`: PyAV then makes an array with a place for every stream there is, and FFmpeg
-    # writes beyond its end where a format finds its streams while reading (FLV, MPEG-PS).
+    # Not `options=`: for it PyAV allocates an array of one element a stream, and FFmpeg writes
+    # beyond its end for formats whose streams are found while reading (FLV, MPEG-PS).
     limits = {"format_whitelist": DEMUXERS, "protocol_whitelist": "none"}
     return av.open(stream, "r", format=demuxer, container_options=limits, metadata_errors="replace")
 
@@ -148,7 +148,7 @@ def _track(container: av.container.InputContainer) -> av.AudioStream:
 def _packets(
     container: av.container.InputContainer, track: av.AudioStream, losses: Losses
 ) -> Iterator[av.Packet | None]:
-    """The track's packets; None in the place of each that could not be read."""
+    """Yield the track's packets, and None for each that could not be read."""
     while losses.damaged < _MOST_ERRORS:
         try:
             yield from container.demux(track)
@@ -183,7 +183,7 @@ def _silence(seconds: float, like: av.AudioFrame) -> Block:
 def _compare(
     container: av.container.InputContainer, track: av.AudioStream, read_s: float, losses: Losses
 ) -> None:
-    """Note where a header says that the track goes on after its end."""
+    """Record a duration in the header that is longer than what was read."""
     if container.format.name in _GUESSED:
         return
     if track.duration is not None and track.time_base is not None:

@@ -1,4 +1,4 @@
-"""Words about a spectrogram, made from its numbers: alt text for those who cannot see it."""
+"""Describes a spectrogram in words, from measurements: alt text for those who cannot see it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 from audio.arrays import Floats, Pixels
 from audio.codec import mel_targets
 from audio.columns import seconds_of
-from audio.mel import edges
+from audio.mel import band_edges
 
 _FLOOR = 1e-3
-"""60 dB under the loudest pixel: what counts as sounding."""
+"""60 dB below full scale; quieter pixels count as silent."""
 
 Scale = tuple[tuple[float, str], ...]
-"""Words with the value that each stays under, in order."""
+"""Words, each with the value below which it is used, in ascending order."""
 
 _LEVEL: Scale = ((0.05, "quiet, thin"), (0.3, "airy"), (0.7, "full"), (np.inf, "loud, dense"))
 _BRIGHTNESS: Scale = (
@@ -30,15 +30,15 @@ _PACE: Scale = ((2.5, "sparse"), (6, "steady"), (np.inf, "busy"))
 
 @dataclass(frozen=True)
 class Character:
-    """What the words are made of.
+    """The measurements that the words are chosen by.
 
     Attributes:
-        seconds: length.
+        seconds: the duration.
         fullness: share of the picture's area within 60 dB of full scale, 0 … 1.
         centre_hz: the median frequency of the energy.
-        low_hz, high_hz: between them lie the middle 80 % of the energy.
-        onsets: sudden rises a second.
-        sustain: share of the energy that a column hands to the next, 0 … 1.
+        low_hz, high_hz: the range of the middle 80 % of the energy.
+        onsets: the number of sudden rises in a second.
+        sustain: the share of the energy that continues from a column to the next, 0 … 1.
     """
 
     seconds: float
@@ -51,13 +51,13 @@ class Character:
 
 
 def measure(pixels: Pixels) -> Character | None:
-    """The character of a picture uint8[512, W] or [512, W, 2]; None for silence."""
+    """Measure a picture uint8[512, W] or [512, W, 2]; None for silence."""
     mono = pixels if pixels.ndim == 2 else pixels.min(axis=2)
     mel = mel_targets(np.ascontiguousarray(mono))
     if mel.max() <= 0:
         return None
     energy = mel.astype(np.float64) ** 2
-    centres = edges(mel.shape[1])[1:-1]
+    centres = band_edges(mel.shape[1])[1:-1]
     share = np.cumsum(energy.sum(0)) / energy.sum()
     low, centre, high = (float(centres[np.searchsorted(share, q)]) for q in (0.1, 0.5, 0.9))
     seconds = seconds_of(len(mel))
@@ -74,11 +74,11 @@ def measure(pixels: Pixels) -> Character | None:
 
 
 def describe(pixels: Pixels, *, bpm: float | None = None) -> str:
-    """Two sentences: length, tempo, how full, how bright, how it moves, where the energy lies.
+    """Describe a spectrogram in two sentences: duration, tempo, density, brightness, rhythm, range.
 
     Args:
         pixels: uint8[512, W] or [512, W, 2].
-        bpm: told when known.
+        bpm: the tempo, if it is known.
     """
     found = measure(pixels)
     if found is None:
@@ -92,7 +92,7 @@ def describe(pixels: Pixels, *, bpm: float | None = None) -> str:
 
 
 def _onsets(mel: Floats) -> int:
-    """Sudden rises: peaks of the summed increase in decibels from column to column."""
+    """Count sudden rises: peaks of the mean increase in decibels from column to column."""
     if len(mel) < 4:
         return 0
     level = 20 * np.log10(np.maximum(mel, _FLOOR))

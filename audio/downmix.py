@@ -1,7 +1,7 @@
-"""Many channels → two, with the coefficients of ITU-R BS.775, whatever decoder they came from.
+"""Mixes surround sound to stereo with the coefficients of ITU-R BS.775.
 
-Mixed by the channels' places, a surround recording sounds the same out of a WAV as out of its AAC
-twin. Left and right stay apart, so channels of opposite sign do not cancel each other.
+The weights depend on the channels' positions, so that the same recording sounds the same as WAV and
+as AAC. Left and right are not mixed, so channels of opposite sign do not cancel.
 """
 
 from __future__ import annotations
@@ -29,29 +29,29 @@ _USUAL: dict[int, tuple[str, ...]] = {
     7: ("FL", "FR", "FC", "LFE", "BC", "SL", "SR"),
     8: ("FL", "FR", "FC", "LFE", "BL", "BR", "SL", "SR"),
 }
-"""The order of a WAV that does not say what its channels are."""
+"""The order of the channels in a WAV that does not define it."""
 
 
 def to_stereo(block: Floats, places: Sequence[str] = ()) -> Floats:
     """Mix float[n, channels] of more than two channels down to float32[n, 2].
 
+    The low-frequency channel is left out, as recommended. The sum may exceed 1.
+
     Args:
         block: the samples.
-        places: FFmpeg's name of each channel's place (`FL`, `FC`, `LFE`, …); where they are not
-            all known, the usual order for so many channels is assumed.
-
-    The low-frequency channel is left out, as the recommendation says. The sum may exceed 1.
+        places: FFmpeg's names of the channels' positions (`FL`, `FC`, `LFE`, …); if not all are
+            known, the usual order for the number of channels is assumed.
     """
     return np.asarray(block @ _matrix(block.shape[1], tuple(places)), np.float32)
 
 
 @lru_cache(64)
 def _matrix(channels: int, places: tuple[str, ...]) -> Floats:
-    """Weights [channels, 2]."""
+    """Return the weights [channels, 2]."""
     if len(places) != channels or not all(map(_known, places)):
         places = _USUAL.get(channels, ())
     if not places:
-        # Nobody can say where they belong: taken in pairs, and no louder than the loudest.
+        # Unknown positions: even channels left, odd ones right, averaged so that none gets louder.
         weights = np.zeros((channels, 2), np.float32)
         weights[0::2, 0] = 1 / len(weights[0::2])
         weights[1::2, 1] = 1 / len(weights[1::2])

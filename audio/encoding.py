@@ -1,4 +1,4 @@
-"""Sound → the bytes of a file, without an ffmpeg binary."""
+"""Encodes sound as MP3, WAV, FLAC or Ogg Vorbis, without an ffmpeg binary."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Format = Literal["mp3", "wav", "flac", "ogg"]
 FORMATS: tuple[Format, ...] = ("mp3", "wav", "flac", "ogg")
 
 TAGS = ("title", "artist", "album", "date", "comment", "software")
-"""What every format here can carry; a recipe travels as the comment."""
+"""The tags that all formats support; a recipe is stored as the comment."""
 
 _MP3_RATES = (32000, 44100, 48000)
 _MP3_BIT_RATE = 192_000
 _MP3_FRAME = 1152
 _MP3_TAGGED = 192
-"""The first frame's bytes up to the end of its Info tag."""
+"""The number of bytes of the first frame up to the end of its Info tag."""
 _SUBTYPES = {"wav": "PCM_24", "flac": "PCM_24", "ogg": "VORBIS"}
 _BLOCK = 65536
 
@@ -34,11 +34,11 @@ def encode(
 ) -> bytes:
     """Encode a sound.
 
-    An MP3 carries the Xing/Info tag with its encoder's delay and padding, so that a gapless player
-    gives back exactly these samples' length and a loop loops.
+    An MP3 has a Xing/Info tag with the encoder's delay and padding, so that gapless players play
+    exactly as many samples and loops have no gap.
 
     Args:
-        samples: float[n] or float[n, 2]; beyond [−1, 1] is clipped.
+        samples: float[n] or float[n, 2], clipped to [−1, 1].
         sample_rate: Hz; an MP3 at a rate that MP3 lacks is resampled to 48 kHz.
         format: mp3 (192 kb/s), wav or flac (24 bit), or ogg (Vorbis).
         tags: title, artist, album, date, comment, software.
@@ -47,7 +47,7 @@ def encode(
         The file's bytes, the same for the same arguments.
 
     Raises:
-        AudioError: no samples, an unknown format or tag, or numbers that no encoder takes.
+        AudioError: no samples, an unknown format or tag, or a rate that the encoder refuses.
     """
     if format not in FORMATS:
         raise AudioError(f"“{format}” is no format I can write: use mp3, wav, flac or ogg.")
@@ -77,7 +77,7 @@ def _sndfile(samples: Floats, rate: int, format: Format, tags: Mapping[str, str]
     ) as file:
         for name, value in tags.items():
             setattr(file, name, value)
-        # The Vorbis encoder keeps a whole call's samples on the stack.
+        # In blocks: the Vorbis encoder has all samples of a call on the stack.
         for start in range(0, len(samples), _BLOCK):
             file.write(samples[start : start + _BLOCK])
     return out.getvalue()
@@ -103,10 +103,10 @@ def _mp3(samples: Floats, rate: int, tags: Mapping[str, str]) -> bytes:
 
 
 def _gapless(mp3: bytes, length: int) -> bytes:
-    """The MP3 with its true padding in the Info tag.
+    """Write the true padding into an MP3's Info tag.
 
-    libavcodec never tells of more padding than one frame. LAME adds up to 46 samples more where
-    little is left for the last frame, and a loop would stumble over them.
+    libavcodec writes at most one frame of padding. If the last frame is nearly empty, LAME adds up
+    to 46 samples more, which would be a gap in a loop.
     """
     first = 10 + sum(byte << 7 * i for i, byte in enumerate(reversed(mp3[6:10])))
     tag = mp3.find(b"Info", first, first + 64)
@@ -124,7 +124,7 @@ def _gapless(mp3: bytes, length: int) -> bytes:
 
 
 def _crc16(data: bytes | bytearray) -> int:
-    """CRC-16/ARC, which the Info tag ends with."""
+    """Compute CRC-16/ARC, the checksum of the Info tag."""
     crc = 0
     for byte in data:
         crc ^= byte

@@ -1,4 +1,4 @@
-"""The one error that this package shows to people."""
+"""The error that this package raises."""
 
 from __future__ import annotations
 

@@ -1,17 +1,16 @@
-"""Sound files and uploads: any format that libsndfile or PyAV's codecs know, both safe and bounded.
+"""Reads sound files and uploads in all formats of libsndfile and FFmpeg, with bounded memory.
 
-An upload is whatever a stranger sends: truncated, renamed, hours long, with a header that lies.
-It is decoded in blocks up to a limit, never believed and never handed to anything that would open
-other files for it; all that can go wrong is an `AudioError` with one sentence. What native code
-does wrong is another matter: strangers' files are read through `audio.decoder`, which does this in
-a process of its own.
+An upload may be truncated, renamed, hours long, or have a wrong header. It is decoded in blocks up
+to a limit, and never by anything that would open other files; every failure is an `AudioError` with
+one sentence. As native code may crash nevertheless, untrusted files are read through
+`audio.decoder`, which calls this module in a child process.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -20,22 +19,20 @@ import numpy as np
 import soundfile
 import soxr
 
-from audio import demuxing, sndfile
-from audio.announced import missing_share
+from audio import demuxing
 from audio.arrays import Floats
-from audio.demuxing import NO_SOUND, Block, Losses
+from audio.demuxing import NO_SOUND, Losses
 from audio.downmix import to_stereo
 from audio.encoding import encode
 from audio.errors import AudioError
+from audio.recordings import Blocks, read_recordings
 from audio.regular_files import open_regular_file
-from audio.sections import sections
 
 __all__ = ["Sound", "encode", "read", "read_tags"]
 
 MAX_RATE, MIN_RATE = 48000, 8000
-_XING_WITHIN = 1 << 20
 _LOUDEST = 64.0
-"""Float files may peak above 1 and are scaled down; beyond this the numbers are damage."""
+"""Samples of float files above 1 are scaled down; above this they are clipped as damage."""
 
 _UNREADABLE = (
     "That is no sound file that can be read; try an MP3, WAV, FLAC or OGG that plays elsewhere."
@@ -49,8 +46,8 @@ class Sound:
     Attributes:
         samples: float32[n] (mono) or float32[n, 2], in [−1, 1].
         sample_rate: 8,000 to 48,000 Hz.
-        notes: sentences about what was lost to damage; none for a sound file as it should be.
-        more: the file goes on after `max_seconds`.
+        notes: sentences about parts that were lost by damage; empty for an intact file.
+        more: whether the file is longer than was read.
     """
 
     samples: Floats
@@ -60,7 +57,7 @@ class Sound:
 
     @property
     def seconds(self) -> float:
-        """How long it lasts."""
+        """The duration, in seconds."""
         return len(self.samples) / self.sample_rate
 
 
@@ -69,23 +66,22 @@ def read(
 ) -> Sound:
     """Decode a file or an upload.
 
-    What lies before `skip_seconds` is passed over, and what lies `max_seconds` beyond is left
-    unread. More than two channels are mixed to two (ITU-R BS.775); rates above 48 kHz (and below
-    8 kHz) become 48 kHz; memory is bounded by the limit, not by the file. Damage is passed over,
-    and of recordings that were joined end to end each is read.
+    More than two channels are mixed to two (ITU-R BS.775); rates above 48 kHz or below 8 kHz become
+    48 kHz. The memory depends on `max_seconds`, not on the file. Damaged parts are skipped, and
+    recordings that were joined end to end are all read.
 
     Args:
-        source: a file's name, its bytes, or a seekable stream of them.
-        max_seconds: of sound that are read at most.
-        skip_seconds: of sound before them that are passed over.
+        source: a file's path, its bytes, or a seekable stream of them.
+        max_seconds: the longest sound that is read.
+        skip_seconds: how much sound is skipped before.
 
     Raises:
-        AudioError: no such file, not a sound, or no samples in it.
+        AudioError: the file does not exist, is no sound, or has no samples.
     """
     losses = Losses()
     with _opened(source) as stream:
         size = stream.seek(0, io.SEEK_END)
-        sound = _gather(_all_blocks(stream, losses), max_seconds, skip_seconds, losses)
+        sound = _gather(read_recordings(stream, losses), max_seconds, skip_seconds, losses)
         if sound is not None:
             return sound
         if size == 0:
@@ -94,7 +90,7 @@ def read(
 
 
 def read_tags(source: Path | bytes | BinaryIO) -> dict[str, str]:
-    """The file's tags with lower-case names (`title`, `artist`, `comment`, …); {} without any.
+    """Read the tags, by lower-case names (`title`, `artist`, `comment`, …); {} without any.
 
     Raises:
         AudioError: the file cannot be opened, or is no sound file.
@@ -102,11 +98,11 @@ def read_tags(source: Path | bytes | BinaryIO) -> dict[str, str]:
     with _opened(source) as stream:
         try:
             stream.seek(0)
-            tags = demuxing.tags(stream)
+            tags = demuxing.read_tags(stream)
         except MemoryError:
             raise
         except Exception as error:
-            # libsndfile knows formats that FFmpeg or its list of formats here does not.
+            # libsndfile reads formats that FFmpeg, or the list of allowed formats, does not.
             stream.seek(0)
             try:
                 with soundfile.SoundFile(stream) as file:
@@ -118,104 +114,10 @@ def read_tags(source: Path | bytes | BinaryIO) -> dict[str, str]:
     return {name.lower(): value for name, value in tags.items()}
 
 
-Blocks = Generator[Block, None, None]
-"""One block after the other; closed where enough was read."""
-
-
-def _all_blocks(stream: BinaryIO, losses: Losses) -> Blocks:
-    """The recordings in a file, one after the other."""
-    try:
-        found = sections(stream)
-    except MemoryError:
-        raise
-    except Exception:
-        found = [stream]
-    for section in found:
-        yield from _section_blocks(section, losses)
-
-
-def _section_blocks(stream: BinaryIO, losses: Losses) -> Blocks:
-    """One recording by the decoder that suits it; where that one breaks off, the other goes on."""
-    given, given_s = 0, 0.0
-    refusal, short = None, None
-    for decode in _decoders(stream):
-        stream.seek(0)
-        before, ahead, found = given, given, Losses()
-        try:
-            for block in decode(stream, found):
-                fresh = block.samples[ahead:]
-                ahead -= len(block.samples) - len(fresh)
-                if len(fresh):
-                    given += len(fresh)
-                    given_s += len(fresh) / block.rate
-                    yield block._replace(samples=fresh)
-        except MemoryError:
-            raise
-        except GeneratorExit:
-            losses.add(found)  # enough was read; what was lost of that is known
-            raise
-        except AudioError as error:
-            found.damaged += 1
-            refusal = refusal or error
-        except Exception:
-            found.damaged += 1
-            if decode is sndfile.blocks and given:
-                continue  # whether anything is lost, the other decoder finds out
-        if decode is sndfile.blocks and found.announced_s and short is None:
-            short = found
-            continue  # it stops at damage as if the file ended there
-        if given:
-            found = short if short is not None and given == before else found
-            _compare(stream, given_s, found)
-            losses.add(found)
-            return
-    if short is not None:
-        losses.add(short)
-    elif refusal is not None:
-        raise refusal
-
-
-def _compare(stream: BinaryIO, read_s: float, losses: Losses) -> None:
-    """Note where the file's header announces more bytes than there are."""
-    missing = missing_share(stream)
-    if losses.announced_s is None and missing * read_s > 0.2:
-        losses.announced_s = read_s / (1 - missing)
-
-
-Decode = Callable[[BinaryIO, Losses], Iterator[Block]]
-
-
-def _decoders(stream: BinaryIO) -> tuple[Decode, ...]:
-    """Both decoders, the one to try first first."""
-    stream.seek(0)
-    try:
-        with soundfile.SoundFile(stream) as file:
-            kind, channels = file.format, file.channels
-    except MemoryError:
-        raise
-    except Exception:
-        return (demuxing.blocks, sndfile.blocks)
-    if kind == "MP3":
-        # libmpg123 ends where a header says so: after the first of several joined files, too.
-        return (_mp3_blocks, sndfile.blocks)
-    # libsndfile does not say what each channel is.
-    first_av = channels > 2
-    return (demuxing.blocks, sndfile.blocks) if first_av else (sndfile.blocks, demuxing.blocks)
-
-
-def _mp3_blocks(stream: BinaryIO, losses: Losses) -> Iterator[Block]:
-    start = stream.read(_XING_WITHIN)
-    stream.seek(0)
-    # Named, for of one frame alone FFmpeg now and then guesses something else.
-    yield from demuxing.blocks(stream, losses, demuxer="mp3")
-    if b"Xing" not in start and b"Info" not in start:
-        losses.announced_s = None  # guessed from its first frames
-
-
 def _gather(
     blocks: Blocks, max_seconds: float, skip_seconds: float, losses: Losses
 ) -> Sound | None:
-    """Blocks → one bounded Sound, or None when there were none."""
+    """Join blocks to one Sound of a limited length; None without samples."""
     parts: list[Floats] = []
     convert: _Converter | None = None
     skip_s, wanted_s, read_s, channels, more = skip_seconds, max_seconds, 0.0, 0, False
@@ -246,7 +148,7 @@ def _gather(
 
 
 def _notes(losses: Losses, read_s: float) -> tuple[str, ...]:
-    """What was lost, in sentences for people."""
+    """Describe losses in sentences for members."""
     if losses.silent_s >= 0.005:
         return (f"Part of that file is damaged: {losses.silent_s:.2f} s of it are silent.",)
     if losses.announced_s is not None:
@@ -260,9 +162,9 @@ def _notes(losses: Losses, read_s: float) -> tuple[str, ...]:
 
 
 class _Converter:
-    """Blocks of any rate → one rate: the first block's, where that is 8 to 48 kHz.
+    """Resamples blocks to one rate: the first block's if that is 8 to 48 kHz, else 48 kHz.
 
-    Chained recordings may change theirs from one to the next.
+    The rate may change from one joined recording to the next.
     """
 
     def __init__(self, rate: int, channels: int) -> None:
@@ -278,7 +180,7 @@ class _Converter:
         return out if ended is None else np.concatenate([ended, out])
 
     def finish(self) -> Floats:
-        """What is still inside. The next block needs a new beginning."""
+        """Return the rest of the resampler's output. The next block begins a new one."""
         none = np.zeros((0, self._channels), np.float32)
         return none if self._stream is None else self._stream.resample_chunk(none, last=True)
 
@@ -291,7 +193,7 @@ class _Converter:
 
 
 def _channels(block: Floats, channels: int, places: tuple[str, ...]) -> Floats:
-    """A finite block with the wanted number of channels, 1 or 2."""
+    """Convert a block to finite values and a number of channels, 1 or 2."""
     block = np.clip(np.nan_to_num(block, posinf=0.0, neginf=0.0), -_LOUDEST, _LOUDEST)
     if block.shape[1] > 2:
         block = to_stereo(block, places)
@@ -307,7 +209,7 @@ def _in_range(samples: Floats) -> Floats:
 
 @contextlib.contextmanager
 def _opened(source: Path | bytes | BinaryIO) -> Iterator[BinaryIO]:
-    # Always a stream, never a name: decoders would take a name for an address or a protocol.
+    # Always a stream, never a name, which decoders might interpret as an address or a protocol.
     if isinstance(source, bytes | bytearray | memoryview):
         yield io.BytesIO(source)
     elif isinstance(source, str | Path):
@@ -318,7 +220,7 @@ def _opened(source: Path | bytes | BinaryIO) -> Iterator[BinaryIO]:
 
 
 def _is_sound(stream: BinaryIO) -> bool:
-    """Whether any decoder recognises the format, though it found no samples."""
+    """Whether libsndfile recognises the format, although there were no samples."""
     stream.seek(0)
     try:
         soundfile.SoundFile(stream).close()

@@ -1,7 +1,7 @@
-"""What a file is, told by its first bytes: its name and its maker's word for it are not asked.
+"""Identifies a file by its first bytes, not by its name or declared type.
 
-Whether the file is sound or whole is found out by decoding it. This only decides who decodes it,
-and what a person is told about a file that nobody here can.
+Whether the file is intact is found out by decoding it. This module only selects the decoder, and
+the sentence for files that cannot be decoded.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ class FileType:
 
     Attributes:
         family: `picture` and `sound` (videos included) can be decoded; `other` cannot; `unknown`
-            has no signature, as some sounds have none.
-        name: with its article, as in “That is a WAV sound”; empty where unknown.
-        refusal: of `other`, one sentence that says what it is and what to do.
+            files have no signature, like some sounds.
+        name: with its article, as in “That is a WAV sound”; empty if unknown.
+        refusal: for `other`, one sentence that says what it is and what to do.
     """
 
     family: Family
@@ -151,19 +151,19 @@ _CONTAINERS = {
     (b"FORM", b"AIFC"): _sound("an AIFF sound"),
     (b"FORM", b"8SVX"): _sound("an 8SVX sound"),
 }
-"""Chunked containers: the first four bytes, and those after the length."""
+"""Chunked containers by their first four bytes and the four after the length."""
 
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
 _AVIF_BRANDS = {b"avif", b"avis"}
 _IMAGE_BRANDS = {b"mif1", b"msf1"}
-"""Any picture in such a container: its other brands say how it is coded."""
+"""Brands of pictures in general; the other brands show how they are encoded."""
 
 _NETPBM = re.compile(rb"P[1-6Ff][\s#]")
 _BMP = re.compile(rb"BM.{4}\0\0\0\0", re.DOTALL)
 
 
 def identify(data: bytes) -> FileType:
-    """What a file is.
+    """Identify a file.
 
     Args:
         data: the file, or at least its first `HEAD` bytes.
@@ -186,12 +186,12 @@ def identify(data: bytes) -> FileType:
 
 
 def is_json(data: bytes) -> bool:
-    """Whether this begins as a JSON object or list, in UTF-8 or, with its mark, in UTF-16."""
+    """Whether data begin as a JSON object or list, in UTF-8 or in UTF-16 with a byte order mark."""
     return _plain(data[:HEAD]).lstrip()[:1] in (b"{", b"[")
 
 
 def _iso_media(head: bytes) -> FileType:
-    """`ftyp`: the major brand, then (behind a version) those that the file is compatible with."""
+    """Identify by `ftyp`: the major brand, a version, then the compatible brands."""
     brand = head[8:12]
     end = min(int.from_bytes(head[:4], "big"), len(head))
     others = {head[at : at + 4] for at in range(16, end, 4)}
@@ -205,7 +205,7 @@ def _iso_media(head: bytes) -> FileType:
 
 
 def _mpeg_frame(head: bytes) -> bool:
-    """The eleven set bits of an MPEG audio frame, or the twelve of AAC's (layer 0)."""
+    """Whether data begin with the sync bits of MPEG audio (eleven) or AAC (twelve, layer 0)."""
     return len(head) > 2 and head[0] == 0xFF and (head[1] & 0xE0) == 0xE0 and head[2] != 0xFF
 
 
@@ -221,18 +221,18 @@ def _text(head: bytes) -> FileType:
 
 
 def _plain(head: bytes) -> bytes:
-    """A text's ASCII without a byte order mark; of UTF-16 the other bytes go, too."""
+    """Return text without a byte order mark; of UTF-16, also without zero bytes."""
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return head[2:].replace(b"\0", b"")
     return head.removeprefix(b"\xef\xbb\xbf")
 
 
 _PREAMBLES = 64
-"""Declarations and comments that a document may begin with; a real one has a handful."""
+"""The most declarations and comments at the beginning that are skipped; usually there are few."""
 
 
 def _root_element(text: bytes) -> bytes:
-    """A document from its root element on, behind declarations and comments."""
+    """Return a document from its root element on, without declarations and comments before it."""
     for _ in range(_PREAMBLES):
         text = text.lstrip()
         if text.startswith(b"<?"):
@@ -241,7 +241,7 @@ def _root_element(text: bytes) -> bytes:
             text = text.partition(b"-->")[2]
         elif text.startswith(b"<!doctype svg"):
             declared, _, behind = text.partition(b">")
-            # Entities of its own stand in brackets, and may hold the closing sign.
+            # Entity declarations are in brackets, and may contain “>”.
             text = text.partition(b"]")[2].lstrip()[1:] if b"[" in declared else behind
         else:
             break

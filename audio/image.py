@@ -1,13 +1,13 @@
-"""Spectrogram pictures as PNG files, with the numbers and the recipe that made them inside.
+"""Reads and writes spectrogram pictures, with their parameters and recipe as metadata.
 
-Written: 8-bit PNG, grey for mono; for stereo left in green and right in blue, red zero, which is
-Riffusion's layout. The parameters go into EXIF under Riffusion's tags, the recipe (the request as
+Written: 8-bit PNG, grey for mono; for stereo, left in green and right in blue, red zero, as
+Riffusion does. The parameters go into EXIF under Riffusion's tags, the recipe (the request as
 JSON) into a text chunk named `riffbot`, so a picture that is downloaded and uploaded again can be
 remixed, replayed and reproduced.
 
-Read: the formats that pictures are sent in, turned as their EXIF orientation says. Uploads are
-strangers' files, so size is checked in the header, before a pixel is decoded, and all that goes
-wrong is an `AudioError` with one sentence. Metadata never costs the picture.
+Read: the common formats of pictures, rotated by their EXIF orientation. Uploads are not trusted:
+the size is checked in the header, before a pixel is decoded, and every failure is an `AudioError`
+with one sentence. Damaged metadata is ignored.
 """
 
 from __future__ import annotations
@@ -31,25 +31,25 @@ from audio.regular_files import read_regular_file
 RECIPE_KEY = "riffbot"
 MAX_PIXELS = 32_000_000
 MAX_BYTES = 256 * 1024 * 1024
-"""A picture is decoded as a whole; a larger file is refused."""
+"""Larger files are refused, since a picture is decoded in memory."""
 
 _MAX_RECIPE = 64_000
 _EXIF_IFD, _ORIENTATION = 0x8769, 0x0112
 _TINTED = 12
-"""Mean difference of the colour channels from which on a picture is one in colours. What an image
-model drew as a spectrogram, or JPEG has been through, is a little off grey."""
+"""Pictures whose colour channels differ by more than this on average, of 255, are coloured. The
+spectrograms of image models, and JPEGs, are not exactly grey."""
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "HEIF")
-"""Pillow knows many more, EPS among them, which it hands to Ghostscript: a program to run."""
+"""Pillow reads many more, among them EPS, for which it runs Ghostscript."""
 
 _TEXTS = (RECIPE_KEY, "Raw profile type exif")
-"""Keywords of the PNG text chunks that are read; the second is ImageMagick's older way."""
+"""Keywords of the PNG text chunks that are read; older versions of ImageMagick write the second."""
 
 _MOST_MISSING = 0.25
-"""Of a file that ends too early at least the rest of this share has to be there."""
+"""The largest share of a truncated picture that may be missing."""
 
 _CUT_OFF = "The file ends too early: the missing part of that picture is left empty."
 _STRIP = 1_000_000
-"""Pixels of a deep picture that are converted at once."""
+"""Pixels of a picture with more than 8 bits that are converted at once."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +58,12 @@ class SpectrogramImage:
 
     Attributes:
         pixels: uint8[H, W], or uint8[H, W, 2] when `params.stereo`; H is 512 for our own pictures,
-            anything for a stranger's.
-        params: from the EXIF tags, v1 defaults where there are none.
+            any height for others.
+        params: from the EXIF tags; v1 defaults without them.
         recipe: the `riffbot` text, or None.
-        grey: the picture had no colours to speak of (stereo counts as grey).
-        note: a sentence about what of the file could not be read; empty where all of it was.
-        retired_tag: an earlier version of this project wrote it (`audio.params.RETIRED_TAG`).
+        grey: whether the picture has (nearly) no colours; stereo counts as grey.
+        note: a sentence about parts of the file that could not be read; empty without any.
+        retired_tag: whether the file has `audio.params.RETIRED_TAG`.
     """
 
     pixels: Pixels
@@ -81,11 +81,11 @@ def encode_png(
     recipe: str | None = None,
     retired_tag: bool = False,
 ) -> bytes:
-    """Write a picture; `decode_image` gives back the same pixels to the bit.
+    """Encode a picture as PNG; `decode_image` returns the same pixels.
 
     Args:
         pixels: uint8[H, W], or uint8[H, W, 2] for stereo.
-        params: stored in EXIF; the v1 format by default, its `stereo` set from the pixels.
+        params: stored in EXIF; the v1 format by default. `stereo` is set from the pixels.
         recipe: stored as text, at most 64,000 characters.
         retired_tag: write the same bytes as earlier versions did, with one EXIF tag more.
 
@@ -93,7 +93,7 @@ def encode_png(
         PNG bytes, the same for the same arguments.
 
     Raises:
-        AudioError: not such an array, or the recipe is too long.
+        AudioError: another kind of array, or a recipe that is too long.
     """
     stereo = pixels.ndim == 3
     if pixels.dtype != np.uint8 or not pixels.size or pixels.ndim not in (2, 3):
@@ -119,16 +119,16 @@ def encode_png(
 
 
 def decode_image(source: Path | bytes, *, max_pixels: int = MAX_PIXELS) -> SpectrogramImage:
-    """Read a picture (PNG, JPEG, WebP, GIF, BMP, TIFF, PPM, AVIF, HEIC) of any size.
+    """Decode a picture (PNG, JPEG, WebP, GIF, BMP, TIFF, PPM, AVIF, HEIC) of any size.
 
-    Colour becomes grey by its luminance, unless the channels are equal, when it is that channel to
-    the bit (Riffusion stores grey as RGB); with the stereo tag, green and blue are left and right.
-    Transparent parts count as white, that is, silent; of an animation the first frame counts. Of a
-    file that ends too early, up to a quarter of the picture may be missing and is white, too.
+    Colours are converted to grey by their luminance; of equal channels one is taken unchanged
+    (Riffusion stores grey as RGB). With the stereo tag, green and blue are left and right.
+    Transparent pixels become white (silent). Only the first frame of an animation is read. Up to a
+    quarter of a truncated picture may be missing and becomes white.
 
     Args:
-        source: a file's name or its bytes.
-        max_pixels: refuse what is larger before decoding it.
+        source: a file's path or its bytes.
+        max_pixels: larger pictures are refused before they are decoded.
 
     Raises:
         AudioError: no such file, not a picture, too large, or damaged.
@@ -141,16 +141,17 @@ def decode_image(source: Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Spect
         raise AudioError(f"That is {kind.name}, no picture: “remix” starts from sounds.")
     if kind in (filetypes.HEIC, filetypes.UNKNOWN) and not _reads_heic() and kind.name:
         raise AudioError(f"That is {kind.name}; please send it as a JPEG or PNG.")
-    data = png_chunks.without_metadata(data, _TEXTS)
+    data = png_chunks.strip_metadata(data, _TEXTS)
     image = _opened(data, max_pixels)
     try:
         image, missing = _loaded(image, data, max_pixels)
-        _check_size(image, max_pixels)  # some formats tell their size only when they are decoded
+        _check_size(image, max_pixels)  # the size of some formats is known only after decoding
         exif = _exif(image)
         params = SpectrogramParams.from_exif(exif)
         pixels, grey = _pixels(image, params.stereo)
         if missing is not None:
-            dark = not grey and bool(np.median(pixels[~missing]) < 128)  # a drawing, light on dark
+            # A drawing in light on dark is filled with dark.
+            dark = not grey and bool(np.median(pixels[~missing]) < 128)
             pixels[missing] = 0 if dark else 255
         pixels = _turned(pixels, exif.get(_ORIENTATION))
     except (AudioError, MemoryError):
@@ -165,11 +166,10 @@ def decode_image(source: Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Spect
 
 
 def _opened(data: bytes, max_pixels: int) -> ImageFile.ImageFile:
-    """A picture's header. Raises AudioError."""
+    """Read a picture's header. Raises AudioError."""
     try:
         with warnings.catch_warnings():
-            # Our own limit stands in for Pillow's warning of large pictures; of damage in metadata
-            # nobody needs to hear.
+            # The size is checked below, and damaged metadata is ignored.
             warnings.simplefilter("ignore")
             image = Image.open(io.BytesIO(data), formats=_FORMATS)
     except Image.DecompressionBombError as error:
@@ -187,13 +187,13 @@ def _opened(data: bytes, max_pixels: int) -> ImageFile.ImageFile:
 def _loaded(
     image: ImageFile.ImageFile, data: bytes, max_pixels: int
 ) -> tuple[ImageFile.ImageFile, truncated.Mask | None]:
-    """The picture, decoded, and which pixels are missing where its file ends too early."""
+    """Decode a picture; also return which pixels are missing if the file is truncated."""
     try:
         image.load()
     except OSError as error:
         if not truncated.is_truncated(error):
             raise
-        image, missing = truncated.shown(data, lambda data: _opened(data, max_pixels))
+        image, missing = truncated.decode_partial(data, lambda data: _opened(data, max_pixels))
         if missing.mean() > _MOST_MISSING:
             raise AudioError(
                 "That picture is damaged: more than a quarter of it is missing; please send it "
@@ -205,7 +205,7 @@ def _loaded(
 
 @cache
 def _reads_heic() -> bool:
-    """Whether phones' pictures can be read; teaches it to Pillow where it can be done."""
+    """Register HEIC, the format of phones, with Pillow. Returns whether it can be read."""
     try:
         import pi_heif  # noqa: PLC0415 - no wheel for every machine, and rarely needed
     except ImportError:
@@ -236,12 +236,12 @@ def _exif(image: Image.Image) -> dict[int, Any]:
         return {**exif.get_ifd(_EXIF_IFD), **dict(exif)}
     except MemoryError:
         raise
-    except Exception:  # damaged metadata must not cost the picture
+    except Exception:  # damaged metadata is ignored
         return {}
 
 
 def _pixels(image: Image.Image, stereo: bool) -> tuple[Pixels, bool]:
-    """The pixels, and whether they were grey."""
+    """Return the pixels in grey or stereo, and whether the picture was grey."""
     if image.mode in ("I", "I;16", "I;16B", "I;16L", "I;16N", "F"):
         return _eight_bits(image), True
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
@@ -258,10 +258,10 @@ def _pixels(image: Image.Image, stereo: bool) -> tuple[Pixels, bool]:
 
 
 def _on_white(image: Image.Image) -> Image.Image:
-    """A picture with transparent parts, laid on white."""
+    """Compose a picture with transparent pixels onto white."""
     clear = image.info.get("transparency")
     if image.mode == "RGB" and isinstance(clear, tuple) and max(clear) > 255:
-        # Pillow makes eight bits of sixteen, but not of the colour that is transparent.
+        # Pillow converts sixteen bits to eight, but not the transparent colour.
         image.info["transparency"] = tuple(value >> 8 for value in clear)
     if image.mode == "La":
         image = image.convert("LA")
@@ -270,9 +270,9 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def _eight_bits(image: Image.Image) -> Pixels:
-    """16-bit, 32-bit and float greys, by their format's range or, where it has none, their own.
+    """Convert grey of 16 bits, 32 bits or float to 8 bits; float is scaled by its own range.
 
-    The grey that a PNG declares transparent becomes white.
+    The grey value that a PNG declares transparent becomes white.
     """
     deep = np.asarray(image)
     clear = image.info.get("transparency")
@@ -298,7 +298,7 @@ def _range(deep: np.typing.NDArray[Any]) -> tuple[float, float]:
 
 
 def _turned(pixels: Pixels, orientation: Any) -> Pixels:
-    """A picture as it shall be seen, from one as it is stored (EXIF 2.32, tag 0x0112)."""
+    """Rotate and mirror a picture by its EXIF orientation (EXIF 2.32, tag 0x0112)."""
     match orientation:
         case 2:
             pixels = pixels[:, ::-1]

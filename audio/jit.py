@@ -1,4 +1,4 @@
-"""numba's compiler for the inner loops, with its results kept on disk where that can be done."""
+"""Compiles the inner loops with numba, and caches the machine code on disk if possible."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def compiled(function: F) -> F:
-    """Compile at the first call, releasing the GIL; kept for the next process if possible.
+    """Compile a function at its first call; it releases the GIL.
 
-    A read-only installation without a cache folder has nowhere to keep it (numba then refuses to
-    cache at all): every process compiles anew, which takes seconds but changes no result.
+    In a read-only installation without a cache folder, numba refuses to cache: every process
+    compiles again, which takes seconds but changes no result.
     """
     try:
         return cast("F", njit(cache=True, nogil=True, fastmath=True)(function))
-    except RuntimeError:  # “no locator available”: no folder can be written
+    except RuntimeError:  # “no locator available”: no folder is writable
         return cast("F", njit(nogil=True, fastmath=True)(function))

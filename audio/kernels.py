@@ -1,8 +1,8 @@
 """The inner loops of the codec, compiled by numba.
 
-All work on float32 and release the GIL, so clips are made in parallel by threads. A frame is one
-window of sound; spectra are those of `scipy.fft.rfft` on frames, so bin k of a frame carries a
-factor (−1)^k against the phase at the window's centre.
+All compute in float32 and release the GIL, so that threads make clips in parallel. A frame is one
+window of sound; spectra are those of `scipy.fft.rfft` on frames, so bin k of a frame has a factor
+(−1)^k against the phase at the window's centre.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from audio.jit import compiled
 from audio.mel import Bands
 
 _FLOOR = np.float32(1e-7)
-"""Keeps ratios finite; 140 dB under full scale, far below what eight bits can say."""
+"""Keeps ratios finite; 140 dB below full scale, far below the range of eight bits."""
 
 LANES = 16
-"""Frames that are worked on side by side, one in each lane of the processor's vectors."""
+"""Frames that are computed together, one in each lane of the processor's vectors."""
 
 
 @compiled
 def cut_frames(sound: Floats, start: int, hop: int, window: Floats, out: Floats) -> None:
-    """out[i] = the windowed frame that begins at sample start + i·hop."""
+    """Cut windowed frames: out[i] begins at sample start + i·hop."""
     for i in range(out.shape[0]):
         offset = start + i * hop
         for j in range(window.shape[0]):
@@ -40,7 +40,7 @@ def overlap_add(frames: Floats, start: int, hop: int, window: Floats, out: Float
 
 @compiled
 def _apply(bands: Bands, columns: Floats, out: Floats) -> None:
-    """out = bands @ columns, both [rows, LANES]: one frame a lane, so that lanes vectorise."""
+    """Compute out = bands @ columns, both [rows, LANES]: one frame a lane, so it vectorises."""
     bounds, first, weights = bands.bounds, bands.first, bands.weights
     for r in range(out.shape[0]):
         shift = first[r] - bounds[r]
@@ -54,7 +54,7 @@ def _apply(bands: Bands, columns: Floats, out: Floats) -> None:
 
 @compiled
 def _divide(mel: Floats, bands: Floats, frame: int) -> None:
-    """bands = mel / bands, for the LANES frames from `frame` on (the last lanes may be idle)."""
+    """Compute bands = mel / bands for the LANES frames from `frame` on, fewer at the end."""
     lanes = min(LANES, mel.shape[0] - frame)
     for m in range(bands.shape[0]):
         for lane in range(lanes):
@@ -63,7 +63,7 @@ def _divide(mel: Floats, bands: Floats, frame: int) -> None:
 
 @compiled
 def mel_of_spectra(spectra: Spectra, bands: Bands, out: Floats) -> None:
-    """out[i] = bands @ |spectra[i]|; bins beyond the bank are ignored."""
+    """Compute out[i] = bands @ |spectra[i]|; bins beyond the bank are ignored."""
     bins = bands.first.max() + np.diff(bands.bounds).max()
     magnitude = np.zeros((max(bins, spectra.shape[1]), LANES), np.float32)
     mel = np.empty((out.shape[1], LANES), np.float32)
@@ -81,7 +81,7 @@ def mel_of_spectra(spectra: Spectra, bands: Bands, out: Floats) -> None:
 
 @compiled
 def invert_mel(mel: Floats, coarse: Bands, back: Bands, updates: int, out: Floats) -> None:
-    """Non-negative magnitudes [frames, bins] whose mel bands are `mel` [frames, 512].
+    """Find non-negative magnitudes [frames, bins] whose mel bands are `mel` [frames, 512].
 
     Multiplicative updates A ← A · backᵀ(T / FA) as of Lee & Seung (NIPS 2000) for the generalised
     Kullback-Leibler divergence: they stay positive and converge fast from a flat start.
@@ -114,7 +114,7 @@ def impose_magnitudes(spectra: Spectra, magnitudes: Floats) -> None:
 
 @compiled
 def impose_mel(spectra: Spectra, mel: Floats, fine: Bands, back: Bands, taps: Floats) -> None:
-    """Scale each bin so that the mel bands move to `mel` [frames, 512], in place.
+    """Scale each bin so that the mel bands approach `mel` [frames, 512], in place.
 
     The bands are measured on a 5 Hz grid whose odd points are interpolated from the complex 10 Hz
     bins; the correction is one multiplicative update spread over the 10 Hz bins.
@@ -132,7 +132,7 @@ def impose_mel(spectra: Spectra, mel: Floats, fine: Bands, back: Bands, taps: Fl
             for k in range(0, bins, 2):
                 real[k + 2] = row[k].real
                 imag[k + 2] = row[k].imag
-            # The sign undoes the window's half-length shift: neighbours become alike.
+            # The sign undoes the shift by half a window, so that neighbours have similar phases.
             for k in range(1, bins, 2):
                 real[k + 2] = -row[k].real
                 imag[k + 2] = -row[k].imag
@@ -147,7 +147,7 @@ def impose_mel(spectra: Spectra, mel: Floats, fine: Bands, back: Bands, taps: Fl
 
 @compiled
 def _fine_magnitudes(real: Floats, imag: Floats, taps: Floats, bins: int, out: Floats) -> None:
-    """out[2k] = the magnitude of bin k, out[2k + 1] = half a bin higher; bin k lies at k + 2."""
+    """Compute magnitudes: out[2k] of bin k (at index k + 2), out[2k + 1] half a bin higher."""
     near, mid, far = taps[0], taps[1], taps[2]
     for k in range(bins):
         x, y = real[k + 2], imag[k + 2]

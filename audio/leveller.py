@@ -1,9 +1,9 @@
-"""One loudness for a sound without an end: a slow gain and a limiter, block by block.
+"""Normalises the loudness of endless sound with a slow gain and a limiter, block by block.
 
-`audio.loudness` looks at a whole clip; a jam is never whole. Here the gain follows the loudness of
-the last seconds (K-weighted and gated as in ITU-R BS.1770-5) more slowly than music does, so that
-neither a chunk's beginning nor a quiet bar moves it audibly, and what would exceed the ceiling is
-turned down by the same smooth gain as in `audio.limiter`.
+`audio.loudness` measures a whole clip, which a jam never is. Here the gain follows the loudness of
+the last seconds (K-weighted and gated as in ITU-R BS.1770-5), more slowly than music changes, so
+that neither the beginning of a chunk nor a quiet bar changes it audibly. Peaks above the ceiling
+are limited as in `audio.limiter`.
 """
 
 from __future__ import annotations
@@ -22,28 +22,29 @@ from audio.errors import AudioError
 from audio.loudness import MAX_GAIN_DB, SILENCE_LUFS, k_weighting
 
 BLOCK_S = 0.16
-"""The gain moves in steps of this length, along a straight line in decibels."""
+"""Seconds of a block, during which the gain changes linearly in decibels."""
 
 MEMORY_S = 8.0
-"""Time constant of the loudness that the gain follows."""
+"""Time constant in seconds of the loudness that the gain follows."""
 
 SLEW_DB_S = 0.75
-"""The gain never moves faster: a tenth of a decibel a beat cannot be heard as a move."""
+"""The fastest change of the gain, in decibels a second. A change of a tenth of a decibel in a beat
+is inaudible."""
 
 _GATE = 0.1  # BS.1770's relative gate, -10 LU
 _DELAY_S = 0.01
 _CONTEXT_S = 0.15
-"""How far the limiter's gain looks ahead, and back: more than the reach of its filters."""
+"""Seconds of context before and after a block for the limiter, more than its filters span."""
 
 
 @dataclass(frozen=True, eq=False)
 class LevellerState:
-    """A leveller between two blocks.
+    """The state of a leveller between two blocks.
 
     Attributes:
-        power: K-weighted mean square of the last seconds; 0 before anything was heard.
-        gain_db: at the end of the last block.
-        filters: the K-weighting's memory [2, 2].
+        power: K-weighted mean square of the last seconds; 0 before the first sound.
+        gain_db: the gain at the end of the last block.
+        filters: the state of the K-weighting filters [2, 2].
         tail: the last samples after the gain and before the limiter.
     """
 
@@ -53,7 +54,7 @@ class LevellerState:
     tail: Floats
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values for JSON."""
         return {
             "power": self.power,
             "gain_db": self.gain_db,
@@ -76,13 +77,13 @@ class LevellerState:
 
 
 class Leveller:
-    """Sound in, sound of one loudness out, `delay` samples later.
+    """Normalises the loudness of a mono sound, with a delay of `delay` samples.
 
     Args:
         sample_rate: Hz.
-        target_lufs: the loudness wanted.
-        true_peak_db: ceiling of the oversampled signal.
-        state: go on from here.
+        target_lufs: the target loudness, LUFS.
+        true_peak_db: the ceiling of the oversampled signal, dBTP.
+        state: the state to continue from; None begins anew.
     """
 
     def __init__(
@@ -105,7 +106,7 @@ class Leveller:
         )
 
     def expect(self, power: float) -> None:
-        """Say how loud the sound will be, before the first block: the gain begins right.
+        """Set how loud the sound will be, before the first block, so that the gain begins there.
 
         Args:
             power: K-weighted mean square, see `power_of`.
@@ -117,11 +118,11 @@ class Leveller:
         """Level one block.
 
         Args:
-            samples: float32[block], mono; what is no finite number counts as silence, or it
-                would stay in the filters for ever.
+            samples: float32[block], mono. NaN and infinity count as silence; the filters would
+                never forget them.
 
         Returns:
-            float32[block]: the sound `delay` samples earlier.
+            float32[block]: the levelled sound of `delay` samples earlier.
         """
         state, samples = self.state, _finite(samples)
         weighted, filters = scipy.signal.sosfilt(
@@ -131,7 +132,7 @@ class Leveller:
         most = SLEW_DB_S * len(samples) / self._rate
         move = float(np.clip(self._wanted_db(power) - state.gain_db, -most, most))
         if state.power == 0.0:
-            move = self._wanted_db(power) - state.gain_db  # nothing was heard before it
+            move = self._wanted_db(power) - state.gain_db  # there was no sound before
         ramp = np.linspace(0, 1, len(samples) + 1, dtype=np.float32)[1:]
         gain = np.float32(10) ** ((np.float32(state.gain_db) + np.float32(move) * ramp) / 20)
         whole = np.concatenate([state.tail, samples * gain.astype(np.float32)])
@@ -144,12 +145,12 @@ class Leveller:
         return self._limited(whole)[self._context : self._context + len(samples)]
 
     def finish(self) -> Floats:
-        """The last `delay` samples."""
+        """Return the last `delay` samples."""
         tail = self.state.tail
         return self._limited(np.pad(tail, (0, self.delay)))[self._context : len(tail)]
 
     def power_of(self, samples: Floats) -> float:
-        """The gated K-weighted mean square of a clip [n], for `expect`."""
+        """Compute the gated K-weighted mean square of a clip [n], for `expect`."""
         weighted = scipy.signal.sosfilt(self._weighting, _finite(samples).astype(np.float64))
         whole = weighted[: len(weighted) // self.block * self.block].reshape(-1, self.block)
         powers = np.mean(whole**2, axis=1) if len(whole) else np.array([np.mean(weighted**2)])
@@ -168,7 +169,8 @@ class Leveller:
         return float(np.clip(self._target - loudness, -MAX_GAIN_DB, MAX_GAIN_DB))
 
     def _limited(self, samples: Floats) -> Floats:
-        # Half the ceiling is far from it even between the samples: most blocks need no look.
+        # Below half the ceiling, true peaks between the samples are below it, too: for most blocks
+        # nothing needs to be oversampled.
         ceiling = 10 ** (self._ceiling_db / 20)
         if float(np.abs(samples).max(initial=0.0)) <= ceiling / 2:
             return samples

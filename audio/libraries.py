@@ -1,10 +1,10 @@
-"""librosa, loaded by one process at a time.
+"""Imports librosa in one process at a time.
 
-librosa compiles its universal functions with numba as it is imported (half a minute of processor
-time, once a machine) and keeps the machine code on disk. numba writes a function and the wrapper
-that calls it into separate files, which find each other by a name that differs from process to
-process. Two processes that fill an empty cache at once leave files of both, and from then on every
-process that uses them crashes (SIGSEGV), which no exception handler can catch.
+librosa compiles its universal functions with numba when it is imported (half a minute of processor
+time, once on each machine) and caches the machine code on disk. numba writes a function and the
+wrapper that calls it to separate files, linked by a name that differs from process to process. Two
+processes that fill an empty cache at once leave files of both, and every process that uses these
+crashes (SIGSEGV), which no exception handler can catch.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from typing import Any
 from filelock import FileLock
 
 _MODULES = ("librosa.feature", "librosa.onset", "librosa.beat")
-"""What is used of it; importing them compiles."""
+"""The modules that are used; importing them compiles them."""
 
 
 @cache
 def load_librosa() -> Any:
-    """Import librosa with the modules that find beats; waits while another process compiles them.
+    """Import librosa and its beat-tracking modules; wait while another process compiles them.
 
     Returns:
-        the package, which has no types.
+        The package, which has no types.
     """
     with _one_process():
         for name in _MODULES:
@@ -41,7 +41,7 @@ def load_librosa() -> Any:
 @contextmanager
 def _one_process() -> Iterator[None]:
     folder = _lock_folder()
-    if folder is None:  # nothing can be written, so nothing is kept that could be mixed up
+    if folder is None:  # nothing can be written, so there is no cache to protect
         yield
         return
     try:
@@ -57,9 +57,10 @@ def _one_process() -> Iterator[None]:
 
 
 def _lock_folder() -> Path | None:
-    """A folder that no other account can write to, or hold a lock in for ever; None without one.
+    """Return a folder that only this account can write to; None if there is none.
 
-    The folder of the compiled code where one is named, else a private one among temporary files.
+    It is numba's cache folder if one is set, else a private folder for temporary files. Another
+    account that could write to it could hold the lock for ever.
     """
     named = os.environ.get("NUMBA_CACHE_DIR")
     folder = _private(Path(named)) if named else None
@@ -73,7 +74,7 @@ def _lock_folder() -> Path | None:
 
 
 def _private(folder: Path) -> Path | None:
-    """The folder, made if it does not exist; None where others can write to it or it is a link."""
+    """Create a folder if necessary; return None if others can write to it or it is a link."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = folder.lstat()

@@ -1,8 +1,8 @@
-"""A true-peak limiter: a smooth gain that keeps the oversampled signal under a ceiling.
+"""A true-peak limiter: a smooth gain that keeps the oversampled signal below a ceiling.
 
 The gain is computed from the four times oversampled signal (ITU-R BS.1770-5, annex 2), held at its
-minimum over a look-ahead on both sides and smoothed by a window no longer than that hold, so it has
-reached its minimum exactly when the peak arrives and never moves faster than the window.
+minimum over a look-ahead on both sides, and smoothed by a window that is not longer than that hold.
+So it has its minimum at the peak, and changes no faster than the window.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ _OVERSAMPLING = 4
 _LOOK_AHEAD_S = 0.004
 _RELEASE_S = 0.06
 _HALF_TAPS = 24
-"""Reach of the interpolation filter, in samples of the original rate."""
+"""Half the length of the interpolation filter, in samples of the original rate."""
 
 
 def limit(
     samples: Floats, sample_rate: int, *, ceiling_db: float = -1.0, loop: bool = False
 ) -> Floats:
-    """Turn down what exceeds the ceiling.
+    """Attenuate the parts of a sound that exceed the ceiling.
 
     Args:
-        samples: float[n] or float[n, channels]; channels share one gain, so the image stays put.
+        samples: float[n] or float[n, channels]; all channels have the same gain.
         sample_rate: Hz.
-        ceiling_db: of the true peak, dB re full scale.
-        loop: the sound repeats; the gain does too.
+        ceiling_db: of the true peak, dBTP.
+        loop: the sound repeats, and so does the gain.
 
     Returns:
-        float32 of the same shape; the very same samples when nothing exceeds the ceiling.
+        float32 of the same shape; the same samples if nothing exceeds the ceiling.
     """
     samples = np.asarray(samples, np.float32)
     if samples.size == 0:
         return samples
     ceiling = 10 ** (ceiling_db / 20)
     out = samples
-    # Multiplying by a moving gain can lift an inter-sample peak by a hair: a second pass takes it.
+    # A changing gain can slightly raise a peak between samples, which a second pass attenuates.
     for _ in range(3):
         peaks = true_peaks(out, loop=loop)
         if peaks.max() <= ceiling:
@@ -53,7 +53,7 @@ def limit(
 
 
 def true_peak_db(samples: Floats, *, loop: bool = False) -> float:
-    """The highest peak of the oversampled signal, dB re full scale; −inf for silence."""
+    """Measure the highest peak of the oversampled signal, dBTP; −inf for silence."""
     if samples.size == 0:
         return -np.inf
     with np.errstate(divide="ignore"):
@@ -61,7 +61,7 @@ def true_peak_db(samples: Floats, *, loop: bool = False) -> float:
 
 
 def true_peaks(samples: Floats, *, loop: bool = False) -> Floats:
-    """The oversampled signal's largest magnitude near each sample, over all channels [n]."""
+    """Compute the oversampled signal's largest magnitude near each sample of any channel, [n]."""
     channels = samples[:, None] if samples.ndim == 1 else samples
     mode: Literal["wrap", "constant"] = "wrap" if loop else "constant"
     padded = np.pad(channels, ((_HALF_TAPS, _HALF_TAPS), (0, 0)), mode=mode)
@@ -73,17 +73,17 @@ def true_peaks(samples: Floats, *, loop: bool = False) -> Floats:
 
 
 def _smooth(needed: Floats, sample_rate: int, loop: bool) -> Floats:
-    """A smooth gain [n] that is nowhere above `needed`."""
+    """Compute a smooth gain [n] that is nowhere above `needed`."""
     mode = "wrap" if loop else "nearest"
     ahead = max(1, round(_LOOK_AHEAD_S * sample_rate))
     release = max(1, round(_RELEASE_S * sample_rate))
-    # Held over [−release, +ahead] and smoothed over at most that, the peak keeps its full cut.
+    # Held over [−release, +ahead] and smoothed over no more, the gain has its minimum at the peak.
     size = 2 * (ahead // 2) + 1
     held = scipy.ndimage.minimum_filter1d(needed, 2 * ahead + 1, mode=mode)
     tail = scipy.ndimage.minimum_filter1d(
         held, release, mode=mode, origin=release // 2 - (release + 1) % 2
     )
-    # The long, shallow recovery: an average over the release time behind each moment.
+    # The slow recovery: an average over the release time before each sample.
     slow = scipy.ndimage.uniform_filter1d(
         tail, release, mode=mode, origin=-(release // 2) + (release + 1) % 2
     )

@@ -1,8 +1,8 @@
-"""Loops out of recordings: whole beats, cut where the end leads back to the beginning.
+"""Finds loops in recordings: whole beats whose end leads back to their beginning.
 
-Beats come from librosa (Ellis, 2007: dynamic programming over the onset strength). Which of them
-the loop begins with is decided here: of all stretches of so many beats the one whose continuation
-sounds most like its own beginning, for that is what a listener hears at the seam.
+librosa finds the beats (Ellis, 2007: dynamic programming over the onset strength). The loop begins
+with the beat where the sound after the loop is most similar to the loop's beginning, since the
+beginning is what is heard there.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from audio.resample import resample
 _RATE = 22050
 _HOP = 256
 _LEAD_S = 0.01
-"""A beat's attack begins a little before its strongest moment."""
+"""Seconds by which a loop begins before its first beat, whose attack begins earlier."""
 
 _FEWEST_BEATS = 4
 _QUIETEST = 1e-4
 _BEATS = (4, 8, 12, 16, 24, 32)
-"""Lengths of a loop: whole measures of four."""
+"""The numbers of beats of a loop: whole measures of four."""
 
 
 @dataclass(frozen=True)
 class Loop:
-    """A stretch of whole beats.
+    """A loop of whole beats in a recording.
 
     Attributes:
-        start, stop: samples of the recording.
-        beats: how many beats fill it.
-        bpm: the tempo at which they do.
+        start, stop: in samples of the recording.
+        beats: the number of beats.
+        bpm: the tempo, in beats a minute.
     """
 
     start: int
@@ -52,16 +52,16 @@ def find_loop(
     shortest_s: float = 1.5,
     longest_s: float = 20.48,
 ) -> Loop | None:
-    """The best loop in a recording.
+    """Find the best loop in a recording.
 
     Args:
         samples: float[n] or float[n, channels].
         sample_rate: Hz.
-        around_s: the length to stay near.
-        shortest_s, longest_s: what a loop may last.
+        around_s: the preferred length, in seconds.
+        shortest_s, longest_s: the range of the length, in seconds.
 
     Returns:
-        None where no beat is to be found (silence, a drone, a recording too short).
+        The loop; None if no beat is found (silence, a drone, a recording that is too short).
     """
     if len(samples) < sample_rate or float(np.abs(samples).max(initial=0.0)) < _QUIETEST:
         return None
@@ -76,7 +76,7 @@ def find_loop(
         return None
     first = _best_start(beats, bands, count)
     begin = max(0.0, beats[first] - _LEAD_S)
-    # The beats that were found jitter by a few milliseconds; their own line does not.
+    # The beats jitter by a few milliseconds, the mean period does not.
     seconds = float(np.clip(beats[first + count] - beats[first], 0.98 * count * period, None))
     seconds = min(seconds, 1.02 * count * period, len(samples) / sample_rate - begin)
     start = round(begin * sample_rate)
@@ -84,8 +84,8 @@ def find_loop(
     return Loop(start, stop, count, 60 * count * sample_rate / (stop - start))
 
 
-def tempo(samples: Floats, sample_rate: int) -> float | None:
-    """Beats a minute of a recording by its beats' own spacing; None where there are none."""
+def estimate_tempo(samples: Floats, sample_rate: int) -> float | None:
+    """Measure the tempo of a recording in beats a minute; None without beats."""
     if float(np.abs(samples).max(initial=0.0)) < _QUIETEST:
         return None
     beats, _ = _beats(resample(np.asarray(samples, np.float32), sample_rate, _RATE))
@@ -93,11 +93,11 @@ def tempo(samples: Floats, sample_rate: int) -> float | None:
 
 
 def _beats(sound: Floats) -> tuple[npt.NDArray[np.float64], Floats]:
-    """Seconds of the beats, and the mel bands [128, frames] in decibels that they were found in.
+    """Find the times of beats in seconds; also return mel bands [128, frames] in decibels.
 
-    Channels are added as powers: sounds of opposite sign are heard, and must not cancel.
+    The channels' powers are added, so that sounds of opposite sign do not cancel.
     """
-    librosa = load_librosa()  # takes a second, and only uploads need it
+    librosa = load_librosa()  # takes a second, and is only needed for uploads
     channels = sound.reshape(len(sound), -1).T
     powers = [
         librosa.feature.melspectrogram(y=channel, sr=_RATE, hop_length=_HOP) for channel in channels
@@ -113,7 +113,7 @@ def _beats(sound: Floats) -> tuple[npt.NDArray[np.float64], Floats]:
 
 
 def _period(beats: npt.NDArray[np.float64]) -> float:
-    """Seconds a beat: the slope of the line through the beats, outliers left aside."""
+    """Measure the period of beats in seconds, as the slope of a line through them."""
     gaps = np.diff(beats)
     usual = float(np.median(gaps))
     number = np.concatenate([[0], np.cumsum(np.maximum(1, np.round(gaps / usual)))])
@@ -125,14 +125,14 @@ def _how_many(beats: int, period: float, around: float, limits: tuple[float, flo
     fitting = [n for n in _BEATS if shortest <= n * period <= longest and n < beats]
     return min(
         fitting,
-        # Two measures or four rather than three, where both are about as long as wanted.
+        # Two or four measures rather than three, if both have about the preferred length.
         key=lambda n: abs(np.log(n * period / around)) + (0.3 if n % 8 and n > 4 else 0),
         default=None,
     )
 
 
 def _best_start(beats: npt.NDArray[np.float64], bands: Floats, count: int) -> int:
-    """The beat from which the music after `count` beats sounds most like that beat."""
+    """Find the beat that is most similar to the music `count` beats later."""
     at = np.minimum(np.round(beats * _RATE / _HOP).astype(int), bands.shape[1] - 1)
     beat = max(4, round(float(np.median(np.diff(at)))))
 
@@ -148,16 +148,16 @@ def _best_start(beats: npt.NDArray[np.float64], bands: Floats, count: int) -> in
         start, end = int(at[first]), int(at[first + count])
         following = _alike(after(start), after(end)) if end + beat <= bands.shape[1] else 0.0
         leading = _alike(before(start), before(end)) if start >= beat else 0.0
-        told = (following != 0) + (leading != 0)
+        compared = (following != 0) + (leading != 0)
         strength = float(
             bands[:, start : start + 3].mean() - bands[:, max(0, start - 3) : start + 1].mean()
         )
-        return (following + leading) / max(1, told) + 0.002 * strength - 0.002 * first
+        return (following + leading) / max(1, compared) + 0.002 * strength - 0.002 * first
 
     return max(range(len(beats) - count), key=fit)
 
 
 def _alike(one: Floats, other: Floats) -> float:
-    """Correlation of two stretches of bands, −1 … 1."""
+    """Compute the correlation of two excerpts of bands, −1 … 1."""
     a, b = one - one.mean(), other - other.mean()
     return float((a * b).sum() / max(float(np.sqrt((a**2).sum() * (b**2).sum())), 1e-9))

@@ -1,8 +1,8 @@
-"""One loudness for every clip: ITU-R BS.1770-5 measurement and a true-peak ceiling.
+"""Normalises the loudness of clips by ITU-R BS.1770-5, with a true-peak ceiling.
 
-A clip is scaled to a loudness target by one gain; what then exceeds the ceiling between or on the
-samples is turned down by a smooth gain (`audio.limiter`), never clipped. No clip is scaled by its
-own peak, so clips that follow each other keep their balance.
+A clip is scaled to the target loudness by one gain. Peaks above the ceiling, between or on the
+samples, are then attenuated by a smooth gain (`audio.limiter`), never clipped. No clip is scaled by
+its own peak, so successive clips keep their balance.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from audio import limiter
 from audio.arrays import Floats
 
 SILENCE_LUFS = -70.0
-"""The absolute gate: below it nothing counts as sound."""
+"""BS.1770's absolute gate: quieter blocks count as silence."""
 
 MAX_GAIN_DB = 40.0
-"""Near-silence is left near-silent rather than turned into a roar of noise."""
+"""The largest gain, so that near-silence does not become loud noise."""
 
 _BLOCK_S = 0.4
 _RELATIVE_GATE_LU = -10.0
@@ -32,14 +32,15 @@ def normalize(
     true_peak_db: float = -1.0,
     loop: bool = False,
 ) -> Floats:
-    """Bring a sound to a loudness, its true peaks under a ceiling.
+    """Scale a sound to a loudness, with its true peaks below a ceiling.
 
     Args:
         samples: float[n] or float[n, channels].
         sample_rate: Hz.
-        target_lufs: integrated loudness wanted. Very peaky sound ends a little below it.
-        true_peak_db: ceiling of the four times oversampled signal, dB re full scale.
-        loop: the sound repeats; its seam is filtered and limited like any other moment.
+        target_lufs: the target for the integrated loudness, LUFS. Sound with high peaks stays a
+            little below it.
+        true_peak_db: ceiling of the four times oversampled signal, dBTP.
+        loop: the sound repeats; it is filtered and limited across its seam.
 
     Returns:
         float32 of the same shape. Silence stays silent.
@@ -50,7 +51,7 @@ def normalize(
         return limiter.limit(samples, sample_rate, ceiling_db=true_peak_db, loop=loop)
     out = samples
     gain_db = min(target_lufs - loudness, MAX_GAIN_DB)
-    # The limiter takes some loudness away; a second look gives it back where there is room.
+    # The limiter reduces the loudness; a second pass compensates for that where it can.
     for _ in range(2):
         gain = np.float32(10 ** (gain_db / 20))
         out = limiter.limit(samples * gain, sample_rate, ceiling_db=true_peak_db, loop=loop)
@@ -62,15 +63,15 @@ def normalize(
 
 
 def integrated_loudness(samples: Floats, sample_rate: int, *, loop: bool = False) -> float:
-    """Gated loudness in LUFS (BS.1770-5, annex 1); −inf for digital silence.
+    """Measure the gated loudness in LUFS (BS.1770-5, annex 1); −inf for digital silence.
 
-    Blocks last 400 ms and overlap by three quarters; a clip shorter than one block is one block.
-    Up to five channels count, the fourth and fifth as surrounds.
+    Blocks last 400 ms and overlap by three quarters; a shorter clip is one block. Up to five
+    channels are measured, the fourth and fifth as surround channels.
 
     Args:
         samples: float[n] or float[n, channels].
         sample_rate: Hz.
-        loop: blocks go around the seam, and the filter is in its steady state from the start.
+        loop: blocks continue across the seam, and the filter starts in its steady state.
     """
     if samples.size == 0:
         return -np.inf
@@ -95,11 +96,11 @@ def integrated_loudness(samples: Floats, sample_rate: int, *, loop: bool = False
 
 
 def k_weighting(sample_rate: int) -> npt.NDArray[np.float64]:
-    """BS.1770's two filters as second-order sections [2, 6].
+    """Return the two filters of BS.1770 as second-order sections [2, 6].
 
-    The recommendation lists coefficients for 48 kHz; they are the bilinear transforms of a shelf
-    (+4 dB above 1.7 kHz, the head) and a high-pass (38 Hz), which gives those coefficients at
-    48 kHz and the same curves at any other rate.
+    The recommendation lists coefficients for 48 kHz, which are bilinear transforms of a shelf
+    (+4 dB above 1.7 kHz, for the head) and a high-pass (38 Hz). The same transforms have the same
+    curves at other rates.
     """
     return np.stack(
         [

@@ -1,9 +1,9 @@
-"""The mel filter bank, in the sparse forms that analysis and synthesis use.
+"""The mel filter bank, in the sparse forms of analysis and synthesis.
 
-The picture's reference bank is HTK's: triangles, equally spaced on the mel scale, of unit height,
+The reference bank is HTK's: triangles of unit height, equally spaced on the mel scale,
 applied to linear magnitudes on a 2.5 Hz grid (a 100 ms window padded to 400 ms). Synthesis works
-with unpadded windows, so on a 10 Hz grid; what the reference bank would see between two bins is
-interpolated, and the interpolation is folded into the bank.
+with unpadded windows, so on a 10 Hz grid; the magnitudes between two bins are interpolated, and the
+interpolation is part of the bank.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from audio.arrays import Floats
 N_MELS = 512
 MAX_FREQUENCY = 10000.0
 REFERENCE_HZ = 2.5
-"""Spacing of the reference analysis' bins."""
+"""Spacing of the bins in the reference analysis, Hz."""
 
 
 class Bands(NamedTuple):
-    """Rows of a sparse matrix whose non-zeros are one run each (a triangle is contiguous).
+    """A sparse matrix whose rows each have one contiguous run of non-zeros (a triangle).
 
-    Row r is `weights[bounds[r]:bounds[r + 1]]`, beginning at column `first[r]`.
+    The run of row r is `weights[bounds[r]:bounds[r + 1]]` and begins at column `first[r]`.
     """
 
     bounds: npt.NDArray[np.int32]
@@ -49,33 +49,33 @@ class Bands(NamedTuple):
         )
 
 
-def edges(n_mels: int = N_MELS, top: float = MAX_FREQUENCY) -> npt.NDArray[np.float64]:
-    """Corner frequencies in Hz [n_mels + 2]: band m rises from m, peaks at m + 1, ends at m + 2."""
+def band_edges(n_mels: int = N_MELS, top: float = MAX_FREQUENCY) -> npt.NDArray[np.float64]:
+    """Return the corners in Hz [n_mels + 2]: band m rises from m, peaks at m + 1, ends at m + 2."""
     return np.asarray(mel_to_hz(np.linspace(0, hz_to_mel(top), n_mels + 2)))
 
 
 def hz_to_mel(hz: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """HTK's mel scale."""
+    """Convert Hz to HTK's mel scale."""
     return np.asarray(2595 * np.log10(1 + np.asarray(hz, np.float64) / 700))
 
 
 def mel_to_hz(mel: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """The inverse of `hz_to_mel`."""
+    """Convert HTK's mel scale to Hz."""
     return np.asarray(700 * (10 ** (np.asarray(mel, np.float64) / 2595) - 1))
 
 
 @cache
 def reference_bank() -> npt.NDArray[np.float64]:
-    """The format's bank [512, 4001], on the 2.5 Hz grid from 0 to 10 kHz."""
+    """Return the format's bank [512, 4001], on the 2.5 Hz grid from 0 to 10 kHz."""
     hz = np.arange(round(MAX_FREQUENCY / REFERENCE_HZ) + 1) * REFERENCE_HZ
-    corner = edges()
+    corner = band_edges()
     rise = (hz - corner[:-2, None]) / np.diff(corner)[:-1, None]
     fall = (corner[2:, None] - hz) / np.diff(corner)[1:, None]
     return np.maximum(0, np.minimum(rise, fall))
 
 
-def bank_on(spacing_hz: float) -> npt.NDArray[np.float64]:
-    """The reference bank as seen from a coarser grid [512, bins], bins interpolated linearly."""
+def build_bank(spacing_hz: float) -> npt.NDArray[np.float64]:
+    """Return the reference bank [512, bins] on a coarser grid, with linear interpolation."""
     reference = reference_bank()
     position = np.arange(reference.shape[1]) * REFERENCE_HZ / spacing_hz
     bins = round(MAX_FREQUENCY / spacing_hz) + 1
@@ -89,12 +89,12 @@ def bank_on(spacing_hz: float) -> npt.NDArray[np.float64]:
 
 
 class SynthesisBank(NamedTuple):
-    """What the solver needs to go between 10 Hz bins and mel bands.
+    """The matrices by which the solver converts between 10 Hz bins and mel bands.
 
     Attributes:
-        coarse: mel ← 10 Hz magnitudes.
-        fine: mel ← 5 Hz magnitudes (every second one made by `half_bin_taps`).
-        back: 10 Hz bin ← mel, each row summing to one: spreads a correction back over bins.
+        coarse: from 10 Hz magnitudes to mel.
+        fine: from 5 Hz magnitudes to mel; every second magnitude is interpolated with `taps`.
+        back: from mel to 10 Hz bins, with rows that sum to one: distributes a correction to bins.
         taps: the complex interpolation of half bins, see `half_bin_taps`.
     """
 
@@ -106,12 +106,12 @@ class SynthesisBank(NamedTuple):
 
 @cache
 def synthesis_bank() -> SynthesisBank:
-    """The solver's banks, built once."""
-    coarse = bank_on(10.0)
+    """Return the solver's matrices."""
+    coarse = build_bank(10.0)
     spread = coarse.T / np.maximum(coarse.sum(0)[:, None], 1e-9)
     return SynthesisBank(
         Bands.of(coarse),
-        Bands.of(bank_on(5.0)),
+        Bands.of(build_bank(5.0)),
         Bands.of(spread),
         half_bin_taps(),
     )
@@ -119,17 +119,17 @@ def synthesis_bank() -> SynthesisBank:
 
 @cache
 def analysis_bank() -> Bands:
-    """The reference bank, packed."""
+    """Return the reference bank as a sparse matrix."""
     return Bands.of(reference_bank())
 
 
 def half_bin_taps() -> Floats:
-    """Weights [3] that make the spectrum between two bins from its neighbours on both sides.
+    """Return weights [3] that interpolate the spectrum between two bins from three on each side.
 
     Interpolating by ±(j + ½) bins multiplies the centred frame by Σ 2·tap_j·cos((2j + 1)πt), t in
-    window lengths; the taps make that as flat as possible under a Hann window. Magnitudes
-    interpolated linearly instead miss up to 1.4 dB of a tone that lies between two bins, and the
-    picture's maximum, by which everything is scaled, is usually such a tone.
+    window lengths; the taps make that as flat as possible under a Hann window. Linearly
+    interpolated magnitudes are up to 1.4 dB too low for a tone between two bins, and the picture's
+    maximum, by which everything is scaled, is usually such a tone.
     """
     time = np.linspace(-0.5, 0.5, 401)
     window = np.cos(np.pi * time) ** 2

@@ -1,4 +1,4 @@
-"""How close a sound is to its picture: what the benchmark prints and the tests guard."""
+"""Measures how close a sound is to its spectrogram, for the benchmark and the tests."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from audio.arrays import Floats, Pixels
 from audio.codec import mel_targets, to_pixels
 
 _HEARD = 1e-3
-"""Bands within 60 dB of the loudest count for `log_mel_db`."""
+"""Only bands within 60 dB of the loudest count for `log_mel_db`."""
 
 _SEAM_HZ = 10600
-"""Above everything that a picture can say: what sounds here is a click."""
+"""Above the range of a picture: energy here is a click."""
 
 
 @dataclass(frozen=True)
 class Fidelity:
-    """A picture against the analysis of the sound that was made of it.
+    """The differences between a picture and the analysis of its sound.
 
     Attributes:
-        image_mae: mean pixel error, both scaled by their own maximum as the format says, 0 … 255.
+        image_mae: mean pixel error, each scaled by its own maximum as in the format, 0 … 255.
         image_psnr: the same as a peak signal-to-noise ratio, dB.
-        image_mae_levelled: mean pixel error after one best gain, so without the luck of maxima.
-        log_mel_db: mean error of what is heard, in decibels, after that gain.
-        convergence_db: energy of the difference of mel magnitudes re the picture's, after the
-            least-squares gain.
+        image_mae_levelled: mean pixel error after the best gain, independent of single maxima.
+        log_mel_db: mean error of the audible bands, in decibels, after that gain.
+        convergence_db: energy of the difference of mel magnitudes relative to the picture's, in
+            decibels, after the least-squares gain.
     """
 
     image_mae: float
@@ -37,8 +37,8 @@ class Fidelity:
     convergence_db: float
 
 
-def fidelity(image: Pixels, mel: Floats) -> Fidelity:
-    """Compare a picture uint8[512, W] with mel magnitudes [W, 512] of a sound, at any level."""
+def measure_fidelity(image: Pixels, mel: Floats) -> Fidelity:
+    """Compare a picture uint8[512, W] with the mel magnitudes [W, 512] of a sound of any level."""
     wanted = mel_targets(image).astype(np.float64)
     found = mel.astype(np.float64)
     error = to_pixels(mel).astype(float) - image
@@ -58,12 +58,12 @@ def fidelity(image: Pixels, mel: Floats) -> Fidelity:
     )
 
 
-def seam_db(sound: Floats, sample_rate: int) -> float:
-    """How loud the click is when a sound [n] is repeated, in decibels over its ordinary moments.
+def measure_seam_db(sound: Floats, sample_rate: int) -> float:
+    """Measure the click at the seam of a repeated sound [n], in decibels.
 
-    Energy above 10.6 kHz in the 10 ms around the join, against the median of other such moments;
-    a perfect loop is near 0. Pictures say nothing above 10 kHz, so a click is all there is. The
-    rate must be above 24 kHz.
+    Compares the energy above 10.6 kHz in the 10 ms around the seam with the median elsewhere; a
+    perfect loop is near 0. Pictures end at 10 kHz, so this energy is only clicks. The sample rate
+    must be above 24 kHz.
     """
     half = sample_rate // 200
     turned = np.tile(sound.astype(np.float64), 3)

@@ -1,7 +1,7 @@
-"""The numbers that define a spectrogram picture, and how they travel in its EXIF.
+"""The parameters of a spectrogram picture, and their EXIF tags.
 
 The defaults are the Riffusion v1 format, which every picture of this project has. The EXIF tag
-numbers are Riffusion's own, so that its tools read our pictures and we read theirs.
+numbers are Riffusion's, so that its tools read this project's pictures and the reverse.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ RATES = (1000, 768000)
 DURATIONS_MS = (1, 10000)
 BANDS = (1, 8192)
 POWERS = (0.01, 10)
-"""What a picture may say of itself: Hz, milliseconds, rows, and the power of the magnitude."""
+"""Ranges of the values that are read: Hz, milliseconds, rows, and the power of the magnitude."""
 
 SAMPLE_RATE_TAG = 11000
 STEREO_TAG = 11005
@@ -31,13 +31,13 @@ POWER_TAG = 11070
 MAX_VALUE_TAG = 11080
 
 RETIRED_TAG = 11007
-"""Written, as 0, by earlier versions of this project; Riffusion's tools fail on a tag that they do
-not know. It says nothing, and is only written where a picture shall be the same bytes again."""
+"""Written, as 0, by earlier versions of this project. It has no meaning, and Riffusion's tools fail
+on unknown tags; it is only written to reproduce the bytes of an old picture."""
 
 
 @dataclass(frozen=True)
 class SpectrogramParams:
-    """How sound became a picture: pixel = 255 − 255·(mel / max)^power, HTK mel bands.
+    """How sound is converted to a picture: pixel = 255 − 255·(mel / max)^power, HTK mel bands.
 
     Attributes:
         sample_rate: of the analysed sound, Hz.
@@ -45,9 +45,9 @@ class SpectrogramParams:
         win_length: samples under the Hann window (100 ms).
         n_fft: the window padded with zeros (400 ms).
         n_mels: rows of the picture.
-        min_frequency, max_frequency: what the rows span, Hz.
-        power: of the mel magnitude; 0.25 leaves quiet detail visible in eight bits.
-        stereo: left and right lie in the green and blue channels.
+        min_frequency, max_frequency: the range of the rows, Hz.
+        power: of the mel magnitude; 0.25 keeps quiet details visible in eight bits.
+        stereo: whether left and right are the green and blue channels.
     """
 
     sample_rate: int = 44100
@@ -66,8 +66,8 @@ class SpectrogramParams:
         return self.sample_rate / self.hop_length
 
     @property
-    def possible(self) -> bool:
-        """Whether `from_exif` could have read these numbers."""
+    def is_possible(self) -> bool:
+        """Whether all values are in the ranges that `from_exif` accepts."""
         rate = self.sample_rate
         if not RATES[0] <= rate <= RATES[1]:
             return False
@@ -81,7 +81,7 @@ class SpectrogramParams:
         )
 
     def to_exif(self, *, retired_tag: bool = False) -> dict[int, int | float]:
-        """The EXIF tags that Riffusion writes, for this format.
+        """Return Riffusion's EXIF tags of this format.
 
         Args:
             retired_tag: add `RETIRED_TAG`, as earlier versions did.
@@ -105,10 +105,10 @@ class SpectrogramParams:
 
     @classmethod
     def from_exif(cls, exif: Mapping[int, Any]) -> SpectrogramParams:
-        """Read Riffusion's tags; what is absent keeps its v1 default.
+        """Read Riffusion's tags; absent ones have their v1 defaults.
 
         Raises:
-            AudioError: the tags say something impossible (a negative rate, a band of no width).
+            AudioError: a value is impossible (a negative rate, a band of no width).
         """
         default = cls()
 

@@ -1,12 +1,12 @@
-"""A first phase for a magnitude spectrogram: phase gradient heap integration.
+"""Estimates the phase of a magnitude spectrogram: phase gradient heap integration.
 
 Z. Průša, P. Balazs, P. L. Søndergaard, "A Noniterative Method for Reconstruction of Phase From
 STFT Magnitude", IEEE/ACM TASLP 25(5), 2017. For a Gaussian-like window the phase's derivatives are
-derivatives of the log magnitude; integrating them outwards from the loudest bins, loudest first,
-gives a phase that is right almost everywhere it can be heard.
+derivatives of the log magnitude. Integrating them outwards from the loudest bins, loudest first,
+gives a phase that is right nearly everywhere where it is audible.
 
-The heap is a bucket queue: levels are quantised to 256 steps and each step keeps a linked stack,
-so taking the loudest neighbour costs a constant instead of a logarithm.
+The heap is a bucket queue: levels are quantised to 256 steps, each with a linked stack, so taking
+the loudest node takes constant instead of logarithmic time.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ GAMMA = 0.25645
 """The Gaussian closest to a Hann window of length L has γ = 0.25645·L² (the paper, table II)."""
 
 TOLERANCE_DB = 80.0
-"""Bins further below the loudest keep the phase they came with."""
+"""Bins that are further below the loudest keep the given phase."""
 
 
 def integrate(
     magnitudes: Floats, phases: Floats, hop: int, n_fft: int, *, circular: bool, known: int = 0
 ) -> None:
-    """Fill `phases` in place.
+    """Integrate the phase, in place.
 
     Args:
         magnitudes: [frames, bins], linear.
-        phases: [frames, bins], at the windows' centres, radians. What is there is kept for the
-            first `known` frames, for the seeds of each island and for bins below the tolerance:
-            pass random phases.
+        phases: [frames, bins], at the windows' centres, in radians. The given phases are kept in
+            the first `known` frames, at the first bin of each island and in bins below the
+            tolerance; pass random ones.
         hop: samples from frame to frame; n_fft: the window's length in samples.
-        circular: the last frame is the first one's neighbour.
-        known: leading frames whose phase is right already; integration starts from them.
+        circular: the last frame is followed by the first.
+        known: the number of leading frames whose phase is known; integration starts from them.
     """
     loudest = float(magnitudes.max(initial=0.0))
     if loudest <= 0:
@@ -46,7 +46,7 @@ def integrate(
     log_magnitude = np.log(magnitudes + np.float32(1e-8 * loudest))
     decibels = (20 / np.log(10)) * (log_magnitude - np.log(loudest))
     levels = np.clip(255 + decibels * (254 / TOLERANCE_DB), 0, 255).astype(np.uint8)
-    levels[:, [0, -1]] = 0  # a border, so that no step leaves its frame
+    levels[:, [0, -1]] = 0  # a border that ends the integration
     gradients = _gradients(log_magnitude, hop, n_fft, circular)
     out = phases
     if not circular:
@@ -60,7 +60,7 @@ def integrate(
 
 
 class Gradients(NamedTuple):
-    """How the phase changes, in radians [frames, bins]: to the next frame, to the next bin."""
+    """Changes of the phase, in radians [frames, bins]: to the next frame and to the next bin."""
 
     along_time: Floats
     along_bins: Floats
@@ -70,9 +70,9 @@ class Queue(NamedTuple):
     """The bucket queue.
 
     Attributes:
-        levels: of each node, 1 … 255 where a phase is wanted and 0 where it is settled.
-        top: the last node put on each level's stack, −1 for none [256].
-        below: the node under each node on its stack.
+        levels: of each node: 1 … 255, or 0 if its phase is set.
+        top: the top node of each level's stack [256], −1 for none.
+        below: the node below each node on its stack.
     """
 
     levels: npt.NDArray[np.uint8]
@@ -81,12 +81,12 @@ class Queue(NamedTuple):
 
 
 def _gradients(log_magnitude: Floats, hop: int, n_fft: int, circular: bool) -> Gradients:
-    """The derivatives of the phase, from those of the log magnitude."""
+    """Compute the derivatives of the phase from those of the log magnitude."""
     slope = np.float32(hop / (GAMMA * n_fft))
     mode: Literal["wrap", "edge"] = "wrap" if circular else "edge"
     across = np.pad(log_magnitude, ((0, 0), (1, 1)), mode="edge")
     along = np.pad(log_magnitude, ((1, 1), (0, 0)), mode=mode)
-    # Wrapped here, or float32 would lose the angle after a few hundred turns.
+    # Wrapped, since float32 would lose precision after a few hundred turns.
     turn = 2 * np.pi * (np.arange(log_magnitude.shape[1]) * hop % n_fft) / n_fft
     along_time = (across[:, 2:] - across[:, :-2]) * (slope / 2) + turn.astype(np.float32)
     along_bins = (along[2:] - along[:-2]) * (-1 / (2 * slope))
@@ -103,8 +103,8 @@ def _integrate(
 ) -> None:
     """Integrate around a circle of frames, in place; all arrays are [frames, bins].
 
-    `order` lists the flattened nodes (frame·bins + bin) from the loudest down. The phase steps by
-    the mean of its gradients at both ends.
+    `order` is the flattened nodes (frame·bins + bin), loudest first. Each step changes the phase by
+    the mean of the gradients at both ends.
     """
     nodes, bins = levels.size, levels.shape[1]
     along_time, along_bins = gradients.along_time.ravel(), gradients.along_bins.ravel()
@@ -149,7 +149,7 @@ def _integrate(
 
 @compiled
 def _settle(node: int, phase: float, phases: Floats, queue: Queue) -> int:
-    """Give a node its phase and put it on the stack of its level, which is returned."""
+    """Set a node's phase, push it on the stack of its level, and return the level."""
     level = int(queue.levels[node])
     phases[node] = phase
     queue.levels[node] = 0

@@ -17,21 +17,29 @@ SILENT = 255
 
 
 def pixels_to_mel(pixels: NDArray[Any], dtype: DTypeLike = np.float32) -> NDArray[Any]:
-    """Grey levels 0 … 255 → mel magnitudes 0 … 1, relative to the loudest, of the same shape.
+    """Convert grey levels 0 … 255 to mel magnitudes 0 … 1, relative to the loudest.
 
     Args:
-        dtype: the precision that the fourth power is computed in; float32 and float64 may differ
-            in the last bit, so a caller whose bytes are promised stays with one.
+        pixels: of any shape, which the result has, too.
+        dtype: the precision of the fourth power. The last bit may differ between float32 and
+            float64: a caller whose results must be reproducible uses one of them.
     """
     return np.asarray(((SILENT - pixels.astype(dtype)) / SILENT) ** 4)
 
 
-def mix_to_mono(pixels: Pixels) -> Pixels:
-    """Mix uint8[512, W, 2] to uint8[512, W] where the channels add up: in mel, not in grey levels.
+def mel_to_pixels(mel: NDArray[Any]) -> Pixels:
+    """Mel magnitudes 0 … 1 → the nearest grey levels, of the same shape.
 
-    A picture of one channel is returned as it is.
+    `audio.codec.to_pixels` truncates instead, as Riffusion does.
+    """
+    return np.asarray(np.round(SILENT - SILENT * mel**0.25), np.uint8)
+
+
+def mix_to_mono(pixels: Pixels) -> Pixels:
+    """Mix uint8[512, W, 2] to uint8[512, W] by the mean of mel magnitudes, not of grey levels.
+
+    A picture of one channel is returned unchanged.
     """
     if pixels.ndim == 2:
         return pixels
-    mel = pixels_to_mel(pixels)
-    return np.asarray(np.round(SILENT - SILENT * mel.mean(-1) ** 0.25), np.uint8)
+    return mel_to_pixels(pixels_to_mel(pixels).mean(-1))

@@ -1,9 +1,9 @@
-"""The chunks of a PNG file: which of them a spectrogram needs.
+"""Removes chunks of a PNG file that a spectrogram does not need.
 
-A PNG may carry any amount of text, colour profiles and thumbnails beside its pixels; picture
-editors and image generators store whole projects there. Pillow refuses such a file as a whole
-(its limits are 1 MB a chunk and one wrong checksum), although nothing of that is needed here. So
-everything is left out but what decides the pixels, the EXIF tags and the recipe.
+A PNG may contain any amount of text, colour profiles and thumbnails; picture editors and image
+generators store whole projects in it. Pillow refuses such a file (above 1 MB a chunk, or for one
+wrong checksum), although none of that is needed here. So only the chunks of the pixels, the EXIF
+tags and the recipe are kept.
 
 See the PNG specification (third edition), section 5: length, type, data, CRC.
 """
@@ -16,29 +16,29 @@ import zlib
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 MAX_METADATA = 1_000_000
-"""Bytes, unpacked, of EXIF or of a recipe that are passed on. A recipe of ours has 32 kB."""
+"""The most bytes, unpacked, of EXIF or of a recipe that are kept. Recipes have up to 32 kB."""
 
 _MAX_TEXTS = 4
-"""Texts with a keyword that is wanted of which more are not looked at."""
+"""The most texts with wanted keywords that are checked."""
 
 _ANCILLARY = 0x20
-"""Bit of the first letter of a chunk's type: the picture can be shown without it."""
+"""The bit of the first letter of a chunk's type that marks it as not necessary for the pixels."""
 
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 
 
-def without_metadata(data: bytes, keywords: tuple[str, ...]) -> bytes:
-    """The PNG without the chunks that are not needed; anything else is returned as it is.
+def strip_metadata(data: bytes, keywords: tuple[str, ...]) -> bytes:
+    """Return a PNG without the chunks that are not needed, and any other file unchanged.
 
-    Takes time and memory in proportion to the file: packed text is unpacked up to `MAX_METADATA`.
+    Time and memory are proportional to the file: packed text is unpacked up to `MAX_METADATA`.
 
     Args:
-        data: a PNG file, whole or cut off.
+        data: a PNG file, possibly truncated.
         keywords: of the text chunks to keep, in Latin-1.
 
     Returns:
-        The critical chunks untouched, in their order; `tRNS`, `eXIf` and the texts named, each
-        where its checksum is right. An animation becomes its still picture.
+        The critical chunks unchanged and in order; `tRNS`, `eXIf` and the named texts, if their
+        checksums are right. An animation becomes its still picture.
     """
     if not data.startswith(SIGNATURE):
         return data
@@ -51,7 +51,7 @@ def without_metadata(data: bytes, keywords: tuple[str, ...]) -> bytes:
         end = at + 12 + length
         chunk = view[at:end]
         if not kind.isalpha():
-            break  # damage: what follows cannot be told apart
+            break  # damage: the beginning of the next chunk is unknown
         if not kind[0] & _ANCILLARY:
             kept.append(chunk)
         elif end <= len(data) and (kind not in _TEXTS or texts < _MAX_TEXTS):
@@ -65,7 +65,7 @@ def without_metadata(data: bytes, keywords: tuple[str, ...]) -> bytes:
 
 
 def _is_needed(kind: bytes, chunk: memoryview, wanted: tuple[bytes, ...]) -> bool:
-    """Whether to keep an ancillary chunk, all of which is there."""
+    """Whether to keep a complete ancillary chunk."""
     if len(chunk) - 12 > MAX_METADATA:
         return False
     if kind in _TEXTS:
@@ -78,7 +78,7 @@ def _is_needed(kind: bytes, chunk: memoryview, wanted: tuple[bytes, ...]) -> boo
 
 
 def _is_small(kind: bytes, body: bytes) -> bool:
-    """Whether a text that may be packed stays within bounds."""
+    """Whether a text, which may be packed, is not larger than `MAX_METADATA`."""
     rest = body.partition(b"\0")[2]
     if kind == b"zTXt":
         return _unpacks(rest[1:])

@@ -1,12 +1,12 @@
-"""Spectrograms made with other parameters, converted to this project's grid.
+"""Converts spectrograms that were made with other parameters to this project's grid.
 
-Riffusion writes the parameters of an analysis into the picture's EXIF: a “Use 20kHz” picture spans
-10 Hz to 20 kHz, another has a column every 20 ms. Played as if it had ours, it would have the
-wrong pitch or the wrong length.
+Riffusion writes the parameters of the analysis into the picture's EXIF: a “Use 20kHz” picture has a
+range of 10 Hz to 20 kHz, another has a column every 20 ms. Without conversion it would have the
+wrong pitch or duration.
 
-A pixel becomes the magnitude that it stands for, a band's magnitude a density over its triangle's
-area, and the density is read by our own triangles at our own columns. The loudest pixel stays as
-loud as it was, since levels are relative to a maximum that pictures do not tell.
+Pixels become magnitudes, a band's magnitude a density over its triangle's area, and the density is
+integrated over the triangles of this project's bands at this project's columns. The loudest pixel
+stays equally loud, since levels are relative to a maximum that pictures do not contain.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from audio.errors import AudioError
 from audio.image import SpectrogramImage
 from audio.mel import MAX_FREQUENCY, N_MELS, REFERENCE_HZ, hz_to_mel, mel_to_hz, reference_bank
 from audio.params import SpectrogramParams
+from audio.pixels import SILENT
 
 _HOP_S = 0.01
 _BLOCK = 256
@@ -31,12 +32,12 @@ _STANDARD = SpectrogramParams()
 
 
 def is_standard(params: SpectrogramParams) -> bool:
-    """Whether a picture means what ours mean, pixel for pixel.
+    """Whether the pixels of a picture have the same meaning as this project's.
 
-    The window does not count: it decides how sharp a picture is, not what a pixel stands for.
+    The window is ignored: it changes how sharp a picture is, not the meaning of a pixel.
     """
     return (
-        # At some rates 10 ms are no whole samples.
+        # At some rates 10 ms are not a whole number of samples.
         abs(params.hop_length - _HOP_S * params.sample_rate) <= 0.5
         and params.n_mels == _STANDARD.n_mels
         and params.min_frequency == _STANDARD.min_frequency
@@ -45,21 +46,21 @@ def is_standard(params: SpectrogramParams) -> bool:
     )
 
 
-def standard(found: SpectrogramImage) -> SpectrogramImage:
-    """A picture on our grid: 10 ms a column, 512 bands from 0 to 10 kHz, power 0.25.
+def to_standard(found: SpectrogramImage) -> SpectrogramImage:
+    """Convert a picture to the standard grid: 10 ms columns, 512 bands to 10 kHz, power 0.25.
 
-    A picture that is there already is returned as it is, to the pixel. One that was scaled after
-    it was made is taken to have been scaled alike in both directions.
+    A picture on this grid is returned unchanged. A picture that was resized after it was made is
+    assumed to have kept its proportions.
 
     Args:
         found: a decoded picture of any height.
 
     Returns:
-        The same sound as uint8[512, W] or uint8[512, W, 2], with a note that says so.
+        The same sound as uint8[512, W] or uint8[512, W, 2], with a note about the conversion.
 
     Raises:
-        AudioError: nothing in it lies below 10 kHz, or it is shorter than a column or longer than
-            an hour.
+        AudioError: it contains nothing below 10 kHz, or is shorter than a column or longer than an
+            hour.
     """
     params = found.params
     if is_standard(params):
@@ -97,13 +98,16 @@ def standard(found: SpectrogramImage) -> SpectrogramImage:
 
 
 def _corners(rows: int, params: SpectrogramParams) -> np.typing.NDArray[np.float64]:
-    """Corner frequencies in Hz [rows + 2] of the picture's own bands, lowest first."""
+    """Return the corner frequencies in Hz [rows + 2] of the picture's bands, lowest first."""
     low, high = hz_to_mel(params.min_frequency), hz_to_mel(params.max_frequency)
     return mel_to_hz(np.linspace(low, high, rows + 2))
 
 
 def _bands(rows: int, params: SpectrogramParams) -> Floats:
-    """Our bands from the picture's [512, rows]: density between its band centres, read by ours."""
+    """Return the matrix [512, rows] that converts the picture's bands to the standard bands.
+
+    Between the centres of the picture's bands, their density is interpolated linearly.
+    """
     if (rows, params.min_frequency, params.max_frequency) == (N_MELS, 0, MAX_FREQUENCY):
         return np.eye(N_MELS, dtype=np.float32)
     corner = _corners(rows, params)
@@ -123,8 +127,8 @@ def _bands(rows: int, params: SpectrogramParams) -> Floats:
 
 
 def _resampled(pixels: Pixels, bands: Floats, power: float, columns: int, hop_s: float) -> Floats:
-    """One channel [rows, W], high notes first → magnitudes [columns, 512], low bands first."""
-    table = ((255 - np.arange(256)) / 255) ** (1 / power)
+    """Convert one channel [rows, W], high notes first, to magnitudes [columns, 512], low first."""
+    table = ((SILENT - np.arange(256)) / SILENT) ** (1 / power)
     amplitude = table.astype(np.float32)
     width, step = pixels.shape[1], _HOP_S / hop_s
     reach = max(1.0, step)
@@ -142,7 +146,8 @@ def _resampled(pixels: Pixels, bands: Floats, power: float, columns: int, hop_s:
 
 
 def _as_loud(mel: Floats, channels: Pixels, params: SpectrogramParams) -> Floats:
-    """Magnitudes whose loudest is what the loudest pixel stands for that we can play."""
+    """Scale magnitudes so that their maximum is that of the picture's pixels below 10 kHz."""
     heard = _corners(channels.shape[0], params)[:-2] < MAX_FREQUENCY
-    loudest = ((255 - float(channels[::-1][heard].min(initial=255))) / 255) ** (1 / params.power)
+    pixel = float(channels[::-1][heard].min(initial=SILENT))
+    loudest = ((SILENT - pixel) / SILENT) ** (1 / params.power)
     return mel * np.float32(loudest / max(float(mel.max()), 1e-20))

@@ -1,7 +1,7 @@
-"""Opening files that a user named: regular files only, and never more of them than a limit.
+"""Opens files that a user named: regular files only, and reads them up to a limit.
 
-A device such as `/dev/zero` never ends, and a FIFO waits for somebody to write to it. Both are
-refused before a byte is read.
+A device such as `/dev/zero` never ends, and a FIFO waits for a writer. Both are refused before they
+are read.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ def open_regular_file(path: Path) -> BinaryIO:
     """Open a file for reading in binary, if it is a regular one.
 
     Raises:
-        AudioError: there is none, it cannot be read, or it is a folder, a device, a pipe or a
-            socket.
+        AudioError: the file does not exist or cannot be read, or is a folder, a device, a pipe or
+            a socket.
     """
     try:
-        # Without O_NONBLOCK the opening of a FIFO would wait for a writer.
+        # Without O_NONBLOCK, opening a FIFO would wait for a writer.
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         file = os.fdopen(os.open(path, flags), "rb")
     except OSError as error:
@@ -36,7 +36,7 @@ def open_regular_file(path: Path) -> BinaryIO:
 
 
 def read_regular_file(path: Path, max_bytes: int) -> bytes:
-    """The bytes of a regular file of at most `max_bytes`.
+    """Read a regular file of at most `max_bytes`.
 
     Raises:
         AudioError: as `open_regular_file`, or it is larger.

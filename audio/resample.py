@@ -1,4 +1,4 @@
-"""Changing the sample rate: soxr, on a line or around a circle."""
+"""Changes the sample rate of clips and loops with soxr."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ import soxr
 from audio.arrays import Floats
 
 _MARGIN_S = 0.1
-"""Repeated on both sides of a loop: longer than soxr's filter at any rate we meet."""
+"""Seconds of a loop that are repeated at both ends, longer than soxr's filter at any rate here."""
 
 
 def resample(samples: Floats, rate: int, new_rate: int, *, loop: bool = False) -> Floats:
-    """Convert [n] or [n, channels]; the result has exactly round(n·new_rate/rate) samples.
+    """Resample [n] or [n, channels] to exactly round(n·new_rate/rate) samples.
 
     Args:
         samples: sound at `rate`.
         rate, new_rate: Hz.
-        loop: the sound repeats without end; so will the result.
+        loop: the sound is a loop; the result is one, too.
     """
     length = round(len(samples) * new_rate / rate)
     if rate == new_rate or not len(samples):
         return samples[:length].astype(np.float32, copy=False)
     if not loop:
         return _exactly(soxr.resample(samples, rate, new_rate, quality="HQ"), length)
-    # Whole periods of margin, or rounding would shift the loop against itself.
+    # The margin is whole periods, since rounding would shift the loop.
     repeats = int(np.ceil(_MARGIN_S * rate / len(samples)))
     if repeats > 1:
         samples = np.concatenate([samples] * repeats)

@@ -1,7 +1,7 @@
-"""Where one file holds several recordings end to end: chained Ogg, joined FLAC, WAV and MP3.
+"""Splits files of several recordings end to end: chained Ogg, joined FLAC, WAV and MP3.
 
-libsndfile reads the first of them and believes that this is all. FFmpeg reads joined MP3s, but what
-is between two of them sounds like damage to it. Each section is a seekable stream of its own.
+libsndfile reads only the first of them. FFmpeg reads joined MP3s, but reports damage between two of
+them. Each section is returned as a seekable stream.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ _OGG_PAGE = struct.Struct("<4sBBqIIIB")
 _FIRST_PAGE = 2
 _BLOCK = 1 << 20
 _OVERLAP = 64 * 1024
-"""So much of a block is looked at with the next; a longer tag stays with the recording before."""
+"""Bytes of a block that are searched again with the next. A longer tag before an MP3's first frame
+is taken for a part of the recording before."""
 
 _MOST = 1000
-"""Sections of one file; what lies behind is left out."""
+"""The most sections of a file; the rest is left out."""
 
 
-def sections(stream: BinaryIO) -> list[BinaryIO]:
-    """The recordings in a file, in their order; the whole file where it is one."""
+def split_recordings(stream: BinaryIO) -> list[BinaryIO]:
+    """Return the recordings in a file in order, or the whole file."""
     size = stream.seek(0, io.SEEK_END)
     stream.seek(0)
     head = stream.read(12)
@@ -48,7 +49,7 @@ def sections(stream: BinaryIO) -> list[BinaryIO]:
 
 
 def _ogg(stream: BinaryIO, size: int) -> list[int]:
-    """Where groups of first pages begin: the streams of one link all begin with its first pages."""
+    """Find the groups of first pages: all streams of one link begin with their first pages."""
     starts, at, first_before = [0], 0, True
     while at + _OGG_PAGE.size <= size and len(starts) < _MOST:
         stream.seek(at)
@@ -80,9 +81,9 @@ def _signatures(stream: BinaryIO, signature: bytes) -> list[int]:
 
 
 def _mp3s(stream: BinaryIO) -> list[int]:
-    """Where a first frame lies, by the header (Xing's or LAME's) that it carries instead of sound.
+    """Find first frames, which contain a Xing or LAME header instead of sound.
 
-    The tag before it belongs to it.
+    An ID3 tag directly before one belongs to it.
     """
     starts: list[int] = []
     at, last = 0, -1
@@ -94,7 +95,7 @@ def _mp3s(stream: BinaryIO) -> list[int]:
         for found in tag.finditer(window):
             place = at - len(tail) + found.start()
             if place <= last:
-                continue  # seen with the block before
+                continue  # found with the block before
             last = place
             if (frame := _first_frame(window, found.start())) is not None:
                 starts.append(at - len(tail) + _tag_before(window, frame))
@@ -104,7 +105,7 @@ def _mp3s(stream: BinaryIO) -> list[int]:
 
 
 def _first_frame(window: bytes, header: int) -> int | None:
-    """Where the frame begins whose side information, all zero, such a header follows."""
+    """Find the beginning of the frame of a header, which follows the side information, all zero."""
     for side in (32, 17, 9):
         frame = header - side - 4
         sync = window[max(0, frame) : frame + 2]
@@ -119,7 +120,7 @@ def _first_frame(window: bytes, header: int) -> int | None:
 
 
 def _tag_before(window: bytes, frame: int) -> int:
-    """Where the ID3 tag begins that ends at a frame; the frame itself where there is none."""
+    """Return where the ID3 tag begins that ends at a frame, or the frame without one."""
     found = window.rfind(b"ID3", 0, frame)
     if found >= 0:
         size = 0
@@ -147,7 +148,7 @@ def _riffs(stream: BinaryIO, size: int) -> list[int]:
 
 
 def _next(stream: BinaryIO, signature: bytes, at: int) -> int | None:
-    """Where the signature stands next, from a place on."""
+    """Find the next position of a signature, from a position on."""
     stream.seek(at)
     tail = b""
     while block := stream.read(_BLOCK):
@@ -161,7 +162,7 @@ def _next(stream: BinaryIO, signature: bytes, at: int) -> int | None:
 
 
 class _Section(io.RawIOBase):
-    """Bytes start … end of a stream, as a stream."""
+    """A stream of the bytes start … end of another stream."""
 
     def __init__(self, stream: BinaryIO, start: int, end: int) -> None:
         self._stream, self._start, self._end, self._at = stream, start, end, start

@@ -1,4 +1,4 @@
-"""Sound by libsndfile, read on past damage where it can be."""
+"""Decodes sound with libsndfile, and continues after damage in FLAC."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ from audio.errors import AudioError
 _BLOCK_S = 1.0
 _MAX_CHANNELS = 64
 _FLAC_STEP, _FLAC_TRIES = 512, 60
-"""Samples that a damaged FLAC is probed by, and how often in a row: ever wider, 30 s in all."""
+"""Samples of the first step over damage in a FLAC, and the most steps in a row. Steps grow to a
+second; all together are 30 s."""
 
 
-def blocks(stream: BinaryIO, losses: Losses) -> Iterator[Block]:
-    """Decode a file, block by block; of a damaged FLAC, what is behind the damage as well.
+def read_blocks(stream: BinaryIO, losses: Losses) -> Iterator[Block]:
+    """Decode a file block by block; of a damaged FLAC, also what follows the damage.
 
     Args:
         stream: seekable, at its beginning.
-        losses: is added to.
+        losses: losses are added to it.
 
     Raises:
-        AudioError: its header makes no sense.
-        soundfile.LibsndfileError: it is no format that is read, or damaged.
+        AudioError: the header is invalid.
+        soundfile.LibsndfileError: the format is unknown, or the file is damaged.
     """
     with soundfile.SoundFile(stream) as file:
         size = round(_BLOCK_S * file.samplerate) if file.samplerate > 0 else 0
@@ -49,9 +50,9 @@ def blocks(stream: BinaryIO, losses: Losses) -> Iterator[Block]:
 
 
 def _beyond_damage(stream: BinaryIO, at: int, losses: Losses) -> Iterator[Floats]:
-    """A FLAC from a sample on that cannot be decoded: silence, and then what is behind it.
+    """Decode a FLAC from a damaged sample on: silence for the damage, then the sound after it.
 
-    libFLAC finds frames behind damage by seeking; FFmpeg loses some more that are whole.
+    By seeking, libFLAC finds all intact frames after damage, FFmpeg only some of them.
     """
     damaged, tries = 0, 0
     step = float(_FLAC_STEP)

@@ -1,18 +1,18 @@
-"""From mel targets to a signal: the phase reconstruction at the heart of `image_to_audio`.
+"""Finds a signal with given mel bands: the phase reconstruction of `image_to_audio`.
 
-All work happens at 20 kHz, the lowest rate that carries the picture's 0-10 kHz, on unpadded 100 ms
-Hann windows: bins every 10 Hz. In order:
+It computes at 20 kHz, the lowest rate for the picture's 0-10 kHz, on unpadded 100 ms Hann windows,
+with bins every 10 Hz. In order:
 
 1. `kernels.invert_mel`: mel bands → linear magnitudes (multiplicative updates);
 2. `pghi.integrate`: a first phase from the magnitudes alone;
 3. fast Griffin-Lim (N. Perraudin, P. Balazs, P. L. Søndergaard, WASPAA 2013) with the momentum on
    the time signal, where it costs one addition a sample;
-4. joint iterations, the same loop with `kernels.impose_mel` in place of fixed magnitudes: bins may
-   move as long as their mel bands are right, so errors of step 1 heal;
-5. `render`: the last inverse transform at any rate whose windows hold whole samples; 48 and
-   44.1 kHz come out of it directly, with no resampler.
+4. joint iterations, the same loop with `kernels.impose_mel` instead of fixed magnitudes: bins may
+   change as long as their mel bands are right, which corrects errors of step 1;
+5. `render`: the last inverse transform, at any rate with whole samples in a window; 48 and
+   44.1 kHz need no resampler.
 
-The time axis is a line or a circle. On a circle (a loop) frames wrap around, everywhere.
+The time axis is a line or a circle. On a circle (a loop), frames wrap around in every step.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ RATE = 20000
 WINDOW = 2000
 BINS = WINDOW // 2 + 1
 COLUMN = 200
-"""Samples of a picture's column (10 ms)."""
+"""Samples in a column of the picture (10 ms)."""
 
 _BLOCK = 32
-"""Frames transformed at a time: small enough that a block stays in the processor's cache."""
+"""Frames that are transformed at a time: a block fits in the processor's cache."""
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How much work to spend on a clip.
+    """How much computing time is spent on a clip.
 
     Attributes:
-        stride: columns between frames, 1 or 2. Two lose nothing that can be heard (the window is
-            ten columns wide) and halve the work.
+        stride: columns between frames, 1 or 2. With 2 the loss is inaudible, since the window is
+            ten columns wide, and the time is half.
         updates: multiplicative updates of the mel inversion.
         fixed, joint: iterations of steps 3 and 4 above.
         momentum: Griffin-Lim's α.
@@ -58,11 +58,11 @@ class Effort:
 
 
 @dataclass(frozen=True)
-class Timeline:
-    """Where `frames` frames of a window lie on a line or a circle, and how they add up to sound.
+class FrameLayout:
+    """The positions of `frames` frames on a line or a circle, and their overlap-add.
 
-    Buffers hold `length` samples from the first frame's start to the last one's end; on a circle
-    the part beyond `period` repeats the beginning.
+    Buffers have `length` samples, from the first frame's start to the last one's end; on a circle
+    the samples beyond `period` repeat the beginning.
     """
 
     frames: int
@@ -72,16 +72,16 @@ class Timeline:
 
     @property
     def length(self) -> int:
-        """Samples of a buffer."""
+        """The number of samples of a buffer."""
         return (self.frames - 1) * self.hop + len(self.window)
 
     @property
     def period(self) -> int:
-        """Samples of one turn of a circle."""
+        """The number of samples of one turn of a circle."""
         return self.frames * self.hop
 
     def fold(self, buffer: Floats) -> None:
-        """On a circle, add what lies beyond the period to where it belongs, and repeat it."""
+        """On a circle, add the samples beyond the period to the beginning, and repeat the sum."""
         if not self.circular:
             return
         period = self.period
@@ -91,7 +91,7 @@ class Timeline:
         buffer[period:] = np.resize(buffer[:period], self.length - period)
 
     def weights(self) -> Floats:
-        """One over the sum of squared windows at each sample (the least-squares inverse STFT)."""
+        """Return 1 / the sum of squared windows at each sample, for the least-squares inverse."""
         total = np.zeros(self.length, np.float32)
         ones = np.broadcast_to(self.window, (self.frames, len(self.window)))
         kernels.overlap_add(np.ascontiguousarray(ones), 0, self.hop, self.window, total)
@@ -99,73 +99,73 @@ class Timeline:
         return np.asarray(1 / np.maximum(total, 1e-2), np.float32)
 
     def blocks(self) -> list[tuple[int, int]]:
-        """Ranges of frames to transform together."""
+        """Return the ranges of frames that are transformed together."""
         return [(i, min(i + _BLOCK, self.frames)) for i in range(0, self.frames, _BLOCK)]
 
 
 @dataclass(frozen=True)
-class Known:
-    """Sound that is already out and must not change: the beginning of a buffer.
+class KnownSound:
+    """Sound at the beginning of a buffer that was output already and must not change.
 
     Attributes:
         samples: from the first frame's start, at 20 kHz.
-        release: over how many samples at its end the old sound hands over to the new.
+        release: the number of samples at its end that are crossfaded to the new sound.
     """
 
     samples: Floats
     release: int
 
     def impose(self, buffer: Floats) -> None:
-        """Overwrite the beginning of `buffer`, in place."""
+        """Write the samples over the beginning of `buffer`, in place."""
         count = len(self.samples)
         share = np.ones(count, np.float32)
         ramp = (np.arange(self.release) + 0.5) / max(1, self.release)
         share[count - self.release :] = 0.5 + 0.5 * np.cos(np.pi * ramp)
         buffer[:count] += share * (self.samples - buffer[:count])
 
-    def frames(self, timeline: Timeline) -> int:
-        """How many leading frames lie wholly in what is known."""
-        firm = len(self.samples) - self.release - len(timeline.window)
-        return min(timeline.frames, max(0, firm // timeline.hop + 1))
+    def count_frames(self, layout: FrameLayout) -> int:
+        """Count the leading frames that are completely known."""
+        firm = len(self.samples) - self.release - len(layout.window)
+        return min(layout.frames, max(0, firm // layout.hop + 1))
 
 
 @cache
 def hann(length: int) -> Floats:
-    """The periodic Hann window."""
+    """Return the periodic Hann window, float32[length]."""
     return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)).astype(np.float32)
 
 
-def timeline(frames: int, stride: int, *, circular: bool, rate: int = RATE) -> Timeline:
-    """The solver's frames at `rate`, a multiple of 100 Hz whose tenth is even."""
-    return Timeline(frames, stride * rate // COLUMNS_PER_SECOND, hann(rate // 10), circular)
+def lay_out_frames(frames: int, stride: int, *, circular: bool, rate: int = RATE) -> FrameLayout:
+    """Build the solver's timeline at `rate`, a multiple of 100 Hz whose tenth is even."""
+    return FrameLayout(frames, stride * rate // COLUMNS_PER_SECOND, hann(rate // 10), circular)
 
 
 def solve(
     mel: Floats,
-    line: Timeline,
+    layout: FrameLayout,
     effort: Effort,
     *,
     seed: int = 0,
     start: Floats | None = None,
-    known: Known | None = None,
+    known: KnownSound | None = None,
 ) -> Floats:
-    """A signal whose mel bands are `mel`.
+    """Find a signal whose mel bands are `mel`.
 
     Args:
-        mel: targets [frames, 512], linear magnitudes, low bands first, 1 the loudest possible.
-        line: from `timeline`.
-        effort: how long to try.
-        seed: decides the phase where the picture does not.
-        start: a signal [line.length] that has the phase already; skips steps 1 to 3.
-        known: sound that must be kept (not on a circle).
+        mel: targets [frames, 512], linear magnitudes, low bands first, at most 1.
+        layout: from `lay_out_frames`.
+        effort: how much computing time is spent.
+        seed: of the phases that the picture does not determine.
+        start: a signal [layout.length] that has the phase already; skips steps 1 to 3.
+        known: sound that must not change (not on a circle).
 
     Returns:
-        A buffer [line.length] at 20 kHz.
+        A buffer [layout.length] at 20 kHz.
     """
-    inverse = line.weights()
+    inverse = layout.weights()
 
     def assemble(buffer: Floats) -> Floats:
-        line.fold(buffer)
+        layout.fold(buffer)
         buffer *= inverse
         if known is not None:
             known.impose(buffer)
@@ -174,40 +174,40 @@ def solve(
     magnitudes = None
     if start is None:
         magnitudes = _magnitudes(mel, effort.updates)
-        phases = _first_phases(magnitudes, line, seed, known)
-        sound = assemble(_synthesise(magnitudes, phases, line))
+        phases = _first_phases(magnitudes, layout, seed, known)
+        sound = assemble(_synthesise(magnitudes, phases, layout))
     else:
         sound = start
     fixed = 0 if magnitudes is None else effort.fixed
     guess, momentum = sound, np.float32(effort.momentum)
     for iteration in range(fixed + effort.joint):
         targets = magnitudes if iteration < fixed else None
-        previous, sound = sound, assemble(_iterate(guess, mel, targets, line))
+        previous, sound = sound, assemble(_iterate(guess, mel, targets, layout))
         guess = sound + momentum * (sound - previous)
     return sound
 
 
-def render(sound: Floats, mel: Floats, line: Timeline, rate: int) -> Floats:
-    """The solved signal at another rate, after one last joint correction.
+def render(sound: Floats, mel: Floats, layout: FrameLayout, rate: int) -> Floats:
+    """Render a solved signal at another rate, after one last joint correction.
 
     Zero-padding each spectrum to a longer inverse transform is exact band-limited interpolation.
 
     Args:
         sound: a buffer as `solve` returns it.
         mel: the targets that it was solved for.
-        line: its timeline.
-        rate: at least 20 kHz, see `timeline`.
+        layout: the layout of its frames.
+        rate: at least 20 kHz, see `lay_out_frames`.
 
     Returns:
         A buffer of the same frames at `rate`.
     """
-    stride = line.hop // COLUMN
-    wide = timeline(line.frames, stride, circular=line.circular, rate=rate)
+    stride = layout.hop // COLUMN
+    wide = lay_out_frames(layout.frames, stride, circular=layout.circular, rate=rate)
     size = len(wide.window)
     bank = synthesis_bank()
     out = np.zeros(wide.length, np.float32)
-    for first, last in line.blocks():
-        spectra = _transform(sound, line, first, last)
+    for first, last in layout.blocks():
+        spectra = _transform(sound, layout, first, last)
         kernels.impose_mel(spectra, mel[first:last], bank.fine, bank.back, bank.taps)
         padded = np.zeros((last - first, size // 2 + 1), np.complex64)
         np.multiply(spectra, np.float32(size / WINDOW), out=padded[:, :BINS])
@@ -225,46 +225,48 @@ def _magnitudes(mel: Floats, updates: int) -> Floats:
     return out
 
 
-def _first_phases(magnitudes: Floats, line: Timeline, seed: int, known: Known | None) -> Floats:
+def _first_phases(
+    magnitudes: Floats, layout: FrameLayout, seed: int, known: KnownSound | None
+) -> Floats:
     random = np.random.default_rng(seed)
     phases = random.random(magnitudes.shape, np.float32) * np.float32(2 * np.pi)
-    settled = known.frames(line) if known is not None else 0
+    settled = known.count_frames(layout) if known is not None else 0
     if known is not None and settled:
-        spectra = _transform(known.samples, line, 0, settled)
+        spectra = _transform(known.samples, layout, 0, settled)
         spectra[:, 1::2] *= -1
         phases[:settled] = np.angle(spectra)
-    pghi.integrate(magnitudes, phases, line.hop, WINDOW, circular=line.circular, known=settled)
+    pghi.integrate(magnitudes, phases, layout.hop, WINDOW, circular=layout.circular, known=settled)
     return phases
 
 
-def _transform(sound: Floats, line: Timeline, first: int, last: int) -> Spectra:
+def _transform(sound: Floats, layout: FrameLayout, first: int, last: int) -> Spectra:
     frames = np.empty((last - first, WINDOW), np.float32)
-    kernels.cut_frames(sound, first * line.hop, line.hop, line.window, frames)
+    kernels.cut_frames(sound, first * layout.hop, layout.hop, layout.window, frames)
     return np.asarray(scipy.fft.rfft(frames, overwrite_x=True))
 
 
-def _synthesise(magnitudes: Floats, phases: Floats, line: Timeline) -> Floats:
-    out = np.zeros(line.length, np.float32)
-    for first, last in line.blocks():
+def _synthesise(magnitudes: Floats, phases: Floats, layout: FrameLayout) -> Floats:
+    out = np.zeros(layout.length, np.float32)
+    for first, last in layout.blocks():
         spectra = np.empty((last - first, BINS), np.complex64)
         spectra.real = magnitudes[first:last] * np.cos(phases[first:last])
         spectra.imag = magnitudes[first:last] * np.sin(phases[first:last])
         spectra[:, 1::2] *= -1  # from the window's centre to its start
         frames = scipy.fft.irfft(spectra, n=WINDOW)
-        kernels.overlap_add(frames, first * line.hop, line.hop, line.window, out)
+        kernels.overlap_add(frames, first * layout.hop, layout.hop, layout.window, out)
     return out
 
 
-def _iterate(guess: Floats, mel: Floats, magnitudes: Floats | None, line: Timeline) -> Floats:
-    """One projection onto the targets: fixed magnitudes, or only the mel bands when None."""
+def _iterate(guess: Floats, mel: Floats, magnitudes: Floats | None, layout: FrameLayout) -> Floats:
+    """Project once onto the targets: the fixed magnitudes, or the mel bands if they are None."""
     bank = synthesis_bank()
-    out = np.zeros(line.length, np.float32)
-    for first, last in line.blocks():
-        spectra = _transform(guess, line, first, last)
+    out = np.zeros(layout.length, np.float32)
+    for first, last in layout.blocks():
+        spectra = _transform(guess, layout, first, last)
         if magnitudes is None:
             kernels.impose_mel(spectra, mel[first:last], bank.fine, bank.back, bank.taps)
         else:
             kernels.impose_magnitudes(spectra, magnitudes[first:last])
         frames = scipy.fft.irfft(spectra, n=WINDOW)
-        kernels.overlap_add(frames, first * line.hop, line.hop, line.window, out)
+        kernels.overlap_add(frames, first * layout.hop, layout.hop, layout.window, out)
     return out

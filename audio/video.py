@@ -1,7 +1,7 @@
-"""A clip as a video: its picture, and a playhead that moves over it with the sound.
+"""Makes a video of a clip: its plot, and a playhead that moves over it with the sound.
 
-Phones and messengers that show a sound as a file to download play a video where it stands. H.264
-in yuv420p and AAC in an MP4 whose index comes first is what all of them take.
+Phones and messengers that show a sound file only as a download play a video in place. All of them
+accept H.264 in yuv420p and AAC in an MP4 with the index at its beginning.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from PIL import Image
 
 from audio.arrays import Floats, Pixels
 from audio.errors import AudioError
-from audio.picture import Plot, drawn
+from audio.plot import PlotArea, draw_plot
 from audio.resample import resample
 
 FRAMES_A_SECOND = 25
@@ -44,8 +44,8 @@ def playhead_video(
         pixels: uint8[512, W] or uint8[512, W, 2]: the clip's spectrogram.
         samples: float[n] or float[n, 2]: its sound, W / 100 seconds long.
         sample_rate: Hz.
-        title, bpm: drawn as in `audio.picture`.
-        rounds: play a loop so often.
+        title, bpm: drawn as in `audio.plot`.
+        rounds: how often a loop is played.
 
     Returns:
         MP4 bytes; the video lasts as long as the sound to within a frame.
@@ -56,9 +56,9 @@ def playhead_video(
     seconds = len(samples) / sample_rate * rounds
     if not 0 < seconds <= LONGEST_S or rounds < 1:
         raise AudioError("A video lasts up to ten minutes.")
-    ground, plot = _ground(pixels, title, bpm)
+    ground, area = _ground(pixels, title, bpm)
     planes = _stereo(samples, sample_rate, rounds)
-    # The index can go to the front only of a file that can be opened again.
+    # The index can be moved to the beginning only in a file that can be opened again.
     with tempfile.TemporaryDirectory(prefix="riffbot-") as folder:
         path = Path(folder) / "clip.mp4"
         with av.open(path, "w", format="mp4", options={"movflags": "+faststart"}) as container:
@@ -68,7 +68,7 @@ def playhead_video(
                 first = second * FRAMES_A_SECOND
                 for number in range(first, min(first + FRAMES_A_SECOND, frames)):
                     place = number / FRAMES_A_SECOND * rounds / seconds % 1
-                    container.mux(video.encode(_frame(ground, plot, place, number)))
+                    container.mux(video.encode(_frame(ground, area, place, number)))
                 part = planes[:, second * _RATE : (second + 1) * _RATE]
                 if part.size:
                     container.mux(sound.encode(_sound(part, second * _RATE)))
@@ -82,15 +82,15 @@ def _streams(
 ) -> tuple[av.VideoStream, av.AudioStream]:
     video = container.add_stream("libx264", rate=FRAMES_A_SECOND)
     video.width, video.height, video.pix_fmt = ground.shape[1], ground.shape[0], "yuv420p"
-    # Nearly all of a frame is the frame before.
+    # Successive frames are nearly equal.
     video.options = {"preset": "veryfast", "crf": "22", "tune": "stillimage"}
     sound = container.add_stream("aac", rate=_RATE, layout="stereo")
     sound.bit_rate = _AUDIO_BITS
     return video, sound
 
 
-def _frame(ground: Pixels, plot: Plot, place: float, number: int) -> av.VideoFrame:
-    frame = av.VideoFrame.from_ndarray(_with_playhead(ground, plot, place), "rgb24")
+def _frame(ground: Pixels, area: PlotArea, place: float, number: int) -> av.VideoFrame:
+    frame = av.VideoFrame.from_ndarray(_with_playhead(ground, area, place), "rgb24")
     frame.pts, frame.time_base = number, Fraction(1, FRAMES_A_SECOND)
     return frame
 
@@ -102,25 +102,25 @@ def _sound(planes: Floats, at: int) -> av.AudioFrame:
     return frame
 
 
-def _ground(pixels: Pixels, title: str, bpm: float | None) -> tuple[Pixels, Plot]:
-    """The picture without a playhead, its sides even as the codec wants them; where the plot is."""
-    canvas, plot = drawn(pixels, title=title, bpm=bpm)
+def _ground(pixels: Pixels, title: str, bpm: float | None) -> tuple[Pixels, PlotArea]:
+    """Draw the plot without a playhead, with even sides for the codec, and return its rectangle."""
+    canvas, area = draw_plot(pixels, title=title, bpm=bpm)
     scale = min(_HEIGHT / canvas.height, _WIDEST / canvas.width)
     size = (round(canvas.width * scale / 2) * 2, round(canvas.height * scale / 2) * 2)
     small = canvas.resize(size, Image.Resampling.LANCZOS)
     across, down = size[0] / canvas.width, size[1] / canvas.height
-    return np.asarray(small), Plot(
-        plot.left * across, plot.top * down, plot.width * across, plot.height * down
+    return np.asarray(small), PlotArea(
+        area.left * across, area.top * down, area.width * across, area.height * down
     )
 
 
-def _with_playhead(ground: Pixels, plot: Plot, place: float) -> Pixels:
-    """The picture with a bright line at a place 0 … 1 of its time, a glow trailing behind it."""
+def _with_playhead(ground: Pixels, area: PlotArea, place: float) -> Pixels:
+    """Draw a bright line at a position 0 … 1 of the time, with a fading glow behind it."""
     frame = ground.copy()
-    at = plot.left + place * plot.width
-    top, bottom = round(plot.top), round(plot.top + plot.height)
-    first = max(round(plot.left), int(at) - _GLOW)
-    last = min(round(plot.left + plot.width), int(at) + 2)
+    at = area.left + place * area.width
+    top, bottom = round(area.top), round(area.top + area.height)
+    first = max(round(area.left), int(at) - _GLOW)
+    last = min(round(area.left + area.width), int(at) + 2)
     columns = np.arange(first, max(last, first + 1))
     behind = np.clip(1 - (at - columns) / _GLOW, 0, 1) * 0.45
     share = np.where(np.abs(columns - at) <= 1, 1.0, np.where(columns < at, behind, 0.0))

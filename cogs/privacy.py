@@ -78,7 +78,7 @@ class EraseButton(
         await bot.services.jams.forget_member(self.user_id)
         deletion = await bot.services.library.privacy.erase_member(self.user_id, scrub_jam)
         remaining = await delete_messages(bot, deletion)
-        open_again = await bot.services.library.privacy.remixes_allowed(self.user_id)
+        open_again = await bot.services.library.privacy.is_remix_allowed(self.user_id)
         await send_ephemeral(
             interaction, _deletion_summary(deletion.riffs, remaining, open_again=open_again)
         )
@@ -139,10 +139,10 @@ class PrivacyCog(commands.GroupCog, name="privacy", description=command_descript
             may = "may remix" if allowed else "may not remix"
             if riff is not None:
                 found = await find_riff(interaction, riff)
-                await library.privacy.allow_remixes_of(found.id, user, allowed)
+                await library.privacy.set_riff_remix_allowed(found.id, user, allowed)
                 await send_ephemeral(interaction, f"Others {may} `#{found.id}`.")
                 return
-            count = await library.privacy.allow_remixes(user, allowed)
+            count = await library.privacy.set_remix_allowed(user, allowed)
             await send_ephemeral(interaction, f"Others {may} what you make: {_all_of(count)}.")
 
     @tasks.loop(hours=24)

@@ -12,7 +12,7 @@ from cogs.common.errors import reporting_errors
 from cogs.common.formatting import ACCENT
 from cogs.common.i18n import command_description, option_descriptions
 from riffbot.errors import BadRequest
-from riffbot.library.guilds import NOBODY, Who
+from riffbot.library.guilds import NO_ROLE, JamControl
 from riffbot.library.tables import GuildSettings
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class ServerCog(commands.GroupCog, name="server", description=command_descriptio
                     interaction.guild_id,
                     jam_steer=_role(jam_steer),
                     jam_stop=_role(jam_stop),
-                    dj_role_id=NOBODY if no_dj_role else dj_role.id if dj_role else None,
+                    dj_role_id=NO_ROLE if no_dj_role else dj_role.id if dj_role else None,
                 )
             await interaction.followup.send(embed=settings_embed(settings), ephemeral=True)
 
@@ -77,7 +77,7 @@ def settings_embed(settings: GuildSettings) -> discord.Embed:
     return embed
 
 
-def _role(value: str | None) -> Who | None:
+def _role(value: str | None) -> JamControl | None:
     return value  # type: ignore[return-value]  # Discord sends only the choices
 
 

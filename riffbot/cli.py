@@ -6,20 +6,17 @@ Nothing here imports torch, numpy or Discord: `riffbot --help` answers at once.
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from riffbot import caches, interrupts, terminal
-from riffbot.commands.arguments import Options
-from riffbot.commands.options import build_parser
+from riffbot.commands.arguments import ParsedArguments
+from riffbot.commands.parser import build_parser
 from riffbot.errors import RiffBotError, describe_for_owner
 from riffbot.interrupts import INTERRUPTED
-
-CommandFunction = Callable[[Options], int]
 
 HINT = " (run with --debug for the traceback)"
 
@@ -62,11 +59,13 @@ def _run(arguments: list[str]) -> int:
         os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
         os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
     try:
-        options = build_parser().parse_args(arguments, namespace=Options())
-        if options.json:
+        parsed = build_parser().parse_args(arguments, namespace=ParsedArguments())
+        if parsed.json:
             terminal.escape_stdout_for_json()
         caches.prepare(_data_dir)
-        return _import_command(options.run)(options)
+        from riffbot.commands.dispatch import run_command  # noqa: PLC0415
+
+        return run_command(parsed.run, parsed)
     except KeyboardInterrupt:
         interrupts.notice_printed.wait(0.2)
         return _fail("stopped.", INTERRUPTED)
@@ -113,13 +112,6 @@ class _MutedLog(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Remember only whether there was a traceback."""
         self.has_traceback = self.has_traceback or record.exc_info is not None
-
-
-def _import_command(path: str) -> CommandFunction:
-    """`"clips.riff"` → `riffbot.commands.clips.riff`, imported only now."""
-    module, _, name = path.partition(".")
-    function: CommandFunction = getattr(importlib.import_module(f"riffbot.commands.{module}"), name)
-    return function
 
 
 def _fail(sentence: str, code: int) -> int:

@@ -220,7 +220,7 @@ class Images:
             return None
         try:
             stored = json.loads(recipe)
-            return RiffRequest.build(**stored.get("request", stored))
+            return RiffRequest.build_unparsed(**stored.get("request", stored))
         except (BadRequest, ValueError, TypeError, AttributeError, RecursionError):
             return None  # somebody else's recipe; it still is a picture
 

@@ -7,17 +7,16 @@ travel between the two unchanged:
     [vocals]      ÷ 1.1            ((vocals))     × 1.1 × 1.1, nesting multiplies
     \\( \\) \\[ \\] \\\\                    the character itself
 
-Nobody is scolded for a missing or a stray bracket: what was opened and never closed counts to the
-end of the prompt, and what was never opened is an ordinary character.
+A missing or a stray bracket is no error: a group that is never closed ends with the prompt, and a
+closing bracket without an opening one is an ordinary character.
 
 A colon in round brackets begins a weight only where a number from 0 to 10 stands between it and the
 closing bracket, with or without blanks: `(sax:1.3)`, `(sax: .5 )`, `(sax:+2)`. Anything else behind
-a colon is text: words (`(drums:808s)`), and what only Python reads as a number (`(take:1_0)`).
+a colon is text: words (`(drums:808s)`), and what is a number in Python only (`(take:1_0)`).
 
-A number that no weight can be is either a mistake or no weight at all, and how it is written tells
-which. Close to the colon it is a mistake, and refused: `(x:1e9)`, `(x:-1)`, `(x:nan)`. It is text
-behind a blank, as labels are written (`(bpm: 120)`, `(tempo: 90)`, `(to: infinity)`), and in a time
-of day or a length (`(live 12:30)`, `(4:33)`).
+A number outside of that range is an error directly behind the colon: `(x:1e9)`, `(x:-1)`,
+`(x:nan)`. It is text behind a blank, as labels are written (`(bpm: 120)`, `(tempo: 90)`,
+`(to: infinity)`), and in a time of day or a length (`(live 12:30)`, `(4:33)`).
 
 The page's `prompt_parser.ts` reads prompts in the same way; tests/riffbot/prompts.json holds both
 to it.
@@ -40,7 +39,7 @@ MAX_WEIGHT = 10.0
 """The largest weight a fragment may reach, all brackets around it multiplied."""
 
 _CACHED_PROMPTS = 256
-"""Parsed prompts to remember; a thousand characters each at most, where requests carry them."""
+"""Parsed prompts in the cache; those of requests have a thousand characters at most."""
 
 _TOKEN = re.compile(
     r"""
@@ -53,14 +52,14 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_HOURS = re.compile(r"(?<![\w.])\d{1,3}\Z")  # what stands before the colon of a time
+_HOURS = re.compile(r"(?<![\w.])\d{1,3}\Z")  # what precedes the colon of a time
 _MINUTES = re.compile(r"\d{1,3}")
 _OPENER = {")": "(", "]": "["}
 _FACTOR = {"(": EMPHASIS, "[": 1 / EMPHASIS}
 
 
 class PromptError(BadRequest):
-    """The prompt carries a weight that cannot be meant, or no words."""
+    """A prompt has an invalid weight, or no words."""
 
 
 @dataclass(frozen=True)
@@ -72,18 +71,22 @@ class Fragment:
 
 
 def require_words(text: str) -> list[Fragment]:
-    """A prompt's fragments, of which at least one has something to hear.
+    """Parse a prompt that needs words; returns its fragments.
 
     Raises:
         PromptError: as `parse`, or there is nothing between its brackets.
     """
-    fragments = parse(text)
-    if not any(fragment.text.strip() for fragment in fragments):
+    if not has_words(text):
         raise PromptError(
             "The prompt is empty between its brackets: write what you want to hear, for example "
             "“funky (sax:1.2)”."
         )
-    return fragments
+    return parse(text)
+
+
+def has_words(text: str) -> bool:
+    """Whether a prompt contains anything besides brackets and weights. Raises PromptError."""
+    return any(fragment.text.strip() for fragment in _parse(text))
 
 
 def parse(text: str) -> list[Fragment]:
@@ -93,20 +96,20 @@ def parse(text: str) -> list[Fragment]:
         At least one fragment; their texts in order are the prompt without its brackets.
 
     Raises:
-        PromptError: a weight lies outside of 0 to 10, alone or multiplied by the brackets around
-            it; which numbers are taken for weights stands above.
+        PromptError: a weight is outside of 0 to 10, alone or multiplied by the brackets around it;
+            the module's docstring defines which numbers are weights.
     """
     return list(_parse(text))
 
 
 @lru_cache(maxsize=_CACHED_PROMPTS)
 def _parse(text: str) -> tuple[Fragment, ...]:
-    """`parse` without a copy: a clip's prompt is read by its command, the model and the encoder."""
-    # Texts and weights apart: each of up to 500 brackets may change each of as many weights.
+    """`parse` with a cache: a clip's prompt is parsed by its command, the model and the encoder."""
+    # In two lists: each of up to 500 brackets may change each of as many weights.
     texts: list[str] = []
     weights: list[float] = []
-    # Where each open group began. Round and square brackets do not see each other: "(a [b) c]"
-    # closes both groups, as it does in Riffusion.
+    # Where each open group began. Round and square brackets are matched independently: "(a [b) c]"
+    # closes both groups, as in Riffusion.
     opened: dict[str, list[int]] = {"(": [], "[": []}
 
     for token in _TOKEN.finditer(text):
@@ -117,7 +120,7 @@ def _parse(text: str) -> tuple[Fragment, ...]:
         elif kind == "close" and opened[_OPENER[value]]:
             bracket = _OPENER[value]
             _scale(weights, opened[bracket].pop(), _FACTOR[bracket])
-        elif kind == "weight" and opened["("] and (factor := _weight(token)) is not None:
+        elif kind == "weight" and opened["("] and (factor := _parse_weight(token)) is not None:
             _scale(weights, opened["("].pop(), factor)
         elif kind == "weight" and opened["("]:  # `:808s)` is text and the group's end
             texts.append(token[0][:-1])
@@ -130,11 +133,13 @@ def _parse(text: str) -> tuple[Fragment, ...]:
     for bracket, starts in opened.items():
         for start in starts:
             _scale(weights, start, _FACTOR[bracket])
-    return tuple(_joined(_checked(list(map(Fragment, texts, weights))))) or (Fragment(""),)
+    return tuple(_join_equal_weights(_check_weights(list(map(Fragment, texts, weights))))) or (
+        Fragment(""),
+    )
 
 
-def _weight(token: re.Match[str]) -> float | None:
-    """The weight that stands behind a colon, or None where it is text. Raises PromptError."""
+def _parse_weight(token: re.Match[str]) -> float | None:
+    """Parse the weight behind a colon; None if it is text. Raises PromptError."""
     number = token["weight"]
     if "_" in number:  # which Python alone reads as a number
         return None
@@ -164,18 +169,22 @@ def _scale(weights: list[float], start: int, factor: float) -> None:
     weights[start:] = [weight * factor for weight in weights[start:]]
 
 
-def _checked(pieces: list[Fragment]) -> list[Fragment]:
-    for piece in pieces:
-        if not math.isfinite(piece.weight) or piece.weight > MAX_WEIGHT:
+def _check_weights(fragments: list[Fragment]) -> list[Fragment]:
+    for fragment in fragments:
+        if not math.isfinite(fragment.weight) or fragment.weight > MAX_WEIGHT:
+            text = shorten(fragment.text.strip())
             raise PromptError(
-                f"“{shorten(piece.text.strip())}” would weigh {piece.weight:.3g}: please keep "
+                f"“{text}” would weigh {fragment.weight:.3g}: please keep "
                 f"weights, all brackets multiplied, between 0 and {MAX_WEIGHT:g}."
             )
-    return pieces
+    return fragments
 
 
-def _joined(pieces: list[Fragment]) -> list[Fragment]:
+def _join_equal_weights(fragments: list[Fragment]) -> list[Fragment]:
     return [
-        Fragment("".join(piece.text for piece in run), weight)
-        for weight, run in groupby((p for p in pieces if p.text), key=lambda piece: piece.weight)
+        Fragment("".join(fragment.text for fragment in run), weight)
+        for weight, run in groupby(
+            (fragment for fragment in fragments if fragment.text),
+            key=lambda fragment: fragment.weight,
+        )
     ]

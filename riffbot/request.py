@@ -3,6 +3,11 @@
 The same resolved request, on the same model and device, gives the same picture to the byte. It is
 immutable, travels as JSON (in the database, in the PNG, in the MP3's tags, over HTTP), and an
 unknown field is an error rather than a silent loss.
+
+A prompt is validated in its type, so no new request has a prompt that cannot be parsed. Stored
+requests are not validated so: rows, recipes and uploads' titles may be older than the grammar of
+prompts, and are listed, layered and copied all the same. They are built by `from_json` and
+`build_unparsed`; `check_prompts` validates them before a model is given their prompts.
 """
 
 from __future__ import annotations
@@ -12,18 +17,21 @@ from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
     ValidationError,
-    field_validator,
+    ValidationInfo,
     model_validator,
 )
 
-from riffbot.errors import BadRequest, shorten
+from riffbot.errors import BadRequest
 from riffbot.prompt import parse, require_words
 from riffbot.tempo import MAX_WIDTH, MIN_WIDTH
+from riffbot.validation import describe_validation_error, validate
 
 MAX_SEED = 2**32 - 1
 MAX_PROMPT = 1000
@@ -33,35 +41,65 @@ tempo of a seed image is kept (`training.evaluate --what seeds`)."""
 MAX_COLUMNS = 36_000
 """Of a composed clip, six minutes: what a song needs and an upload to Discord still takes."""
 
-PromptText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_PROMPT)]
+_UNPARSED = "unparsed"
+"""Validation context in which prompts are not parsed."""
+
+
+def _drop_null_characters(text: object) -> object:
+    # They mean nothing in a prompt, and PostgreSQL stores no text with one.
+    return text.replace("\0", "") if isinstance(text, str) else text
+
+
+def _check_weights(text: str, info: ValidationInfo) -> str:
+    if info.context != _UNPARSED:
+        parse(text)
+    return text
+
+
+def _check_words(text: str, info: ValidationInfo) -> str:
+    if info.context != _UNPARSED:
+        require_words(text)
+    return text
+
+
+# A PromptError is no ValueError, so pydantic passes it on with its own sentence.
+PromptText = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=MAX_PROMPT),
+    AfterValidator(_check_weights),
+    BeforeValidator(_drop_null_characters),
+]
+"""A prompt that may be empty, such as the negative one. Raises PromptError, see `prompt.parse`."""
+Prompt = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_PROMPT),
+    AfterValidator(_check_words),
+    BeforeValidator(_drop_null_characters),
+]
+"""A prompt with words. Raises PromptError, see `prompt.require_words`."""
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Guidance = Annotated[float, Field(ge=1.0, le=30.0)]
 Steps = Annotated[int, Field(ge=1, le=200)]
 Tempo = Annotated[float, Field(ge=40.0, le=240.0)]
 SchedulerText = Annotated[str, StringConstraints(max_length=64)]
-"""Of a sampler; the model says which it has. A name that cannot be written down is none."""
+"""The name of a sampler; the model decides which it has."""
+Width = Annotated[int, Field(ge=MIN_WIDTH, le=MAX_WIDTH)]
 ImageRef = Annotated[
     str, StringConstraints(pattern=r"^(sha256:[0-9a-f]{64}|[a-z0-9][a-z0-9_-]{0,63})$")
 ]
 """The name of a bundled image (`steady_beat`), or `sha256:<64 hex>` of a file in the library."""
 
 
-class _Value(BaseModel):
-    # "ignore" would lose a misspelt option in silence; strict ints keep `seed: 1.5` out.
+class FrozenModel(BaseModel):
+    """Base of immutable values; an unknown field is an error."""
+
+    # "ignore" would lose a misspelt option in silence.
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class _Spoken(_Value):
-    @field_validator("prompt", "negative", mode="before", check_fields=False)
-    @classmethod
-    def _heard(cls, text: object) -> object:
-        # A null character is nothing to hear, and PostgreSQL takes no text with one.
-        return text.replace("\0", "") if isinstance(text, str) else text
-
-
-class Target(_Spoken):
-    """The far end of an interpolation (Riffusion's `end` PromptInput)."""
+class Target(FrozenModel):
+    """The second end of an interpolation (Riffusion's `end` PromptInput)."""
 
     prompt: PromptText
     negative: PromptText = ""
@@ -69,12 +107,12 @@ class Target(_Spoken):
     denoising: Fraction = DEFAULT_DENOISING
 
 
-class Extend(_Value):
-    """The seed image goes on in time (outpainting), and stays itself to the pixel.
+class Extend(FrozenModel):
+    """Outpainting: the seed image is continued in time, and stays the same to the pixel.
 
     Attributes:
         columns: length of the whole, the seed image included, in columns of 10 ms.
-        backward: what is new comes before the seed image rather than after it.
+        backward: continue before the seed image's beginning rather than after its end.
     """
 
     kind: Literal["extend"] = "extend"
@@ -82,14 +120,14 @@ class Extend(_Value):
     backward: bool = False
 
 
-class Morph(_Value):
+class Morph(FrozenModel):
     """A morph from the request (alpha 0) to its target (alpha 1), as one clip without seams.
 
     Attributes:
         clips: length of the morph, in clips as long as the first one.
-        image: the picture at the far end; None keeps the seed image's own beat.
+        image: the picture at the second end; None keeps the seed image's own beat.
         whole: the morph begins with the seed image itself, not with a variation of it; so does
-            every morph that has a picture at its far end.
+            every morph that has a picture at its second end.
         bpm: tempo of that picture; None reads it from its recipe, which an upload lacks.
     """
 
@@ -100,13 +138,13 @@ class Morph(_Value):
     bpm: Tempo | None = None
 
 
-class Layer(_Value):
-    """Another picture sounds together with the seed image. No model is asked.
+class Layer(FrozenModel):
+    """A mix of the seed image with another picture. No model is needed.
 
     Attributes:
         image: the other picture; it is repeated or stretched to whole beats of the seed image.
         gain_db: its level re the seed image's.
-        bpm: its tempo; None is what its file says, which an upload's does not.
+        bpm: its tempo; None reads it from its recipe, which an upload lacks.
     """
 
     kind: Literal["layer"] = "layer"
@@ -116,31 +154,31 @@ class Layer(_Value):
 
 
 Piece = Annotated[Extend | Morph | Layer, Field(discriminator="kind")]
-"""What is composed of more than one picture, see `riffbot.composition`."""
+"""A clip that is composed of several pictures, see `riffbot.composition`."""
 
 
-class RiffRequest(_Spoken):
-    """What a member asked for. Fields left None are filled by `Engine.submit` from the model.
+class RiffRequest(FrozenModel):
+    """A clip's parameters. Fields that are None are filled by `Engine.submit` from the model.
 
     Attributes:
-        prompt: what to hear; weight syntax welcome (see `riffbot.prompt`). Not empty.
+        prompt: what to hear, with weights (see `riffbot.prompt`); not empty.
         negative: what not to hear, same syntax.
-        seed: 0 … 2**32-1; with everything else equal, another seed is another take.
-        seed_image: the picture that img2img starts from; None makes a clip from text alone.
-        denoising: 0 returns the seed image, 1 forgets it. Ignored without a seed image.
-        mask: picture that says where to repaint (white) and where to keep the seed image to the
-            pixel (black). Needs a seed image.
+        seed: 0 … 2**32-1; another seed is another take.
+        seed_image: the picture that img2img starts from; None generates from text alone.
+        denoising: 0 … 1; 0 returns the seed image, 1 ignores it. Unused without a seed image.
+        mask: a picture that is white where to repaint and black where the seed image stays the
+            same to the pixel. Needs a seed image.
         guidance: classifier-free guidance scale, 1 … 30.
         steps: denoising steps before `denoising` shortens them, 1 … 200.
         scheduler: one of the model's scheduler names.
         width: columns of 10 ms, 64 … 2048; a seed image brings its own.
-        bpm: tempo, 40 … 240; decides `width` (an exact number of beats) and is told to the model.
+        bpm: tempo, 40 … 240; decides `width` (a whole number of beats) and conditions the model.
         target, alpha: interpolate from this request (alpha 0) to `target` (alpha 1).
-        piece: makes a longer or a mixed clip of this request; the engine itself knows single
-            pictures only and is given them one by one (`riffbot.composition`).
+        piece: a longer or mixed clip of this request. The engine generates single pictures only;
+            `riffbot.composition` asks it for one after the other.
     """
 
-    prompt: Annotated[PromptText, Field(min_length=1)]
+    prompt: Prompt
     negative: PromptText = ""
     seed: Seed = Field(default_factory=lambda: secrets.randbelow(MAX_SEED + 1))
     seed_image: ImageRef | None = None
@@ -149,14 +187,14 @@ class RiffRequest(_Spoken):
     guidance: Guidance | None = None
     steps: Steps | None = None
     scheduler: SchedulerText | None = None
-    width: Annotated[int, Field(ge=MIN_WIDTH, le=MAX_WIDTH)] | None = None
+    width: Width | None = None
     bpm: Tempo | None = None
     target: Target | None = None
     alpha: Fraction = 0.0
     piece: Piece | None = None
 
     @model_validator(mode="after")
-    def _needs(self) -> Self:
+    def _check_combination(self) -> Self:
         if self.mask is not None and self.seed_image is None:
             raise ValueError("a mask needs a seed image to keep")
         if isinstance(self.piece, Extend | Layer) and self.seed_image is None:
@@ -167,126 +205,73 @@ class RiffRequest(_Spoken):
 
     @classmethod
     def build(cls, /, **fields: object) -> Self:
-        """Make a request from untrusted values.
+        """Build a request from untrusted values.
 
         Raises:
-            BadRequest: one sentence naming the first wrong field and what it may be.
+            BadRequest: one sentence that names the first invalid field and what it may be.
+            PromptError: a prompt cannot be parsed, or `prompt` has no words.
         """
-        try:
-            return cls.model_validate(fields)
-        except ValidationError as error:
-            raise BadRequest(sentence(error)) from error
+        return validate(cls, fields)
 
     @classmethod
-    def strictly(cls, fields: Mapping[str, object]) -> Self:
-        """Make a request from a stranger's JSON, whose types must be right: no `"1"` for 1.
+    def build_strict(cls, fields: Mapping[str, object]) -> Self:
+        """Build a request from a stranger's JSON; values of another type are not converted.
 
         Raises:
-            BadRequest: as `build`.
+            BadRequest, PromptError: as `build`.
         """
-        try:
-            return cls.model_validate(fields, strict=True)
-        except ValidationError as error:
-            raise BadRequest(sentence(error)) from error
+        return validate(cls, fields, strict=True)
+
+    @classmethod
+    def build_unparsed(cls, /, **fields: object) -> Self:
+        """Build a request without parsing its prompts: what is stored, and what no model will read
+        (titles of uploads, captions of layers). Raises BadRequest.
+        """
+        return validate(cls, fields, context=_UNPARSED)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        """Read what `model_dump_json` wrote. Raises BadRequest on anything else."""
+        """Read what `model_dump_json` wrote, without parsing the prompts. Raises BadRequest."""
         try:
-            return cls.model_validate_json(text)
+            return cls.model_validate_json(text, context=_UNPARSED)
         except ValidationError as error:
-            raise BadRequest(sentence(error)) from error
+            raise BadRequest(describe_validation_error(error)) from error
 
-    def but(self, /, **changes: object) -> Self:
-        """A validated copy with some fields changed. Raises BadRequest."""
-        return self.build(**{**self.model_dump(), **changes})
+    def with_changes(self, /, **changes: object) -> Self:
+        """Build a copy with some fields changed; prompts are parsed if one of them is changed.
+
+        So a stored request can be copied whatever its prompts are.
+
+        Raises:
+            BadRequest, PromptError: as `build`.
+        """
+        copy = self.build_unparsed(**{**self.model_dump(), **changes})
+        if not changes.keys().isdisjoint(("prompt", "negative", "target")):
+            copy.check_prompts()
+        return copy
+
+    def check_prompts(self) -> Self:
+        """Check that all prompts can be parsed and `prompt` has words; returns the request.
+
+        For requests that may be stored ones, before anything is queued or posted.
+
+        Raises:
+            PromptError: one of them cannot be parsed, or there are no words.
+        """
+        require_words(self.prompt)
+        parse(self.negative)
+        if self.target is not None:
+            parse(self.target.prompt)
+            parse(self.target.negative)
+        return self
 
 
-def check_prompts(request: RiffRequest) -> RiffRequest:
-    """The request, if all of its prompts can be read and there is something to hear.
+def build_takes(request: RiffRequest, count: int) -> list[RiffRequest]:
+    """Build `count` requests that differ in their seeds only: the request's own and the next ones.
 
-    Whoever takes requests asks this before anything is promised, queued or posted.
-
-    Raises:
-        PromptError: a weight cannot be meant, or the prompt has no words between its brackets.
+    After the largest seed comes 0.
     """
-    require_words(request.prompt)
-    parse(request.negative)
-    if request.target is not None:
-        parse(request.target.prompt)
-        parse(request.target.negative)
-    return request
-
-
-def takes(request: RiffRequest, count: int) -> list[RiffRequest]:
-    """`count` takes of a request: its own seed and the ones that follow it."""
     return [
         request.model_copy(update={"seed": (request.seed + number) % (MAX_SEED + 1)})
         for number in range(count)
     ]
-
-
-def sentence(error: ValidationError) -> str:
-    """Pydantic's first complaint as one sentence for a person.
-
-    It repeats some characters of what was given at most, however long that was.
-    """
-    first = error.errors(include_url=False)[0]
-    field = shorten(".".join(map(str, first["loc"])))
-    given = first.get("input")
-    limits = first.get("ctx", {})
-    name = field.replace("_", " ")
-    match first["type"]:
-        case "missing":
-            return f"The request needs a {field}."
-        case "extra_forbidden":
-            return f"There is no setting called “{field}”; please check its spelling."
-        case "string_too_short":
-            return f"The {field} is empty: write what you want to hear, for example “funky sax”."
-        case "string_too_long":
-            return (
-                f"The {field} is too long: please keep it under {limits['max_length']} characters."
-            )
-        case "greater_than_equal":
-            return f"{field.capitalize()} must be {limits['ge']:.10g} or more, not {_shown(given)}."
-        case "less_than_equal":
-            return f"{field.capitalize()} must be {limits['le']:.10g} or less, not {_shown(given)}."
-        case "string_pattern_mismatch":
-            return f"“{shorten(str(given))}” is no {name} that I know."
-        case "json_invalid":
-            return "That is not a riff's recipe: the JSON cannot be read."
-        case "value_error":
-            return f"{str(limits['error']).capitalize()}."
-        case "string_unicode":
-            return f"The {name} has half of a character in it: please type it anew."
-        case kind if kind in _KINDS and field:
-            return f"The {name} must be {_KINDS[kind]}, not {_shown(given)}."
-        case _:
-            where = f"{field}: " if field else ""
-            return f"{where}{shorten(first['msg'], 120)} (got {_shown(given)})."
-
-
-_KINDS = {
-    "string_type": "text",
-    "int_type": "a whole number",
-    "int_parsing": "a whole number",
-    "int_parsing_size": "a whole number of some digits",
-    "int_from_float": "a whole number",
-    "float_type": "a number",
-    "float_parsing": "a number",
-    "finite_number": "a finite number",
-    "bool_type": "true or false",
-    "bool_parsing": "true or false",
-}
-"""Pydantic's names for a value of the wrong kind, and what it should have been."""
-
-
-def _shown(value: object) -> str:
-    """What was given, in at most some 40 characters; never raises."""
-    if isinstance(value, int) and abs(value) >= 10**20:  # str() refuses 4,300 digits
-        return "a number of more than 20 digits"
-    if isinstance(value, str):  # in quotes, which Discord's markdown goes by
-        return f"“{shorten(value)}”"
-    if isinstance(value, int | float) or value is None:
-        return shorten(repr(value))
-    return "a list" if isinstance(value, list | tuple) else "an object"

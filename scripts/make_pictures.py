@@ -17,10 +17,11 @@ from riffbot.clips.clip import Clip
 from riffbot.clips.edits import EditSource
 from riffbot.clips.lineage import draw_family_tree
 from riffbot.clips.sources import load_edit_source
+from riffbot.generation_options import GenerationOptions
 from riffbot.library.types import Author
 from riffbot.request import RiffRequest
 from riffbot.services import Services, open_services
-from riffbot.settings import Settings
+from riffbot.settings import load_settings
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 ANN, BOB, CY = (Author(number, name) for number, name in enumerate(("Ann", "Bob", "Cy"), start=1))
@@ -39,16 +40,24 @@ async def family(services: Services) -> bytes:
     first = await make(RiffRequest(prompt="funky saxophone riff", seed=1), author=ANN)
     start, parent = await begin(first), first.id
     bells = await make(
-        edits.remix(start, "church bells, warm pad", denoising=0.7, seed=2),
+        edits.remix(
+            start, GenerationOptions(prompt="church bells, warm pad", denoising=0.7, seed=2)
+        ),
         author=BOB,
         parent=parent,
     )
-    await make(edits.extend(start, bars=2, seed=3), author=BOB, parent=parent)
+    await make(edits.extend(start, GenerationOptions(seed=3), bars=2), author=BOB, parent=parent)
     await make(
-        edits.inpaint(start, "drum fill", where="second half", seed=4), author=ANN, parent=parent
+        edits.inpaint(start, GenerationOptions(prompt="drum fill", seed=4), where="second half"),
+        author=ANN,
+        parent=parent,
     )
     rung = await begin(bells)
-    await make(edits.remix(rung, "steel drums", seed=5), author=CY, parent=bells.id)
+    await make(
+        edits.remix(rung, GenerationOptions(prompt="steel drums", seed=5)),
+        author=CY,
+        parent=bells.id,
+    )
     await make(edits.layer(rung, start), author=CY, parent=bells.id, second_parent=parent)
     found = await library.riffs.family(parent)
     return draw_family_tree(found, clip_service.importer.thumbnails(found.members))
@@ -62,7 +71,9 @@ async def sounds(services: Services, reggae: Clip) -> dict[str, bytes]:
     row = await services.library.riffs.get(reggae.id)
     start = await load_edit_source(services.clip_service, services.images, row)
     bells = await make(
-        edits.remix(start, "church bells, warm pad", denoising=0.7, seed=2),
+        edits.remix(
+            start, GenerationOptions(prompt="church bells, warm pad", denoising=0.7, seed=2)
+        ),
         author=CY,
         parent=reggae.id,
     )
@@ -73,7 +84,7 @@ async def sounds(services: Services, reggae: Clip) -> dict[str, bytes]:
 async def main() -> None:
     """Save docs/img/riff.png, docs/img/family.png and docs/audio/*.mp3."""
     with tempfile.TemporaryDirectory(prefix="riffbot-", ignore_cleanup_errors=True) as data:
-        settings = Settings().model_copy(update={"data_dir": Path(data)})
+        settings = load_settings().model_copy(update={"data_dir": Path(data)})
         async with open_services(settings) as services:
             asked = RiffRequest(
                 prompt="reggae with a (trumpet:1.2)", seed_image="island_sun", seed=3

@@ -14,6 +14,8 @@ from training.music.instruments import INSTRUMENTS, KITS
 from training.music.piece import BEND, Piece, Track
 from training.patches import render_patch
 from training.sounds import render_texture
+from training.voices.bank import Bank
+from training.voices.choir import SINGERS, Choir
 
 RATE = 44_100
 SAMPLES_PER_COLUMN = 441
@@ -28,6 +30,7 @@ class Synth:
 
     def __init__(self, soundfont_paths: Sequence[Path]) -> None:
         self._fluid = Fluid(soundfont_paths, RATE)
+        self._choir: Choir | None = None
 
     def render(self, piece: Piece) -> np.ndarray:
         """The piece as float32 of `width * 441` samples, a seamless loop at -3 dBFS peak."""
@@ -69,10 +72,18 @@ class Synth:
                 stems.append(rendered[id(track)])
             elif track.instrument == "drums":
                 stems.append(render_kit(piece.kit, track.notes, samples))
+            elif track.instrument in SINGERS:
+                stems.append(self._sing(piece, track))
             else:
                 patch = INSTRUMENTS[track.instrument].patch
                 stems.append(render_patch(patch, track.notes, samples, rng, beat))
         return stems
+
+    def _sing(self, piece: Piece, track: Track) -> np.ndarray:
+        """A vocal stem. Raises VoicesError where there is no bank of voices."""
+        if self._choir is None:
+            self._choir = Choir(Bank())
+        return self._choir.render(track, piece)
 
     def _play(self, piece: Piece, tracks: list[Track], samples: int) -> list[np.ndarray]:
         if not tracks:

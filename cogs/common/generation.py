@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import discord
 
-from audio.picture import picture
+from audio.plot import encode_plot
 from cogs.common.cards import Card
 from cogs.common.clip_cards import clip_cards
 from cogs.common.delivery import ReplyTarget
@@ -30,7 +30,7 @@ from riffbot.errors import Cancelled, RiffBotError
 from riffbot.inference.job import Progress, Requester
 from riffbot.library.types import Author
 from riffbot.rendering import heading as heading_of
-from riffbot.request import Layer, RiffRequest, check_prompts
+from riffbot.request import Layer, RiffRequest
 
 if TYPE_CHECKING:
     from riffbot.bot import RiffBot
@@ -204,7 +204,7 @@ class GenerationTask:
         for item in self.items:
             preview = item.progress.preview if item.progress is not None else None
             if preview is not None and not item.is_done:
-                return await asyncio.to_thread(picture, preview, title=heading_of(item.request))
+                return await asyncio.to_thread(encode_plot, preview, title=heading_of(item.request))
         return None
 
     def _progress_card(self, preview: bytes | None = None) -> Card:
@@ -244,9 +244,9 @@ async def generate_and_post(
         Refused: the engine admits no more requests; nothing was posted.
         discord.HTTPException: the interaction could not even be acknowledged.
     """
-    for request in requests:
+    for request in requests:  # stored ones, too: of buttons and /replay
         if not isinstance(request.piece, Layer):  # its prompt is a caption that no model reads
-            check_prompts(request)
+            request.check_prompts()
     author = author_of(interaction)
     interaction.client.services.engine.check(
         Requester(author.user_id, author.guild_id), len(requests)

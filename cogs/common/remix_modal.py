@@ -18,9 +18,10 @@ from cogs.common.sources import (
 from cogs.common.visibility import get_remixable_riff
 from riffbot.clips import edits
 from riffbot.errors import BadRequest, shorten
+from riffbot.generation_options import GenerationOptions
 from riffbot.library.tables import StoredRiff
 from riffbot.library.types import Author, Origin
-from riffbot.request import MAX_PROMPT, RiffRequest
+from riffbot.request import MAX_PROMPT
 
 SourceResolver = Callable[[discord.Interaction[Any]], Awaitable[ResolvedSource]]
 """Resolves what a modal starts from, when the modal is submitted."""
@@ -88,12 +89,13 @@ class RemixModal(discord.ui.Modal):
     async def on_submit(self, interaction: discord.Interaction[Any]) -> None:
         """Generate and post the remix."""
         async with reporting_errors(interaction):
-            denoising = _parse_denoising(self.denoising.value)
-            # Refuse a bad prompt before anything is posted.
-            RiffRequest.build(prompt=self.prompt.value, denoising=denoising)
+            # Invalid options are refused before anything is posted.
+            options = GenerationOptions.build(
+                prompt=self.prompt.value, denoising=_parse_denoising(self.denoising.value)
+            )
             async with acknowledging(interaction):
                 resolved = await self._resolve(interaction)
-                request = edits.remix(resolved.source, self.prompt.value, denoising=denoising)
+                request = edits.remix(resolved.source, options)
                 await generate_from_source(interaction, resolved, request)
 
 

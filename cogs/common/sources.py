@@ -18,7 +18,13 @@ from riffbot.clips import edits
 from riffbot.clips.edits import EditSource
 from riffbot.clips.recipes import Recipe, required_images
 from riffbot.clips.sources import load_edit_source
-from riffbot.clips.uploads import MAX_BYTES, OpenedUpload, open_upload, shown_name, too_large
+from riffbot.clips.uploads import (
+    MAX_BYTES,
+    OpenedUpload,
+    describe_too_large,
+    make_name_displayable,
+    open_upload,
+)
 from riffbot.errors import BadRequest
 from riffbot.file_threads import run_in_file_thread
 from riffbot.library.tables import StoredRiff
@@ -166,7 +172,7 @@ async def _authorise_upload(
     if known is not None:
         _require_visible(interaction, known, author.user_id)
         return edits.check_remix_allowed(known, user_id)  # also where only a part of it is used
-    if author.user_id != user_id and not await library.privacy.remixes_allowed(author.user_id):
+    if author.user_id != user_id and not await library.privacy.is_remix_allowed(author.user_id):
         raise BadRequest("The author of this message keeps their sounds for themselves.")
     return None
 
@@ -196,9 +202,9 @@ async def authorise_replay(
 
 async def download_attachment(attachment: discord.Attachment) -> bytes:
     """Download an attachment. Raises BadRequest where it is too large or deleted."""
-    shown = shown_name(attachment.filename)
+    shown = make_name_displayable(attachment.filename)
     if attachment.size > MAX_BYTES:
-        raise BadRequest(too_large(shown, attachment.size))
+        raise BadRequest(describe_too_large(shown, attachment.size))
     try:
         return await attachment.read()
     except discord.NotFound as error:

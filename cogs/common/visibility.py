@@ -14,7 +14,7 @@ import discord
 
 from riffbot.clips import edits
 from riffbot.errors import NotFound
-from riffbot.library.riffs import riff_not_found
+from riffbot.library.riffs import riff_not_found_error
 from riffbot.library.tables import StoredRiff
 from riffbot.library.types import Author, Origin, Viewer
 
@@ -108,7 +108,7 @@ async def get_visible_riff(interaction: discord.Interaction[RiffBot], riff_id: s
     """
     riff = await interaction.client.services.library.riffs.get(riff_id)
     if not riff.is_visible_to(viewer_of(interaction)):
-        raise riff_not_found(riff_id)
+        raise riff_not_found_error(riff_id)
     return riff
 
 

@@ -28,6 +28,7 @@ from cogs.common.visibility import get_visible_riff
 from riffbot.clips import edits
 from riffbot.clips.edits import EditSource
 from riffbot.errors import NotFound, RiffBotError
+from riffbot.generation_options import GenerationOptions
 from riffbot.regions import bars
 from riffbot.request import DEFAULT_DENOISING
 from riffbot.tempo import find_tempo
@@ -88,16 +89,10 @@ class ComposeCog(commands.Cog, name="compose"):
         """Repaint a time range, a frequency band, or both."""
         async with reporting_errors(interaction), acknowledging(interaction):
             resolved = await resolve_source(interaction, riff, upload, start=start)
-            request = edits.inpaint(
-                resolved.source,
-                prompt,
-                where=where,
-                low=low,
-                high=high,
-                negative=negative,
-                denoising=denoising,
-                seed=seed,
+            options = GenerationOptions.build(
+                prompt=prompt, negative=negative, seed=seed, denoising=denoising
             )
+            request = edits.inpaint(resolved.source, options, where=where, low=low, high=high)
             await generate_from_source(interaction, resolved, request)
 
     @command_anywhere("extend")
@@ -120,15 +115,13 @@ class ComposeCog(commands.Cog, name="compose"):
             resolved = await resolve_source(
                 interaction, riff, upload, start=start, whole=start == 0
             )
-            request = edits.extend(
-                resolved.source,
-                prompt or resolved.source.prompt or "more of it",
-                seconds=seconds,
-                backward=backward,
+            options = GenerationOptions.build(
+                prompt=prompt or resolved.source.prompt or "more of it",
                 negative=negative,
-                denoising=denoising,
                 seed=seed,
+                denoising=denoising,
             )
+            request = edits.extend(resolved.source, options, seconds=seconds, backward=backward)
             await generate_from_source(interaction, resolved, request)
 
     @command_anywhere("morph")
@@ -149,18 +142,18 @@ class ComposeCog(commands.Cog, name="compose"):
         """Morph between two riffs or prompts."""
         async with reporting_errors(interaction), acknowledging(interaction):
             check_seed_image(interaction.client, seed_image)
-            ends = [await _resolve_end(interaction, typed) for typed in (first, second)]
-            request = edits.morph(
-                *ends,
-                clips=clips,
-                seed_image=seed_image,
+            start = await _resolve_end(interaction, first)
+            end = await _resolve_end(interaction, second)
+            options = GenerationOptions.build(
                 negative=negative,
+                seed=seed,
+                seed_image=seed_image,
                 denoising=denoising,
                 guidance=guidance,
-                seed=seed,
-                bpm=find_tempo(first) if isinstance(ends[0], str) else None,
+                bpm=find_tempo(first) if isinstance(start, str) else None,
             )
-            parents = [end.riff_id for end in ends if isinstance(end, EditSource)]
+            request = edits.morph(start, end, options, clips=clips)
+            parents = [one.riff_id for one in (start, end) if isinstance(one, EditSource)]
             await generate_and_post(
                 interaction,
                 [request],

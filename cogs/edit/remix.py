@@ -31,6 +31,7 @@ from cogs.common.sources import (
 from cogs.common.visibility import audience_id_of, author_of, origin_of
 from riffbot.clips import edits
 from riffbot.file_threads import run_in_file_thread
+from riffbot.generation_options import GenerationOptions
 from riffbot.library.types import Author, Origin
 from riffbot.request import DEFAULT_DENOISING
 
@@ -99,14 +100,14 @@ class RemixCog(commands.Cog, name="remix"):
         """Generate with img2img from a riff or an upload."""
         async with reporting_errors(interaction), acknowledging(interaction):
             resolved = await resolve_source(interaction, riff, upload, start=start)
-            request = edits.remix(
-                resolved.source,
-                prompt,
+            options = GenerationOptions.build(
+                prompt=prompt,
                 negative=negative,
+                seed=seed,
                 denoising=denoising,
                 guidance=guidance,
-                seed=seed,
             )
+            request = edits.remix(resolved.source, options)
             await generate_from_source(interaction, resolved, request)
 
     @command_anywhere("draw")
@@ -127,13 +128,10 @@ class RemixCog(commands.Cog, name="remix"):
             resolved = await source_from_upload(
                 interaction, picture, author, origin, seconds=seconds, drawing=True
             )
-            request = edits.draw(
-                resolved.source,
-                prompt,
-                negative=negative,
-                denoising=denoising,
-                seed=seed,
+            options = GenerationOptions.build(
+                prompt=prompt.strip() or None, negative=negative, seed=seed, denoising=denoising
             )
+            request = edits.draw(resolved.source, options)
             await generate_from_source(interaction, resolved, request)
 
     @command_anywhere("replay")

@@ -17,6 +17,7 @@ from cogs.common.options import check_seed_image
 from cogs.jam._actions import end_pause, participant_of
 from cogs.jam._controller import JamController
 from riffbot.errors import BadRequest, RiffBotError
+from riffbot.jam.chunk_options import ChunkOptions
 from riffbot.jam.session import JamSession
 from riffbot.jam.types import JamChannels
 from riffbot.library.jam_record import GuildJam, JamRecord
@@ -39,10 +40,11 @@ async def start_guild_jam(
     bpm: float | None,
     denoising: float | None,
 ) -> None:
-    """Start a jam in the caller's voice channel. The options are those of `JamManager.start`.
+    """Start a jam in the caller's voice channel; the options are those of `ChunkOptions`.
 
     Raises:
-        BadRequest: one plays here, or the caller is in no channel that a jam can play in.
+        BadRequest: one plays here, the caller is in no channel that a jam can play in, or an
+            option is invalid.
         NotFound: there is no such seed image.
         app_commands.BotMissingPermissions: the bot may not join or speak there.
         RiffBotError: it cannot be started; the sentence says why.
@@ -53,17 +55,15 @@ async def start_guild_jam(
     if bot.services.jams.get(key) is not None:
         raise BadRequest("A jam plays here already: /jam prompt steers it, /jam stop ends it.")
     check_seed_image(bot, seed_image)
-    target = await ReplyTarget.respond(interaction, starting_card(prompt))
+    options = ChunkOptions.build(prompt=prompt, seed_image=seed_image, denoising=denoising, bpm=bpm)
+    target = await ReplyTarget.respond(interaction, starting_card(options.prompt))
     try:
         session = await bot.services.jams.start(
             key,
-            prompt,
+            options,
             starter=participant_of(interaction),
             bitrate=_bitrate(channel),
             paced_by="voice" if channel is not None else "clock",
-            seed_image=seed_image,
-            bpm=bpm,
-            denoising=denoising,
         )
         await open_controller(bot, session, channel, target)
     except Exception:

@@ -131,7 +131,7 @@ class JamCog(commands.GroupCog, name="jam", description=command_description("jam
             if controller is not None:
                 await controller.stop()
         finally:
-            await self.bot.services.library.guilds.forget(guild.id)
+            await self.bot.services.library.guilds.delete_settings(guild.id)
 
     @commands.Cog.listener()
     async def on_host_ready(self, fallback_channel_id: int | None) -> None:

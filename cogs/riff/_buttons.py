@@ -16,7 +16,7 @@ from cogs.common.persistent import ActionButton, on
 from cogs.common.remix_modal import RemixModal
 from cogs.common.visibility import get_clicked_riff, get_remixable_riff, viewer_of
 from riffbot.errors import BadRequest
-from riffbot.request import MAX_SEED, RiffRequest, takes
+from riffbot.request import MAX_SEED, RiffRequest, build_takes
 
 if TYPE_CHECKING:
     from riffbot.bot import RiffBot
@@ -41,7 +41,7 @@ class ClipButton(ActionButton, template=CLIP_BUTTON_TEMPLATE):
     async def generate_four(self, interaction: discord.Interaction[RiffBot]) -> None:
         """Generate four times from the same request, with other seeds."""
         riff = await get_remixable_riff(interaction, self.riff_id)
-        requests = takes(_with_new_seed(riff.request), FOUR)
+        requests = build_takes(_with_new_seed(riff.request), FOUR)
         await generate_and_post(interaction, requests, parent=riff.id)
 
     @on("remix")
@@ -87,4 +87,4 @@ class ClipButton(ActionButton, template=CLIP_BUTTON_TEMPLATE):
 
 
 def _with_new_seed(request: RiffRequest) -> RiffRequest:
-    return request.but(seed=secrets.randbelow(MAX_SEED + 1))
+    return request.with_changes(seed=secrets.randbelow(MAX_SEED + 1))

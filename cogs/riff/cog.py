@@ -22,7 +22,8 @@ from cogs.common.options import (
     suggest_seed_images,
 )
 from cogs.riff._buttons import ClipButton
-from riffbot.request import DEFAULT_DENOISING, RiffRequest, takes
+from riffbot.generation_options import GenerationOptions
+from riffbot.request import DEFAULT_DENOISING, build_takes
 
 if TYPE_CHECKING:
     from riffbot.bot import RiffBot
@@ -57,17 +58,18 @@ class RiffCog(commands.Cog, name="riff"):
         """Generate one to four riffs."""
         async with reporting_errors(interaction):
             check_seed_image(interaction.client, seed_image)
-            first = RiffRequest.build(
+            options = GenerationOptions.build(
                 prompt=prompt,
                 negative=negative,
+                seed=seed,
                 seed_image=seed_image,
                 denoising=denoising,
                 guidance=guidance,
                 steps=steps,
                 bpm=tempo,
-                **({} if seed is None else {"seed": seed}),
             )
-            await generate_and_post(interaction, takes(first, count))
+            requests = build_takes(options.build_request(), count)
+            await generate_and_post(interaction, requests)
 
 
 async def setup(bot: RiffBot) -> None:

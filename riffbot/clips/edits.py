@@ -1,43 +1,27 @@
 """The six edits as requests: remix, inpaint, extend, morph, layer, draw.
 
-Discord, the page and the command line all build the requests of their edits here, so that an
-option means the same everywhere; the clip service or the command line makes the clips.
+Discord, the page and the command line all build the requests of their edits here, so an option
+means the same everywhere.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from audio.columns import columns_of, columns_of_beats, seconds_of
 from riffbot.composition import check_tempos, extended_columns
 from riffbot.errors import BadRequest
+from riffbot.generation_options import NO_OPTIONS, GenerationOptions
 from riffbot.library.tables import StoredRiff
 from riffbot.regions import BEATS, Region
-from riffbot.request import (
-    DEFAULT_DENOISING,
-    MAX_PROMPT,
-    Extend,
-    RiffRequest,
-    check_prompts,
-)
+from riffbot.request import DEFAULT_DENOISING, MAX_PROMPT, Extend, RiffRequest
 from riffbot.tempo import MAX_WIDTH
 
 INPAINT_DENOISING = 1.0
 """The denoising of inpainting: nothing of the repainted region stays."""
-
-DENOISING_HINTS = (
-    (0.25, "0.25 · a touch: nearly the same"),
-    (0.4, "0.4 · recolours it"),
-    (0.6, "0.6 · a new arrangement"),
-    (0.75, "0.75 · rethinks it and keeps the beat (a good start)"),
-    (0.85, "0.85 · bold: the beat may wander"),
-    (0.95, "0.95 · a leap, with a memory of it; tempo and rhythm may go astray"),
-    (0.0, "0 · gives it back as it is"),
-)
-"""Suggested values of denoising, with their descriptions."""
 
 
 @dataclass(frozen=True)
@@ -83,54 +67,56 @@ def crop_to_measures(
         BadRequest: `start_s` is after the picture's end.
     """
     width = picture.shape[1]
-    first = round(start_s * 100)
+    first = columns_of(start_s)
     if not 0 <= first <= width - 64:
-        raise BadRequest(f"This clip lasts {width / 100:g} s; say a start before its end.")
+        raise BadRequest(f"This clip lasts {seconds_of(width):g} s; say a start before its end.")
     if first == 0 and width <= MAX_WIDTH:
         return picture
-    bar = meter * 6000 / bpm if bpm else 512.0
+    bar = columns_of_beats(meter, bpm) if bpm else 512.0
     room = min(MAX_WIDTH, width - first)
     # About as long as an ordinary clip: a minute of a song would take long to generate.
     bars = max(1, min(int(room / bar), round(512 / bar)))
     return picture[:, first : first + min(room, round(bars * bar))]
 
 
-def remix(source: EditSource, prompt: str, **options: Any) -> RiffRequest:
+def remix(
+    source: EditSource, options: GenerationOptions, *, mask: str | None = None
+) -> RiffRequest:
     """Build an img2img request: the source's picture, changed towards a prompt.
 
     Args:
         source: the picture to change.
-        prompt: the prompt; empty takes the source's own.
-        options: further fields of the request; None means the default.
+        options: what was set; without a prompt or a tempo the source's own are taken.
+        mask: reference of a picture that says where to repaint.
 
     Raises:
-        BadRequest: a value is out of range, or there is no prompt at all.
+        BadRequest: there is no prompt at all.
+        PromptError: the source's own prompt cannot be parsed.
     """
-    return _img2img(source, prompt, **options)
+    return _build_img2img(source, options, mask=mask)
 
 
 def inpaint(
     source: EditSource,
-    prompt: str,
+    options: GenerationOptions,
     *,
     where: str = "",
     low: float | None = None,
     high: float | None = None,
     mask: str | None = None,
-    **options: Any,
 ) -> RiffRequest:
     """Build an inpainting request for a time span, a frequency band or a mask.
 
     The rest of the picture stays the same to the pixel.
 
     Args:
-        source, prompt, options: as for `remix`; denoising is 1 by default.
+        source, options: as for `remix`; denoising is 1 by default.
         where: “bar 2”, “2-3.5”, “second half” …, or a bundled mask's name; empty for all of it.
         low, high: the band in Hz.
         mask: a painted mask's reference, in place of all these.
 
     Raises:
-        BadRequest: the region cannot be read, is empty, or is everything.
+        BadRequest: the region cannot be read, is empty, or is everything; or as `remix`.
     """
     if mask is None and where.startswith("mask_"):
         mask = where
@@ -148,41 +134,41 @@ def inpaint(
             10_000.0 if high is None else high,
             meter=source.meter,
         ).name
-    options = {
-        "denoising": INPAINT_DENOISING,
-        **{k: v for k, v in options.items() if v is not None},
-    }
-    return _img2img(source, prompt, mask=mask, **options)
+    return _build_img2img(source, options.with_defaults(denoising=INPAINT_DENOISING), mask=mask)
 
 
 def extend(
     source: EditSource,
-    prompt: str = "",
+    options: GenerationOptions = NO_OPTIONS,
     *,
     seconds: float | None = None,
     bars: int | None = None,
     backward: bool = False,
-    **options: Any,
 ) -> RiffRequest:
     """Build a request that continues a riff, forward or backward, by whole measures.
 
     Args:
-        source, prompt, options: as for `remix`.
+        source, options: as for `remix`.
         seconds: length of the result, to the nearest measure, or
         bars: how many measures to add.
         backward: extend at the beginning instead.
 
     Raises:
-        BadRequest: the result would not be longer, or too long.
+        BadRequest: the result would not be longer, or too long; or as `remix`.
     """
     columns = extended_columns(
         source.width, source.bpm, seconds=seconds, bars=bars, meter=source.meter
     )
-    return _img2img(source, prompt, piece=Extend(columns=columns, backward=backward), **options)
+    return _build_img2img(source, options, piece=Extend(columns=columns, backward=backward))
 
 
 def morph(
-    first: EditSource | str, second: EditSource | str, *, clips: int = 5, **options: Any
+    first: EditSource | str,
+    second: EditSource | str,
+    options: GenerationOptions = NO_OPTIONS,
+    *,
+    clips: int = 5,
+    target_seed: int | None = None,
 ) -> RiffRequest:
     """Build a request that morphs from one riff or prompt to another, as one clip.
 
@@ -190,62 +176,78 @@ def morph(
         first, second: riffs or prompts. A morph from a riff begins with that riff unchanged, one
             between two riffs ends with the second. Between prompts, and from a prompt to a riff,
             the morph keeps one beat: that of the seed image, if there is one.
+        options: what was set. Their prompt is not used.
         clips: the length, in clips as long as the first one.
-        options: further fields of the request.
+        target_seed: the seed of the second end; that of the first by default.
 
     Raises:
-        BadRequest: a value is out of range.
+        BadRequest: a value is out of range, or an end has no prompt.
+        PromptError: a prompt cannot be parsed.
     """
-    fields = {name: value for name, value in options.items() if value is not None}
-    target_seed = fields.pop("target_seed", None)
-    if isinstance(first, str) and isinstance(second, EditSource):
-        fields["seed_image"], fields["bpm"] = second.ref, second.bpm
-        second = second.prompt
+    fields = {**options.as_fields(), "prompt": _prompt_of(first)}
+    second_prompt = _prompt_of(second)
     if isinstance(first, EditSource):
         fields |= {"seed_image": first.ref, "bpm": first.bpm}
-    base = RiffRequest.build(prompt=_prompt_of(first), **fields)
-    target = base.but(
-        prompt=_prompt_of(second), seed=base.seed if target_seed is None else target_seed
-    ).model_dump(include={"prompt", "negative", "seed", "denoising"})
-    piece: dict[str, object] = {
+    elif isinstance(second, EditSource):
+        fields |= {"seed_image": second.ref, "bpm": second.bpm}
+    image = second if isinstance(first, EditSource) and isinstance(second, EditSource) else None
+    base = RiffRequest.build(**fields)
+    # A request, so that its errors name the prompt; the second end may be without words.
+    seed = base.seed if target_seed is None else target_seed
+    end = base.build_unparsed(**{**base.model_dump(), "prompt": second_prompt, "seed": seed})
+    piece = {
         "kind": "morph",
         "clips": clips,
         "whole": isinstance(first, EditSource),
+        "image": image.ref if image else None,
+        "bpm": image.bpm if image else None,
     }
-    if isinstance(second, EditSource):
-        piece |= {"image": second.ref, "bpm": second.bpm}
-    return check_prompts(base.but(target=target, piece=piece))
+    return base.with_changes(
+        target=end.model_dump(include={"prompt", "negative", "seed", "denoising"}), piece=piece
+    )
 
 
 def layer(first: EditSource, second: EditSource, *, gain_db: float = 0.0) -> RiffRequest:
     """Build a request that mixes two riffs, the second at the first one's tempo.
 
+    Its prompt is a caption of both, which no model reads.
+
     Raises:
         BadRequest: their tempos are too far apart to fit.
     """
     check_tempos(first.bpm, second.bpm)
-    prompt = f"{first.prompt} + {second.prompt}"[:MAX_PROMPT]
+    caption = f"{first.prompt} + {second.prompt}"[:MAX_PROMPT]
     piece = {"kind": "layer", "image": second.ref, "gain_db": gain_db, "bpm": second.bpm}
-    return RiffRequest.build(
-        prompt=prompt, seed=0, seed_image=first.ref, denoising=0.0, bpm=first.bpm, piece=piece
+    return RiffRequest.build_unparsed(
+        prompt=caption, seed=0, seed_image=first.ref, denoising=0.0, bpm=first.bpm, piece=piece
     )
 
 
-def draw(source: EditSource, prompt: str = "", **options: Any) -> RiffRequest:
+def draw(source: EditSource, options: GenerationOptions = NO_OPTIONS) -> RiffRequest:
     """Build a request that plays a drawing: unchanged, or with diffusion if there is a prompt."""
-    if prompt.strip():
-        return _img2img(source, prompt, **{"denoising": DEFAULT_DENOISING, **options})
-    return _img2img(source, source.prompt or "a drawing", **{**options, "denoising": 0.0})
+    if options.prompt is not None:
+        return _build_img2img(source, options.with_defaults(denoising=DEFAULT_DENOISING))
+    titled = replace(source, prompt=source.prompt or "a drawing")
+    return _build_img2img(titled, options.model_copy(update={"denoising": 0.0}))
 
 
-def _img2img(source: EditSource, prompt: str, **options: Any) -> RiffRequest:
-    """Build a request whose seed image is the source's picture; options of None are left out."""
-    fields = {name: value for name, value in options.items() if value is not None}
-    return check_prompts(
-        RiffRequest.build(
-            prompt=prompt or source.prompt, seed_image=source.ref, **{"bpm": source.bpm, **fields}
-        )
-    )
+def _build_img2img(
+    source: EditSource,
+    options: GenerationOptions,
+    *,
+    mask: str | None = None,
+    piece: Extend | None = None,
+) -> RiffRequest:
+    """Build a request whose seed image is the source's picture."""
+    fields: dict[str, object] = {
+        "prompt": source.prompt,
+        "bpm": source.bpm,
+        **options.as_fields(),
+        "seed_image": source.ref,
+        "mask": mask,
+        "piece": piece,
+    }
+    return RiffRequest.build(**fields)
 
 
 def _prompt_of(end: EditSource | str) -> str:

@@ -27,21 +27,21 @@ FORMATS = {
     "json": "JSON · the recipe alone",
     "zip": "ZIP · sound, pictures and recipe",
 }
-"""The formats of an export, with their descriptions."""
+"""Descriptions of the formats, by the suffix of the file."""
 
 _VIDEO_S = 10.0
-"""A video repeats a loop for about so long, in seconds."""
+"""How long a video repeats a loop, in seconds, about."""
 
-_PLAIN: tuple[Literal["wav", "flac", "ogg"], ...] = ("wav", "flac", "ogg")
+_SOUND_FORMATS: tuple[Literal["wav", "flac", "ogg"], ...] = ("wav", "flac", "ogg")
 
 
 def export(clip: Clip, format: str, loudness_lufs: float = -14.0) -> tuple[str, bytes]:
     """Export a stored clip as a file. Takes up to some seconds; call it in a thread.
 
     Args:
-        clip: with its files.
+        clip: a stored clip with the contents of its files.
         format: one of `FORMATS`.
-        loudness_lufs: of sounds that are rendered again.
+        loudness_lufs: the loudness of a sound that is rendered again, in LUFS.
 
     Returns:
         The file's name, in plain ASCII, and its bytes.
@@ -53,28 +53,28 @@ def export(clip: Clip, format: str, loudness_lufs: float = -14.0) -> tuple[str, 
         raise BadRequest(f"“{shorten(format)}” is no format I can write: use {', '.join(FORMATS)}.")
     stem = slugify_ascii(heading(clip.request))
     name = f"{stem}-{clip.id}.{format}"
-    makers: dict[str, Callable[[], bytes]] = {
+    builders: dict[str, Callable[[], bytes]] = {
         "mp3": lambda: clip.mp3,
         "png": lambda: clip.png,
-        "json": lambda: recipe_text(clip),
-        "mp4": lambda: _video(clip, loudness_lufs),
-        "zip": lambda: _zip(clip, stem),
+        "json": lambda: encode_recipe(clip),
+        "mp4": lambda: _render_video(clip, loudness_lufs),
+        "zip": lambda: _pack_zip(clip, stem),
     }
-    for kind in _PLAIN:
-        makers[kind] = lambda kind=kind: _sound(clip, kind, loudness_lufs)  # type: ignore[misc]
-    return name, makers[format]()
+    for kind in _SOUND_FORMATS:
+        builders[kind] = lambda kind=kind: _render_sound(clip, kind, loudness_lufs)  # type: ignore[misc]
+    return name, builders[format]()
 
 
-def recipe_text(clip: Clip) -> bytes:
-    """The recipe of a clip as JSON, as its files contain it."""
+def encode_recipe(clip: Clip) -> bytes:
+    """Return the recipe of a clip as JSON in UTF-8, as its files contain it."""
     text = image.decode_image(clip.png, max_pixels=10**9).recipe or json.dumps(
         {"request": clip.request.model_dump(mode="json", exclude_none=True)}
     )
     return text.encode()
 
 
-def _sound(clip: Clip, kind: Literal["wav", "flac", "ogg"], loudness_lufs: float) -> bytes:
-    # From the picture, not from the MP3: nothing is lost on the way.
+def _render_sound(clip: Clip, kind: Literal["wav", "flac", "ogg"], loudness_lufs: float) -> bytes:
+    # Rendered from the spectrogram rather than decoded from the MP3, which is lossy.
     pixels = image.decode_image(clip.png, max_pixels=10**9).pixels
     samples = sound(
         pixels,
@@ -86,7 +86,7 @@ def _sound(clip: Clip, kind: Literal["wav", "flac", "ogg"], loudness_lufs: float
     return encoding.encode(samples, SAMPLE_RATE, kind, tags=tags)
 
 
-def _video(clip: Clip, loudness_lufs: float) -> bytes:
+def _render_video(clip: Clip, loudness_lufs: float) -> bytes:
     pixels = image.decode_image(clip.png, max_pixels=10**9).pixels
     loop = is_loop(clip.request)
     samples = sound(pixels, seed=clip.request.seed, loudness_lufs=loudness_lufs, loop=loop)
@@ -100,11 +100,11 @@ def _video(clip: Clip, loudness_lufs: float) -> bytes:
     )
 
 
-def _zip(clip: Clip, stem: str) -> bytes:
+def _pack_zip(clip: Clip, stem: str) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(f"{stem}.mp3", clip.mp3)
         archive.writestr(f"{stem}.png", clip.png)
         archive.writestr(f"{stem}-picture.png", clip.picture)
-        archive.writestr(f"{stem}.json", recipe_text(clip))
+        archive.writestr(f"{stem}.json", encode_recipe(clip))
     return out.getvalue()

@@ -42,7 +42,7 @@ class ClipImporter:
             StorageError: the library cannot store it.
         """
         ref = await asyncio.to_thread(self.store_picture, source.pixels, source.recipe)
-        request = RiffRequest(
+        request = RiffRequest.build_unparsed(
             prompt=_title(source.name), seed=0, seed_image=ref, denoising=0.0, bpm=source.bpm
         )
         taken_as = DRAWING if source.kind == "drawing" else "an upload"

@@ -98,9 +98,9 @@ class JobLedger:
         Called after the engine was closed and before the library is. Never raises.
         """
         for job_id in list(self._begun):
-            await self._give_back(job_id)
+            await self._uncount_attempt(job_id)
 
-    async def _give_back(self, job_id: str) -> None:
+    async def _uncount_attempt(self, job_id: str) -> None:
         attempts = self._begun.get(job_id)
         if attempts is None:
             return
@@ -109,7 +109,7 @@ class JobLedger:
             self._begun.pop(job_id, None)
             return
         try:
-            await self._library.jobs.give_back(job_id, attempts=attempts)
+            await self._library.jobs.uncount_attempt(job_id, attempts=attempts)
         except (Conflict, NotFound) as error:
             log.info("job %s: its attempt is not given back (%s)", job_id, error)
         except RiffBotError as error:
@@ -152,7 +152,7 @@ class JobLedger:
         """
         is_cancelled = isinstance(error, Cancelled | asyncio.CancelledError)
         if is_cancelled and (self._engine.is_closing or job_id in self._kept_for_restart):
-            await self._give_back(job_id)
+            await self._uncount_attempt(job_id)
             return
         if isinstance(error, Postponed):
             return

@@ -356,12 +356,12 @@ def _build_recipe(data: Any, depth: int) -> Recipe:
     if not isinstance(data, dict):
         raise BadRequest("That is not a riff's recipe: it should be a JSON object.")
     if not isinstance(data.get("request"), dict):
-        return Recipe(RiffRequest.build(**data), text=json.dumps(data))
+        return Recipe(RiffRequest.build_unparsed(**data), text=json.dumps(data))
     batch, model_hash = data.get("batch"), data.get("model_hash")
     older = data.get("made_from")
     older = older if isinstance(older, dict) and depth < _MAX_DEPTH else {}
     return Recipe(
-        RiffRequest.build(**data["request"]),
+        RiffRequest.build_unparsed(**data["request"]),
         batch=batch if isinstance(batch, int) and 1 <= batch <= _MAX_BATCH else 1,
         model_hash=model_hash if isinstance(model_hash, str) else None,
         made_from={str(ref): _build_recipe(recipe, depth + 1) for ref, recipe in older.items()},

@@ -1,8 +1,9 @@
-"""Decodes untrusted uploads into pictures to start from, or raises one clear sentence.
+"""Decodes untrusted uploads into spectrograms that edits start from.
 
 A sound becomes a loop on its own beat; a spectrogram is used as it is; any other picture is taken
-as a drawing. Nothing in a file is trusted and nothing is written: sizes are checked before
-anything is decoded, sounds are decoded for a minute at most, and the file name is only displayed.
+as a drawing. What cannot be used raises BadRequest with one sentence. Nothing in a file is trusted
+and nothing is written: sizes are checked before anything is decoded, a minute of sound is decoded
+at most, and the file name is only displayed.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from audio import codec, decoder, filetypes, loops, regrid
+from audio.columns import bpm_of, columns_of, seconds_of
 from audio.errors import AudioError
+from audio.files import Sound
 from audio.image import SpectrogramImage
 from audio.mel import N_MELS
 from audio.pixels import SILENT, mix_to_mono
@@ -25,22 +28,28 @@ from riffbot.errors import BadRequest, use_plain_quotes
 from riffbot.tempo import FASTEST, MAX_WIDTH, MIN_WIDTH, SLOWEST
 
 MAX_BYTES = 25 * 1024 * 1024
-"""Larger files are not downloaded."""
+"""Files of more bytes are not downloaded."""
 
 MAX_DECODED_S = 60.0
-"""How much of a recording is decoded, from its start on, in seconds."""
+"""The most of a recording that is decoded, in seconds."""
 
 MAX_START_S = 600.0
-"""The latest start within a recording, in seconds: what lies before has to be decoded, too."""
+"""The latest start in a recording, in seconds; all before it has to be decoded and skipped."""
 
-MIN_CLIP_S, MAX_CLIP_S = MIN_WIDTH / 100, MAX_WIDTH / 100
-"""How long a clip may be, in seconds."""
+MIN_CLIP_S, MAX_CLIP_S = seconds_of(MIN_WIDTH), seconds_of(MAX_WIDTH)
+"""The shortest and the longest clip, in seconds."""
 
 MAX_PIXELS = 16_000_000
+"""Larger pictures are not decoded."""
 
 _DARK = 128
+"""A drawing whose border is darker than this, 0 to 255, is drawn in light on dark."""
+
 _MIN_PEAK = 1e-4
+"""Sound whose largest sample is below this, of 1, counts as silent."""
+
 _MAX_NAME = 60
+"""Characters of a file's name that are displayed."""
 
 Kind = Literal["sound", "spectrogram", "drawing"]
 
@@ -54,11 +63,11 @@ class OpenedUpload:
         kind: how the file was interpreted.
         name: the file's name, made safe to display.
         recipe: the recipe in the file, if the whole file is used.
-        bpm, beats: of a loop; None if there is no beat.
-        start_s, left_out_s: of a sound, where the loop begins and how much was left out, in
-            seconds.
-        inverted: a drawing, light on dark, was turned into dark on light.
-        notes: sentences about what of the file was lost or not read.
+        bpm, beats: the tempo and the number of beats of a loop; None if no beat was found.
+        start_s: where in the sound the loop begins, in seconds.
+        left_out_s: how much of the file was left out, in seconds.
+        inverted: whether a drawing in light on dark was turned into dark on light.
+        notes: sentences about parts of the file that were lost or not read.
     """
 
     pixels: NDArray[np.uint8]
@@ -80,11 +89,11 @@ class OpenedUpload:
 
     @property
     def seconds(self) -> float:
-        """The duration of its sound."""
-        return float(self.pixels.shape[1] / 100)
+        """The duration of the sound, in seconds."""
+        return seconds_of(self.pixels.shape[1])
 
     def __str__(self) -> str:
-        """One sentence about what was taken, then the notes."""
+        """Return one sentence about how the file was interpreted, then the notes."""
         return " ".join([self._describe(), *self.notes])
 
     def _describe(self) -> str:
@@ -126,7 +135,7 @@ def open_upload(
         data: the file's bytes.
         name: the file's name; displayed, and never used as a path.
         start_s: where in a sound to begin, in seconds.
-        seconds: the length to take of a sound, or to give to a drawing.
+        seconds: how much of a sound is taken, or how long a drawing becomes.
         on_beat: crop a sound to whole beats.
         drawing: take a picture as a drawing even if it looks like a spectrogram.
         max_bytes: larger files are refused.
@@ -135,11 +144,11 @@ def open_upload(
     Raises:
         BadRequest: the file is empty, too large, of an unknown kind, damaged or silent.
     """
-    shown = shown_name(name)
+    shown = make_name_displayable(name)
     if not data:
         raise BadRequest(f"“{shown}” is empty.")
     if len(data) > max_bytes:
-        raise BadRequest(too_large(shown, len(data), max_bytes))
+        raise BadRequest(describe_too_large(shown, len(data), max_bytes))
     if seconds is not None and not MIN_CLIP_S <= seconds <= MAX_CLIP_S:
         raise BadRequest(f"A clip lasts {MIN_CLIP_S} to {MAX_CLIP_S} seconds, not {seconds:g}.")
     if not 0 <= start_s <= MAX_START_S:
@@ -159,34 +168,27 @@ def open_upload(
         raise BadRequest(f"“{shown}” needs more memory than I have.") from error
 
 
-def shown_name(name: str) -> str:
+def make_name_displayable(name: str) -> str:
     """Make a file's name safe to display: no folders or control characters, 60 characters."""
     last = PurePosixPath(name.replace("\\", "/")).name
     plain = "".join(c for c in last if c.isprintable()).strip(" .")
     return use_plain_quotes(plain[:_MAX_NAME]) or "that file"
 
 
-def too_large(shown: str, size: int, max_bytes: int = MAX_BYTES) -> str:
-    """Return the sentence that refuses a file of more than `max_bytes`."""
+def describe_too_large(shown: str, size: int, max_bytes: int = MAX_BYTES) -> str:
+    """Return the sentence that refuses a file of `size` bytes, more than `max_bytes`."""
     return f"“{shown}” has {size / 1024**2:.0f} MB; please keep it under {max_bytes // 1024**2} MB."
 
 
 def _open_sound(
     data: bytes, shown: str, start_s: float, seconds: float | None, on_beat: bool
 ) -> OpenedUpload:
-    # Decoded up to a limit, in a process of its own: the header of a file is not trusted.
+    # Decoded up to a limit, in another process: the header of a file is not trusted.
     sound = decoder.read(data, max_seconds=MAX_DECODED_S, skip_seconds=start_s)
-    rate, samples = sound.sample_rate, sound.samples
-    if len(samples) < MIN_CLIP_S * rate:
-        raise BadRequest(
-            f"“{shown}” has {sound.seconds:.2f} s of sound"
-            + (f" after {start_s:g} s" if start_s else "")
-            + f"; a clip needs {MIN_CLIP_S} s."
-        )
-    if float(np.abs(samples).max()) < _MIN_PEAK:
-        raise BadRequest(f"“{shown}” is silent" + (" there." if start_s else "."))
+    rate, samples, notes = sound.sample_rate, sound.samples, sound.notes
+    _check_audible(sound, shown, start_s)
     recipe = recipes.read_sound_recipe(data) if not start_s and seconds is None else None
-    if (ours := _parse_recipe(recipe)) is not None and sound.seconds <= MAX_CLIP_S:
+    if (parsed := _parse_recipe(recipe)) is not None and sound.seconds <= MAX_CLIP_S:
         # RiffBot's own clips are loops already.
         pixels = mix_to_mono(codec.audio_to_image(samples, rate, loop=True))
         return OpenedUpload(
@@ -194,46 +196,50 @@ def _open_sound(
             "sound",
             shown,
             recipe=recipes.of_sound(recipe, data, loop=True),
-            bpm=ours.request.bpm,
-            notes=sound.notes,
+            bpm=parsed.request.bpm,
+            notes=notes,
         )
-    notes = sound.notes
     if sound.more and seconds is None:
         which = f"a minute from {start_s:g} s on" if start_s else "its first minute"
         notes += (f"The file is longer: I listened to {which}.",)
-    stretch = samples[: round((seconds or MAX_DECODED_S) * rate)]
-    loop = loops.find_loop(stretch, rate) if on_beat else None
+    wanted = samples[: round((seconds or MAX_DECODED_S) * rate)]
+    loop = loops.find_loop(wanted, rate) if on_beat else None
     if loop is None:
-        taken = stretch[: round(MAX_CLIP_S * rate)]
-        pixels = codec.audio_to_image(taken, rate)
-        return OpenedUpload(
-            mix_to_mono(pixels)[:, :MAX_WIDTH],
-            "sound",
-            shown,
-            start_s=start_s,
-            left_out_s=(len(samples) - len(taken)) / rate,
-            notes=notes,
-        )
-    taken = stretch[loop.start : loop.stop]
-    pixels = mix_to_mono(codec.audio_to_image(taken, rate, loop=True))[:, :MAX_WIDTH]
-    beats = _normalise_beats(loop.beats, pixels.shape[1])
+        taken = wanted[: round(MAX_CLIP_S * rate)]
+    else:
+        taken = wanted[loop.start : loop.stop]
+        start_s += loop.start / rate
+    pixels = mix_to_mono(codec.audio_to_image(taken, rate, loop=loop is not None))[:, :MAX_WIDTH]
+    beats = None if loop is None else _normalise_beats(loop.beats, pixels.shape[1])
     return OpenedUpload(
         pixels,
         "sound",
         shown,
-        bpm=round(6000 * beats / pixels.shape[1], 4),
+        bpm=None if beats is None else round(bpm_of(beats, pixels.shape[1]), 4),
         beats=beats,
-        start_s=start_s + loop.start / rate,
+        start_s=start_s,
         left_out_s=(len(samples) - len(taken)) / rate,
         notes=notes,
     )
 
 
+def _check_audible(sound: Sound, shown: str, start_s: float) -> None:
+    """Raise BadRequest where a sound is shorter than a clip, or silent."""
+    if len(sound.samples) < MIN_CLIP_S * sound.sample_rate:
+        raise BadRequest(
+            f"“{shown}” has {sound.seconds:.2f} s of sound"
+            + (f" after {start_s:g} s" if start_s else "")
+            + f"; a clip needs {MIN_CLIP_S} s."
+        )
+    if float(np.abs(sound.samples).max()) < _MIN_PEAK:
+        raise BadRequest(f"“{shown}” is silent" + (" there." if start_s else "."))
+
+
 def _normalise_beats(beats: int, width: int) -> int:
-    """Halve or double the number of beats until the tempo is one that a request may have."""
-    while 6000 * beats / width > FASTEST and beats % 2 == 0:
+    """Halve or double a number of beats until the tempo is in the range of a request's."""
+    while bpm_of(beats, width) > FASTEST and beats % 2 == 0:
         beats //= 2
-    while 6000 * beats / width < SLOWEST:
+    while bpm_of(beats, width) < SLOWEST:
         beats *= 2
     return beats
 
@@ -243,7 +249,7 @@ def _open_picture(
 ) -> OpenedUpload:
     decoded = decoder.decode_image(data, max_pixels=max_pixels)
     if decoded.grey and not drawing:
-        decoded = regrid.standard(decoded)
+        decoded = regrid.to_standard(decoded)
     pixels = mix_to_mono(decoded.pixels)
     height, width = pixels.shape
     if min(height, width) < 8:
@@ -255,15 +261,15 @@ def _open_picture(
         raise BadRequest(f"“{shown}” is one plain colour: there is nothing to hear in it.")
     if decoded.grey and not drawing:
         return _open_spectrogram(decoded, pixels, shown, seconds)
-    inverted = _background(pixels) < _DARK
+    inverted = _border_brightness(pixels) < _DARK
     if inverted:
         pixels = SILENT - pixels
     return OpenedUpload(
-        _resize(pixels, _columns(pixels, seconds)),
+        _resize(pixels, _resized_width(pixels, seconds)),
         "drawing",
         shown,
         inverted=inverted,
-        notes=_notes(decoded),
+        notes=_list_notes(decoded),
     )
 
 
@@ -273,33 +279,33 @@ def _open_spectrogram(
     """Take a grey picture as a spectrogram: unchanged if it has 512 rows, else resized."""
     height, width = pixels.shape
     if height != N_MELS or width < MIN_WIDTH or seconds is not None:
-        resized = _resize(pixels, _columns(pixels, seconds))
-        return OpenedUpload(resized, "spectrogram", shown, notes=_notes(decoded))
+        resized = _resize(pixels, _resized_width(pixels, seconds))
+        return OpenedUpload(resized, "spectrogram", shown, notes=_list_notes(decoded))
     is_cropped = width > MAX_WIDTH
     return OpenedUpload(
         pixels[:, :MAX_WIDTH],
         "spectrogram",
         shown,
         recipe=None if is_cropped else decoded.recipe,
-        bpm=ours.request.bpm if (ours := _parse_recipe(decoded.recipe)) else None,
-        left_out_s=max(0, width - MAX_WIDTH) / 100,
-        notes=_notes(decoded),
+        bpm=parsed.request.bpm if (parsed := _parse_recipe(decoded.recipe)) else None,
+        left_out_s=seconds_of(max(0, width - MAX_WIDTH)),
+        notes=_list_notes(decoded),
     )
 
 
-def _notes(decoded: SpectrogramImage) -> tuple[str, ...]:
+def _list_notes(decoded: SpectrogramImage) -> tuple[str, ...]:
     return (decoded.note,) if decoded.note else ()
 
 
-def _columns(pixels: NDArray[np.uint8], seconds: float | None) -> int:
-    """The width of the resized picture: of `seconds`, else in its own proportions."""
+def _resized_width(pixels: NDArray[np.uint8], seconds: float | None) -> int:
+    """Compute the width after resizing, in columns: `seconds`, or in proportion to the height."""
     height, width = pixels.shape
-    columns = round(100 * seconds) if seconds else round(width * N_MELS / height)
+    columns = columns_of(seconds) if seconds else round(width * N_MELS / height)
     return int(np.clip(columns, MIN_WIDTH, MAX_WIDTH))
 
 
-def _background(pixels: NDArray[np.uint8]) -> float:
-    """The median brightness along a picture's border."""
+def _border_brightness(pixels: NDArray[np.uint8]) -> float:
+    """Measure the median brightness along a picture's border, 0 to 255."""
     border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
     return float(np.median(border))
 
@@ -313,4 +319,4 @@ def _parse_recipe(recipe: str | None) -> recipes.Recipe | None:
     try:
         return recipes.parse_recipe(recipe) if recipe else None
     except BadRequest:
-        return None  # of another program
+        return None  # another program wrote it

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 from riffbot.errors import BadRequest
 
@@ -17,16 +17,18 @@ PROMPT_HELP = (
 )
 
 
-class Options(argparse.Namespace):
-    """The parsed options; `run` names the command's function (`clips.riff`)."""
+class ParsedArguments(argparse.Namespace):
+    """The parsed arguments, of which only what is needed to run a command is typed here.
+
+    The command itself receives a type of its own (`riffbot.commands.dispatch`).
+
+    Attributes:
+        run: the command's function, as `module.function` of `riffbot.commands`.
+        json: answer in JSON on stdout.
+    """
 
     run: str
-    json: bool = False
-    overwrite: bool = False
-    debug: bool = False
-
-    def __getattr__(self, name: str) -> Any:  # argparse's own attributes are dynamic
-        raise AttributeError(name)
+    json: bool
 
 
 class Parser(argparse.ArgumentParser):
@@ -45,6 +47,10 @@ class Parser(argparse.ArgumentParser):
         """Raise BadRequest instead of printing the usage and leaving."""
         what = message.removeprefix("argument ")
         raise BadRequest(f"{what} (see `{self.prog} --help`)")
+
+
+Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"
+"""What `add_subparsers` returns."""
 
 
 def parse_integer(text: str) -> int:
@@ -70,7 +76,7 @@ def parse_number(text: str) -> float:
         raise argparse.ArgumentTypeError(f"this needs a number, not {text!r}") from None
 
 
-def add_command(commands: Any, name: str, run: str, summary: str) -> Parser:
+def add_command(commands: Subparsers, name: str, run: str, summary: str) -> Parser:
     """Add a command that calls `run` (`module.function` of `riffbot.commands`)."""
     parser: Parser = commands.add_parser(name, help=summary, description=f"{summary.capitalize()}.")
     parser.set_defaults(run=run)
@@ -97,6 +103,7 @@ def add_source(parser: Parser, *, seconds: bool = True) -> None:
     )
     parser.add_argument(
         "--start",
+        dest="start_s",
         metavar="S",
         type=parse_number,
         default=0.0,
@@ -117,7 +124,7 @@ def add_source(parser: Parser, *, seconds: bool = True) -> None:
 def add_prompt_or_recipe(parser: Parser, again: str) -> None:
     """Add PROMPT and, instead of it, `--from FILE`; `again` is the help of the latter."""
     parser.add_argument("prompt", metavar="PROMPT", nargs="?", help=PROMPT_HELP)
-    parser.add_argument("--from", dest="recipe", metavar="FILE", type=Path, help=again)
+    parser.add_argument("--from", dest="recipe_file", metavar="FILE", type=Path, help=again)
 
 
 def add_mask(parser: Parser) -> None:
@@ -125,15 +132,12 @@ def add_mask(parser: Parser) -> None:
     parser.add_argument("--mask", metavar="NAME|FILE", help="repaint only where this is white")
 
 
-def add_request_options(
-    parser: Parser, *, count: bool = True, denoising: float = 0.75, out: bool = True
-) -> None:
+def add_generation_flags(parser: Parser, *, denoising: float = 0.75) -> None:
     """Add the options that are fields of the request.
 
     Args:
-        count: also add `--count`.
-        denoising: the default that the help names.
-        out: also add `--out` and `--overwrite`.
+        denoising: the default that the help names. It is no default of the parser: `clips.edits`,
+            the request or the recipe that is made again decides.
     """
     parser.add_argument("--negative", metavar="TEXT", help="what not to hear")
     parser.add_argument("--seed", type=parse_integer, help="0 … 4294967295 (default: a random one)")
@@ -142,7 +146,6 @@ def add_request_options(
         type=parse_number,
         help=f"0 returns the seed image, 1 forgets it (default: {denoising:g})",
     )
-    parser.set_defaults(usual_denoising=denoising)
     parser.add_argument(
         "--guidance", type=parse_number, help="how strictly to follow the prompt, 1 … 30"
     )
@@ -152,20 +155,19 @@ def add_request_options(
         help="flow for the embedded model; for v1 checkpoints ddim, dpm++ (or dpm), lcm, pndm, "
         "euler, euler_a or lms",
     )
-    if count:
-        parser.add_argument(
-            "--count",
-            type=parse_integer,
-            default=1,
-            help="how many takes: seeds S, S+1, … (default: 1)",
-        )
-    if out:
-        add_output_options(parser)
-    else:
-        add_model(parser)
 
 
-def add_output_options(parser: Parser) -> None:
+def add_count(parser: Parser) -> None:
+    """Add `--count`."""
+    parser.add_argument(
+        "--count",
+        type=parse_integer,
+        default=1,
+        help="how many takes: seeds S, S+1, … (default: 1)",
+    )
+
+
+def add_output_flags(parser: Parser) -> None:
     """Add where and with which model to make clips."""
     parser.add_argument(
         "--out", metavar="DIR", type=Path, default=Path(), help="where to write (default: here)"
@@ -186,7 +188,7 @@ def add_model(parser: Parser) -> None:
     parser.add_argument("--model", metavar="DIR|ID", help="another model for this once")
 
 
-def add_size_options(parser: Parser) -> None:
+def add_size_flags(parser: Parser) -> None:
     """Add `--width` and `--bpm`."""
     parser.add_argument("--width", type=parse_integer, help="columns of 10 ms, 64 … 2048")
     parser.add_argument("--bpm", type=parse_number, help="tempo, 40 … 240; decides the width")

@@ -7,107 +7,128 @@ Options are checked before anything heavy is imported, a folder created or a pic
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from riffbot.commands.arguments import Options
-from riffbot.commands.jobs import ClipJob, apply_changes, build_jobs, request_fields
+from audio.columns import seconds_of
+from riffbot.commands.clip_options import (
+    ClipOptions,
+    DrawOptions,
+    ExtendOptions,
+    InpaintOptions,
+    LayerOptions,
+    MorphOptions,
+    RemixOptions,
+    RiffOptions,
+)
+from riffbot.commands.jobs import (
+    BadLine,
+    ClipJob,
+    apply_changes,
+    build_generation_options,
+    build_jobs,
+    check_count,
+    request_fields,
+)
+from riffbot.commands.session import open_session
 from riffbot.errors import BadRequest
+from riffbot.generation_options import GenerationOptions
 from riffbot.naming import slugify
-from riffbot.request import RiffRequest, check_prompts
 
 if TYPE_CHECKING:
+    from riffbot.clips.edits import EditSource
     from riffbot.commands.image_resolver import ImageResolver
     from riffbot.settings import Settings
 
 MAX_CLIPS = 64
 
 
-def riff(options: Options) -> int:
+def riff(options: RiffOptions) -> int:
     """Make clips from a prompt, from a recipe, or from a file of requests."""
     if options.batch is not None:
-        return _run_batch(options)
-    if options.recipe is not None:
-        return _replay(options)
+        return _run_batch(options, options.batch)
+    if options.recipe_file is not None:
+        return _replay(options, options.recipe_file)
     if options.prompt is None:
         raise BadRequest('Say what you want to hear, for example: riffbot riff "funky sax".')
-    request = check_prompts(RiffRequest.build(prompt=options.prompt, **request_fields(options)))
-    build_jobs(request, options.count)
-    settings, resolver = open_session(options)
-    request = request.but(**_resolve_images(options, resolver))
-    return _run_jobs(options, settings, resolver, build_jobs(request, options.count))
+    request = _build_takes_options(options).build_request()
+    settings, resolver = open_session(options.model, options.out)
+    request = request.with_changes(**_resolve_images(options, resolver))
+    return _write_clips(options, settings, resolver, build_jobs(request, options.count))
 
 
-def remix(options: Options) -> int:
+def remix(options: RemixOptions) -> int:
     """Change a clip towards a prompt (img2img from its picture)."""
-    _check_options(options)
+    generation = _build_takes_options(options)
     from riffbot.clips import edits
-    from riffbot.commands.edit_sources import read_edit_source
 
-    settings, resolver = open_session(options)
-    mask = {"mask": resolver.resolve_mask(options.mask)} if options.mask else {}
-    start = read_edit_source(options.source, options, settings, resolver)
-    request = edits.remix(start, options.prompt, **mask, **request_fields(options))
-    return _run_jobs(options, settings, resolver, build_jobs(request, options.count))
+    settings, resolver = open_session(options.model, options.out)
+    mask = resolver.resolve_mask(options.mask) if options.mask else None
+    source = _read_source(options, settings, resolver)
+    request = edits.remix(source, generation, mask=mask)
+    return _write_clips(options, settings, resolver, build_jobs(request, options.count))
 
 
-def inpaint(options: Options) -> int:
+def inpaint(options: InpaintOptions) -> int:
     """Repaint a stretch of a clip; the rest of its picture stays to the pixel."""
-    _check_options(options)
-    timed = options.begin is not None or options.end is not None
+    generation = _build_takes_options(options)
+    timed = options.begin_s is not None or options.end_s is not None
     if timed + bool(options.where) + bool(options.mask) > 1:
         raise BadRequest("Say the place once: --from and --to, or --where, or --mask.")
     from riffbot.clips import edits
-    from riffbot.commands.edit_sources import read_edit_source
     from riffbot.regions import Region
 
-    settings, resolver = open_session(options)
-    start = read_edit_source(options.source, options, settings, resolver)
-    fields = {"denoising": options.usual_denoising, **request_fields(options)}
+    settings, resolver = open_session(options.model, options.out)
+    source = _read_source(options, settings, resolver)
+    mask = None
     if options.mask:
-        request = edits.remix(
-            start, options.prompt, mask=resolver.resolve_mask(options.mask), **fields
-        )
+        mask = resolver.resolve_mask(options.mask)
     elif timed:
-        begin = 0.0 if options.begin is None else options.begin
-        end = start.width / 100 if options.end is None else options.end
+        begin = 0.0 if options.begin_s is None else options.begin_s
+        end = seconds_of(source.width) if options.end_s is None else options.end_s
         low = 0.0 if options.low is None else options.low
         high = 10_000.0 if options.high is None else options.high
-        region = Region.between(start.width, begin, end, low, high)
-        request = edits.remix(start, options.prompt, mask=region.name, **fields)
-    else:
-        request = edits.inpaint(
-            start, options.prompt, where=options.where, low=options.low, high=options.high, **fields
-        )
-    return _run_jobs(options, settings, resolver, build_jobs(request, options.count))
+        mask = Region.between(source.width, begin, end, low, high).name
+    request = edits.inpaint(
+        source, generation, where=options.where, low=options.low, high=options.high, mask=mask
+    )
+    return _write_clips(options, settings, resolver, build_jobs(request, options.count))
 
 
-def extend(options: Options) -> int:
+def extend(options: ExtendOptions) -> int:
     """Let a clip go on by whole measures, forward or backward, as one clip without seams."""
-    if options.prompt is not None:
-        _check_options(options)
-    if (options.length is None) == (options.bars is None):
+    generation = _build_takes_options(options)
+    if (options.seconds is None) == (options.bars is None):
         raise BadRequest("Say how long: --seconds for the whole, or --bars to add.")
     from riffbot.clips import edits
     from riffbot.commands.edit_sources import read_edit_source
 
-    settings, resolver = open_session(options)
-    is_whole = not getattr(options, "start", 0.0)
-    start = read_edit_source(options.source, options, settings, resolver, crop=not is_whole)
+    settings, resolver = open_session(options.model, options.out)
+    source = read_edit_source(
+        options.source,
+        settings,
+        resolver,
+        start_s=options.start_s,
+        loop=options.loop,
+        crop=options.start_s != 0,
+    )
     request = edits.extend(
-        start,
-        options.prompt or "",
-        seconds=options.length,
+        source,
+        generation,
+        seconds=options.seconds,
         bars=options.bars,
         backward=options.backward,
-        **request_fields(options),
     )
-    jobs = build_jobs(request, options.count)
-    return _run_jobs(options, settings, resolver, jobs, suffix="-extended")
+    jobs = [
+        replace(job, name=f"{slugify(request.prompt)}-extended-{job.request.seed}")
+        for job in build_jobs(request, options.count)
+    ]
+    return _write_clips(options, settings, resolver, jobs)
 
 
-def morph(options: Options) -> int:
+def morph(options: MorphOptions) -> int:
     """Walk from PROMPT_A to PROMPT_B, or from clip to clip, as one clip without seams.
 
     Writes `<a>-to-<b>-<seed>.mp3`, `.png` and `.json`: the whole walk as one clip, for its
@@ -115,92 +136,104 @@ def morph(options: Options) -> int:
     """
     if not 2 <= options.clips <= MAX_CLIPS:
         raise BadRequest(f"--clips must be 2 … {MAX_CLIPS}, not {options.clips}.")
-    check_prompts(RiffRequest.build(prompt=options.prompt, **request_fields(options)))
-    # The far end must be a valid prompt, too.
-    check_prompts(RiffRequest.build(prompt=options.target))
+    generation = build_generation_options(options.first, options)
+    GenerationOptions.build(prompt=options.second)  # the second end must be a valid prompt, too
     from riffbot.clips import edits
     from riffbot.commands.edit_sources import read_morph_end
 
-    settings, resolver = open_session(options)
+    settings, resolver = open_session(options.model, options.out)
     seed_image = resolver.resolve_seed_image(options.seed_image) if options.seed_image else None
     request = edits.morph(
-        read_morph_end(options.prompt, options, settings, resolver),
-        read_morph_end(options.target, options, settings, resolver),
+        read_morph_end(options.first, settings, resolver),
+        read_morph_end(options.second, settings, resolver),
+        generation.with_defaults(seed_image=seed_image),
         clips=options.clips,
         target_seed=options.target_seed,
-        **({"seed_image": seed_image} if seed_image else {}),
-        **request_fields(options),
     )
     assert request.target is not None
     name = f"{slugify(request.prompt)}-to-{slugify(request.target.prompt)}-{request.seed}"
-    return _run_jobs(options, settings, resolver, [ClipJob(request, name=name)])
+    return _write_clips(options, settings, resolver, [ClipJob(request, name=name)])
 
 
-def layer(options: Options) -> int:
+def layer(options: LayerOptions) -> int:
     """Mix two clips of one tempo."""
     from riffbot.clips import edits
     from riffbot.commands.edit_sources import read_edit_source
 
-    settings, resolver = open_session(options)
+    settings, resolver = open_session(options.model, options.out)
     first, second = (
-        read_edit_source(source, options, settings, resolver, crop=False)
-        for source in (options.source, options.other)
+        read_edit_source(typed, settings, resolver, crop=False)
+        for typed in (options.first, options.second)
     )
     request = edits.layer(first, second, gain_db=options.gain)
     name = f"{slugify(first.prompt or 'a')}-and-{slugify(second.prompt or 'b')}"
-    return _run_jobs(options, settings, resolver, [ClipJob(request, name=name)])
+    return _write_clips(options, settings, resolver, [ClipJob(request, name=name)])
 
 
-def draw(options: Options) -> int:
+def draw(options: DrawOptions) -> int:
     """Hear any picture, dark on light or light on dark; with a prompt, diffusion paints over it."""
-    _check_options(options)
+    generation = _build_takes_options(options)
     from riffbot.clips import edits
     from riffbot.commands.edit_sources import read_drawing
 
-    settings, resolver = open_session(options)
-    start = read_drawing(options.source, options, resolver)
-    request = edits.draw(start, options.prompt or "", **request_fields(options))
-    return _run_jobs(options, settings, resolver, build_jobs(request, options.count))
+    settings, resolver = open_session(options.model, options.out)
+    source = read_drawing(options.drawing, resolver, seconds=options.seconds)
+    request = edits.draw(source, generation)
+    return _write_clips(options, settings, resolver, build_jobs(request, options.count))
 
 
-def _check_options(options: Options) -> None:
-    """Refuse invalid prompts and numbers before a picture is read. Raises BadRequest."""
-    fields = {"denoising": getattr(options, "usual_denoising", 0.75), **request_fields(options)}
-    prompt = options.prompt if options.prompt is not None else "a drawing"
-    build_jobs(check_prompts(RiffRequest.build(prompt=prompt, **fields)), options.count)
+def _build_takes_options(
+    options: RiffOptions | RemixOptions | ExtendOptions | DrawOptions,
+) -> GenerationOptions:
+    """Validate prompt, numbers and count, before a picture is read. Raises BadRequest."""
+    generation = build_generation_options(options.prompt, options)
+    check_count(options.count)
+    return generation
 
 
-def _run_batch(options: Options) -> int:
-    typed = [name for name in ("prompt", "recipe") if getattr(options, name) is not None]
-    if typed or request_fields(options) or options.seed_image or options.mask or options.count != 1:
-        raise BadRequest("With --batch every line says what to make: give no prompt or options.")
-    from riffbot.commands.recipes import read_batch
-    from riffbot.commands.runner import JobRunner
+def _read_source(options: RemixOptions, settings: Settings, resolver: ImageResolver) -> EditSource:
+    """Read the source of a remix, of a sound the part that was asked for."""
+    from riffbot.commands.edit_sources import read_edit_source
 
-    settings, resolver = open_session(options)
-    jobs = list(read_batch(options.batch, resolver))
-    if not jobs:
-        raise BadRequest("The batch is empty: write one JSON object a line.")
-    runner = JobRunner(
+    return read_edit_source(
+        options.source,
         settings,
         resolver,
-        options.out,
-        as_json=options.json,
-        overwrite=options.overwrite,
+        start_s=options.start_s,
+        seconds=options.seconds,
+        loop=options.loop,
     )
-    return asyncio.run(runner.run(jobs))
 
 
-def _replay(options: Options) -> int:
+def _run_batch(options: RiffOptions, batch: str) -> int:
+    if (
+        options.prompt is not None
+        or options.recipe_file is not None
+        or request_fields(options)
+        or options.seed_image
+        or options.mask
+        or options.count != 1
+    ):
+        raise BadRequest("With --batch every line says what to make: give no prompt or options.")
+    from riffbot.commands.recipes import read_batch
+
+    settings, resolver = open_session(options.model, options.out)
+    jobs = list(read_batch(batch, resolver))
+    if not jobs:
+        raise BadRequest("The batch is empty: write one JSON object a line.")
+    return _write_clips(options, settings, resolver, jobs)
+
+
+def _replay(options: RiffOptions, recipe_file: Path) -> int:
     from riffbot.commands.recipes import read_recipe
 
-    recipe = read_recipe(options.recipe)
+    recipe = read_recipe(recipe_file)
     changes = request_fields(options)
     if options.prompt is not None:
         changes["prompt"] = options.prompt
-    settings, resolver = open_session(options, recipe_folder=options.recipe.parent)
+    settings, resolver = open_session(options.model, options.out, recipe_folder=recipe_file.parent)
     changes |= _resolve_images(options, resolver)
-    request = check_prompts(apply_changes(recipe.request, changes))
+    request = apply_changes(recipe.request, changes).check_prompts()
     for ref, resolve in (
         (request.seed_image, resolver.resolve_seed_image),
         (request.mask, resolver.resolve_mask),
@@ -216,30 +249,10 @@ def _replay(options: Options) -> int:
             model_hash=recipe.model_hash,
             retired_tag=recipe.retired_tag,
         )
-    return _run_jobs(options, settings, resolver, jobs)
+    return _write_clips(options, settings, resolver, jobs)
 
 
-def open_session(
-    options: Options, recipe_folder: Path | None = None, *, folder: Path | None = None
-) -> tuple[Settings, ImageResolver]:
-    """Load the settings and prepare the folder to write to (`--out` by default).
-
-    Args:
-        recipe_folder: the folder of a recipe that is replayed, which may hold its sources.
-        folder: another folder to write to.
-    """
-    from riffbot.commands.files import SourceFolder, prepare_output_folder
-    from riffbot.commands.image_resolver import ImageResolver
-    from riffbot.settings import load_settings
-
-    settings = load_settings(**({"model": options.model} if options.model else {}))
-    out = prepare_output_folder(folder or options.out)
-    return settings, ImageResolver(
-        settings, SourceFolder(out), SourceFolder(recipe_folder) if recipe_folder else None
-    )
-
-
-def _resolve_images(options: Options, resolver: ImageResolver) -> dict[str, str]:
+def _resolve_images(options: RiffOptions, resolver: ImageResolver) -> dict[str, str]:
     found = {}
     if options.seed_image:
         found["seed_image"] = resolver.resolve_seed_image(options.seed_image)
@@ -248,25 +261,16 @@ def _resolve_images(options: Options, resolver: ImageResolver) -> dict[str, str]
     return found
 
 
-def _run_jobs(
-    options: Options,
+def _write_clips(
+    options: ClipOptions,
     settings: Settings,
     resolver: ImageResolver,
-    jobs: list[ClipJob],
-    *,
-    suffix: str = "",
+    jobs: Sequence[ClipJob | BadLine],
 ) -> int:
-    from riffbot.commands.runner import JobRunner
+    """Make and write every clip; returns the exit code."""
+    from riffbot.commands.clip_writer import ClipWriter
 
-    if suffix:
-        jobs = [
-            replace(o, name=f"{slugify(o.request.prompt)}{suffix}-{o.request.seed}") for o in jobs
-        ]
-    runner = JobRunner(
-        settings,
-        resolver,
-        options.out,
-        as_json=options.json,
-        overwrite=options.overwrite,
+    writer = ClipWriter(
+        settings, resolver, options.out, as_json=options.json, overwrite=options.overwrite
     )
-    return asyncio.run(runner.run(jobs))
+    return asyncio.run(writer.run(jobs))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from riffbot.commands.arguments import Options
+from audio.columns import seconds_of
 from riffbot.commands.files import (
     MAX_PICTURE_BYTES,
     is_folder,
@@ -17,6 +17,7 @@ from riffbot.commands.files import (
     require_new_file,
     write_file,
 )
+from riffbot.commands.options import ConvertOptions
 from riffbot.errors import BadRequest
 
 Format = Literal["wav", "mp3", "flac", "ogg"]
@@ -26,7 +27,7 @@ MAX_SECONDS = 600.0
 """At most so much of a sound is converted."""
 
 
-def image_to_audio(options: Options) -> int:
+def image_to_audio(options: ConvertOptions) -> int:
     """Convert a spectrogram to sound, normalised to the loudness of the settings.
 
     Raises:
@@ -34,7 +35,7 @@ def image_to_audio(options: Options) -> int:
             exists already.
         StorageError: OUT cannot be written.
     """
-    target: Path = options.audio
+    target = options.audio
     kind = FORMATS.get(target.suffix.lower())
     if kind is None:
         raise BadRequest(f"“{target.name}”: name OUT as .wav, .mp3, .flac or .ogg.")
@@ -48,7 +49,7 @@ def image_to_audio(options: Options) -> int:
     settings = load_settings()
     rate = 44100
     try:
-        picture = regrid.standard(decoder.decode_image(source))
+        picture = regrid.to_standard(decoder.decode_image(source))
         samples = codec.image_to_audio(picture.pixels, loop=options.loop, sample_rate=rate)
     except ValueError as error:
         raise BadRequest(f"“{source.name}”: {error}") from error
@@ -60,14 +61,14 @@ def image_to_audio(options: Options) -> int:
     return _print_result(options, target, seconds=len(samples) / rate, notes=notes)
 
 
-def audio_to_image(options: Options) -> int:
+def audio_to_image(options: ConvertOptions) -> int:
     """Convert a sound to a spectrogram: 512 rows, 10 ms a column, parameters in the PNG.
 
     Raises:
         BadRequest: the sound cannot be read, or OUT is not a PNG or exists already.
         StorageError: OUT cannot be written.
     """
-    target: Path = options.image
+    target = options.image
     if target.suffix.lower() != ".png":
         raise BadRequest(f"“{target.name}”: the picture is a PNG; name OUT as .png.")
     source = require_file(options.audio)
@@ -88,10 +89,10 @@ def audio_to_image(options: Options) -> int:
     notes = [*sound.notes]
     if sound.more:
         notes.append(f"The file is longer: only its first {MAX_SECONDS / 60:g} minutes were read.")
-    return _print_result(options, target, seconds=pixels.shape[1] / 100, notes=notes)
+    return _print_result(options, target, seconds=seconds_of(pixels.shape[1]), notes=notes)
 
 
-def _check_target(target: Path, options: Options) -> None:
+def _check_target(target: Path, options: ConvertOptions) -> None:
     if is_folder(target):
         raise BadRequest(f"“{target}” is a folder; name a file in it.")
     if not is_folder(target.parent):
@@ -100,7 +101,7 @@ def _check_target(target: Path, options: Options) -> None:
 
 
 def _print_result(
-    options: Options, target: Path, *, seconds: float, notes: Sequence[str] | None = None
+    options: ConvertOptions, target: Path, *, seconds: float, notes: Sequence[str] | None = None
 ) -> int:
     if options.json:
         result: dict[str, object] = {"file": str(target), "seconds": round(seconds, 3)}

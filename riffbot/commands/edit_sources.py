@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 from audio import image
+from audio.columns import columns_of
 from riffbot.clips import edits, recipes
 from riffbot.clips.edits import EditSource
 from riffbot.clips.uploads import OpenedUpload, open_upload
 from riffbot.commands import source_files
-from riffbot.commands.arguments import Options
 from riffbot.commands.files import exists, is_folder, read_file, require_file
 from riffbot.commands.image_resolver import ImageResolver
 from riffbot.errors import BadRequest, NotFound
@@ -19,17 +19,31 @@ from riffbot.library.store import Library
 from riffbot.library.tables import StoredRiff
 from riffbot.naming import prompt_from_filename
 from riffbot.settings import Settings
+from riffbot.tempo import MAX_WIDTH
 
 _MAX_BYTES = 2 * 1024**3
 """The owner's own files may be large; how much is decoded is limited all the same."""
 
 
 def read_edit_source(
-    typed: str, options: Options, settings: Settings, resolver: ImageResolver, *, crop: bool = True
+    typed: str,
+    settings: Settings,
+    resolver: ImageResolver,
+    *,
+    start_s: float = 0.0,
+    seconds: float | None = None,
+    loop: bool = False,
+    crop: bool = True,
 ) -> EditSource:
     """Read a file if the path exists, else a clip of the library.
 
     Args:
+        typed: a path, or the id of a riff.
+        settings: where the library is.
+        resolver: where the picture is saved.
+        start_s: of a sound or a clip, the second to begin at.
+        seconds: of a sound, how much to take; None takes what fits.
+        loop: cut a loop of whole beats out of a sound.
         crop: take only as much of a song as one clip can start from.
 
     Raises:
@@ -38,73 +52,87 @@ def read_edit_source(
     """
     path = Path(typed)
     if "/" in typed or path.suffix or exists(path):
-        return _read_file_source(require_file(path), options, resolver)
-    return _read_riff_source(typed, options, settings, resolver, crop)
+        return _read_file_source(
+            require_file(path), resolver, start_s=start_s, seconds=seconds, loop=loop
+        )
+    return _read_riff_source(typed, settings, resolver, start_s=start_s, crop=crop)
 
 
-def read_morph_end(
-    typed: str, options: Options, settings: Settings, resolver: ImageResolver
-) -> EditSource | str:
+def read_morph_end(typed: str, settings: Settings, resolver: ImageResolver) -> EditSource | str:
     """Read an end of a morph: a file, a clip of the library by its id, else a prompt."""
     try:
         if Path(typed).is_file():
-            return _read_file_source(Path(typed), options, resolver)
+            return _read_file_source(Path(typed), resolver)
     except (OSError, ValueError):
         return typed
     if len(typed) == 12 and typed.isalnum() and any(c.isdigit() for c in typed):
         try:
-            return _read_riff_source(typed, options, settings, resolver, True)
+            return _read_riff_source(typed, settings, resolver)
         except NotFound:
             return typed
     return typed
 
 
-def read_drawing(typed: str, options: Options, resolver: ImageResolver) -> EditSource:
-    """Read any picture as a drawing. Raises BadRequest."""
+def read_drawing(
+    typed: str, resolver: ImageResolver, *, seconds: float | None = None
+) -> EditSource:
+    """Read any picture as a drawing of this length, or of its own shape. Raises BadRequest."""
     path = require_file(Path(typed))
     if source_files.is_sound(path):
         raise BadRequest(f"“{path.name}” is a sound; `riffbot remix` starts from sounds.")
-    source = open_upload(
+    upload = open_upload(
         read_file(path, _MAX_BYTES),
         path.name,
-        seconds=options.seconds,
+        seconds=seconds,
         drawing=True,
         max_bytes=_MAX_BYTES,
     )
-    _print_note(str(source))
-    return _save_upload(source, resolver, path.stem)
+    _print_note(str(upload))
+    return _save_upload(upload, resolver, path.stem)
 
 
-def _read_file_source(path: Path, options: Options, resolver: ImageResolver) -> EditSource:
-    source = open_upload(
+def _read_file_source(
+    path: Path,
+    resolver: ImageResolver,
+    *,
+    start_s: float = 0.0,
+    seconds: float | None = None,
+    loop: bool = False,
+) -> EditSource:
+    upload = open_upload(
         read_file(path, _MAX_BYTES),
         path.name,
-        start_s=getattr(options, "start", 0.0),
-        seconds=getattr(options, "seconds", None),
-        on_beat=getattr(options, "loop", False),
+        start_s=start_s,
+        seconds=seconds,
+        on_beat=loop,
         max_bytes=_MAX_BYTES,
     )
-    if source.beats:
-        _print_note(str(source))
-    elif source.left_out_s > 0.005 and getattr(options, "seconds", None) is None:
+    if upload.beats:
+        _print_note(str(upload))
+    elif upload.left_out_s > 0.005 and seconds is None:
         _print_note(
-            f"took {source.seconds:g} s and left out {source.left_out_s:.1f} s; "
+            f"took {upload.seconds:g} s and left out {upload.left_out_s:.1f} s; "
             "--start and --seconds choose."
         )
-    for note in () if source.beats else source.notes:
+    for note in () if upload.beats else upload.notes:
         _print_note(note)
-    return _save_upload(source, resolver, path.stem)
+    return _save_upload(upload, resolver, path.stem)
 
 
-def _save_upload(source: OpenedUpload, resolver: ImageResolver, name: str) -> EditSource:
-    ref = resolver.save(source.pixels, source.recipe)
+def _save_upload(upload: OpenedUpload, resolver: ImageResolver, name: str) -> EditSource:
+    ref = resolver.save(upload.pixels, upload.recipe)
     meter = resolver.images.meter(ref)
-    words = source.prompt or prompt_from_filename(name)
-    return EditSource(ref, source.pixels.shape[1], source.bpm, words, meter=meter)
+    prompt = upload.prompt or prompt_from_filename(name)
+    return EditSource(ref, upload.pixels.shape[1], upload.bpm, prompt, meter=meter)
 
 
 def _read_riff_source(
-    clip_id: str, options: Options, settings: Settings, resolver: ImageResolver, crop: bool
+    clip_id: str,
+    settings: Settings,
+    resolver: ImageResolver,
+    *,
+    start_s: float = 0.0,
+    crop: bool = True,
 ) -> EditSource:
     unknown = NotFound(f"“{clip_id[:60]}” is neither a file here nor a riff in the library.")
     if settings.database_url is None and not is_folder(settings.data_dir):
@@ -118,11 +146,10 @@ def _read_riff_source(
     except ValueError as error:
         raise BadRequest(f"The riff {clip_id}: {error}") from error
     pixels, bpm = decoded.pixels, riff.request.bpm
-    start_s = getattr(options, "start", 0.0)
     meter = resolver.images.meter(riff.image_ref)
-    if crop and (start_s or pixels.shape[1] > source_files.MAX_COLUMNS):
+    if crop and (start_s or pixels.shape[1] > MAX_WIDTH):
         pixels = edits.crop_to_measures(pixels, bpm, start_s=start_s, meter=meter)
-        first = round(start_s * 100)
+        first = columns_of(start_s)
         recipe = recipes.crop_recipe(decoded.recipe, first, first + pixels.shape[1])
     else:
         recipe = decoded.recipe

@@ -42,7 +42,7 @@ class ImageResolver:
         recipe_folder: SourceFolder | None = None,
     ) -> None:
         self._settings = settings
-        self.source_folder = self._source_folder = source_folder
+        self.source_folder = source_folder
         self._recipe_folder = recipe_folder
         self.images = Images(settings.seed_images, self._find)
 
@@ -83,7 +83,7 @@ class ImageResolver:
 
     def save(self, pixels: NDArray[np.uint8], recipe: str | None = None) -> str:
         """Save a picture uint8[H, W] with its recipe; returns its reference."""
-        return self._source_folder.save(encode_png(pixels, recipe=recipe))
+        return self.source_folder.save(encode_png(pixels, recipe=recipe))
 
     def is_available(self, ref: str) -> bool:
         """Whether a reference can be read; sources of the recipe are copied to the new clips."""
@@ -99,14 +99,14 @@ class ImageResolver:
             self._recipe_folder.find(ref.removeprefix("sha256:")) if self._recipe_folder else None
         )
         if other is not None:
-            self._source_folder.save(other.read_bytes())
+            self.source_folder.save(other.read_bytes())
         return ref
 
     def _find(self, digest: str) -> Path | None:
         folders = (
-            [self._source_folder, self._recipe_folder]
+            [self.source_folder, self._recipe_folder]
             if self._recipe_folder
-            else [self._source_folder]
+            else [self.source_folder]
         )
         found = next((path for folder in folders if (path := folder.find(digest))), None)
         return found or source_files.find_in_library(digest, self._settings)

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import json
 
-from riffbot.commands.arguments import Options
+from riffbot.commands.flags import CommonOptions
+from riffbot.commands.options import BenchOptions, DatabaseOptions, DoctorOptions
+from riffbot.commands.session import load_model_settings
 from riffbot.errors import BadRequest
 
 
-def seed_images(options: Options) -> int:
+def seed_images(options: CommonOptions) -> int:
     """List the bundled seed images and masks."""
     from riffbot.images import Images
     from riffbot.settings import load_settings
@@ -29,12 +31,11 @@ def seed_images(options: Options) -> int:
     return 0
 
 
-def doctor(options: Options) -> int:
+def doctor(options: DoctorOptions) -> int:
     """Check what must be right; 1 if something essential is wrong."""
     from riffbot.commands import doctor as checks
-    from riffbot.settings import load_settings
 
-    settings = load_settings(**({"model": options.model} if options.model else {}))
+    settings = load_model_settings(options.model)
     results = []
     for result in checks.run_checks(settings, speed=options.speed):
         results.append(result)
@@ -44,19 +45,18 @@ def doctor(options: Options) -> int:
     return 0 if checks.is_healthy(results) else 1
 
 
-def bench(options: Options) -> int:
+def bench(options: BenchOptions) -> int:
     """Measure, beside what people would use instead, in one run."""
     from riffbot.bench import run as benches
-    from riffbot.settings import load_settings
 
-    unknown = sorted(set(options.what) - set(benches.NAMES))
+    unknown = sorted(set(options.benchmarks) - set(benches.NAMES))
     if unknown:
         raise BadRequest(f"There is no bench “{unknown[0]}”; there are {', '.join(benches.NAMES)}.")
     if not 1 <= options.clips <= 100:
         raise BadRequest(f"--clips must be 1 … 100, not {options.clips}.")
-    settings = load_settings(**({"model": options.model} if options.model else {}))
+    settings = load_model_settings(options.model)
     results = {}
-    for name in options.what or benches.NAMES:
+    for name in options.benchmarks or benches.NAMES:
         report = benches.run(name, settings, clips=options.clips, quick=options.quick)
         results[name] = report.data
         if not options.json:
@@ -66,7 +66,7 @@ def bench(options: Options) -> int:
     return 0
 
 
-def database(options: Options) -> int:
+def database(options: DatabaseOptions) -> int:
     """Bring the library's tables up to date, as every start does by itself."""
     from riffbot.library.connection import database_url, file_of
     from riffbot.library.db_errors import disk_error

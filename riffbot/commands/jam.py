@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from riffbot.commands.arguments import Options
+from audio.columns import seconds_of
+from riffbot.commands.clip_options import JamOptions
 from riffbot.commands.files import atomic_file, require_new_file
 from riffbot.commands.image_resolver import ImageResolver
+from riffbot.commands.jobs import request_fields
 from riffbot.commands.progress import StatusLine
-from riffbot.commands.runner import open_engine
+from riffbot.commands.session import open_engine, open_session
 from riffbot.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -34,13 +36,13 @@ FORMATS = (".flac", ".wav", ".ogg", ".mp3")
 MAX_MP3_SECONDS = 3600.0
 
 
-def jam(options: Options) -> int:
+def jam(options: JamOptions) -> int:
     """Play PROMPT and what `--then` says, on one beat, for `--seconds`.
 
     Faster than real time if the machine can, and the same samples every time; with `--realtime` in
     time, as a voice channel would hear it, with a report of how well that went.
     """
-    from riffbot.commands.clips import open_session
+    from riffbot.jam.chunk_options import ChunkOptions
     from riffbot.jam.prompt_path import PromptPath
     from riffbot.jam.tempo_lock import choose_seed_image, read_loop_grid
 
@@ -49,36 +51,25 @@ def jam(options: Options) -> int:
             f"--seconds must be {MIN_SECONDS:g} … {MAX_SECONDS:g}, not {options.seconds:g}."
         )
     out = _check_out(options)
-    if options.recipe is not None:
-        return _replay(options, out)
+    if options.recipe_file is not None:
+        return _replay(options, options.recipe_file, out)
     if options.prompt is None:
         raise BadRequest("Write what to hear, for example riffbot jam “funky sax” --out jam.flac.")
-    changes = [parse_change(text) for text in options.then or []]
-    if late := [one.at_s for one in changes if one.at_s >= options.seconds]:
-        raise BadRequest(
-            f"--then “{late[0]:g}:…” comes when the jam is over: it lasts {options.seconds:g} s; "
-            "--seconds makes it longer."
-        )
+    changes = _parse_changes(options)
     if options.busy and not options.realtime:
         raise BadRequest("--busy measures how a jam keeps time, so it needs --realtime.")
-    settings, resolver = open_session(options, folder=out.parent if out else Path())
+    settings, resolver = open_session(options.model, out.parent if out else Path())
     named = options.seed_image
     path = PromptPath.begin(
-        options.prompt,
+        ChunkOptions.build(prompt=options.prompt, **request_fields(options)),
         seed_image=resolver.resolve_seed_image(named)
         if named
         else choose_seed_image(resolver.images, options.bpm, options.prompt),
-        seed=options.seed or 0,
-        **{
-            name: value
-            for name in ("negative", "denoising", "guidance", "steps", "scheduler")
-            if (value := getattr(options, name)) is not None
-        },
     )
     loop_grid = read_loop_grid(resolver.images, path.seed_image)
     job = _JamJob(settings, resolver, path, loop_grid, changes, options.seconds, out, options.busy)
-    told = asyncio.run(_play_in_real_time(job) if options.realtime else _render_offline(job))
-    print(json.dumps(told, ensure_ascii=False) if options.json else told["words"])
+    report = asyncio.run(_play_in_real_time(job) if options.realtime else _render_offline(job))
+    print(json.dumps(report, ensure_ascii=False) if options.json else report["words"])
     return 0
 
 
@@ -96,9 +87,8 @@ class _JamJob:
     busy: bool
 
 
-def _replay(options: Options, out: Path | None) -> int:
+def _replay(options: JamOptions, recipe_file: Path, out: Path | None) -> int:
     """Render again a riff that was kept from a jam."""
-    from riffbot.commands.clips import open_session
     from riffbot.commands.recipes import read_recipe_json
     from riffbot.jam.excerpt import ExcerptRecipe
 
@@ -107,18 +97,18 @@ def _replay(options: Options, out: Path | None) -> int:
             "--from makes a kept jam again as it was: give no prompt, --then or clock."
         )
     assert out is not None
-    told = read_recipe_json(options.recipe).get("jam")
-    if told is None:
+    recipe = read_recipe_json(recipe_file).get("jam")
+    if recipe is None:
         raise BadRequest(
-            f"“{options.recipe.name}” was not kept from a jam; riffbot riff --from makes it again."
+            f"“{recipe_file.name}” was not kept from a jam; riffbot riff --from makes it again."
         )
-    excerpt = ExcerptRecipe.from_json(told)
-    settings, resolver = open_session(options, options.recipe.parent, folder=out.parent)
+    excerpt = ExcerptRecipe.from_json(recipe)
+    settings, resolver = open_session(options.model, out.parent, recipe_folder=recipe_file.parent)
     for _, request in excerpt.chunks:
         if request.seed_image is not None:
             resolver.resolve_seed_image(request.seed_image)
     asyncio.run(_write_excerpt(settings, resolver, excerpt, out))
-    seconds = excerpt.columns / 100
+    seconds = seconds_of(excerpt.columns)
     words = f"{out}  {seconds:.2f} s  {excerpt.loop_grid.bpm:.2f} bpm, {len(excerpt.chunks)} chunks"
     answer = {"file": str(out), "seconds": seconds, **excerpt.to_json()}
     print(json.dumps(answer, ensure_ascii=False) if options.json else words)
@@ -138,10 +128,21 @@ async def _write_excerpt(
                 record(block)
 
 
+def _parse_changes(options: JamOptions) -> list[ScheduledPrompt]:
+    """Parse every `--then`. Raises BadRequest, also if one comes after the end."""
+    changes = [parse_change(text) for text in options.then or []]
+    if late := [change.at_s for change in changes if change.at_s >= options.seconds]:
+        raise BadRequest(
+            f"--then “{late[0]:g}:…” comes when the jam is over: it lasts {options.seconds:g} s; "
+            "--seconds makes it longer."
+        )
+    return changes
+
+
 def parse_change(text: str) -> ScheduledPrompt:
     """Parse `20:church bells` as a change at second 20. Raises BadRequest."""
+    from riffbot.jam.chunk_options import validate_prompt
     from riffbot.jam.offline import ScheduledPrompt
-    from riffbot.jam.prompt_path import validate_prompt
 
     seconds, colon, prompt = text.partition(":")
     try:
@@ -155,8 +156,8 @@ def parse_change(text: str) -> ScheduledPrompt:
     return ScheduledPrompt(at_s, validate_prompt(prompt))
 
 
-def _check_out(options: Options) -> Path | None:
-    out: Path | None = options.out
+def _check_out(options: JamOptions) -> Path | None:
+    out = options.out
     if out is None:
         if options.realtime:
             return None
@@ -177,7 +178,9 @@ async def _render_offline(job: _JamJob) -> dict[str, Any]:
 
     def on_placement(entry: Placement) -> None:
         entries.append(entry)
-        status_line.show(f"{entry.start / 100:.1f} of {job.seconds:g} s: {entry.chunk.prompt}")
+        status_line.show(
+            f"{seconds_of(entry.start):.1f} of {job.seconds:g} s: {entry.chunk.prompt}"
+        )
 
     async with open_engine(job.settings, job.resolver) as engine:
         renderer = OfflineRenderer(
@@ -246,7 +249,7 @@ async def _play_in_real_time(job: _JamJob) -> dict[str, Any]:
 
 def _placement_json(entry: Placement) -> dict[str, Any]:
     return {
-        "at_s": entry.start / 100,
+        "at_s": seconds_of(entry.start),
         "prompt": entry.chunk.prompt,
         "request": entry.chunk.request.model_dump(mode="json", exclude_none=True),
     }

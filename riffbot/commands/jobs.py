@@ -8,25 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from riffbot.commands.arguments import Options
+from riffbot.commands.flags import GenerationFlags, SizeFlags
 from riffbot.errors import BadRequest
-from riffbot.request import MAX_SEED, RiffRequest
+from riffbot.generation_options import GenerationOptions
+from riffbot.request import RiffRequest, build_takes
 
 if TYPE_CHECKING:
     from riffbot.clips.recipes import Recipe
 
 MAX_COUNT = 1000
-REQUEST_OPTIONS = (
-    "negative",
-    "seed",
-    "denoising",
-    "guidance",
-    "steps",
-    "scheduler",
-    "width",
-    "bpm",
-)
-"""Options that are fields of the request under the same name."""
 
 
 @dataclass(frozen=True)
@@ -54,26 +44,42 @@ class ClipJob:
 
 @dataclass(frozen=True)
 class BadLine:
-    """A line of a batch file that cannot be served, and the reason."""
+    """A line of a batch file that holds no request, and the reason as one sentence."""
 
     line: int
-    sentence: str
+    reason: str
 
 
-def request_fields(options: Options) -> dict[str, Any]:
-    """Return the fields of the request that were typed."""
-    values = {name: getattr(options, name, None) for name in REQUEST_OPTIONS}
-    return {name: value for name, value in values.items() if value is not None}
+def request_fields(options: GenerationFlags) -> dict[str, Any]:
+    """Return the fields of the request that were typed; those of `SizeFlags`, too."""
+    fields: dict[str, object] = {
+        "negative": options.negative,
+        "seed": options.seed,
+        "denoising": options.denoising,
+        "guidance": options.guidance,
+        "steps": options.steps,
+        "scheduler": options.scheduler,
+    }
+    if isinstance(options, SizeFlags):
+        fields |= {"width": options.width, "bpm": options.bpm}
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def build_generation_options(prompt: str | None, options: GenerationFlags) -> GenerationOptions:
+    """Validate what was typed: the prompt, and the fields of the request. Raises BadRequest."""
+    return GenerationOptions.build(prompt=prompt, **request_fields(options))
+
+
+def check_count(count: int) -> None:
+    """Raise BadRequest if so many clips cannot be made at once."""
+    if not 1 <= count <= MAX_COUNT:
+        raise BadRequest(f"--count must be 1 … {MAX_COUNT}, not {count}.")
 
 
 def build_jobs(request: RiffRequest, count: int) -> list[ClipJob]:
     """Build jobs for the same clip with `count` consecutive seeds. Raises BadRequest."""
-    if not 1 <= count <= MAX_COUNT:
-        raise BadRequest(f"--count must be 1 … {MAX_COUNT}, not {count}.")
-    return [
-        ClipJob(request.but(seed=(request.seed + n) % (MAX_SEED + 1))) if n else ClipJob(request)
-        for n in range(count)
-    ]
+    check_count(count)
+    return [ClipJob(take) for take in build_takes(request, count)]
 
 
 def apply_changes(request: RiffRequest, changes: dict[str, Any]) -> RiffRequest:
@@ -82,4 +88,4 @@ def apply_changes(request: RiffRequest, changes: dict[str, Any]) -> RiffRequest:
         changes = {"width": None, "bpm": None, "mask": None, **changes}
     elif "bpm" in changes:
         changes = {"width": None, **changes}
-    return request.but(**changes)
+    return request.with_changes(**changes)

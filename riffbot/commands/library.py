@@ -6,11 +6,16 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from riffbot.commands.arguments import Options
 from riffbot.commands.files import require_new_file, write_file
+from riffbot.commands.options import (
+    LibraryExportOptions,
+    LibraryLineageOptions,
+    LibraryListOptions,
+    LibraryRiffOptions,
+    LibrarySearchOptions,
+)
 from riffbot.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -19,11 +24,19 @@ if TYPE_CHECKING:
     from riffbot.settings import Settings
 
 
-def list_riffs(options: Options) -> int:
-    """List the newest riffs, or those whose prompts have all the words."""
+def list_riffs(options: LibraryListOptions) -> int:
+    """List the newest riffs."""
+    return _print_riffs(options)
+
+
+def search_riffs(options: LibrarySearchOptions) -> int:
+    """List the riffs whose prompts have all the words."""
+    return _print_riffs(options, " ".join(options.words))
+
+
+def _print_riffs(options: LibraryListOptions, words: str = "") -> int:
     if not 1 <= options.limit <= 1000:
         raise BadRequest(f"--limit must be 1 … 1000, not {options.limit}.")
-    words = " ".join(options.words or [])
 
     async def action(library: Library) -> int:
         page = await library.riffs.page(text=words, limit=options.limit)
@@ -40,11 +53,11 @@ def list_riffs(options: Options) -> int:
     return run_with_library(action)
 
 
-def show(options: Options) -> int:
+def show(options: LibraryRiffOptions) -> int:
     """Print everything about one riff."""
 
     async def action(library: Library) -> int:
-        riff = await library.riffs.get(options.riff)
+        riff = await library.riffs.get(options.riff_id)
         result = _riff_json(riff) | {
             "request": riff.request.model_dump(mode="json", exclude_none=True),
             "credits": [
@@ -64,7 +77,7 @@ def show(options: Options) -> int:
     return run_with_library(action)
 
 
-def lineage(options: Options) -> int:
+def lineage(options: LibraryLineageOptions) -> int:
     """Print the family tree of a riff, and draw it where --out names a file."""
     if options.out is not None:
         require_new_file(options.out, overwrite=options.overwrite)
@@ -72,7 +85,7 @@ def lineage(options: Options) -> int:
     async def action(library: Library) -> int:
         from riffbot.clips.lineage import draw_family_tree, format_family_tree
 
-        family = await library.riffs.family(options.riff)
+        family = await library.riffs.family(options.riff_id)
         if options.json:
             result = [_riff_json(member) for member in family.members]
             print(json.dumps({"family": result, "left_out": family.left_out}, ensure_ascii=False))
@@ -85,11 +98,11 @@ def lineage(options: Options) -> int:
     return run_with_library(action)
 
 
-def export(options: Options) -> int:
+def export(options: LibraryExportOptions) -> int:
     """Write a riff as MP4, MP3, WAV, FLAC, OGG, PNG, JSON or ZIP."""
     from riffbot.clips.export import FORMATS
 
-    target: Path = options.out
+    target = options.out
     kind = target.suffix.lower().removeprefix(".")
     if kind not in FORMATS:
         raise BadRequest(f"“{target.name}”: name OUT as .{', .'.join(FORMATS)}.")
@@ -101,7 +114,7 @@ def export(options: Options) -> int:
         from riffbot.settings import load_settings
 
         settings = load_settings()
-        clip = await load_clip(library, options.riff)
+        clip = await load_clip(library, options.riff_id)
         _, data = await asyncio.to_thread(export, clip, kind, settings.loudness_lufs)
         write_file(target, data)
         if options.json:
@@ -113,16 +126,17 @@ def export(options: Options) -> int:
     return run_with_library(action)
 
 
-def delete(options: Options) -> int:
+def delete(options: LibraryRiffOptions) -> int:
     """Delete a riff; riffs made from it stay."""
 
     async def action(library: Library) -> int:
-        deletion = await library.riffs.delete(options.riff)
+        deletion = await library.riffs.delete(options.riff_id)
         left = len(deletion.children)
         if options.json:
-            print(json.dumps({"deleted": options.riff, "children_kept": left}))
+            print(json.dumps({"deleted": options.riff_id, "children_kept": left}))
         else:
-            print(f"{options.riff} is deleted" + (f"; {left} made from it stay." if left else "."))
+            stay = f"; {left} made from it stay" if left else ""
+            print(f"{options.riff_id} is deleted{stay}.")
         return 0
 
     return run_with_library(action)

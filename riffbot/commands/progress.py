@@ -25,11 +25,11 @@ class StatusLine:
         self._live = self._stream.isatty()
         self._started = time.monotonic()
 
-    def show(self, words: str) -> None:
+    def show(self, text: str) -> None:
         """Replace the line."""
         if self._live:
             width = shutil.get_terminal_size().columns - 1
-            self._stream.write(f"\r\x1b[K{words[:width]}")
+            self._stream.write(f"\r\x1b[K{text[:width]}")
             self._stream.flush()
 
     def clear(self) -> None:
@@ -38,19 +38,19 @@ class StatusLine:
             self._stream.write("\r\x1b[K")
             self._stream.flush()
 
-    def print_note(self, words: str) -> None:
+    def print_note(self, sentence: str) -> None:
         """Print one sentence on stderr, terminal or not."""
         self.clear()
-        print(f"riffbot: {words}", file=self._stream, flush=True)
+        print(f"riffbot: {sentence}", file=self._stream, flush=True)
 
-    def show_step(self, place: str, progress: Progress) -> None:
-        """Show the progress of a clip; `place` is its number, for example `2/8 `."""
+    def show_step(self, label: str, progress: Progress) -> None:
+        """Show the progress of a clip; `label` stands before it, for example `2/8 `."""
         if progress.stage == "queued":
             # Nobody is ahead of a command: what it waits for is the model.
             waited = time.monotonic() - self._started
-            self.show(f"{place}loading the model … {waited:.0f} s")
+            self.show(f"{label}loading the model … {waited:.0f} s")
             return
         done = round(BAR_WIDTH * progress.step / max(progress.steps, 1))
         eta = f"  about {progress.eta_s:.0f} s" if progress.eta_s else ""
         bar = "█" * done + "·" * (BAR_WIDTH - done)
-        self.show(f"{place}{bar} step {progress.step}/{progress.steps}{eta}")
+        self.show(f"{label}{bar} step {progress.step}/{progress.steps}{eta}")

@@ -17,7 +17,7 @@ from riffbot.commands.image_resolver import ImageResolver
 from riffbot.commands.jobs import BadLine, ClipJob
 from riffbot.commands.source_files import is_sound, read_picture, read_recipe_tag
 from riffbot.errors import BadRequest
-from riffbot.request import RiffRequest, check_prompts
+from riffbot.request import RiffRequest
 
 MAX_BYTES = 256 * 1024**2
 """Limit of a batch, a recipe or a clip with one; a song of six minutes has 20 MB."""
@@ -102,7 +102,7 @@ def _parse_line(line: str, resolver: ImageResolver) -> RiffRequest:
     ):
         if isinstance(fields.get(name), str):
             fields[name] = find(fields[name])
-    return check_prompts(RiffRequest.build(**fields))
+    return RiffRequest.build(**fields)
 
 
 def _read_text(path: Path) -> str:

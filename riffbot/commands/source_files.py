@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio import codec, decoder, filetypes, regrid
+from audio.columns import seconds_of
 from audio.image import SpectrogramImage
 from riffbot.clips import recipes
 from riffbot.commands.files import MAX_PICTURE_BYTES, require_file
@@ -21,9 +22,7 @@ from riffbot.errors import BadRequest
 from riffbot.images import HEIGHT
 from riffbot.library.files import Files
 from riffbot.settings import Settings
-
-MIN_COLUMNS, MAX_COLUMNS = 64, 2048
-"""Columns of 10 ms that a clip may have."""
+from riffbot.tempo import MAX_WIDTH, MIN_WIDTH
 
 RECIPE_TAG = recipes.RECIPE_TAG
 
@@ -53,35 +52,30 @@ class SourceFile:
         """Sentences about what of the file was not used; empty if all of it was."""
         if self.cut_s <= 0.005:
             return self.notes
-        taken_s = self.pixels.shape[1] / 100
+        taken_s = seconds_of(self.pixels.shape[1])
         return (f"took {taken_s:g} s and left out {self.cut_s:.1f} s.", *self.notes)
 
 
-def read_source(path: Path, *, start: float = 0.0, seconds: float | None = None) -> SourceFile:
-    """Read a picture or a sound as uint8[512, 64 … 2048].
-
-    Args:
-        path: the file.
-        start: of a sound, the second to begin at.
-        seconds: of a sound, how much to take; None takes what fits.
+def read_source(path: Path) -> SourceFile:
+    """Read a picture or a sound from its beginning, as much as fits: uint8[512, 64 … 2048].
 
     Raises:
         BadRequest: it is neither, or too large, too short, damaged.
     """
     if is_sound(require_file(path)):
-        return _read_sound(path, start, seconds)
+        return _read_sound(path)
     try:
-        source = _to_source(regrid.standard(decoder.decode_image(path)))
+        source = _to_source(regrid.to_standard(decoder.decode_image(path)))
     except ValueError as error:
         raise BadRequest(f"“{path.name}”: {error}") from error
     height, width = source.pixels.shape[:2]
-    if height != HEIGHT or width < MIN_COLUMNS:
+    if height != HEIGHT or width < MIN_WIDTH:
         raise BadRequest(
             f"“{path.name}” is {width} × {height} pixels; a spectrogram is {HEIGHT} high and "
-            f"{MIN_COLUMNS} to {MAX_COLUMNS} wide."
+            f"{MIN_WIDTH} to {MAX_WIDTH} wide."
         )
-    cut_s = max(0, width - MAX_COLUMNS) / 100
-    return replace(source, pixels=source.pixels[:, :MAX_COLUMNS], cut_s=cut_s)
+    cut_s = seconds_of(max(0, width - MAX_WIDTH))
+    return replace(source, pixels=source.pixels[:, :MAX_WIDTH], cut_s=cut_s)
 
 
 def read_picture(path: Path) -> SourceFile:
@@ -120,32 +114,24 @@ def read_recipe_tag(path: Path) -> str | None:
         raise BadRequest(f"“{path.name}”: {error}") from error
 
 
-def _read_sound(path: Path, start: float, seconds: float | None) -> SourceFile:
-    longest = MAX_COLUMNS / 100
-    if not 0 <= start < float("inf"):
-        raise BadRequest(f"--start must be 0 or more, not {start:g}.")
-    if seconds is not None and not MIN_COLUMNS / 100 <= seconds <= longest:
-        raise BadRequest(f"--seconds must be {MIN_COLUMNS / 100} … {longest}, not {seconds:g}.")
+def _read_sound(path: Path) -> SourceFile:
     try:
         sound = decoder.read(path)
-        first = round(start * sound.sample_rate)
-        wanted = round((seconds or longest) * sound.sample_rate)
-        excerpt = sound.samples[first : first + wanted]
-        if len(excerpt) < MIN_COLUMNS / 100 * sound.sample_rate:
+        excerpt = sound.samples[: round(seconds_of(MAX_WIDTH) * sound.sample_rate)]
+        shortest = seconds_of(MIN_WIDTH)
+        if len(excerpt) < shortest * sound.sample_rate:
             raise BadRequest(
-                f"“{path.name}” is {sound.seconds:.2f} s long; a clip needs {MIN_COLUMNS / 100} s"
-                + (f" after --start {start:g}." if start else ".")
+                f"“{path.name}” is {sound.seconds:.2f} s long; a clip needs {shortest} s."
             )
         pixels = codec.audio_to_image(excerpt, sound.sample_rate)
     except ValueError as error:
         raise BadRequest(f"“{path.name}”: {error}") from error
-    is_whole = start == 0 and len(excerpt) == len(sound.samples)
-    left_out = 0.0 if seconds else (len(sound.samples) - first - len(excerpt)) / sound.sample_rate
+    left_out = (len(sound.samples) - len(excerpt)) / sound.sample_rate
     # A part of a clip is another clip: its recipe would not make it again.
     recipe = (
-        recipes.of_sound(read_recipe_tag(path), read_head(path), loop=False) if is_whole else None
+        None if left_out else recipes.of_sound(read_recipe_tag(path), read_head(path), loop=False)
     )
-    return SourceFile(pixels[:, :MAX_COLUMNS], recipe, left_out, sound.notes)
+    return SourceFile(pixels[:, :MAX_WIDTH], recipe, left_out, sound.notes)
 
 
 def find_in_library(digest: str, settings: Settings) -> Path | None:

@@ -26,7 +26,7 @@ async def morph(
         BadRequest: it would be longer than six minutes.
         NotFound: a picture that it starts from is gone.
     """
-    base = request.but(piece=None, alpha=0.0)
+    base = request.with_changes(piece=None, alpha=0.0)
     riffs: list[GeneratedRiff] = []
     if piece.image is None and piece.whole and request.seed_image is not None:
         start, bpm = await asyncio.to_thread(load_loop, request, images)
@@ -50,7 +50,7 @@ async def morph(
 
     riffs += await paint(
         canvas,
-        base.but(seed_image=None, bpm=bpm, width=None, mask=None),
+        base.with_changes(seed_image=None, bpm=bpm, width=None, mask=None),
         images,
         submit,
         lambda middle: alpha_at(middle, width, columns),
@@ -61,7 +61,7 @@ async def morph(
     picture = canvas.picture
     if finish is not None and finish.shape[1] != width:
         picture = _glide(picture, width, finish)
-    return combine_riffs(request.but(bpm=bpm), picture, riffs)
+    return combine_riffs(request.with_changes(bpm=bpm), picture, riffs)
 
 
 def check_length(piece: Morph, width: int) -> None:

@@ -14,7 +14,7 @@ Resolve = Callable[[RiffRequest], RiffRequest]
 """Fills the fields of a request for a single picture that are None with the model's values."""
 
 
-def plan_pictures(request: RiffRequest, images: Images, resolve: Resolve) -> list[RiffRequest]:
+def plan_requests(request: RiffRequest, images: Images, resolve: Resolve) -> list[RiffRequest]:
     """The single pictures that `compose` will ask the model for, in order. Reads picture files.
 
     Each is resolved as far as its price depends on it: its width, steps, guidance and denoising.
@@ -47,7 +47,9 @@ def _plan_extension(
     check_longer(piece, known)
     period = known if loop is None else loop.shape[1]
     windows = plan_windows(piece.columns, known, period, backward=piece.backward)
-    base = resolve(request.but(piece=None, seed_image=None, mask=None, bpm=bpm, width=None))
+    base = resolve(
+        request.with_changes(piece=None, seed_image=None, mask=None, bpm=bpm, width=None)
+    )
     return [_window(base, request, window, 0.0) for window in windows]
 
 
@@ -64,13 +66,13 @@ def _plan_morph(
         width = images.load(request.seed_image).shape[1]
         bpm = request.bpm or images.tempo(request.seed_image)
     else:
-        first = [resolve(request.but(piece=None, alpha=0.0))]
+        first = [resolve(request.with_changes(piece=None, alpha=0.0))]
         width, bpm = first[0].width or 0, first[0].bpm
     check_length(piece, width)
     columns = piece.clips * width
     windows = plan_windows(columns, width, width)
     base = resolve(
-        request.but(piece=None, alpha=0.0, seed_image=None, bpm=bpm, width=None, mask=None)
+        request.with_changes(piece=None, alpha=0.0, seed_image=None, bpm=bpm, width=None, mask=None)
     )
     priced = first
     for window in windows:

@@ -46,7 +46,7 @@ async def paint(
         turn = canvas.rotation(window)
         region = region.shifted(turn, window.width)
         with images.lend(np.roll(shown, turn, axis=1), like=like) as ref:
-            request = base.but(
+            request = base.with_changes(
                 seed_image=ref,
                 mask=region.name,
                 seed=(base.seed + before + number) % (MAX_SEED + 1),
@@ -63,7 +63,7 @@ def combine_riffs(
 ) -> GeneratedRiff:
     """Build the clip of several pictures; the model filled in the same fields in all of them."""
     first = riffs[0]
-    resolved = request.but(
+    resolved = request.with_changes(
         guidance=first.request.guidance,
         steps=first.request.steps,
         scheduler=first.request.scheduler,

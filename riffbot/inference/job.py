@@ -1,4 +1,4 @@
-"""What travels between those who ask for clips and the engine: plain values, no torch."""
+"""Plain values that the engine takes and returns; without torch."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _ID_LENGTH = 12
 
 
 def new_id() -> str:
-    """A short name for a job and the riff it becomes: 12 characters of base 32, 60 random bits.
+    """Generate the id of a job and of its riff: 12 characters of base 32, 60 random bits.
 
-    Safe in URLs, file names and Discord's custom ids; a million riffs collide with odds of one in
-    two million.
+    Safe in URLs, file names and Discord's custom ids. Among a million riffs, the probability of a
+    collision is one in two million.
     """
     return "".join(secrets.choice(_ALPHABET) for _ in range(_ID_LENGTH))
 
@@ -28,11 +28,13 @@ def new_id() -> str:
 class Requester:
     """Who requested a clip, and so whose turn in the queue it takes.
 
-    Fairness is by member, then by server; a direct message has no server.
+    Turns are shared fairly among members, then among servers.
 
     Attributes:
-        network: for visitors of the page, a number for the network that they come from: all of
-            one network share one member's turns, whatever they call themselves.
+        user_id: the member, or the visitor of the page.
+        guild_id: the server; None for a direct message.
+        network: of a visitor, a number for their network: all visitors of one network share one
+            member's turns.
     """
 
     user_id: int
@@ -41,22 +43,23 @@ class Requester:
 
     @property
     def account(self) -> tuple[str, int]:
-        """What has turns of its own: a member, or a network of visitors."""
+        """The unit of fair sharing: a member, or a network of visitors."""
         return ("member", self.user_id) if self.network is None else ("network", self.network)
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a clip is.
+    """How far a clip's generation is.
 
     Attributes:
-        job_id: hand it to `Engine.cancel`.
-        stage: waiting in line, or being made.
-        position: place in line, 1 is next; 0 while running.
-        eta_s: seconds until the picture exists, from measured speed; None while nothing was
-            measured yet (the model is still loading, or this is its very first clip).
+        job_id: the argument of `Engine.cancel`.
+        stage: in the queue, or being generated.
+        position: position in the queue, 1 is next; 0 while running.
+        eta_s: estimated seconds until the picture is generated, from the measured throughput; None
+            before anything was measured (the model is loading, or this is its first clip).
         step, steps: denoising steps done and needed; 0 and 0 while queued.
-        preview: the clip as it stands, at most every two seconds, for listeners who asked for it.
+        preview: the unfinished picture, `uint8[512, W]`, at most every two seconds; None between
+            previews and for jobs without `wants_preview`.
     """
 
     job_id: str
@@ -70,15 +73,16 @@ class Progress:
 
 @dataclass(frozen=True, eq=False)
 class GeneratedRiff:
-    """A clip as the model made it: a picture and what decided it.
+    """What the model generated of a request: a spectrogram and everything that determines it.
 
     Attributes:
-        request: resolved, nothing None that decides the picture; replays to the same bytes.
-        image: `uint8[512, W]`.
-        model_name, model_hash: which weights made it.
+        request: resolved: no field that affects the picture is None. Generated again, it gives the
+            same bytes.
+        image: the spectrogram, `uint8[512, W]`.
+        model_name, model_hash: the model and the hash of its weights.
         timings: seconds by name: `queued_s`, `generate_s`.
         batch: how many clips were computed together. Accelerators may choose other kernels for
-            another batch size, so that an exact replay repeats it (see `Engine.submit`).
+            another batch size, so an exact replay repeats it (see `Engine.submit`).
     """
 
     request: RiffRequest
@@ -91,16 +95,19 @@ class GeneratedRiff:
 
 @dataclass(eq=False)
 class Job:
-    """One clip in the engine, from its submission to its answer.
+    """One clip in the engine, from its submission to its result.
 
     Attributes:
-        request: as asked; replaced by the resolved one as soon as the model is known.
-        owner: None for the machine's own owner (command line, replays), who is never refused.
-        deadline: `time.monotonic()` at which the picture is needed; None for fair shares.
-        repeat: compute this many copies in one batch and alone, to repeat a stored clip's bits.
+        request: as submitted; replaced by the resolved one once the model is loaded.
+        owner: who requested it; None for the owner of this machine (command line, replays), who is
+            never refused.
+        deadline: when the picture is needed, in seconds of `time.monotonic()`; None: fair shares.
+        repeat: compute this many copies as one batch, to repeat a stored clip to the bit.
+        id: the id of the job and of its riff.
         key: jobs with equal keys may share a batch; None until the request is resolved.
-        wants_preview: decode the forming picture every two seconds.
-        cancelled: set by any thread; the worker looks between steps.
+        wants_preview: decode the unfinished picture every two seconds.
+        submitted: when it was submitted, in seconds of `time.monotonic()`.
+        cancelled: set by any thread; the worker checks it between steps.
     """
 
     request: RiffRequest

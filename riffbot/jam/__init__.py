@@ -2,6 +2,7 @@
 
 What is played
     prompt_path      which chunk comes next: an immutable value, and pure functions on it
+    chunk_options    what a person may set about the chunks
     ballot           one vote for everybody, one prompt for all; steering: votes and last author
     pending_changes  changes that members asked for and that are not heard yet
     tempo_lock       the seed image that fits, and its loop
@@ -14,7 +15,8 @@ How it becomes sound
     player           the thread that fills the ring; pacing: who reads it
 
 The life of a jam
-    session          one running jam; phase: its lifecycle; planner: schedules its chunks
+    session          one running jam; phase: its lifecycle
+    planner          schedules its chunks; outcomes: what can come of that
     config, assembly what a session is made of; reader: what can be read of it
     capacity         what a jam costs on this machine; attempts: starts that it was too slow for
     loop_thread      the event loop that all jams run on, and a list of all threads

@@ -14,7 +14,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from riffbot.errors import NotFound
-from riffbot.jam.prompt_path import validate_prompt
+from riffbot.jam.chunk_options import validate_prompt
 from riffbot.jam.types import PromptShare
 from riffbot.prompt import MAX_WEIGHT, Fragment, parse
 from riffbot.request import MAX_PROMPT

@@ -11,6 +11,7 @@ from riffbot.errors import NotFound
 from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine
 from riffbot.jam.ballot import Ballot
+from riffbot.jam.chunk_options import ChunkOptions
 from riffbot.jam.config import JamConfig, JamHost
 from riffbot.jam.excerpt import render_excerpt
 from riffbot.jam.loop_thread import LoopThread
@@ -63,16 +64,11 @@ class JamManager:
     async def start(
         self,
         key: JamKey,
-        prompt: str | None = None,
+        options: ChunkOptions,
         *,
         starter: Participant,
-        seed_image: str | None = None,
-        bpm: float | None = None,
-        denoising: float | None = None,
-        seed: int = 0,
-        guidance: float | None = None,
-        bitrate: int = 96_000,
         channels: JamChannels | None = None,
+        bitrate: int = 96_000,
         paced_by: PaceSource = "voice",
         instead_of: JamSession | None = None,
     ) -> JamSession:
@@ -80,34 +76,20 @@ class JamManager:
 
         Args:
             key: whose jam it is; one jam each.
-            prompt: what to hear; `DEFAULT_PROMPT` by default.
+            options: what to hear; see `build_path` and `PromptPath.begin` for what is left out.
             starter: has the first vote.
-            seed_image: what locks tempo and measure; by default the one whose tempo is nearest to
-                `bpm` or to the one that the prompt names, else a plain beat.
-            bpm: the tempo wanted, where no seed image is named.
-            denoising: how far from the seed image, 0 … 1.
-            seed: of the first chunk.
-            guidance: the guidance scale, 1 … 30; the model's own by default.
-            bitrate: of the packets.
             channels: where it is heard and shown.
+            bitrate: of the packets, in bits a second.
             paced_by: see `JamConfig`.
             instead_of: the jam that ends when this one can be heard, and plays on where it cannot.
 
         Raises:
-            BadRequest: a jam plays here already, or an argument is invalid.
+            BadRequest: a jam plays here already, or the tempo is out of range.
             NotFound: there is no such seed image.
             Refused: this machine cannot sustain it; the message has the measured factor.
             ModelError, GenerationFailed: there is no sound to begin with.
         """
-        path = build_path(
-            self._host.images,
-            prompt,
-            seed_image=seed_image,
-            bpm=bpm,
-            denoising=denoising,
-            seed=seed,
-            guidance=guidance,
-        )
+        path = build_path(self._host.images, options)
         ballot = Ballot().cast(starter.user_id, starter.name, path.prompt, 0.0)
         config = JamConfig(
             key=key,

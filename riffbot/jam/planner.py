@@ -13,12 +13,14 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
+from audio.columns import COLUMNS_PER_SECOND, seconds_of
 from riffbot.clock import monotonic
 from riffbot.errors import BadRequest, Cancelled, ModelError, Refused, RiffBotError
 from riffbot.inference.engine.engine import Engine
 from riffbot.inference.job import GeneratedRiff
 from riffbot.jam.attempts import FailedAttempts
 from riffbot.jam.capacity import Capacity
+from riffbot.jam.outcomes import ChunkPlaced, Outcome, PlanningFailed, PromptRefused
 from riffbot.jam.pending_changes import PendingChange, PendingChanges
 from riffbot.jam.phase import JamLifecycle
 from riffbot.jam.player import Player
@@ -46,35 +48,11 @@ PAUSE_BETWEEN_TRIES_S = 1.0
 
 
 @dataclass(frozen=True)
-class ChunkPlaced:
-    """A chunk was placed on the timeline; `change` is the change that it applies, if any."""
-
-    change: PendingChange | None
-
-
-@dataclass(frozen=True)
-class PromptRefused:
-    """The model cannot take a prompt; `author` voted for it, None for a forgotten member."""
-
-    author: Participant | None
-
-
-@dataclass(frozen=True)
-class PlanningFailed:
-    """No chunk can be generated any more; `reason` is a message for the panel."""
-
-    reason: str
-
-
-@dataclass(frozen=True)
 class _Generated:
     """A chunk, and its planned column from before a restart."""
 
     chunk: Chunk
     column: int | None
-
-
-Outcome = ChunkPlaced | PromptRefused | PlanningFailed
 
 
 class Planner:
@@ -92,8 +70,8 @@ class Planner:
         upcoming: the chunk after the first and its column, which a restart has to keep.
 
     Attributes:
-        pending: the changes that members asked for.
-        next_path: the path whose chunk is next while nobody asks for a change.
+        pending: the changes that members requested.
+        next_path: the path of the next chunk while no change is requested.
         response_times: seconds from each of the last hundred changes to its sound.
         chunk_count: how many chunks were placed after the first.
         start_engine_s: seconds of the engine's time that `generate_first` took.
@@ -252,14 +230,14 @@ class Planner:
         Chunks that are generated earlier are discarded on a change, and delay riffs.
         """
         chunk_s = self._capacity.chunk_s
-        chunk = self._width if chunk_s is None else 100 * chunk_s
+        chunk = self._width if chunk_s is None else COLUMNS_PER_SECOND * chunk_s
         return min(self._width, max(MIN_COLUMNS_AHEAD, SAFETY_FACTOR * chunk))
 
     async def _try_to_generate(self, change: PendingChange | None) -> _Generated | Outcome | None:
         """Generate the next chunk; the outcome if that failed, None if it is tried again."""
         try:
             path, column = self._choose_path(change)
-            due = monotonic() if change else monotonic() + self._player.columns_ahead() / 100
+            due = monotonic() if change else monotonic() + seconds_of(self._player.columns_ahead())
             chunk = await self._generate(path, deadline=due)
         except RiffBotError as error:
             return await self._handle_failure(error, change)
@@ -288,7 +266,7 @@ class Planner:
         if change is not None:
             self.pending.mark_placed(change, placement.start)
             # When the change is heard, from what is heard now.
-            heard_in = (placement.start - self._player.heard_column) / 100
+            heard_in = seconds_of(placement.start - self._player.heard_column)
             response = monotonic() + heard_in - change.requested_at
             self.response_times = [*self.response_times[-99:], response]
         return ChunkPlaced(change)

@@ -14,21 +14,21 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from riffbot.errors import BadRequest
-from riffbot.prompt import parse
+from riffbot.jam.chunk_options import ChunkOptions
 from riffbot.request import (
     DEFAULT_DENOISING,
     MAX_PROMPT,
     MAX_SEED,
     Fraction,
     ImageRef,
-    PromptText,
     RiffRequest,
     Seed,
     Target,
 )
+
+DEFAULT_PROMPT = "funky sax"
 
 DRIFT_ALPHAS = (0.25, 0.5, 0.75, 1.0)
 """Alphas from one seed to the next while the prompt stays."""
@@ -41,8 +41,11 @@ MIN_STEERED_DENOISING, MAX_STEERED_DENOISING = 0.3, 0.95
 
 HALFWAY = 0.5
 
+StoredPrompt = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_PROMPT)]
+"""A prompt of a stored jam. It is not parsed when it is loaded, but when a chunk is requested."""
 
-class _Value(BaseModel):
+
+class _StoredModel(BaseModel):
     # Stored jams use the aliases as names: see the table in `snapshot.py`.
     model_config = ConfigDict(
         frozen=True,
@@ -54,15 +57,15 @@ class _Value(BaseModel):
     )
 
 
-class Waypoint(_Value):
+class Waypoint(_StoredModel):
     """Where a leg of the path begins or ends."""
 
-    prompt: Annotated[PromptText, Field(min_length=1)]
+    prompt: Annotated[StoredPrompt, Field(min_length=1)]
     seed: Seed
     denoising: Fraction = DEFAULT_DENOISING
 
 
-class PromptPath(_Value):
+class PromptPath(_StoredModel):
     """Everything that decides the chunks to come.
 
     Attributes:
@@ -84,50 +87,33 @@ class PromptPath(_Value):
     chunk_number: int = Field(
         default=0, ge=0, validation_alias="chunk", serialization_alias="chunk"
     )
-    negative: PromptText = ""
+    negative: StoredPrompt = ""
     guidance: float | None = None
     steps: int | None = None
     scheduler: str | None = None
 
     @classmethod
-    def begin(
-        cls,
-        prompt: str,
-        *,
-        seed_image: str,
-        seed: int = 0,
-        denoising: float = DEFAULT_DENOISING,
-        negative: str = "",
-        guidance: float | None = None,
-        steps: int | None = None,
-        scheduler: str | None = None,
-    ) -> Self:
-        """The path that begins with a prompt and drifts from its seed on.
+    def begin(cls, options: ChunkOptions, *, seed_image: str) -> Self:
+        """The path that begins with a jam's options and drifts from its first seed on.
 
-        Raises:
-            BadRequest: one of the values is invalid.
+        Args:
+            options: the seed is 0 by default.
+            seed_image: what every chunk is an img2img of.
         """
-        # Validated as a request, whose messages are the ones that people know from /riff.
-        request = RiffRequest.build(
-            prompt=validate_prompt(prompt),
-            seed=seed,
-            seed_image=seed_image,
-            denoising=denoising,
-            negative=negative,
-            guidance=guidance,
-            steps=steps,
-            scheduler=scheduler,
+        start = Waypoint(
+            prompt=options.prompt or DEFAULT_PROMPT,
+            seed=options.seed or 0,
+            denoising=DEFAULT_DENOISING if options.denoising is None else options.denoising,
         )
-        start = Waypoint(prompt=request.prompt, seed=request.seed, denoising=request.denoising)
         return cls(
             seed_image=seed_image,
             start=start,
-            end=start.model_copy(update={"seed": _next_seed(request.seed)}),
+            end=start.model_copy(update={"seed": _next_seed(start.seed)}),
             remaining=(0.0, *DRIFT_ALPHAS),
-            negative=request.negative,
-            guidance=guidance,
-            steps=steps,
-            scheduler=scheduler,
+            negative=options.negative or "",
+            guidance=options.guidance,
+            steps=options.steps,
+            scheduler=options.scheduler,
         )
 
     @property
@@ -190,17 +176,7 @@ class PromptPath(_Value):
         Raises:
             BadRequest: one of the values is invalid.
         """
-        changes = {
-            name: value
-            for name, value in (
-                ("prompt", None if prompt is None else validate_prompt(prompt)),
-                ("seed", seed),
-                ("denoising", denoising),
-            )
-            if value is not None
-        }
-        # Validated as a request, whose messages are the ones that people know from /riff.
-        RiffRequest.build(**{**self.end.model_dump(), **changes})
+        options = ChunkOptions.build(prompt=prompt, seed=seed, denoising=denoising)
         drifting = self.start.prompt == self.end.prompt
         if drifting or self.position < HALFWAY:
             start, position, end = self.start, self.position, self.end
@@ -211,34 +187,11 @@ class PromptPath(_Value):
         return self.model_copy(
             update={
                 "start": start,
-                "end": end.model_copy(update=changes),
+                "end": end.model_copy(update=options.as_fields()),
                 "position": position,
                 "remaining": (half, 1.0),
             }
         )
-
-
-def validate_prompt(prompt: str) -> str:
-    """A prompt that can be parsed, without surrounding blanks.
-
-    Raises:
-        PromptError: its weights are invalid.
-        BadRequest: it is empty or too long, or contains half of a surrogate pair.
-    """
-    text = prompt.replace("\0", "").strip()  # which a request leaves out, too
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:  # no row of the library could hold it
-        raise BadRequest(
-            "The prompt has half of a character in it: please type it anew."
-        ) from error
-    if len(text) > MAX_PROMPT:
-        raise BadRequest(f"The prompt is too long: please keep it under {MAX_PROMPT} characters.")
-    if not any(fragment.text.strip() for fragment in parse(text)):
-        raise BadRequest(
-            "The prompt is empty: write what you want to hear, for example “funky sax”."
-        )
-    return text
 
 
 def _next_seed(seed: int) -> int:

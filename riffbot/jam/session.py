@@ -20,16 +20,10 @@ from riffbot.errors import BadRequest, Refused, RiffBotError
 from riffbot.jam.assembly import assemble_jam
 from riffbot.jam.config import JamConfig, JamHost
 from riffbot.jam.excerpt import Excerpt, select_excerpt
+from riffbot.jam.outcomes import ChunkPlaced, Outcome, PlanningFailed, PromptRefused
 from riffbot.jam.pacing import PaceSource, RingPacer
 from riffbot.jam.phase import JamPhase
-from riffbot.jam.planner import (
-    BROKEN,
-    MAX_FAILURES,
-    ChunkPlaced,
-    Outcome,
-    PlanningFailed,
-    PromptRefused,
-)
+from riffbot.jam.planner import BROKEN, MAX_FAILURES
 from riffbot.jam.player import BLOCK_PACKETS
 from riffbot.jam.prompt_path import (
     DENOISING_STEP,

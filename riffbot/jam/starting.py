@@ -6,6 +6,7 @@ import asyncio
 
 from riffbot.errors import RiffBotError
 from riffbot.images import Images
+from riffbot.jam.chunk_options import ChunkOptions
 from riffbot.jam.config import JamConfig, JamHost
 from riffbot.jam.prompt_path import PromptPath
 from riffbot.jam.registry import JamRegistry
@@ -14,49 +15,34 @@ from riffbot.jam.session import JamSession
 from riffbot.jam.snapshot import JamSnapshot
 from riffbot.jam.tempo_lock import choose_seed_image, read_loop_grid
 from riffbot.jam.types import Participant
-from riffbot.request import DEFAULT_DENOISING
-
-DEFAULT_PROMPT = "funky sax"
 
 STOPPING = "RiffBot is stopping: please try again in a moment."
 
 
-def build_path(
-    images: Images,
-    prompt: str | None = None,
-    *,
-    seed_image: str | None = None,
-    bpm: float | None = None,
-    denoising: float | None = None,
-    seed: int = 0,
-    guidance: float | None = None,
-) -> PromptPath:
-    """The path that a new jam begins with; validates its arguments. May read a file.
+def build_path(images: Images, options: ChunkOptions) -> PromptPath:
+    """Build the path that a new jam begins with. May read a file.
+
+    Without a seed image, the one is chosen whose tempo is nearest to `options.bpm` or to the one
+    that the prompt names, else a plain beat.
 
     Raises:
-        BadRequest: an argument is invalid.
+        BadRequest: the tempo is out of range.
         NotFound: there is no such seed image.
     """
-    text = (prompt or DEFAULT_PROMPT).strip()
-    chosen = seed_image or choose_seed_image(images, bpm, text)
-    path = PromptPath.begin(
-        text,
-        seed_image=chosen,
-        seed=seed,
-        denoising=DEFAULT_DENOISING if denoising is None else denoising,
-        guidance=guidance,
-    )
-    read_loop_grid(images, chosen)
-    return path
+    seed_image = options.seed_image
+    if seed_image is None:
+        seed_image = choose_seed_image(images, options.bpm, options.prompt or "")
+    read_loop_grid(images, seed_image)
+    return PromptPath.begin(options, seed_image=seed_image)
 
 
 class SessionOpener:
-    """Starts sessions and keeps the registry right whatever happens meanwhile.
+    """Starts sessions, and keeps the registry consistent when a start fails or is cancelled.
 
     Args:
         host: what all jams share.
         registry: of the sessions.
-        saver: stores them, and knows whether RiffBot is stopping.
+        saver: stores them; has the state of whether RiffBot is stopping.
     """
 
     def __init__(self, host: JamHost, registry: JamRegistry, saver: JamSaver) -> None:
@@ -120,5 +106,5 @@ class SessionOpener:
         await self._saver.wait_saved(old)
 
     def _is_closing(self) -> bool:
-        """Whether RiffBot is stopping, at whatever moment it is asked."""
+        """Whether RiffBot is stopping by now."""
         return self._saver.is_closing

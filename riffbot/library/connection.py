@@ -15,13 +15,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from riffbot.errors import BadRequest
 
 BUSY_TIMEOUT_MS = 10_000
+"""How long SQLite waits for a lock that another program holds."""
 
 
 def database_url(text: str) -> URL:
-    """Read a database URL; plain `sqlite:` and `postgresql:` get their asynchronous drivers.
+    """Parse a database URL, and set the asynchronous driver of SQLite or PostgreSQL.
 
     Raises:
-        BadRequest: it is no URL, or names another database.
+        BadRequest: it is no valid URL, or one of another database.
     """
     try:
         url = make_url(text)
@@ -38,7 +39,7 @@ def database_url(text: str) -> URL:
             "postgresql."
         )
     if backend == "sqlite" and url.database and url.database.startswith("~"):
-        with suppress(RuntimeError):  # a user without a home folder: taken as it stands
+        with suppress(RuntimeError):  # a user without a home folder: left as it is
             url = url.set(database=str(Path(url.database).expanduser()))
     return url.set(drivername=drivers[backend])
 
@@ -48,10 +49,10 @@ def connect(url: URL, *, foreign_keys: bool = True) -> AsyncEngine:
 
     Args:
         foreign_keys: False for migrations, in which SQLite rebuilds whole tables: dropping the
-            old one would otherwise delete or null whatever refers to it.
+            old one would otherwise delete or null the rows that refer to it.
 
     Raises:
-        BadRequest: PostgreSQL is asked for and its driver is not installed.
+        BadRequest: PostgreSQL's driver is not installed.
     """
     if url.get_backend_name() == "sqlite":
         return _sqlite(url, foreign_keys=foreign_keys)
@@ -74,10 +75,10 @@ def connect_reader(url: URL) -> Engine | None:
 
 
 def with_repeatable_read(engine: AsyncEngine) -> AsyncEngine:
-    """The same engine for transactions of several statements that see one snapshot.
+    """Return the same engine for transactions whose statements all see one snapshot.
 
-    SQLite's transactions do by default; PostgreSQL's see what others commit between two
-    statements unless the isolation level is raised.
+    SQLite's do by default; PostgreSQL's see what others commit between two statements, unless the
+    isolation level is raised.
     """
     if engine.dialect.name != "postgresql":
         return engine
@@ -85,11 +86,11 @@ def with_repeatable_read(engine: AsyncEngine) -> AsyncEngine:
 
 
 def driver_threads(engine: AsyncEngine) -> list[threading.Thread]:
-    """The threads in which aiosqlite runs an engine's connections, from now on.
+    """Return a list to which the threads of an engine's aiosqlite connections are added.
 
-    Where a task is cancelled in the middle of a statement, SQLAlchemy drops the connection and
-    does not wait for its thread, which then calls back into an event loop that may be closed.
-    Relies on internals of aiosqlite: should they change, the list stays empty.
+    If a task is cancelled during a statement, SQLAlchemy drops the connection without waiting for
+    its thread, which then calls back into an event loop that may be closed. Relies on internals of
+    aiosqlite; if they change, the list stays empty.
     """
     threads: list[threading.Thread] = []
 
@@ -104,7 +105,7 @@ def driver_threads(engine: AsyncEngine) -> list[threading.Thread]:
 
 
 def file_of(url: URL) -> Path | None:
-    """The file of an SQLite database; None for a server's or one in memory."""
+    """Return the path of an SQLite file; None for another database, or one in memory."""
     if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
         return None
     return Path(url.database)
@@ -119,8 +120,8 @@ def _sqlite(url: URL, *, foreign_keys: bool) -> AsyncEngine:
 def _configure(engine: Engine, *, foreign_keys: bool) -> None:
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _: Any) -> None:
-        # The driver must not begin transactions by its own rules (none before DDL, none before
-        # reads): `begin` below does.
+        # The driver must not begin transactions by itself (none before DDL and reads): `begin`
+        # below does.
         connection.isolation_level = None
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
@@ -131,7 +132,7 @@ def _configure(engine: Engine, *, foreign_keys: bool) -> None:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
-        # A transaction that reads first and writes later cannot wait for another writer (its
-        # snapshot is stale by then) and would fail at once: writers declare it from the start.
+        # A transaction that reads first and writes later cannot wait for another writer, since its
+        # snapshot is stale by then, and would fail at once: writers begin as writers.
         writes = connection.get_execution_options().get("writes", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -17,8 +17,8 @@ from riffbot.library.connection import connect, connect_reader, driver_threads, 
 from riffbot.library.db_errors import busy_error, translate_db_errors
 from riffbot.library.files import Files
 
-_READERS = 2
-"""Threads that answer questions: a long one must not keep a short one waiting."""
+_QUERY_THREADS = 2
+"""Threads that run queries, so that a long query does not delay a short one."""
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ class Database:
 
     Args:
         url: from `connection.database_url`.
-        files: where the rows' files lie.
+        files: the files that the rows refer to.
 
     Attributes:
         files: the content-addressed files.
@@ -46,15 +46,15 @@ class Database:
         self._snapshots = async_sessionmaker(
             with_repeatable_read(self._engine), expire_on_commit=False
         )
-        self._reader = connect_reader(url)
-        self._reading = ThreadPoolExecutor(_READERS, thread_name_prefix="library")
-        # SQLite lets writers in one by one anyway, but by polling; here they stand in line.
-        self._writing = asyncio.Lock()
+        self._sync_engine = connect_reader(url)
+        self._query_threads = ThreadPoolExecutor(_QUERY_THREADS, thread_name_prefix="library")
+        # SQLite admits one writer at a time, too, but by polling and in no order.
+        self._writer_lock = asyncio.Lock()
         self._closed = False
-        self._users = 0
-        self._left = asyncio.Event()
-        self._left.set()
-        self._threads = driver_threads(self._engine)
+        self._active = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._driver_threads = driver_threads(self._engine)
         self.files_lock = asyncio.Lock()
 
     async def close(self) -> None:
@@ -64,77 +64,77 @@ class Database:
         callback left for this event loop, which may end then.
         """
         self._closed = True
-        await self._left.wait()
-        await asyncio.to_thread(self._reading.shutdown)
-        if self._reader is not None:
-            self._reader.dispose()
+        await self._idle.wait()
+        await asyncio.to_thread(self._query_threads.shutdown)
+        if self._sync_engine is not None:
+            self._sync_engine.dispose()
         await self._engine.dispose()
-        for thread in self._threads:  # also those of connections that a cancelled task left
+        for thread in self._driver_threads:  # also those of connections that a cancelled task left
             await asyncio.to_thread(thread.join)
 
     @contextmanager
-    def _used(self) -> Iterator[None]:
-        """Keeps `close` waiting. Raises StorageError where it does not wait any more."""
+    def _in_use(self) -> Iterator[None]:
+        """Keep `close` waiting during the block. Raises StorageError after `close`."""
         if self._closed:
             raise StorageError("RiffBot is stopping: please try again when it is back.")
-        self._users += 1
-        self._left.clear()
+        self._active += 1
+        self._idle.clear()
         try:
             yield
         finally:
-            self._users -= 1
-            if self._users == 0:
-                self._left.set()
+            self._active -= 1
+            if self._active == 0:
+                self._idle.set()
 
-    async def query(self, question: Callable[[Session], T]) -> T:
+    async def query(self, function: Callable[[Session], T]) -> T:
         """Run a read-only function on a synchronous session and return its result.
 
-        It sees one snapshot. On an SQLite file it runs in a thread: through the asynchronous driver
-        every statement costs four thread switches, and on a busy machine a page would take longer
-        to fetch than to find.
+        All its statements see one snapshot. On an SQLite file it runs in a thread: through the
+        asynchronous driver every statement costs four thread switches, which take longer on a busy
+        machine than the statement.
         """
-        if self._reader is None:
-            with self._used(), translate_db_errors():
+        if self._sync_engine is None:
+            with self._in_use(), translate_db_errors():
                 async with self._snapshots() as session:
-                    return await session.run_sync(question)
-        reader = self._reader
+                    return await session.run_sync(function)
+        reader = self._sync_engine
 
-        def answer() -> T:
+        def run() -> T:
             with translate_db_errors(), Session(reader, expire_on_commit=False) as session:
-                return question(session)
+                return function(session)
 
-        with self._used():
-            return await asyncio.get_running_loop().run_in_executor(self._reading, answer)
+        with self._in_use():
+            return await asyncio.get_running_loop().run_in_executor(self._query_threads, run)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
-        """A session for reading."""
-        with self._used(), translate_db_errors():
+        """Open a session for reading."""
+        with self._in_use(), translate_db_errors():
             async with self._sessions() as session:
                 yield session
 
     @asynccontextmanager
-    async def write(self, *, patience_s: float | None = None) -> AsyncIterator[AsyncSession]:
-        """A transaction: committed as a whole, or not at all.
+    async def write(self, *, timeout_s: float | None = None) -> AsyncIterator[AsyncSession]:
+        """Open a transaction: committed after the block, rolled back if it raises.
 
         Args:
-            patience_s: how long to stand in line behind other writers; None is for ever. The
-                database itself is waited for as long as `connection.BUSY_TIMEOUT_MS` besides.
+            timeout_s: how long to wait for other writers of this process; None: without a limit.
+                Other programs are waited for as long as `connection.BUSY_TIMEOUT_MS` besides.
 
         Raises:
-            Unavailable: it took longer.
+            Unavailable: the wait took longer.
         """
-        with self._used(), translate_db_errors():
-            await self._take_turn(patience_s)
+        with self._in_use(), translate_db_errors():
+            await self._wait_for_writers(timeout_s)
             try:
                 async with self._writers.begin() as session:
                     yield session
             finally:
-                self._writing.release()
+                self._writer_lock.release()
 
-    async def _take_turn(self, patience_s: float | None) -> None:
+    async def _wait_for_writers(self, timeout_s: float | None) -> None:
         try:
-            async with asyncio.timeout(patience_s):
-                await self._writing.acquire()
+            async with asyncio.timeout(timeout_s):
+                await self._writer_lock.acquire()
         except TimeoutError:
             raise busy_error() from None

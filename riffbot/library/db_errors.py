@@ -42,11 +42,11 @@ def translate_db_errors() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        complaint = str(error.orig).lower()
-        if _LOCKED in complaint:
+        message = str(error.orig).lower()
+        if _LOCKED in message:
             raise busy_error() from error
         for phrase, sentence in _PHRASES.items():
-            if phrase in complaint:
+            if phrase in message:
                 raise StorageError(sentence) from error
         if error.connection_invalidated:
             raise Unavailable("The library's database went away: please try again.") from error
@@ -56,12 +56,12 @@ def translate_db_errors() -> Iterator[None]:
             "The library's database cannot be reached: please check that it runs."
         ) from error
     except Exception as error:
-        # What PostgreSQL says while it is being connected to comes as its driver's own error.
+        # SQLAlchemy does not wrap the errors of asyncpg while it connects.
         if type(error).__module__.partition(".")[0] == "asyncpg":
             raise StorageError(f"The library's database refuses RiffBot: {error}.") from error
         raise
 
 
 def busy_error() -> Unavailable:
-    """The error where another program, or a long queue of our own writers, holds the database."""
+    """Build the error where another program, or many writers of this one, hold the database."""
     return Unavailable("Another program holds the library: please close it and try again.")

@@ -1,6 +1,6 @@
-"""Deleting riffs: their rows, their words, and the files that nothing else refers to.
+"""Deletes riffs: their rows, their words, and the files that nothing else refers to.
 
-A riff that others were made from leaves a cleared row, so that the family tree keeps its shape.
+A riff that others were made from leaves a cleared row, so that the family tree stays connected.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from riffbot.library.types import referenced_images
 from riffbot.request import RiffRequest
 
 CHUNK = 500
-"""The most values in one IN (…): databases limit their number."""
+"""The most values in one IN (…), whose number databases limit."""
 
 _EMPTY = RiffRequest(prompt="gone", seed=0, denoising=0.0)
 """The request in the row of a deleted riff."""
@@ -32,7 +32,7 @@ class DeletionResult:
 
     Attributes:
         riffs: the number of deleted riffs.
-        messages: (channel, message) of the deleted riffs that were posted.
+        messages: (channel id, message id) of the deleted riffs that were posted.
         children: ids of the remaining riffs that were made from them.
     """
 
@@ -56,7 +56,7 @@ async def delete_riffs(
             removes the member from a stored jam.
     """
     files = {digest for riff in riffs for digest in (riff.png, riff.mp3, riff.picture)} - {""}
-    # Nothing else may refer to the pictures that they started from.
+    # The pictures that they started from may have no other reference.
     files |= {
         ref.removeprefix("sha256:") for riff in riffs for ref in referenced_images(riff.request)
     }
@@ -83,9 +83,9 @@ async def _erase_member(session: AsyncSession, user_id: int, scrub_jam: ScrubJam
     await session.execute(delete(Favourite).where(Favourite.user_id == user_id))
     await session.execute(delete(StoredJob).where(StoredJob.author_id == user_id))
     await scrub_jams(session, user_id, scrub_jam)
-    # A “no” is kept without riffs: others may upload files again that they saved.
-    yes = Member.remix_allowed.is_(True)
-    await session.execute(delete(Member).where(Member.user_id == user_id, yes))
+    # A ban of remixes stays without riffs: others may upload files again that they saved.
+    is_allowed = Member.remix_allowed.is_(True)
+    await session.execute(delete(Member).where(Member.user_id == user_id, is_allowed))
 
 
 async def _children_of(session: AsyncSession, ids: list[str]) -> list[str]:
@@ -103,7 +103,7 @@ async def _clear_rows(session: AsyncSession, ids: list[str], reason: str) -> Non
     """Clear all columns of rows except their place in the family tree."""
     await session.execute(delete(RiffWord).where(RiffWord.riff_id.in_(ids)))
     await session.execute(delete(Favourite).where(Favourite.riff_id.in_(ids)))
-    # The job that a riff came from holds its prompt and its author, too.
+    # The job of a riff contains its prompt and its author, too.
     await session.execute(delete(StoredJob).where(StoredJob.id.in_(ids)))
     await session.execute(
         update(StoredRiff)

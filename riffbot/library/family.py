@@ -11,12 +11,12 @@ from riffbot.library.tables import StoredRiff
 from riffbot.library.types import Credit, Viewer
 
 MAX_MEMBERS = 60
-"""Riffs in one drawing; a family may have thousands."""
+"""The most riffs of a drawn family tree; a family may have thousands."""
 
 _MAX_ANCESTORS, _MAX_COUNTED = 50, 1000
 
 
-# UNION rather than UNION ALL: should a library ever hold a circle, the walk ends all the same.
+# UNION rather than UNION ALL, so that the recursion ends on a cycle in a damaged library.
 _UP = """
     up(id) AS (
         SELECT CAST(:riff_id AS VARCHAR(12))
@@ -45,10 +45,10 @@ class Family:
     """A riff among its ancestors and descendants.
 
     Attributes:
-        riff: whose family it is.
-        members: the oldest first; those that are gone have their place, too.
-        left_out: how many more there are, counted up to a thousand.
-        hidden: ids of those of which only their place in the tree is shown.
+        riff: the riff that was asked for.
+        members: oldest first, with the cleared rows of deleted riffs.
+        left_out: how many more riffs the family has, counted up to a thousand.
+        hidden: ids of the members of which only their place in the tree is shown.
     """
 
     riff: StoredRiff

@@ -35,9 +35,9 @@ def create_private_file(path: Path) -> None:
 def restrict_to_owner(database: Path | None, *folders: Path) -> None:
     """Remove other accounts' access to files of earlier versions; logs what was changed.
 
-    Where the group has the same rights as everybody, they came from the umask and are removed as
-    well; other rights of the group were set deliberately and stay. The data folder itself is left
-    as it is, since it may hold other things than the library.
+    If the group has the same rights as all others, they came from the umask and are removed as
+    well; other rights of the group were set deliberately and stay. The data folder itself is not
+    changed, since it may contain more than the library.
     """
     closed = []
     files = [Path(f"{database}{end}") for end in ("", "-wal", "-shm")] if database else []
@@ -47,10 +47,10 @@ def restrict_to_owner(database: Path | None, *folders: Path) -> None:
             if mode & _OTHERS and not path.is_symlink():
                 by_umask = (mode & _GROUP) >> 3 == mode & _OTHERS
                 path.chmod(mode & ~(_OTHERS | (_GROUP if by_umask else 0)))
-                # Windows and some mounted disks take no rights away, and raise nothing.
+                # Windows and some file systems change nothing, and raise no error.
                 if not stat.S_IMODE(path.lstat().st_mode) & _OTHERS:
                     closed.append(path.name)
-        except OSError:  # not there, or another user's: then its owner decides
+        except OSError:  # absent, or another account's
             continue
     if closed:
         log.info("closed to other accounts of this machine: %s", ", ".join(closed))

@@ -10,13 +10,12 @@ from riffbot.errors import BadRequest, shorten
 from riffbot.library.database import Database
 from riffbot.library.tables import GuildSettings
 
-Who = Literal["anyone", "dj", "starter"]
-"""Who may control a jam: all in the voice channel, members with the DJ role, or the member who
-started it. Moderators always may."""
+JamControl = Literal["anyone", "dj", "starter"]
+"""Who may steer or stop a jam: all in the voice channel, members with the DJ role, or the member
+who started it. Moderators always may."""
 
-
-NOBODY = 0
-"""The id that removes the DJ role: no role has this id."""
+NO_ROLE = 0
+"""The id by which `set_settings` removes the DJ role; no role has it."""
 
 
 class GuildRepository:
@@ -37,27 +36,31 @@ class GuildRepository:
         self,
         guild_id: int,
         *,
-        jam_steer: Who | None = None,
-        jam_stop: Who | None = None,
+        jam_steer: JamControl | None = None,
+        jam_stop: JamControl | None = None,
         dj_role_id: int | None = None,
     ) -> GuildSettings:
-        """Change the settings that are given; returns all of them as they are now.
+        """Change the settings that are not None, and return all of them.
 
         Args:
-            dj_role_id: the DJ role's id, or `NOBODY` for no role any more.
+            guild_id: the server.
+            jam_steer, jam_stop: who may steer and who may stop a jam.
+            dj_role_id: the DJ role; `NO_ROLE` removes it.
 
         Raises:
-            BadRequest: the DJs are to decide, and there is no DJ role.
-            StorageError: the library cannot take it.
+            BadRequest: the DJ role shall decide, and there is none; or an unknown value.
+            StorageError: the library cannot be written.
         """
         changes: dict[str, Any] = {
             "jam_steer": jam_steer,
             "jam_stop": jam_stop,
             "dj_role_id": dj_role_id,
         }
-        for who in (jam_steer, jam_stop):
-            if who is not None and who not in get_args(Who):
-                raise BadRequest(f"Choose one of {', '.join(get_args(Who))}, not “{shorten(who)}”.")
+        for control in (jam_steer, jam_stop):
+            if control is not None and control not in get_args(JamControl):
+                raise BadRequest(
+                    f"Choose one of {', '.join(get_args(JamControl))}, not “{shorten(control)}”."
+                )
         async with self._database.write() as session:
             row = await session.get(GuildSettings, guild_id)
             if row is None:
@@ -67,7 +70,7 @@ class GuildRepository:
                 session.add(row)
             for name, value in changes.items():
                 if value is not None:
-                    setattr(row, name, None if value == NOBODY else value)
+                    setattr(row, name, None if value == NO_ROLE else value)
             if "dj" in (row.jam_steer, row.jam_stop) and row.dj_role_id is None:
                 raise BadRequest(
                     "The DJs cannot decide while there is no DJ role: choose one, too, or let "
@@ -75,7 +78,7 @@ class GuildRepository:
                 )
         return row
 
-    async def forget(self, guild_id: int) -> None:
-        """Delete the settings of a server that is gone, or has removed the bot."""
+    async def delete_settings(self, guild_id: int) -> None:
+        """Delete the settings of a server that was deleted or has removed the bot."""
         async with self._database.write() as session:
             await session.execute(delete(GuildSettings).where(GuildSettings.guild_id == guild_id))

@@ -1,11 +1,12 @@
-"""The instance lock: one RiffBot a data folder and a database.
+"""The instance lock: at most one RiffBot uses a data folder and a database.
 
-A start resumes the jobs that it finds unfinished, so two processes on one library would take over
-each other's riffs. Commands that only read or add riffs need no lock; those that must not run
-beside a RiffBot ask `is_owned`.
+RiffBot resumes unfinished jobs when it starts, so two processes on one library would compute each
+other's riffs. Commands that only read or add riffs need no lock; those that must not run beside a
+RiffBot check `is_instance_lock_held`.
 
-A lock file belongs to its process, and PostgreSQL's advisory lock to its connection: the system
-releases both however the process ends.
+The data folder, and an SQLite file elsewhere, are locked by a lock file, PostgreSQL by an advisory
+lock. The operating system releases a lock file with its process, PostgreSQL an advisory lock with
+its connection, however the process ends.
 """
 
 from __future__ import annotations
@@ -39,16 +40,16 @@ from riffbot.settings import Settings
 
 log = logging.getLogger(__name__)
 
-_LOCK, _NOTE = "owner.lock", "owner.json"
+_LOCK_FILE, _HOLDER_FILE = "owner.lock", "owner.json"
 
 _ADVISORY_LOCK = 0x51FFB08
 """The first of an advisory lock's two keys; the second is the hash of the schema's name."""
 
 _KEY = {"key": _ADVISORY_LOCK}
 
-_NAME = text("SELECT set_config('application_name', :name, false)")
+_SET_NAME = text("SELECT set_config('application_name', :name, false)")
 
-_TAKE = text("SELECT pg_try_advisory_lock(:key, hashtext(current_schema()))")
+_ACQUIRE = text("SELECT pg_try_advisory_lock(:key, hashtext(current_schema()))")
 
 _BACKEND = text("SELECT pg_backend_pid()")
 
@@ -61,19 +62,21 @@ _HOLDER = text(
 )
 
 _CHECK_EVERY_S = 30.0
+"""Seconds between two checks of the connection that holds an advisory lock."""
+
 _RETRY_S = 2.0
-"""How long after a lost connection the lock is requested again."""
+"""Seconds after which a lock is requested again whose connection was lost."""
 
-_PROBE_S = 0.5
-"""How long a start waits for a file lock: `is_owned` may hold it for a moment."""
+_ACQUIRE_TIMEOUT_S = 0.5
+"""How long a file lock is waited for: `is_instance_lock_held` may hold it for a moment."""
 
 
-class _Taken(StorageError):
+class _HeldElsewhere(StorageError):
     """Another RiffBot holds the lock of a database.
 
     Attributes:
-        who: describes that RiffBot.
-        backend: id of the server process that serves it, if it is still connected.
+        who: that RiffBot, for the owner.
+        backend: process id of the server's backend that serves it; None if it has disconnected.
     """
 
     def __init__(self, database: str | None, who: str, backend: int | None) -> None:
@@ -85,10 +88,10 @@ class _Taken(StorageError):
 
 
 class InstanceLock:
-    """A held instance lock.
+    """An instance lock that is held.
 
     Attributes:
-        lost: a sentence that says why another RiffBot holds it now; None while it is held here.
+        lost: a sentence that says why it was lost to another RiffBot; None while it is held.
     """
 
     def __init__(self) -> None:
@@ -96,14 +99,14 @@ class InstanceLock:
         self._when_lost: list[Callable[[], None]] = []
 
     def on_lost(self, then: Callable[[], None]) -> None:
-        """Call a function when the lock is lost; at once where it is lost already."""
+        """Call a function when the lock is lost; at once if it is lost already."""
         if self.lost is not None:
             then()
         else:
             self._when_lost.append(then)
 
     def mark_lost(self, why: str) -> None:
-        """Record that another RiffBot holds it, and call what `on_lost` was given."""
+        """Record that another RiffBot holds it, and call the functions of `on_lost`."""
         self.lost = why
         log.error("%s", why)
         for then in self._when_lost:
@@ -114,36 +117,40 @@ class InstanceLock:
 async def hold_instance_lock(settings: Settings) -> AsyncIterator[InstanceLock]:
     """Hold the lock of the settings' data folder and database while the block runs.
 
-    On a file system without locks the block runs all the same, with a warning in the log.
+    On a file system without locks the block runs without one, with a warning in the log.
 
     Yields:
-        The lock; once it is lost, the block should end.
+        The lock; when it is lost, the block should end.
 
     Raises:
-        BadRequest: the setting of the database is nonsense.
-        StorageError: another one does already, in one sentence that names it; or the folder or the
-            database cannot be used; or, at the end of the block, it was lost.
+        BadRequest: the database setting is no valid URL.
+        StorageError: another RiffBot holds it, in one sentence that names the process; the folder
+            or the database cannot be used; or, after the block, the lock was lost during it.
     """
     instance_lock = InstanceLock()
     url = database_url(settings.database)
     folder = settings.data_dir
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(_locked(folder / _LOCK, folder / _NOTE, folder))
+        await stack.enter_async_context(
+            _hold_file_lock(folder / _LOCK_FILE, folder / _HOLDER_FILE, folder)
+        )
         path = file_of(url)
         if url.get_backend_name() == "postgresql":
-            await stack.enter_async_context(_advised(url, instance_lock))
-        elif path is not None:  # which another one may name by RIFFBOT_DATABASE_URL
+            await stack.enter_async_context(_hold_advisory_lock(url, instance_lock))
+        elif path is not None:  # another RiffBot may use it by RIFFBOT_DATABASE_URL
             path = path.resolve()
-            lock, note = (path.with_name(f"{path.name}.{name}") for name in (_LOCK, _NOTE))
-            await stack.enter_async_context(_locked(lock, note, path))
+            lock, holder_file = (
+                path.with_name(f"{path.name}.{name}") for name in (_LOCK_FILE, _HOLDER_FILE)
+            )
+            await stack.enter_async_context(_hold_file_lock(lock, holder_file, path))
         yield instance_lock
     if instance_lock.lost is not None:
         raise StorageError(instance_lock.lost)
 
 
-def is_owned(settings: Settings) -> bool:
+def is_instance_lock_held(settings: Settings) -> bool:
     """Whether a RiffBot holds the lock of the data folder now."""
-    path = settings.data_dir / _LOCK
+    path = settings.data_dir / _LOCK_FILE
     if not path.exists():
         return False
     lock = FileLock(path, timeout=0, mode=FILE_MODE)
@@ -158,15 +165,15 @@ def is_owned(settings: Settings) -> bool:
 
 
 @asynccontextmanager
-async def _locked(path: Path, note: Path, what: Path) -> AsyncIterator[None]:
-    # The lock belongs to the process: whichever thread it was taken in may give it back.
-    lock = FileLock(path, timeout=_PROBE_S, thread_local=False, mode=FILE_MODE)
+async def _hold_file_lock(path: Path, holder_file: Path, what: Path) -> AsyncIterator[None]:
+    # Not bound to a thread: `to_thread` may release it in another one than acquired it.
+    lock = FileLock(path, timeout=_ACQUIRE_TIMEOUT_S, thread_local=False, mode=FILE_MODE)
     try:
-        await asyncio.to_thread(_take, lock, path, note)
+        await asyncio.to_thread(_acquire, lock, path, holder_file)
     except Timeout as error:
         raise StorageError(
-            f"Another RiffBot works on “{what}” already ({_holder(note)}): stop it first, or give "
-            "this one a folder of its own with RIFFBOT_DATA_DIR."
+            f"Another RiffBot works on “{what}” already ({_describe_holder(holder_file)}): "
+            "stop it first, or give this one a folder of its own with RIFFBOT_DATA_DIR."
         ) from error
     except NotImplementedError as error:
         log.warning("nothing keeps a second RiffBot from “%s”: %s", what, error)
@@ -175,17 +182,17 @@ async def _locked(path: Path, note: Path, what: Path) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        await asyncio.to_thread(_give_back, lock, note)
+        await asyncio.to_thread(_release, lock, holder_file)
 
 
-def _take(lock: FileLock, path: Path, note: Path) -> None:
+def _acquire(lock: FileLock, path: Path, holder_file: Path) -> None:
     make_private_dir(path.parent)
     lock.acquire()
-    restrict_to_owner(None, path)  # of an earlier version; who may read a file may lock it
-    with suppress(OSError):  # a full disk: the lock holds without it
-        note.unlink(missing_ok=True)  # of an earlier version, too
-        create_private_file(note)
-        note.write_text(
+    restrict_to_owner(None, path)  # of an earlier version; a file can be locked by its readers
+    with suppress(OSError):  # on a full disk the lock works without it
+        holder_file.unlink(missing_ok=True)  # may have an earlier version's file mode
+        create_private_file(holder_file)
+        holder_file.write_text(
             json.dumps(
                 {
                     "process": os.getpid(),
@@ -197,28 +204,28 @@ def _take(lock: FileLock, path: Path, note: Path) -> None:
         )
 
 
-def _give_back(lock: FileLock, note: Path) -> None:
+def _release(lock: FileLock, holder_file: Path) -> None:
     if lock.is_locked:
         with suppress(OSError):
-            note.unlink(missing_ok=True)
+            holder_file.unlink(missing_ok=True)
         lock.release()
 
 
-def _holder(note: Path) -> str:
-    """Who holds a lock, in words."""
+def _describe_holder(holder_file: Path) -> str:
+    """Describe the process that holds a file lock, for the owner."""
     try:
-        told = json.loads(note.read_text(encoding="utf-8"))
-        since = datetime.fromisoformat(told["since"])
-        return f"process {told['process']} on {told['machine']}, since {since:%Y-%m-%d %H:%M}"
+        holder = json.loads(holder_file.read_text(encoding="utf-8"))
+        since = datetime.fromisoformat(holder["since"])
+        return f"process {holder['process']} on {holder['machine']}, since {since:%Y-%m-%d %H:%M}"
     except (OSError, ValueError, KeyError, TypeError):
         return "it does not say which process it is"
 
 
 @asynccontextmanager
-async def _advised(url: URL, instance_lock: InstanceLock) -> AsyncIterator[None]:
+async def _hold_advisory_lock(url: URL, instance_lock: InstanceLock) -> AsyncIterator[None]:
     lock = _AdvisoryLock(url)
     try:
-        await lock.take()
+        await lock.acquire()
         watching = asyncio.create_task(lock.watch(instance_lock))
         try:
             yield
@@ -230,54 +237,55 @@ async def _advised(url: URL, instance_lock: InstanceLock) -> AsyncIterator[None]
 
 
 class _AdvisoryLock:
-    """PostgreSQL's lock of this database and schema, on a connection of its own.
+    """An advisory lock of a PostgreSQL database and schema, on a connection of its own.
 
-    PostgreSQL gives it back with the connection: one that is lost is made anew.
+    PostgreSQL releases it when the connection is lost; then it is acquired again on a new one.
     """
 
     def __init__(self, url: URL) -> None:
         self._engine = connect(url)
         self._connection: AsyncConnection | None = None
-        self._backend: int | None = None  # the server's process that had the lock for us last
-        self._logged = False  # in the log, once a loss
+        self._backend: int | None = None  # of the connection that held the lock last
+        self._logged = False  # whether the current loss is in the log
 
-    async def take(self) -> None:
-        """Connect and take the lock.
+    async def acquire(self) -> None:
+        """Connect and acquire the lock.
 
         Raises:
-            StorageError: somebody else has it, or the database cannot be reached.
+            StorageError: another RiffBot holds it, or the database cannot be reached.
         """
         with translate_db_errors():
             connection = await self._engine.connect()
             self._connection = connection
             await connection.execution_options(isolation_level="AUTOCOMMIT")
             me = f"process {os.getpid()} on {socket.gethostname()}"
-            await connection.execute(_NAME, {"name": f"riffbot, {me}"[:63]})
-            if await connection.scalar(_TAKE, _KEY):
+            await connection.execute(_SET_NAME, {"name": f"riffbot, {me}"[:63]})
+            if await connection.scalar(_ACQUIRE, _KEY):
                 self._backend = await connection.scalar(_BACKEND)
                 return
             holder = (await connection.execute(_HOLDER, _KEY)).first()
         backend, *names = holder or (None,)
         who = ", ".join(filter(None, names)) or "it has just gone"
-        raise _Taken(self._engine.url.database, who, backend)
+        raise _HeldElsewhere(self._engine.url.database, who, backend)
 
     async def watch(self, instance_lock: InstanceLock) -> None:
-        """Look after the connection; a lock that is lost is taken again, unless it is gone.
+        """Check the connection, and acquire a lost lock again.
 
-        Returns once another RiffBot has it: two would make each other's riffs.
+        Returns after `mark_lost` if another RiffBot has acquired it meanwhile.
         """
         while True:
             await asyncio.sleep(_CHECK_EVERY_S if self._connection is not None else _RETRY_S)
             try:
                 if self._connection is None:
-                    await self.take()
+                    await self.acquire()
                 else:
                     with translate_db_errors():
                         await self._connection.execute(text("SELECT 1"))
-            except _Taken as error:
+            except _HeldElsewhere as error:
                 if error.backend in (None, self._backend):
-                    # Nobody, or ourselves: the server has not noticed yet that we are gone.
-                    await self._drop()
+                    # Nobody holds it any more, or the server has not noticed yet that our old
+                    # connection is lost.
+                    await self._disconnect()
                     continue
                 instance_lock.mark_lost(
                     f"Another RiffBot has taken over the database “{error.database}” ({error.who}) "
@@ -289,18 +297,18 @@ class _AdvisoryLock:
                 if not self._logged:
                     log.error("what keeps a second RiffBot from the database is lost: %s", error)
                 self._logged = True
-                await self._drop()
+                await self._disconnect()
             else:
                 self._logged = False
 
     async def close(self) -> None:
-        """Give the lock back."""
-        await self._drop()
+        """Release the lock."""
+        await self._disconnect()
         await self._engine.dispose()
 
-    async def _drop(self) -> None:
+    async def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(SQLAlchemyError, OSError):
-                await connection.invalidate()  # a lock would outlive the way back into a pool
+                await connection.invalidate()  # in the pool the connection would keep the lock
                 await connection.close()

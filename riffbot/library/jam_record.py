@@ -29,14 +29,14 @@ JamKey = GuildJam | PageJam
 
 
 def key_to_number(key: JamKey) -> int | None:
-    """The value that stands for a key in the column `jams.guild_id`: negative for a page's slot."""
+    """Return a key's value in the column `jams.guild_id`: negative for a page's slot."""
     if isinstance(key, GuildJam):
         return key.guild_id
     return -key.slot if key.slot else None
 
 
 def key_from_number(number: int | None) -> JamKey:
-    """The reverse of `key_to_number`."""
+    """Return the key of a value of `key_to_number`."""
     if number is None:
         return PageJam()
     return GuildJam(number) if number > 0 else PageJam(-number)
@@ -55,14 +55,14 @@ class JamRecord:
     """A jam as the library stores it.
 
     Attributes:
-        id: in the page's address.
-        key: whose jam it is. A key's newest record is the one that is resumed.
-        voice_channel_id, text_channel_id, message_id: where it is heard, and its panel.
-        starter_id, starter_name: who began it; None for a former member.
-        bitrate: of its packets, bits a second.
-        seed_image: as in the snapshot; keeps that file from being collected.
-        status: paused also: stopped by an error, or parked.
+        id: part of the page's address.
+        key: which jam it is. Of a key, the newest record is resumed.
+        bitrate: of its packets, in bits a second.
+        seed_image: as in the snapshot; its file is not collected.
+        status: `paused` is also a jam that is parked or was stopped by an error.
         snapshot: JSON, which the library does not interpret.
+        voice_channel_id, text_channel_id, message_id: where it plays, and where its panel is.
+        starter_id, starter_name: the member who started it; None for a former member.
         updated_at: when it was stored.
     """
 

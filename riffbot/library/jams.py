@@ -21,11 +21,11 @@ from riffbot.library.tables import StoredJam
 ScrubJam = Callable[[str, int], str | None]
 """Removes a member (user id) from a stored jam (JSON): the new JSON, or None if unreadable.
 
-The library stores jams as they are given; `riffbot.jam.snapshot.scrub_jam` knows what is in them.
+The library does not interpret a jam's JSON; the function is `riffbot.jam.snapshot.scrub_jam`.
 """
 
 _MAX_AGE = timedelta(days=30)
-"""How long a jam that nobody resumes is stored."""
+"""How long a jam is stored that nobody resumes."""
 
 
 class JamRepository:
@@ -57,7 +57,7 @@ class JamRepository:
             await session.merge(row)
 
     async def find_latest(self, key: JamKey) -> JamRecord | None:
-        """The newest jam of a key, ended or not; None if there never was one."""
+        """Return the newest jam of a key, ended or not; None if there never was one."""
         async with self._database.read() as session:
             found: StoredJam | None = await session.scalar(
                 select(StoredJam)
@@ -65,12 +65,12 @@ class JamRepository:
                 .order_by(StoredJam.updated_at.desc())
                 .limit(1)
             )
-            return _record(found) if found is not None else None
+            return _build_record(found) if found is not None else None
 
     async def find_unfinished(self) -> Sequence[JamRecord]:
-        """Each key's newest jam where it is running or paused, oldest first.
+        """Return the newest jam of each key if it is running or paused, oldest first.
 
-        An older one that a crash left running is over: its key has begun another since.
+        Older jams that a crash left running are not returned: their key has another jam since.
         """
         age = func.row_number().over(
             partition_by=StoredJam.guild_id, order_by=StoredJam.updated_at.desc()
@@ -84,10 +84,10 @@ class JamRepository:
                 .where(ages.c.age == 1, StoredJam.status.in_(unfinished))
                 .order_by(StoredJam.updated_at)
             )
-            return [_record(row) for row in rows]
+            return [_build_record(row) for row in rows]
 
     async def mark_paused(self, jam_id: str) -> None:
-        """Change a running jam to paused: no restart resumes it by itself."""
+        """Change a running jam to paused, so that no restart resumes it by itself."""
         async with self._database.write() as session:
             await session.execute(
                 update(StoredJam)
@@ -103,7 +103,7 @@ class JamRepository:
             )
 
 
-def _record(row: StoredJam) -> JamRecord:
+def _build_record(row: StoredJam) -> JamRecord:
     return JamRecord(
         id=row.id,
         key=key_from_number(row.guild_id),

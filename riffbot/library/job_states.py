@@ -1,4 +1,4 @@
-"""The states of a job and the transitions between them, which only go forward, but for one.
+"""The states of a job and the transitions between them. All but one go forward:
 
 ```
 waiting ─► running ─► done | failed | cancelled
@@ -7,10 +7,10 @@ waiting ─► running ─► done | failed | cancelled
   └────────────────────┘
 ```
 
-A job that is `running` may begin again: after a crash nothing runs it any more. It goes back to
-`waiting` only when RiffBot is stopped in an orderly way, which is no attempt. Each transition is
-one UPDATE that names the states it may start from, so of two that end a job only the first counts,
-whichever task, process or machine they come from.
+A job that is `running` may begin again, since no process runs it any more after a crash. It goes
+back to `waiting` only when RiffBot is stopped in an orderly way, which does not count as an
+attempt. Each transition is one UPDATE with the states that it may start from, so of two transitions
+that end a job only the first counts, whichever task, process or machine they come from.
 """
 
 from __future__ import annotations
@@ -58,11 +58,11 @@ async def move(
 
     Args:
         state: running, failed or cancelled.
-        attempts: how many attempts the caller knows of; None skips the check.
+        attempts: the number of attempts that the caller read; None skips the check.
         values: other columns to set.
 
     Raises:
-        NotFound: there is no such job (any more).
+        NotFound: the job does not exist (any more).
         Conflict: it has ended, or another attempt was begun meanwhile.
     """
     conditions: list[ColumnElement[bool]] = [StoredJob.state.in_(UNFINISHED)]
@@ -71,15 +71,15 @@ async def move(
     await _transition(session, job_id, conditions, {"state": state, **(values or {})})
 
 
-async def give_back(session: AsyncSession, job_id: str, attempts: int) -> None:
+async def uncount_attempt(session: AsyncSession, job_id: str, attempts: int) -> None:
     """Move a running job back to waiting, with one attempt less, when RiffBot is stopped.
 
     Args:
-        attempts: how many there are with the one that is given back, which must be the newest.
+        attempts: the number of attempts, including the one that is uncounted.
 
     Raises:
-        NotFound: there is no such job (any more).
-        Conflict: it does not run, or another attempt was begun meanwhile.
+        NotFound: the job does not exist (any more).
+        Conflict: it is not running, or another attempt was begun meanwhile.
     """
     conditions = [
         StoredJob.state == JobState.RUNNING,
@@ -109,21 +109,21 @@ async def _transition(
     found = await session.scalar(select(StoredJob.state).where(StoredJob.id == job_id))
     if found is None:
         raise NotFound(f"There is no job {job_id}.")
-    raise conflict(job_id, found)
+    raise conflict_error(job_id, found)
 
 
-def conflict(job_id: str, state: str) -> Conflict:
-    """The error for a job in this state that cannot be moved."""
+def conflict_error(job_id: str, state: str) -> Conflict:
+    """Build the error for a job that cannot leave this state."""
     if state in ENDED:
         return Conflict(f"The riff {job_id} {ENDED[state]}.")
     return Conflict(f"The riff {job_id} is being made by another RiffBot already.")
 
 
 async def repair(session: AsyncSession) -> int:
-    """End the jobs that older versions left unfinished or failed although their riffs exist.
+    """Mark jobs as done that older versions left unfinished or failed although their riffs exist.
 
     Returns:
-        How many jobs that were.
+        How many jobs were changed.
     """
     made = exists().where(StoredRiff.id == StoredJob.id)
     repaired = await session.scalars(

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 _RETENTION = timedelta(days=7)
 """How long ended jobs are stored, so that errors can be investigated."""
 
-_PATIENCE_S = 10.0
+_WRITE_TIMEOUT_S = 10.0
 """How long a new job waits behind other writers before the member is refused."""
 
 
@@ -73,7 +73,7 @@ class JobRepository:
             attempts=0,
             error=None,
         )
-        async with self._database.write(patience_s=_PATIENCE_S) as session:
+        async with self._database.write(timeout_s=_WRITE_TIMEOUT_S) as session:
             for riff_id in filter(None, (parent, second_parent)):
                 if (riff := await session.get(StoredRiff, riff_id)) is None or riff.gone:
                     raise NotFound(f"The riff {riff_id} is not in the library any more.")
@@ -100,7 +100,7 @@ class JobRepository:
                 values={"attempts": StoredJob.attempts + 1},
             )
 
-    async def give_back(self, job_id: str, *, attempts: int) -> None:
+    async def uncount_attempt(self, job_id: str, *, attempts: int) -> None:
         """Uncount an attempt that an orderly stop interrupted.
 
         Args:
@@ -111,7 +111,7 @@ class JobRepository:
             Conflict: the job is not running, or another RiffBot is computing it.
         """
         async with self._database.write() as session:
-            await job_states.give_back(session, job_id, attempts)
+            await job_states.uncount_attempt(session, job_id, attempts)
 
     async def fail(self, job_id: str, sentence: str, *, attempts: int | None = None) -> None:
         """End a job as failed, with a sentence; arguments and errors as for `begin`."""
@@ -170,7 +170,7 @@ class JobRepository:
             StorageError: the disk or the database cannot take it.
         """
         async with self._database.files_lock:
-            png, mp3, picture = await asyncio.to_thread(store_files, self._database.files, rendered)
+            png, mp3, plot = await asyncio.to_thread(store_files, self._database.files, rendered)
             async with self._database.write() as session:
                 job = await session.get(StoredJob, job_id, with_for_update=True)
                 if job is None:
@@ -178,8 +178,8 @@ class JobRepository:
                 if (stored := await session.get(StoredRiff, job_id)) is not None:
                     return stored
                 if job.state not in UNFINISHED:
-                    raise job_states.conflict(job_id, job.state)
-                stored = build_row(job, riff, rendered, (png, mp3, picture))
+                    raise job_states.conflict_error(job_id, job.state)
+                stored = build_row(job, riff, rendered, (png, mp3, plot))
                 for column in ("parent_id", "second_parent_id"):
                     parent = getattr(job, column)
                     if parent and (parent_riff := await session.get(StoredRiff, parent)):

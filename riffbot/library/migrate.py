@@ -1,4 +1,4 @@
-"""Migrates a library to this version's tables, once, however many processes start together."""
+"""Migrates a library to this version's tables; processes that start together migrate it once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from riffbot.errors import StorageError
 from riffbot.library.connection import connect, database_url, file_of
 from riffbot.library.db_errors import disk_error, translate_db_errors
 from riffbot.library.file_modes import FILE_MODE
-from riffbot.settings import ROOT
+from riffbot.locations import bundled
 
 _LOCK_TIMEOUT_S = 60.0
 _ADVISORY_LOCK = 0x51FFB07
@@ -27,9 +27,9 @@ _ADVISORY_LOCK = 0x51FFB07
 
 
 def upgrade(url: str, revision: str = "head") -> None:
-    """Upgrade the tables to a revision; does nothing where they have it already.
+    """Upgrade the tables to a revision; do nothing if they have it already.
 
-    Runs an event loop of its own: call it from a thread, or before there is one.
+    Runs its own event loop: call it in a thread, or before an event loop runs.
 
     Raises:
         StorageError: the database cannot be opened, or belongs to a newer RiffBot.
@@ -43,9 +43,9 @@ def downgrade(url: str, revision: str) -> None:
 
 
 def revisions(url: str) -> tuple[str | None, str | None]:
-    """The revision that the database has, and the newest that this RiffBot knows."""
+    """Return the revision of the database, and the newest of this RiffBot's."""
     found: list[str | None] = []
-    _inside(
+    _run_in_transaction(
         database_url(url),
         lambda connection: found.append(
             MigrationContext.configure(connection).get_current_revision()
@@ -65,7 +65,7 @@ def _migrate(url: str, action: Callable[[Config], None]) -> None:
     target = database_url(url)
     with _file_lock(target):
         try:
-            _inside(target, run)
+            _run_in_transaction(target, run)
         except CommandError as error:
             raise StorageError(
                 "The library was last used by a newer RiffBot: please update RiffBot, or restore "
@@ -73,8 +73,8 @@ def _migrate(url: str, action: Callable[[Config], None]) -> None:
             ) from error
 
 
-def _inside(url: URL, function: Callable[[Connection], None]) -> None:
-    """Run a function in one transaction on a connection of its own."""
+def _run_in_transaction(url: URL, function: Callable[[Connection], None]) -> None:
+    """Run a function in one transaction on a new connection."""
 
     async def run() -> None:
         engine = connect(url, foreign_keys=False)
@@ -90,7 +90,7 @@ def _inside(url: URL, function: Callable[[Connection], None]) -> None:
 
 @contextmanager
 def _file_lock(url: URL) -> Iterator[None]:
-    """Other processes with the same SQLite file wait here."""
+    """Lock an SQLite file against other processes that migrate it, waiting for them."""
     path = file_of(url)
     if path is None:
         yield
@@ -108,6 +108,6 @@ def _file_lock(url: URL) -> Iterator[None]:
 
 def _config() -> Config:
     config = Config()
-    # ConfigParser would take a lone % for the beginning of a reference.
-    config.set_main_option("script_location", str(ROOT / "migrations").replace("%", "%%"))
+    # ConfigParser would parse a single % as the beginning of a reference.
+    config.set_main_option("script_location", str(bundled("migrations")).replace("%", "%%"))
     return config

@@ -1,4 +1,4 @@
-"""Members' rights: who may remix their riffs, exporting and erasing what is known about them."""
+"""Members' data: permission to remix their riffs, exporting and erasing what is stored."""
 
 from __future__ import annotations
 
@@ -28,18 +28,22 @@ riffs/      sound and spectrogram of each riff; both carry the recipe that makes
 
 
 class PrivacyRepository:
-    """Stores members' decisions about their riffs, exports and erases their data."""
+    """Stores permissions to remix, exports and erases members' data."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def remixes_allowed(self, user_id: int) -> bool:
-        """Whether others may remix what this member makes; yes until they say no."""
+    async def is_remix_allowed(self, user_id: int) -> bool:
+        """Whether others may remix this member's riffs; true unless they have forbidden it."""
         async with self._database.read() as session:
             return await is_remix_allowed(session, user_id)
 
-    async def allow_remixes(self, user_id: int, allowed: bool) -> int:
-        """Decide for all of a member's riffs, now and in future. Returns how many there are."""
+    async def set_remix_allowed(self, user_id: int, allowed: bool) -> int:
+        """Set whether others may remix a member's riffs, now and in future.
+
+        Returns:
+            How many riffs there are now.
+        """
         async with self._database.write() as session:
             member = await session.get(Member, user_id)
             if member is None:
@@ -53,12 +57,17 @@ class PrivacyRepository:
             )
         return int(getattr(changed, "rowcount", 0))
 
-    async def allow_remixes_of(self, riff_id: str, user_id: int, allowed: bool) -> None:
-        """Decide for one riff.
+    async def set_riff_remix_allowed(self, riff_id: str, user_id: int, allowed: bool) -> None:
+        """Set whether others may remix one riff.
+
+        Args:
+            riff_id: of the riff.
+            user_id: the member who decides; it must be their riff.
+            allowed: whether others may remix it.
 
         Raises:
-            NotFound: it is not there.
-            BadRequest: it is somebody else's.
+            NotFound: the riff does not exist.
+            BadRequest: it is another member's riff.
         """
         riff = await self._database.query(lambda session: get_riff(session, riff_id))
         if riff.author_id != user_id:
@@ -69,27 +78,29 @@ class PrivacyRepository:
             )
 
     async def export_member(self, user_id: int, *, limit: int) -> bytes:
-        """Everything about a member as a ZIP of at most `limit` bytes.
+        """Export everything about a member as a ZIP of at most `limit` bytes.
 
-        The data always come whole; files are left out, the oldest first, where they would not
-        fit, and data.json says which.
+        The data are always complete; files that do not fit are left out, the oldest first, and
+        listed in data.json.
         """
         async with self._database.read() as session:
-            mine = select(StoredRiff).where(StoredRiff.author_id == user_id)
-            riffs = (await session.scalars(mine.order_by(StoredRiff.created_at.desc()))).all()
-            kept = await session.scalars(select(Favourite).where(Favourite.user_id == user_id))
-            favourites = [{"riff": f.riff_id, "since": f.created_at.isoformat()} for f in kept]
-            promised = await session.scalars(
+            query = select(StoredRiff).where(StoredRiff.author_id == user_id)
+            riffs = (await session.scalars(query.order_by(StoredRiff.created_at.desc()))).all()
+            liked = await session.scalars(select(Favourite).where(Favourite.user_id == user_id))
+            favourites = [{"riff": f.riff_id, "since": f.created_at.isoformat()} for f in liked]
+            requested = await session.scalars(
                 select(StoredJob).where(StoredJob.author_id == user_id)
             )
-            jobs = [_job(job) for job in promised]
+            jobs = [_describe_job(job) for job in requested]
             member = await session.get(Member, user_id)
-            begun = await session.scalars(select(StoredJam).where(StoredJam.starter_id == user_id))
-            jams = [_jam(jam) for jam in begun]
+            started = await session.scalars(
+                select(StoredJam).where(StoredJam.starter_id == user_id)
+            )
+            jams = [_describe_jam(jam) for jam in started]
         data: dict[str, Any] = {
             "user_id": user_id,
             "remix_allowed": member is None or member.remix_allowed,
-            "riffs": [_riff(riff) for riff in riffs],
+            "riffs": [_describe_riff(riff) for riff in riffs],
             "favourites": favourites,
             "jobs": jobs,
             "jams": jams,
@@ -99,16 +110,16 @@ class PrivacyRepository:
     async def erase_member(self, user_id: int, scrub_jam: ScrubJam) -> DeletionResult:
         """Delete everything about a member: riffs, favourites, jobs, votes.
 
-        What others made from their riffs stays, with “a former member” as its parent's author. A
-        decision that nobody may remix their riffs stays, too: it protects them, and is deleted
-        only when they take it back.
+        What others made from their riffs stays, with “a former member” as its parent's author. If
+        the member has forbidden remixes, that stays, too: it protects them, and is deleted only
+        when they allow remixes again.
 
         Args:
-            user_id: of the member.
+            user_id: the member.
             scrub_jam: removes the member from a stored jam.
         """
         database = self._database
-        async with database.files_lock:  # until then a clip that is being made may still be stored
+        async with database.files_lock:  # a clip that is being stored is waited for
             query = select(StoredRiff).where(StoredRiff.author_id == user_id)
             riffs = await database.query(lambda session: session.scalars(query).all())
             return await delete_riffs(database, riffs, "erased", member=(user_id, scrub_jam))
@@ -125,7 +136,7 @@ class PrivacyRepository:
                     name = f"riffs/{riff.id}.{suffix}"
                     try:
                         content = self._database.files.read(digest)
-                    except (NotFound, StorageError):  # gone, or damaged: the others still come
+                    except (NotFound, StorageError):  # absent or damaged: the others are exported
                         content = b""
                     if not content or len(content) + 200 > room:
                         left_out.append(name)
@@ -137,7 +148,7 @@ class PrivacyRepository:
         return out.getvalue()
 
 
-def _riff(riff: StoredRiff) -> dict[str, Any]:
+def _describe_riff(riff: StoredRiff) -> dict[str, Any]:
     return {
         "id": riff.id,
         "kind": riff.kind,
@@ -154,7 +165,7 @@ def _riff(riff: StoredRiff) -> dict[str, Any]:
     }
 
 
-def _jam(jam: StoredJam) -> dict[str, Any]:
+def _describe_jam(jam: StoredJam) -> dict[str, Any]:
     return {
         "id": jam.id,
         "created_at": jam.created_at.isoformat(),
@@ -165,7 +176,7 @@ def _jam(jam: StoredJam) -> dict[str, Any]:
     }
 
 
-def _job(job: StoredJob) -> dict[str, Any]:
+def _describe_job(job: StoredJob) -> dict[str, Any]:
     return {
         "id": job.id,
         "created_at": job.created_at.isoformat(),

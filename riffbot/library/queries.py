@@ -48,7 +48,7 @@ def select_recent(
     limit: int,
 ) -> Select[StoredRiff]:
     """Select the newest riffs first; see `RiffRepository.recent`."""
-    query = _select_riffs(_filter(author_id, guild_id, viewer))
+    query = _select_riffs(_build_filter(author_id, guild_id, viewer))
     if before is not None:
         query = query.where(StoredRiff.created_at < before)
     newest = (StoredRiff.created_at.desc(), StoredRiff.id.desc())
@@ -67,8 +67,8 @@ def select_by_prefix(
     key = prefix.strip().casefold()
     if not key:
         return select_recent(author_id=author_id, guild_id=guild_id, viewer=viewer, limit=limit)
-    query = _select_riffs(_filter(author_id, guild_id, viewer))
-    query = query.where(_begins(StoredRiff.prompt_key, key))
+    query = _select_riffs(_build_filter(author_id, guild_id, viewer))
+    query = query.where(_starts_with(StoredRiff.prompt_key, key))
     return query.order_by(StoredRiff.prompt_key).limit(limit)
 
 
@@ -101,7 +101,7 @@ def find_page(session: Session, asked: PageQuery) -> Page:
     if asked.text and not words:
         return Page((), None, None, {})
     turned = asked.older_than or asked.newer_than
-    cursor = _cursor(session, turned, asked.saved_by) if turned else None
+    cursor = _find_cursor(session, turned, asked.saved_by) if turned else None
     backward = asked.newer_than is not None and cursor is not None
     # One more than the page has shows whether there is another page.
     part = PageSlice(cursor, backward, limit + 1)
@@ -122,19 +122,19 @@ def _select_page(
 ) -> Select[StoredRiff]:
     viewer = asked.viewer
     if asked.saved_by is not None:
-        query = _select_riffs(_filter(asked.author_id, asked.guild_id, None))
+        query = _select_riffs(_build_filter(asked.author_id, asked.guild_id, None))
         query = query.join(Favourite, Favourite.riff_id == StoredRiff.id)
-        query = query.where(Favourite.user_id == asked.saved_by, *_having(words))
+        query = query.where(Favourite.user_id == asked.saved_by, *_match_words(words))
         if viewer is not None:
             own = StoredRiff.author_id == viewer.user_id
             query = query.where(or_(own, StoredRiff.audience_id.in_(viewer.audiences)))
-        return _cut(query, (Favourite.created_at, Favourite.riff_id), part)
-    wanted = _filter(asked.author_id, asked.guild_id, viewer)
+        return _slice(query, (Favourite.created_at, Favourite.riff_id), part)
+    wanted = _build_filter(asked.author_id, asked.guild_id, viewer)
     if not words:
-        return _cut(_select_riffs(wanted), _BY_TIME, part)
+        return _slice(_select_riffs(wanted), _BY_TIME, part)
     hits = find_matching(session, words, wanted, part)
     query = _select_riffs(RiffFilter()).where(StoredRiff.id.in_(hits))
-    return _sorted(query, _BY_TIME, part.backward)
+    return _order(query, _BY_TIME, part.backward)
 
 
 def count_likes(session: Session, riff_ids: Sequence[str]) -> dict[str, int]:
@@ -152,18 +152,20 @@ def count_likes(session: Session, riff_ids: Sequence[str]) -> dict[str, int]:
 _BY_TIME: tuple[Any, ...] = (StoredRiff.created_at, StoredRiff.id)
 
 
-def _sorted(query: Select[StoredRiff], order: Sequence[Any], backward: bool) -> Select[StoredRiff]:
+def _order(query: Select[StoredRiff], order: Sequence[Any], backward: bool) -> Select[StoredRiff]:
     return query.order_by(*(column.asc() if backward else column.desc() for column in order))
 
 
-def _cut(query: Select[StoredRiff], order: Sequence[Any], part: PageSlice) -> Select[StoredRiff]:
+def _slice(query: Select[StoredRiff], order: Sequence[Any], part: PageSlice) -> Select[StoredRiff]:
     if part.cursor is not None:
         here = tuple_(literal(part.cursor[0], UTCTime), literal(part.cursor[1]))
         query = query.where(tuple_(*order) > here if part.backward else tuple_(*order) < here)
-    return _sorted(query, order, part.backward).limit(part.limit)
+    return _order(query, order, part.backward).limit(part.limit)
 
 
-def _cursor(session: Session, riff_id: str, saved_by: int | None) -> tuple[datetime, str] | None:
+def _find_cursor(
+    session: Session, riff_id: str, saved_by: int | None
+) -> tuple[datetime, str] | None:
     """Return the cursor of a riff: its place in the order of the page."""
     found: Favourite | StoredRiff | None
     if saved_by is not None:
@@ -173,7 +175,7 @@ def _cursor(session: Session, riff_id: str, saved_by: int | None) -> tuple[datet
     return (found.created_at, riff_id) if found is not None else None
 
 
-def _filter(author_id: int | None, guild_id: int | None, viewer: Viewer | None) -> RiffFilter:
+def _build_filter(author_id: int | None, guild_id: int | None, viewer: Viewer | None) -> RiffFilter:
     if viewer is None or author_id == viewer.user_id:
         return RiffFilter(author_id, guild_id)
     return RiffFilter(author_id, guild_id, viewer.audiences)
@@ -190,16 +192,16 @@ def _select_riffs(wanted: RiffFilter) -> Select[StoredRiff]:
     return query
 
 
-def _having(words: Sequence[str]) -> list[ColumnElement[bool]]:
+def _match_words(words: Sequence[str]) -> list[ColumnElement[bool]]:
     """Build the conditions that a riff has all words; for the few favourites of one member."""
     conditions: list[ColumnElement[bool]] = []
     for number, word in enumerate(words, start=1):
         other = aliased(RiffWord)
-        same = _begins(other.word, word) if number == len(words) else other.word == word
+        same = _starts_with(other.word, word) if number == len(words) else other.word == word
         conditions.append(exists().where(other.riff_id == StoredRiff.id, same))
     return conditions
 
 
-def _begins(column: InstrumentedAttribute[str], prefix: str) -> ColumnElement[bool]:
+def _starts_with(column: InstrumentedAttribute[str], prefix: str) -> ColumnElement[bool]:
     """Build the condition for a prefix as a range, for which any ordinary index is used."""
     return and_(column >= prefix, column < prefix_end(prefix))

@@ -15,24 +15,24 @@ from riffbot.rendering import Rendered
 
 
 def store_files(files: Files, rendered: Rendered) -> tuple[str, str, str]:
-    """Write the files of a riff; returns the sha256 of PNG, MP3 and plot. For a thread.
+    """Write the files of a riff and return the sha256 of PNG, MP3 and plot. Call it in a thread.
 
     Raises:
-        StorageError: the disk cannot take them.
+        StorageError: the disk is full or read-only.
     """
     return (
         files.put(rendered.png, ".png"),
         files.put(rendered.mp3, ".mp3"),
-        files.put(rendered.picture, ".png"),
+        files.put(rendered.plot, ".png"),
     )
 
 
 def build_row(
     job: StoredJob, riff: GeneratedRiff, rendered: Rendered, hashes: tuple[str, str, str]
 ) -> StoredRiff:
-    """The row of a riff that was made for a job; parents and `remix_allowed` are the caller's."""
+    """Build the row of a job's riff; the caller sets its parents and `remix_allowed`."""
     request = riff.request
-    png, mp3, picture = hashes
+    png, mp3, plot = hashes
     return StoredRiff(
         id=job.id,
         request=request,
@@ -58,7 +58,7 @@ def build_row(
         alt=rendered.alt,
         png=png,
         mp3=mp3,
-        picture=picture,
+        picture=plot,
     )
 
 
@@ -80,6 +80,6 @@ async def insert_riff(session: AsyncSession, stored: StoredRiff) -> None:
 
 
 async def is_remix_allowed(session: AsyncSession, user_id: int) -> bool:
-    """Whether others may remix what this member makes; yes until they say no."""
+    """Whether others may remix this member's riffs; true unless they have forbidden it."""
     member = await session.get(Member, user_id)
     return member is None or member.remix_allowed

@@ -1,4 +1,4 @@
-"""Riffs: found by id, page, word or family; liked, added from uploads, deleted."""
+"""Finds riffs by id, page, word or family; stores favourites and uploads; deletes riffs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PAGE = 25
 class RiffRepository:
     """Finds, adds and deletes riffs.
 
-    Rows that are returned are plain values: changing them does nothing.
+    The rows that are returned are detached: changing them changes nothing in the library.
     """
 
     def __init__(self, database: Database) -> None:
@@ -50,7 +50,7 @@ class RiffRepository:
     async def find_by_message(self, message_id: int) -> StoredRiff | None:
         """Return the riff that a message shows, if it shows one."""
         query = select(StoredRiff).where(StoredRiff.message_id == message_id)
-        # The row of an upload names the message that it came in, not one that shows it.
+        # The row of an upload has the message that it came in, not one that shows it.
         riffs = await self._all(query.where(StoredRiff.kind != "upload"))
         return riffs[0] if riffs else None
 
@@ -94,7 +94,7 @@ class RiffRepository:
         before: datetime | None = None,
         limit: int = PAGE,
     ) -> Sequence[StoredRiff]:
-        """Return the newest riffs first, of a member or a server if given, made `before` then."""
+        """Return riffs, newest first: of a member, a server, or made before a time, if given."""
         return await self._all(
             select_recent(
                 author_id=author_id, guild_id=guild_id, viewer=viewer, before=before, limit=limit
@@ -177,7 +177,7 @@ class RiffRepository:
         return {channel_id for channel_id in found if channel_id is not None}
 
     async def move_audience(self, old_id: int, audience_id: int) -> int:
-        """Show what was made in one channel to another's audience. Returns how many riffs."""
+        """Change the audience of the riffs of a channel. Returns how many riffs were changed."""
         changed = 0
         async with self._database.write() as session:
             for table in (RiffWord, StoredJob, StoredRiff):
@@ -189,7 +189,7 @@ class RiffRepository:
     # -- favourites -------------------------------------------------------------------------------
 
     async def add_favourite(self, riff_id: str, user_id: int) -> None:
-        """Add a riff to a member's favourites, which is a like, too. Raises NotFound."""
+        """Add a riff to a member's favourites, which counts as a like. Raises NotFound."""
         await self.get(riff_id)
         async with self._database.write() as session:
             if await session.get(Favourite, (user_id, riff_id)) is None:
@@ -260,7 +260,7 @@ class RiffRepository:
         """Delete a riff and the files that nothing else needs; riffs made from it remain.
 
         Raises:
-            NotFound: it is not there.
+            NotFound: the riff does not exist.
         """
         riff = await self.get(riff_id)
         async with self._database.files_lock:
@@ -278,16 +278,16 @@ class RiffRepository:
                 some = await delete_riffs(self._database, riffs, "deleted")
             total += some.riffs
             messages += some.messages
-            for riff in riffs:  # a child of what went before
+            for riff in riffs:  # which may be children of riffs deleted before
                 children.pop(riff.id, None)
             children |= dict.fromkeys(some.children)
         return DeletionResult(total, tuple(messages), tuple(children))
 
     async def collect_files(self) -> int:
-        """Remove the files that no riff, no unfinished job and no jam needs. Returns how many.
+        """Remove the files that no riff, unfinished job or jam refers to. Returns how many.
 
-        A library that would lose more than it keeps is left alone: then the database is probably
-        not the one that these files belong to (a new one, an old backup).
+        Removes nothing if more files would be removed than kept: then the database is probably not
+        the one that the files belong to (a new one, an old backup).
         """
         database = self._database
         async with database.files_lock:
@@ -301,13 +301,13 @@ class RiffRepository:
 
 def get_riff(session: Session, riff_id: str) -> StoredRiff:
     """Return a riff by its id. Raises NotFound."""
-    # No other text is an id, and databases refuse some of it.
+    # Ids are ASCII; some databases raise errors on other text.
     riff = session.get(StoredRiff, riff_id) if riff_id.isascii() and "\0" not in riff_id else None
     if riff is None or riff.gone is not None:
-        raise riff_not_found(riff_id)
+        raise riff_not_found_error(riff_id)
     return riff
 
 
-def riff_not_found(riff_id: str) -> NotFound:
+def riff_not_found_error(riff_id: str) -> NotFound:
     """Build the error for a riff that does not exist, or that the viewer may not see."""
     return NotFound(f"The riff {shorten(riff_id, 20)} is not in the library (any more).")

@@ -1,8 +1,8 @@
 """Word search: finds the riffs whose prompts have all of some words.
 
 The table `riff_words` lists the riffs of each word in the order of time. A search reads the list of
-its rarest word from the newest on and looks each riff up in the lists of the others, which are in
-the same order: no list is read as a whole, and a page for common words is full after a few lookups.
+its rarest word from the newest on and looks up each riff in the lists of the others, which are in
+the same order: no list is read to its end, and a page for common words is full after a few lookups.
 
 The statements are written as SQL: building them from objects takes longer than running them.
 """
@@ -35,7 +35,7 @@ class RiffFilter:
     Attributes:
         author_id: the author.
         guild_id: the server in which they were made.
-        audiences: the channels in which they were made (`Origin.audience_id`).
+        audiences: the channels that they were made in (`Origin.audience_id`).
     """
 
     author_id: int | None = None
@@ -50,7 +50,7 @@ class PageSlice:
     Attributes:
         cursor: time and id of the riff after which the part begins; None for the first part.
         backward: whether it goes from the cursor towards newer riffs.
-        limit: the most riffs in it.
+        limit: the most riffs in the part.
     """
 
     cursor: tuple[datetime, str] | None
@@ -62,24 +62,24 @@ def find_matching(
     session: Session, words: Sequence[str], wanted: RiffFilter, part: PageSlice
 ) -> Sequence[str]:
     """Return the ids of the riffs with all words; the last word may be incomplete."""
-    terms = _terms(session, words)
-    counts = _counts(session, terms, wanted)
+    terms = _build_terms(session, words)
+    counts = _count_riffs(session, terms, wanted)
     if not all(counts):
         return []
     return _intersect(session, terms, counts.index(min(counts)), wanted, part)
 
 
 _COMPLETIONS = text("""
-    WITH RECURSIVE begun(word, number) AS (
+    WITH RECURSIVE completion(word, number) AS (
         SELECT min(word), 1 FROM riff_words WHERE word >= :prefix AND word < :behind
         UNION ALL
-        SELECT (SELECT min(word) FROM riff_words WHERE word > begun.word AND word < :behind),
+        SELECT (SELECT min(word) FROM riff_words WHERE word > completion.word AND word < :behind),
             number + 1
-        FROM begun WHERE begun.word IS NOT NULL AND number <= :few
+        FROM completion WHERE completion.word IS NOT NULL AND number <= :most
     )
-    SELECT word FROM begun WHERE word IS NOT NULL
+    SELECT word FROM completion WHERE word IS NOT NULL
 """)
-"""The words with a prefix, by one lookup in the index each."""
+"""Finds the words with a prefix, each by one lookup in the index."""
 
 
 @dataclass(frozen=True)
@@ -99,13 +99,13 @@ class _Term:
         """Build the condition that a row of the table is of this word."""
         if self.prefix is not None:
             return f"{table}.word >= :prefix AND {table}.word < :behind"
-        # With “=” the database knows that the rows are in the order of time.
+        # With “=”, the database reads the rows in the order of time without sorting them.
         return f"{table}.word {'=' if len(self.words) == 1 else 'IN'} :word{self.number}"
 
     def match_other_row(self) -> str:
         """Build the condition that the riff of a row of `w` has this word, too."""
         same = "o.riff_id = w.riff_id"
-        if self.prefix is None:  # in its list, at the same place in time
+        if self.prefix is None:  # with the time, it is one lookup in the primary key
             same += " AND o.created_at = w.created_at"
         return f"EXISTS (SELECT 1 FROM riff_words AS o WHERE {self.match('o')} AND {same})"
 
@@ -123,43 +123,45 @@ class _Term:
         return self.prefix is None and len(self.words) == 1
 
 
-def _terms(session: Session, words: Sequence[str]) -> list[_Term]:
+def _build_terms(session: Session, words: Sequence[str]) -> list[_Term]:
     *whole, last = words
-    known = {"prefix": last, "behind": prefix_end(last), "few": MAX_COMPLETIONS}
-    begun = tuple(session.scalars(_COMPLETIONS, known))
+    known = {"prefix": last, "behind": prefix_end(last), "most": MAX_COMPLETIONS}
+    completions = tuple(session.scalars(_COMPLETIONS, known))
     number = len(whole)
-    unfinished = (
-        _Term(number, (), last) if len(begun) > MAX_COMPLETIONS else _Term(number, begun or (last,))
+    incomplete = (
+        _Term(number, (), last)
+        if len(completions) > MAX_COMPLETIONS
+        else _Term(number, completions or (last,))
     )
-    return [*(_Term(n, (word,)) for n, word in enumerate(whole)), unfinished]
+    return [*(_Term(n, (word,)) for n, word in enumerate(whole)), incomplete]
 
 
-def _counts(session: Session, terms: Sequence[_Term], wanted: RiffFilter) -> list[int]:
+def _count_riffs(session: Session, terms: Sequence[_Term], wanted: RiffFilter) -> list[int]:
     """Count the riffs of each word, up to `MAX_COUNTED`."""
-    within = _within(wanted)
+    within = _build_conditions(wanted)
     counts = [
         f"(SELECT count(*) FROM (SELECT 1 FROM riff_words AS w WHERE {term.match('w')}{within} "
         f"LIMIT :counted) AS some{term.number})"
         for term in terms
     ]
-    values = {"counted": MAX_COUNTED, **_values(terms, wanted)}
-    return list(session.execute(_typed(f"SELECT {', '.join(counts)}", values), values).one())
+    values = {"counted": MAX_COUNTED, **_collect_values(terms, wanted)}
+    return list(session.execute(_prepare(f"SELECT {', '.join(counts)}", values), values).one())
 
 
 def _intersect(
     session: Session, terms: Sequence[_Term], driver: int, wanted: RiffFilter, part: PageSlice
 ) -> Sequence[str]:
     """Return the riffs in the list of one word that are in the lists of all others."""
-    conditions = [terms[driver].match("w") + _within(wanted)]
+    conditions = [terms[driver].match("w") + _build_conditions(wanted)]
     conditions += [term.match_other_row() for term in terms if term.number != driver]
-    values: dict[str, Any] = {"limit": part.limit, **_values(terms, wanted)}
+    values: dict[str, Any] = {"limit": part.limit, **_collect_values(terms, wanted)}
     if part.cursor is not None:
         side = ">" if part.backward else "<"
         conditions.append(f"(w.created_at, w.riff_id) {side} (:at, :riff)")
         values |= {"at": part.cursor[0], "riff": part.cursor[1]}
     once = "" if terms[driver].is_ordered else "GROUP BY w.created_at, w.riff_id"
     way = "ASC" if part.backward else "DESC"
-    found = _typed(
+    found = _prepare(
         f"SELECT w.riff_id FROM riff_words AS w WHERE {' AND '.join(conditions)} {once} "
         f"ORDER BY w.created_at {way}, w.riff_id {way} LIMIT :limit",
         values,
@@ -167,7 +169,7 @@ def _intersect(
     return session.scalars(found, values).all()
 
 
-def _within(wanted: RiffFilter) -> str:
+def _build_conditions(wanted: RiffFilter) -> str:
     """Build the conditions of a filter on rows of `w`."""
     conditions = []
     if wanted.author_id is not None:
@@ -179,7 +181,7 @@ def _within(wanted: RiffFilter) -> str:
     return "".join(conditions)
 
 
-def _values(terms: Sequence[_Term], wanted: RiffFilter) -> dict[str, Any]:
+def _collect_values(terms: Sequence[_Term], wanted: RiffFilter) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for term in terms:
         values |= term.values
@@ -203,14 +205,14 @@ _TYPES: dict[str, Any] = {
 }
 
 
-def _typed(statement: str, values: dict[str, Any]) -> TextClause:
+def _prepare(statement: str, values: dict[str, Any]) -> TextClause:
     """Return the statement with the types of its values, which PostgreSQL requires."""
     lists = frozenset(name for name, value in values.items() if isinstance(value, list))
-    return _prepared(statement, frozenset(values), lists)
+    return _bind_types(statement, frozenset(values), lists)
 
 
 @lru_cache(maxsize=200)
-def _prepared(statement: str, names: frozenset[str], lists: frozenset[str]) -> TextClause:
+def _bind_types(statement: str, names: frozenset[str], lists: frozenset[str]) -> TextClause:
     return text(statement).bindparams(
         *(bindparam(name, type_=_TYPES.get(name, _TEXT), expanding=name in lists) for name in names)
     )

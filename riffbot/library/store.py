@@ -20,10 +20,10 @@ from riffbot.settings import Settings
 
 
 class Library:
-    """The library: repositories over one database.
+    """The library: repositories over one database, and files.
 
     Attributes:
-        riffs, jobs, jams, guilds, privacy: one repository a concern.
+        riffs, jobs, jams, guilds, privacy: one repository for each concern.
         files: the content-addressed files that the rows refer to.
     """
 
@@ -38,10 +38,10 @@ class Library:
 
     @classmethod
     async def open(cls, settings: Settings) -> Self:
-        """Open the library; creates or upgrades it if need be.
+        """Open the library; create or upgrade it if necessary.
 
         Raises:
-            BadRequest: the setting of the database is nonsense.
+            BadRequest: the database setting is no valid URL.
             StorageError: it cannot be opened, or belongs to a newer RiffBot.
         """
         url = database_url(settings.database)

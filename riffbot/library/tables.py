@@ -39,28 +39,28 @@ class UTCTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """To UTC."""
+        """Convert to UTC."""
         return None if value is None else value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """SQLite forgets the zone; it was UTC."""
+        """Set the time zone, which SQLite does not store, to UTC."""
         if value is None or value.tzinfo is not None:
             return value
         return value.replace(tzinfo=UTC)
 
 
 class RequestJSON(TypeDecorator[RiffRequest]):
-    """A RiffRequest as its own JSON, kept as text: what comes back is what went in."""
+    """A RiffRequest as its own JSON, stored as text, so that reading returns an equal request."""
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: RiffRequest | None, dialect: Dialect) -> str | None:
-        """To JSON."""
+        """Convert to JSON."""
         return None if value is None else value.model_dump_json()
 
     def process_result_value(self, value: Any, dialect: Dialect) -> RiffRequest | None:
-        """From JSON."""
+        """Convert from JSON."""
         return None if value is None else RiffRequest.from_json(value)
 
 
@@ -86,33 +86,34 @@ class StoredRiff(Base):
     """A finished clip. Its id is the id of the job that made it.
 
     Attributes:
-        request: resolved; the columns beside it repeat what is searched or counted.
+        request: resolved; other columns repeat those of its fields that are searched or counted.
         prompt_key: the prompt in lower case, for autocompletion by prefix.
-        seed_image, mask: as in the request; they keep those files from being collected.
+        seed_image, mask: as in the request; their files are not collected.
         batch: `GeneratedRiff.batch`, which an exact replay repeats.
-        author_id, author_name: None for a former member.
+        author_id, author_name: the author; None for a former member.
         audience_id: the channel whose members may see it, as `Origin.audience_id`; with None only
             its author may.
         png, mp3, picture: sha256 of the files.
         remix_allowed: whether others may remix it.
         kind: one of `types.KINDS`.
         parent_id, second_parent_id: the riffs that it was made from; layers and morphs have two.
-        second_image: the second picture of a layer or a morph; it is kept like the first.
-        gone: why the row was cleared, `deleted` or `erased`; None for a riff that exists. A riff
-            that others were made from keeps its place in the tree, without prompt, files or name.
+        second_image: the second picture of a layer or a morph; its file is not collected.
+        gone: why the row was cleared, `deleted` or `erased`; None for a riff that exists. A
+            deleted riff that others were made from keeps its row, without prompt, files and name.
     """
 
     __tablename__ = "riffs"
     __table_args__ = (
-        # In the order of the pages, and with all that decides whether a riff is on one: what a
-        # member may not see is passed over without looking at its row.
+        # In the order of the pages, and with the columns that decide whether a riff is on one, so
+        # that riffs that a member may not see are skipped without reading their rows.
         Index(None, "created_at", "id"),
         Index(None, "author_id", "created_at", "id"),
         Index(None, "guild_id", "created_at", "id", "audience_id"),
         Index(None, "prompt_key"),
         Index(None, "author_id", "prompt_key"),
         Index(None, "guild_id", "prompt_key", "audience_id"),
-        # Nearly all are null: an index of them all would tell SQLite that it finds nothing.
+        # Nearly all are null. With a full index, SQLite's planner would expect a lookup to find
+        # nearly all rows, and not use the index.
         _partial("second_parent_id"),
         _partial("second_image"),
     )
@@ -153,26 +154,26 @@ class StoredRiff(Base):
 
     @property
     def author(self) -> Author:
-        """Who made it."""
+        """The author; `FORMER_MEMBER` or `NOBODY` where there is none any more."""
         if self.author_id is None:
             return FORMER_MEMBER if self.gone != "deleted" else NOBODY
         return Author(self.author_id, self.author_name or "", self.guild_id)
 
     def is_visible_to(self, viewer: Viewer) -> bool:
-        """Whether somebody may see it: it is their own, or was made in a channel that they see."""
+        """Whether a viewer may see it: their own, or made in a channel that they see."""
         return self.author_id == viewer.user_id or self.audience_id in viewer.audiences
 
     @property
     def image_ref(self) -> str:
-        """The riff's own picture as a request's seed image."""
+        """The reference of the riff's spectrogram, as a request's seed image."""
         return f"sha256:{self.png}"
 
 
 class RiffWord(Base):
     """One word of a riff's prompt, so that search is an index lookup on every database.
 
-    The table is its own index (on SQLite it has no other body): all riffs with a word lie together
-    in the order of time, so that two words meet where both lists are read from the newest on.
+    The primary key clusters the rows (on SQLite the table has no row ids): all riffs with a word
+    lie together in the order of time, so that two words are intersected from the newest riff on.
     """
 
     __tablename__ = "riff_words"
@@ -207,15 +208,15 @@ class Favourite(Base):
 
 
 class StoredJam(Base):
-    """A jam, so that a restart can go on with it at the same place.
+    """A jam, so that a restart can resume it where it was.
 
     Attributes:
-        guild_id: its server; None outside of Discord. A server goes on with its newest jam.
-        voice_channel_id, text_channel_id, message_id: where it is heard, and its panel.
-        starter_id, starter_name: who began it; None for a former member.
-        bitrate: of its packets, bits a second.
-        seed_image: as in the state; keeps that file from being collected.
-        status: `running`, `paused` (also: stopped by an error or by whoever left) or `ended`.
+        guild_id: its key, see `jam_record.key_to_number`. A key's newest jam is resumed.
+        voice_channel_id, text_channel_id, message_id: where it plays, and where its panel is.
+        starter_id, starter_name: the member who started it; None for a former member.
+        bitrate: of its packets, in bits a second.
+        seed_image: as in the state; its file is not collected.
+        status: a `jam_record.StoredJamStatus`.
         state: a `riffbot.jam.snapshot.JamSnapshot` as JSON.
     """
 
@@ -238,7 +239,7 @@ class StoredJam(Base):
 
 
 class Member(Base):
-    """A member's decision about all of their riffs; members without one have no row."""
+    """Whether others may remix a member's riffs; a member without a row allows it."""
 
     __tablename__ = "members"
 
@@ -250,9 +251,9 @@ class StoredJob(Base):
     """A job: a requested clip, stored before it is queued, so that no crash loses it.
 
     Attributes:
-        state: `waiting`, `running`, `done`, `failed` or `cancelled`.
-        attempts: how often the model started on it.
-        error: the sentence that its owner was (or is to be) sent.
+        state: a `job_states.JobState`.
+        attempts: how often computing it was begun.
+        error: the sentence for the member, if it failed.
     """
 
     __tablename__ = "jobs"
@@ -277,12 +278,12 @@ class StoredJob(Base):
 
     @property
     def author(self) -> Author:
-        """Who asked."""
+        """The member who made the request."""
         return Author(self.author_id, self.author_name, self.guild_id)
 
     @property
     def origin(self) -> Origin | None:
-        """Where the reply belongs; None outside of Discord."""
+        """Where the reply is sent; None outside of Discord."""
         if self.channel_id is None:
             return None
         return Origin(
@@ -298,9 +299,8 @@ class GuildSettings(Base):
     """The settings of a Discord server.
 
     Attributes:
-        jam_steer, jam_stop: who may steer and who may stop a jam: `anyone` in its voice channel,
-            the `dj` role, or its `starter`.
-        dj_role_id: the role that DJs wear; None while none was chosen.
+        jam_steer, jam_stop: who may steer and who may stop a jam, as `guilds.JamControl`.
+        dj_role_id: the DJ role; None until one is chosen.
     """
 
     __tablename__ = "guild_settings"

@@ -26,13 +26,13 @@ class Author:
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """Where a reply belongs, so that it can be delivered after a crash, too.
+    """Where the reply to a request is sent, after a crash, too.
 
     Attributes:
-        channel_id: where the command was given.
+        channel_id: the channel of the command.
         audience_id: the channel whose members may see what is made there: that channel itself; of
-            a public thread its parent channel, since Discord's clients forget old threads, and
-            everybody who sees the channel sees them. The same as `channel_id` by default.
+            a public thread its parent channel, since Discord's clients unload old threads, and
+            all who see the channel see them. The same as `channel_id` by default.
         message_id: the message that shows the progress, once it exists.
         token: the interaction's token. Editing the reply needs it; it is deleted when the job
             ends.

@@ -4,11 +4,10 @@ to is replaced.
 
 from __future__ import annotations
 
-from typing import Any
-
 from aiohttp import web
 
 from riffbot.errors import GenerationFailed, Refused
+from riffbot.jam.chunk_options import ChunkOptions
 from riffbot.jam.session import JamSession
 from riffbot.jam.types import Participant
 from riffbot.library.jam_record import JamKey, PageJam
@@ -17,7 +16,7 @@ from riffbot.web.keys import BROADCASTER, JAM_RESTORER, JAM_START_LIMITER, SERVI
 
 
 async def start_private_jam(
-    request: web.Request, starter: Participant, options: dict[str, Any], replaces: JamSession | None
+    request: web.Request, starter: Participant, options: ChunkOptions, replaces: JamSession | None
 ) -> JamSession:
     """Start a private jam in place of another, or where there is no room in place of one that
     nobody listens to. The other jam plays on until the new one can be heard.
@@ -25,7 +24,7 @@ async def start_private_jam(
     Args:
         request: of the visitor.
         starter: who starts it.
-        options: prompt and settings.
+        options: what to hear.
         replaces: the jam that ends for it.
 
     Raises:
@@ -48,7 +47,7 @@ async def start_private_jam(
     queue_was_busy = stranger and limiter.admit(request.remote or "")
     try:
         session = await jams.start(
-            slot, starter=starter, paced_by="clock", instead_of=replaced, **options
+            slot, options, starter=starter, paced_by="clock", instead_of=replaced
         )
     except GenerationFailed:
         if stranger:  # how long the engine worked on it is not known

@@ -1,8 +1,8 @@
 """Reads the bodies of requests: bytes, then strict JSON, then a model of `schema.py`.
 
-What strangers send becomes plain values here, or one short sentence (status 400, or 413 for what
-is too large). `strict_json.py` says which JSON is taken; values are then checked by pydantic with
-strict types: `"1"` and `true` are no numbers, `1.5` is no whole number.
+An invalid body raises an error with one short sentence (status 400, or 413 if it is too large).
+`strict_json.py` defines which JSON is accepted; pydantic then validates the values with strict
+types: `"1"` and `true` are no numbers, `1.5` is no whole number.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from riffbot.errors import BadRequest
-from riffbot.request import sentence
+from riffbot.validation import describe_validation_error
 from riffbot.web.errors import MAX_BODY, BodyTooLarge
 from riffbot.web.schema import Body
 from riffbot.web.strict_json import parse_json_object
@@ -35,17 +35,17 @@ async def read_body(
 
     Args:
         limit: bytes that the body may have.
-        error_message: the sentence for a wrong field, where the model's own says less.
+        error_message: the sentence for an invalid field; by default one about that field.
 
     Raises:
-        BadRequest: it is no such JSON.
+        BadRequest: it is no JSON of this model.
         BodyTooLarge: it is longer than `limit`.
     """
     fields = await read_object(request, limit=limit)
     try:
         return model.model_validate({k: v for k, v in fields.items() if v is not None})
     except ValidationError as error:
-        raise BadRequest(error_message or sentence(error)) from error
+        raise BadRequest(error_message or describe_validation_error(error)) from error
 
 
 async def read_object(request: web.Request, *, limit: int = MAX_BODY) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
+from riffbot.generation_options import GenerationOptions
+from riffbot.jam.chunk_options import ChunkOptions
 from riffbot.jam.phase import JamPhase
 from riffbot.request import (
     Fraction,
@@ -347,8 +349,8 @@ class RiffKept(TypedDict):
     riff: Riff
 
 
-class Meter(TypedDict):
-    """The loop of a jam: its width in columns, its beats, and beats a measure."""
+class LoopGrid(TypedDict):
+    """A jam's loop: its width in columns, its beats, and `measure`, the beats of a measure."""
 
     width: int
     beats: int
@@ -373,7 +375,7 @@ class HelloMessage(TypedDict):
     packet_samples: int
     column_samples: int
     bands: int
-    meter: Meter
+    meter: LoopGrid
 
 
 class TimelineEntry(TypedDict):
@@ -455,6 +457,11 @@ class NewJam(Body):
     bpm: float | None = None
     instead_of: Annotated[str, StringConstraints(max_length=64)] | None = None
 
+    def options(self) -> ChunkOptions:
+        """The settings that were sent; an empty prompt counts as left out. Raises BadRequest."""
+        sent = self.model_dump(exclude={"instead_of"}, exclude_none=True)
+        return ChunkOptions.build(**{**sent, "prompt": self.prompt or None})
+
 
 class PromptVote(LenientBody):
     """`POST /api/jams/<id>/prompt`."""
@@ -485,10 +492,10 @@ class PaintSettings(Body):
     steps: Steps | None = None
     scheduler: SchedulerText | None = None
 
-    def options(self) -> dict[str, Any]:
-        """The settings that were sent, except the prompt, as fields of a `RiffRequest`."""
-        names = set(PaintSettings.model_fields) - {"prompt"}
-        return self.model_dump(include=names, exclude_none=True)
+    def options(self) -> GenerationOptions:
+        """The settings that were sent; an empty prompt counts as left out. Raises BadRequest."""
+        sent = self.model_dump(include=set(PaintSettings.model_fields), exclude_none=True)
+        return GenerationOptions.build(**{**sent, "prompt": self.prompt or None})
 
 
 class InpaintBody(PaintSettings):

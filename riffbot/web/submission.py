@@ -19,8 +19,8 @@ from riffbot.web.visitors import get_requester
 
 
 async def submit_riff(request: web.Request, riff: RiffRequest, parent: str | None) -> web.Response:
-    """Start a job; the response says where to follow it. The job is in the database by then, so a
-    crash does not lose it.
+    """Start a job; the response has the address of its events. The job is stored by then, so it
+    survives a crash.
 
     Args:
         request: of the visitor.
@@ -28,9 +28,9 @@ async def submit_riff(request: web.Request, riff: RiffRequest, parent: str | Non
         parent: the id of the riff that it is made from.
 
     Raises:
-        BadRequest: it is nonsense for the model, or costs too much.
-        Refused: the queue is too long, or too many of this visitor's clips wait.
-        StorageError: it cannot be written into the database just now.
+        BadRequest: the model does not accept it, or it costs too much.
+        Refused: the queue is too long, or too many of this visitor's clips are in it.
+        StorageError: it cannot be stored now.
     """
     job = await request.app[JOBS].start(riff, get_requester(request), parent)
     body = schema.JobStarted(job=job.id, events=f"api/jobs/{job.id}/events")
@@ -42,9 +42,8 @@ async def check_sources(
 ) -> None:
     """Check that this visitor may start from these pictures.
 
-    What a member of a server keeps to themselves cannot be used on the page either. And a stranger
-    who only knows a picture's hash, which stands in the file of every riff made from it, does not
-    have the link of its riff.
+    A riff that its author does not let others remix cannot be used on the page either. And a
+    picture's hash, which is in the file of every riff made from it, is not the link of its riff.
 
     Args:
         request: of the visitor.

@@ -28,6 +28,7 @@ from riffbot import logs, process
 from riffbot.clips.service import ClipService
 from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine
+from riffbot.jam.chunk_options import ChunkOptions
 from riffbot.jam.manager import JamManager
 from riffbot.jam.types import LOCAL_USER
 from riffbot.library.jam_record import PageJam
@@ -54,7 +55,7 @@ class Lag:
             late = time.perf_counter() - began - TICK_S
             self.late.append(late)
 
-    def told(self) -> dict[str, float]:
+    def figures(self) -> dict[str, float]:
         """Milliseconds since the last question: the worst and the 99th percentile."""
         late, self.late = sorted(self.late) or [0.0], []
         return {
@@ -90,7 +91,10 @@ async def main(folder: Path, descriptors: int, jam: bool, changes: dict[str, obj
         watching = asyncio.create_task(lag.watch())
         if jam:
             session = await jams.start(
-                PageJam(), "sax", starter=LOCAL_USER, seed_image="beat", paced_by="clock"
+                PageJam(),
+                ChunkOptions(prompt="sax", seed_image="beat"),
+                starter=LOCAL_USER,
+                paced_by="clock",
             )
             print(f"jam: {session.id}", flush=True)
         print(f"ready: {address}", flush=True)
@@ -103,10 +107,10 @@ async def main(folder: Path, descriptors: int, jam: bool, changes: dict[str, obj
             elif line.strip() == "free":
                 while eaten:
                     os.close(eaten.pop())
-            told = {**lag.told(), "descriptors": descriptors_open()}
+            report = {**lag.report(), "descriptors": descriptors_open()}
             if jam:
-                told["underruns"] = session.ring.stats().underruns
-            print(json.dumps(told), flush=True)
+                report["underruns"] = session.ring.stats().underruns
+            print(json.dumps(report), flush=True)
         watching.cancel()
     await jams.close()
     await engine.close()

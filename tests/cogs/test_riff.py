@@ -377,7 +377,7 @@ async def test_a_locked_library_is_told_and_what_was_told_is_true(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("riffbot.library.connection.BUSY_TIMEOUT_MS", 50)
-    monkeypatch.setattr("riffbot.library.jobs._PATIENCE_S", 0.5)
+    monkeypatch.setattr("riffbot.library.jobs._WRITE_TIMEOUT_S", 0.5)
     async with open_room(settings) as room:
         other = sqlite3.connect(settings.data_dir / "riffbot.db", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")

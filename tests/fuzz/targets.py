@@ -82,7 +82,7 @@ def fuzz_request_reader(data: bytes) -> None:
     with contextlib.suppress(BadRequest):
         found = request_reader.parse_json_object(data)
         json.dumps(found, allow_nan=False, ensure_ascii=False).encode()
-        request = RiffRequest.strictly(found)
+        request = RiffRequest.build_strict(found)
         assert RiffRequest.from_json(request.model_dump_json()) == request
 
 

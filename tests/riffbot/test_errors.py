@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from riffbot.errors import ModelError, StorageError, describe_for_owner, shorten, strip_folders
-from riffbot.settings import ROOT
+from riffbot.locations import ROOT
 
 OWNERS = ("riffbot/commands/", "riffbot/bench", "riffbot/settings.py", "riffbot/commands/doctor.py")
 """What only the owner reads, at the command line."""
@@ -52,9 +52,15 @@ def test_no_sentence_for_strangers_has_a_path_in_it() -> None:
     assert not found, f"say path.name, and .with_path(path) for the owner: {found}"
 
 
-QUOTING = {"shorten", "use_plain_quotes", "escape_markdown", "shown_name", "_permissions"}
+QUOTING = {
+    "shorten",
+    "use_plain_quotes",
+    "escape_markdown",
+    "make_name_displayable",
+    "_permissions",
+}
 QUOTED_AS_THEY_ARE = {
-    ("riffbot/clips/uploads.py", "shown"),  # of `shown_name`
+    ("riffbot/clips/uploads.py", "shown"),  # of `make_name_displayable`
     ("cogs/common/sources.py", "shown"),
     ("cogs/library/_pages.py", "text"),  # escaped
     ("cogs/library/_pages.py", "self.text"),  # a title, escaped as a whole

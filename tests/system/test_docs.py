@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from riffbot.commands.options import build_parser
-from riffbot.settings import ROOT
+from riffbot.commands.parser import build_parser
+from riffbot.locations import ROOT
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")

@@ -18,11 +18,12 @@ from training.music.piece import Piece, Texture, Track
 from training.music.pieces import chords_of, drum_track, meters_of, piece_of, track_of
 from training.music.solos import lead_line, write_solo
 from training.music.textures import pick_texture
+from training.music.vocals import FILL_LEVEL, compose_vocals
 
 _GUEST_SHARE = 0.16
 _GUESTS = (
-    *("tenor", "alto", "violin", "trumpet", "flute", "overdrive", "piano", "soprano_voice"),
-    *("tenor_voice", "oohs", "hammond", "sitar", "synlead", "harmonica", "accordion", "banjo"),
+    *("tenor", "alto", "violin", "trumpet", "flute", "overdrive", "piano"),
+    *("oohs", "hammond", "sitar", "synlead", "harmonica", "accordion", "banjo"),
     *("choir", "cello", "vibraphone", "steeldrum", "clarinet", "harpsichord", "nylon", "harp"),
 )
 """Leads that turn up where they are not expected: "techno with sitar" is asked for too."""
@@ -50,7 +51,7 @@ def _line_up(rng: random.Random, name: str, genre: Genre) -> tuple[str, str, str
     chords = pick(rng, genre.chords) if genre.chords and not 0.1 < drop < 0.17 else ""
     bass = pick(rng, genre.bass) if genre.bass and drop < 0.93 else ""
     pad = pick(rng, genre.pads) if genre.pads and rng.random() < 0.6 else ""
-    if lead and lead not in {"soprano_voice", "tenor_voice"} and rng.random() < _GUEST_SHARE:
+    if lead and name != "opera" and rng.random() < _GUEST_SHARE:
         lead = rng.choice(_GUESTS)
     if chords == lead and lead in {"nylon", "koto"}:
         chords = ""
@@ -75,8 +76,13 @@ def compose_band(rng: random.Random, name: str) -> Piece:
     tonic = 60 + rng.randrange(-6, 6)
     tracks: list[Track] = []
     lead, chords, bass, pad = _line_up(rng, name, genre)
-    if lead:
-        tracks.append(_lead(clock, genre, lead, parts, tonic=tonic, mode=mode))
+    voices, plays_on = compose_vocals(clock, name, parts, tonic=tonic, mode=mode)
+    tracks += voices
+    if lead and plays_on:
+        track = _lead(clock, genre, lead, parts, tonic=tonic, mode=mode)
+        if voices:
+            track = replace(track, role="fill", level=track.level + FILL_LEVEL)
+        tracks.append(track)
     if chords:
         tracks.append(
             _comp(
@@ -85,7 +91,7 @@ def compose_band(rng: random.Random, name: str) -> Piece:
                 chords,
                 parts,
                 tonic=tonic,
-                alone=not lead,
+                alone=not lead and not voices,
                 waltz=frame.meter == 3,
             )
         )

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-COLUMNS_PER_SECOND = 100
+from audio.columns import bpm_of, seconds_of
+
 BEND = 128
 """The controller number that stands for pitch bend; its value is in semitones, -2 to 2."""
 
@@ -78,12 +79,12 @@ class Piece:
     @property
     def bpm(self) -> float:
         """Beats a minute, exact by construction."""
-        return self.beats * 60 * COLUMNS_PER_SECOND / self.width
+        return bpm_of(self.beats, self.width)
 
     @property
     def seconds(self) -> float:
         """Length of the clip in seconds."""
-        return self.width / COLUMNS_PER_SECOND
+        return seconds_of(self.width)
 
     @property
     def roles(self) -> dict[str, str]:

@@ -18,6 +18,7 @@ from training.music.backing import (
 from training.music.clock import Pen
 from training.music.instruments import Instrument
 from training.music.melody import Line, write_line
+from training.music.singing import sing_chords, sing_flow, sing_phrases
 
 Hand = Callable[[Pen, Instrument, list[Segment], int, str], None]
 
@@ -174,6 +175,14 @@ HANDS: dict[str, tuple[Hand, ...]] = {
     "harp": (figures.runs, figures.runs, _arpeggio(1, 3, "updown"), _arpeggio(2, 3, "up")),
     "timp": (figures.timpani,),
     "voice": (figures.voices, figures.voices, _melody("long", vibrato=50.0, legato=1.0)),
+    "singer": (
+        sing_phrases("verse"),
+        sing_phrases("hook"),
+        sing_phrases("slow"),
+        sing_phrases("soul"),
+    ),
+    "rap": (sing_flow,),
+    "chorus": (sing_chords("hook"), sing_chords("slow")),
     "brass": (
         _melody("song", vibrato=40.0),
         _melody("swing", vibrato=50.0),

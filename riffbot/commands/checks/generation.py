@@ -8,6 +8,7 @@ import time
 
 import numpy as np
 
+from audio.columns import seconds_of
 from riffbot.commands.checks.result import BAD, GOOD, NOTE, CheckResult
 from riffbot.settings import Settings
 
@@ -86,13 +87,15 @@ def time_riff(settings: Settings) -> CheckResult:
     images = Images(settings.seed_images)
     pipeline = open_pipeline(settings, images)
     request = resolve(RiffRequest(prompt="funky sax", seed=1), pipeline.model.card, images)
-    pipeline.run([request.but(steps=2)], on_step=None)  # first use pays for kernels and caches
+    pipeline.run(
+        [request.with_changes(steps=2)], on_step=None
+    )  # first use pays for kernels and caches
     sound(np.full((512, 64), 200, np.uint8))
     began = time.perf_counter()
     (picture,) = pipeline.run([request], on_step=None)
     sound(picture)
     spent = time.perf_counter() - began
-    seconds = picture.shape[1] / 100
+    seconds = seconds_of(picture.shape[1])
     found = f"{spent:.2f} s for a clip of {seconds:.2f} s: {seconds / spent:.1f} × real time"
     if spent > seconds:
         return CheckResult("speed", NOTE, found, "fewer steps, a quieter machine or a GPU")

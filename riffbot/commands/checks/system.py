@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from riffbot.commands.checks.result import BAD, GIB, GOOD, NOTE, CheckResult
+from riffbot.locations import settings_example, settings_file
 from riffbot.settings import Settings
 
 MIN_PYTHON = (3, 11)
@@ -30,7 +31,8 @@ def check_token(settings: Settings) -> CheckResult:
             "token",
             NOTE,
             "none: riffbot starts the local Discord",
-            "for the real one, put DISCORD_TOKEN into .env (see .env.example)",
+            f"for the real one, put DISCORD_TOKEN into {settings_file()} "
+            f"(see {settings_example()})",
         )
     parts = settings.discord_token.get_secret_value().split(".")
     if len(parts) != 3 or not all(parts):
@@ -79,7 +81,7 @@ def check_ports(settings: Settings) -> CheckResult:
             f"port {taken[0]} on {settings.host} is taken (by a RiffBot that runs already?)",
             "set RIFFBOT_PORT or RIFFBOT_WEB_PORT to another, or to 0 for any",
         )
-    words = (
+    found = (
         f"{settings.host}, any free port" if not settings.web_port else f"port {settings.web_port}"
     )
     if settings.host not in ("127.0.0.1", "localhost", "::1"):
@@ -89,7 +91,7 @@ def check_ports(settings: Settings) -> CheckResult:
             f"the page listens on {settings.host}, and it has no log-in",
             "set RIFFBOT_HOST=127.0.0.1, or put something with a log-in before it",
         )
-    return CheckResult("ports", GOOD, words)
+    return CheckResult("ports", GOOD, found)
 
 
 def _is_taken(settings: Settings, port: int) -> bool:

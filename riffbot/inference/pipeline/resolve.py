@@ -12,7 +12,7 @@ from riffbot.images import Images
 from riffbot.inference.batching import choose_steps
 from riffbot.inference.models import schedulers
 from riffbot.inference.models.model import ModelCard
-from riffbot.request import RiffRequest, check_prompts
+from riffbot.request import RiffRequest
 from riffbot.tempo import MAX_WIDTH, MIN_WIDTH, Grid, find_tempo, fit_beats, fit_measures, is_waltz
 
 
@@ -26,11 +26,11 @@ def resolve(request: RiffRequest, card: ModelCard, images: Images) -> RiffReques
     model's default width, else that width. Resolving twice changes nothing.
 
     Raises:
-        PromptError: a weight in one of the prompts cannot be meant.
+        PromptError: a prompt cannot be parsed, or has no words (of a stored request).
         NotFound: the seed image or the mask does not exist.
         BadRequest: the model does not take this scheduler, number of steps or width.
     """
-    check_prompts(request)
+    request.check_prompts()
     scheduler = schedulers.canonical(request.scheduler or card.defaults.scheduler)
     steps = request.steps or choose_steps(request, card.defaults.steps)
     schedulers.check(scheduler, steps, card)
@@ -42,7 +42,7 @@ def resolve(request: RiffRequest, card: ModelCard, images: Images) -> RiffReques
         width = _width(request, bpm, card, images)
     if request.mask is not None:
         images.mask(request.mask, width)
-    return request.but(
+    return request.with_changes(
         guidance=request.guidance or card.defaults.guidance,
         steps=steps,
         scheduler=scheduler,

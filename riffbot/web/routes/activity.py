@@ -2,14 +2,14 @@
 
 | | |
 | --- | --- |
-| `GET /api/activity` | the application's id, which the embedded app SDK asks for |
+| `GET /api/activity` | the application's id, which the embedded app SDK requires |
 | `POST /api/activity/token` | `{"code", "instance_id"}` → `{"access_token", "jam"}` |
 
-Discord serves an Activity from `https://<application>.discordsays.com` and fetches it from here; it
-opens the page with a `frame_id`, and what the page asks for then begins with `/.proxy`. The code
-that Discord gives the page is exchanged here, where the application's secret is. Which server's jam
-somebody may hear is Discord's word, not the page's: the Activity's instance must have them in it,
-and run in the voice channel that the jam is in.
+Discord serves an Activity from `https://<application>.discordsays.com`, as a proxy of this server.
+It opens the page with a `frame_id`; the addresses of the page's requests then begin with `/.proxy`.
+The page's authorisation code is exchanged for an access token here, since that requires the
+application's secret. Discord, not the page, decides which server's jam a member may hear: the
+member must take part in the Activity's instance, which must run in the jam's voice channel.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ API = "https://discord.com/api/v10"
 DISCORD_TIMEOUT_S = 10.0
 
 MAX_LOGGED = 300
-"""Characters of Discord's refusal that the log gets."""
+"""The most characters of Discord's refusal that are logged."""
 
 BASE = "/.proxy/"
 """The base of all addresses inside Discord."""
@@ -58,7 +58,7 @@ class Activity:
     Attributes:
         client_id: the application's id.
         secret: the application's OAuth2 secret.
-        token: the bot's, with which it asks who takes part.
+        token: the bot's token, with which the participants are requested.
         api: Discord's address.
     """
 
@@ -69,7 +69,7 @@ class Activity:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Activity | None:
-        """The Activity of the settings; None where it is off."""
+        """Build the Activity of the settings; None if it is off."""
         secret, token = settings.activity_client_secret, settings.discord_token
         if settings.activity_client_id is None or secret is None or token is None:
             return None
@@ -77,7 +77,7 @@ class Activity:
 
     @property
     def origin(self) -> str:
-        """The page's own origin inside Discord."""
+        """The page's origin inside Discord."""
         return f"https://{self.client_id}.discordsays.com"
 
     async def sign_in(self, code: str, instance_id: str) -> tuple[str, int | None, int | None]:
@@ -88,8 +88,8 @@ class Activity:
             runs in a server.
 
         Raises:
-            BadRequest: Discord does not know the code, or its member is not in that instance.
-            RiffBotError: Discord cannot be reached, or answers nonsense.
+            BadRequest: the code is invalid, or its member does not take part in that instance.
+            RiffBotError: Discord cannot be reached, or its response is invalid.
         """
         timeout = aiohttp.ClientTimeout(total=DISCORD_TIMEOUT_S)
         try:
@@ -118,18 +118,18 @@ class Activity:
 
 
 ACTIVITY = web.AppKey("activity", list[Activity])
-"""One, or none."""
+"""The application's Activity, or an empty list."""
 
 
 def get_activity(app: web.Application) -> Activity | None:
-    """The application's Activity; None where it is off."""
+    """Return the application's Activity; None if it is off."""
     found = app[ACTIVITY]
     return found[0] if found else None
 
 
 @routes.get("/api/activity")
 async def info(request: web.Request) -> web.Response:
-    """The application's id, which the embedded app SDK needs first."""
+    """Return the application's id, with which the embedded app SDK is initialised."""
     return web.json_response(schema.ActivityInfo(client_id=_require_activity(request).client_id))
 
 
@@ -147,7 +147,7 @@ async def sign_in(request: web.Request) -> web.Response:
     jams = request.app[SERVICES].jams
     session = jams.get(GuildJam(guild_id)) if guild_id is not None else None
     jam = None
-    # Whoever takes part sees this channel, but perhaps not the one that the server's jam is in.
+    # Participants see the Activity's channel, but perhaps not the one that the jam is in.
     if session is not None and channel_id is not None:
         jam = session.id if session.channels.voice_channel_id == channel_id else None
     return web.json_response(
@@ -168,7 +168,7 @@ def _require_activity(request: web.Request) -> Activity:
 async def _read_json(request: Any) -> Any:
     async with asyncio.timeout(DISCORD_TIMEOUT_S), request as response:
         if response.status in (400, 401, 403, 404):
-            # What Discord answers, never what was sent: there the secret is.
+            # The response only: the request contains the secret.
             log.warning(
                 "Discord refuses an Activity: %s answered %d %s",
                 response.url.path,
@@ -182,12 +182,12 @@ async def _read_json(request: Any) -> Any:
         response.raise_for_status()
         try:
             return parse_json(await response.read())
-        except BadRequest as error:  # Discord's fault, not the asker's
+        except BadRequest as error:  # caused by Discord, not by the member
             raise ValueError(str(error)) from error
 
 
 def _parse_snowflake(value: Any) -> int | None:
-    """One of Discord's ids, which come as text. Raises ValueError for what is none."""
+    """Parse one of Discord's ids, which are sent as text. Raises ValueError."""
     if value is None or value == "":
         return None
     if re.fullmatch("[0-9]{1,20}", str(value)) is None:

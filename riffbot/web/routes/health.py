@@ -14,7 +14,7 @@ routes = web.RouteTableDef()
 
 @routes.get("/healthz")
 async def health(request: web.Request) -> web.Response:
-    """200 while clips can be made or will be soon, 503 once the model could not be loaded."""
+    """Return 200 while clips can be made or the model is loading, else 503."""
     state = request.app[SERVICES].engine.stats().state
     alive = state in ("loading", "ready")
     return web.json_response({"ok": alive, "engine": state}, status=200 if alive else 503)
@@ -22,7 +22,7 @@ async def health(request: web.Request) -> web.Response:
 
 @routes.get("/metrics")
 async def metrics(request: web.Request) -> web.Response:
-    """Prometheus' text format, version 0.0.4."""
+    """Return the metrics in Prometheus' text format, version 0.0.4."""
     stats = request.app[SERVICES].engine.stats()
     jams = [session.status() for session in request.app[SERVICES].jams.all()]
     lines = [

@@ -16,7 +16,7 @@ routes = web.RouteTableDef()
 
 @routes.get("/api/info")
 async def info(request: web.Request) -> web.Response:
-    """What the forms need."""
+    """Return the choices and defaults of the forms."""
     services = request.app[SERVICES]
     card = await asyncio.to_thread(read_model_card, services.settings)
     body = schema.Info(

@@ -1,8 +1,8 @@
-"""A jam's sound as Ogg Opus: live, and what was heard lately as a file.
+"""A jam's sound as Ogg Opus: live, and the last minutes as a file.
 
 | | |
 | --- | --- |
-| `GET /api/jams/<id>/live.ogg` | the sound from now on, without an end |
+| `GET /api/jams/<id>/live.ogg` | the sound from now on, until the jam ends |
 | `GET /api/jams/<id>/recording?from=` | seconds that can be downloaded, and the limit |
 | `GET /api/jams/<id>/recording.ogg?from=` | the same as a file |
 
@@ -31,15 +31,15 @@ routes = web.RouteTableDef()
 
 @routes.get("/api/jams/{id}/live.ogg", allow_head=False)
 async def live(request: web.Request) -> web.StreamResponse:
-    """The sound from now on. A reader that is too slow misses some of it; the others do not."""
+    """Stream the sound from now on. A client that reads too slowly misses parts of it."""
     session, broadcaster = get_jam(request), request.app[BROADCASTER]
-    reader = broadcaster.join_ogg(session)  # before the response starts: this may refuse
+    reader = broadcaster.join_ogg(session)  # may raise, so before the response starts
     request.app[JAM_START_LIMITER].mark_heard(session.id)
     try:
         session.notify_listener()
         stream = web.StreamResponse(headers=STREAM_HEADERS)
         stream.content_type = "audio/ogg"
-        with contextlib.suppress(ConnectionError):  # a reader may leave at any moment
+        with contextlib.suppress(ConnectionError):  # the client may disconnect at any time
             await stream.prepare(request)
             limit_send_buffer(request)
             while (message := await reader.next()) is not None:
@@ -51,7 +51,7 @@ async def live(request: web.Request) -> web.StreamResponse:
 
 @routes.get("/api/jams/{id}/recording")
 async def recording_length(request: web.Request) -> web.Response:
-    """How much of what was heard can be downloaded."""
+    """Return how many seconds of the recording can be downloaded."""
     recording = request.app[BROADCASTER].get_recording(get_jam(request))
     seconds = recording.seconds(_get_first_packet(request))
     body = schema.RecordingLength(seconds=seconds, limit=recording.limit_s)
@@ -60,7 +60,7 @@ async def recording_length(request: web.Request) -> web.Response:
 
 @routes.get("/api/jams/{id}/recording.ogg", allow_head=False)
 async def download_recording(request: web.Request) -> web.StreamResponse:
-    """What was heard, as one file. Raises NotFound where nothing was."""
+    """Send the recording as one file. Raises NotFound if it is empty."""
     recording = request.app[BROADCASTER].get_recording(get_jam(request))
     first = _get_first_packet(request)
     if recording.seconds(first) == 0:
@@ -79,14 +79,14 @@ async def download_recording(request: web.Request) -> web.StreamResponse:
     with contextlib.suppress(ConnectionError):
         await write_or_abort(request, stream, ogg.header_pages())
         for packets in recording.packets(first):
-            # Each write waits for a slow reader, while others have their turn.
+            # Each write waits for a slow client; other tasks run meanwhile.
             await write_or_abort(request, stream, b"".join(map(ogg.packet_page, packets)))
         await write_or_abort(request, stream, ogg.end_page())
     return stream
 
 
 def _get_first_packet(request: web.Request) -> int:
-    """The packet that the query's sample lies in. Raises BadRequest."""
+    """Return the number of the packet with the query's sample. Raises BadRequest."""
     sample = query_integer(
         request,
         "from",

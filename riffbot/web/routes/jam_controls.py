@@ -1,9 +1,9 @@
-"""Changes to a jam: votes, keeping what was heard, seed, denoising, pause.
+"""Changes a jam: votes, excerpts, seed, denoising, pause.
 
 | | |
 | --- | --- |
 | `POST /api/jams/<id>/prompt` | `{"prompt": …}`: a vote, where anyone may steer |
-| `POST /api/jams/<id>/keep` | `{"seconds": 30}` → the riff that it became |
+| `POST /api/jams/<id>/keep` | `{"seconds": 30}` → the riff of the last seconds |
 | `POST /api/jams/<id>/<change>` | `seed`, `denoising`, `pause`, `resume`: private jams only |
 """
 
@@ -36,7 +36,7 @@ async def vote(request: web.Request) -> web.Response:
 
 @routes.post("/api/jams/{id}/keep")
 async def keep(request: web.Request) -> web.Response:
-    """Keep the last seconds as a riff of the library."""
+    """Store the last seconds as a riff of the library."""
     request.app[CREATE_LIMIT].take(request.remote or "")
     session = get_jam(request)
     body = await read_body(request, schema.KeepSeconds, error_message="Keep 1 to 60 seconds.")
@@ -46,7 +46,7 @@ async def keep(request: web.Request) -> web.Response:
 
 @routes.post("/api/jams/{id}/{change:seed|denoising|pause|resume}")
 async def change(request: web.Request) -> web.Response:
-    """Change how a private jam goes on."""
+    """Change the seed or the denoising of a private jam, pause or resume it."""
     request.app[CREATE_LIMIT].take(request.remote or "")
     session, kind = get_private_jam(request), request.match_info["change"]
     if kind == "denoising":
@@ -54,7 +54,7 @@ async def change(request: web.Request) -> web.Response:
         body = await read_body(request, schema.DenoisingChange, error_message=message)
         await session.set_denoising(body.value, get_voter(request))
         return jam_response(request, session, 202)
-    await read_object(request)  # which says no more than the address
+    await read_object(request)  # checked, but empty
     if kind == "seed":
         await session.new_seed(get_voter(request))
     elif kind == "pause":
@@ -65,7 +65,7 @@ async def change(request: web.Request) -> web.Response:
 
 
 async def _check_may_vote(request: web.Request, session: JamSession) -> None:
-    """Check that anyone may steer the jam: the page does not know who is a member or a DJ.
+    """Check that anyone may steer the jam: visitors of the page are no known members.
 
     Raises:
         BadRequest: this server lets only some of its members steer.

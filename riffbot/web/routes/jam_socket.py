@@ -1,7 +1,7 @@
 """`GET /api/jams/<id>/socket?codec=opus`: sound, tiles and status of a jam over WebSocket.
 
-`protocol.py` and `schema.py` have the messages. Browsers send nothing here; votes and changes are
-requests of their own (`jam_controls.py`).
+The messages are described in `protocol.py` and `schema.py`. Browsers send none; votes and changes
+are HTTP requests (`jam_controls.py`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ routes = web.RouteTableDef()
 
 @routes.get("/api/jams/{id}/socket", allow_head=False)
 async def socket(request: web.Request) -> web.StreamResponse:
-    """Send a jam as it happens."""
+    """Send a jam's sound, tiles and status while it plays."""
     if is_cross_site(request):
         return error_response("Only RiffBot's own page may ask for that.", 403)
     session = get_jam(request)
@@ -36,7 +36,7 @@ async def socket(request: web.Request) -> web.StreamResponse:
     if codec not in ("opus", "pcm"):
         raise BadRequest("The codec is opus or pcm.")
     broadcaster = request.app[BROADCASTER]
-    # Before the upgrade, so that a refusal is a response that can be read.
+    # May raise, so before the upgrade: browsers can read the response of a failed request.
     browser = broadcaster.join(session, "opus" if codec == "opus" else "pcm")
     request.app[JAM_START_LIMITER].mark_heard(session.id)
     try:
@@ -71,7 +71,7 @@ async def _serve(request: web.Request, ws: web.WebSocketResponse, browser: Brows
         async with asyncio.timeout(CLOSE_TIMEOUT_S):
             await ws.close(code=code, message=reason)
     if browser.overflowed.is_set() and request.transport is not None:
-        request.transport.abort()  # drops what still waits in the send buffer, too
+        request.transport.abort()  # discards the send buffer, too
 
 
 async def _send_messages(ws: web.WebSocketResponse, browser: BrowserQueue) -> None:
@@ -84,6 +84,6 @@ async def _send_messages(ws: web.WebSocketResponse, browser: BrowserQueue) -> No
 
 
 async def _read_until_closed(ws: web.WebSocketResponse) -> None:
-    """Ignore what a browser sends, until it closes the connection."""
+    """Ignore a browser's messages until it closes the connection."""
     async for _ in ws:
         pass

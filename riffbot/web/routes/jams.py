@@ -2,17 +2,17 @@
 
 | | |
 | --- | --- |
-| `GET /api/jams` | the jams that play, for the owner only |
-| `POST /api/jams` | start a private one (`schema.NewJam`); `instead_of` ends another for it |
+| `GET /api/jams` | the jams that play or are paused, for the owner only |
+| `POST /api/jams` | start a private one (`schema.NewJam`); `instead_of`: the id of one to end |
 | `GET /api/jams/<id>` | its status (`schema.JamStatus`) |
 | `GET /api/jams/<id>/picture.png` | the plot of the chunk that is heard |
 | `DELETE /api/jams/<id>` | end it: private jams only |
 
 Sound is in `jam_socket.py` and `jam_audio.py`, votes and changes in `jam_controls.py`.
 
-A private jam's id is its key: 60 random bits that only its starter knows, until the link is passed
-on. A server's jam is the server's: whoever has its link may listen and keep, may vote where the
-server lets anyone steer (`/server settings`), and leaves the rest to its members.
+Anyone with the link of a private jam may control it; its id has 60 random bits. Anyone with the
+link of a server's jam may listen and store excerpts, and may vote where the server lets anyone
+steer (`/server settings`); all other changes are made by members in Discord.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import asyncio
 
 from aiohttp import web
 
-from audio.picture import picture
+from audio.plot import encode_plot
 from riffbot.errors import NotFound, Refused
 from riffbot.jam.starting import build_path
 from riffbot.web import schema
@@ -46,13 +46,13 @@ routes = web.RouteTableDef()
 
 @routes.get("/jam/{id}")
 async def page(request: web.Request) -> web.Response:
-    """The page; its script finds out when a jam is over."""
+    """Return the page; its script handles a jam that has ended."""
     return await asyncio.to_thread(jam_page, request, "../")
 
 
 @routes.get("/api/jams")
 async def list_jams(request: web.Request) -> web.Response:
-    """The jams that play or are paused, for the owner; a stranger needs a jam's link."""
+    """List the jams that play or are paused, to the owner; to strangers an empty list."""
     jams = [] if is_stranger(request) else request.app[SERVICES].jams.all()
     body = schema.JamList(jams=[request.app[BROADCASTER].get_status(jam) for jam in jams])
     return web.json_response(body)
@@ -63,12 +63,12 @@ async def start(request: web.Request) -> web.Response:
     """Start a private jam."""
     request.app[CREATE_LIMIT].take(request.remote or "")
     body = await read_body(request, schema.NewJam)
-    options = body.model_dump(exclude={"instead_of"}, exclude_none=True)
+    options = body.options()
     services = request.app[SERVICES]
     if body.seed_image is not None and body.seed_image.startswith("sha256:"):
         await check_sources(request, [body.seed_image])
-    # Nonsense is refused before anything is made.
-    await asyncio.to_thread(build_path, services.images, **options)
+    # A seed image that cannot be used is refused before anything is made.
+    await asyncio.to_thread(build_path, services.images, options)
     old = services.jams.get_by_id(body.instead_of) if body.instead_of else None
     replaces = old if old is not None and is_private(old) else None
     try:
@@ -82,7 +82,7 @@ async def start(request: web.Request) -> web.Response:
 
 @routes.get("/api/jams/{id}")
 async def get_one(request: web.Request) -> web.Response:
-    """One jam. Browsers ask for this first, so a private jam is restored here after a restart."""
+    """Return a jam's status; browsers' first request, which restores a jam after a restart."""
 
     def admit() -> None:
         request.app[CREATE_LIMIT].take(request.remote or "")
@@ -100,12 +100,12 @@ async def get_one(request: web.Request) -> web.Response:
 
 @routes.get("/api/jams/{id}/picture.png")
 async def plot(request: web.Request) -> web.Response:
-    """The plot of the chunk that is heard."""
+    """Return the plot of the chunk that plays."""
     status = get_jam(request).status()
     if status.spectrogram is None:
         raise NotFound("Nothing is heard yet.")
     png = await asyncio.to_thread(
-        picture, status.spectrogram, title=status.current_prompt, bpm=status.bpm
+        encode_plot, status.spectrogram, title=status.current_prompt, bpm=status.bpm
     )
     return web.Response(body=png, content_type="image/png", headers={"Cache-Control": "no-store"})
 

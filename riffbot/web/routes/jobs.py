@@ -24,7 +24,7 @@ routes = web.RouteTableDef()
 
 @routes.get("/api/jobs/{job}/events", allow_head=False)
 async def follow(request: web.Request) -> web.StreamResponse:
-    """Send a job's events until it is done."""
+    """Send a job's events until it ends."""
     job = await _get_job(request)
     stream = web.StreamResponse(headers=STREAM_HEADERS)
     stream.content_type = "text/event-stream"
@@ -36,17 +36,17 @@ async def follow(request: web.Request) -> web.StreamResponse:
 
 @routes.delete("/api/jobs/{job}")
 async def cancel(request: web.Request) -> web.Response:
-    """Cancel a job; a riff that is done already stays."""
+    """Cancel a job; a riff that is finished already is not deleted."""
     job = await _get_job(request)
     await request.app[JOBS].cancel(job)
     return web.json_response(schema.JobCancelled(job=job.id))
 
 
 async def _get_job(request: web.Request) -> PageJob:
-    """The job in the address. Raises NotFound, RateLimited."""
+    """Return the job in the address. Raises NotFound, RateLimited."""
     message = "That riff is not under way (any more)."
     job_id, jobs = path_id(request, "job", message), request.app[JOBS]
-    # What a whole network shares is for database queries, and following one's own riff needs none.
+    # The limit of a network is for database queries; a cached job needs none.
     if (job := jobs.get_cached(job_id)) is None:
         request.app[READ_LIMIT].take(request.remote or "")
         job = await jobs.find(job_id)
@@ -56,7 +56,7 @@ async def _get_job(request: web.Request) -> PageJob:
 
 
 def _encode(event: Event | None) -> bytes:
-    """An event as Server-Sent Events have it; None is a comment that keeps the connection open."""
+    """Encode a Server-Sent Event; None becomes a comment that keeps the connection open."""
     if event is None:
         return b": still here\n\n"
     return f"event: {event.name}\ndata: {json.dumps(event.data)}\n\n".encode()

@@ -16,7 +16,7 @@ from riffbot.web.routes.activity import BASE, FRAME_ANCESTORS, FRAME_QUERY, get_
 from riffbot.web.visitors import is_secure
 
 STATIC = Path(__file__).parents[1] / "static"
-"""The icon, and the plain page that is served where the pages could not be built."""
+"""The icon, and the plain page that is served if the pages are not built."""
 
 BUILT = Path(__file__).parents[1] / "built"
 """The pages, built from web/ by `make setup`: index.html for jams, riffs.html for single riffs."""
@@ -33,13 +33,13 @@ routes = web.RouteTableDef()
 
 @routes.get("/")
 async def home(request: web.Request) -> web.Response:
-    """A private jam; single riffs where the pages are not built. Discord opens an Activity here."""
+    """Return the page of jams, or the plain page. Discord opens an Activity here."""
     return await asyncio.to_thread(jam_page, request, "./")
 
 
 @routes.get("/owner")
 async def owner(request: web.Request) -> web.Response:
-    """The link that RiffBot prints for its owner: the browser acts as the owner until a restart."""
+    """Set the owner's cookie, which is valid until a restart. RiffBot prints this link at start."""
     key = request.query.get("key", "")
     if not is_owner_key(request.app, key):
         raise NotFound("This is not the owner's link: RiffBot prints a new one when it starts.")
@@ -56,22 +56,22 @@ async def owner(request: web.Request) -> web.Response:
 
 @routes.get("/riffs")
 async def riffs(request: web.Request) -> web.Response:
-    """The form for single riffs, and the last riffs."""
+    """Return the page with the form for single riffs and the last riffs."""
     return await asyncio.to_thread(_page, "riffs.html", "./")
 
 
 @routes.get("/riff/{id}")
 async def riff(request: web.Request) -> web.Response:
-    """The same page, which shows the riff of this id."""
+    """Return the same page, which shows the riff with this id."""
     return await asyncio.to_thread(_page, "riffs.html", "../")
 
 
 @routes.get("/app/{name}")
 async def built_file(request: web.Request) -> web.StreamResponse:
-    """A script or a style sheet of a built page; its name holds a hash of its content."""
+    """Return a script or a style sheet of a built page; its name contains a hash of its content."""
     name = request.match_info["name"]
     path = BUILT / "app" / name
-    # The name must be one that the build wrote, so it is never a path.
+    # Only names of files that the build wrote are accepted, so never a path.
     if name not in await asyncio.to_thread(_list_built_files) or path.suffix not in CONTENT_TYPES:
         raise web.HTTPNotFound
     return _file(path, "public, max-age=31536000, immutable")
@@ -79,7 +79,7 @@ async def built_file(request: web.Request) -> web.StreamResponse:
 
 @routes.get("/static/{name}")
 async def static_file(request: web.Request) -> web.StreamResponse:
-    """The icon, and the style sheet and script of the plain page."""
+    """Return the icon, or the style sheet or script of the plain page."""
     name = request.match_info["name"]
     if name not in STATIC_FILES:
         raise web.HTTPNotFound
@@ -87,9 +87,10 @@ async def static_file(request: web.Request) -> web.StreamResponse:
 
 
 def jam_page(request: web.Request, base: str) -> web.Response:
-    """The page of jams; for a request of Discord's, as an Activity that Discord may frame.
+    """Return the page of jams; to Discord, as an Activity that it may show in a frame.
 
     Args:
+        request: from Discord if it has a `frame_id`.
         base: the root of the pages, relative to the requested address.
     """
     if FRAME_QUERY not in request.query or get_activity(request.app) is None:
@@ -102,7 +103,7 @@ def jam_page(request: web.Request, base: str) -> web.Response:
 
 
 def _page(name: str, base: str) -> web.Response:
-    """A built page, or the plain page in its place; relative addresses in it start at `base`."""
+    """Return a built page, or the plain page, whose relative addresses start at `base`."""
     path = BUILT / name
     html = (path if path.is_file() else PLAIN).read_text("utf-8")
     return web.Response(

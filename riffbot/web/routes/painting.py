@@ -1,4 +1,4 @@
-"""Painting: mask a spectrogram with a brush and inpaint it; draw on a blank sheet and hear it.
+"""Painting: inpaint what a brush covers of a riff's spectrogram; make sound of a drawing.
 
 | | |
 | --- | --- |
@@ -8,9 +8,9 @@
 | `POST /api/riffs/<id>/inpaint` | `{"prompt", "mask", "start", …}` → 202 `{job, events}` |
 | `POST /api/drawings` | `{"picture", "prompt", …}` → 202 `{job, events}` |
 
-Pictures travel as data URLs of PNGs. A sheet's `hz` has the pitch of every row, low notes first. A
-mask is as large as its sheet, white where to repaint. A drawing is 512 high, dark is loud; without
-a prompt it becomes sound as it is.
+Pictures are sent as data URLs of PNGs. A sheet's `hz` is the pitch of every row, low notes first. A
+mask has the size of its sheet and is white where to repaint. A drawing is 512 pixels high, dark is
+loud; without a prompt it is converted to sound unchanged.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ from hashlib import sha256
 import numpy as np
 from aiohttp import web
 
+from audio.columns import columns_of, seconds_of
 from audio.decoder import decode_image
 from audio.errors import AudioError
 from audio.image import encode_png
-from audio.mel import N_MELS, edges
+from audio.mel import N_MELS, band_edges
 from riffbot.clips import edits
-from riffbot.clips.sources import PaintCanvas, load_paint_canvas, store_canvas
+from riffbot.clips.sources import PaintCanvas, load_paint_canvas, source_prompt, store_canvas
 from riffbot.clips.uploads import OpenedUpload, open_upload
 from riffbot.errors import BadRequest
 from riffbot.file_threads import run_in_file_thread
@@ -53,7 +54,7 @@ from riffbot.web.submission import submit_riff
 from riffbot.web.visitors import get_requester
 
 MAX_PAINTED = 2 * 1024 * 1024
-"""Bytes of a request with a picture: the widest sheet, painted all over, as a PNG in base64."""
+"""The most bytes of a request with a picture: the widest sheet, fully painted, PNG in base64."""
 
 NO_START = "The start is a number of seconds."
 
@@ -65,20 +66,21 @@ routes = web.RouteTableDef()
 
 @routes.get("/api/sheet")
 async def blank_sheet(request: web.Request) -> web.Response:
-    """A blank sheet of so many seconds."""
+    """Return a blank sheet of a length in seconds."""
     seconds = query_number(request, "seconds", "5.12", "The length is a number of seconds.")
-    if not MIN_WIDTH <= round(seconds * 100) <= MAX_WIDTH:
+    if not MIN_WIDTH <= columns_of(seconds) <= MAX_WIDTH:
         raise BadRequest(
-            f"A drawing lasts {MIN_WIDTH / 100} to {MAX_WIDTH / 100} seconds, not {seconds:g}."
+            f"A drawing lasts {seconds_of(MIN_WIDTH)} to {seconds_of(MAX_WIDTH)} seconds, "
+            f"not {seconds:g}."
         )
-    columns = round(seconds * 100)
-    body = schema.BlankSheet(columns=columns, seconds=columns / 100, hz=_row_pitches())
+    columns = columns_of(seconds)
+    body = schema.BlankSheet(columns=columns, seconds=seconds_of(columns), hz=_row_pitches())
     return web.json_response(body)
 
 
 @routes.get("/api/riffs/{id}/sheet")
 async def riff_sheet(request: web.Request) -> web.Response:
-    """A riff's sheet from a second on."""
+    """Return the sheet of a riff from a second on."""
     request.app[SHEET_LIMIT].take(request.remote or "")
     services = request.app[SERVICES]
     start = query_number(request, "start", "0", NO_START)
@@ -89,7 +91,7 @@ async def riff_sheet(request: web.Request) -> web.Response:
         schema.RiffSheet(
             picture=_DATA_URL + base64.b64encode(png).decode(),
             columns=found.pixels.shape[1],
-            seconds=found.pixels.shape[1] / 100,
+            seconds=seconds_of(found.pixels.shape[1]),
             begins=found.begins_s,
             whole=found.whole_s,
             bpm=riff.request.bpm,
@@ -102,7 +104,7 @@ async def riff_sheet(request: web.Request) -> web.Response:
 
 @routes.get("/api/riffs/{id}/heard.png")
 async def whole_spectrogram(request: web.Request) -> web.Response:
-    """The spectrogram of a riff's whole sound, also where its own picture is shorter."""
+    """Return the spectrogram of a riff's whole sound; its stored picture may be shorter."""
     request.app[SHEET_LIMIT].take(request.remote or "")
     riff = await request.app[SERVICES].library.riffs.get(riff_id(request))
     whole = await request.app[SPECTROGRAMS].get(riff)
@@ -112,46 +114,44 @@ async def whole_spectrogram(request: web.Request) -> web.Response:
 
 @routes.post("/api/riffs/{id}/inpaint")
 async def inpaint(request: web.Request) -> web.Response:
-    """Repaint what the mask covers; the rest of the sheet stays to the pixel."""
+    """Repaint what the mask covers; all other pixels of the sheet stay the same."""
     request.app[CREATE_LIMIT].take(request.remote or "")
     body = await read_body(request, schema.InpaintBody, limit=MAX_PAINTED)
-    prompt, options = body.prompt.strip(), body.options()
+    options = body.options()
     services = request.app[SERVICES]
     riff = await services.library.riffs.get(riff_id(request))
     edits.check_remix_allowed(riff, PAGE_AUTHOR.user_id)
     found = await _get_sheet(request, body.start)
     async with request.app[UPLOAD_SLOTS], request.app[DECODE_LOCK]:
         painted = await run_in_file_thread(_read_mask, body.mask, found)
-    # The options are checked before anything is stored, the source's picture included.
-    draft = edits.EditSource("draft", found.pixels.shape[1], riff.request.bpm, riff.prompt)
-    edits.inpaint(draft, prompt, mask="mask_draft", **options)
+    # The riff's own prompt is checked before its picture is stored.
+    options = options.with_defaults(prompt=source_prompt(riff))
     begin = await store_canvas(services.clip_service, riff, found)
     ref = _name_region(painted) or await asyncio.to_thread(
         services.clip_service.importer.store_picture, painted
     )
-    return await submit_riff(request, edits.inpaint(begin, prompt, mask=ref, **options), riff.id)
+    return await submit_riff(request, edits.inpaint(begin, options, mask=ref), riff.id)
 
 
 @routes.post("/api/drawings")
 async def draw(request: web.Request) -> web.Response:
-    """Make sound of a drawing, as it is or by img2img with a prompt."""
+    """Convert a drawing to sound, or make a riff of it by img2img with a prompt."""
     request.app[CREATE_LIMIT].take(request.remote or "")
     body = await read_body(request, schema.DrawingBody, limit=MAX_PAINTED)
     data = _read_png(body.picture, "drawing")
-    prompt, options = body.prompt.strip(), body.options()
-    edits.draw(edits.EditSource("draft", MAX_WIDTH), prompt, **options)
+    options = body.options()
     services = request.app[SERVICES]
     services.engine.check(get_requester(request))
-    # A riff's own file is no drawing: its author may not allow others to use it.
+    # The file may be a riff's, whose author may not allow others to remix it.
     if (riff := await services.library.riffs.find_by_file(sha256(data).hexdigest())) is not None:
         edits.check_remix_allowed(riff, PAGE_AUTHOR.user_id)
     async with request.app[UPLOAD_SLOTS], request.app[DECODE_LOCK]:
         opened = await run_in_file_thread(_open_drawing, data)
-        # A grey one is read to the pixel, as a spectrogram is; it is a drawing all the same.
+        # A grey drawing is decoded unchanged, as a spectrogram is, but stored as a drawing.
         source = replace(opened, kind="drawing")
         stored = await services.clip_service.importer.import_upload(source, author=PAGE_AUTHOR)
     begin = edits.EditSource(stored.image_ref, source.pixels.shape[1], riff_id=stored.id)
-    return await submit_riff(request, edits.draw(begin, prompt, **options), stored.id)
+    return await submit_riff(request, edits.draw(begin, options), stored.id)
 
 
 async def _get_sheet(request: web.Request, start: float) -> PaintCanvas:
@@ -164,14 +164,14 @@ async def _get_sheet(request: web.Request, start: float) -> PaintCanvas:
 
 
 def _open_drawing(data: bytes) -> OpenedUpload:
-    """Decode a drawing; nothing larger than a sheet is. Raises BadRequest."""
+    """Decode a drawing of at most a sheet's size. Raises BadRequest."""
     return open_upload(data, "a drawing", max_bytes=MAX_PAINTED, max_pixels=N_MELS * MAX_WIDTH)
 
 
 def _read_mask(
     data_url: str, canvas: PaintCanvas
 ) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
-    """Decode a mask: uint8[512, W], 0 or 255. Raises BadRequest where it does not fit its sheet."""
+    """Decode a mask: uint8[512, W], 0 or 255. Raises BadRequest if it has another size."""
     try:
         pixels = decode_image(_read_png(data_url, "mask"), max_pixels=N_MELS * MAX_WIDTH).pixels
     except AudioError as error:
@@ -190,9 +190,9 @@ def _read_mask(
 
 
 def _name_region(mask: np.ndarray[tuple[int, int], np.dtype[np.uint8]]) -> str | None:
-    """The region's name where a mask is one rectangle: a recipe with it replays on any machine."""
+    """Return the name of a rectangular mask's region; a recipe with it replays on any machine."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    peaks = edges()[1:-1][::-1]  # as rows lie, from the top
+    peaks = band_edges()[1:-1][::-1]  # from the top row down
     region = Region(
         int(columns[0]),
         int(columns[-1]) + 1,
@@ -215,5 +215,5 @@ def _read_png(data_url: str, what: str) -> bytes:
 
 
 def _row_pitches() -> list[float]:
-    """The pitch of each row in Hz, low notes first."""
-    return [round(float(hz), 1) for hz in edges()[1:-1]]
+    """Return the pitch of each row in Hz, low notes first."""
+    return [round(float(hz), 1) for hz in band_edges()[1:-1]]

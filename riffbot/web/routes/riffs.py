@@ -7,8 +7,8 @@
 | `GET /api/riffs/<id>` | one riff, its ancestors and its remixes |
 | `GET /api/riffs/<id>/<file>` | `clip.mp3`, `spectrogram.png`, `picture.png`, `recipe.json` |
 
-To strangers nothing is listed (`closed`), a riff names no relatives and none of their pictures, and
-what was made in Discord can be started from by its link only (`parent`).
+Strangers get an empty list (`closed`), and riffs without their relatives and the relatives'
+pictures; they can start from a riff that was made in Discord only by its link (`parent`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from aiohttp import web
 from riffbot.errors import BadRequest, NotFound
 from riffbot.library.tables import StoredRiff
 from riffbot.library.types import referenced_images
-from riffbot.request import RiffRequest, check_prompts
+from riffbot.request import RiffRequest
 from riffbot.web import schema
 from riffbot.web.access import is_stranger
 from riffbot.web.headers import IMMUTABLE
@@ -32,22 +32,21 @@ from riffbot.web.submission import check_sources, submit_riff
 
 MAX_PAGE = 100
 MAX_LINEAGE = 12
-"""Generations back, and remixes, that a riff's page lists."""
+"""The most ancestors, and the most remixes, that a riff's page lists."""
 
 routes = web.RouteTableDef()
 
 
 @routes.post("/api/riffs")
 async def create(request: web.Request) -> web.Response:
-    """Start to make a riff."""
+    """Queue a riff."""
     request.app[CREATE_LIMIT].take(request.remote or "")
     body = await read_object(request)
     parent = body.pop("parent", None)
     if not (parent is None or (isinstance(parent, str) and is_id(parent))):
         raise BadRequest("The parent is the id of a riff.")
-    riff = RiffRequest.strictly(body)
-    # Nonsense is refused here; what only the model can tell comes as an event.
-    check_prompts(riff)
+    # Invalid requests are refused here; errors that only the model finds are sent as events.
+    riff = RiffRequest.build_strict(body)
     if riff.seed_image is not None:
         await asyncio.to_thread(request.app[SERVICES].images.load, riff.seed_image)
     await check_sources(request, referenced_images(riff), parent)
@@ -56,7 +55,7 @@ async def create(request: web.Request) -> web.Response:
 
 @routes.get("/api/riffs")
 async def list_riffs(request: web.Request) -> web.Response:
-    """The newest riffs of this RiffBot; strangers get none."""
+    """List the newest riffs of this RiffBot, to strangers none."""
     request.app[READ_LIMIT].take(request.remote or "")
     limit = query_integer(
         request,
@@ -70,7 +69,7 @@ async def list_riffs(request: web.Request) -> web.Response:
     )
     if is_stranger(request):
         return web.json_response(schema.RiffList(riffs=[], next=None, closed=True))
-    # One more than asked for tells whether there is another page.
+    # One more than requested shows whether there is another page.
     riffs = await request.app[SERVICES].library.riffs.recent(before=before, limit=limit + 1)
     page = riffs[:limit]
     following = page[-1].created_at.isoformat() if len(riffs) > limit else None
@@ -80,11 +79,11 @@ async def list_riffs(request: web.Request) -> web.Response:
 
 @routes.get("/api/riffs/{id}")
 async def get_one(request: web.Request) -> web.Response:
-    """One riff, what it was made from, and what was made from it."""
+    """Return a riff, what it was made from, and what was made from it."""
     request.app[READ_LIMIT].take(request.remote or "")
     library = request.app[SERVICES].library
     riff = await library.riffs.get(riff_id(request))
-    if is_stranger(request):  # a riff's id is its key, and so is that of each relative
+    if is_stranger(request):  # anyone with an id can open its riff: no ids of relatives
         alone = serialize_riff(riff)
         alone["parent"] = None
         alone["request"] = hide_sources(alone["request"])
@@ -94,7 +93,7 @@ async def get_one(request: web.Request) -> web.Response:
     while parent_id is not None and len(parents) < MAX_LINEAGE:
         try:
             parent = await library.riffs.get(parent_id)
-        except NotFound:  # deleted; its children stay
+        except NotFound:  # deleted
             break
         parents.append(serialize_riff(parent))
         parent_id = parent.parent_id
@@ -107,7 +106,7 @@ async def get_one(request: web.Request) -> web.Response:
 
 @routes.get("/api/riffs/{id}/{file}")
 async def get_file(request: web.Request) -> web.StreamResponse:
-    """One of a riff's files; with `?download` browsers save it under a readable name."""
+    """Return one of a riff's files; with `?download` browsers save it under a readable name."""
     request.app[FILE_LIMIT].take(request.remote or "")
     name = request.match_info["file"]
     riff = await request.app[SERVICES].library.riffs.get(riff_id(request))

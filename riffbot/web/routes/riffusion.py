@@ -1,8 +1,8 @@
-"""`POST /run_inference/`: Riffusion's own API, so that its published web app runs against RiffBot.
+"""`POST /run_inference/`: the API of Riffusion's server, for which its web app is written.
 
-Takes what Riffusion's Flask server took (`start`, `end`, `alpha`, `num_inference_steps`,
-`seed_image_id`, `mask_image_id`) and gives what it gave: `image`, a JPEG of the spectrogram, and
-`audio`, an MP3, both as data URLs, and `duration_s`. Wrong input is a 400 with the reason as text.
+The request is that of Riffusion's Flask server (`start`, `end`, `alpha`, `num_inference_steps`,
+`seed_image_id`, `mask_image_id`), and so is the response: `image`, a JPEG of the spectrogram, and
+`audio`, an MP3, both as data URLs, and `duration_s`. Invalid input is answered with 400 and text.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from audio import encoding
 from audio.arrays import Pixels
+from audio.columns import seconds_of
 from riffbot import riffusion_masks
 from riffbot.errors import BadRequest, shorten
 from riffbot.images import Images
@@ -29,9 +30,9 @@ from riffbot.request import (
     Fraction,
     RiffRequest,
     Steps,
-    sentence,
 )
 from riffbot.services import Services
+from riffbot.validation import describe_validation_error
 from riffbot.web.access import get_allowed_origin, is_cross_site
 from riffbot.web.errors import BodyTooLarge, error_response
 from riffbot.web.keys import CREATE_LIMIT, SERVICES
@@ -60,11 +61,11 @@ _KINDS = {
     "model_type": "PromptInput",
     "model_attributes_type": "PromptInput",
 }
-"""Pydantic's names for a value of the wrong kind → what Riffusion's server called the right one."""
+"""Pydantic's error types → the expected types in Riffusion's error messages."""
 
 
 class PromptInput(LenientBody):
-    """One end of the interpolation, as Riffusion has it; unknown names are ignored, as there."""
+    """One end of the interpolation; unknown names are ignored, as by Riffusion's server."""
 
     prompt: str
     seed: int
@@ -73,7 +74,7 @@ class PromptInput(LenientBody):
     guidance: float = 7.0
 
     def fields(self) -> dict[str, Any]:
-        """These values as fields of a request or its target."""
+        """Return the values as fields of a request or its target."""
         return {
             "prompt": self.prompt,
             "seed": self.seed % (MAX_SEED + 1),
@@ -83,7 +84,7 @@ class PromptInput(LenientBody):
 
 
 class InferenceInput(LenientBody):
-    """What Riffusion's server took. `alpha` is 0 (all `start`) … 1 (all `end`)."""
+    """The request of Riffusion's server. `alpha` is 0 (all `start`) … 1 (all `end`)."""
 
     start: PromptInput
     end: PromptInput
@@ -98,7 +99,7 @@ routes = web.RouteTableDef()
 
 @routes.route("OPTIONS", PATH)
 async def preflight(request: web.Request) -> web.Response:
-    """CORS preflight: whether another site's page may send a request."""
+    """Answer a CORS preflight: whether another site's page may send a request."""
     if not get_allowed_origin(request):
         return error_response("Only RiffBot's own page may ask for that.", 403)
     return web.Response(status=204)
@@ -106,7 +107,7 @@ async def preflight(request: web.Request) -> web.Response:
 
 @routes.post(PATH)
 async def run_inference(request: web.Request) -> web.Response:
-    """One clip, as Riffusion's server made it."""
+    """Make a clip, and return it as Riffusion's server did."""
     services = request.app[SERVICES]
     if not get_allowed_origin(request) and is_cross_site(request):
         return error_response(
@@ -126,7 +127,7 @@ async def run_inference(request: web.Request) -> web.Response:
 
 
 def build_request(inputs: dict[str, Any], images: Images) -> RiffRequest:
-    """Riffusion's `InferenceInput` as a request. Raises BadRequest, NotFound."""
+    """Convert Riffusion's `InferenceInput` to a request. Raises BadRequest, NotFound."""
     body = _parse(inputs)
     start, end, alpha = body.start.fields(), body.end.fields(), body.alpha
     seed_image = _find_image(body.seed_image_id, images.names(), STAND_INS, "seed image")
@@ -147,7 +148,7 @@ def build_request(inputs: dict[str, Any], images: Images) -> RiffRequest:
 
 
 def _parse(inputs: dict[str, Any]) -> InferenceInput:
-    """Parse the inputs; errors are in Riffusion's words. A null counts as left out."""
+    """Parse the inputs, with Riffusion's error messages; null counts as absent."""
     try:
         return InferenceInput.model_validate(
             {name: _without_nulls(value) for name, value in _without_nulls(inputs).items()}
@@ -162,7 +163,7 @@ def _parse(inputs: dict[str, Any]) -> InferenceInput:
                 f'wrong value type for field "{field}" - should be "{_KINDS[kind]}" '
                 f'instead of value "{shorten(str(value))}" of type "{type(value).__name__}"'
             ) from error
-        raise BadRequest(sentence(error)) from error
+        raise BadRequest(describe_validation_error(error)) from error
 
 
 def _without_nulls(value: Any) -> Any:
@@ -187,7 +188,7 @@ def _serialize(riff: GeneratedRiff, services: Services) -> dict[str, Any]:
         "image": "data:image/jpeg;base64," + base64.b64encode(_jpeg(riff.image)).decode(),
         "audio": "data:audio/mpeg;base64,"
         + base64.b64encode(encoding.encode(samples, SAMPLE_RATE, "mp3")).decode(),
-        "duration_s": riff.image.shape[1] / 100,
+        "duration_s": seconds_of(riff.image.shape[1]),
     }
 
 

@@ -24,7 +24,7 @@ async def test_new_seed_makes_another_take_of_the_same_request(settings: Setting
         child, parent = await room.services.library.riffs.recent()
         assert child.parent_id == parent.id
         assert child.seed != parent.seed
-        assert child.request.but(seed=1) == parent.request
+        assert child.request.with_changes(seed=1) == parent.request
         assert child.author_id == room.ben.id
 
 

@@ -50,5 +50,5 @@ def test_a_recipe_tells_what_it_started_from_and_how_far_it_went() -> None:
     assert describe_request(loop) == "seed `1` · 93.8 bpm · 1 step\nfrom `steady`, denoising 0.4"
     upload = RiffRequest(prompt="x", seed=1, seed_image="sha256:" + "0" * 64, denoising=0.75)
     assert describe_request(upload) == "seed `1`\ndenoising 0.75"
-    drawn = upload.but(denoising=0)
+    drawn = upload.with_changes(denoising=0)
     assert describe_request(drawn) == "seed `1`\nas it was"

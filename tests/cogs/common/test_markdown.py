@@ -132,8 +132,8 @@ def test_members_words_never_leave_their_quotes_in_errors(text: str) -> None:
     asks: list[Callable[[], object]] = [
         lambda: RiffRequest.build(prompt="x", steps=text),
         lambda: RiffRequest.build(prompt="x", seed_image=text),
-        lambda: RiffRequest.strictly({"prompt": "x", text: 1}),
-        lambda: RiffRequest.strictly({"prompt": "x", "steps": text}),
+        lambda: RiffRequest.build_strict({"prompt": "x", text: 1}),
+        lambda: RiffRequest.build_strict({"prompt": "x", "steps": text}),
         lambda: parse(f"({text}:99)"),
         lambda: parse(f"(a:{text})"),
         lambda: Region.from_words(text, 512, None),

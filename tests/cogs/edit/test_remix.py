@@ -12,6 +12,7 @@ import soundfile
 
 from audio.files import encode, read, read_tags
 from audio.image import decode_image, encode_png
+from riffbot.library.types import Author
 from riffbot.request import RiffRequest
 from riffbot.settings import Settings
 from tests.support.hostile_uploads import hostile
@@ -133,7 +134,7 @@ async def test_a_downloaded_clip_is_known_again(settings: Settings) -> None:
             )
             assert (await newest(room)).parent_id == parent.id
             assert "I know this clip" in result.response.content
-        await room.services.library.privacy.allow_remixes(room.ada.id, False)
+        await room.services.library.privacy.set_remix_allowed(room.ada.id, False)
         refused = await room.ben.slash(
             room.channel, "remix", prompt="x", upload=("r.png", await file.read())
         )
@@ -228,6 +229,26 @@ async def test_morph_and_layer_credit_both(settings: Settings) -> None:
         assert (await newest(room)).parent_id is None
 
 
+async def test_an_old_caption_is_layered_and_no_model_reads_it(settings: Settings) -> None:
+    async with open_room(settings) as room:
+        await room.riff("dub", tempo=93.75, steps=2)
+        dub = await newest(room)
+        caption = {"prompt": "(x:1e9)", "seed": 1, "seed_image": dub.image_ref, "bpm": 93.75}
+        piece = {"kind": "layer", "image": dub.image_ref}
+        request = RiffRequest.from_json(json.dumps({**caption, "piece": piece}))
+        ada = Author(room.ada.id, "ada", room.guild.id)
+        old = await room.services.clip_service.make(request, author=ada)
+        mix = await room.ada.slash(room.channel, "layer", riff=old.id, second=dub.id)
+        assert mix.response.embeds[0].title == "(x:1e9) + dub"
+        again = await room.ada.click(mix.response.message, label="New seed")
+        assert again.response.embeds[0].title == "(x:1e9) + dub"
+        remade = await newest(room)
+        assert (await room.services.clip_service.replayer.replay(remade.id)).request.piece
+        refused = await room.ada.slash(room.channel, "extend", riff=old.id, seconds=20)
+        assert "“1e9” is not a weight" in refused.followups[0].content
+        assert (await newest(room)).id == remade.id
+
+
 async def test_draw_explains_itself(settings: Settings) -> None:
     drawing = np.full((256, 256), 255, np.uint8)
     drawing[100:110, 20:200] = 0
@@ -293,8 +314,8 @@ async def test_a_remix_of_an_uploaded_sound_replays_or_says_that_it_does_not(
             result = await room.ada.slash(room.channel, "replay", file=(name, files[name]))
             assert "Made again from its file." in result.response.content
             same = np.array_equal(await picture_of(result.response), wanted)
-            told = "did not come out the same again" in result.response.content
-            assert (same, told) == (not changed, changed), name
+            is_reported = "did not come out the same again" in result.response.content
+            assert (same, is_reported) == (not changed, changed), name
 
 
 @pytest.mark.timeout(600)
@@ -339,7 +360,7 @@ async def test_a_kept_riff_is_kept_whichever_way_its_file_comes(settings: Settin
         assert (await newest(room)).parent_id == riff.id, "a part of it is hers, too"
         await room.ben.slash(room.channel, "replay", file=("a.png", data["riff.png"]))
         assert (await newest(room)).parent_id == riff.id
-        await room.services.library.privacy.allow_remixes(room.ada.id, False)
+        await room.services.library.privacy.set_remix_allowed(room.ada.id, False)
         count = await room.services.library.riffs.count()
         by_hand = RiffRequest(prompt="mine now", seed_image=riff.image_ref).model_dump_json()
         nested = by_hand
@@ -362,22 +383,22 @@ async def test_minds_may_change_while_a_modal_is_open(settings: Settings) -> Non
     async with open_room(settings) as room:
         first = (await room.riff("dub", steps=1)).response.message
         shown = await room.ben.context_menu(room.channel, "Remix this riff", first)
-        await room.services.library.privacy.allow_remixes(room.ada.id, False)
+        await room.services.library.privacy.set_remix_allowed(room.ada.id, False)
         refused = await room.ben.submit_modal(shown, {"prompt": "x", "denoising": "0.5"})
         assert "keeps it" in refused.followups[0].content
 
 
 async def test_a_recipe_without_end_is_refused(settings: Settings) -> None:
-    told: dict[str, Any] = {"request": {"prompt": "x", "seed": 1}}
+    recipe: dict[str, Any] = {"request": {"prompt": "x", "seed": 1}}
     for number in range(20):
         ref = f"sha256:{number:064x}"
-        told = {
+        recipe = {
             "request": {"prompt": "x", "seed": 1, "seed_image": ref, "steps": 200},
-            "made_from": {ref: told},
+            "made_from": {ref: recipe},
         }
-    told["note"] = "x" * 300_000
+    recipe["note"] = "x" * 300_000
     async with open_room(settings) as room:
         result = await room.ada.slash(
-            room.channel, "replay", file=("x.json", json.dumps(told).encode())
+            room.channel, "replay", file=("x.json", json.dumps(recipe).encode())
         )
         assert "too long" in result.followups[0].content

@@ -20,6 +20,7 @@ from riffbot.bench.joins import (
     measure_beats,
     measure_boundaries,
 )
+from riffbot.jam.chunk_options import ChunkOptions
 from riffbot.jam.prompt_path import PromptPath
 from riffbot.jam.timeline import Chunk, LoopGrid, Placement
 from riffbot.settings import Settings
@@ -74,7 +75,7 @@ def test_a_click_and_a_step_are_outside_of_the_ordinary() -> None:
 def test_all_ways_of_joining_play_the_same_columns() -> None:
     rng = np.random.default_rng(3)
     picture = (200 - 60 * (rng.random((512, 128)) > 0.8)).astype(np.uint8)
-    path = PromptPath.begin("x", seed_image="beat")
+    path = PromptPath.begin(ChunkOptions(prompt="x"), seed_image="beat")
     chunk = Chunk(path, path.build_request(), picture)
     entries = [Placement(chunk, 0, 128), Placement(chunk, 96, 256), Placement(chunk, 256, 384)]
     pictures = expected_pixels(entries)
@@ -87,7 +88,7 @@ def test_all_ways_of_joining_play_the_same_columns() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_whole_bench_runs(tmp_path: Path) -> None:
-    size = jam.Size(seconds=45.0, wishes=2)
+    size = jam.JamSize(seconds=45.0, wishes=2)
     model = tiny_embedded_model(tmp_path / "model")
     settings = Settings(_env_file=None, model=str(model), data_dir=tmp_path)
     result = jam.run(settings, size=size)

@@ -24,7 +24,7 @@ from riffbot.inference.engine.engine import Engine, Progress, Requester
 from riffbot.library.instance_lock import InstanceLock
 from riffbot.library.store import Library
 from riffbot.library.types import Author
-from riffbot.request import RiffRequest, takes
+from riffbot.request import RiffRequest, build_takes
 from riffbot.settings import Settings
 from tests.support.fake_pipeline import FakePipeline, until
 
@@ -66,7 +66,7 @@ class Stage:
 @pytest.fixture
 async def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
     monkeypatch.setattr("riffbot.library.connection.BUSY_TIMEOUT_MS", 100)
-    monkeypatch.setattr("riffbot.library.jobs._PATIENCE_S", 0.3)
+    monkeypatch.setattr("riffbot.library.jobs._WRITE_TIMEOUT_S", 0.3)
     monkeypatch.setattr(job_ledger, "RETRY_S", 0.05)
     settings = Settings(_env_file=None, data_dir=tmp_path / "data")
     library = await Library.open(settings)
@@ -93,7 +93,7 @@ async def test_what_cannot_be_written_down_is_not_let_in(stage: Stage) -> None:
 async def test_who_leaves_while_it_is_written_down_leaves_nothing(stage: Stage) -> None:
     with stage.locked():
         asking = asyncio.create_task(stage.clip_service.accept(REQUEST, author=ANN))
-        await until(stage.library._database._writing.locked)
+        await until(stage.library._database._writer_lock.locked)
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking
@@ -167,12 +167,16 @@ async def test_a_job_that_ended_meanwhile_is_not_computed(stage: Stage) -> None:
 
 async def test_others_clips_come_between_two_pictures_of_one(stage: Stage) -> None:
     stage.pipeline.gate.clear()
-    first = asyncio.create_task(stage.clip_service.make(REQUEST.but(prompt="first"), author=ANN))
+    first = asyncio.create_task(
+        stage.clip_service.make(REQUEST.with_changes(prompt="first"), author=ANN)
+    )
     await until(lambda: bool(stage.pipeline.batches))
     walking = asyncio.create_task(stage.clip_service.make(WALK, author=ANN))
     await until(lambda: stage.engine.stats().queued == 1)
     singles = [
-        asyncio.create_task(stage.clip_service.make(REQUEST.but(prompt=f"bob {n}"), author=BOB))
+        asyncio.create_task(
+            stage.clip_service.make(REQUEST.with_changes(prompt=f"bob {n}"), author=BOB)
+        )
         for n in range(3)
     ]
     await until(lambda: stage.engine.stats().queued == 4)
@@ -227,9 +231,9 @@ async def test_several_takes_of_one_command_are_priced_together(stage: Stage) ->
     assert one is not None
     settings = stage.settings.model_copy(update={"max_job_s": 3.5 * one})
     clip_service = ClipService(stage.engine, stage.library, settings, stage.pipeline.images)
-    await clip_service.pricing.admit_together(takes(REQUEST, 3))
+    await clip_service.pricing.admit_together(build_takes(REQUEST, 3))
     with pytest.raises(TooCostly):
-        await anext(clip_service.make_many(takes(REQUEST, 4), author=ANN))
+        await anext(clip_service.make_many(build_takes(REQUEST, 4), author=ANN))
     assert await stage.library.jobs.unfinished() == []
 
 
@@ -245,7 +249,7 @@ async def test_the_pictures_of_a_recipe_are_priced_together(stage: Stage) -> Non
     gone = [f"sha256:{n:064x}" for n in range(2)]
     older = Recipe(REQUEST)
     nested = Recipe(
-        REQUEST.but(seed_image=gone[0], piece={"kind": "layer", "image": gone[1]}),
+        REQUEST.with_changes(seed_image=gone[0], piece={"kind": "layer", "image": gone[1]}),
         made_from=dict.fromkeys(gone, older),
     )
     with pytest.raises(TooCostly):
@@ -260,7 +264,7 @@ async def test_an_attempt_that_is_given_back_late_does_not_strand_its_job(
     for _ in range(attempts):  # by a RiffBot that has lost the database
         await stage.library.jobs.begin(job.id)
     (read,) = await stage.library.jobs.unfinished()
-    await stage.library.jobs.give_back(job.id, attempts=attempts)
+    await stage.library.jobs.uncount_attempt(job.id, attempts=attempts)
     assert (await stage.clip_service.resume(read)).id == job.id
     row = await stage.library.jobs.get(job.id)
     assert (row.state, row.attempts) == ("done", attempts)

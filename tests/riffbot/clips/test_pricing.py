@@ -37,7 +37,7 @@ async def test_one_slow_moment_does_not_refuse_clips_for_ever(stage: Stage) -> N
 
 async def test_what_is_not_ordinary_is_refused_on_an_idle_machine_too(stage: Stage) -> None:
     slow_moment(stage)
-    for dear in (WALK, REQUEST.but(steps=200), REQUEST.but(width=2048)):
+    for dear in (WALK, REQUEST.with_changes(steps=200), REQUEST.with_changes(width=2048)):
         with pytest.raises(TooCostly, match="busy for"):
             await stage.clip_service.accept(dear, author=ANN)
     await stage.clip_service.accept(REQUEST, author=ANN)

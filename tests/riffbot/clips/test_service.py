@@ -20,7 +20,7 @@ from riffbot.errors import BadRequest, Cancelled, GenerationFailed, NotFound, Re
 from riffbot.inference.engine.engine import Engine, Progress
 from riffbot.library.store import Library
 from riffbot.library.types import Author, Origin
-from riffbot.request import MAX_SEED, RiffRequest, takes
+from riffbot.request import MAX_SEED, RiffRequest, build_takes
 from riffbot.services import Services, open_services
 from riffbot.settings import Settings
 from tests.support.fake_pipeline import FakePipeline, until
@@ -71,7 +71,7 @@ async def test_replaying_gives_the_identical_picture_and_another_seed_another(
     clip = await services.clip_service.make(REQUEST, author=ANN)
     riff = await services.clip_service.replayer.replay(clip.id)
     assert np.array_equal(riff.image, decode_image(clip.png).pixels)
-    other = await services.clip_service.make(REQUEST.but(seed=43), author=ANN)
+    other = await services.clip_service.make(REQUEST.with_changes(seed=43), author=ANN)
     assert other.png != clip.png
     assert (await services.clip_service.make(REQUEST, author=ANN)).png == clip.png
 
@@ -89,12 +89,12 @@ async def test_takes_are_given_as_they_are_done(services: Services) -> None:
     made = {
         number: clip
         async for number, clip in services.clip_service.make_many(
-            takes(REQUEST, 3), author=ANN, on_progress=lambda number, _: heard.add(number)
+            build_takes(REQUEST, 3), author=ANN, on_progress=lambda number, _: heard.add(number)
         )
     }
     assert [made[number].request.seed for number in range(3)] == [42, 43, 44]
     assert heard == {0, 1, 2}
-    assert takes(REQUEST.but(seed=MAX_SEED), 2)[1].seed == 0
+    assert build_takes(REQUEST.with_changes(seed=MAX_SEED), 2)[1].seed == 0
 
 
 async def test_one_failed_take_spoils_no_other(services: Services) -> None:
@@ -108,7 +108,7 @@ async def test_one_failed_take_spoils_no_other(services: Services) -> None:
 
 async def test_what_the_door_refuses_leaves_no_job(services: Services) -> None:
     with pytest.raises(Refused):
-        await anext(services.clip_service.make_many(takes(REQUEST, 11), author=ANN))
+        await anext(services.clip_service.make_many(build_takes(REQUEST, 11), author=ANN))
     with pytest.raises(NotFound):
         await services.clip_service.make(REQUEST, author=ANN, parent="nosuch")
     assert await services.library.jobs.unfinished() == []
@@ -118,9 +118,9 @@ async def test_what_the_door_refuses_leaves_no_job(services: Services) -> None:
 async def test_a_model_that_is_not_there_answers_every_job(settings: Settings) -> None:
     missing = settings.model_copy(update={"model": str(settings.data_dir / "no-model")})
     async with open_services(missing) as services:
-        with pytest.raises(Exception, match="model") as told:
+        with pytest.raises(Exception, match="model") as raised:
             await services.clip_service.make(REQUEST, author=ANN)
-        assert type(told.value).__name__ == "ModelError"
+        assert type(raised.value).__name__ == "ModelError"
 
 
 # -- with a pipeline that waits ---------------------------------------------------------------

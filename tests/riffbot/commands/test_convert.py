@@ -43,9 +43,9 @@ def test_a_picture_gives_its_recipe_to_its_sound(home: Path) -> None:
 def test_a_20_khz_picture_of_riffusion_plays_its_own_pitch(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = SpectrogramParams(hop_length=882, min_frequency=10, max_frequency=20000)
+    params = SpectrogramParams(hop_length=882, min_frequency=10, max_frequency=20000)
     tone = np.sin(2 * np.pi * 1000 * np.arange(44100) / 44100).astype(np.float32)
-    (home / "20k.png").write_bytes(encode_png(as_riffusion(tone, told), params=told))
+    (home / "20k.png").write_bytes(encode_png(as_riffusion(tone, params), params=params))
     assert main(["image-to-audio", "20k.png", "20k.wav"]) == 0
     sound = read(home / "20k.wav")
     assert sound.seconds == pytest.approx(1, abs=0.05)
@@ -56,7 +56,7 @@ def test_a_20_khz_picture_of_riffusion_plays_its_own_pitch(
     assert pixels(home / "x-1.png").shape == (512, 102)
 
 
-def test_outputs_that_are_named_are_not_overwritten_unless_told(
+def test_outputs_that_are_named_are_not_overwritten_unless_asked(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (home / "x.png").write_bytes(encode_png(np.full((512, 64), 99, np.uint8)))

@@ -77,8 +77,8 @@ def test_what_is_wrong_is_bad_and_has_a_remedy(
 
 def test_a_token_never_shows(settings: Settings) -> None:
     secret = settings.model_copy(update={"discord_token": SecretStr("aaa.bbb.hidden")})
-    told = [doctor.format_result(finding) for finding in doctor.run_checks(secret)]
-    assert "hidden" not in "\n".join(told)
+    lines = [doctor.format_result(finding) for finding in doctor.run_checks(secret)]
+    assert "hidden" not in "\n".join(lines)
 
 
 def test_a_taken_port(settings: Settings) -> None:
@@ -99,9 +99,9 @@ def test_the_command(
     monkeypatch.delenv("DISCORD_TOKEN", raising=False)
     monkeypatch.chdir(settings.data_dir.parent)
     assert main(["doctor", "--json", "--model", "/nowhere/model"]) == 1
-    told = json.loads(capsys.readouterr().out)
-    assert told["healthy"] is False
-    assert [f["name"] for f in told["findings"] if f["state"] == BAD] == ["model"]
+    report = json.loads(capsys.readouterr().out)
+    assert report["healthy"] is False
+    assert [f["name"] for f in report["findings"] if f["state"] == BAD] == ["model"]
     assert main(["doctor", "--model", settings.model]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "All is well."
 
@@ -121,7 +121,7 @@ def test_a_riff_is_tried_and_leaves_nothing(settings: Settings, tmp_path: Path) 
         ("riffbot.rendering.sound", "making sound of it"),
         ("riffbot.rendering.render", "writing MP3 and PNG"),
         ("riffbot.library.files.os.fsync", "keeping it in a library"),
-        ("audio.loops.tempo", "listening to it"),
+        ("audio.loops.estimate_tempo", "listening to it"),
     ],
 )
 def test_the_part_that_fails_is_named_with_its_remedy(

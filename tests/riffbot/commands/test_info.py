@@ -1,4 +1,4 @@
-"""What the command line tells about an installation."""
+"""What the command line says about an installation."""
 
 from __future__ import annotations
 

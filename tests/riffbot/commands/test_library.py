@@ -38,9 +38,9 @@ def test_the_library_from_the_command_line(home: Path, capsys: pytest.CaptureFix
     assert main(["library", "list"]) == 0
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [second, first]
     assert main(["library", "lineage", first, "--out", "tree.png"]) == 0
-    told = capsys.readouterr().out
-    assert "Ann · riff · funky sax" in told
-    assert "└─ Bob · remix 0.75 · church bells" in told
+    tree = capsys.readouterr().out
+    assert "Ann · riff · funky sax" in tree
+    assert "└─ Bob · remix 0.75 · church bells" in tree
     assert (home / "tree.png").read_bytes().startswith(b"\x89PNG")
     for name in ("x.mp4", "x.wav", "x.zip"):
         assert main(["library", "export", second, name]) == 0

@@ -1,96 +1,171 @@
-"""Exit codes, and one sentence for everything that is wrong."""
+"""The types of the commands' options and their parsers say the same, for every command."""
 
 from __future__ import annotations
 
+import argparse
+import dataclasses
+import types
+import typing
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
-import soundfile
-from PIL import Image
 
-from audio.image import encode_png
-from riffbot.cli import main
-from tests.riffbot.commands.answers import one_line
+from riffbot.clips.edits import INPAINT_DENOISING
+from riffbot.commands.arguments import ParsedArguments, parse_integer, parse_member_id, parse_number
+from riffbot.commands.clip_options import RiffOptions
+from riffbot.commands.dispatch import build_options, find_options_type, import_command
+from riffbot.commands.flags import CommonOptions
+from riffbot.commands.options import StartOptions
+from riffbot.commands.parser import build_parser
+from riffbot.request import DEFAULT_DENOISING
 
-BAD = {
-    "a member": (["privacy", "export", "me.zip", "--member", "9" * 23], "id of a member"),
-    "an empty prompt": (["riff", ""], "empty"),
-    "no prompt": (["riff"], "riffbot riff"),
-    "denoising": (["riff", "x", "--denoising", "1.7"], "Denoising must be 1 or less, not 1.7"),
-    "not a number": (["riff", "x", "--guidance", "nan"], "finite"),
-    "steps": (["riff", "x", "--steps", "abc"], "whole number"),
-    "seed": (["riff", "x", "--seed", "-1"], "Seed"),
-    "count": (["riff", "x", "--count", "0"], "--count"),
-    "weights": (["riff", "(x:1e9)"], "weight"),
-    "weights in the negative": (["riff", "x", "--negative", "(x:nan)"], "weight"),
-    "an unknown seed image": (["riff", "x", "--seed-image", "no_such"], "no_such"),
-    "a name too long": (["riff", "x", "--seed-image", "x" * 5000], "seed image"),
-    "an unknown scheduler": (["riff", "x", "--scheduler", "magic"], "magic"),
-    "a width": (["riff", "x", "--width", "65"], "multiple of 16"),
-    "a PNG that is none": (["riff", "x", "--seed-image", "fake.png"], "no picture"),
-    "a huge PNG": (["riff", "x", "--seed-image", "huge.png"], "too large"),
-    "a photograph": (["riff", "x", "--seed-image", "photo.png"], "512"),
-    "an empty file": (["remix", "empty.wav", "x"], "empty"),
-    "an empty sound": (["remix", "silent.wav", "x"], "no sound"),
-    "a short sound": (["remix", "short.wav", "x"], "0.64"),
-    "a folder": (["remix", ".", "x"], "folder"),
-    "a missing file": (["remix", "nowhere.png", "x"], "no file"),
-    "an unknown riff": (["remix", "rjvyj94emv3k", "x"], "library"),
-    "a bad recipe": (["riff", "--from", "fake.png"], "no picture"),
-    "a picture without one": (["riff", "--from", "photo.png"], "recipe"),
-    "a missing batch": (["riff", "--batch", "nowhere.jsonl"], "no file"),
-    "a batch with options": (["riff", "--batch", "fake.png", "--seed", "1"], "--batch"),
-    "an out that is a file": (["riff", "x", "--out", "fake.png"], "file"),
-    "a region": (["inpaint", "ok.png", "x", "--from", "2", "--to", "1"], "no stretch"),
-    "a band": (["inpaint", "ok.png", "x", "--from", "0", "--to", "1", "--low", "1e6"], "band"),
-    "a bar that is none": (["inpaint", "ok.png", "x", "--where", "bar 2"], "tempo"),
-    "nowhere": (["inpaint", "ok.png", "x", "--where", "left"], "bar 2"),
-    "no place at all": (["inpaint", "ok.png", "x"], "which part"),
-    "two places": (["inpaint", "ok.png", "x", "--from", "0", "--where", "all"], "once"),
-    "no length": (["extend", "ok.png"], "--seconds"),
-    "a length that is none": (["extend", "ok.png", "--seconds", "1"], "already"),
-    "an endless song": (["extend", "ok.png", "--seconds", "1e5"], "6 minutes"),
-    "a drawing that is a sound": (["draw", "short.wav"], "remix"),
-    "a plain drawing": (["draw", "photo.png"], "plain"),
-    "too few clips": (["morph", "a", "b", "--clips", "1"], "--clips"),
-    "an unknown sound format": (["image-to-audio", "ok.png", "x.avi"], ".wav"),
-    "a photograph to hear": (["image-to-audio", "photo.png", "x.wav"], "512"),
-    "a picture to nowhere": (["audio-to-image", "short.wav", "no/x.png"], "folder"),
-    "an unknown command": (["sing"], "sing"),
-    "an unknown option": (["riff", "x", "--loud"], "--loud"),
-    "an abbreviated option": (["riff", "x", "--den", "1"], "--den"),
-    "a port": (["--port", "70000"], "--port"),
-    "an unknown bench": (["bench", "speed"], "speed"),
+PARSED_AS: dict[object, type] = {
+    None: str,
+    Path: Path,
+    parse_integer: int,
+    parse_member_id: int,
+    parse_number: float,
 }
+"""What the values of an argument are, by its `type`."""
 
 
-@pytest.fixture
-def bad_files(home: Path) -> None:
-    (home / "fake.png").write_text("this is no picture")
-    (home / "empty.wav").write_bytes(b"")
-    Image.new("1", (20000, 20000)).save(home / "huge.png")
-    Image.new("RGB", (640, 480)).save(home / "photo.png")
-    soundfile.write(home / "silent.wav", np.zeros(0), 44100)
-    soundfile.write(home / "short.wav", np.zeros(4410), 44100)
-    (home / "ok.png").write_bytes(encode_png(np.full((512, 128), 99, np.uint8)))
+def subcommands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """The commands below a parser."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return dict(action.choices)
+    return {}
 
 
-@pytest.mark.usefixtures("bad_files")
-@pytest.mark.parametrize(("words", "told"), BAD.values(), ids=BAD)
-def test_what_is_wrong_is_one_sentence_and_exit_code_2(
-    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(words) == 2
-    assert told in one_line(capsys)
+def commands(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """Every parser that runs a command; a group like `library` has only commands below it."""
+    if parser.get_default("run"):
+        yield parser
+    for inner in subcommands(parser).values():
+        yield from commands(inner)
 
 
-@pytest.mark.parametrize(
-    "words", [["riff", "x", "--model", "nowhere"], ["riff", "x", "--out", "f/a"]]
-)
-def test_what_fails_is_one_sentence_and_exit_code_1(
-    home: Path, words: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    (home / "f").write_text("a file where a folder is needed")
-    assert main(words) == 1
-    one_line(capsys)
+COMMANDS = {parser.prog: parser for parser in commands(build_parser())}
+
+
+def options_type(parser: argparse.ArgumentParser) -> type[CommonOptions]:
+    return find_options_type(import_command(parser.get_default("run")))
+
+
+def arguments(parser: argparse.ArgumentParser) -> dict[str, argparse.Action]:
+    """A command's own arguments by their destinations."""
+    without_value = (argparse._HelpAction, argparse._VersionAction, argparse._SubParsersAction)
+    return {
+        action.dest: action for action in parser._actions if not isinstance(action, without_value)
+    }
+
+
+def expected_type(action: argparse.Action) -> Any:
+    """The type of the field that an argument needs."""
+    if isinstance(action, argparse._StoreTrueAction):
+        return bool
+    value = PARSED_AS[action.type]
+    if action.choices is not None:
+        return typing.Literal[tuple(action.choices)]
+    if action.nargs in ("+", "*"):
+        return list[value]
+    if isinstance(action, argparse._AppendAction):
+        value = list[value]
+    is_optional = action.default is None and not action.required
+    return typing.Optional[value] if is_optional else value  # noqa: UP045
+
+
+def is_of(value: object, kind: Any) -> bool:
+    """Whether a value is of a type; a whole number is no substitute for a fraction, or a bool."""
+    if typing.get_origin(kind) in (types.UnionType, typing.Union):
+        return any(is_of(value, one) for one in typing.get_args(kind))
+    if kind in (None, type(None)):
+        return value is None
+    if issubclass(kind, Path):
+        return isinstance(value, Path)
+    return type(value) is kind
+
+
+def test_every_command_is_compared() -> None:
+    assert set(subcommands(build_parser())) - {"library", "privacy"} == {
+        prog.split()[1] for prog in COMMANDS if len(prog.split()) == 2
+    }
+    assert {f"riffbot library {verb}" for verb in ("list", "search", "delete")} < set(COMMANDS)
+    assert "riffbot" in COMMANDS
+
+
+@pytest.mark.parametrize("prog", COMMANDS)
+def test_a_command_has_a_field_for_every_argument_and_no_other(prog: str) -> None:
+    parser = COMMANDS[prog]
+    fields = {field.name for field in dataclasses.fields(options_type(parser))}
+    assert fields == set(arguments(parser))
+
+
+@pytest.mark.parametrize("prog", COMMANDS)
+def test_a_field_has_the_type_that_its_argument_is_parsed_as(prog: str) -> None:
+    parser = COMMANDS[prog]
+    hints = typing.get_type_hints(options_type(parser))
+    for name, action in arguments(parser).items():
+        assert hints[name] == expected_type(action), f"{prog}: {name}"
+        if action.default is not argparse.SUPPRESS and not (action.required or action.nargs == "*"):
+            assert is_of(action.default, hints[name]), f"{prog}: {name} = {action.default!r}"
+
+
+@pytest.mark.parametrize("prog", COMMANDS)
+def test_the_options_are_frozen_and_named(prog: str) -> None:
+    kind = options_type(COMMANDS[prog])
+    assert issubclass(kind, CommonOptions)
+    values = {field.name: None for field in dataclasses.fields(kind)}
+    options = kind(**values)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        options.json = True  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        kind(*values.values())
+    with pytest.raises(TypeError, match="json"):
+        kind(**{name: None for name in values if name != "json"})
+
+
+@pytest.mark.parametrize("prog", COMMANDS)
+def test_nothing_is_of_any_type(prog: str) -> None:
+    hints = typing.get_type_hints(options_type(COMMANDS[prog]))
+    assert not [name for name, kind in hints.items() if "Any" in str(kind)]
+
+
+def test_options_are_what_was_typed() -> None:
+    words = ["--debug", "riff", "x", "--seed", "7", "--out", "there", "--bpm", "120"]
+    parsed = build_parser().parse_args(words, namespace=ParsedArguments())
+    assert build_options(RiffOptions, parsed) == RiffOptions(
+        json=False,
+        debug=True,
+        out=Path("there"),
+        overwrite=False,
+        model=None,
+        count=1,
+        negative=None,
+        seed=7,
+        denoising=None,
+        guidance=None,
+        steps=None,
+        scheduler=None,
+        width=None,
+        bpm=120.0,
+        mask=None,
+        prompt="x",
+        recipe_file=None,
+        batch=None,
+        seed_image=None,
+    )
+
+
+def test_what_riffbot_itself_takes_is_no_commands() -> None:
+    parsed = build_parser().parse_args(["--port", "5", "seed-images"], namespace=ParsedArguments())
+    assert build_options(StartOptions, parsed).port == 5
+    assert build_options(CommonOptions, parsed) == CommonOptions(json=False, debug=False)
+
+
+def test_the_denoising_that_the_help_names_is_the_one_that_is_taken() -> None:
+    for name in ("riff", "remix", "extend", "morph", "draw", "jam"):
+        assert f"(default: {DEFAULT_DENOISING:g})" in COMMANDS[f"riffbot {name}"].format_help()
+    assert f"(default: {INPAINT_DENOISING:g})" in COMMANDS["riffbot inpaint"].format_help()

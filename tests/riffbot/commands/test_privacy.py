@@ -33,15 +33,15 @@ def test_a_member_is_exported_and_forgotten_from_the_command_line(
         where = Origin(channel_id=5, message_id=6)
         job = await library.jobs.create(request, author=Author(1, "Ann", 9), origin=where)
         await library.jobs.finish(job.id, made(request), files("x"))
-        await library.privacy.allow_remixes(1, False)
+        await library.privacy.set_remix_allowed(1, False)
         await library.close()
 
     asyncio.run(fill())
     assert main(["privacy", "export", "ann.txt", "--member", "1"]) == 2
     assert ".zip" in one_line(capsys)
     assert main(["privacy", "export", "ann.zip", "--member", "1"]) == 0
-    told = json.loads(zipfile.ZipFile(home / "ann.zip").read("data.json"))
-    assert [riff["request"]["prompt"] for riff in told["riffs"]] == ["funky sax"]
+    exported = json.loads(zipfile.ZipFile(home / "ann.zip").read("data.json"))
+    assert [riff["request"]["prompt"] for riff in exported["riffs"]] == ["funky sax"]
     capsys.readouterr()
     assert main(["privacy", "delete", "--member", "1"]) == 2
     assert "--yes" in one_line(capsys)

@@ -25,7 +25,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         logger.setLevel(level)
 
 
-def test_a_taken_port_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_taken_port_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     import socket
 
     with socket.create_server(("127.0.0.1", 0)) as other:
@@ -60,11 +60,11 @@ def test_a_quiet_logger_is_heard_again_afterwards(caplog: pytest.LogCaptureFixtu
 
 
 @pytest.mark.parametrize("token", [None, "a.b.c"])
-def test_a_banner_tells_no_secret_and_no_address(token: str | None, tmp_path: Path) -> None:
+def test_a_banner_holds_no_secret_and_no_address(token: str | None, tmp_path: Path) -> None:
     settings = Settings(_env_file=None, data_dir=tmp_path, discord_token=token)
-    told = startup.startup_banner(settings)
-    assert str(tmp_path) in told
-    assert f"the model {Path(settings.model).name}" in told
-    assert "a.b.c" not in told
-    assert ": " not in told, "scripts read the addresses as `name: address`"
-    assert ("of its own" in told) is (token is None)
+    banner = startup.startup_banner(settings)
+    assert str(tmp_path) in banner
+    assert f"the model {Path(settings.model).name}" in banner
+    assert "a.b.c" not in banner
+    assert ": " not in banner, "scripts read the addresses as `name: address`"
+    assert ("of its own" in banner) is (token is None)

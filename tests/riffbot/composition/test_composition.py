@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import tracemalloc
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from riffbot.bench.remix import relative_change_at
 from riffbot.clips.edits import EditSource, extend, inpaint, layer
 from riffbot.composition import compose, extended_columns, mix_pixels, windows
 from riffbot.composition.canvas import GRAIN, MARGIN, Canvas
+from riffbot.composition.plan import plan_requests
 from riffbot.errors import BadRequest
+from riffbot.generation_options import GenerationOptions
 from riffbot.images import Images, SeedImage
 from riffbot.inference.job import GeneratedRiff
 from riffbot.inference.models.loading import load_model
@@ -22,9 +25,11 @@ from riffbot.inference.pipeline.pipeline import Pipeline
 from riffbot.inference.pipeline.pixels import resize_columns
 from riffbot.inference.pipeline.resolve import resolve
 from riffbot.inference.torch_threads import use_few_threads
+from riffbot.locations import ROOT
+from riffbot.prompt import PromptError
 from riffbot.rendering import SAMPLE_RATE, sound
 from riffbot.request import Extend, RiffRequest
-from riffbot.settings import ROOT, Settings
+from riffbot.settings import Settings
 from tests.support.tiny_models import tiny_pipeline
 
 
@@ -163,7 +168,7 @@ async def test_a_walk_moves_from_its_beginning_to_its_end(pipeline: Pipeline) ->
         piece={"kind": "morph", "clips": 4},
     )
     riff = await compose(request, pipeline.images, submit)
-    alone = await made(pipeline, request.but(piece=None))
+    alone = await made(pipeline, request.with_changes(piece=None))
     width = alone.image.shape[1]
     assert riff.image.shape == (512, 4 * width)
     assert asked[0] == 0
@@ -298,7 +303,10 @@ async def test_a_song_has_no_seam_above_its_ordinary_changes(shipped: Pipeline) 
     ours = relative_change_at(
         heard, SAMPLE_RATE, [w.begin for w in windows(width, width * 3, width)]
     )
-    clips = [(await made(shipped, request.but(piece=None, seed=seed))).image for seed in range(4)]
+    clips = [
+        (await made(shipped, request.with_changes(piece=None, seed=seed))).image
+        for seed in range(4)
+    ]
     plain = np.concatenate([sound(clip) for clip in clips])
     theirs = relative_change_at(plain, SAMPLE_RATE, [width, 2 * width])
     assert ours < 1.5
@@ -308,14 +316,14 @@ async def test_a_song_has_no_seam_above_its_ordinary_changes(shipped: Pipeline) 
 async def test_a_song_keeps_the_measure_of_its_loop(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loop, told = loop_of(200), []
+    loop, seen = loop_of(200), []
     monkeypatch.setattr(
         type(pipeline.images), "tempo", lambda *_: 90.0
     )  # a loop that nobody's recipe describes
 
     async def submit(request: RiffRequest, _number: int, _count: int) -> GeneratedRiff:
         assert request.seed_image is not None
-        told.append((request.bpm, pipeline.images.waltz(request.seed_image)))
+        seen.append((request.bpm, pipeline.images.waltz(request.seed_image)))
         whole = resolve(request, pipeline.model.card, pipeline.images)
         return GeneratedRiff(whole, pipeline.images.load(request.seed_image), "model", "a" * 64)
 
@@ -330,7 +338,7 @@ async def test_a_song_keeps_the_measure_of_its_loop(
         piece = {"kind": "extend", "columns": 800}
         request = RiffRequest(prompt="more of it", seed_image=ref, piece=piece)
         await compose(request, pipeline.images, submit)
-    assert set(told) == {(90.0, True)}
+    assert set(seen) == {(90.0, True)}
 
 
 async def test_a_layer_comes_into_time_though_its_file_says_no_tempo(pipeline: Pipeline) -> None:
@@ -344,9 +352,28 @@ async def test_a_layer_comes_into_time_though_its_file_says_no_tempo(pipeline: P
         riff = await made(pipeline, request)
         assert riff.image.shape == (512, 200)
         assert riff.image[:, 100:103].max() < 60, "still in the middle"
-        far = request.but(piece={"kind": "layer", "image": two, "bpm": 240.0})
+        far = request.with_changes(piece={"kind": "layer", "image": two, "bpm": 240.0})
         with pytest.raises(BadRequest, match="too far apart"):
             await made(pipeline, far)
+
+
+async def test_old_titles_are_mixed_whatever_they_are_and_no_model_reads_them(
+    pipeline: Pipeline,
+) -> None:
+    with pipeline.images.lend(loop_of(200)) as one, pipeline.images.lend(loop_of(200, 1)) as two:
+        mixed = layer(EditSource(one, 200, 120.0, "(x:1e9)"), EditSource(two, 200, 120.0, "()"))
+        riff = await made(pipeline, mixed)
+        assert (riff.request.prompt, riff.image.shape) == ("(x:1e9) + ()", (512, 200))
+        assert plan_requests(mixed, pipeline.images, _never) == []
+        fields = {"prompt": "(x:1e9)", "seed": 1, "seed_image": one}
+        longer = {**fields, "piece": {"kind": "extend", "columns": 400}}
+        for stored in (fields, longer):
+            with pytest.raises(PromptError, match="is not a weight"):
+                await made(pipeline, RiffRequest.from_json(json.dumps(stored)))
+
+
+def _never(request: RiffRequest) -> RiffRequest:
+    raise AssertionError("a layer needs no model")
 
 
 async def test_what_would_be_endless_or_is_no_spectrogram_is_refused(pipeline: Pipeline) -> None:
@@ -373,6 +400,6 @@ def test_a_waltz_grows_by_its_own_measures() -> None:
     piece = extend(start, seconds=10).piece
     assert isinstance(piece, Extend)
     assert piece.columns == 400 + 3 * bar
-    mask = inpaint(start, "bells", where="bar 2").mask
+    mask = inpaint(start, GenerationOptions(prompt="bells"), where="bar 2").mask
     assert mask is not None
     assert mask.startswith(f"region_c{bar}-400_")

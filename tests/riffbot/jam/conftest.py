@@ -17,6 +17,7 @@ from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine
 from riffbot.jam.attempts import FailedAttempts
 from riffbot.jam.ballot import Ballot
+from riffbot.jam.chunk_options import ChunkOptions
 from riffbot.jam.config import JamConfig, JamHost
 from riffbot.jam.loop_thread import LoopThread
 from riffbot.jam.player import BLOCK_PACKETS, MAX_LEAD
@@ -88,7 +89,8 @@ async def start(engine: Engine, pipeline: FakePipeline) -> AsyncIterator[Start]:
         if state is None:
             ballot = Ballot().cast(ANN.user_id, ANN.name, prompt, 0.0)
             state = JamSnapshot.begin(
-                PromptPath.begin(prompt, seed_image="beat", seed=5), ballot=ballot
+                PromptPath.begin(ChunkOptions(prompt=prompt, seed=5), seed_image="beat"),
+                ballot=ballot,
             )
         host = JamHost(engine, pipeline.images, loop, attempts or FailedAttempts())
         config = JamConfig(**{"pause_when_idle": False, **options})  # type: ignore[arg-type]

@@ -18,6 +18,7 @@ from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine
 from riffbot.inference.models.loading import load_model
 from riffbot.inference.pipeline.pipeline import Pipeline
+from riffbot.jam.chunk_options import ChunkOptions
 from riffbot.jam.config import JamConfig, JamHost
 from riffbot.jam.excerpt import ExcerptRecipe, render_excerpt
 from riffbot.jam.loop_thread import LoopThread
@@ -98,7 +99,9 @@ async def test_a_kept_file_is_made_again_by_the_command(
     images = Images(seeds)
     loop = LoopThread()
     async with Engine(lambda: Pipeline(load_model(folder), images)) as engine:
-        state = JamSnapshot.begin(PromptPath.begin("sax", seed_image="beat", seed=5))
+        state = JamSnapshot.begin(
+            PromptPath.begin(ChunkOptions(prompt="sax", seed=5), seed_image="beat")
+        )
         session = JamSession(JamHost(engine, images, loop), state, JamConfig())
         await session.start()
         await read(session, 60)

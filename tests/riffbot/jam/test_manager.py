@@ -18,6 +18,7 @@ from riffbot.clips.service import ClipService
 from riffbot.errors import BadRequest, GenerationFailed, NotFound, Refused
 from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine
+from riffbot.jam.chunk_options import ChunkOptions
 from riffbot.jam.manager import JamManager
 from riffbot.jam.ring import SILENCE
 from riffbot.jam.snapshot import scrub_jam
@@ -67,17 +68,17 @@ async def opened(
 
 async def test_one_jam_a_server_and_many_servers(opened: Open) -> None:
     jams = opened()
-    one = await jams.start(GuildJam(1), "sax", starter=ANN, seed_image="beat")
-    two = await jams.start(GuildJam(2), "bells", starter=BOB, bpm=90)
+    one = await jams.start(GuildJam(1), ChunkOptions(prompt="sax", seed_image="beat"), starter=ANN)
+    two = await jams.start(GuildJam(2), ChunkOptions(prompt="bells", bpm=90), starter=BOB)
     assert two.seed_image == "slow"
     with pytest.raises(BadRequest, match="plays here already"):
-        await jams.start(GuildJam(1), "techno", starter=BOB)
+        await jams.start(GuildJam(1), ChunkOptions(prompt="techno"), starter=BOB)
     assert (jams.get(GuildJam(1)), jams.get(GuildJam(2)), jams.get(GuildJam(3))) == (one, two, None)
     assert jams.get_by_id(two.id) is two
     assert {session.id for session in jams.all()} == {one.id, two.id}
     await one.stop()
     await until(lambda: jams.get(GuildJam(1)) is None)
-    again = await jams.start(GuildJam(1), "techno", starter=BOB)
+    again = await jams.start(GuildJam(1), ChunkOptions(prompt="techno"), starter=BOB)
     assert again.status().current_prompt == "techno"
     assert again.status().shares[0].voters == ("Bob",)
 
@@ -86,9 +87,8 @@ async def test_a_restart_goes_on_with_the_same_walk_at_the_same_place(opened: Op
     first = opened()
     session = await first.start(
         GuildJam(7),
-        "sax",
+        ChunkOptions(prompt="sax", seed_image="beat"),
         starter=ANN,
-        seed_image="beat",
         bitrate=64_000,
         channels=JamChannels(10, 11),
     )
@@ -126,7 +126,9 @@ async def test_a_restart_goes_on_with_the_same_walk_at_the_same_place(opened: Op
 
 async def test_after_a_crash_it_goes_on_at_the_last_chunk(opened: Open, library: Library) -> None:
     first = opened()
-    session = await first.start(GuildJam(7), "sax", starter=ANN, seed_image="beat")
+    session = await first.start(
+        GuildJam(7), ChunkOptions(prompt="sax", seed_image="beat"), starter=ANN
+    )
     await read(session, 300)
     await until(lambda: not first._saver.is_saving)
     row = await library.jams.find_latest(GuildJam(7))
@@ -142,11 +144,13 @@ async def test_a_jam_from_before_a_crash_does_not_come_back_over_a_newer_one(
     opened: Open,
 ) -> None:
     first = opened()
-    await first.start(GuildJam(7), "sax", starter=ANN, seed_image="beat")
-    await first.start(GuildJam(8), "sax", starter=ANN, seed_image="beat")
+    await first.start(GuildJam(7), ChunkOptions(prompt="sax", seed_image="beat"), starter=ANN)
+    await first.start(GuildJam(8), ChunkOptions(prompt="sax", seed_image="beat"), starter=ANN)
     await until(lambda: not first._saver.is_saving)
     second = opened()  # the first never said goodbye
-    newer = await second.start(GuildJam(7), "bells", starter=BOB, seed_image="beat")
+    newer = await second.start(
+        GuildJam(7), ChunkOptions(prompt="bells", seed_image="beat"), starter=BOB
+    )
     await newer.stop()
     await until(lambda: second.get_starter(newer) is None)  # its end is stored
     third = opened()
@@ -159,7 +163,9 @@ async def test_a_jam_from_before_a_crash_does_not_come_back_over_a_newer_one(
 
 async def test_a_parked_jam_frees_its_place_and_comes_back(opened: Open) -> None:
     jams = opened()
-    session = await jams.start(GuildJam(7), "sax", starter=ANN, seed_image="beat")
+    session = await jams.start(
+        GuildJam(7), ChunkOptions(prompt="sax", seed_image="beat"), starter=ANN
+    )
     await read(session, 100)
     at = session.ring.head
     await jams.park(session)
@@ -177,7 +183,9 @@ async def test_an_end_while_an_older_state_is_written_is_stored_all_the_same(
     opened: Open, library: Library, monkeypatch: pytest.MonkeyPatch, end: str
 ) -> None:
     jams = opened()
-    session = await jams.start(GuildJam(7), "sax", starter=ANN, seed_image="beat")
+    session = await jams.start(
+        GuildJam(7), ChunkOptions(prompt="sax", seed_image="beat"), starter=ANN
+    )
     await read(session, 100)
     await until(lambda: not jams._saver.is_saving)
     stop = session._player.stop
@@ -199,7 +207,9 @@ async def test_resuming_a_paused_jam_is_going_on_and_without_one_it_is_a_sentenc
     opened: Open,
 ) -> None:
     jams = opened()
-    session = await jams.start(GuildJam(7), "sax", starter=ANN, seed_image="beat")
+    session = await jams.start(
+        GuildJam(7), ChunkOptions(prompt="sax", seed_image="beat"), starter=ANN
+    )
     await session.pause()
     assert await jams.resume(GuildJam(7)) is session
     assert session.status().phase == "playing"
@@ -212,10 +222,15 @@ async def test_a_pause_does_not_end_where_other_jams_need_the_machine_by_now(
 ) -> None:
     jams = opened()
     waiting = await jams.start(
-        GuildJam(7), "sax", starter=ANN, seed_image="beat", channels=JamChannels(10, 11)
+        GuildJam(7),
+        ChunkOptions(prompt="sax", seed_image="beat"),
+        starter=ANN,
+        channels=JamChannels(10, 11),
     )
     await waiting.pause()
-    other = await jams.start(GuildJam(8), "bells", starter=BOB, seed_image="beat")
+    other = await jams.start(
+        GuildJam(8), ChunkOptions(prompt="bells", seed_image="beat"), starter=BOB
+    )
     with monkeypatch.context() as patch:
         patch.setattr(type(other.reader), "load", property(lambda reader: 0.79999))
         with pytest.raises(Refused, match="beside the jams that play already"):
@@ -229,7 +244,9 @@ async def test_a_pause_does_not_end_where_other_jams_need_the_machine_by_now(
 
 async def test_a_stretch_becomes_a_riff_of_the_library(opened: Open, library: Library) -> None:
     jams = opened()
-    session = await jams.start(GuildJam(7), "funky sax", starter=ANN, seed_image="beat")
+    session = await jams.start(
+        GuildJam(7), ChunkOptions(prompt="funky sax", seed_image="beat"), starter=ANN
+    )
     await read(session, 120)
     await session.vote_for_prompt("bells", ANN)
     await until(lambda: len(session.reader.response_times) == 1)  # `read` is faster than time
@@ -257,7 +274,9 @@ async def test_a_jam_that_an_error_ended_is_stored_and_can_go_on(
 ) -> None:
     monkeypatch.setattr("riffbot.jam.planner.PAUSE_BETWEEN_TRIES_S", 0.01)
     jams = opened()
-    session = await jams.start(GuildJam(7), "sax", starter=ANN, seed_image="beat")
+    session = await jams.start(
+        GuildJam(7), ChunkOptions(prompt="sax", seed_image="beat"), starter=ANN
+    )
 
     def trouble(requests: Sequence[RiffRequest]) -> None:
         raise GenerationFailed("not a number")
@@ -280,25 +299,27 @@ async def test_a_start_that_fails_leaves_nothing_behind(
 ) -> None:
     jams = opened()
     with pytest.raises(NotFound):
-        await jams.start(GuildJam(7), "sax", starter=ANN, seed_image="nothing")
+        await jams.start(GuildJam(7), ChunkOptions(prompt="sax", seed_image="nothing"), starter=ANN)
     with pytest.raises(BadRequest, match="Denoising"):
-        await jams.start(GuildJam(7), "sax", starter=ANN, denoising=3.0)
+        await jams.start(GuildJam(7), ChunkOptions.build(prompt="sax", denoising=3.0), starter=ANN)
     with pytest.raises(BadRequest, match="Bpm"):
-        await jams.start(GuildJam(7), "sax", starter=ANN, bpm=999)
+        await jams.start(GuildJam(7), ChunkOptions(prompt="sax", bpm=999), starter=ANN)
     with monkeypatch.context() as patch:
         patch.setattr("riffbot.jam.capacity.MAX_LOAD", 1e-9)
         with pytest.raises(Refused):
-            await jams.start(GuildJam(7), "sax", starter=ANN)
+            await jams.start(GuildJam(7), ChunkOptions(prompt="sax"), starter=ANN)
     assert jams.get(GuildJam(7)) is None
     assert await library.jams.find_latest(GuildJam(7)) is None
-    await jams.start(GuildJam(7), "sax", starter=ANN)
+    await jams.start(GuildJam(7), ChunkOptions(prompt="sax"), starter=ANN)
 
 
 async def test_a_member_is_forgotten_in_rows_and_in_what_plays(
     opened: Open, library: Library
 ) -> None:
     jams = opened()
-    session = await jams.start(GuildJam(7), "sax", starter=ANN, seed_image="beat")
+    session = await jams.start(
+        GuildJam(7), ChunkOptions(prompt="sax", seed_image="beat"), starter=ANN
+    )
     await session.vote_for_prompt("bells", BOB)
     await until(lambda: not jams._saver.is_saving)
     await jams.forget_member(ANN.user_id)
@@ -314,7 +335,9 @@ async def test_a_member_is_forgotten_in_rows_and_in_what_plays(
 async def test_jams_need_no_loop_of_the_caller(opened: Open) -> None:
     """A session that was started on one loop is steered from another."""
     jams = opened()
-    session = await jams.start(GuildJam(7), "sax", starter=ANN, seed_image="beat")
+    session = await jams.start(
+        GuildJam(7), ChunkOptions(prompt="sax", seed_image="beat"), starter=ANN
+    )
     await settled(session)
     await asyncio.to_thread(lambda: asyncio.run(session.vote_for_prompt("bells", BOB)))
     await until(lambda: len(session.reader.response_times) == 1)
@@ -324,7 +347,9 @@ async def test_jams_need_no_loop_of_the_caller(opened: Open) -> None:
 
 async def test_the_page_is_known_only_while_it_is_served(opened: Open) -> None:
     jams = opened()
-    session = await jams.start(GuildJam(7), "sax", starter=ANN, seed_image="beat")
+    session = await jams.start(
+        GuildJam(7), ChunkOptions(prompt="sax", seed_image="beat"), starter=ANN
+    )
     assert jams.page_url(session) is None
     jams.page = "http://127.0.0.1:1234/"
     assert jams.page_url(session) == f"http://127.0.0.1:1234/jam/{session.id}"

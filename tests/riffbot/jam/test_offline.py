@@ -11,6 +11,7 @@ import soundfile
 
 from audio.stream import AHEAD, BLOCK, Stream, StreamState
 from riffbot.cli import main
+from riffbot.jam.chunk_options import ChunkOptions
 from riffbot.jam.offline import OfflineRenderer, ScheduledPrompt
 from riffbot.jam.prompt_path import PromptPath
 from riffbot.jam.timeline import Chunk, LoopGrid, Placement
@@ -21,7 +22,7 @@ LOOP_GRID = LoopGrid(128, 4)
 
 
 async def make(path: PromptPath) -> Chunk:
-    request = path.build_request().but(width=128)
+    request = path.build_request().with_changes(width=128)
     return Chunk(path, request, drawn(request) // 2 + 100)
 
 
@@ -29,7 +30,7 @@ async def rehearse(
     seconds: float, *changes: ScheduledPrompt
 ) -> tuple[np.ndarray, list[Placement], list[tuple[int, str]]]:
     entries: list[Placement] = []
-    path = PromptPath.begin("sax", seed_image="beat")
+    path = PromptPath.begin(ChunkOptions(prompt="sax"), seed_image="beat")
     rehearsal = OfflineRenderer(
         make, path, LOOP_GRID, changes=changes, seconds=seconds, on_placement=entries.append
     )
@@ -76,13 +77,13 @@ def click(stream: Stream, state: StreamState) -> tuple[StreamState, np.ndarray]:
     sound = np.zeros(BLOCK * 480, np.float32)
     loud = (state.pixels[:, context : context + BLOCK] < 255).any(axis=0)
     sound[np.flatnonzero(loud) * 480] = 0.1
-    after = replace(state, columns=state.columns + BLOCK, given=state.given + len(sound))
+    after = replace(state, columns=state.columns + BLOCK, emitted=state.emitted + len(sound))
     return after, sound
 
 
 async def beats(width: int, seconds: int) -> np.ndarray:
     """The sound of a loop with one beat, at its columns 30 to 33; every turn came in exactly."""
-    path = PromptPath.begin("sax", seed_image="beat")
+    path = PromptPath.begin(ChunkOptions(prompt="sax"), seed_image="beat")
     picture = np.full((512, width), 255, np.uint8)
     picture[200:400, 30:34] = 60
 
@@ -156,10 +157,10 @@ def test_against_the_clock_it_reports(
     out = tmp_path / "live.wav"
     words = ["sax", "--then", "1:bells", "--seconds", "3", "--realtime", "--busy"]
     assert run(tmp_path, seeds, monkeypatch, *words, "--out", str(out)) == 0
-    told = capsys.readouterr().out
-    assert "underruns" in told
-    assert "1 changes, heard after" in told
-    assert "resident memory" in told
+    output = capsys.readouterr().out
+    assert "underruns" in output
+    assert "1 changes, heard after" in output
+    assert "resident memory" in output
     sound, _ = soundfile.read(out)
     assert len(sound) == 144_000
 
@@ -192,7 +193,7 @@ def test_what_is_wrong_is_said_in_one_line(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RIFFBOT_SEED_IMAGES", str(seeds))
     assert main(["jam", *words]) == 2
-    told = capsys.readouterr().err.strip()
-    assert sentence in told
-    assert "\n" not in told
+    error = capsys.readouterr().err.strip()
+    assert sentence in error
+    assert "\n" not in error
     assert not list(tmp_path.glob("x.*"))

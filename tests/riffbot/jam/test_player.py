@@ -14,6 +14,7 @@ import pytest
 from audio.arrays import Floats, Pixels
 from audio.leveller import Leveller
 from audio.stream import AHEAD, BLOCK, Stream
+from riffbot.jam.chunk_options import ChunkOptions
 from riffbot.jam.opus import OpusEncoder
 from riffbot.jam.player import Player
 from riffbot.jam.prompt_path import PromptPath
@@ -28,7 +29,7 @@ BLOCKS = 9
 
 
 def chunk(seed: int) -> Chunk:
-    path = PromptPath.begin("sax", seed_image="beat", seed=seed)
+    path = PromptPath.begin(ChunkOptions(prompt="sax", seed=seed), seed_image="beat")
     picture = np.random.default_rng(seed).integers(120, 255, (512, LOOP_GRID.width), np.uint8)
     return Chunk(path, path.build_request(), picture)
 

@@ -7,13 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from riffbot.errors import BadRequest
+from riffbot.jam.chunk_options import ChunkOptions
 from riffbot.jam.prompt_path import PromptPath
 from riffbot.prompt import PromptError
 from riffbot.request import MAX_SEED
 
 
 def begin(**options: object) -> PromptPath:
-    return PromptPath.begin("funky sax", seed_image="beat", **{"seed": 7, **options})  # type: ignore[arg-type]
+    return PromptPath.begin(
+        ChunkOptions.build(prompt="funky sax", **{"seed": 7, **options}), seed_image="beat"
+    )
 
 
 def planned(path: PromptPath, count: int) -> list[PromptPath]:
@@ -88,7 +91,7 @@ def test_denoising_and_seed_can_be_wished_too() -> None:
 
 def test_nonsense_is_refused_in_a_sentence() -> None:
     with pytest.raises(BadRequest, match="empty"):
-        PromptPath.begin("  ", seed_image="beat")
+        PromptPath.begin(ChunkOptions.build(prompt="  "), seed_image="beat")
     with pytest.raises(PromptError):
         begin().steer(prompt="(x:1e9)")
     with pytest.raises(BadRequest, match="Denoising"):

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from riffbot.jam.chunk_options import ChunkOptions
 from riffbot.jam.excerpt import ExcerptRecipe
 from riffbot.jam.prompt_path import PromptPath
 from riffbot.jam.snapshot import JamSnapshot, scrub_jam
@@ -73,7 +74,7 @@ def test_a_member_is_scrubbed_from_a_stored_jam_and_nothing_else_is() -> None:
 
 
 def test_what_begins_is_written_as_it_always_was() -> None:
-    path = PromptPath.begin("sax", seed_image="beat")
+    path = PromptPath.begin(ChunkOptions(prompt="sax"), seed_image="beat")
     assert JamSnapshot.begin(path).model_dump_json() == BEGUN
 
 

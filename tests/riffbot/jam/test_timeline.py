@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from riffbot.jam.chunk_options import ChunkOptions
 from riffbot.jam.prompt_path import PromptPath
 from riffbot.jam.timeline import Chunk, LoopGrid, Timeline
 
@@ -18,7 +19,7 @@ def chunk(number: int, width: int = 128) -> Chunk:
     picture = np.zeros((512, width), np.uint8)
     picture[0] = number
     picture[1] = np.arange(width)
-    path = PromptPath.begin(f"chunk {number}", seed_image="beat")
+    path = PromptPath.begin(ChunkOptions(prompt=f"chunk {number}"), seed_image="beat")
     return Chunk(path, path.build_request(), picture)
 
 

@@ -167,11 +167,11 @@ async def test_a_damaged_library_s_circle_is_drawn_all_the_same(
 async def test_only_its_author_decides_about_a_riff(library: Library, add: Add) -> None:
     riff = await add("mine")
     with pytest.raises(BadRequest):
-        await library.privacy.allow_remixes_of(riff.id, BOB.user_id, False)
-    await library.privacy.allow_remixes_of(riff.id, ANN.user_id, False)
+        await library.privacy.set_riff_remix_allowed(riff.id, BOB.user_id, False)
+    await library.privacy.set_riff_remix_allowed(riff.id, ANN.user_id, False)
     assert not (await library.riffs.get(riff.id)).remix_allowed
-    assert await library.privacy.allow_remixes(ANN.user_id, True) == 1
-    assert await library.privacy.remixes_allowed(ANN.user_id)
+    assert await library.privacy.set_remix_allowed(ANN.user_id, True) == 1
+    assert await library.privacy.is_remix_allowed(ANN.user_id)
 
 
 async def test_the_export_tells_of_jams_and_survives_a_damaged_file(
@@ -194,9 +194,9 @@ async def test_the_export_tells_of_jams_and_survives_a_damaged_file(
         )
     )
     archive = zipfile.ZipFile(io.BytesIO(await library.privacy.export_member(1, limit=10_000_000)))
-    told = json.loads(archive.read("data.json"))
-    assert [jam["name"] for jam in told["jams"]] == ["Ann"]
-    assert told["files_left_out"] == [f"riffs/{damaged.id}.mp3"]
+    exported = json.loads(archive.read("data.json"))
+    assert [jam["name"] for jam in exported["jams"]] == ["Ann"]
+    assert exported["files_left_out"] == [f"riffs/{damaged.id}.mp3"]
     assert f"riffs/{whole.id}.mp3" in archive.namelist()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from riffbot.errors import BadRequest
-from riffbot.library.guilds import NOBODY
+from riffbot.library.guilds import NO_ROLE
 from riffbot.library.store import Library
 from riffbot.settings import Settings
 
@@ -29,7 +29,7 @@ async def test_what_is_not_given_stays(library: Library, settings: Settings) -> 
         assert (found.jam_steer, found.jam_stop, found.dj_role_id) == ("dj", "starter", 7)
     finally:
         await other.close()
-    await library.guilds.forget(1)
+    await library.guilds.delete_settings(1)
     assert (await library.guilds.get_settings(1)).jam_steer == "anyone"
     assert (await library.guilds.get_settings(2)).jam_stop == "anyone"
 
@@ -48,8 +48,8 @@ async def test_nonsense_is_refused(library: Library) -> None:
 async def test_a_dj_role_goes_only_where_no_dj_decides(library: Library) -> None:
     await library.guilds.set_settings(1, jam_steer="dj", dj_role_id=7)
     with pytest.raises(BadRequest, match="DJs cannot decide"):
-        await library.guilds.set_settings(1, dj_role_id=NOBODY)
+        await library.guilds.set_settings(1, dj_role_id=NO_ROLE)
     assert (await library.guilds.get_settings(1)).dj_role_id == 7
-    found = await library.guilds.set_settings(1, jam_steer="anyone", dj_role_id=NOBODY)
+    found = await library.guilds.set_settings(1, jam_steer="anyone", dj_role_id=NO_ROLE)
     assert found.dj_role_id is None
     assert (await library.guilds.get_settings(1)).dj_role_id is None

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from riffbot.errors import StorageError
-from riffbot.library.instance_lock import hold_instance_lock, is_owned
+from riffbot.library.instance_lock import hold_instance_lock, is_instance_lock_held
 from riffbot.library.store import Library
 from riffbot.services import open_services
 from riffbot.settings import Settings
@@ -38,11 +38,11 @@ async def test_a_second_process_is_told_which_one_holds_the_folder(settings: Set
     assert holder.stdout is not None
     try:
         assert holder.stdout.readline() == "holding\n"
-        with pytest.raises(StorageError, match=f"process {holder.pid} on .*, since 20") as told:
+        with pytest.raises(StorageError, match=f"process {holder.pid} on .*, since 20") as raised:
             async with hold_instance_lock(settings):
                 pass
-        assert str(settings.data_dir) in str(told.value)
-        assert "RIFFBOT_DATA_DIR" in str(told.value)
+        assert str(settings.data_dir) in str(raised.value)
+        assert "RIFFBOT_DATA_DIR" in str(raised.value)
         library = await Library.open(settings)  # what only looks is let in
         assert await library.riffs.recent() == []
         await library.close()
@@ -96,13 +96,13 @@ async def test_a_note_that_cannot_be_read_costs_no_sentence(settings: Settings) 
 
 
 async def test_whether_it_is_owned_is_known(settings: Settings) -> None:
-    assert not is_owned(settings)
+    assert not is_instance_lock_held(settings)
     async with open_services(settings.model_copy(update={"model": "no-such-folder"})):
-        assert is_owned(settings)
-        assert is_owned(settings), "asking takes nothing away"
-    assert not is_owned(settings)
+        assert is_instance_lock_held(settings)
+        assert is_instance_lock_held(settings), "asking takes nothing away"
+    assert not is_instance_lock_held(settings)
     async with hold_instance_lock(settings):
-        assert is_owned(settings)
+        assert is_instance_lock_held(settings)
 
 
 def test_one_that_was_killed_does_not_own_it(settings: Settings) -> None:
@@ -112,9 +112,9 @@ def test_one_that_was_killed_does_not_own_it(settings: Settings) -> None:
     assert holder.stdout is not None
     try:
         assert holder.stdout.readline() == "holding\n"
-        assert is_owned(settings)
+        assert is_instance_lock_held(settings)
     finally:
         holder.kill()
         holder.wait(20)
         holder.stdout.close()
-    assert not is_owned(settings)
+    assert not is_instance_lock_held(settings)

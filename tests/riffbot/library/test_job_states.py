@@ -76,22 +76,22 @@ async def test_a_job_is_begun_again_after_a_crash(library: Library) -> None:
 async def test_an_attempt_that_a_stop_ended_is_given_back(library: Library) -> None:
     job = await library.jobs.create(REQUEST, author=ANN)
     with pytest.raises(Conflict):
-        await library.jobs.give_back(job.id, attempts=0)  # nobody has begun
+        await library.jobs.uncount_attempt(job.id, attempts=0)  # nobody has begun
     await library.jobs.begin(job.id)
     await library.jobs.begin(job.id)
     with pytest.raises(Conflict, match="another RiffBot"):
-        await library.jobs.give_back(job.id, attempts=1)  # somebody has begun another since
-    await library.jobs.give_back(job.id, attempts=2)
+        await library.jobs.uncount_attempt(job.id, attempts=1)  # somebody has begun another since
+    await library.jobs.uncount_attempt(job.id, attempts=2)
     with pytest.raises(Conflict):
-        await library.jobs.give_back(job.id, attempts=2)  # once
+        await library.jobs.uncount_attempt(job.id, attempts=2)  # once
     given_back = await library.jobs.get(job.id)
     assert (given_back.state, given_back.attempts) == ("waiting", 1)
     await library.jobs.begin(job.id, attempts=1)
     await library.jobs.finish(job.id, made(REQUEST), files("a"))
     with pytest.raises(Conflict):
-        await library.jobs.give_back(job.id, attempts=2)
+        await library.jobs.uncount_attempt(job.id, attempts=2)
     with pytest.raises(NotFound):
-        await library.jobs.give_back("nosuch", attempts=1)
+        await library.jobs.uncount_attempt("nosuch", attempts=1)
 
 
 async def test_a_riff_that_was_deleted_is_not_made_again_by_a_late_answer(

@@ -218,7 +218,7 @@ async def test_ones_own_connection_that_the_server_still_believes_in_is_no_other
 ) -> None:
     monkeypatch.setattr(instance_lock, "_RETRY_S", 0.02)
     lock, mine = instance_lock._AdvisoryLock(database_url(server)), instance_lock.InstanceLock()
-    await lock.take()
+    await lock.acquire()
     believed, lock._connection = lock._connection, None
     assert believed is not None
     watching = asyncio.create_task(lock.watch(mine))

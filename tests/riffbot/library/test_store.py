@@ -259,7 +259,7 @@ async def test_closing_waits_for_who_is_there_and_refuses_who_comes_later(
     other.execute("BEGIN IMMEDIATE")
     writing = asyncio.create_task(library.jobs.create(REQUEST, author=ANN))
     cancelled = asyncio.create_task(library.jobs.create(REQUEST, author=BOB))
-    while not library._database._writing.locked():  # noqa: ASYNC110  # there is no event for it
+    while not library._database._writer_lock.locked():  # noqa: ASYNC110  # there is no event for it
         await asyncio.sleep(0)
     closing = asyncio.create_task(library.close())
     await asyncio.sleep(0)

@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from riffbot.errors import Refused
 from riffbot.inference.engine.engine import Engine
 from riffbot.jam.capacity import Capacity
+from riffbot.jam.chunk_options import ChunkOptions
 from riffbot.jam.manager import JamManager
 from riffbot.jam.types import LOCAL_USER
 from riffbot.library.jam_record import PageJam
@@ -77,9 +78,9 @@ async def page(services: Services) -> AsyncIterator[Page]:
 async def test_a_network_starts_three_jams_at_once_and_then_one_every_20_s(page: Page) -> None:
     for host in ("2001:db8::1", "2001:db8::2", "2001:db8::3"):
         assert (await page.post(host))[0] == 201
-    status, told, headers = await page.post("2001:db8::4")
+    status, body, headers = await page.post("2001:db8::4")
     assert status == 429
-    assert "started several jams" in told["error"]
+    assert "started several jams" in body["error"]
     assert 1 <= int(headers["Retry-After"]) <= 20
 
 
@@ -87,18 +88,18 @@ async def test_a_jam_that_nobody_could_listen_to_yet_is_not_ended_for_another(
     page: Page, services: Services
 ) -> None:
     begun = [(await page.post(f"203.0.113.{n}"))[1]["jam"]["id"] for n in (1, 2)]
-    status, told, _ = await page.post("203.0.113.3")
-    assert (status, told["offer"]) == (503, "riff")
-    assert "as many as this page may start" in told["error"]
+    status, body, _ = await page.post("203.0.113.3")
+    assert (status, body["offer"]) == (503, "riff")
+    assert "as many as this page may start" in body["error"]
     # Its own starter may have another in its place.
-    status, told, _ = await page.post("203.0.113.1")
+    status, body, _ = await page.post("203.0.113.1")
     assert status == 201
     assert services.jams.get_by_id(begun[0]) is None
-    begun[0] = told["jam"]["id"]
+    begun[0] = body["jam"]["id"]
     # Whoever was heard has had its time, and so has a jam that nobody came to.
     await page.listen(begun[1], "203.0.113.2")
     await until(lambda: services.jams.get_by_id(begun[1]) is not None)
-    status, told, _ = await page.post("203.0.113.4")
+    status, body, _ = await page.post("203.0.113.4")
     assert status == 201
     assert services.jams.get_by_id(begun[1]) is None
     page.now += GRACE_S + 1
@@ -136,8 +137,8 @@ def test_all_starts_together_take_a_third_of_the_time() -> None:
 
 async def test_too_many_starts_of_all_offer_a_single_riff(page: Page) -> None:
     page.starts.charge(10, queue_was_busy=True)  # a slow machine began one
-    status, told, headers = await page.post("203.0.113.1")
-    assert (status, told["offer"]) == (503, "riff")
+    status, body, headers = await page.post("203.0.113.1")
+    assert (status, body["offer"]) == (503, "riff")
     assert int(headers["Retry-After"]) > 1
     page.now += 30
     assert (await page.post("203.0.113.1"))[0] == 201
@@ -171,7 +172,10 @@ async def test_starts_in_one_batch_are_charged_once_together(
         riff = asyncio.create_task(engine.submit(RiffRequest(prompt="x")))
         await until(lambda: bool(pipeline.batches))
         starting = [
-            asyncio.create_task(jams.start(PageJam(n), "y", starter=LOCAL_USER)) for n in (1, 2)
+            asyncio.create_task(
+                jams.start(PageJam(n), ChunkOptions(prompt="y"), starter=LOCAL_USER)
+            )
+            for n in (1, 2)
         ]
         await until(lambda: engine.stats().queued == 2)
         pipeline.gate.set()

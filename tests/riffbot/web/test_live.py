@@ -15,10 +15,11 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from riffbot.jam import opus
+from riffbot.jam.chunk_options import ChunkOptions
 from riffbot.jam.manager import JamManager
 from riffbot.jam.session import JamSession
 from riffbot.jam.types import Participant
-from riffbot.library.guilds import Who
+from riffbot.library.guilds import JamControl
 from riffbot.library.jam_record import GuildJam
 from riffbot.services import Services
 from riffbot.web import browser_queue, keys, protocol
@@ -31,7 +32,10 @@ from tests.support.patience import patience
 @pytest.fixture
 async def session(services: Services) -> JamSession:
     return await services.jams.start(
-        GuildJam(7), "funky sax", starter=Participant(1, "Ann"), seed_image="beat", paced_by="clock"
+        GuildJam(7),
+        ChunkOptions(prompt="funky sax", seed_image="beat"),
+        starter=Participant(1, "Ann"),
+        paced_by="clock",
     )
 
 
@@ -47,11 +51,11 @@ class Heard:
 
     def take(self, message: aiohttp.WSMessage) -> None:
         if message.type is aiohttp.WSMsgType.TEXT:
-            told = json.loads(message.data)
-            if told["type"] == "hello":
-                self.hello = told
+            content = json.loads(message.data)
+            if content["type"] == "hello":
+                self.hello = content
             else:
-                self.status.append(told)
+                self.status.append(content)
             return
         data = message.data
         kind, codec, count, rows, place = protocol.HEADER.unpack_from(data)
@@ -220,7 +224,7 @@ async def test_a_servers_jam_is_not_the_pages_to_stop(
 
 @pytest.mark.parametrize(("who", "words"), [("dj", "its DJs"), ("starter", "whoever started")])
 async def test_the_page_steers_only_where_the_server_lets_anyone(
-    client: TestClient, services: Services, session: JamSession, who: Who, words: str
+    client: TestClient, services: Services, session: JamSession, who: JamControl, words: str
 ) -> None:
     at, wish = f"/api/jams/{session.id}", {"prompt": "church bells"}
     await services.library.guilds.set_settings(7, jam_steer=who, dj_role_id=5)
@@ -398,7 +402,9 @@ async def test_a_jam_that_comes_back_holds_nobody_up(
     app = create_app(replace(services, jams=again))
     try:
         async with TestClient(TestServer(app)) as later:
-            plays = await again.start(GuildJam(9), starter=Participant(1, "Ann"), seed_image="beat")
+            plays = await again.start(
+                GuildJam(9), ChunkOptions(seed_image="beat"), starter=Participant(1, "Ann")
+            )
             pipeline.gate.clear()
             coming = asyncio.create_task(later.get(f"/api/jams/{jam['id']}"))
             await until(lambda: again.get_by_id(jam["id"]) is not None)

@@ -11,6 +11,7 @@ from aiohttp.test_utils import TestClient
 
 from audio.stream import BLOCK
 from riffbot.jam import opus
+from riffbot.jam.chunk_options import ChunkOptions
 from riffbot.jam.player import BLOCK_PACKETS
 from riffbot.jam.session import JamSession
 from riffbot.jam.types import Participant
@@ -25,7 +26,7 @@ from tests.support.fake_pipeline import FakePipeline, until
 async def session(services: Services) -> JamSession:
     """A jam that the test reads, as a voice channel would."""
     return await services.jams.start(
-        GuildJam(7), "sax", starter=Participant(1, "Ann"), seed_image="beat"
+        GuildJam(7), ChunkOptions(prompt="sax", seed_image="beat"), starter=Participant(1, "Ann")
     )
 
 

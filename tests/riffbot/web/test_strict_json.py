@@ -157,7 +157,7 @@ def test_an_object_of_as_many_names_as_are_allowed_is_read() -> None:
 )
 def test_a_refusal_repeats_a_few_characters_at_most(fields: dict[str, object], words: str) -> None:
     with pytest.raises(BadRequest) as caught:
-        RiffRequest.strictly({"prompt": "x", **fields})
+        RiffRequest.build_strict({"prompt": "x", **fields})
     assert words in str(caught.value)
     assert len(str(caught.value)) < 250
     assert "\n" not in str(caught.value)

@@ -11,6 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from pydantic import SecretStr
 
+from riffbot.jam.chunk_options import ChunkOptions
 from riffbot.jam.types import JamChannels, Participant
 from riffbot.library.jam_record import GuildJam
 from riffbot.services import Services
@@ -115,22 +116,21 @@ async def test_who_takes_part_hears_the_servers_jam(
     assert await answer.json() == {"access_token": "ticket", "jam": None}
     jam = await services.jams.start(
         GuildJam(GUILD),
-        "funky sax",
+        ChunkOptions(prompt="funky sax", seed_image="beat"),
         starter=Participant(1, "Ann"),
-        seed_image="beat",
         channels=JamChannels(voice_channel_id=CHANNEL),
         paced_by="clock",
     )
-    told = await (await admitted(inside, code="good", instance_id="i-1-gc")).json()
-    assert told["jam"] == jam.id
+    body = await (await admitted(inside, code="good", instance_id="i-1-gc")).json()
+    assert body["jam"] == jam.id
     async with inside.ws_connect(f"/api/jams/{jam.id}/socket", headers={"Origin": ORIGIN}) as ws:
         assert (await ws.receive_json())["type"] == "hello"
     discord.channel = "6"  # of the same server; who is there may not see where the jam is
-    told = await (await admitted(inside, code="good", instance_id="i-1-gc")).json()
-    assert told["jam"] is None
+    body = await (await admitted(inside, code="good", instance_id="i-1-gc")).json()
+    assert body["jam"] is None
     discord.guild = None  # a call among friends
-    told = await (await admitted(inside, code="good", instance_id="i-1-gc")).json()
-    assert told["jam"] is None
+    body = await (await admitted(inside, code="good", instance_id="i-1-gc")).json()
+    assert body["jam"] is None
     assert (await (await inside.get("/api/jams")).json())["jams"] == []  # strangers may call
 
 

@@ -8,6 +8,7 @@ import pytest
 from aiohttp.test_utils import TestClient
 
 from audio import files
+from riffbot.jam.chunk_options import ChunkOptions
 from riffbot.jam.session import JamSession
 from riffbot.jam.types import Participant
 from riffbot.library.jam_record import PageJam
@@ -23,7 +24,10 @@ in_a_browser = pytest.mark.needs("browser")
 @pytest.fixture
 async def session(services: Services) -> JamSession:
     return await services.jams.start(
-        PageJam(), "funky sax", starter=Participant(1, "Ann"), seed_image="beat", paced_by="clock"
+        PageJam(),
+        ChunkOptions(prompt="funky sax", seed_image="beat"),
+        starter=Participant(1, "Ann"),
+        paced_by="clock",
     )
 
 

@@ -1,6 +1,6 @@
-"""How many bytes a sound file's header says that the file has, to tell one that was cut off.
+"""Detects truncated sound files by the length in their header.
 
-libsndfile believes what is there, without a word; FFmpeg likewise.
+libsndfile and FFmpeg read such files without an error.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ import io
 from typing import BinaryIO
 
 _UNKNOWN = 0x7F000000
-"""Whoever writes a stream does not know its length yet and leaves something absurd."""
+"""Lengths from here on mean an unknown length, as in files that are written to a stream."""
 
 
-def missing_share(stream: BinaryIO) -> float:
-    """How much of the file is not there, of all that its header announces: 0 … 1.
+def measure_missing_share(stream: BinaryIO) -> float:
+    """Return the missing share of the length that the file's header announces, 0 to 1.
 
-    Knows WAV, AIFF, AU, Wave64 and CAF; 0 for anything else and where the header does not say.
+    WAV, AIFF, AU, Wave64 and CAF are known; 0 for other formats, and for headers without a length.
     """
     size = stream.seek(0, io.SEEK_END)
     stream.seek(0)

@@ -1,4 +1,4 @@
-"""Runs jobs: one loaded model, one clip after another, each written as soon as it is done."""
+"""Makes clips with one loaded model, one after another, and writes each as soon as it is done."""
 # ruff: noqa: PLC0415
 
 from __future__ import annotations
@@ -7,8 +7,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from riffbot.commands.files import has_content, write_file
 from riffbot.commands.image_resolver import ImageResolver
 from riffbot.commands.jobs import BadLine, ClipJob
 from riffbot.commands.progress import StatusLine
+from riffbot.commands.session import open_engine
 from riffbot.errors import BadRequest, RiffBotError
 from riffbot.naming import find_free_name, slugify
 
@@ -27,33 +27,12 @@ if TYPE_CHECKING:
     from riffbot.settings import Settings
 
 
-@asynccontextmanager
-async def open_engine(settings: Settings, resolver: ImageResolver) -> AsyncIterator[Engine]:
-    """Open an engine that makes clips one at a time, so that each replays to the byte."""
-    from riffbot.inference.engine.engine import Engine
-
-    engine = Engine(lambda: _open_pipeline(settings, resolver), max_batch=1)
-    try:
-        yield engine
-    finally:
-        # After Ctrl-C, do not wait for a clip that nobody will hear.
-        await engine.close(grace_s=0, last_step_s=1.0)
-
-
-def _open_pipeline(settings: Settings, resolver: ImageResolver) -> Any:
-    from riffbot.inference.pipeline.factory import (
-        open_pipeline,  # in the engine's thread: it takes seconds
-    )
-
-    return open_pipeline(settings, resolver.images)
-
-
-class JobRunner:
+class ClipWriter:
     """Makes clips and writes their files.
 
     Args:
         settings: which model, how loud.
-        pictures: where seed images and masks come from.
+        resolver: where seed images and masks come from.
         out: the folder to write into, which exists.
         as_json: print one JSON object a clip rather than its file's name.
         overwrite: replace files of the same name; otherwise a clip gets a number behind its name.
@@ -87,20 +66,20 @@ class JobRunner:
         waiting = list(jobs)
         bad = [line for line in waiting if isinstance(line, BadLine)]
         for line in bad:
-            self._report_line_error(line.line, BadRequest(line.sentence))
+            self._report_line_error(line.line, BadRequest(line.reason))
         good = [job for job in waiting if isinstance(job, ClipJob)]
         codes = [BadRequest.exit_code] * bool(bad)
         if good:
             async with open_engine(self.settings, self.resolver) as engine:
                 for number, job in enumerate(good, start=1):
-                    place = f"{number}/{len(good)} " if len(good) > 1 else ""
-                    codes.append(await self._run_one(engine, job, place))
+                    label = f"{number}/{len(good)} " if len(good) > 1 else ""
+                    codes.append(await self._run_one(engine, job, label))
         return max(codes, default=0)
 
-    async def _run_one(self, engine: Engine, job: ClipJob, place: str) -> int:
+    async def _run_one(self, engine: Engine, job: ClipJob, label: str) -> int:
         try:
             job = await self.restore_sources(engine, job)
-            riff = await self.generate(engine, job, place)
+            riff = await self.generate(engine, job, label)
             self.print_result(self.write_clip(riff, job), riff.timings)
         except RiffBotError as error:
             if job.line is None or engine.stats().state == "broken":
@@ -109,12 +88,12 @@ class JobRunner:
             return error.exit_code
         return 0
 
-    async def generate(self, engine: Engine, job: ClipJob, place: str = "") -> GeneratedRiff:
+    async def generate(self, engine: Engine, job: ClipJob, label: str = "") -> GeneratedRiff:
         """Compute one clip, of however many pictures, with progress on the terminal."""
         from riffbot.composition import compose
 
         async def submit(request: RiffRequest, number: int, count: int) -> GeneratedRiff:
-            part = f"{place}{number + 1}/{count} " if count > 1 else place
+            part = f"{label}{number + 1}/{count} " if count > 1 else label
             return await engine.submit(
                 request,
                 batch=job.batch,
