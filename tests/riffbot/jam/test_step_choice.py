@@ -25,7 +25,7 @@ class Machine:
 
     def resolve(self, request: RiffRequest) -> RiffRequest:
         steps = request.steps or choose_steps(request, self.usual)
-        return request.but(steps=steps, guidance=4.0, width=512)
+        return request.with_changes(steps=steps, guidance=4.0, width=512)
 
     def generate(self, **fields: object) -> int | None:
         """Generate a chunk; its steps."""

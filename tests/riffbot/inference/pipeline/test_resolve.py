@@ -145,7 +145,7 @@ def test_the_denoising_is_kept_with_however_few_steps(
     steps = choose_steps(request, usual)
     assert usual <= steps <= max(usual, 20)
     for alpha in (0.0, 1.0)[: 1 + (other is not None)]:
-        at = request.but(steps=steps, alpha=alpha)
+        at = request.with_changes(steps=steps, alpha=alpha)
         wanted = denoising_of(at)
         run = steps_to_run(at)
         assert (run == 0) == (wanted == 0)
@@ -159,7 +159,7 @@ def test_usual_strengths_cost_few_steps() -> None:
     def run(denoising: float) -> tuple[int, int]:
         request = RiffRequest(prompt="a", seed_image="beat", denoising=denoising)
         steps = choose_steps(request, 4)
-        return steps_to_run(request.but(steps=steps)), steps
+        return steps_to_run(request.with_changes(steps=steps)), steps
 
     assert [run(share) for share in (0.25, 0.5, 0.75, 0.9, 1.0)] == [
         (1, 4),
