@@ -1,7 +1,8 @@
-"""Time of the library's queries at 100,000 riffs, compared with the ordinary way.
+"""Time of the library's queries at 100,000 riffs, compared with the ordinary ways.
 
 The baseline is what such bots do: `prompt LIKE '%word%'` on the same table in the same file, and
-pages by OFFSET.
+pages by OFFSET. Word search is compared with the databases' own text indexes as well
+(`text_indexes.py`).
 """
 
 from __future__ import annotations
@@ -11,43 +12,41 @@ import random
 import sqlite3
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from operator import itemgetter
 from pathlib import Path
-from statistics import median, quantiles
 from typing import Any
 
+from sqlalchemy.engine import URL
+
+from riffbot.bench.library_data import (
+    GUILD_ID,
+    MEMBER_ID,
+    SEARCHES,
+    Search,
+    riff_id,
+    two_words,
+    write_riffs,
+)
 from riffbot.bench.progress import ProgressBar
+from riffbot.bench.text_indexes import FTS5, WordTable
+from riffbot.bench.text_search import (
+    FILLING,
+    IndexComparison,
+    Percentiles,
+    build_index,
+    compare_index,
+    compare_on_postgres,
+    summarise,
+)
 from riffbot.library.connection import database_url, file_of
+from riffbot.library.database import Database
+from riffbot.library.search import RiffFilter
 from riffbot.library.store import Library
-from riffbot.library.tokenize import tokenize
 from riffbot.library.types import Viewer
-from riffbot.request import RiffRequest
 from riffbot.settings import Settings
 
 RIFFS = 100_000
-SERVERS, MEMBERS = 40, 3000
-_FILLING = 3
-"""The work of writing the riffs, in queries."""
-
-MEMBER_ID, GUILD_ID = 7, 3
-"""The member and the server that search: busy ones, which have the most riffs."""
-
-CHANNELS = 60
-VISIBLE_CHANNELS = frozenset(range(CHANNELS * GUILD_ID, CHANNELS * GUILD_ID + CHANNELS // 20))
-"""A server's channels, and the few that a guest sees, whose searches skip the most riffs."""
-
-
-_WORDS = {
-    "moods": "slow fast dark bright warm dusty late sunny lonely huge tiny broken calm wild",
-    "styles": "funky lo-fi acid ambient jazz techno dub reggae disco trance folk metal gospel "
-    "blues bossa swing house garage jungle grime soul ska punk surf klezmer flamenco samba",
-    "sounds": "saxophone violin piano guitar bass drums bells rain organ flute choir synth "
-    "marimba trumpet cello harp clavinet vibraphone banjo accordion sitar koto oud birds waves",
-}
-_MOODS, _STYLES, _SOUNDS = (words.split() for words in _WORDS.values())
 
 
 @dataclass(frozen=True)
@@ -56,12 +55,14 @@ class LibraryResult:
 
     Attributes:
         riffs: rows in the library.
-        ours, baseline: (median, 95th percentile) by query.
+        riffbot, baseline: percentiles by query.
+        text_indexes: word search, compared with the databases' own text indexes.
     """
 
     riffs: int
-    riffbot: dict[str, tuple[float, float]] = field(default_factory=dict)
-    baseline: dict[str, tuple[float, float]] = field(default_factory=dict)
+    riffbot: dict[str, Percentiles] = field(default_factory=dict)
+    baseline: dict[str, Percentiles] = field(default_factory=dict)
+    text_indexes: list[IndexComparison] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`, with the ratios of the 95th percentiles."""
@@ -76,6 +77,7 @@ class LibraryResult:
                 }
                 for name in self.riffbot
             },
+            "text_indexes": [compared.as_dict() for compared in self.text_indexes],
         }
 
     def table(self) -> str:
@@ -89,92 +91,59 @@ class LibraryResult:
             lines.append(
                 f"{name:<34}{half:>9.2f}{most:>9.2f}{baseline:>18.2f}{baseline / most:>8.1f}×"
             )
-        return "\n".join(lines)
+        return "\n\n".join(["\n".join(lines), *(each.table() for each in self.text_indexes)])
 
 
-def run(*, repeats: int = 3, riffs: int = RIFFS, bar: ProgressBar | None = None) -> LibraryResult:
+def run(
+    *,
+    repeats: int = 3,
+    riffs: int = RIFFS,
+    postgres: URL | None = None,
+    bar: ProgressBar | None = None,
+) -> LibraryResult:
     """Fill a library in a temporary folder and time the queries.
 
     Args:
         repeats: rounds; every query runs twenty times a round with different words.
         riffs: how many rows.
+        postgres: a server on which PostgreSQL's text search is timed, too, in a new database that
+            is dropped afterwards.
         bar: shows the progress.
     """
     bar = bar or ProgressBar("library")
     with tempfile.TemporaryDirectory(prefix="riffbot-bench-", ignore_cleanup_errors=True) as folder:
-        return asyncio.run(_run(Settings(data_dir=Path(folder)), repeats, riffs, bar))
+        settings = Settings(data_dir=Path(folder), database_url=None)
+        return asyncio.run(_run(settings, repeats, riffs, postgres, bar))
 
 
-async def _run(settings: Settings, repeats: int, riffs: int, bar: ProgressBar) -> LibraryResult:
+async def _run(
+    settings: Settings, repeats: int, riffs: int, postgres: URL | None, bar: ProgressBar
+) -> LibraryResult:
+    bar.expect(FILLING * (1 if postgres is None else 2))
     library = await Library.open(settings)
+    url = database_url(settings.database)
+    path = file_of(url)
+    assert path is not None
+    database = Database(url, library.files)
     try:
-        path = file_of(database_url(settings.database))
-        assert path is not None
-        bar.expect(_FILLING)
-        with bar.part(f"writing {riffs} riffs", _FILLING):
-            await asyncio.to_thread(fill_library, path, riffs)
-        return await _time_queries(library, path, repeats, riffs, bar)
+        with bar.part(f"writing {riffs} riffs", FILLING):
+            rows = await write_riffs(database, riffs)
+            words_mb = await build_index(database, WordTable(), rows)
+        result = await _time_queries(library, path, repeats, riffs, bar)
+        if await database.query(FTS5.is_available):
+            index = FTS5()
+            megabytes = words_mb, await build_index(database, index, rows)
+            compared = await compare_index(
+                database, index, rows, megabytes, repeats=repeats, bar=bar
+            )
+            result.text_indexes.append(compared)
+        if postgres is not None:
+            compared = await compare_on_postgres(postgres, path.parent, riffs, repeats, bar)
+            result.text_indexes.append(compared)
     finally:
+        await database.close()
         await library.close()
-
-
-def fill_library(path: Path, riffs: int, *, seed: int = 0) -> None:
-    """Write random riffs into a library's SQLite file: rows and words, without files."""
-    rng = random.Random(seed)
-    now = datetime.now(UTC)
-    db = sqlite3.connect(path)
-    rows, words = [], []
-    for number in range(riffs):
-        prompt = _make_prompt(rng)
-        riff_id = f"{number:012d}"
-        author, guild = _skewed(rng, MEMBERS), _skewed(rng, SERVERS)
-        at = str((now - timedelta(seconds=13 * number)).replace(tzinfo=None))
-        parent = f"{rng.randrange(number):012d}" if number and rng.random() < 0.4 else None
-        request = RiffRequest(prompt=prompt, seed=number).model_dump_json()
-        place = CHANNELS * guild + rng.randrange(CHANNELS)
-        values = (
-            request,
-            prompt,
-            prompt.casefold(),
-            number,
-            0.75,
-            author,
-            guild,
-            place,
-            at,
-            parent,
-        )
-        rows.append((riff_id, *values))
-        words += [(riff_id, word, at, author, guild, place) for word in tokenize(prompt)]
-    with db:
-        db.executemany(
-            "INSERT INTO riffs (id, request, prompt, prompt_key, seed, denoising, author_id, "
-            "guild_id, audience_id, created_at, parent_id, model_name, model_hash, batch, "
-            "author_name, duration_s, alt, png, mp3, picture, remix_allowed, kind) VALUES "
-            "(?,?,?,?,?,?,?,?,?,?,?,'mini','0',1,'somebody',5.12,'', '', '', '', 1, 'riff')",
-            rows,
-        )
-        db.executemany(
-            "INSERT INTO riff_words (riff_id, word, created_at, author_id, guild_id, audience_id) "
-            "VALUES (?,?,?,?,?,?)",
-            sorted(words, key=itemgetter(1, 2)),  # as the table lies; the order is no part of it
-        )
-    db.execute("ANALYZE")
-    db.close()
-
-
-def _make_prompt(rng: random.Random) -> str:
-    parts = [rng.choice(_MOODS), rng.choice(_STYLES), rng.choice(_SOUNDS)]
-    if rng.random() < 0.5:
-        parts += ["with", rng.choice(_SOUNDS)]
-    if rng.random() < 0.3:
-        parts.append(f"take{rng.randrange(3000)}")
-    return " ".join(parts)
-
-
-def _skewed(rng: random.Random, most: int) -> int:
-    """A few do most: member 1 has more than member 2000."""
-    return min(most, int(rng.paretovariate(0.6)))
+    return result
 
 
 Query = Callable[[random.Random], Awaitable[object]]
@@ -196,7 +165,7 @@ async def _time_queries(
                     began = time.perf_counter()
                     await query(rng)
                     side.append(1000 * (time.perf_counter() - began))
-        result.riffbot[name], result.baseline[name] = (_summarise(side) for side in times)
+        result.riffbot[name], result.baseline[name] = (summarise(side) for side in times)
     db.close()
     return result
 
@@ -213,14 +182,22 @@ class _Queries:
         self._db = db
         self._riffs = riffs
 
-    def search(self, words: Callable[[random.Random], str], where: str, **scope: Any) -> Pair:
+    def search(self, search: Search) -> Pair:
         """Riffs with all the words in their prompts."""
+        wanted, where = search.wanted, _where(search.wanted)
+        viewer = Viewer(0, wanted.audiences) if wanted.audiences is not None else None
 
         async def riffbot(rng: random.Random) -> object:
-            return await self._library.riffs.page(text=words(rng), **scope)
+            return await self._library.riffs.page(
+                text=search.make_words(rng),
+                author_id=wanted.author_id,
+                guild_id=wanted.guild_id,
+                viewer=viewer,
+            )
 
         async def baseline(rng: random.Random) -> object:
-            return self._like(*(f"%{word}%" for word in words(rng).split()), where=where)
+            patterns = (f"%{word}%" for word in search.make_words(rng).split())
+            return self._like(*patterns, where=where)
 
         return riffbot, baseline
 
@@ -228,11 +205,11 @@ class _Queries:
         """Riffs whose prompts begin with some letters."""
 
         async def riffbot(rng: random.Random) -> object:
-            start = _two_words(rng)[: rng.randrange(1, 9)]
+            start = two_words(rng)[: rng.randrange(1, 9)]
             return await self._library.riffs.complete(start, **scope)
 
         async def baseline(rng: random.Random) -> object:
-            return self._like(_two_words(rng)[: rng.randrange(1, 9)] + "%", where=where)
+            return self._like(two_words(rng)[: rng.randrange(1, 9)] + "%", where=where)
 
         return riffbot, baseline
 
@@ -240,7 +217,7 @@ class _Queries:
         """A page anywhere in the list."""
 
         async def riffbot(rng: random.Random) -> object:
-            older_than = f"{rng.randrange(self._riffs):012d}"
+            older_than = riff_id(rng.randrange(self._riffs))
             return await self._library.riffs.page(older_than=older_than, **scope)
 
         async def baseline(rng: random.Random) -> object:
@@ -252,10 +229,10 @@ class _Queries:
         """The family tree of a riff; the baseline is one recursive query."""
 
         async def riffbot(rng: random.Random) -> object:
-            return await self._library.riffs.family(f"{rng.randrange(self._riffs):012d}")
+            return await self._library.riffs.family(riff_id(rng.randrange(self._riffs)))
 
         async def baseline(rng: random.Random) -> object:
-            return self._db.execute(_TREE, (f"{rng.randrange(self._riffs):012d}",)).fetchall()
+            return self._db.execute(_TREE, (riff_id(rng.randrange(self._riffs)),)).fetchall()
 
         return riffbot, baseline
 
@@ -278,24 +255,10 @@ _TREE = (
 
 def _build_queries(library: Library, db: sqlite3.Connection, riffs: int) -> dict[str, Pair]:
     queries = _Queries(library, db, riffs)
-    search, autocomplete, page = queries.search, queries.autocomplete, queries.page
+    autocomplete, page = queries.autocomplete, queries.page
     by_member, in_guild = f"author_id = {MEMBER_ID}", f"guild_id = {GUILD_ID}"
-    as_guest = f"{in_guild} AND audience_id IN ({', '.join(map(str, sorted(VISIBLE_CHANNELS)))})"
     return {
-        "search here, a common word": search(
-            lambda r: r.choice(_STYLES), in_guild, guild_id=GUILD_ID
-        ),
-        "search here, two words": search(_two_words, in_guild, guild_id=GUILD_ID),
-        "search here, an unfinished word": search(
-            lambda r: r.choice(_SOUNDS)[:1], in_guild, guild_id=GUILD_ID
-        ),
-        "search here, as a guest": search(
-            _two_words, as_guest, guild_id=GUILD_ID, viewer=Viewer(0, VISIBLE_CHANNELS)
-        ),
-        "search everything, three words": search(_three_words, "1"),
-        "search everything, a rare word": search(lambda r: f"take{r.randrange(3000)}", "1"),
-        "search everything, never together": search(lambda r: "funky acid techno", "1"),
-        "search mine, two words": search(_two_words, by_member, author_id=MEMBER_ID),
+        **{name: queries.search(search) for name, search in SEARCHES.items()},
         "autocomplete here": autocomplete(in_guild, guild_id=GUILD_ID),
         "autocomplete mine": autocomplete(by_member, author_id=MEMBER_ID),
         "a page of this server": page(in_guild, guild_id=GUILD_ID),
@@ -304,13 +267,13 @@ def _build_queries(library: Library, db: sqlite3.Connection, riffs: int) -> dict
     }
 
 
-def _two_words(rng: random.Random) -> str:
-    return f"{rng.choice(_MOODS)} {rng.choice(_STYLES)}"
-
-
-def _three_words(rng: random.Random) -> str:
-    return f"{rng.choice(_MOODS)} {rng.choice(_STYLES)} {rng.choice(_SOUNDS)}"
-
-
-def _summarise(times: Sequence[float]) -> tuple[float, float]:
-    return median(times), quantiles(times, n=20)[-1]
+def _where(wanted: RiffFilter) -> str:
+    """Build the condition of a filter on the table `riffs`."""
+    conditions = []
+    if wanted.author_id is not None:
+        conditions.append(f"author_id = {wanted.author_id}")
+    if wanted.guild_id is not None:
+        conditions.append(f"guild_id = {wanted.guild_id}")
+    if wanted.audiences is not None:
+        conditions.append(f"audience_id IN ({', '.join(map(str, sorted(wanted.audiences)))})")
+    return " AND ".join(conditions) or "1"

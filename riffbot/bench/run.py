@@ -97,9 +97,12 @@ def _remix(task: BenchTask) -> Report:
 
 def _library(task: BenchTask) -> Report:
     from riffbot.bench import library  # noqa: PLC0415
+    from riffbot.library.connection import database_url  # noqa: PLC0415
 
     riffs = 500 if task.quick else library.RIFFS
-    result = library.run(repeats=task.clips, riffs=riffs, bar=task.bar)
+    url = database_url(task.settings.database)
+    postgres = url if url.get_backend_name() == "postgresql" else None
+    result = library.run(repeats=task.clips, riffs=riffs, postgres=postgres, bar=task.bar)
     return Report(result.table(), result.as_dict())
 
 
