@@ -22,15 +22,13 @@ from audio.arrays import Floats, Pixels
 from audio.columns import COLUMNS_PER_SECOND
 from audio.errors import AudioError
 from audio.mel import N_MELS, analysis_bank
-from audio.pixels import pixels_to_mel
+from audio.pixels import SILENT, pixels_to_mel
 from audio.resample import resample
 
 DEFAULT_EFFORT = solver.Effort()
 FINE_EFFORT = solver.Effort(stride=1, joint=12)
 
 MIN_RATE, MAX_RATE = 8000, 384000
-SILENT = 255
-"""The pixel of silence."""
 
 MAX_COLUMNS = 360_000
 """An hour, which fits in the memory of a small machine."""
@@ -81,19 +79,21 @@ def image_to_audio(
     if loop and columns % effort.stride:
         effort = replace(effort, stride=1)
     channels = [mel_targets(channel, effort.stride) for channel in _channels(image)]
-    line = solver.timeline(len(channels[0]), effort.stride, circular=loop)
+    layout = solver.lay_out_frames(len(channels[0]), effort.stride, circular=loop)
     rate = sample_rate if sample_rate % 200 == 0 and sample_rate >= solver.RATE else 48000
     if sample_rate == 44100:
         rate = sample_rate
     if len(channels) == 1:
-        solved = [solver.solve(channels[0], line, effort, seed=seed)]
+        solved = [solver.solve(channels[0], layout, effort, seed=seed)]
     else:
         # Both channels start from the phase of their mean: this keeps the panning, and a mix to
         # mono does not cancel.
-        mean = solver.solve(np.float32(0.5) * (channels[0] + channels[1]), line, effort, seed=seed)
-        solved = [solver.solve(mel, line, effort, start=mean) for mel in channels]
+        mean = solver.solve(
+            np.float32(0.5) * (channels[0] + channels[1]), layout, effort, seed=seed
+        )
+        solved = [solver.solve(mel, layout, effort, start=mean) for mel in channels]
     sound = [
-        _cut(solver.render(found, mel, line, rate), rate, columns, loop)
+        _cut(solver.render(found, mel, layout, rate), rate, columns, loop)
         for found, mel in zip(solved, channels, strict=True)
     ]
     both = sound[0] if len(sound) == 1 else np.stack(sound, axis=1)
@@ -188,7 +188,7 @@ def to_pixels(mel: Floats, loudest: float | None = None) -> Pixels:
     scale = float(mel.max()) if loudest is None else loudest
     share = np.minimum(mel / np.float32(max(scale, 1e-20)), np.float32(1))
     # Truncated, not rounded, as by Riffusion, whose pictures have the same pixels.
-    pixels = (255 - 255 * np.sqrt(np.sqrt(share))).astype(np.uint8)
+    pixels = (SILENT - SILENT * np.sqrt(np.sqrt(share))).astype(np.uint8)
     return np.ascontiguousarray(np.swapaxes(pixels, 0, 1)[::-1])
 
 
@@ -199,7 +199,7 @@ def mel_targets(image: Pixels, stride: int = 1) -> Floats:
 
 def warm_up() -> None:
     """Compile all kernels; later processes load them from numba's cache on disk."""
-    image = np.full((N_MELS, 12), 255, np.uint8)
+    image = np.full((N_MELS, 12), SILENT, np.uint8)
     image[200:300] = 60
     audio_to_image(image_to_audio(image), 44100)
 

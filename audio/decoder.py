@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from audio import decoder_answers as answers
-from audio.decoder_process import Accept, BrokenWhileIdle, T, Worker
+from audio.decoder_process import Accept, BrokenWhileIdle, DecoderProcess, T
 from audio.errors import AudioError
 from audio.files import MAX_RATE, Sound
 from audio.image import MAX_BYTES, MAX_PIXELS, SpectrogramImage
@@ -47,8 +47,8 @@ class Decoder:
         self._seconds = seconds
         self._places = threading.BoundedSemaphore(workers)
         self._lock = threading.Lock()
-        self._idle: list[Worker] = []
-        self._all: set[Worker] = set()
+        self._idle: list[DecoderProcess] = []
+        self._all: set[DecoderProcess] = set()
         self._closings = 0
 
     def read(
@@ -56,14 +56,16 @@ class Decoder:
     ) -> Sound:
         """Read as `files.read`. Raises AudioError, also if the decoder crashed or took too long."""
         with _opened(source) as file:
-            asked = {"do": "read", "most": max_seconds, "skip": skip_seconds}
+            command = {"do": "read", "most": max_seconds, "skip": skip_seconds}
             most = round((max_seconds + 1) * MAX_RATE) * 2 * 4
-            return self._ask(file, asked, lambda done, body: answers.sound(done, body, most))
+            return self._ask(
+                file, command, lambda done, body: answers.parse_sound(done, body, most)
+            )
 
     def read_tags(self, source: Path | bytes) -> dict[str, str]:
         """Read tags as `files.read_tags`; raises as `read`."""
         with _opened(source) as file:
-            return self._ask(file, {"do": "tags"}, answers.tags)
+            return self._ask(file, {"do": "tags"}, answers.parse_tags)
 
     def decode_image(
         self, source: Path | bytes, *, max_pixels: int = MAX_PIXELS
@@ -72,8 +74,10 @@ class Decoder:
         if isinstance(source, str | Path):
             source = read_regular_file(Path(source), MAX_BYTES)
         with _opened(source) as file:
-            asked = {"do": "image", "most": max_pixels}
-            return self._ask(file, asked, lambda done, body: answers.image(done, body, max_pixels))
+            command = {"do": "image", "most": max_pixels}
+            return self._ask(
+                file, command, lambda done, body: answers.parse_image(done, body, max_pixels)
+            )
 
     def close(self) -> None:
         """Kill all children; files that are being decoded fail with AudioError.
@@ -90,53 +94,53 @@ class Decoder:
     def processes(self) -> list[int]:
         """Return the process ids of the running children, for monitoring."""
         with self._lock:
-            return [worker.pid for worker in self._all if worker.running]
+            return [worker.pid for worker in self._all if worker.is_running]
 
-    def _ask(self, file: BinaryIO, asked: dict[str, Any], accept: Accept[T]) -> T:
+    def _ask(self, file: BinaryIO, command: dict[str, Any], accept: Accept[T]) -> T:
         with self._places:
             closings = self._closings
             try:
-                return self._ask_one(self._taken(), file, asked, accept)
+                return self._ask_one(self._take(), file, command, accept)
             except BrokenWhileIdle:
                 if self._closings != closings:
                     raise
                 # An earlier file broke the child: this one is decoded by a new child.
-                return self._ask_one(self._started(), file, asked, accept)
+                return self._ask_one(self._start(), file, command, accept)
 
     def _ask_one(
-        self, worker: Worker, file: BinaryIO, asked: dict[str, Any], accept: Accept[T]
+        self, worker: DecoderProcess, file: BinaryIO, command: dict[str, Any], accept: Accept[T]
     ) -> T:
         try:
-            answer = worker.ask(file, asked, self._seconds, accept)
+            answer = worker.ask(file, command, self._seconds, accept)
         except AudioError:  # the child can decode further files, or is dead
-            self._given_back(worker)
+            self._give_back(worker)
             raise
         except BaseException:
             worker.kill()
-            self._given_back(worker)
+            self._give_back(worker)
             raise
-        self._given_back(worker)
+        self._give_back(worker)
         return answer
 
-    def _taken(self) -> Worker:
+    def _take(self) -> DecoderProcess:
         with self._lock:
             while self._idle:
                 worker = self._idle.pop()
-                if worker.running:
+                if worker.is_running:
                     return worker
                 self._all.discard(worker)
                 worker.kill()
-        return self._started()
+        return self._start()
 
-    def _started(self) -> Worker:
-        worker = Worker()
+    def _start(self) -> DecoderProcess:
+        worker = DecoderProcess()
         with self._lock:
             self._all.add(worker)
         return worker
 
-    def _given_back(self, worker: Worker) -> None:
+    def _give_back(self, worker: DecoderProcess) -> None:
         with self._lock:
-            if worker.running and worker.files < _FILES_EACH and not self._idle:
+            if worker.is_running and worker.files < _FILES_EACH and not self._idle:
                 self._idle.append(worker)  # one idle child is kept; more would take memory
                 return
             self._all.discard(worker)

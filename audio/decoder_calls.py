@@ -147,10 +147,10 @@ def refuse_calls(libc: ctypes.CDLL, machine: Machine) -> bool:
     class Program(ctypes.Structure):
         _fields_ = [("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p)]
 
-    told = Program(len(program), code)
-    if libc.syscall(machine.seccomp, _SET_MODE_FILTER, _ALL_THREADS, ctypes.byref(told)) == 0:
+    loaded = Program(len(program), code)
+    if libc.syscall(machine.seccomp, _SET_MODE_FILTER, _ALL_THREADS, ctypes.byref(loaded)) == 0:
         return True
-    return bool(libc.prctl(_PR_SET_SECCOMP, _SECCOMP_FILTER, ctypes.byref(told), 0, 0) == 0)
+    return bool(libc.prctl(_PR_SET_SECCOMP, _SECCOMP_FILTER, ctypes.byref(loaded), 0, 0) == 0)
 
 
 def _program(machine: Machine) -> list[tuple[int, int, int, int]]:

@@ -21,7 +21,7 @@ import psutil
 
 from audio import decoder_answers as answers
 from audio.decoder_limits import ADDRESS_SPACE
-from audio.decoder_protocol import CHUNK, Broken, receive, send
+from audio.decoder_protocol import CHUNK, ProtocolError, receive, send
 from audio.errors import AudioError
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class BrokenWhileIdle(AudioError):
     """The child, which had decoded other files, broke before it read this one."""
 
 
-class Worker:
+class DecoderProcess:
     """One child process, used by one thread at a time; any thread may kill it.
 
     Attributes:
@@ -88,7 +88,7 @@ class Worker:
         with self._watched(_START_SECONDS):
             try:
                 ready = receive(self._out)
-            except Broken as error:
+            except ProtocolError as error:
                 said = self._process.stderr.read(4000).decode("utf-8", "replace").strip()
                 self.kill()
                 log.error("the decoder does not start (%s): %s", self._process.returncode, said)
@@ -102,7 +102,7 @@ class Worker:
         return self._process.pid
 
     @property
-    def running(self) -> bool:
+    def is_running(self) -> bool:
         """Whether the process runs."""
         with self._ending:
             if self._process.returncode is not None or not hasattr(os, "waitid"):
@@ -132,12 +132,12 @@ class Worker:
                 os.killpg(self.pid, signal.SIGKILL)
         self._process.kill()
 
-    def ask(self, file: BinaryIO, asked: dict[str, Any], seconds: float, accept: Accept[T]) -> T:
+    def ask(self, file: BinaryIO, command: dict[str, Any], seconds: float, accept: Accept[T]) -> T:
         """Decode one file.
 
         Args:
             file: seekable; requested pieces of it are sent.
-            asked: the request, see `decoder_protocol`.
+            command: the request, see `decoder_protocol`.
             seconds: the longest time that it may take.
             accept: validates and converts the answer.
 
@@ -149,13 +149,13 @@ class Worker:
         self._begun = False
         with self._watched(seconds) as over:
             try:
-                answer = self._converse(file, {**asked, "seconds": round(seconds)})
+                answer = self._converse(file, {**command, "seconds": round(seconds)})
                 if "done" in answer:
                     size = answer["body"]
                     return accept(answer["done"], lambda array: self._fill(array, size))
-                memory, told = answer.get("memory") is True, answer.get("error")
-                if answer["body"] or not (memory or isinstance(told, str)):
-                    raise Broken("an answer that is none")
+                memory, sentence = answer.get("memory") is True, answer.get("error")
+                if answer["body"] or not (memory or isinstance(sentence, str)):
+                    raise ProtocolError("an answer that is none")
             except (OSError, ValueError, KeyError, TypeError) as error:
                 self.kill()
                 why = "out of time or memory" if over.is_set() else "broken off"
@@ -166,17 +166,17 @@ class Worker:
                 raise AudioError(_TOO_SLOW if over.is_set() else _CRASHED) from error
         if memory:
             self.kill()  # it ends by itself, but perhaps after it was given the next file
-        raise AudioError(_TOO_LARGE if memory else answers.sentence(told))
+        raise AudioError(_TOO_LARGE if memory else answers.parse_sentence(sentence))
 
-    def _converse(self, file: BinaryIO, asked: dict[str, Any]) -> dict[str, Any]:
+    def _converse(self, file: BinaryIO, command: dict[str, Any]) -> dict[str, Any]:
         """Send the request, then pieces of the file until the answer comes."""
         size = file.seek(0, io.SEEK_END)
-        send(self._in, {**asked, "size": size})
+        send(self._in, {**command, "size": size})
         while "want" in (answer := receive(self._out)):
             self._begun = True
             at, count = answer["want"]
             if not (type(at) is type(count) is int and at >= 0 and 0 < count <= CHUNK):
-                raise Broken("a piece that there cannot be")
+                raise ProtocolError("a piece that there cannot be")
             file.seek(at)
             send(self._in, {}, file.read(count))
         return answer
@@ -184,12 +184,12 @@ class Worker:
     def _fill(self, array: np.typing.NDArray[Any], size: int) -> None:
         """Read an answer's body into an array of its size."""
         if array.nbytes != size:
-            raise Broken("a body of another size than its header says")
+            raise ProtocolError("a body of another size than its header says")
         view = array.reshape(-1).view(np.uint8).data
         while view.nbytes:
             count = self._out.readinto(view)  # type: ignore[attr-defined]
             if not count:
-                raise Broken("the stream ended")
+                raise ProtocolError("the stream ended")
             view = view[count:]
 
     @contextlib.contextmanager

@@ -27,7 +27,7 @@ CHUNK = 512 * 1024
 _LENGTH = struct.Struct(">I")
 
 
-class Broken(AudioError):
+class ProtocolError(AudioError):
     """The other process has ended, or sent an invalid frame."""
 
 
@@ -47,21 +47,21 @@ def receive(source: BinaryIO) -> dict[str, Any]:
     Raises:
         Broken: the stream ended, or the frame is invalid.
     """
-    (length,) = _LENGTH.unpack(exactly(source, _LENGTH.size))
+    (length,) = _LENGTH.unpack(read_exactly(source, _LENGTH.size))
     if not 2 <= length <= MAX_HEADER:
-        raise Broken("a header of an impossible length")
+        raise ProtocolError("a header of an impossible length")
     try:
-        header = json.loads(exactly(source, length))
+        header = json.loads(read_exactly(source, length))
     except (ValueError, RecursionError) as error:
-        raise Broken("a header that is no JSON") from error
+        raise ProtocolError("a header that is no JSON") from error
     if not isinstance(header, dict) or type(header.get("body")) is not int or header["body"] < 0:
-        raise Broken("a header without its body's length")
+        raise ProtocolError("a header without its body's length")
     return header
 
 
-def exactly(source: BinaryIO, count: int) -> bytes:
+def read_exactly(source: BinaryIO, count: int) -> bytes:
     """Read exactly `count` bytes. Raises Broken if the stream ends before."""
     data = source.read(count)
     if data is None or len(data) != count:
-        raise Broken("the stream ended")
+        raise ProtocolError("the stream ended")
     return data

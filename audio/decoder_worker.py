@@ -20,7 +20,7 @@ import numpy as np
 
 from audio import files, image
 from audio.decoder_limits import confine, end_with_the_parent, limit_cpu, trim_memory
-from audio.decoder_protocol import CHUNK, Broken, exactly, receive, send
+from audio.decoder_protocol import CHUNK, ProtocolError, read_exactly, receive, send
 from audio.errors import AudioError
 
 _ENCODINGS = (
@@ -46,13 +46,13 @@ def main() -> None:
             header = receive(source)
             limit_cpu(int(header["seconds"]))
             file = io.BufferedReader(_RemoteFile(source, out, int(header["size"])), CHUNK)
-            told, body = _answer(header, cast("BinaryIO", file))
-            send(out, told, body)
+            answer, body = _answer(header, cast("BinaryIO", file))
+            send(out, answer, body)
             del body
             trim_memory()
-        except (Broken, OSError):
+        except (ProtocolError, OSError):
             return
-        if "memory" in told:
+        if "memory" in answer:
             return  # its address space is fragmented: a new process has all of it
 
 
@@ -67,7 +67,7 @@ def _answer(header: dict[str, Any], file: BinaryIO) -> tuple[dict[str, Any], mem
                 return {"done": files.read_tags(file)}, b""
             case _:
                 return _image(image.decode_image(file.read(), max_pixels=header["most"]))
-    except (Broken, OSError):
+    except (ProtocolError, OSError):
         raise
     except AudioError as error:
         return {"error": str(error)}, b""
@@ -88,10 +88,10 @@ def _sound(sound: files.Sound) -> tuple[dict[str, Any], memoryview]:
 
 
 def _image(found: image.SpectrogramImage) -> tuple[dict[str, Any], memoryview]:
-    told = dataclasses.asdict(dataclasses.replace(found, pixels=np.zeros(0, np.uint8)))
-    del told["pixels"]
+    fields = dataclasses.asdict(dataclasses.replace(found, pixels=np.zeros(0, np.uint8)))
+    del fields["pixels"]
     pixels = np.ascontiguousarray(found.pixels)
-    return {"done": {"shape": pixels.shape, "image": told}}, _bytes(pixels)
+    return {"done": {"shape": pixels.shape, "image": fields}}, _bytes(pixels)
 
 
 def _bytes(array: np.typing.NDArray[Any]) -> memoryview:
@@ -142,8 +142,8 @@ class _RemoteFile(io.RawIOBase):
         send(self._out, {"want": [self._at, count]})
         given = receive(self._source)["body"]
         if given > count:
-            raise Broken("more than was asked for")
-        view[:given] = exactly(self._source, given)
+            raise ProtocolError("more than was asked for")
+        view[:given] = read_exactly(self._source, given)
         self._at += given
         return int(given)
 

@@ -70,7 +70,7 @@ class Losses:
         self.announced_s = other.announced_s or self.announced_s
 
 
-def blocks(stream: BinaryIO, losses: Losses, *, demuxer: str | None = None) -> Iterator[Block]:
+def read_blocks(stream: BinaryIO, losses: Losses, *, demuxer: str | None = None) -> Iterator[Block]:
     """Decode the first audio track, block by block.
 
     Damaged packets are replaced by silence for the missing time, according to the time stamps, so
@@ -118,7 +118,7 @@ def blocks(stream: BinaryIO, losses: Losses, *, demuxer: str | None = None) -> I
         _compare(container, track, read_s, losses)
 
 
-def tags(stream: BinaryIO) -> dict[str, str]:
+def read_tags(stream: BinaryIO) -> dict[str, str]:
     """Read the tags of the container and its first audio track.
 
     Raises:

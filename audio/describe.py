@@ -9,7 +9,7 @@ import numpy as np
 from audio.arrays import Floats, Pixels
 from audio.codec import mel_targets
 from audio.columns import seconds_of
-from audio.mel import edges
+from audio.mel import band_edges
 
 _FLOOR = 1e-3
 """60 dB below full scale; quieter pixels count as silent."""
@@ -57,7 +57,7 @@ def measure(pixels: Pixels) -> Character | None:
     if mel.max() <= 0:
         return None
     energy = mel.astype(np.float64) ** 2
-    centres = edges(mel.shape[1])[1:-1]
+    centres = band_edges(mel.shape[1])[1:-1]
     share = np.cumsum(energy.sum(0)) / energy.sum()
     low, centre, high = (float(centres[np.searchsorted(share, q)]) for q in (0.1, 0.5, 0.9))
     seconds = seconds_of(len(mel))

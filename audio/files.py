@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -19,20 +19,18 @@ import numpy as np
 import soundfile
 import soxr
 
-from audio import demuxing, sndfile
-from audio.announced import missing_share
+from audio import demuxing
 from audio.arrays import Floats
-from audio.demuxing import NO_SOUND, Block, Losses
+from audio.demuxing import NO_SOUND, Losses
 from audio.downmix import to_stereo
 from audio.encoding import encode
 from audio.errors import AudioError
+from audio.recordings import Blocks, read_recordings
 from audio.regular_files import open_regular_file
-from audio.sections import sections
 
 __all__ = ["Sound", "encode", "read", "read_tags"]
 
 MAX_RATE, MIN_RATE = 48000, 8000
-_XING_WITHIN = 1 << 20
 _LOUDEST = 64.0
 """Samples of float files above 1 are scaled down; above this they are clipped as damage."""
 
@@ -83,7 +81,7 @@ def read(
     losses = Losses()
     with _opened(source) as stream:
         size = stream.seek(0, io.SEEK_END)
-        sound = _gather(_all_blocks(stream, losses), max_seconds, skip_seconds, losses)
+        sound = _gather(read_recordings(stream, losses), max_seconds, skip_seconds, losses)
         if sound is not None:
             return sound
         if size == 0:
@@ -100,7 +98,7 @@ def read_tags(source: Path | bytes | BinaryIO) -> dict[str, str]:
     with _opened(source) as stream:
         try:
             stream.seek(0)
-            tags = demuxing.tags(stream)
+            tags = demuxing.read_tags(stream)
         except MemoryError:
             raise
         except Exception as error:
@@ -114,100 +112,6 @@ def read_tags(source: Path | bytes | BinaryIO) -> dict[str, str]:
             except Exception:
                 raise AudioError(_UNREADABLE) from error
     return {name.lower(): value for name, value in tags.items()}
-
-
-Blocks = Generator[Block, None, None]
-"""Yields blocks; closed when enough was read."""
-
-
-def _all_blocks(stream: BinaryIO, losses: Losses) -> Blocks:
-    """Decode the recordings in a file, one after the other."""
-    try:
-        found = sections(stream)
-    except MemoryError:
-        raise
-    except Exception:
-        found = [stream]
-    for section in found:
-        yield from _section_blocks(section, losses)
-
-
-def _section_blocks(stream: BinaryIO, losses: Losses) -> Blocks:
-    """Decode one recording by the better decoder; where it fails, continue with the other."""
-    given, given_s = 0, 0.0
-    refusal, short = None, None
-    for decode in _decoders(stream):
-        stream.seek(0)
-        before, ahead, found = given, given, Losses()
-        try:
-            for block in decode(stream, found):
-                fresh = block.samples[ahead:]
-                ahead -= len(block.samples) - len(fresh)
-                if len(fresh):
-                    given += len(fresh)
-                    given_s += len(fresh) / block.rate
-                    yield block._replace(samples=fresh)
-        except MemoryError:
-            raise
-        except GeneratorExit:
-            losses.add(found)  # enough was read
-            raise
-        except AudioError as error:
-            found.damaged += 1
-            refusal = refusal or error
-        except Exception:
-            found.damaged += 1
-            if decode is sndfile.blocks and given:
-                continue  # the other decoder finds out whether anything is lost
-        if decode is sndfile.blocks and found.announced_s and short is None:
-            short = found
-            continue  # it may have stopped at damage as at the end of the file
-        if given:
-            found = short if short is not None and given == before else found
-            _compare(stream, given_s, found)
-            losses.add(found)
-            return
-    if short is not None:
-        losses.add(short)
-    elif refusal is not None:
-        raise refusal
-
-
-def _compare(stream: BinaryIO, read_s: float, losses: Losses) -> None:
-    """Record a length in the file's header that is longer than the file."""
-    missing = missing_share(stream)
-    if losses.announced_s is None and missing * read_s > 0.2:
-        losses.announced_s = read_s / (1 - missing)
-
-
-Decode = Callable[[BinaryIO, Losses], Iterator[Block]]
-
-
-def _decoders(stream: BinaryIO) -> tuple[Decode, ...]:
-    """Return both decoders, the better one for this format first."""
-    stream.seek(0)
-    try:
-        with soundfile.SoundFile(stream) as file:
-            kind, channels = file.format, file.channels
-    except MemoryError:
-        raise
-    except Exception:
-        return (demuxing.blocks, sndfile.blocks)
-    if kind == "MP3":
-        # libmpg123 ends at the length in the header, also in the first of several joined files.
-        return (_mp3_blocks, sndfile.blocks)
-    # libsndfile does not report what each channel is.
-    first_av = channels > 2
-    return (demuxing.blocks, sndfile.blocks) if first_av else (sndfile.blocks, demuxing.blocks)
-
-
-def _mp3_blocks(stream: BinaryIO, losses: Losses) -> Iterator[Block]:
-    start = stream.read(_XING_WITHIN)
-    stream.seek(0)
-    # Named, since FFmpeg sometimes takes a single frame for another format.
-    yield from demuxing.blocks(stream, losses, demuxer="mp3")
-    if b"Xing" not in start and b"Info" not in start:
-        losses.announced_s = None  # only estimated from the first frames
 
 
 def _gather(

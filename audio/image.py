@@ -141,7 +141,7 @@ def decode_image(source: Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Spect
         raise AudioError(f"That is {kind.name}, no picture: “remix” starts from sounds.")
     if kind in (filetypes.HEIC, filetypes.UNKNOWN) and not _reads_heic() and kind.name:
         raise AudioError(f"That is {kind.name}; please send it as a JPEG or PNG.")
-    data = png_chunks.without_metadata(data, _TEXTS)
+    data = png_chunks.strip_metadata(data, _TEXTS)
     image = _opened(data, max_pixels)
     try:
         image, missing = _loaded(image, data, max_pixels)
@@ -193,7 +193,7 @@ def _loaded(
     except OSError as error:
         if not truncated.is_truncated(error):
             raise
-        image, missing = truncated.shown(data, lambda data: _opened(data, max_pixels))
+        image, missing = truncated.decode_partial(data, lambda data: _opened(data, max_pixels))
         if missing.mean() > _MOST_MISSING:
             raise AudioError(
                 "That picture is damaged: more than a quarter of it is missing; please send it "

@@ -84,7 +84,7 @@ def find_loop(
     return Loop(start, stop, count, 60 * count * sample_rate / (stop - start))
 
 
-def tempo(samples: Floats, sample_rate: int) -> float | None:
+def estimate_tempo(samples: Floats, sample_rate: int) -> float | None:
     """Measure the tempo of a recording in beats a minute; None without beats."""
     if float(np.abs(samples).max(initial=0.0)) < _QUIETEST:
         return None
@@ -148,11 +148,11 @@ def _best_start(beats: npt.NDArray[np.float64], bands: Floats, count: int) -> in
         start, end = int(at[first]), int(at[first + count])
         following = _alike(after(start), after(end)) if end + beat <= bands.shape[1] else 0.0
         leading = _alike(before(start), before(end)) if start >= beat else 0.0
-        told = (following != 0) + (leading != 0)
+        compared = (following != 0) + (leading != 0)
         strength = float(
             bands[:, start : start + 3].mean() - bands[:, max(0, start - 3) : start + 1].mean()
         )
-        return (following + leading) / max(1, told) + 0.002 * strength - 0.002 * first
+        return (following + leading) / max(1, compared) + 0.002 * strength - 0.002 * first
 
     return max(range(len(beats) - count), key=fit)
 

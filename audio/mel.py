@@ -49,7 +49,7 @@ class Bands(NamedTuple):
         )
 
 
-def edges(n_mels: int = N_MELS, top: float = MAX_FREQUENCY) -> npt.NDArray[np.float64]:
+def band_edges(n_mels: int = N_MELS, top: float = MAX_FREQUENCY) -> npt.NDArray[np.float64]:
     """Return the corners in Hz [n_mels + 2]: band m rises from m, peaks at m + 1, ends at m + 2."""
     return np.asarray(mel_to_hz(np.linspace(0, hz_to_mel(top), n_mels + 2)))
 
@@ -68,13 +68,13 @@ def mel_to_hz(mel: npt.ArrayLike) -> npt.NDArray[np.float64]:
 def reference_bank() -> npt.NDArray[np.float64]:
     """Return the format's bank [512, 4001], on the 2.5 Hz grid from 0 to 10 kHz."""
     hz = np.arange(round(MAX_FREQUENCY / REFERENCE_HZ) + 1) * REFERENCE_HZ
-    corner = edges()
+    corner = band_edges()
     rise = (hz - corner[:-2, None]) / np.diff(corner)[:-1, None]
     fall = (corner[2:, None] - hz) / np.diff(corner)[1:, None]
     return np.maximum(0, np.minimum(rise, fall))
 
 
-def bank_on(spacing_hz: float) -> npt.NDArray[np.float64]:
+def build_bank(spacing_hz: float) -> npt.NDArray[np.float64]:
     """Return the reference bank [512, bins] on a coarser grid, with linear interpolation."""
     reference = reference_bank()
     position = np.arange(reference.shape[1]) * REFERENCE_HZ / spacing_hz
@@ -107,11 +107,11 @@ class SynthesisBank(NamedTuple):
 @cache
 def synthesis_bank() -> SynthesisBank:
     """Return the solver's matrices."""
-    coarse = bank_on(10.0)
+    coarse = build_bank(10.0)
     spread = coarse.T / np.maximum(coarse.sum(0)[:, None], 1e-9)
     return SynthesisBank(
         Bands.of(coarse),
-        Bands.of(bank_on(5.0)),
+        Bands.of(build_bank(5.0)),
         Bands.of(spread),
         half_bin_taps(),
     )

@@ -37,7 +37,7 @@ class Fidelity:
     convergence_db: float
 
 
-def fidelity(image: Pixels, mel: Floats) -> Fidelity:
+def measure_fidelity(image: Pixels, mel: Floats) -> Fidelity:
     """Compare a picture uint8[512, W] with the mel magnitudes [W, 512] of a sound of any level."""
     wanted = mel_targets(image).astype(np.float64)
     found = mel.astype(np.float64)
@@ -58,7 +58,7 @@ def fidelity(image: Pixels, mel: Floats) -> Fidelity:
     )
 
 
-def seam_db(sound: Floats, sample_rate: int) -> float:
+def measure_seam_db(sound: Floats, sample_rate: int) -> float:
     """Measure the click at the seam of a repeated sound [n], in decibels.
 
     Compares the energy above 10.6 kHz in the 10 ms around the seam with the median elsewhere; a

@@ -66,7 +66,7 @@ class SpectrogramParams:
         return self.sample_rate / self.hop_length
 
     @property
-    def possible(self) -> bool:
+    def is_possible(self) -> bool:
         """Whether all values are in the ranges that `from_exif` accepts."""
         rate = self.sample_rate
         if not RATES[0] <= rate <= RATES[1]:

@@ -27,6 +27,14 @@ def pixels_to_mel(pixels: NDArray[Any], dtype: DTypeLike = np.float32) -> NDArra
     return np.asarray(((SILENT - pixels.astype(dtype)) / SILENT) ** 4)
 
 
+def mel_to_pixels(mel: NDArray[Any]) -> Pixels:
+    """Mel magnitudes 0 … 1 → the nearest grey levels, of the same shape.
+
+    `audio.codec.to_pixels` truncates instead, as Riffusion does.
+    """
+    return np.asarray(np.round(SILENT - SILENT * mel**0.25), np.uint8)
+
+
 def mix_to_mono(pixels: Pixels) -> Pixels:
     """Mix uint8[512, W, 2] to uint8[512, W] by the mean of mel magnitudes, not of grey levels.
 
@@ -34,5 +42,4 @@ def mix_to_mono(pixels: Pixels) -> Pixels:
     """
     if pixels.ndim == 2:
         return pixels
-    mel = pixels_to_mel(pixels)
-    return np.asarray(np.round(SILENT - SILENT * mel.mean(-1) ** 0.25), np.uint8)
+    return mel_to_pixels(pixels_to_mel(pixels).mean(-1))

@@ -27,7 +27,7 @@ _ANCILLARY = 0x20
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 
 
-def without_metadata(data: bytes, keywords: tuple[str, ...]) -> bytes:
+def strip_metadata(data: bytes, keywords: tuple[str, ...]) -> bytes:
     """Return a PNG without the chunks that are not needed, and any other file unchanged.
 
     Time and memory are proportional to the file: packed text is unpacked up to `MAX_METADATA`.

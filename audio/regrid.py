@@ -22,6 +22,7 @@ from audio.errors import AudioError
 from audio.image import SpectrogramImage
 from audio.mel import MAX_FREQUENCY, N_MELS, REFERENCE_HZ, hz_to_mel, mel_to_hz, reference_bank
 from audio.params import SpectrogramParams
+from audio.pixels import SILENT
 
 _HOP_S = 0.01
 _BLOCK = 256
@@ -45,7 +46,7 @@ def is_standard(params: SpectrogramParams) -> bool:
     )
 
 
-def standard(found: SpectrogramImage) -> SpectrogramImage:
+def to_standard(found: SpectrogramImage) -> SpectrogramImage:
     """Convert a picture to the standard grid: 10 ms columns, 512 bands to 10 kHz, power 0.25.
 
     A picture on this grid is returned unchanged. A picture that was resized after it was made is
@@ -127,7 +128,7 @@ def _bands(rows: int, params: SpectrogramParams) -> Floats:
 
 def _resampled(pixels: Pixels, bands: Floats, power: float, columns: int, hop_s: float) -> Floats:
     """Convert one channel [rows, W], high notes first, to magnitudes [columns, 512], low first."""
-    table = ((255 - np.arange(256)) / 255) ** (1 / power)
+    table = ((SILENT - np.arange(256)) / SILENT) ** (1 / power)
     amplitude = table.astype(np.float32)
     width, step = pixels.shape[1], _HOP_S / hop_s
     reach = max(1.0, step)
@@ -147,5 +148,6 @@ def _resampled(pixels: Pixels, bands: Floats, power: float, columns: int, hop_s:
 def _as_loud(mel: Floats, channels: Pixels, params: SpectrogramParams) -> Floats:
     """Scale magnitudes so that their maximum is that of the picture's pixels below 10 kHz."""
     heard = _corners(channels.shape[0], params)[:-2] < MAX_FREQUENCY
-    loudest = ((255 - float(channels[::-1][heard].min(initial=255))) / 255) ** (1 / params.power)
+    pixel = float(channels[::-1][heard].min(initial=SILENT))
+    loudest = ((SILENT - pixel) / SILENT) ** (1 / params.power)
     return mel * np.float32(loudest / max(float(mel.max()), 1e-20))

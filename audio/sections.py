@@ -23,7 +23,7 @@ _MOST = 1000
 """The most sections of a file; the rest is left out."""
 
 
-def sections(stream: BinaryIO) -> list[BinaryIO]:
+def split_recordings(stream: BinaryIO) -> list[BinaryIO]:
     """Return the recordings in a file in order, or the whole file."""
     size = stream.seek(0, io.SEEK_END)
     stream.seek(0)

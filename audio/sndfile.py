@@ -20,7 +20,7 @@ _FLAC_STEP, _FLAC_TRIES = 512, 60
 second; all together are 30 s."""
 
 
-def blocks(stream: BinaryIO, losses: Losses) -> Iterator[Block]:
+def read_blocks(stream: BinaryIO, losses: Losses) -> Iterator[Block]:
     """Decode a file block by block; of a damaged FLAC, also what follows the damage.
 
     Args:

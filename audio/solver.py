@@ -58,7 +58,7 @@ class Effort:
 
 
 @dataclass(frozen=True)
-class Timeline:
+class FrameLayout:
     """The positions of `frames` frames on a line or a circle, and their overlap-add.
 
     Buffers have `length` samples, from the first frame's start to the last one's end; on a circle
@@ -104,7 +104,7 @@ class Timeline:
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownSound:
     """Sound at the beginning of a buffer that was output already and must not change.
 
     Attributes:
@@ -123,10 +123,10 @@ class Known:
         share[count - self.release :] = 0.5 + 0.5 * np.cos(np.pi * ramp)
         buffer[:count] += share * (self.samples - buffer[:count])
 
-    def frames(self, timeline: Timeline) -> int:
+    def count_frames(self, layout: FrameLayout) -> int:
         """Count the leading frames that are completely known."""
-        firm = len(self.samples) - self.release - len(timeline.window)
-        return min(timeline.frames, max(0, firm // timeline.hop + 1))
+        firm = len(self.samples) - self.release - len(layout.window)
+        return min(layout.frames, max(0, firm // layout.hop + 1))
 
 
 @cache
@@ -135,37 +135,37 @@ def hann(length: int) -> Floats:
     return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)).astype(np.float32)
 
 
-def timeline(frames: int, stride: int, *, circular: bool, rate: int = RATE) -> Timeline:
+def lay_out_frames(frames: int, stride: int, *, circular: bool, rate: int = RATE) -> FrameLayout:
     """Build the solver's timeline at `rate`, a multiple of 100 Hz whose tenth is even."""
-    return Timeline(frames, stride * rate // COLUMNS_PER_SECOND, hann(rate // 10), circular)
+    return FrameLayout(frames, stride * rate // COLUMNS_PER_SECOND, hann(rate // 10), circular)
 
 
 def solve(
     mel: Floats,
-    line: Timeline,
+    layout: FrameLayout,
     effort: Effort,
     *,
     seed: int = 0,
     start: Floats | None = None,
-    known: Known | None = None,
+    known: KnownSound | None = None,
 ) -> Floats:
     """Find a signal whose mel bands are `mel`.
 
     Args:
         mel: targets [frames, 512], linear magnitudes, low bands first, at most 1.
-        line: from `timeline`.
+        layout: from `lay_out_frames`.
         effort: how much computing time is spent.
         seed: of the phases that the picture does not determine.
-        start: a signal [line.length] that has the phase already; skips steps 1 to 3.
+        start: a signal [layout.length] that has the phase already; skips steps 1 to 3.
         known: sound that must not change (not on a circle).
 
     Returns:
-        A buffer [line.length] at 20 kHz.
+        A buffer [layout.length] at 20 kHz.
     """
-    inverse = line.weights()
+    inverse = layout.weights()
 
     def assemble(buffer: Floats) -> Floats:
-        line.fold(buffer)
+        layout.fold(buffer)
         buffer *= inverse
         if known is not None:
             known.impose(buffer)
@@ -174,20 +174,20 @@ def solve(
     magnitudes = None
     if start is None:
         magnitudes = _magnitudes(mel, effort.updates)
-        phases = _first_phases(magnitudes, line, seed, known)
-        sound = assemble(_synthesise(magnitudes, phases, line))
+        phases = _first_phases(magnitudes, layout, seed, known)
+        sound = assemble(_synthesise(magnitudes, phases, layout))
     else:
         sound = start
     fixed = 0 if magnitudes is None else effort.fixed
     guess, momentum = sound, np.float32(effort.momentum)
     for iteration in range(fixed + effort.joint):
         targets = magnitudes if iteration < fixed else None
-        previous, sound = sound, assemble(_iterate(guess, mel, targets, line))
+        previous, sound = sound, assemble(_iterate(guess, mel, targets, layout))
         guess = sound + momentum * (sound - previous)
     return sound
 
 
-def render(sound: Floats, mel: Floats, line: Timeline, rate: int) -> Floats:
+def render(sound: Floats, mel: Floats, layout: FrameLayout, rate: int) -> Floats:
     """Render a solved signal at another rate, after one last joint correction.
 
     Zero-padding each spectrum to a longer inverse transform is exact band-limited interpolation.
@@ -195,19 +195,19 @@ def render(sound: Floats, mel: Floats, line: Timeline, rate: int) -> Floats:
     Args:
         sound: a buffer as `solve` returns it.
         mel: the targets that it was solved for.
-        line: its timeline.
-        rate: at least 20 kHz, see `timeline`.
+        layout: the layout of its frames.
+        rate: at least 20 kHz, see `lay_out_frames`.
 
     Returns:
         A buffer of the same frames at `rate`.
     """
-    stride = line.hop // COLUMN
-    wide = timeline(line.frames, stride, circular=line.circular, rate=rate)
+    stride = layout.hop // COLUMN
+    wide = lay_out_frames(layout.frames, stride, circular=layout.circular, rate=rate)
     size = len(wide.window)
     bank = synthesis_bank()
     out = np.zeros(wide.length, np.float32)
-    for first, last in line.blocks():
-        spectra = _transform(sound, line, first, last)
+    for first, last in layout.blocks():
+        spectra = _transform(sound, layout, first, last)
         kernels.impose_mel(spectra, mel[first:last], bank.fine, bank.back, bank.taps)
         padded = np.zeros((last - first, size // 2 + 1), np.complex64)
         np.multiply(spectra, np.float32(size / WINDOW), out=padded[:, :BINS])
@@ -225,46 +225,48 @@ def _magnitudes(mel: Floats, updates: int) -> Floats:
     return out
 
 
-def _first_phases(magnitudes: Floats, line: Timeline, seed: int, known: Known | None) -> Floats:
+def _first_phases(
+    magnitudes: Floats, layout: FrameLayout, seed: int, known: KnownSound | None
+) -> Floats:
     random = np.random.default_rng(seed)
     phases = random.random(magnitudes.shape, np.float32) * np.float32(2 * np.pi)
-    settled = known.frames(line) if known is not None else 0
+    settled = known.count_frames(layout) if known is not None else 0
     if known is not None and settled:
-        spectra = _transform(known.samples, line, 0, settled)
+        spectra = _transform(known.samples, layout, 0, settled)
         spectra[:, 1::2] *= -1
         phases[:settled] = np.angle(spectra)
-    pghi.integrate(magnitudes, phases, line.hop, WINDOW, circular=line.circular, known=settled)
+    pghi.integrate(magnitudes, phases, layout.hop, WINDOW, circular=layout.circular, known=settled)
     return phases
 
 
-def _transform(sound: Floats, line: Timeline, first: int, last: int) -> Spectra:
+def _transform(sound: Floats, layout: FrameLayout, first: int, last: int) -> Spectra:
     frames = np.empty((last - first, WINDOW), np.float32)
-    kernels.cut_frames(sound, first * line.hop, line.hop, line.window, frames)
+    kernels.cut_frames(sound, first * layout.hop, layout.hop, layout.window, frames)
     return np.asarray(scipy.fft.rfft(frames, overwrite_x=True))
 
 
-def _synthesise(magnitudes: Floats, phases: Floats, line: Timeline) -> Floats:
-    out = np.zeros(line.length, np.float32)
-    for first, last in line.blocks():
+def _synthesise(magnitudes: Floats, phases: Floats, layout: FrameLayout) -> Floats:
+    out = np.zeros(layout.length, np.float32)
+    for first, last in layout.blocks():
         spectra = np.empty((last - first, BINS), np.complex64)
         spectra.real = magnitudes[first:last] * np.cos(phases[first:last])
         spectra.imag = magnitudes[first:last] * np.sin(phases[first:last])
         spectra[:, 1::2] *= -1  # from the window's centre to its start
         frames = scipy.fft.irfft(spectra, n=WINDOW)
-        kernels.overlap_add(frames, first * line.hop, line.hop, line.window, out)
+        kernels.overlap_add(frames, first * layout.hop, layout.hop, layout.window, out)
     return out
 
 
-def _iterate(guess: Floats, mel: Floats, magnitudes: Floats | None, line: Timeline) -> Floats:
+def _iterate(guess: Floats, mel: Floats, magnitudes: Floats | None, layout: FrameLayout) -> Floats:
     """Project once onto the targets: the fixed magnitudes, or the mel bands if they are None."""
     bank = synthesis_bank()
-    out = np.zeros(line.length, np.float32)
-    for first, last in line.blocks():
-        spectra = _transform(guess, line, first, last)
+    out = np.zeros(layout.length, np.float32)
+    for first, last in layout.blocks():
+        spectra = _transform(guess, layout, first, last)
         if magnitudes is None:
             kernels.impose_mel(spectra, mel[first:last], bank.fine, bank.back, bank.taps)
         else:
             kernels.impose_magnitudes(spectra, magnitudes[first:last])
         frames = scipy.fft.irfft(spectra, n=WINDOW)
-        kernels.overlap_add(frames, first * line.hop, line.hop, line.window, out)
+        kernels.overlap_add(frames, first * layout.hop, layout.hop, layout.window, out)
     return out

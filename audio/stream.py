@@ -3,8 +3,8 @@
 `image_to_audio` solves a picture as a whole. A jam has no end, so here each step solves `BLOCK`
 columns, which are output, and `AHEAD` columns after them together with the `_CONTEXT` columns
 before, whose sound was output already and must not change. The phase continues from there
-(`solver.Known`), so successive pictures become one continuous sound: no click, no gap, and the same
-fixed gain for all of them.
+(`solver.KnownSound`), so successive pictures become one continuous sound: no click, no gap, and the
+same fixed gain for all of them.
 
 Time is counted in columns of 10 ms from the stream's beginning, never in rounded milliseconds:
 after n columns exactly round(n·rate/100) samples were output, even after hours.
@@ -22,10 +22,11 @@ import soxr
 
 from audio import solver
 from audio.arrays import Floats, Pixels
-from audio.codec import FULL_SCALE, MAX_RATE, MIN_RATE, SILENT, mel_targets
+from audio.codec import FULL_SCALE, MAX_RATE, MIN_RATE, mel_targets
 from audio.columns import COLUMNS_PER_SECOND
 from audio.errors import AudioError
 from audio.mel import N_MELS
+from audio.pixels import SILENT
 
 BLOCK = 16
 """Columns solved at a time: 160 ms, eight packets of Opus."""
@@ -58,17 +59,17 @@ class StreamState:
         sound: float32 at 20 kHz, from half a window before the context's first column to the end
             of the crossfade.
         overhang: float32 at the solver's output rate, the last step's part of the crossfade.
-        given: the number of samples that were output.
+        emitted: the number of samples that were output; `given` in JSON.
     """
 
     columns: int
     pixels: Pixels
     sound: Floats
     overhang: Floats
-    given: int
+    emitted: int
 
     @property
-    def seen(self) -> int:
+    def consumed(self) -> int:
         """The number of columns that were pushed and are in the state."""
         return self.columns + self.pixels.shape[1] - _CONTEXT
 
@@ -85,14 +86,14 @@ class StreamState:
             pixels=np.full((N_MELS, _CONTEXT), SILENT, np.uint8),
             sound=np.zeros((_HALF + _CONTEXT + _RELEASE) * solver.COLUMN, np.float32),
             overhang=np.zeros(_samples(_RELEASE, rate), np.float32),
-            given=_samples(columns, rate),
+            emitted=_samples(columns, rate),
         )
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for JSON, about 25 kB."""
         return {
             "columns": self.columns,
-            "given": self.given,
+            "given": self.emitted,
             "pixels": _packed(np.ascontiguousarray(self.pixels)),
             "sound": _packed(self.sound),
             "overhang": _packed(self.overhang),
@@ -104,7 +105,7 @@ class StreamState:
         try:
             state = cls(
                 columns=int(value["columns"]),
-                given=int(value["given"]),
+                emitted=int(value["given"]),
                 pixels=np.frombuffer(_unpacked(value["pixels"]), np.uint8).reshape(N_MELS, -1),
                 sound=np.frombuffer(_unpacked(value["sound"]), np.float32),
                 overhang=np.frombuffer(_unpacked(value["overhang"]), np.float32),
@@ -155,7 +156,7 @@ class Stream:
         self._effort = effort
         self._waiting: list[Pixels] = []
         frames = (_CONTEXT + BLOCK + AHEAD) // effort.stride
-        self._line = solver.timeline(frames, effort.stride, circular=False)
+        self._layout = solver.lay_out_frames(frames, effort.stride, circular=False)
         self._state = state or StreamState.silence(self._rate)
 
     @property
@@ -169,9 +170,9 @@ class Stream:
         return self._state.columns
 
     @property
-    def seen(self) -> int:
+    def consumed(self) -> int:
         """The number of columns that were pushed."""
-        return self._state.seen + sum(columns.shape[1] for columns in self._waiting)
+        return self._state.consumed + sum(columns.shape[1] for columns in self._waiting)
 
     def push(self, columns: Pixels) -> Floats:
         """Add columns, and return the sound of the blocks that are complete.
@@ -197,9 +198,9 @@ class Stream:
         Afterwards exactly round(n·rate/100) samples were output for n columns, and no more columns
         can be pushed.
         """
-        seen = self.seen
+        consumed = self.consumed
         self._waiting.append(np.full((N_MELS, BLOCK + AHEAD), SILENT, np.uint8))
-        rest = round(seen * self._rate / COLUMNS_PER_SECOND) - self._state.given
+        rest = round(consumed * self._rate / COLUMNS_PER_SECOND) - self._state.emitted
         return self._resampled(self._steps()[:rest], last=True)
 
     def _steps(self) -> Floats:
@@ -219,10 +220,10 @@ class Stream:
     def _step(self, state: StreamState) -> tuple[StreamState, Floats]:
         """Solve one block; return the state after it, with the same pixels, and its sound."""
         mel = mel_targets(state.pixels, self._effort.stride)
-        known = solver.Known(state.sound, _RELEASE * solver.COLUMN)
+        known = solver.KnownSound(state.sound, _RELEASE * solver.COLUMN)
         seed = (self._seed * 1_000_003 + state.columns // BLOCK) % 2**63
-        solved = solver.solve(mel, self._line, self._effort, seed=seed, known=known)
-        rendered = solver.render(solved, mel, self._line, self._rate) * FULL_SCALE
+        solved = solver.solve(mel, self._layout, self._effort, seed=seed, known=known)
+        rendered = solver.render(solved, mel, self._layout, self._rate) * FULL_SCALE
         first = _samples(_HALF + _CONTEXT, self._rate)
         length, release = _samples(BLOCK, self._rate), _samples(_RELEASE, self._rate)
         sound = rendered[first : first + length + release]
@@ -235,7 +236,7 @@ class Stream:
                 pixels=state.pixels,
                 sound=solved[BLOCK * solver.COLUMN : heard].copy(),
                 overhang=sound[length:].copy(),
-                given=state.given + length,
+                emitted=state.emitted + length,
             ),
             sound[:length],
         )

@@ -24,7 +24,7 @@ def is_truncated(error: Exception) -> bool:
     return isinstance(error, OSError) and "truncated" in str(error)
 
 
-def shown(
+def decode_partial(
     data: bytes, opened: Callable[[bytes], ImageFile.ImageFile]
 ) -> tuple[ImageFile.ImageFile, Mask]:
     """Decode the existing part of a picture.

@@ -16,7 +16,7 @@ from PIL import Image
 
 from audio.arrays import Floats, Pixels
 from audio.errors import AudioError
-from audio.picture import Plot, drawn
+from audio.plot import PlotArea, draw_plot
 from audio.resample import resample
 
 FRAMES_A_SECOND = 25
@@ -44,7 +44,7 @@ def playhead_video(
         pixels: uint8[512, W] or uint8[512, W, 2]: the clip's spectrogram.
         samples: float[n] or float[n, 2]: its sound, W / 100 seconds long.
         sample_rate: Hz.
-        title, bpm: drawn as in `audio.picture`.
+        title, bpm: drawn as in `audio.plot`.
         rounds: how often a loop is played.
 
     Returns:
@@ -56,7 +56,7 @@ def playhead_video(
     seconds = len(samples) / sample_rate * rounds
     if not 0 < seconds <= LONGEST_S or rounds < 1:
         raise AudioError("A video lasts up to ten minutes.")
-    ground, plot = _ground(pixels, title, bpm)
+    ground, area = _ground(pixels, title, bpm)
     planes = _stereo(samples, sample_rate, rounds)
     # The index can be moved to the beginning only in a file that can be opened again.
     with tempfile.TemporaryDirectory(prefix="riffbot-") as folder:
@@ -68,7 +68,7 @@ def playhead_video(
                 first = second * FRAMES_A_SECOND
                 for number in range(first, min(first + FRAMES_A_SECOND, frames)):
                     place = number / FRAMES_A_SECOND * rounds / seconds % 1
-                    container.mux(video.encode(_frame(ground, plot, place, number)))
+                    container.mux(video.encode(_frame(ground, area, place, number)))
                 part = planes[:, second * _RATE : (second + 1) * _RATE]
                 if part.size:
                     container.mux(sound.encode(_sound(part, second * _RATE)))
@@ -89,8 +89,8 @@ def _streams(
     return video, sound
 
 
-def _frame(ground: Pixels, plot: Plot, place: float, number: int) -> av.VideoFrame:
-    frame = av.VideoFrame.from_ndarray(_with_playhead(ground, plot, place), "rgb24")
+def _frame(ground: Pixels, area: PlotArea, place: float, number: int) -> av.VideoFrame:
+    frame = av.VideoFrame.from_ndarray(_with_playhead(ground, area, place), "rgb24")
     frame.pts, frame.time_base = number, Fraction(1, FRAMES_A_SECOND)
     return frame
 
@@ -102,25 +102,25 @@ def _sound(planes: Floats, at: int) -> av.AudioFrame:
     return frame
 
 
-def _ground(pixels: Pixels, title: str, bpm: float | None) -> tuple[Pixels, Plot]:
+def _ground(pixels: Pixels, title: str, bpm: float | None) -> tuple[Pixels, PlotArea]:
     """Draw the plot without a playhead, with even sides for the codec, and return its rectangle."""
-    canvas, plot = drawn(pixels, title=title, bpm=bpm)
+    canvas, area = draw_plot(pixels, title=title, bpm=bpm)
     scale = min(_HEIGHT / canvas.height, _WIDEST / canvas.width)
     size = (round(canvas.width * scale / 2) * 2, round(canvas.height * scale / 2) * 2)
     small = canvas.resize(size, Image.Resampling.LANCZOS)
     across, down = size[0] / canvas.width, size[1] / canvas.height
-    return np.asarray(small), Plot(
-        plot.left * across, plot.top * down, plot.width * across, plot.height * down
+    return np.asarray(small), PlotArea(
+        area.left * across, area.top * down, area.width * across, area.height * down
     )
 
 
-def _with_playhead(ground: Pixels, plot: Plot, place: float) -> Pixels:
+def _with_playhead(ground: Pixels, area: PlotArea, place: float) -> Pixels:
     """Draw a bright line at a position 0 … 1 of the time, with a fading glow behind it."""
     frame = ground.copy()
-    at = plot.left + place * plot.width
-    top, bottom = round(plot.top), round(plot.top + plot.height)
-    first = max(round(plot.left), int(at) - _GLOW)
-    last = min(round(plot.left + plot.width), int(at) + 2)
+    at = area.left + place * area.width
+    top, bottom = round(area.top), round(area.top + area.height)
+    first = max(round(area.left), int(at) - _GLOW)
+    last = min(round(area.left + area.width), int(at) + 2)
     columns = np.arange(first, max(last, first + 1))
     behind = np.clip(1 - (at - columns) / _GLOW, 0, 1) * 0.45
     share = np.where(np.abs(columns - at) <= 1, 1.0, np.where(columns < at, behind, 0.0))

@@ -13,8 +13,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from audio.columns import COLUMNS_PER_SECOND, seconds_of
-from audio.mel import MAX_FREQUENCY, N_MELS, edges
+from audio.columns import columns_of, seconds_of
+from audio.mel import MAX_FREQUENCY, N_MELS, band_edges
 from riffbot.errors import BadRequest, shorten
 
 BEATS = 4
@@ -82,8 +82,8 @@ class Region:
         if not 0 <= low < high <= MAX_FREQUENCY:
             raise BadRequest(f"{low:g} to {high:g} Hz is no band within 0 … {MAX_FREQUENCY:g} Hz.")
         region = cls(
-            round(begin * COLUMNS_PER_SECOND),
-            min(width, round(end * COLUMNS_PER_SECOND)),
+            columns_of(begin),
+            min(width, columns_of(end)),
             round(low),
             round(high),
         )
@@ -128,7 +128,7 @@ class Region:
 
     def mask(self, width: int) -> NDArray[np.uint8]:
         """White (255) where to repaint, black where to keep: uint8[512, width]."""
-        peaks = edges()[1:-1]
+        peaks = band_edges()[1:-1]
         bands = (peaks >= self.low) & (peaks <= self.high)
         columns = np.arange(width)
         mask = np.zeros((N_MELS, width), np.uint8)

@@ -1,4 +1,4 @@
-"""A riff's picture → everything a person gets: MP3, PNG, a picture to look at and words about it.
+"""A riff's picture → everything a person gets: MP3, PNG, a plot to look at and words about it.
 
 The recipe (the request, the model's name and its hash) is written into the PNG and the MP3, so a
 file that left the library can still be replayed and remixed.
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from audio import codec, describe, encoding, image, loudness, picture
+from audio import codec, describe, encoding, image, loudness, plot
 from audio.arrays import Floats, Pixels
 from audio.columns import seconds_of
 from riffbot.request import Extend, Morph, RiffRequest
@@ -48,14 +48,14 @@ class Rendered:
     Attributes:
         mp3: the sound, loudness-normalised, gapless.
         png: the raw spectrogram, pixel-exact, with its parameters and recipe.
-        picture: the spectrogram drawn for people (PNG).
-        alt: the picture in words.
-        duration_s: exactly the picture's columns / 100.
+        plot: the spectrogram drawn for people (PNG).
+        alt: the plot in words.
+        duration_s: exactly as long as the columns of the picture.
     """
 
     mp3: bytes
     png: bytes
-    picture: bytes
+    plot: bytes
     alt: str
     duration_s: float
 
@@ -94,7 +94,7 @@ def render(
             tags={"title": title[:TITLE_LENGTH], "artist": "RiffBot", "comment": text},
         ),
         png=image.encode_png(riff.image, recipe=text, retired_tag=retired_tag),
-        picture=picture.picture(riff.image, title=title, bpm=request.bpm),
+        plot=plot.encode_plot(riff.image, title=title, bpm=request.bpm),
         alt=describe.describe(riff.image, bpm=request.bpm),
         duration_s=seconds_of(riff.image.shape[1]),
     )

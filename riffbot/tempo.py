@@ -1,7 +1,7 @@
 """Tempo: what a prompt says about it, and how wide a clip must be to hold whole beats.
 
-A column lasts 10 ms, so `beats` beats at `bpm` fill `beats * 6000 / bpm` columns. A model only
-takes widths that are multiples of its stride; the grid is the width where both come closest.
+A column lasts 10 ms, so beats at a tempo fill a width (`audio.columns`). A model only takes widths
+that are multiples of its stride; the grid is the width where both come closest.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from audio.columns import COLUMNS_PER_MINUTE
+from audio.columns import COLUMNS_PER_MINUTE, bpm_of
 
 SLOWEST, FASTEST = 40.0, 240.0
 """Beats per minute that a request may ask for."""
@@ -105,7 +105,7 @@ def _widths(low: int, high: int, multiple: int) -> range:
 def _fit(width: int, bar: int, bpm: float) -> Grid:
     bars = max(1, round(width * bpm / (COLUMNS_PER_MINUTE * bar)))
     beats = bars * bar
-    return Grid(width, beats, beats * COLUMNS_PER_MINUTE / width)
+    return Grid(width, beats, bpm_of(beats, width))
 
 
 def _error(candidate: Grid, bpm: float) -> float:

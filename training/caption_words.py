@@ -95,7 +95,6 @@ PLAYED = {
     "metalguitar": ("riff", "shredding"),
     "leadguitar": ("riff", "bends"),
     "sitar": ("raga", "with drone"),
-    "voice": ("singing ahh", "singing", "harmonies"),
 }
 CLASSICAL_SOLO = frozenset(
     {
@@ -114,7 +113,7 @@ CLASSICAL_SOLO = frozenset(
 ELECTRIC = frozenset(
     {"techno", "house", "trance", "electro", "synthwave", "dnb", "dubstep", "chiptune"}
 )
-CODAS = ("music", "track", "song", "loop", "instrumental", "groove", "jam", "tune")
+CODAS = ("music", "track", "loop", "groove", "jam", "tune")
 
 NAMED = re.compile(
     r"\b(?:accordion|bagpipes?|bandoneon|banjo|bass|brass|cello|choir|clarinet|drums?|fiddle|flute"

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from riffbot.bench.held_out_prompts import HELD_OUT
+from training import caption_voices as voices
 from training import caption_wider as wider
 from training import caption_words as lexicon
 from training.music.frame import pick
@@ -22,6 +23,9 @@ from training.music.textures import TEXTURES
 
 WIDER = 0.4
 """Share of names that come from the wider vocabulary."""
+
+VOICED, UNVOICED = 0.35, 0.06
+"""Share of the captions of sung bands about the voice, and of others that say that nobody sings."""
 
 FRAMED = 0.12
 """Share of captions with something around them that people put around anything."""
@@ -54,14 +58,22 @@ class _Words:
     def style(self) -> str:
         assert self.genre is not None
         style = self._wider(wider.GENRES, self.piece.genre)
-        if not style or not self._plays_all(style):
-            style = self.rng.choice(self.genre.names)
-        if "choir" in style and "choir" not in self.piece.roles.values():
-            style = style.split()[0]
+        if not style or not self._plays_all(style) or not self._keeps_promises(style):
+            names = [name for name in self.genre.names if self._keeps_promises(name)]
+            style = self.rng.choice(names or [self.genre.names[0]])
         if self.piece.mode in {"hijaz", "double harmonic"} and self.rng.random() < 0.4:
             foreign = self.piece.genre not in {"arabic", "indian", "klezmer", "flamenco"}
             style = f"arabic {style}" if foreign else style
         return style
+
+    def _keeps_promises(self, style: str) -> bool:
+        if "choir" in style and not {"choir", "singers"} & set(self.piece.roles.values()):
+            return False
+        return voices.keeps_promises(style, self.voices())
+
+    def voices(self) -> frozenset[str]:
+        """Which voices are heard, a choir included."""
+        return frozenset(self.piece.roles.values()) & {*voices.BAND, "choir"}
 
     def _plays_all(self, text: str) -> bool:
         """Whether every instrument that a text names is played."""
@@ -103,7 +115,7 @@ class _Words:
     def parts(self) -> list[str]:
         """Names of what plays, most prominent first; some are left out, as people do."""
         roles = self.piece.roles
-        parts = [self.name(roles[r]) for r in ("lead", "chords", "bass") if r in roles]
+        parts = [self.name(roles[r]) for r in ("lead", "fill", "chords", "bass") if r in roles]
         if "drums" in roles:
             parts.append(self.drums())
         keep = [p for i, p in enumerate(parts) if i == 0 or self.rng.random() < 0.6]
@@ -136,7 +148,7 @@ def _listing(parts: list[str], rng: random.Random) -> str:
 def _solo(words: _Words) -> str:
     rng, who = words.rng, INSTRUMENTS[words.piece.roles["solo"]]
     name = words.name(who.key)
-    text = rng.choice(lexicon.SOLO)
+    text = rng.choice(voices.ALONE if who.key in voices.BAND else lexicon.SOLO)
     if "{p}" in text:
         text = text.replace("{p}", rng.choice(lexicon.PLAYED.get(who.hand, ("melody", "part"))[:1]))
     text = text.replace("{n}", name).replace("{m}", words.mood())
@@ -185,14 +197,21 @@ def _band(words: _Words) -> str:
     if not parts:
         return style
     listing = _listing(parts, rng)
+    front = words.piece.roles.get("lead", "")
+    sung = front in voices.BAND
+    if sung and rng.random() < VOICED:
+        return voices.sung_style(rng, front, style, mood)
+    if not words.voices() and rng.random() < UNVOICED:
+        return rng.choice(voices.NOBODY).format(s=style, m=mood, p=listing)
     scene = pick(rng, words.genre.scenes) if words.genre else ""
+    coda = "song" if sung else rng.choice(lexicon.CODAS)
     ways: tuple[tuple[float, Callable[[], str]], ...] = (
         (1.5, lambda: style),
         (1.2, lambda: f"{mood} {style}"),
-        (0.8, lambda: f"{style} {rng.choice(lexicon.CODAS)}"),
+        (0.8, lambda: f"{style} {coda}"),
         (1.6, lambda: f"{style} with {listing}"),
         (1.0, lambda: f"{style}, {', '.join(parts)}"),
-        (0.9, lambda: f"{first} playing {style}"),
+        (0.9, lambda: f"{first}, {style}" if sung else f"{first} playing {style}"),
         (0.9, lambda: f"{style} {first}"),
         (0.7, lambda: f"{mood} {style} featuring {first}"),
         (0.6, lambda: f"{', '.join(parts)}, {style}"),
@@ -229,7 +248,9 @@ def _framed(words: _Words, text: str) -> str:
     """The caption with something around it that is true of anything."""
     if words.piece.kind == "texture" or words.rng.random() >= FRAMED:
         return text
-    return words.rng.choice(wider.ANYTHING).format(x=text, m=words.mood())
+    frames = [frame for frame in wider.ANYTHING if "instrumental" not in frame]
+    choices = frames if words.voices() else wider.ANYTHING
+    return words.rng.choice(choices).format(x=text, m=words.mood())
 
 
 _WAYS: dict[str, Callable[[_Words], str]] = {

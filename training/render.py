@@ -32,6 +32,8 @@ from training.music.genres import GENRES
 from training.music.textures import TEXTURES
 from training.progress import Progress
 from training.synth import Synth
+from training.voices import bank
+from training.voices.bank import VoicesError
 
 CAPTIONS_A_CLIP = 6
 _MIX = 1_000_003
@@ -172,6 +174,7 @@ def run(options: argparse.Namespace) -> None:
     context = multiprocessing.get_context("fork")
     turn, done = context.Value("l", 0), context.Value("l", 0)
     synth = Synth(soundfonts.find())
+    bank.find()
     began = time.monotonic()
     bar = Progress("render", total, "clips", options.out / "render.jsonl")
     team = [
@@ -218,7 +221,7 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("--out is needed")
     try:
         run(options)
-    except (FluidError, RuntimeError) as error:
+    except (FluidError, VoicesError, RuntimeError) as error:
         print(f"render: {error}", file=sys.stderr)
         return 1
     return 0

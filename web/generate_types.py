@@ -1,4 +1,7 @@
-"""Write the page protocol (riffbot/web/schema.py) as TypeScript into web/src/shared/protocol.ts.
+"""Write what the page shares with Python into web/src/shared/.
+
+The page protocol (riffbot/web/schema.py) becomes protocol.ts, the advice on denoising
+(riffbot/clips/denoising_advice.py) denoising_advice.json.
 
     python web/generate_types.py
 
@@ -29,10 +32,11 @@ from typing import (
 from pydantic import BaseModel
 
 from riffbot import request
+from riffbot.clips.denoising_advice import DENOISING_RANGES
 from riffbot.web import schema
 from riffbot.web.schema import Body, LenientBody
 
-TARGET = Path(__file__).resolve().parent / "src" / "shared" / "protocol.ts"
+SHARED = Path(__file__).resolve().parent / "src" / "shared"
 
 HEADER = """\
 // The page protocol: JSON between this page and RiffBot's server.
@@ -57,8 +61,22 @@ REQUEST_MODELS = (
 _PLAIN = {str: "string", int: "number", float: "number", bool: "boolean", type(None): "null"}
 
 
-def generate() -> str:
-    """The whole of web/src/shared/protocol.ts."""
+def generate_all() -> dict[str, str]:
+    """The files of web/src/shared/ that are written here, by name."""
+    return {
+        "protocol.ts": generate_protocol(),
+        "denoising_advice.json": generate_denoising_advice(),
+    }
+
+
+def generate_denoising_advice() -> str:
+    """The ranges of denoising with one sentence each, as a JSON array."""
+    ranges = [{"start": one.start, "advice": one.advice} for one in DENOISING_RANGES]
+    return json.dumps(ranges, ensure_ascii=False, indent=2) + "\n"
+
+
+def generate_protocol() -> str:
+    """The types of the page protocol."""
     own = [value for value in vars(schema).values() if _is_own(value)]
     parts = [HEADER]
     for model in REQUEST_MODELS:
@@ -156,4 +174,5 @@ def _is_model(value: object) -> bool:
 
 
 if __name__ == "__main__":
-    TARGET.write_text(generate(), "utf-8")
+    for name, text in generate_all().items():
+        (SHARED / name).write_text(text, "utf-8")

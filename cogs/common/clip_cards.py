@@ -7,6 +7,7 @@ from functools import partial
 
 import discord
 
+from audio.columns import seconds_of
 from cogs.common.buttons import clip_view
 from cogs.common.cards import Card, CardFile
 from cogs.common.formatting import ACCENT, format_number, format_tempo, join_parts, plural
@@ -120,7 +121,7 @@ def credit_line(credit: Credit, kind: str) -> str:
 
 def describe_request(request: RiffRequest, duration_s: float | None = None) -> str:
     """The settings that decide a clip, in one or two short lines of markdown."""
-    seconds = duration_s or (request.width / 100 if request.width else None)
+    seconds = duration_s or (seconds_of(request.width) if request.width else None)
     first = join_parts(
         f"seed `{request.seed}`",
         format_tempo(request.bpm) if request.bpm else None,
@@ -144,7 +145,7 @@ def _describe_mask(mask: str | None) -> str | None:
     if region is None:
         return f"only {mask.removeprefix('mask_').replace('_', ' ')}" if ":" not in mask else None
     band = f", {region.low} to {region.high} Hz" if (region.low, region.high) != (0, 10000) else ""
-    return f"only {region.begin / 100:g} to {region.end / 100:g} s{band}"
+    return f"only {seconds_of(region.begin):g} to {seconds_of(region.end):g} s{band}"
 
 
 def _describe_source(request: RiffRequest) -> str | None:

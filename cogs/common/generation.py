@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import discord
 
-from audio.picture import picture
+from audio.plot import encode_plot
 from cogs.common.cards import Card
 from cogs.common.clip_cards import clip_cards
 from cogs.common.delivery import ReplyTarget
@@ -204,7 +204,7 @@ class GenerationTask:
         for item in self.items:
             preview = item.progress.preview if item.progress is not None else None
             if preview is not None and not item.is_done:
-                return await asyncio.to_thread(picture, preview, title=heading_of(item.request))
+                return await asyncio.to_thread(encode_plot, preview, title=heading_of(item.request))
         return None
 
     def _progress_card(self, preview: bytes | None = None) -> Card:

@@ -13,7 +13,7 @@ from discord.ext import commands
 from cogs.common.formatting import format_tempo, join_parts
 from cogs.common.i18n import command_description, option_descriptions, shared_option_names
 from cogs.common.riff_lookup import MAX_CHOICE_NAME, MAX_CHOICES, complete_riffs
-from riffbot.clips.edits import DENOISING_HINTS
+from riffbot.clips.denoising_advice import denoising_suggestions
 from riffbot.request import MAX_PROMPT, MAX_SEED
 
 if TYPE_CHECKING:
@@ -83,7 +83,9 @@ async def suggest_denoising(
     _: discord.Interaction[RiffBot], current: float | str
 ) -> list[app_commands.Choice[float]]:
     """Suggest values with a description; those that begin with what was typed, if any do."""
-    choices = [app_commands.Choice(name=words, value=value) for value, words in DENOISING_HINTS]
+    choices = [
+        app_commands.Choice(name=name, value=value) for value, name in denoising_suggestions()
+    ]
     matching = [choice for choice in choices if choice.name.startswith(str(current))]
     return matching or choices
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from riffbot.clips.denoising_advice import LEAP, RECOLOUR, RETHINK
 from riffbot.images import Images
-from riffbot.request import RiffRequest
+from riffbot.request import DEFAULT_DENOISING, RiffRequest
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Example:
     negative: str = ""
     bpm: float | None = None
     seed_image: int | None = None
-    denoising: float = 0.75
+    denoising: float = DEFAULT_DENOISING
 
     def request(self, images: Images) -> RiffRequest:
         """The request, with a new seed each time; without seed images it starts from noise."""
@@ -36,6 +37,12 @@ class Example:
             denoising=self.denoising,
             seed_image=name,
         )
+
+
+def _variation(title: str, denoising: float) -> Example:
+    """The same prompt and seed image at another denoising, which the label names."""
+    label = f"{title}: {denoising:g}"
+    return Example(label, "bright synthesizer lead", seed_image=0, denoising=denoising)
 
 
 @dataclass(frozen=True)
@@ -104,16 +111,16 @@ PAGES = (
     Page(
         "How far to go",
         "**Denoising** says how far a riff may leave its seed image: 0 gives the image back, 1 "
-        "forgets it. At 0.75 most prompts keep the beat. Above, RiffBot grows bolder, and soon "
-        "tempo and rhythm go astray, which can be just the fun.\n\n"
-        "🎛️ **Remix…** under any riff does the same with that riff as the start: 0.4 recolours "
-        "it, 0.75 rethinks it, 0.9 keeps a memory of it.\n\n"
+        f"forgets it. At {RETHINK:g} most prompts keep the beat. Above, RiffBot grows bolder, and "
+        "soon tempo and rhythm go astray, which can be just the fun.\n\n"
+        "🎛️ **Remix…** under any riff does the same with that riff as the start: "
+        f"{RECOLOUR:g} recolours it, {RETHINK:g} rethinks it, {LEAP:g} keeps a memory of it.\n\n"
         "`/jam start` puts all of this into your voice channel, without an end: **Wilder** and "
         "**Tamer** on its panel are denoising, and everybody's `/jam prompt` is a vote.",
         (
-            Example("A touch: 0.4", "bright synthesizer lead", seed_image=0, denoising=0.4),
-            Example("A rethink: 0.75", "bright synthesizer lead", seed_image=0),
-            Example("A leap: 0.95", "bright synthesizer lead", seed_image=0, denoising=0.95),
+            _variation("A new colour", RECOLOUR),
+            _variation("A rethink", RETHINK),
+            _variation("A leap", LEAP),
         ),
     ),
 )

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from audio.arrays import Pixels
-from audio.picture import picture
+from audio.plot import encode_plot
 from cogs.common.cards import Card, CardFile
 from cogs.common.delivery import ReplyTarget
 from cogs.common.markdown import sentence_to_markdown
@@ -40,7 +40,7 @@ class PanelPlot:
             return False
         self._pixels, self._drawn_at, self._prompt = pixels, monotonic(), status.current_prompt
         png = await asyncio.to_thread(
-            picture, pixels, title=status.current_prompt, bpm=status.bpm, beats=status.beats
+            encode_plot, pixels, title=status.current_prompt, bpm=status.bpm, beats=status.beats
         )
         description = f"The spectrogram of what plays: {status.current_prompt}"
         self.file = CardFile(PLOT_FILENAME, png, description)

@@ -13,29 +13,32 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from statistics import fmean, median
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
 
 from audio import codec, image, metrics
 from audio.arrays import Floats, Pixels
+from audio.columns import COLUMNS_PER_SECOND, seconds_of
 from audio.errors import AudioError
+from riffbot.bench.codec_report import NOTES, CodecResult, MethodResult
 from riffbot.bench.peers import RATE, RiffusionCodec, librosa_image_to_audio
 from riffbot.bench.progress import ProgressBar
 from riffbot.errors import BadRequest
-from riffbot.settings import ROOT
+from riffbot.locations import bundled
 
 EXCERPT_COLUMNS = 32
 MAX_PICTURES = 4
+SEED_IMAGES = bundled("seed_images")
 
 
 @dataclass(frozen=True)
-class Size:
+class CodecSize:
     """How much is measured.
 
     Attributes:
@@ -51,68 +54,9 @@ class Size:
     inverted: int | None = None
 
 
-FULL, QUICK = Size(), Size(pictures=1, columns=64, excerpt=22, inverted=1)
+FULL, QUICK = CodecSize(), CodecSize(pictures=1, columns=64, excerpt=22, inverted=1)
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class MethodResult:
-    """One method, averaged over the pictures.
-
-    Attributes:
-        method: its name.
-        clip_ms: processor time for 512 columns, picture → sound.
-        faster: how many times faster than Riffusion's.
-        fidelity: means of `audio.metrics.Fidelity`.
-        seam_db: the click when the clip is repeated, over its ordinary moments.
-        back_ms, back_faster: the same for sound → picture; None where there is no such thing.
-        back_mae: pixels off Riffusion's own analysis of the same sound.
-    """
-
-    method: str
-    clip_ms: float
-    faster: float
-    fidelity: metrics.Fidelity
-    seam_db: float
-    back_ms: float | None = None
-    back_faster: float | None = None
-    back_mae: float | None = None
-
-
-@dataclass(frozen=True)
-class CodecResult:
-    """What was measured.
-
-    Attributes:
-        pictures: names of what the clips were made from.
-        rows: whole clips: RiffBot's codec, then Riffusion's.
-        excerpt: the same on a short excerpt, with librosa; empty when that was left out.
-        excerpt_columns: its length in columns of 10 ms.
-        notes: what to know when reading the figures.
-    """
-
-    pictures: list[str]
-    rows: list[MethodResult]
-    excerpt: list[MethodResult] = field(default_factory=list)
-    excerpt_columns: int = 0
-    notes: list[str] = field(default_factory=list)
-
-    def as_dict(self) -> dict[str, Any]:
-        """For `--json`."""
-        return asdict(self)
-
-    def table(self) -> str:
-        """For people."""
-        lines = [
-            f"{len(self.pictures)} pictures: {', '.join(self.pictures)}",
-            *_format_table(self.rows),
-        ]
-        if self.excerpt:
-            seconds = self.excerpt_columns / 100
-            lines += ["", f"an excerpt of {seconds:g} s, times scaled to a clip:"]
-            lines += _format_table(self.excerpt)
-        return "\n".join([*lines, "", *self.notes])
 
 
 def run(
@@ -120,8 +64,8 @@ def run(
     pictures: Sequence[Path] = (),
     repeats: int = 5,
     with_librosa: bool = True,
-    seed_images: Path = ROOT / "seed_images",
-    size: Size = FULL,
+    seed_images: Path = SEED_IMAGES,
+    size: CodecSize = FULL,
     bar: ProgressBar | None = None,
 ) -> CodecResult:
     """Measure.
@@ -159,7 +103,7 @@ def run(
                 by_librosa(piece[:, :12])  # imports and compiles
             methods.append(_Method("librosa", by_librosa, None, 1))
             excerpt = _measure(methods, [piece], riffusion, bar)
-    return CodecResult([name for name, _ in named], rows, excerpt, size.excerpt, list(_NOTES))
+    return CodecResult([name for name, _ in named], rows, excerpt, size.excerpt, list(NOTES))
 
 
 _LIBROSA = 3
@@ -169,9 +113,9 @@ _LIBROSA = 3
 def synthetic_picture(columns: int = 512, seed: int = 0) -> Pixels:
     """Plucked chords and noise bursts on a beat, as a picture uint8[512, columns]."""
     random = np.random.default_rng(seed)
-    time_axis = np.arange(columns * RATE // 100) / RATE
+    time_axis = np.arange(columns * RATE // COLUMNS_PER_SECOND) / RATE
     sound = np.zeros(len(time_axis))
-    for start in np.arange(0, columns / 100, 0.32):
+    for start in np.arange(0, seconds_of(columns), 0.32):
         age = time_axis - start
         heard = age >= 0
         for note in random.choice(np.arange(40, 76), 3, replace=False):
@@ -229,9 +173,9 @@ def _measure_one(
     of one method on one picture."""
     columns = pixels.shape[1]
     audio_ms, sound = _time(partial(method.to_audio, pixels), method.repeats)
-    fidelity = metrics.fidelity(pixels, reference_codec.mel(sound, columns))
+    fidelity = metrics.measure_fidelity(pixels, reference_codec.mel(sound, columns))
     repeated = _as_loop(method, pixels, sound)
-    seam = metrics.seam_db(repeated, RATE)
+    seam = metrics.measure_seam_db(repeated, RATE)
     image_ms, off = float("nan"), float("nan")
     if method.to_image is not None:
         image_ms, taken = _time(partial(method.to_image, sound, columns), method.repeats)
@@ -320,48 +264,3 @@ def _load_bundled(folder: Path) -> list[tuple[str, Pixels]]:
         if len(np.unique(pixels)) > 100 and np.median(np.abs(np.diff(pixels.astype(int), axis=1))):
             found.append((path.stem, pixels))
     return found[:MAX_PICTURES]
-
-
-_NOTES = [
-    "ms: processor time on one thread for a clip of 512 columns; x: times faster than Riffusion.",
-    "MAE, PSNR: picture of the sound against the picture it was made from, each scaled by its own",
-    "maximum; MAE*: after the best gain; mel: error of what is heard; SC: spectral convergence;",
-    "seam: click when the clip is repeated, over its ordinary moments. Lower is better, but for",
-    "PSNR. Every sound is judged by Riffusion's own analysis.",
-    "back: sound to picture; off: its pixels against Riffusion's of the same sound.",
-]
-
-
-_HEADINGS = (
-    "method", "ms", "x", "MAE", "PSNR", "MAE*", "mel dB", "SC dB", "seam dB", "back ms", "x", "off",
-)  # fmt: skip
-_WIDTHS = (10, 9, 7, 7, 7, 7, 8, 8, 9, 9, 7, 7)
-
-
-def _format_table(rows: list[MethodResult]) -> list[str]:
-    lines = [_format_row(_HEADINGS)]
-    for row in rows:
-        fidelity = row.fidelity
-        back = [row.back_ms, row.back_faster, row.back_mae]
-        cells = [
-            row.method,
-            f"{row.clip_ms:,.0f}",
-            f"{row.faster:.3g}",
-            f"{fidelity.image_mae:.2f}",
-            f"{fidelity.image_psnr:.1f}",
-            f"{fidelity.image_mae_levelled:.2f}",
-            f"{fidelity.log_mel_db:.2f}",
-            f"{fidelity.convergence_db:.1f}",
-            f"{row.seam_db:+.1f}",
-            *("-" if value is None else f"{value:.3g}" for value in back),
-        ]
-        lines.append(_format_row(cells))
-    return lines
-
-
-def _format_row(cells: Sequence[str]) -> str:
-    first, *rest = (
-        f"{cell:{'<' if i == 0 else '>'}{width}}"
-        for i, (cell, width) in enumerate(zip(cells, _WIDTHS, strict=True))
-    )
-    return first + "".join(rest)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from audio import codec, loudness
+from audio.columns import COLUMNS_PER_SECOND, seconds_of
 from riffbot.bench.joins import (
     BeatMetrics,
     JoinAnalyser,
@@ -54,7 +55,7 @@ CLIPS_AHEAD = 3
 
 
 @dataclass(frozen=True)
-class Size:
+class JamSize:
     """How long is played.
 
     Attributes:
@@ -83,8 +84,8 @@ class Size:
         ]
 
 
-FULL = Size()
-QUICK = Size(
+FULL = JamSize()
+QUICK = JamSize(
     seconds=12.0, script=(ScheduledPrompt(5, "church bells"),), wishes=1, first_s=0.5, after_s=3.0
 )
 
@@ -118,7 +119,7 @@ class JamResult:
     idle: RealtimeReport
     busy: RealtimeReport
     ahead: tuple[float, float]
-    size: Size = FULL
+    size: JamSize = FULL
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`, with the ratios."""
@@ -175,7 +176,7 @@ def _format_row(name: str, values: JoinMetrics | BeatMetrics, outside: str) -> s
     return f"{name:<26}{columns}{outside:>10}"
 
 
-def run(settings: Settings, *, size: Size = FULL, bar: ProgressBar | None = None) -> JamResult:
+def run(settings: Settings, *, size: JamSize = FULL, bar: ProgressBar | None = None) -> JamResult:
     """Measure with the model of the settings. Takes about five minutes, most of it in time.
 
     Args:
@@ -189,7 +190,7 @@ def run(settings: Settings, *, size: Size = FULL, bar: ProgressBar | None = None
     return asyncio.run(_run(settings, size, bar or ProgressBar("jam")))
 
 
-async def _run(settings: Settings, size: Size, bar: ProgressBar) -> JamResult:
+async def _run(settings: Settings, size: JamSize, bar: ProgressBar) -> JamResult:
     images = Images(settings.seed_images)
     codec.warm_up()
     path = PromptPath.begin(ChunkOptions(prompt=PROMPT), seed_image=SEED_IMAGE)
@@ -254,7 +255,7 @@ async def _render_offline(
     loop_grid: LoopGrid,
     settings: Settings,
     *,
-    size: Size,
+    size: JamSize,
     bar: ProgressBar,
 ) -> tuple[list[Placement], np.ndarray[tuple[int], np.dtype[np.float32]]]:
     entries: list[Placement] = []
@@ -262,7 +263,7 @@ async def _render_offline(
 
     def on_placement(entry: Placement) -> None:
         entries.append(entry)
-        bar.to(begin + min(size.seconds, entry.end / 100))
+        bar.to(begin + min(size.seconds, seconds_of(entry.end)))
 
     async def make(path: PromptPath) -> Chunk:
         riff = await engine.submit(path.build_request())
@@ -279,7 +280,7 @@ async def _render_offline(
     )
     with bar.part(f"playing {size.seconds:g} s as fast as it can", size.seconds):
         samples = await renderer.samples()
-    inside = [entry for entry in entries if entry.start < size.seconds * 100]
+    inside = [entry for entry in entries if entry.start < size.seconds * COLUMNS_PER_SECOND]
     return inside, samples
 
 
@@ -289,7 +290,7 @@ def _three_clips_ahead(
     """What Riffusion's web app does: a change is heard when the clip that plays and the three that
     are buffered have ended. Our own chunks' length and the same moments; no time to compute, for
     its new clip is made while the others play."""
-    clip = loop_grid.width / 100
+    clip = seconds_of(loop_grid.width)
     waits = [clip - change.at_s % clip + CLIPS_AHEAD * clip for change in changes]
     return mean(waits), max(waits)
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from audio import codec
 from audio.arrays import Floats, Pixels
-from audio.mel import edges
+from audio.columns import COLUMNS_PER_SECOND, columns_of
+from audio.mel import band_edges
 from audio.resample import resample
 from riffbot.jam.synthesizer import COLUMN_SAMPLES, SAMPLE_RATE
 from riffbot.jam.timeline import LoopGrid, Placement
@@ -28,10 +29,10 @@ FADE_COLUMNS = 5
 _FRAME, _HOP = 1024, 240  # 21 ms, every 5 ms
 _NEAR_S = 0.03
 _LEVEL_S = 0.1
-_CLICK_HZ = 10_600  # above everything that a picture can say
+_CLICK_HZ = 10_600  # above everything that a picture can hold
 _FLOOR = 1e-4
 _NEAR_COLUMNS = 5
-_HEARD = 1e-3  # within 60 dB of the loudest a picture can say
+_HEARD = 1e-3  # within 60 dB of the loudest pixel
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ def compute_onset_envelope(sound: Floats) -> NDArray[np.float64]:
 def _bands(bins: int, count: int = 40) -> NDArray[np.float64]:
     """Forty coarse mel bands [bins, 40]: a window of 21 ms sees no finer ones."""
     hz = np.arange(bins) * SAMPLE_RATE / _FRAME
-    corner = edges(count)
+    corner = band_edges(count)
     rise = (hz[:, None] - corner[:-2]) / np.diff(corner)[:-1]
     fall = (corner[2:] - hz[:, None]) / np.diff(corner)[1:]
     bank = np.maximum(0, np.minimum(rise, fall))
@@ -247,9 +248,9 @@ def _trim(sound: Floats, seconds: float) -> Floats:
 
 def find_beats(loop_grid: LoopGrid, seconds: float) -> list[int]:
     """Return the samples of all beats with enough sound on both sides."""
-    margin = round(_LEVEL_S * 100) + 2
+    margin = columns_of(_LEVEL_S) + 2
     beats, column = list[int](), loop_grid.next_beat(margin)
-    while column < seconds * 100 - margin:
+    while column < seconds * COLUMNS_PER_SECOND - margin:
         beats.append(column * COLUMN_SAMPLES)
         column = loop_grid.next_beat(column + 1)
     return beats

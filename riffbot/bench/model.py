@@ -32,7 +32,7 @@ from audio.codec import image_to_audio
 from audio.files import encode
 from audio.image import encode_png
 from audio.loudness import normalize
-from audio.metrics import seam_db
+from audio.metrics import measure_seam_db
 from riffbot.bench.held_out_prompts import PROMPTS, HeldOutPrompt
 from riffbot.bench.progress import ProgressBar
 from riffbot.images import Images
@@ -122,7 +122,7 @@ def measure(
         rows.append(row)
         pictures.setdefault(held_out.prompt, []).append(picture)
         seconds.append(spent)
-        seams.append(seam_db(sound, RATE))
+        seams.append(measure_seam_db(sound, RATE))
         bar.step(f"{name} {held_out.prompt}")
     (out / "manifest.json").write_text(json.dumps(rows, indent=1), "utf-8")
     pairs = [pair for found in pictures.values() for pair in combinations(found, 2)]

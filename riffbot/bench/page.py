@@ -24,6 +24,7 @@ import aiohttp
 import psutil
 from aiohttp import web
 
+from audio.columns import seconds_of
 from riffbot.bench.progress import ProgressBar
 from riffbot.errors import RiffBotError
 from riffbot.jam.chunk_options import ChunkOptions
@@ -48,7 +49,7 @@ CONCURRENT_POSTS = 4
 
 
 @dataclass(frozen=True)
-class Size:
+class PageSize:
     """How many listen, and for how long.
 
     Attributes:
@@ -61,7 +62,7 @@ class Size:
     stalled: int = STALLED
 
 
-FULL, QUICK = Size(), Size(seconds=2.0, listeners=3, stalled=0)
+FULL, QUICK = PageSize(), PageSize(seconds=2.0, listeners=3, stalled=0)
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ class PageResult:
 
 
 def run(
-    settings: Settings, *, size: Size = FULL, clips: int = CLIPS, bar: ProgressBar | None = None
+    settings: Settings, *, size: PageSize = FULL, clips: int = CLIPS, bar: ProgressBar | None = None
 ) -> PageResult:
     """Measure both, one after the other.
 
@@ -164,7 +165,9 @@ def run(
     return asyncio.run(_run(settings, size, clips, bar))
 
 
-async def _run(settings: Settings, size: Size, clips: int, bar: ProgressBar | None) -> PageResult:
+async def _run(
+    settings: Settings, size: PageSize, clips: int, bar: ProgressBar | None
+) -> PageResult:
     with tempfile.TemporaryDirectory(prefix="riffbot-bench-") as folder:
         changes = {"data_dir": Path(folder), "database_url": None, "host": "127.0.0.1"}
         async with open_services(settings.model_copy(update=changes)) as services:
@@ -181,7 +184,7 @@ async def measure(
     seed_image: str | None = None,
     bar: ProgressBar | None = None,
 ) -> PageResult:
-    """Measure both with services that are open; the parameters are those of `run` and `Size`."""
+    """Measure both with open services; the parameters are those of `run` and `PageSize`."""
     bar = bar or ProgressBar("page")
     bar.expect(seconds + _STALLED_S * bool(stalled) + clips)
     settings = services.settings.model_copy(update={"page_listeners": listeners + stalled})
@@ -192,7 +195,7 @@ async def measure(
             starter=LOCAL_USER,
             paced_by="clock",
         )
-        size = Size(seconds, listeners, stalled)
+        size = PageSize(seconds, listeners, stalled)
         run = await _measure_listening(app, address, session, size, bar)
         underruns, steps = (
             session.status().underruns,
@@ -211,7 +214,7 @@ async def measure(
             memory_mb=run.memory_mb,
             kbit_s=median(one["received"] for one in run.stats) * 8 / 1000 / run.seconds,
             generations_s=run.chunks / run.seconds,
-            clip_s=session.loop_grid.width / 100,
+            clip_s=seconds_of(session.loop_grid.width),
             clips_s=await _measure_posts(address, session, clips, steps, bar),
         )
 
@@ -234,7 +237,7 @@ class _ListeningRun:
 
 
 async def _measure_listening(
-    app: web.Application, address: str, session: JamSession, size: Size, bar: ProgressBar
+    app: web.Application, address: str, session: JamSession, size: PageSize, bar: ProgressBar
 ) -> _ListeningRun:
     """Let browsers listen to a jam, until those that never read are disconnected."""
     broadcaster = app[keys.BROADCASTER]
@@ -255,7 +258,7 @@ async def _measure_listening(
 
 
 @asynccontextmanager
-async def _browsers(url: str, size: Size) -> AsyncIterator[asyncio.subprocess.Process]:
+async def _browsers(url: str, size: PageSize) -> AsyncIterator[asyncio.subprocess.Process]:
     """The process of all browsers (`riffbot.bench.listeners`)."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "riffbot.bench.listeners"),
@@ -279,10 +282,10 @@ async def _measure_posts(
     address: str, session: JamSession, clips: int, steps: int | None, bar: ProgressBar
 ) -> float:
     """Clips a second while some clients of Riffusion's ask for the same loop at once."""
-    asked = iter(range(clips))
+    seeds = iter(range(clips))
 
     async def client(http: aiohttp.ClientSession) -> None:
-        for seed in asked:
+        for seed in seeds:
             prompt = {"prompt": "funky sax", "seed": seed, "denoising": 0.75, "guidance": 7.0}
             body = {
                 "start": prompt,

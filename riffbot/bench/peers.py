@@ -13,7 +13,7 @@ import torch
 
 from audio.arrays import Floats, Pixels
 from audio.codec import mel_targets, to_pixels
-from audio.mel import MAX_FREQUENCY, edges
+from audio.mel import MAX_FREQUENCY, band_edges
 
 RATE = 44100
 HOP = 441
@@ -30,7 +30,7 @@ class RiffusionCodec:
         self._random = torch.Generator().manual_seed(seed)
         self._window = torch.hann_window(WINDOW)
         hz = torch.linspace(0, RATE / 2, FFT // 2 + 1, dtype=torch.float64)
-        corner = torch.from_numpy(edges(top=MAX_FREQUENCY))
+        corner = torch.from_numpy(band_edges(top=MAX_FREQUENCY))
         rise = (hz[:, None] - corner[:-2]) / torch.diff(corner)[:-1]
         fall = (corner[2:] - hz[:, None]) / torch.diff(corner)[1:]
         self._bank = torch.clamp(torch.minimum(rise, fall), min=0).float()

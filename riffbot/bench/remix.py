@@ -16,30 +16,23 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-import torch
-from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionInpaintPipeline
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import ImageDraw
 
 from audio import codec, files, loops, loudness
 from audio.arrays import Floats, Pixels
 from audio.codec import mel_spectrogram
-from audio.picture import drawn
+from audio.columns import COLUMNS_PER_SECOND, seconds_of
+from audio.plot import draw_plot
 from audio.resample import resample
 from audio.video import playhead_video
-from riffbot.bench.engine import (
-    DiffusersBaseline,
-    StageTimer,
-    build_diffusers_pipeline,
-    to_greyscale,
-)
+from riffbot.bench.diffusers_baseline import DiffusersEdits
 from riffbot.bench.peers import ITERATIONS, RATE
 from riffbot.bench.progress import ProgressBar
 from riffbot.composition import compose, extended_columns, windows
 from riffbot.composition.canvas import window_width
 from riffbot.images import Images
 from riffbot.inference.job import GeneratedRiff
-from riffbot.inference.models.model import Model
 from riffbot.inference.pipeline.factory import open_pipeline
 from riffbot.inference.pipeline.pipeline import Pipeline
 from riffbot.inference.pipeline.resolve import resolve
@@ -54,7 +47,7 @@ _FRAMES = 25
 
 
 @dataclass(frozen=True)
-class Size:
+class RemixSize:
     """How much is measured.
 
     Attributes:
@@ -68,7 +61,7 @@ class Size:
     iterations: int = ITERATIONS
 
 
-FULL, QUICK = Size(), Size(song_s=7.0, columns=32, iterations=1)
+FULL, QUICK = RemixSize(), RemixSize(song_s=7.0, columns=32, iterations=1)
 
 
 @dataclass
@@ -101,7 +94,7 @@ class RemixResult:
 
 
 def run(
-    settings: Settings, *, repeats: int = 3, size: Size = FULL, bar: ProgressBar | None = None
+    settings: Settings, *, repeats: int = 3, size: RemixSize = FULL, bar: ProgressBar | None = None
 ) -> RemixResult:
     """Measure with the model of the settings.
 
@@ -126,7 +119,7 @@ def run(
         images,
     )
     result = RemixResult(model.name)
-    baseline = _DiffusersEdits(model, request, size.iterations)
+    baseline = DiffusersEdits(model, request, size.iterations)
     steps: dict[str, Callable[[], list[Row]]] = {
         "remix": lambda: _measure_remix(pipeline, request, source, baseline, repeats),
         "inpaint": lambda: _measure_inpaint(pipeline, request, source, baseline, repeats),
@@ -142,55 +135,6 @@ def run(
     return result
 
 
-class _DiffusersEdits:
-    """diffusers' img2img and inpainting on the same weights."""
-
-    def __init__(self, model: Model, request: RiffRequest, iterations: int) -> None:
-        self._request = request
-        self._model = model
-        self.stock = DiffusersBaseline(model, request, iterations=iterations)
-        self._img2img = build_diffusers_pipeline(StableDiffusionImg2ImgPipeline, model)
-        self._inpaint = build_diffusers_pipeline(StableDiffusionInpaintPipeline, model)
-
-    @property
-    def inpaints(self) -> bool:
-        """diffusers inpaints with four latent channels (or nine) and refuses all others."""
-        return self._model.latent_channels == 4
-
-    def remix(self, source: Pixels, seed: int = 1) -> Pixels:
-        """The picture of an img2img."""
-        return self._run(self._img2img, source, seed)
-
-    def inpaint(self, source: Pixels, mask: Pixels) -> Pixels:
-        """The picture of an inpainting, or of the whole where diffusers cannot inpaint it."""
-        if not self.inpaints:
-            return self.remix(source)
-        size = {"height": source.shape[0], "width": source.shape[1]}
-        white = Image.fromarray(mask)
-        return self._run(self._inpaint, source, 1, mask_image=white, strength=1.0, **size)
-
-    def _run(self, pipe: Any, source: Pixels, seed: int, **options: Any) -> Pixels:
-        image: Any = Image.fromarray(source)
-        if self._model.vae.config.in_channels == 1:
-            # Its own preprocessing makes colours of it: give it what the autoencoder takes.
-            image = torch.from_numpy(source.astype(np.float32) / 255)[None, None]
-            if "mask_image" in options:
-                grey = np.asarray(options["mask_image"], np.float32) / 255
-                options["mask_image"] = torch.from_numpy(grey)[None, None]
-        else:
-            image = image.convert("RGB")
-        answer = pipe(
-            self._request.prompt,
-            image=image,
-            num_inference_steps=self._request.steps,
-            guidance_scale=self._request.guidance,
-            generator=torch.Generator().manual_seed(seed),
-            output_type="np",
-            **{"strength": self._request.denoising, **options},
-        )
-        return to_greyscale(answer)
-
-
 Row = tuple[str, str, float, float, str]
 
 
@@ -198,7 +142,7 @@ def _measure_remix(
     pipeline: Pipeline,
     request: RiffRequest,
     source: Pixels,
-    baseline: _DiffusersEdits,
+    baseline: DiffusersEdits,
     repeats: int,
 ) -> list[Row]:
     def riffbot() -> object:
@@ -206,9 +150,7 @@ def _measure_remix(
         return files.encode(_render_sound(picture), RATE, "mp3")
 
     def alternative() -> object:
-        picture = baseline.remix(source)
-        baseline.stock._picture = lambda: picture  # type: ignore[method-assign]
-        return baseline.stock.clip(StageTimer())
+        return baseline.render(baseline.remix(source))
 
     fast, slow = _time_alternately(riffbot, alternative, repeats)
     return [("remix, picture to MP3", "s", fast, slow, "diffusers img2img + librosa")]
@@ -218,21 +160,21 @@ def _measure_inpaint(
     pipeline: Pipeline,
     request: RiffRequest,
     source: Pixels,
-    baseline: _DiffusersEdits,
+    baseline: DiffusersEdits,
     repeats: int,
 ) -> list[Row]:
     width = source.shape[1]
     region = Region(width // 3, 2 * width // 3)
     mask = region.mask(width)
-    asked = request.with_changes(mask=region.name, denoising=1.0)
+    masked = request.with_changes(mask=region.name, denoising=1.0)
     pictures: dict[str, Pixels] = {}
 
     def riffbot() -> object:
-        pictures["ours"] = pipeline.run([asked])[0]
+        pictures["RiffBot"] = pipeline.run([masked])[0]
         return None
 
     def alternative() -> object:
-        pictures["theirs"] = baseline.inpaint(source, mask)
+        pictures["baseline"] = baseline.inpaint(source, mask)
         return None
 
     fast, slow = _time_alternately(riffbot, alternative, repeats)
@@ -241,15 +183,17 @@ def _measure_inpaint(
     def wrong(picture: Pixels) -> float:
         return float(np.abs(picture.astype(int) - source)[outside].mean())
 
-    who = "diffusers inpaint" if baseline.inpaints else "diffusers img2img: it cannot inpaint this"
+    method = (
+        "diffusers inpaint" if baseline.inpaints else "diffusers img2img: it cannot inpaint this"
+    )
     return [
-        ("inpaint, the picture", "s", fast, slow, who),
+        ("inpaint, the picture", "s", fast, slow, method),
         (
             "inpaint, error outside the mask",
             "greys",
-            wrong(pictures["ours"]),
-            wrong(pictures["theirs"]),
-            who,
+            wrong(pictures["RiffBot"]),
+            wrong(pictures["baseline"]),
+            method,
         ),
     ]
 
@@ -262,8 +206,8 @@ def _measure_extend(
     columns = extended_columns(width, request.bpm, seconds=song_s)
     song = request.with_changes(piece=Extend(columns=columns).model_dump())
 
-    async def submit(asked: RiffRequest, _number: int, _count: int) -> GeneratedRiff:
-        resolved = resolve(asked, pipeline.model.card, images)
+    async def submit(part: RiffRequest, _number: int, _count: int) -> GeneratedRiff:
+        resolved = resolve(part, pipeline.model.card, images)
         (picture,) = pipeline.run([resolved])
         return GeneratedRiff(resolved, picture, "", "")
 
@@ -299,7 +243,7 @@ def relative_change_at(sound: Floats, rate: int, joins: list[int]) -> float:
     The mean change of its mel bands in decibels from column to column, the largest within 40 ms;
     the means of both kinds of places are compared.
     """
-    columns = len(sound) * 100 // rate
+    columns = len(sound) * COLUMNS_PER_SECOND // rate
     mel = mel_spectrogram(resample(sound, rate, 24000), columns)
     level = 20 * np.log10(np.maximum(mel, 1e-3 * mel.max()))
     change = np.abs(np.diff(level, axis=0)).mean(1)
@@ -328,7 +272,7 @@ def _measure_loop(settings: Settings) -> list[Row]:
 
     def seam(sound: Floats) -> float:
         twice = np.concatenate([sound, sound])
-        return relative_change_at(twice, RATE, [round(len(sound) * 100 / RATE)])
+        return relative_change_at(twice, RATE, [round(len(sound) * COLUMNS_PER_SECOND / RATE)])
 
     what = "loop out of a recording, its seam"
     return [(what, "×", seam(cut), seam(plain), "the first seconds as they come")]
@@ -336,18 +280,18 @@ def _measure_loop(settings: Settings) -> list[Row]:
 
 def _measure_video(source: Pixels, repeats: int) -> list[Row]:
     sound = _render_sound(source)
-    canvas, plot = drawn(source, title=PROMPT)
+    canvas, area = draw_plot(source, title=PROMPT)
 
     def riffbot() -> object:
         return playhead_video(source, sound, RATE, title=PROMPT)
 
     def alternative() -> object:
-        # What a script does: draw every frame anew and hand the pictures on as PNGs.
+        # What a script does: draw every frame anew and hand the plots on as PNGs.
         frames = []
-        for number in range(source.shape[1] * _FRAMES // 100):
-            frame, _ = drawn(source, title=PROMPT)
-            x = plot.left + plot.width * number / (source.shape[1] * _FRAMES / 100)
-            ImageDraw.Draw(frame).line((x, plot.top, x, plot.top + plot.height), "white", 3)
+        for number in range(source.shape[1] * _FRAMES // COLUMNS_PER_SECOND):
+            frame, _ = draw_plot(source, title=PROMPT)
+            x = area.left + area.width * number / (seconds_of(source.shape[1]) * _FRAMES)
+            ImageDraw.Draw(frame).line((x, area.top, x, area.top + area.height), "white", 3)
             frames.append(np.asarray(frame.resize(canvas.size)))
         return frames
 

@@ -34,7 +34,7 @@ BURST_S = 0.005
 
 
 @dataclass(frozen=True)
-class Size:
+class VoiceSize:
     """How long is played.
 
     Attributes:
@@ -48,7 +48,7 @@ class Size:
     stall_s: float = 1.0
 
 
-FULL, QUICK = Size(), Size(seconds=0.6, rounds=1, stall_s=0.3)
+FULL, QUICK = VoiceSize(), VoiceSize(seconds=0.6, rounds=1, stall_s=0.3)
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ class _PlaybackMethod:
     read_packet: Callable[[], object]
 
 
-def run(*, size: Size = FULL, bar: ProgressBar | None = None) -> VoiceResult:
+def run(*, size: VoiceSize = FULL, bar: ProgressBar | None = None) -> VoiceResult:
     """Measure both methods in turn, so that other load affects both alike.
 
     Args:

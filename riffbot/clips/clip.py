@@ -28,9 +28,9 @@ class Clip:
     Attributes:
         id: of the riff, and of the job that made it.
         request: resolved; replays to the same picture.
-        mp3, png, picture: the files' bytes: sound, raw spectrogram, spectrogram for people.
+        mp3, png, picture: the files' bytes: sound, raw spectrogram, plot.
         image_ref: the riff's own picture, as a seed image for other requests.
-        alt: the picture in words.
+        alt: the plot in words.
         duration_s: seconds of sound.
         timings: seconds by name: `queued_s`, `generate_s`, `render_s`, `store_s`; empty for a
             clip out of the library.
@@ -72,7 +72,7 @@ async def load_clip(library: Library, riff_id: str) -> Clip:
         return Rendered(
             mp3=library.files.read(stored.mp3),
             png=library.files.read(stored.png),
-            picture=library.files.read(stored.picture),
+            plot=library.files.read(stored.picture),
             alt=stored.alt,
             duration_s=stored.duration_s,
         )
@@ -93,7 +93,7 @@ def build_clip(
         request=stored.request,
         mp3=rendered.mp3,
         png=rendered.png,
-        picture=rendered.picture,
+        picture=rendered.plot,
         image_ref=stored.image_ref,
         alt=stored.alt,
         duration_s=stored.duration_s,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from audio.columns import columns_of, columns_of_beats, seconds_of
 from riffbot.composition import check_tempos, extended_columns
 from riffbot.errors import BadRequest
 from riffbot.generation_options import NO_OPTIONS, GenerationOptions
@@ -21,17 +22,6 @@ from riffbot.tempo import MAX_WIDTH
 
 INPAINT_DENOISING = 1.0
 """The denoising of inpainting: nothing of the repainted region stays."""
-
-DENOISING_HINTS = (
-    (0.25, "0.25 · a touch: nearly the same"),
-    (0.4, "0.4 · recolours it"),
-    (0.6, "0.6 · a new arrangement"),
-    (0.75, "0.75 · rethinks it and keeps the beat (a good start)"),
-    (0.85, "0.85 · bold: the beat may wander"),
-    (0.95, "0.95 · a leap, with a memory of it; tempo and rhythm may go astray"),
-    (0.0, "0 · gives it back as it is"),
-)
-"""Suggested values of denoising, with their descriptions."""
 
 
 @dataclass(frozen=True)
@@ -77,12 +67,12 @@ def crop_to_measures(
         BadRequest: `start_s` is after the picture's end.
     """
     width = picture.shape[1]
-    first = round(start_s * 100)
+    first = columns_of(start_s)
     if not 0 <= first <= width - 64:
-        raise BadRequest(f"This clip lasts {width / 100:g} s; say a start before its end.")
+        raise BadRequest(f"This clip lasts {seconds_of(width):g} s; say a start before its end.")
     if first == 0 and width <= MAX_WIDTH:
         return picture
-    bar = meter * 6000 / bpm if bpm else 512.0
+    bar = columns_of_beats(meter, bpm) if bpm else 512.0
     room = min(MAX_WIDTH, width - first)
     # About as long as an ordinary clip: a minute of a song would take long to generate.
     bars = max(1, min(int(room / bar), round(512 / bar)))

@@ -106,6 +106,6 @@ class JobRunner:
         price, resumed = accepted.price, accepted.resumed
         accepted.checked = self._pricing.check(price, resumed=resumed) is not None
         if accepted.checked and price is not None:
-            self._engine.announce_pictures(
-                accepted.reserved, price.pictures[number:], promised=resumed
+            self._engine.announce_requests(
+                accepted.reserved, price.requests[number:], is_admitted=resumed
             )

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from audio.picture import Font, colour_map, fitting
+from audio.pixels import SILENT
+from audio.plot import Font, colour_map, fit_text
 from riffbot.library.family import Family
 from riffbot.library.tables import StoredRiff
 from riffbot.rendering import heading
@@ -182,7 +183,7 @@ def _draw_thumbnail(
 ) -> None:
     corner = (position.x + 10, position.y + 10)
     if pixels is not None:
-        small = Image.fromarray(colour_map()[255 - pixels])
+        small = Image.fromarray(colour_map()[SILENT - pixels])
         canvas.paste(small.resize(_THUMBNAIL, Image.Resampling.BOX), corner)
     else:
         frame = (*corner, corner[0] + _THUMBNAIL[0], corner[1] + _THUMBNAIL[1])
@@ -212,7 +213,7 @@ def _draw_text(
 ) -> None:
     """Draw a line of a card's text, shortened to the card's width."""
     font = _load_font(size)
-    draw.text(position, fitting(draw, text, _TEXT_WIDTH, font), colour, font, anchor="lm")
+    draw.text(position, fit_text(draw, text, _TEXT_WIDTH, font), colour, font, anchor="lm")
 
 
 def _load_font(size: int) -> Font:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from riffbot.composition import plan_pictures
+from riffbot.composition import plan_requests
 from riffbot.errors import BadRequest, TooCostly
 from riffbot.images import Images
 from riffbot.inference.engine.engine import Engine
@@ -27,10 +27,10 @@ class Price:
     """The price of a clip: the pictures that it consists of.
 
     Attributes:
-        pictures: the requests to the model, resolved as far as the price depends on it.
+        requests: the requests to the model, resolved as far as the price depends on it.
     """
 
-    pictures: tuple[RiffRequest, ...]
+    requests: tuple[RiffRequest, ...]
 
     def seconds(self, engine: Engine, after: int = 0) -> float | None:
         """Estimate the compute time in seconds, without any wait in the queue.
@@ -41,7 +41,7 @@ class Price:
         Returns:
             None before the engine has measured anything.
         """
-        return engine.estimate_seconds(self.pictures[after:])
+        return engine.estimate_seconds(self.requests[after:])
 
 
 class Pricing:
@@ -72,7 +72,7 @@ class Pricing:
 
         def compute() -> Price | None:
             try:
-                return Price(tuple(plan_pictures(request, self._images, resolve)))
+                return Price(tuple(plan_requests(request, self._images, resolve)))
             except _StillLoading:
                 return None
 
@@ -142,8 +142,8 @@ class Pricing:
         usual = self._engine.resolve(RiffRequest(prompt="any", seed=0))
         return (
             usual is not None
-            and len(price.pictures) == 1
-            and work_units(price.pictures[0]) <= _MAX_ORDINARY_FACTOR * work_units(usual)
+            and len(price.requests) == 1
+            and work_units(price.requests[0]) <= _MAX_ORDINARY_FACTOR * work_units(usual)
         )
 
     async def admit_together(self, requests: Sequence[RiffRequest]) -> None:

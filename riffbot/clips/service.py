@@ -124,7 +124,7 @@ class ClipService:
         owner = requester_of(author) if owner is None else owner
         self._engine.check(owner)
         price, checked = await self.pricing.admit(request)
-        reserved = self._engine.reserve(owner, *(price.pictures if price is not None else ()))
+        reserved = self._engine.reserve(owner, *(price.requests if price is not None else ()))
         try:
             job = await self._ledger.create(
                 request, author=author, origin=origin, parent=parent, second_parent=second_parent
@@ -243,8 +243,8 @@ class ClipService:
         with suppress(RiffBotError):  # what is wrong is raised by the runner
             price = await self.pricing.price(job.request)
         owner = requester_of(job.author)
-        pictures = price.pictures if price is not None else ()
-        reserved = self._engine.reserve(owner, *pictures, promised=True)
+        requests = price.requests if price is not None else ()
+        reserved = self._engine.reserve(owner, *requests, is_admitted=True)
         checked = job.request.piece is None  # which alone may be far too dear
         accepted = AcceptedJob(job, owner, reserved, price, checked, resumed=True)
         return await self.carry_out(accepted, on_progress=on_progress, wants_preview=wants_preview)

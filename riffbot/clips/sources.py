@@ -9,6 +9,7 @@ import numpy as np
 
 from audio import codec, files
 from audio.arrays import Pixels
+from audio.columns import COLUMNS_PER_SECOND, columns_of, seconds_of
 from riffbot.clips import edits
 from riffbot.clips.edits import EditSource
 from riffbot.clips.recipes import crop_recipe
@@ -44,7 +45,7 @@ async def load_edit_source(
         if whole or (picture.shape[1] <= MAX_WIDTH and start_s == 0):
             return riff.image_ref, picture.shape[1]
         part = edits.crop_to_measures(picture, riff.request.bpm, start_s=start_s, meter=meter)
-        first, width = round(start_s * 100), part.shape[1]
+        first, width = columns_of(start_s), part.shape[1]
         return clip_service.importer.store_picture(
             part, crop_recipe(images.recipe(riff.image_ref), first, first + width)
         ), width
@@ -101,7 +102,7 @@ async def load_paint_canvas(
         return PaintCanvas(
             pixels=part,
             begins_s=start_s,
-            whole_s=whole.shape[1] / 100,
+            whole_s=seconds_of(whole.shape[1]),
             meter=meter,
             ref=riff.image_ref if np.array_equal(part, own) else None,
         )
@@ -118,7 +119,8 @@ def load_full_spectrogram(own: Pixels, library: Library, riff: StoredRiff) -> Pi
     Raises:
         NotFound, StorageError: its sound is gone.
     """
-    if riff.duration_s * 100 <= own.shape[1] + 2:  # an MP3 may be some samples longer
+    # An MP3 may be some samples longer.
+    if riff.duration_s * COLUMNS_PER_SECOND <= own.shape[1] + 2:
         return own
     sound = files.read(library.files.read(riff.mp3))
     mono = sound.samples if sound.samples.ndim == 1 else sound.samples.mean(1)

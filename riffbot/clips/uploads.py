@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from audio import codec, decoder, filetypes, loops, regrid
-from audio.columns import COLUMNS_PER_MINUTE, COLUMNS_PER_SECOND, seconds_of
+from audio.columns import bpm_of, columns_of, seconds_of
 from audio.errors import AudioError
 from audio.files import Sound
 from audio.image import SpectrogramImage
@@ -90,7 +90,7 @@ class OpenedUpload:
     @property
     def seconds(self) -> float:
         """The duration of the sound, in seconds."""
-        return float(seconds_of(self.pixels.shape[1]))
+        return seconds_of(self.pixels.shape[1])
 
     def __str__(self) -> str:
         """Return one sentence about how the file was interpreted, then the notes."""
@@ -215,7 +215,7 @@ def _open_sound(
         pixels,
         "sound",
         shown,
-        bpm=None if beats is None else round(COLUMNS_PER_MINUTE * beats / pixels.shape[1], 4),
+        bpm=None if beats is None else round(bpm_of(beats, pixels.shape[1]), 4),
         beats=beats,
         start_s=start_s,
         left_out_s=(len(samples) - len(taken)) / rate,
@@ -237,9 +237,9 @@ def _check_audible(sound: Sound, shown: str, start_s: float) -> None:
 
 def _normalise_beats(beats: int, width: int) -> int:
     """Halve or double a number of beats until the tempo is in the range of a request's."""
-    while COLUMNS_PER_MINUTE * beats / width > FASTEST and beats % 2 == 0:
+    while bpm_of(beats, width) > FASTEST and beats % 2 == 0:
         beats //= 2
-    while COLUMNS_PER_MINUTE * beats / width < SLOWEST:
+    while bpm_of(beats, width) < SLOWEST:
         beats *= 2
     return beats
 
@@ -249,7 +249,7 @@ def _open_picture(
 ) -> OpenedUpload:
     decoded = decoder.decode_image(data, max_pixels=max_pixels)
     if decoded.grey and not drawing:
-        decoded = regrid.standard(decoded)
+        decoded = regrid.to_standard(decoded)
     pixels = mix_to_mono(decoded.pixels)
     height, width = pixels.shape
     if min(height, width) < 8:
@@ -300,7 +300,7 @@ def _list_notes(decoded: SpectrogramImage) -> tuple[str, ...]:
 def _resized_width(pixels: NDArray[np.uint8], seconds: float | None) -> int:
     """Compute the width after resizing, in columns: `seconds`, or in proportion to the height."""
     height, width = pixels.shape
-    columns = round(COLUMNS_PER_SECOND * seconds) if seconds else round(width * N_MELS / height)
+    columns = columns_of(seconds) if seconds else round(width * N_MELS / height)
     return int(np.clip(columns, MIN_WIDTH, MAX_WIDTH))
 
 

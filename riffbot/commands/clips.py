@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from audio.columns import seconds_of
 from riffbot.commands.clip_options import (
     ClipOptions,
     DrawOptions,
@@ -86,7 +87,7 @@ def inpaint(options: InpaintOptions) -> int:
         mask = resolver.resolve_mask(options.mask)
     elif timed:
         begin = 0.0 if options.begin_s is None else options.begin_s
-        end = source.width / 100 if options.end_s is None else options.end_s
+        end = seconds_of(source.width) if options.end_s is None else options.end_s
         low = 0.0 if options.low is None else options.low
         high = 10_000.0 if options.high is None else options.high
         mask = Region.between(source.width, begin, end, low, high).name

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from audio.columns import seconds_of
 from riffbot.commands.files import (
     MAX_PICTURE_BYTES,
     is_folder,
@@ -48,7 +49,7 @@ def image_to_audio(options: ConvertOptions) -> int:
     settings = load_settings()
     rate = 44100
     try:
-        picture = regrid.standard(decoder.decode_image(source))
+        picture = regrid.to_standard(decoder.decode_image(source))
         samples = codec.image_to_audio(picture.pixels, loop=options.loop, sample_rate=rate)
     except ValueError as error:
         raise BadRequest(f"“{source.name}”: {error}") from error
@@ -88,7 +89,7 @@ def audio_to_image(options: ConvertOptions) -> int:
     notes = [*sound.notes]
     if sound.more:
         notes.append(f"The file is longer: only its first {MAX_SECONDS / 60:g} minutes were read.")
-    return _print_result(options, target, seconds=pixels.shape[1] / 100, notes=notes)
+    return _print_result(options, target, seconds=seconds_of(pixels.shape[1]), notes=notes)
 
 
 def _check_target(target: Path, options: ConvertOptions) -> None:

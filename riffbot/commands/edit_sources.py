@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from audio import image
+from audio.columns import columns_of
 from riffbot.clips import edits, recipes
 from riffbot.clips.edits import EditSource
 from riffbot.clips.uploads import OpenedUpload, open_upload
@@ -148,7 +149,7 @@ def _read_riff_source(
     meter = resolver.images.meter(riff.image_ref)
     if crop and (start_s or pixels.shape[1] > MAX_WIDTH):
         pixels = edits.crop_to_measures(pixels, bpm, start_s=start_s, meter=meter)
-        first = round(start_s * 100)
+        first = columns_of(start_s)
         recipe = recipes.crop_recipe(decoded.recipe, first, first + pixels.shape[1])
     else:
         recipe = decoded.recipe

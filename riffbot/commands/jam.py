@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from audio.columns import seconds_of
 from riffbot.commands.clip_options import JamOptions
 from riffbot.commands.files import atomic_file, require_new_file
 from riffbot.commands.image_resolver import ImageResolver
@@ -107,7 +108,7 @@ def _replay(options: JamOptions, recipe_file: Path, out: Path | None) -> int:
         if request.seed_image is not None:
             resolver.resolve_seed_image(request.seed_image)
     asyncio.run(_write_excerpt(settings, resolver, excerpt, out))
-    seconds = excerpt.columns / 100
+    seconds = seconds_of(excerpt.columns)
     words = f"{out}  {seconds:.2f} s  {excerpt.loop_grid.bpm:.2f} bpm, {len(excerpt.chunks)} chunks"
     answer = {"file": str(out), "seconds": seconds, **excerpt.to_json()}
     print(json.dumps(answer, ensure_ascii=False) if options.json else words)
@@ -177,7 +178,9 @@ async def _render_offline(job: _JamJob) -> dict[str, Any]:
 
     def on_placement(entry: Placement) -> None:
         entries.append(entry)
-        status_line.show(f"{entry.start / 100:.1f} of {job.seconds:g} s: {entry.chunk.prompt}")
+        status_line.show(
+            f"{seconds_of(entry.start):.1f} of {job.seconds:g} s: {entry.chunk.prompt}"
+        )
 
     async with open_engine(job.settings, job.resolver) as engine:
         renderer = OfflineRenderer(
@@ -246,7 +249,7 @@ async def _play_in_real_time(job: _JamJob) -> dict[str, Any]:
 
 def _placement_json(entry: Placement) -> dict[str, Any]:
     return {
-        "at_s": entry.start / 100,
+        "at_s": seconds_of(entry.start),
         "prompt": entry.chunk.prompt,
         "request": entry.chunk.request.model_dump(mode="json", exclude_none=True),
     }

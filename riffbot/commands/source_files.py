@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio import codec, decoder, filetypes, regrid
+from audio.columns import seconds_of
 from audio.image import SpectrogramImage
 from riffbot.clips import recipes
 from riffbot.commands.files import MAX_PICTURE_BYTES, require_file
@@ -51,7 +52,7 @@ class SourceFile:
         """Sentences about what of the file was not used; empty if all of it was."""
         if self.cut_s <= 0.005:
             return self.notes
-        taken_s = self.pixels.shape[1] / 100
+        taken_s = seconds_of(self.pixels.shape[1])
         return (f"took {taken_s:g} s and left out {self.cut_s:.1f} s.", *self.notes)
 
 
@@ -64,7 +65,7 @@ def read_source(path: Path) -> SourceFile:
     if is_sound(require_file(path)):
         return _read_sound(path)
     try:
-        source = _to_source(regrid.standard(decoder.decode_image(path)))
+        source = _to_source(regrid.to_standard(decoder.decode_image(path)))
     except ValueError as error:
         raise BadRequest(f"“{path.name}”: {error}") from error
     height, width = source.pixels.shape[:2]
@@ -73,7 +74,7 @@ def read_source(path: Path) -> SourceFile:
             f"“{path.name}” is {width} × {height} pixels; a spectrogram is {HEIGHT} high and "
             f"{MIN_WIDTH} to {MAX_WIDTH} wide."
         )
-    cut_s = max(0, width - MAX_WIDTH) / 100
+    cut_s = seconds_of(max(0, width - MAX_WIDTH))
     return replace(source, pixels=source.pixels[:, :MAX_WIDTH], cut_s=cut_s)
 
 
@@ -116,10 +117,11 @@ def read_recipe_tag(path: Path) -> str | None:
 def _read_sound(path: Path) -> SourceFile:
     try:
         sound = decoder.read(path)
-        excerpt = sound.samples[: round(MAX_WIDTH / 100 * sound.sample_rate)]
-        if len(excerpt) < MIN_WIDTH / 100 * sound.sample_rate:
+        excerpt = sound.samples[: round(seconds_of(MAX_WIDTH) * sound.sample_rate)]
+        shortest = seconds_of(MIN_WIDTH)
+        if len(excerpt) < shortest * sound.sample_rate:
             raise BadRequest(
-                f"“{path.name}” is {sound.seconds:.2f} s long; a clip needs {MIN_WIDTH / 100} s."
+                f"“{path.name}” is {sound.seconds:.2f} s long; a clip needs {shortest} s."
             )
         pixels = codec.audio_to_image(excerpt, sound.sample_rate)
     except ValueError as error:

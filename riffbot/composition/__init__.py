@@ -18,7 +18,7 @@ from riffbot.composition.canvas import windows
 from riffbot.composition.extend import extend, extended_columns
 from riffbot.composition.layer import check_tempos, layer, mix_pixels
 from riffbot.composition.morph import morph
-from riffbot.composition.plan import plan_pictures
+from riffbot.composition.plan import plan_requests
 from riffbot.composition.windowed_inpaint import Submit
 from riffbot.images import Images
 from riffbot.inference.job import GeneratedRiff
@@ -30,7 +30,7 @@ __all__ = [
     "compose",
     "extended_columns",
     "mix_pixels",
-    "plan_pictures",
+    "plan_requests",
     "windows",
 ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from audio.arrays import Pixels
-from audio.columns import COLUMNS_PER_MINUTE, COLUMNS_PER_SECOND, seconds_of
+from audio.columns import COLUMNS_PER_MINUTE, COLUMNS_PER_SECOND, columns_of_beats, seconds_of
 from audio.mel import N_MELS
 from riffbot.composition.canvas import WIDE, WINDOW, Canvas
 from riffbot.composition.windowed_inpaint import Submit, combine_riffs, load_loop, paint
@@ -36,7 +36,7 @@ def extended_columns(
     Raises:
         BadRequest: the result would not be longer, or longer than six minutes.
     """
-    bar = meter * COLUMNS_PER_MINUTE / bpm if bpm else float(width)
+    bar = columns_of_beats(meter, bpm) if bpm else float(width)
     if bars is None:
         if seconds is None or not 0 < seconds < float("inf"):
             raise BadRequest("Say how long it shall become, for example 60 seconds.")
@@ -94,7 +94,7 @@ def load_start(
             f"{N_MELS} rows and {MAX_COLUMNS // COLUMNS_PER_MINUTE} minutes at most."
         )
     bpm = request.bpm or images.tempo(request.seed_image)
-    bar = images.meter(request.seed_image) * COLUMNS_PER_MINUTE / bpm if bpm else float(WINDOW)
+    bar = columns_of_beats(images.meter(request.seed_image), bpm) if bpm else float(WINDOW)
     # As many measures as are closest to whole columns: the loop is repeated for minutes.
     bars = min(range(1, max(1, int(WIDE / bar)) + 1), key=lambda n: abs(n * bar - round(n * bar)))
     width = round(bars * bar)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from audio.arrays import Pixels
 from audio.columns import COLUMNS_PER_MINUTE
 from audio.mel import N_MELS
-from audio.pixels import SILENT, pixels_to_mel
+from audio.pixels import mel_to_pixels, pixels_to_mel
 from riffbot.composition.time_stretch import column_blocks, stretch_to
 from riffbot.errors import BadRequest
 from riffbot.images import Images
@@ -70,7 +70,7 @@ def mix_pixels(first: Pixels, second: Pixels, gain_db: float = 0.0) -> Pixels:
     loudest = max(1e-12, *(float(mel(part).max()) for part in parts))
     found = np.empty(first.shape, np.uint8)
     for part in parts:
-        found[:, part] = np.round(SILENT - SILENT * (mel(part) / loudest) ** 0.25)
+        found[:, part] = mel_to_pixels(mel(part) / loudest)
     return found
 
 

@@ -14,7 +14,7 @@ Resolve = Callable[[RiffRequest], RiffRequest]
 """Fills the fields of a request for a single picture that are None with the model's values."""
 
 
-def plan_pictures(request: RiffRequest, images: Images, resolve: Resolve) -> list[RiffRequest]:
+def plan_requests(request: RiffRequest, images: Images, resolve: Resolve) -> list[RiffRequest]:
     """The single pictures that `compose` will ask the model for, in order. Reads picture files.
 
     Each is resolved as far as its price depends on it: its width, steps, guidance and denoising.

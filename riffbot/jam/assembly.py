@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from audio.columns import seconds_of
 from riffbot.jam.capacity import Capacity
 from riffbot.jam.config import JamConfig, JamHost
 from riffbot.jam.opus import OpusEncoder
@@ -46,7 +47,7 @@ def assemble_jam(
         state=snapshot.synthesizer_state(),
     )
     player = Player(synthesizer, ring, encoder, on_block=on_block)
-    lifecycle, capacity = JamLifecycle(), Capacity(loop_grid.width / 100, load_of_others)
+    lifecycle, capacity = JamLifecycle(), Capacity(seconds_of(loop_grid.width), load_of_others)
     planner = Planner(
         host.engine,
         player,

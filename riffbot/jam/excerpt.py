@@ -19,8 +19,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from audio import describe, encoding, image, picture
+from audio import describe, encoding, image, plot
 from audio.arrays import Floats, Pixels
+from audio.columns import COLUMNS_PER_SECOND, columns_of
 from audio.stream import BLOCK
 from riffbot import rendering
 from riffbot.errors import BadRequest
@@ -177,13 +178,13 @@ def select_excerpt(
         BadRequest: nothing was heard yet.
     """
     end = player.heard_column
-    first = max(began_at, end - round(max(1.0, seconds) * 100))
+    first = max(began_at, end - columns_of(max(1.0, seconds)))
     sample_index, samples = player.history.read(first * COLUMN_SAMPLES, end * COLUMN_SAMPLES)
     first = -(-sample_index // COLUMN_SAMPLES)
     if end <= first:
         raise BadRequest("Nothing was heard yet: please wait a moment.")
     beat = loop_grid.next_beat(first)
-    if beat < end - 100:  # less than a second would be left else
+    if beat < end - COLUMNS_PER_SECOND:  # less than a second would be left else
         first = beat
     samples = samples[first * COLUMN_SAMPLES - sample_index :]
     pixels, placements = player.read_pixels(first, end)
@@ -220,7 +221,7 @@ def render_excerpt(excerpt: Excerpt) -> rendering.Rendered:
             tags={"title": title, "artist": "RiffBot", "comment": recipe},
         ),
         png=image.encode_png(last.pixels, recipe=recipe),
-        picture=picture.picture(excerpt.pixels, title=title, bpm=bpm),
+        plot=plot.encode_plot(excerpt.pixels, title=title, bpm=bpm),
         alt=describe.describe(excerpt.pixels, bpm=bpm),
         duration_s=len(excerpt.samples) / excerpt.sample_rate,
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from audio.arrays import Floats
+from audio.columns import columns_of
 from audio.stream import BLOCK
 from riffbot.jam.prompt_path import PromptPath
 from riffbot.jam.synthesizer import COLUMN_SAMPLES, Synthesizer
@@ -63,7 +64,7 @@ class OfflineRenderer:
         self._path = path
         self._timeline = Timeline(loop_grid)
         self._changes = sorted(changes, key=lambda change: change.at_s)
-        self._length = round(seconds * 100) * COLUMN_SAMPLES
+        self._length = columns_of(seconds) * COLUMN_SAMPLES
         self._synthesizer = Synthesizer(self._timeline, loudness_lufs=loudness_lufs)
         self._on_placement = on_placement
 
@@ -90,7 +91,7 @@ class OfflineRenderer:
         """The column of the next scheduled prompt."""
         if not self._changes:
             return None
-        return self._timeline.loop_grid.next_beat(round(self._changes[0].at_s * 100))
+        return self._timeline.loop_grid.next_beat(columns_of(self._changes[0].at_s))
 
     def _final_column(self) -> int:
         """The column up to which the timeline will not change any more."""

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
+from audio.columns import COLUMNS_PER_SECOND, seconds_of
 from riffbot.clock import monotonic
 from riffbot.errors import BadRequest, Cancelled, ModelError, Refused, RiffBotError
 from riffbot.inference.engine.engine import Engine
@@ -221,14 +222,14 @@ class Planner:
         Chunks that are generated earlier are discarded on a change, and delay riffs.
         """
         chunk_s = self._capacity.chunk_s
-        chunk = self._width if chunk_s is None else 100 * chunk_s
+        chunk = self._width if chunk_s is None else COLUMNS_PER_SECOND * chunk_s
         return min(self._width, max(MIN_COLUMNS_AHEAD, SAFETY_FACTOR * chunk))
 
     async def _try_to_generate(self, change: PendingChange | None) -> _Generated | Outcome | None:
         """Generate the next chunk; the outcome if that failed, None if it is tried again."""
         try:
             path, column = self._choose_path(change)
-            due = monotonic() if change else monotonic() + self._player.columns_ahead() / 100
+            due = monotonic() if change else monotonic() + seconds_of(self._player.columns_ahead())
             chunk = await self._generate(path, deadline=due)
         except RiffBotError as error:
             return await self._handle_failure(error, change)
@@ -257,7 +258,7 @@ class Planner:
         if change is not None:
             self.pending.mark_placed(change, placement.start)
             # When the change is heard, from what is heard now.
-            heard_in = (placement.start - self._player.heard_column) / 100
+            heard_in = seconds_of(placement.start - self._player.heard_column)
             response = monotonic() + heard_in - change.requested_at
             self.response_times = [*self.response_times[-99:], response]
         return ChunkPlaced(change)

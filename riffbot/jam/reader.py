@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from audio.arrays import Floats, Pixels
+from audio.columns import seconds_of
 from riffbot.jam.capacity import Capacity
 from riffbot.jam.opus import OpusEncoder
 from riffbot.jam.phase import JamLifecycle
@@ -128,7 +129,7 @@ class JamReader:
             seed=path.base_waypoint.seed,
             alpha=path.alpha,
             played_s=self.played_s,
-            buffer_s=(self.player.columns_ahead() + ring.ready * PACKET_COLUMNS) / 100,
+            buffer_s=seconds_of(self.player.columns_ahead() + ring.ready * PACKET_COLUMNS),
             packets_ready=ring.ready,
             underruns=ring.underruns,
             late_chunks=self.player.late_chunks,

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from audio import codec
 from audio.arrays import Floats, Pixels
+from audio.columns import COLUMNS_PER_SECOND
 from audio.leveller import Leveller, LevellerState
 from audio.stream import AHEAD, BLOCK, Stream, StreamState
 from riffbot.jam.timeline import Timeline
@@ -20,7 +21,7 @@ from riffbot.jam.timeline import Timeline
 SAMPLE_RATE = 48000
 """Opus works at this rate."""
 
-COLUMN_SAMPLES = SAMPLE_RATE // 100
+COLUMN_SAMPLES = SAMPLE_RATE // COLUMNS_PER_SECOND
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +38,7 @@ class SynthesizerState:
     @property
     def consumed(self) -> int:
         """Columns that were read from the timeline."""
-        return self.stream.seen
+        return self.stream.consumed
 
     def to_json(self) -> dict[str, Any]:
         """The state as plain JSON values, about 80 kB."""
@@ -100,7 +101,7 @@ class Synthesizer:
         self._leveller = Leveller(
             SAMPLE_RATE, target_lufs=loudness_lufs, state=state.leveller if state else None
         )
-        self._consumed = self._stream.seen
+        self._consumed = self._stream.consumed
         self._block: PixelBlock | None = None
         self._has_gain = state is not None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from audio.columns import beats_of
 from riffbot.errors import BadRequest, NotFound
 from riffbot.images import Images
 from riffbot.jam.timeline import LoopGrid
@@ -35,5 +36,5 @@ def read_loop_grid(images: Images, seed_image: str) -> LoopGrid:
         seed = images.bundled(seed_image)
         return LoopGrid(width, seed.beats, seed.meter)
     bpm = images.tempo(seed_image)
-    beats = max(1, round(width * bpm / 6000)) if bpm else 4
+    beats = max(1, round(beats_of(width, bpm))) if bpm else 4
     return LoopGrid(width, beats)

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from audio.arrays import Pixels
+from audio.columns import bpm_of
 from riffbot.jam.prompt_path import PromptPath
 from riffbot.request import RiffRequest
 
@@ -40,7 +41,7 @@ class LoopGrid:
     @property
     def bpm(self) -> float:
         """Beats a minute."""
-        return self.beats * 6000 / self.width
+        return bpm_of(self.beats, self.width)
 
     @property
     def fallback_loop_columns(self) -> int:

@@ -9,11 +9,12 @@ import stat
 import tempfile
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from io import BufferedReader
 from pathlib import Path
+
+from cachetools import LRUCache
 
 from riffbot.errors import NotFound, StorageError
 from riffbot.library.db_errors import disk_error
@@ -45,7 +46,7 @@ class Files:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._checked: OrderedDict[Path, tuple[_Stamp, bool, float]] = OrderedDict()
+        self._checked: LRUCache[Path, tuple[_Stamp, bool, float]] = LRUCache(_MAX_CHECKS)
         self._lock = threading.Lock()  # paths are looked up in many threads
 
     def put(self, data: bytes, suffix: str) -> str:
@@ -185,9 +186,6 @@ class Files:
             log.error("the file %s is damaged: restore it from a backup, or replay its riff", path)
         with self._lock:
             self._checked[path] = (stamp, whole, now)
-            self._checked.move_to_end(path)
-            while len(self._checked) > _MAX_CHECKS:
-                self._checked.popitem(last=False)
         return whole
 
 

@@ -170,7 +170,7 @@ class JobRepository:
             StorageError: the disk or the database cannot take it.
         """
         async with self._database.files_lock:
-            png, mp3, picture = await asyncio.to_thread(store_files, self._database.files, rendered)
+            png, mp3, plot = await asyncio.to_thread(store_files, self._database.files, rendered)
             async with self._database.write() as session:
                 job = await session.get(StoredJob, job_id, with_for_update=True)
                 if job is None:
@@ -179,7 +179,7 @@ class JobRepository:
                     return stored
                 if job.state not in UNFINISHED:
                     raise job_states.conflict_error(job_id, job.state)
-                stored = build_row(job, riff, rendered, (png, mp3, picture))
+                stored = build_row(job, riff, rendered, (png, mp3, plot))
                 for column in ("parent_id", "second_parent_id"):
                     parent = getattr(job, column)
                     if parent and (parent_riff := await session.get(StoredRiff, parent)):

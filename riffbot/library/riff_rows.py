@@ -23,7 +23,7 @@ def store_files(files: Files, rendered: Rendered) -> tuple[str, str, str]:
     return (
         files.put(rendered.png, ".png"),
         files.put(rendered.mp3, ".mp3"),
-        files.put(rendered.picture, ".png"),
+        files.put(rendered.plot, ".png"),
     )
 
 
@@ -32,7 +32,7 @@ def build_row(
 ) -> StoredRiff:
     """Build the row of a job's riff; the caller sets its parents and `remix_allowed`."""
     request = riff.request
-    png, mp3, picture = hashes
+    png, mp3, plot = hashes
     return StoredRiff(
         id=job.id,
         request=request,
@@ -58,7 +58,7 @@ def build_row(
         alt=rendered.alt,
         png=png,
         mp3=mp3,
-        picture=picture,
+        picture=plot,
     )
 
 

@@ -22,6 +22,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from audio.arrays import Floats, Pixels
+from audio.pixels import SILENT
 from riffbot.jam.opus import PRE_SKIP
 from riffbot.jam.ring import PACKET_SAMPLES
 from riffbot.jam.synthesizer import COLUMN_SAMPLES, SAMPLE_RATE
@@ -58,7 +59,7 @@ def encode_tile(column: int, picture: Pixels) -> bytes:
     """The tile message of a picture's columns (uint8[512, n], 255 silent), at half height."""
     rows, columns = picture.shape
     # The louder of two rows: a mean would wash thin partials out.
-    halved = 255 - picture.reshape(BANDS, rows // BANDS, columns).min(1)
+    halved = SILENT - picture.reshape(BANDS, rows // BANDS, columns).min(1)
     levels: bytes = halved.tobytes()
     return HEADER.pack(TILE, 0, columns, BANDS, column) + levels
 
@@ -81,7 +82,7 @@ def hello_message(codec: Codec, loop_grid: LoopGrid) -> schema.HelloMessage:
         packet_samples=PACKET_SAMPLES,
         column_samples=COLUMN_SAMPLES,
         bands=BANDS,
-        meter=schema.Meter(
+        meter=schema.LoopGrid(
             width=loop_grid.width, beats=loop_grid.beats, measure=loop_grid.beats_per_measure
         ),
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
+
+from cachetools import LRUCache
 
 from riffbot.web.errors import RateLimited
 from riffbot.web.ip_addresses import get_network
@@ -23,19 +24,17 @@ class RateLimiter:
     def __init__(self, burst: int = 20, every_s: float = 2.0) -> None:
         self._burst = burst
         self._every_s = every_s
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._buckets: LRUCache[str, tuple[float, float]] = LRUCache(self.REMEMBERED)
         """Network → tokens that were left, and when (`time.monotonic`)."""
 
     def take(self, address: str) -> None:
         """Take one token of an address's network. Raises RateLimited where none is left."""
         network = get_network(address)
         now = time.monotonic()
-        left, since = self._buckets.pop(network, (float(self._burst), now))
+        left, since = self._buckets.get(network, (float(self._burst), now))
         left = min(self._burst, left + (now - since) / self._every_s)
         granted = left >= 1
         self._buckets[network] = (left - granted, now)
-        if len(self._buckets) > self.REMEMBERED:
-            self._buckets.popitem(last=False)
         if not granted:
             wait = (1 - left) * self._every_s
             raise RateLimited("That was a lot at once; please wait a moment.", wait_s=wait)

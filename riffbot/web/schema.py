@@ -349,8 +349,8 @@ class RiffKept(TypedDict):
     riff: Riff
 
 
-class Meter(TypedDict):
-    """The loop of a jam: its width in columns, its beats, and beats a measure."""
+class LoopGrid(TypedDict):
+    """A jam's loop: its width in columns, its beats, and `measure`, the beats of a measure."""
 
     width: int
     beats: int
@@ -375,7 +375,7 @@ class HelloMessage(TypedDict):
     packet_samples: int
     column_samples: int
     bands: int
-    meter: Meter
+    meter: LoopGrid
 
 
 class TimelineEntry(TypedDict):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+
+from cachetools import LRUCache
 
 from audio.arrays import Pixels
 from riffbot.clips.sources import load_full_spectrogram
@@ -26,7 +27,7 @@ class SpectrogramCache:
     def __init__(self, services: Services, decode_lock: asyncio.Semaphore) -> None:
         self._services = services
         self._decode_lock = decode_lock
-        self._cached: OrderedDict[str, Pixels] = OrderedDict()
+        self._cached: LRUCache[str, Pixels] = LRUCache(CAPACITY)
 
     async def get(self, riff: StoredRiff) -> Pixels:
         """The spectrogram of a riff's whole sound: uint8[512, W].
@@ -35,14 +36,11 @@ class SpectrogramCache:
             NotFound, StorageError: its files are gone.
         """
         async with self._decode_lock:
-            if riff.mp3 in self._cached:
-                self._cached.move_to_end(riff.mp3)
-                return self._cached[riff.mp3]
+            if (cached := self._cached.get(riff.mp3)) is not None:
+                return cached
             own, whole = await run_in_file_thread(self._compute, riff)
             if whole is not own:  # the riff's own picture is cached elsewhere
                 self._cached[riff.mp3] = whole
-                while len(self._cached) > CAPACITY:
-                    self._cached.popitem(last=False)
             return whole
 
     def _compute(self, riff: StoredRiff) -> tuple[Pixels, Pixels]:

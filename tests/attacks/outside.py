@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from riffbot.settings import ROOT
+from riffbot.locations import ROOT
 
 STRANGER = "127.0.0.2"
 """Another address than the owner's on this machine (all of 127/8 is, on Linux)."""
@@ -94,13 +94,13 @@ async def victim(folder: Path, *options: str) -> AsyncIterator[Victim]:
         )
     try:
         assert process.stdout is not None
-        told: dict[str, str] = {}
-        while "ready" not in told:
+        announced: dict[str, str] = {}
+        while "ready" not in announced:
             line = (await process.stdout.readline()).decode()
             assert line, log.read_text("utf-8")
             name, _, rest = line.partition(": ")
-            told[name] = rest.strip()
-        yield Victim(process, told["ready"], told.get("jam", ""), log)
+            announced[name] = rest.strip()
+        yield Victim(process, announced["ready"], announced.get("jam", ""), log)
     finally:
         if process.returncode is None:
             process.kill()

@@ -55,7 +55,7 @@ class Lag:
             late = time.perf_counter() - began - TICK_S
             self.late.append(late)
 
-    def told(self) -> dict[str, float]:
+    def figures(self) -> dict[str, float]:
         """Milliseconds since the last question: the worst and the 99th percentile."""
         late, self.late = sorted(self.late) or [0.0], []
         return {
@@ -107,10 +107,10 @@ async def main(folder: Path, descriptors: int, jam: bool, changes: dict[str, obj
             elif line.strip() == "free":
                 while eaten:
                     os.close(eaten.pop())
-            told = {**lag.told(), "descriptors": descriptors_open()}
+            report = {**lag.report(), "descriptors": descriptors_open()}
             if jam:
-                told["underruns"] = session.ring.stats().underruns
-            print(json.dumps(told), flush=True)
+                report["underruns"] = session.ring.stats().underruns
+            print(json.dumps(report), flush=True)
         watching.cancel()
     await jams.close()
     await engine.close()

@@ -67,7 +67,7 @@ async def test_half_open_and_many_connections_are_capped_and_gone_after_a_deadli
         assert await page.status() == 200
         size = len(page.logged())
         row("1,000 half-open requests, limit 100", kept_at_once=kept, log_bytes=size, **figures)
-        row("40 from one address, limit 8", answered=answers[200], told=answers[503])
+        row("40 from one address, limit 8", answered=answers[200], refused=answers[503])
         row("40 from a proxy", answered=proxied[200])
         assert size < 20_000
         for one in (*raw, *(asked for asked, _ in (*strangers, *beside))):

@@ -39,9 +39,9 @@ async def test_starting_jams_in_a_loop_starves_nobodys_riffs(
             while not stop.is_set():
                 wish = {"prompt": "noise", "seed_image": "beat"}
                 async with browser.post(there.url / "api/jams", json=wish) as answer:
-                    told = await answer.json()
+                    body = await answer.json()
                     answers[answer.status] += 1
-                    assert answer.status == 201 or told["error"].endswith(".")
+                    assert answer.status == 201 or body["error"].endswith(".")
                     assert answer.status != 429 or "Retry-After" in answer.headers
                 await asyncio.sleep(0.1)
 

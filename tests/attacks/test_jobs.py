@@ -24,9 +24,10 @@ from riffbot.errors import Refused
 from riffbot.inference.engine.throughput import ThroughputMeter
 from riffbot.inference.job import Requester
 from riffbot.library.store import Library
+from riffbot.locations import ROOT
 from riffbot.request import RiffRequest
 from riffbot.services import Services
-from riffbot.settings import ROOT, Settings
+from riffbot.settings import Settings
 from riffbot.web.app import create_app
 from riffbot.web.page_jobs import PAGE_AUTHOR
 from tests.attacks.figures import row
@@ -92,7 +93,7 @@ async def test_many_pieces_just_under_the_cap_do_not_take_the_engine_for_a_day(
     await until(lambda: services.engine.stats().state == "ready")
     price = await clip_service.pricing.price(piece)
     assert price is not None
-    picture_s = 0.99 * services.settings.max_job_s / len(price.pictures)
+    picture_s = 0.99 * services.settings.max_job_s / len(price.requests)
     monkeypatch.setattr(ThroughputMeter, "seconds", lambda _, asked: picture_s * len(asked))
     pipeline.gate.clear()
     making, sentences = [], []

@@ -80,11 +80,11 @@ async def test_one_visitors_riffs_leave_room_for_three_hundred_others(
     crowd: Crowd, services: Services
 ) -> None:
     greedy = await crowd.browser("203.0.113.1")
-    told = [await crowd.ask(greedy, f"greedy {n}") for n in range(15)]
-    let_in = [status for status, _ in told].count(202)
+    greedy_answers = [await crowd.ask(greedy, f"greedy {n}") for n in range(15)]
+    let_in = [status for status, _ in greedy_answers].count(202)
     assert let_in in (10, 11), "ten wait, and one may be made already"
-    refusal = told[-1][1]
-    assert told[-1][0] == 503
+    refusal = greedy_answers[-1][1]
+    assert greedy_answers[-1][0] == 503
     assert "You have 10 clips waiting" in refusal
 
     others = [await crowd.browser(f"198.51.{n // 250}.{n % 250 + 1}") for n in range(300)]
@@ -104,9 +104,9 @@ async def test_one_visitors_riffs_leave_room_for_three_hundred_others(
 
 async def test_many_cookies_of_one_network_are_one_share(crowd: Crowd, services: Services) -> None:
     many = [await crowd.browser(f"2001:db8:0:1::{n + 1:x}") for n in range(20)]
-    told = [await crowd.ask(browser, f"flood {n}") for n in range(5) for browser in many]
-    let_in = [status for status, _ in told].count(202)
-    refusal = next(sentence for status, sentence in told if status == 503)
+    answers = [await crowd.ask(browser, f"flood {n}") for n in range(5) for browser in many]
+    let_in = [status for status, _ in answers].count(202)
+    refusal = next(sentence for status, sentence in answers if status == 503)
     assert let_in in (30, 31)
     assert refusal.startswith("Your network has 30 clips waiting")
     other = await crowd.browser("2001:db8:0:2::1")

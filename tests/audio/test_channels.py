@@ -101,7 +101,7 @@ def test_antiphase_stereo_has_the_beat_of_one_of_its_channels() -> None:
 
     assert left is not None
     assert found == left
-    assert loops.tempo(both, 22050) == loops.tempo(both[:, 0], 22050)
+    assert loops.estimate_tempo(both, 22050) == loops.estimate_tempo(both[:, 0], 22050)
 
 
 def test_surround_of_opposite_signs_has_a_beat() -> None:

@@ -56,7 +56,7 @@ def test_same_seed_same_samples(music: Pixels) -> None:
 @pytest.mark.parametrize("loop", [False, True])
 def test_a_picture_sounds_like_itself(music: Pixels, loop: bool) -> None:
     sound = codec.image_to_audio(music, loop=loop)
-    found = metrics.fidelity(music, analysed(sound, 44100, music.shape[1], loop=loop))
+    found = metrics.measure_fidelity(music, analysed(sound, 44100, music.shape[1], loop=loop))
 
     assert found.image_mae_levelled < 6.5
     assert found.log_mel_db < 2.2
@@ -66,15 +66,15 @@ def test_a_picture_sounds_like_itself(music: Pixels, loop: bool) -> None:
 def test_more_effort_is_closer(music: Pixels) -> None:
     def error(effort: solver.Effort) -> float:
         sound = codec.image_to_audio(music, effort=effort)
-        return metrics.fidelity(music, analysed(sound, 44100, music.shape[1])).log_mel_db
+        return metrics.measure_fidelity(music, analysed(sound, 44100, music.shape[1])).log_mel_db
 
     hasty = solver.Effort(fixed=0, joint=0)
     assert error(codec.FINE_EFFORT) < error(codec.DEFAULT_EFFORT) < error(hasty)
 
 
 def test_a_loop_has_no_seam_and_an_open_clip_does(ring: Pixels) -> None:
-    loop = metrics.seam_db(codec.image_to_audio(ring, loop=True), 44100)
-    cut = metrics.seam_db(codec.image_to_audio(ring, loop=False), 44100)
+    loop = metrics.measure_seam_db(codec.image_to_audio(ring, loop=True), 44100)
+    cut = metrics.measure_seam_db(codec.image_to_audio(ring, loop=False), 44100)
 
     assert loop < 6
     assert cut > loop + 10
@@ -88,8 +88,10 @@ def test_a_loop_does_not_care_where_it_starts(ring: Pixels) -> None:
     rolled = np.roll(ring, ring.shape[1] // 2, axis=1)
     middle = slice(ring.shape[1] // 2 - 8, ring.shape[1] // 2 + 8)
 
-    whole = metrics.fidelity(rolled, found).log_mel_db
-    seam = metrics.fidelity(np.ascontiguousarray(rolled[:, middle]), found[middle]).log_mel_db
+    whole = metrics.measure_fidelity(rolled, found).log_mel_db
+    seam = metrics.measure_fidelity(
+        np.ascontiguousarray(rolled[:, middle]), found[middle]
+    ).log_mel_db
     assert seam < 1.6 * whole
 
 
@@ -201,7 +203,7 @@ def test_pictures_by_riffusion_sound_like_themselves(name: str) -> None:
         pytest.skip("Riffusion's pictures are not on this machine")
     pixels = image.decode_image(Path(path)).pixels
     sound = codec.image_to_audio(pixels)
-    found = metrics.fidelity(pixels, analysed(sound, 44100, pixels.shape[1]))
+    found = metrics.measure_fidelity(pixels, analysed(sound, 44100, pixels.shape[1]))
 
     assert found.image_mae_levelled < 5.2
     assert found.log_mel_db < 1.75

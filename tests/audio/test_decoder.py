@@ -23,10 +23,10 @@ from PIL import Image
 from audio import decoder, decoder_process, files, image
 from audio.arrays import Floats
 from audio.decoder import Decoder
-from audio.decoder_protocol import Broken, receive, send
+from audio.decoder_protocol import ProtocolError, receive, send
 from audio.encoding import FORMATS, Format
 from audio.errors import AudioError
-from riffbot.settings import ROOT
+from riffbot.locations import ROOT
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux confines it")
 POSIX = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="the system stops no processes")
@@ -290,7 +290,7 @@ def test_it_loads_neither_torch_nor_discord_nor_riffbot() -> None:
 def test_no_bytes_break_the_reader_of_frames(data: bytes) -> None:
     try:
         header = receive(io.BytesIO(data))
-    except Broken:
+    except ProtocolError:
         return
     assert isinstance(header["body"], int)
 

@@ -49,7 +49,7 @@ def pictures(draw: st.DrawFn) -> tuple[dict[str, Any], bool]:
         "power": draw(st.floats(0.01, 10)),
         "stereo": stereo,
     }
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "params": params,
         "recipe": draw(st.none() | st.text(max_size=9)),
         "grey": draw(st.booleans()),
@@ -58,10 +58,10 @@ def pictures(draw: st.DrawFn) -> tuple[dict[str, Any], bool]:
     }
     honest = draw(st.booleans())
     if not honest:
-        where = draw(st.sampled_from([params, told]))
+        where = draw(st.sampled_from([params, fields]))
         where[draw(st.sampled_from(sorted(where)))] = draw(any_value)
     shape = [height, width, 2] if stereo else [height, width]
-    return {"shape": shape, "image": told}, honest
+    return {"shape": shape, "image": fields}, honest
 
 
 def blank(array: np.ndarray) -> None:
@@ -74,9 +74,9 @@ def blank(array: np.ndarray) -> None:
 def test_a_picture_of_a_process_in_a_strangers_hands_can_be_used_or_is_refused(
     answer: tuple[dict[str, Any], bool],
 ) -> None:
-    told, honest = answer
+    done, honest = answer
     try:
-        found = decoder_answers.image(told, blank, 500_000)
+        found = decoder_answers.parse_image(done, blank, 500_000)
     except (ValueError, KeyError, TypeError):
         assert not honest
         return
@@ -85,7 +85,7 @@ def test_a_picture_of_a_process_in_a_strangers_hands_can_be_used_or_is_refused(
     image.encode_png(found.pixels, params=found.params)
     with contextlib.suppress(AudioError):
         # As it was made, that is, not scaled; a column of it, which is quick.
-        regrid.standard(replace(found, pixels=np.zeros((found.params.n_mels, 1), np.uint8)))
+        regrid.to_standard(replace(found, pixels=np.zeros((found.params.n_mels, 1), np.uint8)))
 
 
 @pytest.mark.parametrize(
@@ -103,32 +103,32 @@ def test_a_picture_of_a_process_in_a_strangers_hands_can_be_used_or_is_refused(
     ],
 )
 def test_a_picture_that_says_of_itself_what_none_can_is_refused(name: str, value: object) -> None:
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "params": asdict(SpectrogramParams()),
         "recipe": None,
         "grey": True,
         "note": "",
         "retired_tag": False,
     }
-    answer = {"shape": [4, 4], "image": told}
-    assert decoder_answers.image(answer, blank, 100).params == SpectrogramParams()
-    (told["params"] if name in told["params"] else told)[name] = value
+    answer = {"shape": [4, 4], "image": fields}
+    assert decoder_answers.parse_image(answer, blank, 100).params == SpectrogramParams()
+    (fields["params"] if name in fields["params"] else fields)[name] = value
     with pytest.raises((ValueError, TypeError)):
-        decoder_answers.image(answer, blank, 100)
+        decoder_answers.parse_image(answer, blank, 100)
 
 
 @settings(max_examples=300, deadline=None)
 @given(any_value)
 def test_an_answer_of_a_process_in_a_strangers_hands_is_no_worse_than_refused(
-    told: object,
+    done: object,
 ) -> None:
     def fill(array: object) -> None:
         assert getattr(array, "nbytes", 0) <= 1_000_000
 
     for check in (
-        lambda: decoder_answers.sound(told, fill, 1_000_000),  # type: ignore[arg-type]
-        lambda: decoder_answers.tags(told, fill),  # type: ignore[arg-type]
-        lambda: decoder_answers.image(told, fill, 500_000),  # type: ignore[arg-type]
+        lambda: decoder_answers.parse_sound(done, fill, 1_000_000),  # type: ignore[arg-type]
+        lambda: decoder_answers.parse_tags(done, fill),  # type: ignore[arg-type]
+        lambda: decoder_answers.parse_image(done, fill, 500_000),  # type: ignore[arg-type]
     ):
         try:
             check()
@@ -140,6 +140,6 @@ def test_samples_that_are_no_sound_are_refused() -> None:
     def fill(array: np.ndarray) -> None:
         array[:] = np.nan
 
-    told = {"shape": [100], "rate": 44100, "notes": [], "more": False}
+    done = {"shape": [100], "rate": 44100, "notes": [], "more": False}
     with pytest.raises(ValueError, match="samples"):
-        decoder_answers.sound(told, fill, 1000)
+        decoder_answers.parse_sound(done, fill, 1000)

@@ -26,10 +26,10 @@ def test_it_can_open_no_file_no_socket_and_no_program() -> None:
         "import numpy as np\n"
         "from audio.decoder_limits import confine\n"
         "confine()\n"
-        "told = {}\n"
+        "results = {}\n"
         "def tried(name, what):\n"
-        "    try: told[name] = repr(what())\n"
-        "    except BaseException as error: told[name] = type(error).__name__\n"
+        "    try: results[name] = repr(what())\n"
+        "    except BaseException as error: results[name] = type(error).__name__\n"
         "tried('socket', socket.socket)\n"
         "tried('unix', lambda: socket.socket(socket.AF_UNIX))\n"
         "tried('program', lambda: os.execv('/bin/true', ['true']))\n"
@@ -40,16 +40,16 @@ def test_it_can_open_no_file_no_socket_and_no_program() -> None:
         "tried('environment', lambda: open(f'/proc/{os.getppid()}/environ'))\n"
         "tried('memory', lambda: len(np.ones(3 * 2**30, np.uint8)))\n"
         "tried('some memory', lambda: len(np.ones(2**29, np.uint8)))\n"
-        "print(json.dumps(told))\n"
+        "print(json.dumps(results))\n"
     )
-    told = json.loads(python(code, str(ROOT / "never")).stdout)
-    assert told["memory"] in ("MemoryError", "_ArrayMemoryError")
-    assert told["some memory"] == str(2**29)
+    results = json.loads(python(code, str(ROOT / "never")).stdout)
+    assert results["memory"] in ("MemoryError", "_ArrayMemoryError")
+    assert results["some memory"] == str(2**29)
     for name in ("socket", "unix", "program", "signal"):
-        assert told[name] == "PermissionError", (name, told[name])
+        assert results[name] == "PermissionError", (name, results[name])
     if landlocked():
         for name in ("file", "folder", "writing", "environment"):
-            assert told[name] == "PermissionError", (name, told[name])
+            assert results[name] == "PermissionError", (name, results[name])
 
 
 # Each entry: a call that reaches other processes or outlives this one, made as a library in a
@@ -68,13 +68,13 @@ refused = machine.refused
 info, limits = ctypes.create_string_buffer(128), ctypes.create_string_buffer(64)
 ctypes.c_int.from_buffer(info, 0).value = 9
 ctypes.c_int.from_buffer(info, 8).value = -1
-told = {}
+results = {}
 def call(name, number, *arguments):
     ctypes.set_errno(0)
     result = libc.syscall(number, *arguments)
     if result == 0 and name in ("fork", "vfork", "clone", "clone with a parent"):
         os._exit(0)
-    told[name] = errno.errorcode.get(ctypes.get_errno(), "") if result == -1 else "done"
+    results[name] = errno.errorcode.get(ctypes.get_errno(), "") if result == -1 else "done"
 call("rt_sigqueueinfo", refused["rt_sigqueueinfo"], victim, 0, info)
 call("rt_tgsigqueueinfo", refused["rt_tgsigqueueinfo"], victim, victim, 0, info)
 call("kill", refused["kill"], victim, 0)
@@ -105,8 +105,8 @@ call("own fcntl", machine.fcntl, pipe[0], 3, 0)
 done = []
 thread = threading.Thread(target=lambda: done.append(1))
 thread.start(), thread.join()
-told["thread"] = "done" if done else ""
-print(json.dumps([missing, told]))
+results["thread"] = "done" if done else ""
+print(json.dumps([missing, results]))
 """
 
 
@@ -118,15 +118,15 @@ def test_it_can_reach_no_other_process_and_make_none(landlock: bool) -> None:
     code = CALLS
     if not landlock:
         code = code.replace("missing = confine()", WITHOUT_LANDLOCK)
-    missing, told = json.loads(python(code, str(os.getpid())).stdout)
+    missing, results = json.loads(python(code, str(os.getpid())).stdout)
     if landlock == landlocked():
         assert ("Landlock" in missing) != landlock
     assert "a filter of system calls" not in missing
     allowed = {"own prlimit", "own fcntl", "thread"}
     unknown = {"pidfd_send_signal", "pidfd_open", "clone3", "openat2", "io_uring_setup", "x32 kill"}
-    assert {name for name, what in told.items() if what == "done"} == allowed
-    assert {name for name, what in told.items() if what == "ENOSYS"} == unknown & told.keys()
-    assert {told[name] for name in told.keys() - allowed - unknown} == {"EPERM"}
+    assert {name for name, what in results.items() if what == "done"} == allowed
+    assert {name for name, what in results.items() if what == "ENOSYS"} == unknown & results.keys()
+    assert {results[name] for name in results.keys() - allowed - unknown} == {"EPERM"}
 
 
 WITHOUT_LANDLOCK = """
@@ -166,9 +166,9 @@ def test_what_a_child_left_behind_in_its_group_ends_with_it(
     with monkeypatch.context() as only_here:
         only_here.setattr(decoder_process, "receive", receiving)
         only_here.setattr(subprocess, "Popen", popen)
-        worker = decoder_process.Worker()
+        worker = decoder_process.DecoderProcess()
     until = time.monotonic() + 30
-    while child == "is gone" and worker.running and time.monotonic() < until:
+    while child == "is gone" and worker.is_running and time.monotonic() < until:
         time.sleep(0.01)
     worker.kill()
     ended(seen[0]["forked"])

@@ -24,7 +24,7 @@ def test_every_demuxer_reads_a_real_file(kind: str) -> None:
     found = decoder.read(data)
     assert decoder.read_tags(data) is not None
     # Also where libsndfile is asked first.
-    blocks = demuxing.blocks(io.BytesIO(data), demuxing.Losses())
+    blocks = demuxing.read_blocks(io.BytesIO(data), demuxing.Losses())
     assert sum(len(block.samples) / block.rate for block in blocks) > 0.9 * SECONDS
 
     assert found.notes == ()

@@ -227,7 +227,9 @@ def test_missing_files_are_one_sentence(tmp_path: Path) -> None:
             files.read(path)
 
 
-@pytest.mark.parametrize("where", ["audio.files.sections", "audio.files.soundfile.SoundFile"])
+@pytest.mark.parametrize(
+    "where", ["audio.recordings.split_recordings", "audio.recordings.soundfile.SoundFile"]
+)
 def test_a_lack_of_memory_is_not_called_damage(
     where: str, monkeypatch: pytest.MonkeyPatch, tone: Floats
 ) -> None:
@@ -237,7 +239,7 @@ def test_a_lack_of_memory_is_not_called_damage(
         files.read(data)
 
 
-@pytest.mark.parametrize("where", ["demuxing.tags", "soundfile.SoundFile"])
+@pytest.mark.parametrize("where", ["demuxing.read_tags", "soundfile.SoundFile"])
 def test_a_lack_of_memory_is_not_taken_for_a_file_without_tags(
     where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,27 +24,31 @@ def params(
     return SpectrogramParams(RATE, RATE * step_ms // 1000, 4410, 17640, rows, low, high, power)
 
 
-def as_riffusion(sound: Floats, told: SpectrogramParams) -> Pixels:
+def as_riffusion(sound: Floats, parameters: SpectrogramParams) -> Pixels:
     """The analysis that Riffusion describes, for any parameters: an independent reference."""
-    size, window = told.n_fft, told.win_length
+    size, window = parameters.n_fft, parameters.win_length
     padded = np.pad(sound, size // 2, mode="reflect")
     weights = np.zeros(size)
     first = (size - window) // 2
     weights[first : first + window] = np.hanning(window + 1)[:-1]
-    starts = range(0, len(sound) + 1, told.hop_length)
+    starts = range(0, len(sound) + 1, parameters.hop_length)
     spectra = np.abs(np.fft.rfft([padded[start : start + size] * weights for start in starts]))
     corner = mel_to_hz(
-        np.linspace(hz_to_mel(told.min_frequency), hz_to_mel(told.max_frequency), told.n_mels + 2)
+        np.linspace(
+            hz_to_mel(parameters.min_frequency),
+            hz_to_mel(parameters.max_frequency),
+            parameters.n_mels + 2,
+        )
     )
-    hz = np.fft.rfftfreq(size, 1 / told.sample_rate)
+    hz = np.fft.rfftfreq(size, 1 / parameters.sample_rate)
     rise = (hz - corner[:-2, None]) / np.diff(corner)[:-1, None]
     fall = (corner[2:, None] - hz) / np.diff(corner)[1:, None]
     mel = spectra @ np.maximum(0, np.minimum(rise, fall)).T
-    return (255 - 255 * (mel / mel.max()) ** told.power).astype(np.uint8).T[::-1]
+    return (255 - 255 * (mel / mel.max()) ** parameters.power).astype(np.uint8).T[::-1]
 
 
-def converted(pixels: Pixels, told: SpectrogramParams) -> SpectrogramImage:
-    return regrid.standard(SpectrogramImage(np.ascontiguousarray(pixels), told, None))
+def converted(pixels: Pixels, parameters: SpectrogramParams) -> SpectrogramImage:
+    return regrid.to_standard(SpectrogramImage(np.ascontiguousarray(pixels), parameters, None))
 
 
 def pitch(sound: Floats) -> float:
@@ -54,7 +58,7 @@ def pitch(sound: Floats) -> float:
 
 @pytest.mark.parametrize("hz", [100, 1000, 4000])
 @pytest.mark.parametrize(
-    "told",
+    "parameters",
     [
         params(low=10, high=20000),  # Riffusion's “Use 20kHz”
         params(step_ms=20),
@@ -65,9 +69,9 @@ def pitch(sound: Floats) -> float:
     ],
     ids=["20kHz", "20ms", "5ms", "256rows", "power", "all"],
 )
-def test_a_tone_keeps_its_pitch_and_its_length(hz: int, told: SpectrogramParams) -> None:
+def test_a_tone_keeps_its_pitch_and_its_length(hz: int, parameters: SpectrogramParams) -> None:
     tone = np.sin(2 * np.pi * hz * np.arange(RATE) / RATE).astype(np.float32)
-    found = converted(as_riffusion(tone, told), told)
+    found = converted(as_riffusion(tone, parameters), parameters)
     sound = codec.image_to_audio(found.pixels)
     assert pitch(sound) == pytest.approx(hz, rel=0.005)
     assert len(sound) / RATE == pytest.approx(1, abs=0.025)
@@ -77,32 +81,32 @@ def test_a_tone_keeps_its_pitch_and_its_length(hz: int, told: SpectrogramParams)
 
 
 def test_what_sounds_when_stays_when_it_sounds() -> None:
-    told = params(step_ms=20, low=10, high=20000)
+    parameters = params(step_ms=20, low=10, high=20000)
     sound = np.zeros(2 * RATE, np.float32)
     sound[RATE : RATE + RATE // 5] = np.sin(np.arange(RATE // 5) * 0.1)
-    found = converted(as_riffusion(sound, told), told).pixels
+    found = converted(as_riffusion(sound, parameters), parameters).pixels
     loud = np.flatnonzero((found < 100).any(axis=0))
     assert loud.min() == pytest.approx(98, abs=6)
     assert loud.max() == pytest.approx(122, abs=6)
 
 
 def test_our_own_grid_is_untouched_to_the_pixel(music: Pixels) -> None:
-    for told in (
+    for parameters in (
         SpectrogramParams(),
         SpectrogramParams(48000, 480, 4800, 19200),  # another rate, the same bands and columns
         SpectrogramParams(22050, 220, 2205, 8820),  # 10 ms are no whole samples here
         SpectrogramParams(win_length=2205),
     ):
-        found = SpectrogramImage(music, told, "{}")
-        assert regrid.standard(found) is found
+        found = SpectrogramImage(music, parameters, "{}")
+        assert regrid.to_standard(found) is found
 
 
 def test_stereo_is_converted_side_by_side() -> None:
     tone = np.sin(2 * np.pi * 1000 * np.arange(RATE) / RATE).astype(np.float32)
-    told = replace(params(low=10, high=20000), stereo=True)
-    left = as_riffusion(tone, told)
-    found = regrid.standard(
-        decode_image(encode_png(np.dstack([left, np.full_like(left, 255)]), params=told))
+    parameters = replace(params(low=10, high=20000), stereo=True)
+    left = as_riffusion(tone, parameters)
+    found = regrid.to_standard(
+        decode_image(encode_png(np.dstack([left, np.full_like(left, 255)]), params=parameters))
     )
     sound = codec.image_to_audio(found.pixels)
     assert pitch(sound[:, 0]) == pytest.approx(1000, rel=0.005)
@@ -110,21 +114,21 @@ def test_stereo_is_converted_side_by_side() -> None:
 
 
 def test_a_picture_that_was_scaled_since_lasts_as_long() -> None:
-    told = params(step_ms=20)
+    parameters = params(step_ms=20)
     half = np.full((256, 50), 200, np.uint8)
-    assert converted(half, told).pixels.shape == (512, 200)
+    assert converted(half, parameters).pixels.shape == (512, 200)
 
 
 def test_levels_of_a_quiet_picture_stay() -> None:
-    told = params(step_ms=20)
+    parameters = params(step_ms=20)
     quiet = np.full((512, 40), 255, np.uint8)
     quiet[300:310] = 120
-    assert converted(quiet, told).pixels.min() == pytest.approx(120, abs=1)
-    assert (converted(np.full((512, 40), 255, np.uint8), told).pixels == 255).all()
+    assert converted(quiet, parameters).pixels.min() == pytest.approx(120, abs=1)
+    assert (converted(np.full((512, 40), 255, np.uint8), parameters).pixels == 255).all()
 
 
 @pytest.mark.parametrize(
-    ("told", "width", "sentence"),
+    ("parameters", "width", "sentence"),
     [
         (params(low=12000, high=20000), 64, "plays what lies below"),
         (params(step_ms=10000), 400, "an hour"),
@@ -132,8 +136,8 @@ def test_levels_of_a_quiet_picture_stay() -> None:
     ],
 )
 def test_what_cannot_be_converted_is_one_sentence(
-    told: SpectrogramParams, width: int, sentence: str
+    parameters: SpectrogramParams, width: int, sentence: str
 ) -> None:
     with pytest.raises(AudioError, match=sentence) as caught:
-        converted(np.full((512, width), 99, np.uint8), told)
+        converted(np.full((512, width), 99, np.uint8), parameters)
     assert str(caught.value).endswith(".")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from audio import codec
 from audio.errors import AudioError
-from audio.metrics import fidelity
+from audio.metrics import measure_fidelity
 from audio.resample import resample
 from audio.stream import AHEAD, BLOCK, Stream, StreamState
 
@@ -60,7 +60,7 @@ def test_a_stream_that_was_put_away_goes_on_with_the_same_bits(steps: int) -> No
     seen = steps * BLOCK + AHEAD
     head = first.push(picture[:, :seen])
     state = StreamState.from_json(first.state.to_json())
-    assert state.seen == seen
+    assert state.consumed == seen
     tail = Stream(48000, seed=5, state=state).push(picture[:, seen:])
     np.testing.assert_array_equal(np.concatenate([head, tail]), whole)
 
@@ -70,7 +70,7 @@ def test_it_lags_less_than_a_block_and_what_it_must_see() -> None:
     given = 0
     for _ in range(40):
         given += len(stream.push(music(7)))
-        assert stream.seen * 480 - given < (BLOCK + AHEAD) * 480
+        assert stream.consumed * 480 - given < (BLOCK + AHEAD) * 480
     assert stream.columns * 480 == given
 
 
@@ -79,7 +79,7 @@ def test_it_is_as_true_to_its_picture_as_a_whole_solution() -> None:
 
     def error(sound: np.ndarray) -> float:
         mel = codec.mel_spectrogram(resample(sound, 48000, 24000), picture.shape[1])
-        return fidelity(picture, mel).log_mel_db
+        return measure_fidelity(picture, mel).log_mel_db
 
     whole = codec.image_to_audio(picture, sample_rate=48000)
     assert error(played(picture)) < 1.3 * error(whole) + 0.1

@@ -65,18 +65,18 @@ class WriteLock:
 def released_by_an_answer(lock: WriteLock, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The lock goes when Discord has taken the first answer."""
 
-    def telling(answer: Any) -> Any:
-        async def told(*args: Any, **options: Any) -> Any:
+    def releasing(answer: Any) -> Any:
+        async def answer_and_release(*args: Any, **options: Any) -> Any:
             result = await answer(*args, **options)
             lock.release()
             return result
 
-        return told
+        return answer_and_release
 
     with monkeypatch.context() as patch:
         for name in ANSWERS:
             answer = getattr(discord.InteractionResponse, name)
-            patch.setattr(discord.InteractionResponse, name, telling(answer))
+            patch.setattr(discord.InteractionResponse, name, releasing(answer))
         yield
 
 

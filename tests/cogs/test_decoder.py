@@ -38,11 +38,11 @@ async def test_a_decoder_killed_in_the_middle_costs_a_sentence_and_the_next_uplo
         monkeypatch.setattr(decoder_process, "send", waiting)  # killed at the first piece of it
 
         refused = await room.ben.slash(room.channel, "remix", prompt="harp", upload=drums)
-        (told,) = refused.followups
-        assert told.ephemeral
-        assert told.content.endswith("please save it again as WAV, FLAC or PNG.")
-        assert "drums.wav" in told.content
-        assert "\n" not in told.content
+        (followup,) = refused.followups
+        assert followup.ephemeral
+        assert followup.content.endswith("please save it again as WAV, FLAC or PNG.")
+        assert "drums.wav" in followup.content
+        assert "\n" not in followup.content
         assert await room.services.library.riffs.recent() == []
 
         result = await room.ben.slash(room.channel, "remix", prompt="harp", upload=drums, seed=1)

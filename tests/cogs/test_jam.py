@@ -212,7 +212,7 @@ async def test_nonsense_is_refused_in_one_sentence(settings: Settings) -> None:
             refused = await room.ada.slash(room.channel, command)
             assert "No jam plays here" in refused.response.content
         refused = await room.ada.slash(room.channel, "jam resume")
-        assert "no jam to go on with" in await told(room, refused)
+        assert "no jam to go on with" in await get_ephemeral_text(room, refused)
         refused = await start(room, prompt="(", seed_image="nowhere")
         assert "nowhere" in refused.response.content
         await start(room, prompt="funky sax")
@@ -281,8 +281,8 @@ async def test_a_jam_forgets_a_member_who_wants_to_be_forgotten(settings: Settin
         assert "ada" not in row.snapshot
 
 
-async def told(room: Room, result: Any) -> str:
-    """Whatever the asker alone was told."""
+async def get_ephemeral_text(room: Room, result: Any) -> str:
+    """The text that only the asker sees."""
     replies = [result.response, *result.followups]
     return " ".join(reply.content for reply in replies if reply is not None and reply.content)
 
@@ -294,7 +294,7 @@ async def test_the_panel_comes_down_and_the_old_one_goes(settings: Settings) -> 
         shown = await room.ben.slash(room.channel, "jam now")
         assert panel(room).id == shown.response.id != first.id
         assert first.id not in {message.id for message in room.messages}
-        assert "ahead" in await told(room, shown)
+        assert "ahead" in await get_ephemeral_text(room, shown)
         await room.ada.slash(room.channel, "jam stop")
 
 
@@ -318,7 +318,7 @@ async def test_a_machine_that_is_too_slow_says_so_at_the_door(
     monkeypatch.setattr("riffbot.jam.capacity.MAX_LOAD", 1e-6)
     async with jam_room(settings) as room:
         refused = await start(room, prompt="funky sax")
-        assert "seconds of this jam in a second" in await told(room, refused)
+        assert "seconds of this jam in a second" in await get_ephemeral_text(room, refused)
         assert room.messages == []
         assert not room.bot.jam_controllers
 
@@ -346,7 +346,7 @@ async def test_a_jam_that_is_over_does_not_say_since_when(settings: Settings) ->
     async with jam_room(settings) as room:
         await start(room, prompt="funky sax")
         assert "· since <t:" in panel(room).embeds[0].description
-        numbers = await told(room, await room.ada.slash(room.channel, "jam now"))
+        numbers = await get_ephemeral_text(room, await room.ada.slash(room.channel, "jam now"))
         assert "packets" not in numbers
         assert "no dropouts" in numbers or "bridged" in numbers or "late" in numbers
         last = panel(room).id

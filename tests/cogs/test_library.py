@@ -213,15 +213,15 @@ async def test_privacy_export_holds_everything(settings: Settings) -> None:
         result = await room.ada.slash(room.channel, "privacy export")
         (file,) = result.response.attachments
         archive = zipfile.ZipFile(io.BytesIO(await file.read()))
-        told = json.loads(archive.read("data.json"))
-        (riff,) = told["riffs"]
+        exported = json.loads(archive.read("data.json"))
+        (riff,) = exported["riffs"]
         assert riff["request"]["prompt"] == "dub"
-        assert told["favourites"][0]["riff"] == riff["id"]
+        assert exported["favourites"][0]["riff"] == riff["id"]
         assert f"riffs/{riff['id']}.mp3" in archive.namelist()
-        assert told["files_left_out"] == []
+        assert exported["files_left_out"] == []
         small = await room.services.library.privacy.export_member(room.ada.id, limit=105_000)
-        told = json.loads(zipfile.ZipFile(io.BytesIO(small)).read("data.json"))
-        assert told["files_left_out"]
+        exported = json.loads(zipfile.ZipFile(io.BytesIO(small)).read("data.json"))
+        assert exported["files_left_out"]
         assert len(small) < 105_000
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from riffbot import caches
-from riffbot.settings import ROOT
+from riffbot.locations import ROOT
 
 PACKAGES = ("audio", "riffbot")
 NOWHERE = "/dev/null/home"
@@ -99,8 +99,8 @@ def test_a_home_that_works_is_used_and_models_are_found_there(sealed: Path, tmp_
     code = PREPARED.format("None") + (
         "import os; print(os.environ['NUMBA_CACHE_DIR'], os.environ.get('XDG_CACHE_HOME'))"
     )
-    told = run(code, sealed, tmp_path, HOME=str(tmp_path)).split()
-    assert told == [str(tmp_path / ".cache" / "riffbot" / "numba"), "None"]
+    output = run(code, sealed, tmp_path, HOME=str(tmp_path)).split()
+    assert output == [str(tmp_path / ".cache" / "riffbot" / "numba"), "None"]
 
 
 def test_no_folder_for_temporaries(sealed: Path, tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ from simcord.preview._media import MediaWorker
 from riffbot import local, local_pictures, services
 from riffbot.errors import RiffBotError
 from riffbot.images import Images
-from riffbot.settings import ROOT, Settings
+from riffbot.locations import ROOT
+from riffbot.settings import Settings
 from tests.support.browser import chromium
 from tests.support.tiny_models import tiny_embedded_model
 
@@ -166,10 +167,10 @@ async def simcord() -> AsyncIterator[tuple[Preview, str]]:
 
 async def ask_for(address: str, path: str, **headers: str) -> tuple[int, bytes, str]:
     base, _, key = address.partition("#")
-    told = {"X-Simcord-Capability": key, **headers}
+    sent_headers = {"X-Simcord-Capability": key, **headers}
     async with (
         aiohttp.ClientSession() as session,
-        session.get(base + path, headers=told) as answer,
+        session.get(base + path, headers=sent_headers) as answer,
     ):
         return answer.status, await answer.read(), answer.content_type
 

@@ -37,9 +37,9 @@ def test_places_at_120_bpm(where: str, begin: int, end: int) -> None:
     "where", ["bar 0", "bar 3", "bars 2-1", "left", "", "5-4", "3-9", "bar -1"]
 )
 def test_places_that_are_none(where: str) -> None:
-    with pytest.raises(BadRequest) as told:
+    with pytest.raises(BadRequest) as raised:
         Region.from_words(where, 400, 120)
-    assert str(told.value).endswith(".")
+    assert str(raised.value).endswith(".")
 
 
 def test_bars_need_a_tempo() -> None:

@@ -35,7 +35,7 @@ def test_a_riff_carries_its_recipe_everywhere() -> None:
     assert abs(level + 16) < 1
     png = image.decode_image(found.png)
     assert (png.pixels == riff.image).all()
-    assert image.decode_image(found.picture).pixels.size > riff.image.size
+    assert image.decode_image(found.plot).pixels.size > riff.image.size
     for text in (png.recipe, files.read_tags(found.mp3)["comment"]):
         recipe = json.loads(text or "")
         assert RiffRequest.build(**recipe["request"]) == request

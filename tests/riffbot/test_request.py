@@ -81,9 +81,9 @@ def test_the_far_end_of_a_morph_may_be_without_words_but_not_empty() -> None:
     with pytest.raises(PromptError, match="“1e9” is not a weight I can use"):
         morph("bells", "(x:1e9)")
     for first, second in (("", "bells"), ("bells", " "), ("bells", "\0")):
-        with pytest.raises(BadRequest) as told:
+        with pytest.raises(BadRequest) as raised:
             morph(first, second)
-        assert str(told.value) == (
+        assert str(raised.value) == (
             "The prompt is empty: write what you want to hear, for example “funky sax”."
         )
     with pytest.raises(BadRequest, match=r"^The prompt is too long: please keep it under 1000"):

@@ -13,7 +13,7 @@ import pytest
 
 from audio.image import encode_png
 from riffbot.commands.parser import build_parser
-from riffbot.settings import ROOT
+from riffbot.locations import ROOT
 
 LONG = "x" * 300
 
@@ -158,7 +158,7 @@ def test_every_command_keeps_its_exit_code_at_any_terminal(
 def test_json_stays_json_where_a_terminal_has_no_such_characters(place: Path) -> None:
     command = [sys.executable, "-m", "riffbot", "seed-images", "--json"]
     environment = {"RIFFBOT_SEED_IMAGES": str(place / "seeds"), "PYTHONPATH": str(ROOT)}
-    told = {
+    outputs = {
         encoding: subprocess.run(
             command,
             cwd=place,
@@ -168,7 +168,7 @@ def test_json_stays_json_where_a_terminal_has_no_such_characters(place: Path) ->
         ).stdout
         for encoding in ("ascii", "utf-8")
     }
-    assert json.loads(told["ascii"].decode("ascii")) == json.loads(told["utf-8"].decode())
+    assert json.loads(outputs["ascii"].decode("ascii")) == json.loads(outputs["utf-8"].decode())
 
 
 def test_a_full_disk_behind_standard_output_is_one_sentence(place: Path) -> None:

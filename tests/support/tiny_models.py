@@ -51,7 +51,7 @@ def tiny_embedded_model(
     circular: bool = True,
     int8: bool = False,
     steps: int = 3,
-    told: bool = True,
+    conditioned: bool = True,
     **card: object,
 ) -> Path:
     """Write a model in the layout of `models/riffbot-mini`: f=16, rectified flow, `riffbot.json`.
@@ -63,7 +63,7 @@ def tiny_embedded_model(
         circular: time is a circle.
         int8: store the denoiser in eight bits.
         steps: the card's default.
-        told: the denoiser hears the prompt's gist and sees the beat grid.
+        conditioned: the denoiser is given a prompt embedding and a beat grid.
         card: further fields of `riffbot.json`.
 
     Returns:
@@ -71,14 +71,17 @@ def tiny_embedded_model(
     """
     torch.manual_seed(seed)
     channels = 1 if grayscale else 3
-    unet, vae = _unet(latents=8, told=told), _vae((4, 4, 4, 4, 4), latents=8, channels=channels)
+    unet, vae = (
+        _unet(latents=8, conditioned=conditioned),
+        _vae((4, 4, 4, 4, 4), latents=8, channels=channels),
+    )
     vae.save_pretrained(folder / "vae")
     unet.save_pretrained(folder / "unet")
     if int8:
         (folder / "unet" / "diffusion_pytorch_model.safetensors").unlink()
         quantised.save(unet.state_dict(), folder / "unet" / quantised.FILE)
     _bert(folder)
-    if told:
+    if conditioned:
         PromptEmbedding(width=_WIDTH, size=_WIDTH, heads=2, hidden=8).save_pretrained(
             folder / "gist"
         )
@@ -96,7 +99,7 @@ def tiny_embedded_model(
             "circular": circular,
             "tempo_in_prompt": True,
             "grayscale": grayscale,
-            "beat_grid": told,
+            "beat_grid": conditioned,
             **card,
         },
     )
@@ -173,14 +176,14 @@ def tiny_pipeline(folder: Path, **options: object) -> Pipeline:
     return Pipeline(model, Images(folder / "seed_images"))
 
 
-def _unet(*, latents: int, told: bool = False) -> UNet2DConditionModel:
+def _unet(*, latents: int, conditioned: bool = False) -> UNet2DConditionModel:
     gist: dict[str, Any] = {
         "class_embed_type": "projection",
         "projection_class_embeddings_input_dim": _WIDTH,
     }
     return UNet2DConditionModel(
         sample_size=32,
-        in_channels=latents + (GRID_CHANNELS if told else 0),
+        in_channels=latents + (GRID_CHANNELS if conditioned else 0),
         out_channels=latents,
         block_out_channels=(8, 16),
         layers_per_block=1,
@@ -189,7 +192,7 @@ def _unet(*, latents: int, told: bool = False) -> UNet2DConditionModel:
         cross_attention_dim=_WIDTH,
         attention_head_dim=2,
         norm_num_groups=4,
-        **(gist if told else {}),
+        **(gist if conditioned else {}),
     )
 
 

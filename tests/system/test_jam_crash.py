@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from riffbot.settings import ROOT
+from riffbot.locations import ROOT
 from tests.support.loopback import LoopbackDiscord
 from tests.system import test_crash
 
@@ -45,9 +45,9 @@ async def test_a_jam_comes_back(
             await heard.until(before + 100, timeout_s=180)
             assert len(heard.sessions) == 2
             assert heard.faults() == []
-            told = await ben.slash("jam now")
+            response = await ben.slash("jam now")
             await there.cleared(ann.channel, lambda message: message is panel)  # it moved down
-            numbers = await told.until(lambda message: "ahead" in message.content)
+            numbers = await response.until(lambda message: "ahead" in message.content)
             print(numbers.content)
             await ann.slash("jam stop")
     assert "Traceback" not in (tmp_path / "log.txt").read_text()

@@ -17,7 +17,7 @@ from cogs.jam import _channel_status, _controller, _output, _presenter
 from cogs.jam._controller import JamController
 from riffbot.jam.opus import OpusEncoder
 from riffbot.jam.session import JamSession
-from riffbot.settings import ROOT
+from riffbot.locations import ROOT
 from riffbot.voice.connection import ConnectionState, ReconnectPolicy
 from tests.support.loopback import LoopbackDiscord, Member, Message, VoiceChannel
 from tests.support.loopback.real import on_stage
@@ -350,8 +350,8 @@ async def test_an_install_fault_is_named(tmp_path: Path, monkeypatch: pytest.Mon
     async with evening(tmp_path, monkeypatch) as night:
         night.there.voice.server.refuse = [4017]
         shown = await night.ann.slash("jam start", prompt="funky sax")
-        told = await shown.until(lambda message: "davey" in message.content, timeout_s=60)
-        assert told.audience is night.ann.user
+        notice = await shown.until(lambda message: "davey" in message.content, timeout_s=60)
+        assert notice.audience is night.ann.user
         assert night.there.voice.server.identified == 0
         assert not night.bot.jam_controllers
 

@@ -77,14 +77,14 @@ def test_a_batch_is_of_one_width_and_keeps_its_rows_together() -> None:
     store = ByWidth()
     for width, marks in ((32, [0, 1]), (48, [2]), (32, [3])):
         mark = torch.tensor(marks)
-        told = [{"mark": number} for number in marks]
-        store.add(width, Rows(mark[:, None].repeat(1, width), told))
+        labels = [{"mark": number} for number in marks]
+        store.add(width, Rows(mark[:, None].repeat(1, width), labels))
     assert len(store) == 4
     random = torch.Generator().manual_seed(0)
     seen: set[int] = set()
     for _ in range(60):
-        rows, told = store.draw(3, random)
-        marks_drawn = torch.tensor([said["mark"] for said in told])
+        rows, labels = store.draw(3, random)
+        marks_drawn = torch.tensor([said["mark"] for said in labels])
         assert rows.shape in {(3, 32), (3, 48)}
         assert torch.equal(rows[:, 0], marks_drawn)
         assert bool(((marks_drawn == 2) == (rows.shape[1] == 48)).all())
@@ -95,10 +95,12 @@ def test_a_batch_is_of_one_width_and_keeps_its_rows_together() -> None:
 @pytest.mark.parametrize("times", [2.0, 3.0])
 def test_clips_with_a_favoured_word_come_so_many_times_as_often(times: float) -> None:
     store = ByWidth(["jazz", "hip hop"], times)
-    told = [{"captions": [text]} for text in ("Jazz trio", "a jazzy flute", "hip hop beat", "rock")]
-    store.add(32, Rows(torch.zeros(2, 1, 32, 2), told[:2]))
-    store.add(32, Rows(torch.zeros(2, 1, 32, 2), told[2:]))
+    labels = [
+        {"captions": [text]} for text in ("Jazz trio", "a jazzy flute", "hip hop beat", "rock")
+    ]
+    store.add(32, Rows(torch.zeros(2, 1, 32, 2), labels[:2]))
+    store.add(32, Rows(torch.zeros(2, 1, 32, 2), labels[2:]))
     _, drawn = store.draw(6000, torch.Generator().manual_seed(1))
     share = 6000 / (2 + 2 * times)
-    count = [sum(said is one for said in drawn) / share for one in told]
+    count = [sum(said is one for said in drawn) / share for one in labels]
     assert count == pytest.approx([times, 1.0, times, 1.0], abs=0.2)

@@ -106,19 +106,19 @@ def test_the_compiled_network_is_the_one_that_learns(
 ) -> None:
     """With a backend that only traces: what a GPU's compiler makes of it is the compiler's own."""
     by_steps(monkeypatch, denoiser, 0.2)
-    told = options(folder, compile="eager", halves=0.0, out=tmp_path / "denoiser.pt")
-    trainer = Trainer(told, 0, torch.device("cpu"))
+    config = options(folder, compile="eager", halves=0.0, out=tmp_path / "denoiser.pt")
+    trainer = Trainer(config, 0, torch.device("cpu"))
     before = trainer.network.conv_out.weight.detach().clone()
     trainer.run()
-    held = torch.load(told.out, weights_only=True)
+    held = torch.load(config.out, weights_only=True)
     assert held["step"] > 0
     assert not torch.equal(held["network"]["conv_out.weight"], before)
 
 
 def test_two_processes_go_on_from_the_mean_of_their_weights(folder: Path, tmp_path: Path) -> None:
-    told = options(folder, workers=2, halves=0.0, out=tmp_path / "denoiser.pt")
-    spawn(work, (told, str(tmp_path / "meeting")), nprocs=2)
-    held = torch.load(told.out, weights_only=True)
+    config = options(folder, workers=2, halves=0.0, out=tmp_path / "denoiser.pt")
+    spawn(work, (config, str(tmp_path / "meeting")), nprocs=2)
+    held = torch.load(config.out, weights_only=True)
     assert held["samples"] > held["step"]  # one sample a step: the others are the other's
     assert all(torch.isfinite(weight).all() for weight in held["network"].values())
 
@@ -135,8 +135,8 @@ def test_what_is_told_of_a_clip_is_of_that_clip(folder: Path) -> None:
 
 
 def test_without_a_caption_the_beat_is_mostly_faint(folder: Path, tmp_path: Path) -> None:
-    told = options(folder, out=tmp_path / "denoiser.pt")
-    trainer = Trainer(told, 0, torch.device("cpu"))
+    config = options(folder, out=tmp_path / "denoiser.pt")
+    trainer = Trainer(config, 0, torch.device("cpu"))
     silent = torch.arange(4000) < 2000
     unprompted, prompted = trainer._shown(silent).split(2000)
     assert set(prompted.tolist()) == {0.0, 1.0}
@@ -174,9 +174,11 @@ def test_channels_count_by_what_they_are_of_the_picture(folder: Path) -> None:
     error = velocity_loss  # the weighted loss of equal errors is that of unweighted ones
     network = networks.build_denoiser(LATENTS, CHANNELS).eval()
     x, grid = torch.randn(2, LATENTS, 32, 16), torch.zeros(2, GRID_CHANNELS, 32, 16)
-    told, s = (torch.zeros(2, 32, 384), torch.zeros(2, 384)), torch.full((2,), 0.5)
-    plain = error(network, x, grid, told, s, torch.zeros_like(x))
-    doubled = error(network, x, grid, told, s, torch.zeros_like(x), torch.full((LATENTS,), 2.0))
+    conditioning, s = (torch.zeros(2, 32, 384), torch.zeros(2, 384)), torch.full((2,), 0.5)
+    plain = error(network, x, grid, conditioning, s, torch.zeros_like(x))
+    doubled = error(
+        network, x, grid, conditioning, s, torch.zeros_like(x), torch.full((LATENTS,), 2.0)
+    )
     assert torch.allclose(doubled, 2 * plain)
 
 

@@ -43,8 +43,8 @@ else:
     rows = json.loads(Path(files[0]).read_text())
     bad = [r["file"] for r in rows if not Path(files[0]).with_name(r["file"]).is_file()]
     assert not bad, bad
-    told = {"clips": len(rows), "acc1": 1.0}
-    print(json.dumps({"tempo": told, "raw": {"top3": 0.5}, "norm": {}, "mean_auc": 0.6}))
+    tempo = {"clips": len(rows), "acc1": 1.0}
+    print(json.dumps({"tempo": tempo, "raw": {"top3": 0.5}, "norm": {}, "mean_auc": 0.6}))
 """
 
 
@@ -182,10 +182,10 @@ def test_the_command(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     out, paths = tmp_path / "out", ["--judge", str(tmp_path / "judge.py")]
     asked = ["--model", str(model), "--out", str(out)]
     assert evaluate.main([*asked, *paths, "--what", "loops", "autoencoder"]) == 0
-    told = json.loads(capsys.readouterr().out)
+    output = json.loads(capsys.readouterr().out)
     report = json.loads((out / "report.json").read_text("utf-8"))
-    assert set(told) == {"loops", "autoencoder"}
-    assert report["loops"] == told["loops"]
+    assert set(output) == {"loops", "autoencoder"}
+    assert report["loops"] == output["loops"]
     assert report["model"] == f"{CARD.name} {CARD.version}"
     assert evaluate.main([*asked, "--what", "install"]) == 0
     assert set(json.loads((out / "report.json").read_text("utf-8"))) >= {"loops", "install"}

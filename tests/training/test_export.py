@@ -75,7 +75,7 @@ def test_the_autoencoder_comes_back_in_half_precision(
 
 def test_a_card_of_before_is_read(exported: Path, tmp_path: Path) -> None:
     """Cards up to version 4 named a denoising that nothing read."""
-    told = json.loads((exported / "riffbot.json").read_text("utf-8"))
-    told["defaults"]["denoising"] = 0.75
-    (tmp_path / "riffbot.json").write_text(json.dumps(told), "utf-8")
+    config = json.loads((exported / "riffbot.json").read_text("utf-8"))
+    config["defaults"]["denoising"] = 0.75
+    (tmp_path / "riffbot.json").write_text(json.dumps(config), "utf-8")
     assert read_card(tmp_path) == read_card(exported)

@@ -98,8 +98,8 @@ def test_shards_are_resumable_and_repeatable(
         "shard-00001.json",
         "shard-00001.npz",
     ]
-    told = json.loads((tmp_path / "render.jsonl").read_text().splitlines()[-1])
-    assert (told["clips"], told["of"], told["done"]) == (4, 4, True)
+    record = json.loads((tmp_path / "render.jsonl").read_text().splitlines()[-1])
+    assert (record["clips"], record["of"], record["done"]) == (4, 4, True)
     assert plan(tmp_path, 4, 2, 0) == []
     rows = json.loads((tmp_path / "shard-00001.json").read_text())
     assert len(rows[0]["captions"]) == 6

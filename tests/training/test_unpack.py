@@ -73,8 +73,8 @@ def test_a_gist_goes_on_where_it_was_stopped(
     by_steps(monkeypatch, prompt_embedding, 0.3)
 
     def train(minutes: float) -> dict[str, float]:
-        told = ["gist", "--out", str(path), "--pieces", "12", "--batch", "4", "--every", "3"]
-        monkeypatch.setattr("sys.argv", [*told, "--minutes", str(minutes)])
+        argv = ["gist", "--out", str(path), "--pieces", "12", "--batch", "4", "--every", "3"]
+        monkeypatch.setattr("sys.argv", [*argv, "--minutes", str(minutes)])
         prompt_embedding.main()
         held: dict[str, float] = torch.load(path, weights_only=True)["training"]
         return held
@@ -99,9 +99,9 @@ def test_the_autoencoder_goes_on_from_what_was_unpacked(
     write_noise(shards, (0, 3), 2)
     before = torch.load(out / "autoencoder.pt", weights_only=True)["network"]
     by_steps(monkeypatch, autoencoder, 0.6)
-    told = ["autoencoder", "--shards", str(shards), "--out", str(out / "autoencoder.pt")]
+    argv = ["autoencoder", "--shards", str(shards), "--out", str(out / "autoencoder.pt")]
     more = ["--latent-channels", "4", "--use", "1", "--batch", "1", "--minutes", "0.03"]
-    monkeypatch.setattr("sys.argv", [*told, *more])
+    monkeypatch.setattr("sys.argv", [*argv, *more])
     autoencoder.main()
     held = torch.load(out / "autoencoder.pt", weights_only=True)
     assert held["step"] > 0

@@ -38,6 +38,7 @@ _HOME_MODES = {
     "nylon": ("major", "minor", "hijaz", "harmonic minor"),
     "slap": ("minor pentatonic", "dorian"),
 }
+_SOLO_WEIGHTS = {key: who.solo_weight for key, who in INSTRUMENTS.items()}
 _SLOW_HANDS = frozenset({"voice", "section", "pad", "drone", "churchkeys", "chimes"})
 
 
@@ -45,7 +46,7 @@ def compose(rng: random.Random) -> Piece:
     """Compose one looping clip; everything it decides comes from `rng`."""
     dice = rng.random()
     if dice < 0.33:
-        return _solo(rng)
+        return compose_solo(rng, _weighted(rng, _SOLO_WEIGHTS))
     if dice < 0.39:
         return _drums(rng)
     if dice < 0.45:
@@ -62,9 +63,12 @@ def pick_genre(rng: random.Random) -> str:
     return _weighted(rng, {name: genre.weight for name, genre in GENRES.items()})
 
 
-def _solo(rng: random.Random) -> Piece:
-    who = INSTRUMENTS[_weighted(rng, {k: i.solo_weight for k, i in INSTRUMENTS.items()})]
+def compose_solo(rng: random.Random, key: str) -> Piece:
+    """A piece for one instrument alone."""
+    who = INSTRUMENTS[key]
     low, high = (60.0, 96.0) if who.hand in _SLOW_HANDS else (SLOWEST + 4, 164.0)
+    if who.hand == "rap":
+        low, high = 78.0, 104.0
     if who.hand in {"metalguitar", "banjo", "fiddle", "acid", "arp", "chip"}:
         low = 92.0
     frame = make_frame(

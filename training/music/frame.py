@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from audio.columns import bpm_of, seconds_of
 from training.music.clock import Clock
 from training.music.genre import Genre
 
@@ -20,7 +21,7 @@ def measures(low: float, high: float, meters: tuple[int, ...]) -> list[tuple[int
     for meter in meters:
         for width in WIDTHS:
             for beats in range(meter, 17, meter):
-                bpm = beats * 6000 / width
+                bpm = bpm_of(beats, width)
                 if low <= bpm <= high and beats > 3:
                     found.append((width, beats, meter))
     return found
@@ -40,7 +41,7 @@ class Frame:
         swing = genre.swing if genre and steps == 4 else 0.5
         swing16 = genre.swing16 if genre and steps == 4 else 0.5
         tight = genre is not None and ("machine" in genre.kits or "chip" in genre.chords)
-        seconds = self.width / 100 / self.beats
+        seconds = seconds_of(self.width) / self.beats
         return Clock(
             self.rng,
             self.beats,

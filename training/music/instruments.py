@@ -132,9 +132,14 @@ softpad   | 45 79 | pad       | 1   | analog pad, synth pad, lush synth pad, syn
 fmbell    | 60 91 | bells     | .5  | fm bells, digital bells, synth bells
 theremin  | 60 86 | wind      | .4  | theremin
 drone     | 28 52 | drone     | .8  | drone, deep drone, humming drone
-oohs      | 53 76 | voice     | 2   | vocals, voice oohs, human voices, wordless vocals, backing vocals
-soprano_voice | 64 84 | voice | 3 | female vocals, woman singing, female voice, female singer, soprano voice
-tenor_voice   | 48 67 | voice | 2 | male vocals, man singing, male voice, male singer, tenor voice
+oohs      | 53 76 | voice     | 1.5 | voice oohs, wordless vocals, backing vocals, human voices, vocal harmonies
+woman     | 57 74 | singer    | 4   | female vocals, woman singing, female voice, female singer, female vocalist
+man       | 47 66 | singer    | 3   | male vocals, man singing, male voice, male singer, male vocalist
+singers   | 53 76 | chorus    | 1.5 | group of singers, singers in harmony, vocal group, gospel singers
+rapper    | 44 52 | rap       | 1.5 | rapper, man rapping, rap vocals, male rapper, rap verse
+woman_rapper  | 52 60 | rap   | .7  | female rapper, woman rapping, female rap vocals
+soprano_voice | 64 84 | voice | 2 | opera soprano, soprano voice, operatic soprano, female opera singer, soprano
+tenor_voice   | 50 69 | voice | 1.5 | opera tenor, tenor voice, operatic tenor, male opera singer, tenor
 """  # noqa: E501
 
 _EFFECTS = {

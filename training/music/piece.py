@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-COLUMNS_PER_SECOND = 100
+from audio.columns import bpm_of, seconds_of
+
 BEND = 128
 """The controller number that stands for pitch bend; its value is in semitones, -2 to 2."""
 
@@ -34,6 +35,21 @@ class Control:
 
 
 @dataclass(frozen=True, slots=True)
+class Strum:
+    """A stroke through a guitar's chord, beside its notes: for a renderer that has recordings.
+
+    `root` is a pitch class, `quality` `major`, `minor` or `m7b5`, `direction` `down` or `up`.
+    """
+
+    start: float
+    duration: float
+    root: int
+    quality: str
+    direction: str
+    velocity: int
+
+
+@dataclass(frozen=True, slots=True)
 class Track:
     """The notes of one player: a role in the band and the instrument that plays it."""
 
@@ -44,6 +60,7 @@ class Track:
     effects: tuple[str, ...] = ()
     level: float = 0.0
     reverb: float = 0.2
+    strums: tuple[Strum, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +95,12 @@ class Piece:
     @property
     def bpm(self) -> float:
         """Beats a minute, exact by construction."""
-        return self.beats * 60 * COLUMNS_PER_SECOND / self.width
+        return bpm_of(self.beats, self.width)
 
     @property
     def seconds(self) -> float:
         """Length of the clip in seconds."""
-        return self.width / COLUMNS_PER_SECOND
+        return seconds_of(self.width)
 
     @property
     def roles(self) -> dict[str, str]:

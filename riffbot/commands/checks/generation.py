@@ -8,6 +8,7 @@ import time
 
 import numpy as np
 
+from audio.columns import seconds_of
 from riffbot.commands.checks.result import BAD, GOOD, NOTE, CheckResult
 from riffbot.settings import Settings
 
@@ -94,7 +95,7 @@ def time_riff(settings: Settings) -> CheckResult:
     (picture,) = pipeline.run([request], on_step=None)
     sound(picture)
     spent = time.perf_counter() - began
-    seconds = picture.shape[1] / 100
+    seconds = seconds_of(picture.shape[1])
     found = f"{spent:.2f} s for a clip of {seconds:.2f} s: {seconds / spent:.1f} × real time"
     if spent > seconds:
         return CheckResult("speed", NOTE, found, "fewer steps, a quieter machine or a GPU")

@@ -123,7 +123,7 @@ class _Trial:
         from audio import files, loops
 
         sound = files.read(rendered.mp3)
-        loops.tempo(sound.samples, sound.sample_rate)
+        loops.estimate_tempo(sound.samples, sound.sample_rate)
 
     async def _store_and_load(self, folder: Path, riff: object, rendered: object) -> None:
         from typing import Any, cast

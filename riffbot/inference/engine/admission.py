@@ -63,7 +63,7 @@ class AdmissionLimits:
         throughput: ThroughputMeter,
         held: Sequence[tuple[Requester, RiffRequest]],
         owner: Requester,
-        pictures: Sequence[RiffRequest],
+        requests: Sequence[RiffRequest],
     ) -> None:
         """Refuse a clip that is too much work together with what its owner has waiting already.
 
@@ -72,18 +72,18 @@ class AdmissionLimits:
 
         Args:
             held: the waiting pictures of all owners, see `outstanding_work`.
-            pictures: the clip's, resolved.
+            requests: the clip's, resolved.
 
         Raises:
             Refused: it is too much.
         """
-        own = sequential_seconds(throughput, pictures)
+        own = sequential_seconds(throughput, requests)
         if own is None:
             return
-        of_member = [picture for other, picture in held if other.user_id == owner.user_id]
+        of_member = [request for other, request in held if other.user_id == owner.user_id]
         limits = [("You have", of_member, self.max_work_s)]
         if owner.network is not None:
-            of_network = [picture for other, picture in held if other.account == owner.account]
+            of_network = [request for other, request in held if other.account == owner.account]
             limits.append(("Your network has", of_network, MEMBERS_PER_NETWORK * self.max_work_s))
         for who, waiting, limit_s in limits:
             held_s = sequential_seconds(throughput, waiting) or 0.0

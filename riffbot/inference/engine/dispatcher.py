@@ -97,54 +97,54 @@ class Dispatcher:
             self._limits.check_count(self._queue, self._reservations, owner, count)
 
     def reserve(
-        self, owner: Requester, *pictures: RiffRequest, promised: bool = False
+        self, owner: Requester, *requests: RiffRequest, is_admitted: bool = False
     ) -> Reservation:
         """Admit one clip and reserve its place until the reservation is released.
 
         Args:
-            pictures: all of its pictures, resolved, in order; none where they are not known yet,
+            requests: all of its pictures, resolved, in order; none where they are not known yet,
                 or where it needs no model.
-            promised: as for `enqueue`.
+            is_admitted: as for `enqueue`.
 
         Raises:
             Refused: as `enqueue` would refuse it, or it would wait too long for its last picture.
             RiffBotError: the dispatcher is closed.
         """
         with self._changed:
-            if not promised:
+            if not is_admitted:
                 self._check(owner, 1)
-                self._check_work(owner, pictures)
-                if pictures and (refusal := self._refusal_of_clip(owner, pictures)):
+                self._check_work(owner, requests)
+                if requests and (refusal := self._refusal_of_clip(owner, requests)):
                     raise refusal
-            return self._reservations.add(owner, pictures, self._release)
+            return self._reservations.add(owner, requests, self._release)
 
-    def announce_pictures(
-        self, reserved: Reservation, remaining: Sequence[RiffRequest], *, promised: bool = False
+    def announce_requests(
+        self, reserved: Reservation, remaining: Sequence[RiffRequest], *, is_admitted: bool = False
     ) -> None:
         """Record the pictures of a clip that was admitted before they were known.
 
         Args:
-            promised: as for `enqueue`.
+            is_admitted: as for `enqueue`.
 
         Raises:
             Refused: they are too much work together with what its owner has waiting.
         """
         with self._changed:
             reserved.remaining = ()
-            if not promised:
+            if not is_admitted:
                 self._check_work(reserved.owner, remaining)
             reserved.remaining = tuple(remaining)
 
-    def _check_work(self, owner: Requester | None, pictures: Sequence[RiffRequest]) -> None:
+    def _check_work(self, owner: Requester | None, requests: Sequence[RiffRequest]) -> None:
         if owner is not None:
             held = outstanding_work(self._queue, self._reservations)
-            self._limits.check_work(self.throughput, held, owner, pictures)
+            self._limits.check_work(self.throughput, held, owner, requests)
 
     def _release(self, reserved: Reservation) -> None:
         with self._changed:
             self._reservations.remove(reserved)
 
-    def _refusal_of_clip(self, owner: Requester, pictures: Sequence[RiffRequest]) -> Refused | None:
+    def _refusal_of_clip(self, owner: Requester, requests: Sequence[RiffRequest]) -> Refused | None:
         """The refusal of a clip that would wait too long for other clips; None if it would not.
 
         The pictures of all reservations are added to the queue, in the order in which they will
@@ -152,8 +152,8 @@ class Dispatcher:
         not wait for the rest of another member's song, but a song does. Pictures that surely come
         after this clip are left out: planning the songs of a thousand members would take seconds.
         """
-        own = [Job(picture, owner=owner) for picture in pictures]
-        jobs = self._reservations.join_order(own, self._max_pictures_before(owner, len(own)))
+        own = [Job(request, owner=owner) for request in requests]
+        jobs = self._reservations.join_order(own, self._max_requests_before(owner, len(own)))
         for job in jobs:
             self._queue.add(job)
         now = monotonic()
@@ -163,12 +163,12 @@ class Dispatcher:
             for job in jobs:
                 self._queue.remove(job.id)
         # Its own further pictures are not a wait for others.
-        rest = sequential_seconds(self.throughput, pictures[1:])
+        rest = sequential_seconds(self.throughput, requests[1:])
         if eta is None or rest is None:
             return None
         return self._limits.refusal(own[-1], now, eta - rest, idle=self.is_idle)
 
-    def _max_pictures_before(self, owner: Requester, count: int) -> int:
+    def _max_requests_before(self, owner: Requester, count: int) -> int:
         """How many pictures of any one clip can come before the last of `count` new ones at most.
 
         Each round has one picture of every account. An account is a member or a network; the
@@ -183,11 +183,11 @@ class Dispatcher:
         passes = self._queue.waiting(owner) + self._reservations.joining(owner, count) + count
         return self._queue.rounds_ahead(owner) + passes * len(visitors)
 
-    def enqueue(self, pending_job: PendingJob, *, promised: bool = False) -> None:
+    def enqueue(self, pending_job: PendingJob, *, is_admitted: bool = False) -> None:
         """Queue a job, or refuse it with the reason and the wait.
 
         Args:
-            promised: it was admitted already (reserved, or before a restart); only a closed
+            is_admitted: it was admitted already (reserved, or before a restart); only a closed
                 dispatcher refuses it.
 
         Raises:
@@ -199,7 +199,7 @@ class Dispatcher:
         with self._changed:
             if job.id in self._pending:  # two jobs of one id would lose each other
                 raise ValueError(f"the job {job.id} is queued already")
-            if not promised and job.deadline is None:
+            if not is_admitted and job.deadline is None:
                 self._check(job.owner, 1)
                 if job.key is not None:
                     self._check_work(job.owner, [job.request])
@@ -208,7 +208,9 @@ class Dispatcher:
             self._queue.add(job)
             now = monotonic()
             position, eta = self._positions(now)[job.id]
-            if not promised and (refusal := self._limits.refusal(job, now, eta, idle=self.is_idle)):
+            if not is_admitted and (
+                refusal := self._limits.refusal(job, now, eta, idle=self.is_idle)
+            ):
                 self._queue.remove(job.id)
                 raise refusal
             self._pending[job.id] = pending_job

@@ -113,32 +113,32 @@ class Engine:
         self._dispatcher.check(owner, count)
 
     def reserve(
-        self, owner: Requester, *pictures: RiffRequest, promised: bool = False
+        self, owner: Requester, *requests: RiffRequest, is_admitted: bool = False
     ) -> Reservation:
         """Admit one clip and reserve its place in the queue until the reservation is released.
 
         Args:
-            pictures: all of its pictures, resolved, in order; none where they are not known (yet).
-            promised: it was admitted already, before a restart; only a closed queue refuses it.
+            requests: all of its pictures, resolved, in order; none where they are not known (yet).
+            is_admitted: it was admitted already, before a restart; only a closed queue refuses it.
 
         Raises:
             Refused: it would have to wait too long, or too much of the owner's waits already.
             ModelError: the model could not be loaded.
         """
-        return self._dispatcher.reserve(owner, *pictures, promised=promised)
+        return self._dispatcher.reserve(owner, *requests, is_admitted=is_admitted)
 
-    def announce_pictures(
-        self, reserved: Reservation, remaining: Sequence[RiffRequest], *, promised: bool = False
+    def announce_requests(
+        self, reserved: Reservation, remaining: Sequence[RiffRequest], *, is_admitted: bool = False
     ) -> None:
         """Record the pictures of a clip that was admitted before they were known.
 
         Args:
-            promised: it was admitted already, before a restart, and is not refused.
+            is_admitted: it was admitted already, before a restart, and is not refused.
 
         Raises:
             Refused: they are too much work together with what its owner has waiting.
         """
-        self._dispatcher.announce_pictures(reserved, remaining, promised=promised)
+        self._dispatcher.announce_requests(reserved, remaining, is_admitted=is_admitted)
 
     @property
     def is_idle(self) -> bool:
@@ -163,13 +163,13 @@ class Engine:
         self._worker.resolve(job)
         return job.request if job.key is not None else None
 
-    def estimate_seconds(self, pictures: Sequence[RiffRequest]) -> float | None:
+    def estimate_seconds(self, requests: Sequence[RiffRequest]) -> float | None:
         """How long this machine would compute resolved pictures one after the other, in seconds.
 
         Returns:
             None before anything was measured, unless there is nothing to do.
         """
-        return sequential_seconds(self._dispatcher.throughput, pictures)
+        return sequential_seconds(self._dispatcher.throughput, requests)
 
     async def submit(
         self,
@@ -228,7 +228,7 @@ class Engine:
             await asyncio.to_thread(self._worker.resolve, job)
         pending = PendingJob(job, on_progress, on_start)
         is_admitted = promised or (reserved is not None and deadline is None)
-        self._dispatcher.enqueue(pending, promised=is_admitted)
+        self._dispatcher.enqueue(pending, is_admitted=is_admitted)
         if reserved is not None:
             reserved.mark_queued()
         try:

@@ -55,11 +55,11 @@ class Reservations:
     def add(
         self,
         owner: Requester,
-        pictures: tuple[RiffRequest, ...],
+        requests: tuple[RiffRequest, ...],
         on_release: Callable[[Reservation], None],
     ) -> Reservation:
         """Add a reservation; it holds until it is removed."""
-        reserved = Reservation(owner, pictures, on_release)
+        reserved = Reservation(owner, requests, on_release)
         self._all[reserved] = None
         return reserved
 
@@ -77,7 +77,7 @@ class Reservations:
 
     def work(self) -> list[tuple[Requester, RiffRequest]]:
         """All remaining pictures, each with its owner."""
-        return [(one.owner, picture) for one in self._all for picture in one.remaining]
+        return [(one.owner, request) for one in self._all for request in one.remaining]
 
     def users_of(self, account: tuple[str, int]) -> set[int]:
         """The ids of all users of an account who have a reserved clip."""

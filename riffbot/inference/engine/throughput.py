@@ -104,14 +104,14 @@ class ThroughputMeter:
 
 
 def sequential_seconds(
-    throughput: ThroughputMeter, pictures: Sequence[RiffRequest]
+    throughput: ThroughputMeter, requests: Sequence[RiffRequest]
 ) -> float | None:
     """Seconds that resolved pictures take one after the other.
 
     Returns:
         None before anything was measured, unless there is nothing to do.
     """
-    times = [throughput.seconds([picture]) for picture in pictures]
+    times = [throughput.seconds([request]) for request in requests]
     return None if None in times else sum(time or 0.0 for time in times)
 
 

@@ -15,7 +15,7 @@ import math
 import torch
 from torch import Tensor
 
-from audio.columns import COLUMNS_PER_MINUTE
+from audio.columns import beats_of, bpm_of
 
 STRIDE = 16
 """Columns of 10 ms in a cell."""
@@ -44,7 +44,7 @@ def whole_beats(width: int, bpm: float | None) -> int | None:
     """How many beats fill `width` columns of 10 ms, or None where they do not fill it wholly."""
     if bpm is None:
         return None
-    beats = width * bpm / COLUMNS_PER_MINUTE
+    beats = beats_of(width, bpm)
     whole = round(beats)
     return whole if whole >= 1 and abs(beats - whole) <= _TOLERANCE * whole else None
 
@@ -81,7 +81,7 @@ def beat_grid(cells: int, rows: int, beats: int | None, meter: int) -> Tensor:
     if measured:
         grid[6], grid[7] = torch.sin(beat / meter), torch.cos(beat / meter)
     grid[8] = 1.0
-    grid[9] = math.log2(COLUMNS_PER_MINUTE * beats / (cells * STRIDE) / CENTRE_BPM)
+    grid[9] = math.log2(bpm_of(beats, cells * STRIDE) / CENTRE_BPM)
     for place, times in enumerate(CLICKS):
         if times or measured:
             clicks = beats * times if times else beats // meter

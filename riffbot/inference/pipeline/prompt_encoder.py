@@ -11,12 +11,12 @@ the difference between the prompt with the fragment and without it.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import torch
+from cachetools import LRUCache
 
 from riffbot.prompt import Fragment
 
@@ -49,8 +49,8 @@ class PromptEncoder:
             encoder.config, "use_attention_mask", encoder.config.model_type == "bert"
         )
         self._prompt_embedding = prompt_embedding
-        self._cache: OrderedDict[Prompt, torch.Tensor] = OrderedDict()
-        self._pooled: OrderedDict[Prompt, torch.Tensor] = OrderedDict()
+        self._cache: LRUCache[Prompt, torch.Tensor] = LRUCache(CACHED_PROMPTS)
+        self._pooled: LRUCache[Prompt, torch.Tensor] = LRUCache(CACHED_PROMPTS)
 
     def windows(self, prompt: Prompt) -> int:
         """How many windows the prompt fills, at least 1."""
@@ -66,22 +66,19 @@ class PromptEncoder:
         Returns:
             float[windows * window, dim] in the encoder's dtype and on its device.
         """
-        embedded = self._remembered(prompt)
+        embedded = self._embed_cached(prompt)
         missing = windows - embedded.shape[0] // self._window
         if missing <= 0:
             return embedded
-        return torch.cat([embedded, *[self._remembered((Fragment(""),))] * missing])
+        return torch.cat([embedded, *[self._embed_cached((Fragment(""),))] * missing])
 
     def pooled(self, prompt: Prompt) -> torch.Tensor | None:
         """The whole prompt as one vector, float[size]; None without a prompt embedding."""
         if self._prompt_embedding is None:
             return None
-        if prompt not in self._pooled:
-            self._pooled[prompt] = self._weighted_pooled(prompt)
-            if len(self._pooled) > CACHED_PROMPTS:
-                self._pooled.popitem(last=False)
-        self._pooled.move_to_end(prompt)
-        return self._pooled[prompt]
+        if (pooled := self._pooled.get(prompt)) is None:
+            pooled = self._pooled[prompt] = self._weighted_pooled(prompt)
+        return pooled
 
     def _weighted_pooled(self, prompt: Prompt) -> torch.Tensor:
         plain = tuple(replace(fragment, weight=1.0) for fragment in prompt)
@@ -100,13 +97,10 @@ class PromptEncoder:
         pooled: torch.Tensor = self._prompt_embedding(states, mask).mean(0)
         return pooled
 
-    def _remembered(self, prompt: Prompt) -> torch.Tensor:
-        if prompt not in self._cache:
-            self._cache[prompt] = self._embed(self._tokens(prompt))
-            if len(self._cache) > CACHED_PROMPTS:
-                self._cache.popitem(last=False)
-        self._cache.move_to_end(prompt)
-        return self._cache[prompt]
+    def _embed_cached(self, prompt: Prompt) -> torch.Tensor:
+        if (embedded := self._cache.get(prompt)) is None:
+            embedded = self._cache[prompt] = self._embed(self._tokens(prompt))
+        return embedded
 
     def _tokens(self, prompt: Prompt) -> list[tuple[int, float]]:
         """Each token with its weight, without the special tokens."""

@@ -21,7 +21,7 @@ import asyncio
 
 from aiohttp import web
 
-from audio.picture import picture
+from audio.plot import encode_plot
 from riffbot.errors import NotFound, Refused
 from riffbot.jam.starting import build_path
 from riffbot.web import schema
@@ -105,7 +105,7 @@ async def plot(request: web.Request) -> web.Response:
     if status.spectrogram is None:
         raise NotFound("Nothing is heard yet.")
     png = await asyncio.to_thread(
-        picture, status.spectrogram, title=status.current_prompt, bpm=status.bpm
+        encode_plot, status.spectrogram, title=status.current_prompt, bpm=status.bpm
     )
     return web.Response(body=png, content_type="image/png", headers={"Cache-Control": "no-store"})
 

@@ -25,10 +25,11 @@ from hashlib import sha256
 import numpy as np
 from aiohttp import web
 
+from audio.columns import columns_of, seconds_of
 from audio.decoder import decode_image
 from audio.errors import AudioError
 from audio.image import encode_png
-from audio.mel import N_MELS, edges
+from audio.mel import N_MELS, band_edges
 from riffbot.clips import edits
 from riffbot.clips.sources import PaintCanvas, load_paint_canvas, source_prompt, store_canvas
 from riffbot.clips.uploads import OpenedUpload, open_upload
@@ -67,12 +68,13 @@ routes = web.RouteTableDef()
 async def blank_sheet(request: web.Request) -> web.Response:
     """Return a blank sheet of a length in seconds."""
     seconds = query_number(request, "seconds", "5.12", "The length is a number of seconds.")
-    if not MIN_WIDTH <= round(seconds * 100) <= MAX_WIDTH:
+    if not MIN_WIDTH <= columns_of(seconds) <= MAX_WIDTH:
         raise BadRequest(
-            f"A drawing lasts {MIN_WIDTH / 100} to {MAX_WIDTH / 100} seconds, not {seconds:g}."
+            f"A drawing lasts {seconds_of(MIN_WIDTH)} to {seconds_of(MAX_WIDTH)} seconds, "
+            f"not {seconds:g}."
         )
-    columns = round(seconds * 100)
-    body = schema.BlankSheet(columns=columns, seconds=columns / 100, hz=_row_pitches())
+    columns = columns_of(seconds)
+    body = schema.BlankSheet(columns=columns, seconds=seconds_of(columns), hz=_row_pitches())
     return web.json_response(body)
 
 
@@ -89,7 +91,7 @@ async def riff_sheet(request: web.Request) -> web.Response:
         schema.RiffSheet(
             picture=_DATA_URL + base64.b64encode(png).decode(),
             columns=found.pixels.shape[1],
-            seconds=found.pixels.shape[1] / 100,
+            seconds=seconds_of(found.pixels.shape[1]),
             begins=found.begins_s,
             whole=found.whole_s,
             bpm=riff.request.bpm,
@@ -190,7 +192,7 @@ def _read_mask(
 def _name_region(mask: np.ndarray[tuple[int, int], np.dtype[np.uint8]]) -> str | None:
     """Return the name of a rectangular mask's region; a recipe with it replays on any machine."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    peaks = edges()[1:-1][::-1]  # from the top row down
+    peaks = band_edges()[1:-1][::-1]  # from the top row down
     region = Region(
         int(columns[0]),
         int(columns[-1]) + 1,
@@ -214,4 +216,4 @@ def _read_png(data_url: str, what: str) -> bytes:
 
 def _row_pitches() -> list[float]:
     """Return the pitch of each row in Hz, low notes first."""
-    return [round(float(hz), 1) for hz in edges()[1:-1]]
+    return [round(float(hz), 1) for hz in band_edges()[1:-1]]

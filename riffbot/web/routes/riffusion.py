@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from audio import encoding
 from audio.arrays import Pixels
+from audio.columns import seconds_of
 from riffbot import riffusion_masks
 from riffbot.errors import BadRequest, shorten
 from riffbot.images import Images
@@ -187,7 +188,7 @@ def _serialize(riff: GeneratedRiff, services: Services) -> dict[str, Any]:
         "image": "data:image/jpeg;base64," + base64.b64encode(_jpeg(riff.image)).decode(),
         "audio": "data:audio/mpeg;base64,"
         + base64.b64encode(encoding.encode(samples, SAMPLE_RATE, "mp3")).decode(),
-        "duration_s": riff.image.shape[1] / 100,
+        "duration_s": seconds_of(riff.image.shape[1]),
     }
 
 

@@ -115,10 +115,10 @@ async def test_credits_tell_no_more_than_the_family_tree(settings: Settings) -> 
         for place in (band, room.channel):
             options = {"prompt": "x", "riff": secret.id}
             card = (await room.ada.slash(place, "remix", **options)).response
-            told = card.embeds[0].description
-            assert ("remix of **ada**: secret oboe" in told) is (place is band)
-            assert (secret.id in told) is (place is band)
-            assert ("remix of a riff of **ada**" in told) is (place is room.channel)
+            description = card.embeds[0].description
+            assert ("remix of **ada**: secret oboe" in description) is (place is band)
+            assert (secret.id in description) is (place is band)
+            assert ("remix of a riff of **ada**" in description) is (place is room.channel)
         file = await next(f for f in made.attachments if f.filename == "riff.mp3").read()
         again = await room.ada.slash(room.channel, "remix", prompt="x", upload=("a.mp3", file))
         assert again.response.content == "I know this clip."

@@ -88,7 +88,7 @@ def test_all_ways_of_joining_play_the_same_columns() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_whole_bench_runs(tmp_path: Path) -> None:
-    size = jam.Size(seconds=45.0, wishes=2)
+    size = jam.JamSize(seconds=45.0, wishes=2)
     model = tiny_embedded_model(tmp_path / "model")
     settings = Settings(_env_file=None, model=str(model), data_dir=tmp_path)
     result = jam.run(settings, size=size)

@@ -27,6 +27,6 @@ async def test_many_listen_to_one_jam_and_who_never_reads_is_let_go(
     # One generation for all of them; what a late jam did not make counts as made.
     assert 1 / 1.28 <= result.ours_s < result.needed_s
     # So many would clips by POST keep in sound, each with a clip of its own every 1.28 s.
-    told = result.as_dict()
-    assert told["ratio_listeners"] * result.clips_s * 1.28 == pytest.approx(12)
+    figures = result.as_dict()
+    assert figures["ratio_listeners"] * result.clips_s * 1.28 == pytest.approx(12)
     assert "12 browsers" in result.table()

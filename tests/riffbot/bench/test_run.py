@@ -35,10 +35,10 @@ def test_every_bench_runs(
     monkeypatch.setattr(progress, "_LINE_S", 0.0)
     options = ["--quick", "--clips", "1", "--model", str(model), "--json"]
     code = cli.main(["bench", name, *options])
-    told = capsys.readouterr()
-    assert code == 0, told.err
-    assert list(json.loads(told.out)) == [name]
-    lines = [line for line in told.err.splitlines() if line.startswith(f"{name} ")]
+    captured = capsys.readouterr()
+    assert code == 0, captured.err
+    assert list(json.loads(captured.out)) == [name]
+    lines = [line for line in captured.err.splitlines() if line.startswith(f"{name} ")]
     assert lines[0].startswith(f"{name} 0 %  loading")
     assert lines[-1].startswith(f"{name} 100 %")
 

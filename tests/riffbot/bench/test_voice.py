@@ -9,7 +9,7 @@ from riffbot.bench import voice
 
 @pytest.mark.slow
 def test_a_stall_ends_without_a_burst() -> None:
-    result = voice.run(size=voice.Size(seconds=1.5))
+    result = voice.run(size=voice.VoiceSize(seconds=1.5))
     assert result.ours.burst == 0
     assert result.ours.packet_us > 0
     if result.pcm is not None:

@@ -35,7 +35,7 @@ def song_recipe() -> str:
 
 async def again(text: str) -> np.ndarray:
     """The picture that a remix of something lost gets instead."""
-    told = {"request": {"prompt": "bells", "seed": 2, "seed_image": LOST}}
+    lost_recipe = {"request": {"prompt": "bells", "seed": 2, "seed_image": LOST}}
     kept: dict[str, bytes] = {}
 
     async def generate(recipe: Recipe) -> GeneratedRiff:
@@ -46,7 +46,7 @@ async def again(text: str) -> np.ndarray:
         kept[hashlib.sha256(png).hexdigest()] = png
         return hashlib.sha256(png).hexdigest()
 
-    recipe = parse_recipe(json.dumps(told | {"made_from": {LOST: json.loads(text)}}))
+    recipe = parse_recipe(json.dumps(lost_recipe | {"made_from": {LOST: json.loads(text)}}))
     found = await restore_sources(
         recipe, exists=lambda ref: False, generate=generate, store_png=store_png
     )
@@ -90,12 +90,12 @@ def test_the_picture_of_a_sound_has_the_clips_recipe_and_how_it_was_taken() -> N
     for loop in (True, False):
         text = of_sound(song_recipe(), MP3, loop=loop)
         assert text is not None
-        told = parse_recipe(text)
-        assert told.request == parse_recipe(song_recipe()).request
-        assert told.sound == SoundFile("mp3", loop)
+        parsed = parse_recipe(text)
+        assert parsed.request == parse_recipe(song_recipe()).request
+        assert parsed.sound == SoundFile("mp3", loop)
         part = crop_recipe(text, 5, 100)
         assert part is not None
-        assert parse_recipe(part).sound == told.sound, "a part of it is still of the sound"
+        assert parse_recipe(part).sound == parsed.sound, "a part of it is still of the sound"
 
 
 @pytest.mark.parametrize("text", [None, "not json", "[]", '{"somebody": "else"}'])

@@ -118,9 +118,9 @@ async def test_what_the_door_refuses_leaves_no_job(services: Services) -> None:
 async def test_a_model_that_is_not_there_answers_every_job(settings: Settings) -> None:
     missing = settings.model_copy(update={"model": str(settings.data_dir / "no-model")})
     async with open_services(missing) as services:
-        with pytest.raises(Exception, match="model") as told:
+        with pytest.raises(Exception, match="model") as raised:
             await services.clip_service.make(REQUEST, author=ANN)
-        assert type(told.value).__name__ == "ModelError"
+        assert type(raised.value).__name__ == "ModelError"
 
 
 # -- with a pipeline that waits ---------------------------------------------------------------

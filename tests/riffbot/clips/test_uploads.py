@@ -16,8 +16,8 @@ from audio.loops import Loop
 from audio.params import SpectrogramParams
 from riffbot.clips.uploads import MAX_BYTES, make_name_displayable, open_upload
 from riffbot.errors import BadRequest
+from riffbot.locations import ROOT
 from riffbot.request import RiffRequest
-from riffbot.settings import ROOT
 from tests.cogs.edit.test_remix import beat_wav
 from tests.support.hostile_uploads import hostile
 from tests.support.picture_files import heic, ramp, saved
@@ -39,9 +39,9 @@ def test_hostile_uploads_are_one_sentence_or_one_picture(
         assert source.pixels.dtype == np.uint8
         assert not set("/\\\n\0") & set(source.name)
     else:
-        with pytest.raises(BadRequest) as told:
+        with pytest.raises(BadRequest) as raised:
             open_upload(data, name)
-        sentence = str(told.value)
+        sentence = str(raised.value)
         assert 10 < len(sentence) < 300
         assert "\n" not in sentence
         assert "Traceback" not in sentence
@@ -225,8 +225,8 @@ def test_a_drawing_lies_as_it_was_held() -> None:
 def test_riffusions_own_settings_are_honoured() -> None:
     pixels = np.full((512, 100), 255, np.uint8)
     pixels[300] = 20
-    told = SpectrogramParams(hop_length=882, min_frequency=10, max_frequency=20000)
-    source = open_upload(encode_png(pixels, params=told), "20k.png")
+    parameters = SpectrogramParams(hop_length=882, min_frequency=10, max_frequency=20000)
+    source = open_upload(encode_png(pixels, params=parameters), "20k.png")
     assert source.pixels.shape == (512, 200)
     assert "10 to 20000 Hz and 20 ms" in str(source)
-    assert open_upload(encode_png(pixels, params=told), "x.png", drawing=True).notes == ()
+    assert open_upload(encode_png(pixels, params=parameters), "x.png", drawing=True).notes == ()

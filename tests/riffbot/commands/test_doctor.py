@@ -121,7 +121,7 @@ def test_a_riff_is_tried_and_leaves_nothing(settings: Settings, tmp_path: Path) 
         ("riffbot.rendering.sound", "making sound of it"),
         ("riffbot.rendering.render", "writing MP3 and PNG"),
         ("riffbot.library.files.os.fsync", "keeping it in a library"),
-        ("audio.loops.tempo", "listening to it"),
+        ("audio.loops.estimate_tempo", "listening to it"),
     ],
 )
 def test_the_part_that_fails_is_named_with_its_remedy(

@@ -15,7 +15,7 @@ from riffbot.bench.remix import relative_change_at
 from riffbot.clips.edits import EditSource, extend, inpaint, layer
 from riffbot.composition import compose, extended_columns, mix_pixels, windows
 from riffbot.composition.canvas import GRAIN, MARGIN, Canvas
-from riffbot.composition.plan import plan_pictures
+from riffbot.composition.plan import plan_requests
 from riffbot.errors import BadRequest
 from riffbot.generation_options import GenerationOptions
 from riffbot.images import Images, SeedImage
@@ -25,10 +25,11 @@ from riffbot.inference.pipeline.pipeline import Pipeline
 from riffbot.inference.pipeline.pixels import resize_columns
 from riffbot.inference.pipeline.resolve import resolve
 from riffbot.inference.torch_threads import use_few_threads
+from riffbot.locations import ROOT
 from riffbot.prompt import PromptError
 from riffbot.rendering import SAMPLE_RATE, sound
 from riffbot.request import Extend, RiffRequest
-from riffbot.settings import ROOT, Settings
+from riffbot.settings import Settings
 from tests.support.tiny_models import tiny_pipeline
 
 
@@ -315,14 +316,14 @@ async def test_a_song_has_no_seam_above_its_ordinary_changes(shipped: Pipeline) 
 async def test_a_song_keeps_the_measure_of_its_loop(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loop, told = loop_of(200), []
+    loop, seen = loop_of(200), []
     monkeypatch.setattr(
         type(pipeline.images), "tempo", lambda *_: 90.0
     )  # a loop that nobody's recipe describes
 
     async def submit(request: RiffRequest, _number: int, _count: int) -> GeneratedRiff:
         assert request.seed_image is not None
-        told.append((request.bpm, pipeline.images.waltz(request.seed_image)))
+        seen.append((request.bpm, pipeline.images.waltz(request.seed_image)))
         whole = resolve(request, pipeline.model.card, pipeline.images)
         return GeneratedRiff(whole, pipeline.images.load(request.seed_image), "model", "a" * 64)
 
@@ -337,7 +338,7 @@ async def test_a_song_keeps_the_measure_of_its_loop(
         piece = {"kind": "extend", "columns": 800}
         request = RiffRequest(prompt="more of it", seed_image=ref, piece=piece)
         await compose(request, pipeline.images, submit)
-    assert set(told) == {(90.0, True)}
+    assert set(seen) == {(90.0, True)}
 
 
 async def test_a_layer_comes_into_time_though_its_file_says_no_tempo(pipeline: Pipeline) -> None:
@@ -363,7 +364,7 @@ async def test_old_titles_are_mixed_whatever_they_are_and_no_model_reads_them(
         mixed = layer(EditSource(one, 200, 120.0, "(x:1e9)"), EditSource(two, 200, 120.0, "()"))
         riff = await made(pipeline, mixed)
         assert (riff.request.prompt, riff.image.shape) == ("(x:1e9) + ()", (512, 200))
-        assert plan_pictures(mixed, pipeline.images, _never) == []
+        assert plan_requests(mixed, pipeline.images, _never) == []
         fields = {"prompt": "(x:1e9)", "seed": 1, "seed_image": one}
         longer = {**fields, "piece": {"kind": "extend", "columns": 400}}
         for stored in (fields, longer):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from audio.image import encode_png
-from riffbot.composition import compose, plan_pictures
+from riffbot.composition import compose, plan_requests
 from riffbot.errors import BadRequest
 from riffbot.images import Images
 from riffbot.inference.batching import denoising_of, steps_to_run
@@ -137,7 +137,7 @@ async def test_the_price_is_that_of_the_pictures_that_are_made(
         asked.append(filled(part))
         return GeneratedRiff(asked[-1], drawn(asked[-1]), "fake", "f" * 64)
 
-    priced = plan_pictures(request, images, filled)
+    priced = plan_requests(request, images, filled)
     await compose(request, images, submit)
     assert list(map(work_units, priced)) == list(map(work_units, asked))
     assert list(map(denoising_of, priced)) == pytest.approx(list(map(denoising_of, asked)))
@@ -155,4 +155,4 @@ def test_what_cannot_be_made_has_no_price(
         ({"scheduler": "no such"}, "no such"),
     ):
         with pytest.raises(BadRequest, match=why):
-            plan_pictures(RiffRequest.build(prompt="a", seed=1, **fields), images, filled)
+            plan_requests(RiffRequest.build(prompt="a", seed=1, **fields), images, filled)

@@ -77,7 +77,7 @@ def click(stream: Stream, state: StreamState) -> tuple[StreamState, np.ndarray]:
     sound = np.zeros(BLOCK * 480, np.float32)
     loud = (state.pixels[:, context : context + BLOCK] < 255).any(axis=0)
     sound[np.flatnonzero(loud) * 480] = 0.1
-    after = replace(state, columns=state.columns + BLOCK, given=state.given + len(sound))
+    after = replace(state, columns=state.columns + BLOCK, emitted=state.emitted + len(sound))
     return after, sound
 
 
@@ -157,10 +157,10 @@ def test_against_the_clock_it_reports(
     out = tmp_path / "live.wav"
     words = ["sax", "--then", "1:bells", "--seconds", "3", "--realtime", "--busy"]
     assert run(tmp_path, seeds, monkeypatch, *words, "--out", str(out)) == 0
-    told = capsys.readouterr().out
-    assert "underruns" in told
-    assert "1 changes, heard after" in told
-    assert "resident memory" in told
+    output = capsys.readouterr().out
+    assert "underruns" in output
+    assert "1 changes, heard after" in output
+    assert "resident memory" in output
     sound, _ = soundfile.read(out)
     assert len(sound) == 144_000
 
@@ -193,7 +193,7 @@ def test_what_is_wrong_is_said_in_one_line(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RIFFBOT_SEED_IMAGES", str(seeds))
     assert main(["jam", *words]) == 2
-    told = capsys.readouterr().err.strip()
-    assert sentence in told
-    assert "\n" not in told
+    error = capsys.readouterr().err.strip()
+    assert sentence in error
+    assert "\n" not in error
     assert not list(tmp_path.glob("x.*"))

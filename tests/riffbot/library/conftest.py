@@ -56,7 +56,7 @@ def files(content: str) -> Rendered:
     return Rendered(
         mp3=f"mp3 {content}".encode(),
         png=f"png {content}".encode(),
-        picture=f"picture {content}".encode(),
+        plot=f"plot {content}".encode(),
         alt=f"sounds like {content}",
         duration_s=0.64,
     )

@@ -194,9 +194,9 @@ async def test_the_export_tells_of_jams_and_survives_a_damaged_file(
         )
     )
     archive = zipfile.ZipFile(io.BytesIO(await library.privacy.export_member(1, limit=10_000_000)))
-    told = json.loads(archive.read("data.json"))
-    assert [jam["name"] for jam in told["jams"]] == ["Ann"]
-    assert told["files_left_out"] == [f"riffs/{damaged.id}.mp3"]
+    exported = json.loads(archive.read("data.json"))
+    assert [jam["name"] for jam in exported["jams"]] == ["Ann"]
+    assert exported["files_left_out"] == [f"riffs/{damaged.id}.mp3"]
     assert f"riffs/{whole.id}.mp3" in archive.namelist()
 
 

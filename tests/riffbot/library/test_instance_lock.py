@@ -38,11 +38,11 @@ async def test_a_second_process_is_told_which_one_holds_the_folder(settings: Set
     assert holder.stdout is not None
     try:
         assert holder.stdout.readline() == "holding\n"
-        with pytest.raises(StorageError, match=f"process {holder.pid} on .*, since 20") as told:
+        with pytest.raises(StorageError, match=f"process {holder.pid} on .*, since 20") as raised:
             async with hold_instance_lock(settings):
                 pass
-        assert str(settings.data_dir) in str(told.value)
-        assert "RIFFBOT_DATA_DIR" in str(told.value)
+        assert str(settings.data_dir) in str(raised.value)
+        assert "RIFFBOT_DATA_DIR" in str(raised.value)
         library = await Library.open(settings)  # what only looks is let in
         assert await library.riffs.recent() == []
         await library.close()

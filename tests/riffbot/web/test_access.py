@@ -71,15 +71,15 @@ async def test_strangers_need_a_riffs_link(services: Services, client: TestClien
     second = (await ask(client, prompt="two", seed=2, **start))["riff"]
     settings = services.settings.model_copy(update={"host": "0.0.0.0"})
     async with TestClient(TestServer(create_app(replace(services, settings=settings)))) as wide:
-        told = await (await wide.get("/api/riffs")).json()
-        assert told == {"riffs": [], "next": None, "closed": True}
+        listing = await (await wide.get("/api/riffs")).json()
+        assert listing == {"riffs": [], "next": None, "closed": True}
         one = await (await wide.get(f"/api/riffs/{second['id']}")).json()
         assert one["riff"]["request"]["prompt"] == "two"
         recipe = await (await wide.get("/" + second["files"]["recipe"])).json()
         assert recipe["request"]["prompt"] == "two"
-        for told in (one, recipe):  # a link to one is no link to its family
-            assert first["id"] not in str(told)
-            assert first["picture_ref"] not in str(told)
+        for response in (one, recipe):  # a link to one is no link to its family
+            assert first["id"] not in str(response)
+            assert first["picture_ref"] not in str(response)
         assert (await wide.get("/" + second["files"]["mp3"])).status == 200
 
 
@@ -97,18 +97,18 @@ async def test_the_owners_link_shows_what_strangers_do_not_see(
         link = URL(capsys.readouterr().out.rsplit("page, as its owner: ", 1)[1].strip())
         assert services.jams.page == address  # what members are shown has no key
 
-        async def told(browser: ClientSession, path: str) -> Any:
+        async def fetch(browser: ClientSession, path: str) -> Any:
             async with browser.get(here.join(URL(path))) as answer:
                 return answer.status, await answer.json()
 
-        assert (await told(stranger, "owner?key=guessed"))[0] == 404
-        assert (await told(stranger, "api/riffs"))[1]["closed"]
+        assert (await fetch(stranger, "owner?key=guessed"))[0] == 404
+        assert (await fetch(stranger, "api/riffs"))[1]["closed"]
         jar = CookieJar(unsafe=True)  # of a host without a name
         async with ClientSession(cookie_jar=jar) as owner:
             async with owner.get(link.with_host("127.0.0.1")) as answer:
                 assert answer.url.path == "/riffs"
-            assert len((await told(owner, "api/riffs"))[1]["riffs"]) == 2
-            family = (await told(owner, f"api/riffs/{second['id']}"))[1]
+            assert len((await fetch(owner, "api/riffs"))[1]["riffs"]) == 2
+            family = (await fetch(owner, f"api/riffs/{second['id']}"))[1]
             assert [riff["id"] for riff in family["parents"]] == [first["id"]]
 
 

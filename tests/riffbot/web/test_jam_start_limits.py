@@ -78,9 +78,9 @@ async def page(services: Services) -> AsyncIterator[Page]:
 async def test_a_network_starts_three_jams_at_once_and_then_one_every_20_s(page: Page) -> None:
     for host in ("2001:db8::1", "2001:db8::2", "2001:db8::3"):
         assert (await page.post(host))[0] == 201
-    status, told, headers = await page.post("2001:db8::4")
+    status, body, headers = await page.post("2001:db8::4")
     assert status == 429
-    assert "started several jams" in told["error"]
+    assert "started several jams" in body["error"]
     assert 1 <= int(headers["Retry-After"]) <= 20
 
 
@@ -88,18 +88,18 @@ async def test_a_jam_that_nobody_could_listen_to_yet_is_not_ended_for_another(
     page: Page, services: Services
 ) -> None:
     begun = [(await page.post(f"203.0.113.{n}"))[1]["jam"]["id"] for n in (1, 2)]
-    status, told, _ = await page.post("203.0.113.3")
-    assert (status, told["offer"]) == (503, "riff")
-    assert "as many as this page may start" in told["error"]
+    status, body, _ = await page.post("203.0.113.3")
+    assert (status, body["offer"]) == (503, "riff")
+    assert "as many as this page may start" in body["error"]
     # Its own starter may have another in its place.
-    status, told, _ = await page.post("203.0.113.1")
+    status, body, _ = await page.post("203.0.113.1")
     assert status == 201
     assert services.jams.get_by_id(begun[0]) is None
-    begun[0] = told["jam"]["id"]
+    begun[0] = body["jam"]["id"]
     # Whoever was heard has had its time, and so has a jam that nobody came to.
     await page.listen(begun[1], "203.0.113.2")
     await until(lambda: services.jams.get_by_id(begun[1]) is not None)
-    status, told, _ = await page.post("203.0.113.4")
+    status, body, _ = await page.post("203.0.113.4")
     assert status == 201
     assert services.jams.get_by_id(begun[1]) is None
     page.now += GRACE_S + 1
@@ -137,8 +137,8 @@ def test_all_starts_together_take_a_third_of_the_time() -> None:
 
 async def test_too_many_starts_of_all_offer_a_single_riff(page: Page) -> None:
     page.starts.charge(10, queue_was_busy=True)  # a slow machine began one
-    status, told, headers = await page.post("203.0.113.1")
-    assert (status, told["offer"]) == (503, "riff")
+    status, body, headers = await page.post("203.0.113.1")
+    assert (status, body["offer"]) == (503, "riff")
     assert int(headers["Retry-After"]) > 1
     page.now += 30
     assert (await page.post("203.0.113.1"))[0] == 201

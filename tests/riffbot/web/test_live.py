@@ -51,11 +51,11 @@ class Heard:
 
     def take(self, message: aiohttp.WSMessage) -> None:
         if message.type is aiohttp.WSMsgType.TEXT:
-            told = json.loads(message.data)
-            if told["type"] == "hello":
-                self.hello = told
+            content = json.loads(message.data)
+            if content["type"] == "hello":
+                self.hello = content
             else:
-                self.status.append(told)
+                self.status.append(content)
             return
         data = message.data
         kind, codec, count, rows, place = protocol.HEADER.unpack_from(data)

@@ -145,7 +145,7 @@ async def captured(page: Page, session: JamSession, seconds: float) -> tuple[Any
         enough = f"window.heard.end - (window.heard.first ?? Infinity) > {round(48000 * seconds)}"
         whole = "window.heard.anchor === riffbot.player.sampleAt(0) && riffbot.player.ahead > 0"
         await page.until(f"heard.breaks > 0 || ({enough} && {whole})", seconds=60)
-        told = json.loads(await page.js(TAKE))
+        recorded = json.loads(await page.js(TAKE))
         disturbed = await disturbances(page, session) - before
         print(f"\nstretch {attempt} of at most {TRIES}: {disturbed} jumps and underruns")
         if not disturbed.any():
@@ -153,11 +153,11 @@ async def captured(page: Page, session: JamSession, seconds: float) -> tuple[Any
         late += bool(disturbed[1])
     if late == TRIES:
         pytest.skip(f"the jam itself was late in {TRIES} stretches: this machine is too busy")
-    assert not told["breaks"], f"the sound broke off, with {disturbed} jumps and underruns"
-    heard = np.frombuffer(base64.b64decode(told["sound"]), np.int16) / 32767
-    sample = round(told["sample"])
+    assert not recorded["breaks"], f"the sound broke off, with {disturbed} jumps and underruns"
+    heard = np.frombuffer(base64.b64decode(recorded["sound"]), np.int16) / 32767
+    sample = round(recorded["sample"])
     begins, written = session.reader.read_samples(sample, sample + len(heard))
-    return heard[begins - sample :][: len(written)], written, told
+    return heard[begins - sample :][: len(written)], written, recorded
 
 
 @pytest.mark.parametrize("codec", ["opus", "pcm"])
@@ -179,11 +179,11 @@ async def test_what_is_heard_is_what_was_written_where_the_playhead_is(
         assert await page.js("riffbot.hello.codec") == codec
         await page.js(WATCH)
         await page.js(CAPTURE)
-        heard, written, told = await captured(page, session, 5.0)  # 1.28 s a chunk: 3 joins
+        heard, written, recorded = await captured(page, session, 5.0)  # 1.28 s a chunk: 3 joins
         match = np.corrcoef(heard, written)[0, 1] if heard.any() else 0.0
         assert match > (0.999 if codec == "pcm" else 0.9)
-        assert told["dry"] == 0  # whatever stood still said so
-        begins = round(told["sample"])
+        assert recorded["dry"] == 0  # whatever stood still said so
+        begins = round(recorded["sample"])
         assert (
             sum(begins < e.start * 480 < begins + len(heard) for e in session.reader.placements())
             >= 3
@@ -192,7 +192,7 @@ async def test_what_is_heard_is_what_was_written_where_the_playhead_is(
         quiet = np.abs(heard[: len(heard) // 480 * 480].reshape(-1, 480)).max(1)
         assert quiet.min() > 1e-4  # not one silent 10 ms
         lag = int(np.argmax(correlate(heard, written, "full"))) - (len(written) - 1)
-        off = np.array([abs(head - frame + lag) / 48 for frame, head in told["heads"]])
+        off = np.array([abs(head - frame + lag) / 48 for frame, head in recorded["heads"]])
         print(
             f"\n{codec}: match {match:.4f}, lag {lag} samples, playhead off by "
             f"{np.median(off):.1f} ms in the median of {len(off)} frames, "
@@ -262,7 +262,7 @@ def centroid(samples: np.ndarray) -> float:
     return float((power * np.fft.rfftfreq(len(samples), 1 / 48000)).sum() / power.sum())
 
 
-COST = """(() => new Promise((told) => {
+COST = """(() => new Promise((resolve) => {
   const { view } = riffbot, draw = view.drawFrame.bind(view), costs = [];
   // A view that takes itself for slow waits for every second picture: here only we wait.
   Object.defineProperty(view, "frameMs", { get: () => 1, set() {} });
@@ -273,7 +273,7 @@ COST = """(() => new Promise((told) => {
     const drawn = performance.now();
     gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4));
     costs.push([drawn - began, performance.now() - began]);
-    if (costs.length === 24) told(JSON.stringify(costs.slice(4)));
+    if (costs.length === 24) resolve(JSON.stringify(costs.slice(4)));
   };
 }))()"""
 
@@ -287,7 +287,7 @@ async def test_a_frame_of_the_mountains_has_its_cost_told(
     in the graphics card's place: on a laptop's that is a few milliseconds."""
     async with chromium() as page:
         await page.open(str(client.make_url("/?view=mountains")), width=width, height=height)
-        await page.until("!!riffbot.view && riffbot.columns.extent[1] > 0", seconds=60)
+        await page.until("!!riffbot.view && riffbot.spectrogram.extent[1] > 0", seconds=60)
         costs = np.array(json.loads(await page.js(COST)))
         work, whole = np.median(costs, 0)
         print(f"\n{width}×{height}: {work:.2f} ms of work a frame, {whole:.0f} ms until drawn")
@@ -330,7 +330,9 @@ async def test_keys_links_table_calm_and_a_narrow_screen(
         assert box + 24 <= rail  # the mountains' axis takes as much
         assert await page.js("scrollY") == 0
         # Calm: what is drawn steps from beat to beat.
-        await page.until("riffbot.view.playhead > 0 && riffbot.columns.extent[1] > 0", seconds=30)
+        await page.until(
+            "riffbot.view.playhead > 0 && riffbot.spectrogram.extent[1] > 0", seconds=30
+        )
         assert await page.js("riffbot.view.playhead % 64") == 0
         await page.js("document.querySelector('#open-table').click()")
         await page.until("document.querySelectorAll('#rows tr').length > 0")

@@ -70,9 +70,9 @@ async def test_brush_over_a_riff_and_hear_it_anew(
         await page.open(str(client.make_url(f"/riff/{first['id']}")))
         await page.until("!document.querySelector('#clip').hidden")
         await click(page, "#paint-on")
-        await page.until("!document.querySelector('#easel').hidden")
-        await click(page, "#easel-go")
-        assert "Nothing is painted" in await text(page, "#easel-complaint")
+        await page.until("!document.querySelector('#painter').hidden")
+        await click(page, "#painter-go")
+        assert "Nothing is painted" in await text(page, "#painter-complaint")
 
         await drag(page, [(0.25, 0.5), (0.3, 0.5), (0.5, 0.5), (0.5, 0.5)])
         await drag(page, [(0.8, 0.2), (0.8, 0.2)], pointerType="pen", force=0.9)
@@ -87,16 +87,16 @@ async def test_brush_over_a_riff_and_hear_it_anew(
 
         # What is refused leaves the painting as it is.
         pipeline.trouble = lambda _: (_ for _ in ()).throw(GenerationFailed("The model is ill."))
-        await page.type("#easel-prompt", "church bells")
-        await click(page, "#easel-go")
-        await page.until("document.querySelector('#easel-complaint').textContent")
-        assert await text(page, "#easel-complaint") == "The model is ill."
+        await page.type("#painter-prompt", "church bells")
+        await click(page, "#painter-go")
+        await page.until("document.querySelector('#painter-complaint').textContent")
+        assert await text(page, "#painter-complaint") == "The model is ill."
         assert "2 strokes" in await page.js(strokes)
-        assert not await page.js("document.querySelector('#easel-go').disabled")
+        assert not await page.js("document.querySelector('#painter-go').disabled")
         pipeline.trouble = lambda _: None
-        await click(page, "#easel-go")
+        await click(page, "#painter-go")
         await page.until("document.querySelector('#title').textContent === 'church bells'")
-        await page.until("document.querySelector('#easel').hidden")
+        await page.until("document.querySelector('#painter').hidden")
         assert page.complaints == []
 
     request = pipeline.batches[-1][0]
@@ -135,7 +135,7 @@ async def test_nothing_that_is_painted_goes_by_itself(client: TestClient) -> Non
         assert await page.js(painted) > 0  # and the stroke went on to its end
         # Another stretch would begin with an empty sheet.
         await page.js(start)
-        assert "Clear the sheet first" in await text(page, "#easel-complaint")
+        assert "Clear the sheet first" in await text(page, "#painter-complaint")
         assert "1 stroke so far" in await page.js(strokes)
         assert await page.js("document.querySelector('#sheet-start').value") == "0"
         await click(page, "#wipe")
@@ -150,21 +150,21 @@ async def test_paint_by_keyboard_and_draw_from_nothing(
     first = (await ask(client, prompt="first", seed=1))["riff"]
     async with chromium() as page:
         await page.open(str(client.make_url(f"/riff/{first['id']}#paint")), width=360, height=740)
-        await page.until("!document.querySelector('#easel').hidden")
-        await page.js("document.querySelector('#easel details').open = true")
+        await page.until("!document.querySelector('#painter').hidden")
+        await page.js("document.querySelector('#painter details').open = true")
         assert await page.js("document.documentElement.scrollWidth") <= 360
         await page.type("#box-from", "0.3")
         await page.type("#box-to", "0.1")
         await page.key("Enter")
-        assert "the earlier first" in await text(page, "#easel-complaint")
+        assert "the earlier first" in await text(page, "#painter-complaint")
         for field, value in {"from": "0,1", "to": "0.3", "low": "200", "high": "2000"}.items():
             await page.js(f"document.querySelector('#box-{field}').value = '{value}'")
         await page.js("document.querySelector('#box-high').focus()")
         await page.key("Enter")
-        assert await text(page, "#easel-complaint") == ""
-        await page.js("document.querySelector('#easel-prompt').focus()")
+        assert await text(page, "#painter-complaint") == ""
+        await page.js("document.querySelector('#painter-prompt').focus()")
         await page.key("Enter")
-        await page.until("document.querySelector('#easel').hidden")
+        await page.until("document.querySelector('#painter').hidden")
         region = Region.from_name(pipeline.batches[-1][0].mask or "")
         assert region is not None
         assert (region.mask(64) == Region.between(64, 0.1, 0.3, 200, 2000).mask(64)).all()
@@ -179,7 +179,7 @@ async def test_paint_by_keyboard_and_draw_from_nothing(
         await drag(page, [(0.2, 0.7), (0.2, 0.7), (0.6, 0.7), (0.6, 0.7)])
         await page.screenshot(tmp_path / "sheet.png")
         before = len(pipeline.batches)
-        await click(page, "#easel-go")
+        await click(page, "#painter-go")
         await page.until("document.querySelector('#title').textContent === 'a drawing'")
         assert len(pipeline.batches) == before + 1
         request = pipeline.batches[-1][0]

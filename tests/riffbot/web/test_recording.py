@@ -46,9 +46,9 @@ async def test_all_that_was_heard_is_one_file(client: TestClient, session: JamSe
     async with client.ws_connect(f"{at}/socket") as ws:
         heard = await hear(ws, lambda h: len(h.packets) > 60)
         first = min(heard.packets)
-        told = await (await client.get(f"{at}/recording?from={first * 960}")).json()
-        assert told["seconds"] >= 1.2
-        assert told["limit"] == 1800
+        length = await (await client.get(f"{at}/recording?from={first * 960}")).json()
+        assert length["seconds"] >= 1.2
+        assert length["limit"] == 1800
         answer = await client.get(f"{at}/recording.ogg?from={first * 960}")
         data = await answer.read()
     assert "riffbot-jam.ogg" in answer.headers["Content-Disposition"]
@@ -66,16 +66,16 @@ async def test_two_listeners_record_once_and_the_end_forgets(
     at, broadcaster = f"/api/jams/{session.id}", client.app[keys.BROADCASTER]
     async with client.ws_connect(f"{at}/socket") as one, client.ws_connect(f"{at}/socket") as two:
         both = await asyncio.gather(*(hear(ws, lambda h: len(h.packets) > 30) for ws in (one, two)))
-        told = await (await client.get(f"{at}/recording")).json()
+        length = await (await client.get(f"{at}/recording")).json()
         first = min(min(heard.packets) for heard in both)
         # All that either heard, and nothing of it twice.
-        assert 0.6 <= told["seconds"] <= (session.ring.head - first) * 0.02
+        assert 0.6 <= length["seconds"] <= (session.ring.head - first) * 0.02
     await until(lambda: not broadcaster.listeners())
     async with client.ws_connect(f"{at}/socket") as ws:
         await hear(ws, lambda h: len(h.packets) > 30)
         later = await (await client.get(f"{at}/recording")).json()
         # Who comes back finds what was heard before; where nobody listened is a gap.
-        assert told["seconds"] + 0.5 <= later["seconds"] <= (session.ring.head - first) * 0.02
+        assert length["seconds"] + 0.5 <= later["seconds"] <= (session.ring.head - first) * 0.02
         await session.stop()
         await until(lambda: not broadcaster.listeners())
     assert broadcaster.recordings == 0

@@ -31,9 +31,9 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_refusal_says_what_to_do_and_what_is_offered(client: TestClient) -> None:
     answer = await client.post("/api/jams", json={"prompt": "rain", "seed_image": "beat"})
     assert answer.status == 503
-    told = await answer.json()
-    assert told["offer"] == "riff"
-    assert "single riffs" in told["error"]
+    body = await answer.json()
+    assert body["offer"] == "riff"
+    assert "single riffs" in body["error"]
 
 
 async def test_only_where_a_riff_would_work(services: Services) -> None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import runpy
 from typing import get_type_hints
 
+from riffbot.locations import ROOT
 from riffbot.request import RiffRequest
-from riffbot.settings import ROOT
 from riffbot.web import schema
 
 
-def test_the_typescript_types_are_those_that_the_schema_generates() -> None:
+def test_what_the_page_shares_with_python_is_as_generated() -> None:
     generator = runpy.run_path(str(ROOT / "web" / "generate_types.py"))
-    written = (ROOT / "web" / "src" / "shared" / "protocol.ts").read_text("utf-8")
-    assert written == generator["generate"](), "run `python web/generate_types.py`"
+    for name, text in generator["generate_all"]().items():
+        written = (ROOT / "web" / "src" / "shared" / name).read_text("utf-8")
+        assert written == text, "run `python web/generate_types.py`"
 
 
 def test_a_body_leaves_out_what_was_not_sent() -> None:

@@ -121,10 +121,10 @@ async def test_only_a_trusted_proxy_is_believed(serve: Serve) -> None:
     client = await serve()
     assert (await whoami(client, **PROXIED))["remote"] == "127.0.0.1"
     trusting = await serve(trusted_proxies=["127.0.0.0/8"])
-    told = await whoami(trusting, **PROXIED)
-    assert (told["remote"], told["scheme"]) == ("203.0.113.7", "https")
+    visitor = await whoami(trusting, **PROXIED)
+    assert (visitor["remote"], visitor["scheme"]) == ("203.0.113.7", "https")
     other = await whoami(trusting, **{"X-Forwarded-For": "203.0.113.8"})
-    assert other["network"] != told["network"]
+    assert other["network"] != visitor["network"]
 
 
 async def test_sockets_and_streams_work_behind_a_proxy(serve: Serve, services: Services) -> None:
@@ -202,8 +202,8 @@ async def test_the_owners_cookie_is_secure_behind_tls(services: Services) -> Non
 
 async def test_who_comes_by_the_public_name_is_a_stranger(serve: Serve) -> None:
     client = await serve(public_url="https://riffs.example")
-    told = await (await client.get("/api/riffs", headers={"Host": "riffs.example"})).json()
-    assert told["closed"] is True
+    listing = await (await client.get("/api/riffs", headers={"Host": "riffs.example"})).json()
+    assert listing["closed"] is True
     assert "closed" not in await (await client.get("/api/riffs")).json()
     assert (await client.get("/riffs", headers={"Host": "other.example"})).status == 421
 

@@ -149,7 +149,7 @@ Object.assign(window, {
     get hello() {
       return session.hello;
     },
-    columns: session.columns,
+    spectrogram: session.spectrogram,
   },
 });
 

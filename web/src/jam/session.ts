@@ -1,6 +1,7 @@
 // The jam that this page listens to: its sound, its spectrogram, its timeline and its status.
 
 import { get, type Refusal, send } from "../shared/api";
+import { COLUMNS_PER_SECOND } from "../shared/columns";
 import { attempt } from "../shared/dom";
 import type {
   HelloMessage,
@@ -11,14 +12,13 @@ import type {
   TimelineEntry,
 } from "../shared/protocol";
 import { createRiffLink } from "../shared/riff_offer";
-import { Columns } from "../viewer3d/columns";
+import { SpectrogramRing } from "../viewer3d/spectrogram_ring";
 import { isInDiscord, resolveAddress } from "./activity";
 import { Connection } from "./connection";
-import { chooseCodec, Player } from "./player";
+import { chooseCodec, Player, RATE } from "./player";
 
-/** Samples of a column of the spectrogram, 10 ms. */
-export const SAMPLES_PER_COLUMN = 480;
-export const COLUMNS_PER_SECOND = 100;
+/** Samples of a column of the spectrogram. */
+export const SAMPLES_PER_COLUMN = RATE / COLUMNS_PER_SECOND;
 
 /** Levels of a column; the server halves the 512 mel bands. */
 const BANDS = 256;
@@ -27,7 +27,7 @@ const BANDS = 256;
 export type JamSettings = Partial<Record<keyof NewJam, string | number>>;
 
 export class Session {
-  readonly columns = new Columns(BANDS);
+  readonly spectrogram = new SpectrogramRing(BANDS);
   player: Player | null = null;
   jam: JamStatus | null = null;
   hello: HelloMessage | null = null;
@@ -152,7 +152,7 @@ export class Session {
 
   private listen(jam: JamStatus): void {
     this.connection?.close();
-    this.columns.clear();
+    this.spectrogram.clear();
     this.timeline.clear();
     this.player?.reset();
     this.jam = jam;
@@ -174,7 +174,7 @@ export class Session {
         this.noteHeard(sample);
         this.player?.playSamples(sample, samples);
       },
-      onTile: (column, width, levels) => this.columns.put(column, width, levels),
+      onTile: (column, width, levels) => this.spectrogram.put(column, width, levels),
       onLost: (reason) => {
         this.problem = reason;
         this.player?.flush();

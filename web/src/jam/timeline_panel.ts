@@ -1,10 +1,11 @@
 // The panel beside the spectrogram: what was heard, what sounds, what comes, the votes; and the
 // timeline as a table.
 
+import { COLUMNS_PER_SECOND } from "../shared/columns";
 import { $, button, create, dialog, setText } from "../shared/dom";
 import { formatDuration } from "../shared/format";
 import type { JamStatus, TimelineEntry } from "../shared/protocol";
-import { COLUMNS_PER_SECOND, type Session } from "./session";
+import type { Session } from "./session";
 import { getSeedImageTitle } from "./settings";
 
 /** Characters from which a prompt is shown in smaller letters. */

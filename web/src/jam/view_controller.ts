@@ -23,7 +23,7 @@ const FLUENT_FRAME_MS = 16;
 /** Columns ahead of the live edge's start while the sound's position is not known yet. */
 const UNKNOWN_POSITION_COLUMNS = 200;
 /** What the grid shows before the server has said it: columns of a loop, beats of it, measure. */
-const DEFAULT_METER = { width: 512, beats: 8, measure: 4 };
+const DEFAULT_LOOP_GRID = { width: 512, beats: 8, measure: 4 };
 
 const TABLE = "The timeline is there as a table, too.";
 const MOUNTAINS_LABEL = `The sound as a landscape: time flows towards you, low notes lie to the left, loud is high. ${TABLE}`;
@@ -42,7 +42,7 @@ export class ViewController {
   private pauseMs = 0;
 
   constructor(private readonly session: Session) {
-    this.idleAnimation = new IdleAnimation(session.columns);
+    this.idleAnimation = new IdleAnimation(session.spectrogram);
   }
 
   /** Fill and connect the settings of the view, show it, and draw it from now on. */
@@ -86,13 +86,13 @@ export class ViewController {
     if (kind !== "flat") {
       try {
         const { Terrain } = await import("../viewer3d/terrain");
-        this.view = new Terrain(this.session.columns);
+        this.view = new Terrain(this.session.spectrogram);
       } catch {
         showToast("This browser shows no 3D here, so the picture is flat.");
         select("kind").value = "flat";
       }
     }
-    this.view ??= new FlatView(this.session.columns);
+    this.view ??= new FlatView(this.session.spectrogram);
     const { view } = this;
     const isFlat = view instanceof FlatView;
     view.setColourMap(select("map").value);
@@ -148,7 +148,7 @@ export class ViewController {
     const { jam, hello, isPlaying } = this.session;
     const idleColumn = (isCalm ? 256 : now / 40) + 1000;
     if (!jam) this.idleAnimation.fillAround(Math.floor(idleColumn));
-    const { width, beats, measure } = hello?.meter ?? DEFAULT_METER;
+    const { width, beats, measure } = hello?.meter ?? DEFAULT_LOOP_GRID;
     view.drawFrame({
       column: Math.max(0, jam ? this.getColumn() : idleColumn),
       columnsPerBeat: width / beats,
@@ -162,6 +162,6 @@ export class ViewController {
   private getColumn(): number {
     const sample = this.session.player?.getPosition() ?? null;
     if (sample !== null) return sample / SAMPLES_PER_COLUMN;
-    return this.session.columns.extent[1] - UNKNOWN_POSITION_COLUMNS || 0;
+    return this.session.spectrogram.extent[1] - UNKNOWN_POSITION_COLUMNS || 0;
   }
 }

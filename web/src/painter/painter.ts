@@ -106,7 +106,7 @@ export class Painter {
     this.brush.cancel();
     this.strokes.clear();
     this.layer.hidden = true;
-    $("easel").hidden = true;
+    $("painter").hidden = true;
     this.showError("");
     this.events.onClose();
   }
@@ -115,7 +115,7 @@ export class Painter {
   setWaiting(isWaiting: boolean): void {
     if (!this.sheet) return;
     this.layer.hidden = isWaiting;
-    button("easel-go").disabled = isWaiting;
+    button("painter-go").disabled = isWaiting;
     if (isWaiting) return;
     if (this.riff) void drawSpectrogram(this.background, this.sheet.picture!);
     else drawSilence(this.background, this.sheet.columns);
@@ -124,7 +124,7 @@ export class Painter {
 
   /** Show what went wrong; an empty sentence hides it. */
   showError(sentence: string): void {
-    $("easel-complaint").textContent = sentence;
+    $("painter-complaint").textContent = sentence;
   }
 
   private open(sheet: Sheet): void {
@@ -134,8 +134,8 @@ export class Painter {
     this.layer.height = ROWS;
     this.layer.hidden = false;
     this.layer.classList.toggle("mask", this.riff !== null);
-    $("easel").hidden = false;
-    button("easel-go").disabled = false;
+    $("painter").hidden = false;
+    button("painter-go").disabled = false;
     this.showLabels(sheet);
     showLimits(sheet);
     this.showError("");
@@ -145,15 +145,15 @@ export class Painter {
 
   private showLabels(sheet: Sheet): void {
     const { riff } = this;
-    $("easel-title").textContent = riff ? "Paint over it" : "Draw a sound";
-    $("easel-hint").textContent = riff
+    $("painter-title").textContent = riff ? "Paint over it" : "Draw a sound";
+    $("painter-hint").textContent = riff
       ? "Brush over what should be made anew; the rest stays as it is, to the pixel."
       : "Left to right is time, bottom to top is pitch, bright is loud. Without a prompt it sounds as it is.";
-    $("easel-prompt-label").textContent = riff
+    $("painter-prompt-label").textContent = riff
       ? "What should be there?"
       : "What should it become? (may stay empty)";
-    input("easel-prompt").placeholder = riff ? riff.request.prompt : "violin";
-    $("easel-go").textContent = riff ? "Make it anew" : "Hear it";
+    input("painter-prompt").placeholder = riff ? riff.request.prompt : "violin";
+    $("painter-go").textContent = riff ? "Make it anew" : "Hear it";
     $("level-field").hidden = riff !== null;
     $("leave-field").hidden = riff !== null;
     $("sheet-start-field").hidden = !riff || (sheet.whole ?? 0) <= sheet.seconds + 0.01;
@@ -182,7 +182,7 @@ export class Painter {
     const y = (event.clientY - top) / height;
     const row = Math.min(ROWS - 1, Math.max(0, Math.floor((1 - y) * ROWS)));
     const moment = (this.begins + x * this.sheet.seconds).toFixed(2);
-    $("easel-where").textContent = `${moment} s, ${Math.round(this.sheet.hz[row])} Hz`;
+    $("painter-where").textContent = `${moment} s, ${Math.round(this.sheet.hz[row])} Hz`;
   }
 
   private addRectangle(): void {
@@ -207,17 +207,17 @@ export class Painter {
           : "Nothing is drawn yet: draw with the brush, or add a rectangle.",
       );
     }
-    button("easel-go").disabled = true;
+    button("painter-go").disabled = true;
     await this.attempt(async () => {
       const job = riff ? await this.sendMask(riff, sheet) : await this.sendDrawing(sheet);
       this.events.onJob(job);
     });
-    if ($("easel-complaint").textContent) button("easel-go").disabled = false;
+    if ($("painter-complaint").textContent) button("painter-go").disabled = false;
   }
 
   private sendMask(riff: Riff, sheet: Sheet): Promise<JobStarted> {
     const body: InpaintBody = {
-      prompt: input("easel-prompt").value.trim(),
+      prompt: input("painter-prompt").value.trim(),
       start: this.begins,
       mask: this.strokes.toDataUrl(sheet.columns, "black", SENT_MASK_INK),
     };
@@ -225,7 +225,7 @@ export class Painter {
   }
 
   private sendDrawing(sheet: Sheet): Promise<JobStarted> {
-    const prompt = input("easel-prompt").value.trim();
+    const prompt = input("painter-prompt").value.trim();
     const body: DrawingBody = {
       prompt,
       picture: this.strokes.toDataUrl(sheet.columns, "white", SENT_SOUND_INK),
@@ -240,7 +240,7 @@ export class Painter {
       await work();
     } catch (error) {
       // Where no sheet is open yet, the sentence would be hidden with it.
-      $("easel").hidden = false;
+      $("painter").hidden = false;
       this.showError((error as Error).message);
     }
   }
@@ -248,7 +248,7 @@ export class Painter {
   private initTools(): void {
     this.layer.addEventListener("pointermove", (event) => this.showPosition(event));
     this.layer.addEventListener("pointerleave", () => {
-      $("easel-where").textContent = "";
+      $("painter-where").textContent = "";
     });
     $("undo").addEventListener("click", () => this.goBack("undo"));
     $("redo").addEventListener("click", () => this.goBack("redo"));
@@ -276,11 +276,11 @@ export class Painter {
       event.preventDefault();
       this.addRectangle();
     });
-    $("easel-form").addEventListener("submit", (event) => {
+    $("painter-form").addEventListener("submit", (event) => {
       event.preventDefault();
       void this.submit();
     });
-    $("easel-close").addEventListener("click", () => this.close());
+    $("painter-close").addEventListener("click", () => this.close());
     const start = input("sheet-start");
     start.addEventListener("change", () => {
       if (this.strokes.isEmpty && this.riff) {

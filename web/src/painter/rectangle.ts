@@ -1,5 +1,6 @@
 // A rectangle by numbers: moments in seconds, pitches in Hz.
 
+import { COLUMNS_PER_SECOND } from "../shared/columns";
 import { input } from "../shared/dom";
 import { parseNumber } from "../shared/format";
 import { ROWS } from "../shared/spectrogram";
@@ -7,7 +8,6 @@ import type { Sheet } from "./sheet";
 import type { Stroke } from "./strokes";
 
 const MAX_HZ = 10000;
-const COLUMNS_PER_SECOND = 100;
 
 /** Show the sheet's own limits in the empty fields. */
 export function showLimits({ begins = 0, seconds }: Sheet): void {

@@ -61,7 +61,7 @@ const painter = new Painter({
   },
   onOpen() {
     clip.pause();
-    $("frame").dataset.state = "easel";
+    $("frame").dataset.state = "painter";
     $("clip").hidden = true;
     scrollToStage();
   },
@@ -122,7 +122,7 @@ function followJob(started: JobStarted): void {
 function endJob(): void {
   job.end();
   button("go").disabled = false;
-  $("frame").dataset.state = painter.isOpen ? "easel" : clip.riff ? "clip" : "empty";
+  $("frame").dataset.state = painter.isOpen ? "painter" : clip.riff ? "clip" : "empty";
 }
 
 /** On a phone the stage lies below the form. */

@@ -343,8 +343,8 @@ export interface RiffKept {
   riff: Riff;
 }
 
-/** The loop of a jam: its width in columns, its beats, and beats a measure. */
-export interface Meter {
+/** A jam's loop: its width in columns, its beats, and `measure`, the beats of a measure. */
+export interface LoopGrid {
   width: number;
   beats: number;
   measure: number;
@@ -368,7 +368,7 @@ export interface HelloMessage {
   packet_samples: number;
   column_samples: number;
   bands: number;
-  meter: Meter;
+  meter: LoopGrid;
 }
 
 /**

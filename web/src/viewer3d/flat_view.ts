@@ -1,7 +1,7 @@
 // The view without WebGL: the spectrogram flows from right to left under a fixed playhead.
 
 import { createColourTable } from "./colour_maps";
-import { CAPACITY, type Columns } from "./columns";
+import { CAPACITY, type SpectrogramRing } from "./spectrogram_ring";
 import type { Frame, View } from "./view";
 
 /** Where the playhead stands, as a part of the width. */
@@ -23,9 +23,9 @@ export class FlatView implements View {
   private palette = createColourTable("ember");
   private version = -1;
 
-  constructor(private readonly columns: Columns) {
+  constructor(private readonly spectrogram: SpectrogramRing) {
     this.ring.width = CAPACITY;
-    this.ring.height = columns.bands;
+    this.ring.height = spectrogram.bands;
     this.element.className = "view";
   }
 
@@ -41,7 +41,7 @@ export class FlatView implements View {
   }
 
   drawFrame({ column, columnsPerBeat, beatsPerMeasure, columnsPerLoop, ...frame }: Frame): void {
-    if (this.version !== this.columns.version) this.drawRing();
+    if (this.version !== this.spectrogram.version) this.drawRing();
     // Calm: the picture stands still for a loop and the playhead steps from beat to beat.
     const left = frame.isCalm
       ? Math.floor(column / columnsPerLoop) * columnsPerLoop - CALM_MARGIN
@@ -58,7 +58,7 @@ export class FlatView implements View {
   /** Draw the columns from `left` on, in as many parts as the ring's end makes of them. */
   private drawColumns(left: number): void {
     const { height } = this.element;
-    const { bands, extent } = this.columns;
+    const { bands, extent } = this.spectrogram;
     const scale = this.element.width / SHOWN_COLUMNS;
     const from = Math.max(extent[0], left);
     const to = Math.min(extent[1], left + SHOWN_COLUMNS);
@@ -97,11 +97,11 @@ export class FlatView implements View {
   }
 
   private drawRing(): void {
-    this.version = this.columns.version;
-    const image = new ImageData(CAPACITY, this.columns.bands);
+    this.version = this.spectrogram.version;
+    const image = new ImageData(CAPACITY, this.spectrogram.bands);
     const pixels = new Uint32Array(image.data.buffer);
     const colours = new Uint32Array(this.palette.buffer);
-    const { data } = this.columns;
+    const { data } = this.spectrogram;
     for (let at = 0; at < data.length; at++) pixels[at] = colours[data[at]];
     this.ring.getContext("2d")!.putImageData(image, 0, 0);
   }

@@ -3,7 +3,7 @@
 import { get } from "../shared/api";
 import { create, getContext2d } from "../shared/dom";
 import type { RiffList } from "../shared/protocol";
-import type { Columns } from "./columns";
+import type { SpectrogramRing } from "./spectrogram_ring";
 
 const BANDS = 256;
 /** Columns that are kept filled, and how many at a time at the least. */
@@ -19,7 +19,7 @@ export class IdleAnimation {
   /** The column up to which they were put. */
   private filledTo = -Infinity;
 
-  constructor(private readonly columns: Columns) {}
+  constructor(private readonly spectrogram: SpectrogramRing) {}
 
   /** Fill the columns around one. */
   fillAround(column: number): void {
@@ -34,7 +34,7 @@ export class IdleAnimation {
         tile[band * width + x] =
           this.levels[band * this.width + ((this.filledTo + x) % this.width)];
     }
-    this.columns.put(this.filledTo, width, tile);
+    this.spectrogram.put(this.filledTo, width, tile);
     this.filledTo = end;
   }
 

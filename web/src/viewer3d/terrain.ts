@@ -24,8 +24,8 @@ import {
 } from "three";
 
 import { createColourTable } from "./colour_maps";
-import { CAPACITY, type Columns } from "./columns";
 import { OrbitCamera } from "./orbit_camera";
+import { CAPACITY, type SpectrogramRing } from "./spectrogram_ring";
 import {
   COLUMN_DEPTH,
   FUTURE_COLUMNS,
@@ -72,7 +72,7 @@ export class Terrain implements View {
   private readonly columnsPerRow: number;
 
   /** @throws where there is no WebGL 2. */
-  constructor(private readonly columns: Columns) {
+  constructor(private readonly spectrogram: SpectrogramRing) {
     this.renderer = new WebGLRenderer({
       antialias: true,
       alpha: true,
@@ -82,9 +82,9 @@ export class Terrain implements View {
     this.element.className = "view";
     const isPhone = matchMedia("(max-width: 700px)").matches;
     this.columnsPerRow = isPhone ? 3 : 2;
-    this.heights = createHeights(columns);
+    this.heights = createHeights(spectrogram);
     this.palette = createPalette();
-    this.uniforms = createUniforms(this.heights, this.palette, columns.bands);
+    this.uniforms = createUniforms(this.heights, this.palette, spectrogram.bands);
     this.scene.add(this.createGround(isPhone ? 160 : 256));
     this.plane = this.createPlane();
     this.scene.add(this.plane);
@@ -129,10 +129,10 @@ export class Terrain implements View {
 
   private updateUniforms({ column, columnsPerBeat, columnsPerLoop, ...frame }: Frame): void {
     const { uniforms } = this;
-    if (this.version !== this.columns.version) {
-      this.version = this.columns.version;
+    if (this.version !== this.spectrogram.version) {
+      this.version = this.spectrogram.version;
       this.heights.needsUpdate = true;
-      [uniforms.first.value, uniforms.last.value] = this.columns.extent;
+      [uniforms.first.value, uniforms.last.value] = this.spectrogram.extent;
     }
     // Calm: the terrain stands still for a loop, and the plane steps over it from beat to beat.
     const playhead = frame.isCalm ? Math.floor(column / columnsPerBeat) * columnsPerBeat : column;
@@ -243,8 +243,8 @@ export class Terrain implements View {
 }
 
 /** The levels of the columns as a texture, from which the shaders read heights. */
-function createHeights(columns: Columns): DataTexture {
-  const texture = new DataTexture(columns.data, CAPACITY, columns.bands, RedFormat);
+function createHeights(spectrogram: SpectrogramRing): DataTexture {
+  const texture = new DataTexture(spectrogram.data, CAPACITY, spectrogram.bands, RedFormat);
   texture.wrapS = RepeatWrapping;
   texture.magFilter = LinearFilter;
   texture.minFilter = LinearFilter;

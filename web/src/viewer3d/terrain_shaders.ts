@@ -1,7 +1,7 @@
 // The shaders that draw the mountains, and the measures that they share with terrain.ts. Vertex
 // shaders read heights from the texture of levels; fragment shaders do light and colours.
 
-import { CAPACITY } from "./columns";
+import { CAPACITY } from "./spectrogram_ring";
 
 // In units of the scene.
 export const WIDTH = 6.4; // from the lowest to the highest notes

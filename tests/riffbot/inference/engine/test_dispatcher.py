@@ -210,7 +210,7 @@ def random_dispatcher(rng: random.Random, max_wait_s: float) -> Dispatcher:
         dispatcher._queue.take(time.monotonic(), 1)
     for _ in range(rng.randrange(30)):
         pictures = [PICTURE] * rng.randrange(12)
-        dispatcher.reserve(random_owner(rng), *pictures, promised=True)
+        dispatcher.reserve(random_owner(rng), *pictures, is_admitted=True)
     return dispatcher
 
 
@@ -227,7 +227,7 @@ def test_what_comes_later_changes_no_answer() -> None:
         dispatcher = random_dispatcher(rng, max_wait_s=rng.choice([5.0, 30.0]))
         owner, pictures = random_owner(rng), [PICTURE] * rng.randrange(1, 8)
         answer = dispatcher._refusal_of_clip(owner, pictures)
-        dispatcher._max_pictures_before = lambda *_: 10**9  # plans everything
+        dispatcher._max_requests_before = lambda *_: 10**9  # plans everything
         everything = dispatcher._refusal_of_clip(owner, pictures)
         assert (answer and answer.wait_s) == (everything and everything.wait_s)
         refused += answer is not None
@@ -240,7 +240,7 @@ def test_a_clip_is_let_in_without_planning_the_end_of_every_song(
     dispatcher = Dispatcher(AdmissionLimits(max_wait_s=600.0, max_jobs_per_member=10))
     dispatcher.throughput.measure([PICTURE], 1.0)
     for member in range(330):
-        dispatcher.reserve(Requester(member, 1), *[PICTURE] * 91, promised=True)
+        dispatcher.reserve(Requester(member, 1), *[PICTURE] * 91, is_admitted=True)
     planned: list[int] = []
     plan = FairQueue.plan
 

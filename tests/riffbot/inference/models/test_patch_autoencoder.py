@@ -51,7 +51,7 @@ def _train_a_little(network: PatchAutoencoder) -> None:
 def test_at_initialisation_the_decoder_is_the_plane(
     network: PatchAutoencoder, pictures: list[torch.Tensor]
 ) -> None:
-    told = fit(network, pictures)
+    reported = fit(network, pictures)
 
     # The same plane by another way: singular values of the centred patches.
     signal = to_signal(torch.stack(pictures))
@@ -68,9 +68,9 @@ def test_at_initialisation_the_decoder_is_the_plane(
     # Centred by one grey level, not patch by patch, so the RMS is 1 only nearly.
     assert latents.square().mean().sqrt().item() == pytest.approx(1, abs=0.1)
     lost = (expected - signal.double()).square().mean().item()
-    assert told == pytest.approx(10 * math.log10(4 / lost), abs=0.05)
+    assert reported == pytest.approx(10 * math.log10(4 / lost), abs=0.05)
     # Only clamping to the range of pixels lies between the two.
-    assert psnr(network, pictures) == pytest.approx(told, abs=0.5)
+    assert psnr(network, pictures) == pytest.approx(reported, abs=0.5)
 
 
 def test_its_decoder_needs_no_encoder(

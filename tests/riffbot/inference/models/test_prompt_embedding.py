@@ -22,7 +22,7 @@ from tests.support.tiny_models import tiny_embedded_model
 
 @pytest.fixture(scope="module")
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
-    folder = tiny_embedded_model(tmp_path_factory.mktemp("told") / "model")
+    folder = tiny_embedded_model(tmp_path_factory.mktemp("conditioned") / "model")
     return Pipeline(load_model(folder), Images(folder / "none"))
 
 
@@ -70,7 +70,7 @@ def test_a_long_prompt_is_heard_to_its_end(conditioner: PromptEncoder) -> None:
 
 
 def test_a_model_without_a_gist_has_none(tmp_path: Path) -> None:
-    model = load_model(tiny_embedded_model(tmp_path / "plain", told=False))
+    model = load_model(tiny_embedded_model(tmp_path / "plain", conditioned=False))
     plain = PromptEncoder(model.tokenizer, model.text_encoder, window=model.text_window)
     assert model.prompt_embedding is None
     assert plain.pooled(tuple(parse("abc"))) is None
@@ -81,7 +81,7 @@ def test_a_model_without_a_gist_has_none(tmp_path: Path) -> None:
 
 
 def test_a_card_that_promises_a_grid_the_denoiser_cannot_read(tmp_path: Path) -> None:
-    folder = tiny_embedded_model(tmp_path / "wrong", told=False, beat_grid=True)
+    folder = tiny_embedded_model(tmp_path / "wrong", conditioned=False, beat_grid=True)
     with pytest.raises(ModelError, match="reads 8 channels, but its card"):
         load_model(folder)
 

@@ -121,16 +121,16 @@ async def test_who_takes_part_hears_the_servers_jam(
         channels=JamChannels(voice_channel_id=CHANNEL),
         paced_by="clock",
     )
-    told = await (await admitted(inside, code="good", instance_id="i-1-gc")).json()
-    assert told["jam"] == jam.id
+    body = await (await admitted(inside, code="good", instance_id="i-1-gc")).json()
+    assert body["jam"] == jam.id
     async with inside.ws_connect(f"/api/jams/{jam.id}/socket", headers={"Origin": ORIGIN}) as ws:
         assert (await ws.receive_json())["type"] == "hello"
     discord.channel = "6"  # of the same server; who is there may not see where the jam is
-    told = await (await admitted(inside, code="good", instance_id="i-1-gc")).json()
-    assert told["jam"] is None
+    body = await (await admitted(inside, code="good", instance_id="i-1-gc")).json()
+    assert body["jam"] is None
     discord.guild = None  # a call among friends
-    told = await (await admitted(inside, code="good", instance_id="i-1-gc")).json()
-    assert told["jam"] is None
+    body = await (await admitted(inside, code="good", instance_id="i-1-gc")).json()
+    assert body["jam"] is None
     assert (await (await inside.get("/api/jams")).json())["jams"] == []  # strangers may call
 
 

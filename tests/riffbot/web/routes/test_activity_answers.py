@@ -23,8 +23,8 @@ async def test_an_answer_of_discords_that_is_none_is_one_sentence(
 ) -> None:
     class Odd(Discord):
         async def instance(self, request: web.Request) -> web.Response:
-            told = '{"users": ["42"], "location": {"guild_id": %s, "channel_id": "5"}}'
-            return web.Response(text=told % value, content_type="application/json")
+            template = '{"users": ["42"], "location": {"guild_id": %s, "channel_id": "5"}}'
+            return web.Response(text=template % value, content_type="application/json")
 
     async with TestServer(Odd().app()) as there, TestClient(TestServer(app)) as client:
         app[ACTIVITY][0] = replace(app[ACTIVITY][0], api=str(there.make_url("")).rstrip("/"))

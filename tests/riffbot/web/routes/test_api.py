@@ -117,11 +117,11 @@ async def test_the_last_riffs_by_pages(client: TestClient) -> None:
     first = await (await client.get("/api/riffs?limit=2")).json()
     assert [riff["id"] for riff in first["riffs"]] == made[:0:-1]
     second = await client.get("/api/riffs", params={"limit": "2", "before": first["next"]})
-    told = await second.json()
-    assert [riff["id"] for riff in told["riffs"]] == made[:1]
-    assert told["next"] is None
+    listing = await second.json()
+    assert [riff["id"] for riff in listing["riffs"]] == made[:1]
+    assert listing["next"] is None
     one = await (await client.get(f"/api/riffs/{made[0]}")).json()
-    assert one["riff"] == told["riffs"][0]
+    assert one["riff"] == listing["riffs"][0]
 
 
 async def test_a_remix_starts_from_a_riff_and_knows_it(client: TestClient) -> None:
@@ -167,18 +167,18 @@ async def test_nonsense_is_answered_at_once_in_a_sentence(
     headers = {"Content-Type": "application/json"}
     answer = await client.post("/api/riffs", data=body, headers=headers)
     assert answer.status in (400, 404)
-    told = await answer.json()
-    assert words in told["error"]
-    assert "\n" not in told["error"]
+    refusal = await answer.json()
+    assert words in refusal["error"]
+    assert "\n" not in refusal["error"]
 
 
 async def test_a_riff_knows_its_family(client: TestClient) -> None:
     first = (await ask(client, prompt="one", seed=1))["riff"]
     second = (await ask(client, prompt="two", seed=2, parent=first["id"]))["riff"]
     third = (await ask(client, prompt="three", seed=3, parent=second["id"]))["riff"]
-    told = await (await client.get(f"/api/riffs/{second['id']}")).json()
-    assert [riff["id"] for riff in told["parents"]] == [first["id"]]
-    assert [riff["id"] for riff in told["children"]] == [third["id"]]
+    family = await (await client.get(f"/api/riffs/{second['id']}")).json()
+    assert [riff["id"] for riff in family["parents"]] == [first["id"]]
+    assert [riff["id"] for riff in family["children"]] == [third["id"]]
 
 
 async def test_a_riff_from_before_a_restart_is_found_again(

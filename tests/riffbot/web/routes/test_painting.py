@@ -42,8 +42,8 @@ def url(pixels: Any) -> str:
     return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
 
 
-def pixels_of(told: str) -> Any:
-    return decode_image(base64.b64decode(told.partition(",")[2])).pixels
+def pixels_of(data_url: str) -> Any:
+    return decode_image(base64.b64decode(data_url.partition(",")[2])).pixels
 
 
 def disc(width: int) -> Any:
@@ -66,7 +66,7 @@ async def test_a_painted_mask_is_what_is_made_anew(
     assert (sheet["columns"], sheet["begins"], len(sheet["hz"])) == (64, 0, 512)
     assert sheet["hz"] == sorted(sheet["hz"])
     mask = disc(64)
-    told = await paint(
+    response = await paint(
         client, f"/api/riffs/{first['id']}/inpaint", prompt="church bells", mask=url(mask), seed=4
     )
     request = pipeline.batches[-1][0]
@@ -74,7 +74,7 @@ async def test_a_painted_mask_is_what_is_made_anew(
     assert request.seed_image == first["picture_ref"]
     assert request.mask is not None
     assert (services.images.mask(request.mask, 64) == mask).all()
-    assert told["riff"]["parent"] == first["id"]
+    assert response["riff"]["parent"] == first["id"]
 
 
 async def test_a_rectangle_is_a_region_that_replays_anywhere(
@@ -119,7 +119,7 @@ async def test_what_a_jam_kept_is_painted_where_it_is_heard(
     assert sheet["whole"] == pytest.approx(riff["duration_s"], abs=0.02)  # not one chunk's 1.28 s
     assert sheet["whole"] > 1.3
     assert sheet["bpm"] == 93.75
-    told = await paint(
+    response = await paint(
         client,
         f"/api/riffs/{riff['id']}/inpaint",
         prompt="bells",
@@ -130,7 +130,7 @@ async def test_what_a_jam_kept_is_painted_where_it_is_heard(
     start = services.images.load(pipeline.batches[-1][0].seed_image or "")
     assert (start == pixels_of(sheet["picture"])).all()
     assert len(read) == 1  # the picture, the sheet and the painting are of one look
-    assert told["riff"]["parent"] == riff["id"]
+    assert response["riff"]["parent"] == riff["id"]
 
 
 async def test_who_looks_at_too_much_at_once_waits(services: Services) -> None:
@@ -152,13 +152,13 @@ async def test_a_drawing_is_heard(
     assert blank["columns"] == 128
     picture = np.full((512, blank["columns"]), 255)
     picture[400:404, 20:90] = 30
-    told = await paint(client, "/api/drawings", picture=url(picture), prompt=prompt, seed=3)
+    response = await paint(client, "/api/drawings", picture=url(picture), prompt=prompt, seed=3)
     request = pipeline.batches[-1][0]
     assert request.denoising == (0.75 if prompt else 0.0)
     assert (services.images.load(request.seed_image or "") == picture).all()
-    assert told["riff"]["request"]["prompt"] == (prompt or "a drawing")
-    assert (await services.library.riffs.get(told["riff"]["id"])).kind == "draw"
-    drawing = await services.library.riffs.get(told["riff"]["parent"])
+    assert response["riff"]["request"]["prompt"] == (prompt or "a drawing")
+    assert (await services.library.riffs.get(response["riff"]["id"])).kind == "draw"
+    drawing = await services.library.riffs.get(response["riff"]["parent"])
     assert (drawing.kind, drawing.model_name) == ("upload", "a drawing")
 
 

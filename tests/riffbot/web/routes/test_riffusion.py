@@ -37,15 +37,15 @@ async def test_a_request_as_riffusions_web_app_sends_it(
 ) -> None:
     answer = await client.post("/run_inference/", json=WISH)
     assert answer.status == 200
-    told = await answer.json()
-    kind, _, data = told["image"].partition(",")
+    body = await answer.json()
+    kind, _, data = body["image"].partition(",")
     assert kind == "data:image/jpeg;base64"
     image = Image.open(io.BytesIO(base64.b64decode(data)))
     assert (image.format, image.size, image.mode) == ("JPEG", (128, 512), "RGB")
-    kind, _, data = told["audio"].partition(",")
+    kind, _, data = body["audio"].partition(",")
     assert kind == "data:audio/mpeg;base64"
-    assert read(base64.b64decode(data)).seconds == pytest.approx(told["duration_s"], abs=0.01)
-    assert told["duration_s"] == 1.28
+    assert read(base64.b64decode(data)).seconds == pytest.approx(body["duration_s"], abs=0.01)
+    assert body["duration_s"] == 1.28
     request = pipeline.batches[-1][0]
     assert (request.prompt, request.seed, request.guidance, request.alpha) == (
         "church bells on sunday",

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from audio.arrays import Pixels
 from audio.columns import seconds_of
 from audio.mel import MAX_FREQUENCY, hz_to_mel
+from audio.pixels import SILENT
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
@@ -21,7 +22,7 @@ _TEXT = (219, 222, 225)
 _FAINT = (148, 155, 164)
 _FREQUENCIES = (100, 200, 500, 1000, 2000, 5000, 10000)
 _LEFT, _TOP, _RIGHT, _BOTTOM = 64, 56, 24, 48
-_PLOT_HEIGHT = 512
+_AREA_HEIGHT = 512
 _MIN_WIDTH, _MAX_WIDTH = 512, 1600
 
 _STOPS = (
@@ -37,7 +38,7 @@ _STOPS = (
 """Dark violet to magenta to cream; lightness rises evenly, so loudness is visible without hue."""
 
 
-def picture(
+def encode_plot(
     pixels: Pixels, *, title: str = "", bpm: float | None = None, beats: int | None = None
 ) -> bytes:
     """Draw the plot of a spectrogram.
@@ -51,13 +52,13 @@ def picture(
     Returns:
         PNG bytes.
     """
-    canvas, _ = drawn(pixels, title=title, bpm=bpm, beats=beats)
+    canvas, _ = draw_plot(pixels, title=title, bpm=bpm, beats=beats)
     out = io.BytesIO()
     canvas.save(out, "PNG", compress_level=6)
     return out.getvalue()
 
 
-class Plot(NamedTuple):
+class PlotArea(NamedTuple):
     """The rectangle of the spectrogram in a drawn plot, in pixels."""
 
     left: float
@@ -66,24 +67,24 @@ class Plot(NamedTuple):
     height: float
 
 
-def drawn(
+def draw_plot(
     pixels: Pixels, *, title: str = "", bpm: float | None = None, beats: int | None = None
-) -> tuple[Image.Image, Plot]:
+) -> tuple[Image.Image, PlotArea]:
     """Draw the plot, and return it with the rectangle of the spectrogram."""
     mono = pixels if pixels.ndim == 2 else pixels.min(axis=2)
     seconds = seconds_of(mono.shape[1])
     width = int(np.clip(mono.shape[1] * 2, _MIN_WIDTH, _MAX_WIDTH))
-    canvas = Image.new("RGB", (_LEFT + width + _RIGHT, _TOP + _PLOT_HEIGHT + _BOTTOM), _BACKGROUND)
-    plot = Image.fromarray(colour_map()[255 - mono])
-    plot = plot.resize((width, _PLOT_HEIGHT), Image.Resampling.BICUBIC)
-    canvas.paste(plot, (_LEFT, _TOP))
+    canvas = Image.new("RGB", (_LEFT + width + _RIGHT, _TOP + _AREA_HEIGHT + _BOTTOM), _BACKGROUND)
+    coloured = Image.fromarray(colour_map()[SILENT - mono])
+    coloured = coloured.resize((width, _AREA_HEIGHT), Image.Resampling.BICUBIC)
+    canvas.paste(coloured, (_LEFT, _TOP))
     draw = ImageDraw.Draw(canvas, "RGBA")
     if bpm:
         _draw_beats(draw, width, seconds, bpm, beats)
     _draw_hertz(draw)
     _draw_seconds(draw, width, seconds)
     _draw_title(draw, width, title, f"{round(bpm, 1):g} bpm" if bpm else "")
-    return canvas, Plot(_LEFT, _TOP, width, _PLOT_HEIGHT)
+    return canvas, PlotArea(_LEFT, _TOP, width, _AREA_HEIGHT)
 
 
 def colour_map() -> Pixels:
@@ -107,21 +108,21 @@ def _draw_beats(
         if x >= _LEFT + width:
             return
         strong = beat % 4 == 0
-        draw.line((x, _TOP, x, _TOP + _PLOT_HEIGHT - 1), (255, 255, 255, 110 if strong else 44), 1)
+        draw.line((x, _TOP, x, _TOP + _AREA_HEIGHT - 1), (255, 255, 255, 110 if strong else 44), 1)
 
 
 def _draw_hertz(draw: ImageDraw.ImageDraw) -> None:
     top = float(hz_to_mel(MAX_FREQUENCY))
     for hz in _FREQUENCIES:
-        y = _TOP + _PLOT_HEIGHT * (1 - float(hz_to_mel(hz)) / top)
+        y = _TOP + _AREA_HEIGHT * (1 - float(hz_to_mel(hz)) / top)
         draw.line((_LEFT - 6, y, _LEFT - 1, y), _FAINT, 1)
         label = f"{hz // 1000}k" if hz >= 1000 else str(hz)
         draw.text((_LEFT - 10, y), label, _FAINT, _font(14), anchor="rm")
-    draw.text((_LEFT - 10, _TOP + _PLOT_HEIGHT), "Hz", _FAINT, _font(14), anchor="rm")
+    draw.text((_LEFT - 10, _TOP + _AREA_HEIGHT), "Hz", _FAINT, _font(14), anchor="rm")
 
 
 def _draw_seconds(draw: ImageDraw.ImageDraw, width: int, seconds: float) -> None:
-    bottom = _TOP + _PLOT_HEIGHT
+    bottom = _TOP + _AREA_HEIGHT
     for second in _ticks(seconds, width):
         x = _LEFT + width * second / seconds
         draw.line((x, bottom, x, bottom + 5), _FAINT, 1)
@@ -138,7 +139,7 @@ def _ticks(seconds: float, width: int) -> Iterator[float]:
         yield round(i * step, 3)
 
 
-def fitting(draw: ImageDraw.ImageDraw, text: str, room: float, font: Font) -> str:
+def fit_text(draw: ImageDraw.ImageDraw, text: str, room: float, font: Font) -> str:
     """Shorten a text to one line of a width, with an ellipsis.
 
     By bisection, it is measured some ten times, however long it is: the time of one measurement is
@@ -166,5 +167,5 @@ def _draw_title(draw: ImageDraw.ImageDraw, width: int, title: str, note: str) ->
     right, small, large = _LEFT + width, _font(16), _font(20)
     draw.text((right, _TOP / 2), note, _FAINT, small, anchor="rm")
     room = width - (draw.textlength(note, small) + 24 if note else 0)
-    line = fitting(draw, title, room, large)
+    line = fit_text(draw, title, room, large)
     draw.text((_LEFT, _TOP / 2), line, _TEXT, large, anchor="lm")

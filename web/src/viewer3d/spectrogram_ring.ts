@@ -3,7 +3,7 @@
 /** Columns that the ring holds, 20 s; a power of two. */
 export const CAPACITY = 2048;
 
-export class Columns {
+export class SpectrogramRing {
   /** Levels, row-major, bands × CAPACITY, as a texture wants them; low notes in the last row. */
   readonly data: Uint8Array<ArrayBuffer>;
   /** Counts changes, so that views know when to read the levels again. */

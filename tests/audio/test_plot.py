@@ -1,4 +1,4 @@
-"""The picture for people."""
+"""The plot of a spectrogram for people."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
 from audio.arrays import Pixels
-from audio.picture import colour_map, fitting, picture
+from audio.plot import colour_map, encode_plot, fit_text
 
 DRAW = ImageDraw.Draw(Image.new("RGB", (1, 1)))
 FONT = ImageFont.load_default(20)
@@ -34,7 +34,7 @@ def test_colours_grow_lighter_with_loudness() -> None:
 @pytest.mark.parametrize("stereo", [False, True])
 def test_any_width_fits_a_screen(columns: int, stereo: bool) -> None:
     shape = (512, columns, 2) if stereo else (512, columns)
-    image = opened(picture(np.full(shape, 128, np.uint8), title="x", bpm=120))
+    image = opened(encode_plot(np.full(shape, 128, np.uint8), title="x", bpm=120))
     assert 500 < image.width < 2000
     assert 500 < image.height < 800
 
@@ -42,7 +42,7 @@ def test_any_width_fits_a_screen(columns: int, stereo: bool) -> None:
 def test_loud_is_bright_where_it_sounds() -> None:
     pixels = np.full((512, 400), 255, np.uint8)
     pixels[256:, :200] = 0
-    image = np.asarray(opened(picture(pixels)).convert("L")).astype(float)
+    image = np.asarray(opened(encode_plot(pixels)).convert("L")).astype(float)
     height, width = image.shape
     plot = image[60 : height - 60, 80 : width - 40]
     rows, columns = plot.shape
@@ -52,13 +52,13 @@ def test_loud_is_bright_where_it_sounds() -> None:
 
 
 def test_the_beat_is_drawn_when_known(music: Pixels) -> None:
-    assert picture(music) != picture(music, bpm=100)
-    assert picture(music, bpm=100) != picture(music, bpm=100, beats=2)
+    assert encode_plot(music) != encode_plot(music, bpm=100)
+    assert encode_plot(music, bpm=100) != encode_plot(music, bpm=100, beats=2)
 
 
 def test_long_and_strange_titles_fit(music: Pixels) -> None:
-    plain = opened(picture(music, title="a"))
-    long = opened(picture(music, title="a very long prompt\n with breaks and 🎷 " * 40))
+    plain = opened(encode_plot(music, title="a"))
+    long = opened(encode_plot(music, title="a very long prompt\n with breaks and 🎷 " * 40))
     assert plain.size == long.size
 
 
@@ -75,7 +75,7 @@ def one_by_one(text: str, room: float) -> str:
 @settings(deadline=None, max_examples=60)
 @given(st.text("abcilmW .,ÄÖ漢-_", max_size=60), st.integers(0, 400))
 def test_cut_titles_are_as_long_as_fits(text: str, room: int) -> None:
-    assert fitting(DRAW, text, room, FONT) == one_by_one(text, room)
+    assert fit_text(DRAW, text, room, FONT) == one_by_one(text, room)
 
 
 def test_long_titles_are_measured_a_few_times_only(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,5 +87,5 @@ def test_long_titles_are_measured_a_few_times_only(monkeypatch: pytest.MonkeyPat
         return textlength(self, text, *args, **options)
 
     monkeypatch.setattr(ImageDraw.ImageDraw, "textlength", counted)
-    picture(np.zeros((512, 64), np.uint8), title="funky sax " * 1000, bpm=93.75)
+    encode_plot(np.zeros((512, 64), np.uint8), title="funky sax " * 1000, bpm=93.75)
     assert len(measured) < 25

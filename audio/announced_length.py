@@ -12,7 +12,7 @@ _UNKNOWN = 0x7F000000
 """Lengths from here on mean an unknown length, as in files that are written to a stream."""
 
 
-def missing_share(stream: BinaryIO) -> float:
+def measure_missing_share(stream: BinaryIO) -> float:
     """Return the missing share of the length that the file's header announces, 0 to 1.
 
     WAV, AIFF, AU, Wave64 and CAF are known; 0 for other formats, and for headers without a length.

@@ -1,0 +1,1 @@
+"""Singers and rappers: a bank of syllables that were pronounced once, and how they are sung."""

@@ -1,0 +1,3 @@
+// Columns of a spectrogram as time: one lasts 10 ms.
+
+export const COLUMNS_PER_SECOND = 100;
