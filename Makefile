@@ -10,7 +10,7 @@ TWO := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := start
 PAGE := riffbot/web/built/.tried
-.PHONY: start setup web test test-all lint format chaos fuzz docs bench help clean
+.PHONY: start setup web test test-all lint format chaos fuzz docs dist bench help clean
 
 start: setup ## set up if needed, then start the bot (the local Discord without a token)
 	@$(BIN)/riffbot
@@ -22,7 +22,7 @@ $(STAMP): pyproject.toml constraints.txt
 	  { echo "RiffBot needs Python 3.11 or newer; set PYTHON=python3.12, for example."; exit 1; }
 	@echo "1/3  making $(VENV)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=24" "setuptools>=77"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=24"
 	@echo "2/3  installing PyTorch (the largest part: 200 MB for the CPU build, more with CUDA)"
 	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on -c constraints.txt torch
 	@echo "3/3  installing RiffBot and its libraries"
@@ -72,6 +72,9 @@ fuzz: setup ## fuzz every reader of strangers' bytes for SECONDS each (Linux and
 
 docs: setup ## build the documentation as a site, out/docs/index.html
 	@$(BIN)/zensical build --strict
+
+dist: setup ## build the wheel and the sdist into dist/
+	@$(BIN)/python -m build --outdir dist .
 
 bench: setup ## how fast, and how good, side by side with what people would use instead
 	@$(BIN)/riffbot bench

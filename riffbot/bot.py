@@ -23,6 +23,7 @@ from riffbot import interrupts
 from riffbot.errors import BadRequest, RiffBotError
 from riffbot.file_threads import FileSlots
 from riffbot.inference.engine.engine import STOP_GRACE_S
+from riffbot.locations import settings_example
 from riffbot.process import handle_stop_signals, run_until_stopped, serve_page
 from riffbot.services import Services, open_services
 from riffbot.settings import Settings
@@ -246,7 +247,7 @@ def run(settings: Settings) -> None:
 async def _run(settings: Settings) -> None:
     token = settings.discord_token
     if token is None:
-        raise BadRequest("There is no DISCORD_TOKEN; see .env.example.")
+        raise BadRequest(f"There is no DISCORD_TOKEN; see {settings_example()}.")
     with interrupts.orderly_stop():
         async with open_services(settings) as services, serve_page(services):
             bot = RiffBot(services)

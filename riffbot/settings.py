@@ -10,14 +10,11 @@ from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError, field_val
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from riffbot.errors import BadRequest
-
-ROOT = Path(__file__).resolve().parent.parent
-"""The checkout: models/, seed_images/ and migrations/ lie beside the package."""
+from riffbot.locations import bundled, default_data_dir, settings_example, settings_files
 
 Network = IPvAnyNetwork
 """A network, or a single address as a network of one."""
 
-ENV_FILE = ".env"
 DATABASE_FILE = "riffbot.db"
 _SQLITE_HEAD = b"SQLite format 3\0"
 
@@ -26,7 +23,6 @@ class Settings(BaseSettings):
     """Everything an owner can set; `.env.example` documents each (a test keeps the two equal)."""
 
     model_config = SettingsConfigDict(
-        env_file=ENV_FILE,
         env_file_encoding="utf-8-sig",
         env_prefix="RIFFBOT_",
         env_ignore_empty=True,  # `DISCORD_TOKEN=` means no token, not an empty one
@@ -36,16 +32,16 @@ class Settings(BaseSettings):
     )
 
     discord_token: SecretStr | None = Field(default=None, validation_alias="DISCORD_TOKEN")
-    data_dir: Path = Path("data")
+    data_dir: Path = Field(default_factory=default_data_dir)
     database_url: str | None = None
     retention_days: int = Field(default=0, ge=0, le=36500)
 
-    model: str = str(ROOT / "models" / "riffbot-mini")
+    model: str = str(bundled("models") / "riffbot-mini")
     device: str = "auto"
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
     allow_any_model: bool = False
     loras: list[Path] = []
-    seed_images: Path = ROOT / "seed_images"
+    seed_images: Path = bundled("seed_images")
 
     max_batch: int = Field(default=4, ge=1, le=64)
     max_wait_s: float = Field(default=600.0, gt=0)
@@ -132,21 +128,21 @@ def load_settings(**overrides: object) -> Settings:
     Raises:
         BadRequest: one sentence naming the setting that is wrong, or `.env` if it is no text.
     """
-    if not _is_text_file(Path(ENV_FILE)):
-        overrides = {"_env_file": None, **overrides}
+    files = tuple(path for path in settings_files() if _is_text_file(path))
     try:
-        return Settings(**overrides)  # type: ignore[arg-type]
+        return Settings(**{"_env_file": files, **overrides})  # type: ignore[arg-type]
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0]).upper() if first["loc"] else "a setting"
         prefix = "" if name == "DISCORD_TOKEN" else "RIFFBOT_"
         raise BadRequest(
-            f"The setting {prefix}{name} is wrong ({_lowered(first['msg'])}); see .env.example."
+            f"The setting {prefix}{name} is wrong ({_lowered(first['msg'])}); "
+            f"see {settings_example()}."
         ) from error
     except SettingsError as error:  # a list that is no JSON
         raise BadRequest(
             f'The settings cannot be read ({error}); a JSON list looks like ["a", "b"], '
-            "see .env.example."
+            f"see {settings_example()}."
         ) from error
 
 
@@ -187,7 +183,7 @@ def _is_text_file(path: Path) -> bool:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise BadRequest(
             f"The settings in {path.absolute()} are no text (line {line} has a null character): "
-            "please write the file anew, from .env.example."
+            f"please write the file anew, from {settings_example()}."
         )
     return True
 

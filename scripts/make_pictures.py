@@ -21,7 +21,7 @@ from riffbot.generation_options import GenerationOptions
 from riffbot.library.types import Author
 from riffbot.request import RiffRequest
 from riffbot.services import Services, open_services
-from riffbot.settings import Settings
+from riffbot.settings import load_settings
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 ANN, BOB, CY = (Author(number, name) for number, name in enumerate(("Ann", "Bob", "Cy"), start=1))
@@ -84,7 +84,7 @@ async def sounds(services: Services, reggae: Clip) -> dict[str, bytes]:
 async def main() -> None:
     """Save docs/img/riff.png, docs/img/family.png and docs/audio/*.mp3."""
     with tempfile.TemporaryDirectory(prefix="riffbot-", ignore_cleanup_errors=True) as data:
-        settings = Settings().model_copy(update={"data_dir": Path(data)})
+        settings = load_settings().model_copy(update={"data_dir": Path(data)})
         async with open_services(settings) as services:
             asked = RiffRequest(
                 prompt="reggae with a (trumpet:1.2)", seed_image="island_sun", seed=3

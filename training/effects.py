@@ -63,19 +63,23 @@ def shape(signal: np.ndarray, low: float = 0.0, high: float = 0.0, order: int = 
     return np.asarray(fft.irfft(spectrum, len(signal)), dtype=np.float32)
 
 
+def curve(signal: np.ndarray, *curves: tuple[float, ...]) -> np.ndarray:
+    """An equaliser: each curve is hertz and decibels in turn, straight on a logarithmic scale."""
+    spectrum = fft.rfft(signal)
+    hertz = np.arange(len(spectrum), dtype=np.float32) * (RATE / len(signal))
+    place = np.log2(np.maximum(hertz, 10.0))
+    for points in curves:
+        decibels = np.interp(place, np.log2(points[0::2]), points[1::2])
+        spectrum *= (10 ** (decibels / 20)).astype(np.float32)
+    return np.asarray(fft.irfft(spectrum, len(signal)), dtype=np.float32)
+
+
 def loudness(signal: np.ndarray) -> float:
     """Root mean square of the loudest quarter of the time."""
     frames = signal[: len(signal) // 2205 * 2205].reshape(-1, 2205)
     power = np.sort(np.mean(frames**2, axis=1))
     loud = power[-max(1, len(power) // 4) :]
     return float(np.sqrt(np.mean(loud) + 1e-20))
-
-
-def drive(signal: np.ndarray, amount: float, cabinet: float = 4200.0) -> np.ndarray:
-    """Overdrive into a loudspeaker: `amount` times the loud level into a soft clipper."""
-    level = loudness(signal)
-    hot = np.tanh(shape(signal, 90.0, 4500.0) * (amount / max(level, 1e-9)))
-    return shape(hot, 70.0, cabinet, 3)
 
 
 def tremolo(signal: np.ndarray, cycles: int, depth: float) -> np.ndarray:

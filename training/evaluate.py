@@ -31,7 +31,7 @@ from audio.image import decode_image
 from riffbot.bench import model as bench_model
 from riffbot.inference.pipeline.pipeline import Pipeline
 from riffbot.request import DEFAULT_DENOISING
-from riffbot.settings import Settings
+from riffbot.settings import load_settings
 from training.dataset import folder, held_out, write_json
 from training.evaluation import questions
 from training.evaluation.copies import copies
@@ -103,7 +103,7 @@ def main(argv: list[str] | None = None) -> int:
     """The command."""
     options = parse(argv)
     wanted = check(options)
-    pipeline = bench_model.load_pipeline(Settings(), str(options.model))
+    pipeline = bench_model.load_pipeline(load_settings(), str(options.model))
     judge = None
     if options.judge is not None:
         judge = Judge(options.judge, options.judge_python, options.out / "judge")

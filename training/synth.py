@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from training import effects
+from training.amps import amplify
 from training.drums import render_kit
 from training.fluid import STEMS, Fluid
+from training.kits import find_set, render_set
 from training.music.instruments import INSTRUMENTS, KITS
 from training.music.piece import BEND, Piece, Track
 from training.patches import render_patch
 from training.sounds import render_texture
+from training.strums import render_strums
 from training.voices.bank import Bank
 from training.voices.choir import SINGERS, Choir
 
@@ -21,6 +25,12 @@ RATE = 44_100
 SAMPLES_PER_COLUMN = 441
 PEAK = 10 ** (-3 / 20)
 TAIL_SECONDS = 1.6
+
+_PICKUP = 27
+"""The program of a clean electric guitar: what goes into an amplifier."""
+
+_MILD = frozenset({"blues", "rocknroll", "funk", "country", "jazz", "soul", "reggae"})
+"""Genres whose guitars are driven gently."""
 
 _DENSE = frozenset({"metal", "punk", "rock", "techno", "trance", "house", "dubstep", "dnb", "pop"})
 
@@ -64,20 +74,34 @@ class Synth:
     def _stems(
         self, piece: Piece, samples: int, rng: np.random.Generator, beat: float
     ) -> list[np.ndarray]:
-        sampled = [t for t in piece.tracks if _program(t, piece) >= 0][:STEMS]
-        rendered = dict(zip(map(id, sampled), self._play(piece, sampled, samples), strict=True))
-        stems = []
-        for track in piece.tracks:
-            if id(track) in rendered:
-                stems.append(rendered[id(track)])
-            elif track.instrument == "drums":
-                stems.append(render_kit(piece.kit, track.notes, samples))
+        played: dict[int, np.ndarray] = {}
+        for index, track in enumerate(piece.tracks):
+            stem = _recorded(track, piece, samples)
+            if stem is not None:
+                played[index] = stem
+        sampled = [
+            (index, _left_over(track, piece))
+            for index, track in enumerate(piece.tracks)
+            if _program(track, piece) >= 0 and (index not in played or track.role == "drums")
+        ][:STEMS]
+        for (index, _), stem in zip(
+            sampled, self._play(piece, [track for _, track in sampled], samples), strict=True
+        ):
+            played[index] = played.get(index, 0.0) + stem
+        for index, track in enumerate(piece.tracks):
+            if _program(track, piece) >= 0:
+                continue
+            if track.instrument == "drums":
+                rest = render_kit(piece.kit, _left_over(track, piece).notes, samples)
+                played[index] = played.get(index, 0.0) + rest
             elif track.instrument in SINGERS:
-                stems.append(self._sing(piece, track))
+                played[index] = self._sing(piece, track)
             else:
                 patch = INSTRUMENTS[track.instrument].patch
-                stems.append(render_patch(patch, track.notes, samples, rng, beat))
-        return stems
+                played[index] = render_patch(patch, track.notes, samples, rng, beat)
+        return [
+            played.get(index, np.zeros(samples, np.float32)) for index in range(len(piece.tracks))
+        ]
 
     def _sing(self, piece: Piece, track: Track) -> np.ndarray:
         """A vocal stem. Raises VoicesError where there is no bank of voices."""
@@ -134,7 +158,27 @@ class Synth:
 def _program(track: Track, piece: Piece) -> int:
     if track.instrument == "drums":
         return KITS[piece.kit]
+    if {"metal", "drive"} & set(track.effects) and piece.seed % 4:
+        return _PICKUP
     return INSTRUMENTS[track.instrument].program
+
+
+def _recorded(track: Track, piece: Piece, samples: int) -> np.ndarray | None:
+    """What of a track comes from recordings: drums of a set; a steel guitar's strums, mostly."""
+    if track.instrument == "drums":
+        held = find_set(piece.kit, piece.seed)
+        return render_set(*held, track.notes, samples) if held else None
+    if track.instrument != "steel" or piece.seed % 3 == 0:
+        return None
+    return render_strums(track.strums, samples)
+
+
+def _left_over(track: Track, piece: Piece) -> Track:
+    """A track without the drums that a set of recordings plays."""
+    held = find_set(piece.kit, piece.seed) if track.instrument == "drums" else None
+    if held is None:
+        return track
+    return replace(track, notes=tuple(n for n in track.notes if n.pitch not in held[1].sounds))
 
 
 def _treat(stem: np.ndarray, track: Track, piece: Piece) -> np.ndarray:
@@ -142,9 +186,9 @@ def _treat(stem: np.ndarray, track: Track, piece: Piece) -> np.ndarray:
     beats = piece.beats
     for effect in track.effects:
         if effect == "drive":
-            stem = effects.drive(stem, 2.5)
+            stem = amplify(stem, "blues" if piece.genre in _MILD else "stack")
         elif effect == "metal":
-            stem = effects.drive(stem, 6.0, 5000.0)
+            stem = amplify(stem, "metal" if piece.seed % 4 else "stack")
         elif effect == "chorus":
             stem = effects.chorus(stem, max(1, beats // 4))
         elif effect == "tremolo":

@@ -30,10 +30,11 @@ from riffbot.bench.codec_report import NOTES, CodecResult, MethodResult
 from riffbot.bench.peers import RATE, RiffusionCodec, librosa_image_to_audio
 from riffbot.bench.progress import ProgressBar
 from riffbot.errors import BadRequest
-from riffbot.settings import ROOT
+from riffbot.locations import bundled
 
 EXCERPT_COLUMNS = 32
 MAX_PICTURES = 4
+SEED_IMAGES = bundled("seed_images")
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def run(
     pictures: Sequence[Path] = (),
     repeats: int = 5,
     with_librosa: bool = True,
-    seed_images: Path = ROOT / "seed_images",
+    seed_images: Path = SEED_IMAGES,
     size: CodecSize = FULL,
     bar: ProgressBar | None = None,
 ) -> CodecResult:

@@ -132,21 +132,19 @@ def add_mask(parser: Parser) -> None:
     parser.add_argument("--mask", metavar="NAME|FILE", help="repaint only where this is white")
 
 
-def add_generation_flags(parser: Parser, *, denoising: float | None = None) -> None:
+def add_generation_flags(parser: Parser, *, denoising: float = 0.75) -> None:
     """Add the options that are fields of the request.
 
     Args:
-        denoising: the command's own default; None leaves it to the request (0.75), or to the
-            recipe that is made again.
+        denoising: the default that the help names. It is no default of the parser: `clips.edits`,
+            the request or the recipe that is made again decides.
     """
     parser.add_argument("--negative", metavar="TEXT", help="what not to hear")
     parser.add_argument("--seed", type=parse_integer, help="0 … 4294967295 (default: a random one)")
-    named = 0.75 if denoising is None else denoising
     parser.add_argument(
         "--denoising",
         type=parse_number,
-        default=denoising,
-        help=f"0 returns the seed image, 1 forgets it (default: {named:g})",
+        help=f"0 returns the seed image, 1 forgets it (default: {denoising:g})",
     )
     parser.add_argument(
         "--guidance", type=parse_number, help="how strictly to follow the prompt, 1 … 30"

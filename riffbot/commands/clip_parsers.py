@@ -38,7 +38,7 @@ def add_clip_commands(commands: Subparsers) -> None:
         add(commands)
 
 
-def _add_takes_options(parser: Parser, *, denoising: float | None = None) -> None:
+def _add_takes_options(parser: Parser, *, denoising: float = 0.75) -> None:
     """Add what every command takes that makes takes of one request."""
     add_generation_flags(parser, denoising=denoising)
     add_count(parser)

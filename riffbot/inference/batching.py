@@ -6,8 +6,12 @@ No torch here: the queue asks these questions on the event loop.
 from __future__ import annotations
 
 from collections.abc import Hashable
+from itertools import count
 
 from riffbot.request import RiffRequest
+
+DENOISING_TOLERANCE = 0.05
+"""How far the share of the steps that is run may be from the denoising that was asked for."""
 
 
 def denoising_of(request: RiffRequest) -> float:
@@ -25,9 +29,39 @@ def steps_to_run(request: RiffRequest) -> int:
     All of them at denoising 1, none at 0, where the seed image is the answer; anything between
     takes at least one.
     """
-    steps = request.steps or 0
-    denoising = denoising_of(request)
+    return _steps_of(request.steps or 0, denoising_of(request))
+
+
+def _steps_of(steps: int, denoising: float) -> int:
     return max(1, round(steps * denoising)) if denoising > 0 else 0
+
+
+def choose_steps(request: RiffRequest, usual: int) -> int:
+    """The steps of a request that names none, so that its denoising is kept with few of them.
+
+    A clip from an image runs `round(steps * denoising)` of its steps, so with few steps only few
+    values of the denoising can be told apart: with four, 0.9 would be 1 and the image lost.
+
+    Args:
+        usual: the model's default, for a clip from text alone.
+
+    Returns:
+        The fewest steps, `usual` at least, with which each denoising of the request (also of its
+        target) is within `DENOISING_TOLERANCE` of the share of the steps that is run.
+    """
+    if request.seed_image is None:
+        return usual
+    ends = [request.denoising]
+    if request.target is not None:
+        ends.append(request.target.denoising)
+    return next(steps for steps in count(usual) if all(_can_keep(end, steps) for end in ends))
+
+
+def _can_keep(denoising: float, steps: int) -> bool:
+    run = _steps_of(steps, denoising)
+    if run == steps and denoising <= 1 - DENOISING_TOLERANCE:
+        return False
+    return abs(run / steps - denoising) <= DENOISING_TOLERANCE + 1e-9
 
 
 def batch_key(request: RiffRequest) -> Hashable:

@@ -48,6 +48,22 @@ class Capacity:
             old = self.real_time_factor
             self.real_time_factor = factor if old is None else old + _SMOOTHING * (factor - old)
 
+    def scale_cost(self, ratio: float) -> None:
+        """Convert the measurements for chunks that cost `ratio` times as much from now on."""
+        if self.real_time_factor is not None:
+            self.real_time_factor /= ratio
+
+    def can_sustain(self, ratio: float = 1.0, *, margin: float = 1.0) -> bool:
+        """Whether the machine can sustain chunks that cost `ratio` times as much as now.
+
+        Args:
+            margin: the share of the limit that may be used, 0 … 1.
+
+        Returns:
+            True before the first measurement.
+        """
+        return self.load * ratio + self._load_of_others() <= margin * MAX_LOAD
+
     @property
     def chunk_s(self) -> float | None:
         """Seconds that a chunk takes; None before the first measurement."""

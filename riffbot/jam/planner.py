@@ -26,6 +26,7 @@ from riffbot.jam.phase import JamLifecycle
 from riffbot.jam.player import Player
 from riffbot.jam.prompt_path import PromptPath
 from riffbot.jam.snapshot import PlannedChunk
+from riffbot.jam.step_choice import StepChooser
 from riffbot.jam.timeline import Chunk
 from riffbot.jam.types import Participant
 from riffbot.request import RiffRequest
@@ -92,6 +93,7 @@ class Planner:
         self._engine = engine
         self._player = player
         self._capacity = capacity
+        self._steps = StepChooser(engine.resolve, capacity)
         self._attempts = attempts
         self._lifecycle = lifecycle
         self._jam_id = jam_id
@@ -122,7 +124,9 @@ class Planner:
         chunk = await self._generate(self.next_path, deadline=monotonic())
         try:
             self._capacity.check()
-        except Refused:  # a first chunk includes the cost of first uses, so a second one decides
+        except Refused:
+            # A first chunk includes the cost of first uses, so a second one decides; it has fewer
+            # steps where the first was too slow.
             chunk = await self._generate_again(request, took_s=self._capacity.chunk_s or 0.0)
         upcoming = self._upcoming
         self.next_path = upcoming.path if upcoming is not None else chunk.path.advance()
@@ -130,8 +134,7 @@ class Planner:
         return chunk
 
     async def _generate_again(self, request: RiffRequest, *, took_s: float) -> Chunk:
-        self._capacity.real_time_factor = None
-        chunk = await self._generate(self.next_path, deadline=monotonic())
+        chunk = await self._measure_anew()
         try:
             self._capacity.check()
         except Refused:
@@ -144,8 +147,13 @@ class Planner:
 
     async def measure(self) -> None:
         """Generate a chunk only to measure how long it takes. Raises RiffBotError."""
+        await self._measure_anew()
+
+    async def _measure_anew(self) -> Chunk:
+        """Generate a chunk, with the steps that the measurements so far allow, and forget those."""
+        request = await self._choose_steps(self.next_path)
         self._capacity.real_time_factor = None
-        await self._generate(self.next_path, deadline=monotonic())
+        return await self._submit(self.next_path, request, deadline=monotonic())
 
     # -- while it plays ---------------------------------------------------------------------------
 
@@ -264,7 +272,14 @@ class Planner:
         return ChunkPlaced(change)
 
     async def _generate(self, path: PromptPath, *, deadline: float) -> Chunk:
-        request = path.build_request()
+        request = await self._choose_steps(path)
+        return await self._submit(path, request, deadline=deadline)
+
+    async def _choose_steps(self, path: PromptPath) -> RiffRequest:
+        # In a thread, because the seed image may have to be read.
+        return await asyncio.to_thread(self._steps.choose, path.build_request())
+
+    async def _submit(self, path: PromptPath, request: RiffRequest, *, deadline: float) -> Chunk:
         riff: GeneratedRiff = await self._engine.submit(request, deadline=deadline, promised=True)
         seconds = riff.timings.get("generate_s", 0.0)
         self._capacity.record(seconds)

@@ -126,7 +126,7 @@ def _configure(engine: Engine, *, foreign_keys: bool) -> None:
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         cursor.execute("PRAGMA journal_mode = WAL")  # readers never wait for the writer
-        cursor.execute("PRAGMA synchronous = NORMAL")  # safe in WAL against any crash of ours
+        cursor.execute("PRAGMA synchronous = NORMAL")  # in WAL mode, safe against our crashes
         cursor.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
         cursor.close()
 

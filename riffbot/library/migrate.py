@@ -19,7 +19,7 @@ from riffbot.errors import StorageError
 from riffbot.library.connection import connect, database_url, file_of
 from riffbot.library.db_errors import disk_error, translate_db_errors
 from riffbot.library.file_modes import FILE_MODE
-from riffbot.settings import ROOT
+from riffbot.locations import bundled
 
 _LOCK_TIMEOUT_S = 60.0
 _ADVISORY_LOCK = 0x51FFB07
@@ -109,5 +109,5 @@ def _file_lock(url: URL) -> Iterator[None]:
 def _config() -> Config:
     config = Config()
     # ConfigParser would parse a single % as the beginning of a reference.
-    config.set_main_option("script_location", str(ROOT / "migrations").replace("%", "%%"))
+    config.set_main_option("script_location", str(bundled("migrations")).replace("%", "%%"))
     return config

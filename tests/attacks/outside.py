@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from riffbot.settings import ROOT
+from riffbot.locations import ROOT
 
 STRANGER = "127.0.0.2"
 """Another address than the owner's on this machine (all of 127/8 is, on Linux)."""

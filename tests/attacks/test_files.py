@@ -22,8 +22,9 @@ from riffbot.inference.pipeline.factory import open_pipeline
 from riffbot.jam.manager import JamManager
 from riffbot.library.instance_lock import hold_instance_lock
 from riffbot.library.store import Library
+from riffbot.locations import ROOT
 from riffbot.services import Services, open_services
-from riffbot.settings import ROOT, Settings
+from riffbot.settings import Settings
 from riffbot.web.app import create_app
 from tests.attacks.figures import row
 from tests.riffbot.web.conftest import client, pipeline, services

@@ -24,9 +24,10 @@ from riffbot.errors import Refused
 from riffbot.inference.engine.throughput import ThroughputMeter
 from riffbot.inference.job import Requester
 from riffbot.library.store import Library
+from riffbot.locations import ROOT
 from riffbot.request import RiffRequest
 from riffbot.services import Services
-from riffbot.settings import ROOT, Settings
+from riffbot.settings import Settings
 from riffbot.web.app import create_app
 from riffbot.web.page_jobs import PAGE_AUTHOR
 from tests.attacks.figures import row
@@ -127,7 +128,7 @@ async def test_a_locked_library_loses_no_accepted_riff(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("riffbot.library.connection.BUSY_TIMEOUT_MS", 300)
-    monkeypatch.setattr("riffbot.library.jobs._PATIENCE_S", 1.0)
+    monkeypatch.setattr("riffbot.library.jobs._WRITE_TIMEOUT_S", 1.0)
     library = await Library.open(services.settings)
     clip_service = ClipService(services.engine, library, services.settings, services.images)
     other = sqlite3.connect(services.settings.data_dir / "riffbot.db", isolation_level=None)

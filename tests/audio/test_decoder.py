@@ -26,7 +26,7 @@ from audio.decoder import Decoder
 from audio.decoder_protocol import ProtocolError, receive, send
 from audio.encoding import FORMATS, Format
 from audio.errors import AudioError
-from riffbot.settings import ROOT
+from riffbot.locations import ROOT
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux confines it")
 POSIX = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="the system stops no processes")

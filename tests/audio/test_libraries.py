@@ -11,7 +11,7 @@ import pytest
 from filelock import FileLock
 
 from audio import libraries
-from riffbot.settings import ROOT
+from riffbot.locations import ROOT
 
 COMPILES = """
 import os, pathlib, time

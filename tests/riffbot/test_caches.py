@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from riffbot import caches
-from riffbot.settings import ROOT
+from riffbot.locations import ROOT
 
 PACKAGES = ("audio", "riffbot")
 NOWHERE = "/dev/null/home"

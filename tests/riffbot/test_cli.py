@@ -10,7 +10,7 @@ import pytest
 
 from riffbot.cli import main
 from riffbot.commands.flags import CommonOptions
-from riffbot.settings import ROOT
+from riffbot.locations import ROOT
 from tests.riffbot.commands.answers import one_line
 
 

@@ -7,7 +7,8 @@ import re
 import pytest
 from pydantic import SecretStr
 
-from riffbot.settings import ROOT, Settings
+from riffbot.locations import ROOT
+from riffbot.settings import Settings
 
 LINE = re.compile(r"^# ((?:RIFFBOT|DISCORD)_[A-Z_]+)=(.*)$", re.MULTILINE)
 TEXT = (ROOT / ".env.example").read_text()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from riffbot.errors import ModelError, StorageError, describe_for_owner, shorten, strip_folders
-from riffbot.settings import ROOT
+from riffbot.locations import ROOT
 
 OWNERS = ("riffbot/commands/", "riffbot/bench", "riffbot/settings.py", "riffbot/commands/doctor.py")
 """What only the owner reads, at the command line."""

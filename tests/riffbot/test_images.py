@@ -12,8 +12,8 @@ from PIL import Image
 from audio.image import encode_png
 from riffbot.errors import BadRequest, NotFound, StorageError
 from riffbot.images import Images
+from riffbot.locations import ROOT
 from riffbot.request import RiffRequest
-from riffbot.settings import ROOT
 
 TOML = """
 [og_beat]

@@ -12,8 +12,9 @@ import pytest
 import simcord
 
 from riffbot import local
+from riffbot.locations import ROOT
 from riffbot.services import open_services
-from riffbot.settings import ROOT, Settings
+from riffbot.settings import Settings
 from tests.cogs.conftest import seed_images, settings  # noqa: F401
 from tests.support.browser import chromium
 

@@ -19,7 +19,8 @@ from simcord.preview._media import MediaWorker
 from riffbot import local, local_pictures, services
 from riffbot.errors import RiffBotError
 from riffbot.images import Images
-from riffbot.settings import ROOT, Settings
+from riffbot.locations import ROOT
+from riffbot.settings import Settings
 from tests.support.browser import chromium
 from tests.support.tiny_models import tiny_embedded_model
 

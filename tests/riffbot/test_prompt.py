@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from riffbot.locations import ROOT
 from riffbot.prompt import EMPHASIS, MAX_WEIGHT, Fragment, PromptError, parse, require_words
 from riffbot.request import MAX_PROMPT
-from riffbot.settings import ROOT
 from tests.riffbot.prompt_before import parse_before
 from tests.support import needs
 

@@ -11,7 +11,7 @@ from PIL import Image
 from riffbot import riffusion_masks
 from riffbot.images import Images
 from riffbot.inference.pipeline.pixels import composite, latent_mask
-from riffbot.settings import ROOT
+from riffbot.locations import ROOT
 
 MEASURED: dict[str, dict[tuple[int, int], int]] = {
     "mask_top_third_75": {(0, 0): 192, (21, 63): 192, (22, 0): 255, (40, 32): 255, (63, 63): 255},

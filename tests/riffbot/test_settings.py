@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from riffbot import settings as module
+from riffbot import locations
 from riffbot.errors import BadRequest
 from riffbot.library import migrate
 from riffbot.library.connection import database_url, file_of
@@ -62,8 +62,8 @@ async def test_a_library_lies_in_its_data_folder_whatever_that_is_called(
 def test_the_migrations_are_found_whatever_the_checkout_is_called(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copytree(module.ROOT / "migrations", tmp_path / name / "migrations")
-    monkeypatch.setattr(migrate, "ROOT", tmp_path / name)
+    shutil.copytree(locations.ROOT / "migrations", tmp_path / name / "migrations")
+    monkeypatch.setattr(locations, "ROOT", tmp_path / name)
     settings = Settings(_env_file=None, data_dir=tmp_path)
     migrate.upgrade(settings.database)
     current, newest = migrate.revisions(settings.database)

@@ -13,7 +13,7 @@ import pytest
 
 from audio.image import encode_png
 from riffbot.commands.parser import build_parser
-from riffbot.settings import ROOT
+from riffbot.locations import ROOT
 
 LONG = "x" * 300
 

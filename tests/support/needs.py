@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from riffbot.settings import ROOT
+from riffbot.locations import ROOT
 from tests.support import browser, postgres
 from training import fluid, soundfonts
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from riffbot.library.store import Library
-from riffbot.settings import ROOT
+from riffbot.locations import ROOT
 from tests.support.loopback import LoopbackDiscord, Message, Shown
 from tests.support.loopback.real import is_result, settings, tiny_model
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from riffbot.commands.parser import build_parser
-from riffbot.settings import ROOT
+from riffbot.locations import ROOT
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")

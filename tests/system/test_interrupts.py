@@ -18,7 +18,7 @@ import pytest
 
 from riffbot import interrupts
 from riffbot.interrupts import PATIENCE_S
-from riffbot.settings import ROOT
+from riffbot.locations import ROOT
 from tests.support.tiny_models import tiny_embedded_model
 
 GONE_S = 15.0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from riffbot.settings import ROOT
+from riffbot.locations import ROOT
 from tests.support.loopback import LoopbackDiscord
 from tests.system import test_crash
 

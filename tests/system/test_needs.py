@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from riffbot.settings import ROOT
+from riffbot.locations import ROOT
 from tests.support import browser, needs, postgres
 from training import soundfonts
 

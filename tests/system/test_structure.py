@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from riffbot.settings import ROOT
+from riffbot.locations import ROOT
 
 TOPS = ("audio", "riffbot", "cogs", "training")
 
@@ -21,7 +21,7 @@ MAY = {
 LEAVES = {
     "errors", "text_files", "naming", "wording", "terminal", "interrupts", "file_threads", "caches",
     "logs", "tempo", "style_tempos", "regions", "riffusion_masks", "prompt", "request", "settings",
-    "images", "rendering", "clock", "generation_options", "validation",
+    "locations", "images", "rendering", "clock", "generation_options", "validation",
 }  # fmt: skip
 """Modules at the top of riffbot/ that import only each other and `audio`."""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from riffbot.settings import ROOT
+from riffbot.locations import ROOT
 
 BUILD = ROOT / "web" / "build.py"
 

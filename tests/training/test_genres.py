@@ -1,4 +1,4 @@
-"""The genres' tables: read from TOML."""
+"""The genres' tables: read from TOML, and what they name exists."""
 
 from __future__ import annotations
 
@@ -8,8 +8,21 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from training.music import genres
-from training.music.genres import load_genres
+from training.music import INSTRUMENTS, genres
+from training.music.backing import RHYTHMS
+from training.music.genres import GENRES, load_genres
+from training.music.grooves import GROOVES
+from training.music.guitar import STROKES
+from training.music.instruments import KITS
+
+
+def test_whatever_a_genre_names_exists() -> None:
+    for name, genre in GENRES.items():
+        players = {*genre.chords, *genre.leads, *genre.bass, *genre.pads, *genre.fills} - {""}
+        assert players <= set(INSTRUMENTS), name
+        assert set(genre.grooves) - {""} <= set(GROOVES), name
+        assert set(genre.kits) <= set(KITS), name
+        assert set(genre.rhythms) <= set(RHYTHMS) | set(STROKES), name
 
 
 @pytest.fixture

@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-from training.music.backing import Segment, write_arpeggio, write_bass, write_chords
+from training.music.backing import RHYTHMS, Segment, write_arpeggio, write_bass, write_chords
 from training.music.clock import Clock, Pen
 from training.music.frame import Frame, make_frame, pick
 from training.music.genres import GENRES, Genre
 from training.music.grooves import groove_steps
+from training.music.guitar import STROKES, pick_capo, write_picking, write_strums
 from training.music.harmony import BRIGHT, chord
 from training.music.instruments import INSTRUMENTS
 from training.music.melody import write_line
@@ -43,15 +44,16 @@ def _progressions(rows: tuple[str, ...], mode: str) -> tuple[str, ...]:
     return tuple(fitting) or rows
 
 
-def _line_up(rng: random.Random, name: str, genre: Genre) -> tuple[str, str, str, str]:
+def _line_up(rng: random.Random, genre: Genre) -> tuple[str, str, str, str]:
     """Who plays lead, chords, bass and pad; now and then one of them rests."""
     drop = rng.random()
-    sung = name in {"opera", "gospel", "church"}
-    lead = pick(rng, genre.leads) if genre.leads and (drop > 0.1 or sung) else ""
-    chords = pick(rng, genre.chords) if genre.chords and not 0.1 < drop < 0.17 else ""
+    leading = drop > 0.1 or "lead" in genre.always
+    lead = pick(rng, genre.leads) if genre.leads and leading else ""
+    playing = not 0.1 < drop < 0.17 or "chords" in genre.always
+    chords = pick(rng, genre.chords) if genre.chords and playing else ""
     bass = pick(rng, genre.bass) if genre.bass and drop < 0.93 else ""
     pad = pick(rng, genre.pads) if genre.pads and rng.random() < 0.6 else ""
-    if lead and name != "opera" and rng.random() < _GUEST_SHARE:
+    if lead and "lead" not in genre.always and rng.random() < _GUEST_SHARE:
         lead = rng.choice(_GUESTS)
     if chords == lead and lead in {"nylon", "koto"}:
         chords = ""
@@ -61,7 +63,8 @@ def _line_up(rng: random.Random, name: str, genre: Genre) -> tuple[str, str, str
 def compose_band(rng: random.Random, name: str) -> Piece:
     """A band that plays one genre."""
     genre = GENRES[name]
-    groove = pick(rng, genre.grooves) if genre.grooves and rng.random() < 0.94 else ""
+    drumming = rng.random() < 0.94 or "drums" in genre.always
+    groove = pick(rng, genre.grooves) if genre.grooves and drumming else ""
     frame = make_frame(rng, *genre.tempo, meters_of(genre, groove))
     kit = pick(rng, genre.kits) if groove else ""
     steps = groove_steps(groove) if groove else 4
@@ -75,7 +78,7 @@ def compose_band(rng: random.Random, name: str) -> Piece:
     parts = chords_of(frame, clock, progression, genre.chords_per)
     tonic = 60 + rng.randrange(-6, 6)
     tracks: list[Track] = []
-    lead, chords, bass, pad = _line_up(rng, name, genre)
+    lead, chords, bass, pad = _line_up(rng, genre)
     voices, plays_on = compose_vocals(clock, name, parts, tonic=tonic, mode=mode)
     tracks += voices
     if lead and plays_on:
@@ -91,6 +94,7 @@ def compose_band(rng: random.Random, name: str) -> Piece:
                 chords,
                 parts,
                 tonic=tonic,
+                mode=mode,
                 alone=not lead and not voices,
                 waltz=frame.meter == 3,
             )
@@ -108,22 +112,21 @@ def compose_band(rng: random.Random, name: str) -> Piece:
         pen = Pen(clock, who.low, who.high)
         write_chords(pen, who, parts, tonic, "whole")
         tracks.append(track_of(pen, "pad", who, LEVELS["pad"], 0.35))
+    fill = pick(rng, genre.fills) if genre.fills and rng.random() < 0.7 else ""
+    if fill and not (lead and voices) and fill != lead:
+        alone = not lead and not voices
+        tracks.append(_fill(clock, genre, fill, parts, tonic=tonic, mode=mode, alone=alone))
     if groove:
         tracks.append(drum_track(frame, rng, genre, groove))
     balance = BALANCE.get(name, {})
     tracks = [replace(t, level=t.level + balance.get(t.role, 0.0)) for t in tracks]
     effects = tuple(e for e in (pick(rng, genre.effects),) if e) if genre.effects else ()
-    textures: tuple[Texture, ...] = ()
-    if rng.random() < (
-        0.3 if name in {"lofi", "ambient", "newage", "christmas", "church"} else 0.05
-    ):
-        textures = (Texture(pick_texture(rng, genre=name), -9.0),)
     return piece_of(
         frame,
         kind="band",
         genre=name,
         tracks=tuple(tracks),
-        textures=textures,
+        textures=_sounds_around(rng, name),
         tonic=tonic,
         mode=mode,
         mood=pick(rng, genre.moods),
@@ -132,6 +135,14 @@ def compose_band(rng: random.Random, name: str) -> Piece:
         effects=effects,
         style=groove,
     )
+
+
+def _sounds_around(rng: random.Random, name: str) -> tuple[Texture, ...]:
+    """Rain, vinyl, bells: now and then, and more often where they belong."""
+    at_home = name in {"lofi", "ambient", "newage", "christmas", "church"}
+    if rng.random() >= (0.3 if at_home else 0.05):
+        return ()
+    return (Texture(pick_texture(rng, genre=name), -9.0),)
 
 
 def _ternary(lines: tuple[str, ...], clock: Clock, frame: Frame) -> list[str]:
@@ -164,6 +175,26 @@ def _lead(
     return track_of(pen, "lead", who, LEVELS["lead"], 0.28, effects=effects)
 
 
+def _fill(
+    clock: Clock,
+    genre: Genre,
+    key: str,
+    parts: list[Segment],
+    *,
+    tonic: int,
+    mode: str,
+    alone: bool,
+) -> Track:
+    """Short answers in the second half of each measure; the whole of it where nobody leads."""
+    who = INSTRUMENTS[key]
+    pen = Pen(clock, who.low, who.high)
+    write_line(pen, who, parts, tonic, lead_line(who, pick(clock.rng, genre.styles), mode))
+    if not alone:
+        half = clock.bar * clock.beat_seconds / clock.steps / 2
+        pen.notes = [note for note in pen.notes if int(note.start / half) % 2]
+    return track_of(pen, "fill", who, LEVELS["fill"], 0.25)
+
+
 def _comp(
     clock: Clock,
     genre: Genre,
@@ -171,40 +202,45 @@ def _comp(
     parts: list[Segment],
     *,
     tonic: int,
+    mode: str,
     alone: bool,
     waltz: bool,
 ) -> Track:
     who, rng = INSTRUMENTS[key], clock.rng
     pen = Pen(clock, who.low, who.high)
     rhythm = pick(rng, genre.rhythms)
-    if clock.steps == 3 and rhythm not in {"shuffle", "slow12"}:
-        rhythm = "slow12"
-    elif clock.steps == 4 and rhythm in {"shuffle", "slow12"}:
-        rhythm = "quarters"
-    if waltz:
-        rhythm = "waltz"
+    broken = rng.random() < 0.25 and rhythm in {"half", "quarters", "folkstrum", "push"}
+    guitar = who.hand == "pluck" or (who.hand == "eguitar" and rhythm in STROKES)
     if who.hand in {"banjo", "koto"}:
         write_solo(pen, who, parts, tonic, "major")
+    elif guitar and rhythm not in {"bossa", "gallop"}:
+        capo = 0 if who.hand == "eguitar" else pick_capo(rng, tonic, mode not in BRIGHT)
+        if broken:
+            write_picking(pen, parts, tonic, capo)
+        else:
+            write_strums(pen, parts, tonic, rhythm, capo)
     elif who.hand in {"harp", "arp", "chip", "bells"} and rng.random() < 0.7:
         every = 1 if who.hand in {"arp", "chip"} else 2
         write_arpeggio(pen, who, parts, tonic, every=every, shape=rng.choice(("up", "updown")))
-    elif (
-        who.hand in {"keys", "pluck", "baroque"}
-        and rng.random() < 0.25
-        and rhythm
-        in {
-            "half",
-            "quarters",
-            "folkstrum",
-            "push",
-        }
-    ):
+    elif broken and who.hand in {"keys", "baroque"}:
         write_arpeggio(pen, who, parts, tonic, every=2 if clock.steps == 4 else 1)
     else:
-        write_chords(pen, who, parts, tonic, rhythm)
+        write_chords(pen, who, parts, tonic, _fitting(rhythm, clock, waltz=waltz))
     if not pen.notes:
         write_chords(pen, who, parts, tonic, "whole")
     return track_of(pen, "chords", who, -1.0 if alone else LEVELS["chords"], 0.2)
+
+
+def _fitting(rhythm: str, clock: Clock, *, waltz: bool) -> str:
+    """A chord rhythm, or what stands for it on another grid."""
+    if waltz:
+        return "waltz"
+    ternary = rhythm in {"shuffle", "slow12"}
+    if clock.steps == 3 and not ternary:
+        return "slow12"
+    if ternary:
+        return "quarters" if clock.steps == 4 else rhythm
+    return rhythm if rhythm in RHYTHMS else "folkstrum"
 
 
 def _tanpura(clock: Clock, tonic: int) -> Track:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from training.music.piece import Control, Note
+from training.music.piece import Control, Note, Strum
 
 
 @dataclass(slots=True)
@@ -66,15 +66,23 @@ class Pen:
     loudness: float = 1.0
     notes: list[Note] = field(default_factory=list)
     controls: list[Control] = field(default_factory=list)
+    strums: list[Strum] = field(default_factory=list)
 
     def play(
-        self, step: float, length: float, pitch: int, velocity: float, delay: float = 0.0
+        self,
+        step: float,
+        length: float,
+        pitch: int,
+        velocity: float,
+        delay: float | None = None,
     ) -> None:
-        """Write a note of `length` steps; `delay` (seconds) strums and flams."""
+        """Write a note of `length` steps, `delay` seconds late or, without one, as humans are."""
         clock = self.clock
         start = clock.seconds(step)
         end = clock.seconds(step + length)
-        start = max(0.0, start + delay + (clock.human() if step else 0.0))
+        if delay is None:
+            delay = clock.human() if step else 0.0
+        start = max(0.0, start + delay)
         if start >= clock.beats * clock.beat_seconds or not 0 <= pitch <= 127:
             return
         level = velocity * self.loudness + clock.rng.gauss(0, 4)
@@ -88,7 +96,8 @@ class Pen:
         """Write a chord; a positive `strum` (seconds a string) goes up, a negative one down."""
         order = pitches if strum >= 0 else pitches[::-1]
         for index, pitch in enumerate(order):
-            self.play(step, length, pitch, velocity, index * abs(strum))
+            late = self.clock.human() if step else 0.0
+            self.play(step, length, pitch, velocity, late + index * abs(strum))
 
     def control(self, step: float, controller: int, value: float) -> None:
         """Move a controller at a step."""

@@ -59,23 +59,6 @@ def runs(pen: Pen, who: Instrument, parts: list[Segment], tonic: int, mode: str)
             pen.play(part.start + index * every, 6, tones[first + place], 74 + 22 * place / reach)
 
 
-def travis(pen: Pen, who: Instrument, parts: list[Segment], tonic: int, mode: str) -> None:
-    """Fingerpicking: an alternating thumb below, syncopated fingers above."""
-    clock = pen.clock
-    previous: list[int] | None = None
-    pattern = clock.rng.choice(("b1t2b321", "b2t1b213", "b3t2b132", "b.t3b2t1", "b123t321"))
-    for part in parts:
-        notes = voicing(part.chord, tonic, 64, previous)[:3]
-        previous = notes
-        root = fold(tonic + part.chord.root, 40, 51)
-        for index, step in enumerate(range(part.start, part.start + part.length, 2)):
-            mark = pattern[index % len(pattern)]
-            if mark == ".":
-                continue
-            pitch = {"b": root, "t": root + 7}.get(mark, 0) or notes[(int(mark) - 1) % len(notes)]
-            pen.play(step, 5, pitch, 92 if mark in "bt" else 84)
-
-
 def roll(pen: Pen, who: Instrument, parts: list[Segment], tonic: int, mode: str) -> None:
     """Banjo rolls: running sixteenths over three strings with the fifth as a drone."""
     clock = pen.clock

@@ -20,7 +20,9 @@ class Genre(BaseModel):
         progressions: chord symbols, separated by blanks.
         chords, leads, bass, pads: keys of `INSTRUMENTS` that may play the role. The empty string
             is a rest; an empty tuple means that nobody plays it.
-        rhythms: of the chords (`figures`).
+        fills: who answers the lead in the second half of each measure, or leads where nobody does.
+        always: roles that never rest in this genre, because it is known by them.
+        rhythms: of the chords (`backing.RHYTHMS`, `guitar.STROKES`).
         styles: of the lead line (`melody`, `solos`).
         lines: of the bass (`backing`).
         grooves: of the drums (`grooves.GROOVES`); the empty string is a clip without drums.
@@ -48,6 +50,8 @@ class Genre(BaseModel):
     bass: Options = ()
     lines: Options = ("roots",)
     pads: Options = ()
+    fills: Options = ()
+    always: Options = ()
     grooves: Options = ()
     kits: Options = ()
     scenes: Options = ()

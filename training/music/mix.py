@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-LEVELS = {"solo": 0.0, "lead": 0.0, "chords": -4.0, "bass": -3.0, "drums": -2.0, "pad": -9.0}
+LEVELS = {
+    "solo": 0.0,
+    "lead": 0.0,
+    "fill": -3.0,
+    "chords": -4.0,
+    "bass": -3.0,
+    "drums": -2.0,
+    "pad": -9.0,
+}
 """Loudness of each role against the lead, in decibels of the loudest quarter of the time."""
 
 _TASTES: tuple[tuple[str, dict[str, float]], ...] = (

@@ -35,6 +35,21 @@ class Control:
 
 
 @dataclass(frozen=True, slots=True)
+class Strum:
+    """A stroke through a guitar's chord, beside its notes: for a renderer that has recordings.
+
+    `root` is a pitch class, `quality` `major`, `minor` or `m7b5`, `direction` `down` or `up`.
+    """
+
+    start: float
+    duration: float
+    root: int
+    quality: str
+    direction: str
+    velocity: int
+
+
+@dataclass(frozen=True, slots=True)
 class Track:
     """The notes of one player: a role in the band and the instrument that plays it."""
 
@@ -45,6 +60,7 @@ class Track:
     effects: tuple[str, ...] = ()
     level: float = 0.0
     reverb: float = 0.2
+    strums: tuple[Strum, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,8 @@ def track_of(
     """A player's notes in order, with the effects of the instrument."""
     notes = tuple(sorted(pen.notes, key=lambda n: (n.start, n.pitch)))
     controls = tuple(sorted(pen.controls, key=lambda c: c.time))
-    return Track(role, who.key, notes, controls, who.effects + effects, level, reverb)
+    strums = tuple(pen.strums)
+    return Track(role, who.key, notes, controls, who.effects + effects, level, reverb, strums)
 
 
 def piece_of(

@@ -16,6 +16,8 @@ from training.music.backing import (
     write_chords,
 )
 from training.music.clock import Pen
+from training.music.guitar import pick_capo, write_picking, write_strums
+from training.music.harmony import BRIGHT
 from training.music.instruments import Instrument
 from training.music.melody import Line, write_line
 from training.music.singing import sing_chords, sing_flow, sing_phrases
@@ -42,6 +44,18 @@ def _chords(rhythm: str) -> Hand:
         write_chords(pen, who, parts, tonic, rhythm)
 
     return play
+
+
+def _strums(rhythm: str) -> Hand:
+    def play(pen: Pen, who: Instrument, parts: list[Segment], tonic: int, mode: str) -> None:
+        capo = pick_capo(pen.clock.rng, tonic, mode not in BRIGHT)
+        write_strums(pen, parts, tonic, rhythm, capo)
+
+    return play
+
+
+def _picking(pen: Pen, who: Instrument, parts: list[Segment], tonic: int, mode: str) -> None:
+    write_picking(pen, parts, tonic, pick_capo(pen.clock.rng, tonic, mode not in BRIGHT))
 
 
 def _bass(line: str) -> Hand:
@@ -82,9 +96,11 @@ HANDS: dict[str, tuple[Hand, ...]] = {
         _arpeggio(2, 2, "updown"),
     ),
     "baroque": (
+        _two(_melody("baroque", ornament=0.1), _melody("baroque", ornament=0.3), 60, 1.0),
+        _two(_melody("baroque", ornament=0.1), _melody("baroque", ornament=0.3), 60, 1.0),
+        _two(_bass("root5"), _arpeggio(1, 2, "updown"), 57, 1.0),
+        _two(_arpeggio(2, 2, "updown"), _melody("baroque", ornament=0.35), 60, 1.0),
         _two(_arpeggio(2, 1, "alberti"), _melody("baroque", ornament=0.25), 62),
-        _arpeggio(1, 2, "updown"),
-        _two(_bass("root5"), _melody("baroque", ornament=0.3), 60, 0.95),
         _two(_chords("half"), _melody("baroque", ornament=0.3), 60, 0.9),
     ),
     "funkkeys": (_chords("scratch"), _chords("stabs"), _bass("funk")),
@@ -121,10 +137,10 @@ HANDS: dict[str, tuple[Hand, ...]] = {
         _melody("modal", vibrato=50.0, ornament=0.2),
     ),
     "pluck": (
-        figures.travis,
-        figures.travis,
-        _chords("strum"),
-        _chords("folkstrum"),
+        _picking,
+        _picking,
+        _strums("strum"),
+        _strums("folkstrum"),
         _arpeggio(2, 2, "updown"),
         _two(_bass("roots"), _melody("song"), 57, 0.95),
     ),
@@ -134,10 +150,10 @@ HANDS: dict[str, tuple[Hand, ...]] = {
         _two(_chords("charleston"), _melody("bop"), 62),
     ),
     "eguitar": (
-        _chords("strum"),
+        _strums("strum"),
         _arpeggio(2, 2, "updown"),
         _melody("rock", bend=0.35),
-        _chords("scratch"),
+        _strums("scratch"),
         _melody("funk", bend=0.2),
     ),
     "mutedpluck": (_arpeggio(2, 1, "pedal"), figures.riff, _melody("funk")),

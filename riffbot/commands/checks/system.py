@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from riffbot.commands.checks.result import BAD, GIB, GOOD, NOTE, CheckResult
+from riffbot.locations import settings_example, settings_file
 from riffbot.settings import Settings
 
 MIN_PYTHON = (3, 11)
@@ -30,7 +31,8 @@ def check_token(settings: Settings) -> CheckResult:
             "token",
             NOTE,
             "none: riffbot starts the local Discord",
-            "for the real one, put DISCORD_TOKEN into .env (see .env.example)",
+            f"for the real one, put DISCORD_TOKEN into {settings_file()} "
+            f"(see {settings_example()})",
         )
     parts = settings.discord_token.get_secret_value().split(".")
     if len(parts) != 3 or not all(parts):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from riffbot import style_tempos
 from riffbot.errors import BadRequest
 from riffbot.images import Images
+from riffbot.inference.batching import choose_steps
 from riffbot.inference.models import schedulers
 from riffbot.inference.models.model import ModelCard
 from riffbot.request import RiffRequest
@@ -31,7 +32,7 @@ def resolve(request: RiffRequest, card: ModelCard, images: Images) -> RiffReques
     """
     request.check_prompts()
     scheduler = schedulers.canonical(request.scheduler or card.defaults.scheduler)
-    steps = request.steps or card.defaults.steps
+    steps = request.steps or choose_steps(request, card.defaults.steps)
     schedulers.check(scheduler, steps, card)
     bpm = _tempo(request, images)
     if bpm is None and card.beat_grid and request.seed_image is None and request.width is None:

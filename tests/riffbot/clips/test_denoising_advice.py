@@ -11,7 +11,7 @@ from riffbot.clips.denoising_advice import (
     denoising_suggestions,
 )
 from riffbot.jam.prompt_path import MAX_STEERED_DENOISING
-from riffbot.settings import ROOT
+from riffbot.locations import ROOT
 
 
 def test_every_suggestion_lies_in_its_range() -> None:

@@ -16,8 +16,8 @@ from audio.loops import Loop
 from audio.params import SpectrogramParams
 from riffbot.clips.uploads import MAX_BYTES, make_name_displayable, open_upload
 from riffbot.errors import BadRequest
+from riffbot.locations import ROOT
 from riffbot.request import RiffRequest
-from riffbot.settings import ROOT
 from tests.cogs.edit.test_remix import beat_wav
 from tests.support.hostile_uploads import hostile
 from tests.support.picture_files import heic, ramp, saved

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from riffbot.clips.edits import INPAINT_DENOISING
 from riffbot.commands.arguments import ParsedArguments, parse_integer, parse_member_id, parse_number
-from riffbot.commands.clip_options import InpaintOptions, RiffOptions
+from riffbot.commands.clip_options import RiffOptions
 from riffbot.commands.dispatch import build_options, find_options_type, import_command
 from riffbot.commands.flags import CommonOptions
 from riffbot.commands.options import StartOptions
@@ -107,8 +108,7 @@ def test_a_field_has_the_type_that_its_argument_is_parsed_as(prog: str) -> None:
     parser = COMMANDS[prog]
     hints = typing.get_type_hints(options_type(parser))
     for name, action in arguments(parser).items():
-        if name != "denoising":  # has a default only where there is no recipe to take it from
-            assert hints[name] == expected_type(action), f"{prog}: {name}"
+        assert hints[name] == expected_type(action), f"{prog}: {name}"
         if action.default is not argparse.SUPPRESS and not (action.required or action.nargs == "*"):
             assert is_of(action.default, hints[name]), f"{prog}: {name} = {action.default!r}"
 
@@ -166,7 +166,6 @@ def test_what_riffbot_itself_takes_is_no_commands() -> None:
 
 
 def test_the_denoising_that_the_help_names_is_the_one_that_is_taken() -> None:
-    assert f"(default: {DEFAULT_DENOISING:g})" in COMMANDS["riffbot riff"].format_help()
-    parsed = build_parser().parse_args(["inpaint", "a.png", "x"], namespace=ParsedArguments())
-    assert build_options(InpaintOptions, parsed).denoising == 1.0
-    assert "(default: 1)" in COMMANDS["riffbot inpaint"].format_help()
+    for name in ("riff", "remix", "extend", "morph", "draw", "jam"):
+        assert f"(default: {DEFAULT_DENOISING:g})" in COMMANDS[f"riffbot {name}"].format_help()
+    assert f"(default: {INPAINT_DENOISING:g})" in COMMANDS["riffbot inpaint"].format_help()

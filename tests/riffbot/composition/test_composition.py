@@ -25,10 +25,11 @@ from riffbot.inference.pipeline.pipeline import Pipeline
 from riffbot.inference.pipeline.pixels import resize_columns
 from riffbot.inference.pipeline.resolve import resolve
 from riffbot.inference.torch_threads import use_few_threads
+from riffbot.locations import ROOT
 from riffbot.prompt import PromptError
 from riffbot.rendering import SAMPLE_RATE, sound
 from riffbot.request import Extend, RiffRequest
-from riffbot.settings import ROOT, Settings
+from riffbot.settings import Settings
 from tests.support.tiny_models import tiny_pipeline
 
 

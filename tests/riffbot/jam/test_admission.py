@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from riffbot.errors import Refused
+from riffbot.inference.batching import steps_to_run
 from riffbot.inference.engine.engine import Engine
 from riffbot.jam.attempts import FailedAttempts
 from riffbot.jam.session import JamSession
@@ -22,12 +23,13 @@ class Machine:
     def __init__(self, pipeline: FakePipeline, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
         self.clip_s = 0.1
+        self.step_s = 0.0
         clock = SimpleNamespace(monotonic=lambda: self.now)
         monkeypatch.setattr("riffbot.inference.engine.worker.time", clock)
         pipeline.trouble = self._compute
 
     def _compute(self, requests: Sequence[RiffRequest]) -> None:
-        self.now += self.clip_s
+        self.now += self.clip_s + self.step_s * steps_to_run(requests[0])
 
 
 @pytest.fixture
@@ -65,6 +67,18 @@ async def test_a_machine_that_is_too_slow_is_told_after_its_first_chunks(
     with pytest.raises(Refused, match=r"beside the jams that play already \(they take 50%"):
         await start(load_of_others=lambda: 0.5)
     await start(load_of_others=lambda: 0.01)
+
+
+async def test_a_machine_that_is_too_slow_for_all_steps_takes_fewer(
+    start: Start, pipeline: FakePipeline, machine: Machine
+) -> None:
+    machine.clip_s, machine.step_s = 0.2, 0.3  # the default takes 1.4 s for 1.28 s of sound
+    session = await start()
+    await settled(session)
+    assert session.status().phase == "playing"
+    steps = [request.steps for batch in pipeline.batches for request in batch]
+    assert (steps[0], {*steps[1:]}) == (4, {3})
+    assert [one.chunk.request.steps for one in session.reader.placements()] == steps[1:]
 
 
 async def test_what_first_uses_cost_does_not_count(

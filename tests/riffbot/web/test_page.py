@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from aiohttp.test_utils import TestClient
 
-from riffbot.settings import ROOT
+from riffbot.locations import ROOT
 from riffbot.web.routes import pages
 from riffbot.web.routes.pages import STATIC
 from tests.support.browser import Page, chromium

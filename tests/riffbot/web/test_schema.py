@@ -5,8 +5,8 @@ from __future__ import annotations
 import runpy
 from typing import get_type_hints
 
+from riffbot.locations import ROOT
 from riffbot.request import RiffRequest
-from riffbot.settings import ROOT
 from riffbot.web import schema
 
 

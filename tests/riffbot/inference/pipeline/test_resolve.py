@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from audio.image import encode_png
 from riffbot.errors import BadRequest, NotFound
 from riffbot.images import Images
-from riffbot.inference.batching import batch_key, steps_to_run
+from riffbot.inference.batching import batch_key, choose_steps, denoising_of, steps_to_run
 from riffbot.inference.models.model import ModelCard
 from riffbot.inference.pipeline.resolve import resolve
 from riffbot.prompt import PromptError
@@ -129,6 +129,52 @@ def test_steps_lie_between_the_two_ends() -> None:
     assert steps == [2, 5, 8]
     assert steps_to_run(request.with_changes(denoising=0.0)) == 0
     assert steps_to_run(request.with_changes(seed_image=None)) == 10
+
+
+@pytest.mark.parametrize("usual", [3, 4, 6, 12, 50])
+@given(denoising=st.floats(0, 1), other=st.none() | st.floats(0, 1))
+def test_the_denoising_is_kept_with_however_few_steps(
+    usual: int, denoising: float, other: float | None
+) -> None:
+    request = RiffRequest(
+        prompt="a",
+        seed_image="beat",
+        denoising=denoising,
+        target=None if other is None else Target(prompt="b", seed=1, denoising=other),
+    )
+    steps = choose_steps(request, usual)
+    assert usual <= steps <= max(usual, 20)
+    for alpha in (0.0, 1.0)[: 1 + (other is not None)]:
+        at = request.with_changes(steps=steps, alpha=alpha)
+        wanted = denoising_of(at)
+        run = steps_to_run(at)
+        assert (run == 0) == (wanted == 0)
+        if wanted > 0:
+            assert abs(run / steps - wanted) <= 0.0501
+        if wanted <= 0.95:
+            assert run < steps, "the image would not be heard"
+
+
+def test_usual_strengths_cost_few_steps() -> None:
+    def run(denoising: float) -> tuple[int, int]:
+        request = RiffRequest(prompt="a", seed_image="beat", denoising=denoising)
+        steps = choose_steps(request, 4)
+        return steps_to_run(request.with_changes(steps=steps)), steps
+
+    assert [run(share) for share in (0.25, 0.5, 0.75, 0.9, 1.0)] == [
+        (1, 4),
+        (2, 4),
+        (3, 4),
+        (6, 7),
+        (4, 4),
+    ]
+    assert choose_steps(RiffRequest(prompt="a", denoising=0.9), 4) == 4, "nothing to keep"
+
+
+def test_steps_that_are_named_stay(images: Images) -> None:
+    for steps in (1, 4, 12):
+        request = RiffRequest(prompt="funk", seed_image="beat", denoising=0.9, steps=steps)
+        assert resolve(request, CARD, images).steps == steps
 
 
 def test_batches_are_of_one_shape_and_one_walk() -> None:

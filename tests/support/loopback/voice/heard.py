@@ -40,7 +40,15 @@ class Heard:
     @property
     def music(self) -> list[bytes]:
         """The Opus packets that are no silence."""
-        return [packet.frame for packet in self.packets if packet.frame != SILENCE]
+        return [frame for session in self.music_by_session for frame in session]
+
+    @property
+    def music_by_session(self) -> list[list[bytes]]:
+        """The Opus packets of each voice session that are no silence."""
+        return [
+            [packet.frame for packet in session if packet.frame != SILENCE]
+            for session in self.sessions
+        ]
 
     async def until(self, count: int, *, timeout_s: float = 60.0) -> None:
         """Wait until so many packets of music came in all."""
