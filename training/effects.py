@@ -127,6 +127,21 @@ def sweep(signal: np.ndarray, cycles: int = 1) -> np.ndarray:
     return out
 
 
+def wah(signal: np.ndarray) -> np.ndarray:
+    """A resonant filter that each stroke opens: quack."""
+    cutoffs = (380.0, 620.0, 1000.0, 1500.0, 2100.0)
+    level = np.sqrt(uniform_filter1d(signal * signal, 1764, mode="wrap") + 1e-12)
+    place = np.clip(level / (1.2 * loudness(signal)), 0, 1) * (len(cutoffs) - 1)
+    spectrum = fft.rfft(signal)
+    hertz = np.arange(len(spectrum), dtype=np.float32) * (RATE / len(signal))
+    out = np.zeros(len(signal), np.float32)
+    for index, cutoff in enumerate(cutoffs):
+        gain = 0.12 + 1 / np.sqrt(1 + (4.0 * (hertz / cutoff - cutoff / (hertz + 1.0))) ** 2)
+        voice = fft.irfft(spectrum * gain.astype(np.float32), len(signal))
+        out += voice * np.maximum(0, 1 - np.abs(place - index)).astype(np.float32)
+    return out
+
+
 def pump(signal: np.ndarray, beats: int, depth: float = 0.75) -> np.ndarray:
     """Side-chain ducking: the signal makes way for a kick on every beat."""
     phase = np.arange(len(signal), dtype=np.float32) * (beats / len(signal)) % 1.0

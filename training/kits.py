@@ -49,7 +49,7 @@ class KitSet(BaseModel):
 
 
 @cache
-def _sets() -> tuple[tuple[Path, KitSet], ...]:
+def sets() -> tuple[tuple[Path, KitSet], ...]:
     """The sets whose recordings are installed, with their folders."""
     held = tomllib.loads(Path(__file__).with_name("kits.toml").read_text("utf-8"))
     rows = [KitSet.model_validate(row) for row in held["sets"]]
@@ -59,7 +59,7 @@ def _sets() -> tuple[tuple[Path, KitSet], ...]:
 
 def find_set(kit: str, number: int) -> tuple[Path, KitSet] | None:
     """A set for a kit, or None for the kit as it is: each as often as the next."""
-    fitting = [row for row in _sets() if kit in row[1].kits]
+    fitting = [row for row in sets() if kit in row[1].kits]
     return [None, *fitting][number % (len(fitting) + 1)]
 
 

@@ -23,7 +23,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from training import soundfonts
+from training import kits, soundfonts, strums
 from training.caption_writer import captions, mentions
 from training.dataset import labels_path, pictures_path, ready_path
 from training.fluid import FluidError
@@ -36,6 +36,9 @@ from training.voices import bank
 from training.voices.bank import VoicesError
 
 CAPTIONS_A_CLIP = 6
+TEACHER = 2
+"""The teacher's version, written with each clip: 1 played FluidR3Mono and MuseScore_General_Lite
+without recordings or voices, and made the clips that riffbot-mini 5 and older learnt from."""
 _MIX = 1_000_003
 
 
@@ -48,6 +51,7 @@ def describe(piece: Piece, texts: list[str], seed: int) -> dict[str, Any]:
     """What the trainer and the evaluation know of a clip, and the seed it was composed from."""
     return {
         "seed": seed,
+        "teacher": TEACHER,
         "captions": texts,
         "bpm": piece.bpm,
         "beats": piece.beats,
@@ -177,6 +181,8 @@ def run(options: argparse.Namespace) -> None:
     bank.find()
     began = time.monotonic()
     bar = Progress("render", total, "clips", options.out / "render.jsonl")
+    fonts = [path.name for path in soundfonts.find()]
+    bar.say(teacher=TEACHER, soundfonts=fonts, strums=len(strums.library()), kits=len(kits.sets()))
     team = [
         context.Process(target=_work, args=(synth, options, shards, turn, done), daemon=True)
         for _ in range(max(1, options.workers))

@@ -158,7 +158,7 @@ class Synth:
 def _program(track: Track, piece: Piece) -> int:
     if track.instrument == "drums":
         return KITS[piece.kit]
-    if {"metal", "drive"} & set(track.effects) and piece.seed % 4:
+    if "drive" in track.effects or ("metal" in track.effects and piece.seed % 4):
         return _PICKUP
     return INSTRUMENTS[track.instrument].program
 
@@ -168,7 +168,7 @@ def _recorded(track: Track, piece: Piece, samples: int) -> np.ndarray | None:
     if track.instrument == "drums":
         held = find_set(piece.kit, piece.seed)
         return render_set(*held, track.notes, samples) if held else None
-    if track.instrument != "steel" or piece.seed % 3 == 0:
+    if track.instrument != "steel" or piece.seed % 5 == 0:
         return None
     return render_strums(track.strums, samples)
 
@@ -197,6 +197,8 @@ def _treat(stem: np.ndarray, track: Track, piece: Piece) -> np.ndarray:
             stem = effects.chorus(effects.tremolo(stem, beats * 3, 0.2), beats * 3, 2.0)
         elif effect == "delay":
             stem = effects.delay(stem, 45 / piece.bpm, 0.4, 4)
+    if piece.genre == "funk" and track.role == "chords" and track.instrument == "clean":
+        stem = effects.wah(stem)
     if "pump" in piece.effects and track.role in {"chords", "pad", "bass"}:
         stem = effects.pump(stem, piece.beats)
     return stem.astype(np.float32, copy=True)

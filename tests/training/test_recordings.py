@@ -78,5 +78,5 @@ def test_every_drum_of_a_set_sounds_and_the_others_do_not(tmp_path: Path) -> Non
 
 
 def test_kits_whose_package_is_missing_are_played_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kits, "_sets", lambda: ())
+    monkeypatch.setattr(kits, "sets", lambda: ())
     assert all(find_set("machine", number) is None for number in range(8))

@@ -151,7 +151,7 @@ def test_a_missing_libfluidsynth_is_said_in_one_line(
     font = tmp_path / "some.sf3"
     font.touch()
     monkeypatch.delenv("RIFFBOT_SOUNDFONTS", raising=False)
-    monkeypatch.setattr(soundfonts, "_USUAL", (str(font),) if fonts else ())
+    monkeypatch.setattr(soundfonts, "_USUAL", ((str(font),),) if fonts else ())
     assert main(["--out", str(tmp_path / "out"), "--clips", "1"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("render: libfluidsynth is missing: install libfluidsynth3 and")

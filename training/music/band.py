@@ -113,7 +113,7 @@ def compose_band(rng: random.Random, name: str) -> Piece:
         write_chords(pen, who, parts, tonic, "whole")
         tracks.append(track_of(pen, "pad", who, LEVELS["pad"], 0.35))
     fill = pick(rng, genre.fills) if genre.fills and rng.random() < 0.7 else ""
-    if fill and not (lead and voices) and fill != lead:
+    if fill and fill != lead and "fill" not in {track.role for track in tracks}:
         alone = not lead and not voices
         tracks.append(_fill(clock, genre, fill, parts, tonic=tonic, mode=mode, alone=alone))
     if groove:

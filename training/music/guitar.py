@@ -20,7 +20,7 @@ _EASY_MINOR = (9, 4, 2)
 STROKES: dict[str, tuple[str, ...]] = {
     "folkstrum": ("D...d.u...u.d.u.", "D...d.u.D.u.d.u.", "D...D.u...u.D.u."),
     "strum": ("D...D.u.u.u.D.u.", "D.d.D.duD.d.D.du", "D..uD.u..u.uD.u.", "D.duxudu.uduxudu"),
-    "boomchick": ("b...d.u.b...d.u.", "b...D...b...D.u.", "b...d.u.b.b.d.u."),
+    "boomchick": ("D...d.u.D...d.u.", "....D.u.....D.u.", "b...d.u.b...d.u."),
     "ballad": ("D.......d...d.u.", "D.....u.d.u.d.u.", "b...d...d...d..."),
     "eighths": ("D.d.D.d.D.d.D.d.", "D.d.d.D.d.d.D.d."),
     "scratch": ("Dxuxdxuxdxuxduxu", "..Dx.uxd..Dxuxdu", "D..xu.xud.xxu.xu"),
