@@ -172,10 +172,9 @@ def _scale(weights: list[float], start: int, factor: float) -> None:
 def _check_weights(fragments: list[Fragment]) -> list[Fragment]:
     for fragment in fragments:
         if not math.isfinite(fragment.weight) or fragment.weight > MAX_WEIGHT:
-            text = shorten(fragment.text.strip())
             raise PromptError(
-                f"“{text}” would weigh {fragment.weight:.3g}: please keep "
-                f"weights, all brackets multiplied, between 0 and {MAX_WEIGHT:g}."
+                f"“{shorten(fragment.text.strip())}” would weigh {fragment.weight:.3g}: please "
+                f"keep weights, all brackets multiplied, between 0 and {MAX_WEIGHT:g}."
             )
     return fragments
 

@@ -64,7 +64,7 @@ QUOTED_AS_THEY_ARE = {
     ("cogs/common/sources.py", "shown"),
     ("cogs/library/_pages.py", "text"),  # escaped
     ("cogs/library/_pages.py", "self.text"),  # a title, escaped as a whole
-    ("riffbot/request.py", "field"),  # shorten
+    ("riffbot/validation.py", "field"),  # shorten
     ("riffbot/text_files.py", "name"),
     # Not of members: names of ours, of the owner's settings, and of addresses on the page.
     ("riffbot/inference/models/loading.py", "name"),

@@ -53,9 +53,8 @@ def test_an_instrument_in_front_of_which_somebody_sings_steps_back() -> None:
     for seed in range(60):
         piece = compose_band(random.Random(seed), "country")
         levels = {track.role: track.level for track in piece.tracks}
-        if "fill" in levels:
+        if "fill" in levels and piece.roles.get("lead") in SINGERS:
             assert levels["fill"] < levels["lead"]
-            assert piece.roles["lead"] in SINGERS
 
 
 def test_what_a_style_promises() -> None:

@@ -134,7 +134,7 @@ theremin  | 60 86 | wind      | .4  | theremin
 drone     | 28 52 | drone     | .8  | drone, deep drone, humming drone
 oohs      | 53 76 | voice     | 1.5 | voice oohs, wordless vocals, backing vocals, human voices, vocal harmonies
 woman     | 57 74 | singer    | 4   | female vocals, woman singing, female voice, female singer, female vocalist
-man       | 47 66 | singer    | 3   | male vocals, man singing, male voice, male singer, male vocalist
+man       | 45 62 | singer    | 3   | male vocals, man singing, male voice, male singer, male vocalist
 singers   | 53 76 | chorus    | 1.5 | group of singers, singers in harmony, vocal group, gospel singers
 rapper    | 44 52 | rap       | 1.5 | rapper, man rapping, rap vocals, male rapper, rap verse
 woman_rapper  | 52 60 | rap   | .7  | female rapper, woman rapping, female rap vocals

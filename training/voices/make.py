@@ -39,7 +39,7 @@ def read_speakers() -> dict[str, dict[str, Any]]:
     return tomllib.loads(Path(__file__).with_name("speakers.toml").read_text("utf-8"))
 
 
-def _lengths(line: Line, natural: np.ndarray) -> np.ndarray:
+def hold_vowels(line: Line, natural: np.ndarray) -> np.ndarray:
     """Durations with the vowels held as the kind of line wants them, half in the mark before."""
     usual, last = _VOWEL[line.kind]
     lengths = natural.copy()
@@ -51,7 +51,7 @@ def _lengths(line: Line, natural: np.ndarray) -> np.ndarray:
     return np.asarray(lengths)
 
 
-def _spoken(line: Line, lengths: np.ndarray, level: np.ndarray) -> tuple[Spoken, ...]:
+def locate_syllables(line: Line, lengths: np.ndarray, level: np.ndarray) -> tuple[Spoken, ...]:
     """Where the syllables are: from the durations, the edges of vowels by their level."""
     ends = np.concatenate([[0], np.cumsum(lengths)]) * (FRAME // bank.HOP)
     loud = np.max(level[:, _VOWEL_BANDS], axis=1)
@@ -68,7 +68,7 @@ def _spoken(line: Line, lengths: np.ndarray, level: np.ndarray) -> tuple[Spoken,
     return tuple(found)
 
 
-def _melody(
+def melody_for(
     line: Line, spoken: np.ndarray, lengths: np.ndarray, home: float, rng: np.random.Generator
 ) -> np.ndarray:
     """A pitch curve that moves as little as singing may, silent where speech was."""
@@ -110,14 +110,16 @@ def pronounce(speech: Speech, name: str, table: dict[str, Any], line: Line) -> T
     """One line by one speaker."""
     rng = np.random.default_rng(list(f"{name} {line.text}".encode()))
     style = speech.style(table["speaker"])
-    lengths = _lengths(line, speech.durations(line.symbols, style))
+    lengths = hold_vowels(line, speech.durations(line.symbols, style))
     spoken = speech.pitch(line.symbols, style, lengths)
-    curve = spoken if line.kind == "rapped" else _melody(line, spoken, lengths, table["home"], rng)
+    curve = (
+        spoken if line.kind == "rapped" else melody_for(line, spoken, lengths, table["home"], rng)
+    )
     sound = speech.sound(line.symbols, style, lengths, np.where(curve > _SILENT_HERTZ, curve, 0.0))
     level, noise, pitch = analyse(sound, curve)
     loud = np.log10(np.mean(10 ** (level / 10), axis=1)) * 10
     level -= np.quantile(loud, 0.9)
-    syllables = _spoken(line, lengths, level)
+    syllables = locate_syllables(line, lengths, level)
     return Take(name, line.kind, line.text, level, noise, pitch, syllables)
 
 
