@@ -15,7 +15,9 @@ from pathlib import Path
 import numpy as np
 
 STEMS = 8
-REMEDY = "install libfluidsynth3 and fluidr3mono-gm-soundfont"
+REMEDY = (
+    "install libfluidsynth3 and fluidr3mono-gm-soundfont, or all with training/install_sources.sh"
+)
 
 
 class FluidError(RuntimeError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,3 +81,13 @@ def test_every_drum_of_a_set_sounds_and_the_others_do_not(tmp_path: Path) -> Non
 def test_kits_whose_package_is_missing_are_played_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kits, "sets", lambda: ())
     assert all(find_set("machine", number) is None for number in range(8))
+
+
+def test_every_package_that_is_installed_has_its_licence_told() -> None:
+    folder = Path(kits.__file__).parent
+    script = (folder / "install_sources.sh").read_text("utf-8")
+    packages = re.findall(r"^  ([a-z][a-z0-9.-]+)=[0-9]", script, re.MULTILINE)
+    told = (folder / "SOURCES.md").read_text("utf-8")
+    assert len(packages) == 6
+    for package in packages:
+        assert package in told or package == "libfluidsynth3", package

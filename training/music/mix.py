@@ -28,6 +28,7 @@ _TASTES: tuple[tuple[str, dict[str, float]], ...] = (
     ("country folk bluegrass blues", {"chords": 1.5, "lead": -1.0}),
     ("orchestral", {"lead": -2.0, "chords": 2.0, "pad": 3.0}),
     ("classical", {"lead": -1.0, "chords": 2.0}),
+    ("soul", {"drums": 4.0, "bass": 1.5, "lead": -2.0, "chords": -1.0}),
     ("funk", {"bass": 2.5, "drums": 2.0, "chords": 1.0, "lead": -2.0}),
 )
 
