@@ -45,7 +45,7 @@ def receive(source: BinaryIO) -> dict[str, Any]:
     """Read one header; the caller reads its body of `header["body"]` bytes.
 
     Raises:
-        Broken: the stream ended, or the frame is invalid.
+        ProtocolError: the stream ended, or the frame is invalid.
     """
     (length,) = _LENGTH.unpack(read_exactly(source, _LENGTH.size))
     if not 2 <= length <= MAX_HEADER:
@@ -60,7 +60,7 @@ def receive(source: BinaryIO) -> dict[str, Any]:
 
 
 def read_exactly(source: BinaryIO, count: int) -> bytes:
-    """Read exactly `count` bytes. Raises Broken if the stream ends before."""
+    """Read exactly `count` bytes. Raises ProtocolError if the stream ends before."""
     data = source.read(count)
     if data is None or len(data) != count:
         raise ProtocolError("the stream ended")

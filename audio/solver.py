@@ -136,7 +136,7 @@ def hann(length: int) -> Floats:
 
 
 def lay_out_frames(frames: int, stride: int, *, circular: bool, rate: int = RATE) -> FrameLayout:
-    """Build the solver's timeline at `rate`, a multiple of 100 Hz whose tenth is even."""
+    """Lay the solver's frames out at `rate`, a multiple of 100 Hz whose tenth is even."""
     return FrameLayout(frames, stride * rate // COLUMNS_PER_SECOND, hann(rate // 10), circular)
 
 

@@ -36,8 +36,12 @@ def user_folder() -> Path:
 
 
 def default_data_dir() -> Path:
-    """The data folder unless the settings name another."""
-    return user_folder() if is_installed() else DATA_FOLDER
+    """The data folder unless the settings name another.
+
+    Versions that were installed earlier had it in the working directory: it stays in use there.
+    """
+    has_library = (DATA_FOLDER / "riffbot.db").is_file()
+    return user_folder() if is_installed() and not has_library else DATA_FOLDER
 
 
 def settings_files() -> tuple[Path, ...]:

@@ -23,6 +23,7 @@ from riffbot.commands.clip_options import (
     RemixOptions,
     RiffOptions,
 )
+from riffbot.commands.files import is_file
 from riffbot.commands.jobs import (
     BadLine,
     ClipJob,
@@ -136,8 +137,11 @@ def morph(options: MorphOptions) -> int:
     """
     if not 2 <= options.clips <= MAX_CLIPS:
         raise BadRequest(f"--clips must be 2 … {MAX_CLIPS}, not {options.clips}.")
-    generation = build_generation_options(options.first, options)
-    GenerationOptions.build(prompt=options.second)  # the second end must be a valid prompt, too
+    first, second = (
+        None if is_file(Path(typed)) else typed for typed in (options.first, options.second)
+    )
+    generation = build_generation_options(first, options)
+    GenerationOptions.build(prompt=second)  # the second end must be a valid prompt, too
     from riffbot.clips import edits
     from riffbot.commands.edit_sources import read_morph_end
 

@@ -12,7 +12,7 @@ from riffbot.clips import edits, recipes
 from riffbot.clips.edits import EditSource
 from riffbot.clips.uploads import OpenedUpload, open_upload
 from riffbot.commands import source_files
-from riffbot.commands.files import exists, is_folder, read_file, require_file
+from riffbot.commands.files import exists, is_file, is_folder, read_file, require_file
 from riffbot.commands.image_resolver import ImageResolver
 from riffbot.errors import BadRequest, NotFound
 from riffbot.library.store import Library
@@ -60,11 +60,8 @@ def read_edit_source(
 
 def read_morph_end(typed: str, settings: Settings, resolver: ImageResolver) -> EditSource | str:
     """Read an end of a morph: a file, a clip of the library by its id, else a prompt."""
-    try:
-        if Path(typed).is_file():
-            return _read_file_source(Path(typed), resolver)
-    except (OSError, ValueError):
-        return typed
+    if is_file(Path(typed)):
+        return _read_file_source(Path(typed), resolver)
     if len(typed) == 12 and typed.isalnum() and any(c.isdigit() for c in typed):
         try:
             return _read_riff_source(typed, settings, resolver)

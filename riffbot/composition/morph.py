@@ -16,6 +16,9 @@ from riffbot.images import Images
 from riffbot.inference.job import GeneratedRiff
 from riffbot.request import MAX_COLUMNS, Morph, RiffRequest
 
+MIN_CLIPS_BETWEEN_RIFFS = 3
+"""Both ends are clips themselves; what is between them is painted."""
+
 
 async def morph(
     request: RiffRequest, piece: Morph, images: Images, submit: Submit
@@ -27,6 +30,7 @@ async def morph(
         NotFound: a picture that it starts from is gone.
     """
     base = request.with_changes(piece=None, alpha=0.0)
+    steps = request.steps
     riffs: list[GeneratedRiff] = []
     if piece.image is None and piece.whole and request.seed_image is not None:
         start, bpm = await asyncio.to_thread(load_loop, request, images)
@@ -37,6 +41,7 @@ async def morph(
         riffs.append(await submit(base, 0, total))
         start, finish = riffs[0].image, None
         bpm = riffs[0].request.bpm
+        steps = riffs[0].request.steps  # all pictures have as many: the recipe names one number
     else:
         start, bpm, finish = await asyncio.to_thread(load_ends, request, piece, images)
     width = start.shape[1]
@@ -50,7 +55,7 @@ async def morph(
 
     riffs += await paint(
         canvas,
-        base.with_changes(seed_image=None, bpm=bpm, width=None, mask=None),
+        base.with_changes(seed_image=None, bpm=bpm, width=None, mask=None, steps=steps),
         images,
         submit,
         lambda middle: alpha_at(middle, width, columns),
@@ -65,7 +70,16 @@ async def morph(
 
 
 def check_length(piece: Morph, width: int) -> None:
-    """Raise BadRequest if a morph in clips of `width` columns is too long."""
+    """Check how many clips of `width` columns a morph has.
+
+    Raises:
+        BadRequest: it is too long, or so short that there is nothing between its ends.
+    """
+    if piece.image is not None and piece.clips < MIN_CLIPS_BETWEEN_RIFFS:
+        raise BadRequest(
+            "A walk between two riffs begins and ends with them: please ask for "
+            f"{MIN_CLIPS_BETWEEN_RIFFS} clips or more."
+        )
     if piece.clips * width > MAX_COLUMNS:
         raise BadRequest(
             f"{piece.clips} clips of {seconds_of(width):g} s are too long: a walk lasts "

@@ -8,6 +8,7 @@ from riffbot.composition.canvas import Window, plan_windows
 from riffbot.composition.extend import check_longer, load_start
 from riffbot.composition.morph import alpha_at, check_length, load_ends
 from riffbot.images import Images
+from riffbot.inference.batching import choose_steps
 from riffbot.request import Extend, Layer, Morph, RiffRequest
 
 Resolve = Callable[[RiffRequest], RiffRequest]
@@ -71,6 +72,8 @@ def _plan_morph(
     check_length(piece, width)
     columns = piece.clips * width
     windows = plan_windows(columns, width, width)
+    if first:
+        request = request.with_changes(steps=first[0].steps)
     base = resolve(
         request.with_changes(piece=None, alpha=0.0, seed_image=None, bpm=bpm, width=None, mask=None)
     )
@@ -86,4 +89,7 @@ def _plan_morph(
 def _window(base: RiffRequest, request: RiffRequest, window: Window, alpha: float) -> RiffRequest:
     # A window starts from what stands on the canvas; which picture that is costs the same.
     ground = request.seed_image or "canvas"
-    return base.model_copy(update={"seed_image": ground, "width": window.width, "alpha": alpha})
+    priced = base.model_copy(update={"seed_image": ground, "width": window.width, "alpha": alpha})
+    if request.steps is None:
+        priced = priced.model_copy(update={"steps": choose_steps(priced, base.steps or 1)})
+    return priced

@@ -56,7 +56,7 @@ def assemble_jam(
         lifecycle,
         jam_id=config.id,
         width=loop_grid.width,
-        path=path,
+        first=snapshot.current,
         upcoming=snapshot.upcoming,
     )
     player.expects_chunk = lambda: planner.is_busy

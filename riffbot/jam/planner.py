@@ -17,16 +17,15 @@ from audio.columns import COLUMNS_PER_SECOND, seconds_of
 from riffbot.clock import monotonic
 from riffbot.errors import BadRequest, Cancelled, ModelError, Refused, RiffBotError
 from riffbot.inference.engine.engine import Engine
-from riffbot.inference.job import GeneratedRiff
 from riffbot.jam.attempts import FailedAttempts
 from riffbot.jam.capacity import Capacity
+from riffbot.jam.chunk_generator import ChunkGenerator
 from riffbot.jam.outcomes import ChunkPlaced, Outcome, PlanningFailed, PromptRefused
 from riffbot.jam.pending_changes import PendingChange, PendingChanges
 from riffbot.jam.phase import JamLifecycle
 from riffbot.jam.player import Player
 from riffbot.jam.prompt_path import PromptPath
 from riffbot.jam.snapshot import PlannedChunk
-from riffbot.jam.step_choice import StepChooser
 from riffbot.jam.timeline import Chunk
 from riffbot.jam.types import Participant
 from riffbot.request import RiffRequest
@@ -66,7 +65,7 @@ class Planner:
         lifecycle: nothing is planned unless it is playing.
         jam_id: for the log.
         width: columns of a chunk.
-        path: the next chunk.
+        first: the chunk that the jam begins or resumes with.
         upcoming: the chunk after the first and its column, which a restart has to keep.
 
     Attributes:
@@ -87,27 +86,26 @@ class Planner:
         *,
         jam_id: str,
         width: int,
-        path: PromptPath,
+        first: PlannedChunk,
         upcoming: PlannedChunk | None,
     ) -> None:
-        self._engine = engine
         self._player = player
         self._capacity = capacity
-        self._steps = StepChooser(engine.resolve, capacity)
+        self._generator = ChunkGenerator(engine, capacity)
         self._attempts = attempts
         self._lifecycle = lifecycle
         self._jam_id = jam_id
         self._width = width
+        self._first = first
         self._upcoming = upcoming
         self._wakeup = asyncio.Event()
         self._generation: asyncio.Task[_Generated | Outcome | None] | None = None
         self._failures = 0
         self.pending = PendingChanges()
-        self.next_path = path
+        self.next_path = first.path
         self.response_times: list[float] = []
         self.chunk_count = 0
         self.start_engine_s = 0.0
-        self._engine_s = 0.0
 
     # -- before the jam plays ---------------------------------------------------------------------
 
@@ -121,7 +119,9 @@ class Planner:
         request = self.next_path.build_request()
         if (failed := self._attempts.find(request)) is not None:
             self._capacity.check_failed_attempt(*failed)
-        chunk = await self._generate(self.next_path, deadline=monotonic())
+        chunk = await self._generator.generate(
+            self.next_path, deadline=monotonic(), steps=self._first.chosen_steps
+        )
         try:
             self._capacity.check()
         except Refused:
@@ -130,11 +130,11 @@ class Planner:
             chunk = await self._generate_again(request, took_s=self._capacity.chunk_s or 0.0)
         upcoming = self._upcoming
         self.next_path = upcoming.path if upcoming is not None else chunk.path.advance()
-        self.start_engine_s = self._engine_s
+        self.start_engine_s = self._generator.engine_s
         return chunk
 
     async def _generate_again(self, request: RiffRequest, *, took_s: float) -> Chunk:
-        chunk = await self._measure_anew()
+        chunk = await self._generator.measure_anew(self.next_path)
         try:
             self._capacity.check()
         except Refused:
@@ -147,13 +147,7 @@ class Planner:
 
     async def measure(self) -> None:
         """Generate a chunk only to measure how long it takes. Raises RiffBotError."""
-        await self._measure_anew()
-
-    async def _measure_anew(self) -> Chunk:
-        """Generate a chunk, with the steps that the measurements so far allow, and forget those."""
-        request = await self._choose_steps(self.next_path)
-        self._capacity.real_time_factor = None
-        return await self._submit(self.next_path, request, deadline=monotonic())
+        await self._generator.measure_anew(self.next_path)
 
     # -- while it plays ---------------------------------------------------------------------------
 
@@ -238,7 +232,9 @@ class Planner:
         try:
             path, column = self._choose_path(change)
             due = monotonic() if change else monotonic() + seconds_of(self._player.columns_ahead())
-            chunk = await self._generate(path, deadline=due)
+            stored = self._upcoming if column is not None else None
+            steps = stored.chosen_steps if stored else None
+            chunk = await self._generator.generate(path, deadline=due, steps=steps)
         except RiffBotError as error:
             return await self._handle_failure(error, change)
         except Exception:
@@ -270,21 +266,6 @@ class Planner:
             response = monotonic() + heard_in - change.requested_at
             self.response_times = [*self.response_times[-99:], response]
         return ChunkPlaced(change)
-
-    async def _generate(self, path: PromptPath, *, deadline: float) -> Chunk:
-        request = await self._choose_steps(path)
-        return await self._submit(path, request, deadline=deadline)
-
-    async def _choose_steps(self, path: PromptPath) -> RiffRequest:
-        # In a thread, because the seed image may have to be read.
-        return await asyncio.to_thread(self._steps.choose, path.build_request())
-
-    async def _submit(self, path: PromptPath, request: RiffRequest, *, deadline: float) -> Chunk:
-        riff: GeneratedRiff = await self._engine.submit(request, deadline=deadline, promised=True)
-        seconds = riff.timings.get("generate_s", 0.0)
-        self._capacity.record(seconds)
-        self._engine_s += seconds / riff.batch
-        return Chunk(path, riff.request, riff.image, riff.model_name, riff.model_hash)
 
     async def _handle_failure(
         self, error: RiffBotError, change: PendingChange | None

@@ -165,4 +165,5 @@ class JamReader:
 
 
 def _planned(placement: Placement) -> PlannedChunk:
-    return PlannedChunk(path=placement.chunk.path, start=placement.start)
+    chunk = placement.chunk
+    return PlannedChunk(path=chunk.path, start=placement.start, chosen_steps=chunk.chosen_steps)

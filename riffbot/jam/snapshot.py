@@ -9,6 +9,7 @@ The JSON names are older than the attributes; each field has its JSON name as it
                    packets_heard  heard
                    sound_state    sound
     PlannedChunk   path           walk
+                   chosen_steps   steps
     PromptPath     start          here
                    end            there
                    position       at
@@ -20,13 +21,21 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from audio.errors import AudioError
 from riffbot.errors import StorageError
 from riffbot.jam.ballot import Ballot
 from riffbot.jam.prompt_path import PromptPath
 from riffbot.jam.synthesizer import SynthesizerState
+from riffbot.request import Steps
 
 Column = Annotated[int, Field(ge=0)]
 
@@ -42,10 +51,24 @@ class _Stored(BaseModel):
 
 
 class PlannedChunk(_Stored):
-    """A chunk on the timeline: the path of which it is the next chunk, and its first column."""
+    """A chunk on the timeline.
+
+    Attributes:
+        path: of which it is the next chunk.
+        start: its first column.
+        chosen_steps: see `Chunk`; only stored where there are some.
+    """
 
     path: PromptPath = Field(validation_alias="walk", serialization_alias="walk")
     start: Column
+    chosen_steps: Steps | None = Field(
+        default=None, validation_alias="steps", serialization_alias="steps"
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_no_steps(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        stored: dict[str, Any] = serialize(self)
+        return {name: value for name, value in stored.items() if name != "steps" or value}
 
 
 class JamSnapshot(_Stored):

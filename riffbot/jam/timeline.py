@@ -67,10 +67,12 @@ class Chunk:
     """A clip of the jam.
 
     Attributes:
-        path: the prompt path when the chunk was next; `path.build_request()` makes it again.
+        path: the prompt path when the chunk was next; `path.build_request()` with
+            `chosen_steps` makes it again.
         request: the resolved request.
         pixels: uint8[512, W].
         model_name, model_hash: which weights made it.
+        chosen_steps: its steps, where the jam chose other than the path's or the model's.
     """
 
     path: PromptPath
@@ -78,6 +80,7 @@ class Chunk:
     pixels: Pixels
     model_name: str = ""
     model_hash: str = ""
+    chosen_steps: int | None = None
 
     @property
     def prompt(self) -> str:

@@ -32,9 +32,6 @@ BLOCK = 7680
 
 BITRATE = 64_000
 
-IN_FLIGHT = 10
-"""Packets that may be on their way when a voice server forgets a session; it drops them."""
-
 QUICK = ReconnectPolicy(retry_delays_s=(0.2, 0.2, 0.2), closed_limit_s=0.5)
 
 
@@ -70,6 +67,11 @@ class Evening:
     def heard(self) -> Heard:
         assert self.room.guild is not None
         return self.there.voice.heard(self.room.guild)
+
+    @property
+    def lost(self) -> int:
+        """Packets that were on their way when the voice server forgot a session; it drops them."""
+        return self.there.voice.server.stray
 
     @property
     def controller(self) -> JamController:
@@ -254,7 +256,7 @@ async def test_a_lost_connection_resumes_the_walk_at_the_same_place(
         await night.ann.slash("jam stop")
     assert len(night.heard.sessions) == 2
     # one sound, cut in two: what came before the loss and what came after fit together
-    check_sound(night.heard, night.recordings[0], least=0.85, lost=IN_FLIGHT)
+    check_sound(night.heard, night.recordings[0], least=0.85, lost=night.lost)
 
 
 async def test_whoever_hammers_on_keep_gets_one_riff(
@@ -301,9 +303,9 @@ async def test_given_up_it_is_kept_and_resumed_where_it_was(
         made = OpusEncoder(BITRATE).encode(second.samples)
         again = night.heard.music[before:]
         first = begins + position_of(
-            again, made, at=max(0, before - begins), lost=IN_FLIGHT + BLOCK // SAMPLES
+            again, made, at=max(0, before - begins), lost=night.lost + BLOCK // SAMPLES
         )
-        assert before <= first <= before + IN_FLIGHT
+        assert before <= first <= before + night.lost
         assert 0 <= first - begins < BLOCK // SAMPLES
         await night.ann.slash("jam stop")
 

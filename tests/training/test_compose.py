@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 
 from training.music import INSTRUMENTS, Piece, compose
+from training.music.band import compose_band
 from training.music.genres import GENRES
 from training.music.grooves import GROOVES
 from training.music.harmony import SCALES, chord, voicing
@@ -89,3 +90,27 @@ def test_voices_lead_smoothly() -> None:
     first = voicing(chord("I"), 60, 64, None)
     second = voicing(chord("IV"), 60, 64, first)
     assert sum(abs(a - b) for a, b in zip(first, second, strict=True)) <= 6
+
+
+def test_what_a_genre_is_known_by_never_rests() -> None:
+    for name, genre in GENRES.items():
+        for seed in range(12 if genre.always else 0):
+            roles = compose_band(random.Random(f"{name} {seed}"), name).roles
+            assert set(genre.always) <= set(roles), name
+
+
+PLAYED = {"tenor", "clean", "overdrive", "harmonica"}
+"""Leads of the blues that are no singers, beside whom an instrument may play throughout."""
+
+
+def test_a_fill_answers_in_the_second_half_of_a_measure() -> None:
+    found = 0
+    for seed in range(30):
+        piece = compose_band(random.Random(seed), "blues")
+        measure = 60 / piece.bpm * piece.beats_per_measure
+        instruments = {track.role: track for track in piece.tracks}
+        if {"fill", "lead"} <= set(instruments) and instruments["lead"].instrument in PLAYED:
+            found += 1
+            for note in instruments["fill"].notes:
+                assert note.start % measure >= measure / 2 - 0.05
+    assert found

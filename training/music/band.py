@@ -29,6 +29,9 @@ _GUESTS = (
 )
 """Leads that turn up where they are not expected: "techno with sitar" is asked for too."""
 
+_FULL = frozenset(STROKES) - {"scratch", "skank", "offbeat"}
+"""Rhythms in which an electric guitar strums all its strings; the others take three or four."""
+
 _EASTERN = frozenset({"gospel", "techno", "house", "trance", "metal", "funk", "jazz", "hiphop"})
 """Genres that are sometimes played in an Arabic scale."""
 
@@ -210,7 +213,7 @@ def _comp(
     pen = Pen(clock, who.low, who.high)
     rhythm = pick(rng, genre.rhythms)
     broken = rng.random() < 0.25 and rhythm in {"half", "quarters", "folkstrum", "push"}
-    guitar = who.hand == "pluck" or (who.hand == "eguitar" and rhythm in STROKES)
+    guitar = who.hand == "pluck" or (who.hand == "eguitar" and rhythm in _FULL)
     if who.hand in {"banjo", "koto"}:
         write_solo(pen, who, parts, tonic, "major")
     elif guitar and rhythm not in {"bossa", "gallop"}:

@@ -102,6 +102,35 @@ def test_a_walk_between_two_clips_begins_and_ends_with_them(home: Path) -> None:
     assert np.array_equal(whole[:, -columns:], last)
 
 
+def test_a_walk_between_two_clips_needs_one_between_them(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("(take:11) one", "two"):
+        assert main(["riff", "dub", "--seed", "1", "--out", "a", "--overwrite"]) == 0
+        (home / "a/dub-1.png").rename(home / f"a/{name}.png")
+    walk = ["morph", "a/(take:11) one.png", "a/two.png", "--seed", "5", "--overwrite"]
+    capsys.readouterr()
+    assert main([*walk, "--clips", "2"]) == 2
+    assert "please ask for 3 clips or more" in capsys.readouterr().err
+    assert main([*walk, "--clips", "3"]) == 0, "a file's name is no prompt"
+
+
+@pytest.mark.parametrize("denoising", ["0.05", "0.6", "0.9"])
+def test_a_song_of_any_denoising_replays(home: Path, denoising: str) -> None:
+    """Few steps are chosen by the denoising, once for all pictures: the recipe has one number."""
+    assert main(["riff", "dub", "--seed", "1", "--bpm", "93.75", "--out", "a"]) == 0
+    options = ["--denoising", denoising, "--seed", "2", "--out", "b"]
+    assert main(["extend", "a/dub-1.png", "--seconds", "7.7", *options]) == 0
+    assert main(["morph", "a/dub-1.png", "bells", "--clips", "4", *options]) == 0
+    assert main(["morph", "jazz", "bells", "--clips", "4", *options]) == 0
+    made = sorted((home / "b").glob("*.png"))
+    assert len(made) == 3
+    for number, song in enumerate(made):
+        assert main(["riff", "--from", str(song), "--out", f"again-{number}"]) == 0
+        (again,) = (home / f"again-{number}").glob("*.png")
+        assert np.array_equal(pixels(again), pixels(song)), song.name
+
+
 @pytest.mark.parametrize("backward", [False, True])
 def test_an_extended_clip_keeps_its_beginning_to_the_pixel(home: Path, backward: bool) -> None:
     assert main(["riff", "dub", "--seed", "1", "--bpm", "93.75", "--out", "a"]) == 0

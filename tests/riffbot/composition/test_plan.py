@@ -151,6 +151,14 @@ def test_what_cannot_be_made_has_no_price(
     target = {"prompt": "b", "seed": 2}
     for fields, why in (
         ({"target": target, "width": 2048, "piece": {"kind": "morph", "clips": 64}}, "too long"),
+        (
+            {
+                "target": target,
+                "seed_image": "beat",
+                "piece": {"kind": "morph", "clips": 2, "image": "other"},
+            },
+            "ask for 3 clips or more",
+        ),
         ({"seed_image": song, "piece": {"kind": "extend", "columns": 2000}}, "24 s already"),
         ({"scheduler": "no such"}, "no such"),
     ):

@@ -11,7 +11,10 @@ from riffbot.errors import Refused
 from riffbot.inference.batching import steps_to_run
 from riffbot.inference.engine.engine import Engine
 from riffbot.jam.attempts import FailedAttempts
+from riffbot.jam.chunk_options import ChunkOptions
+from riffbot.jam.prompt_path import PromptPath
 from riffbot.jam.session import JamSession
+from riffbot.jam.snapshot import JamSnapshot, PlannedChunk
 from riffbot.request import RiffRequest
 from tests.riffbot.jam.conftest import Start, read, settled
 from tests.support.fake_pipeline import FakePipeline, until
@@ -79,6 +82,34 @@ async def test_a_machine_that_is_too_slow_for_all_steps_takes_fewer(
     steps = [request.steps for batch in pipeline.batches for request in batch]
     assert (steps[0], {*steps[1:]}) == (4, {3})
     assert [one.chunk.request.steps for one in session.reader.placements()] == steps[1:]
+
+
+async def test_a_jam_resumes_with_the_steps_that_its_chunks_had(
+    start: Start, pipeline: FakePipeline, machine: Machine
+) -> None:
+    machine.clip_s, machine.step_s = 0.1, 0.17
+    first = await start(load_of_others=lambda: 0.35)
+    await settled(first)
+    await read(first, 20)
+    before = [(one.start, one.chunk.request.steps) for one in first.reader.placements()]
+    assert {steps for _, steps in before} == {3}
+    snapshot = JamSnapshot.from_json((await first.park()).model_dump_json())
+    pipeline.batches.clear()
+    second = await start(state=snapshot)
+    await settled(second)
+    again = [(one.start, one.chunk.request.steps) for one in second.reader.placements()]
+    assert again[: len(before)] == before[: len(again)], "whatever the machine could do by now"
+    await read(second, 300)
+    assert pipeline.batches[-1][0].steps == 4, "later chunks have what it can do"
+
+
+def test_default_steps_are_not_stored() -> None:
+    path = PromptPath.begin(ChunkOptions(prompt="sax"), seed_image="beat")
+    stored = PlannedChunk(path=path, start=0).model_dump_json()
+    assert stored.endswith('"scheduler":null},"start":0}')
+    chosen = PlannedChunk(path=path, start=0, chosen_steps=3).model_dump_json()
+    assert chosen == stored[:-1] + ',"steps":3}'
+    assert PlannedChunk.model_validate_json(chosen).chosen_steps == 3
 
 
 async def test_what_first_uses_cost_does_not_count(

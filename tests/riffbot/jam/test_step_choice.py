@@ -31,8 +31,9 @@ class Machine:
         """Generate a chunk; its steps."""
         asked = RiffRequest(**{"prompt": "sax", "seed_image": "beat", "denoising": 0.75, **fields})
         chosen = self.chooser.choose(asked)
-        self.capacity.record(self.unit_s * work_units(self.resolve(chosen)))
-        return chosen.steps
+        resolved = self.resolve(chosen)
+        self.chooser.record(resolved, self.unit_s * work_units(resolved))
+        return resolved.steps
 
     def seconds(self, steps: int) -> float:
         request = RiffRequest(prompt="sax", seed_image="beat", denoising=0.75, steps=steps)
@@ -90,15 +91,36 @@ def test_steps_that_a_person_named_stay() -> None:
     assert [machine.generate(steps=20) for _ in range(3)] == [20] * 3
 
 
-def test_the_image_is_heard_with_however_few_steps() -> None:
-    machine = Machine(seconds_a_unit(3, 3.0), usual=4)
+def test_the_image_is_heard_as_long_as_the_machine_sustains_that() -> None:
+    machine = Machine(seconds_a_unit(4, 0.9), usual=4)
     machine.generate(denoising=0.9)
-    steps = machine.generate(denoising=0.9)
+    steps = machine.generate(denoising=0.8)
     assert steps is not None
-    assert round(steps * 0.9) < steps
+    assert round(steps * 0.8) < steps
+
+
+@pytest.mark.parametrize(("denoising", "steps"), [(0.05, 10), (0.5, 4), (0.0, 4)])
+def test_fewer_steps_that_save_nothing_are_not_taken(denoising: float, steps: int) -> None:
+    machine = Machine(seconds_a_unit(3, 3.0), usual=4)
+    machine.generate(denoising=denoising)
+    assert machine.generate(denoising=denoising) == steps
+
+
+@pytest.mark.parametrize("denoising", [0.05, 0.3, 0.75, 0.85, 0.9, 0.95, 1.0])
+def test_a_jam_that_is_steered_wilder_stays_in_time(denoising: float) -> None:
+    machine = Machine(seconds_a_unit(3, 0.5), usual=4)
+    for _ in range(6):
+        machine.generate()
+    for _ in range(6):
+        steps = machine.generate(denoising=denoising)
+    assert steps is not None
+    assert machine.capacity.can_sustain()
 
 
 def test_while_the_model_loads_nothing_is_chosen() -> None:
-    chooser = StepChooser(lambda _: None, Capacity(CYCLE_S, lambda: 0.0))
-    asked = RiffRequest(prompt="sax", seed_image="beat")
-    assert chooser.choose(asked) == asked
+    machine = Machine(seconds_a_unit(6, 0.7))
+    loading = [True]
+    machine.chooser._resolve = lambda request: None if loading[0] else machine.resolve(request)
+    assert machine.generate() == 8, "which the engine resolves when it can"
+    loading[0] = False
+    assert machine.generate() == 6, "what was measured meanwhile counts"

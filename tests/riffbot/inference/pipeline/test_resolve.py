@@ -132,9 +132,9 @@ def test_steps_lie_between_the_two_ends() -> None:
 
 
 @pytest.mark.parametrize("usual", [3, 4, 6, 12, 50])
-@given(denoising=st.floats(0, 1), other=st.none() | st.floats(0, 1))
+@given(denoising=st.floats(0, 1), other=st.none() | st.floats(0, 1), alpha=st.floats(0, 1))
 def test_the_denoising_is_kept_with_however_few_steps(
-    usual: int, denoising: float, other: float | None
+    usual: int, denoising: float, other: float | None, alpha: float
 ) -> None:
     request = RiffRequest(
         prompt="a",
@@ -144,15 +144,24 @@ def test_the_denoising_is_kept_with_however_few_steps(
     )
     steps = choose_steps(request, usual)
     assert usual <= steps <= max(usual, 20)
-    for alpha in (0.0, 1.0)[: 1 + (other is not None)]:
-        at = request.with_changes(steps=steps, alpha=alpha)
-        wanted = denoising_of(at)
-        run = steps_to_run(at)
+    for place in {0.0, alpha, 1.0} if other is not None else {0.0}:
+        at = request.with_changes(alpha=place)
+        assert choose_steps(at, usual) == steps, "the same for all pictures of a piece"
+        at = at.with_changes(steps=steps)
+        wanted, run = denoising_of(at), steps_to_run(at)
         assert (run == 0) == (wanted == 0)
-        if wanted > 0:
+        if place in (0.0, 1.0) and not (run == 1 and steps >= 10):
             assert abs(run / steps - wanted) <= 0.0501
         if wanted <= 0.95:
             assert run < steps, "the image would not be heard"
+
+
+def test_a_small_denoising_takes_one_step_of_ten() -> None:
+    for usual, steps in ((4, 10), (10, 10), (12, 12), (50, 50)):
+        for denoising in (0.001, 0.01, 0.04):
+            request = RiffRequest(prompt="a", seed_image="beat", denoising=denoising)
+            assert choose_steps(request, usual) == steps
+            assert steps_to_run(request.with_changes(steps=steps)) <= 2
 
 
 def test_usual_strengths_cost_few_steps() -> None:
