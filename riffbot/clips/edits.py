@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from audio.columns import columns_of, columns_of_beats, seconds_of
 from riffbot.composition import check_tempos, extended_columns
+from riffbot.composition.morph import check_clips_between_riffs
 from riffbot.errors import BadRequest
 from riffbot.generation_options import NO_OPTIONS, GenerationOptions
 from riffbot.library.tables import StoredRiff
@@ -184,6 +185,8 @@ def morph(
         BadRequest: a value is out of range, or an end has no prompt.
         PromptError: a prompt cannot be parsed.
     """
+    if isinstance(first, EditSource) and isinstance(second, EditSource):
+        check_clips_between_riffs(clips)
     fields = {**options.as_fields(), "prompt": _prompt_of(first)}
     second_prompt = _prompt_of(second)
     if isinstance(first, EditSource):

@@ -69,17 +69,23 @@ async def morph(
     return combine_riffs(request.with_changes(bpm=bpm), picture, riffs)
 
 
+def check_clips_between_riffs(clips: int) -> None:
+    """Raise BadRequest if a morph of so many clips has nothing between two riffs."""
+    if clips < MIN_CLIPS_BETWEEN_RIFFS:
+        raise BadRequest(
+            "A walk between two riffs begins and ends with them: please ask for "
+            f"{MIN_CLIPS_BETWEEN_RIFFS} clips or more."
+        )
+
+
 def check_length(piece: Morph, width: int) -> None:
     """Check how many clips of `width` columns a morph has.
 
     Raises:
         BadRequest: it is too long, or so short that there is nothing between its ends.
     """
-    if piece.image is not None and piece.clips < MIN_CLIPS_BETWEEN_RIFFS:
-        raise BadRequest(
-            "A walk between two riffs begins and ends with them: please ask for "
-            f"{MIN_CLIPS_BETWEEN_RIFFS} clips or more."
-        )
+    if piece.image is not None:
+        check_clips_between_riffs(piece.clips)
     if piece.clips * width > MAX_COLUMNS:
         raise BadRequest(
             f"{piece.clips} clips of {seconds_of(width):g} s are too long: a walk lasts "

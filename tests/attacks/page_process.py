@@ -107,7 +107,7 @@ async def main(folder: Path, descriptors: int, jam: bool, changes: dict[str, obj
             elif line.strip() == "free":
                 while eaten:
                     os.close(eaten.pop())
-            report = {**lag.report(), "descriptors": descriptors_open()}
+            report = {**lag.figures(), "descriptors": descriptors_open()}
             if jam:
                 report["underruns"] = session.ring.stats().underruns
             print(json.dumps(report), flush=True)

@@ -22,7 +22,10 @@ async def listen(page: Victim, path: str, until: asyncio.Event) -> tuple[int, in
         status = int((await reader.readline()).split()[1])
         got = 0
         while status in (200, 101) and not until.is_set():
-            got += len(await reader.read(65536))
+            data = await reader.read(65536)
+            if not data:  # the page ended it; at the end of a stream `read` waits for nothing
+                break
+            got += len(data)
         return status, got
     finally:
         writer.transport.abort()
