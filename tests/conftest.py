@@ -5,14 +5,19 @@ See tests/README.md for what lies where.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from audio import codec
-from audio.libraries import load_librosa
-from tests.support import needs
-from tests.support.tiny_models import tiny_embedded_model
+# Before torch is imported: pictures are the same to the byte only with the same number of threads,
+# and modules of training set the number as they are imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from audio import codec  # noqa: E402
+from audio.libraries import load_librosa  # noqa: E402
+from tests.support import needs  # noqa: E402
+from tests.support.tiny_models import tiny_embedded_model  # noqa: E402
 
 
 def pytest_configure(config: pytest.Config) -> None:

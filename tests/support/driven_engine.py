@@ -28,7 +28,8 @@ async def running(pipeline: FakePipeline, **options: object) -> AsyncIterator[En
 def ask(
     engine: Engine, prompt: str, user: int = 1, guild: int = 1, **options: object
 ) -> Submission:
-    request = RiffRequest(prompt=prompt, seed=7, width=64)
+    # Stored requests may have prompts that cannot be parsed: the engine refuses those.
+    request = RiffRequest.build_unparsed(prompt=prompt, seed=7, width=64)
     return asyncio.create_task(
         engine.submit(request, owner=Requester(user, guild), **options)  # type: ignore[arg-type]
     )

@@ -42,7 +42,8 @@ sys.exit(main())
 STUCK = """
 import sys, threading
 from riffbot.commands import info
-def look(_):
+from riffbot.commands.flags import CommonOptions
+def look(_: CommonOptions):
     print("under way", flush=True)
     while True:
         try:

@@ -141,7 +141,7 @@ def test_silence_resembles_nothing() -> None:
 
 
 def test_copies_are_of_what_was_learnt_from(tmp_path: Path) -> None:
-    write_noise(tmp_path, (0, 3), 2)
+    write_noise(tmp_path, (0, 4), 2)
     from training.dataset import read_clips, shards
 
     held, learnt = (read_clips(path) for path in shards(tmp_path))
