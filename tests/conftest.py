@@ -14,10 +14,10 @@ import pytest
 # and modules of training set the number as they are imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from audio import codec  # noqa: E402
-from audio.libraries import load_librosa  # noqa: E402
-from tests.support import needs  # noqa: E402
-from tests.support.tiny_models import tiny_embedded_model  # noqa: E402
+from audio import codec
+from audio.libraries import load_librosa
+from tests.support import needs
+from tests.support.tiny_models import tiny_embedded_model
 
 
 def pytest_configure(config: pytest.Config) -> None:
