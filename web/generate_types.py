@@ -1,6 +1,6 @@
 """Write what the page shares with Python into web/src/shared/.
 
-The page protocol (riffbot/web/schema.py) becomes protocol.ts, the advice on denoising
+The page protocol (riffbot/web/schema.py and bodies.py) becomes protocol.ts, the advice on denoising
 (riffbot/clips/denoising_advice.py) denoising_advice.json.
 
     python web/generate_types.py
@@ -33,14 +33,14 @@ from pydantic import BaseModel
 
 from riffbot import request
 from riffbot.clips.denoising_advice import DENOISING_RANGES
-from riffbot.web import schema
-from riffbot.web.schema import Body, LenientBody
+from riffbot.web import bodies, schema
+from riffbot.web.bodies import Body, LenientBody
 
 SHARED = Path(__file__).resolve().parent / "src" / "shared"
 
 HEADER = """\
 // The page protocol: JSON between this page and RiffBot's server.
-// Generated from riffbot/web/schema.py by `python web/generate_types.py`; do not edit.
+// Generated from riffbot/web/{schema,bodies}.py by `python web/generate_types.py`; do not edit.
 """
 
 NEW_RIFF = """\
@@ -77,7 +77,7 @@ def generate_denoising_advice() -> str:
 
 def generate_protocol() -> str:
     """The types of the page protocol."""
-    own = [value for value in vars(schema).values() if _is_own(value)]
+    own = [value for half in (schema, bodies) for value in vars(half).values() if _is_own(value)]
     parts = [HEADER]
     for model in REQUEST_MODELS:
         doc = f"riffbot/request.py, `{model.__name__}`"
@@ -92,7 +92,7 @@ def generate_protocol() -> str:
 def _is_own(value: object) -> bool:
     if value in (Body, LenientBody):
         return False
-    return inspect.isclass(value) and value.__module__ == schema.__name__
+    return inspect.isclass(value) and value.__module__ in (schema.__name__, bodies.__name__)
 
 
 def _interface(cls: Any, fields: dict[str, str], doc: str) -> str:

@@ -1,4 +1,4 @@
-"""Reads the bodies of requests: bytes, then strict JSON, then a model of `schema.py`.
+"""Reads the bodies of requests: bytes, then strict JSON, then a model of `bodies.py`.
 
 An invalid body raises an error with one short sentence (status 400, or 413 if it is too large).
 `strict_json.py` defines which JSON is accepted; pydantic then validates the values with strict
@@ -18,8 +18,8 @@ from pydantic import ValidationError
 
 from riffbot.errors import BadRequest
 from riffbot.validation import describe_validation_error
+from riffbot.web.bodies import Body
 from riffbot.web.errors import MAX_BODY, BodyTooLarge
-from riffbot.web.schema import Body
 from riffbot.web.strict_json import parse_json_object
 
 MAX_ON_LOOP = 64 * 1024

@@ -1,9 +1,8 @@
-"""The page protocol: every JSON value that the page's server sends to a browser or reads from one.
+"""The page protocol, one half: every JSON value that the page's server sends to a browser.
 
-What is sent is a `TypedDict`: mypy checks the functions that build it. What is read is a pydantic
-model (`Body`), which checks the browser. `web/generate_types.py` writes both down
-as TypeScript, so that the page cannot drift from the server. Binary WebSocket messages are in
-`protocol.py`.
+Each is a `TypedDict`: mypy checks the functions that build it. What the server reads is in
+`bodies.py`. `web/generate_types.py` writes both down as TypeScript, so that the page cannot drift
+from the server. Binary WebSocket messages are in `protocol.py`.
 
 Units: `_s` are seconds; `start`, `end` and `columns` of a spectrogram are columns of 10 ms.
 Addresses (`page`, `files`, `events`) are relative to the page's base.
@@ -13,30 +12,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
-
-from riffbot.generation_options import GenerationOptions
-from riffbot.jam.chunk_options import ChunkOptions
 from riffbot.jam.phase import JamPhase
-from riffbot.request import (
-    Fraction,
-    Guidance,
-    ImageRef,
-    PromptText,
-    RiffRequest,
-    SchedulerText,
-    Seed,
-    Steps,
-)
+from riffbot.request import RiffRequest
 
 Codec = Literal["opus", "pcm"]
 
 RequestJson = Annotated[dict[str, Any], RiffRequest]
 """A `RiffRequest` as `model_dump(mode="json", exclude_none=True)` writes it."""
 
-# -- sent: errors, riffs, jobs ---------------------------------------------------------------------
 
-
+# -- errors, riffs, jobs ---------------------------------------------------------------------------
 class ErrorResponse(TypedDict):
     """Every response with a status of 400 or more.
 
@@ -172,9 +157,7 @@ class JobEvents(TypedDict):
     failed: FailedEvent
 
 
-# -- sent: the model and the seed images -----------------------------------------------------------
-
-
+# -- the model and the seed images -----------------------------------------------------------------
 class ModelName(TypedDict):
     """The model's name, and its licence where its card says one."""
 
@@ -229,9 +212,7 @@ class Info(TypedDict):
     seed_images: list[SeedImage]
 
 
-# -- sent: painting --------------------------------------------------------------------------------
-
-
+# -- painting --------------------------------------------------------------------------------------
 class BlankSheet(TypedDict):
     """`GET /api/sheet`: an empty spectrogram to draw on.
 
@@ -265,9 +246,7 @@ class RiffSheet(TypedDict):
     hz: list[float]
 
 
-# -- sent: jams ------------------------------------------------------------------------------------
-
-
+# -- jams ------------------------------------------------------------------------------------------
 class PromptShare(TypedDict):
     """A prompt on the ballot: its share of all votes (0 … 1) and how many listeners chose it."""
 
@@ -406,9 +385,7 @@ class StatusMessage(JamStatus):
     timeline: list[TimelineEntry]
 
 
-# -- sent: the Discord Activity --------------------------------------------------------------------
-
-
+# -- the Discord Activity --------------------------------------------------------------------------
 class ActivityInfo(TypedDict):
     """`GET /api/activity`: the application's id."""
 
@@ -425,109 +402,3 @@ class ActivityToken(TypedDict):
 
     access_token: str
     jam: str | None
-
-
-# -- read ------------------------------------------------------------------------------------------
-
-
-class Body(BaseModel):
-    """Base of what a route reads: strict types, unknown names refused."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class LenientBody(Body):
-    """Base of what those routes read that have always ignored unknown names."""
-
-    model_config = ConfigDict(extra="ignore")
-
-
-class NewJam(Body):
-    """`POST /api/jams`; what is left out has its default.
-
-    Attributes:
-        instead_of: id of the jam that ends for it.
-    """
-
-    prompt: PromptText | None = None
-    seed: Seed | None = None
-    denoising: Fraction | None = None
-    guidance: Guidance | None = None
-    seed_image: ImageRef | None = None
-    bpm: float | None = None
-    instead_of: Annotated[str, StringConstraints(max_length=64)] | None = None
-
-    def options(self) -> ChunkOptions:
-        """The settings that were sent; an empty prompt counts as left out. Raises BadRequest."""
-        sent = self.model_dump(exclude={"instead_of"}, exclude_none=True)
-        return ChunkOptions.build(**{**sent, "prompt": self.prompt or None})
-
-
-class PromptVote(LenientBody):
-    """`POST /api/jams/<id>/prompt`."""
-
-    prompt: PromptText
-
-
-class KeepSeconds(LenientBody):
-    """`POST /api/jams/<id>/keep`: how many of the last seconds become a riff, 1 … 60."""
-
-    seconds: Annotated[float, Field(ge=1, le=60)] = 30.0
-
-
-class DenoisingChange(LenientBody):
-    """`POST /api/jams/<id>/denoising`."""
-
-    value: Fraction
-
-
-class PaintSettings(Body):
-    """Settings of a riff that is painted; what is left out has its default."""
-
-    prompt: PromptText = ""
-    negative: PromptText | None = None
-    seed: Seed | None = None
-    denoising: Fraction | None = None
-    guidance: Guidance | None = None
-    steps: Steps | None = None
-    scheduler: SchedulerText | None = None
-
-    def options(self) -> GenerationOptions:
-        """The settings that were sent; an empty prompt counts as left out. Raises BadRequest."""
-        sent = self.model_dump(include=set(PaintSettings.model_fields), exclude_none=True)
-        return GenerationOptions.build(**{**sent, "prompt": self.prompt or None})
-
-
-class InpaintBody(PaintSettings):
-    """`POST /api/riffs/<id>/inpaint`.
-
-    Attributes:
-        mask: a data URL of a PNG as large as the sheet, white where to repaint.
-        start: the second of the riff that the sheet begins at.
-    """
-
-    mask: str = ""
-    start: float = 0.0
-
-    @field_validator("start", mode="before")
-    @classmethod
-    def _check_start(cls, value: object) -> object:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValueError("The start is a number of seconds")
-        return value
-
-
-class DrawingBody(PaintSettings):
-    """`POST /api/drawings`: `picture` is a data URL of a PNG, 512 high, dark is loud."""
-
-    picture: str = ""
-
-
-ActivityText = Annotated[str, StringConstraints(pattern="^[0-9A-Za-z-]{1,200}$")]
-
-
-class ActivitySignIn(LenientBody):
-    """`POST /api/activity/token`: what the embedded app SDK got from Discord."""
-
-    code: ActivityText
-    instance_id: ActivityText

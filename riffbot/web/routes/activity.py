@@ -26,7 +26,7 @@ from aiohttp import web
 from riffbot.errors import BadRequest, NotFound, RiffBotError
 from riffbot.library.jam_record import GuildJam
 from riffbot.settings import Settings
-from riffbot.web import schema
+from riffbot.web import bodies, schema
 from riffbot.web.keys import CREATE_LIMIT, SERVICES
 from riffbot.web.request_reader import read_body
 from riffbot.web.strict_json import parse_json
@@ -140,7 +140,7 @@ async def sign_in(request: web.Request) -> web.Response:
     request.app[CREATE_LIMIT].take(request.remote or "")
     body = await read_body(
         request,
-        schema.ActivitySignIn,
+        bodies.ActivitySignIn,
         error_message='Send {"code", "instance_id"} as Discord gave them.',
     )
     access_token, guild_id, channel_id = await activity.sign_in(body.code, body.instance_id)

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from riffbot.errors import BadRequest
 from riffbot.jam.session import JamSession
-from riffbot.web import schema
+from riffbot.web import bodies, schema
 from riffbot.web.jam_requests import get_jam, get_private_jam, get_voter, jam_response
 from riffbot.web.keys import CREATE_LIMIT, SERVICES
 from riffbot.web.page_jobs import PAGE_AUTHOR
@@ -28,7 +28,7 @@ async def vote(request: web.Request) -> web.Response:
     """Vote for a prompt."""
     request.app[CREATE_LIMIT].take(request.remote or "")
     session = get_jam(request)
-    body = await read_body(request, schema.PromptVote)
+    body = await read_body(request, bodies.PromptVote)
     await _check_may_vote(request, session)
     await session.vote_for_prompt(body.prompt, get_voter(request))
     return jam_response(request, session, 202)
@@ -39,7 +39,7 @@ async def keep(request: web.Request) -> web.Response:
     """Store the last seconds as a riff of the library."""
     request.app[CREATE_LIMIT].take(request.remote or "")
     session = get_jam(request)
-    body = await read_body(request, schema.KeepSeconds, error_message="Keep 1 to 60 seconds.")
+    body = await read_body(request, bodies.KeepSeconds, error_message="Keep 1 to 60 seconds.")
     clip = await request.app[SERVICES].jams.save_excerpt(session, body.seconds, author=PAGE_AUTHOR)
     return web.json_response(schema.RiffKept(riff=serialize_riff(clip)), status=201)
 
@@ -51,7 +51,7 @@ async def change(request: web.Request) -> web.Response:
     session, kind = get_private_jam(request), request.match_info["change"]
     if kind == "denoising":
         message = 'Send {"value": 0.75}, from 0 to 1.'
-        body = await read_body(request, schema.DenoisingChange, error_message=message)
+        body = await read_body(request, bodies.DenoisingChange, error_message=message)
         await session.set_denoising(body.value, get_voter(request))
         return jam_response(request, session, 202)
     await read_object(request)  # checked, but empty

@@ -3,7 +3,7 @@
 | | |
 | --- | --- |
 | `GET /api/jams` | the jams that play or are paused, for the owner only |
-| `POST /api/jams` | start a private one (`schema.NewJam`); `instead_of`: the id of one to end |
+| `POST /api/jams` | start a private one (`bodies.NewJam`); `instead_of`: the id of one to end |
 | `GET /api/jams/<id>` | its status (`schema.JamStatus`) |
 | `GET /api/jams/<id>/picture.png` | the plot of the chunk that is heard |
 | `DELETE /api/jams/<id>` | end it: private jams only |
@@ -24,7 +24,7 @@ from aiohttp import web
 from audio.plot import encode_plot
 from riffbot.errors import NotFound, Refused
 from riffbot.jam.starting import build_path
-from riffbot.web import schema
+from riffbot.web import bodies, schema
 from riffbot.web.access import is_stranger
 from riffbot.web.errors import RateLimited
 from riffbot.web.jam_creation import start_private_jam
@@ -62,7 +62,7 @@ async def list_jams(request: web.Request) -> web.Response:
 async def start(request: web.Request) -> web.Response:
     """Start a private jam."""
     request.app[CREATE_LIMIT].take(request.remote or "")
-    body = await read_body(request, schema.NewJam)
+    body = await read_body(request, bodies.NewJam)
     options = body.options()
     services = request.app[SERVICES]
     if body.seed_image is not None and body.seed_image.startswith("sha256:"):

@@ -37,7 +37,7 @@ from riffbot.errors import BadRequest
 from riffbot.file_threads import run_in_file_thread
 from riffbot.regions import Region
 from riffbot.tempo import MAX_WIDTH, MIN_WIDTH
-from riffbot.web import schema
+from riffbot.web import bodies, schema
 from riffbot.web.headers import IMMUTABLE
 from riffbot.web.keys import (
     CREATE_LIMIT,
@@ -116,7 +116,7 @@ async def whole_spectrogram(request: web.Request) -> web.Response:
 async def inpaint(request: web.Request) -> web.Response:
     """Repaint what the mask covers; all other pixels of the sheet stay the same."""
     request.app[CREATE_LIMIT].take(request.remote or "")
-    body = await read_body(request, schema.InpaintBody, limit=MAX_PAINTED)
+    body = await read_body(request, bodies.InpaintBody, limit=MAX_PAINTED)
     options = body.options()
     services = request.app[SERVICES]
     riff = await services.library.riffs.get(riff_id(request))
@@ -137,7 +137,7 @@ async def inpaint(request: web.Request) -> web.Response:
 async def draw(request: web.Request) -> web.Response:
     """Convert a drawing to sound, or make a riff of it by img2img with a prompt."""
     request.app[CREATE_LIMIT].take(request.remote or "")
-    body = await read_body(request, schema.DrawingBody, limit=MAX_PAINTED)
+    body = await read_body(request, bodies.DrawingBody, limit=MAX_PAINTED)
     data = _read_png(body.picture, "drawing")
     options = body.options()
     services = request.app[SERVICES]

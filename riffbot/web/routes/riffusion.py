@@ -34,10 +34,10 @@ from riffbot.request import (
 from riffbot.services import Services
 from riffbot.validation import describe_validation_error
 from riffbot.web.access import get_allowed_origin, is_cross_site
+from riffbot.web.bodies import LenientBody
 from riffbot.web.errors import BodyTooLarge, error_response
 from riffbot.web.keys import CREATE_LIMIT, SERVICES
 from riffbot.web.request_reader import read_object
-from riffbot.web.schema import LenientBody
 from riffbot.web.visitors import get_requester
 
 PATH = "/run_inference/"

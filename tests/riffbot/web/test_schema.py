@@ -7,7 +7,7 @@ from typing import get_type_hints
 
 from riffbot.locations import ROOT
 from riffbot.request import RiffRequest
-from riffbot.web import schema
+from riffbot.web import bodies, schema
 
 
 def test_what_the_page_shares_with_python_is_as_generated() -> None:
@@ -18,7 +18,7 @@ def test_what_the_page_shares_with_python_is_as_generated() -> None:
 
 
 def test_a_body_leaves_out_what_was_not_sent() -> None:
-    body = schema.InpaintBody.model_validate({"prompt": "sax", "steps": 9, "mask": "data:"})
+    body = bodies.InpaintBody.model_validate({"prompt": "sax", "steps": 9, "mask": "data:"})
     assert body.options().as_fields() == {"prompt": "sax", "steps": 9}
     assert set(body.options().as_fields()) <= set(RiffRequest.model_fields)
 

@@ -1,5 +1,5 @@
 // The page protocol: JSON between this page and RiffBot's server.
-// Generated from riffbot/web/schema.py by `python web/generate_types.py`; do not edit.
+// Generated from riffbot/web/{schema,bodies}.py by `python web/generate_types.py`; do not edit.
 
 /** riffbot/request.py, `Target` */
 export interface Target {
