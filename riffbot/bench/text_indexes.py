@@ -133,10 +133,8 @@ class FTS5(TextIndex):
         self, session: Session, words: Sequence[str], wanted: RiffFilter, part: PageSlice
     ) -> Sequence[str]:
         """Run one MATCH in the order of the row numbers, which ends at a full page."""
-        *whole, last = words
-        terms = [f'"{word}"' for word in whole] + [f'"{last}" *']
-        terms += ["(" + " OR ".join(f'"{term}"' for term in some) + ")" for some in _scopes(wanted)]
-        values: dict[str, Any] = {"match": " AND ".join(terms), "limit": part.limit}
+        match = _query(words, wanted, quote='"', prefix=" *", either=" OR ", both=" AND ")
+        values: dict[str, Any] = {"match": match, "limit": part.limit}
         beyond, way = "", "ASC" if part.backward else "DESC"
         if part.cursor is not None:
             side = ">" if part.backward else "<"
@@ -183,10 +181,8 @@ class TSVector(TextIndex):
         self, session: Session, words: Sequence[str], wanted: RiffFilter, part: PageSlice
     ) -> Sequence[str]:
         """Sort all matches by time, since a GIN index has no order."""
-        *whole, last = words
-        terms = [f"'{word}'" for word in whole] + [f"'{last}':*"]
-        terms += ["(" + " | ".join(f"'{term}'" for term in some) + ")" for some in _scopes(wanted)]
-        values: dict[str, Any] = {"match": " & ".join(terms), "limit": part.limit}
+        match = _query(words, wanted, quote="'", prefix=":*", either=" | ", both=" & ")
+        values: dict[str, Any] = {"match": match, "limit": part.limit}
         beyond, way = "", "ASC" if part.backward else "DESC"
         if part.cursor is not None:
             side = ">" if part.backward else "<"
@@ -214,6 +210,20 @@ def _terms(row: Row) -> list[str]:
         if row[column] is not None
     ]
     return [*tokenize(row["prompt"]), *scopes]
+
+
+def _query(
+    words: Sequence[str], wanted: RiffFilter, *, quote: str, prefix: str, either: str, both: str
+) -> str:
+    """Write a search in an index's own syntax: all words, the last unfinished, and the filter."""
+
+    def quoted(term: str) -> str:
+        return f"{quote}{term}{quote}"
+
+    *whole, last = words
+    conditions = [*map(quoted, whole), quoted(last) + prefix]
+    conditions += [f"({either.join(map(quoted, some))})" for some in _scopes(wanted)]
+    return both.join(conditions)
 
 
 def _scopes(wanted: RiffFilter) -> list[list[str]]:
