@@ -19,6 +19,9 @@ _IN_WHEEL = Path(__file__).resolve().parent / "bundled"
 DATA_FOLDER = Path("data")
 """Of a checkout, relative to the working directory."""
 
+DATABASE_FILE = "riffbot.db"
+"""The SQLite library, in the data folder."""
+
 
 def is_installed() -> bool:
     """Whether RiffBot runs from an installed wheel rather than from a checkout."""
@@ -40,7 +43,7 @@ def default_data_dir() -> Path:
 
     Versions that were installed earlier had it in the working directory: it stays in use there.
     """
-    has_library = (DATA_FOLDER / "riffbot.db").is_file()
+    has_library = (DATA_FOLDER / DATABASE_FILE).is_file()
     return user_folder() if is_installed() and not has_library else DATA_FOLDER
 
 

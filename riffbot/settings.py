@@ -10,12 +10,17 @@ from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError, field_val
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from riffbot.errors import BadRequest
-from riffbot.locations import bundled, default_data_dir, settings_example, settings_files
+from riffbot.locations import (
+    DATABASE_FILE,
+    bundled,
+    default_data_dir,
+    settings_example,
+    settings_files,
+)
 
 Network = IPvAnyNetwork
 """A network, or a single address as a network of one."""
 
-DATABASE_FILE = "riffbot.db"
 _SQLITE_HEAD = b"SQLite format 3\0"
 
 

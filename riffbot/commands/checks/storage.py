@@ -9,7 +9,8 @@ import tempfile
 from riffbot import caches
 from riffbot.commands.checks.result import BAD, GIB, GOOD, NOTE, CheckResult
 from riffbot.commands.checks.trial import nearest_existing
-from riffbot.settings import DATABASE_FILE, Settings
+from riffbot.locations import DATABASE_FILE
+from riffbot.settings import Settings
 
 MIN_DISK = 1 << 30
 
