@@ -22,7 +22,6 @@ from riffbot.request import (
     Tempo,
     Width,
 )
-from riffbot.validation import validate
 
 
 class GenerationOptions(FrozenModel):
@@ -41,16 +40,6 @@ class GenerationOptions(FrozenModel):
     scheduler: SchedulerText | None = None
     width: Width | None = None
     bpm: Tempo | None = None
-
-    @classmethod
-    def build(cls, /, **values: object) -> Self:
-        """Build options from untrusted values.
-
-        Raises:
-            BadRequest: one sentence that names the first invalid option and what it may be.
-            PromptError: a prompt cannot be parsed, or `prompt` has no words.
-        """
-        return validate(cls, values)
 
     def with_defaults(self, **values: object) -> Self:
         """Build a copy in which options that were left out have these values.

@@ -97,6 +97,16 @@ class FrozenModel(BaseModel):
     # "ignore" would lose a misspelt option in silence.
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    @classmethod
+    def build(cls, /, **fields: object) -> Self:
+        """Build one from untrusted values.
+
+        Raises:
+            BadRequest: one sentence that names the first invalid field and what it may be.
+            PromptError: a prompt cannot be parsed, or `prompt` has no words.
+        """
+        return validate(cls, fields)
+
 
 class Target(FrozenModel):
     """The second end of an interpolation (Riffusion's `end` PromptInput)."""
@@ -202,16 +212,6 @@ class RiffRequest(FrozenModel):
         if isinstance(self.piece, Morph) and self.target is None:
             raise ValueError("a morph needs a target to walk to")
         return self
-
-    @classmethod
-    def build(cls, /, **fields: object) -> Self:
-        """Build a request from untrusted values.
-
-        Raises:
-            BadRequest: one sentence that names the first invalid field and what it may be.
-            PromptError: a prompt cannot be parsed, or `prompt` has no words.
-        """
-        return validate(cls, fields)
 
     @classmethod
     def build_strict(cls, fields: Mapping[str, object]) -> Self:
