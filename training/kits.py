@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import tomllib
 from functools import cache
-from math import gcd
 from pathlib import Path
 
 import numpy as np
-import soundfile
 from pydantic import BaseModel, ConfigDict
-from scipy.signal import resample_poly
 
 from training.effects import RATE
 from training.music.piece import Note
 from training.patches import add_wrapped
+from training.recordings import read_mono
 
 _GAINS = {
     36: 1.1,
@@ -65,12 +63,9 @@ def find_set(kit: str, number: int) -> tuple[Path, KitSet] | None:
 
 @cache
 def _recording(path: Path) -> np.ndarray:
-    sound, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    mono = sound.mean(axis=1)
-    if rate != RATE:
-        step = gcd(RATE, rate)
-        mono = resample_poly(mono, RATE // step, rate // step)
-    mono = mono[: 2 * RATE] / max(float(np.max(np.abs(mono))), 1e-9)
+    """A drum of at most two seconds at a peak of 1, faded out."""
+    mono = read_mono(path)[: 2 * RATE]
+    mono = mono / max(float(np.max(np.abs(mono))), 1e-9)
     fade = min(882, len(mono))
     mono[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)
     return np.asarray(mono, dtype=np.float32)

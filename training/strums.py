@@ -11,16 +11,14 @@ import os
 import re
 from collections import defaultdict
 from functools import cache, lru_cache
-from math import gcd
 from pathlib import Path
 
 import numpy as np
-import soundfile
-from scipy.signal import resample_poly
 
 from training.effects import RATE
 from training.music.piece import Strum
 from training.patches import add_wrapped
+from training.recordings import read_mono
 
 _USUAL = "/usr/share/hydrogen/data/drumkits/belofilms_GuitarStrums"
 _NAME = re.compile(r"([A-G])(sharp|flat)?\s?(major|minor|minro)(7b5)?_(?:(down|up)_)?0(\d)$", re.I)
@@ -53,10 +51,7 @@ def library() -> Library:
 @cache
 def _recording(path: Path, semitones: int) -> np.ndarray:
     """A stroke in mono at 44,100 Hz, retuned by playing it faster or slower."""
-    sound, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    mono = sound.mean(axis=1)
-    steps = gcd(RATE, rate)
-    level = resample_poly(mono, RATE // steps, rate // steps).astype(np.float32)
+    level = read_mono(path)
     if semitones:
         place = np.arange(0, len(level) - 1, 2 ** (semitones / 12))
         level = np.interp(place, np.arange(len(level)), level).astype(np.float32)
