@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from training.voices import bank
-from training.voices.bank import BAND_HERTZ, BANDS, ROUGH, Spoken, Take
+from training.voices.bank import APERIODICITY_BANDS, BAND_HERTZ, BANDS, Syllable, Take
 from training.voices.make import lines_for, read_speakers
 from training.voices.words import read_lines
 
@@ -31,14 +31,14 @@ def make_bank(path: Path) -> Path:
             step = _ONSET + _VOWEL + _CODA
             frames = step * len(line.syllables)
             level = np.full((frames, BANDS), -60, np.float32)
-            noise = np.ones((frames, ROUGH), np.float32)
+            noise = np.ones((frames, APERIODICITY_BANDS), np.float32)
             pitch = np.zeros(frames, np.float32)
             spoken = []
             for start in range(0, frames, step):
                 held = slice(start + _ONSET, start + _ONSET + _VOWEL)
                 level[start : held.start] = -30 + rng.normal(0, 2, BANDS)
                 level[held], noise[held], pitch[held] = vowel, 0.1, table["home"]
-                spoken.append(Spoken(start, held.start, held.stop, start + step))
+                spoken.append(Syllable(start, held.start, held.stop, start + step))
             takes.append(Take(name, line.kind, line.text, level, noise, pitch, tuple(spoken)))
     bank.save(path, takes)
     return path

@@ -1,8 +1,8 @@
 """The bank: what each speaker pronounced, as frames of 5 ms that the vocoder resynthesises.
 
-A frame is a power spectrum at `BANDS` places on the mel scale, its aperiodicity at `ROUGH` places,
-and the pitch at which it was spoken. Levels are stored in steps of half a decibel, so that a
-minute of speech takes a megabyte.
+A frame is a power spectrum at `BAND_HERTZ`, equally spaced on the mel scale, its aperiodicity at
+`APERIODICITY_HERTZ`, and the pitch at which it was spoken. Levels are stored in steps of half a
+decibel, so that a minute of speech takes a megabyte.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
+from audio.mel import hz_to_mel, mel_to_hz
+
 RATE = 24_000
 HOP = 120
 """Samples a frame: 5 ms."""
 
-BANDS, ROUGH = 80, 6
-PLACE = Path("data/training/voices.npz")
+BANDS, APERIODICITY_BANDS = 80, 6
+DEFAULT_PATH = Path("data/training/voices.npz")
 """Where the bank lies, unless `RIFFBOT_VOICES` names another place."""
 
 REMEDY = "make them with training/install_voices.sh, or name their file in RIFFBOT_VOICES"
@@ -29,17 +31,12 @@ class VoicesError(RuntimeError):
     """There is no bank to sing from."""
 
 
-def mel(hertz: np.ndarray | float) -> np.ndarray:
-    """Hertz to mel."""
-    return np.asarray(1127.0 * np.log1p(np.asarray(hertz) / 700.0))
-
-
-BAND_HERTZ = 700.0 * np.expm1(np.linspace(0, float(mel(RATE / 2)), BANDS) / 1127.0)
-ROUGH_HERTZ = np.array([0.0, 1500.0, 3000.0, 5000.0, 8000.0, 12_000.0])
+BAND_HERTZ = mel_to_hz(np.linspace(0, hz_to_mel(RATE / 2), BANDS))
+APERIODICITY_HERTZ = np.array([0.0, 1500.0, 3000.0, 5000.0, 8000.0, 12_000.0])
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class Syllable:
     """A syllable in the frames of its line: onset, vowel and coda begin, and the end."""
 
     start: int
@@ -54,7 +51,7 @@ class Take:
 
     Attributes:
         level: float32 (frames, BANDS), decibels; the loud frames of a line are at about 0.
-        noise: float32 (frames, ROUGH), the share of the amplitude that is noise, 0 to 1.
+        noise: float32 (frames, APERIODICITY_BANDS), share of the amplitude that is noise, 0 to 1.
         pitch: float32 (frames,), hertz; 0 where the voice is silent or noise.
     """
 
@@ -64,7 +61,7 @@ class Take:
     level: np.ndarray
     noise: np.ndarray
     pitch: np.ndarray
-    syllables: tuple[Spoken, ...]
+    syllables: tuple[Syllable, ...]
 
 
 _FLOOR, _STEP = -110.0, 0.5
@@ -99,7 +96,7 @@ def find() -> Path:
     Raises:
         VoicesError: it is not there.
     """
-    path = Path(os.environ.get("RIFFBOT_VOICES") or PLACE)
+    path = Path(os.environ.get("RIFFBOT_VOICES") or DEFAULT_PATH)
     if not path.is_file():
         raise VoicesError(f"the voices are missing at {path}: {REMEDY}")
     return path
@@ -139,5 +136,5 @@ class Bank:
             self._level[part].astype(np.float32) * _STEP + _FLOOR,
             self._noise[part].astype(np.float32) / 255,
             self._pitch[part].astype(np.float32),
-            tuple(Spoken(*row) for row in syllables),
+            tuple(Syllable(*row) for row in syllables),
         )

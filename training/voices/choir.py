@@ -14,7 +14,7 @@ from scipy import fft
 from training.music.piece import Note, Piece, Track
 from training.voices import polish
 from training.voices.bank import HOP, RATE, Bank, Take
-from training.voices.performance import FRAMES_PER_SECOND, Manner, Sung, perform
+from training.voices.performance import FRAMES_PER_SECOND, Manner, SungNote, perform
 from training.voices.vocoder import synthesise
 
 _TABLES = tomllib.loads(Path(__file__).with_name("singers.toml").read_text("utf-8"))
@@ -31,7 +31,7 @@ _TOGETHER = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class _Throat:
+class _Voice:
     """One singer for one track."""
 
     speaker: str
@@ -75,11 +75,11 @@ def _end(note: Note) -> float:
 
 
 def _sung(
-    phrase: Sequence[Note], throat: _Throat, manner: Manner, rng: np.random.Generator
-) -> list[Sung]:
+    phrase: Sequence[Note], voice: _Voice, manner: Manner, rng: np.random.Generator
+) -> list[SungNote]:
     """The notes of a phrase in frames, each as long as up to the next, some on one syllable."""
     first = phrase[0].start
-    rows: list[Sung] = []
+    rows: list[SungNote] = []
     for place, note in enumerate(phrase):
         end = _end(note)
         joined = False
@@ -90,10 +90,10 @@ def _sung(
             joined = note.start - _end(before) < 0.08 and before.pitch != note.pitch
         held = joined and not rows[-1].held and rng.random() < manner.runs
         rows.append(
-            Sung(
+            SungNote(
                 (note.start - first) * FRAMES_PER_SECOND,
                 max(8.0, (end - note.start) * FRAMES_PER_SECOND),
-                note.pitch + throat.cents / 100,
+                note.pitch + voice.cents / 100,
                 note.velocity,
                 held,
             )
@@ -119,18 +119,18 @@ class Choir:
             sexes = ("man",) if low else ("woman",)
             if table["sex"] != "both":
                 sexes = (table["sex"],)
-            for throat in self._throats(table, track, sexes, rng):
+            for voice in self._voices(table, track, sexes, rng):
                 lines = [
-                    self._bank.take(throat.speaker, table["lines"], int(number))
+                    self._bank.take(voice.speaker, table["lines"], int(number))
                     for number in order[: len(phrases_of(part))]
                 ]
-                _sing(stem, part, throat, _MANNERS[name], lines=lines, rng=rng)
+                _sing(stem, part, voice, _MANNERS[name], lines=lines, rng=rng)
         wide = fft.irfft(fft.rfft(polish.polish(stem, _MANNERS[name])), piece.width * 441)
         return np.asarray(wide * (441 / 240), np.float32)
 
-    def _throats(
+    def _voices(
         self, table: dict[str, Any], track: Track, sexes: Sequence[str], rng: np.random.Generator
-    ) -> list[_Throat]:
+    ) -> list[_Voice]:
         kind = table["lines"]
         names = [
             name
@@ -139,10 +139,10 @@ class Choir:
         ]
         count = table.get("singers", 1)
         chosen = rng.choice(names, count, replace=count > len(names))
-        throats = [
-            _Throat(str(name), float(rng.uniform(0.94, 1.07)), float(rng.normal(0, 5)), 0.0)
+        voices = [
+            _Voice(str(name), float(rng.uniform(0.94, 1.07)), float(rng.normal(0, 5)), 0.0)
             if count == 1
-            else _Throat(
+            else _Voice(
                 str(name),
                 float(rng.uniform(0.93, 1.08)),
                 float(rng.normal(0, 9)),
@@ -151,16 +151,16 @@ class Choir:
             for name in chosen
         ]
         if "double" in track.effects:
-            one = throats[0]
+            one = voices[0]
             late = float(rng.uniform(0.012, 0.028))
-            throats.append(_Throat(one.speaker, one.formants * 1.01, one.cents + 7.0, late))
-        return throats
+            voices.append(_Voice(one.speaker, one.formants * 1.01, one.cents + 7.0, late))
+        return voices
 
 
 def _sing(
     stem: np.ndarray,
     part: Sequence[Note],
-    throat: _Throat,
+    voice: _Voice,
     manner: Manner,
     *,
     lines: Sequence[Take],
@@ -168,11 +168,11 @@ def _sing(
 ) -> None:
     """Add one singer's part to a stem, a line a phrase."""
     for phrase, line in zip(phrases_of(part), lines, strict=True):
-        notes = _sung(phrase, throat, manner, rng)
+        notes = _sung(phrase, voice, manner, rng)
         frames = perform(line, 0, notes, manner, rng)
         level = frames.level + polish.tilt(manner)
-        sound = synthesise(level, frames.noise, frames.pitch, rng, throat.formants)
-        start = (phrase[0].start + throat.late) * RATE - frames.lead * HOP
+        sound = synthesise(level, frames.noise, frames.pitch, rng, voice.formants)
+        start = (phrase[0].start + voice.late) * RATE - frames.lead * HOP
         _add(stem, sound, round(start))
 
 

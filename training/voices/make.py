@@ -16,7 +16,7 @@ import numpy as np
 
 from training.progress import Progress
 from training.voices import bank
-from training.voices.bank import BAND_HERTZ, ROUGH_HERTZ, Spoken, Take
+from training.voices.bank import APERIODICITY_HERTZ, BAND_HERTZ, Syllable, Take
 from training.voices.speech import FRAME, RATE, Speech
 from training.voices.words import Line, read_lines
 
@@ -51,7 +51,7 @@ def hold_vowels(line: Line, natural: np.ndarray) -> np.ndarray:
     return np.asarray(lengths)
 
 
-def locate_syllables(line: Line, lengths: np.ndarray, level: np.ndarray) -> tuple[Spoken, ...]:
+def locate_syllables(line: Line, lengths: np.ndarray, level: np.ndarray) -> tuple[Syllable, ...]:
     """Where the syllables are: from the durations, the edges of vowels by their level."""
     ends = np.concatenate([[0], np.cumsum(lengths)]) * (FRAME // bank.HOP)
     loud = np.max(level[:, _VOWEL_BANDS], axis=1)
@@ -64,7 +64,7 @@ def locate_syllables(line: Line, lengths: np.ndarray, level: np.ndarray) -> tupl
         voiced = np.flatnonzero(loud[vowel:coda] > np.max(loud[vowel:coda], initial=-200) - _FALL)
         if len(voiced):
             vowel, coda = vowel + int(voiced[0]), vowel + int(voiced[-1]) + 1
-        found.append(Spoken(min(start, vowel), vowel, coda, max(end, coda)))
+        found.append(Syllable(min(start, vowel), vowel, coda, max(end, coda)))
     return tuple(found)
 
 
@@ -102,7 +102,7 @@ def analyse(sound: np.ndarray, pitch: np.ndarray) -> tuple[np.ndarray, np.ndarra
     bins = np.linspace(0, RATE / 2, _SIZE // 2 + 1)
     level = 10 * np.log10(np.maximum(power, 1e-14))
     level = np.stack([np.interp(BAND_HERTZ, bins, row) for row in level])
-    noise = np.stack([np.interp(ROUGH_HERTZ, bins, row) for row in rough])
+    noise = np.stack([np.interp(APERIODICITY_HERTZ, bins, row) for row in rough])
     return level.astype(np.float32), noise.astype(np.float32), hertz.astype(np.float32)
 
 
@@ -136,7 +136,7 @@ def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--speakers", type=Path, required=True, help="voices of kokoro-js")
-    parser.add_argument("--out", type=Path, default=bank.PLACE)
+    parser.add_argument("--out", type=Path, default=bank.DEFAULT_PATH)
     options = parser.parse_args()
     speakers, lines = read_speakers(), read_lines()
     todo = [

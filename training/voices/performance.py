@@ -52,7 +52,7 @@ class Manner:
 
 
 @dataclass(frozen=True, slots=True)
-class Sung:
+class SungNote:
     """One note of a phrase: frames from the phrase's first vowel, pitch as a MIDI number."""
 
     start: float
@@ -82,9 +82,9 @@ def _stretched(start: int, end: int, count: int) -> np.ndarray:
     return np.interp(np.arange(count), turns, [start, start + _EDGE, end - _EDGE, end - 1])
 
 
-def _groups(notes: Sequence[Sung]) -> list[list[Sung]]:
+def _groups(notes: Sequence[SungNote]) -> list[list[SungNote]]:
     """Notes by syllable."""
-    groups: list[list[Sung]] = []
+    groups: list[list[SungNote]] = []
     for note in notes:
         if note.held and groups:
             groups[-1].append(note)
@@ -93,7 +93,7 @@ def _groups(notes: Sequence[Sung]) -> list[list[Sung]]:
     return groups
 
 
-def _places(take: Take, first: int, groups: list[list[Sung]]) -> tuple[np.ndarray, int]:
+def _places(take: Take, first: int, groups: list[list[SungNote]]) -> tuple[np.ndarray, int]:
     """The frame of the take that is heard at each frame of the phrase, and the lead."""
     syllables = take.syllables
     count = len(syllables)
@@ -127,7 +127,7 @@ def _places(take: Take, first: int, groups: list[list[Sung]]) -> tuple[np.ndarra
 
 
 def _curve(
-    notes: Sequence[Sung], frames: int, lead: int, manner: Manner, rng: np.random.Generator
+    notes: Sequence[SungNote], frames: int, lead: int, manner: Manner, rng: np.random.Generator
 ) -> np.ndarray:
     """MIDI pitch a frame: steps that glide, vibrato on long notes, drift, a scoop."""
     steps = np.full(frames, float(notes[0].pitch))
@@ -156,7 +156,7 @@ def _slow(rng: np.random.Generator, frames: int, width: float) -> np.ndarray:
 
 
 def perform(
-    take: Take, first: int, notes: Sequence[Sung], manner: Manner, rng: np.random.Generator
+    take: Take, first: int, notes: Sequence[SungNote], manner: Manner, rng: np.random.Generator
 ) -> Frames:
     """Sing one phrase on the syllables of a line, from the syllable `first` on; they go round."""
     groups = _groups(notes)

@@ -11,7 +11,8 @@ from functools import lru_cache
 import numpy as np
 from scipy import fft
 
-from training.voices.bank import BAND_HERTZ, HOP, RATE, ROUGH_HERTZ, mel
+from audio.mel import hz_to_mel
+from training.voices.bank import APERIODICITY_HERTZ, BAND_HERTZ, HOP, RATE
 
 SIZE = 1024
 _UNVOICED_HERTZ = 220.0
@@ -24,14 +25,14 @@ def _spread(formants: float) -> np.ndarray:
     """float32 (BANDS, bins): from mel bands to bins, with formants moved up by a factor."""
     hertz = np.minimum(np.linspace(0, RATE / 2, _BINS) / formants, RATE / 2)
     return np.stack(
-        [np.interp(mel(hertz), mel(BAND_HERTZ), row) for row in np.eye(len(BAND_HERTZ))]
+        [np.interp(hz_to_mel(hertz), hz_to_mel(BAND_HERTZ), row) for row in np.eye(len(BAND_HERTZ))]
     ).astype(np.float32)
 
 
 _ROUGH = np.stack(
     [
-        np.interp(np.linspace(0, RATE / 2, _BINS), ROUGH_HERTZ, row)
-        for row in np.eye(len(ROUGH_HERTZ))
+        np.interp(np.linspace(0, RATE / 2, _BINS), APERIODICITY_HERTZ, row)
+        for row in np.eye(len(APERIODICITY_HERTZ))
     ]
 ).astype(np.float32)
 

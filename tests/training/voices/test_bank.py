@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from training.voices import bank
-from training.voices.bank import Bank, Spoken, Take, VoicesError
+from training.voices.bank import Bank, Syllable, Take, VoicesError
 from training.voices.make import lines_for, read_speakers
 from training.voices.words import VOWELS, parse, read_lines
 
@@ -47,9 +47,9 @@ def test_two_speakers_of_a_sex_say_all_lines() -> None:
 def test_frames_come_back_within_their_steps(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     level = rng.uniform(-90, 15, (30, bank.BANDS)).astype(np.float32)
-    noise = rng.random((30, bank.ROUGH), np.float32)
+    noise = rng.random((30, bank.APERIODICITY_BANDS), np.float32)
     pitch = rng.uniform(80, 400, 30).astype(np.float32)
-    take = Take("ann", "sung", "la", level, noise, pitch, (Spoken(0, 5, 20, 30),))
+    take = Take("ann", "sung", "la", level, noise, pitch, (Syllable(0, 5, 20, 30),))
     bank.save(tmp_path / "bank.npz", [take, take])
     found = Bank(tmp_path / "bank.npz")
     assert found.count("ann", "sung") == 2

@@ -14,7 +14,7 @@ from training.music.band import compose_band
 from training.music.piece import Note, Track
 from training.voices.bank import HOP, RATE, Bank
 from training.voices.choir import SINGERS, Choir, parts_of, phrases_of
-from training.voices.performance import FRAMES_PER_SECOND, Manner, Sung, perform
+from training.voices.performance import FRAMES_PER_SECOND, Manner, SungNote, perform
 from training.voices.vocoder import synthesise
 
 PLAIN = Manner(vibrato=0, scoop=0, drift=0)
@@ -57,7 +57,7 @@ def test_a_smaller_throat_is_brighter(bank: Bank) -> None:
 
 def test_vowels_begin_with_their_notes_and_reach_their_pitch(bank: Bank) -> None:
     take = bank.take("heart", "sung", 0)
-    notes = [Sung(0, 100, 60), Sung(100, 60, 64), Sung(160, 120, 62)]
+    notes = [SungNote(0, 100, 60), SungNote(100, 60, 64), SungNote(160, 120, 62)]
     frames = perform(take, 0, notes, PLAIN, np.random.default_rng(0))
     lead = frames.lead
     voiced = frames.pitch > 0
@@ -72,7 +72,7 @@ def test_vowels_begin_with_their_notes_and_reach_their_pitch(bank: Bank) -> None
 
 def test_a_held_syllable_has_no_consonant(bank: Bank) -> None:
     take = bank.take("heart", "sung", 0)
-    notes = [Sung(0, 100, 60), Sung(100, 100, 64, held=True)]
+    notes = [SungNote(0, 100, 60), SungNote(100, 100, 64, held=True)]
     frames = perform(take, 0, notes, PLAIN, np.random.default_rng(0))
     assert (frames.pitch[frames.lead + 2 : frames.lead + 180] > 0).all()
 
@@ -80,7 +80,7 @@ def test_a_held_syllable_has_no_consonant(bank: Bank) -> None:
 def test_long_notes_have_vibrato(bank: Bank) -> None:
     take = bank.take("heart", "sung", 0)
     manner = Manner(vibrato=60, scoop=0, drift=0)
-    frames = perform(take, 0, [Sung(0, 400, 60)], manner, np.random.default_rng(0))
+    frames = perform(take, 0, [SungNote(0, 400, 60)], manner, np.random.default_rng(0))
     late = frames.pitch[frames.lead + 150 : frames.lead + 380]
     cents = 1200 * np.log2(late / np.median(late))
     assert 40 < np.max(cents) < 75
