@@ -18,17 +18,16 @@ BUNDLED = {
     "seed_images": "riffbot/bundled/seed_images",
     "migrations": "riffbot/bundled/migrations",
 }
-PAGE = ROOT / "riffbot" / "web" / "built" / "index.html"
-TRAINED_ELSEWHERE = ("training/", "tests/", "web/", "docs/")
+FOR_DEVELOPERS = ("training/", "tests/", "web/", "docs/")
 """Folders of the checkout that running RiffBot does not need."""
+
+pytestmark = pytest.mark.needs("page")
 
 
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the wheel and the sdist; the built page is made up where there is none."""
+    """A folder with the wheel and the sdist."""
     folder = tmp_path_factory.mktemp("dist")
-    if not PAGE.is_file():
-        pytest.skip("the pages are not built: run `make web`")
     subprocess.run(
         [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)],
         check=True,
@@ -77,7 +76,7 @@ def test_every_file_that_is_read_at_run_time_is_in_the_wheel(installed: Path) ->
         assert {f"{folder}/{name}" for name in files(ROOT / folder)} - held == set()
     for folder, place in BUNDLED.items():
         assert {f"{place}/{name}" for name in files(ROOT / folder)} - held == set()
-    assert [name for name in held if name.startswith(TRAINED_ELSEWHERE)] == []
+    assert [name for name in held if name.startswith(FOR_DEVELOPERS)] == []
 
 
 def test_the_sdist_has_what_the_wheel_is_built_from(dist: Path) -> None:
