@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 # Before torch is imported: pictures are the same to the byte only with the same number of threads,
-# and modules of training set the number as they are imported.
+# and several processes test at a time on few cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from audio import codec
