@@ -108,4 +108,4 @@ def _sounding(note: Note, seconds: float) -> Iterator[tuple[float, float]]:
 
 
 def _by_class(lengths: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.bincount(np.arange(128) % 12, lengths, 12)
+    return np.asarray(np.bincount(np.arange(128) % 12, lengths, 12), np.float64)
