@@ -63,7 +63,6 @@ _EXTRA: dict[str, tuple[int, ...]] = {
     "maj7b5": (0, 4, 6, 11),
     "maj7#5": (0, 4, 8, 11),
     "mb5": (0, 3, 6),
-    "b5": (0, 4, 6),
 }
 """Qualities that pychord lacks, in semitones above the root."""
 

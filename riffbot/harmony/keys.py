@@ -113,6 +113,13 @@ class Key:
         """The seven notes of its scale from the tonic upwards, 0 … 11."""
         return tuple((self.tonic + step) % 12 for step in self.steps)
 
+    def shares_scale_with(self, other: Key) -> bool:
+        """Whether six of the scale's seven notes are the other's, so that both sound together.
+
+        So it is with relative keys (A minor, C major) and neighbours in the circle of fifths.
+        """
+        return len({*self.pitch_classes} & {*other.pitch_classes}) >= 6
+
     def spell(self, degree: int, pitch_class: int) -> str:
         """Name a note of the key's degree 0 … 6: degree 2 of F# minor is A, not G##."""
         letter = LETTERS[(LETTERS.index(self.note[0]) + degree) % 7]

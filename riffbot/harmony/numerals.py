@@ -84,7 +84,7 @@ def _quality(degree: str, written: str) -> str | None:
     quality = normalise_quality(written)
     if quality is None or degree.isupper():
         return quality
-    if quality in {"", "7", "6", "9", "11", "13", "69", "7b5", "7#5", "add9", "add4", "b5"}:
+    if quality in {"", "7", "6", "9", "11", "13", "69", "7b5", "7#5", "add9", "add4"}:
         return "m" + quality
     if quality in {"maj7", "maj9"}:
         return "m" + quality

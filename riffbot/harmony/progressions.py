@@ -26,7 +26,7 @@ REPEAT = "%"
 MAX_PARTS = 4
 """Chords and dots in one measure: one a beat."""
 MAX_MEASURES = 64
-MAX_TEXT = 300
+MAX_TEXT = 600
 """Characters of a progression as it is written."""
 
 _SEPARATOR = re.compile(r"[\s,;]+|\s*(?:→|->|=>|–|—)\s*")
@@ -60,6 +60,17 @@ class Progression:
         measures, written = _parse(text)
         return cls(measures, written)
 
+    @classmethod
+    def build(cls, measures: Sequence[Sequence[Part]]) -> Self:
+        """Build a progression of at least one measure, with its text."""
+        written = [_names_of(measure) for measure in measures]
+        return cls(tuple(tuple(measure) for measure in measures), join_measures(written))
+
+    def from_measure(self, number: int) -> Self:
+        """The same circle of chords, begun at another measure, 0 is the present first."""
+        first = number % len(self.measures)
+        return self.build(self.measures[first:] + self.measures[:first])
+
     @property
     def needs_key(self) -> bool:
         """Whether some of its chords are numerals."""
@@ -88,6 +99,12 @@ def _parse(text: str) -> tuple[tuple[tuple[Part, ...], ...], str]:
         measures.append(parts)
         written.append(names)
     return tuple(measures), join_measures(written)
+
+
+def _names_of(measure: Sequence[Part]) -> list[str]:
+    """The parts of a measure as text, a dot where the chord before is held."""
+    names = [_name(part) for part in measure]
+    return [HOLD if i and names[i - 1] == name else name for i, name in enumerate(names)]
 
 
 def join_measures(measures: Sequence[Sequence[str]]) -> str:

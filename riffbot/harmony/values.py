@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Self
 
-from riffbot.harmony.chords import NO_CHORD, Chord
+from riffbot.harmony.chords import Chord
 from riffbot.harmony.errors import HarmonyError
 from riffbot.harmony.keys import Key
 from riffbot.harmony.numerals import Numeral
-from riffbot.harmony.progressions import HOLD, Progression, join_measures
+from riffbot.harmony.progressions import Progression
 
 __all__ = ["Harmony", "HarmonyError", "Measure"]
 
@@ -40,6 +41,12 @@ class Harmony:
         tonality = None if key is None else Key.parse(key)
         progression = None if chords is None else Progression.parse(chords)
         return cls(tonality, () if progression is None else resolve(progression, tonality))
+
+    @classmethod
+    def of_beats(cls, chords: Sequence[Chord | None], meter: int = 4) -> Self:
+        """The progression in which each chord lasts one beat, `meter` of them a measure."""
+        firsts = range(0, len(chords), meter)
+        return cls(measures=tuple(tuple(chords[first : first + meter]) for first in firsts))
 
     @property
     def is_open(self) -> bool:
@@ -85,14 +92,8 @@ class Harmony:
         return " · ".join(name for name in names if name)
 
     def describe_chords(self) -> str:
-        """The names of the chords, as `Progression.parse` reads them again."""
-        return join_measures([_names_of(measure) for measure in self.measures])
-
-
-def _names_of(measure: Measure) -> list[str]:
-    """The chords of a measure by name, a dot where one is held."""
-    names = [NO_CHORD if chord is None else chord.name for chord in measure]
-    return [HOLD if i and names[i - 1] == name else name for i, name in enumerate(names)]
+        """The names of the chords, as `Progression.parse` reads them again; empty for none."""
+        return Progression.build(self.measures).text if self.measures else ""
 
 
 def resolve(progression: Progression, key: Key | None) -> tuple[Measure, ...]:
