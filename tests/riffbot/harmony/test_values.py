@@ -200,7 +200,7 @@ def test_a_key_alone_leaves_the_chords_open() -> None:
         (". C", "no chord yet that could be held"),
         ("| C D E F G |", "room for 4"),
         ("C " * 65, "64 are the most"),
-        ("C" + " " * 300, "under 300 characters"),
+        ("C" + " " * 600, "under 600 characters"),
     ],
 )
 def test_what_cannot_be_played_gets_a_sentence(written: str, sentence: str) -> None:
