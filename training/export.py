@@ -18,7 +18,7 @@ from diffusers import DPMSolverMultistepScheduler
 from riffbot.inference.models import quantised
 from riffbot.inference.models.model import Defaults, ModelCard, TextEncoderCard
 from riffbot.inference.models.prompt_embedding import PromptEmbedding
-from training.networks import STRIDE, build_autoencoder, build_denoiser
+from training.networks import STRIDE, build_autoencoder, build_denoiser, reads_harmony
 from training.text import MAX_TOKENS, WIDTH
 
 CARD = ModelCard(
@@ -44,7 +44,8 @@ def export(autoencoder: Path, gist: Path, denoiser: Path, out: Path, card: Model
     vae.half().save_pretrained(out / "vae")
 
     held = torch.load(denoiser, map_location="cpu", weights_only=True)
-    unet = build_denoiser(held["latent_channels"], tuple(held["channels"]))
+    harmony = reads_harmony(held["average"])
+    unet = build_denoiser(held["latent_channels"], tuple(held["channels"]), harmony=harmony)
     unet.load_state_dict(held["average"])
     unet.save_config(out / "unet")
     network: Any = PromptEmbedding(width=WIDTH)
@@ -74,6 +75,7 @@ def export(autoencoder: Path, gist: Path, denoiser: Path, out: Path, card: Model
         "vae": ["riffbot.inference.models.patch_autoencoder", "PatchAutoencoder"],
     }
     (out / "model_index.json").write_text(json.dumps(index, indent=2) + "\n", "utf-8")
+    card = card.model_copy(update={"harmony_grid": harmony})
     (out / "riffbot.json").write_text(card.model_dump_json(indent=2) + "\n", "utf-8")
 
 
