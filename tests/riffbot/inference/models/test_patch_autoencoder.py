@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from riffbot.inference.models import checkpoints, network_files
 from riffbot.inference.models.circular import make_circular
 from riffbot.inference.models.patch_autoencoder import PatchAutoencoder
 from training.autoencoder import fit, psnr
@@ -122,10 +123,10 @@ def test_its_rows_have_a_place(network: PatchAutoencoder) -> None:
 
 def test_it_comes_back_from_disk(network: PatchAutoencoder, tmp_path: Path) -> None:
     _train_a_little(network)
-    network.save_pretrained(tmp_path)
-    back = PatchAutoencoder.from_pretrained(tmp_path)
-    assert (tmp_path / "diffusion_pytorch_model.safetensors").is_file()
-    assert dict(back.config)["latent_channels"] == LATENTS
+    network_files.save(network, tmp_path)
+    back, file = checkpoints.read_autoencoder(tmp_path)
+    assert file == tmp_path / "diffusion_pytorch_model.safetensors"
+    assert back.config == network.config
     assert back.patch == 16
     signal = torch.rand(1, 1, 512, WIDTH)
     with torch.inference_mode():
