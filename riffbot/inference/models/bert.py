@@ -117,7 +117,7 @@ class Bert(nn.Module):
         if attention_mask is not None and not bool(attention_mask.all()):
             batch, tokens = input_ids.shape
             mask = attention_mask.bool()[:, None, None, :].expand(batch, 1, tokens, tokens)
-        for layer in self.encoder["layer"]:  # type: ignore[union-attr]
+        for layer in self.encoder["layer"].children():
             x = layer(x, mask)
         return (x if self.answer is None else self.answer(x),)
 
