@@ -95,6 +95,14 @@ class HeldOut:
         return found
 
 
+def remaining_rate(progress: float, falling: float) -> float:
+    """Share of the learning rate at `progress` of the time, 0 … 1: it stays, and falls as a cosine
+    to 0.02 in the last `falling` of the time.
+    """
+    fallen = 1.0 - (1.0 - min(1.0, progress)) / min(1.0, falling)
+    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * max(0.0, fallen)))
+
+
 class Feed:
     """The ready shards, read as they appear."""
 
@@ -261,7 +269,7 @@ class Trainer:
     def _one_step(self, progress: float) -> float:
         options = self.options
         rate = options.lr * min(1.0, (self.step + 1) / options.warmup)
-        rate *= 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+        rate *= remaining_rate(progress, options.falls / options.minutes if options.falls else 1.0)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         latents, grid, said = self._batch(progress)
@@ -367,6 +375,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--start", type=Path, help="an older denoiser (training.unpack)")
     parser.add_argument("--minutes", type=float, default=60.0, help="in all, restarts included")
+    parser.add_argument(
+        "--falls",
+        type=float,
+        metavar="MINUTES",
+        help="at the end, in which the learning rate falls; without it, it falls all the time",
+    )
     parser.add_argument("--halves", type=float, default=0.6, help="share of the time with halves")
     parser.add_argument(
         "--favour", nargs="*", default=[], help="words whose clips are drawn more often"

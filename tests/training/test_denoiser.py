@@ -18,7 +18,7 @@ from riffbot.inference.pipeline.resolve import resolve
 from riffbot.request import RiffRequest
 from tests.support.patience import by_steps
 from training import captions, denoiser, networks, prepare
-from training.denoiser import BLANK_GRIDS, Trainer, work
+from training.denoiser import BLANK_GRIDS, Trainer, remaining_rate, work
 from training.export import CARD, export
 from training.flow import channel_weights, noise_levels, velocity_loss
 from training.prompt_embedding import NAMES, Listener, attributes, batch_of, corpus, loss_of
@@ -62,6 +62,7 @@ def options(folder: Path, **changes: object) -> argparse.Namespace:
         "favour_times": 3.0,
         "minutes": 0.03,
         "halves": 0.5,
+        "falls": None,
         "workers": 1,
         "batch": 1,
         "compile": None,
@@ -98,6 +99,14 @@ def test_it_trains_saves_goes_on_and_exports(
     request = RiffRequest(prompt="slow piano", seed=1, steps=2, bpm=120.0)
     picture = pipeline.run([resolve(request, pipeline.model.card, pipeline.images)])[0]
     assert picture.shape == (512, 400)
+
+
+def test_the_learning_rate_falls_all_the_time_or_at_the_end() -> None:
+    cosine = [remaining_rate(share, 1.0) for share in (0.0, 0.5, 1.0, 1.2)]
+    assert cosine == pytest.approx([1.0, 0.51, 0.02, 0.02])
+    late = [remaining_rate(share, 0.2) for share in (0.0, 0.8, 0.9, 1.0)]
+    assert late == pytest.approx([1.0, 1.0, 0.51, 0.02])
+    assert remaining_rate(0.5, 3.0) == pytest.approx(0.51)
 
 
 @pytest.mark.slow

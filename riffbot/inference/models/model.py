@@ -70,6 +70,8 @@ class ModelCard(_CardPart):
         grayscale: the autoencoder has one channel, not three.
         beat_grid: the denoiser is shown where the beats are (`models.beats`), so a
             clip made from text alone gets a tempo of its own.
+        harmony_grid: the denoiser is shown the key and the chord of every beat. With other models
+            a request's key and chords decide nothing.
     """
 
     name: Annotated[str, Field(min_length=1)]
@@ -84,6 +86,7 @@ class ModelCard(_CardPart):
     tempo_in_prompt: bool = False
     grayscale: bool = False
     beat_grid: bool = False
+    harmony_grid: bool = False
 
     @model_validator(mode="after")
     def _default_is_offered(self) -> ModelCard:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from riffbot import style_tempos
 from riffbot.errors import BadRequest
+from riffbot.harmony import NO_HARMONY
 from riffbot.images import Images
 from riffbot.inference.batching import choose_steps
 from riffbot.inference.models import schedulers
@@ -23,10 +24,13 @@ def resolve(request: RiffRequest, card: ModelCard, images: Images) -> RiffReques
     names one, it is a tempo at home in what the words describe, another for each seed, if the
     model is shown the beat grid; with other models, or a width or an image of unknown tempo, it
     stays None. `width` is the seed image's, else the whole beats nearest to the
-    model's default width, else that width. Resolving twice changes nothing.
+    model's default width, else that width. `key` and `chords` are the request's, else those that
+    the prompt names; models without a harmony grid are not told them, so they become None.
+    Resolving twice changes nothing.
 
     Raises:
         PromptError: a prompt cannot be parsed, or has no words (of a stored request).
+        HarmonyError: the key or a chord cannot be read (of a stored request).
         NotFound: the seed image or the mask does not exist.
         BadRequest: the model does not take this scheduler, number of steps or width.
     """
@@ -42,7 +46,10 @@ def resolve(request: RiffRequest, card: ModelCard, images: Images) -> RiffReques
         width = _width(request, bpm, card, images)
     if request.mask is not None:
         images.mask(request.mask, width)
+    harmony = request.find_harmony_text() if card.harmony_grid else NO_HARMONY
     return request.with_changes(
+        key=harmony.key,
+        chords=harmony.chords,
         guidance=request.guidance or card.defaults.guidance,
         steps=steps,
         scheduler=scheduler,
