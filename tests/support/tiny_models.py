@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 from transformers import BertConfig, BertModel, CLIPTextConfig, CLIPTextModel
 
 from riffbot.images import Images
-from riffbot.inference.models import quantised
+from riffbot.inference.models import network_files, quantised
 from riffbot.inference.models.beats import CHANNELS as GRID_CHANNELS
 from riffbot.inference.models.harmony_planes import CHANNELS as HARMONY_CHANNELS
 from riffbot.inference.models.loading import load_model
@@ -85,9 +85,8 @@ def tiny_embedded_model(
         quantised.save(unet.state_dict(), folder / "unet" / quantised.FILE)
     _bert(folder)
     if conditioned:
-        PromptEmbedding(width=_WIDTH, size=_WIDTH, heads=2, hidden=8).save_pretrained(
-            folder / "gist"
-        )
+        gist = PromptEmbedding(width=_WIDTH, size=_WIDTH, heads=2, hidden=8)
+        network_files.save(gist, folder / "gist")
     _write_json(folder / "scheduler" / "scheduler_config.json", FLOW)
     _write_json(
         folder / "riffbot.json",

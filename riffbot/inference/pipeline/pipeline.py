@@ -22,8 +22,9 @@ from audio.arrays import Pixels
 from riffbot.errors import Cancelled, GenerationFailed
 from riffbot.images import Images
 from riffbot.inference.batching import batch_key, steps_to_run
+from riffbot.inference.models.flow_sampler import Draw
 from riffbot.inference.models.model import Model, SchedulerName
-from riffbot.inference.models.schedulers import Draw, Sampler
+from riffbot.inference.models.schedulers import Sampler, open_sampler
 from riffbot.inference.pipeline import pixels
 from riffbot.inference.pipeline.conditioning import Conditioner, Conditioning, ConditioningGroup
 from riffbot.inference.pipeline.noise import noise_of
@@ -180,7 +181,7 @@ class Pipeline:
     def _sampler(self, request: RiffRequest) -> Sampler:
         assert request.steps is not None
         name: SchedulerName = request.scheduler  # type: ignore[assignment]
-        return Sampler(
+        return open_sampler(
             name,
             self.model.scheduler_config,
             steps=request.steps,
