@@ -94,10 +94,9 @@ class PrivacyCog(commands.GroupCog, name="privacy", description=command_descript
         self.bot = bot
 
     async def cog_load(self) -> None:
-        """Handle the buttons of all messages; start the daily deletion where it is configured."""
+        """Handle the buttons of all messages; start the daily deletion."""
         self.bot.add_dynamic_items(EraseButton)
-        if self.bot.services.settings.retention_days:
-            self.expire.start()
+        self.expire.start()
 
     async def cog_unload(self) -> None:
         """Stop the daily deletion."""
@@ -147,18 +146,29 @@ class PrivacyCog(commands.GroupCog, name="privacy", description=command_descript
 
     @tasks.loop(hours=24)
     async def expire(self) -> None:
-        """Delete riffs that are older than the retention period and nobody's favourite."""
+        """Delete riffs that are older than a retention period and nobody's favourite."""
         days = self.bot.services.settings.retention_days
         try:
-            deletion = await self.bot.services.library.riffs.expire(
-                datetime.now(UTC) - timedelta(days=days)
-            )
+            if days:
+                await self._expire(None, days)
+            for guild_id, rules in (await self.bot.services.library.guilds.all_rules()).items():
+                own = rules.retention_days
+                if own is not None and (not days or own < days):
+                    await self._expire(guild_id, own)
+            await self.bot.services.library.audit.prune()
         except RiffBotError as error:
             log.warning("old riffs could not be deleted: %s", error)
-        else:
-            log.info("%d riffs older than %d days are deleted", deletion.riffs, days)
-            await self.bot.wait_until_ready()  # the first run comes before the connection
-            await refresh_credits(self.bot, deletion)
+
+    async def _expire(self, guild_id: int | None, days: int) -> None:
+        """Delete the old riffs of a server, or of all."""
+        deletion = await self.bot.services.library.riffs.expire(
+            datetime.now(UTC) - timedelta(days=days), guild_id=guild_id
+        )
+        if deletion.riffs == 0 and guild_id is not None:
+            return
+        log.info("%d riffs older than %d days are deleted", deletion.riffs, days)
+        await self.bot.wait_until_ready()  # the first run comes before the connection
+        await refresh_credits(self.bot, deletion)
 
 
 def _all_of(count: int) -> str:

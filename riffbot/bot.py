@@ -42,13 +42,14 @@ EXTENSIONS = (
     "cogs.system.gateway",
     "cogs.riff.cog",
     "cogs.jam.cog",
-    "cogs.server",
+    "cogs.server.cog",
     "cogs.edit.remix",
     "cogs.edit.compose",
     "cogs.library.cog",
     "cogs.system.threads",
     "cogs.privacy",
     "cogs.guide.cog",
+    "cogs.system.announcements",
     "cogs.system.recovery",
 )
 

@@ -8,6 +8,7 @@ is a bug: it is logged with its traceback and the person is told only that somet
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import Self
 
@@ -76,6 +77,25 @@ class Refused(RiffBotError):
     def __init__(self, sentence: str, *, wait_s: float | None = None) -> None:
         super().__init__(sentence)
         self.wait_s = wait_s
+
+
+class Disallowed(RiffBotError):
+    """A rule of the server or of the owner does not allow it.
+
+    Attributes:
+        sentence: what the rule is, without the time.
+        again_at: when it will be allowed, in UTC; None if waiting does not help.
+        word: the word of the server's list that was found.
+    """
+
+    def __init__(
+        self, sentence: str, *, again_at: datetime | None = None, word: str | None = None
+    ) -> None:
+        when = f" It goes again at {again_at:%Y-%m-%d %H:%M} UTC." if again_at is not None else ""
+        super().__init__(sentence + when)
+        self.sentence = sentence
+        self.again_at = again_at
+        self.word = word
 
 
 class Cancelled(RiffBotError):

@@ -8,6 +8,7 @@ Commands, buttons, modals and autocompletion all use it. discord.py passes only 
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -19,7 +20,7 @@ from cogs.common.delivery import send_ephemeral
 from cogs.common.formatting import plural
 from cogs.common.markdown import MarkdownText, escape_markdown, sentence_to_markdown
 from cogs.common.mentions import command_pattern
-from riffbot.errors import Refused, RiffBotError
+from riffbot.errors import Disallowed, Refused, RiffBotError
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,14 @@ def _own_message(error: RiffBotError) -> str:
     if isinstance(message, MarkdownText):
         return message
     return sentence_to_markdown(str(error), command_pattern())
+
+
+def _disallowed(error: Disallowed) -> str:
+    sentence = sentence_to_markdown(error.sentence, command_pattern())
+    if error.again_at is None:
+        return sentence
+    at = math.ceil(error.again_at.timestamp())
+    return f"{sentence} It goes again <t:{at}:R>, at <t:{at}:t>."
 
 
 def _cooldown(error: app_commands.CommandOnCooldown) -> str:
@@ -56,6 +65,7 @@ def _permissions(
 
 # The first match wins: subclasses stand above their base classes.
 _MESSAGES: tuple[tuple[type[Exception], Callable[[Any], str]], ...] = (
+    (Disallowed, _disallowed),
     (RiffBotError, _own_message),
     (app_commands.CommandOnCooldown, _cooldown),
     (app_commands.BotMissingPermissions, _bot_lacks_permission),

@@ -22,11 +22,12 @@ from cogs.common.clip_cards import clip_cards
 from cogs.common.delivery import ReplyTarget
 from cogs.common.errors import error_message, log_error
 from cogs.common.progress import TaskItem, progress_card, summary_card
+from cogs.common.rules import admit_riffs
 from cogs.common.sources import ResolvedSource
 from cogs.common.visibility import author_of
 from riffbot.clips.clip import Clip
 from riffbot.clock import monotonic
-from riffbot.errors import Cancelled, RiffBotError
+from riffbot.errors import Cancelled, Postponed, RiffBotError
 from riffbot.inference.job import Progress, Requester
 from riffbot.library.types import Author
 from riffbot.rendering import heading as heading_of
@@ -112,6 +113,7 @@ class GenerationTask:
             origin=self.target.origin,
             parent=self.parent,
             second_parent=self.second_parent,
+            job_id=item.job_id,
             on_progress=self._progress_callback(item),
             wants_preview=True,
         )
@@ -159,12 +161,24 @@ class GenerationTask:
                 item.is_postponed = True
             else:
                 item.failure = "cancelled"
+                await self._give_back(item)
         except Exception as error:
             log_error(error, f"a riff for member {self.author.user_id}")
             item.failure = error_message(error)
+            if not isinstance(error, Postponed):
+                await self._give_back(item)
         else:
             item.clip = clip
             await self._post(clip)
+
+    async def _give_back(self, item: TaskItem) -> None:
+        """Give back the quota of an item that is not made; its job has done so if it was stored."""
+        if item.job_id is None or self.author.guild_id is None:
+            return
+        try:
+            await self.target.bot.services.library.quotas.give_back([item.job_id])
+        except RiffBotError as error:
+            log.warning("the quota of %s could not be given back: %s", item.job_id, error)
 
     async def _post(self, clip: Clip) -> None:
         """Post a clip: one of several as a new message, a single one in the first message."""
@@ -241,6 +255,7 @@ async def generate_and_post(
 
     Raises:
         PromptError: a prompt cannot be parsed; nothing was posted.
+        Disallowed: a rule does not allow it; nothing was posted.
         Refused: the engine admits no more requests; nothing was posted.
         discord.HTTPException: the interaction could not even be acknowledged.
     """
@@ -251,9 +266,21 @@ async def generate_and_post(
     interaction.client.services.engine.check(
         Requester(author.user_id, author.guild_id), len(requests)
     )
-    items = [TaskItem(request) for request in requests]
+    admission = await admit_riffs(interaction, requests)
+    items = [
+        TaskItem(request, job_id=job_id)
+        for request, job_id in zip(admission.requests, admission.job_ids, strict=True)
+    ]
     task_id = str(interaction.id)
-    target = await ReplyTarget.respond(interaction, progress_card(items, task_id, author.user_id))
+    try:
+        target = await ReplyTarget.respond(
+            interaction, progress_card(items, task_id, author.user_id)
+        )
+    except BaseException:
+        await interaction.client.services.library.quotas.give_back(admission.job_ids)
+        raise
+    if admission.warning is not None:
+        await target.send_ephemeral(admission.warning)
     task = GenerationTask(
         task_id, target, author, items, parent, second_parent, heading, model_hash
     )

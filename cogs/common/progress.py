@@ -44,6 +44,7 @@ class TaskItem:
         clip: the clip, once it is made.
         failure: why there is no clip, in one sentence.
         is_postponed: RiffBot stops, and the next start will finish it.
+        job_id: the id of its job, for which the server's quotas are charged.
     """
 
     request: RiffRequest
@@ -52,6 +53,7 @@ class TaskItem:
     clip: Clip | None = None
     failure: str | None = None
     is_postponed: bool = False
+    job_id: str | None = None
 
     def update(self, progress: Progress) -> None:
         """Take over the engine's progress; keep the last preview where it brings none."""

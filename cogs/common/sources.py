@@ -13,6 +13,7 @@ import discord
 from cogs.common.errors import report_error
 from cogs.common.formatting import MUTED
 from cogs.common.riff_lookup import find_riff
+from cogs.common.rules import check_texts, require_allowed
 from cogs.common.visibility import author_of, origin_of, viewer_of, visible_to_all
 from riffbot.clips import edits
 from riffbot.clips.edits import EditSource
@@ -136,8 +137,11 @@ async def source_from_upload(
 
     Raises:
         BadRequest: it cannot be decoded, or its author does not allow it.
+        Disallowed: the asker may not make anything here, or its name has an unwanted word.
     """
     services = interaction.client.services
+    rules = await require_allowed(interaction)
+    await check_texts(interaction, rules, [attachment.filename])
     async with interaction.client.upload_slots:  # downloads take memory, too
         data = await download_attachment(attachment)
         known = await _authorise_upload(interaction, data, author)

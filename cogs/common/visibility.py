@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from riffbot.bot import RiffBot
 
 
+def is_age_restricted(channel: Any) -> bool:
+    """Whether a channel is age-restricted; of a thread, whether its parent is."""
+    is_nsfw = getattr(channel, "is_nsfw", None)
+    return is_nsfw is not None and bool(is_nsfw())
+
+
 def audience_id_of(channel: Any, channel_id: int) -> int:
     """The channel whose readers may see what is made in a channel: see `Origin.audience_id`."""
     if isinstance(channel, discord.Thread) and not channel.is_private():
@@ -49,18 +55,23 @@ def viewer_of(interaction: discord.Interaction[RiffBot]) -> Viewer:
     """The asker, with the channels and threads of this server that they may see.
 
     Other servers' channels are left out, whatever the asker may see there: others in this channel
-    may read the answer.
+    may read the answer. So are age-restricted channels, unless the asker is in one.
     """
     origin, member = origin_of(interaction), interaction.user
     channel_ids = set() if origin is None else {origin.channel_id, origin.audience_id or 0}
+    may_be_restricted = is_age_restricted(interaction.channel)
     if interaction.guild is not None and isinstance(member, discord.Member):
         channel_ids |= {
             channel.id
             for channel in interaction.guild.channels
             if channel.permissions_for(member).view_channel
+            and (may_be_restricted or not is_age_restricted(channel))
         }
         channel_ids |= {
-            thread.id for thread in interaction.guild.threads if _can_see_thread(member, thread)
+            thread.id
+            for thread in interaction.guild.threads
+            if _can_see_thread(member, thread)
+            and (may_be_restricted or not is_age_restricted(thread))
         }
     return Viewer(member.id, frozenset(channel_ids))
 
@@ -68,7 +79,8 @@ def viewer_of(interaction: discord.Interaction[RiffBot]) -> Viewer:
 def visible_to_all(guild: discord.Guild | None, audience_id: int | None) -> Callable[[int], bool]:
     """A predicate on channel ids: whether everyone who reads one channel may see another, too.
 
-    That holds for the channel itself and for those that the server opens to everyone.
+    That holds for the channel itself and for those that the server opens to everyone, except
+    age-restricted ones.
 
     Args:
         guild: the server of the channel.
@@ -79,7 +91,7 @@ def visible_to_all(guild: discord.Guild | None, audience_id: int | None) -> Call
         if other_id == audience_id:
             return True
         channel = guild.get_channel(other_id) if guild is not None else None
-        if channel is None:
+        if channel is None or is_age_restricted(channel):
             return False
         return channel.permissions_for(channel.guild.default_role).view_channel
 

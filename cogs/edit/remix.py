@@ -21,6 +21,7 @@ from cogs.common.options import (
     command_anywhere,
 )
 from cogs.common.remix_modal import RemixModal
+from cogs.common.rules import require_allowed
 from cogs.common.sources import (
     acknowledging,
     authorise_replay,
@@ -63,6 +64,7 @@ class RemixCog(commands.Cog, name="remix"):
     ) -> None:
         """Remix a message's riff, or anybody's sound or picture in it."""
         async with reporting_errors(interaction):
+            await require_allowed(interaction)
             riff = await interaction.client.services.library.riffs.find_by_message(message.id)
             if riff is not None:
                 edits.check_remix_allowed(riff, interaction.user.id)
@@ -141,6 +143,7 @@ class RemixCog(commands.Cog, name="remix"):
         """Make a clip again from the recipe in its file; the library need not have it."""
         async with reporting_errors(interaction), acknowledging(interaction):
             clip_service = interaction.client.services.clip_service
+            await require_allowed(interaction)
             async with interaction.client.upload_slots:  # downloads take memory, too
                 data = await download_attachment(file)
                 recipe = await run_in_file_thread(clip_service.replayer.read_recipe, data)

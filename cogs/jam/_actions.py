@@ -12,6 +12,7 @@ from cogs.common.clip_cards import clip_cards
 from cogs.common.delivery import ReplyTarget, send_ephemeral
 from cogs.common.formatting import MUTED
 from cogs.common.markdown import escape_line
+from cogs.common.rules import admit_jam, admit_jam_change, require_allowed
 from cogs.common.visibility import author_of
 from cogs.jam._permissions import require_permission
 from riffbot.errors import BadRequest, NotFound
@@ -57,18 +58,26 @@ def get_controller(interaction: discord.Interaction[RiffBot], jam_id: str) -> Ja
 
 
 async def change_jam(
-    interaction: discord.Interaction[RiffBot], controller: JamController, change: Change
+    interaction: discord.Interaction[RiffBot],
+    controller: JamController,
+    change: Change,
+    prompt: str = "",
 ) -> None:
     """Apply a change for a member who may steer, and show them its sentence.
 
+    Args:
+        prompt: what the change puts on the ballot, for the server's word list.
+
     Raises:
         BadRequest: the member may not, or the change is invalid.
+        Disallowed: the member is blocked, or the prompt has an unwanted word.
         NotFound: raised by the change.
     """
     await interaction.response.defer(ephemeral=True, thinking=True)
     await require_permission(interaction, controller, "steer")
+    warning = await admit_jam_change(interaction, prompt)
     sentence = await change(controller.session, participant_of(interaction))
-    await send_ephemeral(interaction, sentence)
+    await send_ephemeral(interaction, " ".join(filter(None, (sentence, warning))))
     await controller.refresh()
 
 
@@ -85,7 +94,7 @@ async def steer_jam(
         await session.vote_for_prompt(prompt, participant)
         return f"It moves towards {escape_line(prompt, 200)}."
 
-    await change_jam(interaction, controller, steer)
+    await change_jam(interaction, controller, steer, prompt)
 
 
 async def pause_jam(interaction: discord.Interaction[RiffBot], controller: JamController) -> None:
@@ -104,6 +113,7 @@ async def end_pause(interaction: discord.Interaction[RiffBot], controller: JamCo
         Refused: other jams need the machine by now.
     """
     await require_permission(interaction, controller, "stop")
+    await admit_jam(interaction, None)
     await controller.session.resume()
     await send_ephemeral(interaction, "On it goes.")
     await controller.refresh(at_once=True)
@@ -132,6 +142,7 @@ async def save_excerpt(
             f"Join {controller.output.mention} first: only those who listen can keep what they "
             "heard."
         )
+    await require_allowed(interaction)
     # One at a time: encoding takes a second of the machine that also has to play.
     if controller.is_saving_excerpt:
         raise BadRequest("Somebody is keeping it already: it comes in a moment.")

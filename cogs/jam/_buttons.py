@@ -11,6 +11,7 @@ from cogs.common.errors import reporting_errors
 from cogs.common.formatting import format_number
 from cogs.common.markdown import escape_line
 from cogs.common.persistent import ActionButton, PersistentSelect, on
+from cogs.common.rules import admit_jam_change
 from cogs.jam._actions import (
     change_jam,
     end_pause,
@@ -121,6 +122,7 @@ class VoteMenu(PersistentSelect, template=VOTE_TEMPLATE):
             chosen = next((prompt for prompt in prompts if option_value(prompt) == value), None)
             if chosen is None:
                 raise NotFound("Nobody votes for that any more: /jam prompt brings it back.")
+            await admit_jam_change(interaction, chosen)  # the list may be newer than the ballot
             await session.vote_for_listed_prompt(chosen, participant)
             return f"Your vote: {escape_line(chosen, 200)}."
 

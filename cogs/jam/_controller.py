@@ -25,14 +25,18 @@ from cogs.jam._output import JamOutput
 from cogs.jam._panel import PanelContext
 from cogs.jam._presenter import PanelPresenter
 from riffbot.clock import monotonic
-from riffbot.errors import Refused
+from riffbot.errors import Disallowed, Refused
 from riffbot.jam.session import JamSession
 from riffbot.jam.types import JamChannels, JamStatus, Participant
+from riffbot.rules.decisions import check_hours
 
 if TYPE_CHECKING:
     from riffbot.bot import RiffBot
 
 RESTARTING = "I have to restart; the jam goes on in a moment, from the same place."
+
+HOURS_CHECK_S = 15.0
+"""Interval at which a server's jam hours are read, in seconds."""
 
 RESUMABLE = "The jam is kept: `/jam resume` goes on from the same place."
 
@@ -61,6 +65,7 @@ class JamController:
         self._started_at = int(discord.utils.utcnow().timestamp())
         self._watch = ListenerWatch(bot.services.settings.jam_leave_s)
         self._channel_status = ChannelStatus()
+        self._next_hours_check = 0.0
         self._final_notice = ""
         self._is_parked = False
         self._lock = asyncio.Lock()
@@ -108,6 +113,8 @@ class JamController:
         channel = self.output.channel
         if channel is not None:
             await self._follow_listeners(status)
+        if not self.is_over:
+            await self._follow_hours(status)
         if self.is_over:
             return
         await self._show(at_once=at_once)
@@ -132,6 +139,17 @@ class JamController:
                 f"Nobody listened for {format_duration(self._watch.leave_after_s)}, so I left. "
                 "`/jam resume` goes on from the same place."
             )
+
+    async def _follow_hours(self, status: JamStatus) -> None:
+        """Leave when the server's jam hours are over."""
+        if status.phase == "paused" or monotonic() < self._next_hours_check:
+            return
+        self._next_hours_check = monotonic() + HOURS_CHECK_S
+        rules = await self.bot.services.library.guilds.get_rules(self.session.guild_id)
+        try:
+            check_hours(rules, discord.utils.utcnow())
+        except Disallowed as over:
+            await self._park(f"{over.sentence} `/jam resume` goes on from the same place then.")
 
     async def _resume(self) -> None:
         """End a pause; where other jams need the machine by now, this one stays paused."""

@@ -14,6 +14,7 @@ from cogs.common.errors import error_message, log_error
 from cogs.common.formatting import MUTED
 from cogs.common.markdown import escape_line
 from cogs.common.options import check_seed_image
+from cogs.common.rules import admit_jam
 from cogs.jam._actions import end_pause, participant_of
 from cogs.jam._controller import JamController
 from riffbot.errors import BadRequest, RiffBotError
@@ -43,6 +44,7 @@ async def start_guild_jam(
     """Start a jam in the caller's voice channel; the options are those of `ChunkOptions`.
 
     Raises:
+        Disallowed: a rule of the server or of the owner does not allow it.
         BadRequest: one plays here, the caller is in no channel that a jam can play in, or an
             option is invalid.
         NotFound: there is no such seed image.
@@ -55,6 +57,7 @@ async def start_guild_jam(
     if bot.services.jams.get(key) is not None:
         raise BadRequest("A jam plays here already: /jam prompt steers it, /jam stop ends it.")
     check_seed_image(bot, seed_image)
+    warning = await admit_jam(interaction, prompt)
     options = ChunkOptions.build(prompt=prompt, seed_image=seed_image, denoising=denoising, bpm=bpm)
     target = await ReplyTarget.respond(interaction, starting_card(options.prompt))
     try:
@@ -69,12 +72,15 @@ async def start_guild_jam(
     except Exception:
         await target.delete()
         raise
+    if warning is not None:
+        await target.send_ephemeral(warning)
 
 
 async def resume_guild_jam(interaction: discord.Interaction[RiffBot]) -> None:
     """End the pause of a server's jam, or resume the stored one in the caller's channel.
 
     Raises:
+        Disallowed: a rule of the server or of the owner does not allow it.
         BadRequest: it plays, or the caller may not end a pause.
         NotFound: there is none.
         RiffBotError: it cannot be resumed; the sentence says why.
@@ -89,6 +95,7 @@ async def resume_guild_jam(interaction: discord.Interaction[RiffBot]) -> None:
     channel = caller_channel(interaction)
     if bot.services.jams.get(GuildJam(guild_id)) is not None:
         raise BadRequest("The jam is coming back already: it takes a moment.")
+    await admit_jam(interaction, None)
     target = await ReplyTarget.respond(interaction, starting_card(None))
     try:
         session = await bot.services.jams.resume(

@@ -10,6 +10,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from cogs.common.audit import describe_deleted, record
 from cogs.common.cleanup import delete_messages, refresh_credits
 from cogs.common.delivery import send_ephemeral
 from cogs.common.errors import reporting_errors
@@ -19,6 +20,7 @@ from cogs.common.markdown import escape_line
 from cogs.common.options import suggest_own_riffs, suggest_riffs
 from cogs.common.permissions import may_delete_riff
 from cogs.common.riff_lookup import find_riff
+from cogs.common.rules import require_postable
 from cogs.common.sources import acknowledging
 from cogs.common.visibility import viewer_of
 from cogs.library._pages import (
@@ -104,7 +106,9 @@ class LibraryCog(commands.GroupCog, name="library", description=command_descript
                 await show_riff(interaction, (await find_riff(interaction, riff)).id)
                 return
             async with acknowledging(interaction, "Fetching that riff …"):
-                await show_riff(interaction, (await find_riff(interaction, riff)).id)
+                found = await find_riff(interaction, riff)
+                await require_postable(interaction, found)
+                await show_riff(interaction, found.id)
 
     @app_commands.command(name="lineage", description=command_description("library lineage"))
     @app_commands.describe(**option_descriptions("library lineage", "riff"))
@@ -179,6 +183,7 @@ class LibraryCog(commands.GroupCog, name="library", description=command_descript
             if not may_delete_riff(interaction, found):
                 raise BadRequest("Only the one who made it, or a moderator, can delete this riff.")
             deletion = await library.riffs.delete(found.id)
+            await record(interaction, "deleted", found.id, describe_deleted(interaction, found))
             remaining = await delete_messages(self.bot, deletion)
             await send_ephemeral(
                 interaction,

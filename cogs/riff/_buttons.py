@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import discord
 
+from cogs.common.audit import describe_deleted, record
 from cogs.common.buttons import CLIP_BUTTON_TEMPLATE
 from cogs.common.cleanup import delete_messages, refresh_credits
 from cogs.common.delivery import send_ephemeral
@@ -14,6 +15,7 @@ from cogs.common.generation import generate_and_post
 from cogs.common.permissions import may_delete_riff
 from cogs.common.persistent import ActionButton, on
 from cogs.common.remix_modal import RemixModal
+from cogs.common.rules import require_allowed
 from cogs.common.visibility import get_clicked_riff, get_remixable_riff, viewer_of
 from riffbot.errors import BadRequest
 from riffbot.request import MAX_SEED, RiffRequest, build_takes
@@ -48,6 +50,7 @@ class ClipButton(ActionButton, template=CLIP_BUTTON_TEMPLATE):
     async def ask_for_remix(self, interaction: discord.Interaction[RiffBot]) -> None:
         """Ask for the prompt of a remix."""
         riff = await get_remixable_riff(interaction, self.riff_id)
+        await require_allowed(interaction)
         await interaction.response.send_modal(RemixModal.of_riff(riff))
 
     @on("save")
@@ -74,6 +77,7 @@ class ClipButton(ActionButton, template=CLIP_BUTTON_TEMPLATE):
             raise BadRequest("Only the one who made it, or a moderator, can delete this riff.")
         await interaction.response.defer()
         deletion = await library.riffs.delete(self.riff_id)
+        await record(interaction, "deleted", self.riff_id, describe_deleted(interaction, riff))
         try:
             await interaction.delete_original_response()
         except discord.HTTPException:

@@ -53,6 +53,7 @@ class JobLedger:
         origin: Origin | None,
         parent: str | None,
         second_parent: str | None,
+        job_id: str | None = None,
     ) -> StoredJob:
         """Store a new job. A task that is cancelled meanwhile leaves none behind.
 
@@ -63,7 +64,12 @@ class JobLedger:
         """
         writing = asyncio.ensure_future(
             self._library.jobs.create(
-                request, author=author, origin=origin, parent=parent, second_parent=second_parent
+                request,
+                author=author,
+                origin=origin,
+                parent=parent,
+                second_parent=second_parent,
+                job_id=job_id,
             )
         )
         try:

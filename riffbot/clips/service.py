@@ -81,6 +81,7 @@ class ClipService:
         origin: Origin | None = None,
         parent: str | None = None,
         second_parent: str | None = None,
+        job_id: str | None = None,
         on_progress: OnProgress | None = None,
         wants_preview: bool = False,
         deadline: float | None = None,
@@ -91,6 +92,7 @@ class ClipService:
 
         Args:
             parent, second_parent: ids of the riffs that it is made from.
+            job_id: as for `JobRepository.create`.
             on_progress, wants_preview, deadline: as for `Engine.submit`.
 
         Raises:
@@ -100,7 +102,12 @@ class ClipService:
             ModelError, GenerationFailed, StorageError: it could not be made or stored.
         """
         accepted = await self.accept(
-            request, author=author, origin=origin, parent=parent, second_parent=second_parent
+            request,
+            author=author,
+            origin=origin,
+            parent=parent,
+            second_parent=second_parent,
+            job_id=job_id,
         )
         return await self.carry_out(
             accepted, on_progress=on_progress, wants_preview=wants_preview, deadline=deadline
@@ -115,6 +122,7 @@ class ClipService:
         parent: str | None = None,
         second_parent: str | None = None,
         owner: Requester | None = None,
+        job_id: str | None = None,
     ) -> AcceptedJob:
         """Admit one clip to the queue and store its job, which survives a crash from then on.
 
@@ -122,20 +130,28 @@ class ClipService:
 
         Args:
             owner: whose turn in the queue it takes; the author's by default.
+            job_id: as for `JobRepository.create`.
 
         Raises:
             BadRequest: its pictures do not fit together, it costs too much, or the parent is gone.
-            Refused: the queue is too long, or too many of the owner's clips wait already.
+            Refused: the queue is too long, too many of the owner's clips wait already, or RiffBot
+                is draining (`riffbot admin drain`).
             Unavailable: another program holds the library; nothing was stored.
             StorageError: the library cannot take it.
         """
         owner = requester_of(author) if owner is None else owner
         self._engine.check(owner)
+        (await self._library.operator.get_status()).check()
         price, checked = await self.pricing.admit(request)
         reserved = self._engine.reserve(owner, *(price.requests if price is not None else ()))
         try:
             job = await self._ledger.create(
-                request, author=author, origin=origin, parent=parent, second_parent=second_parent
+                request,
+                author=author,
+                origin=origin,
+                parent=parent,
+                second_parent=second_parent,
+                job_id=job_id,
             )
         except BaseException:
             reserved.release()

@@ -131,6 +131,7 @@ def delete(options: LibraryRiffOptions) -> int:
 
     async def action(library: Library) -> int:
         deletion = await library.riffs.delete(options.riff_id)
+        await library.audit.add("deleted", actor_id=0, subject=options.riff_id)
         left = len(deletion.children)
         if options.json:
             print(json.dumps({"deleted": options.riff_id, "children_kept": left}))

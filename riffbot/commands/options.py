@@ -156,3 +156,41 @@ class PrivacyDeleteOptions(CommonOptions):
 
     member_id: int
     yes: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdminBlockOptions(CommonOptions):
+    """`riffbot admin unblock`."""
+
+    kind: Literal["member", "server"]
+    target_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdminBlockReasonOptions(AdminBlockOptions):
+    """`riffbot admin block`; the reason is for the owner alone."""
+
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdminDrainOptions(CommonOptions):
+    """`riffbot admin drain`."""
+
+    state: Literal["on", "off"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdminAnnounceOptions(CommonOptions):
+    """`riffbot admin announce`; an empty sentence withdraws the announcement."""
+
+    sentence: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdminLogOptions(CommonOptions):
+    """`riffbot admin log`; of a server or of a member, if given."""
+
+    limit: int
+    server_id: int | None
+    member_id: int | None

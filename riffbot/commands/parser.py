@@ -74,9 +74,40 @@ def _add_maintenance_commands(commands: Subparsers) -> None:
     _add_bench(commands)
     _add_library(commands)
     _add_privacy(commands)
+    _add_admin(commands)
     _add_backups(commands)
     database = add_command(commands, "db", "info.database", "look after the library's database")
     database.add_argument("action", choices=["upgrade"], help="bring its tables up to date")
+
+
+def _add_admin(commands: Subparsers) -> None:
+    admin = commands.add_parser(
+        "admin", help="block members and servers, drain, announce, read the audit log"
+    )
+    verbs = admin.add_subparsers(title="verbs", metavar="VERB", required=True)
+    add_command(verbs, "status", "admin.status", "what is blocked, draining, announced, under way")
+    block = add_command(verbs, "block", "admin.block", "do not serve a member or a server")
+    unblock = add_command(verbs, "unblock", "admin.unblock", "serve it again")
+    for parser in (block, unblock):
+        parser.add_argument("kind", choices=["member", "server"], help="what to block")
+        parser.add_argument(
+            "target_id", metavar="ID", type=parse_member_id, help="Discord's id of it"
+        )
+    block.add_argument("--reason", default="", help="for yourself; nobody else reads it")
+    drain = add_command(verbs, "drain", "admin.drain", "before a restart: take nothing new")
+    drain.add_argument("state", choices=["on", "off"], help="off takes new riffs again")
+    announce = add_command(
+        verbs, "announce", "admin.announce", "tell members something, where jams and riffs are"
+    )
+    announce.add_argument("sentence", help='one sentence; "" withdraws it')
+    log = add_command(verbs, "log", "admin.log", "who made, deleted, blocked and changed what")
+    log.add_argument("--limit", type=parse_integer, default=50, help="how many (default: 50)")
+    log.add_argument(
+        "--server", dest="server_id", metavar="ID", type=parse_member_id, help="of a server"
+    )
+    log.add_argument(
+        "--member", dest="member_id", metavar="ID", type=parse_member_id, help="of a member"
+    )
 
 
 def _add_backups(commands: Subparsers) -> None:

@@ -15,7 +15,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from riffbot.library.database import Database
 from riffbot.library.jams import ScrubJam, scrub_jams
 from riffbot.library.job_states import UNFINISHED
-from riffbot.library.tables import Favourite, Member, RiffWord, StoredJam, StoredJob, StoredRiff
+from riffbot.library.tables import (
+    AuditEntry,
+    Favourite,
+    Member,
+    QuotaCharge,
+    RiffWord,
+    StoredJam,
+    StoredJob,
+    StoredRiff,
+)
 from riffbot.library.types import referenced_images
 from riffbot.request import RiffRequest
 
@@ -82,6 +91,12 @@ async def _erase_member(session: AsyncSession, user_id: int, scrub_jam: ScrubJam
     """Delete everything about a member except their riffs."""
     await session.execute(delete(Favourite).where(Favourite.user_id == user_id))
     await session.execute(delete(StoredJob).where(StoredJob.author_id == user_id))
+    await session.execute(
+        update(QuotaCharge).where(QuotaCharge.user_id == user_id).values(user_id=0)
+    )
+    await session.execute(
+        update(AuditEntry).where(AuditEntry.actor_id == user_id).values(actor_id=None)
+    )
     await scrub_jams(session, user_id, scrub_jam)
     # A ban of remixes stays without riffs: others may upload files again that they saved.
     is_allowed = Member.remix_allowed.is_(True)

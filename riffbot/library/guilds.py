@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Literal, get_args
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
 from riffbot.errors import BadRequest, shorten
 from riffbot.library.database import Database
 from riffbot.library.tables import GuildSettings
+from riffbot.rules.policy import ServerRules
+from riffbot.validation import validate
 
 JamControl = Literal["anyone", "dj", "starter"]
 """Who may steer or stop a jam: all in the voice channel, members with the DJ role, or the member
@@ -29,8 +31,41 @@ class GuildRepository:
         async with self._database.read() as session:
             found = await session.get(GuildSettings, guild_id)
         return found or GuildSettings(
-            guild_id=guild_id, jam_steer="anyone", jam_stop="anyone", dj_role_id=None
+            guild_id=guild_id, jam_steer="anyone", jam_stop="anyone", dj_role_id=None, rules=None
         )
+
+    async def get_rules(self, guild_id: int | None) -> ServerRules:
+        """Return a server's rules; outside of a server everything is allowed."""
+        if guild_id is None:
+            return ServerRules()
+        query = select(GuildSettings.rules).where(GuildSettings.guild_id == guild_id)
+        stored = await self._database.query(lambda session: session.scalar(query))
+        return ServerRules.model_validate_json(stored) if stored else ServerRules()
+
+    async def all_rules(self) -> dict[int, ServerRules]:
+        """Return the rules of every server that has some, by its id."""
+        query = select(GuildSettings).where(GuildSettings.rules.is_not(None))
+        rows = await self._database.query(lambda session: session.scalars(query).all())
+        return {row.guild_id: ServerRules.model_validate_json(row.rules or "{}") for row in rows}
+
+    async def change_rules(self, guild_id: int, **changes: object) -> ServerRules:
+        """Change some fields of a server's rules, and return all of them.
+
+        Raises:
+            BadRequest: a value is out of its range; nothing was changed.
+            StorageError: the library cannot be written.
+        """
+        async with self._database.write() as session:
+            row = await session.get(GuildSettings, guild_id)
+            if row is None:
+                row = GuildSettings(
+                    guild_id=guild_id, jam_steer="anyone", jam_stop="anyone", dj_role_id=None
+                )
+                session.add(row)
+            before = ServerRules.model_validate_json(row.rules or "{}")
+            rules = validate(ServerRules, {**before.model_dump(), **changes})
+            row.rules = rules.model_dump_json(exclude_defaults=True)
+        return rules
 
     async def set_settings(
         self,

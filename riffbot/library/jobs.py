@@ -12,10 +12,11 @@ from sqlalchemy import delete, select, update
 from riffbot.errors import NotFound
 from riffbot.inference.job import GeneratedRiff, new_id
 from riffbot.library import job_states
+from riffbot.library.audit import build_entry
 from riffbot.library.database import Database
 from riffbot.library.job_states import UNFINISHED, JobState
 from riffbot.library.riff_rows import build_row, insert_riff, is_remix_allowed, store_files
-from riffbot.library.tables import StoredJob, StoredRiff
+from riffbot.library.tables import QuotaCharge, StoredJob, StoredRiff
 from riffbot.library.types import DRAWING, Author, Origin
 from riffbot.rendering import Rendered
 from riffbot.request import RiffRequest
@@ -43,12 +44,14 @@ class JobRepository:
         origin: Origin | None = None,
         parent: str | None = None,
         second_parent: str | None = None,
+        job_id: str | None = None,
     ) -> StoredJob:
         """Store a new job. Its id becomes the riff's.
 
         Args:
             request: the request with its seed, so that another attempt gives the same clip.
             parent, second_parent: the riffs that the clip is made from.
+            job_id: the id, where a quota was charged for it already (`QuotaRepository.take`).
 
         Raises:
             NotFound: a parent is no longer in the library.
@@ -56,7 +59,7 @@ class JobRepository:
             StorageError: the library cannot take it.
         """
         job = StoredJob(
-            id=new_id(),
+            id=job_id or new_id(),
             request=request,
             author_id=author.user_id,
             author_name=author.name,
@@ -132,6 +135,7 @@ class JobRepository:
                 attempts=attempts,
                 values={"error": error, "token": None},
             )
+            await session.execute(delete(QuotaCharge).where(QuotaCharge.job_id == job_id))
 
     async def set_message(self, job_id: str, *, channel_id: int, message_id: int) -> None:
         """Store which message shows a job's progress, or the riff that it became."""
@@ -189,6 +193,7 @@ class JobRepository:
                 stored.remix_allowed = await is_remix_allowed(session, job.author_id)
                 await insert_riff(session, stored)
                 job.state, job.error, job.token = JobState.DONE, None, None
+                session.add(build_entry("made", job.author_id, job.guild_id, job.id, stored.kind))
         return stored
 
     async def prune(self) -> None:

@@ -17,7 +17,15 @@ from riffbot.library.deletion import DeletionResult, delete_riffs
 from riffbot.library.jams import ScrubJam
 from riffbot.library.riff_rows import is_remix_allowed
 from riffbot.library.riffs import get_riff
-from riffbot.library.tables import Favourite, Member, StoredJam, StoredJob, StoredRiff
+from riffbot.library.tables import (
+    AuditEntry,
+    Block,
+    Favourite,
+    Member,
+    StoredJam,
+    StoredJob,
+    StoredRiff,
+)
 
 README = """Everything that RiffBot knows about you.
 
@@ -97,6 +105,9 @@ class PrivacyRepository:
                 select(StoredJam).where(StoredJam.starter_id == user_id)
             )
             jams = [_describe_jam(jam) for jam in started]
+            block = await session.get(Block, ("member", user_id))
+            done = await session.scalars(select(AuditEntry).where(AuditEntry.actor_id == user_id))
+            actions = [_describe_entry(entry) for entry in done]
         data: dict[str, Any] = {
             "user_id": user_id,
             "remix_allowed": member is None or member.remix_allowed,
@@ -104,6 +115,8 @@ class PrivacyRepository:
             "favourites": favourites,
             "jobs": jobs,
             "jams": jams,
+            "blocked": block is not None,
+            "actions": actions,
         }
         return await asyncio.to_thread(self._zip, data, riffs, limit)
 
@@ -184,4 +197,14 @@ def _describe_job(job: StoredJob) -> dict[str, Any]:
         "name": job.author_name,
         "channel_id": job.channel_id,
         "request": job.request.model_dump(mode="json", exclude_none=True),
+    }
+
+
+def _describe_entry(entry: AuditEntry) -> dict[str, Any]:
+    return {
+        "created_at": entry.created_at.isoformat(),
+        "guild_id": entry.guild_id,
+        "action": entry.action,
+        "subject": entry.subject,
+        "detail": entry.detail,
     }

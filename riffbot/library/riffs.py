@@ -266,12 +266,18 @@ class RiffRepository:
         async with self._database.files_lock:
             return await delete_riffs(self._database, [riff], "deleted")
 
-    async def expire(self, before: datetime) -> DeletionResult:
-        """Delete the riffs older than this that nobody has among their favourites."""
+    async def expire(self, before: datetime, *, guild_id: int | None = None) -> DeletionResult:
+        """Delete the riffs older than this that nobody has among their favourites.
+
+        Args:
+            guild_id: only those of this server; None: all.
+        """
         kept = select(Favourite.riff_id)
         query = select(StoredRiff).where(
             StoredRiff.created_at < before, StoredRiff.gone.is_(None), StoredRiff.id.not_in(kept)
         )
+        if guild_id is not None:
+            query = query.where(StoredRiff.guild_id == guild_id)
         total, messages, children = 0, list[tuple[int, int]](), dict[str, None]()
         while riffs := await self._all(query.limit(CHUNK)):
             async with self._database.files_lock:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Self
 
+from riffbot.library.audit import AuditRepository
 from riffbot.library.connection import database_url, file_of
 from riffbot.library.database import Database
 from riffbot.library.db_errors import disk_error
@@ -14,8 +15,10 @@ from riffbot.library.guilds import GuildRepository
 from riffbot.library.jams import JamRepository
 from riffbot.library.jobs import JobRepository
 from riffbot.library.migrate import upgrade
+from riffbot.library.operator import OperatorRepository
 from riffbot.library.privacy import PrivacyRepository
 from riffbot.library.probes import check_database, check_disk
+from riffbot.library.quotas import QuotaRepository
 from riffbot.library.riffs import RiffRepository
 from riffbot.settings import Settings
 
@@ -24,7 +27,8 @@ class Library:
     """The library: repositories over one database, and files.
 
     Attributes:
-        riffs, jobs, jams, guilds, privacy: one repository for each concern.
+        riffs, jobs, jams, guilds, privacy, quotas, audit, operator: one repository for each
+            concern.
         files: the content-addressed files that the rows refer to.
     """
 
@@ -36,6 +40,9 @@ class Library:
         self.jams = JamRepository(database)
         self.guilds = GuildRepository(database)
         self.privacy = PrivacyRepository(database)
+        self.quotas = QuotaRepository(database)
+        self.audit = AuditRepository(database)
+        self.operator = OperatorRepository(database)
 
     @classmethod
     async def open(cls, settings: Settings) -> Self:
@@ -58,6 +65,7 @@ class Library:
         library = cls(Database(url, Files(settings.files_dir)))
         await library.jobs.prune()
         await library.jams.prune()
+        await library.audit.prune()
         return library
 
     async def check_database(self) -> str | None:

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Dialect,
     ForeignKey,
     Index,
+    Integer,
     MetaData,
     String,
     Text,
@@ -301,6 +302,7 @@ class GuildSettings(Base):
     Attributes:
         jam_steer, jam_stop: who may steer and who may stop a jam, as `guilds.JamControl`.
         dj_role_id: the DJ role; None until one is chosen.
+        rules: a `riffbot.rules.policy.ServerRules` as JSON; None allows everything.
     """
 
     __tablename__ = "guild_settings"
@@ -309,3 +311,75 @@ class GuildSettings(Base):
     jam_steer: Mapped[str] = mapped_column(String(8))
     jam_stop: Mapped[str] = mapped_column(String(8))
     dj_role_id: Mapped[int | None] = mapped_column(Snowflake)
+    rules: Mapped[str | None] = mapped_column(Text)
+
+
+class QuotaCharge(Base):
+    """A riff that counts against the quotas of its member and server, for a day.
+
+    Attributes:
+        job_id: the job that it pays for; the row is deleted where that fails or is cancelled.
+        user_id: the member; 0 after they had everything about them erased.
+    """
+
+    __tablename__ = "quota_charges"
+    __table_args__ = (Index(None, "guild_id", "charged_at"),)
+
+    job_id: Mapped[str] = mapped_column(String(12), primary_key=True)
+    guild_id: Mapped[int] = mapped_column(Snowflake)
+    user_id: Mapped[int] = mapped_column(Snowflake, index=True)
+    charged_at: Mapped[datetime] = mapped_column(UTCTime, index=True)
+
+
+class AuditEntry(Base):
+    """Who did what, for moderators and for the owner.
+
+    Attributes:
+        guild_id: the server; None outside of one.
+        actor_id: the member who did it; 0 for the owner at the command line, None for a former
+            member.
+        action: an `audit.AuditAction`.
+        subject: what it was done to: the id of a riff, a member or a server, or a word of a list.
+        detail: the rest, in a few words; never what a member typed.
+    """
+
+    __tablename__ = "audit_log"
+    __table_args__ = (Index(None, "guild_id", "id"),)
+
+    id: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    )
+    created_at: Mapped[datetime] = mapped_column(UTCTime, index=True)
+    guild_id: Mapped[int | None] = mapped_column(Snowflake)
+    actor_id: Mapped[int | None] = mapped_column(Snowflake, index=True)
+    action: Mapped[str] = mapped_column(String(16))
+    subject: Mapped[str] = mapped_column(String(64))
+    detail: Mapped[str] = mapped_column(Text)
+
+
+class Block(Base):
+    """A member or a server that the owner of this RiffBot does not serve."""
+
+    __tablename__ = "blocks"
+
+    kind: Mapped[str] = mapped_column(String(8), primary_key=True)
+    target_id: Mapped[int] = mapped_column(Snowflake, primary_key=True, autoincrement=False)
+    reason: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UTCTime)
+
+
+class OperatorState(Base):
+    """What the owner has told the running RiffBot; at most one row, whose id is 1.
+
+    Attributes:
+        is_draining: no new riffs and jams are taken; what was begun is finished.
+        announcement: the sentence for members; empty for none.
+        announced_at: when it was written, so that it is posted once.
+    """
+
+    __tablename__ = "operator_state"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    is_draining: Mapped[bool]
+    announcement: Mapped[str] = mapped_column(Text)
+    announced_at: Mapped[datetime | None] = mapped_column(UTCTime)

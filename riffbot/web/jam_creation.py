@@ -28,10 +28,12 @@ async def start_private_jam(
         replaces: the jam that ends for it.
 
     Raises:
-        Refused: there is no room, or too many jams were started just now; nothing has changed.
+        Refused: RiffBot is draining, there is no room, or too many jams were started just now;
+            nothing has changed.
     """
     app = request.app
     jams, restorer, limiter = app[SERVICES].jams, app[JAM_RESTORER], app[JAM_START_LIMITER]
+    (await app[SERVICES].library.operator.get_status()).check()
     await restorer.get_waiting()
     # Nothing is awaited between the choice of a slot and `jams.start`, which takes it: two visitors
     # who start at once get two slots.

@@ -26,7 +26,7 @@ LEAVES = {
 }  # fmt: skip
 """Modules at the top of riffbot/ that import only each other, `audio` and the leaf packages."""
 
-LEAF_PACKAGES = {"harmony"}
+LEAF_PACKAGES = {"harmony", "rules"}
 """Packages of riffbot/ that import only themselves and leaves, and that leaves may import."""
 
 ENTRIES = {

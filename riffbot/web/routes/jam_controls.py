@@ -13,6 +13,7 @@ from aiohttp import web
 
 from riffbot.errors import BadRequest
 from riffbot.jam.session import JamSession
+from riffbot.rules.decisions import check_words
 from riffbot.web import bodies, schema
 from riffbot.web.jam_requests import get_jam, get_private_jam, get_voter, jam_response
 from riffbot.web.keys import CREATE_LIMIT, SERVICES
@@ -29,7 +30,7 @@ async def vote(request: web.Request) -> web.Response:
     request.app[CREATE_LIMIT].take(request.remote or "")
     session = get_jam(request)
     body = await read_body(request, bodies.PromptVote)
-    await _check_may_vote(request, session)
+    await _check_may_vote(request, session, body.prompt)
     await session.vote_for_prompt(body.prompt, get_voter(request))
     return jam_response(request, session, 202)
 
@@ -64,16 +65,21 @@ async def change(request: web.Request) -> web.Response:
     return jam_response(request, session, 202)
 
 
-async def _check_may_vote(request: web.Request, session: JamSession) -> None:
+async def _check_may_vote(request: web.Request, session: JamSession, prompt: str) -> None:
     """Check that anyone may steer the jam: visitors of the page are no known members.
 
+    Of a server's rules its word list holds for them, too; a warning has nobody to read it here.
+
     Raises:
+        Disallowed: the server refuses a word of the prompt.
         BadRequest: this server lets only some of its members steer.
     """
     if is_private(session):
         return
     assert session.guild_id is not None
-    settings = await request.app[SERVICES].library.guilds.get_settings(session.guild_id)
+    guilds = request.app[SERVICES].library.guilds
+    check_words(await guilds.get_rules(session.guild_id), [prompt])
+    settings = await guilds.get_settings(session.guild_id)
     if settings.jam_steer != "anyone":
         who = "its DJs steer" if settings.jam_steer == "dj" else "whoever started it steers"
         raise BadRequest(

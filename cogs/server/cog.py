@@ -1,4 +1,4 @@
-"""/server settings: who may control jams on a server."""
+"""/server settings: a panel with all rules of a server; its options change some at once."""
 
 from __future__ import annotations
 
@@ -8,22 +8,21 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from cogs.common.audit import record
 from cogs.common.errors import reporting_errors
-from cogs.common.formatting import ACCENT
 from cogs.common.i18n import command_description, option_descriptions
+from cogs.server._modals import SettingsButton
+from cogs.server._panel import JAM_CONTROL_NAMES, settings_embed, settings_view
 from riffbot.errors import BadRequest
 from riffbot.library.guilds import NO_ROLE, JamControl
-from riffbot.library.tables import GuildSettings
 
 if TYPE_CHECKING:
     from riffbot.bot import RiffBot
 
 ROLE_CHOICES: list[app_commands.Choice[str]] = [
-    app_commands.Choice(name=app_commands.locale_str("anyone in the channel"), value="anyone"),
-    app_commands.Choice(name=app_commands.locale_str("the DJ role"), value="dj"),
-    app_commands.Choice(name=app_commands.locale_str("whoever started it"), value="starter"),
+    app_commands.Choice(name=app_commands.locale_str(name), value=value)
+    for value, name in JAM_CONTROL_NAMES.items()
 ]
-_ROLE_NAMES = {choice.value: str(choice.name) for choice in ROLE_CHOICES}
 
 
 @app_commands.guild_only()
@@ -35,6 +34,10 @@ class ServerCog(commands.GroupCog, name="server", description=command_descriptio
     def __init__(self, bot: RiffBot) -> None:
         self.bot = bot
         super().__init__()
+
+    async def cog_load(self) -> None:
+        """Handle the buttons of all panels, those from before this start included."""
+        self.bot.add_dynamic_items(SettingsButton)
 
     @app_commands.command(name="settings", description=command_description("server settings"))
     @app_commands.describe(**option_descriptions("server settings"))
@@ -63,18 +66,11 @@ class ServerCog(commands.GroupCog, name="server", description=command_descriptio
                     jam_stop=_role(jam_stop),
                     dj_role_id=NO_ROLE if no_dj_role else dj_role.id if dj_role else None,
                 )
-            await interaction.followup.send(embed=settings_embed(settings), ephemeral=True)
-
-
-def settings_embed(settings: GuildSettings) -> discord.Embed:
-    """A server's settings."""
-    embed = discord.Embed(title="Settings of this server", colour=ACCENT)
-    embed.add_field(name="May steer a jam", value=_ROLE_NAMES[settings.jam_steer])
-    embed.add_field(name="May pause and stop it", value=_ROLE_NAMES[settings.jam_stop])
-    role = f"<@&{settings.dj_role_id}>" if settings.dj_role_id is not None else "none chosen"
-    embed.add_field(name="The DJ role", value=role)
-    embed.set_footer(text="Moderators and whoever started a jam always may.")
-    return embed
+                await record(interaction, "settings", "jams")
+            rules = await library.guilds.get_rules(interaction.guild_id)
+            await interaction.followup.send(
+                embed=settings_embed(settings, rules), view=settings_view(), ephemeral=True
+            )
 
 
 def _role(value: str | None) -> JamControl | None:

@@ -1,0 +1,1 @@
+"""/server settings: what a server decides for itself."""

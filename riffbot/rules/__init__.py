@@ -1,0 +1,1 @@
+"""What a server allows: pure decisions, apart from storage and from Discord."""
