@@ -89,7 +89,7 @@ def is_of(value: object, kind: Any) -> bool:
 
 
 def test_every_command_is_compared() -> None:
-    assert set(subcommands(build_parser())) - {"library", "privacy"} == {
+    assert set(subcommands(build_parser())) - {"admin", "library", "privacy"} == {
         prog.split()[1] for prog in COMMANDS if len(prog.split()) == 2
     }
     assert {f"riffbot library {verb}" for verb in ("list", "search", "delete")} < set(COMMANDS)
