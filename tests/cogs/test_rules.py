@@ -146,8 +146,6 @@ async def test_the_panel_changes_everything_and_only_managers_may(settings: Sett
         assert rules.audit_channel_id == room.channel.id
         refused = await change("Quotas", {"member_hour": "many"})
         assert "no whole number" in said(refused)
-        stranger = await room.ada.click(panel, custom_id=buttons(panel)["Words"])
-        assert "manage this server" in said(stranger)
 
 
 @pytest.mark.parametrize("taken_back", [True, False])
