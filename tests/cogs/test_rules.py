@@ -52,7 +52,9 @@ async def test_a_refused_word_on_every_way(settings: Settings) -> None:
             await room.riff("calm", negative="bаd"),
             await room.ada.slash(room.channel, "morph", first="calm", second="b.a.d"),
             await room.ada.slash(room.channel, "remix", prompt="BAD", riff=riff.id),
-            await room.ada.slash(room.channel, "inpaint", prompt="baaad", riff=riff.id),
+            await room.ada.slash(
+                room.channel, "inpaint", prompt="baaad", riff=riff.id, where="first half"
+            ),
             await room.ada.slash(room.channel, "extend", prompt="bad", seconds=6.0, riff=riff.id),
             await room.ben.submit_modal(opened, {"prompt": "bád", "denoising": "0.5"}),
         ]
