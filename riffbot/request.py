@@ -340,7 +340,9 @@ class RiffRequest(FrozenModel):
 
         Raises:
             PromptError: one of them cannot be parsed, or there are no words.
+            HarmonyError: nor can the key or the chords.
         """
+        self.find_harmony()
         require_words(self.prompt)
         parse(self.negative)
         if self.target is not None:
