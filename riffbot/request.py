@@ -326,6 +326,9 @@ class RiffRequest(FrozenModel):
         Raises:
             BadRequest, PromptError: as `build`.
         """
+        for name, normalise in (("key", normalise_key), ("chords", normalise_chords)):
+            if isinstance(text := changes.get(name), str):
+                changes[name] = normalise(text)
         copy = self.build_unparsed(**{**self.model_dump(), **changes})
         if not changes.keys().isdisjoint(("prompt", "negative", "target")):
             copy.check_prompts()
