@@ -26,8 +26,11 @@ _LOWEST_HZ, _HIGHEST_HZ = 60.0, 2200.0
 _LONGEST_S = 60.0
 _QUIETEST = 1e-4
 
-_MAJOR = (0.748, 0.06, 0.488, 0.082, 0.67, 0.46, 0.096, 0.715, 0.104, 0.366, 0.057, 0.4)
-_MINOR = (0.712, 0.084, 0.474, 0.618, 0.049, 0.46, 0.105, 0.747, 0.404, 0.067, 0.133, 0.33)
+_PROFILES: dict[Literal["major", "minor"], tuple[float, ...]] = {
+    "major": (0.748, 0.06, 0.488, 0.082, 0.67, 0.46, 0.096, 0.715, 0.104, 0.366, 0.057, 0.4),
+    "minor": (0.712, 0.084, 0.474, 0.618, 0.049, 0.46, 0.105, 0.747, 0.404, 0.067, 0.133, 0.33),
+}
+"""How well each pitch class fits a key, from the tonic upwards."""
 
 _CLEAR_FIT = 0.6
 """Correlation below which a recording is in no key that one could name."""
@@ -71,7 +74,7 @@ def match_profile(profile: npt.NDArray[np.float64]) -> KeyEstimate | None:
         return None
     candidates = [
         KeyEstimate(tonic, mode, float(np.corrcoef(np.roll(shape, tonic), profile)[0, 1]))
-        for mode, shape in (("major", _MAJOR), ("minor", _MINOR))
+        for mode, shape in _PROFILES.items()
         for tonic in range(12)
     ]
     best = max(candidates, key=lambda candidate: candidate.fit)

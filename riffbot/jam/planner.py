@@ -220,7 +220,7 @@ class Planner:
         if not told:
             return self.next_path.harmony
         try:
-            return self.next_path.steer(**told).harmony
+            return self.next_path.steer(key=told.get("key"), chords=told.get("chords")).harmony
         except BadRequest:  # numerals whose key was taken away meanwhile
             return self.next_path.harmony
 
