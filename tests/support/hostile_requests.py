@@ -189,6 +189,8 @@ QUERIES: dict[str, tuple[str, ...]] = {
     "GET /api/activity": (),
     "OPTIONS /run_inference/": (),
     "GET /healthz": (),
+    "GET /livez": (),
+    "GET /readyz": (),
     "GET /metrics": (),
 }
 """Every other route and the query that it reads."""
