@@ -29,7 +29,8 @@ RUN python -m venv /opt/riffbot \
 COPY web web
 RUN python -m venv /opt/build \
  && /opt/build/bin/python -m pip install --constraint constraints.txt build hatchling \
- && /opt/build/bin/python web/build.py
+ && /opt/build/bin/python web/build.py \
+ && test -f riffbot/web/built/index.html
 
 COPY . .
 RUN /opt/build/bin/python -m build --wheel --no-isolation --outdir /dist . \
