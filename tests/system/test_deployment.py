@@ -242,7 +242,7 @@ def test_kubernetes_probes_are_addresses_of_the_page() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "DynamicUser=yes",
+        "User=riffbot",
         "NoNewPrivileges=yes",
         "ProtectSystem=strict",
         "ProtectHome=yes",
