@@ -16,6 +16,7 @@ from riffbot.inference.models.beats import CHANNELS as GRID_CHANNELS
 from riffbot.inference.models.beats import STRIDE as GRID_STRIDE
 from riffbot.inference.models.bert import BertConfig
 from riffbot.inference.models.circular import make_circular
+from riffbot.inference.models.harmony_planes import CHANNELS as HARMONY_CHANNELS
 from riffbot.inference.models.library_logs import quiet
 from riffbot.inference.models.model import Model, ModelCard
 from riffbot.inference.models.parts import Parts
@@ -161,7 +162,10 @@ def _check_shape(parts: Parts, card: ModelCard) -> None:
             f"{card.name}: a beat grid is drawn in cells of {GRID_STRIDE} columns, but the "
             f"autoencoder's stride is {stride}; please correct its riffbot.json."
         )
-    inputs = parts.vae.config.latent_channels + (GRID_CHANNELS if card.beat_grid else 0)
+    inputs = parts.vae.config.latent_channels
+    inputs += (GRID_CHANNELS if card.beat_grid else 0) + (
+        HARMONY_CHANNELS if card.harmony_grid else 0
+    )
     if parts.unet.config.in_channels != inputs:
         raise ModelError(
             f"{card.name}: the denoiser reads {parts.unet.config.in_channels} channels, but its "

@@ -1,8 +1,6 @@
-"""Prompts and tempo → what the denoiser is conditioned on.
-
-Three kinds of conditioning reach the denoiser: token states through cross-attention, for models
-with a prompt embedding one pooled vector beside the timestep, and for models with a beat grid
-extra input channels that show where the beats are.
+"""Prompts and tempo → what the denoiser is told: token states through cross-attention and, for
+models with a prompt embedding, one pooled vector beside the timestep. What it is shown, `planes`
+draws.
 """
 
 from __future__ import annotations
@@ -13,14 +11,11 @@ from typing import NamedTuple
 
 import torch
 
-from riffbot.images import Images
-from riffbot.inference.models.beats import beat_grid, meter_of, whole_beats
 from riffbot.inference.models.model import Model
-from riffbot.inference.pipeline.pixels import HEIGHT
 from riffbot.inference.pipeline.prompt_encoder import Prompt, PromptEncoder
 from riffbot.prompt import Fragment, parse
 from riffbot.request import RiffRequest
-from riffbot.tempo import find_tempo, is_waltz
+from riffbot.tempo import find_tempo
 
 
 class Conditioning(NamedTuple):
@@ -32,14 +27,16 @@ class Conditioning(NamedTuple):
 
 @dataclass(frozen=True)
 class ConditioningGroup:
-    """The rows of a batch whose texts are equally long, and their conditioning.
+    """Rows of a batch that go through the denoiser together, and their conditioning.
 
-    Padding a text to a longer neighbour's length would let the neighbour change its clip.
+    Their texts are equally long, as padding one to a longer neighbour's length would let the
+    neighbour change its clip, and all or none of them need two passes.
 
     Attributes:
         rows: indices into the batch.
         cond: of the prompts.
-        uncond: of the negative prompts; None where guidance is off (scale 1).
+        uncond: of the negative prompts; None where one pass is enough: guidance is off (scale 1)
+            or distilled into the model.
         guidance: the guidance scales, float32[len(rows), 1, 1, 1].
     """
 
@@ -59,9 +56,8 @@ class _PromptPair(NamedTuple):
 class Conditioner:
     """Makes the conditioning of a batch of resolved requests for one model."""
 
-    def __init__(self, model: Model, images: Images) -> None:
+    def __init__(self, model: Model) -> None:
         self._model = model
-        self._images = images
         self._encoder = PromptEncoder(
             model.tokenizer,
             model.text_encoder,
@@ -70,26 +66,44 @@ class Conditioner:
         )
 
     def groups(self, requests: Sequence[RiffRequest]) -> list[ConditioningGroup]:
-        """The batch by length of text: one group unless a prompt exceeds the encoder's window."""
+        """The batch by length of text and by passes.
+
+        One group, unless a prompt exceeds the encoder's window or a model of distilled guidance is
+        given a negative prompt.
+        """
         pairs = [self._prompts(request) for request in requests]
-        lengths = [max(map(self._encoder.windows, [*p.prompts, *p.negatives])) for p in pairs]
-        return [
-            self._group([i for i, n in enumerate(lengths) if n == length], requests, pairs, length)
-            for length in sorted(set(lengths))
+        kinds = [
+            (max(map(self._encoder.windows, [*p.prompts, *p.negatives])), self._passes(request, p))
+            for request, p in zip(requests, pairs, strict=True)
         ]
+        return [
+            self._group(
+                [i for i, found in enumerate(kinds) if found == kind], requests, pairs, kind
+            )
+            for kind in sorted(set(kinds))
+        ]
+
+    def _passes(self, request: RiffRequest, texts: _PromptPair) -> int:
+        """How often the denoiser runs in a step, 1 or 2."""
+        assert request.guidance is not None
+        distilled = self._model.card.distilled_guidance
+        is_negated = any(fragment.text.strip() for side in texts.negatives for fragment in side)
+        is_learnt = distilled is not None and request.guidance <= distilled and not is_negated
+        return 1 if request.guidance == 1.0 or is_learnt else 2
 
     def _group(
         self,
         rows: list[int],
         requests: Sequence[RiffRequest],
         pairs: Sequence[_PromptPair],
-        windows: int,
+        kind: tuple[int, int],
     ) -> ConditioningGroup:
+        windows, passes = kind
         guidance = torch.tensor([requests[i].guidance for i in rows]).view(-1, 1, 1, 1)
         alphas = [requests[i].alpha for i in rows]
         cond = self._embed([pairs[i].prompts for i in rows], alphas, windows)
         uncond = None
-        if requests[0].guidance != 1.0:
+        if passes == 2:
             uncond = self._embed([pairs[i].negatives for i in rows], alphas, windows)
         return ConditioningGroup(rows, cond, uncond, guidance.to(self._model.device))
 
@@ -126,21 +140,3 @@ class Conditioner:
         return Conditioning(
             torch.stack(tokens).to(dtype), torch.stack(pooled).to(dtype) if pooled else None
         )
-
-    def beat_grids(self, requests: Sequence[RiffRequest]) -> torch.Tensor | None:
-        """Where the beats are, float32[N, CHANNELS, h, w]; None for models without a beat grid."""
-        if not self._model.card.beat_grid:
-            return None
-        cells = self._model.padded_width(requests[0]) // self._model.stride
-        rows = [self._beat_grid(request, cells) for request in requests]
-        return torch.stack(rows).to(self._model.device)
-
-    def _beat_grid(self, request: RiffRequest, cells: int) -> torch.Tensor:
-        assert request.width is not None
-        beats = whole_beats(request.width, request.bpm)
-        waltz = is_waltz(request.prompt)
-        if request.seed_image is not None:
-            known = self._images.waltz(request.seed_image)
-            waltz = waltz if known is None else known
-        meter = 4 if beats is None else meter_of(beats, waltz=waltz)
-        return beat_grid(cells, HEIGHT // self._model.stride, beats, meter)

@@ -1,6 +1,7 @@
 """Requests → spectrograms: the whole of a generation, as one call with small named stages.
 
-    conditioning    prompts → embeddings, tempo → beat grids          `conditioning.py`
+    conditioning    prompts → embeddings                              `conditioning.py`
+    planes          tempo → beat grids, key and chords → harmony      `planes.py`
     seeds           seed images and masks → latents                   `seed_latents.py`
     denoise         a seed's noise, then steps of the UNet with guidance; masked regions are held
     decode          latents → pixels; masked regions laid back to the pixel
@@ -21,23 +22,17 @@ from audio.arrays import Pixels
 from riffbot.errors import Cancelled, GenerationFailed
 from riffbot.images import Images
 from riffbot.inference.batching import batch_key, steps_to_run
-from riffbot.inference.models.beats import scale_beats
 from riffbot.inference.models.flow_sampler import Draw
+from riffbot.inference.models.guidance_embedding import embed_guidance
 from riffbot.inference.models.model import Model, SchedulerName
 from riffbot.inference.models.schedulers import Sampler, open_sampler
 from riffbot.inference.pipeline import pixels
 from riffbot.inference.pipeline.conditioning import Conditioner, Conditioning, ConditioningGroup
 from riffbot.inference.pipeline.noise import noise_of
 from riffbot.inference.pipeline.pixels import HEIGHT
+from riffbot.inference.pipeline.planes import PlaneDrawer, Planes
 from riffbot.inference.pipeline.seed_latents import SeedBatch, load_seed_image, load_seeds
 from riffbot.request import RiffRequest
-
-UNPROMPTED_BEAT = 0.5
-"""Amplitude of the beat grid in the unconditional half of the guidance.
-
-At 1 guidance does nothing for the beat, at 0 it makes gentle music pound: tempo is as right at 0.5
-as at 0, and clips lie closer to real ones (training/LOG.md, version 3).
-"""
 
 
 @dataclass(frozen=True)
@@ -65,7 +60,8 @@ class Pipeline:
     def __init__(self, model: Model, images: Images) -> None:
         self.model = model
         self.images = images
-        self._conditioner = Conditioner(model, images)
+        self._conditioner = Conditioner(model)
+        self._planes = PlaneDrawer(model, images)
 
     @torch.inference_mode()
     def run(
@@ -108,7 +104,7 @@ class Pipeline:
     ) -> torch.Tensor:
         """float32[N, C, h, w] latents of the finished pictures."""
         sampler = self._sampler(requests[0])
-        grids = self._conditioner.beat_grids(requests)
+        planes = self._planes.draw(requests)
         draw = self._noise_source(requests)
         noise = draw()
         latents = sampler.initial_latents(noise)
@@ -116,7 +112,7 @@ class Pipeline:
             latents = sampler.add_noise(seeds.latents, noise, 0)
 
         for step in range(len(sampler)):
-            output = self._predict(latents, grids, sampler.timestep(step), groups)
+            output = self._predict(latents, planes, sampler.timestep(step), groups)
             latents, predicted = sampler.step(output, step, latents, draw)
             if seeds.free is not None and seeds.latents is not None:
                 held = sampler.add_noise(seeds.latents, noise, step + 1)
@@ -132,15 +128,15 @@ class Pipeline:
     def _predict(
         self,
         latents: torch.Tensor,
-        grids: torch.Tensor | None,
+        planes: Planes | None,
         timestep: torch.Tensor,
         groups: Sequence[ConditioningGroup],
     ) -> torch.Tensor:
         """The denoiser's guided prediction for the whole batch, float32[N, C, h, w]."""
         cond = uncond = latents
-        if grids is not None:
-            cond = torch.cat([latents, grids], dim=1)
-            uncond = torch.cat([latents, scale_beats(grids, UNPROMPTED_BEAT)], dim=1)
+        if planes is not None:
+            cond = torch.cat([latents, planes.prompted], dim=1)
+            uncond = torch.cat([latents, planes.unprompted], dim=1)
         if len(groups) == 1:
             return self._guided(cond, uncond, timestep, groups[0])
         output = torch.empty_like(latents)
@@ -156,25 +152,35 @@ class Pipeline:
         timestep: torch.Tensor,
         group: ConditioningGroup,
     ) -> torch.Tensor:
-        """The prediction under classifier-free guidance (Ho 2022), both halves in one call.
-
-        The unconditional half is shown a faint beat (`UNPROMPTED_BEAT`), so that guidance leads
-        towards the beat as it leads towards the prompt.
-        """
+        """The prediction under classifier-free guidance (Ho 2022), both halves in one call."""
         if group.uncond is None:
-            return self._unet(cond, timestep, group.cond)
+            return self._unet(cond, timestep, group.cond, group.guidance)
         both = _concatenate(group.uncond, group.cond)
-        without, with_prompt = self._unet(torch.cat([uncond, cond]), timestep, both).chunk(2)
+        inputs, scales = (
+            torch.cat([uncond, cond]),
+            torch.ones_like(group.guidance).repeat(2, 1, 1, 1),
+        )
+        without, with_prompt = self._unet(inputs, timestep, both, scales).chunk(2)
         return without + group.guidance * (with_prompt - without)
 
     def _unet(
-        self, inputs: torch.Tensor, timestep: torch.Tensor, conditioning: Conditioning
+        self,
+        inputs: torch.Tensor,
+        timestep: torch.Tensor,
+        conditioning: Conditioning,
+        guidance: torch.Tensor,
     ) -> torch.Tensor:
+        """One pass; `guidance` (N, 1, 1, 1) is what a model of distilled guidance applies."""
+        shown: dict[str, torch.Tensor] = {}
+        if self.model.card.distilled_guidance is not None:
+            embedding = embed_guidance(guidance.flatten()).to(self.model.dtype)
+            shown["timestep_cond"] = embedding
         output: torch.Tensor = self.model.unet(
             self.model.to_device(inputs),
             timestep,
             conditioning.tokens,
             class_labels=conditioning.pooled,
+            **shown,
             return_dict=False,
         )[0]
         return output.float()
