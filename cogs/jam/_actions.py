@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from cogs.jam._controller import JamController
     from riffbot.bot import RiffBot
 
+HARMONY_UNKNOWN = "This RiffBot's model does not know keys and chords: the jam plays without them."
+
 Change = Callable[[JamSession, Participant], Awaitable[str]]
 """Changes a jam for somebody and returns the sentence that they see."""
 
@@ -86,6 +88,28 @@ async def steer_jam(
         return f"It moves towards {escape_line(prompt, 200)}."
 
     await change_jam(interaction, controller, steer)
+
+
+async def set_harmony(
+    interaction: discord.Interaction[RiffBot],
+    controller: JamController,
+    key: str | None,
+    chords: str | None,
+) -> None:
+    """Set the key and the chords that a jam keeps.
+
+    Raises:
+        BadRequest: one of them cannot be read, the model does not know them, or the member may not.
+    """
+
+    async def change(session: JamSession, participant: Participant) -> str:
+        if interaction.client.services.engine.knows_harmony is False:
+            raise BadRequest(HARMONY_UNKNOWN)
+        harmony = await session.set_harmony(participant, key=key, chords=chords)
+        told = escape_line(harmony.describe(), 200) or "No key and no chords any more"
+        return f"{told}: it comes in at one of the next beats."
+
+    await change_jam(interaction, controller, change)
 
 
 async def pause_jam(interaction: discord.Interaction[RiffBot], controller: JamController) -> None:

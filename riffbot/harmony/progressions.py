@@ -62,9 +62,9 @@ class Progression:
 
     @classmethod
     def build(cls, measures: Sequence[Sequence[Part]]) -> Self:
-        """Build a progression of at least one measure, with its text."""
-        written = [_names_of(measure) for measure in measures]
-        return cls(tuple(tuple(measure) for measure in measures), join_measures(written))
+        """Build a progression of at least one measure, each in as few parts as it takes."""
+        shortest = tuple(map(_join_parts, measures))
+        return cls(shortest, join_measures([_names_of(measure) for measure in shortest]))
 
     def from_measure(self, number: int) -> Self:
         """The same circle of chords, begun at another measure, 0 is the present first."""
@@ -99,6 +99,15 @@ def _parse(text: str) -> tuple[tuple[tuple[Part, ...], ...], str]:
         measures.append(parts)
         written.append(names)
     return tuple(measures), join_measures(written)
+
+
+def _join_parts(parts: Sequence[Part]) -> tuple[Part, ...]:
+    """The same measure in as few parts as it takes: four beats of one chord are one part."""
+    for count in range(1, len(parts)):
+        size, rest = divmod(len(parts), count)
+        if rest == 0 and all(part == parts[at - at % size] for at, part in enumerate(parts)):
+            return tuple(parts[::size])
+    return tuple(parts)
 
 
 def _names_of(measure: Sequence[Part]) -> list[str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import NamedTuple
 
 from riffbot.harmony.chords import Chord
+from riffbot.harmony.errors import HarmonyError
 from riffbot.harmony.keys import Key
 from riffbot.harmony.progressions import Progression
 from riffbot.harmony.values import Harmony
@@ -28,6 +30,18 @@ class HarmonyText(NamedTuple):
     def parse(self) -> Harmony:
         """Read both. Raises HarmonyError."""
         return Harmony.parse(self.key, self.chords)
+
+    def describe(self) -> str:
+        """What people read: `key: A minor · Am7 D7 Gmaj7`; empty where both are open.
+
+        Numerals are written as the chords that they are.
+        """
+        chords = self.chords
+        with suppress(HarmonyError):  # text of another version is shown as it is
+            chords = self.parse().describe_chords() or None
+        if self.key is None:
+            return f"chords: {chords}" if chords else ""
+        return f"key: {self.key} · {chords}" if chords else f"key: {self.key}"
 
     def with_prompt(self, words: HarmonyText) -> HarmonyText:
         """Fill what is open with what a prompt says.

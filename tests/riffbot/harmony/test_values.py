@@ -209,4 +209,4 @@ def test_what_cannot_be_played_gets_a_sentence(written: str, sentence: str) -> N
 
 
 def test_a_description_has_both() -> None:
-    assert Harmony.parse("A minor", "i . | V7 i").describe() == "A minor · Am . | E7 Am"
+    assert Harmony.parse("A minor", "i . | V7 i").describe() == "A minor · Am | E7 Am"
