@@ -99,7 +99,7 @@ def reference_pieces(count: int) -> Iterator[Piece]:
 def play(synth: Synth, piece: Piece) -> Clip:
     """A reference piece through the codec, as everything that a model makes."""
     picture = audio_to_image(synth.render(piece), RATE, loop=True)
-    chords = [found and ShownChord(found.tones, found.bass) for found in piece.chords]
+    chords = [ShownChord(c.tones, c.bass) if c else None for c in piece.chords]
     scale = tuple((piece.key + step) % 12 for step in SCALES[piece.mode])
     return Clip(image_to_audio(picture, loop=True), chords, scale)
 
