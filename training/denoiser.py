@@ -14,13 +14,16 @@ On a CPU it is `--workers` processes of one thread each: two threads in one proc
 whatever else runs on the machine. Each goes its own way for `--meet` seconds, then all go on from
 the mean of their weights (local SGD, Stich 2019). They meet by the clock, so a process whose core
 is busy with something else makes fewer steps, and the others need not wait for each of them. On a
-CUDA device it is one process, of a batch as large as fits, best with `--compile inductor`.
+CUDA device it is one process (training/GPU.md): with `--ahead` captions and grids are computed once
+and kept in its memory, with `--batch 0` the batch is the one that it works through fastest, and
+`--compile inductor` changes to a compiled network once that is known to pay.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
+import json
 import math
 import os
 import signal
@@ -36,6 +39,9 @@ from torch import Tensor
 from torch.multiprocessing.spawn import spawn
 
 from riffbot.inference.models.beats import scale_beats
+from training.ahead import CaptionsAhead, GridsAhead
+from training.batch_size import fastest_batch
+from training.compiled import Compiled
 from training.conditioning import Conditioner, grids, has_even_halves
 from training.dataset import (
     HELD_OUT,
@@ -102,13 +108,16 @@ class Feed:
         self.folder, self.device = folder, device
         self.store, self.seen = store, set[Path]()
 
-    def refresh(self) -> None:
-        """Read what is new."""
+    def refresh(self) -> list[Json]:
+        """Read what is new; the labels of the clips that came."""
+        came = list[Json]()
         for path in sorted(self.folder.glob("ready-*.pt")):
             if path not in self.seen and number(path) != HELD_OUT:
                 self.seen.add(path)
                 for width, rows in torch.load(path, weights_only=True).items():
                     self.store.add(width, Rows(rows["latents"].to(self.device), rows["told"]))
+                    came += rows["told"]
+        return came
 
 
 class Trainer:
@@ -117,7 +126,11 @@ class Trainer:
     def __init__(self, options: argparse.Namespace, rank: int, device: torch.device) -> None:
         self.options, self.rank, self.device = options, rank, device
         wait_for(options.gist.exists, f"{options.gist} (training.prompt_embedding)")
-        self.conditioner = Conditioner(options.gist, device)
+        self.conditioner: Any = Conditioner(options.gist, device)
+        self.grids: Any = grids
+        if options.ahead:
+            self.conditioner = CaptionsAhead(self.conditioner, device)
+            self.grids = GridsAhead(grids, device)
         self.empty = self.conditioner([""])
         self.weights = channel_weights(options.autoencoder).to(device)
         torch.manual_seed(options.seed)
@@ -129,9 +142,7 @@ class Trainer:
                 print(f"from {options.start}; new: {', '.join(fresh) or 'nothing'}", flush=True)
         self.network: Any = network.to(device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
-        self.forward = self.network
-        if options.compile:
-            self.forward = torch.compile(self.network, backend=options.compile, dynamic=True)
+        self.forward = Compiled(self.network, options.compile, self._shape(options))
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(),
             lr=options.lr,
@@ -144,6 +155,8 @@ class Trainer:
         if options.out.exists():
             self._resume()
         self.generator = torch.Generator().manual_seed(options.seed + 1000 * self.step + rank)
+        # Drawn where it is used: a batch of a GPU has tens of millions of numbers.
+        self.noise = torch.Generator(device).manual_seed(self.generator.initial_seed())
         self.feed = Feed(options.shards, device, ByWidth(options.favour, options.favour_times))
 
     def _resume(self) -> None:
@@ -168,21 +181,60 @@ class Trainer:
         }
         write_checkpoint(self.options.out, held)
 
+    def _shape(self, options: argparse.Namespace) -> dict[str, Any] | None:
+        """What another process needs to know to compile this network, on a GPU."""
+        if self.device.type != "cuda":
+            return None
+        config = self.network.config
+        return {
+            "latent_channels": options.latent_channels,
+            "channels": list(options.channels),
+            "in_channels": config.in_channels,
+            "batch": 64,
+            "cells": [32, 16, 26, 30],
+        }
+
+    def _needed(self) -> int:
+        return 8 * (self.options.batch or 8)
+
     def _enough(self) -> bool:
-        self.feed.refresh()
-        return len(self.feed.store) >= self.options.batch * 8
+        self._refresh()
+        return len(self.feed.store) >= self._needed()
+
+    def _refresh(self) -> None:
+        """Read new shards, and their words where those are kept."""
+        came = self.feed.refresh()
+        if self.options.ahead:
+            self.conditioner.learn(text for said in came for text in said["captions"])
+
+    def _fastest_batch(self) -> int:
+        """The batch that this device works through fastest."""
+
+        def step(size: int) -> None:
+            latents, grid, said = self._whole(size)
+            latents, grid = latents.to(self.device), grid.to(self.device)
+            empty = (part.expand(size, *part.shape[1:]) for part in self.empty)
+            s = noise_levels(len(said), self.generator).to(self.device)
+            noise = torch.randn_like(latents)
+            velocity_loss(self.network, latents, grid, tuple(empty), s, noise).mean().backward()
+            self.optimizer.zero_grad(set_to_none=True)
+
+        size = fastest_batch(step, self.device)
+        print(json.dumps({"batch": size}), flush=True)
+        return size
 
     def run(self) -> None:
         """Train until the clock says stop."""
-        wait_for(
-            self._enough, f"{8 * self.options.batch} clips (training.prepare; or a smaller --batch)"
-        )
+        wait_for(self._enough, f"{self._needed()} clips (training.prepare; or a smaller --batch)")
+        self.options.batch = self.options.batch or self._fastest_batch()
         held_out = None
         if self.rank == 0:
             path = self.options.shards / f"ready-{HELD_OUT:05d}.pt"
             held_out = HeldOut(path, self.conditioner, self.device)
         started = saved = self._start_together()
         losses, met, budget = list[float](), 0, self.options.minutes * 60
+        if self.options.ends_at is not None:
+            budget = min(budget, self.spent + self.options.ends_at - time.time())
         log = self.options.out.with_suffix(".jsonl")
         bar = Progress("denoiser", budget, "s", log, quiet=self.rank != 0)
         # Whoever meets must do so as often as the others: all count the meetings by one clock.
@@ -196,7 +248,9 @@ class Trainer:
             if elapsed >= budget:
                 break
             if self.step % 100 == 0:
-                self.feed.refresh()
+                self._refresh()
+                if self.forward.refresh():
+                    bar.say(compiled=True, step=self.step)
             losses.append(self._one_step(elapsed / budget))
             if held_out is not None:
                 bar.to(elapsed)
@@ -219,6 +273,7 @@ class Trainer:
             self.save(max(self.spent, budget))
             final = held_out.measure(self.average)
             bar.say(final=final, samples=self.samples)
+        self.forward.close()
         bar.close()
 
     def _batch(self, progress: float) -> tuple[Tensor, Tensor, list[Json]]:
@@ -234,9 +289,13 @@ class Trainer:
                 first = torch.randint(2, (1,), generator=generator).item() * cells // 2
                 latents = latents[fit][..., first : first + cells // 2]
                 labels = [labels[i] for i in fit]
-                return latents.float(), grids(labels, cells // 2, latents.shape[2], 2), labels
-        latents, labels = draw(size, generator)
-        return latents.float(), grids(labels, latents.shape[3], latents.shape[2]), labels
+                return latents.float(), self.grids(labels, cells // 2, latents.shape[2], 2), labels
+        return self._whole(size)
+
+    def _whole(self, size: int) -> tuple[Tensor, Tensor, list[Json]]:
+        """The same of whole clips."""
+        latents, labels = self.feed.store.draw(size, self.generator)
+        return latents.float(), self.grids(labels, latents.shape[3], latents.shape[2]), labels
 
     def _conditioning(self, labels: list[Json], silent: Tensor) -> tuple[Tensor, Tensor]:
         """Token states and prompt embeddings of a caption each; of the empty one where `silent`."""
@@ -272,7 +331,7 @@ class Trainer:
         turn = int(torch.randint(4, (1,), generator=self.generator).item())
         latents, grid = latents.roll(turn, -1), grid.roll(turn, -1)
         conditioning = self._conditioning(said, silent)
-        noise = torch.randn(latents.shape, generator=self.generator).to(self.device)
+        noise = torch.randn(latents.shape, generator=self.noise, device=self.device)
         s = noise_levels(len(said), self.generator).to(self.device)
         loss = velocity_loss(
             self.forward, latents, grid, conditioning, s, noise, self.weights
@@ -373,7 +432,13 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--favour-times", type=float, default=2.0, help="how many times as often")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--batch", type=int, default=8, help="of each process")
+    parser.add_argument(
+        "--batch", type=int, default=8, help="of each process; 0 finds the fastest of the device"
+    )
+    parser.add_argument(
+        "--ahead", action="store_true", help="keep captions and grids in the device's memory"
+    )
+    parser.add_argument("--ends-at", type=float, help="seconds since 1970: not a step later")
     parser.add_argument(
         "--compile",
         metavar="BACKEND",
