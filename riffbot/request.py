@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -22,13 +22,17 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    SerializerFunctionWrapHandler,
     StringConstraints,
     ValidationError,
     ValidationInfo,
+    model_serializer,
     model_validator,
 )
 
 from riffbot.errors import BadRequest
+from riffbot.harmony import NO_HARMONY, Harmony, HarmonyText, find_harmony
+from riffbot.harmony.texts import normalise_chords, normalise_key
 from riffbot.prompt import parse, require_words
 from riffbot.tempo import MAX_WIDTH, MIN_WIDTH
 from riffbot.validation import describe_validation_error, validate
@@ -38,6 +42,8 @@ MAX_PROMPT = 1000
 DEFAULT_DENOISING = 0.75
 """Riffusion's, whatever the model: with riffbot-mini, too, the prompt is heard best at .75 and the
 tempo of a seed image is kept (`training.evaluate --what seeds`)."""
+HALFWAY = 0.5
+"""The alpha from which on an interpolation has the key and the chords of its target."""
 MAX_COLUMNS = 36_000
 """Of a composed clip, six minutes: what a song needs and an upload to Discord still takes."""
 
@@ -62,6 +68,14 @@ def _check_words(text: str, info: ValidationInfo) -> str:
     return text
 
 
+def _normalise_key(text: str, info: ValidationInfo) -> str:
+    return text if info.context == _UNPARSED else normalise_key(text)
+
+
+def _normalise_chords(text: str, info: ValidationInfo) -> str:
+    return text if info.context == _UNPARSED else normalise_chords(text)
+
+
 # A PromptError is no ValueError, so pydantic passes it on with its own sentence.
 PromptText = Annotated[
     str,
@@ -82,6 +96,20 @@ Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Guidance = Annotated[float, Field(ge=1.0, le=30.0)]
 Steps = Annotated[int, Field(ge=1, le=200)]
 Tempo = Annotated[float, Field(ge=40.0, le=240.0)]
+KeyText = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=MAX_PROMPT),
+    AfterValidator(_normalise_key),
+    BeforeValidator(_drop_null_characters),
+]
+"""A key, such as `F# minor`. Raises HarmonyError, see `harmony.Key.parse`."""
+ChordsText = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=MAX_PROMPT),
+    AfterValidator(_normalise_chords),
+    BeforeValidator(_drop_null_characters),
+]
+"""A progression, such as `Am7 D7 Gmaj7`. Raises HarmonyError, see `harmony.Progression.parse`."""
 SchedulerText = Annotated[str, StringConstraints(max_length=64)]
 """The name of a sampler; the model decides which it has."""
 Width = Annotated[int, Field(ge=MIN_WIDTH, le=MAX_WIDTH)]
@@ -89,6 +117,18 @@ ImageRef = Annotated[
     str, StringConstraints(pattern=r"^(sha256:[0-9a-f]{64}|[a-z0-9][a-z0-9_-]{0,63})$")
 ]
 """The name of a bundled image (`steady_beat`), or `sha256:<64 hex>` of a file in the library."""
+
+
+def _without_open_harmony(written: dict[str, Any]) -> dict[str, Any]:
+    """Leave out a key and chords that are None.
+
+    So recipes and rows without any stay as they were before there were any.
+    """
+    return {
+        name: value
+        for name, value in written.items()
+        if value is not None or name not in {"key", "chords"}
+    }
 
 
 class FrozenModel(BaseModel):
@@ -139,6 +179,7 @@ class Morph(FrozenModel):
         whole: the morph begins with the seed image itself, not with a variation of it; so does
             every morph that has a picture at its second end.
         bpm: tempo of that picture; None reads it from its recipe, which an upload lacks.
+        key, chords: those of the second end, where they are not the request's.
     """
 
     kind: Literal["morph"] = "morph"
@@ -146,6 +187,12 @@ class Morph(FrozenModel):
     image: ImageRef | None = None
     whole: bool = False
     bpm: Tempo | None = None
+    key: KeyText | None = None
+    chords: ChordsText | None = None
+
+    @model_serializer(mode="wrap")
+    def _leave_out_harmony(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without_open_harmony(write(self))
 
 
 class Layer(FrozenModel):
@@ -183,6 +230,8 @@ class RiffRequest(FrozenModel):
         scheduler: one of the model's scheduler names.
         width: columns of 10 ms, 64 … 2048; a seed image brings its own.
         bpm: tempo, 40 … 240; decides `width` (a whole number of beats) and conditions the model.
+        key, chords: what the notes are to be, as a person writes it: `F# minor`, `Am7 D7 Gmaj7`.
+            The JSON of a request without them does not name them.
         target, alpha: interpolate from this request (alpha 0) to `target` (alpha 1).
         piece: a longer or mixed clip of this request. The engine generates single pictures only;
             `riffbot.composition` asks it for one after the other.
@@ -199,9 +248,21 @@ class RiffRequest(FrozenModel):
     scheduler: SchedulerText | None = None
     width: Width | None = None
     bpm: Tempo | None = None
+    key: KeyText | None = None
+    chords: ChordsText | None = None
     target: Target | None = None
     alpha: Fraction = 0.0
     piece: Piece | None = None
+
+    @model_serializer(mode="wrap")
+    def _leave_out_harmony(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without_open_harmony(write(self))
+
+    @model_validator(mode="after")
+    def _check_harmony(self, info: ValidationInfo) -> Self:
+        if info.context != _UNPARSED:
+            self.find_harmony()
+        return self
 
     @model_validator(mode="after")
     def _check_combination(self) -> Self:
@@ -212,6 +273,26 @@ class RiffRequest(FrozenModel):
         if isinstance(self.piece, Morph) and self.target is None:
             raise ValueError("a morph needs a target to walk to")
         return self
+
+    @property
+    def harmony(self) -> HarmonyText:
+        """The key and the chords that the request itself has, whatever its prompt says."""
+        return HarmonyText(self.key, self.chords)
+
+    def find_harmony_text(self) -> HarmonyText:
+        """The key and the chords that the request has; what it leaves open, its prompt may name.
+
+        From the middle of an interpolation on it is the target's prompt, where that names any.
+        """
+        words = find_harmony(self.prompt, has_key=self.key is not None)
+        if self.target is not None and self.alpha >= HALFWAY:
+            target = find_harmony(self.target.prompt, has_key=self.key is not None)
+            words = words if target == NO_HARMONY else target
+        return self.harmony.with_prompt(words)
+
+    def find_harmony(self) -> Harmony:
+        """The same, parsed. Raises HarmonyError, in stored requests also for what is no key."""
+        return self.find_harmony_text().parse()
 
     @classmethod
     def build_strict(cls, fields: Mapping[str, object]) -> Self:
@@ -238,7 +319,7 @@ class RiffRequest(FrozenModel):
             raise BadRequest(describe_validation_error(error)) from error
 
     def with_changes(self, /, **changes: object) -> Self:
-        """Build a copy with some fields changed; prompts are parsed if one of them is changed.
+        """Build a copy with some fields changed; prompts, key and chords are parsed if changed.
 
         So a stored request can be copied whatever its prompts are.
 
@@ -248,6 +329,8 @@ class RiffRequest(FrozenModel):
         copy = self.build_unparsed(**{**self.model_dump(), **changes})
         if not changes.keys().isdisjoint(("prompt", "negative", "target")):
             copy.check_prompts()
+        if not changes.keys().isdisjoint(("key", "chords")):
+            copy.find_harmony()
         return copy
 
     def check_prompts(self) -> Self:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from audio.columns import COLUMNS_PER_MINUTE, bpm_of
+from audio.columns import COLUMNS_PER_MINUTE, bpm_of, columns_of_beats
 
 SLOWEST, FASTEST = 40.0, 240.0
 """Beats per minute that a request may ask for."""
@@ -96,6 +96,30 @@ def fit_measures(bpm: float, multiple: int, around: int = 512, meter: int = 4) -
         if fitting:
             break
     return min(fitting, key=lambda g: _error(g, bpm) + 0.05 * abs(g.width / around - 1))
+
+
+def fit_progression(
+    bpm: float, multiple: int, beats: int, around: int = 512, *, exact: bool = True
+) -> Grid | None:
+    """The width nearest to `around` that holds a progression of `beats` beats, once or repeated.
+
+    Args:
+        bpm: 40 … 240.
+        multiple: the width must be a multiple of this many columns.
+        exact: hold the tempo within half a per cent; else it gives way to the width.
+
+    Returns:
+        None where no width that a picture may have does.
+    """
+    once = columns_of_beats(beats, bpm)
+    found = []
+    for times in range(1, int(MAX_WIDTH / once) + 2):
+        width = round(times * once / multiple) * multiple
+        if MIN_WIDTH <= width <= MAX_WIDTH:
+            found.append(Grid(width, times * beats, bpm_of(times * beats, width)))
+    limit = MAX_ERROR if exact else 1.0
+    fitting = [g for g in found if _error(g, bpm) < limit and SLOWEST <= g.bpm <= FASTEST]
+    return min(fitting, key=lambda g: abs(g.width - around), default=None)
 
 
 def _widths(low: int, high: int, multiple: int) -> range:

@@ -21,3 +21,6 @@ GENRES, PLAYERS, TEXTURES = _table("genres"), _table("players"), _table("texture
 
 DRUMMERS, ANYTHING = _names(_TABLES["around"]["drummers"]), _names(_TABLES["around"]["anything"])
 """Who drums; what is put around anything at all, with {x} for it and {m} for a mood."""
+
+PICTURES = _names(_TABLES["around"]["pictures"])
+"""What music is likened to, a sea or a storm that is not heard, with {x} for the music."""

@@ -30,6 +30,9 @@ VOICED, UNVOICED = 0.35, 0.06
 FRAMED = 0.12
 """Share of captions with something around them that people put around anything."""
 
+PICTURED = 0.06
+"""Share of the captions of music without sounds that liken it to a sea, a storm, a fire …"""
+
 
 def mentions(words: Sequence[str]) -> re.Pattern[str]:
     """What finds one of `words` (in lower case, each whole) in lower-case captions."""
@@ -246,7 +249,11 @@ def _tempo_tail(words: _Words, text: str) -> str:
 
 def _framed(words: _Words, text: str) -> str:
     """The caption with something around it that is true of anything."""
-    if words.piece.kind == "texture" or words.rng.random() >= FRAMED:
+    if words.piece.kind == "texture":
+        return text
+    if not words.piece.textures and words.rng.random() < PICTURED:
+        return words.rng.choice(wider.PICTURES).format(x=text)
+    if words.rng.random() >= FRAMED:
         return text
     frames = [frame for frame in wider.ANYTHING if "instrumental" not in frame]
     choices = frames if words.voices() else wider.ANYTHING

@@ -1,7 +1,8 @@
 """Words for the clips: `python -m training.captions --shards DIR`.
 
 Each `shard-00042` gets a `told-00042.json`: the label of each clip, its captions as
-people type prompts (`training.caption_writer`), its beats and its meter. Words cost nothing, so
+people type prompts (`training.caption_writer`), its beats and its meter, its key and the chord of
+each beat. Words cost nothing, so
 after a change of the vocabulary `--again` writes them anew, and `training.prepare` puts them beside
 the latents there are. What is written follows from each clip's own seed alone. A shard that has
 its words is left as it is; `--watch` waits for more. `--examples N` prints what is said of N new
@@ -20,6 +21,8 @@ from pathlib import Path
 from training.caption_writer import captions
 from training.dataset import Json, abouts, folder, labels_path, shards, write_json
 from training.music import Piece, compose
+from training.music.chords import is_pitched
+from training.music.harmony import SCALES
 from training.progress import Progress
 from training.render import describe
 
@@ -40,13 +43,13 @@ def told_tempo(caption: str, bpm: float, rng: random.Random) -> str:
 
 
 def same(piece: Piece, about: Json) -> bool:
-    """Whether a rendered clip is what the composer makes of its seed today, words aside."""
+    """Whether a rendered clip is what the composer makes of its seed today, however described."""
     now: Json = json.loads(json.dumps(describe(piece, [], about["seed"])))
-    return all(about[key] == now[key] for key in now if key != "captions")
+    return all(about[key] == now[key] for key in now if key not in {"captions", "chords"})
 
 
 def label_clip(about: Json, count: int) -> Json:
-    """`count` captions, beats and meter of a clip.
+    """`count` captions, beats and meter, key and chords of a clip.
 
     Raises:
         Outdated: another piece was rendered.
@@ -57,7 +60,25 @@ def label_clip(about: Json, count: int) -> Json:
         raise Outdated("the composer has changed since these clips were rendered; render again")
     rng = random.Random(f"captions {seed}")
     texts = [told_tempo(text, piece.bpm, rng) for text in captions(piece, rng, count)]
-    return {"captions": texts, "beats": piece.beats, "meter": piece.beats_per_measure}
+    return {
+        "captions": texts,
+        "beats": piece.beats,
+        "meter": piece.beats_per_measure,
+        **label_harmony(piece),
+    }
+
+
+def label_harmony(piece: Piece) -> Json:
+    """The key as [tonic, [its scale's pitch classes]] and of each beat [[the chord's], bass].
+
+    Null where nobody plays a note that has a pitch, or no chord.
+    """
+    is_tonal = any(is_pitched(track) for track in piece.tracks)
+    scale = sorted((piece.key + step) % 12 for step in SCALES[piece.mode])
+    return {
+        "key": [piece.key, scale] if is_tonal else None,
+        "chords": [found and [list(found.tones), found.bass] for found in piece.chords],
+    }
 
 
 def write(shard: Path, count: int) -> None:

@@ -1,10 +1,11 @@
 """Train the denoiser: `python -m training.denoiser --shards DIR … --out CKPT`.
 
 The network learns rectified flow (`training.flow`). One caption in ten is empty, for
-classifier-free guidance, and then the beat is mostly faint, as guidance shows it to its unprompted
-half; one beat grid in seven is blank. What ships is an exponential moving average. It stops by the
-clock, not by steps, reads new shards as they become ready, and goes on from its checkpoint after a
-kill.
+classifier-free guidance, and then beat and harmony are mostly faint, as guidance shows them to its
+unprompted half; one beat grid in seven is blank, the key in half of the clips and the chords in a
+third, so that prompts that name none stay free. What ships is an exponential moving average. It
+stops by the clock, not by steps, reads new shards as they become ready, and goes on from its
+checkpoint after a kill.
 
 In the first part (`--halves`) most batches are halves of clips, whole measures each, twice as many
 of them: what instruments sound like is learnt from more clips in the same time. The rest, with the
@@ -14,9 +15,9 @@ On a CPU it is `--workers` processes of one thread each: two threads in one proc
 whatever else runs on the machine. Each goes its own way for `--meet` seconds, then all go on from
 the mean of their weights (local SGD, Stich 2019). They meet by the clock, so a process whose core
 is busy with something else makes fewer steps, and the others need not wait for each of them. On a
-CUDA device it is one process (training/GPU.md): with `--ahead` captions and grids are computed once
-and kept in its memory, with `--batch 0` the batch is the one that it works through fastest, and
-`--compile inductor` changes to a compiled network once that is known to pay.
+CUDA device it is one process (training/GPU.md): with `--ahead` captions and planes are computed
+once and kept in its memory, with `--batch 0` the batch is the one that it works through fastest,
+and `--compile inductor` changes to a compiled network once that is known to pay.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ import tempfile
 import time
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.distributed as dist
@@ -39,85 +40,45 @@ from torch import Tensor
 from torch.multiprocessing.spawn import spawn
 
 from riffbot.inference.models.beats import scale_beats
-from training.ahead import CaptionsAhead, GridsAhead
+from training.ahead import CaptionsAhead, GridsAhead, HarmoniesAhead
 from training.batch_size import fastest_batch
 from training.compiled import Compiled
-from training.conditioning import Conditioner, grids, has_even_halves
+from training.conditioning import Conditioner, Shown, grids, harmonies, has_even_halves
 from training.dataset import (
     HELD_OUT,
     ByWidth,
     Json,
-    Rows,
     folder,
-    number,
     write_checkpoint,
 )
+from training.feed import Batch, Feed
 from training.flow import channel_weights, noise_levels, velocity_loss
+from training.held_out_loss import HeldOut
 from training.networks import adopt, build_denoiser
 from training.progress import Progress, wait_for
 
 EMPTY_CAPTIONS = 0.1
 BLANK_GRIDS = 0.15
-FAINT_GRIDS = 0.8
-"""Below it and above `BLANK_GRIDS`: the empty captions beside which the beat is shown at a random
-share of its size."""
+FAINT = 0.8
+"""Share of the empty captions beside which beat and harmony are shown at a random share of their
+size, as far as they are shown."""
+KEYS_SHOWN = 0.5
+CHORDS_SHOWN = 0.65
+BASSES: tuple[Literal["always", "changes", "never"], ...] = ("always", "changes", "never")
+"""How the bass of shown chords is, each as often as the next: all of it is a bass line, where the
+chord changes it is what a chord's name says."""
 _NOBODY = 1e-3
 """Steps that each counts for when all were paused: the mean is then of all alike."""
 HALVED = 0.75
 """Share of the batches made of halves while there are any."""
 
 
-class HeldOut:
-    """Clips never trained on, at fixed noise: the loss with full conditioning, and with less."""
-
-    def __init__(self, path: Path, conditioner: Conditioner, device: torch.device) -> None:
-        wait_for(path.exists, f"{path} (training.prepare)")
-        ready = torch.load(path, weights_only=True)
-        rows = max(ready.values(), key=lambda rows: len(rows["told"]))
-        latents, said = rows["latents"][:64].float(), rows["told"][:64]
-        generator = torch.Generator().manual_seed(5)
-        noise = torch.randn(latents.shape, generator=generator)
-        s = (torch.arange(len(said)) + 0.5) / len(said)
-        grid = grids(said, latents.shape[3], latents.shape[2])
-        blank = scale_beats(grid, 0.0)
-        cond, empty = conditioner([t["captions"][0] for t in said]), conditioner([""] * len(said))
-        self._rows = [part.to(device).split(16) for part in (latents, noise, s)]
-        self._conditions = {
-            "all": (grid.to(device).split(16), *(t.split(16) for t in cond)),
-            "no_caption": (grid.to(device).split(16), *(t.split(16) for t in empty)),
-            "no_grid": (blank.to(device).split(16), *(t.split(16) for t in cond)),
-        }
-
-    @torch.no_grad()
-    def measure(self, network: Any) -> dict[str, float]:
-        """Mean loss of each kind."""
-        found = {}
-        for name, parts in self._conditions.items():
-            losses = [
-                velocity_loss(network, x, grid, (states, gist), s, noise)
-                for x, noise, s, grid, states, gist in zip(*self._rows, *parts, strict=True)
-            ]
-            found[name] = round(torch.cat(losses).mean().item(), 4)
-        return found
-
-
-class Feed:
-    """The ready shards, read as they appear."""
-
-    def __init__(self, folder: Path, device: torch.device, store: ByWidth) -> None:
-        self.folder, self.device = folder, device
-        self.store, self.seen = store, set[Path]()
-
-    def refresh(self) -> list[Json]:
-        """Read what is new; the labels of the clips that came."""
-        came = list[Json]()
-        for path in sorted(self.folder.glob("ready-*.pt")):
-            if path not in self.seen and number(path) != HELD_OUT:
-                self.seen.add(path)
-                for width, rows in torch.load(path, weights_only=True).items():
-                    self.store.add(width, Rows(rows["latents"].to(self.device), rows["told"]))
-                    came += rows["told"]
-        return came
+def remaining_rate(progress: float, falling: float) -> float:
+    """Share of the learning rate at `progress` of the time, 0 … 1: it stays, and falls as a cosine
+    to 0.02 in the last `falling` of the time.
+    """
+    fallen = 1.0 - (1.0 - min(1.0, progress)) / min(1.0, falling)
+    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * max(0.0, fallen)))
 
 
 class Trainer:
@@ -128,9 +89,10 @@ class Trainer:
         wait_for(options.gist.exists, f"{options.gist} (training.prompt_embedding)")
         self.conditioner: Any = Conditioner(options.gist, device)
         self.grids: Any = grids
+        self.harmonies: Any = harmonies
         if options.ahead:
             self.conditioner = CaptionsAhead(self.conditioner, device)
-            self.grids = GridsAhead(grids, device)
+            self.grids, self.harmonies = GridsAhead(device), HarmoniesAhead(device)
         self.empty = self.conditioner([""])
         self.weights = channel_weights(options.autoencoder).to(device)
         torch.manual_seed(options.seed)
@@ -185,13 +147,10 @@ class Trainer:
         """What another process needs to know to compile this network, on a GPU."""
         if self.device.type != "cuda":
             return None
-        config = self.network.config
         return {
             "latent_channels": options.latent_channels,
             "channels": list(options.channels),
-            "in_channels": config.in_channels,
-            "batch": 64,
-            "cells": [32, 16, 26, 30],
+            "in_channels": self.network.config.in_channels,
         }
 
     def _needed(self) -> int:
@@ -211,12 +170,13 @@ class Trainer:
         """The batch that this device works through fastest."""
 
         def step(size: int) -> None:
-            latents, grid, said = self._whole(size)
-            latents, grid = latents.to(self.device), grid.to(self.device)
-            empty = (part.expand(size, *part.shape[1:]) for part in self.empty)
-            s = noise_levels(len(said), self.generator).to(self.device)
-            noise = torch.randn_like(latents)
-            velocity_loss(self.network, latents, grid, tuple(empty), s, noise).mean().backward()
+            batch = Batch(*self.feed.store.draw(size, self.generator), None)
+            latents, silent = batch.latents.float(), torch.zeros(size, dtype=torch.bool)
+            empty = [part.expand(size, *part.shape[1:]) for part in self.empty]
+            s = noise_levels(size, self.generator).to(self.device)
+            noise, planes = torch.randn_like(latents), self._planes(batch, silent)
+            inputs = latents, planes, (empty[0], empty[1]), s, noise
+            velocity_loss(self.network, *inputs).mean().backward()
             self.optimizer.zero_grad(set_to_none=True)
 
         size = fastest_batch(step, self.device)
@@ -247,7 +207,7 @@ class Trainer:
                 continue
             if elapsed >= budget:
                 break
-            if self.step % 100 == 0:
+            if self.step % 50 == 0:
                 self._refresh()
                 if self.forward.refresh():
                     bar.say(compiled=True, step=self.step)
@@ -276,8 +236,8 @@ class Trainer:
         self.forward.close()
         bar.close()
 
-    def _batch(self, progress: float) -> tuple[Tensor, Tensor, list[Json]]:
-        """Latents, beat grids and labels of whole clips, or of twice as many halves."""
+    def _batch(self, progress: float) -> Batch:
+        """Whole clips, or twice as many halves."""
         draw, generator = self.feed.store.draw, self.generator
         size = self.options.batch
         dice = torch.rand(1, generator=generator).item()
@@ -286,16 +246,30 @@ class Trainer:
             fit = [i for i, said in enumerate(labels) if has_even_halves(said)][: 2 * size]
             cells = latents.shape[3]
             if cells % 2 == 0 and len(fit) >= size:
-                first = torch.randint(2, (1,), generator=generator).item() * cells // 2
+                half = int(torch.randint(2, (1,), generator=generator).item())
+                first = half * cells // 2
                 latents = latents[fit][..., first : first + cells // 2]
-                labels = [labels[i] for i in fit]
-                return latents.float(), self.grids(labels, cells // 2, latents.shape[2], 2), labels
-        return self._whole(size)
+                return Batch(latents.float(), [labels[i] for i in fit], half)
+        latents, labels = draw(size, generator)
+        return Batch(latents.float(), labels, None)
 
-    def _whole(self, size: int) -> tuple[Tensor, Tensor, list[Json]]:
-        """The same of whole clips."""
-        latents, labels = self.feed.store.draw(size, self.generator)
-        return latents.float(), self.grids(labels, latents.shape[3], latents.shape[2]), labels
+    def _planes(self, batch: Batch, silent: Tensor) -> Tensor:
+        """The beat grid and the harmony of each clip as they are shown, (B, …, rows, cells)."""
+        rows, cells = batch.latents.shape[2:]
+        grid = self.grids(batch.labels, cells, rows, 1 if batch.half is None else 2)
+        share = self._shown(silent, BLANK_GRIDS).view(-1, 1, 1, 1).to(self.device)
+        grid = scale_beats(grid.to(self.device), share)
+        shown = self._harmony_shown(len(silent))
+        harmony = self.harmonies(batch.labels, cells, rows, shown, half=batch.half)
+        share = self._shown(silent, 0.0).view(-1, 1, 1, 1).to(self.device)
+        return torch.cat([grid, harmony.to(self.device) * share], dim=1)
+
+    def _harmony_shown(self, count: int) -> list[Shown]:
+        key, chords, bass = torch.rand(3, count, generator=self.generator).tolist()
+        return [
+            Shown(k < KEYS_SHOWN, c < CHORDS_SHOWN, BASSES[int(b * len(BASSES))])
+            for k, c, b in zip(key, chords, bass, strict=True)
+        ]
 
     def _conditioning(self, labels: list[Json], silent: Tensor) -> tuple[Tensor, Tensor]:
         """Token states and prompt embeddings of a caption each; of the empty one where `silent`."""
@@ -309,32 +283,34 @@ class Trainer:
         states = torch.where(silent[:, None, None], self.empty[0], states)
         return states, torch.where(silent[:, None], self.empty[1], gist)
 
-    def _shown(self, silent: Tensor) -> Tensor:
-        """How much of each clip's beat is shown, (B,), 0 … 1: see the module's first lines."""
+    def _shown(self, silent: Tensor, blank: float) -> Tensor:
+        """How much of each clip's beat or harmony is shown, (B,), 0 … 1: of a share `blank` of all
+        nothing, of most others without a caption some.
+        """
         dice, share = torch.rand(2, len(silent), generator=self.generator)
-        loud = torch.where(dice < BLANK_GRIDS, 0.0, 1.0)
-        faint = torch.where(dice < FAINT_GRIDS, share, 1.0)
+        loud = torch.where(dice < blank, 0.0, 1.0)
+        faint = torch.where(dice < FAINT, share, 1.0)
         # Where no tempo is known guidance has neither words nor beat in its unprompted half.
-        return torch.where(silent & (dice >= BLANK_GRIDS), faint, loud)
+        return torch.where(silent & (dice >= blank), faint, loud)
 
     def _one_step(self, progress: float) -> float:
         options = self.options
         rate = options.lr * min(1.0, (self.step + 1) / options.warmup)
-        rate *= 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+        rate *= remaining_rate(progress, options.falls / options.minutes if options.falls else 1.0)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        latents, grid, said = self._batch(progress)
+        batch = self._batch(progress)
+        said = batch.labels
         silent = torch.rand(len(said), generator=self.generator) < EMPTY_CAPTIONS
-        grid = scale_beats(grid, self._shown(silent).view(-1, 1, 1, 1))
-        latents, grid = latents.to(self.device), grid.to(self.device)
+        latents, planes = batch.latents.to(self.device), self._planes(batch, silent)
         # The networks are circular, but their strides are not: turn the clip by up to a stride.
         turn = int(torch.randint(4, (1,), generator=self.generator).item())
-        latents, grid = latents.roll(turn, -1), grid.roll(turn, -1)
+        latents, planes = latents.roll(turn, -1), planes.roll(turn, -1)
         conditioning = self._conditioning(said, silent)
         noise = torch.randn(latents.shape, generator=self.noise, device=self.device)
         s = noise_levels(len(said), self.generator).to(self.device)
         loss = velocity_loss(
-            self.forward, latents, grid, conditioning, s, noise, self.weights
+            self.forward, latents, planes, conditioning, s, noise, self.weights
         ).mean()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -426,6 +402,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--start", type=Path, help="an older denoiser (training.unpack)")
     parser.add_argument("--minutes", type=float, default=60.0, help="in all, restarts included")
+    parser.add_argument(
+        "--falls",
+        type=float,
+        metavar="MINUTES",
+        help="at the end, in which the learning rate falls; without it, it falls all the time",
+    )
     parser.add_argument("--halves", type=float, default=0.6, help="share of the time with halves")
     parser.add_argument(
         "--favour", nargs="*", default=[], help="words whose clips are drawn more often"
@@ -436,7 +418,7 @@ def parse() -> argparse.Namespace:
         "--batch", type=int, default=8, help="of each process; 0 finds the fastest of the device"
     )
     parser.add_argument(
-        "--ahead", action="store_true", help="keep captions and grids in the device's memory"
+        "--ahead", action="store_true", help="keep captions and planes in the device's memory"
     )
     parser.add_argument("--ends-at", type=float, help="seconds since 1970: not a step later")
     parser.add_argument(

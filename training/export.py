@@ -15,10 +15,10 @@ from typing import Any
 import torch
 from diffusers import DPMSolverMultistepScheduler
 
-from riffbot.inference.models import quantised
+from riffbot.inference.models import network_files, quantised
 from riffbot.inference.models.model import Defaults, ModelCard, TextEncoderCard
 from riffbot.inference.models.prompt_embedding import PromptEmbedding
-from training.networks import STRIDE, build_autoencoder, build_denoiser
+from training.networks import STRIDE, build_autoencoder, build_denoiser, reads_harmony
 from training.text import MAX_TOKENS, WIDTH
 
 CARD = ModelCard(
@@ -41,15 +41,16 @@ def export(autoencoder: Path, gist: Path, denoiser: Path, out: Path, card: Model
     held = torch.load(autoencoder, map_location="cpu", weights_only=True)
     vae = build_autoencoder(held["latent_channels"])
     vae.load_state_dict(held["network"])
-    vae.half().save_pretrained(out / "vae")
+    network_files.save(vae.half(), out / "vae")
 
     held = torch.load(denoiser, map_location="cpu", weights_only=True)
-    unet = build_denoiser(held["latent_channels"], tuple(held["channels"]))
+    harmony = reads_harmony(held["average"])
+    unet = build_denoiser(held["latent_channels"], tuple(held["channels"]), harmony=harmony)
     unet.load_state_dict(held["average"])
     unet.save_config(out / "unet")
-    network: Any = PromptEmbedding(width=WIDTH)
+    network = PromptEmbedding(width=WIDTH)
     network.load_state_dict(torch.load(gist, map_location="cpu", weights_only=True)["gist"])
-    network.half().save_pretrained(out / "gist")
+    network_files.save(network.half(), out / "gist")
     quantised.save(unet.state_dict(), out / "unet" / quantised.FILE)
 
     scheduler: Any = DPMSolverMultistepScheduler(
@@ -74,6 +75,7 @@ def export(autoencoder: Path, gist: Path, denoiser: Path, out: Path, card: Model
         "vae": ["riffbot.inference.models.patch_autoencoder", "PatchAutoencoder"],
     }
     (out / "model_index.json").write_text(json.dumps(index, indent=2) + "\n", "utf-8")
+    card = card.model_copy(update={"harmony_grid": harmony})
     (out / "riffbot.json").write_text(card.model_dump_json(indent=2) + "\n", "utf-8")
 
 

@@ -16,16 +16,19 @@ from torch import Tensor
 def velocity_loss(  # noqa: PLR0917 - in the order in which they enter the equation
     network: Any,
     latents: Tensor,
-    grid: Tensor,
+    planes: Tensor,
     conditioning: tuple[Tensor, Tensor],
     s: Tensor,
     noise: Tensor,
     weights: Tensor | None = None,
 ) -> Tensor:
-    """Mean squared error of the velocity, (B,), of all channels alike or by `weights` (C,)."""
+    """Mean squared error of the velocity, (B,), of all channels alike or by `weights` (C,).
+
+    `planes` are what the network is shown beside the latents: beat grids and harmony.
+    """
     at = s.view(-1, 1, 1, 1)
     with torch.autocast(latents.device.type, torch.bfloat16):
-        mixed = torch.cat([(1 - at) * latents + at * noise, grid], dim=1)
+        mixed = torch.cat([(1 - at) * latents + at * noise, planes], dim=1)
         mixed = mixed.contiguous(memory_format=torch.channels_last)
         answer = network(
             mixed, s * 1000.0, conditioning[0], class_labels=conditioning[1], return_dict=False

@@ -9,6 +9,7 @@ from diffusers import UNet2DConditionModel
 
 from riffbot.inference.models.beats import CHANNELS as GRID_CHANNELS
 from riffbot.inference.models.circular import make_circular
+from riffbot.inference.models.harmony_planes import CHANNELS as HARMONY_CHANNELS
 from riffbot.inference.models.patch_autoencoder import PatchAutoencoder
 
 TEXT_GAIN = 2.5
@@ -24,8 +25,14 @@ def build_autoencoder(latent_channels: int = 32) -> Any:
     return network
 
 
-def build_denoiser(latent_channels: int = 32, channels: tuple[int, ...] = (64, 128, 256)) -> Any:
-    """Velocity of the rectified flow at latent and beat grid (B, C + CHANNELS, 32, W/16).
+def build_denoiser(
+    latent_channels: int = 32,
+    channels: tuple[int, ...] = (64, 128, 256),
+    *,
+    harmony: bool = True,
+) -> Any:
+    """Velocity of the rectified flow at latent, beat grid and harmony planes, all of (B, …, 32,
+    W/16) and in this order; without the last if not `harmony`, as networks up to version 5 are.
 
     It is conditioned on token states (B, 32, 384) and, as `class_labels`, on the prompt embedding
     (B, 384).
@@ -33,7 +40,7 @@ def build_denoiser(latent_channels: int = 32, channels: tuple[int, ...] = (64, 1
     """
     network: Any = UNet2DConditionModel(
         sample_size=32,
-        in_channels=latent_channels + GRID_CHANNELS,
+        in_channels=latent_channels + GRID_CHANNELS + (HARMONY_CHANNELS if harmony else 0),
         out_channels=latent_channels,
         block_out_channels=channels,
         layers_per_block=1,
@@ -52,6 +59,12 @@ def build_denoiser(latent_channels: int = 32, channels: tuple[int, ...] = (64, 1
             if name.endswith(("attn2.to_k", "attn2.to_v")):
                 module.weight.mul_(TEXT_GAIN)
     return network
+
+
+def reads_harmony(state: dict[str, torch.Tensor]) -> bool:
+    """Whether a denoiser's weights are of one that is shown key and chords."""
+    inputs, latents = state["conv_in.weight"].shape[1], state["conv_out.weight"].shape[0]
+    return bool(inputs == latents + GRID_CHANNELS + HARMONY_CHANNELS)
 
 
 def adopt(network: Any, state: dict[str, torch.Tensor]) -> list[str]:

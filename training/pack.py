@@ -20,6 +20,7 @@ from pathlib import Path
 import torch
 
 from riffbot.inference.models.loading import read_card
+from riffbot.locations import ROOT
 from training import unpack
 from training.dataset import HELD_OUT, folder, number
 from training.export import export
@@ -161,7 +162,7 @@ def run(options: argparse.Namespace) -> list[Path]:
         written = [part.write(options.out) for part in parts]
         bar.to(5)
         for name in SCRIPTS:
-            source = sources.ROOT / name
+            source = ROOT / name
             shutil.copy(source, options.out / source.name)
         write_checksums(written, options.out)
         for part, path in zip(parts, written, strict=True):

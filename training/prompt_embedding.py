@@ -190,7 +190,11 @@ def main() -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.set_num_threads(1)
     torch.manual_seed(options.seed)
-    listener = Listener().to(device)
+    listener = Listener()
+    if options.start is not None and not options.out.exists():
+        older = torch.load(options.start, map_location="cpu", weights_only=True)
+        listener.gist.load_state_dict(older["gist"])
+    listener.to(device)
     optimizer = torch.optim.AdamW(listener.parameters(), lr=options.lr, weight_decay=0.02)
     step, spent = resume(options.out, listener, optimizer)
     school = School(options.pieces, options.seed)
@@ -269,6 +273,9 @@ def save(
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument(
+        "--start", type=Path, help="an older gist (training.unpack) to learn on from"
+    )
     parser.add_argument("--pieces", type=int, default=60_000, help="to make captions of")
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--batch", type=int, default=256)

@@ -16,6 +16,7 @@ import random
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,7 @@ def describe(piece: Piece, texts: list[str], seed: int) -> dict[str, Any]:
         "mood": piece.mood,
         "mode": piece.mode,
         "key": piece.key,
+        "chords": [asdict(chord) if chord else None for chord in piece.chords],
         "style": piece.style,
         "effects": list(piece.effects),
     }

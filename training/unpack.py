@@ -13,23 +13,17 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors.torch import load_file
 
-from riffbot.inference.models import quantised
-from riffbot.inference.models.patch_autoencoder import PatchAutoencoder
+from riffbot.inference.models import network_files
 from training.dataset import write_checkpoint
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
     """A part's weights in float32, from eight bits or from safetensors."""
-    small = folder / quantised.FILE
-    if small.is_file():
-        return quantised.load(small)
-    held = load_file(folder / "diffusion_pytorch_model.safetensors")
-    return {name: tensor.float() for name, tensor in held.items()}
+    file, _ = network_files.find_weights(folder)
+    return network_files.read_state(file)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -38,8 +32,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--model", type=Path, default=Path("models/riffbot-mini"))
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(argv)
-    config: Any = PatchAutoencoder.load_config(options.model / "vae")
-    channels = config["latent_channels"]
+    channels = network_files.read_config(options.model / "vae")["latent_channels"]
     made = {
         "autoencoder.pt": {"network": weights(options.model / "vae"), "latent_channels": channels},
         "start.pt": {"average": weights(options.model / "unet"), "latent_channels": channels},

@@ -16,7 +16,7 @@ from riffbot.bench.peers import ITERATIONS, RATE
 from riffbot.bench.progress import ProgressBar
 from riffbot.bench.stages import STAGES, StageTimer, TimedMethod, measure_seconds
 from riffbot.images import Images
-from riffbot.inference.pipeline.factory import open_pipeline
+from riffbot.inference.pipeline.factory import open_model, open_pipeline
 from riffbot.inference.pipeline.pipeline import Pipeline
 from riffbot.inference.pipeline.resolve import resolve
 from riffbot.inference.torch_threads import use_few_threads
@@ -100,7 +100,8 @@ def run(
     # A prompt without a tempo is given one by its seed, and a width with it: a batch has one width.
     requests = [first.with_changes(seed=seed) for seed in range(BATCH)]
     ours = TimedMethod(model, lambda timer: _make_clip(pipeline, first, settings, timer))
-    stock = TimedMethod(model, DiffusersBaseline(model, first, iterations=iterations).clip)
+    theirs = open_model(settings, stock=True)
+    stock = TimedMethod(theirs, DiffusersBaseline(theirs, first, iterations=iterations).clip)
     bar = bar or ProgressBar("engine")
     bar.expect(2 + 4 * clips)
     for side, name in ((ours, "RiffBot"), (stock, "diffusers + librosa")):

@@ -55,10 +55,12 @@ TINY = V1Size(
 def random_v1(size: V1Size, device: torch.device, dtype: torch.dtype) -> Model:
     """A model of random weights, ready to run."""
     torch.manual_seed(0)
+    denoiser: Any = UNet2DConditionModel
+    autoencoder: Any = AutoencoderKL
     config: Any = CLIPTextConfig
     with torch.device(device):
-        unet: Any = UNet2DConditionModel(**_arguments(size.unet))
-        vae: Any = AutoencoderKL(**_arguments(size.vae))
+        unet = denoiser(**_arguments(size.unet))
+        vae = autoencoder(**_arguments(size.vae))
         text: Any = CLIPTextModel(config(**_arguments(size.text)))
     for network in (unet, vae):
         make_circular(network)

@@ -33,7 +33,7 @@ from riffbot.composition import compose, extended_columns, windows
 from riffbot.composition.canvas import window_width
 from riffbot.images import Images
 from riffbot.inference.job import GeneratedRiff
-from riffbot.inference.pipeline.factory import open_pipeline
+from riffbot.inference.pipeline.factory import open_model, open_pipeline
 from riffbot.inference.pipeline.pipeline import Pipeline
 from riffbot.inference.pipeline.resolve import resolve
 from riffbot.inference.torch_threads import use_few_threads
@@ -119,7 +119,7 @@ def run(
         images,
     )
     result = RemixResult(model.name)
-    baseline = DiffusersEdits(model, request, size.iterations)
+    baseline = DiffusersEdits(open_model(settings, stock=True), request, size.iterations)
     steps: dict[str, Callable[[], list[Row]]] = {
         "remix": lambda: _measure_remix(pipeline, request, source, baseline, repeats),
         "inpaint": lambda: _measure_inpaint(pipeline, request, source, baseline, repeats),

@@ -16,6 +16,7 @@ from riffbot.composition import check_tempos, extended_columns
 from riffbot.composition.morph import check_clips_between_riffs
 from riffbot.errors import BadRequest
 from riffbot.generation_options import NO_OPTIONS, GenerationOptions
+from riffbot.harmony import NO_HARMONY, HarmonyText, Key, find_harmony
 from riffbot.library.tables import StoredRiff
 from riffbot.regions import BEATS, Region
 from riffbot.request import DEFAULT_DENOISING, MAX_PROMPT, Extend, RiffRequest
@@ -36,6 +37,7 @@ class EditSource:
         prompt: its own prompt, used if the edit has none.
         riff_id: the riff that the picture belongs to, if any.
         meter: beats a measure.
+        harmony: its key and its chords from the picture's first measure on, as far as known.
     """
 
     ref: str
@@ -44,6 +46,7 @@ class EditSource:
     prompt: str = ""
     riff_id: str | None = None
     meter: int = BEATS
+    harmony: HarmonyText = NO_HARMONY
 
 
 def check_remix_allowed(riff: StoredRiff, user_id: int) -> StoredRiff:
@@ -87,7 +90,8 @@ def remix(
 
     Args:
         source: the picture to change.
-        options: what was set; without a prompt or a tempo the source's own are taken.
+        options: what was set; without a prompt or a tempo the source's own are taken, and what is
+            said of key and chords is added to the source's (`GenerationOptions.choose_harmony`).
         mask: reference of a picture that says where to repaint.
 
     Raises:
@@ -177,7 +181,8 @@ def morph(
         first, second: riffs or prompts. A morph from a riff begins with that riff unchanged, one
             between two riffs ends with the second. Between prompts, and from a prompt to a riff,
             the morph keeps one beat: that of the seed image, if there is one.
-        options: what was set. Their prompt is not used.
+        options: what was set. Their prompt is not used; their key and chords hold from one end to
+            the other, in place of the riffs' own.
         clips: the length, in clips as long as the first one.
         target_seed: the seed of the second end; that of the first by default.
 
@@ -187,7 +192,8 @@ def morph(
     """
     if isinstance(first, EditSource) and isinstance(second, EditSource):
         check_clips_between_riffs(clips)
-    fields = {**options.as_fields(), "prompt": _prompt_of(first)}
+    departure, arrival = _harmony_of_ends(first, second, options)
+    fields = {**options.as_fields(), "prompt": _prompt_of(first), **departure._asdict()}
     second_prompt = _prompt_of(second)
     if isinstance(first, EditSource):
         fields |= {"seed_image": first.ref, "bpm": first.bpm}
@@ -204,6 +210,7 @@ def morph(
         "whole": isinstance(first, EditSource),
         "image": image.ref if image else None,
         "bpm": image.bpm if image else None,
+        **arrival._asdict(),
     }
     return base.with_changes(
         target=end.model_dump(include={"prompt", "negative", "seed", "denoising"}), piece=piece
@@ -222,7 +229,27 @@ def layer(first: EditSource, second: EditSource, *, gain_db: float = 0.0) -> Rif
     caption = f"{first.prompt} + {second.prompt}"[:MAX_PROMPT]
     piece = {"kind": "layer", "image": second.ref, "gain_db": gain_db, "bpm": second.bpm}
     return RiffRequest.build_unparsed(
-        prompt=caption, seed=0, seed_image=first.ref, denoising=0.0, bpm=first.bpm, piece=piece
+        prompt=caption,
+        seed=0,
+        seed_image=first.ref,
+        denoising=0.0,
+        bpm=first.bpm,
+        piece=piece,
+        key=first.harmony.key or second.harmony.key,
+        chords=first.harmony.chords,
+    )
+
+
+def describe_clash(first: EditSource, second: EditSource) -> str | None:
+    """The sentence for two riffs whose keys do not go together; None where they may."""
+    if first.harmony.key is None or second.harmony.key is None:
+        return None
+    one, other = Key.parse(first.harmony.key), Key.parse(second.harmony.key)
+    if one.shares_scale_with(other):
+        return None
+    return (
+        f"The first is in {one} and the second in {other}, so they may clash; to avoid that, remix "
+        f"the second with key: {one} and layer the remix."
     )
 
 
@@ -246,11 +273,31 @@ def _build_img2img(
         "prompt": source.prompt,
         "bpm": source.bpm,
         **options.as_fields(),
+        **options.choose_harmony(source.harmony)._asdict(),
         "seed_image": source.ref,
         "mask": mask,
         "piece": piece,
     }
     return RiffRequest.build(**fields)
+
+
+def _harmony_of_ends(
+    first: EditSource | str, second: EditSource | str, options: GenerationOptions
+) -> tuple[HarmonyText, HarmonyText]:
+    """Key and chords of a morph's ends, the second's only where they differ from the first's.
+
+    What its prompts say of them is left to their words, except where a riff's key is to end.
+    """
+    told = options.model_copy(update={"prompt": None})
+    held = first.harmony if isinstance(first, EditSource) else NO_HARMONY
+    departure = told.choose_harmony(held)
+    if isinstance(second, EditSource):
+        arrival = told.choose_harmony(second.harmony)
+    elif departure == NO_HARMONY:
+        arrival = NO_HARMONY
+    else:
+        arrival = told.choose_harmony(find_harmony(second))
+    return departure, NO_HARMONY if arrival == departure else arrival
 
 
 def _prompt_of(end: EditSource | str) -> str:

@@ -148,6 +148,15 @@ class Canvas:
             return picture[:, ::-1].copy(), Region(width - region.end, width - region.begin)
         return picture.copy(), region
 
+    @property
+    def origin(self) -> int:
+        """The column, in playing order, at which the known columns begin."""
+        return self._columns - self.known if self.backward else 0
+
+    def playing_start(self, window: Window) -> int:
+        """The column, in playing order, at which a window begins."""
+        return self._columns - window.start - window.width if self.backward else window.start
+
     def rotation(self, window: Window) -> int:
         """Return by how many columns a window is rotated to begin where the loop does.
 

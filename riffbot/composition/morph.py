@@ -12,6 +12,7 @@ from riffbot.composition.canvas import WINDOW, Canvas, Window, window_width, win
 from riffbot.composition.time_stretch import column_blocks, resample_columns, stretch_to
 from riffbot.composition.windowed_inpaint import Submit, combine_riffs, load_loop, paint
 from riffbot.errors import BadRequest
+from riffbot.harmony import NO_HARMONY, HarmonyText
 from riffbot.images import Images
 from riffbot.inference.job import GeneratedRiff
 from riffbot.request import MAX_COLUMNS, Morph, RiffRequest
@@ -62,10 +63,13 @@ async def morph(
         until=until,
         before=len(riffs),
         like=request.seed_image,
+        arrival=HarmonyText(piece.key, piece.chords),
     )
     picture = canvas.picture
     if finish is not None and finish.shape[1] != width:
         picture = _glide(picture, width, finish)
+    if all(riff.request.harmony == NO_HARMONY for riff in riffs):  # the model was told none
+        request = request.with_changes(piece=piece.model_copy(update=NO_HARMONY._asdict()))
     return combine_riffs(request.with_changes(bpm=bpm), picture, riffs)
 
 

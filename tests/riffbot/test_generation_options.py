@@ -8,6 +8,7 @@ import pytest
 
 from riffbot.errors import BadRequest
 from riffbot.generation_options import NO_OPTIONS, GenerationOptions
+from riffbot.harmony import ANY, HarmonyText
 from riffbot.prompt import PromptError
 from riffbot.request import RiffRequest
 
@@ -63,8 +64,42 @@ def test_its_options_are_fields_of_a_request_with_their_types() -> None:
     )
     names = list(GenerationOptions.model_fields)
     assert names == [name for name in RiffRequest.model_fields if name in names]
-    for name in names:
+    for name in {*names} - {"key", "chords"}:  # which may be left open here, whatever a source has
         assert options[name] in (fields[name], fields[name] | None), name
+
+
+@pytest.mark.parametrize(
+    ("options", "held", "expected"),
+    [
+        ({}, ("A minor", "i VI"), ("A minor", "i VI")),
+        ({"key": "D minor"}, ("A minor", "i VI"), ("D minor", "i VI")),
+        ({"key": "D minor"}, ("A minor", "Am F"), ("D minor", None)),
+        ({"key": "any"}, ("A minor", "Am F"), (None, "Am F")),
+        ({"key": "none"}, ("A minor", "i VI"), (None, None)),
+        ({"chords": "C G"}, ("A minor", "i VI"), ("A minor", "C G")),
+        ({"chords": "Db Gb"}, ("A minor", None), (None, "Db Gb")),
+        ({"chords": "free"}, ("A minor", "i VI"), ("A minor", None)),
+        ({"chords": "ii V"}, ("Bb major", None), ("Bb major", "ii V")),
+        ({"key": "Am"}, (None, "C G"), ("A minor", "C G")),
+        ({"prompt": "modal jazz in D dorian"}, ("A minor", None), ("D dorian", None)),
+        ({"prompt": "modal jazz"}, ("A minor", "i VI"), ("A minor", "i VI")),
+        ({"prompt": "jazz in D minor", "key": "E"}, ("A minor", None), ("E major", None)),
+        ({"prompt": "jazz in C, chords C F G", "key": "E"}, (None, None), ("E major", None)),
+    ],
+)
+def test_a_held_harmony_stays_unless_something_else_is_said(
+    options: dict[str, str],
+    held: tuple[str | None, str | None],
+    expected: tuple[str | None, str | None],
+) -> None:
+    chosen = GenerationOptions.build(**options).choose_harmony(HarmonyText(*held))
+    assert chosen == HarmonyText(*expected)
+
+
+def test_an_open_key_is_no_field_of_a_request() -> None:
+    options = GenerationOptions.build(prompt="sax", seed=1, key="Any", chords="none")
+    assert (options.key, options.chords, options.names_harmony) == (ANY, ANY, False)
+    assert options.build_request() == RiffRequest.build(prompt="sax", seed=1)
 
 
 def test_what_is_left_out_is_decided_by_others() -> None:

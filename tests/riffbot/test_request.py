@@ -11,7 +11,7 @@ from riffbot.clips.edits import EditSource, extend, layer, morph, remix
 from riffbot.errors import BadRequest
 from riffbot.generation_options import NO_OPTIONS, GenerationOptions
 from riffbot.prompt import PromptError
-from riffbot.request import MAX_SEED, Extend, RiffRequest, Target, build_takes
+from riffbot.request import MAX_SEED, Extend, Morph, RiffRequest, Target, build_takes
 
 UNREADABLE = ("(x:1e9)", "take (one:99)", "()", "[ ]")
 """Prompts that old libraries may hold: a file's name, or what an earlier grammar took for text."""
@@ -120,3 +120,48 @@ def test_takes_differ_in_their_seeds_only() -> None:
     assert takes[0] == request
     assert [take.seed for take in takes] == [MAX_SEED, 0, 1]
     assert {take.prompt for take in takes} == {"(x:1e9)"}
+
+
+def test_a_request_without_harmony_is_written_as_it_always_was() -> None:
+    written = RiffRequest.build(prompt="funk in A minor", seed=1).model_dump_json()
+    assert "key" not in written
+    assert "chords" not in written
+    morph = Morph(clips=2).model_dump_json()
+    assert morph == '{"kind":"morph","clips":2,"image":null,"whole":false,"bpm":null}'
+
+
+def test_key_and_chords_travel_as_a_person_writes_them() -> None:
+    request = RiffRequest.build(prompt="funk", seed=1, key="bb", chords="ii–V–I")
+    assert (request.key, request.chords) == ("Bb major", "ii V I")
+    assert RiffRequest.from_json(request.model_dump_json()) == request
+    assert request.find_harmony().describe() == "Bb major · Cm F Bb"
+
+
+def test_a_prompt_may_name_what_is_left_open() -> None:
+    assert RiffRequest.build(prompt="bop in Bb", chords="ii V").find_harmony().measures
+    walk = RiffRequest.build(
+        prompt="bop in Bb", target=Target(prompt="bop in E minor", seed=1), alpha=0.25
+    )
+    assert walk.find_harmony_text().key == "Bb major"
+    assert walk.with_changes(alpha=0.5).find_harmony_text().key == "E minor"
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"chords": "Amm7 D7"}, "There is no chord “Amm7”. Did you mean Am7?"),
+        ({"chords": "ii V I"}, "“ii” is a degree of a key: please say which key, for example"),
+        ({"key": "H flat"}, "There is no key “H flat”. Write a note and its mode"),
+    ],
+)
+def test_wrong_keys_and_chords_get_one_sentence(fields: dict[str, str], sentence: str) -> None:
+    with pytest.raises(BadRequest) as refused:
+        RiffRequest.build(prompt="funk", **fields)
+    assert str(refused.value).startswith(sentence)
+    with pytest.raises(BadRequest):
+        RiffRequest.build(prompt="funk", seed=1).with_changes(**fields)
+
+
+def test_a_stored_request_is_read_whatever_its_key_is() -> None:
+    stored = RiffRequest.build_unparsed(prompt="funk", key="of a later version")
+    assert stored.key == "of a later version"

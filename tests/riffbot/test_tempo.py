@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from riffbot.tempo import FASTEST, MAX_ERROR, SLOWEST, find_tempo, fit_beats, fit_measures
+from riffbot.tempo import (
+    FASTEST,
+    MAX_ERROR,
+    MAX_WIDTH,
+    SLOWEST,
+    Grid,
+    find_tempo,
+    fit_beats,
+    fit_measures,
+    fit_progression,
+)
 
 
 @pytest.mark.parametrize(
@@ -82,3 +92,25 @@ def test_measures_are_whole_and_near(bpm: float, meter: int) -> None:
 @given(bpm=st.floats(55, 180), around=st.sampled_from((64, 96, 128, 256)))
 def test_measures_of_narrow_clips_stay_within_what_may_be_asked(bpm: float, around: int) -> None:
     assert SLOWEST <= fit_measures(bpm, 16, around).bpm <= FASTEST
+
+
+@given(bpm=st.floats(40, 240), measures=st.integers(1, 16), exact=st.booleans())
+def test_a_progression_is_held_whole(bpm: float, measures: int, exact: bool) -> None:
+    found = fit_progression(bpm, 16, 4 * measures, exact=exact)
+    if found is None:
+        longest = 4 * measures * 6000 / bpm
+        assert exact or longest > MAX_WIDTH - 16 or not 41 < bpm < 230
+        return
+    assert found.width % 16 == 0
+    assert found.width <= MAX_WIDTH
+    assert found.beats % (4 * measures) == 0
+    assert found.width * found.bpm == pytest.approx(6000 * found.beats)
+    assert abs(found.bpm / bpm - 1) < (MAX_ERROR if exact else 0.1)
+
+
+def test_a_progression_is_repeated_where_that_is_nearer_to_the_usual_width() -> None:
+    assert fit_progression(120.0, 16, 4) == Grid(400, 8, 120.0)
+    nearer = fit_progression(120.0, 16, 4, exact=False)
+    assert nearer is not None
+    assert (nearer.width, nearer.beats) == (608, 12)
+    assert fit_progression(60.0, 16, 64) is None

@@ -22,8 +22,9 @@ from safetensors.torch import save_file
 from transformers import BertConfig, BertModel, CLIPTextConfig, CLIPTextModel
 
 from riffbot.images import Images
-from riffbot.inference.models import quantised
+from riffbot.inference.models import network_files, quantised
 from riffbot.inference.models.beats import CHANNELS as GRID_CHANNELS
+from riffbot.inference.models.harmony_planes import CHANNELS as HARMONY_CHANNELS
 from riffbot.inference.models.loading import load_model
 from riffbot.inference.models.prompt_embedding import PromptEmbedding
 from riffbot.inference.models.sd_v1 import SCHEDULER
@@ -52,6 +53,7 @@ def tiny_embedded_model(
     int8: bool = False,
     steps: int = 3,
     conditioned: bool = True,
+    harmony: bool = False,
     **card: object,
 ) -> Path:
     """Write a model in the layout of `models/riffbot-mini`: f=16, rectified flow, `riffbot.json`.
@@ -64,6 +66,7 @@ def tiny_embedded_model(
         int8: store the denoiser in eight bits.
         steps: the card's default.
         conditioned: the denoiser is given a prompt embedding and a beat grid.
+        harmony: it is shown key and chords as well.
         card: further fields of `riffbot.json`.
 
     Returns:
@@ -72,7 +75,7 @@ def tiny_embedded_model(
     torch.manual_seed(seed)
     channels = 1 if grayscale else 3
     unet, vae = (
-        _unet(latents=8, conditioned=conditioned),
+        _unet(latents=8, conditioned=conditioned, harmony=harmony),
         _vae((4, 4, 4, 4, 4), latents=8, channels=channels),
     )
     vae.save_pretrained(folder / "vae")
@@ -82,9 +85,8 @@ def tiny_embedded_model(
         quantised.save(unet.state_dict(), folder / "unet" / quantised.FILE)
     _bert(folder)
     if conditioned:
-        PromptEmbedding(width=_WIDTH, size=_WIDTH, heads=2, hidden=8).save_pretrained(
-            folder / "gist"
-        )
+        gist = PromptEmbedding(width=_WIDTH, size=_WIDTH, heads=2, hidden=8)
+        network_files.save(gist, folder / "gist")
     _write_json(folder / "scheduler" / "scheduler_config.json", FLOW)
     _write_json(
         folder / "riffbot.json",
@@ -100,6 +102,7 @@ def tiny_embedded_model(
             "tempo_in_prompt": True,
             "grayscale": grayscale,
             "beat_grid": conditioned,
+            **({"harmony_grid": True} if harmony else {}),
             **card,
         },
     )
@@ -176,14 +179,18 @@ def tiny_pipeline(folder: Path, **options: object) -> Pipeline:
     return Pipeline(model, Images(folder / "seed_images"))
 
 
-def _unet(*, latents: int, conditioned: bool = False) -> UNet2DConditionModel:
+def _unet(
+    *, latents: int, conditioned: bool = False, harmony: bool = False
+) -> UNet2DConditionModel:
     gist: dict[str, Any] = {
         "class_embed_type": "projection",
         "projection_class_embeddings_input_dim": _WIDTH,
     }
     return UNet2DConditionModel(
         sample_size=32,
-        in_channels=latents + (GRID_CHANNELS if conditioned else 0),
+        in_channels=latents
+        + (GRID_CHANNELS if conditioned else 0)
+        + (HARMONY_CHANNELS if harmony else 0),
         out_channels=latents,
         block_out_channels=(8, 16),
         layers_per_block=1,

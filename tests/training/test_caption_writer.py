@@ -9,6 +9,7 @@ from collections import Counter
 import pytest
 
 from riffbot.bench.held_out_prompts import HELD_OUT, PROMPTS
+from training.caption_wider import PICTURES
 from training.caption_writer import captions, held_out
 from training.music import INSTRUMENTS, Piece, compose
 
@@ -73,6 +74,14 @@ def test_instruments_that_are_named_play(captioned: Captioned) -> None:
             for word in unmistakable:
                 if re.search(rf"\b{word}\b", text.lower()):
                     assert any(word in name for name in can), (text, piece.roles)
+
+
+def test_a_sea_or_a_storm_that_is_a_picture_is_not_heard(captioned: Captioned) -> None:
+    frames = [re.escape(frame).replace(r"\{x\}", ".+") for frame in PICTURES]
+    picture = re.compile("|".join(frames))
+    likened = [piece for piece, texts in captioned for text in texts if picture.search(text)]
+    assert len(likened) > 0.03 * 6 * len(captioned)
+    assert not any(piece.textures for piece in likened)
 
 
 def test_nothing_is_denied(captioned: Captioned) -> None:

@@ -12,14 +12,25 @@ from torch.multiprocessing.spawn import spawn
 
 from riffbot.images import Images
 from riffbot.inference.models.beats import CHANNELS as GRID_CHANNELS
+from riffbot.inference.models.harmony_planes import CHANNELS as HARMONY_CHANNELS
 from riffbot.inference.models.loading import load_model
 from riffbot.inference.pipeline.pipeline import Pipeline
 from riffbot.inference.pipeline.resolve import resolve
 from riffbot.request import RiffRequest
 from tests.support.patience import by_steps
 from training import captions, denoiser, networks, prepare
-from training.denoiser import BLANK_GRIDS, Trainer, work
+from training.conditioning import Shown, _chords, harmonies
+from training.denoiser import (
+    BASSES,
+    BLANK_GRIDS,
+    CHORDS_SHOWN,
+    KEYS_SHOWN,
+    Trainer,
+    remaining_rate,
+    work,
+)
 from training.export import CARD, export
+from training.feed import Unlabelled
 from training.flow import channel_weights, noise_levels, velocity_loss
 from training.prompt_embedding import NAMES, Listener, attributes, batch_of, corpus, loss_of
 from training.render import clip_seed, find_piece, write_shard
@@ -62,8 +73,11 @@ def options(folder: Path, **changes: object) -> argparse.Namespace:
         "favour_times": 3.0,
         "minutes": 0.03,
         "halves": 0.5,
+        "falls": None,
         "workers": 1,
         "batch": 1,
+        "ahead": False,
+        "ends_at": None,
         "compile": None,
         "meet": 0.3,
         "lr": 1e-3,
@@ -100,6 +114,14 @@ def test_it_trains_saves_goes_on_and_exports(
     assert picture.shape == (512, 400)
 
 
+def test_the_learning_rate_falls_all_the_time_or_at_the_end() -> None:
+    cosine = [remaining_rate(share, 1.0) for share in (0.0, 0.5, 1.0, 1.2)]
+    assert cosine == pytest.approx([1.0, 0.51, 0.02, 0.02])
+    late = [remaining_rate(share, 0.2) for share in (0.0, 0.8, 0.9, 1.0)]
+    assert late == pytest.approx([1.0, 1.0, 0.51, 0.02])
+    assert remaining_rate(0.5, 3.0) == pytest.approx(0.51)
+
+
 @pytest.mark.slow
 def test_the_compiled_network_is_the_one_that_learns(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -132,13 +154,15 @@ def test_what_is_told_of_a_clip_is_of_that_clip(folder: Path) -> None:
         for said in rows["told"]:
             assert said["beats"] % said["meter"] == 0
             assert len(said["captions"]) == 2
+            assert len(said["chords"]) == said["beats"]
+    assert any(said["key"] and any(said["chords"]) for said in seen)
 
 
 def test_without_a_caption_the_beat_is_mostly_faint(folder: Path, tmp_path: Path) -> None:
     config = options(folder, out=tmp_path / "denoiser.pt")
     trainer = Trainer(config, 0, torch.device("cpu"))
     silent = torch.arange(4000) < 2000
-    unprompted, prompted = trainer._shown(silent).split(2000)
+    unprompted, prompted = trainer._shown(silent, BLANK_GRIDS).split(2000)
     assert set(prompted.tolist()) == {0.0, 1.0}
     for shown in (unprompted, prompted):
         assert (shown == 0).float().mean().item() == pytest.approx(BLANK_GRIDS, abs=0.04)
@@ -160,6 +184,76 @@ def test_an_older_denoiser_is_adopted(folder: Path) -> None:
     assert not adopted[:, LATENTS:].any()
 
 
+def test_a_network_that_learns_harmony_begins_as_the_one_without(folder: Path) -> None:
+    """Where no key and no chords are shown its answers are those of before, to the bit."""
+    torch.manual_seed(2)
+    before = networks.build_denoiser(32, harmony=False).eval()
+    after = networks.build_denoiser(32).eval()
+    assert not networks.reads_harmony(before.state_dict())
+    assert networks.reads_harmony(after.state_dict())
+    assert networks.adopt(after, before.state_dict()) == []
+    inputs, states, gist = torch.randn(2, 32 + GRID_CHANNELS, 32, 16), torch.randn(2, 32, 384), None
+    gist = torch.randn(2, 384)
+    blank = torch.zeros(2, HARMONY_CHANNELS, 32, 16)
+    shown = torch.rand(2, HARMONY_CHANNELS, 32, 16)
+    with torch.inference_mode():
+        old = before(inputs, torch.tensor(400.0), states, class_labels=gist).sample
+        for planes in (blank, shown):
+            both = torch.cat([inputs, planes], dim=1)
+            new = after(both, torch.tensor(400.0), states, class_labels=gist).sample
+            assert torch.equal(new, old)
+
+
+def test_harmony_is_shown_in_most_samples_and_left_open_in_the_others(
+    folder: Path, tmp_path: Path
+) -> None:
+    trainer = Trainer(options(folder, out=tmp_path / "denoiser.pt"), 0, torch.device("cpu"))
+    shown = trainer._harmony_shown(4000)
+    share = lambda rows: sum(rows) / len(shown)  # noqa: E731
+    assert share(how.key for how in shown) == pytest.approx(KEYS_SHOWN, abs=0.04)
+    assert share(how.chords for how in shown) == pytest.approx(CHORDS_SHOWN, abs=0.04)
+    neither = (1 - KEYS_SHOWN) * (1 - CHORDS_SHOWN)
+    assert share(not (how.key or how.chords) for how in shown) == pytest.approx(neither, abs=0.04)
+    for bass in BASSES:
+        assert share(how.bass == bass for how in shown) == pytest.approx(1 / 3, abs=0.04)
+
+
+CHORDS = [[[0, 4, 7], 0], [[0, 4, 7], 7], None, [[0, 4, 7], 4], [[9, 0, 4], None], None, None, None]
+LABEL = {"beats": 8, "meter": 4, "key": [0, [0, 2, 4, 5, 7, 9, 11]], "chords": CHORDS}
+
+
+def test_the_planes_are_of_the_half_that_is_learnt_from() -> None:
+    whole = harmonies([LABEL], 32, 32, [Shown()])
+    halves = [harmonies([LABEL], 16, 32, [Shown()], half=half) for half in (0, 1)]
+    assert torch.equal(torch.cat(halves, dim=3), whole)
+    assert whole.any()
+
+
+def test_what_is_not_to_be_shown_is_blank() -> None:
+    assert not harmonies([LABEL], 8, 32, [Shown(key=False, chords=False)]).any()
+    bass = {
+        kind: [found and found.bass for found in _chords(LABEL, Shown(bass=kind), None)]
+        for kind in BASSES
+    }
+    assert bass == {
+        "always": [0, 7, None, 4, None, None, None, None],
+        "changes": [0, None, None, 4, None, None, None, None],
+        "never": [None] * 8,
+    }
+
+
+def test_labels_of_before_say_how_to_write_them_anew(folder: Path, tmp_path: Path) -> None:
+    ready = torch.load(folder / "ready-00001.pt", weights_only=True)
+    for rows in ready.values():
+        for said in rows["told"]:
+            del said["chords"]
+    torch.save(ready, tmp_path / "ready-00001.pt")
+    trainer = Trainer(options(folder, out=tmp_path / "denoiser.pt"), 0, torch.device("cpu"))
+    trainer.feed.folder = tmp_path
+    with pytest.raises(Unlabelled, match=r"ready-00001.*captions --shards .* --again"):
+        trainer.feed.refresh()
+
+
 def test_every_batch_sees_all_noise_levels() -> None:
     levels = noise_levels(8, torch.Generator().manual_seed(0)).sort().values
     quantiles = torch.special.ndtri((torch.arange(1, 8)) / 8).sigmoid()
@@ -173,7 +267,8 @@ def test_channels_count_by_what_they_are_of_the_picture(folder: Path) -> None:
     assert weights.mean().item() == pytest.approx(1.0)
     error = velocity_loss  # the weighted loss of equal errors is that of unweighted ones
     network = networks.build_denoiser(LATENTS, CHANNELS).eval()
-    x, grid = torch.randn(2, LATENTS, 32, 16), torch.zeros(2, GRID_CHANNELS, 32, 16)
+    x = torch.randn(2, LATENTS, 32, 16)
+    grid = torch.zeros(2, GRID_CHANNELS + HARMONY_CHANNELS, 32, 16)
     conditioning, s = (torch.zeros(2, 32, 384), torch.zeros(2, 384)), torch.full((2,), 0.5)
     plain = error(network, x, grid, conditioning, s, torch.zeros_like(x))
     doubled = error(

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from diffusers import DPMSolverMultistepScheduler, UNet2DConditionModel
 
-from riffbot.inference.models import checkpoints, quantised
+from riffbot.inference.models import checkpoints, network_files, quantised
 from riffbot.inference.models.loading import read_card
 from riffbot.inference.models.prompt_embedding import PromptEmbedding
-from riffbot.inference.models.schedulers import suitable
+from riffbot.inference.models.schedulers import open_sampler, suitable
+from riffbot.inference.models.unet import UNet
 from training import networks
 from training.export import CARD, export
 from training.text import WIDTH
@@ -55,7 +58,8 @@ def test_the_card_and_the_index(exported: Path) -> None:
 def test_the_denoiser_comes_back_within_half_a_step(
     exported: Path, trained: tuple[Path, Path, Path]
 ) -> None:
-    unet, file = checkpoints._network(checkpoints.UNet2DConditionModel, exported / "unet")
+    unet, file = checkpoints.read_unet(exported / "unet")
+    assert isinstance(unet, UNet)
     assert file.name == quantised.FILE
     back = unet.state_dict()
     for name, weight in torch.load(trained[2], weights_only=True)["average"].items():
@@ -66,11 +70,31 @@ def test_the_denoiser_comes_back_within_half_a_step(
 def test_the_autoencoder_comes_back_in_half_precision(
     exported: Path, trained: tuple[Path, Path, Path]
 ) -> None:
-    kind = checkpoints._autoencoder_class(exported / "vae")
-    vae, _ = checkpoints._network(kind, exported / "vae")
+    vae, _ = checkpoints.read_autoencoder(exported / "vae")
     back = vae.state_dict()
     for name, weight in torch.load(trained[0], weights_only=True)["network"].items():
         assert torch.equal(back[name], weight.half().float()), name
+
+
+def test_diffusers_reads_the_layout(exported: Path, trained: tuple[Path, Path, Path]) -> None:
+    kind: Any = UNet2DConditionModel
+    unet = kind.from_config(kind.load_config(exported / "unet"))
+    unet.load_state_dict(quantised.load(exported / "unet" / quantised.FILE))
+    ours, _ = checkpoints.read_unet(exported / "unet")
+    assert dict(ours.state_dict()).keys() == dict(unet.state_dict()).keys()
+    scheduler: Any = DPMSolverMultistepScheduler.from_pretrained(exported / "scheduler")
+    scheduler.set_timesteps(4)
+    config = json.loads((exported / "scheduler" / "scheduler_config.json").read_text("utf-8"))
+    run = open_sampler("flow", config, steps=4, start=0, device=torch.device("cpu"))
+    assert [run.timestep(step) for step in range(4)] == list(scheduler.timesteps)
+
+
+def test_the_prompt_embedding_comes_back(exported: Path, trained: tuple[Path, Path, Path]) -> None:
+    config = network_files.read_config(exported / "gist")
+    assert config["_class_name"] == "PromptEmbedding"
+    state = network_files.read_state(network_files.find_weights(exported / "gist")[0])
+    for name, weight in torch.load(trained[1], weights_only=True)["gist"].items():
+        assert torch.equal(state[name], weight.half().float()), name
 
 
 def test_a_card_of_before_is_read(exported: Path, tmp_path: Path) -> None:

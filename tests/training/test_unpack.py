@@ -89,6 +89,23 @@ def test_a_gist_goes_on_where_it_was_stopped(
     assert sum("final" in line for line in lines) == 2
 
 
+def test_a_gist_learns_on_from_an_older_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(5)
+    older = Listener().gist.state_dict()
+    torch.save({"gist": older}, tmp_path / "older.pt")
+    by_steps(monkeypatch, prompt_embedding, 1.0)
+    argv = ["gist", "--out", str(tmp_path / "gist.pt"), "--start", str(tmp_path / "older.pt")]
+    few = ["--pieces", "12", "--batch", "4", "--lr", "1e-6", "--minutes", "0.03"]
+    monkeypatch.setattr("sys.argv", [*argv, *few])
+    prompt_embedding.main()
+    held = torch.load(tmp_path / "gist.pt", weights_only=True)
+    learnt = held["training"]["listener"]["gist.inner.weight"]
+    assert torch.allclose(learnt, older["inner.weight"], atol=1e-4)
+    assert references.listener(tmp_path / "gist.pt").training is False
+
+
 def test_the_autoencoder_goes_on_from_what_was_unpacked(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

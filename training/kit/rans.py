@@ -88,7 +88,7 @@ def decode(
 @compiled
 def _context(planes: Planes, component: int, row: int, cell: int) -> int:
     """How active the neighbourhood is that the decoder knows, 0 … CONTEXTS − 1."""
-    activity = 0
+    activity = np.int64(0)
     cells = planes.shape[2]
     if cell > 0:
         activity += 2 * abs(np.int64(planes[component, row, cell - 1]))

@@ -127,7 +127,8 @@ class Session:
         self._say_line(lines[-1:])
 
     def _say_line(self, lines: list[str]) -> None:
-        found = json.loads(lines[0]) if lines else {"stage": "self-check", "failed": True}
+        failed = '{"stage": "self-check", "failed": true}'
+        found: dict[str, Any] = json.loads(lines[0] if lines else failed)
         self.has_gpu = "gpu" in found.get("machine", {})
         self.say(**found)
 

@@ -6,6 +6,7 @@ import random
 
 from training.music.backing import write_arpeggio
 from training.music.band import compose_band
+from training.music.chords import chords_played
 from training.music.clock import Pen
 from training.music.frame import SLOWEST, make_frame, pick
 from training.music.genres import GENRES
@@ -92,10 +93,12 @@ def compose_solo(rng: random.Random, key: str) -> Piece:
     moods = (
         ("happy", "bright", "gentle", "warm") if bright else ("sad", "dark", "melancholic", "moody")
     )
+    tracks = (track_of(pen, "solo", who, 0.0, 0.25),)
     return piece_of(
         frame,
         kind="solo",
-        tracks=(track_of(pen, "solo", who, 0.0, 0.25),),
+        tracks=tracks,
+        chords=chords_played(tracks, parts, clock, tonic),
         tonic=tonic,
         mode=mode,
         mood=rng.choice(moods),

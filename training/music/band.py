@@ -6,6 +6,7 @@ import random
 from dataclasses import replace
 
 from training.music.backing import RHYTHMS, Segment, write_arpeggio, write_bass, write_chords
+from training.music.chords import chords_played
 from training.music.clock import Clock, Pen
 from training.music.frame import Frame, make_frame, pick
 from training.music.genres import GENRES, Genre
@@ -129,6 +130,7 @@ def compose_band(rng: random.Random, name: str) -> Piece:
         kind="band",
         genre=name,
         tracks=tuple(tracks),
+        chords=chords_played(tracks, parts, clock, tonic),
         textures=_sounds_around(rng, name),
         tonic=tonic,
         mode=mode,

@@ -72,8 +72,24 @@ class Texture:
 
 
 @dataclass(frozen=True, slots=True)
+class BeatChord:
+    """The chord that sounds in a beat, in pitch classes (0 is C).
+
+    `tones` are those that are played, `bass` is the lowest note of the beat, None where only high
+    notes sound.
+    """
+
+    root: int
+    tones: tuple[int, ...]
+    bass: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Piece:
-    """A looping clip: `width` columns of 10 ms hold `beats` beats exactly."""
+    """A looping clip: `width` columns of 10 ms hold `beats` beats exactly.
+
+    `chords` are as many as beats, None where nobody plays one.
+    """
 
     kind: str
     genre: str
@@ -91,6 +107,7 @@ class Piece:
     effects: tuple[str, ...]
     style: str
     seed: int
+    chords: tuple[BeatChord | None, ...]
 
     @property
     def bpm(self) -> float:

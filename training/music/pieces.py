@@ -12,7 +12,7 @@ from training.music.grooves import groove_steps, write_drums
 from training.music.harmony import BRIGHT, chord
 from training.music.instruments import Instrument
 from training.music.mix import LEVELS
-from training.music.piece import Piece, Texture, Track
+from training.music.piece import BeatChord, Piece, Texture, Track
 
 
 def chords_of(frame: Frame, clock: Clock, progression: str, per: int) -> list[Segment]:
@@ -88,6 +88,7 @@ def piece_of(
     room: str = "dry",
     effects: tuple[str, ...] = (),
     style: str = "",
+    chords: tuple[BeatChord | None, ...] = (),
 ) -> Piece:
     """Put everything that was decided together."""
     return Piece(
@@ -107,4 +108,5 @@ def piece_of(
         effects=effects,
         style=style,
         seed=frame.rng.getrandbits(32),
+        chords=chords or (None,) * frame.beats,
     )

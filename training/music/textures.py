@@ -34,7 +34,7 @@ _ALONE = {
 _WITH = {
     "lofi": ("rain", "vinyl", "vinyl", "rain", "birds"),
     "ambient": ("rain", "wind", "waves", "birds", "thunder", "water"),
-    "newage": ("rain", "waves", "birds", "water", "water"),
+    "newage": ("rain", "birds", "birds", "water", "water", "water"),
     "christmas": ("bells", "fire"),
     "church": ("bells", "bells"),
     "gospel": ("applause", "bells"),

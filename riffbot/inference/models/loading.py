@@ -8,16 +8,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from diffusers.utils import logging as diffusers_logging
 from pydantic import ValidationError
-from transformers.utils import logging as transformers_logging
 
 from riffbot.errors import BadRequest, ModelError, strip_folders
 from riffbot.inference.models import checkpoints
 from riffbot.inference.models.beats import CHANNELS as GRID_CHANNELS
 from riffbot.inference.models.beats import STRIDE as GRID_STRIDE
+from riffbot.inference.models.bert import BertConfig
 from riffbot.inference.models.circular import make_circular
+from riffbot.inference.models.harmony_planes import CHANNELS as HARMONY_CHANNELS
+from riffbot.inference.models.library_logs import quiet
 from riffbot.inference.models.model import Model, ModelCard
+from riffbot.inference.models.parts import Parts
 from riffbot.inference.models.sd_v1 import v1_card
 
 CARD = "riffbot.json"
@@ -37,6 +39,7 @@ def load_model(
     dtype: str = "auto",
     allow_any: bool = False,
     loras: Sequence[Path] = (),
+    stock: bool = False,
 ) -> Model:
     """Load a model; the safety checker of a foreign checkpoint is never read.
 
@@ -48,6 +51,8 @@ def load_model(
         dtype: `auto` (float16 on CUDA, float32 elsewhere), `float32`, `float16` or `bfloat16`.
         allow_any: load a checkpoint that is not known to draw spectrograms.
         loras: folders of low-rank adapters, peft's or diffusers', merged in this order.
+        stock: load the embedded model, too, with the classes of diffusers and transformers, for
+            diffusers' own pipelines.
 
     Raises:
         ModelError: the files are missing, damaged, or not a spectrogram model's.
@@ -56,17 +61,18 @@ def load_model(
     on = _device(device)
     precision = _dtype(dtype, on)
     where = checkpoints.locate(str(ref))
-    card = read_card(where) if (where / CARD).is_file() else v1_card(str(ref))
-    with _quiet(), _in_words(ref):
+    own_card = read_card(where) if (where / CARD).is_file() else None
+    card = own_card or v1_card(str(ref))
+    with _in_words(ref):
         _check_kind(str(ref), where, card, allow_any)
-        parts = checkpoints.read(where, card)
+        parts = checkpoints.read(where, own_card, stock=stock or bool(loras))
         files = [*parts.files, *_with_loras(parts, loras)]
     _check_shape(parts, card)
     for network in (parts.unet, parts.vae):
         if card.circular:
             make_circular(network)
         network.to(memory_format=torch.channels_last)
-    with _quiet():
+    with quiet():
         for network in filter(
             None, (parts.unet, parts.vae, parts.text_encoder, parts.prompt_embedding)
         ):
@@ -144,7 +150,7 @@ def _check_kind(ref: str, where: Path, card: ModelCard, allow_any: bool) -> None
     )
 
 
-def _check_shape(parts: checkpoints.Parts, card: ModelCard) -> None:
+def _check_shape(parts: Parts, card: ModelCard) -> None:
     stride = 2 ** (len(parts.vae.config.block_out_channels) - 1)
     if card.width_multiple % stride:
         raise ModelError(
@@ -156,13 +162,18 @@ def _check_shape(parts: checkpoints.Parts, card: ModelCard) -> None:
             f"{card.name}: a beat grid is drawn in cells of {GRID_STRIDE} columns, but the "
             f"autoencoder's stride is {stride}; please correct its riffbot.json."
         )
-    inputs = parts.vae.config.latent_channels + (GRID_CHANNELS if card.beat_grid else 0)
+    inputs = parts.vae.config.latent_channels
+    inputs += (GRID_CHANNELS if card.beat_grid else 0) + (
+        HARMONY_CHANNELS if card.harmony_grid else 0
+    )
     if parts.unet.config.in_channels != inputs:
         raise ModelError(
             f"{card.name}: the denoiser reads {parts.unet.config.in_channels} channels, but its "
             f"card and the autoencoder make {inputs}; they do not belong together."
         )
-    wants, gives = parts.unet.config.cross_attention_dim, parts.text_encoder.config.hidden_size
+    reads = parts.text_encoder.config
+    wants = parts.unet.config.cross_attention_dim
+    gives = reads.states_size if isinstance(reads, BertConfig) else reads.hidden_size
     if wants != gives:
         raise ModelError(
             f"{card.name}: the denoiser reads text of {wants} numbers a token, the text encoder "
@@ -170,7 +181,7 @@ def _check_shape(parts: checkpoints.Parts, card: ModelCard) -> None:
         )
 
 
-def _with_loras(parts: checkpoints.Parts, folders: Sequence[Path]) -> list[Path]:
+def _with_loras(parts: Parts, folders: Sequence[Path]) -> list[Path]:
     if not folders:
         return []
     from riffbot.inference.models import lora  # noqa: PLC0415  # brings two seconds of imports
@@ -204,19 +215,3 @@ def _in_words(ref: str | Path) -> Iterator[None]:
         raise ModelError(
             f"The model {_named(ref)} cannot be loaded: {strip_folders(said[0])[:200]}"
         ).with_path(Path(ref) if Path(ref).exists() else None) from error
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the libraries' progress bars and load reports: no member can act on them."""
-    libraries = (transformers_logging, diffusers_logging)
-    levels = [library.get_verbosity() for library in libraries]
-    for library in libraries:
-        library.set_verbosity_error()
-        library.disable_progress_bar()
-    try:
-        yield
-    finally:
-        for library, level in zip(libraries, levels, strict=True):
-            library.set_verbosity(level)
-            library.enable_progress_bar()

@@ -9,11 +9,13 @@ from diffusers import PNDMScheduler, StableDiffusionPipeline
 from peft import PeftModel
 
 from riffbot.errors import ModelError, strip_folders
-from riffbot.inference.models.checkpoints import Parts
+from riffbot.inference.models.library_logs import quiet
+from riffbot.inference.models.parts import Parts
 
 _PEFT = "adapter_config.json"
 
 
+@quiet()
 def merge(parts: Parts, folder: Path) -> list[Path]:
     """Merge the adapters in a folder into the denoiser and, where they reach it, the text encoder.
 

@@ -20,17 +20,17 @@ class _CardPart(BaseModel):
 
 
 class TextEncoderCard(_CardPart):
-    """A text encoder that is installed as a Python package rather than kept with the weights.
+    """Where a text encoder and its tokenizer are, in one folder as transformers saves them.
 
     Attributes:
-        package: import name; its folder `folder` holds encoder and tokenizer as transformers
-            saves them.
-        folder: path within the package.
+        package: import name of the Python package that holds the folder; None: the model's own
+            folder holds it.
+        folder: path within the package or within the model's folder.
         max_length: tokens in one window, the two special ones included; shorter prompts are
             padded to it.
     """
 
-    package: str
+    package: str | None = None
     folder: str = "model"
     max_length: Annotated[int, Field(ge=3)]
 
@@ -59,7 +59,8 @@ class ModelCard(_CardPart):
         name, version: what a riff's recipe remembers, e.g. `riffbot-mini` `1.0`.
         kind: what the model draws. Only `spectrogram` models make sound.
         licence: SPDX expression of the weights.
-        text_encoder: where the text encoder is installed; None if it lies in the folder.
+        text_encoder: where the text encoder is; None if it lies in `text_encoder` and its tokenizer
+            in `tokenizer`, as in a Stable Diffusion checkpoint.
         defaults: see `Defaults`.
         schedulers: the samplers that suit the model; the first is no more than the rest, the
             default is named in `defaults`.
@@ -69,6 +70,8 @@ class ModelCard(_CardPart):
         grayscale: the autoencoder has one channel, not three.
         beat_grid: the denoiser is shown where the beats are (`models.beats`), so a
             clip made from text alone gets a tempo of its own.
+        harmony_grid: the denoiser is shown the key and the chord of every beat
+            (`models.harmony_planes`). With other models a request's key and chords decide nothing.
     """
 
     name: Annotated[str, Field(min_length=1)]
@@ -83,6 +86,7 @@ class ModelCard(_CardPart):
     tempo_in_prompt: bool = False
     grayscale: bool = False
     beat_grid: bool = False
+    harmony_grid: bool = False
 
     @model_validator(mode="after")
     def _default_is_offered(self) -> ModelCard:
@@ -90,6 +94,8 @@ class ModelCard(_CardPart):
             raise ValueError(f"the default scheduler {self.defaults.scheduler} is not offered")
         if self.defaults.width % self.width_multiple:
             raise ValueError(f"the default width is no multiple of {self.width_multiple}")
+        if self.harmony_grid and not self.beat_grid:
+            raise ValueError("harmony is shown in the beats of a beat grid, which it lacks")
         return self
 
 
@@ -100,11 +106,12 @@ class Model:
     Attributes:
         name: the card's name, or the hub id or folder name of a foreign checkpoint.
         hash: sha256 over the weight files in order of their paths, 64 hex digits.
-        tokenizer, text_encoder: transformers' own; `text_window` tokens are read at a time.
+        tokenizer, text_encoder: `wordpiece.WordPiece` and `bert.Bert`, or transformers' own;
+            `text_window` tokens are read at a time.
         prompt_embedding: see `prompt_embedding.PromptEmbedding`; None where the denoiser is
             conditioned on token states only.
-        unet: diffusers' UNet2DConditionModel.
-        vae: diffusers' AutoencoderKL.
+        unet: `unet.UNet`, or diffusers' UNet2DConditionModel.
+        vae: `patch_autoencoder.PatchAutoencoder`, or diffusers' AutoencoderKL.
         scheduler_config: the scheduler config that came with the weights.
         card, device, dtype: as loaded; latents between the steps are float32 whatever dtype is.
     """

@@ -12,9 +12,9 @@ It has AutoencoderKL's interface as far as the pipelines use it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from diffusers.configuration_utils import ConfigMixin, register_to_config
-from diffusers.models.modeling_utils import ModelMixin
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -62,38 +62,59 @@ class ResidualBlock(nn.Module):
         return x + self.second(functional.silu(self.first(functional.silu(x))))
 
 
-class PatchAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
-    """Pictures (B, 1, H, W) in [-1, 1] <-> latents (B, latent_channels, H/16, W/16), RMS about 1.
+@dataclass(frozen=True)
+class PatchAutoencoderConfig:
+    """The shape of a `PatchAutoencoder`, with AutoencoderKL's names where pipelines read them.
 
-    Args:
+    Attributes:
         latent_channels: principal components kept of each patch.
         hidden_channels, layers: size of the correcting net.
         rows: latent rows of a picture (512/16); each has a learnt place in the correcting net.
+        in_channels, out_channels: colours of a picture.
         block_out_channels: only its length matters, from which the pipelines read the stride.
+        scaling_factor: latents are divided by it; they have an RMS of about 1 already.
     """
 
-    @register_to_config
-    def __init__(  # noqa: PLR0917 - diffusers' config knows arguments by name
-        self,
-        latent_channels: int = 32,
-        hidden_channels: int = 160,
-        layers: int = 3,
-        rows: int = 32,
-        in_channels: int = 1,
-        out_channels: int = 1,
-        block_out_channels: tuple[int, ...] = (1, 1, 1, 1, 1),
-        scaling_factor: float = 1.0,
-    ) -> None:
+    latent_channels: int = 32
+    hidden_channels: int = 160
+    layers: int = 3
+    rows: int = 32
+    in_channels: int = 1
+    out_channels: int = 1
+    block_out_channels: tuple[int, ...] = (1, 1, 1, 1, 1)
+    scaling_factor: float = 1.0
+
+
+class PatchAutoencoder(nn.Module):
+    """Pictures (B, 1, H, W) in [-1, 1] <-> latents (B, latent_channels, H/16, W/16), RMS about 1.
+
+    Args:
+        settings: the fields of `PatchAutoencoderConfig`.
+    """
+
+    def __init__(self, **settings: Any) -> None:
         super().__init__()
-        self.patch = 2 ** (len(block_out_channels) - 1)
+        config = self.config = PatchAutoencoderConfig(**settings)
+        latent_channels, hidden_channels = config.latent_channels, config.hidden_channels
+        self.patch = 2 ** (len(config.block_out_channels) - 1)
         self.analysis = nn.Conv2d(1, latent_channels, self.patch, stride=self.patch)
         self.synthesis = nn.ConvTranspose2d(latent_channels, 1, self.patch, stride=self.patch)
         self.lift = nn.Conv2d(latent_channels, hidden_channels, 3, padding=1)
-        self.place = nn.Parameter(self.lift.weight.new_zeros(1, hidden_channels, rows, 1))
-        self.blocks = nn.ModuleList(ResidualBlock(hidden_channels) for _ in range(layers))
+        self.place = nn.Parameter(self.lift.weight.new_zeros(1, hidden_channels, config.rows, 1))
+        self.blocks = nn.ModuleList(ResidualBlock(hidden_channels) for _ in range(config.layers))
         self.correction = nn.Conv2d(hidden_channels, self.patch**2, 1)
         nn.init.zeros_(self.correction.weight)
         nn.init.zeros_(self.correction.bias)  # type: ignore[arg-type]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.place.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision of the weights."""
+        return self.place.dtype
 
     def encode(self, pictures: Tensor) -> Encoded:
         """Project each patch; three equal channels count as one."""

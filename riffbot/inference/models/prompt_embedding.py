@@ -10,31 +10,45 @@ word lies more of that word.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import torch
-from diffusers.configuration_utils import ConfigMixin, register_to_config
-from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
 
-class PromptEmbedding(ModelMixin, ConfigMixin):  # type: ignore[misc]
-    """Token states (B, T, width) of a text encoder -> embedding (B, size), RMS about 1.
+@dataclass(frozen=True)
+class PromptEmbeddingConfig:
+    """The shape of a `PromptEmbedding`.
 
-    Args:
+    Attributes:
         width: of the token states.
         size: of the embedding.
         heads: ways to look at the tokens, beside their mean.
         hidden: width of the layer between.
     """
 
-    @register_to_config
-    def __init__(
-        self, width: int = 384, size: int = 384, heads: int = 8, hidden: int = 768
-    ) -> None:
+    width: int = 384
+    size: int = 384
+    heads: int = 8
+    hidden: int = 768
+
+
+class PromptEmbedding(nn.Module):
+    """Token states (B, T, width) of a text encoder -> embedding (B, size), RMS about 1.
+
+    Args:
+        settings: the fields of `PromptEmbeddingConfig`.
+    """
+
+    def __init__(self, **settings: Any) -> None:
         super().__init__()
-        self.look = nn.Linear(width, heads)
+        config = self.config = PromptEmbeddingConfig(**settings)
+        width = config.width
+        self.look = nn.Linear(width, config.heads)
         self.content = nn.Linear(width, width)
-        self.inner = nn.Linear(2 * width, hidden)
-        self.outer = nn.Linear(hidden, size)
+        self.inner = nn.Linear(2 * width, config.hidden)
+        self.outer = nn.Linear(config.hidden, config.size)
         self.activation = nn.GELU()
 
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:

@@ -1,8 +1,6 @@
-"""Prompts and tempo → what the denoiser is conditioned on.
-
-Three kinds of conditioning reach the denoiser: token states through cross-attention, for models
-with a prompt embedding one pooled vector beside the timestep, and for models with a beat grid
-extra input channels that show where the beats are.
+"""Prompts and tempo → what the denoiser is told: token states through cross-attention and, for
+models with a prompt embedding, one pooled vector beside the timestep. What it is shown, `planes`
+draws.
 """
 
 from __future__ import annotations
@@ -13,14 +11,11 @@ from typing import NamedTuple
 
 import torch
 
-from riffbot.images import Images
-from riffbot.inference.models.beats import beat_grid, meter_of, whole_beats
 from riffbot.inference.models.model import Model
-from riffbot.inference.pipeline.pixels import HEIGHT
 from riffbot.inference.pipeline.prompt_encoder import Prompt, PromptEncoder
 from riffbot.prompt import Fragment, parse
 from riffbot.request import RiffRequest
-from riffbot.tempo import find_tempo, is_waltz
+from riffbot.tempo import find_tempo
 
 
 class Conditioning(NamedTuple):
@@ -59,9 +54,8 @@ class _PromptPair(NamedTuple):
 class Conditioner:
     """Makes the conditioning of a batch of resolved requests for one model."""
 
-    def __init__(self, model: Model, images: Images) -> None:
+    def __init__(self, model: Model) -> None:
         self._model = model
-        self._images = images
         self._encoder = PromptEncoder(
             model.tokenizer,
             model.text_encoder,
@@ -126,21 +120,3 @@ class Conditioner:
         return Conditioning(
             torch.stack(tokens).to(dtype), torch.stack(pooled).to(dtype) if pooled else None
         )
-
-    def beat_grids(self, requests: Sequence[RiffRequest]) -> torch.Tensor | None:
-        """Where the beats are, float32[N, CHANNELS, h, w]; None for models without a beat grid."""
-        if not self._model.card.beat_grid:
-            return None
-        cells = self._model.padded_width(requests[0]) // self._model.stride
-        rows = [self._beat_grid(request, cells) for request in requests]
-        return torch.stack(rows).to(self._model.device)
-
-    def _beat_grid(self, request: RiffRequest, cells: int) -> torch.Tensor:
-        assert request.width is not None
-        beats = whole_beats(request.width, request.bpm)
-        waltz = is_waltz(request.prompt)
-        if request.seed_image is not None:
-            known = self._images.waltz(request.seed_image)
-            waltz = waltz if known is None else known
-        meter = 4 if beats is None else meter_of(beats, waltz=waltz)
-        return beat_grid(cells, HEIGHT // self._model.stride, beats, meter)

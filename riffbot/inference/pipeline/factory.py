@@ -9,8 +9,11 @@ from riffbot.inference.pipeline.pipeline import Pipeline
 from riffbot.settings import Settings
 
 
-def open_model(settings: Settings) -> Model:
+def open_model(settings: Settings, *, stock: bool = False) -> Model:
     """Load it with its device, precision and adapters. Takes seconds.
+
+    Args:
+        stock: with diffusers' and transformers' classes, for diffusers' own pipelines.
 
     Raises:
         ModelError: it is missing, damaged, or no spectrogram model.
@@ -22,6 +25,7 @@ def open_model(settings: Settings) -> Model:
         dtype=settings.dtype,
         allow_any=settings.allow_any_model,
         loras=settings.loras,
+        stock=stock,
     )
 
 

@@ -1,6 +1,7 @@
 """Requests → spectrograms: the whole of a generation, as one call with small named stages.
 
-    conditioning    prompts → embeddings, tempo → beat grids          `conditioning.py`
+    conditioning    prompts → embeddings                              `conditioning.py`
+    planes          tempo → beat grids, key and chords → harmony      `planes.py`
     seeds           seed images and masks → latents                   `seed_latents.py`
     denoise         a seed's noise, then steps of the UNet with guidance; masked regions are held
     decode          latents → pixels; masked regions laid back to the pixel
@@ -21,22 +22,16 @@ from audio.arrays import Pixels
 from riffbot.errors import Cancelled, GenerationFailed
 from riffbot.images import Images
 from riffbot.inference.batching import batch_key, steps_to_run
-from riffbot.inference.models.beats import scale_beats
+from riffbot.inference.models.flow_sampler import Draw
 from riffbot.inference.models.model import Model, SchedulerName
-from riffbot.inference.models.schedulers import Draw, Sampler
+from riffbot.inference.models.schedulers import Sampler, open_sampler
 from riffbot.inference.pipeline import pixels
 from riffbot.inference.pipeline.conditioning import Conditioner, Conditioning, ConditioningGroup
 from riffbot.inference.pipeline.noise import noise_of
 from riffbot.inference.pipeline.pixels import HEIGHT
+from riffbot.inference.pipeline.planes import PlaneDrawer, Planes
 from riffbot.inference.pipeline.seed_latents import SeedBatch, load_seed_image, load_seeds
 from riffbot.request import RiffRequest
-
-UNPROMPTED_BEAT = 0.5
-"""Amplitude of the beat grid in the unconditional half of the guidance.
-
-At 1 guidance does nothing for the beat, at 0 it makes gentle music pound: tempo is as right at 0.5
-as at 0, and clips lie closer to real ones (training/LOG.md, version 3).
-"""
 
 
 @dataclass(frozen=True)
@@ -64,7 +59,8 @@ class Pipeline:
     def __init__(self, model: Model, images: Images) -> None:
         self.model = model
         self.images = images
-        self._conditioner = Conditioner(model, images)
+        self._conditioner = Conditioner(model)
+        self._planes = PlaneDrawer(model, images)
 
     @torch.inference_mode()
     def run(
@@ -107,7 +103,7 @@ class Pipeline:
     ) -> torch.Tensor:
         """float32[N, C, h, w] latents of the finished pictures."""
         sampler = self._sampler(requests[0])
-        grids = self._conditioner.beat_grids(requests)
+        planes = self._planes.draw(requests)
         draw = self._noise_source(requests)
         noise = draw()
         latents = sampler.initial_latents(noise)
@@ -115,7 +111,7 @@ class Pipeline:
             latents = sampler.add_noise(seeds.latents, noise, 0)
 
         for step in range(len(sampler)):
-            output = self._predict(latents, grids, sampler.timestep(step), groups)
+            output = self._predict(latents, planes, sampler.timestep(step), groups)
             latents, predicted = sampler.step(output, step, latents, draw)
             if seeds.free is not None and seeds.latents is not None:
                 held = sampler.add_noise(seeds.latents, noise, step + 1)
@@ -131,15 +127,15 @@ class Pipeline:
     def _predict(
         self,
         latents: torch.Tensor,
-        grids: torch.Tensor | None,
+        planes: Planes | None,
         timestep: torch.Tensor,
         groups: Sequence[ConditioningGroup],
     ) -> torch.Tensor:
         """The denoiser's guided prediction for the whole batch, float32[N, C, h, w]."""
         cond = uncond = latents
-        if grids is not None:
-            cond = torch.cat([latents, grids], dim=1)
-            uncond = torch.cat([latents, scale_beats(grids, UNPROMPTED_BEAT)], dim=1)
+        if planes is not None:
+            cond = torch.cat([latents, planes.prompted], dim=1)
+            uncond = torch.cat([latents, planes.unprompted], dim=1)
         if len(groups) == 1:
             return self._guided(cond, uncond, timestep, groups[0])
         output = torch.empty_like(latents)
@@ -155,11 +151,7 @@ class Pipeline:
         timestep: torch.Tensor,
         group: ConditioningGroup,
     ) -> torch.Tensor:
-        """The prediction under classifier-free guidance (Ho 2022), both halves in one call.
-
-        The unconditional half is shown a faint beat (`UNPROMPTED_BEAT`), so that guidance leads
-        towards the beat as it leads towards the prompt.
-        """
+        """The prediction under classifier-free guidance (Ho 2022), both halves in one call."""
         if group.uncond is None:
             return self._unet(cond, timestep, group.cond)
         both = _concatenate(group.uncond, group.cond)
@@ -189,7 +181,7 @@ class Pipeline:
     def _sampler(self, request: RiffRequest) -> Sampler:
         assert request.steps is not None
         name: SchedulerName = request.scheduler  # type: ignore[assignment]
-        return Sampler(
+        return open_sampler(
             name,
             self.model.scheduler_config,
             steps=request.steps,

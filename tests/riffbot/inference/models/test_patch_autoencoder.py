@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from riffbot.inference.models import checkpoints, network_files
 from riffbot.inference.models.circular import make_circular
 from riffbot.inference.models.patch_autoencoder import PatchAutoencoder
 from training.autoencoder import fit, psnr
@@ -122,11 +123,11 @@ def test_its_rows_have_a_place(network: PatchAutoencoder) -> None:
 
 def test_it_comes_back_from_disk(network: PatchAutoencoder, tmp_path: Path) -> None:
     _train_a_little(network)
-    network.save_pretrained(tmp_path)
-    back = PatchAutoencoder.from_pretrained(tmp_path)
-    assert (tmp_path / "diffusion_pytorch_model.safetensors").is_file()
-    assert dict(back.config)["latent_channels"] == LATENTS
-    assert back.patch == 16
+    network_files.save(network, tmp_path)
+    back, file = checkpoints.read_autoencoder(tmp_path)
+    assert file == tmp_path / "diffusion_pytorch_model.safetensors"
+    assert back.config.latent_channels == LATENTS
+    assert back.patch == network.patch == 16
     signal = torch.rand(1, 1, 512, WIDTH)
     with torch.inference_mode():
         assert torch.equal(back(signal), network(signal))

@@ -12,7 +12,8 @@ from riffbot.images import Images
 from riffbot.inference.models.beats import CHANNELS, TEMPO_CHANNELS
 from riffbot.inference.models.loading import load_model
 from riffbot.inference.models.prompt_embedding import PromptEmbedding
-from riffbot.inference.pipeline.pipeline import UNPROMPTED_BEAT, Pipeline
+from riffbot.inference.pipeline.pipeline import Pipeline
+from riffbot.inference.pipeline.planes import UNPROMPTED_BEAT
 from riffbot.inference.pipeline.prompt_encoder import PromptEncoder
 from riffbot.inference.pipeline.resolve import resolve
 from riffbot.prompt import parse
@@ -83,6 +84,15 @@ def test_a_model_without_a_gist_has_none(tmp_path: Path) -> None:
 def test_a_card_that_promises_a_grid_the_denoiser_cannot_read(tmp_path: Path) -> None:
     folder = tiny_embedded_model(tmp_path / "wrong", conditioned=False, beat_grid=True)
     with pytest.raises(ModelError, match="reads 8 channels, but its card"):
+        load_model(folder)
+
+
+def test_a_card_that_promises_harmony_needs_its_inputs_and_a_grid(tmp_path: Path) -> None:
+    folder = tiny_embedded_model(tmp_path / "wrong", harmony_grid=True)
+    with pytest.raises(ModelError, match=r"reads 84 channels, but its card .* make 171"):
+        load_model(folder)
+    folder = tiny_embedded_model(tmp_path / "no-grid", harmony=True, beat_grid=False)
+    with pytest.raises(ModelError, match="harmony is shown in the beats of a beat grid"):
         load_model(folder)
 
 

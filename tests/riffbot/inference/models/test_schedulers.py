@@ -17,7 +17,7 @@ from diffusers import (
 
 from riffbot.errors import BadRequest
 from riffbot.inference.models.model import ModelCard, SchedulerName
-from riffbot.inference.models.schedulers import Sampler, canonical, check, suitable
+from riffbot.inference.models.schedulers import Sampler, canonical, check, open_sampler, suitable
 from riffbot.inference.models.sd_v1 import SCHEDULER
 from tests.support.tiny_models import FLOW
 
@@ -33,7 +33,7 @@ ORIGINAL = {
 
 def sampler(name: SchedulerName, *, steps: int = 8, start: int = 0) -> Sampler:
     config = FLOW if name == "flow" else SCHEDULER
-    return Sampler(name, config, steps=steps, start=start, device=CPU)
+    return open_sampler(name, config, steps=steps, start=start, device=CPU)
 
 
 def oracle(name: SchedulerName, start: int) -> tuple[torch.Tensor, list[torch.Tensor]]:

@@ -1,0 +1,109 @@
+"""What the words of a prompt say about key and chords: `ii-V-I in Bb`, `slow, F# minor, Am7 D7`.
+
+Prose is left alone where it could mean something else: `in a minor mood`, `a major lift` and `I Am`
+name no key and no chords.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from riffbot.harmony.errors import HarmonyError
+from riffbot.harmony.keys import ACCIDENTAL_WORDS, MODE_WORDS, Key
+from riffbot.harmony.notes import NOTE, use_plain_accidentals
+from riffbot.harmony.numerals import DEGREE, parse_numeral
+from riffbot.harmony.progressions import Progression
+from riffbot.harmony.texts import HarmonyText
+
+_MODE = rf"(?:{'|'.join(sorted(MODE_WORDS, key=len, reverse=True))})"
+_TONIC = rf"{NOTE}{ACCIDENTAL_WORDS}"
+_INTRODUCED = r"(?:in|key)\s*(?:the\s+key\s+of|of|is|[:=])?\s+|key\s*[:=]\s*"
+_ENDS = r"(?=\s*(?:$|[^\w\s#'’-]|\d|(?:with|at|and|over|for|by|on|played|then|but)\b))"
+"""What may stand behind a key that could also be the article `a`, or a plain letter."""
+_NO_KEY_BEHIND = r"(?!\s*(?:7|9|seventh|ninth|third|sixth|chords?|triads?|intervals?)\b)"
+
+_NAMED_KEY = re.compile(
+    rf"(?<![\w#])(?P<intro>{_INTRODUCED})?(?P<key>{_TONIC}[-\s]+{_MODE})\b{_NO_KEY_BEHIND}"
+    rf"(?P<end>{_ENDS})?",
+    re.IGNORECASE,
+)
+_INTRODUCED_KEY = re.compile(rf"(?<![\w#])(?i:{_INTRODUCED})(?P<key>{_TONIC}m?)(?![\w#]){_ENDS}")
+
+_QUALITY = r"(?:maj|min|m|M|dim|aug|sus|add|[°ø+Δ△]|[b#-]?\d{1,2}|[()])*+"
+_CHORD = rf"[A-G](?:b|#)?{_QUALITY}(?:/[A-G](?:b|#)?)?|N\.C\.?"
+_NUMERAL = rf"[b#]?{DEGREE}(?:[°ø+Δ△]|maj|sus|dim|[b#]?\d{{1,2}})*+(?:/[b#]?{DEGREE})?"
+_BETWEEN = r"(?:\s*(?:->|→|[|,–—-])\s*|\s+)"
+_RUN = r"(?<![\w#/])(?:{part})(?:{between}(?:{part}|[.%](?!\w)))+(?![\w#])"
+_CHORDS = re.compile(_RUN.format(part=_CHORD, between=_BETWEEN))
+_NUMERALS = re.compile(_RUN.format(part=_NUMERAL, between=_BETWEEN))
+_SPLIT = re.compile(r"(?:\s|[|,–—→]|->)+|(?<=[A-Za-z0-9])-(?=[A-G])")
+_ANNOUNCED = re.compile(r"\b(?:chords?|changes|progression)\s*:?\s*$", re.IGNORECASE)
+_BARE = re.compile(r"[A-G][b#]?(?:[24])?")
+"""A chord that may be a word, an initial or a note of a scale."""
+
+
+@lru_cache(maxsize=256)
+def find_harmony(prompt: str, *, has_key: bool = False) -> HarmonyText:
+    """The key and the chords that a prompt names, as text that `Harmony.parse` reads.
+
+    Numerals count only beside a key: alone, `I-V-vi-IV` says nothing about notes.
+
+    Args:
+        has_key: a key is known from elsewhere.
+    """
+    text = use_plain_accidentals(prompt)
+    key = _find_key(text)
+    chords = _find_chords(text)
+    if chords is None and (has_key or key is not None):
+        chords = _find_numerals(text)
+    return HarmonyText(key, chords)
+
+
+def _find_key(text: str) -> str | None:
+    for found in [*_NAMED_KEY.finditer(text), *_INTRODUCED_KEY.finditer(text)]:
+        if not _may_be_an_article(found):
+            return Key.parse(found["key"]).name
+    return None
+
+
+def _may_be_an_article(found: re.Match[str]) -> bool:
+    """Whether the A of `a minor mood` or `A major lift` is more likely a word than a note."""
+    note = found["key"].split()[0]
+    if note not in {"a", "A"} or found.re is _INTRODUCED_KEY:
+        return False
+    if found["end"] is None:
+        # “slow, in A minor pentatonic”: a capital within a sentence is no article.
+        return note == "a" or not found["intro"]
+    return note == "a" and not found["intro"]
+
+
+def _find_chords(text: str) -> str | None:
+    for found in _CHORDS.finditer(text):
+        is_announced = _ANNOUNCED.search(text[: found.start()]) is not None
+        chords = _read(found[0]) if is_announced or _are_surely_chords(found[0]) else None
+        if chords is not None:
+            return chords
+    return None
+
+
+def _are_surely_chords(run: str) -> bool:
+    """Whether a run of names cannot be words, initials or single notes."""
+    names = [name for name in _SPLIT.split(run) if name.strip(".%")]
+    marked = sum(_BARE.fullmatch(name) is None for name in names)
+    return marked == len(names) or (marked > 0 and len(names) >= 3)
+
+
+def _find_numerals(text: str) -> str | None:
+    for found in _NUMERALS.finditer(text):
+        names = [name for name in re.split(r"[\s|,–—→>-]+", found[0]) if name]
+        if len({*names}) > 1 and all(parse_numeral(name) or name in ".%" for name in names):
+            return _read(found[0])
+    return None
+
+
+def _read(text: str) -> str | None:
+    try:
+        return Progression.parse(text).text
+    except HarmonyError:
+        return None

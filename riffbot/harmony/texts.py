@@ -1,0 +1,93 @@
+"""Key and chords as the text that is stored, and what of them stays when something new is said."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from riffbot.harmony.chords import Chord
+from riffbot.harmony.keys import Key
+from riffbot.harmony.progressions import Progression
+from riffbot.harmony.values import Harmony
+
+ANY = "any"
+"""What says that a key or chords that were held until now are left open again."""
+_ANY_WORDS = frozenset({ANY, "free", "none", "off", "open"})
+
+
+class HarmonyText(NamedTuple):
+    """A key and a progression as text; None is what is left open.
+
+    Attributes:
+        key: see `Key.parse`.
+        chords: see `Progression.parse`; numerals are kept as such, so they follow the key.
+    """
+
+    key: str | None = None
+    chords: str | None = None
+
+    def parse(self) -> Harmony:
+        """Read both. Raises HarmonyError."""
+        return Harmony.parse(self.key, self.chords)
+
+    def with_prompt(self, words: HarmonyText) -> HarmonyText:
+        """Fill what is open with what a prompt says.
+
+        The chords that a prompt names in a key of its own do not come into another key.
+        """
+        if words.chords is not None and self.key is not None and self.chords is None:
+            is_elsewhere = words.key is not None and Key.parse(words.key) != Key.parse(self.key)
+            if is_elsewhere and not Progression.parse(words.chords).needs_key:
+                return self
+        return HarmonyText(self.key or words.key, self.chords or words.chords)
+
+    def keep(self, held: HarmonyText) -> HarmonyText:
+        """What holds after this was said where `held` was held before.
+
+        A new key takes numerals along and ends the chords that were written by name; new chords by
+        name end a key that they leave. `ANY` ends either.
+        """
+        key, chords = self.key, self.chords
+        if key is None and held.key is not None and _can_stay(held.key, chords):
+            key = held.key
+        if chords is None and held.chords is not None and _can_go_on(held, key):
+            chords = held.chords
+        return HarmonyText(None if key == ANY else key, None if chords == ANY else chords)
+
+
+NO_HARMONY = HarmonyText()
+
+
+def normalise_key(text: str) -> str:
+    """A key's text as it is stored. Raises HarmonyError."""
+    return Key.parse(text).name
+
+
+def normalise_chords(text: str) -> str:
+    """A progression's text as it is stored. Raises HarmonyError."""
+    return Progression.parse(text).text
+
+
+def is_any(text: str) -> bool:
+    """Whether a text says that key or chords are left open: `any`, `none`, `free`."""
+    return text.strip().casefold() in _ANY_WORDS
+
+
+def _can_stay(key: str, chords: str | None) -> bool:
+    """Whether chords leave a key as it is: the roots of those written by name are in its scale."""
+    if chords is None or chords == ANY:
+        return True
+    scale = Key.parse(key).pitch_classes
+    parts = [part for measure in Progression.parse(chords).measures for part in measure]
+    return all(part.root in scale for part in parts if isinstance(part, Chord))
+
+
+def _can_go_on(held: HarmonyText, key: str | None) -> bool:
+    """Whether the held chords go on in a key."""
+    assert held.chords is not None
+    if Progression.parse(held.chords).needs_key:
+        return key not in {None, ANY}
+    if key is None or key == ANY:
+        return True
+    if held.key is None:
+        return _can_stay(key, held.chords)
+    return Key.parse(key) == Key.parse(held.key)
