@@ -101,7 +101,9 @@ def _step(network: Any, inputs: Any) -> tuple[float, float]:
     return found, time.monotonic() - began
 
 
-def compare(config: dict[str, Any], backend: str) -> dict[str, Any]:
+def compare(
+    config: dict[str, Any], backend: str, sizes: tuple[tuple[int, int], ...] = SIZES
+) -> dict[str, Any]:
     """Compile, and compare with the network as it is: relative error of the loss, times faster."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(0)
@@ -109,12 +111,12 @@ def compare(config: dict[str, Any], backend: str) -> dict[str, Any]:
     plain.to(device, memory_format=torch.channels_last)
     fast = torch.compile(plain, backend=backend, dynamic=True)
     began, error = time.monotonic(), 0.0
-    for batch, cells in SIZES:
+    for batch, cells in sizes:
         inputs = _inputs(config, batch, cells, device)
         alike = _step(plain, inputs)[0]
         error = max(error, abs(_step(fast, inputs)[0] / alike - 1))
     compiling = time.monotonic() - began
-    inputs = _inputs(config, *SIZES[0], device)
+    inputs = _inputs(config, *sizes[0], device)
     times = [(_step(plain, inputs)[1], _step(fast, inputs)[1]) for _ in range(6)][1:]
     gain = sorted(before for before, _ in times)[2] / sorted(after for _, after in times)[2]
     return {

@@ -58,7 +58,7 @@ def one_step(kit: Kit) -> dict[str, Any]:
     """Loss of a batch of held-out clips before and after one step of the optimiser."""
     import torch
 
-    from training.conditioning import Conditioner, grids
+    from training.conditioning import Conditioner, Shown, grids, harmonies
     from training.dataset import HELD_OUT
     from training.flow import noise_levels, velocity_loss
     from training.networks import adopt, build_denoiser
@@ -74,14 +74,16 @@ def one_step(kit: Kit) -> dict[str, Any]:
     fresh = adopt(network, start["average"])
     network.to(device, memory_format=torch.channels_last)
     conditioning = Conditioner(kit.run / "gist.pt", device)([row["captions"][0] for row in said])
-    grid = grids(said, latents.shape[3], latents.shape[2]).to(device)
+    rows_high, cells = latents.shape[2:]
+    harmony = harmonies(said, cells, rows_high, [Shown()] * len(said))
+    planes = torch.cat([grids(said, cells, rows_high), harmony], dim=1).to(device)
     generator = torch.Generator().manual_seed(1)
     s = noise_levels(len(said), generator).to(device)
     noise = torch.randn(latents.shape, generator=generator).to(device)
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-4, fused=True)
     losses = []
     for _ in range(2):
-        loss = velocity_loss(network, latents, grid, conditioning, s, noise).mean()
+        loss = velocity_loss(network, latents, planes, conditioning, s, noise).mean()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
