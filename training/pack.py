@@ -31,7 +31,7 @@ from training.progress import Progress
 SCRIPTS = ("training/gpu.sh", "training/gpu_bench.sh", "training/kit/open_parts.py")
 """What lies beside the parts."""
 
-PIECES = 1500
+PIECES = 400
 """Composed for the words that the renderer will use on the other machine."""
 
 

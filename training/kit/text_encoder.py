@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import re
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,7 +23,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import BertModel
 
-from riffbot.bench.held_out_prompts import HELD_OUT
+from riffbot.bench.held_out_prompts import PROMPTS
 from riffbot.inference.models import quantised
 from training.caption_writer import captions
 from training.captions import told_tempo
@@ -33,6 +34,7 @@ TABLE = "embeddings.word_embeddings.weight"
 USED, REST = "encoder.safetensors", "encoder-other-words.safetensors"
 _ROWS = "rows"
 _KEPT = ("config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt")
+_WORD = re.compile(r"[^\W_]+(?:['&-][^\W_]+)*")
 _PLAIN = "music song jam riff bench prompt funky saxophone church bells techno rain trio violin sax"
 
 
@@ -46,10 +48,22 @@ def composed_captions(pieces: int, seed: int = 77) -> list[str]:
     return found
 
 
+def vocabulary() -> list[str]:
+    """Every word in the files that captions are written from."""
+    folder = Path(__file__).parents[1]
+    files = [*folder.rglob("*.toml"), *folder.glob("caption*.py"), *folder.glob("music/**/*.py")]
+    found = {word for path in files for word in _WORD.findall(path.read_text("utf-8").lower())}
+    return sorted(found)
+
+
 def used_rows(reader: Any, texts: Iterable[str]) -> list[int]:
-    """The rows of the word table that some texts need: theirs, all numbers, letters and marks."""
+    """The rows of the word table that some texts need, and those of every word that the composer
+    and the writer of captions have, of the held-out prompts, and all numbers, letters and marks.
+    """
     rows = set(reader.all_special_ids)
-    for ids in reader([*texts, *HELD_OUT, _PLAIN]).input_ids:
+    prompts = [prompt.prompt for prompt in PROMPTS]
+    tempi = [f"{bpm}bpm" for bpm in range(30, 300)]
+    for ids in reader([*texts, *prompts, *vocabulary(), *tempi, _PLAIN]).input_ids:
         rows.update(ids)
     for word, row in reader.get_vocab().items():
         bare = word.removeprefix("##")
