@@ -20,6 +20,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from riffbot import interrupts
+from riffbot.discord_requests import trace_requests
 from riffbot.errors import BadRequest, RiffBotError
 from riffbot.file_threads import FileSlots
 from riffbot.inference.engine.engine import STOP_GRACE_S
@@ -38,6 +39,7 @@ log = logging.getLogger(__name__)
 EXTENSIONS = (
     "cogs.system.locales",
     "cogs.system.errors",
+    "cogs.system.gateway",
     "cogs.riff.cog",
     "cogs.jam.cog",
     "cogs.server",
@@ -182,6 +184,7 @@ class RiffBot(commands.AutoShardedBot):
             allowed_mentions=discord.AllowedMentions.none(),
             activity=discord.Activity(type=discord.ActivityType.listening, name="/riff"),
             tree_cls=RiffTree,
+            http_trace=trace_requests(services.metrics),
         )
         self.services = services
         self.generation_tasks: dict[str, Stoppable] = {}

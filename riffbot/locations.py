@@ -23,6 +23,10 @@ DATABASE_FILE = "riffbot.db"
 """The SQLite library, in the data folder."""
 
 
+PAGE_FILE = "page.json"
+"""In the data folder while the page is served: its address from this machine."""
+
+
 def is_installed() -> bool:
     """Whether RiffBot runs from an installed wheel rather than from a checkout."""
     return _IN_WHEEL.is_dir()

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from riffbot import interrupts, terminal
 from riffbot.errors import RiffBotError, StorageError
+from riffbot.library.file_modes import create_private_file
 from riffbot.library.instance_lock import InstanceLock
+from riffbot.locations import PAGE_FILE
 from riffbot.services import Services
 from riffbot.web.access import ACTIVITY_ORIGINS, LOOPBACK_NAMES, OWNER_KEY
 from riffbot.web.app import create_app
 from riffbot.web.connections import ConnectionLimits
-from riffbot.web.page_url import get_page_url
+from riffbot.web.page_url import get_local_url, get_page_url
 from riffbot.web.serving import serve_app
 
 STOP_S = 20.0
@@ -60,10 +65,22 @@ async def serve_page(services: Services) -> AsyncIterator[str]:
         if open_to_others or app[ACTIVITY_ORIGINS]:
             print(f"page, as its owner: {address}owner?key={app[OWNER_KEY]}", flush=True)
         services.jams.page = address
+        page_file = settings.data_dir / PAGE_FILE
+        _write_page_file(page_file, get_local_url(settings, port))
         try:
             yield address
         finally:
             services.jams.page = None
+            with suppress(OSError):
+                page_file.unlink(missing_ok=True)
+
+
+def _write_page_file(path: Path, address: str) -> None:
+    """Tell other processes of this machine where the page is; without it nothing else changes."""
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+        create_private_file(path)
+        path.write_text(json.dumps({"address": address, "process": os.getpid()}), encoding="utf-8")
 
 
 @contextmanager

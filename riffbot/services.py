@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from audio import codec, decoder
 from riffbot.clips.service import ClipService
 from riffbot.errors import RiffBotError
+from riffbot.health import Health
 from riffbot.images import Images
 from riffbot.inference.engine.engine import STOP_GRACE_S, Engine
 from riffbot.inference.engine.protocols import PipelineLike
@@ -19,6 +20,7 @@ from riffbot.interrupts import WARM_UP_THREAD
 from riffbot.jam.manager import JamManager
 from riffbot.library.instance_lock import InstanceLock, hold_instance_lock
 from riffbot.library.store import Library
+from riffbot.metrics import Metrics
 from riffbot.request import RiffRequest
 from riffbot.settings import Settings
 
@@ -39,6 +41,8 @@ class Services:
         images: what a clip may start from, the library's pictures included.
         jams: the jams that play.
         instance_lock: of the data folder and database; the process stops when it is lost.
+        health: the probes of all parts.
+        metrics: what is counted and timed.
     """
 
     settings: Settings
@@ -48,6 +52,8 @@ class Services:
     images: Images
     jams: JamManager
     instance_lock: InstanceLock = field(default_factory=InstanceLock)
+    health: Health = field(default_factory=Health)
+    metrics: Metrics = field(default_factory=Metrics)
 
 
 @asynccontextmanager
@@ -69,6 +75,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         library = await Library.open(settings)
         stack.push_async_callback(library.close)
         images = Images(settings.seed_images, library.files.path)
+        metrics = Metrics()
         engine = Engine(
             lambda: open_pipeline(settings, images),
             max_batch=settings.max_batch,
@@ -76,8 +83,11 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             max_jobs_per_member=settings.max_jobs_per_member,
             max_work_s=settings.max_job_s,
             warm_up=_WARM_UP,
+            on_picture=metrics.observe_picture,
         )
-        clip_service = ClipService(engine, library, settings, images, lock)
+        clip_service = ClipService(
+            engine, library, settings, images, lock, on_riff=metrics.observe_riff
+        )
         # After the engine: what it leaves unfinished was no breakdown.
         stack.push_async_callback(clip_service.close)
         stack.push_async_callback(engine.close, grace_s=STOP_GRACE_S, last_step_s=STOP_GRACE_S)
@@ -88,7 +98,25 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         jams = JamManager(engine, images, library, clip_service, settings)
         # Before the engine: where the jams are is stored while they still play.
         stack.push_async_callback(jams.close)
-        yield Services(settings, engine, library, clip_service, images, jams, lock)
+        health = _create_health(engine, library)
+        yield Services(settings, engine, library, clip_service, images, jams, lock, health, metrics)
+
+
+def _create_health(engine: Engine, library: Library) -> Health:
+    health = Health()
+
+    async def check_engine() -> str | None:
+        is_alive = engine.stats().state in ("loading", "ready")
+        return None if is_alive else "the engine does not work; the log says why"
+
+    async def check_model() -> str | None:
+        return None if engine.stats().state == "ready" else "the model is not loaded"
+
+    health.add("engine", check_engine, is_vital=True)
+    health.add("model", check_model)
+    health.add("database", library.check_database)
+    health.add("disk", library.check_disk)
+    return health
 
 
 def open_pipeline(settings: Settings, images: Images) -> PipelineLike:

@@ -7,6 +7,9 @@ third, so that prompts that name none stay free. What ships is an exponential mo
 stops by the clock, not by steps, reads new shards as they become ready, and goes on from its
 checkpoint after a kill.
 
+With `--distil CKPT` it learns another denoiser's answers under guidance (`training.distillation`),
+best from that one's weights (`--start`).
+
 In the first part (`--halves`) most batches are halves of clips, whole measures each, twice as many
 of them: what instruments sound like is learnt from more clips in the same time. The rest, with the
 falling learning rate, sees whole clips only.
@@ -51,8 +54,9 @@ from training.dataset import (
     folder,
     write_checkpoint,
 )
+from training.distillation import GuidedTeacher, distillation_loss, guidance_scales
 from training.feed import Batch, Feed
-from training.flow import channel_weights, noise_levels, velocity_loss
+from training.flow import Question, channel_weights, noise_levels, velocity_loss
 from training.held_out_loss import HeldOut
 from training.networks import adopt, build_denoiser
 from training.progress import Progress, wait_for
@@ -96,7 +100,12 @@ class Trainer:
         self.empty = self.conditioner([""])
         self.weights = channel_weights(options.autoencoder).to(device)
         torch.manual_seed(options.seed)
-        network = build_denoiser(options.latent_channels, tuple(options.channels))
+        self.teacher = None
+        if options.distil is not None:
+            self.teacher = GuidedTeacher(options.distil, self.empty, device)
+        network = build_denoiser(
+            options.latent_channels, tuple(options.channels), guidance=self.teacher is not None
+        )
         if options.start is not None and not options.out.exists():
             held = torch.load(options.start, map_location="cpu", weights_only=True)
             fresh = adopt(network, held["average"])
@@ -190,7 +199,7 @@ class Trainer:
         held_out = None
         if self.rank == 0:
             path = self.options.shards / f"ready-{HELD_OUT:05d}.pt"
-            held_out = HeldOut(path, self.conditioner, self.device)
+            held_out = HeldOut(path, self.conditioner, self.device, self.teacher)
         started = saved = self._start_together()
         losses, met, budget = list[float](), 0, self.options.minutes * 60
         if self.options.ends_at is not None:
@@ -309,9 +318,7 @@ class Trainer:
         conditioning = self._conditioning(said, silent)
         noise = torch.randn(latents.shape, generator=self.noise, device=self.device)
         s = noise_levels(len(said), self.generator).to(self.device)
-        loss = velocity_loss(
-            self.forward, latents, planes, conditioning, s, noise, self.weights
-        ).mean()
+        loss = self._loss(Question(latents, planes, conditioning, s, noise)).mean()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0, foreach=True)
@@ -326,6 +333,12 @@ class Trainer:
                 list(self.average.parameters()), list(self.network.parameters()), 1 - keep
             )
         return loss.item()
+
+    def _loss(self, question: Question) -> Tensor:
+        if self.teacher is None:
+            return velocity_loss(self.forward, question, self.weights)
+        guidance = guidance_scales(len(question.s), self.generator).to(self.device)
+        return distillation_loss(self.forward, self.teacher, question, guidance, self.weights)
 
     def _meet(self) -> None:
         """Go on from the mean of all processes' weights, each weighed by the steps it made."""
@@ -401,6 +414,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--gist", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--start", type=Path, help="an older denoiser (training.unpack)")
+    parser.add_argument("--distil", type=Path, help="the denoiser whose guided answers to learn")
     parser.add_argument("--minutes", type=float, default=60.0, help="in all, restarts included")
     parser.add_argument(
         "--falls",

@@ -31,6 +31,7 @@ MAX_ATTEMPTS = 3
 """A job that the model started on this often without an end is not tried again."""
 
 OnTake = Callable[[int, Progress], None]
+OnRiff = Callable[[str, float], None]
 
 
 class ClipService:
@@ -39,6 +40,10 @@ class ClipService:
     Every clip takes the same steps: its job is stored, the engine computes the picture, a thread
     renders it, the library stores row and files. A crash at any step leaves an unfinished job for
     `resume`.
+
+    Args:
+        on_riff: called with the kind of a riff that was stored, and the seconds since it
+            joined the queue.
 
     Attributes:
         pricing: what clips cost.
@@ -53,10 +58,13 @@ class ClipService:
         settings: Settings,
         images: Images | None = None,
         instance_lock: InstanceLock | None = None,
+        *,
+        on_riff: OnRiff | None = None,
     ) -> None:
         self._engine = engine
         self._library = library
         self._settings = settings
+        self._on_riff = on_riff
         # Compositions lend their half-made pictures to the engine's pipeline through these.
         self._images = images or Images(settings.seed_images, library.files.path)
         self.pricing = Pricing(engine, self._images, settings.max_job_s)
@@ -308,6 +316,7 @@ class ClipService:
             Postponed: the library did not take it; its job stays for the next start.
         """
         job = accepted.job
+        began = time.monotonic()
         try:
             riff = await self._runner.compute(accepted, on_progress, wants_preview, deadline)
             started = time.monotonic()
@@ -321,6 +330,8 @@ class ClipService:
             raise
         finally:
             accepted.reserved.release()
+        if self._on_riff is not None:
+            self._on_riff(stored.kind, time.monotonic() - began)
         timings = {
             **riff.timings,
             "render_s": rendered_at - started,

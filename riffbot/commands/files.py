@@ -121,15 +121,19 @@ def has_content(path: Path, data: bytes) -> bool:
         return False
 
 
-def write_file(path: Path, data: bytes) -> None:
-    """Write a file atomically: the old one stays if it fails. Raises StorageError."""
+def write_file(path: Path, data: bytes, *, mode: int | None = None) -> None:
+    """Write a file atomically: the old one stays if it fails. Raises StorageError.
+
+    Args:
+        mode: of the file; what the umask leaves by default.
+    """
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".riffbot-")
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
             # mkstemp's files are private; the umask decides what is ordinary here.
-            Path(name).chmod(0o666 & ~_umask())
+            Path(name).chmod(0o666 & ~_umask() if mode is None else mode)
             Path(name).replace(path)
         except BaseException:
             Path(name).unlink(missing_ok=True)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 from riffbot.commands.flags import CommonOptions
 from riffbot.commands.options import BenchOptions, DatabaseOptions, DoctorOptions
@@ -35,6 +36,10 @@ def doctor(options: DoctorOptions) -> int:
     """Check what must be right; 1 if something essential is wrong."""
     from riffbot.commands import doctor as checks
 
+    if options.deep:
+        return _inspect_library(options)
+    if options.repair:
+        raise BadRequest("--repair mends the library: say riffbot doctor --deep --repair.")
     settings = load_model_settings(options.model)
     results = []
     for result in checks.run_checks(settings, speed=options.speed):
@@ -42,6 +47,30 @@ def doctor(options: DoctorOptions) -> int:
         if not options.json:  # as soon as it is known: the model takes its seconds
             print(checks.format_result(result), flush=True)
     print(checks.results_as_json(results) if options.json else checks.format_summary(results))
+    return 0 if checks.is_healthy(results) else 1
+
+
+def _inspect_library(options: DoctorOptions) -> int:
+    """Check every row and every file; 1 if something is wrong that is not mended."""
+    from riffbot.commands import deep_doctor
+    from riffbot.commands import doctor as checks
+
+    settings = load_model_settings(options.model)
+    found = deep_doctor.inspect(settings)
+    mended, why = deep_doctor.repair(settings, found) if options.repair else ([], {})
+    results = list(deep_doctor.summarise(found, mended, why))
+    if options.json:
+        report = {
+            "healthy": checks.is_healthy(results),
+            "riffs": found.riffs,
+            "files": found.files,
+            "problems": [asdict(problem) for problem in found.problems],
+            "mended": [asdict(problem) for problem in mended],
+        }
+        print(json.dumps(report, ensure_ascii=False))
+    else:
+        print("\n".join(checks.format_result(result) for result in results))
+        print(checks.format_summary(results))
     return 0 if checks.is_healthy(results) else 1
 
 
@@ -69,7 +98,7 @@ def bench(options: BenchOptions) -> int:
 def database(options: DatabaseOptions) -> int:
     """Bring the library's tables up to date, as every start does by itself."""
     from riffbot.library.connection import database_url, file_of
-    from riffbot.library.db_errors import disk_error
+    from riffbot.library.disk_errors import disk_error
     from riffbot.library.file_modes import create_private_file, make_private_dir
     from riffbot.library.migrate import revisions, upgrade
     from riffbot.settings import load_settings

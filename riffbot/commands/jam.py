@@ -184,7 +184,7 @@ async def _render_offline(job: _JamJob) -> dict[str, Any]:
 
     async with open_engine(job.settings, job.resolver) as engine:
         renderer = OfflineRenderer(
-            lambda path: _generate_chunk(engine, path),
+            lambda path: _generate_chunk(engine, path, job.loop_grid),
             job.path,
             job.loop_grid,
             changes=job.changes,
@@ -213,10 +213,11 @@ async def _render_offline(job: _JamJob) -> dict[str, Any]:
     }
 
 
-async def _generate_chunk(engine: Engine, path: PromptPath) -> Chunk:
+async def _generate_chunk(engine: Engine, path: PromptPath, loop_grid: LoopGrid) -> Chunk:
+    from riffbot.jam.chunk_generator import build_chunk_request
     from riffbot.jam.timeline import Chunk
 
-    riff = await engine.submit(path.build_request())
+    riff = await engine.submit(build_chunk_request(path, loop_grid))
     return Chunk(path, riff.request, riff.image, riff.model_name, riff.model_hash)
 
 

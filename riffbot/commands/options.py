@@ -37,9 +37,17 @@ class ConvertOptions(CommonOptions, OverwriteFlag):
 
 @dataclass(frozen=True, kw_only=True)
 class DoctorOptions(CommonOptions, ModelFlag):
-    """`riffbot doctor`; with `speed` one clip is timed, too."""
+    """`riffbot doctor`.
+
+    Attributes:
+        speed: time one clip, too.
+        deep: check the library instead: every row and every file.
+        repair: mend what can be mended in it.
+    """
 
     speed: bool
+    deep: bool
+    repair: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +70,41 @@ class DatabaseOptions(CommonOptions):
     """`riffbot db`."""
 
     action: Literal["upgrade"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HealthOptions(CommonOptions):
+    """`riffbot health`; `live` asks only whether a restart would help."""
+
+    live: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupOptions(CommonOptions, OverwriteFlag):
+    """`riffbot backup`.
+
+    Attributes:
+        out: the file to write, or a folder for one that is named by the time.
+        with_secrets: the settings and interaction tokens, too.
+    """
+
+    out: Path
+    with_secrets: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestoreOptions(CommonOptions, OverwriteFlag):
+    """`riffbot restore`.
+
+    Attributes:
+        backup: the file that `riffbot backup` wrote.
+        check: only look whether it is whole.
+        with_secrets: write the settings that are in it, too.
+    """
+
+    backup: Path
+    check: bool
+    with_secrets: bool
 
 
 @dataclass(frozen=True, kw_only=True)

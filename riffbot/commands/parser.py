@@ -62,11 +62,47 @@ def _add_converters(commands: Subparsers) -> None:
 def _add_maintenance_commands(commands: Subparsers) -> None:
     add_command(commands, "seed-images", "info.seed_images", "list the seed images")
     _add_doctor(commands)
+    health = add_command(
+        commands,
+        "health",
+        "health.health",
+        "whether the RiffBot that runs is well",
+    )
+    health.add_argument(
+        "--live", action="store_true", help="only whether a restart might help; a full disk is well"
+    )
     _add_bench(commands)
     _add_library(commands)
     _add_privacy(commands)
+    _add_backups(commands)
     database = add_command(commands, "db", "info.database", "look after the library's database")
     database.add_argument("action", choices=["upgrade"], help="bring its tables up to date")
+
+
+def _add_backups(commands: Subparsers) -> None:
+    backup = add_command(
+        commands, "backup", "backups.backup", "save the whole library, while RiffBot runs"
+    )
+    backup.add_argument(
+        "out", metavar="OUT.zip|DIR", type=Path, help="a file, or a folder for one with the time"
+    )
+    add_overwrite(backup)
+    backup.add_argument(
+        "--with-secrets",
+        action="store_true",
+        help="the settings too, with the bot's token, and the tokens of answers under way",
+    )
+    restore = add_command(
+        commands, "restore", "backups.restore", "put a backup into the data folder and database"
+    )
+    restore.add_argument("backup", metavar="FILE.zip", type=Path, help="what riffbot backup wrote")
+    restore.add_argument(
+        "--check", action="store_true", help="only look whether it is whole; restore nothing"
+    )
+    add_overwrite(restore)
+    restore.add_argument(
+        "--with-secrets", action="store_true", help="write the settings that are in it to .env, too"
+    )
 
 
 def _add_doctor(commands: Subparsers) -> None:
@@ -74,6 +110,16 @@ def _add_doctor(commands: Subparsers) -> None:
         commands, "doctor", "info.doctor", "check what must be right, with remedies"
     )
     doctor.add_argument("--speed", action="store_true", help="also time one clip")
+    doctor.add_argument(
+        "--deep",
+        action="store_true",
+        help="look at the library instead: every row, every file and its hash",
+    )
+    doctor.add_argument(
+        "--repair",
+        action="store_true",
+        help="with --deep: mend what can be mended. Stop RiffBot first",
+    )
     doctor.add_argument("--model", metavar="DIR|ID", help="the model to look at")
 
 

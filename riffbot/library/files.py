@@ -17,7 +17,7 @@ from pathlib import Path
 from cachetools import LRUCache
 
 from riffbot.errors import NotFound, StorageError
-from riffbot.library.db_errors import disk_error
+from riffbot.library.disk_errors import disk_error
 from riffbot.library.file_modes import make_private_dir
 
 log = logging.getLogger(__name__)
@@ -42,10 +42,13 @@ class Files:
     temporary name, synced, and renamed. Damage by the disk is detected within ten minutes: a file
     whose content does not match its name counts as absent, so that a replay writes it again.
     Symbolic links count as absent, too, since they may point out of the folder.
+
+    Attributes:
+        root: the folder.
     """
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self.root = root
         self._checked: LRUCache[Path, tuple[_Stamp, bool, float]] = LRUCache(_MAX_CHECKS)
         self._lock = threading.Lock()  # paths are looked up in many threads
 
@@ -71,7 +74,7 @@ class Files:
             make_private_dir(folder)
             _write_atomically(folder / f"{digest}{suffix}", data)
         except OSError as error:
-            raise disk_error(error, self._root) from error
+            raise disk_error(error, self.root) from error
         return digest
 
     def path(self, digest: str) -> Path | None:
@@ -80,12 +83,12 @@ class Files:
         The content is checked if the file has changed or the last check is ten minutes old; damage
         that changes neither size nor date may go undetected until then.
         """
-        path = self._find(digest)
+        path = self.find(digest)
         return path if path is not None and self._is_intact(path, digest) else None
 
     def is_damaged(self, digest: str) -> bool:
         """Whether a file exists whose content does not match its name."""
-        path = self._find(digest)
+        path = self.find(digest)
         return path is not None and not self._is_intact(path, digest)
 
     def read(self, digest: str) -> bytes:
@@ -95,14 +98,14 @@ class Files:
             NotFound: it is absent.
             StorageError: it cannot be read, or its content does not match its name.
         """
-        path = self._find(digest)
+        path = self.find(digest)
         if path is None:
             raise NotFound(f"The file {digest[:12]}… is not in the library any more.")
         try:
             with _open(path) as file:
                 data = file.read()
         except OSError as error:
-            raise disk_error(error, self._root) from error
+            raise disk_error(error, self.root) from error
         if hashlib.sha256(data).hexdigest() != digest:
             raise damaged_file_error(digest).with_path(path)
         return data
@@ -110,7 +113,7 @@ class Files:
     def remove(self, digests: Iterable[str]) -> None:
         """Remove files; absent ones are ignored."""
         for digest in digests:
-            path = self._find(digest)
+            path = self.find(digest)
             if path is not None:
                 with suppress(OSError):  # open on Windows: `collect` removes it later
                     path.unlink()
@@ -134,7 +137,7 @@ class Files:
         """
         before = time.time() - older_than_s
         orphans = []
-        for path in self._list_files():
+        for path in self.list_files():
             with suppress(OSError):  # removed meanwhile
                 if path.stem not in referenced and path.stat().st_mtime <= before:
                     orphans.append(path)
@@ -142,7 +145,7 @@ class Files:
             log.warning(
                 "%d files in %s belong to no riff of this library, more than do: left alone",
                 len(orphans),
-                self._root,
+                self.root,
             )
             return 0
         removed = 0
@@ -152,14 +155,17 @@ class Files:
                 removed += 1
         return removed
 
-    def _list_files(self) -> Iterator[Path]:
-        return (path for path in self._root.glob("??/??/*") if path.is_file())
+    def list_files(self) -> Iterator[Path]:
+        return (path for path in self.root.glob("??/??/*") if path.is_file())
 
     def _folder(self, digest: str) -> Path:
-        return self._root / digest[:2] / digest[2:4]
+        return self.root / digest[:2] / digest[2:4]
 
-    def _find(self, digest: str) -> Path | None:
-        """Find the regular file of this name, in folders that are no symbolic links."""
+    def find(self, digest: str) -> Path | None:
+        """Return the path of the regular file of this name, damaged or not; None if it is absent.
+
+        A symbolic link is none, nor is a file in a folder that is one.
+        """
         folder = self._folder(digest)
         if folder.is_symlink() or folder.parent.is_symlink():
             return None

@@ -17,7 +17,8 @@ from sqlalchemy.engine import URL
 
 from riffbot.errors import StorageError
 from riffbot.library.connection import connect, database_url, file_of
-from riffbot.library.db_errors import disk_error, translate_db_errors
+from riffbot.library.db_errors import translate_db_errors
+from riffbot.library.disk_errors import disk_error
 from riffbot.library.file_modes import FILE_MODE
 from riffbot.locations import bundled
 
@@ -34,18 +35,18 @@ def upgrade(url: str, revision: str = "head") -> None:
     Raises:
         StorageError: the database cannot be opened, or belongs to a newer RiffBot.
     """
-    _migrate(url, lambda config: command.upgrade(config, revision))
+    _migrate(url, lambda connection: upgrade_within(connection, revision))
 
 
 def downgrade(url: str, revision: str) -> None:
     """Downgrade the tables to a revision (`base` drops them). Raises StorageError."""
-    _migrate(url, lambda config: command.downgrade(config, revision))
+    _migrate(url, lambda connection: command.downgrade(_config(connection), revision))
 
 
 def revisions(url: str) -> tuple[str | None, str | None]:
     """Return the revision of the database, and the newest of this RiffBot's."""
     found: list[str | None] = []
-    _run_in_transaction(
+    run_in_transaction(
         database_url(url),
         lambda connection: found.append(
             MigrationContext.configure(connection).get_current_revision()
@@ -54,18 +55,27 @@ def revisions(url: str) -> tuple[str | None, str | None]:
     return found[0], ScriptDirectory.from_config(_config()).get_current_head()
 
 
-def _migrate(url: str, action: Callable[[Config], None]) -> None:
+def upgrade_within(connection: Connection, revision: str = "head") -> None:
+    """Upgrade the tables to a revision in the transaction of a connection."""
+    command.upgrade(_config(connection), revision)
+
+
+def is_known(revision: str) -> bool:
+    """Whether this RiffBot has the migration to a revision."""
+    known = ScriptDirectory.from_config(_config()).walk_revisions()
+    return revision in {script.revision for script in known}
+
+
+def _migrate(url: str, action: Callable[[Connection], None]) -> None:
     def run(connection: Connection) -> None:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
-        config = _config()
-        config.attributes["connection"] = connection
-        action(config)
+        action(connection)
 
     target = database_url(url)
     with _file_lock(target):
         try:
-            _run_in_transaction(target, run)
+            run_in_transaction(target, run)
         except CommandError as error:
             raise StorageError(
                 "The library was last used by a newer RiffBot: please update RiffBot, or restore "
@@ -73,8 +83,11 @@ def _migrate(url: str, action: Callable[[Config], None]) -> None:
             ) from error
 
 
-def _run_in_transaction(url: URL, function: Callable[[Connection], None]) -> None:
-    """Run a function in one transaction on a new connection."""
+def run_in_transaction(url: URL, function: Callable[[Connection], None]) -> None:
+    """Run a function in one transaction on a new connection, without checks of foreign keys.
+
+    Runs its own event loop: call it in a thread, or before an event loop runs. Raises StorageError.
+    """
 
     async def run() -> None:
         engine = connect(url, foreign_keys=False)
@@ -106,8 +119,10 @@ def _file_lock(url: URL) -> Iterator[None]:
         raise disk_error(error, path.parent) from error
 
 
-def _config() -> Config:
+def _config(connection: Connection | None = None) -> Config:
     config = Config()
+    if connection is not None:
+        config.attributes["connection"] = connection
     # ConfigParser would parse a single % as the beginning of a reference.
     config.set_main_option("script_location", str(bundled("migrations")).replace("%", "%%"))
     return config

@@ -66,7 +66,12 @@ async def insert_riff(session: AsyncSession, stored: StoredRiff) -> None:
     """Insert a riff and the words of its prompt."""
     session.add(stored)
     await session.flush()
-    session.add_all(
+    session.add_all(words_of(stored))
+
+
+def words_of(stored: StoredRiff) -> list[RiffWord]:
+    """Build the rows of the words by which search finds a riff."""
+    return [
         RiffWord(
             riff_id=stored.id,
             word=word,
@@ -76,7 +81,7 @@ async def insert_riff(session: AsyncSession, stored: StoredRiff) -> None:
             audience_id=stored.audience_id,
         )
         for word in tokenize(stored.prompt)
-    )
+    ]
 
 
 async def is_remix_allowed(session: AsyncSession, user_id: int) -> bool:

@@ -283,6 +283,18 @@ class RiffRepository:
             children |= dict.fromkeys(some.children)
         return DeletionResult(total, tuple(messages), tuple(children))
 
+    async def replace_file(self, riff_id: str, column: str, digest: str) -> None:
+        """Let a riff have another file: the same sound or plot, encoded anew.
+
+        Args:
+            column: `mp3` or `picture`.
+            digest: sha256 of the file, which is stored already.
+        """
+        async with self._database.write() as session:
+            await session.execute(
+                update(StoredRiff).where(StoredRiff.id == riff_id).values({column: digest})
+            )
+
     async def collect_files(self) -> int:
         """Remove the files that no riff, unfinished job or jam refers to. Returns how many.
 

@@ -7,7 +7,7 @@ from typing import Self
 
 from riffbot.library.connection import database_url, file_of
 from riffbot.library.database import Database
-from riffbot.library.db_errors import disk_error
+from riffbot.library.disk_errors import disk_error
 from riffbot.library.file_modes import create_private_file, make_private_dir, restrict_to_owner
 from riffbot.library.files import Files
 from riffbot.library.guilds import GuildRepository
@@ -15,6 +15,7 @@ from riffbot.library.jams import JamRepository
 from riffbot.library.jobs import JobRepository
 from riffbot.library.migrate import upgrade
 from riffbot.library.privacy import PrivacyRepository
+from riffbot.library.probes import check_database, check_disk
 from riffbot.library.riffs import RiffRepository
 from riffbot.settings import Settings
 
@@ -58,6 +59,14 @@ class Library:
         await library.jobs.prune()
         await library.jams.prune()
         return library
+
+    async def check_database(self) -> str | None:
+        """Return what is wrong with the database, or None: a probe, see `riffbot.health`."""
+        return await check_database(self._database)
+
+    async def check_disk(self) -> str | None:
+        """Return what keeps files from being written, or None: a probe."""
+        return await check_disk(self.files.root)
 
     async def close(self) -> None:
         """Close the database; see `Database.close`."""

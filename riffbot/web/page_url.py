@@ -25,6 +25,12 @@ def get_page_url(settings: Settings, port: int) -> str:
     return f"http://{_bracketed(host)}:{port}/"
 
 
+def get_local_url(settings: Settings, port: int) -> str:
+    """The URL at which programs of this machine reach the page."""
+    local = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
+    return f"http://{_bracketed(local.get(settings.host, settings.host))}:{port}/"
+
+
 def get_own_address(family: socket.AddressFamily = socket.AF_INET) -> str:
     """This machine's address in its network; the loopback one where it is in none.
 

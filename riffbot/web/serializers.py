@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Protocol
 
+from riffbot.harmony import HarmonyText
 from riffbot.jam.ring import PACKET_SAMPLES
 from riffbot.jam.session import JamSession
 from riffbot.library.jam_record import PageJam
@@ -93,6 +94,7 @@ def serialize_jam(session: JamSession) -> schema.JamStatus:
         private=is_private(session),
         beats=status.beats,
         alpha=status.alpha,
+        harmony=HarmonyText(status.key, status.chords).describe() or None,
         error=status.error,
         head=session.ring.head * PACKET_SAMPLES,
     )

@@ -21,7 +21,8 @@ MAY = {
 LEAVES = {
     "errors", "text_files", "naming", "wording", "terminal", "interrupts", "file_threads", "caches",
     "logs", "tempo", "style_tempos", "regions", "riffusion_masks", "prompt", "request", "settings",
-    "locations", "images", "rendering", "clock", "generation_options", "validation",
+    "locations", "images", "rendering", "clock", "generation_options", "validation", "health",
+    "metrics", "discord_requests",
 }  # fmt: skip
 """Modules at the top of riffbot/ that import only each other, `audio` and the leaf packages."""
 

@@ -14,7 +14,7 @@ from riffbot.inference.engine.pending_job import OnProgress, OnStart, PendingJob
 from riffbot.inference.engine.protocols import PipelineLike
 from riffbot.inference.engine.reservations import Reservation
 from riffbot.inference.engine.throughput import sequential_seconds
-from riffbot.inference.engine.worker import Worker, batch_limit
+from riffbot.inference.engine.worker import OnPicture, Worker, batch_limit
 from riffbot.inference.job import GeneratedRiff, Job, Progress, Requester, new_id
 from riffbot.request import RiffRequest
 
@@ -75,6 +75,8 @@ class Engine:
         max_work_s: a clip is refused if its member's waiting clips would take longer in all.
         warm_up: a cheap request to run once the model is there, if nobody waits yet, so that
             the first member gets an honest estimate.
+        on_picture: called in the worker's thread with what was made: `clip` or `chunk` (of a jam),
+            the seconds that it waited and the seconds that it took.
     """
 
     def __init__(
@@ -86,9 +88,12 @@ class Engine:
         max_jobs_per_member: int = 10,
         max_work_s: float = 1800.0,
         warm_up: RiffRequest | None = None,
+        on_picture: OnPicture | None = None,
     ) -> None:
         self._dispatcher = Dispatcher(AdmissionLimits(max_wait_s, max_jobs_per_member, max_work_s))
-        self._worker = Worker(self._dispatcher, load, max_batch=max_batch, warm_up=warm_up)
+        self._worker = Worker(
+            self._dispatcher, load, max_batch=max_batch, warm_up=warm_up, on_picture=on_picture
+        )
         self._cancelled = 0
         self._worker.start()
 
@@ -162,6 +167,11 @@ class Engine:
         job = Job(request)
         self._worker.resolve(job)
         return job.request if job.key is not None else None
+
+    @property
+    def knows_harmony(self) -> bool | None:
+        """Whether the model is told the key and the chords; None while it loads."""
+        return self._worker.knows_harmony
 
     def estimate_seconds(self, requests: Sequence[RiffRequest]) -> float | None:
         """How long this machine would compute resolved pictures one after the other, in seconds.

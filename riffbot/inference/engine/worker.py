@@ -23,6 +23,9 @@ from riffbot.request import RiffRequest
 
 log = logging.getLogger(__name__)
 
+OnPicture = Callable[[str, float, float], None]
+"""Called with the kind of what was made, the seconds that it waited and those that it took."""
+
 PREVIEW_EVERY_S = 2.0
 
 MAX_QUEUE_FAILURES = 3
@@ -58,13 +61,15 @@ class Worker:
         *,
         max_batch: int,
         warm_up: RiffRequest | None,
+        on_picture: OnPicture | None = None,
     ) -> None:
         self._dispatcher = dispatcher
         self._load = load
         self._most = max_batch
         self._warm_up = warm_up
+        self._on_picture = on_picture
         self._pipeline: PipelineLike | None = None
-        self._thread = threading.Thread(target=self._work, name=ENGINE_THREAD, daemon=True)
+        self._thread = threading.Thread(target=self._run_thread, name=ENGINE_THREAD, daemon=True)
         self.state = "loading"
         self.done = 0
         self.failed = 0
@@ -93,7 +98,22 @@ class Worker:
         job.request = resolve(job.request, model.card, self._pipeline.images)
         job.key = batch_key(job.request)
 
+    @property
+    def knows_harmony(self) -> bool | None:
+        """Whether the model is told the key and the chords; None while it loads."""
+        pipeline = self._pipeline
+        return None if pipeline is None else bool(pipeline.model.card.harmony_grid)
+
     # -- in the worker's thread only -------------------------------------------------------------
+
+    def _run_thread(self) -> None:
+        """Work until the queue closes; whatever ends the thread before ends the queue, too."""
+        try:
+            self._work()
+        except BaseException as error:
+            log.critical("the engine's thread has ended", exc_info=error)
+            self.state = "broken"
+            self._dispatcher.close(GenerationFailed(QUEUE_BROKE))
 
     def _work(self) -> None:
         try:
@@ -231,6 +251,9 @@ class Worker:
             if not job.cancelled:
                 self.done += 1
                 timings = {"queued_s": started - job.submitted, "generate_s": seconds}
+                if self._on_picture is not None:
+                    kind = "clip" if job.deadline is None else "chunk"
+                    self._on_picture(kind, timings["queued_s"], seconds)
                 size = max(len(pending), job.repeat)
                 pending_job.set_result(
                     GeneratedRiff(job.request, image, model.name, model.hash, timings, batch=size)

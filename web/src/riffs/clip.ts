@@ -86,6 +86,8 @@ export class ClipView {
       facts.push(`from ${name} at ${request.denoising}`);
     }
     if (request.bpm) facts.push(`${+request.bpm.toFixed(2)} bpm`);
+    if (request.key) facts.push(`key: ${request.key}`);
+    if (request.chords) facts.push(request.chords);
     if (duration_s) facts.push(`${duration_s.toFixed(2)} s`);
     if (model) facts.push(model);
     return facts.join(" · ");

@@ -252,8 +252,8 @@ async def test_health_and_metrics(client: TestClient) -> None:
     health = await client.get("/healthz")
     assert (health.status, await health.json()) == (200, {"ok": True, "engine": "ready"})
     text = await (await client.get("/metrics")).text()
-    assert "\nriffbot_clips_total 1\n" in text
-    assert "\nriffbot_library_riffs 1\n" in text
+    assert "\nriffbot_clips_total 1.0\n" in text
+    assert "\nriffbot_library_riffs 1.0\n" in text
 
 
 async def test_a_broken_model_is_ill(services: Services, client: TestClient) -> None:

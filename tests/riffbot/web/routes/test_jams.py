@@ -100,8 +100,8 @@ async def test_whoever_leaves_while_it_is_paused_is_no_listener_any_more(
 
 async def test_the_metrics_count_jams(client: TestClient, session: JamSession) -> None:
     text = await (await client.get("/metrics")).text()
-    assert "riffbot_jams 1\n" in text
-    assert "riffbot_jam_underruns 0\n" in text
+    assert "riffbot_jams 1.0\n" in text
+    assert "riffbot_jam_underruns 0.0\n" in text
 
 
 async def test_a_prompt_is_the_vote_of_whoever_sits_here(

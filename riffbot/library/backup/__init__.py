@@ -1,0 +1,1 @@
+"""Backups of a library: one ZIP file, made while RiffBot runs, restored into either database."""
