@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from training.flow import velocity_loss
+from training.flow import Question, velocity_loss
 from training.networks import build_denoiser
 
 LARGEST_ERROR = 0.02
@@ -38,7 +38,7 @@ class Compiled:
     Args:
         network: the network, which is trained in place.
         backend: of torch.compile; None leaves it as it is.
-        config: how the network is built (`latent_channels`, `channels`, `in_channels`); given, the
+        config: how the network is built (`latent_channels`, `channels`, `in_channels`, `guidance`); given, the
             compiling is tried in another process first, else it happens at the first call.
     """
 
@@ -47,6 +47,7 @@ class Compiled:
         self._forward = network
         self._trying: subprocess.Popen[bytes] | None = None
         self.is_compiled = False
+        self.config = getattr(network, "config", None)
         if backend is not None and config is None:
             self._compile()
         elif backend is not None:
@@ -77,23 +78,21 @@ class Compiled:
         self.is_compiled = True
 
 
-def _inputs(
-    config: dict[str, Any], batch: int, cells: int, device: torch.device
-) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor], Tensor, Tensor]:
+def _inputs(config: dict[str, Any], batch: int, cells: int, device: torch.device) -> Question:
     latents = torch.randn(batch, config["latent_channels"], 32, cells, device=device)
     planes = config["in_channels"] - config["latent_channels"]
     grid = torch.randn(batch, planes, 32, cells, device=device)
     said = torch.randn(batch, 32, 384, device=device), torch.randn(batch, 384, device=device)
     s = (torch.arange(batch, device=device) + 0.5) / batch
-    return latents, grid, said, s, torch.randn_like(latents)
+    return Question(latents, grid, said, s, torch.randn_like(latents))
 
 
-def _step(network: Any, inputs: Any) -> tuple[float, float]:
+def _step(network: Any, inputs: Question) -> tuple[float, float]:
     """Loss and seconds of a step forwards and back."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     began = time.monotonic()
-    loss = velocity_loss(network, *inputs).mean()
+    loss = velocity_loss(network, inputs).mean()
     loss.backward()
     found = loss.item()
     if torch.cuda.is_available():
@@ -107,7 +106,9 @@ def compare(
     """Compile, and compare with the network as it is: relative error of the loss, times faster."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(0)
-    plain = build_denoiser(config["latent_channels"], tuple(config["channels"]))
+    plain = build_denoiser(
+        config["latent_channels"], tuple(config["channels"]), guidance=config["guidance"]
+    )
     plain.to(device, memory_format=torch.channels_last)
     fast = torch.compile(plain, backend=backend, dynamic=True)
     began, error = time.monotonic(), 0.0

@@ -160,6 +160,7 @@ class Trainer:
             "latent_channels": options.latent_channels,
             "channels": list(options.channels),
             "in_channels": self.network.config.in_channels,
+            "guidance": self.teacher is not None,
         }
 
     def _needed(self) -> int:
@@ -184,8 +185,8 @@ class Trainer:
             empty = [part.expand(size, *part.shape[1:]) for part in self.empty]
             s = noise_levels(size, self.generator).to(self.device)
             noise, planes = torch.randn_like(latents), self._planes(batch, silent)
-            inputs = latents, planes, (empty[0], empty[1]), s, noise
-            velocity_loss(self.network, *inputs).mean().backward()
+            question = Question(latents, planes, (empty[0], empty[1]), s, noise)
+            self._loss(question).mean().backward()
             self.optimizer.zero_grad(set_to_none=True)
 
         size = fastest_batch(step, self.device)

@@ -60,7 +60,7 @@ def one_step(kit: Kit) -> dict[str, Any]:
 
     from training.conditioning import Conditioner, Shown, grids, harmonies
     from training.dataset import HELD_OUT
-    from training.flow import noise_levels, velocity_loss
+    from training.flow import Question, noise_levels, velocity_loss
     from training.networks import adopt, build_denoiser
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -83,7 +83,7 @@ def one_step(kit: Kit) -> dict[str, Any]:
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-4, fused=True)
     losses = []
     for _ in range(2):
-        loss = velocity_loss(network, latents, planes, conditioning, s, noise).mean()
+        loss = velocity_loss(network, Question(latents, planes, conditioning, s, noise)).mean()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
