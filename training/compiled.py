@@ -18,7 +18,6 @@ import time
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from training.flow import Question, velocity_loss
 from training.networks import build_denoiser
@@ -38,8 +37,9 @@ class Compiled:
     Args:
         network: the network, which is trained in place.
         backend: of torch.compile; None leaves it as it is.
-        config: how the network is built (`latent_channels`, `channels`, `in_channels`, `guidance`); given, the
-            compiling is tried in another process first, else it happens at the first call.
+        config: how the network is built (`latent_channels`, `channels`, `in_channels`,
+            `guidance`); given, the compiling is tried in another process first, else it happens at
+            the first call.
     """
 
     def __init__(self, network: Any, backend: str | None, config: dict[str, Any] | None) -> None:
