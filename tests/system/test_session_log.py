@@ -57,7 +57,8 @@ async def test_a_request_can_be_followed_and_no_secret_is_told(
                 body = {"prompt": ON_PAGE, "seed": 1, "steps": 2}
                 async with browser.post(f"{page}api/riffs", json=body) as answer:
                     asked, job = answer.headers["X-Request-Id"], (await answer.json())["job"]
-                await made(browser, f"{page}api/jobs/{job}")
+                async with browser.get(f"{page}api/jobs/{job}/events") as events:
+                    assert "event: done" in await events.text()  # which end with the job
             bot.send_signal(signal.SIGTERM)
             assert await asyncio.wait_for(bot.wait(), 60) == 0
     text = (tmp_path / "log.txt").read_text()
@@ -77,12 +78,3 @@ def follow(found: list[dict[str, Any]], request: str) -> None:
     assert loggers.count("riffbot.clips.service") == 2, told
     accepted, stored = (r["message"] for r in told if r["logger"] == "riffbot.clips.service")
     assert accepted.split()[1] == stored.split()[1]
-
-
-async def made(browser: aiohttp.ClientSession, address: str) -> None:
-    async with asyncio.timeout(120):
-        while True:
-            async with browser.get(address) as answer:
-                if (await answer.json()).get("state") in ("done", "failed"):
-                    return
-            await asyncio.sleep(0.1)
