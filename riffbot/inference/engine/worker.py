@@ -134,7 +134,9 @@ class Worker:
         """Compute a batch from the queue and set the results or errors of its jobs."""
         origins = dict.fromkeys(pending.job.request_id for pending in batch)
         with serving(" ".join(filter(None, origins))):
-            log.info("the model begins: %s", " ".join(pending.job.id for pending in batch))
+            is_chunk = all(pending.job.deadline is not None for pending in batch)
+            level = logging.DEBUG if is_chunk else logging.INFO  # a jam has one every few seconds
+            log.log(level, "the model begins: %s", " ".join(pending.job.id for pending in batch))
             self._serve_in_request(pipeline, batch)
 
     def _serve_in_request(self, pipeline: PipelineLike, batch: list[PendingJob]) -> None:
