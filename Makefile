@@ -64,7 +64,8 @@ chaos: setup ## the attacks of tests/attacks, with their figures
 	@$(BIN)/python -m pytest -q -s tests/attacks
 
 SECONDS := 60
-FUZZED := open_upload read_sound decode_image recipes_parse prompt_parse request_reader
+FUZZED := open_upload read_sound decode_image recipes_parse prompt_parse request_reader \
+  http websocket
 fuzz: setup ## fuzz every reader of strangers' bytes for SECONDS each (Linux and macOS)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "atheris>=3"
 	@printf '%s\n' $(FUZZED) | xargs -P 2 -I TARGET \

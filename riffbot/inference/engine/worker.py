@@ -99,6 +99,12 @@ class Worker:
         job.request = resolve(job.request, model.card, self._pipeline.images)
         job.key = batch_key(job.request)
 
+    @property
+    def knows_harmony(self) -> bool | None:
+        """Whether the model is told the key and the chords; None while it loads."""
+        pipeline = self._pipeline
+        return None if pipeline is None else bool(pipeline.model.card.harmony_grid)
+
     # -- in the worker's thread only -------------------------------------------------------------
 
     def _run_thread(self) -> None:
