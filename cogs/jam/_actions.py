@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from cogs.jam._controller import JamController
     from riffbot.bot import RiffBot
 
-HARMONY_UNKNOWN = "This RiffBot's model does not know keys and chords: the jam plays without them."
-
 Change = Callable[[JamSession, Participant], Awaitable[str]]
 """Changes a jam for somebody and returns the sentence that they see."""
 
@@ -103,8 +101,6 @@ async def set_harmony(
     """
 
     async def change(session: JamSession, participant: Participant) -> str:
-        if interaction.client.services.engine.knows_harmony is False:
-            raise BadRequest(HARMONY_UNKNOWN)
         harmony = await session.set_harmony(participant, key=key, chords=chords)
         told = escape_line(harmony.describe(), 200) or "No key and no chords any more"
         return f"{told}: it comes in at one of the next beats."

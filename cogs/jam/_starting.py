@@ -14,12 +14,12 @@ from cogs.common.errors import error_message, log_error
 from cogs.common.formatting import MUTED
 from cogs.common.markdown import escape_line
 from cogs.common.options import check_seed_image
-from cogs.jam._actions import HARMONY_UNKNOWN, end_pause, participant_of
+from cogs.jam._actions import end_pause, participant_of
 from cogs.jam._controller import JamController
 from riffbot.errors import BadRequest, RiffBotError
 from riffbot.harmony import NO_HARMONY
 from riffbot.jam.chunk_options import ChunkOptions
-from riffbot.jam.session import JamSession
+from riffbot.jam.session import HARMONY_UNKNOWN, JamSession
 from riffbot.jam.types import JamChannels
 from riffbot.library.jam_record import GuildJam, JamRecord
 from riffbot.library.types import Author, Origin

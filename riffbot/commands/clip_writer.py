@@ -113,10 +113,9 @@ class ClipWriter:
 
     async def restore_sources(self, engine: Engine, job: ClipJob) -> ClipJob:
         """Make lost sources of the job's recipe again; returns the job that refers to them."""
-        from riffbot.clips import recipes
-
         if job.recipe is None:
             return job
+        from riffbot.clips import recipes
 
         async def generate(older: recipes.Recipe) -> GeneratedRiff:
             return await self.generate(

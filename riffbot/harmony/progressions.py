@@ -15,6 +15,7 @@ from typing import Self
 
 from riffbot.harmony.chords import NO_CHORD, Chord, describe_unknown_chord, is_no_chord
 from riffbot.harmony.errors import HarmonyError
+from riffbot.harmony.keys import Key
 from riffbot.harmony.notes import use_plain_accidentals
 from riffbot.harmony.numerals import Numeral, parse_numeral
 
@@ -70,6 +71,16 @@ class Progression:
         """The same circle of chords, begun at another measure, 0 is the present first."""
         first = number % len(self.measures)
         return self.build(self.measures[first:] + self.measures[:first])
+
+    def move(self, old: Key, new: Key) -> Self:
+        """The same progression in another key; numerals stay as they are."""
+        semitones = new.tonic - old.tonic
+        return self.build(
+            [
+                [part.move(new, semitones) if isinstance(part, Chord) else part for part in measure]
+                for measure in self.measures
+            ]
+        )
 
     @property
     def needs_key(self) -> bool:

@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 
 _POLL_S = 0.01
 
+HARMONY_UNKNOWN = "This RiffBot's model does not know keys and chords: the jam plays without them."
+
 
 class JamSession:
     """A jam that plays.
@@ -79,6 +81,7 @@ class JamSession:
         self.seed_image = reader.seed_image
         self.loop_grid = reader.loop_grid
         self.ring = reader.ring
+        self._engine = host.engine
         self._loop = host.loop
         self._on_change = on_change
         self._initial = snapshot
@@ -154,8 +157,10 @@ class JamSession:
             What holds then.
 
         Raises:
-            BadRequest: one of them cannot be read, or there is none.
+            BadRequest: one of them cannot be read, there is none, or the model does not know them.
         """
+        if self._engine.knows_harmony is False:
+            raise BadRequest(HARMONY_UNKNOWN)
         if key is None and chords is None:
             raise BadRequest("Say a key or chords, for example key: A minor, chords: Am7 D7.")
         told = {"key": key, "chords": chords}
