@@ -42,8 +42,8 @@ ALL = {
         for path in (ROOT / "compose.yaml", *sorted((ROOT / "deploy").glob("*.*")))
     },
 }
-NOT_SETTINGS = {"RIFFBOT_IMAGE", "RIFFBOT_PUBLISHED_PORT"}
-"""What only compose.yaml reads: the image's tag and the port on the host."""
+NOT_SETTINGS = {"RIFFBOT_IMAGE"}
+"""What only compose.yaml reads: the image's tag."""
 
 
 def instructions(name: str) -> list[str]:
