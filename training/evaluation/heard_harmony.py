@@ -89,9 +89,9 @@ def hear(sound: Floats, rate: int, beats: int) -> list[HeardBeat]:
     for start, end in pairwise(edges.round().astype(int)):
         beat = notes[:, start : max(end, start + 1)]
         soft = np.sqrt(beat).mean(1)  # so that the loudest note does not drown the others
-        chroma = _fold(soft, _CHORD_NOTES)
-        root, is_minor = _best_chord(chroma, _fold(soft, _BASS_NOTES))
-        heard.append(HeardBeat(root, is_minor, _lowest_note(beat.mean(1)), chroma))
+        root, is_minor = _best_chord(_fold(soft, _CHORD_NOTES), _fold(soft, _BASS_NOTES))
+        loud = beat.mean(1)
+        heard.append(HeardBeat(root, is_minor, _lowest_note(loud), _fold(loud, _CHORD_NOTES)))
     return heard
 
 
