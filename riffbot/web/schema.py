@@ -58,6 +58,7 @@ class Riff(TypedDict):
     Attributes:
         picture_ref: what a request's `seed_image` says to start from this riff.
         alt: description of the plot for those who cannot see it.
+        harmony: the key and the chords by name, for people; null where they are open.
         parent: id of the riff that it was made from.
         created: ISO 8601.
     """
@@ -66,6 +67,7 @@ class Riff(TypedDict):
     request: RequestJson
     picture_ref: str
     alt: str
+    harmony: str | None
     duration_s: float
     model: str
     model_hash: str

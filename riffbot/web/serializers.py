@@ -52,6 +52,7 @@ def serialize_riff(riff: RiffLike) -> schema.Riff:
         request=riff.request.model_dump(mode="json", exclude_none=True),
         picture_ref=riff.image_ref,
         alt=riff.alt,
+        harmony=riff.request.harmony.describe() or None,
         duration_s=riff.duration_s,
         model=riff.model_name,
         model_hash=riff.model_hash,

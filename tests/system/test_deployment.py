@@ -32,7 +32,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 ENV_EXAMPLE = (ROOT / ".env.example").read_text("utf-8")
 
 STATE = "/var/lib/riffbot"
-PAGE_PORT = 8080
+PAGE_PORT = 8765
 USER = 10001
 
 ALL = {
@@ -173,7 +173,7 @@ def test_all_mean_the_same_port_folder_and_user() -> None:
         assert service["user"] == f"{USER}:{USER}"
     assert container()["ports"] == [{"name": "page", "containerPort": PAGE_PORT}]
     assert {"name": "data", "mountPath": STATE} in container()["volumeMounts"]
-    scraped = (ROOT / "deploy" / "prometheus.yml").read_text("utf-8")
+    scraped = (ROOT / "deploy" / "monitoring" / "compose-prometheus.yml").read_text("utf-8")
     assert f"riffbot:{PAGE_PORT}" in scraped
 
 
@@ -242,7 +242,7 @@ def test_kubernetes_probes_are_addresses_of_the_page() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "DynamicUser=yes",
+        "User=riffbot",
         "NoNewPrivileges=yes",
         "ProtectSystem=strict",
         "ProtectHome=yes",

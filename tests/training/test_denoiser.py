@@ -19,7 +19,7 @@ from riffbot.inference.pipeline.resolve import resolve
 from riffbot.request import RiffRequest
 from tests.support.patience import by_steps
 from training import captions, denoiser, networks, prepare
-from training.conditioning import Shown, _chords, harmonies
+from training.conditioning import Shown, harmonies, shown_chords
 from training.denoiser import (
     BASSES,
     BLANK_GRIDS,
@@ -78,6 +78,8 @@ def options(folder: Path, **changes: object) -> argparse.Namespace:
         "falls": None,
         "workers": 1,
         "batch": 1,
+        "ahead": False,
+        "ends_at": None,
         "compile": None,
         "meet": 0.3,
         "lr": 1e-3,
@@ -261,7 +263,7 @@ def test_the_planes_are_of_the_half_that_is_learnt_from() -> None:
 def test_what_is_not_to_be_shown_is_blank() -> None:
     assert not harmonies([LABEL], 8, 32, [Shown(key=False, chords=False)]).any()
     bass = {
-        kind: [found and found.bass for found in _chords(LABEL, Shown(bass=kind), None)]
+        kind: [found and found.bass for found in shown_chords(LABEL, Shown(bass=kind), None)]
         for kind in BASSES
     }
     assert bass == {

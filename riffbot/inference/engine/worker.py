@@ -20,6 +20,7 @@ from riffbot.inference.job import GeneratedRiff, Job, Progress
 from riffbot.inference.torch_threads import use_few_threads
 from riffbot.interrupts import ENGINE_THREAD
 from riffbot.request import RiffRequest
+from riffbot.request_id import serving
 
 log = logging.getLogger(__name__)
 
@@ -137,6 +138,14 @@ class Worker:
 
     def _serve(self, pipeline: PipelineLike, batch: list[PendingJob]) -> None:
         """Compute a batch from the queue and set the results or errors of its jobs."""
+        origins = dict.fromkeys(pending.job.request_id for pending in batch)
+        with serving(" ".join(filter(None, origins))):
+            is_chunk = all(pending.job.deadline is not None for pending in batch)
+            level = logging.DEBUG if is_chunk else logging.INFO  # a jam has one every few seconds
+            log.log(level, "the model begins: %s", " ".join(pending.job.id for pending in batch))
+            self._serve_in_request(pipeline, batch)
+
+    def _serve_in_request(self, pipeline: PipelineLike, batch: list[PendingJob]) -> None:
         try:
             alive = [
                 pending_job

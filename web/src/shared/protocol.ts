@@ -95,6 +95,7 @@ export interface RiffFiles {
  * Attributes:
  *     picture_ref: what a request's `seed_image` says to start from this riff.
  *     alt: description of the plot for those who cannot see it.
+ *     harmony: the key and the chords by name, for people; null where they are open.
  *     parent: id of the riff that it was made from.
  *     created: ISO 8601.
  */
@@ -103,6 +104,7 @@ export interface Riff {
   request: RiffRequest;
   picture_ref: string;
   alt: string;
+  harmony: string | null;
   duration_s: number;
   model: string;
   model_hash: string;
