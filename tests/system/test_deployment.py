@@ -165,6 +165,7 @@ def test_no_settings_and_no_data_reach_the_build() -> None:
 def test_all_mean_the_same_port_folder_and_user() -> None:
     assert instructions("EXPOSE") == [str(PAGE_PORT)]
     assert image_environment()["RIFFBOT_WEB_PORT"] == str(PAGE_PORT)
+    assert f"RIFFBOT_WEB_PORT={PAGE_PORT}" in unit_values("Environment")[0].split()
     services = COMPOSE["services"]
     assert services["riffbot"]["environment"]["RIFFBOT_WEB_PORT"] == str(PAGE_PORT)
     assert services["riffbot"]["ports"][0].endswith(f":{PAGE_PORT}")
@@ -173,8 +174,9 @@ def test_all_mean_the_same_port_folder_and_user() -> None:
         assert service["user"] == f"{USER}:{USER}"
     assert container()["ports"] == [{"name": "page", "containerPort": PAGE_PORT}]
     assert {"name": "data", "mountPath": STATE} in container()["volumeMounts"]
-    scraped = (ROOT / "deploy" / "monitoring" / "compose-prometheus.yml").read_text("utf-8")
-    assert f"riffbot:{PAGE_PORT}" in scraped
+    monitoring = ROOT / "deploy" / "monitoring"
+    assert f"riffbot:{PAGE_PORT}" in (monitoring / "compose-prometheus.yml").read_text("utf-8")
+    assert f"127.0.0.1:{PAGE_PORT}" in (monitoring / "prometheus.yml").read_text("utf-8")
 
 
 def test_each_waits_for_an_orderly_stop() -> None:
