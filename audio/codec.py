@@ -197,11 +197,17 @@ def mel_targets(image: Pixels, stride: int = 1) -> Floats:
     return np.ascontiguousarray(_AMPLITUDE[image[::-1, ::stride]].T)
 
 
-def warm_up() -> None:
-    """Compile all kernels; later processes load them from numba's cache on disk."""
+def warm_up(*, analysis: bool = True) -> None:
+    """Compile all kernels; later processes load them from numba's cache on disk.
+
+    Args:
+        analysis: also those of `audio_to_image`.
+    """
     image = np.full((N_MELS, 12), SILENT, np.uint8)
     image[200:300] = 60
-    audio_to_image(image_to_audio(image), 44100)
+    sound = image_to_audio(image)
+    if analysis:
+        audio_to_image(sound, 44100)
 
 
 def _channels(image: Pixels) -> list[Pixels]:

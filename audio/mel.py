@@ -75,17 +75,22 @@ def reference_bank() -> npt.NDArray[np.float64]:
 
 
 def build_bank(spacing_hz: float) -> npt.NDArray[np.float64]:
-    """Return the reference bank [512, bins] on a coarser grid, with linear interpolation."""
+    """Return the reference bank [512, bins] on a coarser grid, with linear interpolation.
+
+    Args:
+        spacing_hz: of the grid, at least `REFERENCE_HZ`, so that none of its cells is empty.
+    """
     reference = reference_bank()
     position = np.arange(reference.shape[1]) * REFERENCE_HZ / spacing_hz
     bins = round(MAX_FREQUENCY / spacing_hz) + 1
     below = np.minimum(position.astype(int), bins - 2)
     share = position - below
-    interpolation = np.zeros((reference.shape[1], bins))
-    rows = np.arange(reference.shape[1])
-    interpolation[rows, below] = 1 - share
-    interpolation[rows, below + 1] += share
-    return reference @ interpolation
+    # Most of both matrices is zero, and a full product takes a third of a second.
+    starts = np.searchsorted(below, np.arange(bins - 1))
+    bank = np.zeros((len(reference), bins))
+    bank[:, :-1] += np.add.reduceat(reference * (1 - share), starts, axis=1)
+    bank[:, 1:] += np.add.reduceat(reference * share, starts, axis=1)
+    return bank
 
 
 class SynthesisBank(NamedTuple):

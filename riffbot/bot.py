@@ -26,6 +26,7 @@ from riffbot.file_threads import FileSlots
 from riffbot.inference.engine.engine import STOP_GRACE_S
 from riffbot.locations import settings_example
 from riffbot.process import handle_stop_signals, run_until_stopped, serve_page
+from riffbot.request_id import begin_request, get_request_id
 from riffbot.services import Services, open_services
 from riffbot.settings import Settings
 
@@ -56,8 +57,14 @@ EXTENSIONS = (
 ACCENT = discord.Colour(0xF2683C)
 """RiffBot's colour: the warm end of the spectrogram's colour map."""
 
-ANSWERS_TIMEOUT_S = 5.0
-"""How long a stop waits until everyone with a running command has been answered."""
+GOODBYE_TIMEOUT_S = 3.0
+"""How long a stop waits until the jams have left their channels and said so."""
+
+ANSWERS_TIMEOUT_S = 2.0
+"""How long it waits until everyone with a running command has been answered."""
+
+DISCONNECT_TIMEOUT_S = 1.5
+"""How long it waits for Discord to close the connection."""
 
 TICK_S = 2.0
 """Interval of the `host_tick` event."""
@@ -91,6 +98,15 @@ class RiffTree(app_commands.CommandTree["RiffBot"]):
     def __init__(self, client: RiffBot, **options: Any) -> None:
         super().__init__(client, **options)
         self.command_ids: dict[str, int] = {}
+
+    async def interaction_check(self, interaction: discord.Interaction[RiffBot]) -> bool:
+        """Log what was asked for, under the id that its work has in the log."""
+        if not get_request_id():
+            begin_request()
+        if interaction.type is discord.InteractionType.application_command:
+            name = interaction.command.qualified_name if interaction.command else "?"
+            log.info("/%s in server %s", name, interaction.guild_id)
+        return True
 
     async def sync_if_changed(self, state_file: Path) -> bool:
         """Sync the global commands unless they are the same as at the last sync.
@@ -192,6 +208,15 @@ class RiffBot(commands.AutoShardedBot):
         self.jam_controllers: dict[int, JamController] = {}
         self.upload_slots = FileSlots(2)
 
+    def dispatch(self, event_name: str, /, *args: Any, **kwargs: Any) -> None:
+        """Give what an event of the gateway starts an id of its own in the log.
+
+        discord.py says `socket_event_type` just before it handles an event, in the same task.
+        """
+        if event_name == "socket_event_type":
+            begin_request()
+        super().dispatch(event_name, *args, **kwargs)
+
     async def setup_hook(self) -> None:
         """Load every cog, then sync the commands."""
         for extension in EXTENSIONS:
@@ -210,9 +235,12 @@ class RiffBot(commands.AutoShardedBot):
     async def shut_down(self) -> None:
         """Stop jams and model while still connected, so that waiting members are told.
 
-        What is not finished stays in the library, and the next start finishes it.
+        What is not finished stays in the library, and the next start finishes it. Every step has
+        a limit, so that all of them fit into `process.STOP_S` where Discord does not answer.
         """
-        await self.suspend_jams()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GOODBYE_TIMEOUT_S):
+                await self.suspend_jams()
         await self.services.jams.close()  # first, or an engine that stops would end them
         await self.services.engine.close(grace_s=STOP_GRACE_S, last_step_s=STOP_GRACE_S)
         with suppress(TimeoutError):
@@ -262,7 +290,9 @@ async def _run(settings: Settings) -> None:
                     await run_until_stopped(stop, client)
                     ticks.cancel()
                     await bot.shut_down()
-                    await bot.close()
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(DISCONNECT_TIMEOUT_S):
+                            await bot.close()
                     await _raise_client_error(client)
 
 

@@ -83,6 +83,19 @@ class GenerationOptions(FrozenModel):
         """Whether a key or chords were set, not only left open."""
         return any(option not in {None, ANY} for option in (self.key, self.chords))
 
+    def choose_harmony_fields(self, held: HarmonyText) -> HarmonyText:
+        """The same as fields of a request: what its prompt says is left to its words."""
+        chosen = self.choose_harmony(held)
+        if self.prompt is None:
+            return chosen
+        told = HarmonyText(self.key, self.chords)
+        words = find_harmony(self.prompt, has_key=chosen.key is not None)
+        fields = HarmonyText(
+            None if chosen.key == words.key and told.key is None else chosen.key,
+            None if chosen.chords == words.chords and told.chords is None else chosen.chords,
+        )
+        return fields if fields.with_prompt(words) == chosen else chosen
+
     def choose_harmony(self, held: HarmonyText) -> HarmonyText:
         """The key and the chords where `held` was held before.
 

@@ -39,6 +39,7 @@ from audio.params import SpectrogramParams
 from audio.pixels import mix_to_mono
 from riffbot import riffusion_masks
 from riffbot.errors import BadRequest, NotFound, StorageError, shorten
+from riffbot.harmony import NO_HARMONY, HarmonyText
 from riffbot.regions import BEATS, Region
 from riffbot.request import RiffRequest
 from riffbot.tempo import MAX_WIDTH, MIN_WIDTH, is_waltz
@@ -185,6 +186,11 @@ class Images:
             return self._seeds[ref].bpm
         recipe = self._request(ref)
         return None if recipe is None else recipe.bpm
+
+    def harmony(self, ref: str) -> HarmonyText:
+        """Key and chords of a seed image, from the recipe it carries."""
+        recipe = None if ref in self._seeds else self._request(ref)
+        return NO_HARMONY if recipe is None else recipe.harmony
 
     def waltz(self, ref: str) -> bool | None:
         """Whether a seed image has three beats a measure; None where nothing tells.

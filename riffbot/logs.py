@@ -1,4 +1,4 @@
-"""A rate-limited log: repeated records are counted instead of written, and files are rotated.
+"""The log: text or JSON, with ids of requests and without secrets; limited in rate and size.
 
 A port scan, a full disk or a broken network repeats the same record many times a second. The first
 few records of a kind are written; the others become one line a minute, and a process writes at most
@@ -7,14 +7,21 @@ so many records a minute altogether.
 
 from __future__ import annotations
 
+import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from riffbot.request_id import get_request_id
+
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+HIDDEN = "(hidden)"
+"""What is written in place of a secret."""
 
 WINDOW_S = 60.0
 """Seconds over which records are counted."""
@@ -127,12 +134,73 @@ def _shorten(record: logging.LogRecord) -> str:
     return line[:300]
 
 
-def create_handlers(file: Path | None = None, *, limited: bool = True) -> list[logging.Handler]:
+class TextFormatter(logging.Formatter):
+    """One line a record, with the id of the request that it belongs to.
+
+    Args:
+        secrets: texts that are never written, whoever logs them.
+    """
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        super().__init__(FORMAT)
+        self._secrets = tuple(secrets)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format a record; a traceback follows on lines of its own."""
+        return _hide(super().format(record), self._secrets)
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """Format the first line."""
+        request_id = get_request_id()
+        line = super().formatMessage(record)
+        return f"{line} [{request_id}]" if request_id else line
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a record: time (UTC), level, logger, message, request, error, traceback."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        super().__init__()
+        self._secrets = tuple(secrets)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format a record as one line."""
+        time_of = datetime.fromtimestamp(record.created, UTC)
+        fields: dict[str, str] = {
+            "time": time_of.isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if request_id := get_request_id():
+            fields["request"] = request_id
+        if record.exc_info and record.exc_info[0] is not None:
+            fields["error"] = record.exc_info[0].__name__
+            fields["traceback"] = self.formatException(record.exc_info)
+        hidden = {name: _hide(value, self._secrets) for name, value in fields.items()}
+        return json.dumps(hidden, ensure_ascii=False)
+
+
+def _hide(text: str, secrets: Iterable[str]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, HIDDEN)
+    return text
+
+
+def create_handlers(
+    file: Path | None = None,
+    *,
+    limited: bool = True,
+    as_json: bool = False,
+    secrets: Iterable[str] = (),
+) -> list[logging.Handler]:
     """Make the handlers of the log: standard error, and a rotated file if one is named.
 
     Args:
         file: the log file.
         limited: whether repetitions are only counted; off to find a bug.
+        as_json: one JSON object a line instead of text.
+        secrets: texts that are never written.
 
     Raises:
         OSError: the file cannot be written.
@@ -143,5 +211,5 @@ def create_handlers(file: Path | None = None, *, limited: bool = True) -> list[l
             RotatingFileHandler(file, maxBytes=FILE_BYTES, backupCount=FILES, encoding="utf-8")
         )
     for handler in every:
-        handler.setFormatter(logging.Formatter(FORMAT))
+        handler.setFormatter(JsonFormatter(secrets) if as_json else TextFormatter(secrets))
     return [RateLimitedHandler(handler) for handler in every] if limited else every

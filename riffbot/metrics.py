@@ -54,7 +54,7 @@ class Metrics:
             registry=self.registry,
         )
         self._late_chunks = Counter(
-            "riffbot_jam_late_chunks_since_start",
+            "riffbot_jam_looped_bars",
             "How often a jam's last bar had to loop, since the start.",
             registry=self.registry,
         )

@@ -23,10 +23,10 @@ from riffbot.web.connections import ConnectionLimits
 from riffbot.web.page_url import get_local_url, get_page_url
 from riffbot.web.serving import serve_app
 
-STOP_S = 20.0
+STOP_S = 10.0
 """How long an orderly stop may take, requests to Discord included; then the process ends."""
 
-PAGE_STOP_S = 5.0
+PAGE_STOP_S = 1.5
 """How long a stop waits for open responses of the page."""
 
 

@@ -326,6 +326,9 @@ class RiffRequest(FrozenModel):
         Raises:
             BadRequest, PromptError: as `build`.
         """
+        for name, normalise in (("key", normalise_key), ("chords", normalise_chords)):
+            if isinstance(text := changes.get(name), str):
+                changes[name] = normalise(text)
         copy = self.build_unparsed(**{**self.model_dump(), **changes})
         if not changes.keys().isdisjoint(("prompt", "negative", "target")):
             copy.check_prompts()
@@ -340,7 +343,9 @@ class RiffRequest(FrozenModel):
 
         Raises:
             PromptError: one of them cannot be parsed, or there are no words.
+            HarmonyError: nor can the key or the chords.
         """
+        self.find_harmony()
         require_words(self.prompt)
         parse(self.negative)
         if self.target is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote, unquote, urlsplit
@@ -72,6 +73,7 @@ class Settings(BaseSettings):
 
     loudness_lufs: float = Field(default=-14.0, ge=-40.0, le=-5.0)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["text", "json"] = "text"
     log_file: Path | None = None
 
     @field_validator("public_url")
@@ -101,6 +103,16 @@ class Settings(BaseSettings):
     @classmethod
     def _all_at_home(cls, given: list[Path]) -> list[Path]:
         return [Path(_expanded(str(path))) for path in given]
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The texts that may be written nowhere: tokens, and the database's password."""
+        kept = (self.discord_token, self.activity_client_secret)
+        found = [secret.get_secret_value() for secret in kept if secret is not None]
+        with suppress(ValueError):
+            password = urlsplit(self.database_url or "").password
+            found += [password, unquote(password)] if password else []
+        return tuple(secret for secret in found if secret)
 
     @property
     def database(self) -> str:

@@ -7,7 +7,7 @@
 # Exit status: 0 they are there; 3 they cannot be installed here, for want of root or apt.
 set -euo pipefail
 
-PACKAGES=(chromium libfluidsynth3 fluidr3mono-gm-soundfont postgresql)
+PACKAGES=(chromium libfluidsynth3 fluidr3mono-gm-soundfont postgresql prometheus)
 SERVICES=/usr/sbin/policy-rc.d
 NOT_HERE=3
 

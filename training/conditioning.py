@@ -59,20 +59,22 @@ def harmonies(
     """
     return torch.stack(
         [
-            harmony_planes(cells, rows, _chords(said, how, half), _key(said, how))
+            harmony_planes(cells, rows, shown_chords(said, how, half), shown_key(said, how))
             for said, how in zip(labels, shown, strict=True)
         ]
     )
 
 
-def _key(said: Json, shown: Shown) -> ShownKey | None:
+def shown_key(said: Json, shown: Shown) -> ShownKey | None:
+    """A clip's key as it is shown."""
     if said["key"] is None or not shown.key:
         return None
     tonic, scale = said["key"]
     return ShownKey(tonic, tuple(scale))
 
 
-def _chords(said: Json, shown: Shown, half: int | None) -> list[ShownChord | None]:
+def shown_chords(said: Json, shown: Shown, half: int | None) -> list[ShownChord | None]:
+    """The chords of a clip's beats as they are shown, or of a half of them."""
     row: list[ShownChord | None] = []
     before = None
     for found in said["chords"] if shown.chords else ():

@@ -7,6 +7,9 @@ third, so that prompts that name none stay free. What ships is an exponential mo
 stops by the clock, not by steps, reads new shards as they become ready, and goes on from its
 checkpoint after a kill.
 
+With `--distil CKPT` it learns another denoiser's answers under guidance (`training.distillation`),
+best from that one's weights (`--start`).
+
 In the first part (`--halves`) most batches are halves of clips, whole measures each, twice as many
 of them: what instruments sound like is learnt from more clips in the same time. The rest, with the
 falling learning rate, sees whole clips only.
@@ -15,13 +18,16 @@ On a CPU it is `--workers` processes of one thread each: two threads in one proc
 whatever else runs on the machine. Each goes its own way for `--meet` seconds, then all go on from
 the mean of their weights (local SGD, Stich 2019). They meet by the clock, so a process whose core
 is busy with something else makes fewer steps, and the others need not wait for each of them. On a
-CUDA device it is one process, of a batch as large as fits, best with `--compile inductor`.
+CUDA device it is one process (training/GPU.md): with `--ahead` captions and planes are computed
+once and kept in its memory, with `--batch 0` the batch is the one that it works through fastest,
+and `--compile inductor` changes to a compiled network once that is known to pay.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
+import json
 import math
 import os
 import signal
@@ -37,6 +43,9 @@ from torch import Tensor
 from torch.multiprocessing.spawn import spawn
 
 from riffbot.inference.models.beats import scale_beats
+from training.ahead import CaptionsAhead, GridsAhead, HarmoniesAhead
+from training.batch_size import fastest_batch
+from training.compiled import Compiled
 from training.conditioning import Conditioner, Shown, grids, harmonies, has_even_halves
 from training.dataset import (
     HELD_OUT,
@@ -45,8 +54,9 @@ from training.dataset import (
     folder,
     write_checkpoint,
 )
+from training.distillation import GuidedTeacher, distillation_loss, guidance_scales
 from training.feed import Batch, Feed
-from training.flow import channel_weights, noise_levels, velocity_loss
+from training.flow import Question, channel_weights, noise_levels, velocity_loss
 from training.held_out_loss import HeldOut
 from training.networks import adopt, build_denoiser
 from training.progress import Progress, wait_for
@@ -81,11 +91,21 @@ class Trainer:
     def __init__(self, options: argparse.Namespace, rank: int, device: torch.device) -> None:
         self.options, self.rank, self.device = options, rank, device
         wait_for(options.gist.exists, f"{options.gist} (training.prompt_embedding)")
-        self.conditioner = Conditioner(options.gist, device)
+        self.conditioner: Any = Conditioner(options.gist, device)
+        self.grids: Any = grids
+        self.harmonies: Any = harmonies
+        if options.ahead:
+            self.conditioner = CaptionsAhead(self.conditioner, device)
+            self.grids, self.harmonies = GridsAhead(device), HarmoniesAhead(device)
         self.empty = self.conditioner([""])
         self.weights = channel_weights(options.autoencoder).to(device)
         torch.manual_seed(options.seed)
-        network = build_denoiser(options.latent_channels, tuple(options.channels))
+        self.teacher = None
+        if options.distil is not None:
+            self.teacher = GuidedTeacher(options.distil, self.empty, device)
+        network = build_denoiser(
+            options.latent_channels, tuple(options.channels), guidance=self.teacher is not None
+        )
         if options.start is not None and not options.out.exists():
             held = torch.load(options.start, map_location="cpu", weights_only=True)
             fresh = adopt(network, held["average"])
@@ -93,9 +113,7 @@ class Trainer:
                 print(f"from {options.start}; new: {', '.join(fresh) or 'nothing'}", flush=True)
         self.network: Any = network.to(device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
-        self.forward = self.network
-        if options.compile:
-            self.forward = torch.compile(self.network, backend=options.compile, dynamic=True)
+        self.forward = Compiled(self.network, options.compile, self._shape(options))
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(),
             lr=options.lr,
@@ -108,6 +126,8 @@ class Trainer:
         if options.out.exists():
             self._resume()
         self.generator = torch.Generator().manual_seed(options.seed + 1000 * self.step + rank)
+        # Drawn where it is used: a batch of a GPU has tens of millions of numbers.
+        self.noise = torch.Generator(device).manual_seed(self.generator.initial_seed())
         self.feed = Feed(options.shards, device, ByWidth(options.favour, options.favour_times))
 
     def _resume(self) -> None:
@@ -132,21 +152,59 @@ class Trainer:
         }
         write_checkpoint(self.options.out, held)
 
+    def _shape(self, options: argparse.Namespace) -> dict[str, Any] | None:
+        """What another process needs to know to compile this network, on a GPU."""
+        if self.device.type != "cuda":
+            return None
+        return {
+            "latent_channels": options.latent_channels,
+            "channels": list(options.channels),
+            "in_channels": self.network.config.in_channels,
+            "guidance": self.teacher is not None,
+        }
+
+    def _needed(self) -> int:
+        return 8 * (self.options.batch or 8)
+
     def _enough(self) -> bool:
-        self.feed.refresh()
-        return len(self.feed.store) >= self.options.batch * 8
+        self._refresh()
+        return len(self.feed.store) >= self._needed()
+
+    def _refresh(self) -> None:
+        """Read new shards, and their words where those are kept."""
+        came = self.feed.refresh()
+        if self.options.ahead:
+            self.conditioner.learn(text for said in came for text in said["captions"])
+
+    def _fastest_batch(self) -> int:
+        """The batch that this device works through fastest."""
+
+        def step(size: int) -> None:
+            batch = Batch(*self.feed.store.draw(size, self.generator), None)
+            latents, silent = batch.latents.float(), torch.zeros(size, dtype=torch.bool)
+            empty = [part.expand(size, *part.shape[1:]) for part in self.empty]
+            s = noise_levels(size, self.generator).to(self.device)
+            noise, planes = torch.randn_like(latents), self._planes(batch, silent)
+            question = Question(latents, planes, (empty[0], empty[1]), s, noise)
+            self._loss(question).mean().backward()
+            self.optimizer.zero_grad(set_to_none=True)
+
+        size = fastest_batch(step, self.device)
+        print(json.dumps({"batch": size}), flush=True)
+        return size
 
     def run(self) -> None:
         """Train until the clock says stop."""
-        wait_for(
-            self._enough, f"{8 * self.options.batch} clips (training.prepare; or a smaller --batch)"
-        )
+        wait_for(self._enough, f"{self._needed()} clips (training.prepare; or a smaller --batch)")
+        self.options.batch = self.options.batch or self._fastest_batch()
         held_out = None
         if self.rank == 0:
             path = self.options.shards / f"ready-{HELD_OUT:05d}.pt"
-            held_out = HeldOut(path, self.conditioner, self.device)
+            held_out = HeldOut(path, self.conditioner, self.device, self.teacher)
         started = saved = self._start_together()
         losses, met, budget = list[float](), 0, self.options.minutes * 60
+        if self.options.ends_at is not None:
+            budget = min(budget, self.spent + self.options.ends_at - time.time())
         log = self.options.out.with_suffix(".jsonl")
         bar = Progress("denoiser", budget, "s", log, quiet=self.rank != 0)
         # Whoever meets must do so as often as the others: all count the meetings by one clock.
@@ -159,8 +217,10 @@ class Trainer:
                 continue
             if elapsed >= budget:
                 break
-            if self.step % 100 == 0:
-                self.feed.refresh()
+            if self.step % 50 == 0:
+                self._refresh()
+                if self.forward.refresh():
+                    bar.say(compiled=True, step=self.step)
             losses.append(self._one_step(elapsed / budget))
             if held_out is not None:
                 bar.to(elapsed)
@@ -183,6 +243,7 @@ class Trainer:
             self.save(max(self.spent, budget))
             final = held_out.measure(self.average)
             bar.say(final=final, samples=self.samples)
+        self.forward.close()
         bar.close()
 
     def _batch(self, progress: float) -> Batch:
@@ -205,12 +266,13 @@ class Trainer:
     def _planes(self, batch: Batch, silent: Tensor) -> Tensor:
         """The beat grid and the harmony of each clip as they are shown, (B, …, rows, cells)."""
         rows, cells = batch.latents.shape[2:]
-        grid = grids(batch.labels, cells, rows, 1 if batch.half is None else 2)
-        grid = scale_beats(grid, self._shown(silent, BLANK_GRIDS).view(-1, 1, 1, 1))
+        grid = self.grids(batch.labels, cells, rows, 1 if batch.half is None else 2)
+        share = self._shown(silent, BLANK_GRIDS).view(-1, 1, 1, 1).to(self.device)
+        grid = scale_beats(grid.to(self.device), share)
         shown = self._harmony_shown(len(silent))
-        harmony = harmonies(batch.labels, cells, rows, shown, half=batch.half)
-        harmony *= self._shown(silent, 0.0).view(-1, 1, 1, 1)
-        return torch.cat([grid, harmony], dim=1)
+        harmony = self.harmonies(batch.labels, cells, rows, shown, half=batch.half)
+        share = self._shown(silent, 0.0).view(-1, 1, 1, 1).to(self.device)
+        return torch.cat([grid, harmony.to(self.device) * share], dim=1)
 
     def _harmony_shown(self, count: int) -> list[Shown]:
         key, chords, bass = torch.rand(3, count, generator=self.generator).tolist()
@@ -250,16 +312,14 @@ class Trainer:
         batch = self._batch(progress)
         said = batch.labels
         silent = torch.rand(len(said), generator=self.generator) < EMPTY_CAPTIONS
-        latents, planes = batch.latents.to(self.device), self._planes(batch, silent).to(self.device)
+        latents, planes = batch.latents.to(self.device), self._planes(batch, silent)
         # The networks are circular, but their strides are not: turn the clip by up to a stride.
         turn = int(torch.randint(4, (1,), generator=self.generator).item())
         latents, planes = latents.roll(turn, -1), planes.roll(turn, -1)
         conditioning = self._conditioning(said, silent)
-        noise = torch.randn(latents.shape, generator=self.generator).to(self.device)
+        noise = torch.randn(latents.shape, generator=self.noise, device=self.device)
         s = noise_levels(len(said), self.generator).to(self.device)
-        loss = velocity_loss(
-            self.forward, latents, planes, conditioning, s, noise, self.weights
-        ).mean()
+        loss = self._loss(Question(latents, planes, conditioning, s, noise)).mean()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0, foreach=True)
@@ -274,6 +334,12 @@ class Trainer:
                 list(self.average.parameters()), list(self.network.parameters()), 1 - keep
             )
         return loss.item()
+
+    def _loss(self, question: Question) -> Tensor:
+        if self.teacher is None:
+            return velocity_loss(self.forward, question, self.weights)
+        guidance = guidance_scales(len(question.s), self.generator).to(self.device)
+        return distillation_loss(self.forward, self.teacher, question, guidance, self.weights)
 
     def _meet(self) -> None:
         """Go on from the mean of all processes' weights, each weighed by the steps it made."""
@@ -349,6 +415,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--gist", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--start", type=Path, help="an older denoiser (training.unpack)")
+    parser.add_argument("--distil", type=Path, help="the denoiser whose guided answers to learn")
     parser.add_argument("--minutes", type=float, default=60.0, help="in all, restarts included")
     parser.add_argument(
         "--falls",
@@ -362,7 +429,13 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--favour-times", type=float, default=2.0, help="how many times as often")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--batch", type=int, default=8, help="of each process")
+    parser.add_argument(
+        "--batch", type=int, default=8, help="of each process; 0 finds the fastest of the device"
+    )
+    parser.add_argument(
+        "--ahead", action="store_true", help="keep captions and planes in the device's memory"
+    )
+    parser.add_argument("--ends-at", type=float, help="seconds since 1970: not a step later")
     parser.add_argument(
         "--compile",
         metavar="BACKEND",

@@ -13,6 +13,7 @@ Questions, each answered in `--out/report.json` as soon as it is known, and on t
     copies       is any of the held-out prompts' clips nearly a training clip, turned or not, or
                  half of one? Needs `--shards` and the clips of `prompts`
     autoencoder  PSNR on held-out clips (`--shards`) and on `--pictures`, and the time to decode
+    cost         floating-point operations of a clip of 512 columns
     install      how large the default install is
 
 Without a judge (`training.evaluation.judge`) only what needs no listener is reported.
@@ -35,13 +36,14 @@ from riffbot.settings import load_settings
 from training.dataset import folder, held_out, write_json
 from training.evaluation import questions
 from training.evaluation.copies import copies
+from training.evaluation.cost import cost
 from training.evaluation.install import install
 from training.evaluation.judge import Judge, files_of
 from training.evaluation.reconstruction import reconstruction
 
 HEARD = ("weights", "seeds", "loops", "untimed")
 """The questions that only a judge can answer."""
-QUESTIONS = ("prompts", *HEARD, "copies", "autoencoder", "install")
+QUESTIONS = ("prompts", *HEARD, "copies", "autoencoder", "cost", "install")
 
 
 def answers(
@@ -68,6 +70,7 @@ def answers(
     if options.shards is not None:
         found["copies"] = copied
     found["autoencoder"] = lambda: reconstruction(pipeline, options.shards, options.pictures)
+    found["cost"] = lambda: cost(pipeline)
     found["install"] = install
     return found
 

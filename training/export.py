@@ -18,7 +18,14 @@ from diffusers import DPMSolverMultistepScheduler
 from riffbot.inference.models import network_files, quantised
 from riffbot.inference.models.model import Defaults, ModelCard, TextEncoderCard
 from riffbot.inference.models.prompt_embedding import PromptEmbedding
-from training.networks import STRIDE, build_autoencoder, build_denoiser, reads_harmony
+from training.distillation import MAX_GUIDANCE
+from training.networks import (
+    STRIDE,
+    build_autoencoder,
+    build_denoiser,
+    is_shown_guidance,
+    reads_harmony,
+)
 from training.text import MAX_TOKENS, WIDTH
 
 CARD = ModelCard(
@@ -44,8 +51,10 @@ def export(autoencoder: Path, gist: Path, denoiser: Path, out: Path, card: Model
     network_files.save(vae.half(), out / "vae")
 
     held = torch.load(denoiser, map_location="cpu", weights_only=True)
-    harmony = reads_harmony(held["average"])
-    unet = build_denoiser(held["latent_channels"], tuple(held["channels"]), harmony=harmony)
+    harmony, guidance = reads_harmony(held["average"]), is_shown_guidance(held["average"])
+    unet = build_denoiser(
+        held["latent_channels"], tuple(held["channels"]), harmony=harmony, guidance=guidance
+    )
     unet.load_state_dict(held["average"])
     unet.save_config(out / "unet")
     network = PromptEmbedding(width=WIDTH)
@@ -75,7 +84,8 @@ def export(autoencoder: Path, gist: Path, denoiser: Path, out: Path, card: Model
         "vae": ["riffbot.inference.models.patch_autoencoder", "PatchAutoencoder"],
     }
     (out / "model_index.json").write_text(json.dumps(index, indent=2) + "\n", "utf-8")
-    card = card.model_copy(update={"harmony_grid": harmony})
+    learnt = {"harmony_grid": harmony, "distilled_guidance": MAX_GUIDANCE if guidance else None}
+    card = card.model_copy(update=learnt)
     (out / "riffbot.json").write_text(card.model_dump_json(indent=2) + "\n", "utf-8")
 
 

@@ -41,10 +41,13 @@ class Feed:
         self.folder, self.device = folder, device
         self.store, self.seen = store, set[Path]()
 
-    def refresh(self) -> None:
-        """Read what is new."""
+    def refresh(self) -> list[Json]:
+        """Read what is new; the labels of the clips that came."""
+        came = list[Json]()
         for path in sorted(self.folder.glob("ready-*.pt")):
             if path not in self.seen and number(path) != HELD_OUT:
                 self.seen.add(path)
                 for width, rows in read_ready(path).items():
                     self.store.add(width, Rows(rows["latents"].to(self.device), rows["told"]))
+                    came += rows["told"]
+        return came

@@ -7,33 +7,61 @@ drawn in strata so that each batch sees all of it.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from riffbot.inference.models.guidance_embedding import embed_guidance
 
-def velocity_loss(  # noqa: PLR0917 - in the order in which they enter the equation
-    network: Any,
-    latents: Tensor,
-    planes: Tensor,
-    conditioning: tuple[Tensor, Tensor],
-    s: Tensor,
-    noise: Tensor,
-    weights: Tensor | None = None,
-) -> Tensor:
-    """Mean squared error of the velocity, (B,), of all channels alike or by `weights` (C,).
 
-    `planes` are what the network is shown beside the latents: beat grids and harmony.
+class Question(NamedTuple):
+    """What the network is asked.
+
+    Attributes:
+        latents, noise: x and n, float32 (B, C, rows, cells).
+        planes: what it is shown beside the latents: beat grids and harmony, (B, …, rows, cells).
+        conditioning: token states (B, T, 384) and prompt embeddings (B, 384).
+        s: (B,), 0 … 1.
     """
+
+    latents: Tensor
+    planes: Tensor
+    conditioning: tuple[Tensor, Tensor]
+    s: Tensor
+    noise: Tensor
+
+
+def predict_velocity(network: Any, question: Question, guidance: Tensor | None = None) -> Tensor:
+    """The network's answer, float32 (B, C, rows, cells).
+
+    `guidance` (B,) is for networks that are shown the scale (`guidance_embedding`); 1 if not given.
+    """
+    x, planes, (states, gist), s, noise = question
     at = s.view(-1, 1, 1, 1)
-    with torch.autocast(latents.device.type, torch.bfloat16):
-        mixed = torch.cat([(1 - at) * latents + at * noise, planes], dim=1)
-        mixed = mixed.contiguous(memory_format=torch.channels_last)
-        answer = network(
-            mixed, s * 1000.0, conditioning[0], class_labels=conditioning[1], return_dict=False
+    scales = torch.ones_like(s) if guidance is None else guidance
+    with torch.autocast(x.device.type, torch.bfloat16):
+        mixed = torch.cat([(1 - at) * x + at * noise, planes], dim=1)
+        answer: Tensor = network(
+            mixed.contiguous(memory_format=torch.channels_last),
+            s * 1000.0,
+            states,
+            class_labels=gist,
+            timestep_cond=embed_guidance(scales) if network.config.time_cond_proj_dim else None,
+            return_dict=False,
         )[0]
-    error = (answer.float() - (noise - latents)).square()
+    return answer.float()
+
+
+def velocity_loss(network: Any, question: Question, weights: Tensor | None = None) -> Tensor:
+    """Mean squared error of the velocity, (B,), of all channels alike or by `weights` (C,)."""
+    velocity = question.noise - question.latents
+    return weighted_error(predict_velocity(network, question), velocity, weights)
+
+
+def weighted_error(answer: Tensor, wanted: Tensor, weights: Tensor | None) -> Tensor:
+    """Mean squared error (B,), of all channels alike or by `weights` (C,)."""
+    error = (answer - wanted).square()
     if weights is not None:
         error = error * weights.view(1, -1, 1, 1)
     return error.mean(dim=(1, 2, 3))

@@ -9,15 +9,25 @@ import torch
 
 from riffbot.inference.models.beats import scale_beats
 from training.conditioning import Conditioner, Shown, grids, harmonies
+from training.distillation import GuidedTeacher
 from training.feed import read_ready
-from training.flow import velocity_loss
+from training.flow import Question, predict_velocity, velocity_loss
 from training.progress import wait_for
+
+GUIDANCE = 4.0
+"""The scale at which a distilled denoiser is compared with its teacher."""
 
 
 class HeldOut:
     """Clips never trained on, at fixed noise: the loss with full conditioning, and with less."""
 
-    def __init__(self, path: Path, conditioner: Conditioner, device: torch.device) -> None:
+    def __init__(
+        self,
+        path: Path,
+        conditioner: Conditioner,
+        device: torch.device,
+        teacher: GuidedTeacher | None = None,
+    ) -> None:
         wait_for(path.exists, f"{path} (training.prepare)")
         ready = read_ready(path)
         rows = max(ready.values(), key=lambda rows: len(rows["told"]))
@@ -41,6 +51,7 @@ class HeldOut:
             for texts in ([t["captions"][0] for t in said], [""] * len(said))
         )
         self._rows = [part.to(device).split(16) for part in (latents, noise, s)]
+        self._teacher = teacher
         self._conditions = {
             "all": (all_, *cond),
             "no_caption": (all_, *empty),
@@ -54,8 +65,24 @@ class HeldOut:
         found = {}
         for name, parts in self._conditions.items():
             losses = [
-                velocity_loss(network, x, grid, (states, gist), s, noise)
-                for x, noise, s, grid, states, gist in zip(*self._rows, *parts, strict=True)
+                velocity_loss(network, Question(x, planes, (states, gist), s, noise))
+                for x, noise, s, planes, states, gist in zip(*self._rows, *parts, strict=True)
             ]
             found[name] = round(torch.cat(losses).mean().item(), 4)
+        if self._teacher is not None:
+            found["guided"] = self._distance(network, self._teacher)
         return found
+
+    def _distance(self, network: Any, teacher: GuidedTeacher) -> float:
+        """Of one pass from the teacher's two at `GUIDANCE`, as a share of what guidance adds."""
+        error = added = 0.0
+        for x, noise, s, planes, states, gist in zip(
+            *self._rows, *self._conditions["all"], strict=True
+        ):
+            question = Question(x, planes, (states, gist), s, noise)
+            guidance = torch.full_like(s, GUIDANCE)
+            wanted, plain = (teacher.predict(question, w) for w in (guidance, torch.ones_like(s)))
+            found = predict_velocity(network, question, guidance)
+            error += (found - wanted).square().mean().item()
+            added += (plain - wanted).square().mean().item()
+        return round(error / added, 4)

@@ -6,6 +6,7 @@ as ever, and so is everything where a package is not installed.
 
 from __future__ import annotations
 
+import os
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -48,10 +49,17 @@ class KitSet(BaseModel):
 
 @cache
 def sets() -> tuple[tuple[Path, KitSet], ...]:
-    """The sets whose recordings are installed, with their folders."""
+    """The sets whose recordings are installed, with their folders.
+
+    `RIFFBOT_KITS` names another place for them: a folder with one a name of `kits.toml`'s folders.
+    """
     held = tomllib.loads(Path(__file__).with_name("kits.toml").read_text("utf-8"))
     rows = [KitSet.model_validate(row) for row in held["sets"]]
-    folders = {name: Path(folder) for name, folder in held["folders"].items()}
+    elsewhere = os.environ.get("RIFFBOT_KITS")
+    folders = {
+        name: Path(elsewhere) / name if elsewhere else Path(folder)
+        for name, folder in held["folders"].items()
+    }
     return tuple((folders[row.folder], row) for row in rows if folders[row.folder].is_dir())
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from diffusers import UNet2DConditionModel
 
+from riffbot.inference.models import guidance_embedding
 from riffbot.inference.models.beats import CHANNELS as GRID_CHANNELS
 from riffbot.inference.models.circular import make_circular
 from riffbot.inference.models.harmony_planes import CHANNELS as HARMONY_CHANNELS
@@ -30,12 +31,13 @@ def build_denoiser(
     channels: tuple[int, ...] = (64, 128, 256),
     *,
     harmony: bool = True,
+    guidance: bool = False,
 ) -> Any:
     """Velocity of the rectified flow at latent, beat grid and harmony planes, all of (B, …, 32,
     W/16) and in this order; without the last if not `harmony`, as networks up to version 5 are.
 
     It is conditioned on token states (B, 32, 384) and, as `class_labels`, on the prompt embedding
-    (B, 384).
+    (B, 384), and if `guidance` on the guidance scale (`guidance_embedding`) as `timestep_cond`.
     `attention_head_dim` is, in diffusers, the number of heads (huggingface/diffusers#2011).
     """
     network: Any = UNet2DConditionModel(
@@ -51,6 +53,7 @@ def build_denoiser(
         norm_num_groups=16,
         class_embed_type="projection",
         projection_class_embeddings_input_dim=GIST_SIZE,
+        time_cond_proj_dim=guidance_embedding.SIZE if guidance else None,
     )
     make_circular(network)
     with torch.no_grad():
@@ -58,6 +61,8 @@ def build_denoiser(
         for name, module in network.named_modules():
             if name.endswith(("attn2.to_k", "attn2.to_v")):
                 module.weight.mul_(TEXT_GAIN)
+        if guidance:  # at first the scale changes nothing
+            network.time_embedding.cond_proj.weight.zero_()
     return network
 
 
@@ -65,6 +70,11 @@ def reads_harmony(state: dict[str, torch.Tensor]) -> bool:
     """Whether a denoiser's weights are of one that is shown key and chords."""
     inputs, latents = state["conv_in.weight"].shape[1], state["conv_out.weight"].shape[0]
     return bool(inputs == latents + GRID_CHANNELS + HARMONY_CHANNELS)
+
+
+def is_shown_guidance(state: dict[str, torch.Tensor]) -> bool:
+    """Whether a denoiser's weights are of one that is shown the guidance scale."""
+    return "time_embedding.cond_proj.weight" in state
 
 
 def adopt(network: Any, state: dict[str, torch.Tensor]) -> list[str]:

@@ -149,10 +149,16 @@ def batch_of(held: tuple[Tensor, Tensor, Tensor], picks: Tensor) -> tuple[Tensor
 
 def measure(listener: Listener, held: Any, wanted: Tensor) -> dict[str, float]:
     """On captions never read: loss, and how often genre and leading instrument come first."""
+    return measure_states(listener, *batch_of(held, torch.arange(len(wanted))), wanted)
+
+
+@torch.inference_mode()
+def measure_states(
+    listener: Listener, states: Tensor, mask: Tensor, wanted: Tensor
+) -> dict[str, float]:
+    """The same of token states (n, T, 384), their mask (n, T), and what the texts are about."""
     device = listener.read.weight.device
-    with torch.inference_mode():
-        states, mask = batch_of(held, torch.arange(len(wanted)))
-        logits = listener(states.to(device), mask.to(device))[1].cpu()
+    logits = listener(states.to(device), mask.to(device))[1].cpu()
     wanted = wanted.float()
     found = {"held_out": round(loss_of(logits, wanted).item(), 4)}
     for kind in ("genre", "front"):

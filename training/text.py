@@ -25,13 +25,18 @@ def encoder_folder() -> Path:
     return Path(spec.submodule_search_locations[0]) / "model"
 
 
+def tokenizer(folder: Path | None = None) -> Any:
+    """MiniLM's tokenizer, of a folder or of the one that `encoder_folder` finds."""
+    return AutoTokenizer.from_pretrained(folder or encoder_folder())
+
+
 class CaptionEncoder:
     """all-MiniLM-L6-v2 (Apache-2.0), the same as at inference: 32 tokens, padding masked inside."""
 
     def __init__(self, device: torch.device) -> None:
         folder = encoder_folder()
         self.device = device
-        self.tokenizer = AutoTokenizer.from_pretrained(folder)
+        self.tokenizer = tokenizer(folder)
         network: Any = BertModel.from_pretrained(folder, add_pooling_layer=False)
         self.network = network.to(device).float().eval()
 

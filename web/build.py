@@ -47,10 +47,16 @@ def build() -> None:
     for step in (["ci", "--ignore-scripts"], ["run", "build"]):
         done = run_npm(npm, *step, capture_output=True)
         if done.returncode:
-            last = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["it does not say why"]
-            report_no_build(f"`npm {' '.join(step)}` failed ({last[0][:200]})")
+            report_no_build(f"`npm {' '.join(step)}` failed ({find_reason(done)})")
             return
     print("the page with the mountains is built")
+
+
+def find_reason(done: subprocess.CompletedProcess[str]) -> str:
+    """The last line of what npm and its tool wrote that is no warning."""
+    lines = f"{done.stdout}\n{done.stderr}".splitlines()
+    said = [line.strip() for line in lines if line.strip() and not line.startswith("npm warn")]
+    return said[-1][:200] if said else "it does not say why"
 
 
 def check(script: str) -> int:

@@ -134,7 +134,8 @@ def describe_request(request: RiffRequest, duration_s: float | None = None) -> s
         _describe_mask(request.mask),
         f"without {escape_line(request.negative, 200)}" if request.negative else None,
     )
-    return "\n".join(line for line in (first, second) if line)
+    harmony = escape_line(request.harmony.describe(), 200)
+    return "\n".join(line for line in (first, harmony, second) if line)
 
 
 def _describe_mask(mask: str | None) -> str | None:

@@ -301,9 +301,9 @@ async def send_ephemeral(interaction: discord.Interaction[Any], text: str) -> No
         elif not interaction.is_expired():
             await interaction.followup.send(text, ephemeral=True)
         else:
-            log.info("too late to answer member %s: %s", interaction.user.id, text)
+            log.info("too late to answer member %s", interaction.user.id)
     except DELIVERY_ERRORS as error:
-        log.info("could not answer member %s (%s): %s", interaction.user.id, error, text)
+        log.info("could not answer member %s: %s", interaction.user.id, error)
 
 
 def is_too_large(error: Exception) -> bool:

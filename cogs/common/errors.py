@@ -107,8 +107,9 @@ def log_error(error: Exception, what: str) -> None:
         log.error("%s broke", what, exc_info=cause)
     elif isinstance(cause, Refused):
         log.info("%s was refused (%s)", what, cause)
-    else:
-        log.info("%s: %s (%s)", what, cause, type(cause).__name__)
+    else:  # its sentence may quote what a member typed
+        log.info("%s: %s", what, type(cause).__name__)
+        log.debug("%s: %s", what, cause)
 
 
 async def report_error(interaction: discord.Interaction[Any], error: Exception) -> None:

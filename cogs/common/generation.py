@@ -26,8 +26,10 @@ from cogs.common.rules import admit_riffs
 from cogs.common.sources import ResolvedSource
 from cogs.common.visibility import author_of
 from riffbot.clips.clip import Clip
+from riffbot.clips.harmony_notes import describe_ignored_harmony
 from riffbot.clock import monotonic
 from riffbot.errors import Cancelled, Postponed, RiffBotError
+from riffbot.harmony import NO_HARMONY, HarmonyText
 from riffbot.inference.job import Progress, Requester
 from riffbot.library.types import Author
 from riffbot.rendering import heading as heading_of
@@ -55,6 +57,7 @@ class GenerationTask:
         parent, second_parent: ids of the riffs that these are made from.
         heading: a line above every clip.
         model_hash: of the model that made the clip before, where a clip is made again.
+        held: key and chords of the source, which nobody asked for anew.
     """
 
     id: str
@@ -65,6 +68,7 @@ class GenerationTask:
     second_parent: str | None = None
     heading: str | None = None
     model_hash: str | None = None
+    held: HarmonyText = NO_HARMONY
     stopped: bool = field(default=False, init=False)
     _running: dict[asyncio.Task[Clip], TaskItem] = field(default_factory=dict, init=False)
     _progressed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
@@ -169,7 +173,7 @@ class GenerationTask:
                 await self._give_back(item)
         else:
             item.clip = clip
-            await self._post(clip)
+            await self._post(item, clip)
 
     async def _give_back(self, item: TaskItem) -> None:
         """Give back the quota of an item that is not made; its job has done so if it was stored."""
@@ -180,17 +184,22 @@ class GenerationTask:
         except RiffBotError as error:
             log.warning("the quota of %s could not be given back: %s", item.job_id, error)
 
-    async def _post(self, clip: Clip) -> None:
-        """Post a clip: one of several as a new message, a single one in the first message."""
-        target = self.target
-        post = target.post if len(self.items) > 1 else target.finish
+    def _heading(self, item: TaskItem, clip: Clip) -> str | None:
+        """What stands above a clip: about its source, and what its model could not be told."""
         heading = self.heading
         if self.model_hash not in (None, clip.model_hash):
             heading = "Another model made that file, so this is a new take of it."
+        ignored = describe_ignored_harmony(item.request, clip.request, clip.model_name, self.held)
+        return " ".join(filter(None, (heading, ignored))) or None
+
+    async def _post(self, item: TaskItem, clip: Clip) -> None:
+        """Post a clip: one of several as a new message, a single one in the first message."""
+        target = self.target
+        post = target.post if len(self.items) > 1 else target.finish
         cards = clip_cards(
             clip,
             target.filesize_limit,
-            heading=heading,
+            heading=self._heading(item, clip),
             is_visible=target.is_visible_to_readers,
         )
         message_id = await post(*cards)
@@ -250,6 +259,7 @@ async def generate_and_post(
     second_parent: str | None = None,
     heading: str | None = None,
     model_hash: str | None = None,
+    held: HarmonyText = NO_HARMONY,
 ) -> None:
     """Answer a command, click or modal with riffs; the arguments are those of `GenerationTask`.
 
@@ -282,7 +292,7 @@ async def generate_and_post(
     if admission.warning is not None:
         await target.send_ephemeral(admission.warning)
     task = GenerationTask(
-        task_id, target, author, items, parent, second_parent, heading, model_hash
+        task_id, target, author, items, parent, second_parent, heading, model_hash, held
     )
     await task.run()
 
@@ -292,5 +302,9 @@ async def generate_from_source(
 ) -> None:
     """Answer with a riff made from a source; the note about the source stands above it."""
     await generate_and_post(
-        interaction, [request], parent=resolved.source.riff_id, heading=resolved.note
+        interaction,
+        [request],
+        parent=resolved.source.riff_id,
+        heading=resolved.note,
+        held=resolved.source.harmony,
     )

@@ -14,6 +14,8 @@ from cogs.common.formatting import format_tempo, join_parts
 from cogs.common.i18n import command_description, option_descriptions, shared_option_names
 from cogs.common.riff_lookup import MAX_CHOICE_NAME, MAX_CHOICES, complete_riffs
 from riffbot.clips.denoising_advice import denoising_suggestions
+from riffbot.harmony import ANY, suggestions
+from riffbot.harmony.progressions import MAX_TEXT
 from riffbot.request import MAX_PROMPT, MAX_SEED
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 Prompt = app_commands.Range[str, 1, MAX_PROMPT]
 OptionalText = app_commands.Range[str, 0, MAX_PROMPT]
 Seed = app_commands.Range[int, 0, MAX_SEED]
+KeyName = app_commands.Range[str, 1, 40]
+Chords = app_commands.Range[str, 1, MAX_TEXT]
 Denoising = app_commands.Range[float, 0, 1]
 Guidance = app_commands.Range[float, 1, 30]
 StartSeconds = app_commands.Range[float, 0, 600]
@@ -105,8 +109,39 @@ async def suggest_seed_images(
     return found[:MAX_CHOICES]
 
 
+async def suggest_keys(
+    _: discord.Interaction[RiffBot], current: str
+) -> list[app_commands.Choice[str]]:
+    """Suggest common keys, and how to leave the key open again."""
+    names = suggestions.suggest_keys(current)[: MAX_CHOICES - 1]
+    choices = [app_commands.Choice(name=name, value=name) for name in names]
+    return [*choices, *_suggest_any(current)]
+
+
+async def suggest_chords(
+    interaction: discord.Interaction[RiffBot], current: str
+) -> list[app_commands.Choice[str]]:
+    """Suggest what was typed, as it is understood, and common progressions in the key chosen."""
+    key = getattr(interaction.namespace, "key", None)
+    found = suggestions.suggest_progressions(current, key if isinstance(key, str) else None)
+    choices = [
+        app_commands.Choice(name=one.label[:MAX_CHOICE_NAME], value=one.chords)
+        for one in found[: MAX_CHOICES - 1]
+        if len(one.chords) <= MAX_CHOICE_NAME
+    ]
+    return [*choices, *_suggest_any(current)]
+
+
+def _suggest_any(current: str) -> list[app_commands.Choice[str]]:
+    if not ANY.startswith(current.strip().lower()):
+        return []
+    return [app_commands.Choice(name=f"{ANY}: leave it to the model", value=ANY)]
+
+
 _COMPLETIONS: dict[str, Any] = {
     "riff": suggest_riffs,
     "denoising": suggest_denoising,
     "seed_image": suggest_seed_images,
+    "key": suggest_keys,
+    "chords": suggest_chords,
 }

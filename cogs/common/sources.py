@@ -250,5 +250,10 @@ def _known_file_note(interaction: discord.Interaction[RiffBot], riff: StoredRiff
 
 def _source_of_upload(stored: StoredRiff, upload: OpenedUpload) -> EditSource:
     return EditSource(
-        stored.image_ref, upload.pixels.shape[1], upload.bpm, upload.prompt, stored.id
+        stored.image_ref,
+        upload.pixels.shape[1],
+        upload.bpm,
+        upload.prompt,
+        stored.id,
+        harmony=upload.harmony,
     )

@@ -12,8 +12,10 @@ from discord.ext import commands
 from cogs.common.errors import reporting_errors
 from cogs.common.generation import generate_and_post, generate_from_source
 from cogs.common.options import (
+    Chords,
     Denoising,
     Guidance,
+    KeyName,
     OptionalText,
     Prompt,
     Seed,
@@ -85,12 +87,19 @@ class ComposeCog(commands.Cog, name="compose"):
         denoising: Denoising = edits.INPAINT_DENOISING,
         seed: Seed | None = None,
         start: StartSeconds = 0.0,
+        key: KeyName | None = None,
+        chords: Chords | None = None,
     ) -> None:
         """Repaint a time range, a frequency band, or both."""
         async with reporting_errors(interaction), acknowledging(interaction):
             resolved = await resolve_source(interaction, riff, upload, start=start)
             options = GenerationOptions.build(
-                prompt=prompt, negative=negative, seed=seed, denoising=denoising
+                prompt=prompt,
+                negative=negative,
+                seed=seed,
+                denoising=denoising,
+                key=key,
+                chords=chords,
             )
             request = edits.inpaint(resolved.source, options, where=where, low=low, high=high)
             await generate_from_source(interaction, resolved, request)
@@ -109,6 +118,8 @@ class ComposeCog(commands.Cog, name="compose"):
         denoising: Denoising = DEFAULT_DENOISING,
         seed: Seed | None = None,
         start: StartSeconds = 0.0,
+        key: KeyName | None = None,
+        chords: Chords | None = None,
     ) -> None:
         """Continue a riff to a song."""
         async with reporting_errors(interaction), acknowledging(interaction):
@@ -120,6 +131,8 @@ class ComposeCog(commands.Cog, name="compose"):
                 negative=negative,
                 seed=seed,
                 denoising=denoising,
+                key=key,
+                chords=chords,
             )
             request = edits.extend(resolved.source, options, seconds=seconds, backward=backward)
             await generate_from_source(interaction, resolved, request)
@@ -138,6 +151,8 @@ class ComposeCog(commands.Cog, name="compose"):
         denoising: Denoising = DEFAULT_DENOISING,
         guidance: Guidance | None = None,
         seed: Seed | None = None,
+        key: KeyName | None = None,
+        chords: Chords | None = None,
     ) -> None:
         """Morph between two riffs or prompts."""
         async with reporting_errors(interaction), acknowledging(interaction):
@@ -151,6 +166,8 @@ class ComposeCog(commands.Cog, name="compose"):
                 denoising=denoising,
                 guidance=guidance,
                 bpm=find_tempo(first) if isinstance(start, str) else None,
+                key=key,
+                chords=chords,
             )
             request = edits.morph(start, end, options, clips=clips)
             parents = [one.riff_id for one in (start, end) if isinstance(one, EditSource)]
@@ -182,6 +199,7 @@ class ComposeCog(commands.Cog, name="compose"):
                 [edits.layer(*sources, gain_db=gain)],
                 parent=sources[0].riff_id,
                 second_parent=sources[1].riff_id,
+                heading=edits.describe_clash(*sources),
             )
 
 

@@ -12,8 +12,10 @@ from cogs.common.attachments import choose_attachment
 from cogs.common.errors import reporting_errors
 from cogs.common.generation import generate_and_post, generate_from_source
 from cogs.common.options import (
+    Chords,
     Denoising,
     Guidance,
+    KeyName,
     OptionalText,
     Prompt,
     Seed,
@@ -98,6 +100,8 @@ class RemixCog(commands.Cog, name="remix"):
         guidance: Guidance | None = None,
         seed: Seed | None = None,
         start: StartSeconds = 0.0,
+        key: KeyName | None = None,
+        chords: Chords | None = None,
     ) -> None:
         """Generate with img2img from a riff or an upload."""
         async with reporting_errors(interaction), acknowledging(interaction):
@@ -108,6 +112,8 @@ class RemixCog(commands.Cog, name="remix"):
                 seed=seed,
                 denoising=denoising,
                 guidance=guidance,
+                key=key,
+                chords=chords,
             )
             request = edits.remix(resolved.source, options)
             await generate_from_source(interaction, resolved, request)

@@ -1,4 +1,4 @@
-"""The text of /guide: five pages, each with examples that post a riff on a click."""
+"""The text of /guide: six pages, each with examples that post a riff on a click."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Example:
 
     Attributes:
         label: the button's label.
-        prompt, negative, bpm, denoising: fields of the request.
+        prompt, negative, bpm, denoising, key, chords: fields of the request.
         seed_image: index of a bundled seed image to start from; None starts from noise.
     """
 
@@ -25,6 +25,8 @@ class Example:
     bpm: float | None = None
     seed_image: int | None = None
     denoising: float = DEFAULT_DENOISING
+    key: str | None = None
+    chords: str | None = None
 
     def request(self, images: Images) -> RiffRequest:
         """The request, with a new seed each time; without seed images it starts from noise."""
@@ -36,6 +38,8 @@ class Example:
             bpm=self.bpm,
             denoising=self.denoising,
             seed_image=name,
+            key=self.key,
+            chords=self.chords,
         )
 
 
@@ -121,6 +125,21 @@ PAGES = (
             _variation("A new colour", RECOLOUR),
             _variation("A rethink", RETHINK),
             _variation("A leap", LEAP),
+        ),
+    ),
+    # Posted buttons name their page by its number: a new page comes last.
+    Page(
+        "Say the key and the chords",
+        "`key: A minor` and `chords: Am7 D7 Gmaj7` decide the notes; in a prompt write *in A "
+        "minor* or *ii-V-I in Bb*. (A model that knows neither says so and plays without.)\n\n"
+        "Every chord is one measure, and a dot holds the chord before: `Am7 . D7 .` Between bars "
+        "they share a measure: `Am7 D7 | Gmaj7`. Numerals such as `I V vi IV` follow the key.\n\n"
+        "A remix, an extension and a jam stay in their key until you say another; `key: any` "
+        "leaves it open again. `/jam key` moves a whole jam.",
+        (
+            Example("In A minor", "lo-fi hip hop, mellow electric piano", key="A minor"),
+            Example("ii–V–I", "swing trio, walking bass", key="Bb major", chords="ii7 V7 Imaj7 ."),
+            Example("Four chords", "pop anthem, bright guitars", key="D major", chords="I V vi IV"),
         ),
     ),
 )

@@ -97,6 +97,26 @@ async def steer_jam(
     await change_jam(interaction, controller, steer, prompt)
 
 
+async def set_harmony(
+    interaction: discord.Interaction[RiffBot],
+    controller: JamController,
+    key: str | None,
+    chords: str | None,
+) -> None:
+    """Set the key and the chords that a jam keeps.
+
+    Raises:
+        BadRequest: one of them cannot be read, the model does not know them, or the member may not.
+    """
+
+    async def change(session: JamSession, participant: Participant) -> str:
+        harmony = await session.set_harmony(participant, key=key, chords=chords)
+        told = escape_line(harmony.describe(), 200) or "No key and no chords any more"
+        return f"{told}: it comes in at one of the next beats."
+
+    await change_jam(interaction, controller, change)
+
+
 async def pause_jam(interaction: discord.Interaction[RiffBot], controller: JamController) -> None:
     """Pause a jam. Raises BadRequest where the member may not."""
     await require_permission(interaction, controller, "stop")

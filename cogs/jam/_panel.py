@@ -25,6 +25,7 @@ from cogs.common.formatting import (
 from cogs.common.markdown import escape_line, sentence_to_markdown
 from cogs.common.mentions import command_pattern
 from cogs.jam._view import panel_view
+from riffbot.harmony import HarmonyText
 from riffbot.jam.types import JamStatus, PromptShare
 
 PLOT_FILENAME = "jam.png"
@@ -115,6 +116,8 @@ def _lines(status: JamStatus, context: PanelContext) -> list[str]:
             f"seed `{status.seed}`",
         )
     )
+    if harmony := HarmonyText(status.key, status.chords).describe():
+        lines.append(escape_line(harmony, 200))
     lines += map(_ballot_line, status.shares[:MAX_BALLOT_LINES])
     return lines
 

@@ -9,7 +9,7 @@ import discord
 from discord import app_commands
 
 from cogs.common.cards import Card
-from cogs.common.delivery import ReplyTarget
+from cogs.common.delivery import ReplyTarget, send_ephemeral
 from cogs.common.errors import error_message, log_error
 from cogs.common.formatting import MUTED
 from cogs.common.markdown import escape_line
@@ -18,8 +18,9 @@ from cogs.common.rules import admit_jam
 from cogs.jam._actions import end_pause, participant_of
 from cogs.jam._controller import JamController
 from riffbot.errors import BadRequest, RiffBotError
+from riffbot.harmony import NO_HARMONY
 from riffbot.jam.chunk_options import ChunkOptions
-from riffbot.jam.session import JamSession
+from riffbot.jam.session import HARMONY_UNKNOWN, JamSession
 from riffbot.jam.types import JamChannels
 from riffbot.library.jam_record import GuildJam, JamRecord
 from riffbot.library.types import Author, Origin
@@ -40,6 +41,8 @@ async def start_guild_jam(
     seed_image: str | None,
     bpm: float | None,
     denoising: float | None,
+    key: str | None,
+    chords: str | None,
 ) -> None:
     """Start a jam in the caller's voice channel; the options are those of `ChunkOptions`.
 
@@ -53,16 +56,24 @@ async def start_guild_jam(
     """
     bot = interaction.client
     channel = caller_channel(interaction)
-    key = GuildJam(_guild_id(interaction))
-    if bot.services.jams.get(key) is not None:
+    jam_key = GuildJam(_guild_id(interaction))
+    if bot.services.jams.get(jam_key) is not None:
         raise BadRequest("A jam plays here already: /jam prompt steers it, /jam stop ends it.")
     check_seed_image(bot, seed_image)
     warning = await admit_jam(interaction, prompt)
-    options = ChunkOptions.build(prompt=prompt, seed_image=seed_image, denoising=denoising, bpm=bpm)
+    options = ChunkOptions.build(
+        prompt=prompt,
+        seed_image=seed_image,
+        denoising=denoising,
+        bpm=bpm,
+        key=key,
+        chords=chords,
+    )
+    options.choose_harmony(NO_HARMONY).parse()  # before anything is posted
     target = await ReplyTarget.respond(interaction, starting_card(options.prompt))
     try:
         session = await bot.services.jams.start(
-            key,
+            jam_key,
             options,
             starter=participant_of(interaction),
             bitrate=_bitrate(channel),
@@ -74,6 +85,8 @@ async def start_guild_jam(
         raise
     if warning is not None:
         await target.send_ephemeral(warning)
+    if options.names_harmony and bot.services.engine.knows_harmony is False:
+        await send_ephemeral(interaction, HARMONY_UNKNOWN)
 
 
 async def resume_guild_jam(interaction: discord.Interaction[RiffBot]) -> None:

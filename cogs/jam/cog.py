@@ -12,8 +12,22 @@ from discord.ext import commands
 from cogs.common.delivery import ReplyTarget, send_ephemeral
 from cogs.common.errors import reporting_errors
 from cogs.common.i18n import command_description, option_descriptions
-from cogs.common.options import Denoising, Prompt, suggest_seed_images
-from cogs.jam._actions import get_guild_controller, save_excerpt, steer_jam, stop_jam
+from cogs.common.options import (
+    Chords,
+    Denoising,
+    KeyName,
+    Prompt,
+    suggest_chords,
+    suggest_keys,
+    suggest_seed_images,
+)
+from cogs.jam._actions import (
+    get_guild_controller,
+    save_excerpt,
+    set_harmony,
+    steer_jam,
+    stop_jam,
+)
 from cogs.jam._buttons import JamButton, VoteMenu
 from cogs.jam._panel import format_details
 from cogs.jam._starting import resume_all, resume_guild_jam, start_guild_jam, starting_card
@@ -45,15 +59,20 @@ class JamCog(commands.GroupCog, name="jam", description=command_description("jam
     # -- commands --------------------------------------------------------------------------------
 
     @app_commands.command(name="start", description=command_description("jam start"))
-    @app_commands.describe(**option_descriptions("jam start"))
-    @app_commands.autocomplete(seed_image=suggest_seed_images)
+    @app_commands.describe(**option_descriptions("jam start", "key", "chords"))
+    @app_commands.autocomplete(
+        seed_image=suggest_seed_images, key=suggest_keys, chords=suggest_chords
+    )
     async def start(
         self,
         interaction: Interaction,
+        *,
         prompt: Prompt | None = None,
         seed_image: str | None = None,
         bpm: app_commands.Range[float, 40, 240] | None = None,
         denoising: Denoising | None = None,
+        key: KeyName | None = None,
+        chords: Chords | None = None,
     ) -> None:
         """Start a jam in the caller's voice channel."""
         async with reporting_errors(interaction):
@@ -63,6 +82,8 @@ class JamCog(commands.GroupCog, name="jam", description=command_description("jam
                 seed_image=seed_image,
                 bpm=bpm,
                 denoising=denoising,
+                key=key,
+                chords=chords,
             )
 
     @app_commands.command(name="prompt", description=command_description("jam prompt"))
@@ -71,6 +92,16 @@ class JamCog(commands.GroupCog, name="jam", description=command_description("jam
         """Steer the jam towards a prompt."""
         async with reporting_errors(interaction):
             await steer_jam(interaction, get_guild_controller(interaction), prompt)
+
+    @app_commands.command(name="key", description=command_description("jam key"))
+    @app_commands.describe(**option_descriptions("jam key", "key", "chords"))
+    @app_commands.autocomplete(key=suggest_keys, chords=suggest_chords)
+    async def key(
+        self, interaction: Interaction, key: KeyName | None = None, chords: Chords | None = None
+    ) -> None:
+        """Set the key and the chords that the jam keeps."""
+        async with reporting_errors(interaction):
+            await set_harmony(interaction, get_guild_controller(interaction), key, chords)
 
     @app_commands.command(name="stop", description=command_description("jam stop"))
     async def stop(self, interaction: Interaction) -> None:

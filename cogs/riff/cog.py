@@ -12,8 +12,10 @@ from cogs.common.buttons import CancelButton
 from cogs.common.errors import reporting_errors
 from cogs.common.generation import generate_and_post
 from cogs.common.options import (
+    Chords,
     Denoising,
     Guidance,
+    KeyName,
     OptionalText,
     Prompt,
     Seed,
@@ -54,6 +56,8 @@ class RiffCog(commands.Cog, name="riff"):
         steps: app_commands.Range[int, 1, 200] | None = None,
         count: app_commands.Range[int, 1, 4] = 1,
         tempo: app_commands.Range[float, 40, 240] | None = None,
+        key: KeyName | None = None,
+        chords: Chords | None = None,
     ) -> None:
         """Generate one to four riffs."""
         async with reporting_errors(interaction):
@@ -67,6 +71,8 @@ class RiffCog(commands.Cog, name="riff"):
                 guidance=guidance,
                 steps=steps,
                 bpm=tempo,
+                key=key,
+                chords=chords,
             )
             requests = build_takes(options.build_request(), count)
             await generate_and_post(interaction, requests)

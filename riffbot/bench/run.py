@@ -114,6 +114,15 @@ def _page(task: BenchTask) -> Report:
     return Report(result.table(), result.as_dict())
 
 
+def _gpu(task: BenchTask) -> Report:
+    from riffbot.bench import gpu  # noqa: PLC0415
+
+    result = gpu.run(task.settings, clips=task.clips, tiny=task.quick, bar=task.bar)
+    if not result.figures:  # one sentence
+        return Report(" ".join(result.left_out.values()), result.as_dict())
+    return Report(result.table(), result.as_dict())
+
+
 _BENCHES: dict[str, Callable[[BenchTask], Report]] = {
     "codec": _codec,
     "engine": _engine,
@@ -123,6 +132,7 @@ _BENCHES: dict[str, Callable[[BenchTask], Report]] = {
     "remix": _remix,
     "library": _library,
     "page": _page,
+    "gpu": _gpu,
 }
 
 NAMES = tuple(_BENCHES)

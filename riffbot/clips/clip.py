@@ -125,7 +125,7 @@ def render_clip(riff: GeneratedRiff, images: Images, *, loudness_lufs: float) ->
     except RiffBotError:
         raise
     except Exception as error:
-        log.exception("a riff could not be rendered: %s", riff.request.model_dump_json())
+        log.exception("a riff of %d columns could not be rendered", riff.image.shape[1])
         raise GenerationFailed(
             "The picture was made but could not be turned into sound; the log has the details."
         ) from error

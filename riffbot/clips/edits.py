@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from audio.columns import columns_of, columns_of_beats, seconds_of
+from audio.columns import beats_of, columns_of, columns_of_beats, seconds_of
 from riffbot.composition import check_tempos, extended_columns
 from riffbot.composition.morph import check_clips_between_riffs
 from riffbot.errors import BadRequest
 from riffbot.generation_options import NO_OPTIONS, GenerationOptions
-from riffbot.harmony import NO_HARMONY, HarmonyText, Key, find_harmony
+from riffbot.harmony import NO_HARMONY, HarmonyText, Key, Progression, find_harmony
 from riffbot.library.tables import StoredRiff
 from riffbot.regions import BEATS, Region
 from riffbot.request import DEFAULT_DENOISING, MAX_PROMPT, Extend, RiffRequest
@@ -54,6 +54,22 @@ def check_remix_allowed(riff: StoredRiff, user_id: int) -> StoredRiff:
     if not riff.remix_allowed and user_id != riff.author_id:
         raise BadRequest("The author of this riff keeps it for themselves.")
     return riff
+
+
+def crop_harmony(request: RiffRequest, column: int, *, meter: int = BEATS) -> HarmonyText:
+    """Key and chords of a clip's part: its chords begin with the measure that begins there.
+
+    Args:
+        column: the clip's column at which the part begins.
+        meter: beats a measure.
+    """
+    held = request.harmony
+    if not column or held.chords is None:
+        return held
+    if request.bpm is None:
+        return held._replace(chords=None)
+    measure = round(beats_of(column, request.bpm) / meter)
+    return held._replace(chords=Progression.parse(held.chords).from_measure(measure).text)
 
 
 def crop_to_measures(
@@ -273,12 +289,19 @@ def _build_img2img(
         "prompt": source.prompt,
         "bpm": source.bpm,
         **options.as_fields(),
-        **options.choose_harmony(source.harmony)._asdict(),
+        **_choose_harmony(source, options)._asdict(),
         "seed_image": source.ref,
         "mask": mask,
         "piece": piece,
     }
     return RiffRequest.build(**fields)
+
+
+def _choose_harmony(source: EditSource, options: GenerationOptions) -> HarmonyText:
+    """Key and chords of an edit. The source's own prompt says nothing new."""
+    if options.prompt == source.prompt:
+        options = options.model_copy(update={"prompt": None})
+    return options.choose_harmony_fields(source.harmony)
 
 
 def _harmony_of_ends(

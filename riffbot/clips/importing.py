@@ -43,7 +43,12 @@ class ClipImporter:
         """
         ref = await asyncio.to_thread(self.store_picture, source.pixels, source.recipe)
         request = RiffRequest.build_unparsed(
-            prompt=_title(source.name), seed=0, seed_image=ref, denoising=0.0, bpm=source.bpm
+            prompt=_title(source.name),
+            seed=0,
+            seed_image=ref,
+            denoising=0.0,
+            bpm=source.bpm,
+            **source.harmony._asdict(),
         )
         taken_as = DRAWING if source.kind == "drawing" else "an upload"
         riff = GeneratedRiff(request, source.pixels, taken_as, "0" * 64)

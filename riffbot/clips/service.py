@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
@@ -22,10 +23,12 @@ from riffbot.library.instance_lock import InstanceLock
 from riffbot.library.job_states import JobState
 from riffbot.library.store import Library
 from riffbot.library.tables import StoredJob
-from riffbot.library.types import Author, Origin
+from riffbot.library.types import Author, Origin, classify_request
 from riffbot.rendering import Rendered
 from riffbot.request import RiffRequest
 from riffbot.settings import Settings
+
+log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 3
 """A job that the model started on this often without an end is not tried again."""
@@ -156,6 +159,7 @@ class ClipService:
         except BaseException:
             reserved.release()
             raise
+        log.info("job %s is accepted: %s", job.id, classify_request(request))
         return AcceptedJob(job, owner, reserved, price, checked)
 
     async def drop(self, accepted: AcceptedJob) -> None:
@@ -353,4 +357,6 @@ class ClipService:
             "render_s": rendered_at - started,
             "store_s": time.monotonic() - rendered_at,
         }
+        seconds = " ".join(f"{name}={value:.2f}" for name, value in timings.items())
+        log.info("riff %s is stored: %s", stored.id, seconds)
         return build_clip(stored, rendered, timings, await self._library.riffs.credits(stored))

@@ -9,12 +9,11 @@ import numpy as np
 
 from audio import codec, files
 from audio.arrays import Pixels
-from audio.columns import COLUMNS_PER_SECOND, beats_of, columns_of, seconds_of
+from audio.columns import COLUMNS_PER_SECOND, columns_of, seconds_of
 from riffbot.clips import edits
 from riffbot.clips.edits import EditSource
 from riffbot.clips.recipes import crop_recipe
 from riffbot.clips.service import ClipService
-from riffbot.harmony import HarmonyText, Progression
 from riffbot.images import Images
 from riffbot.library.store import Library
 from riffbot.library.tables import StoredRiff
@@ -41,9 +40,7 @@ async def load_edit_source(
     """
     meter = await asyncio.to_thread(images.meter, riff.image_ref)
 
-    harmony = riff.request.harmony
-    if start_s:
-        harmony = _from_column(riff, columns_of(start_s), meter)
+    harmony = edits.crop_harmony(riff.request, columns_of(start_s), meter=meter)
 
     def cut() -> tuple[str, int]:
         picture = clip_service.importer.load_picture(riff.image_ref)
@@ -58,15 +55,6 @@ async def load_edit_source(
     ref, width = await asyncio.to_thread(cut)
     prompt = source_prompt(riff)
     return EditSource(ref, width, riff.request.bpm, prompt, riff.id, meter, harmony)
-
-
-def _from_column(riff: StoredRiff, column: int, meter: int) -> HarmonyText:
-    """The key of a riff, and its chords from the measure on in which a column lies."""
-    held = riff.request.harmony
-    if held.chords is None or riff.request.bpm is None:
-        return held._replace(chords=None)
-    measure = round(beats_of(column, riff.request.bpm) / meter)
-    return held._replace(chords=Progression.parse(held.chords).from_measure(measure).text)
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,9 +138,7 @@ async def store_canvas(
     if ref is None:
         ref = await asyncio.to_thread(clip_service.importer.store_picture, canvas.pixels)
     width = canvas.pixels.shape[1]
-    harmony = riff.request.harmony
-    if canvas.begins_s:
-        harmony = _from_column(riff, columns_of(canvas.begins_s), canvas.meter)
+    harmony = edits.crop_harmony(riff.request, columns_of(canvas.begins_s), meter=canvas.meter)
     prompt = source_prompt(riff)
     return EditSource(ref, width, riff.request.bpm, prompt, riff.id, canvas.meter, harmony)
 

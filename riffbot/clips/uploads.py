@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from audio import codec, decoder, filetypes, loops, regrid
+from audio import codec, decoder, filetypes, keys, loops, regrid
+from audio.arrays import Floats
 from audio.columns import bpm_of, columns_of, seconds_of
 from audio.errors import AudioError
 from audio.files import Sound
@@ -25,6 +26,7 @@ from audio.mel import N_MELS
 from audio.pixels import SILENT, mix_to_mono
 from riffbot.clips import recipes
 from riffbot.errors import BadRequest, use_plain_quotes
+from riffbot.harmony import NO_HARMONY, HarmonyError, HarmonyText, Key
 from riffbot.tempo import FASTEST, MAX_WIDTH, MIN_WIDTH, SLOWEST
 
 MAX_BYTES = 25 * 1024 * 1024
@@ -64,6 +66,7 @@ class OpenedUpload:
         name: the file's name, made safe to display.
         recipe: the recipe in the file, if the whole file is used.
         bpm, beats: the tempo and the number of beats of a loop; None if no beat was found.
+        key: the key of a sound, as text; None if it is in none that is clear.
         start_s: where in the sound the loop begins, in seconds.
         left_out_s: how much of the file was left out, in seconds.
         inverted: whether a drawing in light on dark was turned into dark on light.
@@ -76,6 +79,7 @@ class OpenedUpload:
     recipe: str | None = None
     bpm: float | None = None
     beats: int | None = None
+    key: str | None = None
     start_s: float = 0.0
     left_out_s: float = 0.0
     inverted: bool = False
@@ -88,13 +92,26 @@ class OpenedUpload:
         return recipe.request.prompt if recipe else ""
 
     @property
+    def harmony(self) -> HarmonyText:
+        """Key and chords: those of the recipe in the file, else the key that is heard."""
+        recipe = _parse_recipe(self.recipe)
+        if recipe is None:
+            return HarmonyText(self.key)
+        try:
+            recipe.request.find_harmony()
+        except HarmonyError:  # anybody may have written it
+            return NO_HARMONY
+        return recipe.request.harmony
+
+    @property
     def seconds(self) -> float:
         """The duration of the sound, in seconds."""
         return seconds_of(self.pixels.shape[1])
 
     def __str__(self) -> str:
-        """Return one sentence about how the file was interpreted, then the notes."""
-        return " ".join([self._describe(), *self.notes])
+        """Return one sentence about how the file was interpreted, then its key and the notes."""
+        heard = (f"I hear it in {self.key}.",) if self.key else ()
+        return " ".join([self._describe(), *heard, *self.notes])
 
     def _describe(self) -> str:
         match self.kind:
@@ -215,12 +232,19 @@ def _open_sound(
         pixels,
         "sound",
         shown,
+        key=_hear_key(taken, rate),
         bpm=None if beats is None else round(bpm_of(beats, pixels.shape[1]), 4),
         beats=beats,
         start_s=start_s,
         left_out_s=(len(samples) - len(taken)) / rate,
         notes=notes,
     )
+
+
+def _hear_key(samples: Floats, rate: int) -> str | None:
+    """The key of a sound as text; None if it is in none that is clear."""
+    found = keys.estimate_key(samples, rate)
+    return None if found is None else Key(found.tonic, found.mode).name
 
 
 def _check_audible(sound: Sound, shown: str, start_s: float) -> None:

@@ -155,6 +155,15 @@ def add_generation_flags(parser: Parser, *, denoising: float = 0.75) -> None:
         help="flow for the embedded model; for v1 checkpoints ddim, dpm++ (or dpm), lcm, pndm, "
         "euler, euler_a or lms",
     )
+    parser.add_argument(
+        "--key", metavar="KEY", help="“F# minor”, “Bb”, “D dorian”; “any” leaves it to the model"
+    )
+    parser.add_argument(
+        "--chords",
+        metavar="CHORDS",
+        help="one a measure: “Am7 D7 Gmaj7 .”, or “ii V I” in a key; a dot holds the chord before, "
+        "and between bars they share a measure: “Am7 D7 | Gmaj7”",
+    )
 
 
 def add_count(parser: Parser) -> None:

@@ -77,9 +77,15 @@ class ClipWriter:
         return max(codes, default=0)
 
     async def _run_one(self, engine: Engine, job: ClipJob, label: str) -> int:
+        from riffbot.clips.harmony_notes import describe_ignored_harmony
+
         try:
             job = await self.restore_sources(engine, job)
             riff = await self.generate(engine, job, label)
+            if ignored := describe_ignored_harmony(
+                job.request, riff.request, riff.model_name, job.held
+            ):
+                self._status_line.print_note(ignored)
             self.print_result(self.write_clip(riff, job), riff.timings)
         except RiffBotError as error:
             if job.line is None or engine.stats().state == "broken":
@@ -107,10 +113,9 @@ class ClipWriter:
 
     async def restore_sources(self, engine: Engine, job: ClipJob) -> ClipJob:
         """Make lost sources of the job's recipe again; returns the job that refers to them."""
-        from riffbot.clips import recipes
-
         if job.recipe is None:
             return job
+        from riffbot.clips import recipes
 
         async def generate(older: recipes.Recipe) -> GeneratedRiff:
             return await self.generate(

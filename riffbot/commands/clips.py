@@ -7,6 +7,7 @@ Options are checked before anything heavy is imported, a folder created or a pic
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -69,7 +70,9 @@ def remix(options: RemixOptions) -> int:
     mask = resolver.resolve_mask(options.mask) if options.mask else None
     source = _read_source(options, settings, resolver)
     request = edits.remix(source, generation, mask=mask)
-    return _write_clips(options, settings, resolver, build_jobs(request, options.count))
+    return _write_clips(
+        options, settings, resolver, build_jobs(request, options.count, held=source.harmony)
+    )
 
 
 def inpaint(options: InpaintOptions) -> int:
@@ -95,7 +98,9 @@ def inpaint(options: InpaintOptions) -> int:
     request = edits.inpaint(
         source, generation, where=options.where, low=options.low, high=options.high, mask=mask
     )
-    return _write_clips(options, settings, resolver, build_jobs(request, options.count))
+    return _write_clips(
+        options, settings, resolver, build_jobs(request, options.count, held=source.harmony)
+    )
 
 
 def extend(options: ExtendOptions) -> int:
@@ -124,7 +129,7 @@ def extend(options: ExtendOptions) -> int:
     )
     jobs = [
         replace(job, name=f"{slugify(request.prompt)}-extended-{job.request.seed}")
-        for job in build_jobs(request, options.count)
+        for job in build_jobs(request, options.count, held=source.harmony)
     ]
     return _write_clips(options, settings, resolver, jobs)
 
@@ -170,6 +175,8 @@ def layer(options: LayerOptions) -> int:
         for typed in (options.first, options.second)
     )
     request = edits.layer(first, second, gain_db=options.gain)
+    if clash := edits.describe_clash(first, second):
+        print(f"riffbot: {clash}", file=sys.stderr)
     name = f"{slugify(first.prompt or 'a')}-and-{slugify(second.prompt or 'b')}"
     return _write_clips(options, settings, resolver, [ClipJob(request, name=name)])
 
@@ -183,7 +190,9 @@ def draw(options: DrawOptions) -> int:
     settings, resolver = open_session(options.model, options.out)
     source = read_drawing(options.drawing, resolver, seconds=options.seconds)
     request = edits.draw(source, generation)
-    return _write_clips(options, settings, resolver, build_jobs(request, options.count))
+    return _write_clips(
+        options, settings, resolver, build_jobs(request, options.count, held=source.harmony)
+    )
 
 
 def _build_takes_options(

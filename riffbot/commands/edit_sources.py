@@ -120,7 +120,8 @@ def _save_upload(upload: OpenedUpload, resolver: ImageResolver, name: str) -> Ed
     ref = resolver.save(upload.pixels, upload.recipe)
     meter = resolver.images.meter(ref)
     prompt = upload.prompt or prompt_from_filename(name)
-    return EditSource(ref, upload.pixels.shape[1], upload.bpm, prompt, meter=meter)
+    width = upload.pixels.shape[1]
+    return EditSource(ref, width, upload.bpm, prompt, meter=meter, harmony=upload.harmony)
 
 
 def _read_riff_source(
@@ -151,7 +152,8 @@ def _read_riff_source(
     else:
         recipe = decoded.recipe
     ref = resolver.save(pixels, recipe)
-    return EditSource(ref, pixels.shape[1], bpm, riff.prompt, riff.id, meter)
+    harmony = edits.crop_harmony(riff.request, columns_of(start_s) if crop else 0, meter=meter)
+    return EditSource(ref, pixels.shape[1], bpm, riff.prompt, riff.id, meter, harmony)
 
 
 async def _load_riff(clip_id: str, settings: Settings) -> tuple[StoredRiff, bytes]:

@@ -33,6 +33,8 @@ class GenerationFlags:
     guidance: float | None
     steps: int | None
     scheduler: str | None
+    key: str | None
+    chords: str | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,20 +1,24 @@
 """Resolves seed images and masks: bundled names, files, and references into the library."""
+# ruff: noqa: PLC0415
 
 from __future__ import annotations
 
 import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from audio.image import encode_png
-from riffbot.commands import source_files
 from riffbot.commands.files import SourceFolder, exists
 from riffbot.errors import NotFound
 from riffbot.images import Images
 from riffbot.settings import Settings
+
+if TYPE_CHECKING:
+    from riffbot.commands.source_files import SourceFile
 
 REFERENCE = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -59,7 +63,9 @@ class ImageResolver:
             self.images.load(self._copy_to_source_folder(typed))
             return typed
         if exists(Path(typed)):
-            source = source_files.read_source(Path(typed))
+            from riffbot.commands.source_files import read_source
+
+            source = read_source(Path(typed))
             for sentence in source.warnings:
                 print(f"riffbot: {Path(typed).name}: {sentence}", file=sys.stderr)
             return self.save_source(source)
@@ -73,11 +79,13 @@ class ImageResolver:
             and typed not in self.images.masks()
             and exists(Path(typed))
         ):
-            return self.save_source(source_files.read_picture(Path(typed)))
+            from riffbot.commands.source_files import read_picture
+
+            return self.save_source(read_picture(Path(typed)))
         self.images.mask(self._copy_to_source_folder(typed), 64)
         return typed
 
-    def save_source(self, source: source_files.SourceFile) -> str:
+    def save_source(self, source: SourceFile) -> str:
         """Save a picture from a file with its recipe; returns its reference."""
         return self.save(source.pixels, source.recipe)
 
@@ -109,4 +117,8 @@ class ImageResolver:
             else [self.source_folder]
         )
         found = next((path for folder in folders if (path := folder.find(digest))), None)
-        return found or source_files.find_in_library(digest, self._settings)
+        if found is not None:
+            return found
+        from riffbot.commands.source_files import find_in_library
+
+        return find_in_library(digest, self._settings)

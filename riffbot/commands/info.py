@@ -98,7 +98,7 @@ def bench(options: BenchOptions) -> int:
 def database(options: DatabaseOptions) -> int:
     """Bring the library's tables up to date, as every start does by itself."""
     from riffbot.library.connection import database_url, file_of
-    from riffbot.library.db_errors import disk_error
+    from riffbot.library.disk_errors import disk_error
     from riffbot.library.file_modes import create_private_file, make_private_dir
     from riffbot.library.migrate import revisions, upgrade
     from riffbot.settings import load_settings

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -60,14 +61,26 @@ def jam(options: JamOptions) -> int:
         raise BadRequest("--busy measures how a jam keeps time, so it needs --realtime.")
     settings, resolver = open_session(options.model, out.parent if out else Path())
     named = options.seed_image
-    path = PromptPath.begin(
-        ChunkOptions.build(prompt=options.prompt, **request_fields(options)),
-        seed_image=resolver.resolve_seed_image(named)
+    chunk_options = ChunkOptions.build(prompt=options.prompt, **request_fields(options))
+    seed_image = (
+        resolver.resolve_seed_image(named)
         if named
-        else choose_seed_image(resolver.images, options.bpm, options.prompt),
+        else choose_seed_image(resolver.images, options.bpm, options.prompt)
     )
+    held = resolver.images.harmony(seed_image)
+    path = PromptPath.begin(chunk_options, seed_image=seed_image, held=held)
     loop_grid = read_loop_grid(resolver.images, path.seed_image)
-    job = _JamJob(settings, resolver, path, loop_grid, changes, options.seconds, out, options.busy)
+    job = _JamJob(
+        settings,
+        resolver,
+        path,
+        loop_grid,
+        changes,
+        options.seconds,
+        out,
+        options.busy,
+        chunk_options.names_harmony,
+    )
     report = asyncio.run(_play_in_real_time(job) if options.realtime else _render_offline(job))
     print(json.dumps(report, ensure_ascii=False) if options.json else report["words"])
     return 0
@@ -85,6 +98,7 @@ class _JamJob:
     seconds: float
     out: Path | None
     busy: bool
+    names_harmony: bool
 
 
 def _replay(options: JamOptions, recipe_file: Path, out: Path | None) -> int:
@@ -184,7 +198,7 @@ async def _render_offline(job: _JamJob) -> dict[str, Any]:
 
     async with open_engine(job.settings, job.resolver) as engine:
         renderer = OfflineRenderer(
-            lambda path: _generate_chunk(engine, path),
+            lambda path: _generate_chunk(engine, path, job.loop_grid),
             job.path,
             job.loop_grid,
             changes=job.changes,
@@ -196,6 +210,7 @@ async def _render_offline(job: _JamJob) -> dict[str, Any]:
             async for block in renderer.blocks():
                 record(block)
         status_line.clear()
+        _report_unknown_harmony(engine, job)
     spent = time.perf_counter() - began
     factor = job.seconds / spent
     return {
@@ -213,10 +228,11 @@ async def _render_offline(job: _JamJob) -> dict[str, Any]:
     }
 
 
-async def _generate_chunk(engine: Engine, path: PromptPath) -> Chunk:
+async def _generate_chunk(engine: Engine, path: PromptPath, loop_grid: LoopGrid) -> Chunk:
+    from riffbot.jam.chunk_generator import build_chunk_request
     from riffbot.jam.timeline import Chunk
 
-    riff = await engine.submit(path.build_request())
+    riff = await engine.submit(build_chunk_request(path, loop_grid))
     return Chunk(path, riff.request, riff.image, riff.model_name, riff.model_hash)
 
 
@@ -239,12 +255,21 @@ async def _play_in_real_time(job: _JamJob) -> dict[str, Any]:
                 on_progress=status_line.show,
             )
             status_line.clear()
+            _report_unknown_harmony(engine, job)
     return {
         "words": report.format_report(),
         "file": str(job.out) if job.out else None,
         "seed_image": job.path.seed_image,
         **report.as_dict(),
     }
+
+
+def _report_unknown_harmony(engine: Engine, job: _JamJob) -> None:
+    """Say it where `--key` or `--chords` was typed, and the model knows neither."""
+    from riffbot.jam.session import HARMONY_UNKNOWN
+
+    if job.names_harmony and engine.knows_harmony is False:
+        print(f"riffbot: {HARMONY_UNKNOWN}", file=sys.stderr)
 
 
 def _placement_json(entry: Placement) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from riffbot.commands.flags import GenerationFlags, SizeFlags
 from riffbot.errors import BadRequest
-from riffbot.generation_options import GenerationOptions
+from riffbot.generation_options import NO_OPTIONS, GenerationOptions
+from riffbot.harmony import NO_HARMONY, HarmonyText
 from riffbot.request import RiffRequest, build_takes
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class ClipJob:
         model_hash: hash of the weights that made the clip that it repeats, if known.
         recipe: the recipe that it repeats, from which lost sources can be made again.
         retired_tag: repeat a PNG of an earlier version (`audio.params.RETIRED_TAG`).
+        held: key and chords of the clip's source, which nobody asked for anew.
     """
 
     request: RiffRequest
@@ -40,6 +42,7 @@ class ClipJob:
     model_hash: str | None = None
     recipe: Recipe | None = None
     retired_tag: bool = False
+    held: HarmonyText = NO_HARMONY
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,8 @@ def request_fields(options: GenerationFlags) -> dict[str, Any]:
         "guidance": options.guidance,
         "steps": options.steps,
         "scheduler": options.scheduler,
+        "key": options.key,
+        "chords": options.chords,
     }
     if isinstance(options, SizeFlags):
         fields |= {"width": options.width, "bpm": options.bpm}
@@ -76,10 +81,12 @@ def check_count(count: int) -> None:
         raise BadRequest(f"--count must be 1 … {MAX_COUNT}, not {count}.")
 
 
-def build_jobs(request: RiffRequest, count: int) -> list[ClipJob]:
+def build_jobs(
+    request: RiffRequest, count: int, *, held: HarmonyText = NO_HARMONY
+) -> list[ClipJob]:
     """Build jobs for the same clip with `count` consecutive seeds. Raises BadRequest."""
     check_count(count)
-    return [ClipJob(take) for take in build_takes(request, count)]
+    return [ClipJob(take, held=held) for take in build_takes(request, count)]
 
 
 def apply_changes(request: RiffRequest, changes: dict[str, Any]) -> RiffRequest:
@@ -88,4 +95,9 @@ def apply_changes(request: RiffRequest, changes: dict[str, Any]) -> RiffRequest:
         changes = {"width": None, "bpm": None, "mask": None, **changes}
     elif "bpm" in changes:
         changes = {"width": None, **changes}
+    told = GenerationOptions.build(
+        **{name: changes[name] for name in ("prompt", "key", "chords") if name in changes}
+    )
+    if told != NO_OPTIONS:
+        changes = {**changes, **told.choose_harmony_fields(request.harmony)._asdict()}
     return request.with_changes(**changes)

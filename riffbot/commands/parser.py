@@ -160,14 +160,17 @@ def _add_bench(commands: Subparsers) -> None:
     )
     bench.add_argument(
         "benchmarks",
-        metavar="codec|engine|model|jam|voice|remix|library|page",
+        metavar="codec|engine|model|jam|voice|remix|library|page|gpu",
         nargs="*",
         help="which to run (default: all of them)",
     )
     bench.add_argument("--clips", type=parse_integer, default=3, help="repetitions (default: 3)")
     bench.add_argument("--model", metavar="DIR|ID", help="the model to time")
     bench.add_argument(
-        "--quick", action="store_true", help="as small as can be: runs it, measures nothing"
+        "--quick",
+        "--tiny",
+        action="store_true",
+        help="as small as can be: runs it, measures nothing",
     )
 
 

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,4 +63,16 @@ def _open_pipeline(settings: Settings, resolver: ImageResolver) -> Any:
     """Load the model, which takes seconds, in the engine's thread."""
     from riffbot.inference.pipeline.factory import open_pipeline
 
-    return open_pipeline(settings, resolver.images)
+    pipeline = open_pipeline(settings, resolver.images)
+    # Only now: two imports at a time take turns, but the model computes beside one.
+    threading.Thread(target=_load_codec, daemon=True).start()
+    return pipeline
+
+
+def _load_codec() -> None:
+    """Import what makes sound of a picture, and compile it or read it from its cache."""
+    with suppress(Exception):  # `rendering` meets the same fault, and reports it
+        from audio import codec
+        from riffbot import rendering  # noqa: F401
+
+        codec.warm_up(analysis=False)

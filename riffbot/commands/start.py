@@ -67,7 +67,12 @@ def _set_up_log(settings: Settings) -> None:
     from riffbot import logs
 
     try:
-        handlers = logs.create_handlers(settings.log_file, limited=settings.log_level != "DEBUG")
+        handlers = logs.create_handlers(
+            settings.log_file,
+            limited=settings.log_level != "DEBUG",
+            as_json=settings.log_format == "json",
+            secrets=settings.secrets,
+        )
     except OSError as error:
         raise BadRequest(
             f"The log file {settings.log_file} cannot be written ({error.strerror}); "

@@ -8,6 +8,7 @@
     values         `Harmony`: a key and the chords of every beat
     layout         `ChordLayout`: the chords of a picture that lies in longer music
     texts          `HarmonyText`: both as text, and what stays when something new is said
+    suggestions    common keys and progressions, as people are offered them
     prompts        what the words of a prompt say about both
 
 Nothing here imports anything heavy; the table of chords (pychord) is loaded with the first chord.

@@ -14,6 +14,7 @@ from typing import Self
 
 from riffbot.errors import shorten
 from riffbot.harmony.errors import HarmonyError
+from riffbot.harmony.keys import Key
 from riffbot.harmony.notes import (
     FLAT_NAMES,
     NOTE,
@@ -107,6 +108,13 @@ class Chord:
         notes = tuple(dict.fromkeys((tonic + step) % 12 for step in qualities()[quality]))
         slash = f"/{bass}" if bass else ""
         return cls(tonic, pitch_class_of(bass or root), notes, f"{root}{quality}{slash}")
+
+    def move(self, key: Key, semitones: int) -> Self:
+        """The same chord so many semitones higher, spelled as in a key."""
+        found = _CHORD.fullmatch(self.name)
+        assert found is not None
+        bass = key.name_note((self.bass + semitones) % 12) if found["bass"] else None
+        return self.build(key.name_note((self.root + semitones) % 12), found["quality"], bass)
 
     def __str__(self) -> str:
         return self.name

@@ -8,7 +8,15 @@ from typing import Literal, Self, get_args
 
 from riffbot.errors import shorten
 from riffbot.harmony.errors import HarmonyError
-from riffbot.harmony.notes import LETTERS, NOTE, pitch_class_of, spell_note, use_plain_accidentals
+from riffbot.harmony.notes import (
+    FLAT_NAMES,
+    LETTERS,
+    NOTE,
+    SHARP_NAMES,
+    pitch_class_of,
+    spell_note,
+    use_plain_accidentals,
+)
 
 Mode = Literal["major", "minor", "dorian", "phrygian", "lydian", "mixolydian"]
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -124,6 +132,14 @@ class Key:
         """Name a note of the key's degree 0 … 6: degree 2 of F# minor is A, not G##."""
         letter = LETTERS[(LETTERS.index(self.note[0]) + degree) % 7]
         return spell_note(pitch_class, letter)
+
+    def name_note(self, pitch_class: int) -> str:
+        """Name any note as this key would: those of its scale by its letters, others alike."""
+        scale = [self.spell(degree, note) for degree, note in enumerate(self.pitch_classes)]
+        if pitch_class in self.pitch_classes:
+            return scale[self.pitch_classes.index(pitch_class)]
+        is_flat = any("b" in note for note in scale)
+        return (FLAT_NAMES if is_flat else SHARP_NAMES)[pitch_class]
 
     def __str__(self) -> str:
         return self.name

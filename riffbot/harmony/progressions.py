@@ -15,6 +15,7 @@ from typing import Self
 
 from riffbot.harmony.chords import NO_CHORD, Chord, describe_unknown_chord, is_no_chord
 from riffbot.harmony.errors import HarmonyError
+from riffbot.harmony.keys import Key
 from riffbot.harmony.notes import use_plain_accidentals
 from riffbot.harmony.numerals import Numeral, parse_numeral
 
@@ -62,14 +63,24 @@ class Progression:
 
     @classmethod
     def build(cls, measures: Sequence[Sequence[Part]]) -> Self:
-        """Build a progression of at least one measure, with its text."""
-        written = [_names_of(measure) for measure in measures]
-        return cls(tuple(tuple(measure) for measure in measures), join_measures(written))
+        """Build a progression of at least one measure, each in as few parts as it takes."""
+        shortest = tuple(map(_join_parts, measures))
+        return cls(shortest, join_measures([_names_of(measure) for measure in shortest]))
 
     def from_measure(self, number: int) -> Self:
         """The same circle of chords, begun at another measure, 0 is the present first."""
         first = number % len(self.measures)
         return self.build(self.measures[first:] + self.measures[:first])
+
+    def move(self, old: Key, new: Key) -> Self:
+        """The same progression in another key; numerals stay as they are."""
+        semitones = new.tonic - old.tonic
+        return self.build(
+            [
+                [part.move(new, semitones) if isinstance(part, Chord) else part for part in measure]
+                for measure in self.measures
+            ]
+        )
 
     @property
     def needs_key(self) -> bool:
@@ -99,6 +110,15 @@ def _parse(text: str) -> tuple[tuple[tuple[Part, ...], ...], str]:
         measures.append(parts)
         written.append(names)
     return tuple(measures), join_measures(written)
+
+
+def _join_parts(parts: Sequence[Part]) -> tuple[Part, ...]:
+    """The same measure in as few parts as it takes: four beats of one chord are one part."""
+    for count in range(1, len(parts)):
+        size, rest = divmod(len(parts), count)
+        if rest == 0 and all(part == parts[at - at % size] for at, part in enumerate(parts)):
+            return tuple(parts[::size])
+    return tuple(parts)
 
 
 def _names_of(measure: Sequence[Part]) -> list[str]:

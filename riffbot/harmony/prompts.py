@@ -30,6 +30,9 @@ _NAMED_KEY = re.compile(
 )
 _INTRODUCED_KEY = re.compile(rf"(?<![\w#])(?i:{_INTRODUCED})(?P<key>{_TONIC}m?)(?![\w#]){_ENDS}")
 
+_OF_ANY_KEY = frozenset({"key", "mode", "mood", "scale", "tonality"})
+"""What stands behind a mode that is meant without a tonic: `A minor key ballad`."""
+
 _QUALITY = r"(?:maj|min|m|M|dim|aug|sus|add|[°ø+Δ△]|[b#-]?\d{1,2}|[()])*+"
 _CHORD = rf"[A-G](?:b|#)?{_QUALITY}(?:/[A-G](?:b|#)?)?|N\.C\.?"
 _NUMERAL = rf"[b#]?{DEGREE}(?:[°ø+Δ△]|maj|sus|dim|[b#]?\d{{1,2}})*+(?:/[b#]?{DEGREE})?"
@@ -68,14 +71,20 @@ def _find_key(text: str) -> str | None:
 
 
 def _may_be_an_article(found: re.Match[str]) -> bool:
-    """Whether the A of `a minor mood` or `A major lift` is more likely a word than a note."""
-    note = found["key"].split()[0]
+    """Whether the A of `a minor mood` or `A major lift` is more likely a word than a note.
+
+    A capital before `minor` is taken for a note, as in `A minor blues`: should it be an article,
+    the riff is in minor all the same.
+    """
+    note, *words = re.split(r"[-\s]+", found["key"])
     if note not in {"a", "A"} or found.re is _INTRODUCED_KEY:
         return False
-    if found["end"] is None:
-        # “slow, in A minor pentatonic”: a capital within a sentence is no article.
-        return note == "a" or not found["intro"]
-    return note == "a" and not found["intro"]
+    if found["end"] is not None:
+        return note == "a" and not found["intro"]
+    if note == "a":
+        return True
+    following = found.string[found.end() :].split(maxsplit=1)[:1]
+    return not found["intro"] and (words[-1].lower() == "major" or following[0] in _OF_ANY_KEY)
 
 
 def _find_chords(text: str) -> str | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import NamedTuple
 
 from riffbot.harmony.chords import Chord
+from riffbot.harmony.errors import HarmonyError
 from riffbot.harmony.keys import Key
-from riffbot.harmony.progressions import Progression
+from riffbot.harmony.progressions import Part, Progression
 from riffbot.harmony.values import Harmony
 
 ANY = "any"
@@ -29,6 +31,18 @@ class HarmonyText(NamedTuple):
         """Read both. Raises HarmonyError."""
         return Harmony.parse(self.key, self.chords)
 
+    def describe(self) -> str:
+        """What people read: `key: A minor · Am7 D7 Gmaj7`; empty where both are open.
+
+        Numerals are written as the chords that they are.
+        """
+        chords = self.chords
+        with suppress(HarmonyError):  # text of another version is shown as it is
+            chords = self.parse().describe_chords() or None
+        if self.key is None:
+            return f"chords: {chords}" if chords else ""
+        return f"key: {self.key} · {chords}" if chords else f"key: {self.key}"
+
     def with_prompt(self, words: HarmonyText) -> HarmonyText:
         """Fill what is open with what a prompt says.
 
@@ -43,14 +57,15 @@ class HarmonyText(NamedTuple):
     def keep(self, held: HarmonyText) -> HarmonyText:
         """What holds after this was said where `held` was held before.
 
-        A new key takes numerals along and ends the chords that were written by name; new chords by
-        name end a key that they leave. `ANY` ends either.
+        A new key takes the chords along, unless they are written by name and it is minor where the
+        old one was major or the other way round; new chords by name end a key that they leave.
+        `ANY` ends either.
         """
         key, chords = self.key, self.chords
         if key is None and held.key is not None and _can_stay(held.key, chords):
             key = held.key
-        if chords is None and held.chords is not None and _can_go_on(held, key):
-            chords = held.chords
+        if chords is None and held.chords is not None:
+            chords = _go_on(held, key)
         return HarmonyText(None if key == ANY else key, None if chords == ANY else chords)
 
 
@@ -77,17 +92,27 @@ def _can_stay(key: str, chords: str | None) -> bool:
     if chords is None or chords == ANY:
         return True
     scale = Key.parse(key).pitch_classes
-    parts = [part for measure in Progression.parse(chords).measures for part in measure]
+    parts = _parts(Progression.parse(chords))
     return all(part.root in scale for part in parts if isinstance(part, Chord))
 
 
-def _can_go_on(held: HarmonyText, key: str | None) -> bool:
-    """Whether the held chords go on in a key."""
+def _go_on(held: HarmonyText, key: str | None) -> str | None:
+    """How the held chords go on in a key; None where they end."""
     assert held.chords is not None
-    if Progression.parse(held.chords).needs_key:
-        return key not in {None, ANY}
+    progression = Progression.parse(held.chords)
     if key is None or key == ANY:
-        return True
+        return None if progression.needs_key else held.chords
     if held.key is None:
-        return _can_stay(key, held.chords)
-    return Key.parse(key) == Key.parse(held.key)
+        return held.chords if _can_stay(key, held.chords) else None
+    old, new = Key.parse(held.key), Key.parse(key)
+    if old == new or all(_is_numeral_or_silent(part) for part in _parts(progression)):
+        return held.chords
+    return progression.move(old, new).text if old.is_bright == new.is_bright else None
+
+
+def _parts(progression: Progression) -> list[Part]:
+    return [part for measure in progression.measures for part in measure]
+
+
+def _is_numeral_or_silent(part: Part) -> bool:
+    return not isinstance(part, Chord)

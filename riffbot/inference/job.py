@@ -10,6 +10,7 @@ from typing import Literal
 
 from audio.arrays import Pixels
 from riffbot.request import RiffRequest
+from riffbot.request_id import get_request_id
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford: no i, l, o, u to misread
 _ID_LENGTH = 12
@@ -108,6 +109,7 @@ class Job:
         wants_preview: decode the unfinished picture every two seconds.
         submitted: when it was submitted, in seconds of `time.monotonic()`.
         cancelled: set by any thread; the worker checks it between steps.
+        request_id: of the click or HTTP request that it came from, for the log.
     """
 
     request: RiffRequest
@@ -119,3 +121,4 @@ class Job:
     wants_preview: bool = False
     submitted: float = field(default_factory=time.monotonic)
     cancelled: bool = False
+    request_id: str = field(default_factory=get_request_id)

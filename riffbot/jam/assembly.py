@@ -55,7 +55,7 @@ def assemble_jam(
         host.failed_attempts,
         lifecycle,
         jam_id=config.id,
-        width=loop_grid.width,
+        loop_grid=loop_grid,
         first=snapshot.current,
         upcoming=snapshot.upcoming,
     )

@@ -5,13 +5,22 @@ from __future__ import annotations
 import asyncio
 
 from riffbot.clock import monotonic
+from riffbot.harmony import ChordLayout
 from riffbot.inference.engine.engine import Engine
 from riffbot.inference.job import GeneratedRiff
 from riffbot.jam.capacity import Capacity
 from riffbot.jam.prompt_path import PromptPath
 from riffbot.jam.step_choice import StepChooser
-from riffbot.jam.timeline import Chunk
+from riffbot.jam.timeline import Chunk, LoopGrid
 from riffbot.request import RiffRequest
+
+
+def build_chunk_request(path: PromptPath, loop_grid: LoopGrid) -> RiffRequest:
+    """The request of a path's next chunk, with the chords of the loop cycle it is meant for."""
+    request = path.build_request()
+    layout = ChordLayout(request.find_harmony(), loop_grid.bpm, loop_grid.beats_per_measure)
+    chords = layout.chords_of(path.cycle * loop_grid.width, loop_grid.width)
+    return request if chords is None else request.with_changes(chords=chords)
 
 
 class ChunkGenerator:
@@ -20,13 +29,15 @@ class ChunkGenerator:
     Args:
         engine: generates the chunks.
         capacity: records how long each took.
+        loop_grid: the loop that the chunks share.
 
     Attributes:
         engine_s: seconds of the engine's time that the chunks so far took.
     """
 
-    def __init__(self, engine: Engine, capacity: Capacity) -> None:
+    def __init__(self, engine: Engine, capacity: Capacity, loop_grid: LoopGrid) -> None:
         self._engine = engine
+        self._loop_grid = loop_grid
         self._capacity = capacity
         self._steps = StepChooser(engine.resolve, capacity)
         self.engine_s = 0.0
@@ -46,7 +57,7 @@ class ChunkGenerator:
         if steps is None:
             request = await self._choose_steps(path)
         else:
-            request = path.build_request().with_changes(steps=steps)
+            request = build_chunk_request(path, self._loop_grid).with_changes(steps=steps)
         return await self._submit(path, request, deadline=deadline)
 
     async def measure_anew(self, path: PromptPath) -> Chunk:
@@ -57,7 +68,8 @@ class ChunkGenerator:
 
     async def _choose_steps(self, path: PromptPath) -> RiffRequest:
         # In a thread, because the seed image may have to be read.
-        return await asyncio.to_thread(self._steps.choose, path.build_request())
+        request = build_chunk_request(path, self._loop_grid)
+        return await asyncio.to_thread(self._steps.choose, request)
 
     async def _submit(self, path: PromptPath, request: RiffRequest, *, deadline: float) -> Chunk:
         riff: GeneratedRiff = await self._engine.submit(request, deadline=deadline, promised=True)

@@ -13,6 +13,7 @@ import numpy as np
 from audio.arrays import Floats
 from audio.columns import columns_of
 from audio.stream import BLOCK
+from riffbot.harmony import find_harmony
 from riffbot.jam.prompt_path import PromptPath
 from riffbot.jam.synthesizer import COLUMN_SAMPLES, Synthesizer
 from riffbot.jam.timeline import Chunk, LoopGrid, Placement, Timeline
@@ -112,8 +113,17 @@ class OfflineRenderer:
             # Steered from the chunk that plays by then, as a session does it.
             playing = self._timeline.placement_at(max(0, column - 1))
             base = playing.chunk.path.advance() if playing and column > 0 else path
-            path = base.steer(prompt=changes[-1].prompt)
+            path = _steer_to_prompt(base, changes[-1].prompt)
+        if path.chords is not None:
+            cycle = self._timeline.loop_grid.cycle_of(column)
+            path = path.model_copy(update={"cycle": cycle})
         chunk = await self._generate(path)
         self._on_placement(self._timeline.insert(chunk, column))
         self._path = path.advance()
         self._timeline.discard_before(self._synthesizer.consumed)
+
+
+def _steer_to_prompt(path: PromptPath, prompt: str) -> PromptPath:
+    """The path towards a prompt, with the key and the chords that its words say."""
+    told = find_harmony(prompt, has_key=path.key is not None)
+    return path.steer(prompt=prompt, **told._asdict())

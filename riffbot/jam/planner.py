@@ -15,7 +15,15 @@ from typing import Any
 
 from audio.columns import COLUMNS_PER_SECOND, seconds_of
 from riffbot.clock import monotonic
-from riffbot.errors import BadRequest, Cancelled, ModelError, Refused, RiffBotError
+from riffbot.errors import (
+    BadRequest,
+    Cancelled,
+    ModelError,
+    Refused,
+    RiffBotError,
+    describe_for_log,
+)
+from riffbot.harmony import HarmonyText
 from riffbot.inference.engine.engine import Engine
 from riffbot.jam.attempts import FailedAttempts
 from riffbot.jam.capacity import Capacity
@@ -26,7 +34,7 @@ from riffbot.jam.phase import JamLifecycle
 from riffbot.jam.player import Player
 from riffbot.jam.prompt_path import PromptPath
 from riffbot.jam.snapshot import PlannedChunk
-from riffbot.jam.timeline import Chunk
+from riffbot.jam.timeline import Chunk, LoopGrid
 from riffbot.jam.types import Participant
 from riffbot.request import RiffRequest
 
@@ -64,7 +72,7 @@ class Planner:
         attempts: starts that failed, of all jams.
         lifecycle: nothing is planned unless it is playing.
         jam_id: for the log.
-        width: columns of a chunk.
+        loop_grid: the loop that the chunks share.
         first: the chunk that the jam begins or resumes with.
         upcoming: the chunk after the first and its column, which a restart has to keep.
 
@@ -85,17 +93,17 @@ class Planner:
         lifecycle: JamLifecycle,
         *,
         jam_id: str,
-        width: int,
+        loop_grid: LoopGrid,
         first: PlannedChunk,
         upcoming: PlannedChunk | None,
     ) -> None:
         self._player = player
         self._capacity = capacity
-        self._generator = ChunkGenerator(engine, capacity)
+        self._generator = ChunkGenerator(engine, capacity, loop_grid)
         self._attempts = attempts
         self._lifecycle = lifecycle
         self._jam_id = jam_id
-        self._width = width
+        self._loop_grid = loop_grid
         self._first = first
         self._upcoming = upcoming
         self._wakeup = asyncio.Event()
@@ -213,6 +221,23 @@ class Planner:
         return str(self.pending.find("prompt") or self.next_path.end.prompt)
 
     @property
+    def target_harmony(self) -> HarmonyText:
+        """The key and the chords that the jam moves to, pending changes included."""
+        told = self.pending_harmony
+        if not told:
+            return self.next_path.harmony
+        try:
+            return self.next_path.steer(key=told.get("key"), chords=told.get("chords")).harmony
+        except BadRequest:  # numerals whose key was taken away meanwhile
+            return self.next_path.harmony
+
+    @property
+    def pending_harmony(self) -> dict[str, str]:
+        """The key and the chords that members asked for and that are not heard yet."""
+        found = {name: self.pending.find(name) for name in ("key", "chords")}
+        return {name: text for name, text in found.items() if text is not None}
+
+    @property
     def target_denoising(self) -> float:
         """The denoising that the jam moves to, pending changes included."""
         wanted = self.pending.find("denoising")
@@ -224,8 +249,9 @@ class Planner:
         Chunks that are generated earlier are discarded on a change, and delay riffs.
         """
         chunk_s = self._capacity.chunk_s
-        chunk = self._width if chunk_s is None else COLUMNS_PER_SECOND * chunk_s
-        return min(self._width, max(MIN_COLUMNS_AHEAD, SAFETY_FACTOR * chunk))
+        width = self._loop_grid.width
+        chunk = width if chunk_s is None else COLUMNS_PER_SECOND * chunk_s
+        return min(width, max(MIN_COLUMNS_AHEAD, SAFETY_FACTOR * chunk))
 
     async def _try_to_generate(self, change: PendingChange | None) -> _Generated | Outcome | None:
         """Generate the next chunk; the outcome if that failed, None if it is tried again."""
@@ -234,6 +260,8 @@ class Planner:
             due = monotonic() if change else monotonic() + seconds_of(self._player.columns_ahead())
             stored = self._upcoming if column is not None else None
             steps = stored.chosen_steps if stored else None
+            if stored is None:
+                path = self._place_in_progression(path, at_next_beat=change is not None)
             chunk = await self._generator.generate(path, deadline=due, steps=steps)
         except RiffBotError as error:
             return await self._handle_failure(error, change)
@@ -253,6 +281,16 @@ class Planner:
         path = current.chunk.path.advance() if current else self.next_path
         return self.pending.apply(change, path, current.start if current else None), None
 
+    def _place_in_progression(self, path: PromptPath, *, at_next_beat: bool) -> PromptPath:
+        """The path with the loop cycle that its next chunk is likely to play in."""
+        if path.chords is None:
+            return path
+        chunk_s = self._capacity.chunk_s or 0.0
+        start = self._player.next_start(
+            at_next_beat=at_next_beat, after=round(COLUMNS_PER_SECOND * chunk_s)
+        )
+        return path.model_copy(update={"cycle": self._loop_grid.cycle_of(start)})
+
     def _place(self, generated: _Generated, change: PendingChange | None) -> ChunkPlaced:
         placement = self._player.insert(
             generated.chunk, at_next_beat=change is not None, planned=generated.column
@@ -270,7 +308,7 @@ class Planner:
     async def _handle_failure(
         self, error: RiffBotError, change: PendingChange | None
     ) -> Outcome | None:
-        log.warning("jam %s: %s", self._jam_id, error)
+        log.warning("jam %s: %s", self._jam_id, describe_for_log(error))
         if change is not None and isinstance(error, BadRequest):
             return self._refuse(change)  # the jam itself is well
         self._failures += 1

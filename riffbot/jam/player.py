@@ -143,11 +143,21 @@ class Player:
         with self._timeline_lock:
             timeline = self._synthesizer.timeline
             consumed = self._synthesizer.consumed
-            beat = timeline.loop_grid.next_beat(consumed)
-            column = beat if at_next_beat else max(timeline.end, beat)
+            column = self._start_after(consumed, at_next_beat=at_next_beat)
             if planned is not None and planned >= consumed:
                 column = planned
             return timeline.insert(chunk, column)
+
+    def next_start(self, *, at_next_beat: bool, after: int) -> int:
+        """Where a chunk would start that is ready after so many columns more are rendered."""
+        with self._timeline_lock:
+            consumed = self._synthesizer.consumed + after
+            return self._start_after(consumed, at_next_beat=at_next_beat)
+
+    def _start_after(self, consumed: int, *, at_next_beat: bool) -> int:
+        timeline = self._synthesizer.timeline
+        beat = timeline.loop_grid.next_beat(consumed)
+        return beat if at_next_beat else max(timeline.end, beat)
 
     def columns_ahead(self) -> int:
         """Columns of chunks that are not rendered yet."""

@@ -12,13 +12,22 @@ A path has a fixed size however long the jam lasts; the same path always gives t
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    model_serializer,
+)
 
+from riffbot.harmony import NO_HARMONY, HarmonyText
 from riffbot.jam.chunk_options import ChunkOptions
 from riffbot.request import (
     DEFAULT_DENOISING,
+    HALFWAY,
     MAX_PROMPT,
     MAX_SEED,
     Fraction,
@@ -38,8 +47,6 @@ DENOISING_STEP = 0.1
 
 MIN_STEERED_DENOISING, MAX_STEERED_DENOISING = 0.3, 0.95
 """Limits of Wilder and Tamer. Below, the chunks are the seed image; above, the beat is lost."""
-
-HALFWAY = 0.5
 
 StoredPrompt = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_PROMPT)]
 """A prompt of a stored jam. It is not parsed when it is loaded, but when a chunk is requested."""
@@ -75,6 +82,9 @@ class PromptPath(_StoredModel):
         remaining: alphas of the chunks that finish the leg, the next one first.
         chunk_number: the number of the next chunk, from 0.
         negative, guidance, steps, scheduler: as in `RiffRequest`, the same for the whole jam.
+        key, chords: as in `RiffRequest`, until something else is said; stored where there are any.
+        cycle: the loop cycle for which the next chunk is meant, from 0: it decides which of the
+            chords the chunk has. Stored where it matters.
     """
 
     seed_image: ImageRef
@@ -91,15 +101,35 @@ class PromptPath(_StoredModel):
     guidance: float | None = None
     steps: int | None = None
     scheduler: str | None = None
+    key: str | None = None
+    chords: str | None = None
+    cycle: int = Field(default=0, ge=0)
+
+    @model_serializer(mode="wrap")
+    def _leave_out_no_harmony(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        stored: dict[str, Any] = serialize(self)
+        return {
+            name: value
+            for name, value in stored.items()
+            if value or name not in {"key", "chords", "cycle"}
+        }
 
     @classmethod
-    def begin(cls, options: ChunkOptions, *, seed_image: str) -> Self:
+    def begin(
+        cls, options: ChunkOptions, *, seed_image: str, held: HarmonyText = NO_HARMONY
+    ) -> Self:
         """The path that begins with a jam's options and drifts from its first seed on.
 
         Args:
             options: the seed is 0 by default.
             seed_image: what every chunk is an img2img of.
+            held: key and chords of the seed image.
+
+        Raises:
+            HarmonyError: the chords are numerals, and there is no key.
         """
+        harmony = options.choose_harmony(held)
+        harmony.parse()
         start = Waypoint(
             prompt=options.prompt or DEFAULT_PROMPT,
             seed=options.seed or 0,
@@ -114,7 +144,13 @@ class PromptPath(_StoredModel):
             guidance=options.guidance,
             steps=options.steps,
             scheduler=options.scheduler,
+            **harmony._asdict(),
         )
+
+    @property
+    def harmony(self) -> HarmonyText:
+        """The key and the chords that hold until something else is said."""
+        return HarmonyText(self.key, self.chords)
 
     @property
     def alpha(self) -> float:
@@ -140,6 +176,7 @@ class PromptPath(_StoredModel):
             "guidance": self.guidance,
             "steps": self.steps,
             "scheduler": self.scheduler,
+            **self.harmony._asdict(),
         }
         if self.alpha in (0.0, 1.0):
             return RiffRequest.build(**base)
@@ -167,15 +204,21 @@ class PromptPath(_StoredModel):
         prompt: str | None = None,
         seed: int | None = None,
         denoising: float | None = None,
+        key: str | None = None,
+        chords: str | None = None,
     ) -> Self:
         """The path towards another waypoint: half of the way with the next chunk, then the rest.
 
         It starts from the present position, so nothing jumps: a path that drifts keeps its position
-        between its two seeds. Between two prompts, the nearer one becomes the start.
+        between its two seeds. Between two prompts, the nearer one becomes the start. A new key and
+        new chords hold from the next chunk on.
 
         Raises:
             BadRequest: one of the values is invalid.
         """
+        # The prompt may blend those of many: what one of them says of the key is told as `key`.
+        harmony = ChunkOptions.build(key=key, chords=chords).choose_harmony(self.harmony)
+        harmony.parse()
         options = ChunkOptions.build(prompt=prompt, seed=seed, denoising=denoising)
         drifting = self.start.prompt == self.end.prompt
         if drifting or self.position < HALFWAY:
@@ -190,6 +233,7 @@ class PromptPath(_StoredModel):
                 "end": end.model_copy(update=options.as_fields()),
                 "position": position,
                 "remaining": (half, 1.0),
+                **harmony._asdict(),
             }
         )
 

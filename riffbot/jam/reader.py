@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from audio.arrays import Floats, Pixels
 from audio.columns import seconds_of
+from riffbot.harmony import NO_HARMONY
 from riffbot.jam.capacity import Capacity
 from riffbot.jam.opus import OpusEncoder
 from riffbot.jam.phase import JamLifecycle
@@ -115,6 +116,7 @@ class JamReader:
         placement = self.player.placement_at(self.player.heard_column)
         path = placement.chunk.path if placement else self.planner.next_path
         target, current = self.planner.target_prompt, path.prompt
+        harmony = self.planner.target_harmony if _is_told_harmony(placement) else NO_HARMONY
         return JamStatus(
             id=self.id,
             phase=self.lifecycle.phase,
@@ -137,6 +139,8 @@ class JamReader:
             listeners=ring.listeners,
             spectrogram=placement.chunk.pixels if placement else None,
             error=self.lifecycle.error,
+            key=harmony.key,
+            chords=harmony.chords,
         )
 
     def snapshot(self, *, sound: bool = True) -> JamSnapshot:
@@ -162,6 +166,13 @@ class JamReader:
             steered_by=steering.stored_steered_by,
             sound_state=state.to_json() if sound and state else None,
         )
+
+
+def _is_told_harmony(placement: Placement | None) -> bool:
+    """Whether the model is told the key and the chords of the jam, as far as one can see."""
+    if placement is None or placement.chunk.path.harmony == NO_HARMONY:
+        return True
+    return placement.chunk.request.harmony != NO_HARMONY
 
 
 def _planned(placement: Placement) -> PlannedChunk:

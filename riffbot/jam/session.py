@@ -16,7 +16,8 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from riffbot.errors import BadRequest, Refused, RiffBotError
+from riffbot.errors import BadRequest, Refused, RiffBotError, describe_for_log
+from riffbot.harmony import HarmonyText, find_harmony
 from riffbot.jam.assembly import assemble_jam
 from riffbot.jam.config import JamConfig, JamHost
 from riffbot.jam.excerpt import Excerpt, select_excerpt
@@ -38,6 +39,8 @@ from riffbot.library.jam_record import GuildJam, StoredJamStatus
 log = logging.getLogger(__name__)
 
 _POLL_S = 0.01
+
+HARMONY_UNKNOWN = "This RiffBot's model does not know keys and chords: the jam plays without them."
 
 
 class JamSession:
@@ -78,6 +81,7 @@ class JamSession:
         self.seed_image = reader.seed_image
         self.loop_grid = reader.loop_grid
         self.ring = reader.ring
+        self._engine = host.engine
         self._loop = host.loop
         self._on_change = on_change
         self._initial = snapshot
@@ -140,6 +144,28 @@ class JamSession:
         """Play another variation of the same prompt."""
         seed = _distant_seed(self._planner.next_path)
         await self._loop.run(self._change(participant, seed=seed))
+
+    async def set_harmony(
+        self, participant: Participant, *, key: str | None = None, chords: str | None = None
+    ) -> HarmonyText:
+        """Set the key, the chords or both, which hold until something else is said.
+
+        Args:
+            key, chords: see `ChunkOptions`; `ANY` leaves one open again.
+
+        Returns:
+            What holds then.
+
+        Raises:
+            BadRequest: one of them cannot be read, there is none, or the model does not know them.
+        """
+        if self._engine.knows_harmony is False:
+            raise BadRequest(HARMONY_UNKNOWN)
+        if key is None and chords is None:
+            raise BadRequest("Say a key or chords, for example key: A minor, chords: Am7 D7.")
+        told = {"key": key, "chords": chords}
+        await self._loop.run(self._change(participant, **{n: t for n, t in told.items() if t}))
+        return self._planner.target_harmony
 
     async def set_denoising(self, value: float, participant: Participant) -> float:
         """Set how far chunks may leave the seed image, 0 … 1; returns it. Raises BadRequest."""
@@ -253,14 +279,28 @@ class JamSession:
         self._check_not_ended()
         self._steering.cast(participant, prompt, self.reader.played_s, listed=listed)
         blend = self._blend()
+        changes = self._find_harmony_changes(prompt)
         if blend is not None and blend != self._planner.target_prompt:
-            self._request_change(participant, prompt=blend)
+            changes["prompt"] = blend
+        if changes:
+            self._request_change(participant, **changes)
         self._on_change(self)
+
+    def _find_harmony_changes(self, prompt: str) -> dict[str, str]:
+        """What a prompt that is voted for says of key and chords, where that is new.
+
+        The jam keeps both through all other prompts.
+        """
+        held = self._planner.target_harmony
+        told = find_harmony(prompt, has_key=held.key is not None)
+        if told.keep(held) == held:
+            return {}
+        return {name: text for name, text in told._asdict().items() if text is not None}
 
     async def _change(self, participant: Participant, **changes: Any) -> None:
         self._check_not_ended()
         # Invalid values are refused here, not when the change is applied.
-        self._planner.next_path.steer(**changes)
+        self._planner.next_path.steer(**{**self._planner.pending_harmony, **changes})
         self._request_change(participant, **changes)
         self._on_change(self)
 
@@ -308,7 +348,7 @@ class JamSession:
         try:
             await self._admit_again()
         except RiffBotError as error:  # the next listener asks again
-            log.info("jam %s stays paused: %s", self.id, error)
+            log.info("jam %s stays paused: %s", self.id, describe_for_log(error))
         else:
             if self._lifecycle.is_idle_pause:
                 self._leave_pause()

@@ -28,12 +28,13 @@ def build_path(images: Images, options: ChunkOptions) -> PromptPath:
     Raises:
         BadRequest: the tempo is out of range.
         NotFound: there is no such seed image.
+        HarmonyError: the chords are numerals, and there is no key.
     """
     seed_image = options.seed_image
     if seed_image is None:
         seed_image = choose_seed_image(images, options.bpm, options.prompt or "")
     read_loop_grid(images, seed_image)
-    return PromptPath.begin(options, seed_image=seed_image)
+    return PromptPath.begin(options, seed_image=seed_image, held=images.harmony(seed_image))
 
 
 class SessionOpener:

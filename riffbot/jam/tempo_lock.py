@@ -37,4 +37,4 @@ def read_loop_grid(images: Images, seed_image: str) -> LoopGrid:
         return LoopGrid(width, seed.beats, seed.meter)
     bpm = images.tempo(seed_image)
     beats = max(1, round(beats_of(width, bpm))) if bpm else 4
-    return LoopGrid(width, beats)
+    return LoopGrid(width, beats, images.meter(seed_image))

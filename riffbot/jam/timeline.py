@@ -50,6 +50,11 @@ class LoopGrid:
         columns, rest = divmod(self.width * self.beats_per_measure, self.beats)
         return columns if rest == 0 and columns <= self.width else self.width
 
+    def cycle_of(self, column: int) -> int:
+        """The loop cycle that a chunk plays to the end of if it starts at a column."""
+        cycle, within = divmod(column, self.width)
+        return cycle + 1 if 4 * (self.width - within) < 3 * self.width else cycle
+
     def next_beat(self, column: int) -> int:
         """The first column, from this one on, at which a beat begins (to the nearest column)."""
         cycle, within = divmod(column, self.width)
@@ -67,7 +72,7 @@ class Chunk:
     """A clip of the jam.
 
     Attributes:
-        path: the prompt path when the chunk was next; `path.build_request()` with
+        path: the prompt path when the chunk was next; its request (`build_chunk_request`) with
             `chosen_steps` makes it again.
         request: the resolved request.
         pixels: uint8[512, W].
@@ -131,10 +136,7 @@ class Timeline:
         """Place a chunk at a column; placements that would start there or later are removed."""
         while self._placements and self._placements[-1].start >= column:
             self._placements.pop()
-        width = self.loop_grid.width
-        end = (column // width + 1) * width
-        if 4 * (end - column) < 3 * width:
-            end += width
+        end = (self.loop_grid.cycle_of(column) + 1) * self.loop_grid.width
         placement = Placement(chunk, column, end)
         self._placements.append(placement)
         return placement

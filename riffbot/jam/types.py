@@ -62,6 +62,8 @@ class JamStatus:
         steered_by: whose change was heard last.
         seed_image, bpm, beats: what the jam is locked to; beats are those of one loop cycle.
         denoising, seed: of the chunk that is heard.
+        key, chords: those that the jam keeps, as text; None where they are open, or where the model
+            is not told them.
         alpha: how far that chunk is from one waypoint to the next, 0 … 1.
         played_s: seconds heard since the jam began.
         buffer_s: seconds of chunks that are generated and not yet heard.
@@ -96,3 +98,5 @@ class JamStatus:
     listeners: int
     spectrogram: Pixels | None
     error: str | None = None
+    key: str | None = None
+    chords: str | None = None

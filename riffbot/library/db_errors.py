@@ -1,11 +1,9 @@
-"""Translates errors of the disk and the database into sentences that say what to do."""
+"""Translates errors of the database into sentences that say what to do."""
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
@@ -22,18 +20,6 @@ _PHRASES = {
 }
 
 _LOCKED = "database is locked"
-
-
-def disk_error(error: OSError, path: Path) -> StorageError:
-    """Translate an operating system's error."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StorageError("The disk is full: please free some space.").with_path(path)
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return StorageError(
-            "RiffBot may not write to its data folder: please check its permissions."
-        ).with_path(path)
-    reason = error.strerror or type(error).__name__
-    return StorageError(f"The files in the data folder cannot be used ({reason}).").with_path(path)
 
 
 @contextmanager

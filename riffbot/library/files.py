@@ -17,7 +17,7 @@ from pathlib import Path
 from cachetools import LRUCache
 
 from riffbot.errors import NotFound, StorageError
-from riffbot.library.db_errors import disk_error
+from riffbot.library.disk_errors import disk_error
 from riffbot.library.file_modes import make_private_dir
 
 log = logging.getLogger(__name__)

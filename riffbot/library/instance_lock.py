@@ -29,7 +29,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from riffbot.errors import StorageError
 from riffbot.library.connection import connect, database_url, file_of
-from riffbot.library.db_errors import disk_error, translate_db_errors
+from riffbot.library.db_errors import translate_db_errors
+from riffbot.library.disk_errors import disk_error
 from riffbot.library.file_modes import (
     FILE_MODE,
     create_private_file,

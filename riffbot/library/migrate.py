@@ -17,7 +17,8 @@ from sqlalchemy.engine import URL
 
 from riffbot.errors import StorageError
 from riffbot.library.connection import connect, database_url, file_of
-from riffbot.library.db_errors import disk_error, translate_db_errors
+from riffbot.library.db_errors import translate_db_errors
+from riffbot.library.disk_errors import disk_error
 from riffbot.library.file_modes import FILE_MODE
 from riffbot.locations import bundled
 

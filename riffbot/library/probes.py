@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from riffbot.errors import StorageError
 from riffbot.library.database import Database
-from riffbot.library.db_errors import disk_error
+from riffbot.library.disk_errors import disk_error
 
 MIN_FREE_BYTES = 64 * 1024**2
 """Free space below which the disk counts as full: a clip takes half a megabyte, and SQLite needs

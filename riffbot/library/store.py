@@ -8,7 +8,7 @@ from typing import Self
 from riffbot.library.audit import AuditRepository
 from riffbot.library.connection import database_url, file_of
 from riffbot.library.database import Database
-from riffbot.library.db_errors import disk_error
+from riffbot.library.disk_errors import disk_error
 from riffbot.library.file_modes import create_private_file, make_private_dir, restrict_to_owner
 from riffbot.library.files import Files
 from riffbot.library.guilds import GuildRepository

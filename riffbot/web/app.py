@@ -19,6 +19,7 @@ from riffbot.web.errors import MAX_BODY, errors_as_json
 from riffbot.web.headers import add_security_headers
 from riffbot.web.jam_restore import JamRestorer
 from riffbot.web.jam_start_limits import JamStartLimiter
+from riffbot.web.named_requests import name_requests
 from riffbot.web.page_jobs import PageJobs
 from riffbot.web.rate_limit import RateLimiter
 from riffbot.web.request_deadlines import body_deadline, head_deadline
@@ -63,6 +64,7 @@ def create_app(services: Services) -> web.Application:
         # The outermost first. The head's deadline is met before anything else happens; then every
         # middleware sees the address that the proxies report, and errors get headers, too.
         middlewares=[
+            name_requests,
             head_deadline,
             visitors.trust_proxies(settings),
             add_security_headers,

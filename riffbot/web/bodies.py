@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
-from riffbot.generation_options import GenerationOptions
+from riffbot.generation_options import ChordsOption, GenerationOptions, KeyOption
 from riffbot.jam.chunk_options import ChunkOptions
 from riffbot.request import (
     Fraction,
@@ -47,6 +47,8 @@ class NewJam(Body):
     guidance: Guidance | None = None
     seed_image: ImageRef | None = None
     bpm: float | None = None
+    key: KeyOption | None = None
+    chords: ChordsOption | None = None
     instead_of: Annotated[str, StringConstraints(max_length=64)] | None = None
 
     def options(self) -> ChunkOptions:
@@ -73,6 +75,13 @@ class DenoisingChange(LenientBody):
     value: Fraction
 
 
+class HarmonyChange(LenientBody):
+    """`POST /api/jams/<id>/harmony`: what is left out stays; `any` leaves it open again."""
+
+    key: KeyOption | None = None
+    chords: ChordsOption | None = None
+
+
 class PaintSettings(Body):
     """Settings of a riff that is painted; what is left out has its default."""
 
@@ -83,6 +92,8 @@ class PaintSettings(Body):
     guidance: Guidance | None = None
     steps: Steps | None = None
     scheduler: SchedulerText | None = None
+    key: KeyOption | None = None
+    chords: ChordsOption | None = None
 
     def options(self) -> GenerationOptions:
         """The settings that were sent; an empty prompt counts as left out. Raises BadRequest."""

@@ -25,4 +25,5 @@ def read_model_card(settings: Settings) -> schema.ModelInfo:
         model=schema.ModelName(name=card.get("name") or folder.name, licence=card.get("licence")),
         defaults=card.get("defaults", {}),
         schedulers=card.get("schedulers", []),
+        knows_harmony=card.get("harmony_grid") is True,
     )

@@ -58,6 +58,7 @@ class Riff(TypedDict):
     Attributes:
         picture_ref: what a request's `seed_image` says to start from this riff.
         alt: description of the plot for those who cannot see it.
+        harmony: the key and the chords by name, for people; null where they are open.
         parent: id of the riff that it was made from.
         created: ISO 8601.
     """
@@ -66,6 +67,7 @@ class Riff(TypedDict):
     request: RequestJson
     picture_ref: str
     alt: str
+    harmony: str | None
     duration_s: float
     model: str
     model_hash: str
@@ -195,20 +197,37 @@ class SeedImage(TypedDict):
     words: str
 
 
+class Progression(TypedDict):
+    """A common progression: what is shown, and the chords."""
+
+    label: str
+    chords: str
+
+
 class ModelInfo(TypedDict):
     """What the model's card says."""
 
     model: ModelName
     defaults: ModelDefaults
     schedulers: list[str]
+    knows_harmony: bool
 
 
 class Info(TypedDict):
-    """`GET /api/info`: what the forms need."""
+    """`GET /api/info`: what the forms need.
+
+    Attributes:
+        knows_harmony: whether the model is told keys and chords.
+        keys: common keys, the most common first.
+        progressions: common progressions, as chords.
+    """
 
     model: ModelState
     defaults: ModelDefaults
     schedulers: list[str]
+    knows_harmony: bool
+    keys: list[str]
+    progressions: list[Progression]
     seed_images: list[SeedImage]
 
 
@@ -270,6 +289,7 @@ class JamStatus(TypedDict):
         private: started on the page, so it belongs to no server.
         beats: of the whole loop.
         alpha: how far the chunk is from one prompt to the next, 0 … 1.
+        harmony: the key and the chords that it keeps, for people; null where it keeps none.
         error: why the jam ended by itself.
         head: the sample, at 48 kHz, that is sent next.
     """
@@ -293,6 +313,7 @@ class JamStatus(TypedDict):
     private: bool
     beats: int
     alpha: float
+    harmony: str | None
     error: str | None
     head: int
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Protocol
 
+from riffbot.harmony import HarmonyText
 from riffbot.jam.ring import PACKET_SAMPLES
 from riffbot.jam.session import JamSession
 from riffbot.library.jam_record import PageJam
@@ -51,6 +52,7 @@ def serialize_riff(riff: RiffLike) -> schema.Riff:
         request=riff.request.model_dump(mode="json", exclude_none=True),
         picture_ref=riff.image_ref,
         alt=riff.alt,
+        harmony=riff.request.harmony.describe() or None,
         duration_s=riff.duration_s,
         model=riff.model_name,
         model_hash=riff.model_hash,
@@ -93,6 +95,7 @@ def serialize_jam(session: JamSession) -> schema.JamStatus:
         private=is_private(session),
         beats=status.beats,
         alpha=status.alpha,
+        harmony=HarmonyText(status.key, status.chords).describe() or None,
         error=status.error,
         head=session.ring.head * PACKET_SAMPLES,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Callable
 
 from audio import files
@@ -15,6 +16,7 @@ from riffbot.clips.uploads import open_upload
 from riffbot.errors import BadRequest
 from riffbot.request import RiffRequest
 from riffbot.web import request_reader
+from tests.fuzz.page import UPGRADE, get_page
 
 MAX_PIXELS = 1_000_000
 """Smaller than in production, so that a run spends its time on parsing, not on pixels."""
@@ -86,6 +88,25 @@ def fuzz_request_reader(data: bytes) -> None:
         assert RiffRequest.from_json(request.model_dump_json()) == request
 
 
+def fuzz_http(data: bytes) -> None:
+    """A connection to the page: every answer is HTTP, none is 500, and nothing is left behind.
+
+    The first byte says where the input is cut in two.
+    """
+    if not data:
+        return
+    cut = len(data) * data[0] // 256
+    sent = get_page().exchange(data[1:cut], rest=data[max(cut, 1) :])
+    assert not sent or re.match(rb"HTTP/[01]\.[0-9] [1-5]", sent)
+    assert not re.search(rb"(?m)^HTTP/1\.[01] 500 ", sent)
+
+
+def fuzz_websocket(data: bytes) -> None:
+    """A jam's socket, after the handshake: frames of all kinds end the connection or nothing."""
+    sent = get_page().exchange(UPGRADE, rest=data)
+    assert sent.startswith(b"HTTP/1.1 101 ")
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "open_upload": fuzz_open_upload,
     "read_sound": fuzz_read_sound,
@@ -93,5 +114,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "recipes_parse": fuzz_recipes_parse,
     "prompt_parse": fuzz_prompt_parse,
     "request_reader": fuzz_request_reader,
+    "http": fuzz_http,
+    "websocket": fuzz_websocket,
 }
 """Name on the command line and of the corpus folder → function."""

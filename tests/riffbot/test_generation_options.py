@@ -73,7 +73,8 @@ def test_its_options_are_fields_of_a_request_with_their_types() -> None:
     [
         ({}, ("A minor", "i VI"), ("A minor", "i VI")),
         ({"key": "D minor"}, ("A minor", "i VI"), ("D minor", "i VI")),
-        ({"key": "D minor"}, ("A minor", "Am F"), ("D minor", None)),
+        ({"key": "D minor"}, ("A minor", "Am F"), ("D minor", "Dm Bb")),
+        ({"key": "D major"}, ("A minor", "Am F"), ("D major", None)),
         ({"key": "any"}, ("A minor", "Am F"), (None, "Am F")),
         ({"key": "none"}, ("A minor", "i VI"), (None, None)),
         ({"chords": "C G"}, ("A minor", "i VI"), ("A minor", "C G")),

@@ -23,7 +23,7 @@ def test_what_a_jam_has_counted_is_added_once() -> None:
         metrics.count_jam("a", underruns, 1)
     metrics.count_jam("b", 2, 0)
     assert value(metrics, "riffbot_jam_underrun_packets_total") == 7
-    assert value(metrics, "riffbot_jam_late_chunks_since_start_total") == 1
+    assert value(metrics, "riffbot_jam_looped_bars_total") == 1
     metrics.keep_jams({"b"})
     metrics.count_jam("a", 4, 0)  # the same jam in another session, which counts from 0
     assert value(metrics, "riffbot_jam_underrun_packets_total") == 11

@@ -76,6 +76,11 @@ def _node() -> str | None:
     return None if node() else "there is no Node.js"
 
 
+def _prometheus() -> str | None:
+    there = shutil.which("prometheus") and shutil.which("promtool")
+    return None if there else "there is no Prometheus"
+
+
 NEEDS: Mapping[str, Need] = {
     "browser": Need(_browser, "apt-get install chromium"),
     "page": Need(_page, "make web"),
@@ -83,6 +88,7 @@ NEEDS: Mapping[str, Need] = {
     "postgres": Need(postgres.missing, "apt-get install postgresql"),
     "asyncpg": Need(_asyncpg, "pip install asyncpg"),
     "node": Need(_node, "apt-get install nodejs"),
+    "prometheus": Need(_prometheus, "apt-get install prometheus"),
 }
 
 

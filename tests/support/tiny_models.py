@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 from transformers import BertConfig, BertModel, CLIPTextConfig, CLIPTextModel
 
 from riffbot.images import Images
-from riffbot.inference.models import network_files, quantised
+from riffbot.inference.models import guidance_embedding, network_files, quantised
 from riffbot.inference.models.beats import CHANNELS as GRID_CHANNELS
 from riffbot.inference.models.harmony_planes import CHANNELS as HARMONY_CHANNELS
 from riffbot.inference.models.loading import load_model
@@ -54,6 +54,7 @@ def tiny_embedded_model(
     steps: int = 3,
     conditioned: bool = True,
     harmony: bool = False,
+    guidance: bool = False,
     **card: object,
 ) -> Path:
     """Write a model in the layout of `models/riffbot-mini`: f=16, rectified flow, `riffbot.json`.
@@ -67,6 +68,7 @@ def tiny_embedded_model(
         steps: the card's default.
         conditioned: the denoiser is given a prompt embedding and a beat grid.
         harmony: it is shown key and chords as well.
+        guidance: its guidance is an input, as if distilled, up to a scale of 8.
         card: further fields of `riffbot.json`.
 
     Returns:
@@ -75,7 +77,7 @@ def tiny_embedded_model(
     torch.manual_seed(seed)
     channels = 1 if grayscale else 3
     unet, vae = (
-        _unet(latents=8, conditioned=conditioned, harmony=harmony),
+        _unet(latents=8, conditioned=conditioned, harmony=harmony, guidance=guidance),
         _vae((4, 4, 4, 4, 4), latents=8, channels=channels),
     )
     vae.save_pretrained(folder / "vae")
@@ -103,6 +105,7 @@ def tiny_embedded_model(
             "grayscale": grayscale,
             "beat_grid": conditioned,
             **({"harmony_grid": True} if harmony else {}),
+            **({"distilled_guidance": 8.0} if guidance else {}),
             **card,
         },
     )
@@ -180,13 +183,14 @@ def tiny_pipeline(folder: Path, **options: object) -> Pipeline:
 
 
 def _unet(
-    *, latents: int, conditioned: bool = False, harmony: bool = False
+    *, latents: int, conditioned: bool = False, harmony: bool = False, guidance: bool = False
 ) -> UNet2DConditionModel:
     gist: dict[str, Any] = {
         "class_embed_type": "projection",
         "projection_class_embeddings_input_dim": _WIDTH,
     }
     return UNet2DConditionModel(
+        time_cond_proj_dim=guidance_embedding.SIZE if guidance else None,
         sample_size=32,
         in_channels=latents
         + (GRID_CHANNELS if conditioned else 0)

@@ -117,7 +117,11 @@ def test_packages_are_installed_only_where_that_is_allowed(
 
 @pytest.mark.parametrize(
     ("status", "makes", "required"),
-    [(0, True, "browser,page,synth,postgres,asyncpg,node"), (3, True, ""), (100, False, "")],
+    [
+        (0, True, "browser,page,synth,postgres,asyncpg,node,prometheus"),
+        (3, True, ""),
+        (100, False, ""),
+    ],
 )
 def test_ci_requires_exactly_what_it_installed(
     tmp_path: Path, status: int, makes: bool, required: str

@@ -22,7 +22,7 @@ LEAVES = {
     "errors", "text_files", "naming", "wording", "terminal", "interrupts", "file_threads", "caches",
     "logs", "tempo", "style_tempos", "regions", "riffusion_masks", "prompt", "request", "settings",
     "locations", "images", "rendering", "clock", "generation_options", "validation", "health",
-    "metrics", "discord_requests",
+    "metrics", "discord_requests", "request_id",
 }  # fmt: skip
 """Modules at the top of riffbot/ that import only each other, `audio` and the leaf packages."""
 

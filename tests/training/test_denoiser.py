@@ -19,7 +19,7 @@ from riffbot.inference.pipeline.resolve import resolve
 from riffbot.request import RiffRequest
 from tests.support.patience import by_steps
 from training import captions, denoiser, networks, prepare
-from training.conditioning import Shown, _chords, harmonies
+from training.conditioning import Shown, harmonies, shown_chords
 from training.denoiser import (
     BASSES,
     BLANK_GRIDS,
@@ -29,9 +29,10 @@ from training.denoiser import (
     remaining_rate,
     work,
 )
+from training.distillation import MAX_GUIDANCE
 from training.export import CARD, export
 from training.feed import Unlabelled
-from training.flow import channel_weights, noise_levels, velocity_loss
+from training.flow import Question, channel_weights, noise_levels, velocity_loss
 from training.prompt_embedding import NAMES, Listener, attributes, batch_of, corpus, loss_of
 from training.render import clip_seed, find_piece, write_shard
 
@@ -69,6 +70,7 @@ def options(folder: Path, **changes: object) -> argparse.Namespace:
         "gist": folder / "gist.pt",
         "out": folder / "denoiser.pt",
         "start": None,
+        "distil": None,
         "favour": ["bell"],
         "favour_times": 3.0,
         "minutes": 0.03,
@@ -76,6 +78,8 @@ def options(folder: Path, **changes: object) -> argparse.Namespace:
         "falls": None,
         "workers": 1,
         "batch": 1,
+        "ahead": False,
+        "ends_at": None,
         "compile": None,
         "meet": 0.3,
         "lr": 1e-3,
@@ -110,6 +114,35 @@ def test_it_trains_saves_goes_on_and_exports(
     request = RiffRequest(prompt="slow piano", seed=1, steps=2, bpm=120.0)
     picture = pipeline.run([resolve(request, pipeline.model.card, pipeline.images)])[0]
     assert picture.shape == (512, 400)
+
+
+def test_guidance_is_distilled_into_a_model_of_one_pass(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_steps(monkeypatch, denoiser, 0.2)
+    device = torch.device("cpu")
+    teacher = options(folder, out=tmp_path / "teacher.pt")
+    Trainer(teacher, 0, device).run()
+    student = options(
+        folder, out=tmp_path / "student.pt", start=teacher.out, distil=teacher.out, halves=0.0
+    )
+    Trainer(student, 0, device).run()
+    state = torch.load(student.out, weights_only=True)["network"]
+    assert state["time_embedding.cond_proj.weight"].abs().max() > 0
+
+    (tmp_path / "unet").mkdir()
+    export(folder / "autoencoder.pt", folder / "gist.pt", student.out, tmp_path, CARD)
+    model = load_model(tmp_path)
+    assert model.card.distilled_guidance == MAX_GUIDANCE
+    pipeline = Pipeline(model, Images(tmp_path / "none"))
+    request = RiffRequest(prompt="slow piano", seed=1, steps=2, bpm=120.0)
+    pictures = [
+        pipeline.run([resolve(r, model.card, pipeline.images)])[0]
+        for r in (request, request.model_copy(update={"guidance": 2.0}))
+    ]
+    assert not np.array_equal(*pictures)
+    with pytest.raises(ValueError, match="distilled already"):
+        Trainer(options(folder, out=tmp_path / "other.pt", distil=student.out), 0, device)
 
 
 def test_the_learning_rate_falls_all_the_time_or_at_the_end() -> None:
@@ -230,7 +263,7 @@ def test_the_planes_are_of_the_half_that_is_learnt_from() -> None:
 def test_what_is_not_to_be_shown_is_blank() -> None:
     assert not harmonies([LABEL], 8, 32, [Shown(key=False, chords=False)]).any()
     bass = {
-        kind: [found and found.bass for found in _chords(LABEL, Shown(bass=kind), None)]
+        kind: [found and found.bass for found in shown_chords(LABEL, Shown(bass=kind), None)]
         for kind in BASSES
     }
     assert bass == {
@@ -263,15 +296,14 @@ def test_channels_count_by_what_they_are_of_the_picture(folder: Path) -> None:
     weights = channel_weights(folder / "autoencoder.pt")
     assert weights.shape == (LATENTS,)
     assert weights.mean().item() == pytest.approx(1.0)
-    error = velocity_loss  # the weighted loss of equal errors is that of unweighted ones
+    # The weighted loss of equal errors is that of unweighted ones.
     network = networks.build_denoiser(LATENTS, CHANNELS).eval()
     x = torch.randn(2, LATENTS, 32, 16)
     grid = torch.zeros(2, GRID_CHANNELS + HARMONY_CHANNELS, 32, 16)
     conditioning, s = (torch.zeros(2, 32, 384), torch.zeros(2, 384)), torch.full((2,), 0.5)
-    plain = error(network, x, grid, conditioning, s, torch.zeros_like(x))
-    doubled = error(
-        network, x, grid, conditioning, s, torch.zeros_like(x), torch.full((LATENTS,), 2.0)
-    )
+    question = Question(x, grid, conditioning, s, torch.zeros_like(x))
+    plain = velocity_loss(network, question)
+    doubled = velocity_loss(network, question, torch.full((LATENTS,), 2.0))
     assert torch.allclose(doubled, 2 * plain)
 
 

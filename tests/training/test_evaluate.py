@@ -187,7 +187,10 @@ def test_the_command(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert set(output) == {"loops", "autoencoder"}
     assert report["loops"] == output["loops"]
     assert report["model"] == f"{CARD.name} {CARD.version}"
-    assert evaluate.main([*asked, "--what", "install"]) == 0
+    assert evaluate.main([*asked, "--what", "install", "cost"]) == 0
+    found = json.loads((out / "report.json").read_text("utf-8"))["cost"]
+    assert found["gflop"] == pytest.approx(found["denoiser"] + found["rest"], abs=0.02)
+    assert found["denoiser"] > 0
     assert set(json.loads((out / "report.json").read_text("utf-8"))) >= {"loops", "install"}
 
 

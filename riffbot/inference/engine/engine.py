@@ -168,6 +168,11 @@ class Engine:
         self._worker.resolve(job)
         return job.request if job.key is not None else None
 
+    @property
+    def knows_harmony(self) -> bool | None:
+        """Whether the model is told the key and the chords; None while it loads."""
+        return self._worker.knows_harmony
+
     def estimate_seconds(self, requests: Sequence[RiffRequest]) -> float | None:
         """How long this machine would compute resolved pictures one after the other, in seconds.
 

@@ -20,6 +20,7 @@ from riffbot.inference.job import GeneratedRiff, Job, Progress
 from riffbot.inference.torch_threads import use_few_threads
 from riffbot.interrupts import ENGINE_THREAD
 from riffbot.request import RiffRequest
+from riffbot.request_id import serving
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +99,12 @@ class Worker:
         job.request = resolve(job.request, model.card, self._pipeline.images)
         job.key = batch_key(job.request)
 
+    @property
+    def knows_harmony(self) -> bool | None:
+        """Whether the model is told the key and the chords; None while it loads."""
+        pipeline = self._pipeline
+        return None if pipeline is None else bool(pipeline.model.card.harmony_grid)
+
     # -- in the worker's thread only -------------------------------------------------------------
 
     def _run_thread(self) -> None:
@@ -131,6 +138,14 @@ class Worker:
 
     def _serve(self, pipeline: PipelineLike, batch: list[PendingJob]) -> None:
         """Compute a batch from the queue and set the results or errors of its jobs."""
+        origins = dict.fromkeys(pending.job.request_id for pending in batch)
+        with serving(" ".join(filter(None, origins))):
+            is_chunk = all(pending.job.deadline is not None for pending in batch)
+            level = logging.DEBUG if is_chunk else logging.INFO  # a jam has one every few seconds
+            log.log(level, "the model begins: %s", " ".join(pending.job.id for pending in batch))
+            self._serve_in_request(pipeline, batch)
+
+    def _serve_in_request(self, pipeline: PipelineLike, batch: list[PendingJob]) -> None:
         try:
             alive = [
                 pending_job

@@ -72,6 +72,9 @@ class ModelCard(_CardPart):
             clip made from text alone gets a tempo of its own.
         harmony_grid: the denoiser is shown the key and the chord of every beat
             (`models.harmony_planes`). With other models a request's key and chords decide nothing.
+        distilled_guidance: guidance scales from 1 to this one are an input of the denoiser
+            (`models.guidance_embedding`), which then needs one pass a step instead of two. A
+            negative prompt, or a higher scale, takes two.
     """
 
     name: Annotated[str, Field(min_length=1)]
@@ -87,6 +90,7 @@ class ModelCard(_CardPart):
     grayscale: bool = False
     beat_grid: bool = False
     harmony_grid: bool = False
+    distilled_guidance: Annotated[float, Field(gt=1.0, le=30.0)] | None = None
 
     @model_validator(mode="after")
     def _default_is_offered(self) -> ModelCard:

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from torch import Tensor, nn
 from torch.nn import functional
 
-from riffbot.inference.models.unet_layers import MLP, embed_timestep
+from riffbot.inference.models.unet_layers import MLP, TimeEmbedding, embed_timestep
 from riffbot.inference.models.unet_stages import DownStage, MiddleStage, StageSizes, UpStage
 
 _ONLY: dict[str, Any] = {
@@ -45,7 +45,6 @@ _ONLY: dict[str, Any] = {
     "resnet_skip_time_act": False,
     "resnet_time_scale_shift": "default",
     "reverse_transformer_layers_per_block": None,
-    "time_cond_proj_dim": None,
     "time_embedding_act_fn": None,
     "time_embedding_dim": None,
     "time_embedding_type": "positional",
@@ -77,6 +76,8 @@ class UNetConfig:
         norm_num_groups: of every GroupNorm.
         class_embed_type: `projection` where there is a prompt embedding.
         projection_class_embeddings_input_dim: its size.
+        time_cond_proj_dim: size of the guidance embedding (`guidance_embedding`); None if the
+            network is not shown the guidance scale.
     """
 
     in_channels: int
@@ -90,6 +91,7 @@ class UNetConfig:
     norm_num_groups: int
     class_embed_type: Literal["projection"] | None = None
     projection_class_embeddings_input_dim: int | None = None
+    time_cond_proj_dim: int | None = None
 
     def __post_init__(self) -> None:
         parts = [self.block_out_channels, self.down_block_types, self.up_block_types, self.heads]
@@ -130,7 +132,7 @@ class UNet(nn.Module):
         )
         pooled, last = config.projection_class_embeddings_input_dim, len(channels) - 1
         self.conv_in = nn.Conv2d(config.in_channels, channels[0], 3, padding=1)
-        self.time_embedding = MLP(channels[0], sizes.time)
+        self.time_embedding = TimeEmbedding(channels[0], sizes.time, config.time_cond_proj_dim)
         self.class_embedding = None if pooled is None else MLP(pooled, sizes.time)
         self.down_blocks = nn.ModuleList(
             DownStage(
@@ -163,6 +165,7 @@ class UNet(nn.Module):
         encoder_hidden_states: Tensor,
         *,
         class_labels: Tensor | None = None,
+        timestep_cond: Tensor | None = None,
         return_dict: Literal[False] = False,
     ) -> tuple[Tensor]:
         """Predict, with the arguments of diffusers' class as far as the pipeline uses them.
@@ -172,6 +175,7 @@ class UNet(nn.Module):
             timestep: 0-dim, 0 … 1000.
             encoder_hidden_states: token states (B, T, cross_attention_dim).
             class_labels: prompt embeddings (B, projection_class_embeddings_input_dim).
+            timestep_cond: guidance embeddings (B, time_cond_proj_dim).
             return_dict: the answer is a tuple.
 
         Returns:
@@ -179,7 +183,7 @@ class UNet(nn.Module):
         """
         width = self.config.block_out_channels[0]
         time = embed_timestep(timestep.to(sample.device), len(sample), width)
-        time = self.time_embedding(time.to(sample.dtype))
+        time = self.time_embedding(time.to(sample.dtype), timestep_cond)
         if self.class_embedding is not None:
             time = time + self.class_embedding(class_labels)
         x = self.conv_in(sample)

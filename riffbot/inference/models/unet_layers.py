@@ -29,6 +29,21 @@ class MLP(nn.Module):
         return self.linear_2(functional.silu(self.linear_1(x)))
 
 
+class TimeEmbedding(MLP):
+    """A timestep's embedding (B, inputs) and, for some models, a condition's -> (B, size)."""
+
+    def __init__(self, inputs: int, size: int, condition_size: int | None = None) -> None:
+        super().__init__(inputs, size)
+        self.cond_proj = None
+        if condition_size is not None:
+            self.cond_proj = nn.Linear(condition_size, inputs, bias=False)
+
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        if condition is not None and self.cond_proj is not None:
+            x = x + self.cond_proj(condition)
+        return super().forward(x)
+
+
 class ResidualBlock(nn.Module):
     """Two 3×3 convolutions with the timestep's embedding added between, beside a shortcut."""
 

@@ -36,7 +36,7 @@ class WordPiece:
         # The file may ask for texts of one length; `PromptEncoder` cuts and fills by itself.
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
-        self.pad_token_id = self._tokenizer.token_to_id(_PADDING)
+        self.pad_token_id: int = self._tokenizer.token_to_id(_PADDING) or 0
         self.model_max_length = _read_max_length(folder / SETTINGS)
 
     def __call__(self, text: str, *, add_special_tokens: bool = True) -> Tokens:

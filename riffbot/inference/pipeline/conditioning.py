@@ -27,14 +27,16 @@ class Conditioning(NamedTuple):
 
 @dataclass(frozen=True)
 class ConditioningGroup:
-    """The rows of a batch whose texts are equally long, and their conditioning.
+    """Rows of a batch that go through the denoiser together, and their conditioning.
 
-    Padding a text to a longer neighbour's length would let the neighbour change its clip.
+    Their texts are equally long, as padding one to a longer neighbour's length would let the
+    neighbour change its clip, and all or none of them need two passes.
 
     Attributes:
         rows: indices into the batch.
         cond: of the prompts.
-        uncond: of the negative prompts; None where guidance is off (scale 1).
+        uncond: of the negative prompts; None where one pass is enough: guidance is off (scale 1)
+            or distilled into the model.
         guidance: the guidance scales, float32[len(rows), 1, 1, 1].
     """
 
@@ -64,26 +66,44 @@ class Conditioner:
         )
 
     def groups(self, requests: Sequence[RiffRequest]) -> list[ConditioningGroup]:
-        """The batch by length of text: one group unless a prompt exceeds the encoder's window."""
+        """The batch by length of text and by passes.
+
+        One group, unless a prompt exceeds the encoder's window or a model of distilled guidance is
+        given a negative prompt.
+        """
         pairs = [self._prompts(request) for request in requests]
-        lengths = [max(map(self._encoder.windows, [*p.prompts, *p.negatives])) for p in pairs]
-        return [
-            self._group([i for i, n in enumerate(lengths) if n == length], requests, pairs, length)
-            for length in sorted(set(lengths))
+        kinds = [
+            (max(map(self._encoder.windows, [*p.prompts, *p.negatives])), self._passes(request, p))
+            for request, p in zip(requests, pairs, strict=True)
         ]
+        return [
+            self._group(
+                [i for i, found in enumerate(kinds) if found == kind], requests, pairs, kind
+            )
+            for kind in sorted(set(kinds))
+        ]
+
+    def _passes(self, request: RiffRequest, texts: _PromptPair) -> int:
+        """How often the denoiser runs in a step, 1 or 2."""
+        assert request.guidance is not None
+        distilled = self._model.card.distilled_guidance
+        is_negated = any(fragment.text.strip() for side in texts.negatives for fragment in side)
+        is_learnt = distilled is not None and request.guidance <= distilled and not is_negated
+        return 1 if request.guidance == 1.0 or is_learnt else 2
 
     def _group(
         self,
         rows: list[int],
         requests: Sequence[RiffRequest],
         pairs: Sequence[_PromptPair],
-        windows: int,
+        kind: tuple[int, int],
     ) -> ConditioningGroup:
+        windows, passes = kind
         guidance = torch.tensor([requests[i].guidance for i in rows]).view(-1, 1, 1, 1)
         alphas = [requests[i].alpha for i in rows]
         cond = self._embed([pairs[i].prompts for i in rows], alphas, windows)
         uncond = None
-        if requests[0].guidance != 1.0:
+        if passes == 2:
             uncond = self._embed([pairs[i].negatives for i in rows], alphas, windows)
         return ConditioningGroup(rows, cond, uncond, guidance.to(self._model.device))
 

@@ -23,6 +23,7 @@ from riffbot.errors import Cancelled, GenerationFailed
 from riffbot.images import Images
 from riffbot.inference.batching import batch_key, steps_to_run
 from riffbot.inference.models.flow_sampler import Draw
+from riffbot.inference.models.guidance_embedding import embed_guidance
 from riffbot.inference.models.model import Model, SchedulerName
 from riffbot.inference.models.schedulers import Sampler, open_sampler
 from riffbot.inference.pipeline import pixels
@@ -153,19 +154,33 @@ class Pipeline:
     ) -> torch.Tensor:
         """The prediction under classifier-free guidance (Ho 2022), both halves in one call."""
         if group.uncond is None:
-            return self._unet(cond, timestep, group.cond)
+            return self._unet(cond, timestep, group.cond, group.guidance)
         both = _concatenate(group.uncond, group.cond)
-        without, with_prompt = self._unet(torch.cat([uncond, cond]), timestep, both).chunk(2)
+        inputs, scales = (
+            torch.cat([uncond, cond]),
+            torch.ones_like(group.guidance).repeat(2, 1, 1, 1),
+        )
+        without, with_prompt = self._unet(inputs, timestep, both, scales).chunk(2)
         return without + group.guidance * (with_prompt - without)
 
     def _unet(
-        self, inputs: torch.Tensor, timestep: torch.Tensor, conditioning: Conditioning
+        self,
+        inputs: torch.Tensor,
+        timestep: torch.Tensor,
+        conditioning: Conditioning,
+        guidance: torch.Tensor,
     ) -> torch.Tensor:
+        """One pass; `guidance` (N, 1, 1, 1) is what a model of distilled guidance applies."""
+        shown: dict[str, torch.Tensor] = {}
+        if self.model.card.distilled_guidance is not None:
+            embedding = embed_guidance(guidance.flatten()).to(self.model.dtype)
+            shown["timestep_cond"] = embedding
         output: torch.Tensor = self.model.unet(
             self.model.to_device(inputs),
             timestep,
             conditioning.tokens,
             class_labels=conditioning.pooled,
+            **shown,
             return_dict=False,
         )[0]
         return output.float()

@@ -75,7 +75,7 @@ class PlaneDrawer:
         beats: float | None = whole_beats(request.width, request.bpm)
         if beats is None and request.bpm is not None:
             beats = beats_of(request.width, request.bpm)
-        chords = _chords_of_beats(harmony, beats, 3 if self._is_waltz(request) else BEATS)
+        chords = chords_of_beats(harmony, beats, 3 if self._is_waltz(request) else BEATS)
         key = None if harmony.key is None else _shown_key(harmony.key)
         return harmony_planes(cells, self._rows, chords, key, beats=beats)
 
@@ -90,7 +90,7 @@ class PlaneDrawer:
         return HEIGHT // self._model.stride
 
 
-def _chords_of_beats(harmony: Harmony, beats: float | None, meter: int) -> list[ShownChord | None]:
+def chords_of_beats(harmony: Harmony, beats: float | None, meter: int) -> list[ShownChord | None]:
     """The chord of each beat; where the tempo is unknown only a chord that never changes."""
     if not harmony.measures:
         return []

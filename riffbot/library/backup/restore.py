@@ -25,7 +25,7 @@ from riffbot.library.backup.rows import (
     run_in_snapshot,
 )
 from riffbot.library.connection import database_url, file_of
-from riffbot.library.db_errors import disk_error
+from riffbot.library.disk_errors import disk_error
 from riffbot.library.file_modes import create_private_file, make_private_dir
 from riffbot.library.files import Files
 from riffbot.library.tables import Base

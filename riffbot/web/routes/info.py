@@ -6,6 +6,7 @@ import asyncio
 
 from aiohttp import web
 
+from riffbot.harmony.suggestions import suggest_keys, suggest_progressions
 from riffbot.images import Images, SeedImage
 from riffbot.web import schema
 from riffbot.web.keys import SERVICES
@@ -23,6 +24,12 @@ async def info(request: web.Request) -> web.Response:
         model={**card["model"], "state": services.engine.stats().state},
         defaults=card["defaults"],
         schedulers=card["schedulers"],
+        knows_harmony=card["knows_harmony"],
+        keys=suggest_keys(""),
+        progressions=[
+            schema.Progression(label=one.label, chords=one.chords)
+            for one in suggest_progressions("")
+        ],
         seed_images=await asyncio.to_thread(_list_seed_images, services.images),
     )
     return web.json_response(body)

@@ -4,7 +4,7 @@
 | --- | --- |
 | `POST /api/jams/<id>/prompt` | `{"prompt": …}`: a vote, where anyone may steer |
 | `POST /api/jams/<id>/keep` | `{"seconds": 30}` → the riff of the last seconds |
-| `POST /api/jams/<id>/<change>` | `seed`, `denoising`, `pause`, `resume`: private jams only |
+| `POST /api/jams/<id>/<change>` | `seed`, `denoising`, `harmony`, `pause`, `resume`: private only |
 """
 
 from __future__ import annotations
@@ -45,15 +45,19 @@ async def keep(request: web.Request) -> web.Response:
     return web.json_response(schema.RiffKept(riff=serialize_riff(clip)), status=201)
 
 
-@routes.post("/api/jams/{id}/{change:seed|denoising|pause|resume}")
+@routes.post("/api/jams/{id}/{change:seed|denoising|harmony|pause|resume}")
 async def change(request: web.Request) -> web.Response:
-    """Change the seed or the denoising of a private jam, pause or resume it."""
+    """Change the seed, the denoising, key or chords of a private jam, pause or resume it."""
     request.app[CREATE_LIMIT].take(request.remote or "")
     session, kind = get_private_jam(request), request.match_info["change"]
     if kind == "denoising":
         message = 'Send {"value": 0.75}, from 0 to 1.'
         body = await read_body(request, bodies.DenoisingChange, error_message=message)
         await session.set_denoising(body.value, get_voter(request))
+        return jam_response(request, session, 202)
+    if kind == "harmony":
+        harmony = await read_body(request, bodies.HarmonyChange)
+        await session.set_harmony(get_voter(request), key=harmony.key, chords=harmony.chords)
         return jam_response(request, session, 202)
     await read_object(request)  # checked, but empty
     if kind == "seed":

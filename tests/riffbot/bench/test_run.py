@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from riffbot import cli
 from riffbot.bench import progress, run
@@ -93,3 +94,9 @@ def test_a_report_is_the_same_at_any_size(model: Path) -> None:
     report = run.run("library", Settings(_env_file=None), clips=1, quick=True)
     assert report.text.startswith("500 riffs")
     assert report.data["riffs"] == 500
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU to measure")
+def test_without_a_gpu_its_bench_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["bench", "gpu", "--clips", "1"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].startswith("There is no CUDA device here")

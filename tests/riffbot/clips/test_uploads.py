@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from PIL import Image
 
 from audio.image import encode_png
@@ -18,6 +20,7 @@ from riffbot.clips.uploads import MAX_BYTES, make_name_displayable, open_upload
 from riffbot.errors import BadRequest
 from riffbot.locations import ROOT
 from riffbot.request import RiffRequest
+from tests.audio.test_keys import song
 from tests.cogs.edit.test_remix import beat_wav
 from tests.support.hostile_uploads import hostile
 from tests.support.picture_files import heic, ramp, saved
@@ -230,3 +233,23 @@ def test_riffusions_own_settings_are_honoured() -> None:
     assert source.pixels.shape == (512, 200)
     assert "10 to 20000 Hz and 20 ms" in str(source)
     assert open_upload(encode_png(pixels, params=parameters), "x.png", drawing=True).notes == ()
+
+
+def test_the_key_of_a_sound_is_heard_and_said() -> None:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, song(9, "minor"), 22050, format="WAV")
+    upload = open_upload(buffer.getvalue(), "song.wav")
+    assert upload.key == "A minor"
+    assert upload.harmony == ("A minor", None)
+    assert "I hear it in A minor." in str(upload)
+
+
+def test_a_clip_of_ours_has_the_key_of_its_recipe() -> None:
+    request = RiffRequest.build(prompt="sax", seed=1, key="D dorian", chords="i IV", bpm=120)
+    recipe = json.dumps({"request": request.model_dump(mode="json")})
+    picture = np.full((512, 128), 120, np.uint8)
+    picture[100:200] = 30
+    upload = open_upload(encode_png(picture, recipe=recipe), "sax.png")
+    assert upload.harmony == ("D dorian", "i IV")
+    nonsense = recipe.replace("D dorian", "of my heart")
+    assert open_upload(encode_png(picture, recipe=nonsense), "sax.png").harmony == (None, None)

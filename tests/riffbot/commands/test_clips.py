@@ -14,6 +14,7 @@ from audio.files import read
 from audio.image import encode_png
 from riffbot.cli import main
 from tests.riffbot.commands.answers import pixels
+from tests.support.tiny_models import tiny_embedded_model
 
 
 def test_a_riff_is_three_files_and_repeats_to_the_byte(home: Path) -> None:
@@ -247,3 +248,36 @@ def test_no_clip_overwrites_another_unless_asked(
     assert main(["riff", "rain", "--seed", "1", "--steps", "1", "--out", "a", "--overwrite"]) == 0
     assert (home / "a/rain-1.mp3").read_bytes() != first
     assert not (home / "a/rain-1-2.mp3").exists()
+
+
+def test_key_and_chords_reach_a_model_that_knows_them(
+    home: Path, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    musical = tiny_embedded_model(tmp_path_factory.mktemp("model") / "musical", harmony=True)
+    told = ["--key", "bb", "--chords", "ii-V-I", "--seed", "1", "--model", str(musical)]
+    assert main(["riff", "bop", *told, "--json"]) == 0
+    clip = json.loads(capsys.readouterr().out)
+    assert (clip["request"]["key"], clip["request"]["chords"]) == ("Bb major", "ii V I")
+    again = ["riff", "--from", "bop-1.json", "--key", "D", "--model", str(musical), "--json"]
+    assert main([*again, "--out", "again"]) == 0
+    clip = json.loads(capsys.readouterr().out)
+    assert (clip["request"]["key"], clip["request"]["chords"]) == ("D major", "ii V I")
+    remix = ["remix", "bop-1.png", "bells", "--seed", "2", "--model", str(musical), "--json"]
+    assert main(remix) == 0
+    assert json.loads(capsys.readouterr().out)["request"]["key"] == "Bb major"
+
+
+def test_a_model_that_knows_no_keys_says_so_once(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["riff", "bop", "--key", "Am", "--seed", "1", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert "does not know keys and chords" in printed.err
+    assert "key" not in json.loads(printed.out)["request"]
+    assert main(["riff", "bop in A minor", "--seed", "1"]) == 0
+    assert "keys" not in capsys.readouterr().err
+
+
+def test_a_wrong_chord_is_one_line(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["riff", "bop", "--chords", "Amm7"]) == 2
+    assert "There is no chord “Amm7”. Did you mean Am7?" in capsys.readouterr().err

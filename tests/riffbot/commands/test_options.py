@@ -149,6 +149,8 @@ def test_options_are_what_was_typed() -> None:
         guidance=None,
         steps=None,
         scheduler=None,
+        key=None,
+        chords=None,
         width=None,
         bpm=120.0,
         mask=None,

@@ -153,6 +153,26 @@ def test_numerals_are_chords_of_the_key(key: str, numerals: str, chords: str) ->
     assert Harmony.parse(key, numerals).measures == Harmony.parse(None, chords).measures
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "written", "moved"),
+    [
+        ("C", "Bb", "C G/B Am7 | F#dim . .", "Bb F/A Gm7 | Edim"),
+        ("A minor", "F# minor", "Am F C G", "F#m D A E"),
+        ("C", "Gb", "C G7sus4 | N.C. I", "Gb Db7sus4 | N.C. I"),
+    ],
+)
+def test_chords_move_to_another_key(old: str, new: str, written: str, moved: str) -> None:
+    progression = Progression.parse(written).move(Key.parse(old), Key.parse(new))
+    assert progression.text == moved
+
+
+@given(st.integers(0, 11), st.integers(0, 11), st.sampled_from(MODES))
+def test_moving_there_and_back_changes_no_note(one: int, other: int, mode: str) -> None:
+    there, home = Key(other, mode), Key(one, mode)  # type: ignore[arg-type]
+    chord = Chord.parse("F#m7b5/C")
+    assert chord.move(there, other - one).move(home, one - other) == chord
+
+
 def test_numerals_without_a_key_ask_for_one() -> None:
     with pytest.raises(HarmonyError, match="please say which key"):
         Harmony.parse(None, "ii V I")
@@ -209,4 +229,4 @@ def test_what_cannot_be_played_gets_a_sentence(written: str, sentence: str) -> N
 
 
 def test_a_description_has_both() -> None:
-    assert Harmony.parse("A minor", "i . | V7 i").describe() == "A minor · Am . | E7 Am"
+    assert Harmony.parse("A minor", "i . | V7 i").describe() == "A minor · Am | E7 Am"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -197,3 +198,32 @@ def test_what_is_wrong_is_said_in_one_line(
     assert sentence in error
     assert "\n" not in error
     assert not list(tmp_path.glob("x.*"))
+
+
+def test_a_jam_of_the_command_line_keeps_its_key_and_goes_through_its_chords(
+    tmp_path: Path, seeds: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiny_embedded_model(tmp_path / "model", harmony=True)
+    words = ["sax", "--then", "2:bells", "--then", "4:dub in D minor", "--seconds", "7", "--json"]
+    told = ["--key", "Am", "--chords", "Am F C", "--seed-image", "beat"]
+    out = str(tmp_path / "a.flac")
+    assert run(tmp_path, seeds, monkeypatch, *words, *told, "--out", out) == 0
+    printed = capsys.readouterr()
+    assert "keys" not in printed.err
+    chunks = json.loads(printed.out)["chunks"]
+    assert [chunk["request"]["key"] for chunk in chunks[:3]] == ["A minor"] * 3
+    assert chunks[-1]["request"]["key"] == "D minor"
+    assert chunks[0]["request"]["chords"] == "Am"
+    assert {chunk["request"]["chords"] for chunk in chunks if chunk["at_s"] >= 4} <= {
+        "Dm",
+        "Bb",
+        "F",
+    }
+
+
+def test_a_jam_whose_model_knows_no_keys_says_so(
+    tmp_path: Path, seeds: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["sax", "--seconds", "1", "--seed-image", "beat", "--out", str(tmp_path / "a.flac")]
+    assert run(tmp_path, seeds, monkeypatch, *words, "--key", "Am") == 0
+    assert "does not know keys and chords" in capsys.readouterr().err

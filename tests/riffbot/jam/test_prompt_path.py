@@ -7,8 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from riffbot.errors import BadRequest
+from riffbot.harmony import HarmonyError, HarmonyText
+from riffbot.jam.chunk_generator import build_chunk_request
 from riffbot.jam.chunk_options import ChunkOptions
 from riffbot.jam.prompt_path import PromptPath
+from riffbot.jam.timeline import LoopGrid
 from riffbot.prompt import PromptError
 from riffbot.request import MAX_SEED
 
@@ -137,3 +140,52 @@ def test_days_of_music_are_a_few_hundred_bytes() -> None:
         path = path.advance()
     assert path.chunk_number == 50_000
     assert len(path.model_dump_json()) < 500
+
+
+def test_a_key_stays_through_changes_of_prompt_until_something_else_is_said() -> None:
+    path = begin(key="a minor", chords="i-VI").advance().steer(prompt="church bells")
+    request = path.build_request()
+    assert (request.key, request.chords) == ("A minor", "i VI")
+    elsewhere = path.steer(key="D minor")
+    assert elsewhere.harmony == ("D minor", "i VI")
+    assert elsewhere.steer(chords="Dm Bb").harmony == ("D minor", "Dm Bb")
+    assert elsewhere.steer(key="any").harmony == (None, None), "numerals end with their key"
+
+
+def test_the_prompt_that_a_jam_begins_with_may_say_the_key() -> None:
+    path = PromptPath.begin(ChunkOptions.build(prompt="bop, ii-V-I in Bb"), seed_image="beat")
+    assert path.harmony == ("Bb major", "ii V I")
+    held = PromptPath.begin(
+        ChunkOptions.build(prompt="bop"), seed_image="beat", held=HarmonyText("C minor")
+    )
+    assert held.harmony == ("C minor", None), "a seed image's own"
+
+
+def test_a_path_without_harmony_is_stored_as_it_always_was() -> None:
+    stored = begin().model_dump_json()
+    assert stored == (
+        '{"seed_image":"beat","here":{"prompt":"funky sax","seed":7,"denoising":0.75},'
+        '"there":{"prompt":"funky sax","seed":8,"denoising":0.75},"at":0.0,'
+        '"ahead":[0.0,0.25,0.5,0.75,1.0],"chunk":0,"negative":"","guidance":null,"steps":null,'
+        '"scheduler":null}'
+    )
+    with_key = begin(key="Am", chords="Am F").model_copy(update={"cycle": 3})
+    assert PromptPath.model_validate_json(with_key.model_dump_json()) == with_key
+
+
+def test_numerals_need_a_key_when_they_are_said() -> None:
+    with pytest.raises(HarmonyError, match="please say which key"):
+        begin(chords="ii V I")
+    with pytest.raises(HarmonyError, match="please say which key"):
+        begin().steer(chords="ii V I")
+
+
+def test_each_loop_cycle_has_its_part_of_the_chords() -> None:
+    grid = LoopGrid(400, 8)
+    path = begin(chords="Am F C G")
+    chords = [
+        build_chunk_request(path.model_copy(update={"cycle": cycle}), grid).chords
+        for cycle in range(3)
+    ]
+    assert chords == ["Am F", "C G", "Am F"]
+    assert build_chunk_request(begin(), grid) == begin().build_request()

@@ -22,7 +22,7 @@ from tests.support.hostile_requests import BODIES, IN_PATHS, IN_QUERIES, QUERIES
 
 __all__ = ["app", "page"]
 
-CHANGES = "seed|denoising|pause|resume"
+CHANGES = "seed|denoising|harmony|pause|resume"
 
 
 def routes_of(app: web.Application) -> set[str]:

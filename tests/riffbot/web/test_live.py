@@ -25,7 +25,7 @@ from riffbot.services import Services
 from riffbot.web import browser_queue, keys, protocol
 from riffbot.web.app import create_app
 from riffbot.web.rate_limit import RateLimiter
-from tests.support.fake_pipeline import FakePipeline, until
+from tests.support.fake_pipeline import CARD, FakePipeline, until
 from tests.support.patience import patience
 
 
@@ -212,6 +212,24 @@ async def test_a_private_jam_is_its_starters_to_change(
     assert services.jams.get_by_id(jam["id"]) is None
 
 
+async def test_a_private_jam_keeps_its_key(
+    client: TestClient, services: Services, pipeline: FakePipeline
+) -> None:
+    pipeline.model.card = CARD.model_copy(update={"beat_grid": True, "harmony_grid": True})
+    wish = {"prompt": "rain", "seed_image": "beat", "key": "a minor", "chords": "i-VI"}
+    jam = (await (await client.post("/api/jams", json=wish)).json())["jam"]
+    assert jam["harmony"] == "key: A minor · Am F"
+    at = f"/api/jams/{jam['id']}"
+    moved = await client.post(f"{at}/harmony", json={"key": "D minor"})
+    assert moved.status == 202
+    assert (await moved.json())["jam"]["harmony"] == "key: D minor · Dm Bb"
+    for nonsense, words in (({"chords": "Amm7"}, "Did you mean Am7?"), ({}, "Say a key")):
+        refused = await client.post(f"{at}/harmony", json=nonsense)
+        assert refused.status == 400
+        assert words in (await refused.json())["error"]
+    assert (await client.delete(at, json={})).status == 200
+
+
 async def test_a_servers_jam_is_not_the_pages_to_stop(
     client: TestClient, session: JamSession
 ) -> None:
@@ -250,6 +268,9 @@ async def test_the_page_steers_only_where_the_server_lets_anyone(
         ({"seed_image": "nowhere"}, "no seed image"),
         ({"loudness": 3}, "spelling"),
         ({"bpm": 5}, "40"),
+        ({"key": "fish"}, "no key"),
+        ({"chords": "Amm7"}, "Did you mean Am7?"),
+        ({"chords": "ii V I"}, "which key"),
     ],
 )
 async def test_nonsense_is_answered_before_anything_is_made(

@@ -144,7 +144,7 @@ export class Session {
 
   /** Change how the jam goes on, or keep what was heard of it. @throws Refusal */
   control<T>(
-    action: "prompt" | "keep" | "seed" | "denoising" | "pause" | "resume",
+    action: "prompt" | "keep" | "seed" | "denoising" | "harmony" | "pause" | "resume",
     body: object = {},
   ): Promise<T> {
     return send<T>("POST", `jams/${this.jam!.id}/${action}`, body);

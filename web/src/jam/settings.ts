@@ -4,11 +4,13 @@ import { get } from "../shared/api";
 import { getDenoisingAdvice } from "../shared/denoising_advice";
 import { $, attempt, dialog, input, select, setText } from "../shared/dom";
 import { parseNumber } from "../shared/format";
+import { showHarmonyInfo } from "../shared/harmony";
 import type { Info, SeedImage } from "../shared/protocol";
 import { resolveAddress } from "./activity";
 import type { JamSettings, Session } from "./session";
 
-const FIELDS = ["seed_image", "bpm", "seed", "denoising", "guidance"] as const;
+const FIELDS = ["seed_image", "bpm", "key", "chords", "seed", "denoising", "guidance"] as const;
+const HARMONY = ["key", "chords"] as const;
 /** Below this, the slider leaves the guidance to the model. */
 const MIN_GUIDANCE = 1;
 const SEEDS = 2 ** 32;
@@ -31,6 +33,10 @@ export function readSettings(): JamSettings {
   };
   if (select("seed-image").value) settings.seed_image = select("seed-image").value;
   else add("bpm", input("bpm").value);
+  for (const name of HARMONY) {
+    const text = input(name).value.trim();
+    if (text) settings[name] = text;
+  }
   add("seed", input("seed").value);
   add("denoising", input("denoising").value);
   if (Number(input("guidance").value) >= MIN_GUIDANCE) add("guidance", input("guidance").value);
@@ -66,7 +72,9 @@ export function createJamLink(session: Session, prompt: string): string {
 }
 
 export async function loadSeedImages(): Promise<void> {
-  seedImages = (await get<Info>("info")).seed_images;
+  const info = await get<Info>("info");
+  seedImages = info.seed_images;
+  showHarmonyInfo(info, "chords-words");
   const list = select("seed-image");
   const chosen = list.value;
   list.length = 1;
@@ -99,6 +107,14 @@ export function initSettings(session: Session, restart: () => void): void {
     if (!session.jam?.private) return;
     void attempt(() => session.control("denoising", { value: Number(denoising.value) }));
   });
+  for (const name of HARMONY) {
+    input(name).addEventListener("change", () => {
+      if (!session.jam?.private) return;
+      // An empty field leaves it to the model again.
+      const text = input(name).value.trim() || "any";
+      void attempt(() => session.control("harmony", { [name]: text }));
+    });
+  }
   $("seed-dice").addEventListener("click", () => {
     input("seed").value = String(Math.floor(Math.random() * SEEDS));
     if (session.jam?.private) void attempt(() => session.control("seed"));
@@ -112,7 +128,7 @@ export function initSettings(session: Session, restart: () => void): void {
 function describeLock(hasJam: boolean, isServers: boolean): string {
   if (isServers) return "This jam is a server’s: its members decide these in Discord.";
   if (!hasJam) return "";
-  return "Denoising and the seed change while it plays; the others need a new beginning.";
+  return "Key, chords, denoising and the seed change while it plays; the others need a new beginning.";
 }
 
 function chooseSeedImage(name: string): void {

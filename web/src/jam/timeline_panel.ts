@@ -51,6 +51,7 @@ function showJam(jam: JamStatus): void {
     `denoising ${jam.denoising.toFixed(2)}`,
     `seed ${jam.seed}`,
   ];
+  if (jam.harmony) facts.push(jam.harmony);
   if (jam.listeners > 1) facts.push(`${jam.listeners} listen here`);
   setText("facts", facts.join(" · "));
   document.title = `${jam.playing} · RiffBot`;

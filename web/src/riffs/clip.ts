@@ -79,13 +79,14 @@ export class ClipView {
     this.player.play().catch(() => {}); // a browser may want a click first
   }
 
-  private describe({ request, duration_s, model }: Riff): string {
+  private describe({ request, harmony, duration_s, model }: Riff): string {
     const facts = [`seed ${request.seed}`];
     if (request.seed_image) {
       const name = this.getSeedImageName(request.seed_image) ?? "another riff";
       facts.push(`from ${name} at ${request.denoising}`);
     }
     if (request.bpm) facts.push(`${+request.bpm.toFixed(2)} bpm`);
+    if (harmony) facts.push(harmony);
     if (duration_s) facts.push(`${duration_s.toFixed(2)} s`);
     if (model) facts.push(model);
     return facts.join(" · ");

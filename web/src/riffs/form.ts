@@ -3,11 +3,12 @@
 import { getDenoisingAdvice } from "../shared/denoising_advice";
 import { $, input } from "../shared/dom";
 import { parseNumber } from "../shared/format";
+import { showHarmonyInfo } from "../shared/harmony";
 import { describeWeights, highlightWeights } from "../shared/prompt_weights";
 import type { Info, NewRiff, Riff, SeedImage } from "../shared/protocol";
 
 export const NUMBERS = ["seed", "bpm", "steps", "guidance", "denoising"] as const;
-export const TEXTS = ["prompt", "negative", "seed_image", "scheduler"] as const;
+export const TEXTS = ["prompt", "negative", "key", "chords", "seed_image", "scheduler"] as const;
 
 const DEFAULT_DENOISING = 0.75;
 
@@ -44,7 +45,9 @@ export class RiffForm {
   }
 
   /** Take defaults, schedulers and seed images from what RiffBot says of itself. */
-  setInfo({ defaults, schedulers, seed_images }: Info): void {
+  setInfo(info: Info): void {
+    const { defaults, schedulers, seed_images } = info;
+    showHarmonyInfo(info, "chords-hint");
     this.field("steps").placeholder = String(defaults.steps ?? "");
     this.field("guidance").placeholder = String(defaults.guidance ?? "");
     const scheduler = $<HTMLSelectElement>("scheduler");

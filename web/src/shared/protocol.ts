@@ -23,6 +23,8 @@ export interface Morph {
   image?: string;
   whole: boolean;
   bpm?: number;
+  key?: string;
+  chords?: string;
 }
 
 /** riffbot/request.py, `Layer` */
@@ -46,6 +48,8 @@ export interface RiffRequest {
   scheduler?: string;
   width?: number;
   bpm?: number;
+  key?: string;
+  chords?: string;
   target?: Target;
   alpha: number;
   piece?: Extend | Morph | Layer;
@@ -91,6 +95,7 @@ export interface RiffFiles {
  * Attributes:
  *     picture_ref: what a request's `seed_image` says to start from this riff.
  *     alt: description of the plot for those who cannot see it.
+ *     harmony: the key and the chords by name, for people; null where they are open.
  *     parent: id of the riff that it was made from.
  *     created: ISO 8601.
  */
@@ -99,6 +104,7 @@ export interface Riff {
   request: RiffRequest;
   picture_ref: string;
   alt: string;
+  harmony: string | null;
   duration_s: number;
   model: string;
   model_hash: string;
@@ -220,18 +226,35 @@ export interface SeedImage {
   words: string;
 }
 
+/** A common progression: what is shown, and the chords. */
+export interface Progression {
+  label: string;
+  chords: string;
+}
+
 /** What the model's card says. */
 export interface ModelInfo {
   model: ModelName;
   defaults: ModelDefaults;
   schedulers: string[];
+  knows_harmony: boolean;
 }
 
-/** `GET /api/info`: what the forms need. */
+/**
+ * `GET /api/info`: what the forms need.
+ *
+ * Attributes:
+ *     knows_harmony: whether the model is told keys and chords.
+ *     keys: common keys, the most common first.
+ *     progressions: common progressions, as chords.
+ */
 export interface Info {
   model: ModelState;
   defaults: ModelDefaults;
   schedulers: string[];
+  knows_harmony: boolean;
+  keys: string[];
+  progressions: Progression[];
   seed_images: SeedImage[];
 }
 
@@ -290,6 +313,7 @@ export interface PromptShare {
  *     private: started on the page, so it belongs to no server.
  *     beats: of the whole loop.
  *     alpha: how far the chunk is from one prompt to the next, 0 … 1.
+ *     harmony: the key and the chords that it keeps, for people; null where it keeps none.
  *     error: why the jam ended by itself.
  *     head: the sample, at 48 kHz, that is sent next.
  */
@@ -313,6 +337,7 @@ export interface JamStatus {
   private: boolean;
   beats: number;
   alpha: number;
+  harmony: string | null;
   error: string | null;
   head: number;
 }
@@ -414,6 +439,7 @@ export interface StatusMessage {
   private: boolean;
   beats: number;
   alpha: number;
+  harmony: string | null;
   error: string | null;
   head: number;
   type: "status";
@@ -450,6 +476,8 @@ export interface NewJam {
   guidance?: number | null;
   seed_image?: string | null;
   bpm?: number | null;
+  key?: string | null;
+  chords?: string | null;
   instead_of?: string | null;
 }
 
@@ -468,6 +496,12 @@ export interface DenoisingChange {
   value: number;
 }
 
+/** `POST /api/jams/<id>/harmony`: what is left out stays; `any` leaves it open again. */
+export interface HarmonyChange {
+  key?: string | null;
+  chords?: string | null;
+}
+
 /** Settings of a riff that is painted; what is left out has its default. */
 export interface PaintSettings {
   prompt?: string | null;
@@ -477,6 +511,8 @@ export interface PaintSettings {
   guidance?: number | null;
   steps?: number | null;
   scheduler?: string | null;
+  key?: string | null;
+  chords?: string | null;
 }
 
 /**

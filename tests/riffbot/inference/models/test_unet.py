@@ -34,6 +34,7 @@ POOL: dict[str, Any] = {
 CONFIGS = {
     "with a prompt embedding": PLAIN | POOL,
     "without": PLAIN,
+    "with a guidance embedding": PLAIN | POOL | {"time_cond_proj_dim": 6},
     "more channels beside the latents": PLAIN | POOL | {"in_channels": 17},
     "one number of heads": PLAIN | {"attention_head_dim": 2},
     "two layers, four resolutions": PLAIN
@@ -71,9 +72,14 @@ def compare(pair: tuple[Any, UNet], shape: tuple[int, int, int], timestep: int) 
     text = torch.randn(batch, 7, config.cross_attention_dim, generator=random)
     size = config.projection_class_embeddings_input_dim
     pooled = None if size is None else torch.randn(batch, size, generator=random)
+    scale = config.time_cond_proj_dim
+    beside = {
+        "class_labels": pooled,
+        "timestep_cond": None if scale is None else torch.randn(batch, scale, generator=random),
+    }
     arguments = (sample, torch.tensor(timestep), text)
-    (expected,) = theirs(*arguments, class_labels=pooled, return_dict=False)
-    (found,) = ours(*arguments, class_labels=pooled)
+    (expected,) = theirs(*arguments, **beside, return_dict=False)
+    (found,) = ours(*arguments, **beside)
     assert torch.equal(found, expected)
     assert found.stride() == expected.stride()
 

@@ -199,3 +199,21 @@ def test_another_name_of_a_sampler_is_kept_as_the_one_name() -> None:
     card = CARD.model_copy(update={"schedulers": ("ddim", "dpm++")})
     asked = RiffRequest(prompt="funk", scheduler="dpm", width=512)
     assert resolve(asked, card, NO_IMAGES).scheduler == "dpm++"
+
+
+KNOWS_HARMONY = CARD.model_copy(update={"harmony_grid": True, "beat_grid": True})
+
+
+def test_key_and_chords_are_the_requests_else_the_prompts() -> None:
+    words = RiffRequest(prompt="bop, ii-V-I in Bb", bpm=120)
+    assert resolve(words, KNOWS_HARMONY, NO_IMAGES).harmony == ("Bb major", "ii V I")
+    told = resolve(words.with_changes(key="C"), KNOWS_HARMONY, NO_IMAGES)
+    assert told.harmony == ("C major", "ii V I"), "numerals come along"
+    assert resolve(told, KNOWS_HARMONY, NO_IMAGES) == told
+
+
+def test_a_model_without_a_harmony_grid_is_told_neither() -> None:
+    words = RiffRequest(prompt="bop in Bb", seed=1, bpm=120)
+    told = words.with_changes(key="Am", chords="Am F")
+    assert resolve(told, CARD, NO_IMAGES) == resolve(words, CARD, NO_IMAGES)
+    assert "key" not in resolve(words, CARD, NO_IMAGES).model_dump_json()

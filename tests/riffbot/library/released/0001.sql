@@ -1,0 +1,93 @@
+BEGIN TRANSACTION;
+CREATE TABLE alembic_version (
+	version_num VARCHAR(32) NOT NULL, 
+	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+);
+INSERT INTO "alembic_version" VALUES('0001');
+CREATE TABLE favourites (
+	user_id BIGINT NOT NULL, 
+	riff_id VARCHAR(12) NOT NULL, 
+	created_at DATETIME NOT NULL, 
+	CONSTRAINT pk_favourites PRIMARY KEY (user_id, riff_id), 
+	CONSTRAINT fk_favourites_riff_id_riffs FOREIGN KEY(riff_id) REFERENCES riffs (id) ON DELETE CASCADE
+);
+INSERT INTO "favourites" VALUES(2,'fgv34r79a4gs','2026-11-28 17:15:46.827775');
+CREATE TABLE jobs (
+	id VARCHAR(12) NOT NULL, 
+	request TEXT NOT NULL, 
+	author_id BIGINT NOT NULL, 
+	author_name TEXT NOT NULL, 
+	guild_id BIGINT, 
+	channel_id BIGINT, 
+	message_id BIGINT, 
+	token TEXT, 
+	token_expires_at DATETIME, 
+	parent_id VARCHAR(12), 
+	created_at DATETIME NOT NULL, 
+	state VARCHAR(16) NOT NULL, 
+	attempts INTEGER NOT NULL, 
+	error TEXT, 
+	CONSTRAINT pk_jobs PRIMARY KEY (id)
+);
+INSERT INTO "jobs" VALUES('fgv34r79a4gs','{"prompt":"Funky (Sax:1.3) – Größe 🎷","negative":"","seed":1,"seed_image":null,"denoising":0.75,"mask":null,"guidance":null,"steps":null,"scheduler":null,"width":null,"bpm":null,"target":null,"alpha":0.0}',1,'Ann',10,5,100,NULL,NULL,NULL,'2026-11-28 17:15:44.858451','done',1,NULL);
+INSERT INTO "jobs" VALUES('syc0qyd8w3kr','{"prompt":"church bells","negative":"","seed":1,"seed_image":"sha256:d88a0ca7e109f9de3af0dc7324457b29734328346d2284bc42d1f4db20898fa3","denoising":0.6,"mask":null,"guidance":null,"steps":null,"scheduler":null,"width":null,"bpm":null,"target":null,"alpha":0.0}',2,'Bob',10,5,101,NULL,NULL,'fgv34r79a4gs','2026-11-28 17:15:45.406672','done',1,NULL);
+INSERT INTO "jobs" VALUES('gxndbv82gnfq','{"prompt":"its child","negative":"","seed":1,"seed_image":null,"denoising":0.75,"mask":null,"guidance":null,"steps":null,"scheduler":null,"width":null,"bpm":null,"target":null,"alpha":0.0}',2,'Bob',10,5,103,NULL,NULL,'8n80w6pghpt3','2026-11-28 17:15:46.102715','done',1,NULL);
+INSERT INTO "jobs" VALUES('9y7194nzp61f','{"prompt":"slow organ","negative":"","seed":11,"seed_image":null,"denoising":0.75,"mask":null,"guidance":null,"steps":null,"scheduler":null,"width":null,"bpm":null,"target":null,"alpha":0.0}',2,'Bob',10,5,NULL,'token','2026-11-28 17:15:46.854417',NULL,'2026-11-28 17:15:46.854534','running',1,NULL);
+INSERT INTO "jobs" VALUES('me6tzep1ennx','{"prompt":"nothing","negative":"","seed":1,"seed_image":null,"denoising":0.75,"mask":null,"guidance":null,"steps":null,"scheduler":null,"width":null,"bpm":null,"target":null,"alpha":0.0}',1,'Ann',10,NULL,NULL,NULL,NULL,NULL,'2026-11-28 17:15:46.972877','failed',0,'It could not be made.');
+CREATE TABLE riff_words (
+	riff_id VARCHAR(12) NOT NULL, 
+	word VARCHAR NOT NULL, 
+	created_at DATETIME NOT NULL, 
+	CONSTRAINT pk_riff_words PRIMARY KEY (riff_id, word), 
+	CONSTRAINT fk_riff_words_riff_id_riffs FOREIGN KEY(riff_id) REFERENCES riffs (id) ON DELETE CASCADE
+);
+INSERT INTO "riff_words" VALUES('fgv34r79a4gs','funky','2026-11-28 17:15:45.226397');
+INSERT INTO "riff_words" VALUES('fgv34r79a4gs','sax','2026-11-28 17:15:45.226397');
+INSERT INTO "riff_words" VALUES('fgv34r79a4gs','grösse','2026-11-28 17:15:45.226397');
+INSERT INTO "riff_words" VALUES('syc0qyd8w3kr','church','2026-11-28 17:15:45.702643');
+INSERT INTO "riff_words" VALUES('syc0qyd8w3kr','bells','2026-11-28 17:15:45.702643');
+INSERT INTO "riff_words" VALUES('gxndbv82gnfq','its','2026-11-28 17:15:46.398653');
+INSERT INTO "riff_words" VALUES('gxndbv82gnfq','child','2026-11-28 17:15:46.398653');
+CREATE TABLE riffs (
+	id VARCHAR(12) NOT NULL, 
+	request TEXT NOT NULL, 
+	prompt TEXT NOT NULL, 
+	prompt_key VARCHAR NOT NULL, 
+	seed BIGINT NOT NULL, 
+	seed_image VARCHAR(80), 
+	mask VARCHAR(80), 
+	denoising DOUBLE NOT NULL, 
+	model_name TEXT NOT NULL, 
+	model_hash VARCHAR(64) NOT NULL, 
+	batch INTEGER NOT NULL, 
+	author_id BIGINT, 
+	author_name TEXT, 
+	guild_id BIGINT, 
+	channel_id BIGINT, 
+	message_id BIGINT, 
+	created_at DATETIME NOT NULL, 
+	parent_id VARCHAR(12), 
+	duration_s DOUBLE NOT NULL, 
+	alt TEXT NOT NULL, 
+	png VARCHAR(64) NOT NULL, 
+	mp3 VARCHAR(64) NOT NULL, 
+	picture VARCHAR(64) NOT NULL, 
+	remix_allowed BOOLEAN NOT NULL, 
+	CONSTRAINT pk_riffs PRIMARY KEY (id), 
+	CONSTRAINT fk_riffs_parent_id_riffs FOREIGN KEY(parent_id) REFERENCES riffs (id) ON DELETE SET NULL
+);
+INSERT INTO "riffs" VALUES('fgv34r79a4gs','{"prompt":"Funky (Sax:1.3) – Größe 🎷","negative":"","seed":1,"seed_image":null,"denoising":0.75,"mask":null,"guidance":null,"steps":null,"scheduler":null,"width":null,"bpm":null,"target":null,"alpha":0.0}','Funky (Sax:1.3) – Größe 🎷','funky (sax:1.3) – grösse 🎷',1,NULL,NULL,0.75,'model','aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa',2,1,'Ann',10,5,100,'2026-11-28 17:15:45.226397',NULL,0.64,'sounds like Funky (Sax:1.3) – Größe 🎷','d88a0ca7e109f9de3af0dc7324457b29734328346d2284bc42d1f4db20898fa3','b88277abb59a5556967093c45aa5d0d68317e5c8c6d9008aeedbff1ec90d80a0','c16bca394681946cde07ebdd257a94e628a0d947d2467ba1ee0886125d07205b',1);
+INSERT INTO "riffs" VALUES('syc0qyd8w3kr','{"prompt":"church bells","negative":"","seed":1,"seed_image":"sha256:d88a0ca7e109f9de3af0dc7324457b29734328346d2284bc42d1f4db20898fa3","denoising":0.6,"mask":null,"guidance":null,"steps":null,"scheduler":null,"width":null,"bpm":null,"target":null,"alpha":0.0}','church bells','church bells',1,'sha256:d88a0ca7e109f9de3af0dc7324457b29734328346d2284bc42d1f4db20898fa3',NULL,0.6,'model','aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa',2,2,'Bob',10,5,101,'2026-11-28 17:15:45.702643','fgv34r79a4gs',0.64,'sounds like church bells','8b1ebe1d55e5444ea9c177df059f119e8cd82370cd7a533eae3aec768fcc979e','3e4a988b8e99f01c4eeadaf82531e622e69813289db141b0734428b3e74198a4','23ed4c7ffc5209accd86551a813acff7acb762086194f8629b0cdb6da24d1e6c',1);
+INSERT INTO "riffs" VALUES('gxndbv82gnfq','{"prompt":"its child","negative":"","seed":1,"seed_image":null,"denoising":0.75,"mask":null,"guidance":null,"steps":null,"scheduler":null,"width":null,"bpm":null,"target":null,"alpha":0.0}','its child','its child',1,NULL,NULL,0.75,'model','aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa',2,2,'Bob',10,5,103,'2026-11-28 17:15:46.398653',NULL,0.64,'sounds like its child','a1b17f940bb29265954217c19dd9e61a95c961eb7690c958f50efdaa2a699772','6fbbba8cab6484e02125194d07178989ff9c4543dee779ce207e2e194b1f0156','e53a9e8bd9c2ebfba9f0d04bd5c715a26fe62b4cc77b02db7b8b4eed7a1b10db',1);
+CREATE INDEX ix_riffs_author_id_created_at ON riffs (author_id, created_at);
+CREATE INDEX ix_riffs_created_at ON riffs (created_at);
+CREATE INDEX ix_riffs_guild_id_created_at ON riffs (guild_id, created_at);
+CREATE INDEX ix_riffs_message_id ON riffs (message_id);
+CREATE INDEX ix_riffs_parent_id ON riffs (parent_id);
+CREATE INDEX ix_riffs_prompt_key ON riffs (prompt_key);
+CREATE INDEX ix_riffs_seed_image ON riffs (seed_image);
+CREATE INDEX ix_riff_words_word_created_at ON riff_words (word, created_at);
+CREATE INDEX ix_favourites_riff_id ON favourites (riff_id);
+CREATE INDEX ix_favourites_user_id_created_at ON favourites (user_id, created_at);
+CREATE INDEX ix_jobs_state_created_at ON jobs (state, created_at);
+COMMIT;

@@ -1,0 +1,1 @@
+"""The kit: everything that a bare CUDA machine without network needs to train (training/GPU.md)."""
