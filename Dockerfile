@@ -49,7 +49,7 @@ ENV PATH=/opt/riffbot/bin:$PATH \
     XDG_DATA_HOME=/var/lib \
     XDG_CACHE_HOME=/var/lib/riffbot/.cache \
     RIFFBOT_HOST=0.0.0.0 \
-    RIFFBOT_WEB_PORT=8080 \
+    RIFFBOT_WEB_PORT=8765 \
     RIFFBOT_OPEN_BROWSER=false \
     NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility
@@ -61,7 +61,7 @@ RUN groupadd --gid 10001 riffbot \
 USER 10001:10001
 WORKDIR /var/lib/riffbot
 VOLUME /var/lib/riffbot
-EXPOSE 8080
+EXPOSE 8765
 # An orderly stop takes up to 20 seconds: give `docker stop` 30.
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=15s --start-period=120s --retries=3 \

@@ -10,7 +10,7 @@ TWO := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := start
 PAGE := riffbot/web/built/.tried
-.PHONY: start setup web test test-all lint format chaos fuzz docs dist bench help clean
+.PHONY: start setup web test test-all lint format chaos fuzz licences docs dist bench help clean
 
 start: setup ## set up if needed, then start the bot (the local Discord without a token)
 	@$(BIN)/riffbot
@@ -44,10 +44,11 @@ test: setup ## everything CI runs: lint, types and the tests (under ten minutes 
 	@$(BIN)/python -m pytest -q -m "not slow and not alone" $(TWO)
 	@$(BIN)/python -m pytest -q -m "alone and not slow"
 
-test-all: setup ## the slow tests too: full-size Stable Diffusion, long runs
+test-all: setup ## the slow tests too: full-size Stable Diffusion, long runs, a minute of fuzzing a reader
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/python web/build.py test
 	@$(BIN)/python -m pytest -q
+	@$(MAKE) --no-print-directory fuzz
 
 lint: setup ## ruff and mypy; biome and tsc for the pages
 	@$(BIN)/ruff check .
@@ -70,6 +71,12 @@ fuzz: setup ## fuzz every reader of strangers' bytes for SECONDS each (Linux and
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "atheris>=3"
 	@printf '%s\n' $(FUZZED) | xargs -P 2 -I TARGET \
 	  $(BIN)/python -m tests.fuzz.run TARGET --seconds $(SECONDS)
+
+AUDIT := .cache/audit
+licences: setup ## every installed package with its licence and known holes (those need the network)
+	@test -x $(AUDIT)/bin/pip-audit || { $(PYTHON) -m venv $(AUDIT) && \
+	  $(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check "pip-audit>=2.10,<3"; }
+	@$(BIN)/python scripts/licences.py --audit $(AUDIT)/bin/pip-audit
 
 docs: setup ## build the documentation as a site, out/docs/index.html
 	@$(BIN)/zensical build --strict

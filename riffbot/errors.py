@@ -40,6 +40,11 @@ def describe_for_owner(error: RiffBotError) -> str:
     return f"{error} ({error.path})" if error.path is not None else str(error)
 
 
+def describe_for_log(error: RiffBotError) -> str:
+    """Return the sentence for the log; of a BadRequest, which may quote a member, only the name."""
+    return type(error).__name__ if isinstance(error, BadRequest) else describe_for_owner(error)
+
+
 def strip_folders(text: str) -> str:
     """Shorten each absolute path in a library's error message to its last part.
 

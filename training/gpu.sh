@@ -9,7 +9,7 @@
 # KIT is where the kit is opened (/tmp/riffbot-kit), OUT where results are fetched from (./out),
 # PYTHON the interpreter that has PyTorch (python3). What follows `--` are options of
 # training.denoiser, for example `-- --lr 1e-3`. BAND are options of training.kit.band, RENDER=no
-# renders nothing. Exit status: 0 all went well; 1 something did not (the last lines say what).
+# renders nothing, MARGIN are the seconds kept for the end (25, of which a GPU needs a few). Exit status: 0 all went well; 1 something did not (the last lines say what).
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -40,7 +40,7 @@ begin() {
   local render=()
   [[ ${RENDER:-yes} == yes ]] || render=(--no-render)
   (cd "$KIT/code" && setsid nohup "$PYTHON" -m training.kit.session --kit "$KIT" \
-    --ends-at $((began + seconds)) "${render[@]}" --band="${BAND:-}" -- "$@" \
+    --ends-at $((began + seconds)) "${render[@]}" --band="${BAND:-}" --margin "${MARGIN:-25}" -- "$@" \
     >>"$KIT/session.out" 2>&1 </dev/null &)
 }
 

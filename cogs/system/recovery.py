@@ -13,7 +13,7 @@ from discord.ext import commands
 from cogs.common.delivery import ReplyTarget
 from cogs.common.generation import GenerationTask
 from cogs.common.progress import TaskItem
-from riffbot.errors import RiffBotError
+from riffbot.errors import RiffBotError, describe_for_log
 from riffbot.library.tables import StoredJob
 from riffbot.library.types import Origin
 
@@ -74,7 +74,7 @@ class RecoveryCog(commands.Cog, name="recovery"):
         try:
             await self.bot.services.clip_service.resume(job)
         except RiffBotError as error:
-            log.info("job %s is not finished: %s", job.id, error)
+            log.info("job %s is not finished: %s", job.id, describe_for_log(error))
 
 
 def _group_by_message(jobs: Iterable[StoredJob]) -> list[list[StoredJob]]:

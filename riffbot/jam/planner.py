@@ -15,7 +15,14 @@ from typing import Any
 
 from audio.columns import COLUMNS_PER_SECOND, seconds_of
 from riffbot.clock import monotonic
-from riffbot.errors import BadRequest, Cancelled, ModelError, Refused, RiffBotError
+from riffbot.errors import (
+    BadRequest,
+    Cancelled,
+    ModelError,
+    Refused,
+    RiffBotError,
+    describe_for_log,
+)
 from riffbot.harmony import HarmonyText
 from riffbot.inference.engine.engine import Engine
 from riffbot.jam.attempts import FailedAttempts
@@ -301,7 +308,7 @@ class Planner:
     async def _handle_failure(
         self, error: RiffBotError, change: PendingChange | None
     ) -> Outcome | None:
-        log.warning("jam %s: %s", self._jam_id, error)
+        log.warning("jam %s: %s", self._jam_id, describe_for_log(error))
         if change is not None and isinstance(error, BadRequest):
             return self._refuse(change)  # the jam itself is well
         self._failures += 1

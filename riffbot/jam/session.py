@@ -16,7 +16,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from riffbot.errors import BadRequest, Refused, RiffBotError
+from riffbot.errors import BadRequest, Refused, RiffBotError, describe_for_log
 from riffbot.harmony import HarmonyText, find_harmony
 from riffbot.jam.assembly import assemble_jam
 from riffbot.jam.config import JamConfig, JamHost
@@ -348,7 +348,7 @@ class JamSession:
         try:
             await self._admit_again()
         except RiffBotError as error:  # the next listener asks again
-            log.info("jam %s stays paused: %s", self.id, error)
+            log.info("jam %s stays paused: %s", self.id, describe_for_log(error))
         else:
             if self._lifecycle.is_idle_pause:
                 self._leave_pause()

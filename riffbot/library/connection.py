@@ -26,11 +26,11 @@ def database_url(text: str) -> URL:
     """
     try:
         url = make_url(text)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError):
         raise BadRequest(
             "RIFFBOT_DATABASE_URL is no database URL; it looks like "
             "postgresql://user:password@host/riffbot."
-        ) from error
+        ) from None  # the cause may repeat the password
     drivers = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
     backend = "postgresql" if url.drivername == "postgres" else url.get_backend_name()
     if backend not in drivers:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+import soundfile
 
 from riffbot.settings import Settings
+from tests.audio.test_keys import song
 from tests.support.patience import patience
 from tests.support.simulated_discord import Room, open_room
 from tests.support.tiny_models import tiny_embedded_model
@@ -71,6 +74,23 @@ async def test_a_remix_stays_in_key_unless_it_is_told_another(musical: Settings)
         assert (await last_request(room)).harmony == ("D minor", "Dm Bb F C")
         await room.ada.slash(room.channel, "extend", riff=first.id, seconds=16.0, chords="any")
         assert (await last_request(room)).harmony == ("A minor", None)
+
+
+async def test_the_key_of_an_upload_is_heard_said_and_kept(
+    musical: Settings, settings: Settings
+) -> None:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, song(9, "minor"), 22050, format="WAV")
+    upload = ("song.wav", buffer.getvalue())
+    async with open_room(musical) as room:
+        shown = await room.ada.slash(room.channel, "remix", prompt="bells", upload=upload)
+        assert "I hear it in A minor." in shown.response.content
+        assert (await last_request(room)).key == "A minor"
+    other = settings.model_copy(update={"data_dir": settings.data_dir / "other"})
+    async with open_room(other) as room:
+        shown = await room.ada.slash(room.channel, "remix", prompt="bells", upload=upload)
+        assert "does not know" not in shown.response.content, "nobody asked for a key"
+        assert (await last_request(room)).key is None
 
 
 async def test_layers_that_clash_say_so(musical: Settings) -> None:

@@ -29,7 +29,7 @@ def main() -> None:
     except ImportError:
         raise SystemExit("fuzz: `make fuzz` installs atheris, which this needs") from None
     with atheris.instrument_imports(
-        include=["audio", "riffbot", "aiohttp", "PIL", "soundfile"], exclude=COMPILED
+        include=["audio", "riffbot", "PIL", "soundfile"], exclude=COMPILED
     ):
         targets = importlib.import_module("tests.fuzz.targets").TARGETS
     if options.target not in targets:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from riffbot.locations import ROOT
 from tests.fuzz.page import close_page, get_page
 from tests.fuzz.targets import TARGETS
 
@@ -44,3 +46,10 @@ def test_a_page_that_answers_is_told_from_one_that_breaks(monkeypatch: pytest.Mo
     monkeypatch.setattr("riffbot.web.routes.health.render_metrics", broken)
     with pytest.raises(AssertionError, match="broken for the test"):
         page.exchange(b"GET /metrics HTTP/1.1\r\nHost: page\r\n\r\n")
+
+
+def test_make_fuzz_runs_every_target() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8").replace("\\\n", " ")
+    named = re.findall(r"^FUZZED := (.*)$", makefile, re.MULTILINE)[0].split()
+    assert set(named) == set(TARGETS)
+    assert "fuzz" in re.findall(r"^test-all:.*\n((?:\t.*\n)+)", makefile, re.MULTILINE)[0]

@@ -9,10 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from riffbot.errors import ModelError, StorageError, describe_for_owner, shorten, strip_folders
+from riffbot.errors import (
+    BadRequest,
+    ModelError,
+    StorageError,
+    describe_for_log,
+    describe_for_owner,
+    shorten,
+    strip_folders,
+)
 from riffbot.locations import ROOT
 
-OWNERS = ("riffbot/commands/", "riffbot/bench", "riffbot/settings.py", "riffbot/commands/doctor.py")
+OWNERS = ("riffbot/commands/", "riffbot/bench", "riffbot/settings.py", "riffbot/library/backup/")
 """What only the owner reads, at the command line."""
 
 PATHS = {"path", "folder", "file", "where", "there", "target", "data_dir", "files_dir", "_root"}
@@ -122,3 +130,10 @@ def test_the_owner_is_told_where() -> None:
 )
 def test_what_libraries_say_loses_its_folders(said: str, shown: str) -> None:
     assert strip_folders(said) == shown
+
+
+def test_the_log_has_no_sentence_that_may_quote_a_member() -> None:
+    assert describe_for_log(BadRequest("“my secret prompt” is too long.")) == "BadRequest"
+    assert describe_for_log(StorageError("The disk is full.").with_path(Path("/data"))) == (
+        "The disk is full. (/data)"
+    )

@@ -32,7 +32,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 ENV_EXAMPLE = (ROOT / ".env.example").read_text("utf-8")
 
 STATE = "/var/lib/riffbot"
-PAGE_PORT = 8080
+PAGE_PORT = 8765
 USER = 10001
 
 ALL = {
@@ -42,8 +42,8 @@ ALL = {
         for path in (ROOT / "compose.yaml", *sorted((ROOT / "deploy").glob("*.*")))
     },
 }
-NOT_SETTINGS = {"RIFFBOT_IMAGE", "RIFFBOT_PUBLISHED_PORT"}
-"""What only compose.yaml reads: the image's tag and the port on the host."""
+NOT_SETTINGS = {"RIFFBOT_IMAGE"}
+"""What only compose.yaml reads: the image's tag."""
 
 
 def instructions(name: str) -> list[str]:
@@ -165,6 +165,7 @@ def test_no_settings_and_no_data_reach_the_build() -> None:
 def test_all_mean_the_same_port_folder_and_user() -> None:
     assert instructions("EXPOSE") == [str(PAGE_PORT)]
     assert image_environment()["RIFFBOT_WEB_PORT"] == str(PAGE_PORT)
+    assert f"RIFFBOT_WEB_PORT={PAGE_PORT}" in unit_values("Environment")[0].split()
     services = COMPOSE["services"]
     assert services["riffbot"]["environment"]["RIFFBOT_WEB_PORT"] == str(PAGE_PORT)
     assert services["riffbot"]["ports"][0].endswith(f":{PAGE_PORT}")
@@ -173,8 +174,9 @@ def test_all_mean_the_same_port_folder_and_user() -> None:
         assert service["user"] == f"{USER}:{USER}"
     assert container()["ports"] == [{"name": "page", "containerPort": PAGE_PORT}]
     assert {"name": "data", "mountPath": STATE} in container()["volumeMounts"]
-    scraped = (ROOT / "deploy" / "prometheus.yml").read_text("utf-8")
-    assert f"riffbot:{PAGE_PORT}" in scraped
+    monitoring = ROOT / "deploy" / "monitoring"
+    assert f"riffbot:{PAGE_PORT}" in (monitoring / "compose-prometheus.yml").read_text("utf-8")
+    assert f"127.0.0.1:{PAGE_PORT}" in (monitoring / "prometheus.yml").read_text("utf-8")
 
 
 def test_each_waits_for_an_orderly_stop() -> None:
@@ -242,7 +244,7 @@ def test_kubernetes_probes_are_addresses_of_the_page() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "DynamicUser=yes",
+        "User=riffbot",
         "NoNewPrivileges=yes",
         "ProtectSystem=strict",
         "ProtectHome=yes",

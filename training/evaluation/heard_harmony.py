@@ -1,8 +1,8 @@
 """Which chord and which bass are heard in each beat of a sound.
 
-A chord is heard as the best of templates on the chroma of a beat (Fujishima 1999): triads and
-sevenths on twelve roots. The bass is the lowest strong partial of the beat's spectrum. Both err on
-real music, so a figure means something beside that of sounds whose chords are known.
+A chord is heard as the best of the 24 triads: templates on the chroma of a beat (Fujishima 1999),
+with a little weight for a root that lies in the bass. The bass is the lowest strong note. Both err
+on real music, so a figure means something beside that of sounds whose chords are known.
 """
 
 from __future__ import annotations
@@ -24,18 +24,23 @@ RATE = 22_050
 _HOP = 512
 _LEAD_IN_S = 1.0
 """How much of a loop is put before and behind it, so that its ends are heard as its middle is."""
-_QUALITIES = ((0, 4, 7), (0, 3, 7), (0, 4, 7, 10), (0, 4, 7, 11), (0, 3, 7, 10), (0, 3, 6, 10))
-_BASS_BAND = 38.0, 330.0
-"""Hz in which a bass is looked for."""
-_STRONG = 0.3
-"""Of the loudest partial in the band: a partial that may be the bass."""
+_OCTAVES, _BINS_A_NOTE = 7, 3
+_CHORD_NOTES = slice(12, 72)
+_BASS_NOTES = slice(4, 28)
+_LOWEST_NOTES = slice(3, 41)
+"""In semitones above C1: where a chord, the weight of its bass, and the lowest note are heard."""
+_BASS_WEIGHT = 0.15
+_STRONG = 0.5
+"""Of the loudest low note: a note that may be the bass."""
+
+# These were chosen on forty pieces of the composer: .76 of the chords and .63 of the basses right.
 
 
 @dataclass(frozen=True)
 class HeardBeat:
     """A beat: the best chord's root and whether its third is minor, the bass, the chroma (12,).
 
-    `bass` is None where no partial stands out.
+    `bass` is None where no low note stands out.
     """
 
     root: int
@@ -78,17 +83,38 @@ def hear(sound: Floats, rate: int, beats: int) -> list[HeardBeat]:
     mono = librosa.resample(np.asarray(sound, np.float32), orig_sr=rate, target_sr=RATE)
     lead = round(_LEAD_IN_S * RATE)
     around = np.take(mono, np.arange(-lead, len(mono) + lead), mode="wrap")
-    harmonic = librosa.effects.harmonic(around)
-    chroma = librosa.feature.chroma_cqt(y=harmonic, sr=RATE, hop_length=_HOP, n_octaves=6)
-    edges = lead + np.arange(beats + 1) * len(mono) / beats
+    notes = _notes(librosa.effects.harmonic(around))
+    edges = (lead + np.arange(beats + 1) * len(mono) / beats) / _HOP
     heard = []
-    for start, end in pairwise(edges):
-        frames = chroma[:, round(start / _HOP) : max(round(end / _HOP), round(start / _HOP) + 1)]
-        mean = frames.mean(1)
-        root, is_minor = _best_chord(mean)
-        bass = _lowest_partial(harmonic[round(start) : round(end)])
-        heard.append(HeardBeat(root, is_minor, bass, mean))
+    for start, end in pairwise(edges.round().astype(int)):
+        beat = notes[:, start : max(end, start + 1)]
+        soft = np.sqrt(beat).mean(1)  # so that the loudest note does not drown the others
+        root, is_minor = _best_chord(_fold(soft, _CHORD_NOTES), _fold(soft, _BASS_NOTES))
+        loud = beat.mean(1)
+        heard.append(HeardBeat(root, is_minor, _lowest_note(loud), _fold(loud, _CHORD_NOTES)))
     return heard
+
+
+def _notes(sound: Floats) -> Floats:
+    """How loud each note from C1 upwards is, (12 · `_OCTAVES`, frames), some cents around it."""
+    bins = librosa.cqt(
+        sound,
+        sr=RATE,
+        hop_length=_HOP,
+        fmin=librosa.note_to_hz("C1"),
+        n_bins=12 * _OCTAVES * _BINS_A_NOTE,
+        bins_per_octave=12 * _BINS_A_NOTE,
+    )
+    centred = np.roll(np.abs(bins), _BINS_A_NOTE // 2, axis=0)
+    return np.asarray(centred.reshape(12 * _OCTAVES, _BINS_A_NOTE, -1).max(1))
+
+
+def _fold(notes: Floats, within: slice) -> Floats:
+    """Notes (84,) as pitch classes (12,) of sum 1, or of 0 where there is silence."""
+    kept = np.zeros_like(notes)
+    kept[within] = notes[within]
+    chroma = kept.reshape(-1, 12).sum(0)
+    return np.asarray(chroma / max(float(chroma.sum()), 1e-9))
 
 
 def score(
@@ -128,30 +154,25 @@ def _of_key(beat: HeardBeat, scale: Sequence[int] | None) -> Score:
 
 @cache
 def _templates() -> Floats:
-    """Of unit length, (qualities · 12, 12)."""
-    rows = np.zeros((len(_QUALITIES), 12, 12))
-    for kind, steps in enumerate(_QUALITIES):
+    """Major and minor triads of unit length, (24, 12)."""
+    rows = np.zeros((2, 12, 12))
+    for kind, third in enumerate((4, 3)):
         for root in range(12):
-            rows[kind, root, [(root + step) % 12 for step in steps]] = len(steps) ** -0.5
-    return rows.reshape(-1, 12)
+            rows[kind, root, [root, (root + third) % 12, (root + 7) % 12]] = 3**-0.5
+    return rows.reshape(24, 12)
 
 
-def _best_chord(chroma: Floats) -> tuple[int, bool]:
-    kind, root = divmod(int((_templates() @ chroma).argmax()), 12)
-    return root, 3 in _QUALITIES[kind]
+def _best_chord(chroma: Floats, bass: Floats) -> tuple[int, bool]:
+    fit = _templates() @ chroma + _BASS_WEIGHT * np.tile(bass, 2)
+    is_minor, root = divmod(int(fit.argmax()), 12)
+    return root, bool(is_minor)
 
 
-def _lowest_partial(sound: Floats) -> int | None:
-    """Pitch class of the lowest strong partial of a beat."""
-    size = 1 << 16
-    spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound)), size))
-    low, high = (round(hertz * size / RATE) for hertz in _BASS_BAND)
-    band = spectrum[low:high]
-    if band.max() <= 1e-6 * len(sound):
+def _lowest_note(notes: Floats) -> int | None:
+    """Pitch class of the lowest strong note, None where nothing sounds."""
+    low = notes[_LOWEST_NOTES]
+    if low.max() < 1e-6:
         return None
-    is_peak = (band[1:-1] > band[:-2]) & (band[1:-1] >= band[2:])
-    peaks = np.flatnonzero(is_peak & (band[1:-1] >= _STRONG * band.max())) + 1
-    if not peaks.size:
-        return None
-    hertz = (low + peaks[0]) * RATE / size
-    return round(69 + 12 * np.log2(hertz / 440)) % 12
+    is_peak = (low[1:-1] > low[:-2]) & (low[1:-1] >= low[2:])
+    strong = np.flatnonzero(is_peak & (low[1:-1] >= _STRONG * low.max()))
+    return int(strong[0] + 1 + _LOWEST_NOTES.start) % 12 if strong.size else None

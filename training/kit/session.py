@@ -25,7 +25,7 @@ from training.kit.folders import Kit
 from training.kit.results import deliver
 
 MARGIN_S = 25.0
-"""Kept for the last export and the report, and for a step that was begun."""
+"""Kept for the last measuring, the last export and the report."""
 
 DONE = "done"
 """This file in the kit's folder says that the session is over; its text is the exit status."""
@@ -138,14 +138,14 @@ class Session:
         command = ["--shards", str(kit.shards), "--autoencoder", str(kit.run / "autoencoder.pt")]
         command += ["--gist", str(kit.run / "gist.pt"), "--out", str(kit.checkpoint)]
         command += ["--start", str(kit.run / "start.pt"), "--ahead", "--minutes", "600"]
-        command += ["--ends-at", str(self.ends_at - MARGIN_S), "--save-every", "55"]
+        command += ["--ends-at", str(self.ends_at - options.margin), "--save-every", "55"]
         command += json.loads((kit.root / "trainer.json").read_text("utf-8"))
         command += ["--batch", "0", "--compile", "inductor"] if self.has_gpu else ["--workers", "1"]
         command += options.trainer  # of two that are alike the last one counts
         with self.stage("training") as found:
             trainer = self.start("training.denoiser", *command)
             try:
-                while trainer.poll() is None and time.time() < self.ends_at - 0.5 * MARGIN_S:
+                while trainer.poll() is None and time.time() < self.ends_at - 0.3 * options.margin:
                     self._beside()
                     time.sleep(_LOOK_S)
             finally:
@@ -228,6 +228,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--kit", type=Path, required=True)
     parser.add_argument("--ends-at", type=float, required=True, help="seconds since 1970")
+    parser.add_argument("--margin", type=float, default=MARGIN_S, help="seconds kept for the end")
     parser.add_argument("--no-render", dest="render", action="store_false")
     parser.add_argument("--band", default="", help="options of training.kit.band, in one word")
     parser.add_argument("trainer", nargs="*", help="options of training.denoiser, after --")

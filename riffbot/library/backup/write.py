@@ -96,7 +96,7 @@ def write_backup(
     url = database_url(settings.database)
     database = file_of(url)
     if database is not None and not database.exists():
-        raise BadRequest(f"There is no library in “{settings.data_dir}” yet.")
+        raise BadRequest("There is no library there yet.").with_path(settings.data_dir)
     handle = os.open(
         path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), FILE_MODE
     )

@@ -13,10 +13,10 @@ C, F, G, AM, E7 = (0, 4, 7), (5, 9, 0), (7, 11, 2), (9, 0, 4), (4, 8, 11, 2)
 
 
 def tone(note: int, loudness: float) -> np.ndarray:
-    """A beat of a note with six partials, struck and fading."""
+    """A beat of a note with four partials, struck and fading."""
     time = np.arange(round(RATE * BEAT)) / RATE
     hertz = 440 * 2 ** ((note - 69) / 12)
-    sound = sum(np.sin(2 * np.pi * hertz * k * time) / k for k in range(1, 7))
+    sound = sum(np.sin(2 * np.pi * hertz * k * time) / k**2 for k in range(1, 5))
     return np.asarray(loudness * sound * np.exp(-2 * time) * np.minimum(1, time / 0.01))
 
 
@@ -30,7 +30,7 @@ def loop(*beats: tuple[tuple[int, ...], int]) -> np.ndarray:
 
 
 def test_chords_and_basses_are_heard_in_their_beats() -> None:
-    played = [(C, 0), (C, 4), (F, 5), (G, 7), (AM, 9), (E7, 4), (AM, 0), (G, 11)]
+    played = [(C, 0), (C, 4), (F, 5), (G, 7), (AM, 9), (E7, 4), (F, 5), (G, 2)]
     asked = [ShownChord(tones, bass) for tones, bass in played]
     found = score(hear(loop(*played), RATE, 8), asked, (0, 2, 4, 5, 7, 9, 11)).rates()
     assert found["beats"] == 8

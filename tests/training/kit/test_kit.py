@@ -90,8 +90,9 @@ def test_a_whole_training_from_an_empty_folder(parts: Path, tmp_path: Path) -> N
         "OUT": str(out),
         "PYTHON": sys.executable,
         "OMP_NUM_THREADS": "1",
+        "MARGIN": "60",
     }
-    command = ["bash", str(parts / "gpu.sh"), "train", "150", "--", "--batch", "1"]
+    command = ["bash", str(parts / "gpu.sh"), "train", "200", "--", "--batch", "1"]
     command += ["--every", "2", "--save-every", "5"]
     done = subprocess.run(
         command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
