@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from riffbot.errors import shorten
 from riffbot.harmony import NO_HARMONY, HarmonyText
 from riffbot.request import RiffRequest
 
@@ -24,5 +25,5 @@ def describe_ignored_harmony(
         return None
     return (
         f"{model} does not know keys and chords, so this was made without "
-        f"“{asked.harmony.describe()}”."
+        f"“{shorten(asked.harmony.describe())}”."
     )

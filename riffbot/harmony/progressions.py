@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Self
 
+from riffbot.errors import shorten
 from riffbot.harmony.chords import NO_CHORD, Chord, describe_unknown_chord, is_no_chord
 from riffbot.harmony.errors import HarmonyError
 from riffbot.harmony.keys import Key
@@ -172,7 +173,7 @@ def _read_measure(
     if len(words) > MAX_PARTS:
         raise HarmonyError(
             f"A measure has room for {MAX_PARTS} chords and dots, one a beat, and "
-            f"“{' '.join(words[: MAX_PARTS + 1])}” are more: put | between measures."
+            f"“{shorten(' '.join(words[: MAX_PARTS + 1]))}” are more: put | between measures."
         )
     if words == [REPEAT]:
         return _last_measure(before), words

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Self
 
+from riffbot.errors import shorten
 from riffbot.harmony.chords import Chord
 from riffbot.harmony.errors import HarmonyError
 from riffbot.harmony.keys import Key
@@ -107,6 +108,7 @@ def resolve(progression: Progression, key: Key | None) -> tuple[Measure, ...]:
 def _in_key(numeral: Numeral, key: Key | None) -> Chord:
     if key is None:
         raise HarmonyError(
-            f"“{numeral.text}” is a degree of a key: please say which key, for example Bb major."
+            f"“{shorten(numeral.text)}” is a degree of a key: please say which key, for example "
+            "Bb major."
         )
     return numeral.in_key(key)

@@ -123,8 +123,11 @@ def _read_folder(folder: Path, card: ModelCard | None, *, stock: bool) -> Parts:
 
 def read_unet(folder: Path, *, stock: bool = False) -> tuple[Any, Path]:
     """Read a denoiser, ours if it is of this configuration; and the file of its weights."""
-    config = None if stock else UNetConfig.from_json(network_files.read_config(folder))
-    if config is None:
+    # Full precision stays with diffusers, which leaves weights where they lie in the file: what was
+    # made with such a model replays to the bit only with weights at the same alignment.
+    is_small = (folder / quantised.FILE).is_file()
+    config = UNetConfig.from_json(network_files.read_config(folder)) if is_small else None
+    if config is None or stock:
         return _stock().read_unet(folder)
     file, _ = network_files.find_weights(folder)
     return network_files.load(partial(UNet, config), file), file

@@ -87,8 +87,7 @@ def read_state(file: Path) -> dict[str, torch.Tensor]:
         held = torch.load(file, map_location="cpu", weights_only=True)
     else:
         held = load_file(file)
-    # A copy, for a file in memory may begin anywhere, and kernels choose by the alignment.
-    return {name: tensor.to(torch.float32, copy=True) for name, tensor in held.items()}
+    return {name: tensor.float() for name, tensor in held.items()}
 
 
 def check_complete(folder: Path, missing: Any) -> None:
