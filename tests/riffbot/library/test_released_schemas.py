@@ -110,6 +110,11 @@ async def check(revision: str, settings: Settings) -> None:
             assert (jam.id, jam.voice_channel_id, jam.starter_name) == ("jamjamjamjam", 6, "Ann")
         if revision >= "0003":
             assert (await library.guilds.get_settings(10)).jam_steer == "starter"
+        rules = await library.guilds.get_rules(10)
+        assert rules.words == (("bad",) if revision >= "0006" else ())
+        assert [block.target_id for block in await library.operator.get_blocks()] == (
+            [99] if revision >= "0006" else []
+        )
     finally:
         await library.close()
     found = await asyncio.to_thread(
