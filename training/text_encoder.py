@@ -79,7 +79,7 @@ def read_teacher(folder: Path) -> tuple[Bert, WordPiece]:
     if config is None:
         raise SystemExit(f"text_encoder: {folder} holds no BERT")
     file, _ = network_files.find_weights(folder, network_files.TEXT_STEMS)
-    teacher: Bert = network_files.load(partial(Bert, config), file)
+    teacher: Bert = network_files.load(partial(Bert, config), file, may_hold_more=True)
     return teacher.eval().requires_grad_(False), WordPiece(folder)
 
 
