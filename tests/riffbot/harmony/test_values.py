@@ -230,3 +230,9 @@ def test_what_cannot_be_played_gets_a_sentence(written: str, sentence: str) -> N
 
 def test_a_description_has_both() -> None:
     assert Harmony.parse("A minor", "i . | V7 i").describe() == "A minor · Am | E7 Am"
+
+
+@pytest.mark.parametrize("text", ["C## sharp minor", "Bbb flat minor", "Cb sharp", "C m\u0131nor"])
+def test_a_note_of_three_accidentals_is_no_key(text: str) -> None:
+    with pytest.raises(HarmonyError, match=f"no key “{text}”"):
+        Key.parse(text)
