@@ -99,8 +99,15 @@ def test_a_long_prompt_is_read_at_once(part: str) -> None:
 
 @pytest.mark.parametrize(
     "prompt",
-    ["piano in C m\u0131nor, slow", "in E \u017fharp minor", "\u212aey of C m\u0130nor"]
-    + ["in C## sharp minor", "in Bbb flat minor", "key of bb sharp", "Cb sharp minor"],
+    [
+        "piano in C m\u0131nor, slow",
+        "in E \u017fharp minor",
+        "\u212aey of C m\u0130nor",
+        "in C## sharp minor",
+        "in Bbb flat minor",
+        "key of bb sharp",
+        "Cb sharp minor",
+    ],
 )
 def test_a_key_that_cannot_be_read_is_none(prompt: str) -> None:
     found = find_harmony(prompt)
