@@ -32,6 +32,7 @@ from pydantic import (
 
 from riffbot.errors import BadRequest
 from riffbot.harmony import NO_HARMONY, Harmony, HarmonyText, find_harmony
+from riffbot.harmony.progressions import LONGEST_TEXT
 from riffbot.harmony.texts import normalise_chords, normalise_key
 from riffbot.prompt import parse, require_words
 from riffbot.tempo import MAX_WIDTH, MIN_WIDTH
@@ -105,7 +106,7 @@ KeyText = Annotated[
 """A key, such as `F# minor`. Raises HarmonyError, see `harmony.Key.parse`."""
 ChordsText = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, max_length=MAX_PROMPT),
+    StringConstraints(strip_whitespace=True, max_length=LONGEST_TEXT),
     AfterValidator(_normalise_chords),
     BeforeValidator(_drop_null_characters),
 ]

@@ -71,7 +71,7 @@ class RemixModal(discord.ui.Modal):
         async def resolve(interaction: discord.Interaction[Any]) -> ResolvedSource:
             # Its author may have forbidden remixes while the prompt was typed.
             current = await get_remixable_riff(interaction, riff.id)
-            return ResolvedSource(await source_from_riff(interaction.client, current))
+            return ResolvedSource(await source_from_riff(interaction, current))
 
         return cls(riff.id, riff.prompt, resolve)
 

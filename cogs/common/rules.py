@@ -14,7 +14,7 @@ import discord
 
 from cogs.common.audit import record
 from cogs.common.markdown import escape_line
-from cogs.common.visibility import is_age_restricted
+from cogs.common.visibility import require_unrestricted
 from riffbot.errors import Disallowed
 from riffbot.inference.job import new_id
 from riffbot.library.tables import StoredRiff
@@ -149,12 +149,7 @@ async def require_postable(interaction: discord.Interaction[RiffBot], riff: Stor
     """
     rules = await require_allowed(interaction)
     await check_texts(interaction, rules, texts_of(riff.request))
-    made_in = interaction.client.get_channel(riff.audience_id or 0)
-    if is_age_restricted(made_in) and not is_age_restricted(interaction.channel):
-        raise Disallowed(
-            "That riff was made in an age-restricted channel, so it can be posted in such channels "
-            "only; with `private: True` I show it to you alone."
-        )
+    require_unrestricted(interaction, riff)
 
 
 def _channel_id(interaction: discord.Interaction[Any]) -> int:

@@ -14,7 +14,13 @@ from cogs.common.errors import report_error
 from cogs.common.formatting import MUTED
 from cogs.common.riff_lookup import find_riff
 from cogs.common.rules import check_texts, require_allowed
-from cogs.common.visibility import author_of, origin_of, viewer_of, visible_to_all
+from cogs.common.visibility import (
+    author_of,
+    origin_of,
+    require_unrestricted,
+    viewer_of,
+    visible_to_all,
+)
 from riffbot.clips import edits
 from riffbot.clips.edits import EditSource
 from riffbot.clips.recipes import Recipe, required_images
@@ -88,6 +94,7 @@ async def resolve_source(
 
     Raises:
         BadRequest: neither or both are given, or the upload cannot be used.
+        Disallowed: as for `source_from_riff`.
         NotFound: there is no such riff.
     """
     if (riff is None) == (upload is None):
@@ -103,15 +110,24 @@ async def resolve_source(
         )
     assert riff is not None
     stored = edits.check_remix_allowed(await find_riff(interaction, riff), interaction.user.id)
-    source = await source_from_riff(interaction.client, stored, start=start, whole=whole)
+    source = await source_from_riff(interaction, stored, start=start, whole=whole)
     return ResolvedSource(source)
 
 
 async def source_from_riff(
-    bot: RiffBot, riff: StoredRiff, *, start: float = 0.0, whole: bool = False
+    interaction: discord.Interaction[RiffBot],
+    riff: StoredRiff,
+    *,
+    start: float = 0.0,
+    whole: bool = False,
 ) -> EditSource:
-    """A riff as a source; of a song, the excerpt that one clip can hold (unless `whole`)."""
-    services = bot.services
+    """A riff as a source; of a song, the excerpt that one clip can hold (unless `whole`).
+
+    Raises:
+        Disallowed: it was made in an age-restricted channel, and this one is not.
+    """
+    require_unrestricted(interaction, riff)
+    services = interaction.client.services
     return await load_edit_source(
         services.clip_service, services.images, riff, start_s=start, whole=whole
     )
@@ -155,7 +171,7 @@ async def source_from_upload(
                 drawing=drawing,
             )
     if known is not None and not drawing:
-        source = await source_from_riff(interaction.client, known, start=start, whole=whole)
+        source = await source_from_riff(interaction, known, start=start, whole=whole)
         return ResolvedSource(source, _known_file_note(interaction, known))
     stored = await services.clip_service.importer.import_upload(
         upload, author=author, origin=origin
@@ -170,6 +186,7 @@ async def _authorise_upload(
 
     Raises:
         BadRequest: its riff is not visible or may not be remixed, or its author allows no remixes.
+        Disallowed: its riff was made in an age-restricted channel, and this one is not.
     """
     library, user_id = interaction.client.services.library, interaction.user.id
     known = await library.riffs.find_by_file(hashlib.sha256(data).hexdigest())
@@ -189,6 +206,7 @@ async def authorise_replay(
     Raises:
         BadRequest: the riff, or one that its recipe starts from at any depth, is not visible to
             the asker or may not be remixed.
+        Disallowed: one of them was made in an age-restricted channel, and this one is not.
     """
     library, user_id = interaction.client.services.library, interaction.user.id
     known = await library.riffs.find_by_file(hashlib.sha256(data).hexdigest())
@@ -224,6 +242,7 @@ def _require_visible(
 
     Raises:
         BadRequest: it was made where the asker may not look.
+        Disallowed: it was made in an age-restricted channel, and this one is not.
     """
     has_no_audience = riff.audience_id is None and riff.guild_id is None
     if (
@@ -231,6 +250,7 @@ def _require_visible(
         or brought_by == riff.author_id
         or riff.is_visible_to(viewer_of(interaction))
     ):
+        require_unrestricted(interaction, riff)
         return
     raise BadRequest(NOT_VISIBLE)
 

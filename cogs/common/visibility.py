@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import discord
 
 from riffbot.clips import edits
-from riffbot.errors import NotFound
+from riffbot.errors import Disallowed, NotFound
 from riffbot.library.riffs import riff_not_found_error
 from riffbot.library.tables import StoredRiff
 from riffbot.library.types import Author, Origin, Viewer
@@ -26,6 +26,26 @@ def is_age_restricted(channel: Any) -> bool:
     """Whether a channel is age-restricted; of a thread, whether its parent is."""
     is_nsfw = getattr(channel, "is_nsfw", None)
     return is_nsfw is not None and bool(is_nsfw())
+
+
+def is_restricted_here(interaction: discord.Interaction[RiffBot], riff: StoredRiff) -> bool:
+    """Whether a riff was made in an age-restricted channel and the asker is in another one."""
+    made_in = interaction.client.get_channel(riff.audience_id or 0)
+    return is_age_restricted(made_in) and not is_age_restricted(interaction.channel)
+
+
+def require_unrestricted(interaction: discord.Interaction[RiffBot], riff: StoredRiff) -> None:
+    """Check that a riff may be shown to all in this channel, and made into others.
+
+    Raises:
+        Disallowed: it was made in an age-restricted channel, and this one is not.
+    """
+    if is_restricted_here(interaction, riff):
+        raise Disallowed(
+            "That riff was made in an age-restricted channel, so it can be posted and made into "
+            "others in such channels only; `/library show` with `private: True` shows it to you "
+            "alone."
+        )
 
 
 def audience_id_of(channel: Any, channel_id: int) -> int:
@@ -148,10 +168,13 @@ async def get_remixable_riff(interaction: discord.Interaction[RiffBot], riff_id:
     Raises:
         NotFound: as for `get_clicked_riff`.
         BadRequest: its author allows no remixes.
+        Disallowed: as for `require_unrestricted`.
     """
-    return edits.check_remix_allowed(
+    riff = edits.check_remix_allowed(
         await get_clicked_riff(interaction, riff_id), interaction.user.id
     )
+    require_unrestricted(interaction, riff)
+    return riff
 
 
 def message_owner_id(message: discord.Message | None) -> int | None:

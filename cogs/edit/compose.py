@@ -209,9 +209,7 @@ async def _resolve_end(interaction: discord.Interaction[RiffBot], typed: str) ->
         riff = await get_visible_riff(interaction, typed.strip().removeprefix("#"))
     except NotFound:
         return typed
-    return await source_from_riff(
-        interaction.client, edits.check_remix_allowed(riff, interaction.user.id)
-    )
+    return await source_from_riff(interaction, edits.check_remix_allowed(riff, interaction.user.id))
 
 
 async def setup(bot: RiffBot) -> None:

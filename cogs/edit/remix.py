@@ -31,7 +31,12 @@ from cogs.common.sources import (
     resolve_source,
     source_from_upload,
 )
-from cogs.common.visibility import audience_id_of, author_of, origin_of
+from cogs.common.visibility import (
+    audience_id_of,
+    author_of,
+    origin_of,
+    require_unrestricted,
+)
 from riffbot.clips import edits
 from riffbot.file_threads import run_in_file_thread
 from riffbot.generation_options import GenerationOptions
@@ -70,6 +75,7 @@ class RemixCog(commands.Cog, name="remix"):
             riff = await interaction.client.services.library.riffs.find_by_message(message.id)
             if riff is not None:
                 edits.check_remix_allowed(riff, interaction.user.id)
+                require_unrestricted(interaction, riff)
                 await interaction.response.send_modal(RemixModal.of_riff(riff))
                 return
             attachment = choose_attachment(message)

@@ -22,7 +22,7 @@ from cogs.common.permissions import may_delete_riff
 from cogs.common.riff_lookup import find_riff
 from cogs.common.rules import require_postable
 from cogs.common.sources import acknowledging
-from cogs.common.visibility import viewer_of
+from cogs.common.visibility import is_restricted_here, viewer_of
 from cogs.library._pages import (
     MAX_SEARCH,
     LibraryQuery,
@@ -120,8 +120,12 @@ class LibraryCog(commands.GroupCog, name="library", description=command_descript
             acknowledging(interaction, "Drawing the family tree …"),
         ):
             library, clip_service = self.bot.services.library, self.bot.services.clip_service
-            family = await library.riffs.family((await find_riff(interaction, riff)).id)
-            family = family.redact_for(viewer_of(interaction))
+            found = await find_riff(interaction, riff)
+            await require_postable(interaction, found)
+            family = (await library.riffs.family(found.id)).redact_for(
+                viewer_of(interaction),
+                is_hidden=lambda member: is_restricted_here(interaction, member),
+            )
             text = format_family_tree(family, width=_TREE_WIDTH, ids=False)
             tree = await asyncio.to_thread(
                 lambda: draw_family_tree(family, clip_service.importer.thumbnails(family.members))

@@ -7,6 +7,7 @@ name no key and no chords.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from functools import lru_cache
 
 from riffbot.harmony.errors import HarmonyError
@@ -16,7 +17,8 @@ from riffbot.harmony.numerals import DEGREE, parse_numeral
 from riffbot.harmony.progressions import Progression
 from riffbot.harmony.texts import HarmonyText
 
-_MODE = rf"(?:{'|'.join(sorted(MODE_WORDS, key=len, reverse=True))})"
+_MODE = rf"(?ai:{'|'.join(sorted(MODE_WORDS, key=len, reverse=True))})"
+# ASCII only, because ı and ſ would otherwise be letters of minor and sharp.
 _TONIC = rf"{NOTE}{ACCIDENTAL_WORDS}"
 _INTRODUCED = r"(?:in|key)\s*(?:the\s+key\s+of|of|is|[:=])?\s+|key\s*[:=]\s*"
 _ENDS = r"(?=\s*(?:$|[^\w\s#'’-]|\d|(?:with|at|and|over|for|by|on|played|then|but)\b))"
@@ -24,7 +26,7 @@ _ENDS = r"(?=\s*(?:$|[^\w\s#'’-]|\d|(?:with|at|and|over|for|by|on|played|then|
 _NO_KEY_BEHIND = r"(?!\s*(?:7|9|seventh|ninth|third|sixth|chords?|triads?|intervals?)\b)"
 
 _NAMED_KEY = re.compile(
-    rf"(?<![\w#])(?P<intro>{_INTRODUCED})?(?P<key>{_TONIC}[-\s]+{_MODE})\b{_NO_KEY_BEHIND}"
+    rf"(?<![\w#])(?P<intro>{_INTRODUCED})?(?P<key>(?ai:{_TONIC})[-\s]+{_MODE})\b{_NO_KEY_BEHIND}"
     rf"(?P<end>{_ENDS})?",
     re.IGNORECASE,
 )
@@ -41,7 +43,7 @@ _RUN = r"(?<![\w#/])(?:{part})(?:{between}(?:{part}|[.%](?!\w)))+(?![\w#])"
 _CHORDS = re.compile(_RUN.format(part=_CHORD, between=_BETWEEN))
 _NUMERALS = re.compile(_RUN.format(part=_NUMERAL, between=_BETWEEN))
 _SPLIT = re.compile(r"(?:\s|[|,–—→]|->)+|(?<=[A-Za-z0-9])-(?=[A-G])")
-_ANNOUNCED = re.compile(r"\b(?:chords?|changes|progression)\s*:?\s*$", re.IGNORECASE)
+_ANNOUNCED = re.compile(r"\b(?:chords?|changes|progression)\s*:?\s*$", re.IGNORECASE | re.ASCII)
 _BARE = re.compile(r"[A-G][b#]?(?:[24])?")
 """A chord that may be a word, an initial or a note of a scale."""
 
@@ -66,7 +68,8 @@ def find_harmony(prompt: str, *, has_key: bool = False) -> HarmonyText:
 def _find_key(text: str) -> str | None:
     for found in [*_NAMED_KEY.finditer(text), *_INTRODUCED_KEY.finditer(text)]:
         if not _may_be_an_article(found):
-            return Key.parse(found["key"]).name
+            with suppress(HarmonyError):  # such as C## sharp
+                return Key.parse(found["key"]).name
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from sqlalchemy import select, text
@@ -56,12 +57,21 @@ class Family:
     left_out: int = 0
     hidden: frozenset[str] = frozenset()
 
-    def redact_for(self, viewer: Viewer) -> Family:
+    def redact_for(
+        self, viewer: Viewer, *, is_hidden: Callable[[StoredRiff], bool] | None = None
+    ) -> Family:
         """Return the family with the riffs hidden that the viewer may not see.
 
         Only the place in the tree is shown of riffs from other servers or private channels.
+
+        Args:
+            is_hidden: which others to hide, although the viewer may see them.
         """
-        hidden = {member.id for member in self.members if not member.is_visible_to(viewer)}
+        hidden = {
+            member.id
+            for member in self.members
+            if not member.is_visible_to(viewer) or (is_hidden is not None and is_hidden(member))
+        }
         return replace(self, hidden=frozenset(hidden))
 
     def children_of(self, riff_id: str) -> list[StoredRiff]:

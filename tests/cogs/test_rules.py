@@ -112,7 +112,7 @@ async def test_what_was_made_in_an_age_restricted_channel_stays_there(settings: 
         await room.env.settle()
         known: Any = room.bot.get_channel(late.id)
         known.nsfw = True  # SimCord's channels cannot be born so
-        await room.ada.slash(late, "riff", prompt="velvet sax")
+        made = (await room.ada.slash(late, "riff", prompt="velvet sax")).response
         (riff,) = await room.services.library.riffs.recent()
         for member, channel, is_found in (
             (room.ben, room.channel, False),
@@ -122,6 +122,33 @@ async def test_what_was_made_in_an_age_restricted_channel_stays_there(settings: 
             assert ("velvet" in str([e.description for e in page.response.embeds])) is (is_found)
         shown = await room.ada.slash(room.channel, "library show", riff=riff.id)
         assert "age-restricted" in said(shown)
+        files = {f.filename: await f.read() for f in made.attachments}
+        picture = ("a.png", files["riff.png"])
+        again: dict[str, Any] = {"riff": riff.id, "prompt": "calm"}
+        for number, (command, options) in enumerate(
+            [
+                ("remix", again),
+                ("inpaint", again | {"where": "first half"}),
+                ("extend", {"riff": riff.id, "seconds": 6.0}),
+                ("morph", {"first": riff.id, "second": "calm"}),
+                ("morph", {"first": "calm", "second": riff.id}),
+                ("layer", {"riff": riff.id, "second": riff.id}),
+                ("remix", {"upload": picture, "prompt": "calm"}),
+                ("draw", {"picture": picture}),
+                ("replay", {"file": picture}),
+                ("library lineage", {"riff": riff.id}),
+            ]
+        ):
+            refused = await room.ada.slash(room.channel, command, **options)
+            assert "age-restricted" in said(refused), number
+        alone = await room.ada.slash(room.channel, "library show", riff=riff.id, private=True)
+        for label in ("New seed", "Again ×4", "Remix…"):
+            clicked = await room.ada.click(alone.response, custom_id=buttons(alone.response)[label])
+            assert "age-restricted" in said(clicked), label
+        assert await room.services.library.riffs.count() == 1
+        remixed = await room.ada.slash(late, "remix", **again)
+        assert "age-restricted" not in said(remixed)
+        assert await room.services.library.riffs.count() == 2
 
 
 async def test_the_panel_changes_everything_and_only_managers_may(settings: Settings) -> None:
