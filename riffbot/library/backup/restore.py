@@ -146,9 +146,13 @@ def _restore_rows(url: URL, backup: Backup, *, replace: bool) -> dict[str, int]:
             _drop_tables(connection)
         migrate.upgrade_within(connection, backup.manifest.revision)
         for table in reflect_tables(connection):
-            if table.name in backup.manifest.tables:
-                rows = backup.read_rows(table.name)
-                counts[table.name] = insert_rows(connection, table, rows)
+            if table.name not in backup.manifest.tables:
+                raise StorageError(
+                    f"The backup is damaged (the table {table.name} is not in it): take another "
+                    "one."
+                )
+            rows = backup.read_rows(table.name)
+            counts[table.name] = insert_rows(connection, table, rows)
         migrate.upgrade_within(connection)
 
     migrate.run_in_transaction(url, run)

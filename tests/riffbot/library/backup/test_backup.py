@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import hashlib
 import itertools
+import json
+import math
 import os
 import shutil
 import sqlite3
@@ -12,7 +15,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -487,6 +490,113 @@ async def test_a_backup_of_a_newer_riffbot_is_refused(
             newer.writestr(name, now.read(name).replace(b'"revision": "0', b'"revision": "9'))
     with pytest.raises(BadRequest, match="newer RiffBot"):
         await bring_back(elsewhere, tmp_path / "newer.zip")
+
+
+def rewrite(
+    source: Path,
+    target: Path,
+    change: Callable[[Row], Row | bytes],
+    *,
+    table: str = "riffs",
+    manifest: dict[str, Any] | None = None,
+) -> None:
+    """Write a backup anew with other rows, and with the hashes that belong to them."""
+    entry = f"database/{table}.jsonl"
+    with zipfile.ZipFile(source) as whole, zipfile.ZipFile(target, "w") as other:
+        contents = {name: whole.read(name) for name in whole.namelist()}
+        changed = [change(json.loads(line)) for line in contents[entry].splitlines()]
+        assert changed
+        lines = [
+            row if isinstance(row, bytes) else json.dumps(row).encode() + b"\n" for row in changed
+        ]
+        contents[entry] = b"".join(lines)
+        told = json.loads(contents["manifest.json"])
+        told["tables"][table]["sha256"] = hashlib.sha256(contents[entry]).hexdigest()
+        contents["manifest.json"] = json.dumps({**told, **(manifest or {})}).encode()
+        for name, content in contents.items():
+            other.writestr(name, content)
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("riffs", {"seed_image": 5}),
+        ("riffs", {"png": []}),
+        ("riffs", {"id": None}),
+        ("riffs", {"prompt": {"a": 1}}),
+        ("riffs", {"prompt": "\ud800"}),
+        ("riffs", {"seed": 10**30}),
+        ("riffs", {"seed": True}),
+        ("riffs", {"denoising": math.nan}),
+        ("riffs", {"remix_allowed": "yes"}),
+        ("riffs", {"created_at": "yesterday"}),
+        ("riffs", {"created_at": 5}),
+        ("riffs", {"created_at": "2026-11-28T12:00:00"}),
+        ("jobs", {"state": None}),
+        ("jobs", {"state": ["pending"]}),
+        ("jobs", {"request": 5}),
+        ("favourites", {"user_id": "1"}),
+    ],
+)
+@pytest.mark.usefixtures("family")
+async def test_a_value_that_no_column_holds_is_damage(
+    settings: Settings,
+    tmp_path: Path,
+    table: str,
+    change: dict[str, Any],
+) -> None:
+    await save(settings, tmp_path / "b.zip")
+    rewrite(tmp_path / "b.zip", tmp_path / "odd.zip", lambda row: {**row, **change}, table=table)
+    with Backup.open(tmp_path / "odd.zip") as backup, pytest.raises(StorageError, match="damaged"):
+        backup.verify()
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("riffs", lambda row: {**row, "id": "same"}),
+        ("riffs", lambda row: {**row, "extra": 1}),
+        ("riffs", lambda row: {name: row[name] for name in row if name != "prompt"}),
+        ("riffs", lambda row: {**row, "prompt": None}),
+        ("jobs", lambda row: {"id": row["id"]}),
+        ("riffs", lambda _: b"[" * 100_000 + b"]" * 100_000 + b"\n"),
+    ],
+)
+@pytest.mark.usefixtures("family")
+async def test_rows_that_the_database_refuses_are_damage(
+    settings: Settings,
+    elsewhere: Settings,
+    tmp_path: Path,
+    table: str,
+    change: Callable[[Row], Row | bytes],
+) -> None:
+    await save(settings, tmp_path / "b.zip")
+    rewrite(tmp_path / "b.zip", tmp_path / "odd.zip", change, table=table)
+    with pytest.raises(StorageError, match="damaged"):
+        await bring_back(elsewhere, tmp_path / "odd.zip")
+    assert not elsewhere.database_file.exists()
+
+
+@pytest.mark.parametrize("manifest", [{"tables": {}}, {"format": 0}, {"format": -5}])
+async def test_a_manifest_that_promises_nothing_is_damaged(
+    family: Library, settings: Settings, tmp_path: Path, manifest: dict[str, Any]
+) -> None:
+    await save(settings, tmp_path / "b.zip")
+    rewrite(tmp_path / "b.zip", tmp_path / "odd.zip", lambda row: row, manifest=manifest)
+    with pytest.raises(StorageError, match="damaged"):
+        Backup.open(tmp_path / "odd.zip")
+
+
+@pytest.mark.needs("postgres", "asyncpg")
+async def test_postgresql_gets_texts_without_nul(
+    family: Library, settings: Settings, server: str, tmp_path: Path
+) -> None:
+    there = Settings(data_dir=tmp_path / "there", database_url=server)
+    await save(settings, tmp_path / "b.zip")
+    rewrite(tmp_path / "b.zip", tmp_path / "odd.zip", lambda row: {**row, "alt": "a\0b"})
+    await bring_back(there, tmp_path / "odd.zip", overwrite=True)
+    rows = await asyncio.to_thread(all_rows, there)
+    assert {row["alt"] for row in rows["riffs"]} == {"ab"}
 
 
 async def test_where_there_is_no_library_there_is_no_backup(
