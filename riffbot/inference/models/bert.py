@@ -56,6 +56,10 @@ class BertConfig:
     embedding_size: int | None = None
     output_size: int | None = None
 
+    def __post_init__(self) -> None:
+        if self.num_attention_heads < 1 or self.hidden_size % self.num_attention_heads:
+            raise ValueError("the heads do not share the width of the states evenly")
+
     @property
     def model_type(self) -> str:
         """What transformers calls this architecture."""

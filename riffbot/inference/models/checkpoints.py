@@ -156,10 +156,18 @@ def _read_text_encoder(folder: Path, *, stock: bool) -> tuple[Any, Path]:
         ).with_path(folder)
     config = BertConfig.from_json(network_files.read_config(folder))
     # Encoders in eight bits are ours (`training.text_encoder`), and transformers has no such class.
-    if config is None or (stock and not (folder / quantised.FILE).is_file()):
+    is_ours = (folder / quantised.FILE).is_file()
+    if config is None or (stock and not is_ours):
         return _stock().read_text_encoder(folder)
     file, _ = network_files.find_weights(folder, network_files.TEXT_STEMS)
-    return network_files.load(partial(Bert, config), file), file
+    try:
+        # Checkpoints have a pooler, which nothing here reads.
+        return network_files.load(partial(Bert, config), file, may_hold_more=True), file
+    except ModelError:
+        if is_ours:
+            raise
+        # transformers knows the names that weights had in earlier years, too.
+        return _stock().read_text_encoder(folder)
 
 
 def _read_tokenizer(folder: Path, *, stock: bool) -> Any:

@@ -171,6 +171,13 @@ def _check_shape(parts: Parts, card: ModelCard) -> None:
             f"{card.name}: the denoiser reads {parts.unet.config.in_channels} channels, but its "
             f"card and the autoencoder make {inputs}; they do not belong together."
         )
+    is_shown_guidance = parts.unet.config.time_cond_proj_dim is not None
+    if is_shown_guidance != (card.distilled_guidance is not None):
+        raise ModelError(
+            f"{card.name}: its card says that guidance {'was not' if is_shown_guidance else 'was'} "
+            "distilled into the denoiser, its weights say otherwise; please correct its "
+            "riffbot.json."
+        )
     reads = parts.text_encoder.config
     wants = parts.unet.config.cross_attention_dim
     gives = reads.states_size if isinstance(reads, BertConfig) else reads.hidden_size

@@ -63,19 +63,25 @@ def find_weights(folder: Path, stems: tuple[str, ...] = (STEM,)) -> tuple[Path, 
     ).with_path(folder)
 
 
-def load(build: Any, file: Path) -> Any:
+def load(build: Any, file: Path, *, may_hold_more: bool = False) -> Any:
     """Build a network and fill it with a file's weights, in float32. Raises ModelError.
 
     Args:
         build: makes the network; it is called where tensors hold nothing, so that no weights are
             drawn at random first.
         file: as `find_weights` finds it.
+        may_hold_more: the file may have weights that the network has no place for.
     """
     state = read_state(file)
     with torch.device("meta"):
         network = build()
-    missing = network.load_state_dict(state, strict=False, assign=True).missing_keys
-    check_complete(file.parent, missing)
+    found = network.load_state_dict(state, strict=False, assign=True)
+    check_complete(file.parent, found.missing_keys)
+    if found.unexpected_keys and not may_hold_more:
+        raise ModelError(
+            f"The weights in {file.parent.name} do not fit its config.json, which has no place for "
+            f"{len(found.unexpected_keys)} of them, {sorted(found.unexpected_keys)[0]} among them."
+        ).with_path(file.parent)
     return network
 
 

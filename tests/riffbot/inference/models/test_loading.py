@@ -175,6 +175,50 @@ def test_parts_that_do_not_belong_together(tmp_path: Path) -> None:
         load_model(folder)
 
 
+def change(file: Path, **values: object) -> None:
+    """Change entries of a JSON file; None removes one."""
+    held = json.loads(file.read_text("utf-8")) | values
+    file.write_text(json.dumps({key: value for key, value in held.items() if value is not None}))
+
+
+def test_weights_without_a_place_are_not_left_out(tmp_path: Path) -> None:
+    folder = tiny_embedded_model(tmp_path / "tiny", int8=True)
+    plain = {"down_block_types": ["DownBlock2D"] * 2, "up_block_types": ["UpBlock2D"] * 2}
+    change(folder / "unet" / "config.json", **plain)
+    with pytest.raises(ModelError, match="do not fit its config"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("heads", [0, 3])
+def test_a_text_encoder_of_impossible_heads(tmp_path: Path, heads: int) -> None:
+    folder = tiny_embedded_model(tmp_path / "tiny")
+    change(folder / "text_encoder" / "config.json", num_attention_heads=heads)
+    with pytest.raises(ModelError):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("old", [("", "bert."), ("LayerNorm.weight", "LayerNorm.gamma")])
+def test_a_text_encoder_with_names_of_earlier_years(tmp_path: Path, old: tuple[str, str]) -> None:
+    folder = tiny_embedded_model(tmp_path / "tiny")
+    expected = draw(load_model(folder), tmp_path)
+    file = folder / "text_encoder" / "model.safetensors"
+    new, before = old
+    state = {k.replace(new, before) if new else before + k: v for k, v in load_file(file).items()}
+    save_file(state, file, {"format": "pt"})
+    assert (draw(load_model(folder), tmp_path) - expected).abs().max() <= 1
+
+
+def test_guidance_is_an_input_or_it_is_not(tmp_path: Path) -> None:
+    folder = tiny_embedded_model(tmp_path / "plain")
+    change(folder / "riffbot.json", distilled_guidance=8.0)
+    with pytest.raises(ModelError, match="distilled"):
+        load_model(folder)
+    folder = tiny_embedded_model(tmp_path / "distilled", guidance=True)
+    change(folder / "riffbot.json", distilled_guidance=None)
+    with pytest.raises(ModelError, match="distilled"):
+        load_model(folder)
+
+
 def test_an_encoder_that_is_not_installed(tmp_path: Path) -> None:
     folder = tiny_embedded_model(
         tmp_path / "tiny", text_encoder={"package": "no_such_encoder", "max_length": 32}
