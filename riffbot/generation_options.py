@@ -108,7 +108,7 @@ class GenerationOptions(FrozenModel):
         """
         told = HarmonyText(self.key, self.chords)
         if self.prompt is not None:
-            words = find_harmony(self.prompt, has_key=self.key is not None)
+            words = find_harmony(self.prompt, has_key=self.key not in {None, ANY})
             told = told.with_prompt(words)
         return told.keep(held)
 

@@ -116,7 +116,7 @@ def _create_health(engine: Engine, library: Library) -> Health:
     health.add("engine", check_engine, is_vital=True)
     health.add("model", check_model)
     health.add("database", library.check_database)
-    health.add("disk", library.check_disk)
+    health.add("disk", library.disk.check)
     return health
 
 
