@@ -62,7 +62,7 @@ USER 10001:10001
 WORKDIR /var/lib/riffbot
 VOLUME /var/lib/riffbot
 EXPOSE 8765
-# An orderly stop takes up to 20 seconds: give `docker stop` 30.
+# An orderly stop takes up to 10 seconds: give `docker stop` 30.
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=15s --start-period=120s --retries=3 \
   CMD ["riffbot", "health", "--live"]

@@ -59,10 +59,12 @@ def estimate_key(samples: Floats, sample_rate: int) -> KeyEstimate | None:
         sample_rate: Hz.
 
     Returns:
-        None for silence, drums, noise, and what fits no key well.
+        None for silence, drums, noise, NaN and infinity, and what fits no key well.
     """
     sound = np.asarray(samples[: round(_LONGEST_S * sample_rate)], np.float32)
-    if len(sound) < sample_rate or float(np.abs(sound).max(initial=0.0)) < _QUIETEST:
+    if len(sound) < sample_rate or not np.isfinite(sound).all():
+        return None
+    if float(np.abs(sound).max(initial=0.0)) < _QUIETEST:
         return None
     mono = sound if sound.ndim == 1 else sound.mean(1)
     return match_profile(_pitch_class_profile(resample(mono, sample_rate, _RATE)))
@@ -70,7 +72,7 @@ def estimate_key(samples: Floats, sample_rate: int) -> KeyEstimate | None:
 
 def match_profile(profile: npt.NDArray[np.float64]) -> KeyEstimate | None:
     """Find the key whose profile is most similar to one of twelve pitch classes, C first."""
-    if float(np.ptp(profile)) <= 0:
+    if not np.isfinite(profile).all() or float(np.ptp(profile)) <= 0:
         return None
     candidates = [
         KeyEstimate(tonic, mode, float(np.corrcoef(np.roll(shape, tonic), profile)[0, 1]))

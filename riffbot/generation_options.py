@@ -11,6 +11,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, StringConstraints
 
 from riffbot.harmony import ANY, HarmonyText, find_harmony
+from riffbot.harmony.progressions import LONGEST_TEXT
 from riffbot.harmony.texts import is_any, normalise_chords, normalise_key
 from riffbot.request import (
     MAX_PROMPT,
@@ -39,7 +40,11 @@ def _normalise_chords(text: str) -> str:
 
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_PROMPT)]
 KeyOption = Annotated[_Text, AfterValidator(_normalise_key)]
-ChordsOption = Annotated[_Text, AfterValidator(_normalise_chords)]
+ChordsOption = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=LONGEST_TEXT),
+    AfterValidator(_normalise_chords),
+]
 
 
 class GenerationOptions(FrozenModel):
@@ -103,7 +108,7 @@ class GenerationOptions(FrozenModel):
         """
         told = HarmonyText(self.key, self.chords)
         if self.prompt is not None:
-            words = find_harmony(self.prompt, has_key=self.key is not None)
+            words = find_harmony(self.prompt, has_key=self.key not in {None, ANY})
             told = told.with_prompt(words)
         return told.keep(held)
 

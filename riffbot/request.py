@@ -32,6 +32,7 @@ from pydantic import (
 
 from riffbot.errors import BadRequest
 from riffbot.harmony import NO_HARMONY, Harmony, HarmonyText, find_harmony
+from riffbot.harmony.progressions import LONGEST_TEXT
 from riffbot.harmony.texts import normalise_chords, normalise_key
 from riffbot.prompt import parse, require_words
 from riffbot.tempo import MAX_WIDTH, MIN_WIDTH
@@ -105,7 +106,7 @@ KeyText = Annotated[
 """A key, such as `F# minor`. Raises HarmonyError, see `harmony.Key.parse`."""
 ChordsText = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, max_length=MAX_PROMPT),
+    StringConstraints(strip_whitespace=True, max_length=LONGEST_TEXT),
     AfterValidator(_normalise_chords),
     BeforeValidator(_drop_null_characters),
 ]
@@ -261,7 +262,7 @@ class RiffRequest(FrozenModel):
     @model_validator(mode="after")
     def _check_harmony(self, info: ValidationInfo) -> Self:
         if info.context != _UNPARSED:
-            self.find_harmony()
+            self.check_harmony()
         return self
 
     @model_validator(mode="after")
@@ -293,6 +294,13 @@ class RiffRequest(FrozenModel):
     def find_harmony(self) -> Harmony:
         """The same, parsed. Raises HarmonyError, in stored requests also for what is no key."""
         return self.find_harmony_text().parse()
+
+    def check_harmony(self) -> None:
+        """Raise HarmonyError if the key or the chords of either end cannot be read."""
+        self.find_harmony()
+        if isinstance(self.piece, Morph) and (self.piece.key or self.piece.chords):
+            arrival = {"key": self.piece.key, "chords": self.piece.chords, "alpha": 1.0}
+            self.model_copy(update=arrival).find_harmony()
 
     @classmethod
     def build_strict(cls, fields: Mapping[str, object]) -> Self:
@@ -334,6 +342,8 @@ class RiffRequest(FrozenModel):
             copy.check_prompts()
         if not changes.keys().isdisjoint(("key", "chords")):
             copy.find_harmony()
+        if "piece" in changes:
+            copy.check_harmony()
         return copy
 
     def check_prompts(self) -> Self:
@@ -345,7 +355,7 @@ class RiffRequest(FrozenModel):
             PromptError: one of them cannot be parsed, or there are no words.
             HarmonyError: nor can the key or the chords.
         """
-        self.find_harmony()
+        self.check_harmony()
         require_words(self.prompt)
         parse(self.negative)
         if self.target is not None:

@@ -18,6 +18,7 @@ from riffbot.inference.engine.engine import STOP_GRACE_S, Engine
 from riffbot.inference.engine.protocols import PipelineLike
 from riffbot.interrupts import WARM_UP_THREAD
 from riffbot.jam.manager import JamManager
+from riffbot.library.backup.replaced import find_replaced_references
 from riffbot.library.instance_lock import InstanceLock, hold_instance_lock
 from riffbot.library.store import Library
 from riffbot.metrics import Metrics
@@ -93,7 +94,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         stack.push_async_callback(engine.close, grace_s=STOP_GRACE_S, last_step_s=STOP_GRACE_S)
         # A thread of its own, which nobody waits for: compiling takes up to half a minute.
         threading.Thread(target=_warm_up, name=WARM_UP_THREAD, daemon=True).start()
-        tidying = asyncio.create_task(_tidy(library))
+        tidying = asyncio.create_task(_tidy(settings, library))
         stack.push_async_callback(_ended, tidying)
         jams = JamManager(engine, images, library, clip_service, settings)
         # Before the engine: where the jams are is stored while they still play.
@@ -115,7 +116,7 @@ def _create_health(engine: Engine, library: Library) -> Health:
     health.add("engine", check_engine, is_vital=True)
     health.add("model", check_model)
     health.add("database", library.check_database)
-    health.add("disk", library.check_disk)
+    health.add("disk", library.disk.check)
     return health
 
 
@@ -138,10 +139,11 @@ def _warm_up() -> None:
         log.exception("the codec could not be warmed up; going on")
 
 
-async def _tidy(library: Library) -> None:
+async def _tidy(settings: Settings, library: Library) -> None:
     """Remove what a crash left behind; nobody waits for it, and nothing depends on it."""
     try:
-        removed = await library.riffs.collect_files()
+        kept = await asyncio.to_thread(find_replaced_references, settings.database)
+        removed = await library.riffs.collect_files(kept)
     except RiffBotError as error:
         log.warning("the library's files could not be tidied: %s", error)
     else:

@@ -260,8 +260,12 @@ async def generate_and_post(
     heading: str | None = None,
     model_hash: str | None = None,
     held: HarmonyText = NO_HARMONY,
+    are_stored: bool = False,
 ) -> None:
     """Answer a command, click or modal with riffs; the arguments are those of `GenerationTask`.
+
+    Args:
+        are_stored: as for `admit_riffs`.
 
     Raises:
         PromptError: a prompt cannot be parsed; nothing was posted.
@@ -276,7 +280,7 @@ async def generate_and_post(
     interaction.client.services.engine.check(
         Requester(author.user_id, author.guild_id), len(requests)
     )
-    admission = await admit_riffs(interaction, requests)
+    admission = await admit_riffs(interaction, requests, are_stored=are_stored)
     items = [
         TaskItem(request, job_id=job_id)
         for request, job_id in zip(admission.requests, admission.job_ids, strict=True)

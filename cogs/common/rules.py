@@ -26,6 +26,7 @@ from riffbot.rules.decisions import (
     check_size,
     check_words,
     limit_steps,
+    shorten_steps,
     texts_of,
 )
 from riffbot.rules.policy import ServerRules
@@ -68,23 +69,32 @@ async def require_allowed(interaction: discord.Interaction[RiffBot]) -> ServerRu
 
 
 async def admit_riffs(
-    interaction: discord.Interaction[RiffBot], requests: Sequence[RiffRequest]
+    interaction: discord.Interaction[RiffBot],
+    requests: Sequence[RiffRequest],
+    *,
+    are_stored: bool = False,
 ) -> Admission:
     """Admit the riffs of one command or click, all or none, and charge them to the quotas.
 
     Give back the charges of those that are not made.
+
+    Args:
+        are_stored: the requests are those of earlier riffs: nobody asks for their steps now, so
+            they are shortened where the rules allow fewer.
 
     Raises:
         Disallowed: a rule does not allow them; it has the time at which it goes again, if any.
     """
     services = interaction.client.services
     rules = await require_allowed(interaction)
+    if are_stored:
+        requests = [shorten_steps(rules, request) for request in requests]
     check_size(rules, requests)
     texts = [text for request in requests for text in texts_of(request)]
     warning = await check_texts(interaction, rules, texts)
-    usual = services.engine.resolve(RiffRequest(prompt="any", seed=0))
-    if usual is not None and usual.steps is not None:
-        requests = [limit_steps(rules, request, usual.steps) for request in requests]
+    usual = services.engine.resolve(RiffRequest(prompt="any", seed=0))  # None while it loads
+    usual_steps = None if usual is None else usual.steps
+    requests = [limit_steps(rules, request, usual_steps) for request in requests]
     job_ids = tuple(new_id() for _ in requests)
     if rules.has_quota and interaction.guild_id is not None:
         await services.library.quotas.take(

@@ -31,6 +31,7 @@ from riffbot.clips import edits
 from riffbot.clips.edits import EditSource
 from riffbot.errors import NotFound, RiffBotError
 from riffbot.generation_options import GenerationOptions
+from riffbot.harmony import NO_HARMONY
 from riffbot.regions import bars
 from riffbot.request import DEFAULT_DENOISING
 from riffbot.tempo import find_tempo
@@ -176,6 +177,7 @@ class ComposeCog(commands.Cog, name="compose"):
                 [request],
                 parent=parents[0] if parents else None,
                 second_parent=parents[1] if len(parents) > 1 else None,
+                held=start.harmony if isinstance(start, EditSource) else NO_HARMONY,
             )
 
     @command_anywhere("layer")

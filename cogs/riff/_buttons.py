@@ -37,14 +37,15 @@ class ClipButton(ActionButton, template=CLIP_BUTTON_TEMPLATE):
     async def generate_with_new_seed(self, interaction: discord.Interaction[RiffBot]) -> None:
         """Generate from the same request with another seed."""
         riff = await get_remixable_riff(interaction, self.riff_id)
-        await generate_and_post(interaction, [_with_new_seed(riff.request)], parent=riff.id)
+        requests = [_with_new_seed(riff.request)]
+        await generate_and_post(interaction, requests, parent=riff.id, are_stored=True)
 
     @on("four")
     async def generate_four(self, interaction: discord.Interaction[RiffBot]) -> None:
         """Generate four times from the same request, with other seeds."""
         riff = await get_remixable_riff(interaction, self.riff_id)
         requests = build_takes(_with_new_seed(riff.request), FOUR)
-        await generate_and_post(interaction, requests, parent=riff.id)
+        await generate_and_post(interaction, requests, parent=riff.id, are_stored=True)
 
     @on("remix")
     async def ask_for_remix(self, interaction: discord.Interaction[RiffBot]) -> None:

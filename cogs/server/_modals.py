@@ -51,7 +51,7 @@ class SettingsModal(discord.ui.Modal):
     def __init__(self, group: str) -> None:
         super().__init__(title=GROUPS[group][0], custom_id=f"server:changed:{group}")
         self._group = group
-        self._numbers: dict[str, discord.ui.TextInput[SettingsModal]] = {}
+        self._numbers: dict[str, tuple[discord.ui.TextInput[SettingsModal], str, int]] = {}
 
     def add(self, text: str, description: str, component: discord.ui.Item[Any]) -> None:
         """Add a component with a label."""
@@ -67,11 +67,14 @@ class SettingsModal(discord.ui.Modal):
             max_length=5,
         )
         self.add(text, f"1 to {limit:,}; empty for no limit.", field)
-        self._numbers[name] = field
+        self._numbers[name] = field, text, limit
 
     def read_numbers(self) -> Changes:
         """The numbers that were typed; an empty field is None. Raises BadRequest."""
-        return {name: _parse_number(field.value) for name, field in self._numbers.items()}
+        return {
+            name: _parse_number(field.value, text, limit)
+            for name, (field, text, limit) in self._numbers.items()
+        }
 
     async def apply(self, interaction: discord.Interaction[RiffBot]) -> Changes:
         """Return the changes of the rules; store other settings. Raises BadRequest."""
@@ -302,11 +305,13 @@ def _default_roles(role_ids: tuple[int, ...]) -> list[discord.SelectDefaultValue
     ]
 
 
-def _parse_number(typed: str) -> int | None:
-    """Read a number; an empty field is None. Raises BadRequest."""
+def _parse_number(typed: str, label: str, limit: int) -> int | None:
+    """Read a number from 1 to a limit; an empty field is None. Raises BadRequest."""
     typed = typed.strip()
     if not typed:
         return None
     if not typed.isdecimal():
         raise BadRequest(f"“{shorten(typed)}” is no whole number; leave it empty for no limit.")
+    if not 1 <= int(typed) <= limit:
+        raise BadRequest(f"“{label}” takes a number from 1 to {limit:,}, not {shorten(typed)}.")
     return int(typed)

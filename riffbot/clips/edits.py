@@ -63,7 +63,7 @@ def crop_harmony(request: RiffRequest, column: int, *, meter: int = BEATS) -> Ha
         column: the clip's column at which the part begins.
         meter: beats a measure.
     """
-    held = request.harmony
+    held = request.harmony.normalise()
     if not column or held.chords is None:
         return held
     if request.bpm is None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from riffbot.errors import shorten
-from riffbot.harmony import NO_HARMONY, HarmonyText
+from riffbot.harmony import NO_HARMONY, HarmonyError, HarmonyText, find_harmony
 from riffbot.request import RiffRequest
 
 
@@ -21,9 +23,24 @@ def describe_ignored_harmony(
     Returns:
         None where nobody asked for any, or where the model was told them.
     """
-    if asked.harmony in {NO_HARMONY, held} or made.harmony != NO_HARMONY:
+    if made.harmony != NO_HARMONY or not _was_asked_for(asked, held.normalise()):
         return None
     return (
         f"{model} does not know keys and chords, so this was made without "
         f"“{shorten(asked.harmony.describe())}”."
+    )
+
+
+def _was_asked_for(asked: RiffRequest, held: HarmonyText) -> bool:
+    """Whether the request has a key or chords that neither its source nor its prompt brought.
+
+    Chords that were held may have moved into the key that the prompt names.
+    """
+    words = find_harmony(asked.prompt, has_key=held.key is not None)
+    brought = [held, words]
+    with suppress(HarmonyError):  # text of another version
+        brought.append(words.keep(held))
+    return any(
+        text is not None and text not in known
+        for text, known in zip(asked.harmony, zip(*brought, strict=True), strict=True)
     )

@@ -101,7 +101,7 @@ class OpenedUpload:
             recipe.request.find_harmony()
         except HarmonyError:  # anybody may have written it
             return NO_HARMONY
-        return recipe.request.harmony
+        return recipe.request.harmony.normalise()
 
     @property
     def seconds(self) -> float:

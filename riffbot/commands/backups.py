@@ -171,7 +171,10 @@ def _describe_restore(settings: Settings, summary: RestoreSummary) -> list[str]:
     if summary.missing:
         lines.append(f"{len(summary.missing)} files were not in the backup either.")
     if summary.replaced is not None:
-        lines.append(f"What was there before is kept in {summary.replaced}.")
+        lines.append(
+            f"What was there before is kept in {summary.replaced}, and its files with it: delete "
+            "that file when you need it no more."
+        )
     return lines
 
 

@@ -37,6 +37,7 @@ from riffbot.commands.jobs import (
 from riffbot.commands.session import open_session
 from riffbot.errors import BadRequest
 from riffbot.generation_options import GenerationOptions
+from riffbot.harmony import NO_HARMONY
 from riffbot.naming import slugify
 
 if TYPE_CHECKING:
@@ -152,8 +153,9 @@ def morph(options: MorphOptions) -> int:
 
     settings, resolver = open_session(options.model, options.out)
     seed_image = resolver.resolve_seed_image(options.seed_image) if options.seed_image else None
+    start = read_morph_end(options.first, settings, resolver)
     request = edits.morph(
-        read_morph_end(options.first, settings, resolver),
+        start,
         read_morph_end(options.second, settings, resolver),
         generation.with_defaults(seed_image=seed_image),
         clips=options.clips,
@@ -161,7 +163,8 @@ def morph(options: MorphOptions) -> int:
     )
     assert request.target is not None
     name = f"{slugify(request.prompt)}-to-{slugify(request.target.prompt)}-{request.seed}"
-    return _write_clips(options, settings, resolver, [ClipJob(request, name=name)])
+    held = start.harmony if isinstance(start, edits.EditSource) else NO_HARMONY
+    return _write_clips(options, settings, resolver, [ClipJob(request, name=name, held=held)])
 
 
 def layer(options: LayerOptions) -> int:

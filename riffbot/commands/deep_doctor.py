@@ -46,10 +46,14 @@ def inspect(settings: Settings) -> Inspection:
         BadRequest: there is no library, or its tables are not up to date.
         StorageError: it cannot be read.
     """
-    from riffbot.jam.snapshot import JamSnapshot
-    from riffbot.library.connection import database_url, file_of
-    from riffbot.library.inspection.inspect import inspect_library
     from riffbot.library.instance_lock import is_instance_lock_held
+
+    _require_library(settings)
+    return _inspect(settings, is_running=is_instance_lock_held(settings))
+
+
+def _require_library(settings: Settings) -> None:
+    from riffbot.library.connection import database_url, file_of
     from riffbot.library.migrate import revisions
 
     path = file_of(database_url(settings.database))
@@ -61,30 +65,38 @@ def inspect(settings: Settings) -> Inspection:
             f"The library has the tables of another version ({has}): start RiffBot once, or say "
             "riffbot db upgrade; riffbot backup works before, too."
         )
+
+
+def _inspect(settings: Settings, *, is_running: bool) -> Inspection:
+    from riffbot.jam.snapshot import JamSnapshot
+    from riffbot.library.inspection.inspect import inspect_library
+
     status = StatusLine()
     found = inspect_library(
         settings,
         JamSnapshot.from_json,
-        is_running=is_instance_lock_held(settings),
+        is_running=is_running,
         on_file=lambda done: status.show(f"file {done}"),
     )
     status.clear()
     return found
 
 
-def repair(settings: Settings, found: Inspection) -> tuple[list[Problem], dict[str, str]]:
-    """Mend what can be mended.
+def repair(settings: Settings) -> tuple[Inspection, list[Problem], dict[str, str]]:
+    """Check the library and mend what can be mended, while no RiffBot can start on it.
 
     Returns:
-        The problems that are mended, and why others are not, by their subjects.
+        What was found, the problems that are mended, and why others are not, by their subjects.
 
     Raises:
-        StorageError: a RiffBot runs on the library, or it cannot be written.
+        BadRequest: there is no library, or its tables are not up to date.
+        StorageError: a RiffBot runs on the library, or it cannot be read or written.
     """
-    return asyncio.run(_repair(settings, found))
+    _require_library(settings)
+    return asyncio.run(_repair(settings))
 
 
-async def _repair(settings: Settings, found: Inspection) -> tuple[list[Problem], dict[str, str]]:
+async def _repair(settings: Settings) -> tuple[Inspection, list[Problem], dict[str, str]]:
     from riffbot.library.connection import database_url
     from riffbot.library.database import Database
     from riffbot.library.files import Files
@@ -92,6 +104,8 @@ async def _repair(settings: Settings, found: Inspection) -> tuple[list[Problem],
     from riffbot.library.instance_lock import hold_instance_lock
 
     async with hold_instance_lock(settings):
+        # Found under the lock: a file may have got its row from a RiffBot that ran until now.
+        found = await asyncio.to_thread(_inspect, settings, is_running=False)
         database = Database(database_url(settings.database), Files(settings.files_dir))
         try:
             mended = await mend(database, settings.files_dir, found)
@@ -99,9 +113,9 @@ async def _repair(settings: Settings, found: Inspection) -> tuple[list[Problem],
             await database.close()
     lost = list(found.of(Kind.LOST_FILE, Kind.LOST_SOURCE))
     if not lost:
-        return mended, {}
+        return found, mended, {}
     remade, why = await _remake(settings, lost)
-    return mended + remade, why
+    return found, mended + remade, why
 
 
 async def _remake(settings: Settings, lost: list[Problem]) -> tuple[list[Problem], dict[str, str]]:

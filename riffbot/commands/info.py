@@ -56,8 +56,10 @@ def _inspect_library(options: DoctorOptions) -> int:
     from riffbot.commands import doctor as checks
 
     settings = load_model_settings(options.model)
-    found = deep_doctor.inspect(settings)
-    mended, why = deep_doctor.repair(settings, found) if options.repair else ([], {})
+    if options.repair:
+        found, mended, why = deep_doctor.repair(settings)
+    else:
+        found, mended, why = deep_doctor.inspect(settings), [], {}
     results = list(deep_doctor.summarise(found, mended, why))
     if options.json:
         report = {

@@ -29,6 +29,8 @@ NO_CHORD = "N.C."
 _CHORD = re.compile(rf"(?P<root>{NOTE})(?P<quality>[^/\s]*?)(?:/(?P<bass>{NOTE}))?")
 _SLASH_OF_QUALITY = re.compile(r"(?<=6)/(?=9)|(?<=m)/(?=maj|M)")
 """The slash of `C6/9` and `Cm/maj7`, which no bass follows."""
+_LONGEST = 20
+"""Characters that a chord or its quality has at most."""
 _SILENT = frozenset({"n.c.", "n.c", "nc"})
 
 _SPELLINGS = (
@@ -92,11 +94,19 @@ class Chord:
         Raises:
             HarmonyError: there is no such chord; the sentence suggests the nearest one.
         """
+        chord = cls.find(text)
+        if chord is None:
+            raise HarmonyError(describe_unknown_chord(text))
+        return chord
+
+    @classmethod
+    def find(cls, text: str) -> Self | None:
+        """Read a chord's name, or return None if there is no such chord."""
         plain = use_plain_accidentals(text.strip())
         found = _CHORD.fullmatch(_SLASH_OF_QUALITY.sub("", plain))
         quality = None if found is None else normalise_quality(found["quality"])
         if found is None or quality is None:
-            raise HarmonyError(describe_unknown_chord(text))
+            return None
         root = found["root"][0].upper() + found["root"][1:]
         bass = found["bass"] and found["bass"][0].upper() + found["bass"][1:]
         return cls.build(root, quality, bass)
@@ -140,6 +150,8 @@ def normalise_quality(text: str) -> str | None:
 
     `M7` stays apart from `m7`; otherwise the case of letters is as written.
     """
+    if len(text) > _LONGEST:
+        return None
     if text in qualities():
         return _SHORTER.get(text, text)
     for pattern, plain in _SPELLINGS:
@@ -162,7 +174,9 @@ def describe_unknown_chord(text: str) -> str:
 
 def suggest_chord(text: str) -> str | None:
     """The chord whose name is nearest to a wrong one, or None if none is near."""
-    plain = use_plain_accidentals(shorten(text.strip(), 20)).partition("/")[0]
+    plain = use_plain_accidentals(text.strip()).partition("/")[0]
+    if len(plain) > _LONGEST:
+        return None
     if plain[:1] in {"H", "h"}:  # German for B
         plain = "B" + plain[1:]
         if normalise_quality(plain[1:]) is not None:

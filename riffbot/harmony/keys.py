@@ -53,7 +53,7 @@ ACCIDENTAL_WORDS = r"(?:[- ]?(?:flat|sharp)\b)?"
 _KEY = re.compile(
     rf"(?P<note>{NOTE}){ACCIDENTAL_WORDS.replace('(?:', '(?P<accidental>', 1)}"
     rf"(?:(?P<short>m|M)|[- ]*(?P<mode>{'|'.join(MODE_WORDS)}))?",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,  # otherwise ı and ſ are letters of minor and sharp
 )
 
 
@@ -90,6 +90,8 @@ class Key:
         if found is None:
             raise HarmonyError(describe_unknown_key(text))
         note = join_accidental(found["note"], found["accidental"])
+        if re.fullmatch(NOTE, note) is None:  # three accidentals, or a sharp behind a flat
+            raise HarmonyError(describe_unknown_key(text))
         mode: Mode = "minor" if found["short"] == "m" else "major"
         if found["mode"]:
             mode = MODE_WORDS[found["mode"].lower()]

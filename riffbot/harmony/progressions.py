@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Self
 
 from riffbot.errors import shorten
-from riffbot.harmony.chords import NO_CHORD, Chord, describe_unknown_chord, is_no_chord
+from riffbot.harmony.chords import NO_CHORD, Chord, is_no_chord
 from riffbot.harmony.errors import HarmonyError
 from riffbot.harmony.keys import Key
 from riffbot.harmony.notes import use_plain_accidentals
@@ -29,7 +29,9 @@ MAX_PARTS = 4
 """Chords and dots in one measure: one a beat."""
 MAX_MEASURES = 64
 MAX_TEXT = 600
-"""Characters of a progression as it is written."""
+"""Characters of a progression as a person types it."""
+LONGEST_TEXT = 10_000
+"""Characters that are read at most: more than any progression has, however it is written out."""
 
 _SEPARATOR = re.compile(r"[\s,;]+|\s*(?:→|->|=>|–|—)\s*")
 _DECORATION = re.compile(r"\[\||\|\]|\|:|:\||\|+")
@@ -95,15 +97,14 @@ class Progression:
 @lru_cache(maxsize=256)
 def _parse(text: str) -> tuple[tuple[tuple[Part, ...], ...], str]:
     """The measures and the text of them as it is kept."""
-    if len(text) > MAX_TEXT:
+    if len(text) > LONGEST_TEXT:
         raise HarmonyError(
-            f"The chords are too long: please keep them under {MAX_TEXT} characters."
+            f"The chords are too long: please keep them under {LONGEST_TEXT} characters."
         )
     bars = _split_measures(use_plain_accidentals(text))
     if not bars:
         raise HarmonyError("There are no chords: write some, for example Am7 D7 Gmaj7.")
-    if len(bars) > MAX_MEASURES:
-        raise HarmonyError(f"That is {len(bars)} measures of chords: {MAX_MEASURES} are the most.")
+    _check_count(len(bars))
     measures: list[tuple[Part, ...]] = []
     written: list[list[str]] = []
     for words in bars:
@@ -140,30 +141,33 @@ def _split_measures(text: str) -> list[list[str]]:
     """The words of each measure."""
     text = _DECORATION.sub("|", text)
     if "|" not in text:
+        _check_count(sum(map(bool, _SEPARATOR.split(text))))  # before any of them is read
         return [[word] for word in _split_words(text)]
-    between = text.strip().removeprefix("|").removesuffix("|")
-    return [_split_words(measure) or [HOLD] for measure in between.split("|")]
+    between = text.strip().removeprefix("|").removesuffix("|").split("|")
+    _check_count(len(between))
+    return [_split_words(measure) or [HOLD] for measure in between]
+
+
+def _check_count(measures: int) -> None:
+    if measures > MAX_MEASURES:
+        raise HarmonyError(f"That is {measures} measures of chords: {MAX_MEASURES} are the most.")
 
 
 def _split_words(text: str) -> list[str]:
     """Split at blanks, commas, arrows and dashes; a dash in a chord's name, `C-7`, stays."""
     words: list[str] = []
-    for word in _SEPARATOR.split(text):
+    for word in filter(None, _SEPARATOR.split(text)):
         if "-" in word and not _is_part(word):
             words += [part for part in word.split("-") if part]
         elif set(word) == {HOLD}:
             words += [HOLD] * len(word)
-        elif word:
+        else:
             words.append(word)
     return words
 
 
 def _is_part(word: str) -> bool:
-    try:
-        _read_chord(word)
-    except HarmonyError:
-        return False
-    return True
+    return is_no_chord(word) or (parse_numeral(word) or Chord.find(word)) is not None
 
 
 def _read_measure(
@@ -205,10 +209,7 @@ def _read_chord(word: str) -> Part:
     numeral = parse_numeral(word)
     if numeral is not None:
         return numeral
-    try:
-        return Chord.parse(word)
-    except HarmonyError as error:
-        raise HarmonyError(describe_unknown_chord(word)) from error
+    return Chord.parse(word)
 
 
 def _name(part: Part) -> str:

@@ -7,6 +7,7 @@ name no key and no chords.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from functools import lru_cache
 
 from riffbot.harmony.errors import HarmonyError
@@ -16,20 +17,38 @@ from riffbot.harmony.numerals import DEGREE, parse_numeral
 from riffbot.harmony.progressions import Progression
 from riffbot.harmony.texts import HarmonyText
 
-_MODE = rf"(?:{'|'.join(sorted(MODE_WORDS, key=len, reverse=True))})"
+_MODE = rf"(?ai:{'|'.join(sorted(MODE_WORDS, key=len, reverse=True))})"
+# ASCII only, because ı and ſ would otherwise be letters of minor and sharp.
 _TONIC = rf"{NOTE}{ACCIDENTAL_WORDS}"
 _INTRODUCED = r"(?:in|key)\s*(?:the\s+key\s+of|of|is|[:=])?\s+|key\s*[:=]\s*"
-_ENDS = r"(?=\s*(?:$|[^\w\s#'’-]|\d|(?:with|at|and|over|for|by|on|played|then|but)\b))"
+_ENDS = r"(?=\s*(?:$|[^\w\s#'’+.-]|\.(?!\w)|\d|(?:with|at|and|over|for|by|on|played|then|but)\b))"
 """What may stand behind a key that could also be the article `a`, or a plain letter."""
 _NO_KEY_BEHIND = r"(?!\s*(?:7|9|seventh|ninth|third|sixth|chords?|triads?|intervals?)\b)"
 
 _NAMED_KEY = re.compile(
-    rf"(?<![\w#])(?P<intro>{_INTRODUCED})?(?P<key>{_TONIC}[-\s]+{_MODE})\b{_NO_KEY_BEHIND}"
+    rf"(?<![\w#])(?:{_INTRODUCED})?(?P<key>(?ai:{_TONIC})[-\s]+{_MODE})\b{_NO_KEY_BEHIND}"
     rf"(?P<end>{_ENDS})?",
     re.IGNORECASE,
 )
-_INTRODUCED_KEY = re.compile(rf"(?<![\w#])(?i:{_INTRODUCED})(?P<key>{_TONIC}m?)(?![\w#]){_ENDS}")
+_INTRODUCED_KEY = re.compile(
+    rf"(?<![\w#])(?i:{_INTRODUCED})(?P<key>{_TONIC}m?)(?![\w#])(?P<end>{_ENDS})"
+)
 
+_WORDS_OF_MUSIC = (
+    "acid acoustic afrobeat ambient anthem arpeggiated arpeggio ballad bass beat bebop bells "
+    "blues bop bossa breakbeat cadence celesta cello chill chiptune choir chord clarinet concerto "
+    "country dance dark disco dnb downtempo dreamy drone drum dub dubstep edm electric electro "
+    "electronic epic etude fanfare flute folk fugue funk funky garage gentle gospel groove guitar "
+    "happy harmonic harmonica harmony harp harpsichord hip hiphop hop horn house hymn "
+    "improvisation intro jam jazz jungle key lead lo lofi loop lullaby march melancholic melodic "
+    "melody metal minuet modal mode moody nocturne orchestra orchestral organ pad pentatonic "
+    "phonk piano pluck polka pop prelude progression psytrance punk ragtime rap reggae reggaeton "
+    "requiem rhodes riff rnb rock sad salsa samba sax saxophone scale score sitar ska slow solo "
+    "sonata song soul string strings swing symphony synth synthwave tango techno theme tonality "
+    "trance trap trumpet tune ukulele vamp vibe vibraphone violin vocal waltz"
+)
+_MUSICAL = frozenset(_WORDS_OF_MUSIC.split())
+"""What goes on about music behind a key, in lower case."""
 _OF_ANY_KEY = frozenset({"key", "mode", "mood", "scale", "tonality"})
 """What stands behind a mode that is meant without a tonic: `A minor key ballad`."""
 
@@ -41,7 +60,7 @@ _RUN = r"(?<![\w#/])(?:{part})(?:{between}(?:{part}|[.%](?!\w)))+(?![\w#])"
 _CHORDS = re.compile(_RUN.format(part=_CHORD, between=_BETWEEN))
 _NUMERALS = re.compile(_RUN.format(part=_NUMERAL, between=_BETWEEN))
 _SPLIT = re.compile(r"(?:\s|[|,–—→]|->)+|(?<=[A-Za-z0-9])-(?=[A-G])")
-_ANNOUNCED = re.compile(r"\b(?:chords?|changes|progression)\s*:?\s*$", re.IGNORECASE)
+_ANNOUNCED = re.compile(r"\b(?:chords?|changes|progression)\s*:?\s*$", re.IGNORECASE | re.ASCII)
 _BARE = re.compile(r"[A-G][b#]?(?:[24])?")
 """A chord that may be a word, an initial or a note of a scale."""
 
@@ -65,26 +84,31 @@ def find_harmony(prompt: str, *, has_key: bool = False) -> HarmonyText:
 
 def _find_key(text: str) -> str | None:
     for found in [*_NAMED_KEY.finditer(text), *_INTRODUCED_KEY.finditer(text)]:
-        if not _may_be_an_article(found):
-            return Key.parse(found["key"]).name
+        if not _may_be_prose(found):
+            with suppress(HarmonyError):  # such as C## sharp
+                return Key.parse(found["key"]).name
     return None
 
 
-def _may_be_an_article(found: re.Match[str]) -> bool:
-    """Whether the A of `a minor mood` or `A major lift` is more likely a word than a note.
+def _may_be_prose(found: re.Match[str]) -> bool:
+    """Whether the A of `in a minor mood`, or the D of `Generation D minor league`, is no note.
 
-    A capital before `minor` is taken for a note, as in `A minor blues`: should it be an article,
-    the riff is in minor all the same.
+    A small `a` counts only behind `key`, or as `a flat minor`; a letter without an introduction
+    only where the sentence ends behind its mode or goes on about music.
     """
     note, *words = re.split(r"[-\s]+", found["key"])
-    if note not in {"a", "A"} or found.re is _INTRODUCED_KEY:
+    introduction = found.string[found.start() : found.start("key")].lower()
+    if "key" in introduction:
         return False
-    if found["end"] is not None:
-        return note == "a" and not found["intro"]
     if note == "a":
+        return len(words) < 2
+    if introduction or found["end"] is not None or len(note) > 1 or len(words) > 1:
+        return False
+    following = re.match(r"[\s-]*(\w*)", found.string[found.end() :])
+    word = following[1].lower() if following else ""
+    if note == "A" and (words[-1].lower() == "major" or word in _OF_ANY_KEY):
         return True
-    following = found.string[found.end() :].split(maxsplit=1)[:1]
-    return not found["intro"] and (words[-1].lower() == "major" or following[0] in _OF_ANY_KEY)
+    return word not in _MUSICAL and word.removesuffix("s") not in _MUSICAL
 
 
 def _find_chords(text: str) -> str | None:

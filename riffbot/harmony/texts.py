@@ -46,13 +46,27 @@ class HarmonyText(NamedTuple):
     def with_prompt(self, words: HarmonyText) -> HarmonyText:
         """Fill what is open with what a prompt says.
 
-        The chords that a prompt names in a key of its own do not come into another key.
+        The chords that a prompt names in a key of its own do not come into another key, nor do
+        its numerals where `ANY` takes their key away.
         """
         if words.chords is not None and self.key is not None and self.chords is None:
-            is_elsewhere = words.key is not None and Key.parse(words.key) != Key.parse(self.key)
-            if is_elsewhere and not Progression.parse(words.chords).needs_key:
+            needs_key = Progression.parse(words.chords).needs_key
+            if needs_key if self.key == ANY else not needs_key and self._is_other_key(words.key):
                 return self
         return HarmonyText(self.key or words.key, self.chords or words.chords)
+
+    def _is_other_key(self, key: str | None) -> bool:
+        assert self.key is not None
+        return key is not None and Key.parse(key) != Key.parse(self.key)
+
+    def normalise(self) -> HarmonyText:
+        """The same as it is stored now; what cannot be read stays as it is."""
+        key, chords = self
+        with suppress(HarmonyError):
+            key = key and normalise_key(key)
+        with suppress(HarmonyError):
+            chords = chords and normalise_chords(chords)
+        return HarmonyText(key, chords)
 
     def keep(self, held: HarmonyText) -> HarmonyText:
         """What holds after this was said where `held` was held before.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import Select, delete, func, or_, select, update
@@ -301,17 +301,22 @@ class RiffRepository:
                 update(StoredRiff).where(StoredRiff.id == riff_id).values({column: digest})
             )
 
-    async def collect_files(self) -> int:
+    async def collect_files(self, keep: Collection[str] = ()) -> int:
         """Remove the files that no riff, unfinished job or jam refers to. Returns how many.
 
         Removes nothing if more files would be removed than kept: then the database is probably not
         the one that the files belong to (a new one, an old backup).
+
+        Args:
+            keep: sha256 of further files that stay.
         """
         database = self._database
         async with database.files_lock:
             async with database.read() as session:
                 kept = await referenced_files(session, None)
-            return await asyncio.to_thread(database.files.collect, kept, at_most=len(kept))
+            return await asyncio.to_thread(
+                database.files.collect, kept.union(keep), at_most=len(kept)
+            )
 
     async def _all(self, query: Select[StoredRiff]) -> Sequence[StoredRiff]:
         return await self._database.query(lambda session: session.scalars(query).all())

@@ -17,7 +17,7 @@ from riffbot.library.jobs import JobRepository
 from riffbot.library.migrate import upgrade
 from riffbot.library.operator import OperatorRepository
 from riffbot.library.privacy import PrivacyRepository
-from riffbot.library.probes import check_database, check_disk
+from riffbot.library.probes import DiskProbe, check_database
 from riffbot.library.quotas import QuotaRepository
 from riffbot.library.riffs import RiffRepository
 from riffbot.settings import Settings
@@ -30,11 +30,13 @@ class Library:
         riffs, jobs, jams, guilds, privacy, quotas, audit, operator: one repository for each
             concern.
         files: the content-addressed files that the rows refer to.
+        disk: whether the disk takes files.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self.files = database.files
+        self.disk = DiskProbe(self.files.root)
         self.riffs = RiffRepository(database)
         self.jobs = JobRepository(database)
         self.jams = JamRepository(database)
@@ -71,10 +73,6 @@ class Library:
     async def check_database(self) -> str | None:
         """Return what is wrong with the database, or None: a probe, see `riffbot.health`."""
         return await check_database(self._database)
-
-    async def check_disk(self) -> str | None:
-        """Return what keeps files from being written, or None: a probe."""
-        return await check_disk(self.files.root)
 
     async def close(self) -> None:
         """Close the database; see `Database.close`."""

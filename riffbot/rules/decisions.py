@@ -11,6 +11,9 @@ from riffbot.rules.policy import ServerRules
 from riffbot.rules.words import find_word
 from riffbot.wording import plural
 
+FEW_STEPS = 20
+"""Steps that are enough for every kind of model."""
+
 
 def check_channel(rules: ServerRules, channel_id: int) -> None:
     """Check that riffs and jams may be made in a channel; of a thread: its parent.
@@ -49,13 +52,24 @@ def check_size(rules: ServerRules, requests: Collection[RiffRequest]) -> None:
         raise Disallowed(f"On this server a riff may take {steps} at most: please ask for fewer.")
 
 
-def limit_steps(rules: ServerRules, request: RiffRequest, default_steps: int) -> RiffRequest:
+def limit_steps(rules: ServerRules, request: RiffRequest, default_steps: int | None) -> RiffRequest:
     """Return a request that leaves its steps open, with no more than the rules allow.
 
     Args:
-        default_steps: what the model would take.
+        default_steps: what the model would take; None while nobody knows: then the request gets
+            `FEW_STEPS` at most.
     """
-    if rules.max_steps is None or request.steps is not None or default_steps <= rules.max_steps:
+    most = rules.max_steps
+    if most is None or request.steps is not None:
+        return request
+    if default_steps is not None and default_steps <= most:
+        return request
+    return request.with_changes(steps=most if default_steps is not None else min(most, FEW_STEPS))
+
+
+def shorten_steps(rules: ServerRules, request: RiffRequest) -> RiffRequest:
+    """Return the request of an earlier riff, with no more steps than the rules allow by now."""
+    if rules.max_steps is None or (request.steps or 0) <= rules.max_steps:
         return request
     return request.with_changes(steps=rules.max_steps)
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from riffbot.errors import BadRequest, shorten
-from riffbot.rules.words import MAX_WORD, fold
+from riffbot.rules.words import MAX_WORD, is_searchable
 
 WordAction = Literal["off", "warn", "refuse"]
 """What happens when a prompt has a word of the list: nothing, a note to its author, a refusal."""
@@ -63,7 +63,7 @@ class ServerRules(BaseModel):
     @classmethod
     def _check_words(cls, words: tuple[str, ...]) -> tuple[str, ...]:
         for word in words:
-            if len(word) > MAX_WORD or not fold(word).strip(" *"):
+            if len(word) > MAX_WORD or not word.strip(" *"):
                 raise ValueError(f"“{shorten(word)}” is no word of 1 to {MAX_WORD} characters.")
         if sum(len(word) + 1 for word in words) > MAX_WORD_CHARACTERS:
             raise ValueError(f"A word list has at most {MAX_WORD_CHARACTERS} characters in all.")
@@ -77,9 +77,19 @@ class ServerRules(BaseModel):
 
 
 def parse_words(typed: str) -> tuple[str, ...]:
-    """Read a word list: words or phrases, separated by commas or lines; repeats are dropped."""
-    words = (" ".join(part.split()) for line in typed.splitlines() for part in line.split(","))
-    return tuple(dict.fromkeys(word for word in words if word))
+    """Read a word list: words or phrases, separated by commas or lines; repeats are dropped.
+
+    Raises:
+        BadRequest: one of them has nothing that can be looked for.
+    """
+    parts = (" ".join(part.split()) for line in typed.splitlines() for part in line.split(","))
+    words = tuple(dict.fromkeys(part for part in parts if part))
+    for word in words:
+        if not is_searchable(word):
+            raise BadRequest(
+                f"“{shorten(word)}” is no word: it needs a letter, a digit or an emoji."
+            )
+    return words
 
 
 def parse_hours(typed: str) -> tuple[int, int] | tuple[None, None]:

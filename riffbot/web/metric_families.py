@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -27,13 +26,14 @@ ENGINE_STATES = ("loading", "ready", "broken", "closed")
 async def render_metrics(app: web.Application) -> bytes:
     """Return all metrics in Prometheus' text format, version 0.0.4."""
     services = app[SERVICES]
+    health = await _health(services)  # first: the disk's probe measures what _library tells
     families = [
         *_engine(services),
         *_jams(services),
         *await _library(services),
         *_memory(),
         *_page(app),
-        *await _health(services),
+        *health,
     ]
     registry = CollectorRegistry()
     registry.register(_Fixed(families))
@@ -110,8 +110,7 @@ async def _library(services: Services) -> list[Metric]:
     with suppress(RiffBotError):  # the database does not answer: its probe says so
         count = await services.library.riffs.count()
         families.append(_gauge("riffbot_library_riffs", "Riffs in the library.", count))
-    with suppress(OSError):
-        free = shutil.disk_usage(services.library.files.root).free
+    if (free := services.library.disk.free_bytes) is not None:
         families.append(_gauge("riffbot_disk_free_bytes", "Free where riffs are stored.", free))
     return families
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from audio.arrays import Floats
-from audio.keys import KeyEstimate, estimate_key
+from audio.keys import KeyEstimate, estimate_key, match_profile
 
 RATE = 22050
 MAJOR, MINOR = (0, 4, 7), (0, 3, 7)
@@ -62,3 +62,11 @@ def test_what_is_in_no_key_has_none() -> None:
     assert estimate_key(np.zeros(4 * RATE, np.float32), RATE) is None
     assert estimate_key(tone(60, 0.1), RATE) is None
     assert isinstance(estimate_key(song(0, "major"), RATE), KeyEstimate)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_no_sound_is_in_no_key(value: float) -> None:
+    sound = song(0, "major")
+    sound[1000] = value
+    assert estimate_key(sound, RATE) is None
+    assert match_profile(np.full(12, value)) is None

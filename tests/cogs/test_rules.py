@@ -106,6 +106,24 @@ async def test_channels_roles_sizes_and_blocks(settings: Settings) -> None:
         assert await room.services.library.riffs.count() == 3
 
 
+async def test_fewer_steps_hold_for_older_riffs_and_before_the_model_is_loaded(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def newest_steps(room: Room) -> int | None:
+        return (await room.services.library.riffs.recent())[0].request.steps
+
+    async with open_room(settings) as room:
+        clip = (await room.riff("calm", steps=9)).response
+        await set_rules(room, max_steps=2)
+        await room.ada.click(clip, custom_id=buttons(clip)["New seed"])
+        assert await room.services.library.riffs.count() == 2
+        assert await newest_steps(room) == 2
+        monkeypatch.setattr(type(room.services.engine), "resolve", lambda *_: None)
+        await room.riff("drums")
+        assert await room.services.library.riffs.count() == 3
+        assert await newest_steps(room) == 2
+
+
 async def test_what_was_made_in_an_age_restricted_channel_stays_there(settings: Settings) -> None:
     async with open_room(settings) as room:
         late = room.guild.create_text_channel("late")
@@ -175,6 +193,13 @@ async def test_the_panel_changes_everything_and_only_managers_may(settings: Sett
         assert rules.audit_channel_id == room.channel.id
         refused = await change("Quotas", {"member_hour": "many"})
         assert "no whole number" in said(refused)
+        refused = await change("Quotas", {"member_hour": "99999"})
+        assert "“A member, in any hour” takes a number from 1 to 10,000" in said(refused)
+        refused = await change("Sizes", {"max_clips": "0"})
+        assert "“Clips of one command” takes a number from 1 to 4, not 0." in said(refused)
+        refused = await change("Words", {"word_action": ["refuse"], "words": "-, bad"})
+        assert "“-” is no word" in said(refused)
+        assert (await room.services.library.guilds.get_rules(room.guild.id)).words == rules.words
 
 
 @pytest.mark.parametrize("taken_back", [True, False])

@@ -187,6 +187,12 @@ def test_each_waits_for_an_orderly_stop() -> None:
     assert pod["terminationGracePeriodSeconds"] > STOP_S
 
 
+@pytest.mark.parametrize("name", ["Dockerfile", "deploy/riffbot.service", "deploy/kubernetes.yaml"])
+def test_each_says_how_long_an_orderly_stop_takes(name: str) -> None:
+    told = re.findall(r"stop takes up to (\d+) seconds", (ROOT / name).read_text("utf-8"))
+    assert told == [f"{STOP_S:.0f}"]
+
+
 def test_the_page_is_published_on_the_host_alone() -> None:
     for service in COMPOSE["services"].values():
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))

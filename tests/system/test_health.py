@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import tempfile
+import threading
 from collections import namedtuple
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -74,6 +75,38 @@ async def test_a_full_disk(
         assert await riffbot("health") == 1
         assert "disk: The disk is full" in capsys.readouterr().out
         assert await riffbot("health", "--live") == 0
+
+
+async def test_a_disk_that_hangs_holds_one_thread_and_nobody_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "PROBE_S", 0.1)
+    asked, free = [], threading.Event()
+
+    def hang(folder: Path) -> Usage:
+        asked.append(threading.current_thread())
+        free.wait(60)
+        return Usage(10**12, 1, 10**12)
+
+    async with running(tmp_path) as (_, page):
+        assert (await ask(page, "readyz"))[0] == 200
+        monkeypatch.setattr("shutil.disk_usage", hang)
+        try:
+            for _ in range(5):
+                status, report = await ask(page, "readyz")
+                assert status == 503
+                assert report["checks"]["disk"].startswith("no answer")
+            async with aiohttp.ClientSession() as browser, browser.get(f"{page}metrics") as answer:
+                metrics = await answer.text()
+            assert 'riffbot_probe_ok{part="disk"} 0.0' in metrics
+            assert "riffbot_disk_free_bytes" in metrics, "the last number"
+            assert len(asked) == 1
+            assert asked[0].daemon, "RiffBot can stop while it hangs"
+        finally:
+            free.set()
+        await asyncio.to_thread(asked[0].join)
+        status, _ = await ask(page, "readyz")
+        assert (status, len(asked)) == (200, 2)
 
 
 async def test_a_read_only_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

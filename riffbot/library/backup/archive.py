@@ -23,6 +23,7 @@ from typing import IO, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from riffbot.errors import BadRequest, NotFound, StorageError
+from riffbot.library.backup.check import check_row
 from riffbot.library.backup.rows import Row, decode_row, references_of
 
 FORMAT = 1
@@ -80,7 +81,7 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    format: int
+    format: int = Field(ge=1)
     riffbot: str
     created_at: AwareDatetime
     revision: str
@@ -185,7 +186,9 @@ class Backup:
                 while line := lines.readline(_MAX_LINE):
                     seen.update(line)
                     count += 1
-                    yield decode_row(line)
+                    row = decode_row(line)
+                    check_row(table, row)
+                    yield row
         except (KeyError, *_UNREADABLE) as error:
             raise self._damage(name) from error
         if (count, seen.hexdigest()) != (expected.rows, expected.sha256):
@@ -219,6 +222,8 @@ class Backup:
             manifest = Manifest.model_validate_json(self._read(MANIFEST, _MAX_MANIFEST))
         except ValidationError as error:
             raise self._damage(MANIFEST) from error
+        if "riffs" not in manifest.tables:
+            raise self._damage(MANIFEST)
         if manifest.format > FORMAT:
             raise BadRequest(
                 f"“{self._name}” was written by a newer RiffBot ({manifest.riffbot}): please "

@@ -2,7 +2,7 @@
 
 Files come first: they are named by their content, so that those of a restore that failed harm
 nobody. The rows come in one transaction. A restored SQLite library is written beside the one that
-is there and takes its place when it is complete; the old one is kept under another name.
+is there and takes its place when it is complete; the old one is kept, see `replaced`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from sqlalchemy.engine import URL
 from riffbot.errors import BadRequest, StorageError
 from riffbot.library import migrate
 from riffbot.library.backup.archive import Backup, OnFile
+from riffbot.library.backup.replaced import SIDE_FILES, replace_database
 from riffbot.library.backup.rows import (
     insert_rows,
     references_of,
@@ -31,11 +32,7 @@ from riffbot.library.files import Files
 from riffbot.library.tables import Base
 from riffbot.settings import Settings
 
-REPLACED = ".before-restore"
-"""The end of the name under which the replaced SQLite library is kept."""
-
 _HALF = ".restoring"
-_SIDE_FILES = ("", "-wal", "-shm")
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,7 @@ class RestoreSummary:
         rows: how many, by table.
         files: how many.
         missing: sha256 of files that its riffs need and that the backup does not have.
-        replaced: where the SQLite library is that was there before, if there was one.
+        replaced: where the SQLite library is kept that was there before, if there was one.
     """
 
     rows: dict[str, int]
@@ -90,7 +87,7 @@ def restore_backup(
         rows = _restore_rows(url, backup, replace=True)
         replaced = None
     else:
-        rows, replaced = _restore_sqlite(url, database, backup)
+        rows, replaced = _restore_sqlite(url, database.resolve(), backup)
     return RestoreSummary(rows, restored, backup.manifest.missing, replaced)
 
 
@@ -149,9 +146,13 @@ def _restore_rows(url: URL, backup: Backup, *, replace: bool) -> dict[str, int]:
             _drop_tables(connection)
         migrate.upgrade_within(connection, backup.manifest.revision)
         for table in reflect_tables(connection):
-            if table.name in backup.manifest.tables:
-                rows = backup.read_rows(table.name)
-                counts[table.name] = insert_rows(connection, table, rows)
+            if table.name not in backup.manifest.tables:
+                raise StorageError(
+                    f"The backup is damaged (the table {table.name} is not in it): take another "
+                    "one."
+                )
+            rows = backup.read_rows(table.name)
+            counts[table.name] = insert_rows(connection, table, rows)
         migrate.upgrade_within(connection)
 
     migrate.run_in_transaction(url, run)
@@ -178,8 +179,7 @@ def _restore_sqlite(url: URL, path: Path, backup: Backup) -> tuple[dict[str, int
             # Everything is in the one file that is renamed, and nothing in a -wal beside it.
             database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             database.execute("PRAGMA journal_mode = DELETE")
-        replaced = _move_aside(path)
-        half.replace(path)
+        replaced = replace_database(half, path)
     except OSError as error:
         raise disk_error(error, path.parent) from error
     finally:
@@ -188,18 +188,6 @@ def _restore_sqlite(url: URL, path: Path, backup: Backup) -> tuple[dict[str, int
     return rows, replaced
 
 
-def _move_aside(path: Path) -> Path | None:
-    if not path.exists():
-        return None
-    kept = path.with_name(path.name + REPLACED)
-    _remove(kept)
-    for end in reversed(_SIDE_FILES):  # the database last: until then it is the library
-        source = Path(f"{path}{end}")
-        if source.exists():
-            source.replace(f"{kept}{end}")
-    return kept
-
-
 def _remove(path: Path) -> None:
-    for end in _SIDE_FILES:
+    for end in ("", *SIDE_FILES):
         Path(f"{path}{end}").unlink(missing_ok=True)

@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, DateTime, MetaData, Table, bindparam, inspect, select, update
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
 
 from riffbot.errors import BadRequest, StorageError
 from riffbot.library.connection import connect, connect_reader, with_repeatable_read
@@ -87,10 +89,11 @@ def read_rows(connection: Connection, table: Table, columns: Iterable[str] = ())
 def insert_rows(connection: Connection, table: Table, rows: Iterable[Row]) -> int:
     """Insert rows that `read_rows` gave; returns how many.
 
-    A reference to a row of the same table is set once all of them are there.
+    A reference to a row of the same table is set once all of them are there. PostgreSQL's texts
+    lose their NUL characters, which it does not store.
 
     Raises:
-        StorageError: their columns are not those of the table.
+        StorageError: their columns are not those of the table, or the database refuses them.
     """
     own = {
         key.parent.name: key.column.name for key in table.foreign_keys if key.column.table is table
@@ -103,15 +106,42 @@ def insert_rows(connection: Connection, table: Table, rows: Iterable[Row]) -> in
     while batch := list(islice(todo, _BATCH)):
         for row in batch:
             if row.keys() != set(table.c.keys()):
-                raise StorageError(f"The backup's rows do not fit into the table {table.name}.")
+                raise StorageError(
+                    f"The backup is damaged (its rows do not fit into the table {table.name}): "
+                    "take another one."
+                )
+            if not naive:
+                _drop_nul(row)
             for name in times:
                 row[name] = _to_time(row[name], naive=naive)
         if own:
             references += [_take_references(row, own) for row in batch if any(row[n] for n in own)]
-        connection.execute(table.insert(), batch)
+        with _refuse_bad_rows(table):
+            connection.execute(table.insert(), batch)
         count += len(batch)
-    _set_references(connection, table, own, references)
+    with _refuse_bad_rows(table):
+        _set_references(connection, table, own, references)
     return count
+
+
+@contextmanager
+def _refuse_bad_rows(table: Table) -> Iterator[None]:
+    """Translate what a database says to rows that it does not take: a key that is there twice."""
+    try:
+        with translate_db_errors():
+            yield
+    except (SQLAlchemyError, ValueError, TypeError, OverflowError) as error:
+        raise StorageError(
+            f"The backup is damaged (the database refuses its rows of {table.name}): take another "
+            "one."
+        ) from error
+
+
+def _drop_nul(row: Row) -> None:
+    """Remove the characters from a row's texts that PostgreSQL does not store."""
+    for name, value in row.items():
+        if isinstance(value, str) and "\0" in value:
+            row[name] = value.replace("\0", "")
 
 
 def _take_references(row: Row, own: dict[str, str]) -> Row:

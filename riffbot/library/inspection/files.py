@@ -36,6 +36,7 @@ class FileChecker:
         self._before = time.time() - (GRACE_S if is_running else 0.0)
         self._owners: dict[str, list[tuple[str, str]]] = {}  # sha256 → riff and column
         self._sources: dict[str, tuple[str, str]] = {}  # sha256 → what starts from it, and its id
+        self._kept: set[str] = set()
 
     def add_row(self, table: str, row: Row) -> None:
         """Remember what a row of `riffs`, `jobs` or `jams` refers to."""
@@ -45,6 +46,10 @@ class FileChecker:
                 self._owners.setdefault(digest, []).append((row["id"], column))
             if not own:
                 self._sources.setdefault(digest, (table.removesuffix("s"), row["id"]))
+
+    def keep(self, digests: set[str]) -> None:
+        """Remember files that a replaced library needs: they are no orphans."""
+        self._kept = digests
 
     def check(self, found: Inspection, on_file: OnFile = lambda done: None) -> None:
         """Compare every file with its name, and add what is wrong."""
@@ -74,7 +79,7 @@ class FileChecker:
     ) -> None:
         is_needed = digest in self._owners or digest in self._sources
         if not is_needed:
-            if self._is_old(path):
+            if digest not in self._kept and self._is_old(path):
                 found.add(Kind.ORPHAN, str(path))
             return
         found.files += 1

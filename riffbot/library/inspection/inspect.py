@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from riffbot.library.backup.replaced import find_replaced_references
 from riffbot.library.backup.rows import read_rows, reflect_tables, run_in_snapshot
 from riffbot.library.connection import database_url, file_of
 from riffbot.library.inspection.files import FileChecker, OnFile, check_leftovers
@@ -41,6 +42,7 @@ def inspect_library(
                     files.add_row(table.name, row)
 
     run_in_snapshot(url, read)
+    files.keep(find_replaced_references(settings.database))
     files.check(found, on_file)
     check_leftovers(file_of(url), found)
     return found

@@ -16,7 +16,7 @@ from riffbot.clips.edits import (
 )
 from riffbot.clips.harmony_notes import describe_ignored_harmony
 from riffbot.generation_options import NO_OPTIONS, GenerationOptions
-from riffbot.harmony import NO_HARMONY, HarmonyText
+from riffbot.harmony import NO_HARMONY, HarmonyError, HarmonyText
 from riffbot.request import RiffRequest
 
 IN_A_MINOR = EditSource("steady", 400, 120.0, "dub", harmony=HarmonyText("A minor", "i VI"))
@@ -91,3 +91,51 @@ def test_only_what_somebody_asked_for_is_said_to_be_ignored() -> None:
     assert describe_ignored_harmony(asked, made, "SD", held=asked.harmony) is None
     assert describe_ignored_harmony(asked, asked, "SD") is None
     assert describe_ignored_harmony(made, made, "SD") is None
+
+
+def _is_said(asked: RiffRequest, source: EditSource) -> bool:
+    made = asked.with_changes(key=None, chords=None)
+    return describe_ignored_harmony(asked, made, "SD", source.harmony) is not None
+
+
+def test_what_source_and_prompt_bring_is_not_said_to_be_ignored() -> None:
+    by_name = EditSource("steady", 400, 120.0, "dub", harmony=HarmonyText("a minor", "am7 NC"))
+    for source in (IN_A_MINOR, by_name):
+        assert not _is_said(morph(source, IN_EB), source)
+        assert not _is_said(remix(source, GenerationOptions.build(key="any")), source)
+        assert not _is_said(remix(source, NO_OPTIONS), source)
+        words = GenerationOptions.build(prompt="bells in D minor")
+        assert not _is_said(remix(source, words), source)
+        assert _is_said(remix(source, GenerationOptions.build(key="D minor")), source)
+        assert _is_said(morph(source, IN_EB, GenerationOptions.build(chords="C F")), source)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "chords"),
+    [
+        ("pop in A minor, Am7 D7 Gmaj7", "Am7 D7 Gmaj7"),
+        ("pop in C, I-V-vi-IV", None),
+        ("pop, I-V-vi-IV, bright", None),
+        ("pop in C", None),
+    ],
+)
+def test_any_key_goes_with_every_prompt(prompt: str, chords: str | None) -> None:
+    options = GenerationOptions.build(key="any", prompt=prompt)
+    assert options.choose_harmony(NO_HARMONY) == (None, chords)
+    assert options.choose_harmony(HarmonyText("E minor", None)) == (None, chords)
+    plain = EditSource("steady", 400, 120.0, "dub")
+    for source in (plain, IN_EB):
+        assert remix(source, options).key is None
+
+
+@pytest.mark.parametrize("key", [None, "C"])
+def test_numerals_of_a_morphs_end_need_a_key(key: str | None) -> None:
+    fields = {"prompt": "x", "target": {"prompt": "y", "seed": 1}}
+    piece = {"kind": "morph", "clips": 2, "key": key, "chords": "ii V I"}
+    if key is not None:
+        assert RiffRequest.build(**fields, piece=piece).piece is not None
+        return
+    with pytest.raises(HarmonyError, match="which key"):
+        RiffRequest.build(**fields, piece=piece)
+    with pytest.raises(HarmonyError, match="which key"):
+        RiffRequest.build(**fields).with_changes(piece=piece)

@@ -6,11 +6,14 @@ import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from riffbot import cli
-from riffbot.library.instance_lock import hold_instance_lock
+from riffbot.library.inspection.inspect import inspect_library
+from riffbot.library.inspection.problems import Inspection
+from riffbot.library.instance_lock import hold_instance_lock, is_instance_lock_held
 from riffbot.library.store import Library
 from riffbot.request import RiffRequest
 from riffbot.settings import Settings, load_settings
@@ -138,3 +141,18 @@ def test_beside_a_running_riffbot(
     assert "Another RiffBot" in one_line(capsys)
     assert cli.main(["doctor", "--deep", "--repair"]) == 1
     assert "Another RiffBot" in one_line(capsys)
+
+
+def test_what_is_mended_is_looked_for_while_no_riffbot_can_start(
+    home: Path, riff_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = []
+
+    def look(settings: Settings, *args: Any, **options: Any) -> Inspection:
+        held.append((is_instance_lock_held(settings), options["is_running"]))
+        return inspect_library(settings, *args, **options)
+
+    monkeypatch.setattr("riffbot.library.inspection.inspect.inspect_library", look)
+    assert cli.main(["doctor", "--deep"]) == 0
+    assert cli.main(["doctor", "--deep", "--repair"]) == 0
+    assert held == [(False, False), (True, False)]

@@ -7,13 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from riffbot.harmony import Harmony, HarmonyText, find_harmony
+from riffbot.request import RiffRequest
 
 
 @pytest.mark.parametrize(
     ("prompt", "key"),
     [
         ("lo-fi piano in A minor", "A minor"),
-        ("lo-fi piano in a minor", "A minor"),
+        ("lo-fi piano in the key of a minor", "A minor"),
+        ("lo-fi piano in a flat minor", "Ab minor"),
+        ("soul in E flat, warm", "Eb major"),
+        ("slow D minor grooves", "D minor"),
         ("slow jazz, A minor, brushes", "A minor"),
         ("A minor, sad piano", "A minor"),
         ("A minor blues, slow guitar", "A minor"),
@@ -45,6 +49,14 @@ def test_keys_in_words(prompt: str, key: str) -> None:
         "Am",
         "I Am the walrus",
         "in a minor mood",
+        "sit in a minor",
+        "A minor setback",
+        "live in a flat by the sea",
+        "live in a flat",
+        "written in C++",
+        "in D.C. with drums",
+        "Generation D minor league",
+        "Vitamin C major sale",
         "in a minor key, slow",
         "a major lift, drums",
         "A major lift, drums",
@@ -94,6 +106,58 @@ def test_numerals_count_where_the_key_comes_from_elsewhere() -> None:
 @pytest.mark.parametrize("part", ["C1", "A minor ", "ii-", "Cm", "C7(", "in ", "C\t", "I"])
 def test_a_long_prompt_is_read_at_once(part: str) -> None:
     find_harmony(part * (1000 // len(part)) + "!", has_key=True)
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "piano in C m\u0131nor, slow",
+        "in E \u017fharp minor",
+        "\u212aey of C m\u0130nor",
+        "in C## sharp minor",
+        "in Bbb flat minor",
+        "key of bb sharp",
+        "Cb sharp minor",
+    ],
+)
+def test_a_key_that_cannot_be_read_is_none(prompt: str) -> None:
+    found = find_harmony(prompt)
+    assert found.parse().key is None or found.key == "C minor"
+    assert RiffRequest.build(prompt=prompt).prompt == prompt
+
+
+_WORDS = [
+    "in",
+    "key of",
+    "C",
+    "Bb",
+    "f##",
+    "a",
+    "flat",
+    "sharp",
+    "minor",
+    "M\u0130NOR",
+    "m\u0131nor",
+]
+_MORE_WORDS = [
+    "ioni\u0131an",
+    "\u017fharp",
+    "dor\u0131an",
+    "\u212aey",
+    "Am7",
+    "D7",
+    "ii",
+    "V",
+    "|",
+    ",",
+]
+
+
+@given(st.lists(st.sampled_from(_WORDS + _MORE_WORDS), max_size=9), st.sampled_from([" ", "-", ""]))
+def test_no_prompt_is_refused_over_its_harmony(words: list[str], between: str) -> None:
+    prompt = "x " + between.join(words)
+    find_harmony(prompt).parse()
+    RiffRequest.build(prompt=prompt)
 
 
 @given(st.text(alphabet="ABCDEFGabiv m7#/-|.,I V", max_size=80), st.booleans())

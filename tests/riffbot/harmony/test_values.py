@@ -6,9 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from riffbot.generation_options import GenerationOptions
 from riffbot.harmony import MODES, Chord, Harmony, HarmonyError, Key, Progression
-from riffbot.harmony.chords import qualities
+from riffbot.harmony.chords import qualities, suggest_chord
 from riffbot.harmony.notes import FLAT_NAMES, SHARP_NAMES, pitch_class_of
+from riffbot.harmony.progressions import LONGEST_TEXT
+from riffbot.request import RiffRequest
 
 ROOTS = sorted({*SHARP_NAMES, *FLAT_NAMES})
 
@@ -220,7 +223,9 @@ def test_a_key_alone_leaves_the_chords_open() -> None:
         (". C", "no chord yet that could be held"),
         ("| C D E F G |", "room for 4"),
         ("C " * 65, "64 are the most"),
-        ("C" + " " * 600, "under 600 characters"),
+        ("C" + " " * LONGEST_TEXT, "under 10000 characters"),
+        ("q-q " * 140, "140 measures"),
+        ("C|" * 70, "70 measures"),
     ],
 )
 def test_what_cannot_be_played_gets_a_sentence(written: str, sentence: str) -> None:
@@ -230,3 +235,41 @@ def test_what_cannot_be_played_gets_a_sentence(written: str, sentence: str) -> N
 
 def test_a_description_has_both() -> None:
     assert Harmony.parse("A minor", "i . | V7 i").describe() == "A minor · Am | E7 Am"
+
+
+@pytest.mark.parametrize("text", ["C## sharp minor", "Bbb flat minor", "Cb sharp", "C m\u0131nor"])
+def test_a_note_of_three_accidentals_is_no_key(text: str) -> None:
+    with pytest.raises(HarmonyError, match=f"no key “{text}”"):
+        Key.parse(text)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["C C C C|" * 64, "NC " * 64, "Cmaj9#11/Bb" + " %" * 63, "I((((((((" + " %" * 63],
+)
+def test_text_that_was_accepted_may_be_written_out(typed: str) -> None:
+    progression = Progression.parse(typed)
+    for text in (progression.text, progression.from_measure(3).text):
+        assert Progression.parse(text).measures[0][0] == progression.measures[3][0]
+    request = RiffRequest.build(prompt="x", key="C", chords=typed, bpm=120)
+    assert RiffRequest.build(**request.model_dump()) == request
+    assert request.with_changes(chords=progression.from_measure(1).text).chords
+    options = GenerationOptions.build(prompt="x", chords=typed)
+    assert options.with_defaults(key="C").chords == request.chords
+    beats = progression.measures * 4
+    assert Progression.parse(Progression.build([m * (4 // len(m)) for m in beats[:64]]).text)
+
+
+def test_a_hostile_text_gets_one_suggestion(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("riffbot.harmony.chords.suggest_chord", asked.append)
+    for typed in ("q-q " * 60, "|".join(["q-q z-z"] * 60), "q-" * 4000, "C" + "q" * 4000):
+        asked.clear()
+        with pytest.raises(HarmonyError):
+            Progression.parse(typed)
+        assert len(asked) <= 1
+
+
+def test_a_long_word_is_like_no_chord() -> None:
+    assert suggest_chord("Am7" * 9) is None
+    assert suggest_chord("Amm7") == "Am7"

@@ -47,6 +47,11 @@ def test_clips_and_steps() -> None:
         decisions.check_size(rules, [RIFF.with_changes(steps=21)])
     assert decisions.limit_steps(rules, RIFF, 50).steps == 20
     assert decisions.limit_steps(rules, RIFF, 15) is RIFF
+    assert decisions.limit_steps(rules, RIFF, None).steps == 20, "the model still loads"
+    assert decisions.limit_steps(ServerRules(), RIFF, None) is RIFF
+    assert decisions.shorten_steps(rules, RIFF) is RIFF
+    assert decisions.shorten_steps(rules, RIFF.with_changes(steps=50)).steps == 20
+    assert decisions.shorten_steps(rules, RIFF.with_changes(steps=9)).steps == 9
 
 
 @pytest.mark.parametrize(
@@ -114,9 +119,21 @@ def test_what_is_typed_is_read() -> None:
     for typed in ("18", "18-18", "25-3", "a-b", "-1-3"):
         with pytest.raises(BadRequest, match="18-23"):
             parse_hours(typed)
+    assert parse_words("😀, 4, 悪い, c++") == ("😀", "4", "悪い", "c++")
+    for typed in ("-", "…", "bad, .", "*", "\u3164"):
+        with pytest.raises(BadRequest, match="needs a letter, a digit or an emoji"):
+            parse_words(typed)
     for bad in ({"words": ("*",)}, {"words": ("x" * 41,)}, {"member_hour": 0}, {"max_clips": 5}):
         with pytest.raises(BadRequest):
             validate(ServerRules, bad)
+
+
+def test_a_stored_list_with_a_dash_is_read_and_the_dash_finds_nothing() -> None:
+    stored = '{"words": ["-", "bad"], "word_action": "refuse"}'
+    rules = ServerRules.model_validate_json(stored)
+    assert decisions.check_words(rules, ["lofi - chill"]) is None
+    with pytest.raises(Disallowed):
+        decisions.check_words(rules, ["bad - chill"])
 
 
 def test_rules_survive_json() -> None:

@@ -19,6 +19,8 @@ LISTED = ("bad", "ass", "kill", "Scunthorpe United", "idiot*")
     [
         "bad", "BAD piano", "a (bad:1.3) riff", "bаd", "ｂａｄ", "𝐛𝐚𝐝", "b\u200bad", "bád", "b4d",
         "baaaad", "b.a.d", "b a d", "bad!", "[bad]", "_bad_", "BÄD", "Ьad and bad",
+        "b4d!", "b4d!!", "|b4d|", "+b4d+", "b4d!, ok", "(b4d!:1.2)",
+        "b\u3164ad", "b\u115fad", "b\u2800ad", "ΒΑd", "ВАD",
     ],
 )  # fmt: skip
 def test_a_disguised_word_is_found(text: str) -> None:
@@ -31,7 +33,8 @@ def test_a_disguised_word_is_found(text: str) -> None:
         ("a$$", "ass"), ("a55 kicking", "ass"), ("k1ll", "kill"), ("ki11", "kill"),
         ("KI||", "kill"),
         ("k!ll", "kill"), ("scunthorpe  united fans", "Scunthorpe United"),
-        ("idiots", "idiot*"), ("1d1otic", "idiot*"),
+        ("idiots", "idiot*"), ("a$$!", "ass"), ("!k1ll", "kill"), ("ΚΙLL", "kill"),
+        ("ΚILL+", "kill"), ("k!ll!", "kill"), ("1d1otic", "idiot*"),
     ],
 )  # fmt: skip
 def test_digits_and_signs_are_letters_in_words(text: str, word: str | None) -> None:
@@ -47,6 +50,24 @@ def test_digits_and_signs_are_letters_in_words(text: str, word: str | None) -> N
 )  # fmt: skip
 def test_words_that_contain_one_are_not_it(text: str) -> None:
     assert find_word(text, LISTED) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("ΗELL", "hell"),
+        ("Νazi", "nazi"),
+        ("ΖOO", "zoo"),
+        ("h1tler!", "hitler"),
+        ("$hit!", "shit"),
+        ("НELL", "hell"),
+    ],
+)
+def test_capitals_of_other_alphabets_look_like_others_than_their_small_letters(
+    text: str, word: str
+) -> None:
+    assert find_word(text, (word,)) == word
+    assert find_word(text, (text,)) == text
 
 
 def test_languages_without_spaces_have_no_boundaries() -> None:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import hashlib
+import itertools
+import json
+import math
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +30,7 @@ from riffbot.errors import BadRequest, RiffBotError, StorageError
 from riffbot.jam.snapshot import JamSnapshot
 from riffbot.library import migrate
 from riffbot.library.backup.archive import Backup
+from riffbot.library.backup.replaced import find_replaced, find_replaced_references
 from riffbot.library.backup.restore import RestoreSummary, restore_backup
 from riffbot.library.backup.rows import Row, read_rows, reflect_tables, run_in_snapshot
 from riffbot.library.backup.write import BackupSummary, write_backup
@@ -199,6 +208,153 @@ async def test_nothing_is_overwritten_unless_told(
     assert all_rows(kept) == newer
 
 
+async def test_each_replaced_library_is_kept_with_its_files(
+    family: Library, add: Add, settings: Settings, tmp_path: Path
+) -> None:
+    await save(settings, tmp_path / "b.zip", with_secrets=True)
+    since = await add("since then")
+    await family.close()
+    kept, files = [], all_files(settings)
+    for _ in range(3):
+        restored = await bring_back(settings, tmp_path / "b.zip", overwrite=True)
+        assert restored.replaced is not None
+        kept.append(restored.replaced)
+    assert find_replaced(settings.database) == sorted(set(kept))
+    assert [name.name.rpartition(".")[2] for name in kept] == [
+        "before-restore",
+        "before-restore-2",
+        "before-restore-3",
+    ]
+    for path in settings.files_dir.rglob("*.*"):
+        os.utime(path, (0, 0))
+    assert await problems(settings) == []
+    library = await Library.open(settings)
+    needed = await asyncio.to_thread(find_replaced_references, settings.database)
+    assert needed >= {since.png, since.mp3, since.picture}
+    assert await library.riffs.collect_files(needed) == 0
+    assert all_files(settings) == files
+    for name in kept:
+        name.unlink()
+    assert await asyncio.to_thread(find_replaced_references, settings.database) == set()
+    assert await library.riffs.collect_files() == 3
+    await library.close()
+
+
+CRASH = """
+import os, sys
+from pathlib import Path
+from riffbot.cli import main
+calls = 0
+def count(event, args):
+    global calls
+    if event in ("os.rename", "os.link", "os.remove", "sqlite3.connect", "open"):
+        names = [str(arg) for arg in args]
+        if any("riffbot.db" in name for name in names):
+            calls += 1
+            if calls == int(sys.argv[2]):
+                os._exit(9)
+sys.addaudithook(count)
+sys.exit(main(["restore", sys.argv[1], "--overwrite"]))
+"""
+
+
+def database_files(settings: Settings) -> dict[str, bytes]:
+    paths = [settings.database_file, Path(f"{settings.database_file}-wal")]
+    return {path.name: path.read_bytes() for path in paths}
+
+
+def rows_of(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as database:
+        (number,) = database.execute("SELECT count(*) FROM riffs").fetchone()
+    return int(number)
+
+
+@pytest.mark.slow  # a process for each call
+async def test_a_crash_anywhere_leaves_a_whole_library(
+    library: Library, add: Add, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await add("saved")
+    await save(settings, tmp_path / "b.zip")
+    await add("since then")
+    # As after a crash of the bot: what was written last is in the journal alone.
+    files = database_files(settings)
+    await library.close()
+    place = tmp_path / "place"
+    monkeypatch.setenv("RIFFBOT_DATA_DIR", str(place))
+    ends, found = 0, set()
+    for call in itertools.count(1):
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir()
+        for name, content in files.items():
+            (place / name).write_bytes(content)
+        ended = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-c", CRASH, str(tmp_path / "b.zip"), str(call)],
+            capture_output=True,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            check=False,
+        )
+        left = rows_of(place / settings.database_file.name)
+        kept = [rows_of(name) for name in place.glob("*.before-restore")]
+        assert left == 2 or (left == 1 and kept == [2])
+        found.add(left)
+        if ended.returncode != 9:
+            break
+        ends += 1
+    assert ended.returncode == 0
+    assert found == {1, 2}
+    assert ends > 5
+
+
+async def test_where_the_new_library_cannot_be_put_the_old_one_stays(
+    family: Library, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await save(settings, tmp_path / "b.zip")
+    await family.close()
+    before = all_rows(settings)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "in use")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", refuse)
+        with pytest.raises(StorageError, match="permissions"):
+            await bring_back(settings, tmp_path / "b.zip", overwrite=True)
+    assert all_rows(settings) == before
+    assert not [path for path in settings.data_dir.iterdir() if "restor" in path.name]
+
+
+async def test_without_hard_links_the_old_library_is_copied(
+    family: Library, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await save(settings, tmp_path / "b.zip")
+    await family.close()
+    before = all_rows(settings)
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    kept = (await bring_back(settings, tmp_path / "b.zip", overwrite=True)).replaced
+    assert all_rows(Settings(data_dir=tmp_path, database_url=f"sqlite:///{kept}")) == before
+
+
+async def test_a_library_that_a_program_reads_is_not_replaced(
+    family: Library, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await save(settings, tmp_path / "b.zip")
+    await family.close()
+    before = all_rows(settings)
+    monkeypatch.setattr("riffbot.library.backup.replaced.BUSY_TIMEOUT_MS", 50)
+    with closing(sqlite3.connect(settings.database_file)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM riffs").fetchone()
+        with pytest.raises(RiffBotError, match="Another program"):
+            await bring_back(settings, tmp_path / "b.zip", overwrite=True)
+    assert all_rows(settings) == before
+
+
 async def test_a_damaged_library_can_be_replaced(
     family: Library, settings: Settings, tmp_path: Path
 ) -> None:
@@ -334,6 +490,113 @@ async def test_a_backup_of_a_newer_riffbot_is_refused(
             newer.writestr(name, now.read(name).replace(b'"revision": "0', b'"revision": "9'))
     with pytest.raises(BadRequest, match="newer RiffBot"):
         await bring_back(elsewhere, tmp_path / "newer.zip")
+
+
+def rewrite(
+    source: Path,
+    target: Path,
+    change: Callable[[Row], Row | bytes],
+    *,
+    table: str = "riffs",
+    manifest: dict[str, Any] | None = None,
+) -> None:
+    """Write a backup anew with other rows, and with the hashes that belong to them."""
+    entry = f"database/{table}.jsonl"
+    with zipfile.ZipFile(source) as whole, zipfile.ZipFile(target, "w") as other:
+        contents = {name: whole.read(name) for name in whole.namelist()}
+        changed = [change(json.loads(line)) for line in contents[entry].splitlines()]
+        assert changed
+        lines = [
+            row if isinstance(row, bytes) else json.dumps(row).encode() + b"\n" for row in changed
+        ]
+        contents[entry] = b"".join(lines)
+        told = json.loads(contents["manifest.json"])
+        told["tables"][table]["sha256"] = hashlib.sha256(contents[entry]).hexdigest()
+        contents["manifest.json"] = json.dumps({**told, **(manifest or {})}).encode()
+        for name, content in contents.items():
+            other.writestr(name, content)
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("riffs", {"seed_image": 5}),
+        ("riffs", {"png": []}),
+        ("riffs", {"id": None}),
+        ("riffs", {"prompt": {"a": 1}}),
+        ("riffs", {"prompt": "\ud800"}),
+        ("riffs", {"seed": 10**30}),
+        ("riffs", {"seed": True}),
+        ("riffs", {"denoising": math.nan}),
+        ("riffs", {"remix_allowed": "yes"}),
+        ("riffs", {"created_at": "yesterday"}),
+        ("riffs", {"created_at": 5}),
+        ("riffs", {"created_at": "2026-11-28T12:00:00"}),
+        ("jobs", {"state": None}),
+        ("jobs", {"state": ["pending"]}),
+        ("jobs", {"request": 5}),
+        ("favourites", {"user_id": "1"}),
+    ],
+)
+@pytest.mark.usefixtures("family")
+async def test_a_value_that_no_column_holds_is_damage(
+    settings: Settings,
+    tmp_path: Path,
+    table: str,
+    change: dict[str, Any],
+) -> None:
+    await save(settings, tmp_path / "b.zip")
+    rewrite(tmp_path / "b.zip", tmp_path / "odd.zip", lambda row: {**row, **change}, table=table)
+    with Backup.open(tmp_path / "odd.zip") as backup, pytest.raises(StorageError, match="damaged"):
+        backup.verify()
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("riffs", lambda row: {**row, "id": "same"}),
+        ("riffs", lambda row: {**row, "extra": 1}),
+        ("riffs", lambda row: {name: row[name] for name in row if name != "prompt"}),
+        ("riffs", lambda row: {**row, "prompt": None}),
+        ("jobs", lambda row: {"id": row["id"]}),
+        ("riffs", lambda _: b"[" * 100_000 + b"]" * 100_000 + b"\n"),
+    ],
+)
+@pytest.mark.usefixtures("family")
+async def test_rows_that_the_database_refuses_are_damage(
+    settings: Settings,
+    elsewhere: Settings,
+    tmp_path: Path,
+    table: str,
+    change: Callable[[Row], Row | bytes],
+) -> None:
+    await save(settings, tmp_path / "b.zip")
+    rewrite(tmp_path / "b.zip", tmp_path / "odd.zip", change, table=table)
+    with pytest.raises(StorageError, match="damaged"):
+        await bring_back(elsewhere, tmp_path / "odd.zip")
+    assert not elsewhere.database_file.exists()
+
+
+@pytest.mark.parametrize("manifest", [{"tables": {}}, {"format": 0}, {"format": -5}])
+async def test_a_manifest_that_promises_nothing_is_damaged(
+    family: Library, settings: Settings, tmp_path: Path, manifest: dict[str, Any]
+) -> None:
+    await save(settings, tmp_path / "b.zip")
+    rewrite(tmp_path / "b.zip", tmp_path / "odd.zip", lambda row: row, manifest=manifest)
+    with pytest.raises(StorageError, match="damaged"):
+        Backup.open(tmp_path / "odd.zip")
+
+
+@pytest.mark.needs("postgres", "asyncpg")
+async def test_postgresql_gets_texts_without_nul(
+    family: Library, settings: Settings, server: str, tmp_path: Path
+) -> None:
+    there = Settings(data_dir=tmp_path / "there", database_url=server)
+    await save(settings, tmp_path / "b.zip")
+    rewrite(tmp_path / "b.zip", tmp_path / "odd.zip", lambda row: {**row, "alt": "a\0b"})
+    await bring_back(there, tmp_path / "odd.zip", overwrite=True)
+    rows = await asyncio.to_thread(all_rows, there)
+    assert {row["alt"] for row in rows["riffs"]} == {"ab"}
 
 
 async def test_where_there_is_no_library_there_is_no_backup(
