@@ -149,9 +149,16 @@ def atomic_file(path: Path) -> Iterator[Path]:
     It is removed if the block raises.
 
     Raises:
-        StorageError: the system refuses.
+        StorageError: the system refuses, or has no such letters in names of files.
     """
     beside = path.with_name(f".riffbot-{os.getpid()}-{path.name}")
+    try:
+        os.fsencode(beside)
+    except UnicodeEncodeError as error:
+        raise StorageError(
+            f"“{_short(path)}” cannot be written: this system's encoding has not all of its "
+            "letters. Name it otherwise, or set LC_ALL=C.UTF-8."
+        ) from error
     try:
         try:
             with unfinished_file(beside):

@@ -76,6 +76,7 @@ QUOTED_AS_THEY_ARE = {
     ("riffbot/text_files.py", "name"),
     # Not of members: names of ours, of the owner's settings, and of addresses on the page.
     ("riffbot/inference/models/loading.py", "name"),
+    ("cogs/server/_modals.py", "label"),
     ("riffbot/library/instance_lock.py", "what"),
     ("riffbot/library/instance_lock.py", "database"),
     ("riffbot/library/instance_lock.py", "error.database"),

@@ -58,6 +58,12 @@ TABLE: list[tuple[list[str], int]] = [
     (["privacy", "export", f"{LONG}.zip"], 2),
     (["privacy", "delete", "--member", "1"], 2),
     (["db", "sideways"], 2),
+    (["backup", f"{LONG}/“b”.zip"], 1),
+    (["restore", LONG, "--check"], 2),
+    (["restore", "a file", "--check"], 2),
+    (["health"], 1),
+    (["admin", "block", "nobody"], 2),
+    (["admin", "log"], 2),
     (["--port", "99999999"], 2),
 ]
 """What is typed, and the exit code with an ordinary terminal."""

@@ -226,17 +226,20 @@ async def main():
     async with open_services(settings) as services:
         before = RiffRequest(prompt="before", seed=1)
         await services.clip_service.make(before, author=Author(1, "Ann", 10))
-        def tell(news):
-            if news.step >= 2:
-                print("running", flush=True)
+        steps = []
         long = RiffRequest(prompt="funky (sax:1.2)", seed=42, steps=200)
         queued = RiffRequest(prompt="queued", seed=3)
         make = services.clip_service.make
-        await asyncio.gather(
+        works = [asyncio.ensure_future(
             make(long, author=Author(1, "Ann", 10), origin=Origin(channel_id=5, token="t"),
-                 on_progress=tell),
-            make(queued, author=Author(2, "Bob", 10)),
-        )
+                 on_progress=lambda news: steps.append(news.step)))]
+        while not steps or steps[-1] < 2:
+            await asyncio.sleep(0.001)
+        works.append(asyncio.ensure_future(make(queued, author=Author(2, "Bob", 10))))
+        while len(await services.library.jobs.unfinished()) < 2:
+            await asyncio.sleep(0.001)
+        print("running", flush=True)
+        await asyncio.gather(*works)
 
 asyncio.run(main())
 """
