@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import discord
@@ -41,7 +43,7 @@ _WORD_ACTIONS = {
 }
 
 
-class SettingsModal(discord.ui.Modal):
+class SettingsModal(discord.ui.Modal, ABC):
     """Asks for one group of settings.
 
     Args:
@@ -76,9 +78,9 @@ class SettingsModal(discord.ui.Modal):
             for name, (field, text, limit) in self._numbers.items()
         }
 
+    @abstractmethod
     async def apply(self, interaction: discord.Interaction[RiffBot]) -> Changes:
         """Return the changes of the rules; store other settings. Raises BadRequest."""
-        raise NotImplementedError
 
     async def on_submit(self, interaction: discord.Interaction[Any]) -> None:
         """Store what was chosen and show it in the panel."""
@@ -250,7 +252,7 @@ class LogModal(SettingsModal):
 class SettingsButton(ActionButton, template=r"server:rules:(?P<action>[a-z]+)"):
     """The buttons of the panel."""
 
-    MODALS: ClassVar = {
+    MODALS: ClassVar[dict[str, Callable[[ServerRules], SettingsModal]]] = {
         "where": WhereModal,
         "quotas": QuotasModal,
         "sizes": SizesModal,
