@@ -6,6 +6,7 @@ See tests/README.md for what lies where.
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from audio import codec
 from audio.libraries import load_librosa
+from riffbot.interrupts import ENGINE_THREAD, WARM_UP_THREAD
 from tests.support import needs
 from tests.support.tiny_models import tiny_embedded_model
 
@@ -30,6 +32,13 @@ def pytest_configure(config: pytest.Config) -> None:
     if getattr(config.option, "numprocesses", None):
         load_librosa()
         codec.warm_up()
+
+
+def pytest_unconfigure() -> None:
+    """Wait for threads of native code: Python would abort if it finalised beside them."""
+    for thread in threading.enumerate():
+        if thread.name in {ENGINE_THREAD, WARM_UP_THREAD}:
+            thread.join(30)
 
 
 @pytest.fixture(scope="session")

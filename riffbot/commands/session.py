@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from riffbot.interrupts import WARM_UP_THREAD
+
 if TYPE_CHECKING:
     from riffbot.commands.image_resolver import ImageResolver
     from riffbot.inference.engine.engine import Engine
@@ -65,7 +67,7 @@ def _open_pipeline(settings: Settings, resolver: ImageResolver) -> Any:
 
     pipeline = open_pipeline(settings, resolver.images)
     # Only now: two imports at a time take turns, but the model computes beside one.
-    threading.Thread(target=_load_codec, daemon=True).start()
+    threading.Thread(target=_load_codec, name=WARM_UP_THREAD, daemon=True).start()
     return pipeline
 
 
