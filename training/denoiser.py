@@ -1,18 +1,15 @@
 """Train the denoiser: `python -m training.denoiser --shards DIR … --out CKPT`.
 
-The network learns rectified flow (`training.flow`). One caption in ten is empty, for
-classifier-free guidance, and then beat and harmony are mostly faint, as guidance shows them to its
-unprompted half; one beat grid in seven is blank, the key in half of the clips and the chords in a
-third, so that prompts that name none stay free. What ships is an exponential moving average. It
+The network learns rectified flow (`training.flow`) on questions that `training.samples` draws. What
+ships is an exponential moving average. It
 stops by the clock, not by steps, reads new shards as they become ready, and goes on from its
 checkpoint after a kill.
 
 With `--distil CKPT` it learns another denoiser's answers under guidance (`training.distillation`),
 best from that one's weights (`--start`).
 
-In the first part (`--halves`) most batches are halves of clips, whole measures each, twice as many
-of them: what instruments sound like is learnt from more clips in the same time. The rest, with the
-falling learning rate, sees whole clips only.
+In the first part (`--halves`) most batches are halves of clips: what instruments sound like is
+learnt from more clips in the same time. The rest, with the falling learning rate, sees whole clips.
 
 On a CPU it is `--workers` processes of one thread each: two threads in one process spin against
 whatever else runs on the machine. Each goes its own way for `--meet` seconds, then all go on from
@@ -35,46 +32,31 @@ import tempfile
 import time
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 from torch.multiprocessing.spawn import spawn
 
-from riffbot.inference.models.beats import scale_beats
-from training.ahead import CaptionsAhead, GridsAhead, HarmoniesAhead
 from training.batch_size import fastest_batch
 from training.compiled import Compiled
-from training.conditioning import Conditioner, Shown, grids, harmonies, has_even_halves
 from training.dataset import (
     HELD_OUT,
     ByWidth,
-    Json,
     folder,
     write_checkpoint,
 )
 from training.distillation import GuidedTeacher, distillation_loss, guidance_scales
-from training.feed import Batch, Feed
-from training.flow import Question, channel_weights, noise_levels, velocity_loss
+from training.feed import Feed
+from training.flow import Question, channel_weights, velocity_loss
 from training.held_out_loss import HeldOut
 from training.networks import adopt, build_denoiser
 from training.progress import Progress, wait_for
+from training.samples import QuestionDrawer, Sources
 
-EMPTY_CAPTIONS = 0.1
-BLANK_GRIDS = 0.15
-FAINT = 0.8
-"""Share of the empty captions beside which beat and harmony are shown at a random share of their
-size, as far as they are shown."""
-KEYS_SHOWN = 0.5
-CHORDS_SHOWN = 0.65
-BASSES: tuple[Literal["always", "changes", "never"], ...] = ("always", "changes", "never")
-"""How the bass of shown chords is, each as often as the next: all of it is a bass line, where the
-chord changes it is what a chord's name says."""
 _NOBODY = 1e-3
 """Steps that each counts for when all were paused: the mean is then of all alike."""
-HALVED = 0.75
-"""Share of the batches made of halves while there are any."""
 
 
 def remaining_rate(progress: float, falling: float) -> float:
@@ -91,18 +73,13 @@ class Trainer:
     def __init__(self, options: argparse.Namespace, rank: int, device: torch.device) -> None:
         self.options, self.rank, self.device = options, rank, device
         wait_for(options.gist.exists, f"{options.gist} (training.prompt_embedding)")
-        self.conditioner: Any = Conditioner(options.gist, device)
-        self.grids: Any = grids
-        self.harmonies: Any = harmonies
-        if options.ahead:
-            self.conditioner = CaptionsAhead(self.conditioner, device)
-            self.grids, self.harmonies = GridsAhead(device), HarmoniesAhead(device)
-        self.empty = self.conditioner([""])
+        sources = Sources.of(options.gist, device, ahead=options.ahead)
+        self.conditioner = sources.conditioner
         self.weights = channel_weights(options.autoencoder).to(device)
         torch.manual_seed(options.seed)
         self.teacher = None
         if options.distil is not None:
-            self.teacher = GuidedTeacher(options.distil, self.empty, device)
+            self.teacher = GuidedTeacher(options.distil, self.conditioner([""]), device)
         network = build_denoiser(
             options.latent_channels, tuple(options.channels), guidance=self.teacher is not None
         )
@@ -126,9 +103,8 @@ class Trainer:
         if options.out.exists():
             self._resume()
         self.generator = torch.Generator().manual_seed(options.seed + 1000 * self.step + rank)
-        # Drawn where it is used: a batch of a GPU has tens of millions of numbers.
-        self.noise = torch.Generator(device).manual_seed(self.generator.initial_seed())
         self.feed = Feed(options.shards, device, ByWidth(options.favour, options.favour_times))
+        self.drawer = QuestionDrawer(self.feed.store, sources, self.generator, device)
 
     def _resume(self) -> None:
         held = torch.load(self.options.out, map_location=self.device, weights_only=True)
@@ -180,13 +156,7 @@ class Trainer:
         """The batch that this device works through fastest."""
 
         def step(size: int) -> None:
-            batch = Batch(*self.feed.store.draw(size, self.generator), None)
-            latents, silent = batch.latents.float(), torch.zeros(size, dtype=torch.bool)
-            empty = [part.expand(size, *part.shape[1:]) for part in self.empty]
-            s = noise_levels(size, self.generator).to(self.device)
-            noise, planes = torch.randn_like(latents), self._planes(batch, silent)
-            question = Question(latents, planes, (empty[0], empty[1]), s, noise)
-            self._loss(question).mean().backward()
+            self._loss(self.drawer.draw(size)).mean().backward()
             self.optimizer.zero_grad(set_to_none=True)
 
         size = fastest_batch(step, self.device)
@@ -246,80 +216,14 @@ class Trainer:
         self.forward.close()
         bar.close()
 
-    def _batch(self, progress: float) -> Batch:
-        """Whole clips, or twice as many halves."""
-        draw, generator = self.feed.store.draw, self.generator
-        size = self.options.batch
-        dice = torch.rand(1, generator=generator).item()
-        if progress < self.options.halves and dice < HALVED:
-            latents, labels = draw(4 * size, generator)
-            fit = [i for i, said in enumerate(labels) if has_even_halves(said)][: 2 * size]
-            cells = latents.shape[3]
-            if cells % 2 == 0 and len(fit) >= size:
-                half = int(torch.randint(2, (1,), generator=generator).item())
-                first = half * cells // 2
-                latents = latents[fit][..., first : first + cells // 2]
-                return Batch(latents.float(), [labels[i] for i in fit], half)
-        latents, labels = draw(size, generator)
-        return Batch(latents.float(), labels, None)
-
-    def _planes(self, batch: Batch, silent: Tensor) -> Tensor:
-        """The beat grid and the harmony of each clip as they are shown, (B, …, rows, cells)."""
-        rows, cells = batch.latents.shape[2:]
-        grid = self.grids(batch.labels, cells, rows, 1 if batch.half is None else 2)
-        share = self._shown(silent, BLANK_GRIDS).view(-1, 1, 1, 1).to(self.device)
-        grid = scale_beats(grid.to(self.device), share)
-        shown = self._harmony_shown(len(silent))
-        harmony = self.harmonies(batch.labels, cells, rows, shown, half=batch.half)
-        share = self._shown(silent, 0.0).view(-1, 1, 1, 1).to(self.device)
-        return torch.cat([grid, harmony.to(self.device) * share], dim=1)
-
-    def _harmony_shown(self, count: int) -> list[Shown]:
-        key, chords, bass = torch.rand(3, count, generator=self.generator).tolist()
-        return [
-            Shown(k < KEYS_SHOWN, c < CHORDS_SHOWN, BASSES[int(b * len(BASSES))])
-            for k, c, b in zip(key, chords, bass, strict=True)
-        ]
-
-    def _conditioning(self, labels: list[Json], silent: Tensor) -> tuple[Tensor, Tensor]:
-        """Token states and prompt embeddings of a caption each; of the empty one where `silent`."""
-        picks = torch.randint(1 << 30, (len(labels),), generator=self.generator).tolist()
-        texts = [
-            said["captions"][pick % len(said["captions"])]
-            for said, pick in zip(labels, picks, strict=True)
-        ]
-        states, gist = self.conditioner(texts)
-        silent = silent.to(self.device)
-        states = torch.where(silent[:, None, None], self.empty[0], states)
-        return states, torch.where(silent[:, None], self.empty[1], gist)
-
-    def _shown(self, silent: Tensor, blank: float) -> Tensor:
-        """How much of each clip's beat or harmony is shown, (B,), 0 … 1: of a share `blank` of all
-        nothing, of most others without a caption some.
-        """
-        dice, share = torch.rand(2, len(silent), generator=self.generator)
-        loud = torch.where(dice < blank, 0.0, 1.0)
-        faint = torch.where(dice < FAINT, share, 1.0)
-        # Where no tempo is known guidance has neither words nor beat in its unprompted half.
-        return torch.where(silent & (dice >= blank), faint, loud)
-
     def _one_step(self, progress: float) -> float:
         options = self.options
         rate = options.lr * min(1.0, (self.step + 1) / options.warmup)
         rate *= remaining_rate(progress, options.falls / options.minutes if options.falls else 1.0)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        batch = self._batch(progress)
-        said = batch.labels
-        silent = torch.rand(len(said), generator=self.generator) < EMPTY_CAPTIONS
-        latents, planes = batch.latents.to(self.device), self._planes(batch, silent)
-        # The networks are circular, but their strides are not: turn the clip by up to a stride.
-        turn = int(torch.randint(4, (1,), generator=self.generator).item())
-        latents, planes = latents.roll(turn, -1), planes.roll(turn, -1)
-        conditioning = self._conditioning(said, silent)
-        noise = torch.randn(latents.shape, generator=self.noise, device=self.device)
-        s = noise_levels(len(said), self.generator).to(self.device)
-        loss = self._loss(Question(latents, planes, conditioning, s, noise)).mean()
+        question = self.drawer.draw(options.batch, with_halves=progress < options.halves)
+        loss = self._loss(question).mean()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0, foreach=True)
@@ -327,7 +231,7 @@ class Trainer:
             self.optimizer.step()
         self.step += 1
         self.steps_since_met += 1
-        self.samples += len(said)
+        self.samples += len(question.s)
         keep = min(options.average, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             torch._foreach_lerp_(

@@ -20,21 +20,14 @@ from riffbot.request import RiffRequest
 from tests.support.patience import by_steps
 from training import captions, denoiser, networks, prepare
 from training.conditioning import Shown, harmonies, shown_chords
-from training.denoiser import (
-    BASSES,
-    BLANK_GRIDS,
-    CHORDS_SHOWN,
-    KEYS_SHOWN,
-    Trainer,
-    remaining_rate,
-    work,
-)
+from training.denoiser import Trainer, remaining_rate, work
 from training.distillation import MAX_GUIDANCE
 from training.export import CARD, export
 from training.feed import Unlabelled
 from training.flow import Question, channel_weights, noise_levels, velocity_loss
 from training.prompt_embedding import NAMES, Listener, attributes, batch_of, corpus, loss_of
 from training.render import clip_seed, find_piece, write_shard
+from training.samples import BASSES
 
 LATENTS, CHANNELS, CLIPS = 8, (16, 16, 16), 12
 
@@ -189,19 +182,6 @@ def test_what_is_told_of_a_clip_is_of_that_clip(folder: Path) -> None:
     assert any(said["key"] and any(said["chords"]) for said in seen)
 
 
-def test_without_a_caption_the_beat_is_mostly_faint(folder: Path, tmp_path: Path) -> None:
-    config = options(folder, out=tmp_path / "denoiser.pt")
-    trainer = Trainer(config, 0, torch.device("cpu"))
-    silent = torch.arange(4000) < 2000
-    unprompted, prompted = trainer._shown(silent, BLANK_GRIDS).split(2000)
-    assert set(prompted.tolist()) == {0.0, 1.0}
-    for shown in (unprompted, prompted):
-        assert (shown == 0).float().mean().item() == pytest.approx(BLANK_GRIDS, abs=0.04)
-    faint = (unprompted > 0) & (unprompted < 1)
-    assert faint.float().mean().item() == pytest.approx(0.65, abs=0.05)
-    assert unprompted[faint].mean().item() == pytest.approx(0.5, abs=0.05)
-
-
 def test_an_older_denoiser_is_adopted(folder: Path) -> None:
     torch.manual_seed(1)
     network = networks.build_denoiser(LATENTS, CHANNELS)
@@ -233,20 +213,6 @@ def test_a_network_that_learns_harmony_begins_as_the_one_without(folder: Path) -
             both = torch.cat([inputs, planes], dim=1)
             new = after(both, torch.tensor(400.0), states, class_labels=gist).sample
             assert torch.equal(new, old)
-
-
-def test_harmony_is_shown_in_most_samples_and_left_open_in_the_others(
-    folder: Path, tmp_path: Path
-) -> None:
-    trainer = Trainer(options(folder, out=tmp_path / "denoiser.pt"), 0, torch.device("cpu"))
-    shown = trainer._harmony_shown(4000)
-    share = lambda rows: sum(rows) / len(shown)  # noqa: E731
-    assert share(how.key for how in shown) == pytest.approx(KEYS_SHOWN, abs=0.04)
-    assert share(how.chords for how in shown) == pytest.approx(CHORDS_SHOWN, abs=0.04)
-    neither = (1 - KEYS_SHOWN) * (1 - CHORDS_SHOWN)
-    assert share(not (how.key or how.chords) for how in shown) == pytest.approx(neither, abs=0.04)
-    for bass in BASSES:
-        assert share(how.bass == bass for how in shown) == pytest.approx(1 / 3, abs=0.04)
 
 
 CHORDS = [[[0, 4, 7], 0], [[0, 4, 7], 7], None, [[0, 4, 7], 4], [[9, 0, 4], None], None, None, None]

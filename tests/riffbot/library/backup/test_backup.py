@@ -1,109 +1,32 @@
-"""A backup is whole or it is none, and what is restored from it is what was there."""
+"""What is restored is what was there, whoever writes meanwhile and wherever it moves."""
 
 from __future__ import annotations
 
 import asyncio
-import errno
-import hashlib
-import itertools
-import json
-import math
 import os
-import shutil
-import sqlite3
 import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
-from sqlalchemy import Connection
 
-from riffbot.errors import BadRequest, RiffBotError, StorageError
-from riffbot.jam.snapshot import JamSnapshot
+from riffbot.errors import BadRequest, StorageError
 from riffbot.library import migrate
 from riffbot.library.backup.archive import Backup
-from riffbot.library.backup.replaced import find_replaced, find_replaced_references
-from riffbot.library.backup.restore import RestoreSummary, restore_backup
-from riffbot.library.backup.rows import Row, read_rows, reflect_tables, run_in_snapshot
-from riffbot.library.backup.write import BackupSummary, write_backup
-from riffbot.library.connection import database_url
-from riffbot.library.inspection.inspect import inspect_library
 from riffbot.library.store import Library
-from riffbot.library.types import Origin
 from riffbot.locations import ROOT
-from riffbot.request import RiffRequest
 from riffbot.settings import Settings
-from tests.riffbot.library.conftest import ANN, BOB, Add
-from tests.support import postgres
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with postgres.running() as url:
-        yield url
-
-
-@pytest.fixture
-def elsewhere(tmp_path: Path) -> Settings:
-    return Settings(data_dir=tmp_path / "elsewhere")
-
-
-def all_rows(settings: Settings) -> dict[str, list[Row]]:
-    def read(connection: Connection) -> dict[str, list[Row]]:
-        return {
-            table.name: sorted(
-                read_rows(connection, table), key=lambda row: str(sorted(row.items()))
-            )
-            for table in reflect_tables(connection)
-        }
-
-    return run_in_snapshot(database_url(settings.database), read)
-
-
-def all_files(settings: Settings) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in settings.files_dir.rglob("*.*")}
-
-
-async def save(settings: Settings, path: Path, **options: Any) -> BackupSummary:
-    return await asyncio.to_thread(write_backup, settings, path, **options)
-
-
-async def bring_back(settings: Settings, path: Path, **options: Any) -> RestoreSummary:
-    def restore() -> RestoreSummary:
-        with Backup.open(path) as backup:
-            backup.verify()
-            return restore_backup(settings, backup, **options)
-
-    return await asyncio.to_thread(restore)
-
-
-async def problems(settings: Settings) -> list[Any]:
-    found = await asyncio.to_thread(
-        inspect_library, settings, JamSnapshot.from_json, is_running=False
-    )
-    return found.problems
-
-
-@pytest.fixture
-async def family(library: Library, add: Add) -> Library:
-    """A library with a little of everything."""
-    parent = await add("Funky (Sax:1.3) – Größe 🎷", channel=5)
-    await add("bells", author=BOB, seed_image=parent.image_ref, parent=parent.id)
-    await add("a second", author=BOB, parent=parent.id)
-    await library.riffs.add_favourite(parent.id, BOB.user_id)
-    await library.privacy.set_remix_allowed(BOB.user_id, False)
-    await library.guilds.set_settings(10, jam_steer="starter")
-    origin = Origin(channel_id=7, token="interaction-token")
-    await library.jobs.create(RiffRequest(prompt="to come", seed=1), author=ANN, origin=origin)
-    return library
+from tests.riffbot.library.backup.conftest import (
+    all_files,
+    all_rows,
+    bring_back,
+    problems,
+    rewrite,
+    save,
+)
+from tests.riffbot.library.conftest import Add
 
 
 async def test_what_is_restored_is_what_was_there(
@@ -208,166 +131,6 @@ async def test_nothing_is_overwritten_unless_told(
     assert all_rows(kept) == newer
 
 
-async def test_each_replaced_library_is_kept_with_its_files(
-    family: Library, add: Add, settings: Settings, tmp_path: Path
-) -> None:
-    await save(settings, tmp_path / "b.zip", with_secrets=True)
-    since = await add("since then")
-    await family.close()
-    kept, files = [], all_files(settings)
-    for _ in range(3):
-        restored = await bring_back(settings, tmp_path / "b.zip", overwrite=True)
-        assert restored.replaced is not None
-        kept.append(restored.replaced)
-    assert find_replaced(settings.database) == sorted(set(kept))
-    assert [name.name.rpartition(".")[2] for name in kept] == [
-        "before-restore",
-        "before-restore-2",
-        "before-restore-3",
-    ]
-    for path in settings.files_dir.rglob("*.*"):
-        os.utime(path, (0, 0))
-    assert await problems(settings) == []
-    library = await Library.open(settings)
-    needed = await asyncio.to_thread(find_replaced_references, settings.database)
-    assert needed >= {since.png, since.mp3, since.picture}
-    assert await library.riffs.collect_files(needed) == 0
-    assert all_files(settings) == files
-    for name in kept:
-        name.unlink()
-    assert await asyncio.to_thread(find_replaced_references, settings.database) == set()
-    assert await library.riffs.collect_files() == 3
-    await library.close()
-
-
-CRASH = """
-import os, sys
-from pathlib import Path
-from riffbot.cli import main
-calls = 0
-def count(event, args):
-    global calls
-    if event in ("os.rename", "os.link", "os.remove", "sqlite3.connect", "open"):
-        names = [str(arg) for arg in args]
-        if any("riffbot.db" in name for name in names):
-            calls += 1
-            if calls == int(sys.argv[2]):
-                os._exit(9)
-sys.addaudithook(count)
-sys.exit(main(["restore", sys.argv[1], "--overwrite"]))
-"""
-
-
-def database_files(settings: Settings) -> dict[str, bytes]:
-    paths = [settings.database_file, Path(f"{settings.database_file}-wal")]
-    return {path.name: path.read_bytes() for path in paths}
-
-
-def rows_of(path: Path) -> int:
-    with closing(sqlite3.connect(path)) as database:
-        (number,) = database.execute("SELECT count(*) FROM riffs").fetchone()
-    return int(number)
-
-
-@pytest.mark.slow  # a process for each call
-async def test_a_crash_anywhere_leaves_a_whole_library(
-    library: Library, add: Add, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await add("saved")
-    await save(settings, tmp_path / "b.zip")
-    await add("since then")
-    # As after a crash of the bot: what was written last is in the journal alone.
-    files = database_files(settings)
-    await library.close()
-    place = tmp_path / "place"
-    monkeypatch.setenv("RIFFBOT_DATA_DIR", str(place))
-    ends, found = 0, set()
-    for call in itertools.count(1):
-        shutil.rmtree(place, ignore_errors=True)
-        place.mkdir()
-        for name, content in files.items():
-            (place / name).write_bytes(content)
-        ended = await asyncio.to_thread(
-            subprocess.run,
-            [sys.executable, "-c", CRASH, str(tmp_path / "b.zip"), str(call)],
-            capture_output=True,
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            check=False,
-        )
-        left = rows_of(place / settings.database_file.name)
-        kept = [rows_of(name) for name in place.glob("*.before-restore")]
-        assert left == 2 or (left == 1 and kept == [2])
-        found.add(left)
-        if ended.returncode != 9:
-            break
-        ends += 1
-    assert ended.returncode == 0
-    assert found == {1, 2}
-    assert ends > 5
-
-
-async def test_where_the_new_library_cannot_be_put_the_old_one_stays(
-    family: Library, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await save(settings, tmp_path / "b.zip")
-    await family.close()
-    before = all_rows(settings)
-
-    def refuse(*_: object) -> None:
-        raise PermissionError(errno.EACCES, "in use")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", refuse)
-        with pytest.raises(StorageError, match="permissions"):
-            await bring_back(settings, tmp_path / "b.zip", overwrite=True)
-    assert all_rows(settings) == before
-    assert not [path for path in settings.data_dir.iterdir() if "restor" in path.name]
-
-
-async def test_without_hard_links_the_old_library_is_copied(
-    family: Library, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await save(settings, tmp_path / "b.zip")
-    await family.close()
-    before = all_rows(settings)
-
-    def refuse(*_: object) -> None:
-        raise OSError(errno.EPERM, "no links here")
-
-    monkeypatch.setattr(Path, "hardlink_to", refuse)
-    kept = (await bring_back(settings, tmp_path / "b.zip", overwrite=True)).replaced
-    assert all_rows(Settings(data_dir=tmp_path, database_url=f"sqlite:///{kept}")) == before
-
-
-async def test_a_library_that_a_program_reads_is_not_replaced(
-    family: Library, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await save(settings, tmp_path / "b.zip")
-    await family.close()
-    before = all_rows(settings)
-    monkeypatch.setattr("riffbot.library.backup.replaced.BUSY_TIMEOUT_MS", 50)
-    with closing(sqlite3.connect(settings.database_file)) as reader:
-        reader.execute("BEGIN")
-        reader.execute("SELECT * FROM riffs").fetchone()
-        with pytest.raises(RiffBotError, match="Another program"):
-            await bring_back(settings, tmp_path / "b.zip", overwrite=True)
-    assert all_rows(settings) == before
-
-
-async def test_a_damaged_library_can_be_replaced(
-    family: Library, settings: Settings, tmp_path: Path
-) -> None:
-    await save(settings, tmp_path / "b.zip", with_secrets=True)
-    before = all_rows(settings)
-    await family.close()
-    settings.database_file.write_bytes(b"not a database at all" * 100)
-    with pytest.raises(BadRequest, match="--overwrite"):
-        await bring_back(settings, tmp_path / "b.zip")
-    await bring_back(settings, tmp_path / "b.zip", overwrite=True)
-    assert all_rows(settings) == before
-
-
 async def test_lost_files_are_named_and_the_rest_is_saved(
     library: Library, add: Add, settings: Settings, elsewhere: Settings, tmp_path: Path
 ) -> None:
@@ -417,53 +180,6 @@ async def test_a_disk_that_is_full_half_way_leaves_no_backup(
     assert list(folder.iterdir()) == []
 
 
-@pytest.mark.parametrize("entry", ["files/", "database/riffs.jsonl", "manifest.json"])
-async def test_a_backup_without_a_part_is_refused_before_anything_changes(
-    family: Library, settings: Settings, elsewhere: Settings, tmp_path: Path, entry: str
-) -> None:
-    await save(settings, tmp_path / "b.zip")
-    with (
-        zipfile.ZipFile(tmp_path / "b.zip") as whole,
-        zipfile.ZipFile(tmp_path / "part.zip", "w") as part,
-    ):
-        left_out = next(name for name in whole.namelist() if name.startswith(entry))
-        for name in whole.namelist():
-            if name != left_out:
-                part.writestr(name, whole.read(name))
-    with pytest.raises(RiffBotError):
-        await bring_back(elsewhere, tmp_path / "part.zip")
-    assert not elsewhere.data_dir.exists()
-
-
-async def test_a_damaged_backup_is_never_taken_for_a_whole_one(
-    family: Library, settings: Settings, tmp_path: Path
-) -> None:
-    path = tmp_path / "b.zip"
-    await save(settings, path)
-    whole = path.read_bytes()
-    with Backup.open(path) as backup:
-        rows = {table: list(backup.read_rows(table)) for table in backup.manifest.tables}
-
-    @hypothesis_settings(
-        max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-    )
-    @given(st.integers(0, len(whole) - 1), st.integers(1, 255), st.booleans())
-    def damage(place: int, change: int, cut: bool) -> None:
-        broken = bytearray(whole)
-        broken[place] ^= change
-        path.write_bytes(whole[:place] if cut else broken)
-        try:
-            with Backup.open(path) as backup:
-                backup.verify()
-                found = {table: list(backup.read_rows(table)) for table in backup.manifest.tables}
-        except RiffBotError:
-            return
-        assert not cut
-        assert found == rows, "what was damaged means nothing: a date, an attribute"
-
-    await asyncio.to_thread(damage)
-
-
 async def test_an_older_library_is_saved_as_it_is_and_upgraded_on_the_way_back(
     family: Library, settings: Settings, elsewhere: Settings, tmp_path: Path
 ) -> None:
@@ -490,101 +206,6 @@ async def test_a_backup_of_a_newer_riffbot_is_refused(
             newer.writestr(name, now.read(name).replace(b'"revision": "0', b'"revision": "9'))
     with pytest.raises(BadRequest, match="newer RiffBot"):
         await bring_back(elsewhere, tmp_path / "newer.zip")
-
-
-def rewrite(
-    source: Path,
-    target: Path,
-    change: Callable[[Row], Row | bytes],
-    *,
-    table: str = "riffs",
-    manifest: dict[str, Any] | None = None,
-) -> None:
-    """Write a backup anew with other rows, and with the hashes that belong to them."""
-    entry = f"database/{table}.jsonl"
-    with zipfile.ZipFile(source) as whole, zipfile.ZipFile(target, "w") as other:
-        contents = {name: whole.read(name) for name in whole.namelist()}
-        changed = [change(json.loads(line)) for line in contents[entry].splitlines()]
-        assert changed
-        lines = [
-            row if isinstance(row, bytes) else json.dumps(row).encode() + b"\n" for row in changed
-        ]
-        contents[entry] = b"".join(lines)
-        told = json.loads(contents["manifest.json"])
-        told["tables"][table]["sha256"] = hashlib.sha256(contents[entry]).hexdigest()
-        contents["manifest.json"] = json.dumps({**told, **(manifest or {})}).encode()
-        for name, content in contents.items():
-            other.writestr(name, content)
-
-
-@pytest.mark.parametrize(
-    ("table", "change"),
-    [
-        ("riffs", {"seed_image": 5}),
-        ("riffs", {"png": []}),
-        ("riffs", {"id": None}),
-        ("riffs", {"prompt": {"a": 1}}),
-        ("riffs", {"prompt": "\ud800"}),
-        ("riffs", {"seed": 10**30}),
-        ("riffs", {"seed": True}),
-        ("riffs", {"denoising": math.nan}),
-        ("riffs", {"remix_allowed": "yes"}),
-        ("riffs", {"created_at": "yesterday"}),
-        ("riffs", {"created_at": 5}),
-        ("riffs", {"created_at": "2026-11-28T12:00:00"}),
-        ("jobs", {"state": None}),
-        ("jobs", {"state": ["pending"]}),
-        ("jobs", {"request": 5}),
-        ("favourites", {"user_id": "1"}),
-    ],
-)
-@pytest.mark.usefixtures("family")
-async def test_a_value_that_no_column_holds_is_damage(
-    settings: Settings,
-    tmp_path: Path,
-    table: str,
-    change: dict[str, Any],
-) -> None:
-    await save(settings, tmp_path / "b.zip")
-    rewrite(tmp_path / "b.zip", tmp_path / "odd.zip", lambda row: {**row, **change}, table=table)
-    with Backup.open(tmp_path / "odd.zip") as backup, pytest.raises(StorageError, match="damaged"):
-        backup.verify()
-
-
-@pytest.mark.parametrize(
-    ("table", "change"),
-    [
-        ("riffs", lambda row: {**row, "id": "same"}),
-        ("riffs", lambda row: {**row, "extra": 1}),
-        ("riffs", lambda row: {name: row[name] for name in row if name != "prompt"}),
-        ("riffs", lambda row: {**row, "prompt": None}),
-        ("jobs", lambda row: {"id": row["id"]}),
-        ("riffs", lambda _: b"[" * 100_000 + b"]" * 100_000 + b"\n"),
-    ],
-)
-@pytest.mark.usefixtures("family")
-async def test_rows_that_the_database_refuses_are_damage(
-    settings: Settings,
-    elsewhere: Settings,
-    tmp_path: Path,
-    table: str,
-    change: Callable[[Row], Row | bytes],
-) -> None:
-    await save(settings, tmp_path / "b.zip")
-    rewrite(tmp_path / "b.zip", tmp_path / "odd.zip", change, table=table)
-    with pytest.raises(StorageError, match="damaged"):
-        await bring_back(elsewhere, tmp_path / "odd.zip")
-    assert not elsewhere.database_file.exists()
-
-
-@pytest.mark.parametrize("manifest", [{"tables": {}}, {"format": 0}, {"format": -5}])
-async def test_a_manifest_that_promises_nothing_is_damaged(
-    family: Library, settings: Settings, tmp_path: Path, manifest: dict[str, Any]
-) -> None:
-    await save(settings, tmp_path / "b.zip")
-    rewrite(tmp_path / "b.zip", tmp_path / "odd.zip", lambda row: row, manifest=manifest)
-    with pytest.raises(StorageError, match="damaged"):
-        Backup.open(tmp_path / "odd.zip")
 
 
 @pytest.mark.needs("postgres", "asyncpg")
