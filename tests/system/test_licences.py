@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import runpy
 import sys
+from importlib.metadata import Distribution
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,18 @@ def test_every_package_that_is_installed_has_a_known_licence(script: dict[str, A
     packages = script["list_packages"]()
     assert len(packages) > 50
     assert [one for one in packages if not one.fits()] == []
+
+
+def test_a_licence_is_known_by_its_text(script: dict[str, Any], tmp_path: Path) -> None:
+    folder = tmp_path / "x-1.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: x\nVersion: 1\nLicense: Copyright 2023 Somebody\n"
+        "        \n"
+        "        Permission is hereby granted, free of charge, to any person obtaining a copy of\n"
+        "        this software, to deal in the Software without restriction.\n"
+    )
+    assert script["find_licence"](Distribution.at(folder)) == "MIT"
 
 
 @pytest.mark.parametrize(

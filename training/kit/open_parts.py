@@ -13,7 +13,7 @@ import json
 import sys
 import tarfile
 import time
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 MANIFEST = "MANIFEST.json"
 ARCHIVE = ".tar.xz"
@@ -63,12 +63,33 @@ def _place(target: Path, content: bytes, checksum: str) -> None:
     if target.name.endswith(ARCHIVE):
         folder = target.with_name(target.name[: -len(ARCHIVE)])
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:xz") as inner:
-            inner.extractall(folder, filter="data")
+            _extract(inner, folder)
     else:
         draft = target.with_name(f".{target.name}.draft")
         draft.write_bytes(content)
         draft.replace(target)
     mark.write_text(checksum, "ascii")
+
+
+def _extract(archive: tarfile.TarFile, folder: Path) -> None:
+    """Write an archive's files below a folder. Python 3.11.2, Debian 12's, has no filters yet.
+
+    Raises:
+        tarfile.TarError: an entry is neither a file nor a folder, or lies elsewhere.
+    """
+    for entry in archive:
+        name = PurePosixPath(entry.name)
+        if name.is_absolute() or ".." in name.parts or not (entry.isfile() or entry.isdir()):
+            raise tarfile.TarError(f"{entry.name} is no file below the folder")
+        target = folder / name
+        if entry.isdir():
+            target.mkdir(parents=True, exist_ok=True)
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source = archive.extractfile(entry)
+        assert source is not None
+        target.write_bytes(source.read())
+        target.chmod(entry.mode & 0o755)
 
 
 def main(argv: list[str]) -> int:

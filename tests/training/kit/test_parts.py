@@ -90,6 +90,22 @@ def test_nothing_is_written_outside_the_kit(tmp_path: Path) -> None:
     assert not (tmp_path / "outside").exists()
 
 
+@pytest.mark.parametrize("name", ["../out", "/out", "a/../../out", "link"])
+def test_nor_is_anything_of_an_archive_in_a_part(tmp_path: Path, name: str) -> None:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:xz") as archive:
+        entry = tarfile.TarInfo(name)
+        if name == "link":
+            entry.type, entry.linkname = tarfile.SYMTYPE, "/etc"
+        archive.addfile(entry, io.BytesIO(b""))
+    groups = [("one", [Item("code.tar.xz", stream.getvalue())])]
+    paths = [part.write(tmp_path) for part in share_out(groups, MIB)]
+    write_checksums(paths, tmp_path)
+    assert open_parts.main([str(tmp_path / "kit"), *map(str, paths)]) != 0
+    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "kit" / "code" / "link").exists()
+
+
 def test_the_same_items_give_the_same_bytes(tmp_path: Path) -> None:
     part = share_out([("one", [Item("a", b"1"), Item("b", b"2")])], MIB)[0]
     first = part.write(tmp_path).read_bytes()
